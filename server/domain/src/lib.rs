@@ -1,0 +1,19 @@
+//! The pure rules of Muster: what a pair is, what a survey says, when a switchover may start.
+//!
+//! No IO, no clock, no async. Time and ids come in as arguments; unknown is a value and is never shown as good.
+//! Every other room uses this one and this one uses nothing of ours.
+
+pub mod acl;
+pub mod audit;
+pub mod cluster;
+pub mod group;
+pub mod hash;
+pub mod ids;
+pub mod pair;
+pub mod people;
+pub mod plan;
+pub mod problem;
+pub mod reading;
+pub mod run;
+pub mod survey;
+pub mod topic;

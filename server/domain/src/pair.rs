@@ -1,0 +1,243 @@
+//! A pair: two clusters protecting one another, what flows between them, and what its owners want of it.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{ClusterName, PairName, TeamName};
+
+/// One of the two clusters of a pair. Which of them is active is observed, never implied by the letter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// The first cluster named.
+    A,
+    /// The second cluster named.
+    B,
+}
+
+impl Side {
+    /// Both, in order.
+    pub const BOTH: [Self; 2] = [Self::A, Self::B];
+
+    /// The other side.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::A => Self::B,
+            Self::B => Self::A,
+        }
+    }
+}
+
+/// Something each side has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BySide<T> {
+    /// Side A's.
+    pub a: T,
+    /// Side B's.
+    pub b: T,
+}
+
+impl<T> BySide<T> {
+    /// That side's.
+    pub fn get(&self, side: Side) -> &T {
+        match side {
+            Side::A => &self.a,
+            Side::B => &self.b,
+        }
+    }
+
+    /// That side's, to change.
+    pub fn get_mut(&mut self, side: Side) -> &mut T {
+        match side {
+            Side::A => &mut self.a,
+            Side::B => &mut self.b,
+        }
+    }
+}
+
+/// A direction through a pair. Records flow, or applications move, from one side to the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Direction {
+    /// Where from; the other side is where to.
+    pub from: Side,
+}
+
+impl Direction {
+    /// Where to.
+    #[must_use]
+    pub fn to(self) -> Side {
+        self.from.other()
+    }
+
+    /// The way back.
+    #[must_use]
+    pub fn reverse(self) -> Self {
+        Self { from: self.to() }
+    }
+}
+
+/// How many clusters take application writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PairMode {
+    /// One at a time.
+    ActivePassive,
+    /// Both, with distinct topic names.
+    ActiveActive,
+}
+
+/// How the flow names topics on its target (MirrorMaker 2 `replication.policy.class`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "policy", rename_all = "snake_case")]
+pub enum NamingPolicy {
+    /// IdentityReplicationPolicy: same name. Both directions must never be live on one topic (mm2.md 0.11).
+    Identity,
+    /// DefaultReplicationPolicy: `<source alias><separator><topic>`.
+    Prefixed {
+        /// `replication.policy.separator`, `.` unless set.
+        separator: String,
+    },
+}
+
+impl NamingPolicy {
+    /// The name a source topic has on the target of a flow whose source cluster has that alias.
+    #[must_use]
+    pub fn target_name(&self, source_alias: &str, topic: &str) -> String {
+        match self {
+            Self::Identity => topic.to_owned(),
+            Self::Prefixed { separator } => format!("{source_alias}{separator}{topic}"),
+        }
+    }
+}
+
+/// What carries a flow. Later mechanisms (dedicated MirrorMaker 2, Strimzi, Cluster Linking, MSK) become variants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mechanism", rename_all = "snake_case")]
+pub enum Mechanism {
+    /// MirrorMaker 2 connectors on a Connect cluster.
+    Mm2OnConnect {
+        /// REST address of any worker, `http://host:8083`.
+        connect_url: String,
+        /// Name of the MirrorSourceConnector.
+        source_connector: String,
+        /// Name of the MirrorCheckpointConnector, if there is one.
+        checkpoint_connector: Option<String>,
+        /// Name of the MirrorHeartbeatConnector, if there is one.
+        heartbeat_connector: Option<String>,
+    },
+    /// Known only from an imported properties file: Muster can read both clusters but not yet see or steer the flow.
+    Unattached,
+}
+
+/// One direction of replication inside a pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flow {
+    /// From which side.
+    pub direction: Direction,
+    /// What carries it.
+    pub mechanism: Mechanism,
+    /// `source.cluster.alias`.
+    pub source_alias: String,
+    /// `target.cluster.alias`.
+    pub target_alias: String,
+    /// How it names topics.
+    pub naming: NamingPolicy,
+    /// Whether people want it to run now when its source is the active side (`source->target.enabled`).
+    pub enabled: bool,
+}
+
+/// Targets for a pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Objectives {
+    /// Most data that may be lost if the active side dies, in seconds.
+    pub rpo_seconds: i64,
+    /// Longest time until applications work again, in seconds.
+    pub rto_seconds: i64,
+    /// Age in days after which a passed drill no longer counts as proof.
+    pub verify_within_days: i64,
+}
+
+/// Who may approve a run of a pair and how many it takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApprovalRule {
+    /// Distinct approvers needed, at least 1; the requester never counts.
+    pub needed: u32,
+    /// Minutes to decide before the request expires.
+    pub decide_within_minutes: i64,
+    /// Minutes after approval within which the run must start.
+    pub use_within_minutes: i64,
+}
+
+/// How applications are told to move.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum RoutingTarget {
+    /// A JSON file that applications or their side-cars watch.
+    AddressBook {
+        /// Absolute path on the machine Muster runs on.
+        path: String,
+    },
+    /// An HTTP endpoint of the team.
+    Webhook {
+        /// `https://…`.
+        url: String,
+    },
+}
+
+/// A pair as its owners configure it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pair {
+    /// Its name.
+    pub name: PairName,
+    /// The team it belongs to.
+    pub team: TeamName,
+    /// The two clusters.
+    pub clusters: BySide<ClusterName>,
+    /// Mode.
+    pub mode: PairMode,
+    /// Topic patterns in scope (Java regular expressions as MirrorMaker 2 reads them, matched in full), source names.
+    pub topics: Vec<String>,
+    /// Topic patterns out of scope.
+    pub topics_exclude: Vec<String>,
+    /// Group patterns in scope.
+    pub groups: Vec<String>,
+    /// Group patterns out of scope.
+    pub groups_exclude: Vec<String>,
+    /// The flow from A to B and from B to A; a pair with one direction only has one.
+    pub flows: Vec<Flow>,
+    /// Targets.
+    pub objectives: Objectives,
+    /// Approval.
+    pub approval: ApprovalRule,
+    /// How applications are moved, in this order.
+    pub routing: Vec<RoutingTarget>,
+    /// Topic Muster writes its canary records to, on both sides; `None` when there is no canary.
+    pub canary_topic: Option<String>,
+    /// Settings an import kept that Muster does not use, `key` → value, for people to see.
+    pub unused_settings: std::collections::BTreeMap<String, String>,
+    /// Row version for If-Match.
+    pub version: i64,
+    /// When it was last edited.
+    pub updated_at: DateTime<Utc>,
+}
+
+impl Pair {
+    /// The flow of a direction, if the pair has one.
+    #[must_use]
+    pub fn flow(&self, direction: Direction) -> Option<&Flow> {
+        self.flows.iter().find(|flow| flow.direction == direction)
+    }
+
+    /// The name of the cluster on a side.
+    #[must_use]
+    pub fn cluster(&self, side: Side) -> &ClusterName {
+        self.clusters.get(side)
+    }
+
+    /// `eu-west → eu-central`.
+    #[must_use]
+    pub fn course(&self, direction: Direction) -> String {
+        format!("{} → {}", self.cluster(direction.from), self.cluster(direction.to()))
+    }
+}

@@ -1,0 +1,489 @@
+//! The life of a run and of its steps: the states of design section 4 and the only functions that change them.
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// A kind of run. The model names all of them; which can be planned today is decided by `plan`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Planned move of applications to the other side, no loss.
+    Switchover,
+    /// Unplanned move away from a dead side.
+    Failover,
+    /// Move back after a failover.
+    Failback,
+    /// Isolated drill.
+    Rehearsal,
+    /// Real drill with a simulated death of the active side.
+    GameDay,
+    /// Talked through by people.
+    Tabletop,
+    /// Active-active: empty one side.
+    Evacuation,
+}
+
+impl Operation {
+    /// The word for pages, the API and the CLI.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Switchover => "switchover",
+            Self::Failover => "failover",
+            Self::Failback => "failback",
+            Self::Rehearsal => "rehearsal",
+            Self::GameDay => "game_day",
+            Self::Tabletop => "tabletop",
+            Self::Evacuation => "evacuation",
+        }
+    }
+}
+
+/// Where a run is in its life. Data that exists only in a state is stored with the run's rows; this is the word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Blockers stand; it can't be approved.
+    Blocked,
+    /// Somebody other than the requester must decide.
+    AwaitingApproval,
+    /// Approved, not started.
+    Approved,
+    /// Refused by an approver. Ended.
+    Rejected,
+    /// Nobody decided, or nobody started it, in time. Ended.
+    Expired,
+    /// A worker carries it out.
+    Running,
+    /// A step waits for a person.
+    WaitingForInput,
+    /// A person paused it at a step boundary.
+    PausedByOperator,
+    /// A step failed in a way a person must judge.
+    PausedByFailure,
+    /// Undoing, in reverse.
+    RollingBack,
+    /// Everything undone. Ended (unless a drill, which is then cleaned up).
+    RolledBack,
+    /// An undo failed; a person must look.
+    Stuck,
+    /// A person closed a stuck run by hand. Ended.
+    ClosedManually,
+    /// Checking what was reached.
+    Verifying,
+    /// All reached, all proven. Ended.
+    Succeeded,
+    /// Reached, with exceptions listed in the report. Ended.
+    SucceededWithExceptions,
+    /// Not reached, past the point of no return or found by verification. Ended.
+    Failed,
+    /// A drill removes what it made.
+    CleaningUp,
+    /// A drill's clean-up could not be proven.
+    CleanupIncomplete,
+    /// A drill waits for somebody other than the driver to attest it.
+    AwaitingAttestation,
+    /// A drill is attested as passed. Ended.
+    Passed,
+    /// A drill proved nothing either way. Ended.
+    Inconclusive,
+}
+
+impl RunState {
+    /// Every state, for tests and filters.
+    pub const ALL: [Self; 22] = [
+        Self::Blocked,
+        Self::AwaitingApproval,
+        Self::Approved,
+        Self::Rejected,
+        Self::Expired,
+        Self::Running,
+        Self::WaitingForInput,
+        Self::PausedByOperator,
+        Self::PausedByFailure,
+        Self::RollingBack,
+        Self::RolledBack,
+        Self::Stuck,
+        Self::ClosedManually,
+        Self::Verifying,
+        Self::Succeeded,
+        Self::SucceededWithExceptions,
+        Self::Failed,
+        Self::CleaningUp,
+        Self::CleanupIncomplete,
+        Self::AwaitingAttestation,
+        Self::Passed,
+        Self::Inconclusive,
+    ];
+
+    /// The stored word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Blocked => "blocked",
+            Self::AwaitingApproval => "awaiting_approval",
+            Self::Approved => "approved",
+            Self::Rejected => "rejected",
+            Self::Expired => "expired",
+            Self::Running => "running",
+            Self::WaitingForInput => "waiting_for_input",
+            Self::PausedByOperator => "paused_by_operator",
+            Self::PausedByFailure => "paused_by_failure",
+            Self::RollingBack => "rolling_back",
+            Self::RolledBack => "rolled_back",
+            Self::Stuck => "stuck",
+            Self::ClosedManually => "closed_manually",
+            Self::Verifying => "verifying",
+            Self::Succeeded => "succeeded",
+            Self::SucceededWithExceptions => "succeeded_with_exceptions",
+            Self::Failed => "failed",
+            Self::CleaningUp => "cleaning_up",
+            Self::CleanupIncomplete => "cleanup_incomplete",
+            Self::AwaitingAttestation => "awaiting_attestation",
+            Self::Passed => "passed",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+
+    /// The state of a stored word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
+    /// Ended states never change; corrections are new audit entries.
+    #[must_use]
+    pub fn ended(self) -> bool {
+        match self {
+            Self::Rejected
+            | Self::Expired
+            | Self::RolledBack
+            | Self::ClosedManually
+            | Self::Succeeded
+            | Self::SucceededWithExceptions
+            | Self::Failed
+            | Self::Passed
+            | Self::Inconclusive => true,
+            Self::Blocked
+            | Self::AwaitingApproval
+            | Self::Approved
+            | Self::Running
+            | Self::WaitingForInput
+            | Self::PausedByOperator
+            | Self::PausedByFailure
+            | Self::RollingBack
+            | Self::Stuck
+            | Self::Verifying
+            | Self::CleaningUp
+            | Self::CleanupIncomplete
+            | Self::AwaitingAttestation => false,
+        }
+    }
+
+    /// States in which a run holds its pair: at most one such run per pair, by a unique partial index.
+    #[must_use]
+    pub fn holds_pair(self) -> bool {
+        match self {
+            Self::Running
+            | Self::WaitingForInput
+            | Self::PausedByOperator
+            | Self::PausedByFailure
+            | Self::RollingBack
+            | Self::Stuck
+            | Self::Verifying
+            | Self::CleaningUp
+            | Self::CleanupIncomplete => true,
+            Self::Blocked
+            | Self::AwaitingApproval
+            | Self::Approved
+            | Self::Rejected
+            | Self::Expired
+            | Self::RolledBack
+            | Self::ClosedManually
+            | Self::Succeeded
+            | Self::SucceededWithExceptions
+            | Self::Failed
+            | Self::AwaitingAttestation
+            | Self::Passed
+            | Self::Inconclusive => false,
+        }
+    }
+
+    /// States in which a worker should be carrying the run (it needs a lease).
+    #[must_use]
+    pub fn wants_worker(self) -> bool {
+        matches!(self, Self::Running | Self::RollingBack | Self::Verifying | Self::CleaningUp)
+    }
+}
+
+/// A person's or the engine's act on a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the words of the REST decisions, one to one")]
+pub enum RunAct {
+    Approve,
+    Reject,
+    Expire,
+    Start,
+    BreakGlass,
+    Pause,
+    Resume,
+    Retry,
+    Skip,
+    Confirm,
+    AskInput,
+    FailStep,
+    Abort,
+    UndoDone,
+    UndoFailed,
+    CloseManually,
+    StepsDone,
+    Succeed,
+    SucceedWithExceptions,
+    Fail,
+}
+
+/// An act that does not fit the state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a run that is {} does not take `{act:?}`", .state.as_str())]
+pub struct RefusedAct {
+    /// State the run is in.
+    pub state: RunState,
+    /// What was tried.
+    pub act: RunAct,
+}
+
+/// The state after an act. `past_point_of_no_return` closes the way back.
+///
+/// # Errors
+/// [`RefusedAct`] when the state does not take the act.
+pub fn next_state(state: RunState, act: RunAct, past_point_of_no_return: bool) -> Result<RunState, RefusedAct> {
+    use RunAct as A;
+    use RunState as S;
+    let refused = Err(RefusedAct { state, act });
+    Ok(match (state, act) {
+        (S::AwaitingApproval, A::Approve) => S::Approved,
+        (S::AwaitingApproval | S::Blocked, A::Reject) => S::Rejected,
+        (S::AwaitingApproval | S::Approved | S::Blocked, A::Expire) => S::Expired,
+        (S::Approved, A::Reject) => S::Rejected,
+        (S::Approved, A::Start) => S::Running,
+        (S::Blocked | S::AwaitingApproval, A::BreakGlass) => S::Running,
+        (S::Running, A::Pause) => S::PausedByOperator,
+        (S::Running, A::AskInput) => S::WaitingForInput,
+        (S::Running, A::FailStep) => S::PausedByFailure,
+        (S::Running, A::StepsDone) => S::Verifying,
+        (S::WaitingForInput, A::Confirm) => S::Running,
+        (S::PausedByOperator, A::Resume) => S::Running,
+        (S::PausedByFailure, A::Retry | A::Skip | A::Resume) => S::Running,
+        (S::Running | S::WaitingForInput | S::PausedByOperator | S::PausedByFailure, A::Abort) => {
+            if past_point_of_no_return {
+                return refused;
+            }
+            S::RollingBack
+        }
+        (S::RollingBack, A::UndoDone) => S::RolledBack,
+        (S::RollingBack, A::UndoFailed) => S::Stuck,
+        (S::Stuck, A::Retry) => S::RollingBack,
+        (S::Stuck, A::CloseManually) => S::ClosedManually,
+        (S::Verifying | S::Running, A::Succeed) => S::Succeeded,
+        (S::Verifying | S::Running, A::SucceedWithExceptions) => S::SucceededWithExceptions,
+        (S::Verifying, A::Fail) => S::Failed,
+        (S::PausedByFailure, A::Fail) if past_point_of_no_return => S::Failed,
+        _ => return refused,
+    })
+}
+
+/// Where a step is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// Its turn has not come.
+    NotStarted,
+    /// Intent is committed; the effect may or may not have happened.
+    Running,
+    /// Outcome is committed.
+    Succeeded,
+    /// It failed and may pass by itself; it is tried again.
+    FailedRetryable,
+    /// It failed.
+    Failed,
+    /// A worker died inside it; it looks before it acts again.
+    Unknown,
+    /// A person skipped it, with a reason.
+    Skipped,
+    /// It waits for a person.
+    WaitingForInput,
+    /// Its undo runs.
+    Undoing,
+    /// Its effect is taken back, proven.
+    Undone,
+    /// Its undo failed.
+    UndoFailed,
+}
+
+impl StepState {
+    /// Every state.
+    pub const ALL: [Self; 11] = [
+        Self::NotStarted,
+        Self::Running,
+        Self::Succeeded,
+        Self::FailedRetryable,
+        Self::Failed,
+        Self::Unknown,
+        Self::Skipped,
+        Self::WaitingForInput,
+        Self::Undoing,
+        Self::Undone,
+        Self::UndoFailed,
+    ];
+
+    /// The stored word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotStarted => "not_started",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::FailedRetryable => "failed_retryable",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Skipped => "skipped",
+            Self::WaitingForInput => "waiting_for_input",
+            Self::Undoing => "undoing",
+            Self::Undone => "undone",
+            Self::UndoFailed => "undo_failed",
+        }
+    }
+
+    /// The state of a stored word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
+    /// Whether steps that wait for this one may go on.
+    #[must_use]
+    pub fn done(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Skipped)
+    }
+}
+
+/// A phase of a run, for sums of time: RTO is told by phase (design section 4).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Before anything is taken away: looking, freezing, staging.
+    Prepare,
+    /// Waiting for people.
+    Decide,
+    /// Writes are stopped and proven stopped.
+    Fence,
+    /// Everything written before the fence reaches the other side and is proven.
+    Drain,
+    /// Groups' positions are found and written.
+    Translate,
+    /// Applications are let in and told.
+    Redirect,
+    /// The way back is set up, groups are watched.
+    Settle,
+}
+
+impl Phase {
+    /// In order.
+    pub const ALL: [Self; 7] = [
+        Self::Prepare,
+        Self::Decide,
+        Self::Fence,
+        Self::Drain,
+        Self::Translate,
+        Self::Redirect,
+        Self::Settle,
+    ];
+
+    /// The word for pages and reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Prepare => "prepare",
+            Self::Decide => "decide",
+            Self::Fence => "fence",
+            Self::Drain => "drain",
+            Self::Translate => "translate",
+            Self::Redirect => "redirect",
+            Self::Settle => "settle",
+        }
+    }
+}
+
+/// One thing that happened in a run, in order: what the live page and the report are made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunEvent {
+    /// Position in the run, from 1.
+    pub number: i64,
+    /// By the database's clock.
+    pub at: DateTime<Utc>,
+    /// Step it belongs to, if any.
+    pub step: Option<String>,
+    /// One word: `state`, `step`, `note`, `call`, `decision`.
+    pub kind: String,
+    /// One sentence for people.
+    pub message: String,
+    /// Figures and evidence behind it.
+    pub detail: serde_json::Value,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ended_states_take_no_act() {
+        const ACTS: [RunAct; 20] = [
+            RunAct::Approve,
+            RunAct::Reject,
+            RunAct::Expire,
+            RunAct::Start,
+            RunAct::BreakGlass,
+            RunAct::Pause,
+            RunAct::Resume,
+            RunAct::Retry,
+            RunAct::Skip,
+            RunAct::Confirm,
+            RunAct::AskInput,
+            RunAct::FailStep,
+            RunAct::Abort,
+            RunAct::UndoDone,
+            RunAct::UndoFailed,
+            RunAct::CloseManually,
+            RunAct::StepsDone,
+            RunAct::Succeed,
+            RunAct::SucceedWithExceptions,
+            RunAct::Fail,
+        ];
+        for state in RunState::ALL.into_iter().filter(|s| s.ended()) {
+            for act in ACTS {
+                for past in [false, true] {
+                    assert!(next_state(state, act, past).is_err(), "{state:?} takes {act:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn there_is_no_way_back_after_the_point_of_no_return() {
+        for state in RunState::ALL {
+            assert!(next_state(state, RunAct::Abort, true).is_err());
+        }
+        assert_eq!(next_state(RunState::Running, RunAct::Abort, false), Ok(RunState::RollingBack));
+    }
+
+    #[test]
+    fn stored_words_read_back() {
+        for state in RunState::ALL {
+            assert_eq!(RunState::parse(state.as_str()), Some(state));
+        }
+        for state in StepState::ALL {
+            assert_eq!(StepState::parse(state.as_str()), Some(state));
+        }
+    }
+}

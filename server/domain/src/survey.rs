@@ -1,0 +1,287 @@
+//! One full observation of a pair. Each part carries when it was read, or why it is unknown.
+//!
+//! A survey holds facts only. What they mean is decided by pure rules over it: `readiness`, `lag`, `direction`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    acl::AclBinding,
+    cluster::ClusterDescription,
+    group::{GroupMember, GroupState, GroupType},
+    ids::PairName,
+    pair::{BySide, Direction},
+    reading::Observed,
+    topic::{ByPartition, Configs, by_partition},
+};
+
+/// One full observation of a pair.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Survey {
+    /// Which pair.
+    pub pair: PairName,
+    /// Counts up per pair, from 1.
+    pub number: i64,
+    /// When it began, by Muster's clock.
+    pub began_at: DateTime<Utc>,
+    /// How long it took, in milliseconds.
+    pub took_ms: i64,
+    /// What each cluster showed.
+    pub sides: BySide<SideObservation>,
+    /// What each flow of the pair showed.
+    pub flows: Vec<FlowObservation>,
+}
+
+/// What one cluster showed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SideObservation {
+    /// Identity and brokers.
+    pub cluster: Observed<ClusterDescription>,
+    /// Topics in scope under any name they have on this side, internal ones left out, by name.
+    pub topics: Observed<BTreeMap<String, TopicObservation>>,
+    /// Groups in scope, by group id.
+    pub groups: Observed<BTreeMap<String, GroupObservation>>,
+    /// ACLs of the cluster.
+    pub acls: Observed<AclObservation>,
+    /// Transactions that are open right now on partitions in scope.
+    pub transactions: Observed<Vec<OpenTransaction>>,
+    /// What Muster's own principal may do there, by right.
+    pub rights: Observed<Vec<RightObservation>>,
+}
+
+impl SideObservation {
+    /// Nothing could be read, for one reason (unreachable, wrong cluster id).
+    #[must_use]
+    pub fn unreachable(reason: &str, at: DateTime<Utc>) -> Self {
+        Self {
+            cluster: Observed::unknown(reason, at),
+            topics: Observed::unknown(reason, at),
+            groups: Observed::unknown(reason, at),
+            acls: Observed::unknown(reason, at),
+            transactions: Observed::unknown(reason, at),
+            rights: Observed::unknown(reason, at),
+        }
+    }
+}
+
+/// A topic on one side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TopicObservation {
+    /// Topic id; a change means it was recreated.
+    pub id: Option<Uuid>,
+    /// Partitions by number, dense from 0.
+    pub partitions: Vec<PartitionObservation>,
+    /// Effective configs; unknown when DESCRIBE_CONFIGS is missing.
+    pub configs: Observed<Configs>,
+}
+
+/// A partition on one side. Offsets are `None` where the leader gave an error; the error is in `trouble`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionObservation {
+    /// First offset still there.
+    pub start: Option<i64>,
+    /// High watermark: one past the last acknowledged record or marker.
+    pub end: Option<i64>,
+    /// Last stable offset: what a read_committed reader can reach.
+    pub stable: Option<i64>,
+    /// Replicas.
+    pub replicas: i32,
+    /// Replicas in sync.
+    pub in_sync: i32,
+    /// Broker error or missing leader; empty when all is well.
+    pub trouble: String,
+}
+
+/// A group on one side.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupObservation {
+    /// Protocol.
+    pub kind: GroupType,
+    /// State.
+    pub state: GroupState,
+    /// Members with client id and host.
+    pub members: Vec<GroupMember>,
+    /// Committed positions (next offset to read) on topics in scope.
+    #[serde(with = "by_partition")]
+    pub offsets: ByPartition<i64>,
+}
+
+/// ACLs of a cluster as its brokers answer, each for itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AclObservation {
+    /// False when the cluster has no authorizer (`SECURITY_DISABLED`): nothing can be fenced there.
+    pub authorizer: bool,
+    /// Bindings every broker agrees on.
+    pub bindings: BTreeSet<AclBinding>,
+    /// Bindings only some brokers know: still spreading, or a broker is behind.
+    pub disputed: BTreeSet<AclBinding>,
+}
+
+/// An open transaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenTransaction {
+    /// `transactional.id`.
+    pub transactional_id: String,
+    /// Producer id.
+    pub producer_id: i64,
+    /// State as the coordinator names it (`Ongoing`, `PrepareAbort`, …).
+    pub state: String,
+    /// When it began, by the coordinator's clock; `None` when it does not tell.
+    pub began_at: Option<DateTime<Utc>>,
+    /// Partitions it has written to.
+    pub partitions: Vec<crate::topic::TopicPartition>,
+}
+
+/// One right of Muster's principal on a cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RightObservation {
+    /// What the right is, for people: `DESCRIBE on topics`.
+    pub right: String,
+    /// What cannot be done without it.
+    pub needed_for: String,
+    /// Held, refused (with the broker's error), or not determinable.
+    pub held: RightHeld,
+}
+
+/// Whether a right is held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "held", rename_all = "snake_case")]
+pub enum RightHeld {
+    /// A call that needs it succeeded.
+    Yes,
+    /// The broker refused the call.
+    No {
+        /// Its error.
+        error: String,
+    },
+    /// There was nothing to try it on.
+    Unknown {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What a flow showed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FlowObservation {
+    /// Which direction.
+    pub direction: Direction,
+    /// The Connect worker that answered.
+    pub worker: Observed<WorkerObservation>,
+    /// Connectors by what they do.
+    pub connectors: BTreeMap<ConnectorRole, Observed<ConnectorObservation>>,
+    /// Per source partition, the last source offset known to be replicated (inclusive): the connector's committed
+    /// offset. `GET /connectors/{name}/offsets`, KIP-875.
+    pub committed: Observed<CommittedSourceOffsets>,
+    /// Per source partition, the newest offset sync seen.
+    pub newest_pairs: Observed<NewestPairs>,
+}
+
+/// See [`FlowObservation::committed`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommittedSourceOffsets {
+    /// By source partition.
+    #[serde(with = "by_partition")]
+    pub offsets: ByPartition<i64>,
+    /// Stored entries no task will ever read (wrong alias or extra keys): Connect keeps them silently.
+    pub foreign: Vec<String>,
+}
+
+/// See [`FlowObservation::newest_pairs`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NewestPairs(#[serde(with = "by_partition")] pub ByPartition<OffsetPair>);
+
+/// One offset sync: the record at `upstream` on the source is at `downstream` on the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct OffsetPair {
+    /// Source offset of a record.
+    pub upstream: i64,
+    /// Target offset of the same record.
+    pub downstream: i64,
+}
+
+/// The Connect worker that answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerObservation {
+    /// Kafka version of the worker.
+    pub version: String,
+    /// Cluster its records are written to (`kafka_cluster_id`).
+    pub kafka_cluster_id: String,
+}
+
+/// What a connector of a flow does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConnectorRole {
+    /// MirrorSourceConnector: copies records.
+    Source,
+    /// MirrorCheckpointConnector: translates and writes group offsets.
+    Checkpoint,
+    /// MirrorHeartbeatConnector.
+    Heartbeat,
+}
+
+impl std::fmt::Display for ConnectorRole {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Source => "source",
+            Self::Checkpoint => "checkpoint",
+            Self::Heartbeat => "heartbeat",
+        })
+    }
+}
+
+/// A connector or task state as Connect reports it. RUNNING proves nothing about records moving (mm2.md 0.9).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[expect(missing_docs, reason = "Connect's own words, one to one (AbstractStatus.State)")]
+pub enum ConnectState {
+    Unassigned,
+    Running,
+    Paused,
+    Failed,
+    Destroyed,
+    Restarting,
+    Stopped,
+}
+
+impl std::fmt::Display for ConnectState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Unassigned => "UNASSIGNED",
+            Self::Running => "RUNNING",
+            Self::Paused => "PAUSED",
+            Self::Failed => "FAILED",
+            Self::Destroyed => "DESTROYED",
+            Self::Restarting => "RESTARTING",
+            Self::Stopped => "STOPPED",
+        })
+    }
+}
+
+/// A connector as Connect reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectorObservation {
+    /// Connector name.
+    pub name: String,
+    /// Its state.
+    pub state: ConnectState,
+    /// Its tasks by number; empty when it has none.
+    pub tasks: Vec<TaskObservation>,
+    /// Its config with every credential replaced by `[redacted]`.
+    pub config: BTreeMap<String, String>,
+}
+
+/// A task as Connect reports it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskObservation {
+    /// Task number.
+    pub id: i32,
+    /// Its state.
+    pub state: ConnectState,
+    /// First line of the stack trace when it failed.
+    pub trace: Option<String>,
+}
