@@ -1,1 +1,40 @@
-//! muster-web
+//! The pages. Each is a typed struct built by its constructor from domain values, the signed-in person and `now`; all
+//! wording and all permissions are decided here, in Rust. Templates loop, match and print.
+//!
+//! Nothing here reads a clock, a database or a cluster, and no stored text is ever marked safe. Pages work without
+//! scripts; only the live page of a run loads any.
+
+pub mod approval;
+pub mod assets;
+pub mod audit;
+pub mod brake;
+pub mod chrome;
+pub mod cluster_form;
+pub mod clusters;
+pub mod confirm;
+pub mod error_page;
+pub mod fleet;
+pub mod format;
+pub mod forms;
+pub mod import;
+pub mod pair;
+pub mod pair_form;
+mod pair_tables;
+mod pair_topology;
+pub mod parts;
+pub mod people;
+pub mod plan;
+pub mod readiness;
+pub mod report;
+pub mod run;
+mod run_actions;
+pub mod run_live;
+mod run_stats;
+mod run_steps;
+pub mod runs;
+pub mod samples;
+pub mod sign_in;
+pub mod words;
+
+/// Renders any page or fragment of this crate: `page.render()`.
+pub use askama::Template;

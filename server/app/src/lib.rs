@@ -1,1 +1,22 @@
-//! muster-app
+//! Muster's one binary as a library: HTTP, sign-in, wiring, loops and the command line.
+//!
+//! This room decides nothing about clusters or runs; it asks `domain`, `operations` and `store`, and answers people and
+//! machines. Tests use it through its router.
+
+pub mod acts;
+pub mod api;
+pub mod app;
+pub mod auth;
+pub mod cli;
+pub mod client_source;
+pub mod config;
+pub mod doctor;
+pub mod housekeeping;
+pub mod http;
+pub mod judgement;
+pub mod logs;
+pub mod pages;
+pub mod routes;
+pub mod run_watch;
+pub mod serve;
+pub mod survey_loop;

@@ -9,7 +9,7 @@ use crate::hash::hash_json;
 pub const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// What an entry says.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AuditContent {
     /// Position in the chain, from 1, without gaps.
     pub number: i64,
@@ -28,7 +28,7 @@ pub struct AuditContent {
 }
 
 /// An entry of the chain.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct AuditEntry {
     /// What it says.
     pub content: AuditContent,
@@ -56,7 +56,7 @@ pub fn entry_hash(previous_hash: &str, content: &AuditContent) -> Result<String,
 }
 
 /// Where a chain breaks.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum BrokenChain {
     /// A number is missing or repeated.
     #[error("entry {expected} is missing: found {found} instead")]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::ClusterName;
 
 /// How Muster's clients reach a cluster's brokers. Holds no secret: those are in [`ClusterSecrets`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Security {
     /// TLS settings; `None` means the connection is not encrypted.
     pub tls: Option<Tls>,
@@ -34,7 +34,7 @@ impl Security {
 }
 
 /// TLS settings. Host names are always verified.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Tls {
     /// PEM bundle of the authorities that may sign the brokers' certificates; `None` uses the system's.
     pub ca_pem: Option<String>,
@@ -43,7 +43,7 @@ pub struct Tls {
 }
 
 /// SASL settings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "mechanism", rename_all = "snake_case")]
 pub enum Sasl {
     /// PLAIN with [`ClusterSecrets::password`].
@@ -101,14 +101,14 @@ pub struct ClusterSecrets {
 
 /// The ordinary principal whose refused write proves a fence. A super user would always be let through, so this
 /// must be a principal with an explicit ALLOW WRITE on the topics in scope (mm2-verified, result 1).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ProbePrincipal {
     /// Same mechanism as Muster's own connection, this user, password [`ClusterSecrets::probe_password`].
     pub username: String,
 }
 
 /// A cluster as people register it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Cluster {
     /// Its name in Muster.
     pub name: ClusterName,
@@ -130,7 +130,7 @@ pub struct Cluster {
 }
 
 /// One broker as Metadata names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Broker {
     /// Node id.
     pub id: i32,
@@ -143,7 +143,7 @@ pub struct Broker {
 }
 
 /// What the cluster says it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ClusterDescription {
     /// Cluster id.
     pub cluster_id: String,

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{ClusterName, PairName, TeamName};
 
 /// One of the two clusters of a pair. Which of them is active is observed, never implied by the letter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Side {
     /// The first cluster named.
@@ -30,7 +32,7 @@ impl Side {
 }
 
 /// Something each side has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct BySide<T> {
     /// Side A's.
     pub a: T,
@@ -57,7 +59,9 @@ impl<T> BySide<T> {
 }
 
 /// A direction through a pair. Records flow, or applications move, from one side to the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 pub struct Direction {
     /// Where from; the other side is where to.
     pub from: Side,
@@ -78,7 +82,7 @@ impl Direction {
 }
 
 /// How many clusters take application writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PairMode {
     /// One at a time.
@@ -88,7 +92,7 @@ pub enum PairMode {
 }
 
 /// How the flow names topics on its target (MirrorMaker 2 `replication.policy.class`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "policy", rename_all = "snake_case")]
 pub enum NamingPolicy {
     /// IdentityReplicationPolicy: same name. Both directions must never be live on one topic (mm2.md 0.11).
@@ -112,7 +116,7 @@ impl NamingPolicy {
 }
 
 /// What carries a flow. Later mechanisms (dedicated MirrorMaker 2, Strimzi, Cluster Linking, MSK) become variants.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "mechanism", rename_all = "snake_case")]
 pub enum Mechanism {
     /// MirrorMaker 2 connectors on a Connect cluster.
@@ -131,7 +135,7 @@ pub enum Mechanism {
 }
 
 /// One direction of replication inside a pair.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Flow {
     /// From which side.
     pub direction: Direction,
@@ -148,7 +152,7 @@ pub struct Flow {
 }
 
 /// Targets for a pair.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Objectives {
     /// Most data that may be lost if the active side dies, in seconds.
     pub rpo_seconds: i64,
@@ -159,7 +163,7 @@ pub struct Objectives {
 }
 
 /// Who may approve a run of a pair and how many it takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ApprovalRule {
     /// Distinct approvers needed, at least 1; the requester never counts.
     pub needed: u32,
@@ -170,7 +174,7 @@ pub struct ApprovalRule {
 }
 
 /// How applications are told to move.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum RoutingTarget {
     /// A JSON file that applications or their side-cars watch.
@@ -186,7 +190,7 @@ pub enum RoutingTarget {
 }
 
 /// A pair as its owners configure it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Pair {
     /// Its name.
     pub name: PairName,

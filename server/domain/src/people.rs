@@ -6,7 +6,9 @@ use uuid::Uuid;
 use crate::ids::TeamName;
 
 /// The five roles. Each includes reading; otherwise they are separate rights, not a ladder (design section 6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// Reads.
@@ -22,7 +24,7 @@ pub enum Role {
 }
 
 /// A right one role gives within one team, or everywhere when `team` is `None`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Grant {
     /// Role.
     pub role: Role,
@@ -31,7 +33,7 @@ pub struct Grant {
 }
 
 /// Somebody acting: the signed-in person, or Muster itself for scheduled work.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Actor {
     /// User id; the nil UUID is Muster itself.
     pub id: Uuid,

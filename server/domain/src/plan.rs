@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A plan. Everything but `id`, `created_*` and `hash` itself is covered by the hash.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Plan {
     /// Its id.
     pub id: Uuid,
@@ -33,7 +33,7 @@ pub struct Plan {
 }
 
 /// What is approved.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PlanContent {
     /// The pair.
     pub pair: PairName,
@@ -68,7 +68,7 @@ impl PlanContent {
 }
 
 /// A topic in scope.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct TopicScope {
     /// Name applications use, on both sides.
     pub topic: String,
@@ -79,7 +79,7 @@ pub struct TopicScope {
 }
 
 /// What happens at the point of no return when a proof is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum IfUnproven {
     /// A person is asked while writes are away.
@@ -89,7 +89,7 @@ pub enum IfUnproven {
 }
 
 /// What happens to consumers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConsumerRule {
     /// Let each group read to the end (bounded), then move it.
@@ -99,7 +99,7 @@ pub enum ConsumerRule {
 }
 
 /// Decisions that are part of the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PlanRules {
     /// A person gives the final go with all figures before the fence. No person is waited for while writes are away.
     pub confirm_before_fence: bool,
@@ -135,7 +135,7 @@ impl Default for PlanRules {
 }
 
 /// A step as planned.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PlannedStep {
     /// Stored for ever; never renamed.
     pub name: String,
@@ -156,7 +156,7 @@ pub struct PlannedStep {
 }
 
 /// Something that blocks or a warning.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Finding {
     /// Stable code in kebab case.
     pub code: String,
@@ -167,7 +167,7 @@ pub struct Finding {
 }
 
 /// How long it will take.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Prediction {
     /// Last write accepted here to first write accepted there, in milliseconds.
     pub write_unavailability_ms: Option<i64>,

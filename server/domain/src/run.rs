@@ -4,7 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 /// A kind of run. The model names all of them; which can be planned today is decided by `plan`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
     /// Planned move of applications to the other side, no loss.
@@ -40,7 +42,7 @@ impl Operation {
 }
 
 /// Where a run is in its life. Data that exists only in a state is stored with the run's rows; this is the word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RunState {
     /// Blockers stand; it can't be approved.
@@ -217,7 +219,7 @@ impl RunState {
 }
 
 /// A person's or the engine's act on a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the words of the REST decisions, one to one")]
 pub enum RunAct {
@@ -241,6 +243,10 @@ pub enum RunAct {
     Succeed,
     SucceedWithExceptions,
     Fail,
+    AwaitAttestation,
+    AttestPassed,
+    AttestFailed,
+    AttestInconclusive,
 }
 
 /// An act that does not fit the state.
@@ -257,7 +263,11 @@ pub struct RefusedAct {
 ///
 /// # Errors
 /// [`RefusedAct`] when the state does not take the act.
-pub fn next_state(state: RunState, act: RunAct, past_point_of_no_return: bool) -> Result<RunState, RefusedAct> {
+pub fn next_state(
+    state: RunState,
+    act: RunAct,
+    past_point_of_no_return: bool,
+) -> Result<RunState, RefusedAct> {
     use RunAct as A;
     use RunState as S;
     let refused = Err(RefusedAct { state, act });
@@ -288,13 +298,17 @@ pub fn next_state(state: RunState, act: RunAct, past_point_of_no_return: bool) -
         (S::Verifying | S::Running, A::Succeed) => S::Succeeded,
         (S::Verifying | S::Running, A::SucceedWithExceptions) => S::SucceededWithExceptions,
         (S::Verifying, A::Fail) => S::Failed,
+        (S::Verifying | S::CleaningUp, A::AwaitAttestation) => S::AwaitingAttestation,
+        (S::AwaitingAttestation, A::AttestPassed) => S::Passed,
+        (S::AwaitingAttestation, A::AttestFailed) => S::Failed,
+        (S::AwaitingAttestation, A::AttestInconclusive) => S::Inconclusive,
         (S::PausedByFailure, A::Fail) if past_point_of_no_return => S::Failed,
         _ => return refused,
     })
 }
 
 /// Where a step is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {
     /// Its turn has not come.
@@ -369,7 +383,9 @@ impl StepState {
 }
 
 /// A phase of a run, for sums of time: RTO is told by phase (design section 4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Before anything is taken away: looking, freezing, staging.
@@ -416,7 +432,7 @@ impl Phase {
 }
 
 /// One thing that happened in a run, in order: what the live page and the report are made of.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RunEvent {
     /// Position in the run, from 1.
     pub number: i64,
@@ -438,7 +454,7 @@ mod tests {
 
     #[test]
     fn ended_states_take_no_act() {
-        const ACTS: [RunAct; 20] = [
+        const ACTS: [RunAct; 24] = [
             RunAct::Approve,
             RunAct::Reject,
             RunAct::Expire,
@@ -459,6 +475,10 @@ mod tests {
             RunAct::Succeed,
             RunAct::SucceedWithExceptions,
             RunAct::Fail,
+            RunAct::AwaitAttestation,
+            RunAct::AttestPassed,
+            RunAct::AttestFailed,
+            RunAct::AttestInconclusive,
         ];
         for state in RunState::ALL.into_iter().filter(|s| s.ended()) {
             for act in ACTS {

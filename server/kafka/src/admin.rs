@@ -115,7 +115,10 @@ pub trait ClusterAdmin: Send + Sync + std::fmt::Debug {
     async fn list_groups(&self) -> Result<Vec<GroupListing>, KafkaError>;
 
     /// Members and states. Groups the coordinator no longer knows come back as `Dead`.
-    async fn describe_groups(&self, groups: &[(String, GroupType)]) -> Result<Vec<GroupDescription>, KafkaError>;
+    async fn describe_groups(
+        &self,
+        groups: &[(String, GroupType)],
+    ) -> Result<Vec<GroupDescription>, KafkaError>;
 
     /// Committed positions of many groups. `stable` waits for offsets of open transactions to settle (KIP-447).
     async fn group_offsets(
@@ -133,7 +136,11 @@ pub trait ClusterAdmin: Send + Sync + std::fmt::Debug {
     ) -> Result<(), KafkaError>;
 
     /// Removes committed positions of a group (OffsetDelete).
-    async fn delete_group_offsets(&self, group: &str, partitions: &[TopicPartition]) -> Result<(), KafkaError>;
+    async fn delete_group_offsets(
+        &self,
+        group: &str,
+        partitions: &[TopicPartition],
+    ) -> Result<(), KafkaError>;
 
     /// Removes members from a group at once: LeaveGroup for classic groups, heartbeat with epoch -1 for KIP-848.
     /// A member that is already gone counts as removed. Says nothing about what the client still processes.
@@ -157,10 +164,16 @@ pub trait ClusterAdmin: Send + Sync + std::fmt::Debug {
     /// Tries a write that cannot succeed, as the probe principal, on every broker, for each topic: partition
     /// `i32::MAX` does not exist, but authorization is checked first. Answers per (broker, topic).
     /// Fails with `Authentication` or `Unsupported` when there is no usable probe principal.
-    async fn probe_write_fence(&self, topics: &[String]) -> Result<BTreeMap<(i32, String), FenceVerdict>, KafkaError>;
+    async fn probe_write_fence(
+        &self,
+        topics: &[String],
+    ) -> Result<BTreeMap<(i32, String), FenceVerdict>, KafkaError>;
 
     /// Producers known to the leaders of these partitions.
-    async fn producers(&self, partitions: &[TopicPartition]) -> Result<ByPartition<Vec<ProducerState>>, KafkaError>;
+    async fn producers(
+        &self,
+        partitions: &[TopicPartition],
+    ) -> Result<ByPartition<Vec<ProducerState>>, KafkaError>;
 
     /// Transactions that are neither complete nor empty, with their partitions.
     async fn open_transactions(&self) -> Result<Vec<OpenTransaction>, KafkaError>;

@@ -87,7 +87,9 @@ impl KafkaError {
             // LEADER_NOT_AVAILABLE, NOT_LEADER_OR_FOLLOWER, REQUEST_TIMED_OUT, NETWORK_EXCEPTION,
             // COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE, NOT_COORDINATOR, NOT_CONTROLLER,
             // CONCURRENT_TRANSACTIONS, THROTTLING_QUOTA_EXCEEDED.
-            KafkaErrorKind::Broker { code, .. } => matches!(code, 5 | 6 | 7 | 13 | 14 | 15 | 16 | 41 | 51 | 89),
+            KafkaErrorKind::Broker { code, .. } => {
+                matches!(code, 5 | 6 | 7 | 13 | 14 | 15 | 16 | 41 | 51 | 89)
+            }
             KafkaErrorKind::Tls(_)
             | KafkaErrorKind::Authentication(_)
             | KafkaErrorKind::NotKafka(_)

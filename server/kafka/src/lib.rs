@@ -5,9 +5,46 @@
 //! every mutation, bounds every wait and keeps the broker's exact error.
 
 pub mod admin;
+#[cfg(feature = "double")]
+pub mod double;
 pub mod error;
 pub mod mover;
 
+mod acls;
+mod batches;
+mod broker_error;
+mod client;
+mod configs;
+mod connection;
+mod coordinators;
+mod dial;
+mod fetch;
+mod frames;
+mod group_members;
+mod group_offsets;
+mod groups;
+mod leaders;
+mod librdkafka;
+mod offsets;
+mod options;
+mod pool;
+mod probe;
+mod producers;
+mod record_mover;
+mod rights;
+mod routing;
+mod sasl;
+mod tails;
+mod tls;
+mod token;
+mod topics;
+mod transactions;
+mod transport;
+mod versions;
+
 pub use admin::{ClusterAdmin, FenceVerdict, OffsetSpec, ProducerState};
+pub use client::KafkaAdmin;
 pub use error::{KafkaError, KafkaErrorKind};
 pub use mover::{Isolation, ReadRange, Record, RecordMover, TailRecord};
+pub use options::ClientOptions;
+pub use record_mover::KafkaMover;

@@ -1,1 +1,35 @@
-//! muster-operations
+//! The job engine and the runbooks.
+//!
+//! A run is a row with steps. The engine leases it, commits each intent before its effect and each outcome after it,
+//! and looks at the world before acting again when a worker died in between. A runbook is a table of steps with their
+//! undos; everything it decides is either a pure rule of `domain` or an answer read back from the clusters.
+
+pub mod clients;
+pub mod decisions;
+pub mod engine;
+pub mod error;
+pub mod planning;
+pub mod report;
+pub mod step;
+pub mod survey;
+pub mod switchover;
+
+pub use clients::{ClientSource, PairClients};
+pub use engine::Engine;
+pub use error::OperationError;
+
+use muster_domain::run::Operation;
+
+/// Muster's runbooks. Operations that cannot be run yet have none and cannot be planned.
+#[must_use]
+pub fn runbook(operation: Operation) -> Option<engine::Runbook> {
+    match operation {
+        Operation::Switchover => Some(switchover::runbook()),
+        Operation::Failover
+        | Operation::Failback
+        | Operation::Rehearsal
+        | Operation::GameDay
+        | Operation::Tabletop
+        | Operation::Evacuation => None,
+    }
+}

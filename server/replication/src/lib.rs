@@ -3,6 +3,18 @@
 //! Nothing here decides when to stop or start a flow. Every effect is read back, because Connect answers 200 to
 //! offsets it will never use and 204 to a stop that takes 50 seconds (mm2-verified, corrections 5 and 6).
 
+pub mod connect;
+pub mod formats;
+pub mod mm2_on_connect;
+pub mod records;
+pub mod redact;
+pub mod settings;
+pub mod translate;
+pub mod verify;
+
+#[cfg(feature = "double")]
+pub mod double;
+
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
@@ -11,6 +23,10 @@ use muster_domain::{
     survey::{ConnectState, ConnectorRole, FlowObservation, OffsetPair},
     topic::{ByPartition, TopicPartition},
 };
+
+pub use mm2_on_connect::{ClusterHands, Mm2OnConnect};
+pub use records::{FlowRecords, PartitionEnds};
+pub use settings::{FlowEnd, FlowSettings};
 
 /// What went wrong with a flow, keeping what was tried.
 #[derive(Debug, Clone, thiserror::Error)]

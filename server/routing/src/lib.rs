@@ -1,7 +1,21 @@
 //! How applications are told to move: one file per traffic switch, one trait.
 
+#[cfg(feature = "double")]
+pub mod double;
+
+pub mod address_book;
+mod guard;
+pub mod webhook;
+
+use std::sync::Arc;
+
 use async_trait::async_trait;
+use muster_domain::pair::RoutingTarget;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+
+pub use address_book::AddressBook;
+pub use webhook::Webhook;
 
 /// Who is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -11,6 +25,15 @@ pub enum Audience {
     Producers,
     /// Applications that read.
     Consumers,
+}
+
+impl std::fmt::Display for Audience {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Producers => "producers",
+            Self::Consumers => "consumers",
+        })
+    }
 }
 
 /// What they are told.
@@ -53,4 +76,25 @@ pub trait Routing: Send + Sync + std::fmt::Debug {
 
     /// Sends an audience to a cluster and reads it back where the switch allows that. Doing it twice equals once.
     async fn send(&self, audience: Audience, to: &Destination) -> Result<(), RoutingError>;
+}
+
+/// What all switches of an installation share.
+#[derive(Debug, Clone, Default)]
+pub struct RoutingOptions {
+    /// Key of the signature of webhooks; unsigned when there is none.
+    pub webhook_secret: Option<SecretString>,
+    /// Whether webhooks may be on loopback, private and link-local addresses.
+    pub allow_private_webhooks: bool,
+}
+
+/// The switches of a pair, in its order. One that cannot work says so when it is used.
+#[must_use]
+pub fn build(targets: &[RoutingTarget], options: &RoutingOptions) -> Vec<Arc<dyn Routing>> {
+    let one = |target: &RoutingTarget| -> Arc<dyn Routing> {
+        match target {
+            RoutingTarget::AddressBook { path } => Arc::new(AddressBook::new(path)),
+            RoutingTarget::Webhook { url } => Arc::new(Webhook::new(url, options)),
+        }
+    };
+    targets.iter().map(one).collect()
 }

@@ -1,1 +1,36 @@
-//! muster-store
+//! All SQL of Muster, and nothing else: what is kept, and the rules the database itself holds.
+//!
+//! Functions take a `&mut PgConnection`; the caller owns the transaction, so that a change and its audit entry commit
+//! together. Nothing here talks to Kafka, hashes a password or decides who may do something. Times of leases and of
+//! the audit are the database's clock, never a host's.
+
+pub mod audit;
+pub mod brake;
+pub mod clock;
+pub mod clusters;
+pub mod database;
+pub mod error;
+pub mod grants;
+pub mod idempotency;
+pub mod lag;
+pub mod leases;
+pub mod login_failures;
+pub mod pairs;
+pub mod people;
+pub mod plans;
+pub mod private_postgres;
+pub mod readiness;
+pub mod run_events;
+pub mod run_steps;
+pub mod runs;
+pub mod secrets;
+pub mod server;
+pub mod sessions;
+pub mod surveys;
+pub mod teams;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod tokens;
+
+pub use database::{connect, connect_with, migrate};
+pub use error::StoreError;

@@ -1,0 +1,301 @@
+//! Pairs: make, change, remove. A pair is edited as a whole by its owners; what a plan was made from is its version.
+
+use std::collections::BTreeMap;
+
+use muster_domain::{
+    ids::{ClusterName, PairName, TeamName},
+    pair::{ApprovalRule, BySide, Flow, Mechanism, Objectives, Pair, PairMode, RoutingTarget, Side},
+    people::{Actor, Role},
+};
+use muster_store::{pairs, runs};
+use serde::Deserialize;
+use serde_json::json;
+use sqlx::PgConnection;
+use utoipa::ToSchema;
+
+use super::{
+    audit_trail::{self, Entry},
+    clusters::present,
+    needs_role,
+};
+use crate::http::{Answer, Failure, check_version};
+
+/// A pair to make.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPair {
+    /// Its name.
+    pub name: PairName,
+    /// The team it belongs to.
+    pub team: TeamName,
+    /// Its two clusters.
+    pub clusters: BySide<ClusterName>,
+    /// Mode.
+    #[serde(default = "active_passive")]
+    pub mode: PairMode,
+    /// Topic patterns in scope (Java regular expressions, matched in full).
+    pub topics: Vec<String>,
+    /// Topic patterns out of scope.
+    #[serde(default)]
+    pub topics_exclude: Vec<String>,
+    /// Group patterns in scope.
+    #[serde(default = "everything")]
+    pub groups: Vec<String>,
+    /// Group patterns out of scope.
+    #[serde(default)]
+    pub groups_exclude: Vec<String>,
+    /// Its flows, one or two.
+    pub flows: Vec<Flow>,
+    /// Targets.
+    #[serde(default = "default_objectives")]
+    pub objectives: Objectives,
+    /// Approval.
+    #[serde(default = "default_approval")]
+    pub approval: ApprovalRule,
+    /// How applications are moved.
+    #[serde(default)]
+    pub routing: Vec<RoutingTarget>,
+    /// Topic for canary records.
+    #[serde(default)]
+    pub canary_topic: Option<String>,
+}
+
+fn active_passive() -> PairMode {
+    PairMode::ActivePassive
+}
+
+fn everything() -> Vec<String> {
+    vec![".*".to_owned()]
+}
+
+/// Targets of a pair nobody has set any for.
+#[must_use]
+pub fn default_objectives() -> Objectives {
+    Objectives { rpo_seconds: 60, rto_seconds: 900, verify_within_days: 90 }
+}
+
+/// Approval of a pair nobody has set a rule for.
+#[must_use]
+pub fn default_approval() -> ApprovalRule {
+    ApprovalRule { needed: 1, decide_within_minutes: 240, use_within_minutes: 60 }
+}
+
+/// Connectors of one flow, by the cluster records come from.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Attachment {
+    /// Cluster the flow's records come from.
+    pub from: ClusterName,
+    /// REST address of any Connect worker.
+    pub connect_url: String,
+    /// Name of the MirrorSourceConnector.
+    pub source_connector: String,
+    /// Name of the MirrorCheckpointConnector.
+    #[serde(default)]
+    pub checkpoint_connector: Option<String>,
+    /// Name of the MirrorHeartbeatConnector.
+    #[serde(default)]
+    pub heartbeat_connector: Option<String>,
+}
+
+/// Changes to a pair; what is left out stays.
+#[derive(Debug, Clone, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PairEdit {
+    /// The team it belongs to.
+    pub team: Option<TeamName>,
+    /// Mode.
+    pub mode: Option<PairMode>,
+    /// Topic patterns in scope.
+    pub topics: Option<Vec<String>>,
+    /// Topic patterns out of scope.
+    pub topics_exclude: Option<Vec<String>>,
+    /// Group patterns in scope.
+    pub groups: Option<Vec<String>>,
+    /// Group patterns out of scope.
+    pub groups_exclude: Option<Vec<String>>,
+    /// All flows anew.
+    pub flows: Option<Vec<Flow>>,
+    /// Attaches flows the pair has to their connectors, leaving the rest of them as it is.
+    pub attach: Vec<Attachment>,
+    /// Targets.
+    pub objectives: Option<Objectives>,
+    /// Approval.
+    pub approval: Option<ApprovalRule>,
+    /// How applications are moved, all of it.
+    pub routing: Option<Vec<RoutingTarget>>,
+    /// Topic for canary records; null for none.
+    #[serde(deserialize_with = "present")]
+    pub canary_topic: Option<Option<String>>,
+}
+
+/// A pair.
+///
+/// # Errors
+/// `not-found`.
+pub async fn get(conn: &mut PgConnection, name: &PairName) -> Answer<Pair> {
+    pairs::get(conn, name).await?.ok_or_else(|| Failure::not_found("pair", name.as_str()))
+}
+
+/// Pairs this person may see.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn list(conn: &mut PgConnection, actor: &Actor) -> Answer<Vec<Pair>> {
+    let all = pairs::list(conn, None, None).await?;
+    Ok(all.into_iter().filter(|pair| actor.may_read(&pair.team)).collect())
+}
+
+/// Makes a pair.
+///
+/// # Errors
+/// `forbidden`, `name-taken`, `cluster-in-use` when a cluster is not registered, `invalid-request`.
+pub async fn create(conn: &mut PgConnection, new: NewPair, actor: &Actor) -> Answer<Pair> {
+    needs_role(actor, Role::Owner, &new.team)?;
+    let pair = Pair {
+        name: new.name,
+        team: new.team,
+        clusters: new.clusters,
+        mode: new.mode,
+        topics: new.topics,
+        topics_exclude: new.topics_exclude,
+        groups: new.groups,
+        groups_exclude: new.groups_exclude,
+        flows: new.flows,
+        objectives: new.objectives,
+        approval: new.approval,
+        routing: new.routing,
+        canary_topic: new.canary_topic,
+        unused_settings: BTreeMap::new(),
+        version: 0,
+        updated_at: chrono::DateTime::UNIX_EPOCH,
+    };
+    check(&pair)?;
+    let pair = pairs::insert(conn, &pair).await?;
+    audit_trail::record(conn, actor, Entry::done("pair.create", &object(&pair.name), told(&pair))).await?;
+    Ok(pair)
+}
+
+/// Changes a pair. Refused while a run holds it: the run was approved for the pair as it was.
+///
+/// # Errors
+/// `pair-has-active-run`, `edited-in-between`, `forbidden`, `not-found`, `invalid-request`.
+pub async fn change(
+    conn: &mut PgConnection,
+    name: &PairName,
+    version: Option<i64>,
+    edit: PairEdit,
+    actor: &Actor,
+) -> Answer<Pair> {
+    let before = lock_free(conn, name).await?;
+    check_version(version, before.version)?;
+    if let Some(team) = &edit.team {
+        needs_role(actor, Role::Owner, team)?;
+    }
+    let pair = edited(before, edit)?;
+    check(&pair)?;
+    let pair = pairs::update(conn, &pair).await?;
+    audit_trail::record(conn, actor, Entry::done("pair.change", &object(name), told(&pair))).await?;
+    Ok(pair)
+}
+
+/// Removes a pair. Its plans, runs and audit entries stay.
+///
+/// # Errors
+/// `pair-has-active-run`, `edited-in-between`, `not-found`.
+pub async fn delete(conn: &mut PgConnection, name: &PairName, version: Option<i64>, actor: &Actor) -> Answer<()> {
+    let pair = lock_free(conn, name).await?;
+    check_version(version, pair.version)?;
+    pairs::delete(conn, name, pair.version).await?;
+    audit_trail::record(conn, actor, Entry::done("pair.delete", &object(name), json!({}))).await
+}
+
+async fn lock_free(conn: &mut PgConnection, name: &PairName) -> Answer<Pair> {
+    let pair = pairs::lock(conn, name).await?.ok_or_else(|| Failure::not_found("pair", name.as_str()))?;
+    match runs::active_for_pair(conn, name).await? {
+        None => Ok(pair),
+        Some(run) => Err(Failure::new(
+            "pair-has-active-run",
+            format!("Run {} holds pair `{name}`, and it was approved for the pair as it is.", run.number),
+            "Wait for it to end, or abort it.",
+        )),
+    }
+}
+
+fn edited(mut pair: Pair, edit: PairEdit) -> Answer<Pair> {
+    pair.team = edit.team.unwrap_or(pair.team);
+    pair.mode = edit.mode.unwrap_or(pair.mode);
+    pair.topics = edit.topics.unwrap_or(pair.topics);
+    pair.topics_exclude = edit.topics_exclude.unwrap_or(pair.topics_exclude);
+    pair.groups = edit.groups.unwrap_or(pair.groups);
+    pair.groups_exclude = edit.groups_exclude.unwrap_or(pair.groups_exclude);
+    pair.flows = edit.flows.unwrap_or(pair.flows);
+    pair.objectives = edit.objectives.unwrap_or(pair.objectives);
+    pair.approval = edit.approval.unwrap_or(pair.approval);
+    pair.routing = edit.routing.unwrap_or(pair.routing);
+    pair.canary_topic = edit.canary_topic.unwrap_or(pair.canary_topic);
+    for attachment in edit.attach {
+        attach(&mut pair, attachment)?;
+    }
+    Ok(pair)
+}
+
+fn attach(pair: &mut Pair, attachment: Attachment) -> Answer<()> {
+    let from = Side::BOTH.into_iter().find(|side| *pair.cluster(*side) == attachment.from);
+    let flow = pair.flows.iter_mut().find(|flow| Some(flow.direction.from) == from);
+    let flow = flow.ok_or_else(|| {
+        let name = &pair.name;
+        Failure::invalid(format!("Pair `{name}` has no flow from `{}` that could be attached.", attachment.from))
+    })?;
+    flow.mechanism = Mechanism::Mm2OnConnect {
+        connect_url: attachment.connect_url,
+        source_connector: attachment.source_connector,
+        checkpoint_connector: attachment.checkpoint_connector,
+        heartbeat_connector: attachment.heartbeat_connector,
+    };
+    Ok(())
+}
+
+/// What does not hold together in a pair, as one sentence.
+pub(super) fn check(pair: &Pair) -> Answer<()> {
+    let patterns = [&pair.topics, &pair.topics_exclude, &pair.groups, &pair.groups_exclude];
+    for pattern in patterns.into_iter().flatten() {
+        if let Err(e) = muster_domain::patterns::check(pattern) {
+            return Err(Failure::invalid(format!("The pattern `{pattern}` cannot be read: {e}.")));
+        }
+    }
+    let web = |url: &str| url.starts_with("http://") || url.starts_with("https://");
+    let connect = pair.flows.iter().filter_map(|flow| match &flow.mechanism {
+        Mechanism::Mm2OnConnect { connect_url, .. } => Some(connect_url),
+        Mechanism::Unattached => None,
+    });
+    let broken = if pair.topics.is_empty() {
+        "A pair needs at least one topic pattern."
+    } else if pair.flows.is_empty() || pair.flows.len() > 2 {
+        "A pair has one flow or two, one for each direction."
+    } else if pair.flows.len() == 2 && pair.flows[0].direction == pair.flows[1].direction {
+        "The two flows of a pair go in opposite directions."
+    } else if connect.into_iter().any(|url| !web(url)) {
+        "A Connect address begins with http:// or https://."
+    } else if pair.routing.iter().any(|target| !matches!(target, RoutingTarget::AddressBook { path } if path.starts_with('/')) && !matches!(target, RoutingTarget::Webhook { url } if web(url))) {
+        "An address book is an absolute path; a webhook begins with http:// or https://."
+    } else if pair.approval.needed == 0 {
+        "At least one person must approve; the requester never counts."
+    } else if pair.approval.decide_within_minutes < 1 || pair.approval.use_within_minutes < 1 {
+        "Both clocks of an approval run for at least a minute."
+    } else if pair.objectives.rpo_seconds < 0 || pair.objectives.rto_seconds < 1 || pair.objectives.verify_within_days < 1 {
+        "Objectives are whole seconds and days, RTO and days at least 1."
+    } else {
+        return Ok(());
+    };
+    Err(Failure::invalid(broken))
+}
+
+pub(super) fn object(name: &PairName) -> String {
+    format!("pair {name}")
+}
+
+/// What the audit keeps of a pair: everything, it holds no secret.
+pub(super) fn told(pair: &Pair) -> serde_json::Value {
+    serde_json::to_value(pair).unwrap_or_default()
+}

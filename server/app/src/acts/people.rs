@@ -1,0 +1,226 @@
+//! People, their roles and teams.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use muster_domain::{
+    ids::TeamName,
+    people::{Actor, Grant, Role},
+};
+use muster_store::{grants, people, people::User, sessions, teams, teams::Team};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::{PgConnection, PgPool};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::audit_trail::{self, Entry};
+use crate::{
+    auth::passwords,
+    http::{Answer, Failure, check_version},
+};
+
+/// A person to add.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewUser {
+    /// What they sign in with.
+    pub name: String,
+    /// Name for people; the sign-in name when left out.
+    #[serde(default)]
+    pub display_name: String,
+    /// First password.
+    #[schema(value_type = String, write_only)]
+    pub password: SecretString,
+    /// What they may do.
+    #[serde(default)]
+    pub grants: Vec<Grant>,
+}
+
+/// Changes to a person; what is left out stays.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct UserEdit {
+    /// Name for people.
+    pub display_name: Option<String>,
+    /// A new password; ends all their sessions.
+    #[schema(value_type = Option<String>, write_only)]
+    pub password: Option<SecretString>,
+    /// All they may do from now on.
+    pub grants: Option<Vec<Grant>>,
+    /// True: may not sign in any more, and is signed out everywhere.
+    pub disabled: Option<bool>,
+}
+
+/// A person as shown.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct UserView {
+    /// Id.
+    pub id: Uuid,
+    /// What they sign in with.
+    pub name: String,
+    /// Name for people.
+    pub display_name: String,
+    /// What they may do.
+    pub grants: Vec<Grant>,
+    /// Since when they may not sign in.
+    pub disabled_at: Option<DateTime<Utc>>,
+    /// Row version for If-Match.
+    pub version: i64,
+}
+
+impl From<User> for UserView {
+    fn from(user: User) -> Self {
+        Self {
+            id: user.id,
+            name: user.name,
+            display_name: user.display_name,
+            grants: user.grants,
+            disabled_at: user.disabled_at,
+            version: user.version,
+        }
+    }
+}
+
+/// A team as shown and as added.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TeamView {
+    /// Its name.
+    pub name: TeamName,
+    /// What it does.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// Hashes the password of a new person, before any transaction is open.
+///
+/// # Errors
+/// `invalid-request` on a password too short or too long.
+pub async fn hash(password: &SecretString) -> Answer<SecretString> {
+    Ok(passwords::hash_password(password.expose_secret().to_owned()).await?.into())
+}
+
+/// Adds a person.
+///
+/// # Errors
+/// `name-taken`, `invalid-request`.
+pub async fn create(conn: &mut PgConnection, new: &NewUser, hash: &SecretString, actor: &Actor) -> Answer<UserView> {
+    let id = Uuid::now_v7();
+    let display = if new.display_name.is_empty() { &new.name } else { &new.display_name };
+    people::insert(conn, id, &new.name, display, Some(hash), &new.grants).await?;
+    let detail = json!({"grants": new.grants});
+    audit_trail::record(conn, actor, Entry::done("user.create", &object(&new.name), detail)).await?;
+    get(conn, &new.name).await
+}
+
+/// A person by name.
+///
+/// # Errors
+/// `not-found`.
+pub async fn get(conn: &mut PgConnection, name: &str) -> Answer<UserView> {
+    let user = people::get_by_name(conn, name).await?;
+    user.map(UserView::from).ok_or_else(|| Failure::not_found("person", name))
+}
+
+/// All people.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn list(conn: &mut PgConnection) -> Answer<Vec<UserView>> {
+    Ok(people::list(conn).await?.into_iter().map(UserView::from).collect())
+}
+
+/// Changes a person. The last admin stays one.
+///
+/// # Errors
+/// `last-admin`, `edited-in-between`, `not-found`, `invalid-request`.
+pub async fn change(
+    pool: &PgPool,
+    name: &str,
+    version: Option<i64>,
+    edit: UserEdit,
+    actor: &Actor,
+) -> Answer<UserView> {
+    let hash = match &edit.password {
+        Some(password) => Some(self::hash(password).await?),
+        None => None,
+    };
+    let mut tx = pool.begin().await?;
+    let user = people::get_by_name(&mut tx, name).await?.ok_or_else(|| Failure::not_found("person", name))?;
+    check_version(version, user.version)?;
+    let disabled = edit.disabled.unwrap_or(user.disabled_at.is_some());
+    let display = edit.display_name.as_deref().unwrap_or(&user.display_name);
+    keep_an_admin(&mut tx, &user, disabled, edit.grants.as_deref()).await?;
+    people::update(&mut tx, user.id, user.version, display, disabled).await?;
+    if let Some(hash) = &hash {
+        people::set_password_hash(&mut tx, user.id, hash).await?;
+    }
+    if let Some(wanted) = &edit.grants {
+        set_grants(&mut tx, &user, wanted).await?;
+    }
+    if hash.is_some() || disabled {
+        sessions::revoke_all(&mut tx, user.id, None).await?;
+    }
+    let detail = json!({"grants": edit.grants, "disabled": edit.disabled, "new_password": hash.is_some()});
+    audit_trail::record(&mut tx, actor, Entry::done("user.change", &object(name), detail)).await?;
+    tx.commit().await?;
+    let mut conn = pool.acquire().await?;
+    get(&mut conn, name).await
+}
+
+async fn set_grants(conn: &mut PgConnection, user: &User, wanted: &[Grant]) -> Answer<()> {
+    let had: BTreeSet<_> = user.grants.iter().map(|g| (g.role, g.team.clone())).collect();
+    let wants: BTreeSet<_> = wanted.iter().map(|g| (g.role, g.team.clone())).collect();
+    for (role, team) in had.difference(&wants).cloned() {
+        grants::delete(conn, user.id, &Grant { role, team }).await?;
+    }
+    for (role, team) in wants.difference(&had).cloned() {
+        grants::insert(conn, user.id, &Grant { role, team }).await?;
+    }
+    Ok(())
+}
+
+/// Without an admin nobody could ever add one again.
+async fn keep_an_admin(conn: &mut PgConnection, user: &User, disabled: bool, wanted: Option<&[Grant]>) -> Answer<()> {
+    let admins = grants::lock_admins(conn).await?;
+    let stays = !disabled && wanted.unwrap_or(&user.grants).iter().any(|grant| grant.role == Role::Admin);
+    if stays || admins != [user.id] {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "last-admin",
+        format!("`{}` is the last admin; without one nobody could add people any more.", user.name),
+        "Make somebody else an admin first.",
+    ))
+}
+
+/// Adds a team.
+///
+/// # Errors
+/// `name-taken`.
+pub async fn create_team(conn: &mut PgConnection, team: &TeamView, actor: &Actor) -> Answer<()> {
+    let new = Team { name: team.name.clone(), description: team.description.clone() };
+    if !teams::insert(conn, &new).await? {
+        return Err(Failure::new(
+            "name-taken",
+            format!("There is a team `{}` already.", team.name),
+            "Use it, or choose another name.",
+        ));
+    }
+    audit_trail::record(conn, actor, Entry::done("team.create", &format!("team {}", team.name), json!({}))).await
+}
+
+/// All teams.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn list_teams(conn: &mut PgConnection) -> Answer<Vec<TeamView>> {
+    let all = teams::list(conn).await?;
+    Ok(all.into_iter().map(|team| TeamView { name: team.name, description: team.description }).collect())
+}
+
+fn object(name: &str) -> String {
+    format!("user {name}")
+}

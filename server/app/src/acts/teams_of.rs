@@ -1,0 +1,38 @@
+//! The team something belongs to, for the guard: by the name or id in the path.
+
+use muster_domain::ids::{PairName, TeamName};
+use muster_store::{pairs, plans, runs};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::http::{Answer, Failure};
+
+/// Of a pair.
+///
+/// # Errors
+/// `not-found`.
+pub async fn pair(conn: &mut PgConnection, name: &str) -> Answer<TeamName> {
+    let missing = || Failure::not_found("pair", name);
+    let pair_name = PairName::new(name).map_err(|_| missing())?;
+    Ok(pairs::get(conn, &pair_name).await?.ok_or_else(missing)?.team)
+}
+
+/// Of a run: the team its pair belonged to then.
+///
+/// # Errors
+/// `not-found`.
+pub async fn run(conn: &mut PgConnection, id: &str) -> Answer<TeamName> {
+    let missing = || Failure::not_found("run", id);
+    let run = id.parse::<Uuid>().map_err(|_| missing())?;
+    Ok(runs::get(conn, run).await?.ok_or_else(missing)?.team)
+}
+
+/// Of a plan: the team its pair belongs to now.
+///
+/// # Errors
+/// `not-found`.
+pub async fn plan(conn: &mut PgConnection, id: &str) -> Answer<TeamName> {
+    let missing = || Failure::not_found("plan", id);
+    let plan = plans::get(conn, id.parse::<Uuid>().map_err(|_| missing())?).await?.ok_or_else(missing)?;
+    pair(conn, plan.content.pair.as_str()).await
+}

@@ -1,0 +1,97 @@
+//! API tokens: shown once, hashed at rest, ended by time or by hand.
+
+use aws_lc_rs::rand;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use chrono::{DateTime, Utc};
+use muster_domain::{hash::sha256_hex, people::{Actor, Role}};
+use muster_store::tokens::{self, Token};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sqlx::PgConnection;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::audit_trail::{self, Entry};
+use crate::http::{Answer, Failure};
+
+const LONGEST_DAYS: i64 = 366;
+
+/// A token to make: it acts with the rights of whoever makes it.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewToken {
+    /// Its name; the audit shows `token:name`.
+    pub name: String,
+    /// Days until it ends, 1 to 366.
+    pub days: i64,
+}
+
+/// A token as shown, without itself.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TokenView {
+    /// Id.
+    pub id: Uuid,
+    /// Name.
+    pub name: String,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+    /// Last use, to within a minute.
+    pub last_used_at: Option<DateTime<Utc>>,
+    /// When it was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+    /// The token itself: only in the answer that makes it, never again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+}
+
+impl From<Token> for TokenView {
+    fn from(token: Token) -> Self {
+        Self {
+            id: token.id,
+            name: token.name,
+            expires_at: token.expires_at,
+            last_used_at: token.last_used_at,
+            revoked_at: token.revoked_at,
+            token: None,
+        }
+    }
+}
+
+/// Makes a token.
+///
+/// # Errors
+/// `name-taken`, `invalid-request`.
+pub async fn create(conn: &mut PgConnection, new: &NewToken, actor: &Actor) -> Answer<TokenView> {
+    if !(1..=LONGEST_DAYS).contains(&new.days) {
+        return Err(Failure::invalid(format!("A token lives 1 to {LONGEST_DAYS} days.")));
+    }
+    let mut bytes = [0_u8; 32];
+    rand::fill(&mut bytes).map_err(|e| Failure::internal("make a token", e))?;
+    let token = format!("muster_{}", URL_SAFE_NO_PAD.encode(bytes));
+    let seconds = (new.days * 86_400) as f64;
+    let kept =
+        tokens::insert(conn, Uuid::now_v7(), &new.name, actor.id, &sha256_hex(token.as_bytes()), &[], seconds).await?;
+    let detail = json!({"expires_at": kept.expires_at});
+    audit_trail::record(conn, actor, Entry::done("token.create", &format!("token {}", new.name), detail)).await?;
+    Ok(TokenView { token: Some(token), ..kept.into() })
+}
+
+/// One's own tokens; all of them for an admin.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn list(conn: &mut PgConnection, actor: &Actor) -> Answer<Vec<TokenView>> {
+    let whose = (!actor.has_anywhere(Role::Admin)).then_some(actor.id);
+    Ok(tokens::list(conn, whose).await?.into_iter().map(TokenView::from).collect())
+}
+
+/// Revokes one's own token; any for an admin.
+///
+/// # Errors
+/// `not-found`.
+pub async fn revoke(conn: &mut PgConnection, id: Uuid, actor: &Actor) -> Answer<()> {
+    let known = list(conn, actor).await?.into_iter().find(|token| token.id == id);
+    let token = known.ok_or_else(|| Failure::not_found("token", &id.to_string()))?;
+    tokens::revoke(conn, id).await?;
+    audit_trail::record(conn, actor, Entry::done("token.revoke", &format!("token {}", token.name), json!({}))).await
+}

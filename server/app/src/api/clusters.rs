@@ -1,0 +1,78 @@
+//! `/api/v1/clusters`.
+
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::IntoResponse as _,
+};
+use muster_domain::ids::ClusterName;
+
+use super::Items;
+use crate::{
+    acts::{
+        checks::{self, CheckedCluster},
+        clusters::{self, ClusterEdit, ClusterView, NewCluster},
+    },
+    app::App,
+    http::{Acting, Answer, Creating, IfMatch, Json, Path, Start, etag},
+};
+
+/// `GET /api/v1/clusters`.
+pub async fn list(State(app): State<App>) -> Answer<Json<Items<ClusterView>>> {
+    let mut conn = app.pool.acquire().await?;
+    Ok(Json(clusters::views(&mut conn).await?.into()))
+}
+
+/// `POST /api/v1/clusters`.
+pub async fn create(State(app): State<App>, Acting(actor): Acting, asked: Creating<NewCluster>) -> Answer {
+    let (new, start) = asked.begin(&app.pool, &actor).await?;
+    let mut once = match start {
+        Start::Do(once) => once,
+        Start::Replay(response) => return Ok(response),
+    };
+    let made = clusters::create(once.conn(), &app.secrets_key, new, &actor).await?;
+    once.answer(StatusCode::CREATED, &format!("/api/v1/clusters/{}", made.cluster.name), &made).await
+}
+
+/// `GET /api/v1/clusters/{cluster}`.
+pub async fn show(State(app): State<App>, Path(name): Path<ClusterName>) -> Answer {
+    let mut conn = app.pool.acquire().await?;
+    let view = clusters::view(&mut conn, &name).await?;
+    Ok((etag(view.cluster.version), Json(view)).into_response())
+}
+
+/// `PATCH /api/v1/clusters/{cluster}`.
+pub async fn change(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Path(name): Path<ClusterName>,
+    IfMatch(version): IfMatch,
+    Json(edit): Json<ClusterEdit>,
+) -> Answer {
+    let mut tx = app.pool.begin().await?;
+    let view = clusters::change(&mut tx, &app.secrets_key, &name, version, edit, &actor).await?;
+    tx.commit().await?;
+    Ok((etag(view.cluster.version), Json(view)).into_response())
+}
+
+/// `DELETE /api/v1/clusters/{cluster}`.
+pub async fn delete(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Path(name): Path<ClusterName>,
+    IfMatch(version): IfMatch,
+) -> Answer<StatusCode> {
+    let mut tx = app.pool.begin().await?;
+    clusters::delete(&mut tx, &name, version, &actor).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /api/v1/clusters/{cluster}/check`.
+pub async fn check(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Path(name): Path<ClusterName>,
+) -> Answer<Json<CheckedCluster>> {
+    Ok(Json(checks::check(&app, &name, &actor).await?))
+}

@@ -1,0 +1,102 @@
+//! `/api/v1/pairs`.
+
+use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
+use muster_domain::{ids::PairName, pair::Pair};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Items;
+use crate::{
+    acts::{
+        imports::{self, ImportText},
+        pairs::{self, NewPair, PairEdit},
+    },
+    app::App,
+    http::{Acting, Answer, Creating, IfMatch, Json, Path, Start, etag},
+    judgement::{self, Glance},
+};
+
+/// A pair in a list, with how ready it is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PairView {
+    /// The pair.
+    #[serde(flatten)]
+    pub pair: Pair,
+    /// How ready it is.
+    #[serde(flatten)]
+    pub glance: Glance,
+}
+
+/// What the OpenAPI document says of an import as text.
+pub const IMPORT_QUERY: &[(&str, &str)] = &[
+    ("team", "Team the pairs belong to, for a body of `text/plain`."),
+    ("name", "Name of the pair, for a body of `text/plain`."),
+];
+
+/// `GET /api/v1/pairs`.
+pub async fn list(State(app): State<App>, Acting(actor): Acting) -> Answer<Json<Items<PairView>>> {
+    let mut conn = app.pool.acquire().await?;
+    let mut items = Vec::new();
+    for pair in pairs::list(&mut conn, &actor).await? {
+        let glance = judgement::glance(&mut conn, &pair).await?;
+        items.push(PairView { pair, glance });
+    }
+    Ok(Json(items.into()))
+}
+
+/// `POST /api/v1/pairs`.
+pub async fn create(State(app): State<App>, Acting(actor): Acting, asked: Creating<NewPair>) -> Answer {
+    let (new, start) = asked.begin(&app.pool, &actor).await?;
+    let mut once = match start {
+        Start::Do(once) => once,
+        Start::Replay(response) => return Ok(response),
+    };
+    let made = pairs::create(once.conn(), new, &actor).await?;
+    once.answer(StatusCode::CREATED, &format!("/api/v1/pairs/{}", made.name), &made).await
+}
+
+/// `POST /api/v1/pairs/import`.
+pub async fn import(State(app): State<App>, Acting(actor): Acting, asked: Creating<ImportText>) -> Answer {
+    let (text, start) = asked.begin(&app.pool, &actor).await?;
+    let mut once = match start {
+        Start::Do(once) => once,
+        Start::Replay(response) => return Ok(response),
+    };
+    let made = imports::import(once.conn(), &app.secrets_key, &text, &actor).await?;
+    let first = made.pairs.first().map(|pair| pair.name.to_string()).unwrap_or_default();
+    once.answer(StatusCode::CREATED, &format!("/api/v1/pairs/{first}"), &made).await
+}
+
+/// `GET /api/v1/pairs/{pair}`.
+pub async fn show(State(app): State<App>, Path(name): Path<PairName>) -> Answer {
+    let mut conn = app.pool.acquire().await?;
+    let pair = pairs::get(&mut conn, &name).await?;
+    Ok((etag(pair.version), Json(pair)).into_response())
+}
+
+/// `PATCH /api/v1/pairs/{pair}`.
+pub async fn change(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Path(name): Path<PairName>,
+    IfMatch(version): IfMatch,
+    Json(edit): Json<PairEdit>,
+) -> Answer {
+    let mut tx = app.pool.begin().await?;
+    let pair = pairs::change(&mut tx, &name, version, edit, &actor).await?;
+    tx.commit().await?;
+    Ok((etag(pair.version), Json(pair)).into_response())
+}
+
+/// `DELETE /api/v1/pairs/{pair}`.
+pub async fn delete(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Path(name): Path<PairName>,
+    IfMatch(version): IfMatch,
+) -> Answer<StatusCode> {
+    let mut tx = app.pool.begin().await?;
+    pairs::delete(&mut tx, &name, version, &actor).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

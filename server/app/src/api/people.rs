@@ -1,0 +1,99 @@
+//! `/api/v1/users`, `/api/v1/teams`, `/api/v1/tokens`.
+
+use axum::{
+    extract::State,
+    http::StatusCode,
+    response::IntoResponse as _,
+};
+use uuid::Uuid;
+
+use super::Items;
+use crate::{
+    acts::{
+        people::{self, NewUser, TeamView, UserEdit, UserView},
+        tokens::{self, NewToken, TokenView},
+    },
+    app::App,
+    http::{Acting, Answer, Creating, IfMatch, Json, Path, Start, etag},
+};
+
+/// `GET /api/v1/users`.
+pub async fn list(State(app): State<App>) -> Answer<Json<Items<UserView>>> {
+    let mut conn = app.pool.acquire().await?;
+    Ok(Json(people::list(&mut conn).await?.into()))
+}
+
+/// `POST /api/v1/users`.
+pub async fn create(State(app): State<App>, Acting(actor): Acting, asked: Creating<NewUser>) -> Answer {
+    // Hashing takes a while and must not hold a transaction open.
+    let hash = people::hash(&asked.body.password).await?;
+    let (new, start) = asked.begin(&app.pool, &actor).await?;
+    let mut once = match start {
+        Start::Do(once) => once,
+        Start::Replay(response) => return Ok(response),
+    };
+    let made = people::create(once.conn(), &new, &hash, &actor).await?;
+    once.answer(StatusCode::CREATED, &format!("/api/v1/users/{}", made.name), &made).await
+}
+
+/// `GET /api/v1/users/{user}`.
+pub async fn show(State(app): State<App>, Path(name): Path<String>) -> Answer {
+    let mut conn = app.pool.acquire().await?;
+    let view = people::get(&mut conn, &name).await?;
+    Ok((etag(view.version), Json(view)).into_response())
+}
+
+/// `PATCH /api/v1/users/{user}`.
+pub async fn change(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Path(name): Path<String>,
+    IfMatch(version): IfMatch,
+    Json(edit): Json<UserEdit>,
+) -> Answer {
+    let view = people::change(&app.pool, &name, version, edit, &actor).await?;
+    Ok((etag(view.version), Json(view)).into_response())
+}
+
+/// `GET /api/v1/teams`.
+pub async fn teams(State(app): State<App>) -> Answer<Json<Items<TeamView>>> {
+    let mut conn = app.pool.acquire().await?;
+    Ok(Json(people::list_teams(&mut conn).await?.into()))
+}
+
+/// `POST /api/v1/teams`.
+pub async fn create_team(State(app): State<App>, Acting(actor): Acting, asked: Creating<TeamView>) -> Answer {
+    let (team, start) = asked.begin(&app.pool, &actor).await?;
+    let mut once = match start {
+        Start::Do(once) => once,
+        Start::Replay(response) => return Ok(response),
+    };
+    people::create_team(once.conn(), &team, &actor).await?;
+    once.answer(StatusCode::CREATED, "/api/v1/teams", &team).await
+}
+
+/// `GET /api/v1/tokens`.
+pub async fn tokens(State(app): State<App>, Acting(actor): Acting) -> Answer<Json<Items<TokenView>>> {
+    let mut conn = app.pool.acquire().await?;
+    Ok(Json(tokens::list(&mut conn, &actor).await?.into()))
+}
+
+/// `POST /api/v1/tokens`. Without `Idempotency-Key`: the token is shown once and its answer is kept nowhere.
+pub async fn create_token(State(app): State<App>, Acting(actor): Acting, Json(new): Json<NewToken>) -> Answer {
+    let mut tx = app.pool.begin().await?;
+    let made = tokens::create(&mut tx, &new, &actor).await?;
+    tx.commit().await?;
+    Ok((StatusCode::CREATED, Json(made)).into_response())
+}
+
+/// `DELETE /api/v1/tokens/{token}`.
+pub async fn revoke_token(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Path(id): Path<Uuid>,
+) -> Answer<StatusCode> {
+    let mut tx = app.pool.begin().await?;
+    tokens::revoke(&mut tx, id, &actor).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}

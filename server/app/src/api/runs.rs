@@ -1,0 +1,126 @@
+//! `/api/v1/runs`: request, list, look.
+
+use axum::{extract::State, http::StatusCode};
+use chrono::{DateTime, Utc};
+use muster_domain::{
+    people::{Actor, Role},
+    record::{Approval, Report, Run, RunStep},
+};
+use muster_operations::report;
+use muster_store::{
+    run_steps,
+    runs::{self, RunFilter},
+};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{Items, page_size};
+use crate::{
+    acts::{
+        plans::{self, NewRequest},
+        runs as acts,
+    },
+    app::App,
+    http::{Acting, Answer, Creating, Failure, Json, Path, Query, Start},
+};
+
+/// A run with the decisions on it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RunView {
+    /// The run.
+    #[serde(flatten)]
+    pub run: Run,
+    /// Who approved or rejected it.
+    pub approvals: Vec<Approval>,
+}
+
+/// Filters of the list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct RunQuery {
+    pair: Option<String>,
+    operation: Option<String>,
+    state: Option<String>,
+    since: Option<DateTime<Utc>>,
+    until: Option<DateTime<Utc>>,
+    text: Option<String>,
+    after: Option<i64>,
+    limit: Option<i64>,
+}
+
+/// What the OpenAPI document says of [`RunQuery`].
+pub const RUN_QUERY: &[(&str, &str)] = &[
+    ("pair", "Only of this pair."),
+    ("operation", "Only of this kind."),
+    ("state", "Only in this state."),
+    ("since", "Asked for at or after this time (RFC 3339)."),
+    ("until", "Asked for before this time (RFC 3339)."),
+    ("text", "Only with this text in the reason or the course."),
+    ("after", "Cursor: `next` of the page before."),
+    ("limit", "At most so many, 1 to 200; 50."),
+];
+
+/// `POST /api/v1/runs`.
+pub async fn request(State(app): State<App>, Acting(actor): Acting, asked: Creating<NewRequest>) -> Answer {
+    let (new, start) = asked.begin(&app.pool, &actor).await?;
+    let mut once = match start {
+        Start::Do(once) => once,
+        Start::Replay(response) => return Ok(response),
+    };
+    let run = plans::request_run(once.conn(), &new, &actor).await?;
+    once.answer(StatusCode::CREATED, &format!("/api/v1/runs/{}", run.id), &run).await
+}
+
+/// `GET /api/v1/runs`.
+pub async fn list(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Query(query): Query<RunQuery>,
+) -> Answer<Json<Items<Run>>> {
+    let limit = page_size(query.limit);
+    let filter = RunFilter {
+        pair: query.pair,
+        operation: query.operation,
+        state: query.state,
+        since: query.since,
+        until: query.until,
+        text: query.text,
+        teams: teams(&actor),
+    };
+    let mut conn = app.pool.acquire().await?;
+    let items = runs::list(&mut conn, &filter, query.after, limit).await?;
+    let full = i64::try_from(items.len()).is_ok_and(|n| n == limit);
+    let next = items.last().filter(|_| full).map(|run| run.number.to_string());
+    Ok(Json(Items { items, next }))
+}
+
+/// Teams whose runs somebody may see; `None` for all.
+#[must_use]
+pub fn teams(actor: &Actor) -> Option<Vec<String>> {
+    if actor.has_anywhere(Role::Admin) || actor.grants.iter().any(|grant| grant.team.is_none()) {
+        return None;
+    }
+    Some(actor.grants.iter().filter_map(|grant| grant.team.as_ref().map(ToString::to_string)).collect())
+}
+
+/// `GET /api/v1/runs/{run}`.
+pub async fn show(State(app): State<App>, Path(id): Path<Uuid>) -> Answer<Json<RunView>> {
+    let mut conn = app.pool.acquire().await?;
+    let run = acts::get(&mut conn, id).await?;
+    let approvals = runs::approvals(&mut conn, id).await?;
+    Ok(Json(RunView { run, approvals }))
+}
+
+/// `GET /api/v1/runs/{run}/steps`.
+pub async fn steps(State(app): State<App>, Path(id): Path<Uuid>) -> Answer<Json<Items<RunStep>>> {
+    let mut conn = app.pool.acquire().await?;
+    Ok(Json(run_steps::list(&mut conn, id).await?.into()))
+}
+
+/// `GET /api/v1/runs/{run}/report`.
+pub async fn evidence(State(app): State<App>, Path(id): Path<Uuid>) -> Answer<Json<Report>> {
+    let mut conn = app.pool.acquire().await?;
+    let report = report::report(&mut conn, id).await?;
+    Ok(Json(report.ok_or_else(|| Failure::not_found("run", &id.to_string()))?))
+}

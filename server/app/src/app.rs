@@ -1,0 +1,50 @@
+//! What every handler and loop shares: the database, the hands on clusters, the keys, the watch on runs.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use muster_domain::ids::ClusterName;
+use muster_kafka::ClusterAdmin;
+use muster_operations::{ClientSource, OperationError};
+use muster_store::secrets::SecretsKey;
+use sqlx::PgPool;
+
+use crate::{auth::tokens::TokenKey, run_watch::RunWatch};
+
+/// Hands on clusters: those of pairs for runs and surveys, and of a single cluster for its check.
+#[async_trait]
+pub trait Hands: ClientSource {
+    /// An admin client for one cluster as it is registered now.
+    async fn cluster_admin(&self, cluster: &ClusterName) -> Result<Arc<dyn ClusterAdmin>, OperationError>;
+}
+
+/// The shared state. Cheap to clone.
+#[derive(Clone)]
+pub struct App {
+    /// Database.
+    pub pool: PgPool,
+    /// Hands on clusters.
+    pub hands: Arc<dyn Hands>,
+    /// Signs sessions.
+    pub tokens: TokenKey,
+    /// Seals and opens secrets.
+    pub secrets_key: Arc<SecretsKey>,
+    /// Tells who watches a run that it changed.
+    pub watch: RunWatch,
+    /// Address people type.
+    pub public_url: Arc<str>,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "App({})", self.public_url)
+    }
+}
+
+impl App {
+    /// Whether browsers reach Muster by TLS.
+    #[must_use]
+    pub fn secure(&self) -> bool {
+        self.public_url.starts_with("https://")
+    }
+}

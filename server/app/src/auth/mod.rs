@@ -1,0 +1,123 @@
+//! Who is asking: the session cookie of a browser, or the bearer token of a machine.
+
+pub mod cookie;
+pub mod passwords;
+pub mod setup;
+pub mod sign_in;
+pub mod tokens;
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use muster_domain::people::Actor;
+use muster_store::{sessions, tokens as api_tokens};
+use uuid::Uuid;
+
+use crate::{app::App, http::Answer};
+use tokens::Audience;
+
+/// Seconds without a request after which a session is over.
+const IDLE_SECONDS: f64 = 2.0 * 3600.0;
+
+/// What the credentials of a request amount to.
+#[derive(Debug)]
+pub enum Identity {
+    /// None were sent.
+    Nobody,
+    /// Some were sent and do not count: forged, ended, revoked.
+    Refused,
+    /// Somebody.
+    Person(Box<Signed>),
+}
+
+/// Somebody signed in.
+#[derive(Debug, Clone)]
+pub struct Signed {
+    /// Who acts.
+    pub actor: Actor,
+    /// By what.
+    pub session: SessionRef,
+    /// A browser's token is past half of its time and is replaced with the answer.
+    renew: bool,
+}
+
+/// The session or token a request came by; in the request's extensions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SessionRef {
+    /// A session, of a browser or of `muster login`.
+    Session(Uuid),
+    /// An API token.
+    Token(Uuid),
+}
+
+impl Identity {
+    /// Who acts, if anybody does.
+    #[must_use]
+    pub fn actor(&self) -> Option<&Actor> {
+        match self {
+            Self::Person(signed) => Some(&signed.actor),
+            Self::Nobody | Self::Refused => None,
+        }
+    }
+
+    /// The cookie with a fresh token, when it is due.
+    #[must_use]
+    pub fn renewed_cookie(&self, app: &App) -> Option<HeaderValue> {
+        match self {
+            Self::Person(signed) if signed.renew => match signed.session {
+                SessionRef::Session(sid) => cookie::set(app, sid).ok(),
+                SessionRef::Token(_) => None,
+            },
+            Self::Person(_) | Self::Nobody | Self::Refused => None,
+        }
+    }
+}
+
+/// Finds out who is asking.
+///
+/// # Errors
+/// When the database cannot be asked: nobody is let in on a guess.
+pub async fn identify(app: &App, headers: &HeaderMap) -> Answer<Identity> {
+    if let Some(value) = headers.get(header::AUTHORIZATION) {
+        return match value.to_str().ok().and_then(|v| v.strip_prefix("Bearer ")) {
+            Some(token) => by_bearer(app, token.trim()).await,
+            None => Ok(Identity::Refused),
+        };
+    }
+    match cookie::read(app, headers) {
+        Some(token) => by_cookie(app, &token).await,
+        None => Ok(Identity::Nobody),
+    }
+}
+
+async fn by_bearer(app: &App, token: &str) -> Answer<Identity> {
+    let now = chrono::Utc::now().timestamp();
+    if let Some(claims) = app.tokens.read(Audience::Machine, token) {
+        if claims.exp <= now {
+            return Ok(Identity::Refused);
+        }
+        return by_session(app, claims.sid, false).await;
+    }
+    let hash = muster_domain::hash::sha256_hex(token.as_bytes());
+    let mut conn = app.pool.acquire().await?;
+    let Some((kept, actor)) = api_tokens::get_live(&mut conn, &hash).await? else {
+        return Ok(Identity::Refused);
+    };
+    api_tokens::touch(&mut conn, kept.id).await?;
+    Ok(Identity::Person(Box::new(Signed { actor, session: SessionRef::Token(kept.id), renew: false })))
+}
+
+async fn by_cookie(app: &App, token: &str) -> Answer<Identity> {
+    let now = chrono::Utc::now().timestamp();
+    let Some(claims) = app.tokens.read(Audience::Browser, token) else { return Ok(Identity::Refused) };
+    // An old token of a session that is still alive is replaced: the row decides, the token only names it.
+    let renew = claims.exp - now < tokens::BROWSER_MINUTES * 30;
+    by_session(app, claims.sid, renew).await
+}
+
+async fn by_session(app: &App, sid: Uuid, renew: bool) -> Answer<Identity> {
+    let mut conn = app.pool.acquire().await?;
+    let Some(signed) = sessions::get_live(&mut conn, sid, IDLE_SECONDS).await? else {
+        return Ok(Identity::Refused);
+    };
+    sessions::touch(&mut conn, sid).await?;
+    Ok(Identity::Person(Box::new(Signed { actor: signed.actor, session: SessionRef::Session(sid), renew })))
+}

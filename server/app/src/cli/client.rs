@@ -1,0 +1,113 @@
+//! The client side of the REST API, and the session `muster login` keeps.
+
+use std::{collections::BTreeMap, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::PathBuf, time::Duration};
+
+use anyhow::{Context as _, bail};
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::config::ClientConfig;
+
+/// Speaks to one server.
+#[derive(Debug)]
+pub struct Client {
+    http: reqwest::Client,
+    url: String,
+    token: Option<String>,
+    /// Whether replies are printed as JSON.
+    pub json: bool,
+}
+
+impl Client {
+    /// With the token given, or the session kept for this server.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be built.
+    pub fn new(config: &ClientConfig) -> anyhow::Result<Self> {
+        let url = config.url.trim_end_matches('/').to_owned();
+        let token = config.token.clone().or_else(|| kept_sessions().remove(&url));
+        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).build()?;
+        Ok(Self { http, url, token, json: config.json })
+    }
+
+    /// Reads something.
+    ///
+    /// # Errors
+    /// The problem, as the server tells it.
+    pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.send(Method::GET, path, None).await
+    }
+
+    /// Sends something.
+    ///
+    /// # Errors
+    /// The problem, as the server tells it.
+    pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// Any request with a JSON body.
+    ///
+    /// # Errors
+    /// The problem, as the server tells it.
+    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
+        let mut request = self.http.request(method, format!("{}{path}", self.url)).timeout(Duration::from_secs(60));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let response =
+            request.send().await.with_context(|| format!("no answer from {} (set MUSTER_URL)", self.url))?;
+        let status = response.status();
+        let text = response.text().await?;
+        if status.is_success() {
+            return match text.is_empty() {
+                true => Ok(Value::Null),
+                false => serde_json::from_str(&text).context("the answer is not JSON"),
+            };
+        }
+        match serde_json::from_str::<Value>(&text) {
+            Ok(problem) => bail!("{}", tell(&problem)),
+            Err(_) => bail!("{} answered {status}", self.url),
+        }
+    }
+}
+
+/// A problem document as a person reads it.
+fn tell(problem: &Value) -> String {
+    let word = |key: &str| problem[key].as_str().unwrap_or_default();
+    let mut text = format!("{}\n{} ({})", word("detail"), word("next_step"), word("code"));
+    for line in problem["lines"].as_array().into_iter().flatten() {
+        text.push_str(&format!("\n  line {}: {}", line["line"], line["reason"].as_str().unwrap_or_default()));
+    }
+    text
+}
+
+fn session_file() -> PathBuf {
+    let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
+    config.or_else(home).unwrap_or_default().join("muster/sessions.json")
+}
+
+fn kept_sessions() -> BTreeMap<String, String> {
+    std::fs::read_to_string(session_file()).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+}
+
+/// Keeps a session for a server, readable by its owner only.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn keep_session(url: &str, token: &str) -> anyhow::Result<PathBuf> {
+    let file = session_file();
+    std::fs::create_dir_all(file.parent().context("no directory to keep the session in")?)?;
+    let mut sessions = kept_sessions();
+    sessions.insert(url.trim_end_matches('/').to_owned(), token.to_owned());
+    // Written anew beside and moved over: never readable by others, never half written.
+    let fresh = file.with_extension("new");
+    let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    out.write_all(serde_json::to_string_pretty(&sessions)?.as_bytes())?;
+    std::fs::rename(&fresh, &file)?;
+    Ok(file)
+}

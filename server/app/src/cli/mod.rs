@@ -1,0 +1,52 @@
+//! The command line: what a process of Muster is started with, and the client commands that speak only the REST API.
+//!
+//! Exit codes: 0 done; 1 refused or failed, with the reason on stderr; 2 the command line is wrong; 3 a watched run did
+//! not succeed.
+
+pub mod client;
+mod commands;
+mod print;
+mod runs;
+mod things;
+
+use std::process::ExitCode;
+
+pub use commands::{Cli, Command};
+
+use crate::{config::Config, doctor, http::openapi, routes, serve};
+use client::Client;
+
+/// Carries a command out.
+///
+/// # Errors
+/// What went wrong, for stderr.
+pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let done = ExitCode::SUCCESS;
+    match cli.command {
+        Command::Serve(config) => serve::serve(config).await.map(|()| done),
+        Command::Worker(config) => serve::work(config).await.map(|()| done),
+        Command::Migrate(config) => serve::migrate(config).await.map(|()| done),
+        Command::Doctor(config) => doctor::doctor(config).await,
+        Command::Secrets { command: commands::Secrets::Rotate { config, new_key_file } } => {
+            rotate(config, new_key_file).await.map(|()| done)
+        }
+        Command::Openapi => {
+            println!("{}", serde_json::to_string_pretty(&openapi::document(&routes::routes()))?);
+            Ok(done)
+        }
+        Command::Login { name } => things::login(&cli.client, name).await.map(|()| done),
+        Command::Clusters { command } => things::clusters(&Client::new(&cli.client)?, command).await.map(|()| done),
+        Command::Pairs { command } => things::pairs(&Client::new(&cli.client)?, command).await.map(|()| done),
+        Command::Plan(plan) => runs::plan(&Client::new(&cli.client)?, plan).await.map(|()| done),
+        Command::Run { command } => runs::run(&Client::new(&cli.client)?, command).await,
+        Command::Audit { command } => things::audit(&Client::new(&cli.client)?, command).await,
+        Command::Brake { command } => things::brake(&Client::new(&cli.client)?, command).await.map(|()| done),
+    }
+}
+
+async fn rotate(config: Config, new_key_file: std::path::PathBuf) -> anyhow::Result<()> {
+    let count = serve::rotate_secrets(config, &new_key_file).await?;
+    println!("{count} secrets are sealed with the key in {} now.", new_key_file.display());
+    println!("Restart every process of Muster with that file as its secrets key; the old key opens nothing any more.");
+    Ok(())
+}

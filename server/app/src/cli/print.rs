@@ -1,0 +1,51 @@
+//! How replies are printed: a table for people, JSON for programs.
+
+use serde_json::Value;
+
+/// Prints JSON.
+pub(super) fn json(value: &Value) {
+    println!("{value:#}");
+}
+
+/// Prints rows under heads, columns as wide as they need.
+pub(super) fn table(heads: &[&str], rows: &[Vec<String>]) {
+    let width = |i: usize| {
+        rows.iter().filter_map(|row| row.get(i)).map(|cell| cell.chars().count()).max().unwrap_or(0).max(heads[i].len())
+    };
+    let widths: Vec<usize> = (0..heads.len()).map(width).collect();
+    let line = |cells: Vec<&str>| {
+        let padded = cells.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        println!("{}", padded.collect::<Vec<_>>().join("  ").trim_end());
+    };
+    line(heads.to_vec());
+    for row in rows {
+        line(row.iter().map(String::as_str).collect());
+    }
+    if rows.is_empty() {
+        println!("(none)");
+    }
+}
+
+/// The text of a member; words of the API's enums are written with spaces.
+pub(super) fn word(value: &Value, key: &str) -> String {
+    match &value[key] {
+        Value::String(text) => text.clone(),
+        Value::Null => "unknown".to_owned(),
+        other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => other.to_string(),
+    }
+}
+
+/// The items of a list reply.
+pub(super) fn items(value: &Value) -> &[Value] {
+    value["items"].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// Milliseconds as people say them.
+pub(super) fn duration(value: &Value) -> String {
+    match value.as_i64() {
+        None => "unknown".to_owned(),
+        Some(ms) if ms < 1_000 => format!("{ms} ms"),
+        Some(ms) if ms < 120_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
+        Some(ms) => format!("{} m {} s", ms / 60_000, ms % 60_000 / 1_000),
+    }
+}

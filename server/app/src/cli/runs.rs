@@ -1,0 +1,181 @@
+//! Plans and runs from the command line.
+
+use std::{process::ExitCode, time::Duration};
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::{
+    client::Client,
+    commands::{Plan, Run, Verdict},
+    print,
+};
+
+/// Exit code of a watched run that did not succeed.
+const RUN_FAILED: u8 = 3;
+
+/// `muster plan`.
+pub(super) async fn plan(client: &Client, plan: Plan) -> anyhow::Result<()> {
+    let body = json!({
+        "operation": "switchover",
+        "to": plan.to,
+        "drill": plan.drill,
+        "rules": {"confirm_before_fence": !plan.unattended},
+    });
+    let made = client.post(&format!("/api/v1/pairs/{}/plans", plan.pair), &body).await?;
+    if client.json {
+        print::json(&made);
+        return Ok(());
+    }
+    let prediction = &made["prediction"];
+    println!("Plan {} of {} ({})", print::word(&made, "id"), plan.pair, print::word(&made, "hash"));
+    println!(
+        "Writes away about {}, whole run about {} ({})",
+        print::duration(&prediction["write_unavailability_ms"]),
+        print::duration(&prediction["total_ms"]),
+        print::word(prediction, "basis")
+    );
+    let steps = made["content"]["steps"].as_array().cloned().unwrap_or_default();
+    let rows: Vec<Vec<String>> = steps
+        .iter()
+        .map(|step| vec![print::word(step, "phase"), print::word(step, "title"), print::duration(&step["expected_ms"])])
+        .collect();
+    print::table(&["PHASE", "STEP", "ABOUT"], &rows);
+    for (kind, findings) in [("Blocked", &made["blockers"]), ("Warning", &made["warnings"])] {
+        for finding in findings.as_array().into_iter().flatten() {
+            println!("{kind}: {} {}", print::word(finding, "reason"), print::word(finding, "next_step"));
+        }
+    }
+    Ok(())
+}
+
+/// `muster run …`.
+pub(super) async fn run(client: &Client, command: Run) -> anyhow::Result<ExitCode> {
+    let done = ExitCode::SUCCESS;
+    match command {
+        Run::List { pair, state, limit } => list(client, pair, state, limit).await.map(|()| done),
+        Run::Show { run } => show(client, run).await.map(|()| done),
+        Run::Watch { run } => watch(client, run).await,
+        Run::Request { plan, reason } => {
+            let body = json!({"plan": plan, "reason": reason});
+            tell(client, &client.post("/api/v1/runs", &body).await?);
+            Ok(done)
+        }
+        Run::Approve(c) => act(client, c.run, "approve", json!({"comment": c.comment})).await.map(|()| done),
+        Run::Reject(c) => act(client, c.run, "reject", json!({"comment": c.comment})).await.map(|()| done),
+        Run::Start(f) => follow(client, f.run, f.wait, "start").await,
+        Run::Confirm(f) => follow(client, f.run, f.wait, "confirm").await,
+        Run::Resume(f) => follow(client, f.run, f.wait, "resume").await,
+        Run::Pause(of) => act(client, of.run, "pause", json!({})).await.map(|()| done),
+        Run::Retry(r) => act(client, r.run, "retry", json!({"reason": r.reason})).await.map(|()| done),
+        Run::Skip { run, step, reason } => {
+            act(client, run, "skip", json!({"step": step, "reason": reason})).await.map(|()| done)
+        }
+        Run::Abort(r) => act(client, r.run, "abort", json!({"reason": r.reason})).await.map(|()| done),
+        Run::Close(r) => act(client, r.run, "close", json!({"reason": r.reason})).await.map(|()| done),
+        Run::Attest { run, verdict, comment } => {
+            let body = json!({"passed": verdict == Verdict::Passed, "comment": comment});
+            act(client, run, "attest", body).await.map(|()| done)
+        }
+        Run::Report(of) => {
+            print::json(&client.get(&format!("/api/v1/runs/{}/report", of.run)).await?);
+            Ok(done)
+        }
+    }
+}
+
+async fn list(client: &Client, pair: Option<String>, state: Option<String>, limit: u32) -> anyhow::Result<()> {
+    let mut path = format!("/api/v1/runs?limit={limit}");
+    for (key, value) in [("pair", pair), ("state", state)] {
+        if let Some(value) = value {
+            path.push_str(&format!("&{key}={value}"));
+        }
+    }
+    let reply = client.get(&path).await?;
+    if client.json {
+        print::json(&reply);
+        return Ok(());
+    }
+    let row = |run: &Value| {
+        ["number", "pair", "operation", "course", "state", "created_at", "id"].map(|key| print::word(run, key)).to_vec()
+    };
+    let rows: Vec<Vec<String>> = print::items(&reply).iter().map(row).collect();
+    print::table(&["RUN", "PAIR", "OPERATION", "COURSE", "STATE", "ASKED", "ID"], &rows);
+    Ok(())
+}
+
+async fn show(client: &Client, run: Uuid) -> anyhow::Result<()> {
+    let mut reply = client.get(&format!("/api/v1/runs/{run}")).await?;
+    let steps = client.get(&format!("/api/v1/runs/{run}/steps")).await?;
+    if client.json {
+        reply["steps"] = steps["items"].clone();
+        print::json(&reply);
+        return Ok(());
+    }
+    tell(client, &reply);
+    let row = |step: &Value| ["state", "phase", "title", "sentence"].map(|key| print::word(step, key)).to_vec();
+    let rows: Vec<Vec<String>> = print::items(&steps).iter().map(row).collect();
+    print::table(&["STATE", "PHASE", "STEP", ""], &rows);
+    Ok(())
+}
+
+async fn act(client: &Client, run: Uuid, verb: &str, body: Value) -> anyhow::Result<()> {
+    tell(client, &client.post(&format!("/api/v1/runs/{run}/{verb}"), &body).await?);
+    Ok(())
+}
+
+async fn follow(client: &Client, run: Uuid, wait: bool, verb: &str) -> anyhow::Result<ExitCode> {
+    act(client, run, verb, json!({})).await?;
+    if wait { watch(client, run).await } else { Ok(ExitCode::SUCCESS) }
+}
+
+/// Prints what happens until the run ends or waits for somebody.
+async fn watch(client: &Client, run: Uuid) -> anyhow::Result<ExitCode> {
+    let mut seen = 0;
+    loop {
+        let events = client.get(&format!("/api/v1/runs/{run}/events?after={seen}&format=json")).await?;
+        for event in print::items(&events) {
+            seen = event["number"].as_i64().unwrap_or(seen);
+            if client.json {
+                println!("{event}");
+            } else {
+                println!("{}  {}", print::word(event, "at"), print::word(event, "message"));
+            }
+        }
+        let now = client.get(&format!("/api/v1/runs/{run}")).await?;
+        let state = print::word(&now, "state");
+        match state.as_str() {
+            "running" | "rolling_back" | "verifying" | "cleaning_up" => {}
+            "succeeded" | "passed" => return Ok(ExitCode::SUCCESS),
+            "rejected" | "expired" | "rolled_back" | "failed" | "succeeded_with_exceptions" | "inconclusive"
+            | "closed_manually" | "stuck" | "paused_by_failure" => {
+                tell(client, &now);
+                return Ok(ExitCode::from(RUN_FAILED));
+            }
+            // Waits for somebody.
+            _ => {
+                tell(client, &now);
+                return Ok(ExitCode::SUCCESS);
+            }
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+fn tell(client: &Client, run: &Value) {
+    if client.json {
+        print::json(run);
+        return;
+    }
+    let why = run["state_reason"].as_str().unwrap_or_default();
+    println!(
+        "Run {} ({}), {} of {}, {}: {}{}",
+        print::word(run, "number"),
+        print::word(run, "id"),
+        print::word(run, "operation"),
+        print::word(run, "pair"),
+        print::word(run, "course"),
+        print::word(run, "state").replace('_', " "),
+        if why.is_empty() { String::new() } else { format!(" ({why})") }
+    );
+}

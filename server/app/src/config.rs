@@ -1,0 +1,190 @@
+//! What can be set from outside: one small struct per concern. Every setting names its variable and its default.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use clap::Args;
+
+/// Everything a process of Muster is set up with.
+#[derive(Debug, Clone, Args)]
+pub struct Config {
+    /// Where its own files are.
+    #[command(flatten)]
+    pub data: DataConfig,
+    /// Its database.
+    #[command(flatten)]
+    pub database: DatabaseConfig,
+    /// What it listens on.
+    #[command(flatten)]
+    pub http: HttpConfig,
+    /// The key that seals secrets.
+    #[command(flatten)]
+    pub secrets: SecretsConfig,
+    /// People.
+    #[command(flatten)]
+    pub people: PeopleConfig,
+    /// Surveys.
+    #[command(flatten)]
+    pub survey: SurveyConfig,
+    /// Traffic switches.
+    #[command(flatten)]
+    pub routing: RoutingConfig,
+}
+
+/// Where Muster keeps its own files.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DataConfig {
+    /// Directory of the private Postgres and of a generated secrets key. `MUSTER_DATA_DIR`; `/var/lib/muster` when
+    /// run by root, `./.muster` otherwise.
+    #[arg(long, env = "MUSTER_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+impl DataConfig {
+    /// The directory in use.
+    #[must_use]
+    pub fn dir(&self) -> PathBuf {
+        match &self.data_dir {
+            Some(dir) => dir.clone(),
+            None if runs_as_root() => PathBuf::from("/var/lib/muster"),
+            None => PathBuf::from("./.muster"),
+        }
+    }
+}
+
+fn runs_as_root() -> bool {
+    // The owner of our own /proc entry is our effective user; this needs neither unsafe code nor a crate.
+    use std::os::unix::fs::MetadataExt as _;
+    std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
+}
+
+/// The database.
+#[derive(Debug, Clone, Args)]
+pub struct DatabaseConfig {
+    /// Address of an external PostgreSQL (14 or newer). `DATABASE_URL`; without it Muster starts a private one.
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// Most connections to the database. `MUSTER_DATABASE_CONNECTIONS`; 20.
+    #[arg(long, env = "MUSTER_DATABASE_CONNECTIONS", default_value_t = 20, value_name = "N")]
+    pub database_connections: u32,
+    /// Directory with `initdb` and `postgres` for the private one. `MUSTER_PG_BIN_DIR`; the newest that is installed.
+    #[arg(long, env = "MUSTER_PG_BIN_DIR", value_name = "DIR")]
+    pub pg_bin_dir: Option<PathBuf>,
+    /// User the private Postgres runs as when Muster itself is run by root. `MUSTER_PG_USER`; `postgres`.
+    #[arg(long, env = "MUSTER_PG_USER", default_value = "postgres", value_name = "USER")]
+    pub pg_user: String,
+}
+
+/// What Muster listens on.
+#[derive(Debug, Clone, Args)]
+pub struct HttpConfig {
+    /// Address to listen on. `MUSTER_LISTEN`; `127.0.0.1:8080`.
+    #[arg(long, env = "MUSTER_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
+    pub listen: SocketAddr,
+    /// Address people type into their browser. `MUSTER_PUBLIC_URL`; `http://` and the listen address. Set it behind a
+    /// proxy: cross-site posts are told from it, and an `https` address makes the session cookie `Secure`.
+    #[arg(long, env = "MUSTER_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+}
+
+impl HttpConfig {
+    /// The address people type, without a slash at the end.
+    #[must_use]
+    pub fn public_url(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.listen),
+        }
+    }
+
+    /// Whether browsers reach Muster by TLS, so that the session cookie can be `Secure`.
+    #[must_use]
+    pub fn secure(&self) -> bool {
+        self.public_url().starts_with("https://")
+    }
+}
+
+/// The key that seals secrets.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SecretsConfig {
+    /// File with the key that seals stored credentials: 32 bytes in base64. `MUSTER_SECRETS_KEY_FILE`; the key itself
+    /// can be in `MUSTER_SECRETS_KEY` instead (never on the command line, where others could read it); otherwise
+    /// `secrets.key` in the data directory, made with mode 0600 when it does not exist. Keep a copy elsewhere: without
+    /// it the stored credentials cannot be opened.
+    #[arg(long, env = "MUSTER_SECRETS_KEY_FILE", value_name = "FILE")]
+    pub secrets_key_file: Option<PathBuf>,
+}
+
+impl SecretsConfig {
+    /// The key file in use.
+    #[must_use]
+    pub fn key_file(&self, data_dir: &Path) -> PathBuf {
+        self.secrets_key_file.clone().unwrap_or_else(|| data_dir.join("secrets.key"))
+    }
+}
+
+/// People.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PeopleConfig {
+    /// Password of the first admin, `admin`, for unattended installations. `MUSTER_ADMIN_PASSWORD`; none, and then the
+    /// first visitor of `/setup` names the admin. Has no effect once there is a person.
+    #[arg(long, env = "MUSTER_ADMIN_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
+    pub admin_password: Option<String>,
+}
+
+/// Surveys.
+#[derive(Debug, Clone, Args)]
+pub struct SurveyConfig {
+    /// Seconds between two surveys of a pair. `MUSTER_SURVEY_SECONDS`; 5.
+    #[arg(long, env = "MUSTER_SURVEY_SECONDS", default_value_t = 5, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub survey_seconds: u64,
+}
+
+impl SurveyConfig {
+    /// Time between two surveys of a pair.
+    #[must_use]
+    pub fn period(&self) -> Duration {
+        Duration::from_secs(self.survey_seconds)
+    }
+}
+
+/// Traffic switches.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RoutingConfig {
+    /// Key webhooks are signed with (HMAC-SHA256). `MUSTER_WEBHOOK_SECRET`; none, and then they are not signed.
+    #[arg(long, env = "MUSTER_WEBHOOK_SECRET", hide_env_values = true, value_name = "KEY")]
+    pub webhook_secret: Option<String>,
+    /// Whether webhooks may be on loopback and private addresses. `MUSTER_ALLOW_PRIVATE_WEBHOOKS`; no.
+    #[arg(long, env = "MUSTER_ALLOW_PRIVATE_WEBHOOKS")]
+    pub allow_private_webhooks: bool,
+}
+
+/// Logs.
+#[derive(Debug, Clone, Args)]
+pub struct LogConfig {
+    /// What is logged, as in `info,muster_kafka=debug`. `MUSTER_LOG`; `info`.
+    #[arg(long, env = "MUSTER_LOG", default_value = "info", global = true, value_name = "FILTER")]
+    pub log: String,
+    /// How lines are written: `text` or `json`. `MUSTER_LOG_FORMAT`; `text`.
+    #[arg(long, env = "MUSTER_LOG_FORMAT", default_value = "text", global = true, value_name = "FORMAT",
+        value_parser = ["text", "json"])]
+    pub log_format: String,
+}
+
+/// Where the client commands find the server.
+#[derive(Debug, Clone, Args)]
+pub struct ClientConfig {
+    /// Address of the server. `MUSTER_URL`; `http://127.0.0.1:8080`.
+    #[arg(long, env = "MUSTER_URL", default_value = "http://127.0.0.1:8080", global = true, value_name = "URL")]
+    pub url: String,
+    /// Bearer token. `MUSTER_TOKEN`; the session kept by `muster login`.
+    #[arg(long, env = "MUSTER_TOKEN", hide_env_values = true, global = true, value_name = "TOKEN")]
+    pub token: Option<String>,
+    /// Print JSON instead of tables.
+    #[arg(long, global = true)]
+    pub json: bool,
+}

@@ -1,0 +1,59 @@
+//! What is done from time to time whatever people do: requests and approvals run out, old rows go.
+
+use std::time::Duration;
+
+use muster_operations::decisions;
+use muster_store::{idempotency, lag, login_failures, sessions};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::http::{Answer, failure::Failure};
+
+const EXPIRE_EVERY: Duration = Duration::from_secs(10);
+/// One in so many rounds also removes old rows.
+const SWEEP_EVERY: u32 = 60;
+/// Days of lag kept at full resolution.
+const LAG_DAYS: i32 = 30;
+
+/// Works until shutdown. Several processes may: rows are locked while they are looked at.
+pub async fn run(pool: PgPool, shutdown: CancellationToken) {
+    let mut round = 0_u32;
+    loop {
+        if let Err(failure) = expire(&pool).await {
+            tracing::warn!(cause = %failure.problem.detail, "could not end overdue requests; tried again shortly");
+        }
+        if round.is_multiple_of(SWEEP_EVERY)
+            && let Err(failure) = sweep(&pool).await
+        {
+            tracing::warn!(cause = %failure.problem.detail, "could not remove old rows; tried again later");
+        }
+        round = round.wrapping_add(1);
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(EXPIRE_EVERY) => {}
+        }
+    }
+}
+
+/// Ends requests nobody decided and approvals nobody used in time.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn expire(pool: &PgPool) -> Answer<usize> {
+    let mut tx = pool.begin().await?;
+    let expired = decisions::expire_overdue(&mut tx).await.map_err(Failure::from)?;
+    tx.commit().await?;
+    for run in &expired {
+        tracing::info!(run.id = %run.id, pair.name = %run.pair, "run {} of `{}` expired: {}", run.number, run.pair, run.state_reason);
+    }
+    Ok(expired.len())
+}
+
+async fn sweep(pool: &PgPool) -> Answer<()> {
+    let mut conn = pool.acquire().await?;
+    idempotency::delete_old(&mut conn).await?;
+    login_failures::delete_old(&mut conn).await?;
+    sessions::delete_ended(&mut conn).await?;
+    lag::delete_older_than(&mut conn, LAG_DAYS).await?;
+    Ok(())
+}

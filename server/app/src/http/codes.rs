@@ -1,0 +1,119 @@
+//! Every problem code the API answers with, its status and what it means. docs/API.md has an anchor for each; a test
+//! reads the sources and fails when a code is missing here or there.
+
+use axum::http::StatusCode;
+use muster_domain::problem::Problem;
+
+/// A documented code.
+#[derive(Debug, Clone, Copy)]
+pub struct Code {
+    /// The code.
+    pub code: &'static str,
+    /// Status it is answered with.
+    pub status: u16,
+}
+
+const fn code(code: &'static str, status: u16) -> Code {
+    Code { code, status }
+}
+
+/// All codes, by name. A refusal by the state of things is 409, by who somebody is 403.
+pub const CODES: &[Code] = &[
+    code("act-does-not-fit-state", 409),
+    code("cluster-in-use", 409),
+    code("cluster-unreachable", 502),
+    code("clients-unavailable", 503),
+    code("cross-site", 403),
+    code("database-unavailable", 503),
+    code("edited-in-between", 412),
+    code("forbidden", 403),
+    code("idempotency-key-reused", 422),
+    code("import-has-bad-lines", 422),
+    code("internal", 500),
+    code("invalid-request", 422),
+    code("last-admin", 409),
+    code("locked-out", 429),
+    code("method-not-allowed", 405),
+    code("name-taken", 409),
+    code("not-found", 404),
+    code("not-surveyed-yet", 409),
+    code("request-too-large", 413),
+    code("setup-already-done", 409),
+    code("setup-code-wrong", 403),
+    code("sign-in-refused", 401),
+    code("sign-in-required", 401),
+    code("timeout", 504),
+    code("unreadable-request", 400),
+    code("unsupported-media-type", 415),
+    code("wrong-cluster", 409),
+];
+
+/// Status of a code. Codes of rules that are not listed are refusals by the state of things.
+#[must_use]
+pub fn status(code: &str) -> StatusCode {
+    CODES
+        .iter()
+        .find(|c| c.code == code)
+        .and_then(|c| StatusCode::from_u16(c.status).ok())
+        .unwrap_or(StatusCode::CONFLICT)
+}
+
+/// `pair-has-active-run` → `Pair has active run`.
+#[must_use]
+pub fn title(code: &str) -> String {
+    let words = code.replace('-', " ");
+    let mut letters = words.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => words,
+    }
+}
+
+/// What a broken rule of the database means to a person, by the rule's name.
+#[must_use]
+pub fn conflict(constraint: &str) -> Option<Problem> {
+    Some(match constraint {
+        "run_one_at_a_time_per_pair" => Problem::new(
+            "pair-has-active-run",
+            "Another run holds this pair; only one can be under way.",
+            "Open the pair and follow the run that holds it.",
+        ),
+        "run_reason_given" => Problem::new(
+            "invalid-request",
+            "A run needs a reason.",
+            "Say why, in words the approver and the auditor can follow.",
+        ),
+        "cluster_pkey" | "pair_pkey" | "user_name_unique" | "token_name_unique" => Problem::new(
+            "name-taken",
+            "Something of this kind has this name already.",
+            "Choose another name, or change the one there is.",
+        ),
+        "cluster_id_unique" => Problem::new(
+            "wrong-cluster",
+            "The Kafka cluster that answers there is registered under another name already.",
+            "Use that one, or correct the addresses. One Kafka cluster under two names would be a pair with itself.",
+        ),
+        "cluster_id_set_once" => Problem::new(
+            "wrong-cluster",
+            "Another cluster than the one Muster knows under this name answers there. Nothing was changed.",
+            "Correct the addresses. If the cluster was rebuilt, let Muster forget the old id first (forget_cluster_id).",
+        ),
+        "pair_cluster_a_exists" | "pair_cluster_b_exists" => Problem::new(
+            "cluster-in-use",
+            "A pair names a cluster that is not registered, or the cluster is still part of a pair.",
+            "Register the cluster first; to forget one, delete or change the pairs that use it.",
+        ),
+        "pair_has_two_clusters" => invalid("A pair needs two different clusters."),
+        "pair_team_exists" | "grant_team_exists" => invalid("There is no team of that name."),
+        "grant_admin_has_no_team" => invalid("The role admin holds everywhere; leave the team out."),
+        "user_name_usable" | "token_name_usable" | "cluster_name_usable" | "pair_name_usable" | "team_name_usable" => {
+            invalid("Names are 1 to 63 characters of `a-z`, `0-9`, `-`, `_` and `.`, and start with a letter or digit.")
+        }
+        "user_is_not_muster" => invalid("`muster` is Muster itself; choose another name."),
+        _ => return None,
+    })
+}
+
+fn invalid(detail: &str) -> Problem {
+    Problem::new("invalid-request", detail, "Correct the request and send it again.")
+}

@@ -1,0 +1,188 @@
+//! The one error of the HTTP side: problem+json for machines, a page with a way onward for people.
+//!
+//! Handlers return it; `IntoResponse` writes problem+json and leaves the failure in the response's extensions, where
+//! the guard finds it to audit refusals and to turn it into a page. Internal text never gets in here: it is logged
+//! where the failure is made.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use muster_domain::problem::Problem;
+use muster_operations::OperationError;
+use muster_store::StoreError;
+use serde_json::{Map, Value, json};
+
+use super::codes;
+
+/// What a request is answered with when it is not done.
+#[derive(Debug, Clone)]
+pub struct Failure {
+    /// HTTP status.
+    pub status: StatusCode,
+    /// Code, sentence, next step.
+    pub problem: Problem,
+    /// Further members of the problem document (`lines` of an import).
+    pub more: Map<String, Value>,
+}
+
+/// What handlers return.
+pub type Answer<T = Response> = Result<T, Failure>;
+
+impl Failure {
+    /// A failure with the status its code is documented with.
+    pub fn new(code: &str, detail: impl Into<String>, next_step: impl Into<String>) -> Self {
+        Self::from(Problem::new(code, detail, next_step))
+    }
+
+    /// Something named in the address does not exist, or not for this person.
+    #[must_use]
+    pub fn not_found(what: &str, name: &str) -> Self {
+        Self::new(
+            "not-found",
+            format!("There is no {what} `{name}`."),
+            "Check the name, or list what there is.",
+        )
+    }
+
+    /// The request cannot be read or does not hold together.
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Self::new("invalid-request", detail, "Correct the request and send it again.")
+    }
+
+    /// Something went wrong inside; the cause is logged here, once.
+    pub fn internal(op: &str, cause: impl std::fmt::Display) -> Self {
+        tracing::error!(op, cause = %cause, "could not {op}");
+        Self::new(
+            "internal",
+            "Something went wrong inside Muster; nothing was changed by this request.",
+            "Try again. If it stays, look for this request's id in Muster's log.",
+        )
+    }
+
+    /// Adds a member to the problem document.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: Value) -> Self {
+        self.more.insert(key.to_owned(), value);
+        self
+    }
+
+    /// The problem document.
+    #[must_use]
+    pub fn document(&self) -> Value {
+        let mut document = json!({
+            "type": format!("urn:muster:problem:{}", self.problem.code),
+            "title": codes::title(&self.problem.code),
+            "status": self.status.as_u16(),
+            "code": self.problem.code,
+            "detail": self.problem.detail,
+            "next_step": self.problem.next_step,
+        });
+        if let Value::Object(members) = &mut document {
+            members.extend(self.more.clone());
+        }
+        document
+    }
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self { status: codes::status(&problem.code), problem, more: Map::new() }
+    }
+}
+
+impl From<OperationError> for Failure {
+    fn from(error: OperationError) -> Self {
+        match error {
+            OperationError::Refused(problem) => problem.into(),
+            OperationError::Store(error) => error.into(),
+            error @ OperationError::Clients { .. } => {
+                tracing::warn!(cause = %error, "could not build clients");
+                Self::new(
+                    "clients-unavailable",
+                    "Muster could not build its connections to this pair's clusters.",
+                    "Run `muster doctor`: it tries every cluster and every sealed secret.",
+                )
+            }
+            error @ OperationError::Stored { .. } => Self::internal("read what is stored", error),
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match &error {
+            StoreError::Conflict { constraint, .. } => match codes::conflict(constraint) {
+                Some(problem) => problem.into(),
+                None => Self::internal("keep it", chain(&error)),
+            },
+            StoreError::Stale { .. } => Self::new(
+                "edited-in-between",
+                "It was edited by somebody else since it was read; nothing was changed.",
+                "Read it again, look at what changed, and send the edit with the new ETag.",
+            ),
+            StoreError::Database { source, .. } if is_outage(source) => {
+                tracing::warn!(cause = %chain(&error), "the database does not answer");
+                Self::new(
+                    "database-unavailable",
+                    "Muster's database does not answer; nothing was changed.",
+                    "Wait a moment and try again; Muster reconnects by itself. /readyz says when it is back.",
+                )
+            }
+            StoreError::Database { .. }
+            | StoreError::Fenced { .. }
+            | StoreError::Rows { .. }
+            | StoreError::Unreadable { .. } => Self::internal("ask the database", chain(&error)),
+        }
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(source: sqlx::Error) -> Self {
+        StoreError::Database { op: "begin or commit", source }.into()
+    }
+}
+
+/// Whether the database itself is away, as opposed to having refused something.
+#[must_use]
+pub fn is_outage(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::PoolTimedOut
+        | sqlx::Error::PoolClosed
+        | sqlx::Error::WorkerCrashed => true,
+        // 57P01..03: shutting down, crashed, starting up.
+        sqlx::Error::Database(e) => e.code().is_some_and(|code| code.starts_with("57P")),
+        _ => false,
+    }
+}
+
+/// An error with everything behind it, for logs.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let mut response = (self.status, self.document().to_string()).into_response();
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if self.status == StatusCode::SERVICE_UNAVAILABLE || self.status == StatusCode::TOO_MANY_REQUESTS {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}

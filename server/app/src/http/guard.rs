@@ -1,0 +1,191 @@
+//! What stands in front of every handler: who is asking, may they, and the audit of what is refused.
+
+use axum::{
+    extract::{FromRequestParts as _, RawPathParams, Request, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{IntoResponse as _, Redirect, Response},
+};
+use muster_domain::{ids::TeamName, people::{Actor, Role}};
+use serde_json::json;
+use tower_http::request_id::RequestId;
+
+use super::{
+    extract::Acting,
+    failure::{Answer, Failure},
+    route::{Access, Audit, Kind, Of, Rule},
+};
+use crate::{acts::{audit_trail, teams_of}, app::App, auth::{Identity, identify}, pages};
+
+/// Runs a request past the rule of its route.
+pub async fn guard(State((app, rule)): State<(App, Rule)>, request: Request, next: Next) -> Response {
+    let identity = match identify(&app, request.headers()).await {
+        Ok(identity) => identity,
+        Err(failure) => return failure.into_response(),
+    };
+    let asked = Asked::of(&request, &rule);
+    let actor = identity.actor().cloned();
+    let answer = admit_and_run(&app, rule, &identity, request, next).await;
+    let mut response = match answer {
+        Ok(response) => response,
+        Err(failure) => failure.into_response(),
+    };
+    if let Some(failure) = response.extensions().get::<Failure>().cloned() {
+        audit_refusal(&app, rule, actor.as_ref(), &asked, &failure).await;
+        if asked.wants_page && response.extensions().get::<pages::Shown>().is_none() {
+            response = failure_page(&app, &identity, &asked, &failure).await;
+        }
+    }
+    if let Some(cookie) = identity.renewed_cookie(&app)
+        && !response.headers().contains_key(header::SET_COOKIE)
+    {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// What is remembered of a request for its refusal.
+#[derive(Debug)]
+pub struct Asked {
+    /// Path and query, for the way back after signing in.
+    pub target: String,
+    path: String,
+    request_id: String,
+    reads: bool,
+    wants_page: bool,
+}
+
+impl Asked {
+    fn of(request: &Request, rule: &Rule) -> Self {
+        let accepts_html = request
+            .headers()
+            .get(header::ACCEPT)
+            .and_then(|v| v.to_str().ok())
+            .is_none_or(|accept| accept.contains("text/html") || accept.contains("*/*"));
+        Self {
+            target: request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned(),
+            path: request.uri().path().to_owned(),
+            request_id: request
+                .extensions()
+                .get::<RequestId>()
+                .and_then(|id| id.header_value().to_str().ok())
+                .unwrap_or_default()
+                .to_owned(),
+            reads: request.method() == Method::GET || request.method() == Method::HEAD,
+            wants_page: rule.kind == Kind::Page && accepts_html,
+        }
+    }
+}
+
+async fn admit_and_run(app: &App, rule: Rule, identity: &Identity, request: Request, next: Next) -> Answer {
+    let (mut parts, body) = request.into_parts();
+    if rule.access != Access::Anyone {
+        let actor = match identity {
+            Identity::Nobody => return Err(sign_in_required()),
+            Identity::Refused => return Err(session_over()),
+            Identity::Person(signed) => &signed.actor,
+        };
+        let params = RawPathParams::from_request_parts(&mut parts, app).await.map_err(|_| sign_in_required())?;
+        admit(app, rule.access, actor, &params).await?;
+    }
+    if let Identity::Person(signed) = identity {
+        parts.extensions.insert(Acting(signed.actor.clone()));
+        parts.extensions.insert(signed.session);
+    }
+    let request = Request::from_parts(parts, body);
+    Ok(next.run(request).await)
+}
+
+async fn admit(app: &App, access: Access, actor: &Actor, params: &RawPathParams) -> Answer<()> {
+    let allowed = match access {
+        Access::Anyone | Access::SignedIn => true,
+        Access::Reader(of) => actor.may_read(&team(app, of, params).await?),
+        Access::Role(roles, of) => {
+            let team = team(app, of, params).await?;
+            roles.iter().any(|role| actor.has(*role, &team))
+        }
+        Access::Anywhere(roles) => roles.iter().any(|role| actor.has_anywhere(*role)),
+        Access::Auditor => {
+            actor.has_anywhere(Role::Admin) || actor.grants.iter().any(|grant| grant.team.is_none())
+        }
+    };
+    if allowed { Ok(()) } else { Err(forbidden(access)) }
+}
+
+async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
+    let name = match of {
+        Of::Pair => "pair",
+        Of::Run => "run",
+        Of::Plan => "plan",
+    };
+    let value = params.iter().find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default();
+    let mut conn = app.pool.acquire().await?;
+    match of {
+        Of::Pair => teams_of::pair(&mut conn, value).await,
+        Of::Run => teams_of::run(&mut conn, value).await,
+        Of::Plan => teams_of::plan(&mut conn, value).await,
+    }
+}
+
+/// Nobody is signed in.
+#[must_use]
+pub fn sign_in_required() -> Failure {
+    Failure::new(
+        "sign-in-required",
+        "Nobody is signed in with this request.",
+        "Sign in; machines send `Authorization: Bearer` with a token from POST /api/v1/session or /api/v1/tokens.",
+    )
+}
+
+fn session_over() -> Failure {
+    Failure::new(
+        "sign-in-required",
+        "The session is over: it was ended, ran out, or its token is not one of ours.",
+        "Sign in again.",
+    )
+}
+
+/// Somebody is signed in and may not.
+#[must_use]
+pub fn forbidden(access: Access) -> Failure {
+    let who = |roles: &[Role]| {
+        roles.iter().map(|role| format!("{role:?}").to_lowercase()).collect::<Vec<_>>().join(" or ")
+    };
+    let needed = match access {
+        Access::Role(roles, _) => format!("the role {} for this pair's team", who(roles)),
+        Access::Anywhere(roles) => format!("the role {}", who(roles)),
+        Access::Reader(_) => "a role for this pair's team".to_owned(),
+        Access::Auditor => "the role admin, or any role for all teams".to_owned(),
+        Access::Anyone | Access::SignedIn => "another role".to_owned(),
+    };
+    Failure::new(
+        "forbidden",
+        format!("You may not do this: it needs {needed}."),
+        "Ask an admin for the role, or somebody who has it to do this.",
+    )
+}
+
+/// Refusals are entries too. A reader who is merely not signed in is no refusal: they are shown the door in.
+async fn audit_refusal(app: &App, rule: Rule, actor: Option<&Actor>, asked: &Asked, failure: &Failure) {
+    let action = match (rule.audit, failure.status) {
+        (_, StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE) => return,
+        (Audit::Writes(action), _) => action,
+        (Audit::Reads, StatusCode::FORBIDDEN) => "read",
+        (Audit::Reads, _) => return,
+    };
+    let detail = json!({"code": failure.problem.code, "reason": failure.problem.detail});
+    let name = actor.map_or("nobody", |actor| actor.name.as_str());
+    audit_trail::record_refusal(&app.pool, name, action, &asked.path, detail).await;
+}
+
+async fn failure_page(app: &App, identity: &Identity, asked: &Asked, failure: &Failure) -> Response {
+    if failure.status == StatusCode::UNAUTHORIZED && failure.problem.code == "sign-in-required" {
+        // Only a page can be returned to; a form's content would be lost, so that goes to the start.
+        let next = if asked.reads { asked.target.as_str() } else { "/" };
+        return Redirect::to(&pages::sign_in::address(next)).into_response();
+    }
+    let mut page = pages::errors::page(app, identity.actor(), failure, &asked.request_id).await;
+    *page.status_mut() = failure.status;
+    page.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    page
+}

@@ -1,0 +1,127 @@
+//! What every request passes, outermost first: request id, trace, security headers, compression, time and size limits,
+//! refusal of cross-site posts.
+
+use std::time::Duration;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, Request},
+    http::{HeaderName, HeaderValue, Response, StatusCode, header},
+    middleware::{Next, from_fn},
+    response::IntoResponse as _,
+};
+use tower::ServiceBuilder;
+use tower_http::{
+    compression::CompressionLayer,
+    csrf::{CsrfLayer, ProtectionError},
+    request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
+    timeout::TimeoutLayer,
+    trace::TraceLayer,
+};
+use tracing::{Span, info_span};
+
+use super::failure::Failure;
+
+/// Largest body taken.
+pub const BODY_LIMIT: usize = 2 * 1024 * 1024;
+/// Longest time until an answer begins. No handler waits for Kafka except a cluster check, which is bounded below this.
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+/// Everything comes from this server; nothing inline, nothing framed.
+pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
+     font-src 'self'; connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+const FIXED_HEADERS: [(HeaderName, &str); 6] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+    (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
+];
+
+/// Wraps the routes.
+///
+/// # Errors
+/// When the public address is not an origin.
+pub fn wrap(router: Router, public_url: &str) -> anyhow::Result<Router> {
+    let csrf = CsrfLayer::new()
+        .add_trusted_origin(origin(public_url))
+        .map_err(|e| anyhow::anyhow!("MUSTER_PUBLIC_URL `{public_url}` is not an address browsers can be on: {e}"))?
+        .with_rejection_response(|_: ProtectionError| cross_site().into_response());
+    Ok(router.layer(
+        ServiceBuilder::new()
+            .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+            .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log_answer))
+            .layer(PropagateRequestIdLayer::x_request_id())
+            .layer(from_fn(security_headers))
+            .layer(CompressionLayer::new())
+            .layer(from_fn(failures_of_layers))
+            .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, ANSWER_WITHIN))
+            .layer(DefaultBodyLimit::max(BODY_LIMIT))
+            .layer(csrf),
+    ))
+}
+
+/// `https://muster.example.org/` → `https://muster.example.org`; default ports are dropped as browsers do.
+fn origin(public_url: &str) -> String {
+    let url = public_url.trim_end_matches('/').to_ascii_lowercase();
+    let end = url.find("://").map_or(0, |i| i + 3);
+    let host_end = url[end..].find('/').map_or(url.len(), |i| end + i);
+    let origin = &url[..host_end];
+    match origin.split_once("://") {
+        Some(("http", host)) => format!("http://{}", host.strip_suffix(":80").unwrap_or(host)),
+        Some((scheme, host)) => format!("{scheme}://{}", host.strip_suffix(":443").unwrap_or(host)),
+        None => origin.to_owned(),
+    }
+}
+
+fn cross_site() -> Failure {
+    Failure::new(
+        "cross-site",
+        "The request came from another site's page and was refused; nothing was changed.",
+        "Open Muster itself and act there. Behind a proxy, set MUSTER_PUBLIC_URL to the address people type.",
+    )
+}
+
+async fn security_headers(request: Request, next: Next) -> axum::response::Response {
+    let mut response = next.run(request).await;
+    for (name, value) in FIXED_HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    // Pages and answers are for one person; assets set their own.
+    response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// Layers answer with a bare status; everybody gets a problem document.
+async fn failures_of_layers(request: Request, next: Next) -> axum::response::Response {
+    let path = request.uri().path().to_owned();
+    let response = next.run(request).await;
+    let bare = response.extensions().get::<Failure>().is_none();
+    match response.status() {
+        StatusCode::GATEWAY_TIMEOUT if bare => Failure::new(
+            "timeout",
+            "The answer took longer than 30 s and was given up; what was begun may still be carried out.",
+            "Look at the state of what you acted on before you repeat it.",
+        )
+        .into_response(),
+        StatusCode::METHOD_NOT_ALLOWED if bare => Failure::new(
+            "method-not-allowed",
+            format!("`{path}` does not take this method."),
+            "See /api/openapi.json for the methods of each address.",
+        )
+        .into_response(),
+        _ => response,
+    }
+}
+
+fn span(request: &Request) -> Span {
+    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or("");
+    // The path only: queries may carry what people search for.
+    info_span!("request", request.id = %id, method = %request.method(), path = %request.uri().path())
+}
+
+fn log_answer<B>(response: &Response<B>, took: Duration, _: &Span) {
+    tracing::debug!(status = response.status().as_u16(), took_ms = took.as_millis() as u64, "answered");
+}

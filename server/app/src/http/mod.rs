@@ -1,0 +1,14 @@
+//! The HTTP side without its handlers: the row of a route, the guard in front of it, what goes in and what comes out.
+
+pub mod codes;
+pub mod extract;
+pub mod failure;
+pub mod guard;
+pub mod idempotency;
+pub mod layers;
+pub mod openapi;
+pub mod route;
+
+pub use extract::{Acting, Form, IfMatch, Json, Path, Query, Text, check_version, etag};
+pub use failure::{Answer, Failure};
+pub use idempotency::{Creating, Start};

@@ -1,0 +1,196 @@
+//! What one row of the routes table says: address, who may use it, what the audit calls it, what it takes and answers.
+
+use axum::{
+    handler::Handler,
+    http::Method,
+    routing::{MethodFilter, MethodRouter, on},
+};
+use muster_domain::people::Role;
+use utoipa::{ToSchema, openapi::{RefOr, Schema}};
+
+use crate::app::App;
+
+/// Whose team a right must hold for: named in the path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Of {
+    /// `{pair}`.
+    Pair,
+    /// `{run}`.
+    Run,
+    /// `{plan}`.
+    Plan,
+}
+
+/// Who may use a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Anybody, signed in or not.
+    Anyone,
+    /// Anybody signed in. What they see is narrowed to their teams.
+    SignedIn,
+    /// Whoever may read what belongs to the team.
+    Reader(Of),
+    /// Whoever has one of these roles for the team.
+    Role(&'static [Role], Of),
+    /// Whoever has one of these roles for any team at all. Handlers check the team once they know it.
+    Anywhere(&'static [Role]),
+    /// Whoever may read everything: admins, and people with a role for all teams.
+    Auditor,
+}
+
+/// What a route leaves in the audit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audit {
+    /// It changes nothing.
+    Reads,
+    /// It changes something under this action, and its refusals are entries too.
+    Writes(&'static str),
+}
+
+/// Which clients an address is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Answers JSON.
+    Api,
+    /// Answers pages to browsers.
+    Page,
+}
+
+/// The part of a row the guard carries.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    /// Who may use it.
+    pub access: Access,
+    /// What the audit calls it.
+    pub audit: Audit,
+    /// Who it is for.
+    pub kind: Kind,
+    /// Whether it creates something, so that `Idempotency-Key` counts.
+    pub creates: bool,
+}
+
+/// Adds a type's schemas to the document and names it.
+pub type SchemaOf = fn(&mut Vec<(String, RefOr<Schema>)>) -> String;
+
+/// What the OpenAPI document says of a row beyond its rule.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Doc {
+    /// One sentence.
+    pub says: &'static str,
+    /// Body, and its media type.
+    pub takes: Option<(SchemaOf, &'static str)>,
+    /// Status when all is well.
+    pub status: u16,
+    /// Reply, when it has a body.
+    pub answers: Option<SchemaOf>,
+    /// Query parameters, each with what it does.
+    pub query: &'static [(&'static str, &'static str)],
+    /// Media type of a reply that is not JSON.
+    pub media: Option<&'static str>,
+}
+
+/// One row.
+pub struct Route {
+    /// Method.
+    pub method: Method,
+    /// Path with parameters in braces.
+    pub path: &'static str,
+    /// Who, audit, kind.
+    pub rule: Rule,
+    /// For the OpenAPI document.
+    pub doc: Doc,
+    /// What answers.
+    pub handler: MethodRouter<App>,
+}
+
+impl std::fmt::Debug for Route {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.method, self.path)
+    }
+}
+
+/// A row of the API.
+pub fn api<H, T>(method: Method, path: &'static str, access: Access, audit: Audit, handler: H) -> Route
+where
+    H: Handler<T, App>,
+    T: 'static,
+{
+    row(method, path, Rule { access, audit, kind: Kind::Api, creates: false }, handler)
+}
+
+/// A row of the pages.
+pub fn page<H, T>(method: Method, path: &'static str, access: Access, audit: Audit, handler: H) -> Route
+where
+    H: Handler<T, App>,
+    T: 'static,
+{
+    row(method, path, Rule { access, audit, kind: Kind::Page, creates: false }, handler)
+}
+
+fn row<H, T>(method: Method, path: &'static str, rule: Rule, handler: H) -> Route
+where
+    H: Handler<T, App>,
+    T: 'static,
+{
+    let filter = MethodFilter::try_from(method.clone()).expect("the table uses methods axum knows");
+    Route { method, path, rule, doc: Doc { status: 200, ..Doc::default() }, handler: on(filter, handler) }
+}
+
+fn schema_of<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) -> String {
+    let name = T::name().into_owned();
+    schemas.push((name.clone(), T::schema()));
+    T::schemas(schemas);
+    name
+}
+
+impl Route {
+    /// One sentence for the OpenAPI document.
+    #[must_use]
+    pub fn says(mut self, sentence: &'static str) -> Self {
+        self.doc.says = sentence;
+        self
+    }
+
+    /// The JSON body it takes.
+    #[must_use]
+    pub fn takes<T: ToSchema>(mut self) -> Self {
+        self.doc.takes = Some((schema_of::<T>, "application/json"));
+        self
+    }
+
+    /// What it answers when all is well.
+    #[must_use]
+    pub fn answers<T: ToSchema>(mut self, status: u16) -> Self {
+        self.doc.status = status;
+        self.doc.answers = Some(schema_of::<T>);
+        self
+    }
+
+    /// It answers without a body.
+    #[must_use]
+    pub fn answers_nothing(mut self) -> Self {
+        self.doc.status = 204;
+        self
+    }
+
+    /// It answers something that is not JSON.
+    #[must_use]
+    pub fn answers_media(mut self, media: &'static str) -> Self {
+        self.doc.media = Some(media);
+        self
+    }
+
+    /// Query parameters it takes.
+    #[must_use]
+    pub fn query(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
+        self.doc.query = query;
+        self
+    }
+
+    /// It creates something: `Idempotency-Key` makes a repetition harmless.
+    #[must_use]
+    pub fn creates(mut self) -> Self {
+        self.rule.creates = true;
+        self
+    }
+}

@@ -1,0 +1,24 @@
+//! `/`: could we fail over now, and when did we last prove it?
+
+use axum::{extract::State, response::Response};
+use muster_web::fleet::FleetPage;
+
+use super::{asking::Asking, html, see};
+use crate::{acts::pairs, app::App, http::Answer, standing::Standing};
+
+/// `GET /`.
+pub async fn show(State(app): State<App>, asking: Asking) -> Answer {
+    let chrome = asking.chrome(&app).await;
+    let mut conn = app.pool.acquire().await?;
+    let mut standings = Vec::new();
+    for pair in pairs::list(&mut conn, asking.actor()?).await? {
+        standings.push(Standing::read(&mut conn, pair, 1, chrome.now()).await?);
+    }
+    let facts: Vec<_> = standings.iter().map(Standing::facts).collect();
+    html(&FleetPage::new(chrome, &facts))
+}
+
+/// `GET /pairs`: the fleet is the list of pairs.
+pub async fn pairs() -> Response {
+    see("/")
+}

@@ -1,0 +1,135 @@
+//! Handlers of the pages: gather what a page shows, build its struct, answer. Wording and permissions are the page's.
+//!
+//! Forms call the same acts as the API. A refused form is answered by the same page with what was wrong beside the
+//! fields; anything else that fails becomes the error page, in the guard.
+
+pub mod approval;
+pub mod asking;
+pub mod audit;
+pub mod brake;
+pub mod clusters;
+pub mod errors;
+pub mod fleet;
+pub mod import;
+pub mod pair_forms;
+pub mod pairs;
+pub mod people;
+pub mod plans;
+pub mod runs;
+pub mod setup;
+pub mod sign_in;
+
+use axum::{
+    http::{Method, StatusCode, header},
+    response::{Html, IntoResponse as _, Redirect, Response},
+};
+use muster_domain::people::Role::{Admin, Approver, Operator, Owner};
+use muster_web::Template;
+
+use crate::http::{
+    Answer, Failure,
+    route::{
+        Access::{Anyone, Anywhere, Auditor, Reader, Role, SignedIn},
+        Audit::{Reads, Writes},
+        Of, Route, page,
+    },
+};
+
+const GET: Method = Method::GET;
+const POST: Method = Method::POST;
+
+/// The rows of the pages.
+#[must_use]
+#[rustfmt::skip]
+pub fn routes() -> Vec<Route> { vec![
+    page(GET, "/", SignedIn, Reads, fleet::show),
+    page(GET, "/sign-in", Anyone, Reads, sign_in::form),
+    page(POST, "/sign-in", Anyone, Writes("session.open"), sign_in::sign_in),
+    page(POST, "/sign-out", SignedIn, Writes("session.close"), sign_in::sign_out),
+    page(GET, "/setup", Anyone, Reads, setup::form),
+    page(POST, "/setup", Anyone, Writes("setup"), setup::set_up),
+    page(POST, "/theme", Anyone, Reads, sign_in::theme),
+    page(GET, "/clusters", SignedIn, Reads, clusters::list),
+    page(POST, "/clusters", Anywhere(&[Admin]), Writes("cluster.create"), clusters::create),
+    page(GET, "/clusters/new", Anywhere(&[Admin]), Reads, clusters::new),
+    page(GET, "/clusters/{cluster}", SignedIn, Reads, clusters::show),
+    page(GET, "/clusters/{cluster}/edit", Anywhere(&[Admin]), Reads, clusters::edit),
+    page(POST, "/clusters/{cluster}/edit", Anywhere(&[Admin]), Writes("cluster.change"), clusters::change),
+    page(POST, "/clusters/{cluster}/check", Anywhere(&[Admin]), Writes("cluster.check"), clusters::check),
+    page(GET, "/pairs", SignedIn, Reads, fleet::pairs),
+    page(POST, "/pairs", Anywhere(&[Owner]), Writes("pair.create"), pair_forms::create),
+    page(GET, "/pairs/new", Anywhere(&[Owner]), Reads, pair_forms::new),
+    page(GET, "/pairs/import", Anywhere(&[Owner, Admin]), Reads, import::form),
+    page(POST, "/pairs/import", Anywhere(&[Owner, Admin]), Writes("pair.import"), import::import),
+    page(GET, "/pairs/{pair}", Reader(Of::Pair), Reads, pairs::show),
+    page(GET, "/pairs/{pair}/edit", Role(&[Owner], Of::Pair), Reads, pair_forms::edit),
+    page(POST, "/pairs/{pair}/edit", Role(&[Owner], Of::Pair), Writes("pair.change"), pair_forms::change),
+    page(POST, "/pairs/{pair}/check", Reader(Of::Pair), Reads, pairs::check),
+    page(POST, "/pairs/{pair}/plan", Role(&[Operator], Of::Pair), Writes("plan.make"), plans::make),
+    page(GET, "/plans/{plan}", Reader(Of::Plan), Reads, plans::show),
+    page(POST, "/plans/{plan}/request", Role(&[Operator], Of::Plan), Writes("run.request"), plans::request),
+    page(GET, "/runs", SignedIn, Reads, runs::list),
+    page(GET, "/runs/{run}", Reader(Of::Run), Reads, runs::show),
+    page(GET, "/runs/{run}/live", Reader(Of::Run), Reads, runs::live),
+    page(GET, "/runs/{run}/events", Reader(Of::Run), Reads, runs::events),
+    page(GET, "/runs/{run}/report", Reader(Of::Run), Reads, runs::report),
+    page(GET, "/runs/{run}/approval", Reader(Of::Run), Reads, approval::show),
+    page(POST, "/runs/{run}/approve", Role(&[Approver], Of::Run), Writes("run.approve"), approval::approve),
+    page(POST, "/runs/{run}/reject", Role(&[Approver], Of::Run), Writes("run.reject"), approval::reject),
+    page(GET, "/runs/{run}/start", Reader(Of::Run), Reads, runs::confirm_start),
+    page(POST, "/runs/{run}/start", Role(&[Operator], Of::Run), Writes("run.start"), runs::start),
+    page(POST, "/runs/{run}/pause", Role(&[Operator], Of::Run), Writes("run.pause"), runs::pause),
+    page(POST, "/runs/{run}/resume", Role(&[Operator], Of::Run), Writes("run.resume"), runs::resume),
+    page(POST, "/runs/{run}/confirm", Role(&[Operator], Of::Run), Writes("run.confirm"), runs::confirm),
+    page(POST, "/runs/{run}/retry", Role(&[Operator], Of::Run), Writes("run.retry"), runs::retry),
+    page(GET, "/runs/{run}/skip", Reader(Of::Run), Reads, runs::confirm_skip),
+    page(POST, "/runs/{run}/skip", Role(&[Operator], Of::Run), Writes("run.skip"), runs::skip),
+    page(GET, "/runs/{run}/abort", Reader(Of::Run), Reads, runs::confirm_abort),
+    page(POST, "/runs/{run}/abort", Role(&[Operator], Of::Run), Writes("run.abort"), runs::abort),
+    page(GET, "/runs/{run}/close", Reader(Of::Run), Reads, runs::confirm_close),
+    page(POST, "/runs/{run}/close", Role(&[Owner], Of::Run), Writes("run.close"), runs::close),
+    page(GET, "/runs/{run}/attest", Reader(Of::Run), Reads, runs::confirm_attest),
+    page(POST, "/runs/{run}/attest", Role(&[Approver], Of::Run), Writes("run.attest"), runs::attest),
+    page(GET, "/audit", Auditor, Reads, audit::list),
+    page(GET, "/people", Anywhere(&[Admin]), Reads, people::list),
+    page(POST, "/people", Anywhere(&[Admin]), Writes("user.create"), people::create),
+    page(GET, "/brake", SignedIn, Reads, brake::show),
+    page(POST, "/brake", Anywhere(&[Operator, Owner, Admin]), Writes("brake.put"), brake::act),
+] }
+
+/// A page as an answer.
+fn html(page: &impl Template) -> Answer {
+    html_with(StatusCode::OK, page)
+}
+
+/// A page with another status: a refused form.
+fn html_with(status: StatusCode, page: &impl Template) -> Answer {
+    let text = page.render().map_err(|e| Failure::internal("render a page", e))?;
+    Ok((status, Html(text)).into_response())
+}
+
+/// After a form: the page to look at next, by GET.
+fn see(path: &str) -> Response {
+    Redirect::to(path).into_response()
+}
+
+/// Whether a failure is about what was typed, so that the form is shown again; and what a field list says then.
+fn is_about_the_form(failure: &Failure) -> bool {
+    matches!(
+        failure.problem.code.as_str(),
+        "invalid-request" | "name-taken" | "edited-in-between" | "cluster-in-use" | "reason-missing"
+    )
+}
+
+/// A shown form keeps its failure for the guard, which audits it.
+fn refused_form(failure: &Failure, page: &impl Template) -> Answer {
+    let mut response = html_with(failure.status, page)?;
+    response.headers_mut().remove(header::WWW_AUTHENTICATE);
+    response.extensions_mut().insert(failure.clone());
+    response.extensions_mut().insert(Shown);
+    Ok(response)
+}
+
+/// The answer is a page already; the guard leaves it as it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown;

@@ -1,0 +1,69 @@
+//! `/pairs/{pair}`: how a pair stands, and the way to a plan.
+
+use axum::{extract::State, response::Response};
+use muster_domain::ids::PairName;
+use muster_store::surveys;
+use muster_web::pair::{PairDetail, PairPage};
+use serde::Deserialize;
+
+use super::{asking::Asking, html_with, see};
+use crate::{
+    acts::pairs,
+    app::App,
+    http::{Answer, Failure, Path, Query},
+    standing::Standing,
+};
+
+/// The stretch of time the chart covers.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Span {
+    hours: Option<i64>,
+}
+
+/// `GET /pairs/{pair}`.
+pub async fn show(
+    State(app): State<App>,
+    asking: Asking,
+    Path(name): Path<PairName>,
+    Query(span): Query<Span>,
+) -> Answer {
+    let hours = span.hours.filter(|hours| [1, 24, 168].contains(hours)).unwrap_or(1);
+    page(&app, &asking, &name, hours, None).await
+}
+
+/// The page, with what was wrong with a plan form if one was sent.
+///
+/// # Errors
+/// `not-found`.
+pub(super) async fn page(
+    app: &App,
+    asking: &Asking,
+    name: &PairName,
+    hours: i64,
+    refused: Option<&Failure>,
+) -> Answer {
+    let chrome = asking.chrome(app).await;
+    let mut conn = app.pool.acquire().await?;
+    let pair = pairs::get(&mut conn, name).await?;
+    let standing = Standing::read(&mut conn, pair, hours, chrome.now()).await?;
+    let survey = surveys::latest(&mut conn, name).await?;
+    let detail = PairDetail {
+        facts: standing.facts(),
+        survey: survey.as_ref(),
+        lag: &standing.topic_lag,
+        behind: standing.behind.clone(),
+        canary: None,
+        hours,
+        runs: &standing.runs,
+    };
+    let errors: Vec<(String, String)> =
+        refused.map(|failure| ("operation".to_owned(), failure.problem.detail.clone())).into_iter().collect();
+    let status = refused.map_or(axum::http::StatusCode::OK, |failure| failure.status);
+    html_with(status, &PairPage::new(chrome, &detail, &errors))
+}
+
+/// `POST /pairs/{pair}/check`: every pair is checked every few seconds anyway; this is the way to the newest result.
+pub async fn check(Path(name): Path<PairName>) -> Response {
+    see(&format!("/pairs/{name}#checks"))
+}

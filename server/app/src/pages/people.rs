@@ -1,0 +1,86 @@
+//! `/people`: who can sign in and what they may do.
+
+use axum::extract::State;
+use muster_domain::{
+    ids::TeamName,
+    people::{Grant, Role},
+};
+use muster_store::{login_failures, people as stored, sessions};
+use muster_web::{
+    forms::PersonForm,
+    people::{Listed, PeoplePage},
+};
+use serde::Deserialize;
+
+use super::{asking::Asking, html, is_about_the_form, refused_form, see};
+use crate::{
+    acts::people::{self, NewUser},
+    app::App,
+    http::{Answer, Failure, Form, Query},
+};
+
+/// Who was just added.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Made {
+    made: String,
+}
+
+/// `GET /people`.
+pub async fn list(State(app): State<App>, asking: Asking, Query(made): Query<Made>) -> Answer {
+    let made = Some(made.made.as_str()).filter(|name| !name.is_empty());
+    html(&page(&app, &asking, None, &[], made).await?)
+}
+
+async fn page(
+    app: &App,
+    asking: &Asking,
+    form: Option<&PersonForm>,
+    errors: &[(String, String)],
+    made: Option<&str>,
+) -> Answer<PeoplePage> {
+    let chrome = asking.chrome(app).await;
+    let mut conn = app.pool.acquire().await?;
+    let mut listed = Vec::new();
+    for user in stored::list(&mut conn).await? {
+        let last_seen = sessions::list(&mut conn, user.id).await?.into_iter().map(|session| session.last_seen_at).max();
+        let locked = login_failures::locked_until(&mut conn, &format!("user:{}", user.name)).await?.is_some();
+        listed.push(Listed { person: user.actor(), last_seen, locked });
+    }
+    let teams: Vec<String> =
+        people::list_teams(&mut conn).await?.into_iter().map(|team| team.name.to_string()).collect();
+    let made = made.filter(|name| listed.iter().any(|person| person.person.name == *name));
+    Ok(PeoplePage::new(chrome, &listed, &teams, form, errors, made))
+}
+
+/// `POST /people`.
+pub async fn create(State(app): State<App>, asking: Asking, Form(form): Form<PersonForm>) -> Answer {
+    match try_create(&app, &asking, &form).await {
+        Ok(()) => Ok(see(&format!("/people?made={}", form.name))),
+        Err(failure) if is_about_the_form(&failure) => {
+            let field = if failure.problem.detail.contains("password") { "password" } else { "name" };
+            let errors = [(field.to_owned(), failure.problem.detail.clone())];
+            refused_form(&failure, &page(&app, &asking, Some(&form), &errors, None).await?)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn try_create(app: &App, asking: &Asking, form: &PersonForm) -> Answer<()> {
+    let role: Role = serde_json::from_value(serde_json::json!(form.role))
+        .map_err(|_| Failure::invalid(format!("There is no role `{}`.", form.role)))?;
+    let team = match form.team.as_str() {
+        "" => None,
+        team => Some(TeamName::new(team).map_err(|e| Failure::invalid(e.to_string()))?),
+    };
+    let new = NewUser {
+        name: form.name.trim().to_owned(),
+        display_name: String::new(),
+        password: form.password.clone(),
+        grants: vec![Grant { role, team }],
+    };
+    let hash = people::hash(&new.password).await?;
+    let mut tx = app.pool.begin().await?;
+    people::create(&mut tx, &new, &hash, asking.actor()?).await?;
+    Ok(tx.commit().await?)
+}

@@ -1,0 +1,204 @@
+//! The one table of routes: router, guard, OpenAPI document and coverage tests all read it.
+//!
+//! A row says who may use an address and what the audit calls it. Nothing is served that is not a row.
+
+use axum::{Router, http::Method, middleware::from_fn_with_state};
+use muster_domain::{
+    audit::AuditEntry,
+    pair::Pair,
+    people::Role::{Admin, Approver, Operator, Owner},
+    plan::Plan,
+    record::{Report, Run, RunStep},
+    run::RunEvent,
+};
+
+use crate::{
+    acts::{
+        brake_acts::{BrakeView, PutBrake},
+        checks::CheckedCluster,
+        clusters::{ClusterEdit, ClusterView, NewCluster},
+        imports::{ImportText, Imported},
+        pairs::{NewPair, PairEdit},
+        people::{NewUser, TeamView, UserEdit, UserView},
+        plans::{NewPlan, NewRequest},
+        tokens::{NewToken, TokenView},
+    },
+    api::{
+        Items, audit, brake, clusters, decisions,
+        decisions::{Attest, Because, SkipStep, Vote},
+        events, observation, pairs, people, plans, runs,
+        runs::RunView,
+        service, session,
+        session::{BearerSession, SignIn, Whoami},
+    },
+    app::App,
+    http::{
+        guard::guard,
+        route::{
+            Access::{Anyone, Anywhere, Auditor, Reader, Role, SignedIn},
+            Audit::{Reads, Writes},
+            Of, Route, api,
+        },
+    },
+    pages,
+};
+
+const GET: Method = Method::GET;
+const POST: Method = Method::POST;
+const PUT: Method = Method::PUT;
+const PATCH: Method = Method::PATCH;
+const DELETE: Method = Method::DELETE;
+
+/// Every route there is.
+#[must_use]
+pub fn routes() -> Vec<Route> {
+    let mut routes = service();
+    routes.extend(sessions_and_people());
+    routes.extend(clusters_and_pairs());
+    routes.extend(observations());
+    routes.extend(plans_and_runs());
+    routes.extend(deciding());
+    routes.extend(audit_and_brake());
+    routes.extend(pages::routes());
+    routes
+}
+
+/// The router: every row behind its guard.
+#[must_use]
+pub fn router(app: &App) -> Router {
+    let mut router: Router<App> = Router::new();
+    for route in routes() {
+        let guarded = route.handler.layer(from_fn_with_state((app.clone(), route.rule), guard));
+        router = router.route(route.path, guarded);
+    }
+    router.fallback(pages::errors::nothing_here).with_state(app.clone())
+}
+
+#[rustfmt::skip]
+fn service() -> Vec<Route> { vec![
+    api(GET, "/healthz", Anyone, Reads, service::healthz).says("The process answers.").answers_media("text/plain"),
+    api(GET, "/readyz", Anyone, Reads, service::readyz).says("The process can do its work.").answers::<service::Ready>(200),
+    api(GET, "/api/openapi.json", Anyone, Reads, service::describe).says("This document."),
+    api(GET, "/assets/{*rest}", Anyone, Reads, service::asset).says("A static file.").answers_media("application/octet-stream"),
+] }
+
+#[rustfmt::skip]
+fn sessions_and_people() -> Vec<Route> { vec![
+    api(POST, "/api/v1/session", Anyone, Writes("session.open"), session::open)
+        .says("Sign in with name and password; answers a bearer token.").takes::<SignIn>().answers::<BearerSession>(201),
+    api(GET, "/api/v1/session", SignedIn, Reads, session::whoami).says("Who is signed in.").answers::<Whoami>(200),
+    api(DELETE, "/api/v1/session", SignedIn, Writes("session.close"), session::close).says("Sign out.").answers_nothing(),
+    api(GET, "/api/v1/users", Anywhere(&[Admin]), Reads, people::list).says("All people.").answers::<Items<UserView>>(200),
+    api(POST, "/api/v1/users", Anywhere(&[Admin]), Writes("user.create"), people::create)
+        .says("Add a person.").takes::<NewUser>().answers::<UserView>(201).creates(),
+    api(GET, "/api/v1/users/{user}", Anywhere(&[Admin]), Reads, people::show).says("A person.").answers::<UserView>(200),
+    api(PATCH, "/api/v1/users/{user}", Anywhere(&[Admin]), Writes("user.change"), people::change)
+        .says("Change a person: rights, password, whether they may sign in.").takes::<UserEdit>().answers::<UserView>(200),
+    api(GET, "/api/v1/teams", SignedIn, Reads, people::teams).says("All teams.").answers::<Items<TeamView>>(200),
+    api(POST, "/api/v1/teams", Anywhere(&[Admin]), Writes("team.create"), people::create_team)
+        .says("Add a team.").takes::<TeamView>().answers::<TeamView>(201).creates(),
+    api(GET, "/api/v1/tokens", SignedIn, Reads, people::tokens).says("One's own API tokens.").answers::<Items<TokenView>>(200),
+    api(POST, "/api/v1/tokens", SignedIn, Writes("token.create"), people::create_token)
+        .says("Make an API token with one's own rights; it is shown once.").takes::<NewToken>().answers::<TokenView>(201),
+    api(DELETE, "/api/v1/tokens/{token}", SignedIn, Writes("token.revoke"), people::revoke_token)
+        .says("Revoke one's own API token.").answers_nothing(),
+] }
+
+#[rustfmt::skip]
+fn clusters_and_pairs() -> Vec<Route> { vec![
+    api(GET, "/api/v1/clusters", SignedIn, Reads, clusters::list).says("All clusters.").answers::<Items<ClusterView>>(200),
+    api(POST, "/api/v1/clusters", Anywhere(&[Admin]), Writes("cluster.create"), clusters::create)
+        .says("Register a cluster.").takes::<NewCluster>().answers::<ClusterView>(201).creates(),
+    api(GET, "/api/v1/clusters/{cluster}", SignedIn, Reads, clusters::show).says("A cluster.").answers::<ClusterView>(200),
+    api(PATCH, "/api/v1/clusters/{cluster}", Anywhere(&[Admin]), Writes("cluster.change"), clusters::change)
+        .says("Change a cluster.").takes::<ClusterEdit>().answers::<ClusterView>(200),
+    api(DELETE, "/api/v1/clusters/{cluster}", Anywhere(&[Admin]), Writes("cluster.delete"), clusters::delete)
+        .says("Forget a cluster no pair uses.").answers_nothing(),
+    api(POST, "/api/v1/clusters/{cluster}/check", Anywhere(&[Admin]), Writes("cluster.check"), clusters::check)
+        .says("Connect to a cluster, record its id, try each right.").answers::<CheckedCluster>(200),
+    api(GET, "/api/v1/pairs", SignedIn, Reads, pairs::list).says("Pairs of one's teams.").answers::<Items<pairs::PairView>>(200),
+    api(POST, "/api/v1/pairs", Anywhere(&[Owner]), Writes("pair.create"), pairs::create)
+        .says("Make a pair.").takes::<NewPair>().answers::<Pair>(201).creates(),
+    api(POST, "/api/v1/pairs/import", Anywhere(&[Owner, Admin]), Writes("pair.import"), pairs::import)
+        .says("Import an mm2.properties file: JSON, or text/plain with `team` and `name` in the query.")
+        .query(pairs::IMPORT_QUERY).takes::<ImportText>().answers::<Imported>(201).creates(),
+    api(GET, "/api/v1/pairs/{pair}", Reader(Of::Pair), Reads, pairs::show).says("A pair.").answers::<Pair>(200),
+    api(PATCH, "/api/v1/pairs/{pair}", Role(&[Owner], Of::Pair), Writes("pair.change"), pairs::change)
+        .says("Change a pair: scope, flows, objectives, approval, routing.").takes::<PairEdit>().answers::<Pair>(200),
+    api(DELETE, "/api/v1/pairs/{pair}", Role(&[Owner], Of::Pair), Writes("pair.delete"), pairs::delete)
+        .says("Remove a pair; its runs and audit entries stay.").answers_nothing(),
+] }
+
+#[rustfmt::skip]
+fn observations() -> Vec<Route> { vec![
+    api(GET, "/api/v1/pairs/{pair}/survey", Reader(Of::Pair), Reads, observation::survey)
+        .says("All that was last observed of a pair."),
+    api(GET, "/api/v1/pairs/{pair}/readiness", Reader(Of::Pair), Reads, observation::readiness)
+        .says("The checks of a pair, each with its reason and next step.").answers::<observation::Readiness>(200),
+    api(GET, "/api/v1/pairs/{pair}/readiness/changes", Reader(Of::Pair), Reads, observation::changes)
+        .says("When checks changed, newest first."),
+    api(GET, "/api/v1/pairs/{pair}/lag", Reader(Of::Pair), Reads, observation::lag)
+        .says("How far the standby is behind, as last observed."),
+    api(GET, "/api/v1/pairs/{pair}/lag/history", Reader(Of::Pair), Reads, observation::lag_history)
+        .says("Lag over time.").query(observation::HISTORY_QUERY),
+    api(GET, "/api/v1/pairs/{pair}/topics", Reader(Of::Pair), Reads, observation::topics)
+        .says("Topics in scope on both sides, as last observed."),
+    api(GET, "/api/v1/pairs/{pair}/groups", Reader(Of::Pair), Reads, observation::groups)
+        .says("Groups in scope on both sides, as last observed."),
+] }
+
+#[rustfmt::skip]
+fn plans_and_runs() -> Vec<Route> { vec![
+    api(POST, "/api/v1/pairs/{pair}/plans", Role(&[Operator], Of::Pair), Writes("plan.make"), plans::make)
+        .says("Plan an operation: steps, calls, blockers, warnings, prediction.").takes::<NewPlan>().answers::<Plan>(201).creates(),
+    api(GET, "/api/v1/plans/{plan}", Reader(Of::Plan), Reads, plans::show).says("A plan.").answers::<Plan>(200),
+    api(POST, "/api/v1/runs", Anywhere(&[Operator]), Writes("run.request"), runs::request)
+        .says("Ask for a plan to be carried out.").takes::<NewRequest>().answers::<Run>(201).creates(),
+    api(GET, "/api/v1/runs", SignedIn, Reads, runs::list)
+        .says("Runs of one's teams, newest first.").query(runs::RUN_QUERY).answers::<Items<Run>>(200),
+    api(GET, "/api/v1/runs/{run}", Reader(Of::Run), Reads, runs::show).says("A run.").answers::<RunView>(200),
+    api(GET, "/api/v1/runs/{run}/steps", Reader(Of::Run), Reads, runs::steps).says("Its steps.").answers::<Items<RunStep>>(200),
+    api(GET, "/api/v1/runs/{run}/events", Reader(Of::Run), Reads, events::events)
+        .says("What happens in it, as server-sent events or as a list.").query(events::EVENTS_QUERY).answers::<Items<RunEvent>>(200),
+    api(GET, "/api/v1/runs/{run}/report", Reader(Of::Run), Reads, runs::evidence).says("Its evidence.").answers::<Report>(200),
+] }
+
+#[rustfmt::skip]
+fn deciding() -> Vec<Route> { vec![
+    api(POST, "/api/v1/runs/{run}/approve", Role(&[Approver], Of::Run), Writes("run.approve"), decisions::approve)
+        .says("Approve it; never by its requester.").takes::<Vote>().answers::<Run>(200),
+    api(POST, "/api/v1/runs/{run}/reject", Role(&[Approver], Of::Run), Writes("run.reject"), decisions::reject)
+        .says("Reject it; one is final.").takes::<Vote>().answers::<Run>(200),
+    api(POST, "/api/v1/runs/{run}/start", Role(&[Operator], Of::Run), Writes("run.start"), decisions::start)
+        .says("Start an approved run.").answers::<Run>(202),
+    api(POST, "/api/v1/runs/{run}/pause", Role(&[Operator], Of::Run), Writes("run.pause"), decisions::pause)
+        .says("Stop at the next step boundary.").answers::<Run>(202),
+    api(POST, "/api/v1/runs/{run}/resume", Role(&[Operator], Of::Run), Writes("run.resume"), decisions::resume)
+        .says("Go on after a pause.").answers::<Run>(202),
+    api(POST, "/api/v1/runs/{run}/confirm", Role(&[Operator], Of::Run), Writes("run.confirm"), decisions::confirm)
+        .says("Answer the question a step waits with.").answers::<Run>(202),
+    api(POST, "/api/v1/runs/{run}/retry", Role(&[Operator], Of::Run), Writes("run.retry"), decisions::retry)
+        .says("Try again what failed.").takes::<Because>().answers::<Run>(202),
+    api(POST, "/api/v1/runs/{run}/skip", Role(&[Operator], Of::Run), Writes("run.skip"), decisions::skip)
+        .says("Leave a failed step out.").takes::<SkipStep>().answers::<Run>(202),
+    api(POST, "/api/v1/runs/{run}/abort", Role(&[Operator], Of::Run), Writes("run.abort"), decisions::abort)
+        .says("Take everything back, in reverse.").takes::<Because>().answers::<Run>(202),
+    api(POST, "/api/v1/runs/{run}/close", Role(&[Owner], Of::Run), Writes("run.close"), decisions::close)
+        .says("Close a stuck run by hand.").takes::<Because>().answers::<Run>(200),
+    api(POST, "/api/v1/runs/{run}/attest", Role(&[Approver], Of::Run), Writes("run.attest"), decisions::attest)
+        .says("Say what a drill proved; never by its requester or driver.").takes::<Attest>().answers::<Run>(200),
+] }
+
+#[rustfmt::skip]
+fn audit_and_brake() -> Vec<Route> { vec![
+    api(GET, "/api/v1/audit", Auditor, Reads, audit::list)
+        .says("Entries, newest first.").query(audit::AUDIT_QUERY).answers::<Items<AuditEntry>>(200),
+    api(GET, "/api/v1/audit/verify", Auditor, Reads, audit::verify).says("Check the whole chain.").answers::<audit::Verified>(200),
+    api(GET, "/api/v1/audit/export", Auditor, Reads, audit::export)
+        .says("All entries, one a line, oldest first.").answers_media("application/x-ndjson"),
+    api(GET, "/api/v1/brake", SignedIn, Reads, brake::show).says("The global stop.").answers::<BrakeView>(200),
+    api(PUT, "/api/v1/brake", Anywhere(&[Operator, Owner, Admin]), Writes("brake.put"), brake::put)
+        .says("Put it on: nothing starts, running steps stop at their boundary.").takes::<PutBrake>().answers::<BrakeView>(200),
+    api(DELETE, "/api/v1/brake", Anywhere(&[Owner, Admin]), Writes("brake.release"), brake::release)
+        .says("Release it.").answers::<BrakeView>(200),
+] }

@@ -1,0 +1,181 @@
+//! The survey loop: every pair is observed every few seconds by exactly one process.
+//!
+//! One task a pair, so that a slow or dead cluster delays nobody else; one lease a pair, so that of several processes
+//! one observes it. A survey that outlives its lease is thrown away by the store, not kept beside a newer one. Readiness
+//! and lag are judged here, once, and stored with the survey: pages and API only read.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use chrono::Utc;
+use muster_domain::{ids::PairName, survey::Survey};
+use muster_operations::{ClientSource, OperationError, PairClients, survey::take_survey};
+use muster_store::{
+    StoreError,
+    leases::{self, survey_lease},
+    pairs, surveys,
+};
+use sqlx::PgPool;
+use tokio::{task::JoinHandle, time::MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::{http::failure::chain, judgement};
+
+/// How long a silent process keeps a pair: longer than any survey, whose calls are bounded by 10 s each.
+const LEASE_SECONDS: f64 = 30.0;
+
+/// What the loop works with.
+#[derive(Clone)]
+pub struct SurveyLoop {
+    /// Database.
+    pub pool: PgPool,
+    /// Hands.
+    pub clients: Arc<dyn ClientSource>,
+    /// Time between two surveys of a pair.
+    pub period: Duration,
+    /// Name of this process in leases.
+    pub worker: String,
+}
+
+impl std::fmt::Debug for SurveyLoop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SurveyLoop({}, every {:?})", self.worker, self.period)
+    }
+}
+
+impl SurveyLoop {
+    /// Observes all pairs until shutdown, new ones as they come.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let mut tasks: BTreeMap<PairName, JoinHandle<()>> = BTreeMap::new();
+        loop {
+            match self.pairs().await {
+                Ok(names) => {
+                    tasks.retain(|_, task| !task.is_finished());
+                    for name in names {
+                        tasks.entry(name.clone()).or_insert_with(|| {
+                            tokio::spawn(self.clone().observe_until(name, shutdown.clone()))
+                        });
+                    }
+                }
+                Err(e) => tracing::warn!(cause = %chain(&e), "could not list pairs to observe; tried again shortly"),
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                () = tokio::time::sleep(self.period) => {}
+            }
+        }
+        for (_, task) in tasks {
+            let _ = task.await;
+        }
+    }
+
+    async fn pairs(&self) -> Result<Vec<PairName>, StoreError> {
+        let mut conn = self.connection().await?;
+        Ok(pairs::list(&mut conn, None, None).await?.into_iter().map(|pair| pair.name).collect())
+    }
+
+    /// Observes one pair until shutdown, or until it is deleted.
+    async fn observe_until(self, pair: PairName, shutdown: CancellationToken) {
+        let mut ticks = tokio::time::interval(self.period);
+        // A slow survey is followed by a full pause less its own time, never by a burst.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut epoch = None;
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => break,
+                _ = ticks.tick() => {}
+            }
+            let turn = tokio::select! {
+                () = shutdown.cancelled() => break,
+                turn = self.take_turn(&pair, epoch) => turn,
+            };
+            epoch = match turn {
+                Ok(Turn::Observed(epoch)) => Some(epoch),
+                Ok(Turn::SomebodyElse) => None,
+                Ok(Turn::PairGone) => return,
+                Err(e) => {
+                    tracing::warn!(pair.name = %pair, cause = %chain(&e), "could not observe pair `{pair}`; tried again in {:?}", self.period);
+                    None
+                }
+            };
+        }
+        self.let_go(&pair, epoch).await;
+    }
+
+    async fn take_turn(&self, pair: &PairName, held: Option<i64>) -> Result<Turn, OperationError> {
+        let mut conn = self.connection().await?;
+        if pairs::get(&mut conn, pair).await?.is_none() {
+            return Ok(Turn::PairGone);
+        }
+        let Some(epoch) = self.hold(&mut conn, pair, held).await? else { return Ok(Turn::SomebodyElse) };
+        drop(conn);
+        match self.observe(pair, epoch).await {
+            Err(OperationError::Store(StoreError::LeaseLost { .. })) => Ok(Turn::SomebodyElse),
+            // Deleted while it was observed.
+            Err(OperationError::Store(e)) if e.constraint() == Some("survey_of_pair") => Ok(Turn::PairGone),
+            Err(e) => Err(e),
+            Ok(_) => Ok(Turn::Observed(epoch)),
+        }
+    }
+
+    async fn hold(
+        &self,
+        conn: &mut sqlx::PgConnection,
+        pair: &PairName,
+        held: Option<i64>,
+    ) -> Result<Option<i64>, StoreError> {
+        let name = survey_lease(pair);
+        if let Some(epoch) = held
+            && leases::renew(conn, &name, epoch, LEASE_SECONDS).await?
+        {
+            return Ok(Some(epoch));
+        }
+        Ok(leases::claim(conn, &name, &self.worker, LEASE_SECONDS).await?.map(|lease| lease.epoch))
+    }
+
+    /// Takes one survey of a pair and keeps it with what it means. No transaction is open while Kafka is asked.
+    ///
+    /// # Errors
+    /// When clients cannot be built, the lease is lost, or the database refuses.
+    pub async fn observe(&self, pair: &PairName, epoch: i64) -> Result<Survey, OperationError> {
+        let clients = self.clients.pair_clients(pair).await?;
+        let number = surveys::next_number(&mut *self.connection().await?, pair).await?;
+        let survey = take_survey(&clients, number, Utc::now()).await;
+        self.keep(&clients, &survey, epoch).await?;
+        tracing::debug!(pair.name = %pair, survey.number = number, took_ms = survey.took_ms, "observed pair `{pair}`");
+        Ok(survey)
+    }
+
+    async fn keep(&self, clients: &PairClients, survey: &Survey, epoch: i64) -> Result<(), StoreError> {
+        let failed = |source| StoreError::Database { op: "keep a survey", source };
+        let mut tx = self.pool.begin().await.map_err(failed)?;
+        surveys::keep(&mut tx, survey, epoch).await?;
+        judgement::keep(&mut tx, clients, survey, epoch).await?;
+        tx.commit().await.map_err(failed)
+    }
+
+    /// Gives the pair to whoever is next, at once.
+    async fn let_go(&self, pair: &PairName, epoch: Option<i64>) {
+        let Some(epoch) = epoch else { return };
+        let released = async {
+            let mut conn = self.connection().await?;
+            leases::release(&mut conn, &survey_lease(pair), epoch).await
+        };
+        if let Err(e) = released.await {
+            tracing::warn!(pair.name = %pair, cause = %chain(&e), "could not give pair `{pair}` back; others wait for the lease");
+        }
+    }
+
+    async fn connection(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, StoreError> {
+        self.pool.acquire().await.map_err(|source| StoreError::Database { op: "get a connection", source })
+    }
+}
+
+/// What came of one turn.
+enum Turn {
+    /// A survey is kept; the lease has this epoch.
+    Observed(i64),
+    /// Another process observes the pair.
+    SomebodyElse,
+    /// There is no such pair any more.
+    PairGone,
+}

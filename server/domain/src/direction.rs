@@ -1,0 +1,87 @@
+//! Which side is active, derived from what is observed and never from what Muster intended.
+
+use crate::{
+    access,
+    pair::{Direction, Pair, Side},
+    patterns,
+    survey::{ConnectState, ConnectorRole, Survey},
+};
+
+/// Which side applications are on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ActiveSide {
+    /// They are on `from`, and records flow from there.
+    Active(Direction),
+    /// It cannot be told.
+    NeitherKnown {
+        /// What is missing, as a sentence.
+        reason: String,
+    },
+    /// The signs contradict each other.
+    Contested {
+        /// How, as a sentence.
+        reason: String,
+    },
+}
+
+/// Derives the active side from the flows (which source connector copies, which is STOPPED) and, where the ACLs of both
+/// sides are readable, from who may write. A sign that is unknown is not guessed.
+#[must_use]
+pub fn active_side(pair: &Pair, survey: &Survey) -> ActiveSide {
+    let mut copying = Vec::new();
+    for flow in &pair.flows {
+        match source_state(survey, flow.direction) {
+            Ok(ConnectState::Running | ConnectState::Restarting | ConnectState::Failed | ConnectState::Unassigned) => {
+                copying.push(flow.direction);
+            }
+            Ok(ConnectState::Stopped | ConnectState::Paused | ConnectState::Destroyed) => {}
+            Err(reason) => return ActiveSide::NeitherKnown { reason },
+        }
+    }
+    let by_flow = match copying.as_slice() {
+        [one] => *one,
+        [] => {
+            return ActiveSide::NeitherKnown { reason: format!("no flow of pair `{}` copies records now", pair.name) };
+        }
+        _ => {
+            return ActiveSide::Contested { reason: format!("both flows of pair `{}` copy records", pair.name) };
+        }
+    };
+    let writable: Vec<Side> = Side::BOTH.into_iter().filter(|side| applications_may_write(pair, survey, *side)).collect();
+    match writable.as_slice() {
+        [] => ActiveSide::Active(by_flow),
+        [side] if *side == by_flow.from => ActiveSide::Active(by_flow),
+        [side] => ActiveSide::Contested {
+            reason: format!(
+                "records flow {} but applications may write on {} only",
+                pair.course(by_flow),
+                pair.cluster(*side)
+            ),
+        },
+        // Without grants to tell them apart (prefixed names keep own topics on both sides) the flow decides.
+        _ => ActiveSide::Active(by_flow),
+    }
+}
+
+fn source_state(survey: &Survey, direction: Direction) -> Result<ConnectState, String> {
+    let flow = survey.flows.iter().find(|flow| flow.direction == direction);
+    let source = flow.and_then(|flow| flow.connectors.get(&ConnectorRole::Source));
+    match source {
+        Some(observed) => observed.as_result().map(|connector| connector.state).map_err(ToOwned::to_owned),
+        None => Err("the flow's source connector was not observed".to_owned()),
+    }
+}
+
+/// Whether some application holds WRITE on an application topic of that side and no DENY for everybody stands there.
+/// False also where it is not known.
+fn applications_may_write(pair: &Pair, survey: &Survey, side: Side) -> bool {
+    let observation = survey.sides.get(side);
+    let (Some(topics), Some(acls)) = (observation.topics.value(), observation.acls.value()) else { return false };
+    let names: Vec<String> =
+        topics.keys().filter(|topic| patterns::is_application_topic(pair, side, topic)).cloned().collect();
+    let fenced = access::fence_bindings(&names);
+    if !names.is_empty() && fenced.iter().all(|deny| acls.bindings.contains(deny)) {
+        return false;
+    }
+    !access::unfenced_by(&acls.bindings, &names, &std::collections::BTreeSet::new()).is_empty()
+}

@@ -1,0 +1,224 @@
+//! Could applications move now? A closed list of checks over the facts of a survey, each with its reason and next step.
+//!
+//! Every check is answered every time. An input that is unknown makes its checks unknown, never ok.
+
+mod flows;
+mod sides;
+mod standby;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    cluster::Cluster,
+    direction::{self, ActiveSide},
+    pair::{BySide, Direction, Pair, Side},
+    survey::Survey,
+};
+
+/// How a check came out. Ordered from best to worst, so that the worst of many is their maximum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckStatus {
+    /// The check does not concern this pair.
+    NotApplicable,
+    /// As it should be.
+    Ok,
+    /// It will cost something.
+    Warning,
+    /// It could not be told.
+    Unknown,
+    /// Moving now would lose something or not work.
+    Critical,
+}
+
+/// The closed list of checks. The words are stored and documented: never rename.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words of `title`")]
+pub enum CheckCode {
+    SurveyFresh,
+    ClustersReachable,
+    ClusterIdentity,
+    Rights,
+    Authorizer,
+    ProbePrincipal,
+    ActiveSideKnown,
+    ConnectWorker,
+    FlowConnectors,
+    FlowMoving,
+    DirectionInterlock,
+    Converters,
+    OffsetSyncSettings,
+    Canary,
+    StandbyTopics,
+    StandbyConfigs,
+    StandbyDurability,
+    StandbyGrants,
+    StandbyFenced,
+    StandbyGroupsActive,
+    StandbyOffsetsStale,
+    HungTransactions,
+}
+
+impl CheckCode {
+    /// The stored word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SurveyFresh => "survey-fresh",
+            Self::ClustersReachable => "clusters-reachable",
+            Self::ClusterIdentity => "cluster-identity",
+            Self::Rights => "rights",
+            Self::Authorizer => "authorizer",
+            Self::ProbePrincipal => "probe-principal",
+            Self::ActiveSideKnown => "active-side-known",
+            Self::ConnectWorker => "connect-worker",
+            Self::FlowConnectors => "flow-connectors",
+            Self::FlowMoving => "flow-moving",
+            Self::DirectionInterlock => "direction-interlock",
+            Self::Converters => "converters",
+            Self::OffsetSyncSettings => "offset-sync-settings",
+            Self::Canary => "canary",
+            Self::StandbyTopics => "standby-topics",
+            Self::StandbyConfigs => "standby-configs",
+            Self::StandbyDurability => "standby-durability",
+            Self::StandbyGrants => "standby-grants",
+            Self::StandbyFenced => "standby-fenced",
+            Self::StandbyGroupsActive => "standby-groups-active",
+            Self::StandbyOffsetsStale => "standby-offsets-stale",
+            Self::HungTransactions => "hung-transactions",
+        }
+    }
+
+    /// What is checked, for people.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::SurveyFresh => "The survey is fresh",
+            Self::ClustersReachable => "Both clusters answer",
+            Self::ClusterIdentity => "Both clusters are the registered ones",
+            Self::Rights => "Muster has the rights it needs",
+            Self::Authorizer => "Writes can be fenced",
+            Self::ProbePrincipal => "A fence can be proven",
+            Self::ActiveSideKnown => "The active side is known",
+            Self::ConnectWorker => "Connect workers answer and write to the right cluster",
+            Self::FlowConnectors => "Connectors are in the state they should be in",
+            Self::FlowMoving => "Records move",
+            Self::DirectionInterlock => "Only one direction is live",
+            Self::Converters => "Records are copied byte for byte",
+            Self::OffsetSyncSettings => "Group offsets are synced",
+            Self::Canary => "A canary is replicated",
+            Self::StandbyTopics => "The standby has every topic and partition",
+            Self::StandbyConfigs => "Topic configs agree",
+            Self::StandbyDurability => "The standby keeps what it acknowledges",
+            Self::StandbyGrants => "Applications have their grants on the standby",
+            Self::StandbyFenced => "Applications cannot write to the standby",
+            Self::StandbyGroupsActive => "No group is active on the standby",
+            Self::StandbyOffsetsStale => "No stale group offset on the standby blocks syncing",
+            Self::HungTransactions => "No transaction hangs",
+        }
+    }
+}
+
+/// How one check came out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckResult {
+    /// Which check.
+    pub code: CheckCode,
+    /// How.
+    pub status: CheckStatus,
+    /// Why, with names and figures.
+    pub reason: String,
+    /// What it was judged from, small.
+    pub evidence: serde_json::Value,
+    /// What to do; empty when nothing is to be done.
+    pub next_step: String,
+}
+
+impl CheckResult {
+    fn new(code: CheckCode, status: CheckStatus, reason: impl Into<String>, next_step: &str) -> Self {
+        Self {
+            code,
+            status,
+            reason: reason.into(),
+            evidence: serde_json::Value::Null,
+            next_step: next_step.to_owned(),
+        }
+    }
+
+    fn ok(code: CheckCode, reason: impl Into<String>) -> Self {
+        Self::new(code, CheckStatus::Ok, reason, "")
+    }
+
+    fn unknown(code: CheckCode, reason: impl Into<String>) -> Self {
+        Self::new(code, CheckStatus::Unknown, reason, "Make it readable; until then nobody can say.")
+    }
+
+    fn not_applicable(code: CheckCode, reason: impl Into<String>) -> Self {
+        Self::new(code, CheckStatus::NotApplicable, reason, "")
+    }
+
+    /// Critical or warning when there are troubles, ok otherwise; names at most five of them.
+    fn from_troubles(
+        code: CheckCode,
+        worst: CheckStatus,
+        troubles: &[String],
+        well: impl Into<String>,
+        next_step: &str,
+    ) -> Self {
+        if troubles.is_empty() {
+            return Self::ok(code, well);
+        }
+        let mut reason = troubles.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
+        if troubles.len() > 5 {
+            reason.push_str(&format!("; and {} more", troubles.len() - 5));
+        }
+        let mut result = Self::new(code, worst, reason, next_step);
+        result.evidence = serde_json::json!({"count": troubles.len()});
+        result
+    }
+}
+
+/// What checks are judged from.
+struct Scene<'a> {
+    pair: &'a Pair,
+    clusters: &'a BySide<Cluster>,
+    survey: &'a Survey,
+    previous: Option<&'a Survey>,
+    /// The way from the active to the standby side, or why it is not known.
+    active: Result<Direction, String>,
+    now: DateTime<Utc>,
+}
+
+impl Scene<'_> {
+    fn name(&self, side: Side) -> &str {
+        self.pair.cluster(side).as_str()
+    }
+}
+
+/// Answers every check.
+#[must_use]
+pub fn evaluate(
+    pair: &Pair,
+    clusters: &BySide<Cluster>,
+    survey: &Survey,
+    previous: Option<&Survey>,
+    now: DateTime<Utc>,
+) -> Vec<CheckResult> {
+    let active = match direction::active_side(pair, survey) {
+        ActiveSide::Active(direction) => Ok(direction),
+        ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => Err(reason),
+    };
+    let scene = Scene { pair, clusters, survey, previous, active, now };
+    let mut results = sides::evaluate(&scene);
+    results.extend(flows::evaluate(&scene));
+    results.extend(standby::evaluate(&scene));
+    results
+}
+
+/// The worst of all checks; unknown when there are none.
+#[must_use]
+pub fn overall(results: &[CheckResult]) -> CheckStatus {
+    results.iter().map(|result| result.status).max().unwrap_or(CheckStatus::Unknown)
+}

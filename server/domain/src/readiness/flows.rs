@@ -1,0 +1,261 @@
+//! Checks about the flows: what Connect says, and whether it is true.
+
+use super::{CheckCode as Code, CheckResult, CheckStatus, Scene};
+use crate::{
+    pair::{Direction, NamingPolicy},
+    patterns,
+    survey::{ConnectState, ConnectorObservation, ConnectorRole, FlowObservation},
+};
+
+pub(super) fn evaluate(scene: &Scene<'_>) -> Vec<CheckResult> {
+    vec![
+        workers(scene),
+        connectors(scene),
+        moving(scene),
+        interlock(scene),
+        converters(scene),
+        offset_sync(scene),
+        canary(scene),
+    ]
+}
+
+fn observed<'a>(scene: &'a Scene<'_>, direction: Direction) -> Result<&'a FlowObservation, String> {
+    scene
+        .survey
+        .flows
+        .iter()
+        .find(|flow| flow.direction == direction)
+        .ok_or_else(|| format!("Muster cannot see the flow {}", scene.pair.course(direction)))
+}
+
+fn connector<'a>(
+    scene: &'a Scene<'_>,
+    direction: Direction,
+    role: ConnectorRole,
+) -> Result<Option<&'a ConnectorObservation>, String> {
+    let flow = observed(scene, direction)?;
+    flow.connectors.get(&role).map(|c| c.as_result().map_err(ToOwned::to_owned)).transpose()
+}
+
+fn workers(scene: &Scene<'_>) -> CheckResult {
+    let mut troubles = Vec::new();
+    for flow in &scene.pair.flows {
+        let worker = match observed(scene, flow.direction) {
+            Ok(flow) => flow.worker.as_result().map_err(ToOwned::to_owned),
+            Err(reason) => Err(reason),
+        };
+        let expected = &scene.clusters.get(flow.direction.to()).expected_cluster_id;
+        match worker {
+            Err(reason) => return CheckResult::unknown(Code::ConnectWorker, reason),
+            Ok(worker) if expected.as_ref().is_some_and(|id| *id != worker.kafka_cluster_id) => troubles.push(format!(
+                "the worker of {} is attached to cluster {}, not to `{}`",
+                scene.pair.course(flow.direction),
+                worker.kafka_cluster_id,
+                scene.name(flow.direction.to())
+            )),
+            Ok(_) => {}
+        }
+    }
+    CheckResult::from_troubles(
+        Code::ConnectWorker,
+        CheckStatus::Critical,
+        &troubles,
+        "workers of all flows answer and are attached to their target",
+        "Run the connectors of a flow on a Connect cluster attached to the flow's target.",
+    )
+}
+
+fn connectors(scene: &Scene<'_>) -> CheckResult {
+    let active = match &scene.active {
+        Ok(direction) => *direction,
+        Err(reason) => return CheckResult::unknown(Code::FlowConnectors, reason),
+    };
+    let mut troubles = Vec::new();
+    for role in [ConnectorRole::Source, ConnectorRole::Checkpoint, ConnectorRole::Heartbeat] {
+        match connector(scene, active, role) {
+            Err(reason) => return CheckResult::unknown(Code::FlowConnectors, reason),
+            Ok(None) => {}
+            Ok(Some(found)) => troubles.extend(unwell(found)),
+        }
+        match connector(scene, active.reverse(), role) {
+            Err(reason) => return CheckResult::unknown(Code::FlowConnectors, reason),
+            Ok(Some(found)) if found.state != ConnectState::Stopped => troubles.push(format!(
+                "`{}` of the way back is {} and must be STOPPED while `{}` is active",
+                found.name,
+                found.state,
+                scene.name(active.from)
+            )),
+            Ok(_) => {}
+        }
+    }
+    CheckResult::from_troubles(
+        Code::FlowConnectors,
+        CheckStatus::Critical,
+        &troubles,
+        "connectors of the flow run with all tasks, those of the way back are STOPPED",
+        "Look at the connector's trace on its worker and restart it with its tasks; stop the way back.",
+    )
+}
+
+/// What is wrong with a connector that should run.
+fn unwell(found: &ConnectorObservation) -> Option<String> {
+    let failed = found.tasks.iter().find(|task| task.state == ConnectState::Failed);
+    let idle = found.tasks.iter().find(|task| task.state != ConnectState::Running);
+    match (found.state, failed, idle) {
+        (ConnectState::Running, Some(task), _) => Some(format!(
+            "task {} of `{}` is FAILED: {}",
+            task.id,
+            found.name,
+            task.trace.as_deref().unwrap_or("no trace")
+        )),
+        (ConnectState::Running, None, Some(task)) => {
+            Some(format!("task {} of `{}` is {}", task.id, found.name, task.state))
+        }
+        (ConnectState::Running, None, None) if found.tasks.is_empty() => {
+            Some(format!("`{}` says RUNNING but has no task", found.name))
+        }
+        (ConnectState::Running, None, None) => None,
+        (state, _, _) => Some(format!("`{}` is {state}", found.name)),
+    }
+}
+
+/// RUNNING proves nothing: between two surveys the source's ends must not move alone.
+fn moving(scene: &Scene<'_>) -> CheckResult {
+    let (active, previous) = match (&scene.active, scene.previous) {
+        (Ok(direction), Some(previous)) => (*direction, previous),
+        (Err(reason), _) => return CheckResult::unknown(Code::FlowMoving, reason),
+        (Ok(_), None) => return CheckResult::unknown(Code::FlowMoving, "there is only one survey yet"),
+    };
+    let ends = |survey: &crate::survey::Survey, side| -> Result<i64, String> {
+        let topics = survey.sides.get(side).topics.as_result().map_err(ToOwned::to_owned)?;
+        Ok(topics.values().flat_map(|topic| &topic.partitions).filter_map(|p| p.end).sum())
+    };
+    let grown = |side| -> Result<i64, String> { Ok(ends(scene.survey, side)? - ends(previous, side)?) };
+    match (grown(active.from), grown(active.to())) {
+        (Err(reason), _) | (_, Err(reason)) => CheckResult::unknown(Code::FlowMoving, reason),
+        (Ok(written), Ok(copied)) if written > 0 && copied <= 0 => CheckResult::new(
+            Code::FlowMoving,
+            CheckStatus::Critical,
+            format!("{written} records were written to `{}` since the last survey and none arrived", scene.name(active.from)),
+            "Do not believe RUNNING: look at the worker's log, then restart the connector with onlyFailed=false.",
+        ),
+        (Ok(written), Ok(_)) if written == 0 => {
+            CheckResult::ok(Code::FlowMoving, "nothing was written since the last survey")
+        }
+        (Ok(written), Ok(copied)) => CheckResult::ok(
+            Code::FlowMoving,
+            format!("{written} offsets were written and {copied} arrived since the last survey"),
+        ),
+    }
+}
+
+fn interlock(scene: &Scene<'_>) -> CheckResult {
+    if scene.pair.flows.iter().any(|flow| flow.naming != NamingPolicy::Identity) {
+        return CheckResult::not_applicable(Code::DirectionInterlock, "prefixed names cannot loop");
+    }
+    let mut live = Vec::new();
+    for flow in &scene.pair.flows {
+        match connector(scene, flow.direction, ConnectorRole::Source) {
+            Err(reason) => return CheckResult::unknown(Code::DirectionInterlock, reason),
+            Ok(Some(found)) if found.state != ConnectState::Stopped => live.push(found.name.clone()),
+            Ok(_) => {}
+        }
+    }
+    if live.len() > 1 {
+        return CheckResult::new(
+            Code::DirectionInterlock,
+            CheckStatus::Critical,
+            format!("{} are both live with identity names: every record is copied in circles", live.join(" and ")),
+            "Stop one of them at once.",
+        );
+    }
+    CheckResult::ok(Code::DirectionInterlock, "one direction is live")
+}
+
+fn converters(scene: &Scene<'_>) -> CheckResult {
+    let mut troubles = Vec::new();
+    for flow in &scene.pair.flows {
+        match connector(scene, flow.direction, ConnectorRole::Source) {
+            Err(reason) => return CheckResult::unknown(Code::Converters, reason),
+            Ok(None) => return CheckResult::unknown(Code::Converters, "a flow has no source connector"),
+            Ok(Some(found)) => {
+                for key in ["key.converter", "value.converter", "header.converter"] {
+                    let set = found.config.get(key);
+                    if set.is_none_or(|class| !class.ends_with("ByteArrayConverter")) {
+                        troubles.push(format!(
+                            "{key} of `{}` is {}",
+                            found.name,
+                            set.map_or("the worker's own", String::as_str)
+                        ));
+                    }
+                }
+            }
+        }
+    }
+    CheckResult::from_troubles(
+        Code::Converters,
+        CheckStatus::Critical,
+        &troubles,
+        "key, value and header converters are ByteArrayConverter",
+        "Set all three converters of the source connector to org.apache.kafka.connect.converters.ByteArrayConverter.",
+    )
+}
+
+fn offset_sync(scene: &Scene<'_>) -> CheckResult {
+    let active = match &scene.active {
+        Ok(direction) => *direction,
+        Err(reason) => return CheckResult::unknown(Code::OffsetSyncSettings, reason),
+    };
+    let mut troubles = Vec::new();
+    match connector(scene, active, ConnectorRole::Checkpoint) {
+        Err(reason) => return CheckResult::unknown(Code::OffsetSyncSettings, reason),
+        Ok(None) => troubles.push("the flow has no checkpoint connector: groups would start over".to_owned()),
+        Ok(Some(found)) => {
+            if found.config.get("sync.group.offsets.enabled").is_none_or(|v| v != "true") {
+                troubles.push(format!("sync.group.offsets.enabled of `{}` is not true", found.name));
+            }
+        }
+    }
+    match connector(scene, active, ConnectorRole::Source) {
+        Err(reason) => return CheckResult::unknown(Code::OffsetSyncSettings, reason),
+        Ok(Some(found)) if found.config.get("offset-syncs.topic.location").is_none_or(|v| v != "target") => troubles
+            .push(format!("offset syncs of `{}` are kept on the source and die with it", found.name)),
+        Ok(_) => {}
+    }
+    CheckResult::from_troubles(
+        Code::OffsetSyncSettings,
+        CheckStatus::Warning,
+        &troubles,
+        "group offsets are synced and offset syncs are kept on the target",
+        "Set sync.group.offsets.enabled=true and offset-syncs.topic.location=target.",
+    )
+}
+
+fn canary(scene: &Scene<'_>) -> CheckResult {
+    let Some(topic) = &scene.pair.canary_topic else {
+        return CheckResult::new(
+            Code::Canary,
+            CheckStatus::Warning,
+            "the pair has no canary topic",
+            "Name a topic that both flows replicate; a run then proves the way back end to end.",
+        );
+    };
+    for flow in &scene.pair.flows {
+        match connector(scene, flow.direction, ConnectorRole::Source) {
+            Err(reason) => return CheckResult::unknown(Code::Canary, reason),
+            Ok(Some(found)) => {
+                let filter: Vec<&str> = found.config.get("topics").map_or(".*", String::as_str).split(',').map(str::trim).collect();
+                if !patterns::matches(&filter, topic) {
+                    return CheckResult::new(
+                        Code::Canary,
+                        CheckStatus::Critical,
+                        format!("`{}` does not replicate the canary topic `{topic}`", found.name),
+                        "Add the topic to the connector's `topics`.",
+                    );
+                }
+            }
+            Ok(None) => {}
+        }
+    }
+    CheckResult::ok(Code::Canary, format!("`{topic}` is replicated in both directions"))
+}

@@ -1,0 +1,257 @@
+//! Finding a group's position on the other cluster, exactly where the records can be compared.
+//!
+//! MirrorMaker 2 keeps records in order but not their offsets. Between two offset syncs ("pairs") nothing can be
+//! computed from numbers alone: holes and extra records make every extrapolation skip data (mm2-verified, correction
+//! 1). So positions are found by comparing records, and where that decides nothing the answer is an earlier position
+//! that is safe. This module never answers a position past the truth; it says by how many records it may be early.
+
+mod content;
+#[cfg(test)]
+mod histories;
+mod ladder;
+mod lifetimes;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::ladder::Mm2Ladder;
+use self::{
+    content::Bracketed,
+    lifetimes::{Bracket, Lifetimes},
+};
+use crate::{reading::ReadingClass, survey::OffsetPair};
+
+/// A record a group would be given: data, and committed data only where the flow copies committed data only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Visible {
+    /// Its offset.
+    pub offset: i64,
+    /// Hash of timestamp, key, value and headers; without the timestamp where the target sets its own
+    /// (`message.timestamp.type=LogAppendTime`), on both sides alike.
+    pub fingerprint: u64,
+}
+
+/// How a position was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// Nothing is left to read for the group: the end of the target.
+    Drained,
+    /// An offset sync names this very record.
+    Pair,
+    /// Between two syncs with equal distances, and the records agree.
+    Linear,
+    /// Same rank after an offset sync on both sides, and the records agree.
+    Rank,
+    /// Found by comparing records.
+    Content,
+    /// One past an offset sync: safe, and as good as it gets without comparable records.
+    PairFloor,
+}
+
+/// A position on the target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mapping {
+    /// Next offset to read there.
+    pub target_offset: i64,
+    /// `Exact` when proven; `LowerBound` when it may be early, never late.
+    pub class: ReadingClass,
+    /// How it was found.
+    pub method: Method,
+    /// Most records the group reads again because of it.
+    pub reprocessed_at_most: i64,
+}
+
+impl Mapping {
+    /// For a group that has read everything: the end of the target.
+    #[must_use]
+    pub fn drained(target_end: i64) -> Self {
+        Self::exact(target_end, Method::Drained)
+    }
+
+    fn exact(target_offset: i64, method: Method) -> Self {
+        Self { target_offset, class: ReadingClass::Exact, method, reprocessed_at_most: 0 }
+    }
+
+    fn early(target_offset: i64, method: Method, reprocessed_at_most: i64) -> Self {
+        let reprocessed_at_most = reprocessed_at_most.max(0);
+        let class = if reprocessed_at_most == 0 { ReadingClass::Exact } else { ReadingClass::LowerBound };
+        Self { target_offset, class, method, reprocessed_at_most }
+    }
+}
+
+/// Why no position can be given. The group is then refused by name, never guessed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+pub enum Untranslatable {
+    /// A committed offset is never negative.
+    #[error("{offset} is not an offset a group can have")]
+    BadOffset {
+        /// What was given.
+        offset: i64,
+    },
+    /// Nothing relates the two logs.
+    #[error("no offset sync of this partition was ever seen and the records decide nothing")]
+    NoPair,
+    /// Everything known begins later.
+    #[error(
+        "the group stands at {offset}, before the oldest known offset sync at {oldest}, and the records decide nothing"
+    )]
+    BeforeFirstPair {
+        /// Where the group stands.
+        offset: i64,
+        /// Lowest source offset of any pair.
+        oldest: i64,
+    },
+    /// The records at both ends of a pair differ: other topics than the pair was made for, or a changing flow (SMT).
+    #[error(
+        "the record at {upstream} on the source is not the one at {downstream} on the target although an offset sync \
+         says so: a topic was recreated, or the flow changes records"
+    )]
+    PairContradicted {
+        /// Source offset of the pair.
+        upstream: i64,
+        /// Target offset of the pair.
+        downstream: i64,
+    },
+    /// Pairs point past the end of the target and no records show what still holds.
+    #[error(
+        "an offset sync names target offset {downstream} but the target ends at {target_end}: it was recreated"
+    )]
+    PairBeyondTarget {
+        /// Target offset of the pair.
+        downstream: i64,
+        /// End of the target.
+        target_end: i64,
+    },
+}
+
+/// What to read on both sides before [`translate`] can compare; offsets are inclusive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Windows {
+    /// From here on the source; `None` means from its log start.
+    pub source_from: Option<i64>,
+    /// Up to here on the source and on to the first visible record at or after the group's offset; `None` means to
+    /// its end.
+    pub source_to: Option<i64>,
+    /// From here on the target; `None` means from its log start.
+    pub target_from: Option<i64>,
+    /// Up to here on the target; `None` means to its end.
+    pub target_to: Option<i64>,
+}
+
+/// The records [`translate`] needs for a group at `g`.
+#[must_use]
+pub fn windows(g: i64, pairs: &[OffsetPair], target_end: i64) -> Windows {
+    let bracket = Lifetimes::of(pairs, target_end).around(g);
+    let after = bracket.and_then(|b| b.after);
+    Windows {
+        source_from: bracket.map(|b| b.repeats_from),
+        source_to: after.map(|p| p.upstream),
+        target_from: bracket.map(|b| b.before.downstream),
+        target_to: after.map(|p| p.downstream),
+    }
+}
+
+/// Where a group that reads `g` next on the source must go on reading on the target.
+///
+/// `pairs` are all offset syncs of the partition, oldest first, over all restarts of the flow. `source` and `target`
+/// are the visible records of the [`windows`] in order, without gaps: leaving out a record at the front of the source
+/// window would skip it, and a cut at its back makes a record that was not read look absent. `source` is empty when
+/// it cannot be read; then only the pairs speak.
+///
+/// # Errors
+/// When neither pairs nor records relate the two logs around `g`.
+pub fn translate(
+    g: i64,
+    pairs: &[OffsetPair],
+    source: &[Visible],
+    target: &[Visible],
+    target_end: i64,
+) -> Result<Mapping, Untranslatable> {
+    if g < 0 {
+        return Err(Untranslatable::BadOffset { offset: g });
+    }
+    let lifetimes = Lifetimes::of(pairs, target_end);
+    let mapping = match next_visible(g, &lifetimes, source) {
+        NextVisible::None => Mapping::drained(target_end),
+        NextVisible::NotRead => floor(g, &lifetimes, target_end)?,
+        NextVisible::At(at) => {
+            let next = source[at].offset;
+            match lifetimes.around(next) {
+                Some(bracket) if target.is_empty() => floor_in(next, bracket, target_end),
+                Some(bracket) => {
+                    by_records(Bracketed::new(bracket, at, source, target), bracket, target_end)?
+                }
+                None => {
+                    let records = Bracketed::unanchored(at, source, target);
+                    let found = records.by_content().ok_or_else(|| before_first(g, &lifetimes))?;
+                    records.past_copies(found)
+                }
+            }
+        }
+    };
+    Ok(Mapping { target_offset: mapping.target_offset.min(target_end), ..mapping })
+}
+
+enum NextVisible {
+    At(usize),
+    None,
+    NotRead,
+}
+
+/// The next record the group would get. A pair at or after `g` proves that there was one, so its absence from what
+/// was read means a window that is too short (or a dead source), not a drained group.
+fn next_visible(g: i64, lifetimes: &Lifetimes, source: &[Visible]) -> NextVisible {
+    let at = source.partition_point(|record| record.offset < g);
+    if at < source.len() {
+        NextVisible::At(at)
+    } else if source.is_empty() || lifetimes.newest_upstream().is_some_and(|newest| newest >= g) {
+        NextVisible::NotRead
+    } else {
+        NextVisible::None
+    }
+}
+
+fn by_records(records: Bracketed, bracket: Bracket, target_end: i64) -> Result<Mapping, Untranslatable> {
+    let pair = bracket.before;
+    if records.contradicts(pair) {
+        return Err(Untranslatable::PairContradicted {
+            upstream: pair.upstream,
+            downstream: pair.downstream,
+        });
+    }
+    if pair.upstream == records.next().offset {
+        return Ok(records.past_copies(Mapping::exact(pair.downstream, Method::Pair)));
+    }
+    let found = records.by_rank().or_else(|| records.by_content());
+    Ok(records.past_copies(found.unwrap_or_else(|| floor_in(records.next().offset, bracket, target_end))))
+}
+
+/// By pairs alone.
+fn floor(g: i64, lifetimes: &Lifetimes, target_end: i64) -> Result<Mapping, Untranslatable> {
+    if let Some(beyond) = lifetimes.beyond_target() {
+        return Err(Untranslatable::PairBeyondTarget { downstream: beyond.downstream, target_end });
+    }
+    let bracket = lifetimes.around(g).ok_or_else(|| before_first(g, lifetimes))?;
+    Ok(floor_in(g, bracket, target_end))
+}
+
+/// One past the pair: whatever the group has not read was copied after it.
+fn floor_in(next: i64, bracket: Bracket, target_end: i64) -> Mapping {
+    let pair = bracket.before;
+    let until = bracket.after.map_or(target_end, |after| after.downstream);
+    if pair.upstream == next {
+        let again = if bracket.copied_again { until - pair.downstream } else { 0 };
+        return Mapping::early(pair.downstream, Method::Pair, again);
+    }
+    Mapping::early(pair.downstream + 1, Method::PairFloor, until - pair.downstream - 1)
+}
+
+fn before_first(g: i64, lifetimes: &Lifetimes) -> Untranslatable {
+    match lifetimes.oldest_upstream() {
+        Some(oldest) => Untranslatable::BeforeFirstPair { offset: g, oldest },
+        None => Untranslatable::NoPair,
+    }
+}

@@ -1,0 +1,160 @@
+//! Offset syncs, split where the flow started again, and which of them can be relied on.
+
+use crate::survey::OffsetPair;
+
+/// The pairs around a source offset, both of one lifetime.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bracket {
+    /// Newest pair at or before the offset.
+    pub(super) before: OffsetPair,
+    /// Next pair after it; `None` while the flow has not emitted one, or when it cannot be relied on.
+    pub(super) after: Option<OffsetPair>,
+    /// Whether a restart that has not caught up has copied records from before the offset again.
+    pub(super) copied_again: bool,
+    /// Lowest source offset that is known to be on the target after `before`.
+    pub(super) repeats_from: i64,
+}
+
+/// Pairs in the order they were written, as runs in which source offsets rise.
+///
+/// A task that starts again goes on at its last committed offset, which may be before what it had copied: records
+/// from there on are on the target twice. Its first record makes a pair, so a source offset that does not rise begins
+/// a new lifetime. Everything the group needs is behind the new pair only once the task has caught up with what was
+/// copied before it; a flow that dies earlier leaves records that exist in the old lifetime alone. A pair counts as
+/// settled, and is used, once as many records followed it as can have been copied ahead of it.
+///
+/// The first pair known is believed: what the flow did before Muster watched it cannot be judged. So is a restart
+/// whose first pair was lost while the task had not caught up again.
+#[derive(Debug)]
+pub(super) struct Lifetimes {
+    pairs: Vec<Settling>,
+    /// Where each lifetime begins in `pairs`.
+    starts: Vec<usize>,
+    /// Indices of pairs with rising source offsets, to find the newest pair at or before an offset.
+    rising: Vec<usize>,
+    /// Where the present run of records without a sign of a restart begins.
+    run: usize,
+    /// How many pairs, from the oldest, are settled.
+    settled: usize,
+    beyond_target: Option<OffsetPair>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Settling {
+    pair: OffsetPair,
+    /// Every copy of a record from `pair.upstream` on that was made before this pair is after this target offset.
+    base: i64,
+}
+
+impl Lifetimes {
+    pub(super) fn of(pairs: &[OffsetPair], target_end: i64) -> Self {
+        let mut lifetimes = Self {
+            pairs: Vec::with_capacity(pairs.len()),
+            starts: Vec::new(),
+            rising: Vec::new(),
+            run: 0,
+            settled: 0,
+            beyond_target: None,
+        };
+        for pair in pairs {
+            if pair.downstream >= target_end {
+                // Read a moment after the end was, or left over from a target that is gone.
+                lifetimes.beyond_target = Some(*pair);
+            } else {
+                lifetimes.push(*pair);
+            }
+        }
+        lifetimes.settle(target_end);
+        lifetimes
+    }
+
+    fn push(&mut self, pair: OffsetPair) {
+        if let Some(last) = self.pairs.last().map(|last| last.pair) {
+            if last == pair {
+                return;
+            }
+            if pair.downstream <= last.downstream {
+                // Logs only grow: the target was recreated and nothing said before holds any more.
+                self.forget();
+            } else {
+                self.settle(pair.downstream);
+                if pair.downstream - last.downstream > pair.upstream - last.upstream {
+                    // More on the target than on the source: markers, or records copied twice.
+                    self.run = self.pairs.len();
+                }
+            }
+        }
+        let last = self.pairs.last().map(|last| last.pair);
+        if last.is_none_or(|last| pair.upstream <= last.upstream) {
+            self.starts.push(self.pairs.len());
+        }
+        while self.rising.last().is_some_and(|at| self.pairs[*at].pair.upstream > pair.upstream) {
+            self.rising.pop();
+        }
+        let base = match self.rising.last() {
+            Some(at) if *at < self.settled => self.pairs[*at].pair.downstream,
+            Some(at) => self.pairs[*at].base,
+            None if last.is_none() => pair.downstream - 1,
+            None => -1,
+        };
+        self.rising.push(self.pairs.len());
+        self.pairs.push(Settling { pair, base });
+    }
+
+    /// Settles what has been caught up with when the target ends there. A settled pair settles all before it: what
+    /// they lead to is complete from it on.
+    fn settle(&mut self, end: i64) {
+        let mut at = self.run.max(self.settled);
+        while let Some(Settling { pair, base }) = self.pairs.get(at) {
+            if end - pair.downstream < pair.downstream - base - 1 {
+                break;
+            }
+            at += 1;
+            self.settled = at;
+        }
+    }
+
+    fn forget(&mut self) {
+        self.pairs.clear();
+        self.starts.clear();
+        self.rising.clear();
+        self.run = 0;
+        self.settled = 0;
+    }
+
+    /// In the newest lifetime that begins at or before the offset: everything from there on is in it or after it, and
+    /// it re-reads the least of those that are complete.
+    pub(super) fn around(&self, upstream: i64) -> Option<Bracket> {
+        let begins_before =
+            |start: &usize| *start < self.settled && self.pairs[*start].pair.upstream <= upstream;
+        let newest = self.starts.iter().rposition(begins_before)?;
+        let until = self.starts.get(newest + 1).copied().unwrap_or(self.pairs.len());
+        let lifetime = &self.pairs[self.starts[newest]..until];
+        let settled = &lifetime[..lifetime.len().min(self.settled - self.starts[newest])];
+        let before = settled.partition_point(|known| known.pair.upstream <= upstream) - 1;
+        let (before, after) = (lifetime[before].pair, lifetime.get(before + 1).map(|known| known.pair));
+        // Where a restart may not have caught up the records must say, so all of them are needed. Decided for the
+        // whole bracket, so that the records read for a group and those compared for its next record are the same.
+        let unsettled = self.pairs[self.settled..].iter().map(|known| known.pair.upstream).min();
+        let reach = after.map_or(upstream, |after| after.upstream);
+        let copied_again = unsettled.filter(|from| *from <= reach);
+        Some(Bracket {
+            before,
+            after: after.filter(|_| copied_again.is_none()),
+            copied_again: copied_again.is_some(),
+            repeats_from: copied_again.map_or(before.upstream, |from| from.min(before.upstream)),
+        })
+    }
+
+    pub(super) fn beyond_target(&self) -> Option<OffsetPair> {
+        self.beyond_target
+    }
+
+    pub(super) fn newest_upstream(&self) -> Option<i64> {
+        self.pairs.iter().map(|known| known.pair.upstream).max()
+    }
+
+    pub(super) fn oldest_upstream(&self) -> Option<i64> {
+        self.pairs.iter().map(|known| known.pair.upstream).min()
+    }
+}

@@ -1,0 +1,266 @@
+use proptest::prelude::*;
+
+use super::{
+    histories::{History, Record, scripts, visible},
+    *,
+};
+
+fn pair(upstream: i64, downstream: i64) -> OffsetPair {
+    OffsetPair { upstream, downstream }
+}
+
+/// `(offset, content)` of each record.
+fn log(records: &[(i64, u64)]) -> Vec<Visible> {
+    records.iter().map(|&(offset, fingerprint)| Visible { offset, fingerprint }).collect()
+}
+
+#[test]
+fn a_record_named_by_a_pair_is_exact() {
+    let mapping = translate(7, &[pair(3, 13), pair(7, 15)], &log(&[(7, 7)]), &log(&[(15, 7)]), 20);
+    assert_eq!(mapping, Ok(Mapping::exact(15, Method::Pair)));
+}
+
+#[test]
+fn a_group_in_a_hole_snaps_to_the_next_visible_record() {
+    let mapping =
+        translate(5, &[pair(3, 13), pair(7, 15)], &log(&[(3, 3), (7, 7)]), &log(&[(13, 3), (15, 7)]), 20);
+    assert_eq!(mapping, Ok(Mapping::exact(15, Method::Pair)));
+}
+
+#[test]
+fn equal_distances_with_equal_records_are_linear() {
+    let source = log(&[(0, 1), (1, 2), (2, 3), (3, 4)]);
+    let target = log(&[(10, 1), (11, 2), (12, 3), (13, 4)]);
+    assert_eq!(
+        translate(2, &[pair(0, 10), pair(3, 13)], &source, &target, 20),
+        Ok(Mapping::exact(12, Method::Linear))
+    );
+}
+
+/// Source: a marker after two records. Target: a marker after three. Both brackets are six wide, and the linear formula
+/// lands on the target's marker, one record late.
+#[test]
+fn equal_distances_by_chance_do_not_skip() {
+    let source = log(&[(0, 1), (1, 2), (3, 3), (4, 4), (5, 5), (6, 6)]);
+    let target = log(&[(0, 1), (1, 2), (2, 3), (4, 4), (5, 5), (6, 6)]);
+    let mapping = translate(3, &[pair(0, 0), pair(6, 6)], &source, &target, 7).expect("the records decide");
+    assert_eq!((mapping.target_offset, mapping.class), (2, ReadingClass::Exact));
+}
+
+#[test]
+fn the_unverified_formula_of_the_brief_would_skip_where_this_does_not() {
+    // Tiny transactions: every second source offset is a marker; pairs in between were overwritten.
+    let source: Vec<Visible> =
+        (0..50).map(|n| Visible { offset: n * 2, fingerprint: 500 + n as u64 }).collect();
+    let target: Vec<Visible> = (0..50).map(|n| Visible { offset: n, fingerprint: 500 + n as u64 }).collect();
+    let pairs = [pair(0, 0), pair(98, 49)];
+    for g in 1..98 {
+        let truth = (g + 1) / 2;
+        let mapping = translate(g, &pairs, &source, &target, 50).expect("the records decide");
+        assert_eq!((mapping.target_offset, mapping.class), (truth, ReadingClass::Exact), "g = {g}");
+        let formula = g.min(49);
+        assert!(formula >= truth, "mm2.md 4.3 gives {formula} for {g}");
+    }
+}
+
+#[test]
+fn runs_of_identical_records_are_counted_when_there_are_no_holes() {
+    let source = log(&[(0, 9), (1, 9), (2, 9), (3, 9)]);
+    let target = log(&[(5, 9), (6, 9), (7, 9), (8, 9)]);
+    assert_eq!(translate(2, &[pair(0, 5)], &source, &target, 9), Ok(Mapping::exact(7, Method::Rank)));
+}
+
+#[test]
+fn runs_of_identical_records_with_holes_give_the_earliest_and_say_how_many_are_read_again() {
+    let source = log(&[(0, 1), (1, 9), (2, 9), (3, 9), (4, 9)]);
+    // A marker at 11: something may have been removed as well.
+    let target = log(&[(10, 1), (12, 9), (13, 9), (14, 9)]);
+    assert_eq!(
+        translate(3, &[pair(0, 10)], &source, &target, 15),
+        Ok(Mapping::early(11, Method::PairFloor, 4))
+    );
+}
+
+#[test]
+fn after_a_restart_the_newest_complete_lifetime_is_used() {
+    // 0..=5 copied, then again from 3 on.
+    let source: Vec<Visible> = (0..8).map(|n| Visible { offset: n, fingerprint: 70 + n as u64 }).collect();
+    let copied = [0, 1, 2, 3, 4, 5, 3, 4, 5, 6, 7];
+    let target: Vec<Visible> =
+        copied.iter().zip(0..).map(|(n, offset)| Visible { offset, fingerprint: 70 + n }).collect();
+    let pairs = [pair(0, 0), pair(5, 5), pair(3, 6)];
+    let position = |g| translate(g, &pairs, &source, &target, 11).expect("known").target_offset;
+    assert_eq!([2, 3, 4, 6].map(position), [2, 6, 7, 9]);
+}
+
+#[test]
+fn a_drained_group_goes_to_the_end() {
+    assert_eq!(translate(8, &[pair(7, 3)], &log(&[(7, 7)]), &log(&[(3, 7)]), 5), Ok(Mapping::drained(5)));
+}
+
+#[test]
+fn a_window_that_ends_too_early_is_not_taken_for_drained() {
+    let mapping = translate(8, &[pair(7, 3), pair(20, 16)], &log(&[(7, 7)]), &log(&[(3, 7)]), 30);
+    assert_eq!(mapping, Ok(Mapping::early(4, Method::PairFloor, 12)));
+}
+
+#[test]
+fn a_group_ahead_of_what_was_replicated_goes_behind_the_last_record() {
+    let source = log(&[(0, 1), (1, 2), (2, 3), (3, 4), (4, 5)]);
+    let mapping = translate(3, &[pair(0, 0)], &source, &log(&[(0, 1), (1, 2)]), 3).expect("known");
+    assert_eq!((mapping.target_offset, mapping.class), (2, ReadingClass::Exact));
+}
+
+#[test]
+fn without_a_source_only_the_pair_speaks() {
+    let pairs = [pair(0, 10), pair(100, 90)];
+    assert_eq!(translate(40, &pairs, &[], &[], 200), Ok(Mapping::early(11, Method::PairFloor, 79)));
+    assert_eq!(translate(100, &pairs, &[], &[], 200), Ok(Mapping::exact(90, Method::Pair)));
+}
+
+/// 0..=9 copied, crash, then again from 5 on, and the source dies when 5 and 6 are copied: 7, 8 and 9 exist before the
+/// new pair only.
+#[test]
+fn a_restart_that_has_not_caught_up_is_not_relied_on() {
+    let pairs = [pair(0, 0), pair(5, 10)];
+    assert_eq!(translate(6, &pairs, &[], &[], 12), Ok(Mapping::early(1, Method::PairFloor, 11)));
+    assert_eq!(translate(6, &pairs, &[], &[], 40), Ok(Mapping::early(11, Method::PairFloor, 29)));
+}
+
+#[test]
+fn a_recreated_target_is_refused_when_only_pairs_speak() {
+    assert_eq!(
+        translate(40, &[pair(0, 10), pair(50, 60)], &[], &[], 20),
+        Err(Untranslatable::PairBeyondTarget { downstream: 60, target_end: 20 })
+    );
+}
+
+#[test]
+fn a_pair_whose_records_differ_is_refused() {
+    assert_eq!(
+        translate(3, &[pair(3, 13)], &log(&[(3, 3)]), &log(&[(13, 99)]), 20),
+        Err(Untranslatable::PairContradicted { upstream: 3, downstream: 13 })
+    );
+}
+
+#[test]
+fn a_group_before_every_pair_is_refused_unless_records_decide() {
+    let pairs = [pair(50, 0)];
+    assert_eq!(
+        translate(10, &pairs, &[], &[], 20),
+        Err(Untranslatable::BeforeFirstPair { offset: 10, oldest: 50 })
+    );
+    assert_eq!(translate(10, &[], &[], &[], 20), Err(Untranslatable::NoPair));
+    assert_eq!(translate(-1, &pairs, &[], &[], 20), Err(Untranslatable::BadOffset { offset: -1 }));
+    let source = log(&[(10, 1), (11, 2), (50, 3)]);
+    let target = log(&[(4, 2), (5, 3)]);
+    // 10 is gone from the target; 11 is the first unread record that is there.
+    assert_eq!(translate(10, &pairs[..0], &source, &target, 20), Ok(Mapping::exact(4, Method::Content)));
+}
+
+fn in_window(records: &[Record], from: Option<i64>, to: Option<i64>) -> Vec<Visible> {
+    let mut records = visible(records);
+    records.retain(|r| from.is_none_or(|from| r.offset >= from) && to.is_none_or(|to| r.offset <= to));
+    records
+}
+
+/// The records a caller that reads no more than the windows would have.
+fn read_windows(history: &History) -> (Vec<Visible>, Vec<Visible>) {
+    let windows = windows(history.group, &history.pairs, history.target_end);
+    let next = history.source.iter().find(|r| r.offset >= history.group).map(|r| r.offset);
+    let to = windows.source_to.map(|to| next.map_or(history.source_end, |next| next.max(to)));
+    (
+        in_window(&history.source, windows.source_from, to),
+        in_window(&history.target, windows.target_from, windows.target_to),
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn never_skips_a_record(script in scripts()) {
+        let history = History::of(&script);
+        let truth = history.truth();
+        let (source, target) = (visible(&history.source), visible(&history.target));
+        let (source_window, target_window) = read_windows(&history);
+        for (s, t) in [(&source, &target), (&source_window, &target_window), (&Vec::new(), &target), (&source, &Vec::new())] {
+            if let Ok(mapping) = translate(history.group, &history.pairs, s, t, history.target_end) {
+                prop_assert!(mapping.target_offset <= truth, "{mapping:?} is past {truth}: {history:?}");
+                // A restart whose first pair was lost shows nowhere.
+                if script.unique && !script.first_pair_may_be_lost {
+                    let again = history.read_between(mapping.target_offset, truth);
+                    prop_assert!(again <= mapping.reprocessed_at_most,
+                        "{mapping:?} but {again} are read again: {history:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn is_exact_where_every_record_is_different(mut script in scripts()) {
+        script.unique = true;
+        script.first_pair_may_be_lost = false;
+        script.expired = [0, 0];
+        // What only the target still has cannot be told from what the group has read.
+        script.compacted[1] = 0;
+        let history = History::of(&script);
+        let (source, target) = read_windows(&history);
+        let mapping = translate(history.group, &history.pairs, &source, &target, history.target_end);
+        match mapping {
+            Ok(mapping) => {
+                let again = history.read_between(mapping.target_offset, history.truth());
+                prop_assert!(again == 0,
+                    "{mapping:?} reads {again} again, truth {}: {history:?}", history.truth());
+            }
+            Err(refusal) => {
+                let unread_copied = history.source.iter().any(|r| r.offset >= history.group
+                    && history.target.iter().any(|t| t.id == r.id));
+                prop_assert!(!unread_copied, "{refusal:?}: {history:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn mirror_maker_2_itself_never_skips_either_and_is_never_better(mut script in scripts()) {
+        script.unique = true;
+        script.first_pair_may_be_lost = false;
+        // Until a restarted flow has caught up, its newest pair makes MirrorMaker 2 skip records.
+        script.catches_up = true;
+        script.expired = [0, 0];
+        script.compacted[1] = 0;
+        let history = History::of(&script);
+        let mut ladder = Mm2Ladder::new();
+        history.pairs.iter().for_each(|pair| ladder.push(*pair));
+        let (source, target) = read_windows(&history);
+        let ours = translate(history.group, &history.pairs, &source, &target, history.target_end);
+        if let Some(theirs) = ladder.translate(history.group) {
+            prop_assert!(theirs <= history.truth());
+            let ours = ours.expect("a pair at or before the group").target_offset;
+            prop_assert!(history.read_between(ours, theirs) == 0, "{ours} < {theirs}: {history:?}");
+        }
+    }
+}
+
+#[test]
+fn the_ladder_keeps_few_pairs_and_loses_precision_with_distance() {
+    let mut ladder = Mm2Ladder::new();
+    (0..=20_000).for_each(|n| ladder.push(pair(n * 101, n * 101)));
+    let kept = ladder.pairs().len();
+    assert!((12..=24).contains(&kept), "{kept} pairs");
+    let head = 20_000 * 101;
+    for behind in [1_000, 10_000, 100_000] {
+        let given = ladder.translate(head - behind).expect("within the ladder");
+        let again = head - behind - given;
+        assert!((0..=2 * behind).contains(&again), "{behind} behind: {again} read again");
+    }
+    assert_eq!(ladder.translate(head), Some(head));
+    assert_eq!(Mm2Ladder::new().translate(5), None);
+}
+
+#[test]
+fn the_ladder_forgets_everything_when_the_source_goes_back() {
+    let mut ladder = Mm2Ladder::new();
+    [pair(10, 10), pair(500, 400), pair(50, 500)].into_iter().for_each(|p| ladder.push(p));
+    assert_eq!((ladder.pairs(), ladder.translate(20)), (vec![pair(50, 500)], None));
+}

@@ -1,0 +1,157 @@
+//! Record batches (message format 2) as fetched: where each is, whose it is, and the records in it.
+//!
+//! The codec's own decoder is not used: it drops repeated headers, gives log-append records their creation time and
+//! pre-allocates whatever a record claims. A fingerprint must see what is there.
+
+use bytes::{Buf, Bytes};
+use kafka_protocol::compression::{Decompressor, Gzip, Lz4, Snappy, Zstd};
+
+use crate::mover::Record;
+
+/// Bytes before a batch's records.
+const HEADER: usize = 61;
+/// Bytes before the field that `batch length` counts from.
+const PREFIX: usize = 12;
+
+/// One batch, its records still packed.
+#[derive(Debug)]
+pub(crate) struct Batch {
+    pub(crate) base_offset: i64,
+    pub(crate) last_offset: i64,
+    pub(crate) producer_id: i64,
+    attributes: i16,
+    first_timestamp: i64,
+    max_timestamp: i64,
+    count: i32,
+    records: Bytes,
+}
+
+/// Takes the next whole batch off the front. Brokers cut the last one off at the size limit: that ends the list.
+pub(crate) fn next_batch(data: &mut Bytes) -> Result<Option<Batch>, String> {
+    if data.len() < PREFIX + 5 {
+        return Ok(None);
+    }
+    let length = data.slice(8..PREFIX).get_i32();
+    let magic = data[16];
+    let length = usize::try_from(length).map_err(|_| format!("a batch of {length} bytes"))?;
+    if data.len() - PREFIX < length {
+        return Ok(None);
+    }
+    if magic != 2 {
+        return Err(format!("records in message format {magic}, older than Kafka 0.11"));
+    }
+    let mut batch = data.split_to(PREFIX + length);
+    if batch.len() < HEADER {
+        return Err(format!("a batch of {length} bytes"));
+    }
+    let mut header = batch.split_to(HEADER);
+    let base_offset = header.get_i64();
+    header.advance(13); // length, leader epoch, magic, checksum
+    let attributes = header.get_i16();
+    let last_offset = base_offset.saturating_add(i64::from(header.get_i32()));
+    let (first_timestamp, max_timestamp) = (header.get_i64(), header.get_i64());
+    let producer_id = header.get_i64();
+    header.advance(6); // producer epoch, base sequence
+    let count = header.get_i32();
+    Ok(Some(Batch {
+        base_offset,
+        last_offset,
+        producer_id,
+        attributes,
+        first_timestamp,
+        max_timestamp,
+        count,
+        records: batch,
+    }))
+}
+
+impl Batch {
+    /// Part of a transaction.
+    pub(crate) fn is_transactional(&self) -> bool {
+        self.attributes & 0x10 != 0
+    }
+
+    /// Holds a marker, no data.
+    pub(crate) fn is_control(&self) -> bool {
+        self.attributes & 0x20 != 0
+    }
+
+    /// Whether this control batch ends a transaction by aborting it (control type 0).
+    pub(crate) fn is_abort_marker(&self) -> Result<bool, String> {
+        let marker = self.records()?.into_iter().next();
+        // The key is a version and a type, two bytes each.
+        Ok(marker.and_then(|marker| marker.key).is_some_and(|key| key.get(2..4) == Some(&[0, 0])))
+    }
+
+    /// The records, unpacked.
+    pub(crate) fn records(&self) -> Result<Vec<Record>, String> {
+        let mut data = self.decompress()?;
+        // What a batch claims is no reason to allocate.
+        let mut records =
+            Vec::with_capacity(usize::try_from(self.count).unwrap_or_default().min(data.len() / 7 + 1));
+        for _ in 0..self.count {
+            records.push(self.read_record(&mut data).ok_or("a record that ends too soon")?);
+        }
+        Ok(records)
+    }
+
+    fn decompress(&self) -> Result<Bytes, String> {
+        let mut packed = self.records.clone();
+        let keep = |data: &mut Bytes| Ok(data.split_off(0));
+        let unpacked = match self.attributes & 0x07 {
+            0 => return Ok(packed),
+            1 => Gzip::decompress(&mut packed, keep),
+            2 => Snappy::decompress(&mut packed, keep),
+            3 => Lz4::decompress(&mut packed, keep),
+            4 => Zstd::decompress(&mut packed, keep),
+            codec => return Err(format!("records with unknown compression {codec}")),
+        };
+        unpacked.map_err(|e| format!("records that do not decompress: {e:#}"))
+    }
+
+    fn read_record(&self, data: &mut Bytes) -> Option<Record> {
+        let length = usize::try_from(read_varint(data)?).ok()?;
+        if data.len() < length {
+            return None;
+        }
+        let mut data = data.split_to(length);
+        data.try_get_u8().ok()?; // attributes, unused
+        let timestamp_delta = read_varint(&mut data)?;
+        let offset = self.base_offset.checked_add(read_varint(&mut data)?)?;
+        let log_append_time = self.attributes & 0x08 != 0;
+        let created = self.first_timestamp.wrapping_add(timestamp_delta);
+        let key = read_bytes(&mut data)?;
+        let value = read_bytes(&mut data)?;
+        let count = usize::try_from(read_varint(&mut data)?).ok()?;
+        let mut headers = Vec::with_capacity(count.min(data.len() / 2));
+        for _ in 0..count {
+            let name = read_bytes(&mut data)??;
+            headers.push((String::from_utf8_lossy(&name).into_owned(), read_bytes(&mut data)?));
+        }
+        let timestamp = if log_append_time { self.max_timestamp } else { created };
+        Some(Record { offset, timestamp, key, value, headers })
+    }
+}
+
+/// Zigzag variable-length integer, at most ten bytes.
+fn read_varint(data: &mut Bytes) -> Option<i64> {
+    let mut value = 0_u64;
+    for shift in (0..70).step_by(7) {
+        let byte = data.try_get_u8().ok()?;
+        value |= u64::from(byte & 0x7F).checked_shl(shift)?;
+        if byte & 0x80 == 0 {
+            return Some((value >> 1).cast_signed() ^ -((value & 1).cast_signed()));
+        }
+    }
+    None
+}
+
+/// A length and that many bytes; -1 is null.
+fn read_bytes(data: &mut Bytes) -> Option<Option<Bytes>> {
+    let length = read_varint(data)?;
+    if length < 0 {
+        return Some(None);
+    }
+    let length = usize::try_from(length).ok().filter(|length| *length <= data.len())?;
+    Some(Some(data.split_to(length)))
+}

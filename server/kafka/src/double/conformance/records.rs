@@ -1,0 +1,101 @@
+//! Reading and writing records, over control records and aborted data.
+
+use std::collections::BTreeMap;
+
+use muster_domain::topic::TopicPartition;
+
+use super::{eventually, fresh_topic, records};
+use crate::{
+    admin::{ClusterAdmin, OffsetSpec},
+    mover::{Isolation, ReadRange, RecordMover},
+};
+
+const WITHIN_MS: u64 = 10_000;
+
+fn range(at: &TopicPartition, from: i64, until: i64) -> [ReadRange; 1] {
+    [ReadRange { partition: at.clone(), from, until }]
+}
+
+/// What is written is what is read.
+pub async fn mover(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, prefix: &str) {
+    let name = format!("{prefix}mover");
+    fresh_topic(admin, &name, 2).await;
+    let at = TopicPartition::new(&name, 1);
+    let written = records(1_700_000_000_000, 6);
+    assert_eq!(mover.write(&at, written.clone(), WITHIN_MS).await.unwrap(), [0, 1, 2, 3, 4, 5]);
+    let read = async |from, until| {
+        let read = mover.read(&range(&at, from, until), Isolation::ReadCommitted, WITHIN_MS).await.unwrap();
+        read.get(&at).cloned().unwrap_or_default()
+    };
+    let middle = read(1, 5).await;
+    assert_eq!(middle.iter().map(|record| record.offset).collect::<Vec<_>>(), [1, 2, 3, 4]);
+    for (got, put) in middle.iter().zip(&written[1..]) {
+        assert_eq!((&got.key, &got.value, got.timestamp), (&put.key, &put.value, put.timestamp));
+    }
+    assert_eq!(read(4, 100).await.len(), 2, "to the end of the log, no further");
+    assert!(read(6, 100).await.is_empty());
+    let tail = async |until| {
+        let until = BTreeMap::from([(at.clone(), until)]);
+        mover.tails(&until, Isolation::ReadCommitted, WITHIN_MS).await.unwrap()[&at].clone()
+    };
+    assert_eq!(tail(6).await.map(|tail| tail.offset), Some(5));
+    let third = tail(3).await.unwrap();
+    assert_eq!(
+        (third.offset, third.fingerprint, third.timestamp),
+        (2, middle[1].fingerprint(), middle[1].timestamp)
+    );
+    assert_eq!(tail(0).await, None);
+    let absent = TopicPartition::new(format!("{prefix}absent"), 0);
+    let reading = mover.read(&range(&absent, 0, 1), Isolation::ReadCommitted, WITHIN_MS).await;
+    assert_eq!(reading.unwrap_err().code(), Some(3));
+    let until = BTreeMap::from([(absent.clone(), 1)]);
+    let looking = mover.tails(&until, Isolation::ReadCommitted, WITHIN_MS).await;
+    assert_eq!(looking.unwrap_err().code(), Some(3));
+    assert_eq!(
+        mover.write(&absent, records(0, 1), WITHIN_MS).await.unwrap_err().code(),
+        Some(3),
+        "never created"
+    );
+    admin.delete_topic(&name).await.unwrap();
+}
+
+/// An open transaction on `at`: the caller wrote a plain record, then one in a transaction it left open.
+pub async fn transactions(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, at: &TopicPartition, id: &str) {
+    let asked = [at.clone()];
+    let offset = async |spec| *admin.offsets(&asked, spec).await.unwrap()[at].as_ref().unwrap();
+    let open = async || {
+        let open = admin.open_transactions().await.unwrap();
+        open.into_iter().find(|open| open.transactional_id == id)
+    };
+    eventually("the transaction is listed", async || open().await.is_some()).await;
+    let found = open().await.unwrap();
+    assert_eq!((found.state.as_str(), found.partitions.as_slice()), ("Ongoing", asked.as_slice()));
+    eventually("its record is there", async || offset(OffsetSpec::End).await == 2).await;
+    assert_eq!(offset(OffsetSpec::Stable).await, 1, "an open transaction holds the last stable offset");
+    let of_producer = async || {
+        let producers = admin.producers(&asked).await.unwrap().remove(at).unwrap();
+        producers.into_iter().find(|producer| producer.producer_id == found.producer_id).unwrap()
+    };
+    assert_eq!(of_producer().await.open_transaction_start, Some(1));
+    let seen = async |isolation| {
+        let read = mover.read(&range(at, 0, i64::MAX), isolation, WITHIN_MS).await.unwrap();
+        read.get(at)
+            .map(|records| records.iter().map(|record| record.offset).collect::<Vec<_>>())
+            .unwrap_or_default()
+    };
+    assert_eq!(seen(Isolation::ReadUncommitted).await, [0, 1]);
+    assert_eq!(seen(Isolation::ReadCommitted).await, [0]);
+
+    admin.abort_transaction(id).await.unwrap();
+    assert!(open().await.is_none());
+    eventually("the marker is there", async || offset(OffsetSpec::End).await == 3).await;
+    eventually("nothing holds it back", async || offset(OffsetSpec::Stable).await == 3).await;
+    assert_eq!(of_producer().await.open_transaction_start, None);
+    assert_eq!(seen(Isolation::ReadUncommitted).await, [0, 1]);
+    assert_eq!(seen(Isolation::ReadCommitted).await, [0]);
+    let until = BTreeMap::from([(at.clone(), 3)]);
+    for (isolation, expected) in [(Isolation::ReadCommitted, 0), (Isolation::ReadUncommitted, 1)] {
+        let tails = mover.tails(&until, isolation, WITHIN_MS).await.unwrap();
+        assert_eq!(tails[at].as_ref().map(|tail| tail.offset), Some(expected), "{isolation:?}");
+    }
+}

@@ -1,0 +1,187 @@
+//! One partition's log: data and control markers at offsets, with open, committed and aborted transactions.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use crate::{
+    admin::ProducerState,
+    mover::{Isolation, Record},
+};
+
+/// What of a transaction a data entry belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TxnStatus {
+    /// Written outside a transaction, or its transaction was committed.
+    Committed,
+    /// Its transaction is open: it holds back the last stable offset.
+    Open,
+    /// Its transaction was aborted: physically there, invisible to committed reads.
+    Aborted,
+}
+
+/// What an offset holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EntryKind {
+    /// A record.
+    Data {
+        /// The record; its offset is the entry's.
+        record: Record,
+        /// Who wrote it; 0 for a producer without an id.
+        producer_id: i64,
+        /// Its transaction.
+        status: TxnStatus,
+    },
+    /// The end of a transaction: takes an offset, is never shown as a record.
+    Marker {
+        /// Whose transaction.
+        producer_id: i64,
+        /// Commit or abort.
+        commit: bool,
+    },
+}
+
+/// An offset that is still there and what it holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The offset.
+    pub offset: i64,
+    /// What it holds.
+    pub kind: EntryKind,
+}
+
+/// One partition's log.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Log {
+    start: i64,
+    next: i64,
+    entries: Vec<Entry>,
+    producers: BTreeMap<i64, ProducerState>,
+}
+
+/// A record without a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Payload {
+    /// Timestamp in milliseconds since the epoch.
+    pub timestamp: i64,
+    /// Key.
+    pub key: Option<Bytes>,
+    /// Value.
+    pub value: Option<Bytes>,
+    /// Headers.
+    pub headers: Vec<(String, Option<Bytes>)>,
+}
+
+impl Log {
+    /// First offset still there.
+    #[must_use]
+    pub fn start(&self) -> i64 {
+        self.start
+    }
+
+    /// High watermark.
+    #[must_use]
+    pub fn end(&self) -> i64 {
+        self.next
+    }
+
+    /// Last stable offset: the first entry of the oldest open transaction, or the end.
+    #[must_use]
+    pub fn stable(&self) -> i64 {
+        self.producers.values().filter_map(|state| state.open_transaction_start).min().unwrap_or(self.next)
+    }
+
+    /// First offset whose record has at least this timestamp, or -1.
+    #[must_use]
+    pub fn at_time(&self, timestamp: i64) -> i64 {
+        let late = |entry: &&Entry| match &entry.kind {
+            EntryKind::Data { record, .. } => record.timestamp >= timestamp,
+            EntryKind::Marker { .. } => false,
+        };
+        self.entries.iter().find(late).map_or(-1, |entry| entry.offset)
+    }
+
+    /// Everything still there, in order.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// Appends a record and returns its offset. `in_txn` leaves it open until [`Log::end_transaction`].
+    pub fn append(&mut self, payload: Payload, producer_id: i64, in_txn: bool) -> i64 {
+        let offset = self.next;
+        self.next += 1;
+        let Payload { timestamp, key, value, headers } = payload;
+        if producer_id != 0 {
+            let state = self.producers.entry(producer_id).or_insert(ProducerState {
+                producer_id,
+                last_sequence: -1,
+                last_timestamp: timestamp,
+                open_transaction_start: None,
+            });
+            state.last_sequence += 1;
+            state.last_timestamp = timestamp;
+            if in_txn {
+                state.open_transaction_start.get_or_insert(offset);
+            }
+        }
+        let status = if in_txn { TxnStatus::Open } else { TxnStatus::Committed };
+        let record = Record { offset, timestamp, key, value, headers };
+        self.entries.push(Entry { offset, kind: EntryKind::Data { record, producer_id, status } });
+        offset
+    }
+
+    /// Settles a producer's open entries and appends the marker.
+    pub fn end_transaction(&mut self, producer: i64, commit: bool) {
+        let began = self.producers.get(&producer).and_then(|state| state.open_transaction_start);
+        let first = self.entries.partition_point(|entry| entry.offset < began.unwrap_or(self.next));
+        for entry in &mut self.entries[first..] {
+            if let EntryKind::Data { producer_id, status, .. } = &mut entry.kind
+                && *producer_id == producer
+                && *status == TxnStatus::Open
+            {
+                *status = if commit { TxnStatus::Committed } else { TxnStatus::Aborted };
+            }
+        }
+        self.entries
+            .push(Entry { offset: self.next, kind: EntryKind::Marker { producer_id: producer, commit } });
+        self.next += 1;
+        if let Some(state) = self.producers.get_mut(&producer) {
+            state.last_sequence = -1;
+            state.open_transaction_start = None;
+        }
+    }
+
+    /// Records in `from..until` that a reader of this isolation sees.
+    pub fn visible(&self, from: i64, until: i64, isolation: Isolation) -> impl Iterator<Item = &Record> {
+        let until = match isolation {
+            Isolation::ReadUncommitted => until.min(self.next),
+            Isolation::ReadCommitted => until.min(self.stable()),
+        };
+        let first = self.entries.partition_point(|entry| entry.offset < from);
+        self.entries[first..].iter().take_while(move |entry| entry.offset < until).filter_map(move |entry| {
+            match &entry.kind {
+                EntryKind::Data { record, status, .. } => {
+                    let shown = isolation == Isolation::ReadUncommitted || *status == TxnStatus::Committed;
+                    shown.then_some(record)
+                }
+                EntryKind::Marker { .. } => None,
+            }
+        })
+    }
+
+    /// Removes everything below an offset (DeleteRecords, retention).
+    pub fn delete_below(&mut self, offset: i64) {
+        self.start = offset.clamp(self.start, self.next);
+        self.entries.retain(|entry| entry.offset >= self.start);
+        for state in self.producers.values_mut() {
+            state.open_transaction_start = state.open_transaction_start.filter(|began| *began >= self.start);
+        }
+    }
+
+    /// Producers as DescribeProducers answers.
+    #[must_use]
+    pub fn producers(&self) -> Vec<ProducerState> {
+        self.producers.values().cloned().collect()
+    }
+}

@@ -1,0 +1,99 @@
+//! [`RecordMover`] on a simulated cluster.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use muster_domain::topic::TopicPartition;
+
+use super::{caller::Caller, log::Payload, world::World};
+use crate::{
+    error::KafkaError,
+    mover::{Isolation, NewRecord, ReadRange, Record, RecordMover, TailRecord},
+};
+
+/// [`RecordMover`] on a simulated cluster.
+#[derive(Debug, Clone)]
+pub struct MemoryMover {
+    caller: Caller,
+}
+
+impl MemoryMover {
+    pub(super) fn new(world: World, cluster: &str) -> Self {
+        Self { caller: Caller::new(world, cluster) }
+    }
+
+    /// Expects another cluster id; `None`: it was never recorded.
+    #[must_use]
+    pub fn expecting(mut self, id: Option<&str>) -> Self {
+        self.caller.expected_id = id.map(str::to_owned);
+        self
+    }
+}
+
+#[async_trait]
+impl RecordMover for MemoryMover {
+    fn cluster(&self) -> &str {
+        &self.caller.cluster
+    }
+
+    async fn read(
+        &self,
+        ranges: &[ReadRange],
+        isolation: Isolation,
+        _deadline_ms: u64,
+    ) -> Result<BTreeMap<TopicPartition, Vec<Record>>, KafkaError> {
+        let done = self.caller.call(("read", false), String::new(), |cluster| {
+            let mut read: BTreeMap<TopicPartition, Vec<Record>> = BTreeMap::new();
+            for range in ranges {
+                let log = cluster.log(&range.partition)?;
+                let seen = log.visible(range.from, range.until, isolation).cloned();
+                read.entry(range.partition.clone()).or_default().extend(seen);
+            }
+            Ok(read)
+        });
+        done.await
+    }
+
+    async fn tails(
+        &self,
+        until: &BTreeMap<TopicPartition, i64>,
+        isolation: Isolation,
+        _deadline_ms: u64,
+    ) -> Result<BTreeMap<TopicPartition, Option<TailRecord>>, KafkaError> {
+        let done = self.caller.call(("tails", false), String::new(), |cluster| {
+            let mut tails = BTreeMap::new();
+            for (at, until) in until {
+                let log = cluster.log(at)?;
+                let last = log.visible(log.start(), *until, isolation).last();
+                let tail = last.map(|record| TailRecord {
+                    offset: record.offset,
+                    timestamp: record.timestamp,
+                    fingerprint: record.fingerprint(),
+                });
+                tails.insert(at.clone(), tail);
+            }
+            Ok(tails)
+        });
+        done.await
+    }
+
+    async fn write(
+        &self,
+        partition: &TopicPartition,
+        records: Vec<NewRecord>,
+        _deadline_ms: u64,
+    ) -> Result<Vec<i64>, KafkaError> {
+        let done = self.caller.call(("write", true), partition.to_string(), |cluster| {
+            let producer = cluster.new_producer_id();
+            let log = cluster.log_mut(partition)?;
+            let payload = |record: NewRecord| Payload {
+                timestamp: record.timestamp,
+                key: record.key,
+                value: record.value,
+                headers: Vec::new(),
+            };
+            Ok(records.into_iter().map(|record| log.append(payload(record), producer, false)).collect())
+        });
+        done.await
+    }
+}

@@ -1,0 +1,297 @@
+//! Reading stretches of many partitions straight from their leaders: no group, no consumer start-up, no guessing where
+//! control records and aborted data end.
+//!
+//! librdkafka is not used for reading: it starts in hundreds of milliseconds and its end-of-partition event does not
+//! name the topic, so a read over many topics could not tell which of them is done.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use futures_util::future::join_all;
+use kafka_protocol::messages::{
+    BrokerId, FetchRequest, FetchResponse,
+    fetch_request::{FetchPartition, FetchTopic},
+    fetch_response::{AbortedTransaction, PartitionData},
+};
+use muster_domain::topic::TopicPartition;
+
+use crate::{
+    admin::OffsetSpec,
+    batches::{Batch, next_batch},
+    broker_error::{OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC_OR_PARTITION, broker_error, leader_moved},
+    error::{KafkaError, KafkaErrorKind},
+    mover::{Isolation, Record},
+    offsets,
+    routing::{Call, Target},
+    topics::topic_name,
+};
+
+/// Versions above name topics by id.
+const FETCH_CAP: i16 = 12;
+const PARTITION_BYTES: i32 = 1 << 20;
+const REQUEST_BYTES: i32 = 32 << 20;
+/// Partitions per request.
+const BATCH: usize = 500;
+
+/// A stretch being read.
+#[derive(Debug)]
+pub(crate) struct Cursor {
+    pub(crate) partition: TopicPartition,
+    /// Next offset to read.
+    next: i64,
+    /// One past the last offset wanted.
+    until: i64,
+    /// First offset of the log, once known.
+    pub(crate) log_start: Option<i64>,
+    pub(crate) found: Found,
+    stuck: bool,
+    done: bool,
+}
+
+/// What to keep of the visible records.
+#[derive(Debug)]
+pub(crate) enum Found {
+    All(Vec<Record>),
+    Last(Option<Record>),
+}
+
+impl Cursor {
+    /// From `from` inclusive to `until` exclusive.
+    pub(crate) fn new(partition: TopicPartition, from: i64, until: i64, found: Found) -> Self {
+        let from = from.max(0);
+        Self { partition, next: from, until, log_start: None, found, stuck: false, done: from >= until }
+    }
+
+    fn keep(&mut self, record: Record) {
+        match &mut self.found {
+            Found::All(records) => records.push(record),
+            Found::Last(last) => *last = Some(record),
+        }
+    }
+}
+
+/// Reads every stretch to its end, or to the end of what is visible.
+pub(crate) async fn read_to_end(
+    call: &Call<'_>,
+    cursors: &mut [Cursor],
+    isolation: Isolation,
+) -> Result<(), KafkaError> {
+    let mut patience = call.patience();
+    let mut unknown_topic = 0;
+    loop {
+        let mut open: Vec<usize> = (0..cursors.len()).filter(|at| !cursors[*at].done).collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        // A broker serves the first partitions of a request first: those it left out come to the front.
+        open.sort_by_key(|at| !cursors[*at].stuck);
+        let partitions: Vec<TopicPartition> = open.iter().map(|at| cursors[*at].partition.clone()).collect();
+        let answers = fetch_round(call, cursors, &open, isolation).await?;
+        let index: HashMap<&TopicPartition, usize> = partitions.iter().zip(open.iter().copied()).collect();
+        let trouble = take_answers(call, cursors, &index, answers, isolation).await?;
+        if let Some(error) = trouble {
+            call.router.leaders.forget(&partitions);
+            // A topic that brokers do not know a moment later either is gone.
+            unknown_topic += u32::from(error.code() == Some(UNKNOWN_TOPIC_OR_PARTITION));
+            if unknown_topic > 3 || !patience.wait().await {
+                return Err(error);
+            }
+        }
+    }
+}
+
+type Answers = Vec<(i32, Result<FetchResponse, KafkaError>)>;
+
+async fn fetch_round(
+    call: &Call<'_>,
+    cursors: &[Cursor],
+    open: &[usize],
+    isolation: Isolation,
+) -> Result<Answers, KafkaError> {
+    let wanted: Vec<&TopicPartition> = open.iter().map(|at| &cursors[*at].partition).collect();
+    let by_partition: HashMap<&TopicPartition, &Cursor> =
+        open.iter().map(|at| (&cursors[*at].partition, &cursors[*at])).collect();
+    let grouped = call.by_leader(&wanted).await?;
+    if let Some(tp) = grouped.leaderless.first() {
+        // Never skipped: an unread partition must not look like an empty one.
+        return Ok(vec![(-1, Err(call.no_leader(tp)))]);
+    }
+    let mut asks = Vec::new();
+    for (node, led) in &grouped.led {
+        for batch in led.chunks(BATCH) {
+            let batch: Vec<&Cursor> = batch.iter().filter_map(|tp| by_partition.get(*tp).copied()).collect();
+            asks.push(fetch_from(call, *node, batch, isolation));
+        }
+    }
+    Ok(join_all(asks).await)
+}
+
+async fn fetch_from(
+    call: &Call<'_>,
+    node: i32,
+    batch: Vec<&Cursor>,
+    isolation: Isolation,
+) -> (i32, Result<FetchResponse, KafkaError>) {
+    let build = |_| {
+        let mut topics: Vec<FetchTopic> = Vec::new();
+        for cursor in &batch {
+            let partition = FetchPartition::default()
+                .with_partition(cursor.partition.partition)
+                .with_fetch_offset(cursor.next)
+                .with_partition_max_bytes(PARTITION_BYTES);
+            match topics.last_mut() {
+                Some(topic) if *topic.topic == *cursor.partition.topic.as_str() => {
+                    topic.partitions.push(partition)
+                }
+                _ => topics.push(
+                    FetchTopic::default()
+                        .with_topic(topic_name(&cursor.partition.topic))
+                        .with_partitions(vec![partition]),
+                ),
+            }
+        }
+        // No waiting for more, no fetch session.
+        FetchRequest::default()
+            .with_replica_id(BrokerId(-1))
+            .with_max_wait_ms(0)
+            .with_min_bytes(0)
+            .with_max_bytes(REQUEST_BYTES)
+            .with_isolation_level(i8::from(isolation == Isolation::ReadCommitted))
+            .with_session_epoch(-1)
+            .with_topics(topics)
+    };
+    let sent = call.send(Target::Node(node), Some(FETCH_CAP), build).await;
+    (node, sent.map(|(answer, _)| answer))
+}
+
+/// Moves cursors on. Answers what a fresh look at the leaders may cure; anything worse is an error.
+async fn take_answers(
+    call: &Call<'_>,
+    cursors: &mut [Cursor],
+    index: &HashMap<&TopicPartition, usize>,
+    answers: Answers,
+    isolation: Isolation,
+) -> Result<Option<KafkaError>, KafkaError> {
+    let mut trouble = None;
+    let mut out_of_range = Vec::new();
+    for (node, answer) in answers {
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) if error.may_pass() && !matches!(error.kind, KafkaErrorKind::Timeout(_)) => {
+                trouble = Some(error);
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        call.expect_ok(Some(node), answer.error_code, None)?;
+        for topic in answer.responses {
+            for data in topic.partitions {
+                let tp = TopicPartition::new(topic.topic.as_str(), data.partition_index);
+                let Some(at) = index.get(&tp).copied() else { continue };
+                match data.error_code {
+                    0 => advance(&mut cursors[at], data, isolation).map_err(|text| {
+                        call.fail(Some(node), KafkaErrorKind::Protocol(format!("{tp}: {text}")))
+                    })?,
+                    OFFSET_OUT_OF_RANGE => out_of_range.push(at),
+                    code => {
+                        let mut error = call.fail(Some(node), broker_error(code, None));
+                        error.call = format!("{} ({tp})", error.call);
+                        if !leader_moved(code) {
+                            return Err(error);
+                        }
+                        trouble = Some(error);
+                    }
+                }
+            }
+        }
+    }
+    jump_to_start(call, cursors, &out_of_range).await?;
+    Ok(trouble)
+}
+
+/// Takes what one partition answered: visible records, and how far that reading went.
+fn advance(cursor: &mut Cursor, data: PartitionData, isolation: Isolation) -> Result<(), String> {
+    let committed = isolation == Isolation::ReadCommitted;
+    let end =
+        if committed && data.last_stable_offset >= 0 { data.last_stable_offset } else { data.high_watermark };
+    if data.log_start_offset >= 0 {
+        cursor.log_start = Some(data.log_start_offset);
+    }
+    let mut aborted = Aborted::new(if committed { data.aborted_transactions.as_deref() } else { None });
+    let mut bytes = data.records.unwrap_or_default();
+    let before = cursor.next;
+    while let Some(batch) = next_batch(&mut bytes)? {
+        if batch.base_offset >= cursor.until {
+            cursor.next = cursor.until;
+            break;
+        }
+        let hidden = aborted.hides(&batch)?;
+        if batch.last_offset >= cursor.next {
+            if !hidden {
+                for record in batch.records()? {
+                    if record.offset >= cursor.next && record.offset < cursor.until {
+                        cursor.keep(record);
+                    }
+                }
+            }
+            cursor.next = batch.last_offset + 1;
+        }
+    }
+    cursor.stuck = cursor.next == before;
+    cursor.done = cursor.next >= cursor.until || (cursor.stuck && cursor.next >= end);
+    Ok(())
+}
+
+/// Which batches of a committed read are aborted data, as Kafka's own consumer decides it.
+struct Aborted {
+    /// By first offset.
+    coming: BTreeMap<i64, Vec<i64>>,
+    /// Producers whose transaction at this place of the log was aborted.
+    current: HashSet<i64>,
+}
+
+impl Aborted {
+    fn new(list: Option<&[AbortedTransaction]>) -> Self {
+        let mut coming: BTreeMap<i64, Vec<i64>> = BTreeMap::new();
+        for one in list.unwrap_or_default() {
+            coming.entry(one.first_offset).or_default().push(one.producer_id.0);
+        }
+        Self { coming, current: HashSet::new() }
+    }
+
+    /// Whether the batch shows no data: it is a marker, or its transaction was aborted.
+    fn hides(&mut self, batch: &Batch) -> Result<bool, String> {
+        while let Some(entry) = self.coming.first_entry()
+            && *entry.key() <= batch.last_offset
+        {
+            self.current.extend(entry.remove());
+        }
+        if batch.is_control() {
+            if self.current.contains(&batch.producer_id) && batch.is_abort_marker()? {
+                self.current.remove(&batch.producer_id);
+            }
+            return Ok(true);
+        }
+        Ok(batch.is_transactional() && self.current.contains(&batch.producer_id))
+    }
+}
+
+/// Retention passed the place to read from, or the place is beyond the end.
+async fn jump_to_start(call: &Call<'_>, cursors: &mut [Cursor], which: &[usize]) -> Result<(), KafkaError> {
+    if which.is_empty() {
+        return Ok(());
+    }
+    let starts = {
+        let partitions: Vec<&TopicPartition> = which.iter().map(|at| &cursors[*at].partition).collect();
+        offsets::list_within(call, partitions, OffsetSpec::Start).await?
+    };
+    for at in which {
+        let cursor = &mut cursors[*at];
+        let Some(start) = starts.get(&cursor.partition) else { continue };
+        let start = *start.as_ref().map_err(Clone::clone)?;
+        cursor.log_start = Some(start);
+        // Not below the start means above the end: nothing is there.
+        cursor.done = cursor.next >= start || start >= cursor.until;
+        cursor.next = start;
+    }
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! The in-memory double behaves as the conformance tests say. The same tests run on real brokers in `tests/it`.
+#![cfg(feature = "double")]
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use bytes::Bytes;
+use muster_domain::{
+    acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
+    group::GroupType,
+    topic::TopicPartition,
+};
+use muster_kafka::{
+    ClusterAdmin,
+    double::{ConsumerApp, Payload, World, conformance},
+};
+
+const PREFIX: &str = "conformance.";
+const EU_WEST: &str = "eu-west";
+
+fn world() -> World {
+    let world = World::new(&[EU_WEST]);
+    world.lock().cluster_mut(EU_WEST).authorizer.add_super_user("User:muster");
+    world
+}
+
+#[tokio::test]
+async fn topics() {
+    conformance::topics(&world().admin(EU_WEST), PREFIX).await;
+}
+
+#[tokio::test]
+async fn configs() {
+    conformance::configs(&world().admin(EU_WEST), PREFIX).await;
+}
+
+#[tokio::test]
+async fn offsets() {
+    let world = world();
+    conformance::offsets(&world.admin(EU_WEST), &world.mover(EU_WEST), PREFIX).await;
+}
+
+#[tokio::test]
+async fn identity() {
+    let admin = world().admin(EU_WEST);
+    let found = admin.describe_cluster().await.unwrap().cluster_id;
+    conformance::identity(&admin.clone().expecting(Some("another")), &admin.expecting(None), &found).await;
+}
+
+#[tokio::test]
+async fn groups() {
+    conformance::groups(&world().admin(EU_WEST), PREFIX).await;
+}
+
+#[tokio::test]
+async fn live_groups() {
+    for kind in [GroupType::Classic, GroupType::Consumer] {
+        let world = world();
+        let admin = world.admin(EU_WEST);
+        let allow = |resource, name| {
+            let resource = (resource, PatternType::Literal, name);
+            AclBinding::new(AclPermission::Allow, AclOperation::Read, resource, "User:app")
+        };
+        conformance::fresh_topic(&admin, "live", 2).await;
+        admin
+            .create_acls(&[allow(ResourceType::Topic, "live"), allow(ResourceType::Group, "live")])
+            .await
+            .unwrap();
+        world.add_actor(ConsumerApp::new("live", kind, "User:app", &["live"]).pinned(EU_WEST));
+        world.ticks(5);
+        let deny = (ResourceType::Group, PatternType::Literal, "live");
+        admin
+            .create_acls(&[AclBinding::new(AclPermission::Deny, AclOperation::Read, deny, "User:*")])
+            .await
+            .unwrap();
+        conformance::live_group(&admin, "live", kind, &TopicPartition::new("live", 1)).await;
+    }
+}
+
+#[tokio::test]
+async fn acls() {
+    conformance::acls(&world().admin(EU_WEST), PREFIX).await;
+}
+
+#[tokio::test]
+async fn fence_probe() {
+    conformance::fence_probe(&world().admin(EU_WEST), "User:muster-probe", PREFIX).await;
+}
+
+#[tokio::test]
+async fn mover() {
+    let world = world();
+    conformance::mover(&world.admin(EU_WEST), &world.mover(EU_WEST), PREFIX).await;
+}
+
+#[tokio::test]
+async fn transactions() {
+    let world = world();
+    let admin = world.admin(EU_WEST);
+    conformance::fresh_topic(&admin, "txn", 1).await;
+    let at = TopicPartition::new("txn", 0);
+    {
+        let mut state = world.lock();
+        let cluster = state.cluster_mut(EU_WEST);
+        let payload =
+            Payload { timestamp: 1, key: None, value: Some(Bytes::from_static(b"x")), headers: Vec::new() };
+        cluster.produce("User:muster", &at, (0, None), payload.clone()).unwrap();
+        let id = cluster.new_producer_id();
+        cluster.produce("User:muster", &at, (id, Some("hung")), payload).unwrap();
+    }
+    conformance::transactions(&admin, &world.mover(EU_WEST), &at, "hung").await;
+}

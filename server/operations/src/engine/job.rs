@@ -1,0 +1,253 @@
+//! A run in a worker's hands: loaded state, contexts for steps, and the few ways it writes.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use chrono::{DateTime, Utc};
+use muster_domain::{
+    plan::Plan,
+    record::Run,
+    run::{RunAct, RunState, StepState, next_state},
+};
+use muster_store::{
+    plans,
+    run_events::{self, NewEvent},
+    run_steps::{self, StepChange, StoredStep},
+    runs::{self, Wanted},
+};
+use sqlx::{PgConnection, PgPool};
+use tokio::time::Instant;
+use tracing::{info, warn};
+use uuid::Uuid;
+
+use super::{Engine, Runbook, Stopped, acquire, begin, commit};
+use crate::{
+    clients::PairClients,
+    error::OperationError,
+    step::{Step, StepCtx},
+};
+
+/// Where a step tells progress: an event of the run, seen live.
+#[derive(Debug, Clone)]
+pub struct Notes {
+    pool: PgPool,
+    run: Uuid,
+    epoch: i64,
+    step: &'static str,
+}
+
+impl Notes {
+    /// Tells one sentence with figures. Telling never fails a step: a note that can't be kept is logged.
+    pub async fn tell(&self, message: &str, detail: serde_json::Value) {
+        let kept = async {
+            let mut tx = begin(&self.pool).await?;
+            runs::hold(&mut tx, self.run, self.epoch).await?;
+            let event =
+                NewEvent { epoch: self.epoch, step: Some(self.step), kind: "note", message, detail };
+            run_events::append(&mut tx, self.run, &event).await?;
+            commit(tx).await
+        };
+        if let Err(e) = kept.await {
+            warn!(run.id = %self.run, step = self.step, "could not keep the note `{message}`: {e}");
+        }
+    }
+}
+
+/// A run as loaded at one moment.
+pub(super) struct Job {
+    pub(super) run: Run,
+    pub(super) plan: Arc<Plan>,
+    pub(super) steps: Vec<StoredStep>,
+    pub(super) wanted: Option<Wanted>,
+    /// Who put the global stop on and why, while it is on.
+    pub(super) brake: Option<String>,
+    /// The database's clock when it was loaded.
+    pub(super) now: DateTime<Utc>,
+    pub(super) runbook: Runbook,
+    pub(super) clients: PairClients,
+    pub(super) epoch: i64,
+}
+
+/// Takes a run over: steps a dead worker left in the middle become unknown.
+pub(super) async fn adopt(engine: &Engine, run: Uuid, epoch: i64) -> Result<(), Stopped> {
+    let mut tx = begin(&engine.pool).await?;
+    runs::hold(&mut tx, run, epoch).await?;
+    let unknown = run_steps::adopt(&mut tx, run).await?;
+    if epoch > 1 && !unknown.is_empty() {
+        let message = format!(
+            "{} took the run over; {} was in the middle and looks again before it acts",
+            engine.worker,
+            unknown.join(", ")
+        );
+        let event = NewEvent { epoch, step: None, kind: "state", message: &message, detail: unknown.into() };
+        run_events::append(&mut tx, run, &event).await?;
+    }
+    commit(tx).await?;
+    Ok(())
+}
+
+/// The global stop. When it can't be read the run is let go of: nothing goes on.
+async fn brake(conn: &mut PgConnection) -> Result<Option<String>, Stopped> {
+    let brake = muster_store::brake::get(conn).await?;
+    Ok(brake.map(|brake| format!("{} put the brake on: {}", brake.by.name, brake.reason)))
+}
+
+impl Job {
+    /// Loads everything a worker needs to decide what is next.
+    pub(super) async fn load(engine: &Engine, id: Uuid, epoch: i64) -> Result<Self, Stopped> {
+        let mut conn = acquire(&engine.pool).await?;
+        let stored = |what: &'static str| OperationError::Stored { what, reason: format!("run {id} lacks it") };
+        let run = runs::get(&mut conn, id).await?.ok_or_else(|| stored("run"))?;
+        let plan = plans::get(&mut conn, run.plan).await?.ok_or_else(|| stored("plan"))?;
+        let steps = run_steps::list_stored(&mut conn, id).await?;
+        let wanted = runs::wanted(&mut conn, id).await?;
+        let brake = brake(&mut conn).await?;
+        let now = muster_store::clock::now(&mut conn).await?;
+        drop(conn);
+        let runbook = (engine.runbooks)(run.operation).ok_or_else(|| stored("runbook"))?;
+        let clients = engine.clients.pair_clients(&run.pair).await?;
+        Ok(Self { run, plan: Arc::new(plan), steps, wanted, brake, now, runbook, clients, epoch })
+    }
+
+    /// Reads again what changes while steps run.
+    pub(super) async fn refresh(&mut self, engine: &Engine) -> Result<(), Stopped> {
+        let mut conn = acquire(&engine.pool).await?;
+        let id = self.run.id;
+        self.run = runs::get(&mut conn, id)
+            .await?
+            .ok_or(OperationError::Stored { what: "run", reason: format!("run {id} is gone") })?;
+        self.steps = run_steps::list_stored(&mut conn, id).await?;
+        self.wanted = runs::wanted(&mut conn, id).await?;
+        self.brake = brake(&mut conn).await?;
+        self.now = muster_store::clock::now(&mut conn).await?;
+        Ok(())
+    }
+
+    /// The table's row of a stored step.
+    pub(super) fn table_row(&self, name: &str) -> Option<&Step> {
+        self.runbook.steps.iter().find(|step| step.name == name)
+    }
+
+    /// What a step may know when it begins now.
+    pub(super) fn ctx(&self, engine: &Engine, step: &Step, stored: &StoredStep) -> StepCtx {
+        let outputs: BTreeMap<String, serde_json::Value> = self
+            .steps
+            .iter()
+            .filter(|s| s.step.state.done())
+            .filter_map(|s| Some((s.step.name.clone(), s.output.clone()?)))
+            .collect();
+        let times = self
+            .steps
+            .iter()
+            .filter_map(|s| Some((s.step.name.clone(), (s.step.started_at?, s.step.ended_at))))
+            .collect();
+        StepCtx {
+            run: self.run.clone(),
+            plan: Arc::new(self.plan.content.clone()),
+            clients: self.clients.clone(),
+            outputs: Arc::new(outputs),
+            times: Arc::new(times),
+            captured: stored.captured.clone().unwrap_or(serde_json::Value::Null),
+            confirmed_by: stored.confirmed_by.clone(),
+            attempt: stored.step.attempt + 1,
+            epoch: self.epoch,
+            deadline: Instant::now() + self.left_for(step, stored),
+            notes: Notes { pool: engine.pool.clone(), run: self.run.id, epoch: self.epoch, step: step.name },
+        }
+    }
+
+    /// What is left of a step's bound; while writes are away also of the plan's bound on the outage, as long as there
+    /// is a way back.
+    pub(super) fn left_for(&self, step: &Step, stored: &StoredStep) -> Duration {
+        let since = |start: DateTime<Utc>| (self.now - start).to_std().unwrap_or_default();
+        let own = Duration::from_millis(step.bound_ms)
+            .saturating_sub(stored.step.started_at.map(since).unwrap_or_default());
+        if !step.writes_away || self.run.no_return_at.is_some() {
+            return own;
+        }
+        let outage_seconds = u64::try_from(self.plan.content.rules.max_write_outage_seconds).unwrap_or(0);
+        let away_since = self
+            .runbook
+            .steps
+            .iter()
+            .find(|s| s.writes_away)
+            .and_then(|first| self.steps.iter().find(|s| s.step.name == first.name))
+            .and_then(|s| s.step.started_at);
+        let outage =
+            Duration::from_secs(outage_seconds).saturating_sub(away_since.map(since).unwrap_or_default());
+        own.min(outage)
+    }
+
+    /// Moves the run to the state an act leads to, with an event.
+    pub(super) async fn act(&self, engine: &Engine, act: RunAct, reason: &str) -> Result<RunState, Stopped> {
+        let mut tx = begin(&engine.pool).await?;
+        runs::hold(&mut tx, self.run.id, self.epoch).await?;
+        let state = self.act_in(&mut tx, act, reason).await?;
+        commit(tx).await?;
+        Ok(state)
+    }
+
+    /// [`Job::act`] inside the caller's transaction, which already holds the run.
+    pub(super) async fn act_in(
+        &self,
+        conn: &mut PgConnection,
+        act: RunAct,
+        reason: &str,
+    ) -> Result<RunState, Stopped> {
+        let run = runs::get(conn, self.run.id).await?.unwrap_or_else(|| self.run.clone());
+        let state = next_state(run.state, act, run.no_return_at.is_some()).map_err(OperationError::from)?;
+        runs::set_state(conn, run.id, state, reason).await?;
+        let word = state.as_str().replace('_', " ");
+        let message = if reason.is_empty() { format!("Run is {word}") } else { format!("Run is {word}: {reason}") };
+        let event = NewEvent {
+            epoch: self.epoch,
+            step: None,
+            kind: "state",
+            message: &message,
+            detail: serde_json::json!({"from": run.state, "to": state}),
+        };
+        run_events::append(conn, run.id, &event).await?;
+        info!(run.id = %run.id, run.number = run.number, "run {} is {word}", run.number);
+        Ok(state)
+    }
+
+    /// The hand that writes for this worker.
+    pub(super) fn hand(&self, engine: &Engine) -> Hand {
+        Hand { pool: engine.pool.clone(), run: self.run.id, epoch: self.epoch }
+    }
+}
+
+/// What a worker writes with: every write locks the run's row and checks the epoch.
+#[derive(Debug, Clone)]
+pub(super) struct Hand {
+    pool: PgPool,
+    pub(super) run: Uuid,
+    epoch: i64,
+}
+
+impl Hand {
+    /// Changes a step and tells it, in one transaction.
+    pub(super) async fn change_step(
+        &self,
+        step: &Step,
+        change: &StepChange<'_>,
+        kind: &str,
+        message: &str,
+    ) -> Result<(), Stopped> {
+        let mut tx = begin(&self.pool).await?;
+        runs::hold(&mut tx, self.run, self.epoch).await?;
+        run_steps::change(&mut tx, self.run, step.name, change).await?;
+        let event = NewEvent {
+            epoch: self.epoch,
+            step: Some(step.name),
+            kind,
+            message,
+            detail: change.evidence.cloned().unwrap_or(serde_json::Value::Null),
+        };
+        run_events::append(&mut tx, self.run, &event).await?;
+        if step.point_of_no_return && change.state == StepState::Succeeded {
+            runs::mark_no_return(&mut tx, self.run).await?;
+        }
+        commit(tx).await?;
+        Ok(())
+    }
+}

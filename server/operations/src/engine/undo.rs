@@ -1,0 +1,92 @@
+//! The way back: undos in reverse order of what was begun, one at a time, each proven. A failed undo is a state.
+
+use std::time::Duration;
+
+use muster_domain::run::{RunAct, StepState};
+use muster_store::run_steps::{StepChange, StoredStep};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::{
+    Engine, Moment, Stopped,
+    forward::{kill, within},
+    job::Job,
+};
+use crate::step::{Done, Step, StepError, StepFn};
+
+/// Undoes everything that was begun, then ends the run as rolled back, or leaves it stuck at the undo that failed.
+pub(super) async fn roll_back(engine: &Engine, mut job: Job) -> Result<(), Stopped> {
+    let reason = job.run.state_reason.clone();
+    while let Some((step, undo, stored)) = next_undo(&job) {
+        if let Err(failure) = undo_step(engine, &job, &step, &undo, &stored).await? {
+            let change = StepChange { sentence: Some(&failure), ..StepChange::to(StepState::UndoFailed) };
+            job.hand(engine).change_step(&step, &change, "undo_outcome", &failure).await?;
+            warn!(run.id = %job.run.id, step = step.name, "undo of `{}` failed: {failure}", step.name);
+            job.act(engine, RunAct::UndoFailed, &format!("undo of {}: {failure}", step.name)).await?;
+            return Ok(());
+        }
+        job.refresh(engine).await?;
+    }
+    job.act(engine, RunAct::UndoDone, &reason).await?;
+    Ok(())
+}
+
+/// The step begun last among those that still need undoing. A step whose undo data was never committed never acted.
+fn next_undo(job: &Job) -> Option<(Step, StepFn<Done>, StoredStep)> {
+    job.steps
+        .iter()
+        .filter(|s| match s.step.state {
+            StepState::Running
+            | StepState::Succeeded
+            | StepState::FailedRetryable
+            | StepState::Failed
+            | StepState::Unknown
+            | StepState::WaitingForInput
+            | StepState::Undoing
+            | StepState::UndoFailed => true,
+            StepState::NotStarted | StepState::Skipped | StepState::Undone => false,
+        })
+        .filter(|s| s.captured.is_some())
+        .filter_map(|s| {
+            let row = job.table_row(&s.step.name)?;
+            Some((row.clone(), row.undo.clone()?, s.clone()))
+        })
+        .max_by_key(|(_, _, s)| (s.step.started_at, s.step.position))
+}
+
+/// Undoes one step, trying again for as long as its bound allows. `Ok(Err(why))` when it could not be undone.
+async fn undo_step(
+    engine: &Engine,
+    job: &Job,
+    step: &Step,
+    undo: &StepFn<Done>,
+    stored: &StoredStep,
+) -> Result<Result<(), String>, Stopped> {
+    let name = step.name;
+    let title = format!("Undo: {}", stored.step.title);
+    job.hand(engine).change_step(step, &StepChange::to(StepState::Undoing), "undo_intent", &title).await?;
+    kill(engine, name, Moment::AfterUndoIntent)?;
+    let mut ctx = job.ctx(engine, step, stored);
+    ctx.deadline = Instant::now() + Duration::from_millis(step.bound_ms.max(30_000));
+    let mut pause = Duration::from_millis(100);
+    let done = loop {
+        match within(&ctx, undo(ctx.clone())).await {
+            Ok(done) => break done,
+            Err(StepError::Retry(reason)) if Instant::now() + pause < ctx.deadline => {
+                info!(run.id = %job.run.id, step = name, "undo of `{name}` will be tried again: {reason}");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(2));
+            }
+            Err(StepError::Retry(reason) | StepError::Fail(reason)) => return Ok(Err(reason)),
+            Err(StepError::Ask(question)) => return Ok(Err(question.prompt)),
+        }
+    };
+    kill(engine, name, Moment::AfterUndoEffect)?;
+    let change = StepChange {
+        sentence: Some(&done.sentence),
+        evidence: Some(&done.evidence),
+        ..StepChange::to(StepState::Undone)
+    };
+    job.hand(engine).change_step(step, &change, "undo_outcome", &done.sentence).await?;
+    Ok(Ok(()))
+}

@@ -1,0 +1,204 @@
+//! Taking one survey of a pair: both clusters and all flows at the same time, each part known or unknown on its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use muster_domain::{
+    acl::AclFilter,
+    group::{GroupListing, GroupType},
+    pair::{BySide, Pair, Side},
+    patterns,
+    reading::Observed,
+    survey::{
+        AclObservation, FlowObservation, GroupObservation, OpenTransaction, PartitionObservation, SideObservation,
+        Survey, TopicObservation,
+    },
+    topic::{TopicDescription, TopicPartition},
+};
+use muster_kafka::{ClusterAdmin, KafkaError, OffsetSpec};
+
+use crate::clients::PairClients;
+
+/// Observes a pair. Never fails and never waits longer than the clients' own bounds: what could not be read is
+/// unknown, with the reason. `began_at` is Muster's clock at the start; later times are offsets from it.
+pub async fn take_survey(clients: &PairClients, number: i64, began_at: DateTime<Utc>) -> Survey {
+    let started = std::time::Instant::now();
+    let (a, b, flows) = tokio::join!(
+        observe_side(clients, Side::A, began_at),
+        observe_side(clients, Side::B, began_at),
+        observe_flows(clients, began_at),
+    );
+    Survey {
+        pair: clients.pair.name.clone(),
+        number,
+        began_at,
+        took_ms: i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX),
+        sides: BySide { a, b },
+        flows,
+    }
+}
+
+async fn observe_flows(clients: &PairClients, now: DateTime<Utc>) -> Vec<FlowObservation> {
+    let known = clients.pair.flows.iter().filter_map(|flow| clients.flow(flow.direction));
+    futures_util::future::join_all(known.map(|flow| flow.observe(now))).await
+}
+
+/// One side. The identity comes first: nothing else is believed of a cluster that is not the expected one.
+async fn observe_side(clients: &PairClients, side: Side, now: DateTime<Utc>) -> SideObservation {
+    let admin = clients.admin.get(side).as_ref();
+    let cluster = match admin.describe_cluster().await {
+        Ok(cluster) => cluster,
+        Err(e) => return SideObservation::unreachable(&e.to_string(), now),
+    };
+    let expected = clients.clusters.get(side).expected_cluster_id.as_deref();
+    if expected.is_some_and(|expected| expected != cluster.cluster_id) {
+        let reason = format!(
+            "`{}` answers with cluster id {} instead of {}",
+            admin.cluster(),
+            cluster.cluster_id,
+            expected.unwrap_or_default()
+        );
+        let mut side = SideObservation::unreachable(&reason, now);
+        side.cluster = Observed::known(cluster, now);
+        return side;
+    }
+    let everything = AclFilter::default();
+    let (topics, groups, acls, transactions, rights) = tokio::join!(
+        topics(admin, &clients.pair, side),
+        groups(admin, &clients.pair),
+        admin.acls(&everything),
+        admin.open_transactions(),
+        admin.rights(),
+    );
+    let in_scope: Option<BTreeSet<String>> = topics.as_ref().ok().map(|topics| topics.keys().cloned().collect());
+    SideObservation {
+        cluster: Observed::known(cluster, now),
+        groups: observed(groups.map(|groups| only_in_scope(groups, in_scope.as_ref())), now),
+        topics: observed(topics, now),
+        acls: observed(acls_or_none(acls), now),
+        transactions: observed(transactions.map(|open| touching(open, in_scope.as_ref())), now),
+        rights: observed(rights, now),
+    }
+}
+
+fn observed<T>(read: Result<T, KafkaError>, at: DateTime<Utc>) -> Observed<T> {
+    match read {
+        Ok(value) => Observed::known(value, at),
+        Err(e) => Observed::unknown(e.to_string(), at),
+    }
+}
+
+/// A cluster without an authorizer answers `SECURITY_DISABLED` (54): that is known, not unknown.
+fn acls_or_none(read: Result<AclObservation, KafkaError>) -> Result<AclObservation, KafkaError> {
+    match read {
+        Err(e) if e.code() == Some(54) => Ok(AclObservation::default()),
+        other => other,
+    }
+}
+
+fn touching(open: Vec<OpenTransaction>, topics: Option<&BTreeSet<String>>) -> Vec<OpenTransaction> {
+    open.into_iter()
+        .filter(|transaction| {
+            topics.is_none_or(|topics| transaction.partitions.iter().any(|tp| topics.contains(&tp.topic)))
+        })
+        .collect()
+}
+
+fn only_in_scope(
+    mut groups: BTreeMap<String, GroupObservation>,
+    topics: Option<&BTreeSet<String>>,
+) -> BTreeMap<String, GroupObservation> {
+    if let Some(topics) = topics {
+        for group in groups.values_mut() {
+            group.offsets.retain(|tp, _| topics.contains(&tp.topic));
+        }
+    }
+    groups
+}
+
+async fn topics(
+    admin: &dyn ClusterAdmin,
+    pair: &Pair,
+    side: Side,
+) -> Result<BTreeMap<String, TopicObservation>, KafkaError> {
+    let described: Vec<TopicDescription> = admin
+        .topics(None)
+        .await?
+        .into_iter()
+        .filter(|topic| !topic.internal && patterns::topic_in_scope(pair, side, &topic.name))
+        .collect();
+    let partitions: Vec<TopicPartition> = described
+        .iter()
+        .flat_map(|topic| topic.partitions.iter().map(|p| TopicPartition::new(topic.name.clone(), p.partition)))
+        .collect();
+    let names: Vec<String> = described.iter().map(|topic| topic.name.clone()).collect();
+    let (starts, ends, stables, configs) = tokio::join!(
+        admin.offsets(&partitions, OffsetSpec::Start),
+        admin.offsets(&partitions, OffsetSpec::End),
+        admin.offsets(&partitions, OffsetSpec::Stable),
+        admin.topic_configs(&names),
+    );
+    let (starts, ends, stables) = (starts?, ends?, stables?);
+    let now = Utc::now();
+    Ok(described
+        .into_iter()
+        .map(|topic| {
+            let partitions = topic
+                .partitions
+                .iter()
+                .map(|p| {
+                    let tp = TopicPartition::new(topic.name.clone(), p.partition);
+                    let answers = [starts.get(&tp), ends.get(&tp), stables.get(&tp)];
+                    let trouble = answers
+                        .iter()
+                        .find_map(|answer| answer.and_then(|a| a.as_ref().err()).map(ToString::to_string))
+                        .unwrap_or_default();
+                    let [start, end, stable] = answers.map(|answer| answer.and_then(|a| a.as_ref().ok()).copied());
+                    PartitionObservation {
+                        start,
+                        end,
+                        stable,
+                        replicas: i32::try_from(p.replicas.len()).unwrap_or(i32::MAX),
+                        in_sync: i32::try_from(p.isr.len()).unwrap_or(i32::MAX),
+                        trouble: if p.leader.is_none() { "the partition has no leader".to_owned() } else { trouble },
+                    }
+                })
+                .collect();
+            let configs = match &configs {
+                Ok(all) => match all.get(&topic.name) {
+                    Some(configs) => Observed::known(configs.clone(), now),
+                    None => Observed::unknown("the broker did not answer for this topic", now),
+                },
+                Err(e) => Observed::unknown(e.to_string(), now),
+            };
+            (topic.name, TopicObservation { id: topic.id, partitions, configs })
+        })
+        .collect())
+}
+
+async fn groups(admin: &dyn ClusterAdmin, pair: &Pair) -> Result<BTreeMap<String, GroupObservation>, KafkaError> {
+    let listed: Vec<GroupListing> = admin
+        .list_groups()
+        .await?
+        .into_iter()
+        .filter(|group| patterns::group_in_scope(pair, &group.group))
+        .collect();
+    let asked: Vec<(String, GroupType)> = listed.iter().map(|g| (g.group.clone(), g.kind)).collect();
+    let names: Vec<String> = listed.iter().map(|g| g.group.clone()).collect();
+    let (described, offsets) =
+        tokio::join!(admin.describe_groups(&asked), admin.group_offsets(&names, false));
+    let mut offsets = offsets?;
+    Ok(described?
+        .into_iter()
+        .map(|group| {
+            let committed = offsets.remove(&group.group).unwrap_or_default();
+            let observation = GroupObservation {
+                kind: group.kind,
+                state: group.state,
+                members: group.members,
+                offsets: committed.into_iter().map(|(tp, committed)| (tp, committed.offset)).collect(),
+            };
+            (group.group, observation)
+        })
+        .collect())
+}

@@ -1,0 +1,169 @@
+//! The plan in words: what each step is called for people and every call it would make. This is the dry run.
+
+use muster_domain::{
+    access,
+    cluster::Cluster,
+    pair::{Mechanism, Pair},
+    plan::PlanContent,
+};
+
+/// A plan's setting, to narrate it.
+#[derive(Debug)]
+pub struct Scene<'a> {
+    /// The pair.
+    pub pair: &'a Pair,
+    /// Side applications leave.
+    pub from: &'a Cluster,
+    /// Side applications move to.
+    pub to: &'a Cluster,
+    /// What is planned so far: scope and rules are set, steps are not.
+    pub content: &'a PlanContent,
+}
+
+impl Scene<'_> {
+    fn topics(&self) -> Vec<String> {
+        self.content.topics.iter().map(|t| t.topic.clone()).collect()
+    }
+
+    fn connector(&self, forward: bool, role: &str) -> String {
+        let direction = if forward { self.content.direction } else { self.content.direction.reverse() };
+        match self.pair.flow(direction).map(|flow| &flow.mechanism) {
+            Some(Mechanism::Mm2OnConnect { source_connector, checkpoint_connector, heartbeat_connector, .. }) => {
+                match role {
+                    "source" => source_connector.clone(),
+                    "checkpoint" => checkpoint_connector.clone().unwrap_or_default(),
+                    _ => heartbeat_connector.clone().unwrap_or_default(),
+                }
+            }
+            Some(Mechanism::Unattached) | None => "(unattached)".to_owned(),
+        }
+    }
+}
+
+/// Verb phrase of a step, with its objects.
+#[must_use]
+pub fn title(step: &str, scene: &Scene<'_>) -> String {
+    let (from, to) = (&scene.from.name, &scene.to.name);
+    match step {
+        "survey_again" => format!("Survey {from} and {to} again and compare with what was approved"),
+        "stage_standby_grants" => format!("Create missing grants on {to}, without WRITE"),
+        "freeze_drift" => "Stop MirrorMaker 2 from copying ACLs and configs".to_owned(),
+        "stop_checkpoint_sync" => "Stop MirrorMaker 2 from writing group offsets".to_owned(),
+        "catch_up" => format!("Wait until replication {from} → {to} has caught up"),
+        "rehearse_translation" => "Translate every group's position without writing it".to_owned(),
+        "calibrate_fence_probe" => format!("Show that the fence on {from} can be proven"),
+        "confirm_go" => "Ask for the final go".to_owned(),
+        "fence_source" => format!("Fence writes on {from}"),
+        "settle_transactions" => format!("Settle open transactions on {from}"),
+        "mark_cut_line" => format!("Mark the cut line on {from}"),
+        "drain" => format!("Drain everything below the cut line to {to}"),
+        "stop_flow" => format!("Stop the flow {from} → {to}"),
+        "prove_content" => "Compare content on both sides".to_owned(),
+        "mark_target_ends" => format!("Mark where {to} ends"),
+        "pass_point_of_no_return" => "Check every proof and pass the point of no return".to_owned(),
+        "unfence_standby" => format!("Unfence {to}: let applications write there"),
+        "redirect_producers" => format!("Send producers to {to}"),
+        "drain_groups" => format!("Let groups read to the end on {from}"),
+        "fence_consumers" => format!("Fence consumers on {from}"),
+        "remove_members" => format!("Remove group members on {from} and prove that groups stand still"),
+        "translate_groups" => "Translate group positions and verify them by content".to_owned(),
+        "write_group_offsets" => format!("Write group positions on {to}"),
+        "redirect_consumers" => format!("Send consumers to {to}"),
+        "prepare_reverse" => format!("Set where the flow {to} → {from} begins"),
+        "convert_source_fence" => format!("Turn the fence on {from} into the standby fence"),
+        "thaw_drift" => "Put the frozen settings of the stopped flow back".to_owned(),
+        "start_reverse_flow" => format!("Start the flow {to} → {from} and prove it"),
+        "watch_groups" => format!("Watch groups come back on {to}"),
+        "verify_outcome" => "Verify the outcome".to_owned(),
+        other => other.replace('_', " "),
+    }
+}
+
+/// Every call a step would make, in order; calls that only look are marked as such.
+#[must_use]
+pub fn calls(step: &str, scene: &Scene<'_>) -> Vec<String> {
+    let (from, to) = (&scene.from.name, &scene.to.name);
+    let topics = scene.topics();
+    let groups = &scene.content.groups;
+    let bindings = |list: Vec<muster_domain::acl::AclBinding>, verb: &str| -> Vec<String> {
+        list.iter().map(|binding| format!("{verb} on {from}: {binding}")).collect()
+    };
+    match step {
+        "survey_again" => vec![format!("look: full survey of {from}, {to} and both flows")],
+        "stage_standby_grants" => vec![
+            format!("look: DescribeAcls on every broker of {from} and {to}"),
+            format!("CreateAcls on {to}: each READ, DESCRIBE, group and transactional-id grant applications hold on {from} and lack there"),
+        ],
+        "freeze_drift" => vec![format!(
+            "PATCH connector {}: sync.topic.acls.enabled=false, sync.topic.configs.enabled=false",
+            scene.connector(true, "source")
+        )],
+        "stop_checkpoint_sync" => vec![format!("PUT connector {}/stop", scene.connector(true, "checkpoint"))],
+        "catch_up" => vec![format!("look: offsets of {} until passed", scene.connector(true, "source"))],
+        "rehearse_translation" => vec![format!("look: read records around {} group positions on both sides", groups.len())],
+        "calibrate_fence_probe" => topics
+            .iter()
+            .map(|topic| format!("look: Produce to `{topic}` partition 2147483647 as the probe principal on every broker of {from}: must be open"))
+            .collect(),
+        "confirm_go" => vec!["ask the driver".to_owned()],
+        "fence_source" => {
+            let mut calls = bindings(access::fence_bindings(&topics), "CreateAcls");
+            calls.push(format!("look: DescribeAcls and the write probe on every broker of {from} until refused"));
+            calls
+        }
+        "settle_transactions" => vec![
+            format!("look: last stable offsets on {from} until equal to the ends"),
+            format!("after {} ms: InitProducerId for each transactional id still open", scene.content.rules.transaction_grace_ms),
+        ],
+        "mark_cut_line" => vec![format!("look: ends and last records on {from}, twice")],
+        "drain" => vec![format!("look: last records on {to} until they are the last records of {from}")],
+        "stop_flow" => vec![format!("PUT connector {}/stop", scene.connector(true, "source"))],
+        "prove_content" => vec!["look: read and compare records on both sides".to_owned()],
+        "mark_target_ends" => vec![format!("look: ends on {to}, twice")],
+        "pass_point_of_no_return" => vec!["look: fence, both flows".to_owned()],
+        "unfence_standby" => vec![format!(
+            "CreateAcls on {to}: each ALLOW WRITE applications hold on {from} for the topics in scope"
+        )],
+        "redirect_producers" | "redirect_consumers" => scene
+            .pair
+            .routing
+            .iter()
+            .map(|switch| match switch {
+                muster_domain::pair::RoutingTarget::AddressBook { path } => format!("write address book {path}: {to}"),
+                muster_domain::pair::RoutingTarget::Webhook { url } => format!("POST {url}: {to}"),
+            })
+            .collect(),
+        "drain_groups" => vec![format!(
+            "look: group positions on {from} until at the end, at most {} s",
+            scene.content.rules.group_drain_seconds
+        )],
+        "fence_consumers" => bindings(access::consumer_fence_bindings(&topics, groups), "CreateAcls"),
+        "remove_members" => groups
+            .iter()
+            .map(|group| format!("LeaveGroup or heartbeat with epoch -1 for each member of `{group}` on {from}"))
+            .collect(),
+        "translate_groups" => vec!["look: read records around each position on both sides".to_owned()],
+        "write_group_offsets" => {
+            groups.iter().map(|group| format!("OffsetCommit for `{group}` on {to}")).collect()
+        }
+        "prepare_reverse" => vec![format!("PATCH connector {}/offsets", scene.connector(false, "source"))],
+        "convert_source_fence" => vec![
+            format!("DeleteAcls on {from}: each ALLOW WRITE of applications on the topics in scope, each ALLOW READ on the groups in scope"),
+            format!("DeleteAcls on {from}: the DENYs of this run"),
+        ],
+        "thaw_drift" => vec![format!(
+            "PATCH connector {}: the values before freezing",
+            scene.connector(true, "source")
+        )],
+        "start_reverse_flow" => ["source", "checkpoint", "heartbeat"]
+            .iter()
+            .map(|role| scene.connector(false, role))
+            .filter(|name| !name.is_empty())
+            .map(|name| format!("PUT connector {name}/resume"))
+            .chain([format!("write one canary record on {to} and see it on {from}")])
+            .collect(),
+        "watch_groups" => vec![format!("look: members and commits of active groups on {to}")],
+        "verify_outcome" => vec!["look: content, ACLs, flows, groups on both sides".to_owned()],
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,308 @@
+//! Before anything is taken away: look again, stage what the standby needs, hold still what MirrorMaker 2 would copy,
+//! catch up, and let a person say go with all figures in front of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::Utc;
+use muster_domain::{
+    access,
+    acl::{AclBinding, AclFilter},
+    direction::{self, ActiveSide},
+    record::Question,
+    survey::{ConnectState, ConnectorRole, Survey},
+    topic::{ByPartition, by_partition},
+};
+use muster_kafka::{Isolation, OffsetSpec};
+use muster_replication::FlowSettings;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    consumers,
+    fence::{add_bindings, remove_bindings},
+    scope::{count, offsets},
+};
+use crate::{
+    step::{Done, StepCtx, StepError},
+    survey::take_survey,
+};
+
+/// What the run found after it had taken the pair's lock.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct FoundAgain {
+    /// Groups that had members then: these are waited for on the other side.
+    pub(super) active_groups: BTreeSet<String>,
+}
+
+/// Surveys again after taking the lock and compares with what was approved: cluster ids, active side, topics and
+/// their partitions. Only looks.
+pub(super) async fn survey_again(ctx: StepCtx) -> Result<Done, StepError> {
+    let survey = take_survey(&ctx.clients, 0, Utc::now()).await;
+    let differences = differences(&ctx, &survey)?;
+    if let Some(first) = differences.first() {
+        return Err(StepError::Fail(format!(
+            "the world is not what was approved: {first}{}",
+            if differences.len() > 1 { format!(" (and {} more)", differences.len() - 1) } else { String::new() }
+        )));
+    }
+    let from = survey.sides.get(ctx.direction().from);
+    let groups = from.groups.as_result().map_err(StepError::retry)?;
+    let active_groups: BTreeSet<String> = groups
+        .iter()
+        .filter(|(name, group)| !group.members.is_empty() && ctx.plan.groups.contains(name))
+        .map(|(name, _)| name.clone())
+        .collect();
+    let sentence = format!(
+        "both clusters are the approved ones, {} is active, {} and {} as approved",
+        ctx.clients.pair.cluster(ctx.direction().from),
+        count(ctx.plan.topics.len(), "topic"),
+        count(ctx.plan.groups.len(), "group"),
+    );
+    Done::new(sentence, json!({"survey_ms": survey.took_ms, "active_groups": active_groups}))
+        .with_output(&FoundAgain { active_groups })
+}
+
+fn differences(ctx: &StepCtx, survey: &Survey) -> Result<Vec<String>, StepError> {
+    let mut found = Vec::new();
+    let pair = &ctx.clients.pair;
+    if pair.version != ctx.plan.pair_version {
+        found.push(format!("pair `{}` was edited after the plan was made", pair.name));
+    }
+    for side in muster_domain::pair::Side::BOTH {
+        let cluster = survey.sides.get(side).cluster.as_result().map_err(StepError::retry)?;
+        let approved = ctx.plan.cluster_ids.get(side);
+        if cluster.cluster_id != *approved {
+            found.push(format!("`{}` has id {} instead of {approved}", pair.cluster(side), cluster.cluster_id));
+        }
+    }
+    match direction::active_side(pair, survey) {
+        ActiveSide::Active(active) if active == ctx.direction() => {}
+        ActiveSide::Active(active) => found.push(format!("`{}` is the active side now", pair.cluster(active.from))),
+        ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => found.push(reason),
+    }
+    let topics = survey.sides.get(ctx.direction().from).topics.as_result().map_err(StepError::retry)?;
+    let replicas = survey.sides.get(ctx.direction().to()).topics.as_result().map_err(StepError::retry)?;
+    for scope in &ctx.plan.topics {
+        let partitions = |observed: &BTreeMap<String, muster_domain::survey::TopicObservation>, name: &String| {
+            observed.get(name).map_or(0, |topic| topic.partitions.len())
+        };
+        let now = partitions(topics, &scope.topic);
+        if i32::try_from(now) != Ok(scope.partitions) {
+            found.push(format!("topic `{}` has {now} partitions instead of {}", scope.topic, scope.partitions));
+        }
+        let there = partitions(replicas, &scope.replica);
+        if there < now {
+            found.push(format!("its replica `{}` has {there} partitions, fewer than {now}", scope.replica));
+        }
+    }
+    Ok(found)
+}
+
+/// Grants the standby lacks, apart from those that let applications write: these wait for the point of no return.
+async fn missing_grants(ctx: &StepCtx) -> Result<Vec<AclBinding>, StepError> {
+    let (here, there) = both_acls(ctx).await?;
+    let wanted = grants(ctx, &here);
+    Ok(wanted.reading.into_iter().filter(|grant| !there.contains(grant)).collect())
+}
+
+/// ACLs of the side applications leave and of the one they move to.
+pub(super) async fn both_acls(
+    ctx: &StepCtx,
+) -> Result<(BTreeSet<AclBinding>, BTreeSet<AclBinding>), StepError> {
+    let everything = AclFilter::default();
+    let (here, there) = tokio::join!(
+        ctx.admin(ctx.direction().from).acls(&everything),
+        ctx.admin(ctx.direction().to()).acls(&everything),
+    );
+    Ok((here?.bindings, there?.bindings))
+}
+
+/// What applications hold here, as grants for the other side.
+pub(super) fn grants(ctx: &StepCtx, here: &BTreeSet<AclBinding>) -> access::StandbyGrants {
+    let names: Vec<(String, String)> =
+        ctx.plan.topics.iter().map(|t| (t.topic.clone(), t.replica.clone())).collect();
+    access::grants_for_standby(here, &names, &ctx.plan.groups, &infrastructure(ctx))
+}
+
+/// Principals that are not applications: the probe of either side.
+pub(super) fn infrastructure(ctx: &StepCtx) -> BTreeSet<String> {
+    [&ctx.clients.clusters.a, &ctx.clients.clusters.b]
+        .iter()
+        .filter_map(|cluster| cluster.probe.as_ref())
+        .map(|probe| format!("User:{}", probe.username))
+        .collect()
+}
+
+/// What has to be created; undo removes exactly these.
+pub(super) async fn capture_grants(ctx: StepCtx) -> Result<Vec<AclBinding>, StepError> {
+    missing_grants(&ctx).await
+}
+
+/// Creates the grants applications will need on the other side and MirrorMaker 2 does not copy, except WRITE on
+/// topics. Creating one twice is fine.
+pub(super) async fn stage_grants(ctx: StepCtx) -> Result<Done, StepError> {
+    let missing: Vec<AclBinding> = ctx.captured()?;
+    let admin = ctx.admin(ctx.direction().to());
+    add_bindings(&ctx, admin, &missing).await?;
+    let list: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    Ok(Done::new(
+        format!("{} created on {}; WRITE waits for the unfence", count(missing.len(), "grant"), admin.cluster()),
+        json!({"created": list}),
+    ))
+}
+
+/// Removes what was created.
+pub(super) async fn unstage_grants(ctx: StepCtx) -> Result<Done, StepError> {
+    let created: Vec<AclBinding> = ctx.captured()?;
+    remove_bindings(&ctx, ctx.admin(ctx.direction().to()), &created).await?;
+    Ok(Done::new(format!("{} removed again", count(created.len(), "grant")), json!({})))
+}
+
+/// MirrorMaker 2 settings that would copy the fence to the standby (mm2-verified, result 2).
+const DRIFT: [&str; 2] = ["sync.topic.acls.enabled", "sync.topic.configs.enabled"];
+
+/// Values before freezing; `None` where the setting was absent.
+pub(super) async fn capture_drift(ctx: StepCtx) -> Result<BTreeMap<String, Option<String>>, StepError> {
+    let config = ctx.forward()?.config(ConnectorRole::Source).await?;
+    Ok(DRIFT.iter().map(|key| ((*key).to_owned(), config.get(*key).cloned())).collect())
+}
+
+/// Turns off the copying of ACLs and configs, so that the fence is not copied to the standby. The tasks restart, which
+/// is why this is done before writes are away. Setting the same values again restarts nothing.
+pub(super) async fn freeze_drift(ctx: StepCtx) -> Result<Done, StepError> {
+    let off: BTreeMap<String, Option<String>> =
+        DRIFT.iter().map(|key| ((*key).to_owned(), Some("false".to_owned()))).collect();
+    ctx.forward()?.change_config(ConnectorRole::Source, &off, ctx.left_ms()).await?;
+    let before = ctx.captured.clone();
+    Done::new("MirrorMaker 2 no longer copies ACLs and configs", json!({"set": off, "before": before}))
+        .with_output(&before)
+}
+
+/// Puts the settings back.
+pub(super) async fn unfreeze_drift(ctx: StepCtx) -> Result<Done, StepError> {
+    let before: BTreeMap<String, Option<String>> = ctx.captured()?;
+    ctx.forward()?.change_config(ConnectorRole::Source, &before, ctx.left_ms()).await?;
+    Ok(Done::new("MirrorMaker 2 copies ACLs and configs as before", json!({"set": before})))
+}
+
+/// Whether the checkpoint connector ran.
+pub(super) async fn capture_checkpoints(ctx: StepCtx) -> Result<bool, StepError> {
+    let state = ctx.forward()?.state(ConnectorRole::Checkpoint).await?;
+    Ok(state.is_some_and(|state| state.connector != ConnectState::Stopped))
+}
+
+/// Stops MirrorMaker 2 from writing group offsets on the standby: Muster writes exact ones, and a running (or merely
+/// paused) checkpoint connector would push them away again (mm2.md 0.8, 0.15).
+pub(super) async fn stop_checkpoints(ctx: StepCtx) -> Result<Done, StepError> {
+    let flow = ctx.forward()?;
+    if flow.state(ConnectorRole::Checkpoint).await?.is_none() {
+        return Ok(Done::new("the flow has no checkpoint connector", json!({})));
+    }
+    flow.stop(ConnectorRole::Checkpoint, ctx.left_ms()).await?;
+    Ok(Done::new("MirrorMaker 2 no longer writes group offsets", json!({"read_back": "STOPPED, tasks []"})))
+}
+
+/// Starts it again if it ran.
+pub(super) async fn resume_checkpoints(ctx: StepCtx) -> Result<Done, StepError> {
+    if ctx.captured::<bool>()? {
+        ctx.forward()?.resume(ConnectorRole::Checkpoint, ctx.left_ms()).await?;
+    }
+    Ok(Done::new("MirrorMaker 2 writes group offsets as before", json!({})))
+}
+
+/// A line on the source that is proven to have been replicated.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct CaughtUp {
+    /// By source partition, a stable end below which everything is on the other side.
+    #[serde(with = "by_partition")]
+    pub(super) proven: ByPartition<i64>,
+    /// How long it took from marking the line to proving it, in milliseconds.
+    pub(super) took_ms: i64,
+    /// Whether the flow copies committed records only.
+    pub(super) read_committed: bool,
+}
+
+impl CaughtUp {
+    /// Which records the flow copies.
+    pub(super) fn isolation(&self) -> Isolation {
+        if self.read_committed { Isolation::ReadCommitted } else { Isolation::ReadUncommitted }
+    }
+}
+
+/// Marks a line on the source and waits until the flow's committed offsets have passed it. The time it takes bounds
+/// how long the drain will take. Only looks.
+pub(super) async fn catch_up(ctx: StepCtx) -> Result<Done, StepError> {
+    let from = ctx.direction().from;
+    let bound = u64::try_from(ctx.plan.rules.catch_up_seconds).unwrap_or(0).saturating_mul(1000);
+    let flow = ctx.clients.pair.flow(ctx.direction()).ok_or_else(|| StepError::fail("the pair has no such flow"))?;
+    let settings = FlowSettings::from_config(flow, &ctx.forward()?.config(ConnectorRole::Source).await?);
+    if settings.transforms {
+        return Err(StepError::fail("the flow changes records on the way (transforms), so their arrival cannot be proven"));
+    }
+    let proven = offsets(ctx.admin(from), &ctx.source_partitions(), OffsetSpec::Stable).await?;
+    let tails = ctx.mover(from).tails(&proven, settings.isolation, 30_000).await?;
+    let began = std::time::Instant::now();
+    ctx.wait_until("replication catching up", bound, || async {
+        let (committed, _) = ctx.forward()?.committed_offsets().await?;
+        let behind = tails.iter().find_map(|(tp, tail)| {
+            let tail = tail.as_ref()?;
+            let reached = committed.get(tp).copied();
+            reached
+                .is_none_or(|reached| reached < tail.offset)
+                .then(|| format!("{tp} is at {reached:?}, the line is at {}", tail.offset))
+        });
+        Ok(behind.map_or(Ok(()), Err))
+    })
+    .await
+    .map_err(|e| match e {
+        StepError::Retry(why) => StepError::Fail(why),
+        other @ (StepError::Fail(_) | StepError::Ask(_)) => other,
+    })?;
+    let took_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
+    Done::new(
+        format!("everything up to a line {took_ms} ms ago is replicated"),
+        json!({"method": "Connect's committed offsets", "took_ms": took_ms}),
+    )
+    .with_output(&CaughtUp { proven, took_ms, read_committed: settings.isolation == Isolation::ReadCommitted })
+}
+
+/// Translates every group's present position as the run will do later, so that a group that cannot be translated is
+/// found now and not after the fence. Only looks.
+pub(super) async fn rehearse_translation(ctx: StepCtx) -> Result<Done, StepError> {
+    let translated = consumers::translate_all(&ctx).await?;
+    let refused = translated.refused();
+    if let Some((group, why)) = refused.first() {
+        return Err(StepError::Fail(format!("group `{group}` cannot be given an exact position: {why}")));
+    }
+    Ok(Done::new(
+        format!("{} can be given exact positions", count(translated.groups.len(), "group")),
+        json!({"groups": translated.evidence()}),
+    ))
+}
+
+/// The final go with all figures, before writes are taken away: nobody is waited for after this.
+pub(super) async fn confirm_go(ctx: StepCtx) -> Result<Done, StepError> {
+    if let Some(person) = &ctx.confirmed_by {
+        return Ok(Done::new(format!("{person} said go"), json!({"by": person})));
+    }
+    if !ctx.plan.rules.confirm_before_fence {
+        return Ok(Done::new("the plan asks nobody at this point", json!({})));
+    }
+    let caught_up: CaughtUp = ctx.output("catch_up")?;
+    let pair = &ctx.clients.pair;
+    let course = pair.course(ctx.direction());
+    let groups = count(ctx.plan.groups.len(), "group");
+    Err(StepError::Ask(Box::new(Question {
+        prompt: format!("Everything is ready. Take writes away from {} now?", pair.cluster(ctx.direction().from)),
+        confirm: format!("Fence {} and switch {} {course}", pair.cluster(ctx.direction().from), pair.name),
+        figures: vec![
+            ("Topics".to_owned(), ctx.plan.topics.len().to_string()),
+            ("Groups".to_owned(), groups),
+            ("Replication was behind by at most".to_owned(), format!("{} ms", caught_up.took_ms)),
+            (
+                "Writes return by themselves after".to_owned(),
+                format!("{} s without proof (rolled back)", ctx.plan.rules.max_write_outage_seconds),
+            ),
+        ],
+    })))
+}

@@ -1,0 +1,112 @@
+//! The point of no return and what follows it at once: applications are let in and told.
+
+use muster_domain::{
+    acl::AclFilter,
+    access,
+    survey::{ConnectState, ConnectorRole},
+};
+use muster_routing::{Audience, Destination};
+use serde_json::json;
+
+use super::{
+    fence::{add_bindings, prove_fenced, remove_bindings},
+    prepare,
+    scope::count,
+};
+use crate::step::{Done, StepCtx, StepError};
+
+/// Looks once more at every proof: the fence stands on every broker and refuses, the flow is stopped, the way back is
+/// stopped. Content and drain are proven by the steps before. Only looks; its success is the point of no return,
+/// because the next step may let the first application write happen.
+pub(super) async fn pass_point_of_no_return(ctx: StepCtx) -> Result<Done, StepError> {
+    let topics = ctx.app_topics();
+    let admin = ctx.admin(ctx.direction().from);
+    let bindings = access::fence_bindings(&topics);
+    let (probed, forward, backward) = tokio::join!(
+        prove_fenced(&ctx, admin, &bindings, &topics),
+        async { Ok::<_, StepError>(ctx.forward()?.state(ConnectorRole::Source).await?) },
+        async { Ok::<_, StepError>(ctx.backward()?.state(ConnectorRole::Source).await?) },
+    );
+    let probed = probed?;
+    for (what, state) in [("the flow", forward?), ("the flow of the way back", backward?)] {
+        match state {
+            Some(state) if state.connector == ConnectState::Stopped && state.tasks.is_empty() => {}
+            Some(state) => {
+                return Err(StepError::Fail(format!(
+                    "{what} is {} with {} instead of STOPPED",
+                    state.connector,
+                    count(state.tasks.len(), "task")
+                )));
+            }
+            None => return Err(StepError::Fail(format!("{what} has no source connector"))),
+        }
+    }
+    Ok(Done::new(
+        "fence, drain, content and both flows are proven",
+        json!({"probed": probed, "forward": "STOPPED", "backward": "STOPPED"}),
+    ))
+}
+
+/// Lets applications write on the other side: their grants are created there, and a fence left from an earlier run is
+/// removed. No way back from here. Doing it twice is the same as once.
+pub(super) async fn unfence_standby(ctx: StepCtx) -> Result<Done, StepError> {
+    let (here, there) = prepare::both_acls(&ctx).await?;
+    let grants = prepare::grants(&ctx, &here).writing;
+    let admin = ctx.admin(ctx.direction().to());
+    add_bindings(&ctx, admin, &grants).await?;
+    let names = ctx.topics_on_target();
+    let leftover: Vec<_> = access::fence_bindings(&names)
+        .into_iter()
+        .chain(access::consumer_fence_bindings(&names, &ctx.plan.groups))
+        .filter(|binding| there.contains(binding))
+        .collect();
+    remove_bindings(&ctx, admin, &leftover).await?;
+    let acls = admin.acls(&AclFilter::default()).await?;
+    let refused = grants.iter().find(|grant| !acls.bindings.contains(grant));
+    if let Some(grant) = refused {
+        return Err(StepError::Retry(format!("not on every broker: {grant}")));
+    }
+    Ok(Done::new(
+        format!("applications may write on {}", admin.cluster()),
+        json!({
+            "grants": grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "removed": leftover.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        }),
+    ))
+}
+
+/// Tells applications that write where to go.
+pub(super) async fn redirect_producers(ctx: StepCtx) -> Result<Done, StepError> {
+    tell(&ctx, Audience::Producers).await
+}
+
+/// Tells applications that read where to go.
+pub(super) async fn redirect_consumers(ctx: StepCtx) -> Result<Done, StepError> {
+    tell(&ctx, Audience::Consumers).await
+}
+
+async fn tell(ctx: &StepCtx, audience: Audience) -> Result<Done, StepError> {
+    let cluster = ctx.clients.clusters.get(ctx.direction().to());
+    let destination = Destination {
+        pair: ctx.clients.pair.name.to_string(),
+        cluster: cluster.name.to_string(),
+        bootstrap: cluster.bootstrap.clone(),
+        run: ctx.run.id,
+        epoch: ctx.epoch,
+    };
+    let mut told = Vec::new();
+    for switch in &ctx.clients.routing {
+        switch.send(audience, &destination).await?;
+        told.push(switch.describe());
+    }
+    let who = match audience {
+        Audience::Producers => "producers",
+        Audience::Consumers => "consumers",
+    };
+    let sentence = if told.is_empty() {
+        format!("the pair has no traffic switch: {who} must be moved by hand to {}", cluster.name)
+    } else {
+        format!("{who} are sent to {} by {}", cluster.name, told.join(" and "))
+    };
+    Ok(Done::new(sentence, json!({"switches": told})))
+}

@@ -1,0 +1,64 @@
+//! After applications moved: the old side's emergency fence becomes the ordinary one, and frozen settings thaw.
+
+use muster_domain::{access, acl::AclFilter, survey::ConnectorRole};
+use muster_kafka::OffsetSpec;
+use serde_json::json;
+
+use super::{
+    fence::{CutLine, add_bindings, remove_bindings},
+    prepare,
+    scope::{count, offsets, shown},
+};
+use crate::step::{Done, StepCtx, StepError};
+
+/// Turns the active fence (DENY for everybody) of the old side into the standby fence (no application holds ALLOW),
+/// in an order that is never open: grants are taken away while the DENYs stand, then the DENYs go. Needed before the
+/// reverse flow, whose principal must write there. Also looks whether anybody wrote past the cut line.
+pub(super) async fn convert_source_fence(ctx: StepCtx) -> Result<Done, StepError> {
+    let admin = ctx.admin(ctx.direction().from);
+    let cut: CutLine = ctx.output("mark_cut_line")?;
+    let ends = offsets(admin, &ctx.source_partitions(), OffsetSpec::End).await?;
+    if ends != cut.ends {
+        return Err(StepError::Fail(format!(
+            "somebody wrote to {} after the cut line; look who did before opening it to the reverse flow",
+            admin.cluster()
+        )));
+    }
+    let everything = AclFilter::default();
+    let present = admin.acls(&everything).await?.bindings;
+    let infrastructure = prepare::infrastructure(&ctx);
+    let topics = ctx.app_topics();
+    let conversion = access::conversion(&present, &topics, &ctx.plan.groups, &infrastructure);
+    // Narrower grants that replace broader ones come first, so that nothing outside the scope loses its rights.
+    add_bindings(&ctx, admin, &conversion.create).await?;
+    remove_bindings(&ctx, admin, &conversion.remove_grants).await?;
+    let after = admin.acls(&everything).await?.bindings;
+    let open = access::unfenced_by(&after, &topics, &infrastructure);
+    if let Some(principal) = open.first() {
+        return Err(StepError::Fail(format!(
+            "{principal} would still be allowed to write on {}; the DENY stays",
+            admin.cluster()
+        )));
+    }
+    remove_bindings(&ctx, admin, &conversion.remove_denies).await?;
+    Ok(Done::new(
+        format!("no application may write on {} any more, and replication may", admin.cluster()),
+        json!({
+            "removed_grants": conversion.remove_grants.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "removed_denies": conversion.remove_denies.len(),
+            "narrowed": conversion.create.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "ends": shown(&ends),
+        }),
+    ))
+}
+
+/// Puts the settings frozen at the beginning back on the now stopped flow, so that it is whole when it runs again.
+pub(super) async fn thaw_drift(ctx: StepCtx) -> Result<Done, StepError> {
+    let frozen = ctx.times.get("freeze_drift").is_some();
+    if !frozen {
+        return Ok(Done::new("nothing was frozen", json!({})));
+    }
+    let before: std::collections::BTreeMap<String, Option<String>> = ctx.output("freeze_drift")?;
+    ctx.forward()?.change_config(ConnectorRole::Source, &before, ctx.left_ms()).await?;
+    Ok(Done::new(format!("{} of the stopped flow are as before", count(before.len(), "setting")), json!({})))
+}

@@ -1,0 +1,254 @@
+//! Watching applications come back, and the last look at everything that was promised.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
+
+use chrono::Utc;
+use muster_domain::{
+    acl::AclFilter,
+    access,
+    record::OutcomeCheck,
+    survey::{ConnectState, ConnectorRole},
+    topic::{ByPartition, TopicPartition},
+};
+use muster_kafka::{Isolation, OffsetSpec, ReadRange};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    consumers::Translated,
+    drain::{self, TargetEnds},
+    fence::{CutLine, locked},
+    prepare::{self, FoundAgain},
+    scope::{count, offsets},
+};
+use crate::step::{Done, StepCtx, StepError};
+
+/// When each group was seen at work on the other side.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Resumed {
+    /// Group → milliseconds after the fence was begun; `None` when it was not seen within the plan's watch.
+    pub(super) ms_after_fence: BTreeMap<String, Option<i64>>,
+}
+
+/// Watches until every group that was active before has members on the other side and has committed there past the
+/// position it was given, as long as the plan allows. A group that does not come back is an exception in the report,
+/// never a failure of the move. Only looks.
+pub(super) async fn watch_groups(ctx: StepCtx) -> Result<Done, StepError> {
+    let found: FoundAgain = ctx.output("survey_again")?;
+    let translated: Translated = ctx.output("translate_groups")?;
+    let admin = ctx.admin(ctx.direction().to());
+    let bound = u64::try_from(ctx.plan.rules.resume_watch_seconds).unwrap_or(0).saturating_mul(1000);
+    let fenced_at = ctx.times.get("fence_source").map(|(start, _)| *start);
+    let since_fence = || fenced_at.map(|at| (Utc::now() - at).num_milliseconds());
+    let seen: Mutex<BTreeMap<String, Option<i64>>> =
+        Mutex::new(found.active_groups.iter().map(|group| (group.clone(), None)).collect());
+    let waiting = || -> Vec<String> {
+        locked(&seen).iter().filter(|(_, at)| at.is_none()).map(|(group, _)| group.clone()).collect()
+    };
+    let watched = ctx
+        .wait_until("groups coming back", bound, || async {
+            for group in at_work(&ctx, &waiting(), &translated).await? {
+                locked(&seen).insert(group, since_fence());
+            }
+            let left = waiting();
+            Ok(if left.is_empty() { Ok(()) } else { Err(left.join(", ")) })
+        })
+        .await;
+    let seen = locked(&seen).clone();
+    let missing: Vec<&String> = seen.iter().filter(|(_, at)| at.is_none()).map(|(group, _)| group).collect();
+    let sentence = match &watched {
+        Ok(()) => format!("{} read on {}", count(seen.len(), "group"), admin.cluster()),
+        Err(StepError::Retry(_)) => format!("not seen reading on {}: {missing:?}", admin.cluster()),
+        Err(StepError::Fail(why)) => return Err(StepError::Fail(why.clone())),
+        Err(StepError::Ask(question)) => return Err(StepError::Ask(question.clone())),
+    };
+    Done::new(sentence, json!({"ms_after_fence": seen})).with_output(&Resumed { ms_after_fence: seen })
+}
+
+/// Of these groups, those with members on the other side that have committed past where they were put.
+async fn at_work(
+    ctx: &StepCtx,
+    groups: &[String],
+    translated: &Translated,
+) -> Result<Vec<String>, StepError> {
+    if groups.is_empty() {
+        return Ok(Vec::new());
+    }
+    let admin = ctx.admin(ctx.direction().to());
+    let listed = admin.list_groups().await?;
+    let asked: Vec<_> = listed
+        .into_iter()
+        .filter(|group| groups.contains(&group.group))
+        .map(|group| (group.group, group.kind))
+        .collect();
+    let described = admin.describe_groups(&asked).await?;
+    let committed = admin.group_offsets(groups, false).await?;
+    Ok(described
+        .into_iter()
+        .filter(|group| !group.members.is_empty())
+        .filter(|group| {
+            let Some(there) = committed.get(&group.group) else { return false };
+            let put = put_at(ctx, translated, &group.group);
+            there.iter().any(|(tp, now)| put.get(tp).is_none_or(|put| now.offset > *put))
+        })
+        .map(|group| group.group)
+        .collect())
+}
+
+/// Where a group was put, by partition on the other side.
+fn put_at(ctx: &StepCtx, translated: &Translated, group: &str) -> ByPartition<i64> {
+    let partitions = translated.groups.get(group).map(|group| group.partitions.as_slice()).unwrap_or_default();
+    partitions
+        .iter()
+        .filter_map(|p| Some((ctx.replica_of(&p.source), p.mapping.as_ref().ok()?.target_offset)))
+        .collect()
+}
+
+/// What was checked at the end and what writes show.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Verified {
+    /// Checks for the report.
+    pub(super) checks: Vec<OutcomeCheck>,
+    /// Records compared and found missing on the other side.
+    pub(super) lost: i64,
+    /// Timestamp of the first application record on the other side, milliseconds since the epoch; `None` when nobody
+    /// has written there yet.
+    pub(super) first_write_ms: Option<i64>,
+}
+
+/// Looks at everything once more: content up to the cut line, no emergency fence left anywhere, nobody able to write
+/// on both sides, the reverse flow running, every group at an exact position. Only looks.
+pub(super) async fn verify_outcome(ctx: StepCtx) -> Result<Done, StepError> {
+    let ends: TargetEnds = ctx.output("mark_target_ends")?;
+    let evidence = drain::compare(&ctx, &ends.replicas).await?;
+    let sentence = if evidence.nothing_lost {
+        format!("{} records compared, none missing, all in order", evidence.records)
+    } else {
+        drain::differences(&evidence)
+    };
+    let mut checks = vec![check(
+        "content_equal",
+        evidence.nothing_lost,
+        sentence,
+        "visible records of both sides from before the last line proven replicated up to the cut line, by timestamp, \
+         key, value and headers, in order",
+    )];
+    checks.push(no_fence_left(&ctx).await?);
+    checks.push(one_writer(&ctx).await?);
+    checks.push(reverse_runs(&ctx).await?);
+    checks.push(groups_exact(&ctx)?);
+    checks.push(groups_back(&ctx)?);
+    let first_write_ms = first_write(&ctx).await?;
+    let failed: Vec<&str> =
+        checks.iter().filter(|c| c.passed != Some(true)).map(|c| c.name.as_str()).collect();
+    let sentence = if failed.is_empty() {
+        format!("all {} passed", count(checks.len(), "check"))
+    } else {
+        format!("{} of {} did not pass: {}", failed.len(), count(checks.len(), "check"), failed.join(", "))
+    };
+    let missing: u64 = evidence.partitions.iter().map(|p| p.found.missing).sum();
+    let verified = Verified { lost: i64::try_from(missing).unwrap_or(i64::MAX), first_write_ms, checks };
+    Done::new(sentence, serde_json::to_value(&verified).map_err(StepError::fail)?).with_output(&verified)
+}
+
+fn check(name: &str, passed: bool, sentence: String, method: &str) -> OutcomeCheck {
+    OutcomeCheck { name: name.to_owned(), passed: Some(passed), sentence, method: method.to_owned() }
+}
+
+async fn no_fence_left(ctx: &StepCtx) -> Result<OutcomeCheck, StepError> {
+    let (here, there) = prepare::both_acls(ctx).await?;
+    let names = ctx.topics_on_target();
+    let emergency: BTreeSet<_> = access::fence_bindings(&names)
+        .into_iter()
+        .chain(access::consumer_fence_bindings(&names, &ctx.plan.groups))
+        .collect();
+    let left: Vec<String> = emergency
+        .iter()
+        .filter(|binding| here.contains(*binding) || there.contains(*binding))
+        .map(ToString::to_string)
+        .collect();
+    let sentence = if left.is_empty() {
+        "no emergency DENY is left on either side".to_owned()
+    } else {
+        format!("still there: {}", left.join("; "))
+    };
+    Ok(check("no_emergency_fence_left", left.is_empty(), sentence, "DescribeAcls of every broker of both sides"))
+}
+
+async fn one_writer(ctx: &StepCtx) -> Result<OutcomeCheck, StepError> {
+    let admin = ctx.admin(ctx.direction().from);
+    let acls = admin.acls(&AclFilter::default()).await?;
+    let open = access::unfenced_by(&acls.bindings, &ctx.app_topics(), &prepare::infrastructure(ctx));
+    let sentence = if open.is_empty() {
+        format!("no application may write on {}", admin.cluster())
+    } else {
+        format!("may still write on {}: {}", admin.cluster(), open.join(", "))
+    };
+    Ok(check("one_writing_side", open.is_empty(), sentence, "ACLs evaluated as StandardAuthorizer does"))
+}
+
+async fn reverse_runs(ctx: &StepCtx) -> Result<OutcomeCheck, StepError> {
+    let state = ctx.backward()?.state(ConnectorRole::Source).await?;
+    let runs = state.as_ref().is_some_and(|s| {
+        s.connector == ConnectState::Running
+            && !s.tasks.is_empty()
+            && s.tasks.iter().all(|task| *task == ConnectState::Running)
+    });
+    let sentence = match state {
+        Some(state) => format!("source connector is {} with {}", state.connector, count(state.tasks.len(), "task")),
+        None => "there is no reverse source connector".to_owned(),
+    };
+    Ok(check("reverse_flow_runs", runs, sentence, "Connect status; that it moves was proven when it was started"))
+}
+
+fn groups_exact(ctx: &StepCtx) -> Result<OutcomeCheck, StepError> {
+    let translated: Translated = ctx.output("translate_groups")?;
+    let refused = translated.refused();
+    let sentence = if refused.is_empty() {
+        format!("{} resume exactly: 0 records read again, 0 skipped", count(translated.groups.len(), "group"))
+    } else {
+        format!("not exact: {}", refused.iter().map(|(group, _)| group.as_str()).collect::<Vec<_>>().join(", "))
+    };
+    Ok(check("groups_resume_exactly", refused.is_empty(), sentence, "positions translated and compared by content"))
+}
+
+fn groups_back(ctx: &StepCtx) -> Result<OutcomeCheck, StepError> {
+    let resumed: Resumed = ctx.output("watch_groups")?;
+    let missing: Vec<&str> =
+        resumed.ms_after_fence.iter().filter(|(_, at)| at.is_none()).map(|(group, _)| group.as_str()).collect();
+    let sentence = if missing.is_empty() {
+        format!("{} that were active read on the other side", count(resumed.ms_after_fence.len(), "group"))
+    } else {
+        format!("not seen yet: {}", missing.join(", "))
+    };
+    Ok(check("active_groups_are_back", missing.is_empty(), sentence, "members and commits past their new position"))
+}
+
+/// The earliest application record above the line where the other side ended before applications could write.
+async fn first_write(ctx: &StepCtx) -> Result<Option<i64>, StepError> {
+    let ends: TargetEnds = ctx.output("mark_target_ends")?;
+    let here = ctx.direction().to();
+    let partitions: Vec<TopicPartition> = ends.own.keys().cloned().collect();
+    let now = offsets(ctx.admin(here), &partitions, OffsetSpec::Stable).await?;
+    let ranges: Vec<ReadRange> = ends
+        .own
+        .iter()
+        .filter_map(|(tp, from)| {
+            let until = (*now.get(tp)?).min(from + 20);
+            (until > *from).then(|| ReadRange { partition: tp.clone(), from: *from, until })
+        })
+        .collect();
+    if ranges.is_empty() {
+        return Ok(None);
+    }
+    let read = ctx.mover(here).read(&ranges, Isolation::ReadCommitted, 15_000).await?;
+    Ok(read.values().filter_map(|records| records.first()).map(|record| record.timestamp).min())
+}
+
+/// The newest committed record before the cut line, milliseconds since the epoch.
+pub(super) fn last_write(cut: &CutLine) -> Option<i64> {
+    cut.tails.values().flatten().map(|tail| tail.timestamp).max()
+}

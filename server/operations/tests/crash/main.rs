@@ -1,0 +1,9 @@
+//! The switchover on an in-memory pair of clusters with a real Postgres: repeated, failed and killed at every step.
+//!
+//! What these tests promise about Kafka and MirrorMaker 2 is proven on real ones in tests/it; here every step
+//! boundary is reached, which no real lab could be made to do in minutes.
+
+mod decisions;
+mod properties;
+mod sim;
+mod switchover;

@@ -1,0 +1,279 @@
+//! A pair of simulated clusters, a database and people: everything a run needs.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex},
+};
+
+use async_trait::async_trait;
+use chrono::Utc;
+use muster_domain::{
+    ids::PairName,
+    pair::{BySide, Direction, Pair, Side},
+    people::{Actor, Grant, Role},
+    plan::{Plan, PlanRules},
+    readiness,
+    record::{Run, RunStep},
+    run::{Operation, RunState},
+};
+use muster_kafka::{ClusterAdmin, RecordMover};
+use muster_operations::{
+    ClientSource, Engine, OperationError, PairClients,
+    clients::FlowKey,
+    decisions,
+    engine::{EngineOptions, Hooks, Moment, Stopped},
+    planning::{self, PlanRequest},
+    survey::take_survey,
+};
+use muster_replication::{
+    Replication,
+    double::{SmallWorld, small_world},
+};
+use muster_routing::{
+    Audience, Routing,
+    double::{self as routing_double, MemoryRouting},
+};
+use muster_store::{run_steps, runs, teams::Team, testing::TestDatabase};
+use uuid::Uuid;
+
+/// Everything a run needs.
+pub(crate) struct Sim {
+    pub(crate) small: SmallWorld,
+    pub(crate) database: TestDatabase,
+    pub(crate) pair: Pair,
+    clients: Arc<SimClients>,
+}
+
+struct SimClients(PairClients);
+
+#[async_trait]
+impl ClientSource for SimClients {
+    async fn pair_clients(&self, _pair: &PairName) -> Result<PairClients, OperationError> {
+        Ok(self.0.clone())
+    }
+}
+
+/// A person with every role for every team; people differ by name.
+pub(crate) fn person(name: &str) -> Actor {
+    let roles = [Role::Viewer, Role::Operator, Role::Approver, Role::Owner];
+    Actor {
+        id: Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()),
+        name: name.to_owned(),
+        grants: roles.map(|role| Grant { role, team: None }).to_vec(),
+    }
+}
+
+impl Sim {
+    /// A fresh world and a fresh database, with the identity-named pair registered.
+    pub(crate) async fn new() -> Self {
+        let small = small_world();
+        let pair = small.pair.clone();
+        Self::with(small, pair).await
+    }
+
+    async fn with(small: SmallWorld, pair: Pair) -> Self {
+        let database = TestDatabase::new().await;
+        let mut conn = database.pool().acquire().await.unwrap();
+        let team = Team { name: pair.team.clone(), description: String::new() };
+        muster_store::teams::insert(&mut conn, &team).await.unwrap();
+        for cluster in [&small.clusters.a, &small.clusters.b] {
+            muster_store::clusters::insert(&mut conn, cluster).await.unwrap();
+        }
+        let pair = muster_store::pairs::insert(&mut conn, &pair).await.unwrap();
+        drop(conn);
+        let admin = |side| -> Arc<dyn ClusterAdmin> { Arc::new(small.world.admin(pair.cluster(side).as_str())) };
+        let mover = |side| -> Arc<dyn RecordMover> { Arc::new(small.world.mover(pair.cluster(side).as_str())) };
+        let flows: BTreeMap<FlowKey, Arc<dyn Replication>> = Side::BOTH
+            .into_iter()
+            .map(|from| {
+                let direction = Direction { from };
+                let flow: Arc<dyn Replication> = Arc::new(small.flow(direction).clone());
+                (FlowKey::from(direction), flow)
+            })
+            .collect();
+        let world = small.world.clone();
+        let routing: Vec<Arc<dyn Routing>> = vec![Arc::new(MemoryRouting::new(move |audience, cluster, moment| {
+            if moment == routing_double::Moment::Effect {
+                match audience {
+                    Audience::Producers => world.point_producers(cluster),
+                    Audience::Consumers => world.point_consumers(cluster),
+                }
+            }
+            None
+        }))];
+        let clients = PairClients {
+            pair: pair.clone(),
+            clusters: small.clusters.clone(),
+            admin: BySide { a: admin(Side::A), b: admin(Side::B) },
+            mover: BySide { a: mover(Side::A), b: mover(Side::B) },
+            flows,
+            routing,
+        };
+        Self { small, database, pair, clients: Arc::new(SimClients(clients)) }
+    }
+
+    /// Rules that ask nobody and wait for little.
+    pub(crate) fn rules() -> PlanRules {
+        PlanRules {
+            confirm_before_fence: false,
+            group_drain_seconds: 1,
+            catch_up_seconds: 10,
+            max_write_outage_seconds: 20,
+            transaction_grace_ms: 20,
+            resume_watch_seconds: 5,
+            ..PlanRules::default()
+        }
+    }
+
+    /// A plan to leave a side, from a fresh survey.
+    pub(crate) async fn plan(&self, from: Side, rules: PlanRules) -> Plan {
+        let survey = take_survey(&self.clients.0, 1, Utc::now()).await;
+        let checks = readiness::evaluate(&self.pair, &self.small.clusters, &survey, None, Utc::now());
+        let request =
+            PlanRequest { operation: Operation::Switchover, direction: Direction { from }, drill: false, rules };
+        let mut conn = self.database.pool().acquire().await.unwrap();
+        planning::make_switchover_plan(
+            &mut conn,
+            &self.pair,
+            &self.small.clusters,
+            &survey,
+            &checks,
+            &request,
+            &person("mira"),
+            Utc::now(),
+        )
+        .await
+        .unwrap()
+    }
+
+    /// A run of a plan, requested by one person, approved by another and started.
+    pub(crate) async fn started(&self, plan: &Plan) -> Run {
+        assert_eq!(plan.blockers, [], "the plan is blocked");
+        let mut conn = self.database.pool().acquire().await.unwrap();
+        let run = decisions::request_run(&mut conn, plan, "a test", &person("mira")).await.unwrap();
+        decisions::approve(&mut conn, run.id, "fine", &person("jonas")).await.unwrap();
+        decisions::start(&mut conn, run.id, &person("mira")).await.unwrap()
+    }
+
+    /// A worker. Its lease is short, so that another can take over quickly after it was killed.
+    pub(crate) fn worker(&self, name: &str) -> Engine {
+        let options = EngineOptions { lease_seconds: 2.0, poll_ms: 10, retry_ms: 5 };
+        Engine::new(self.database.pool().clone(), self.clients.clone(), name.to_owned()).with_options(options)
+    }
+
+    /// Lets a killed worker's lease run out at once: what waiting for it would do.
+    pub(crate) async fn expire_lease(&self, run: Uuid) {
+        sqlx::query("update run set lease_until = clock_timestamp() - interval '1 second' where id = $1")
+            .bind(run)
+            .execute(self.database.pool())
+            .await
+            .unwrap();
+    }
+
+    pub(crate) async fn run(&self, id: Uuid) -> Run {
+        let mut conn = self.database.pool().acquire().await.unwrap();
+        runs::get(&mut conn, id).await.unwrap().unwrap()
+    }
+
+    pub(crate) async fn steps(&self, id: Uuid) -> Vec<RunStep> {
+        let mut conn = self.database.pool().acquire().await.unwrap();
+        run_steps::list(&mut conn, id).await.unwrap()
+    }
+
+    /// Why a run is where it is, for assertions.
+    pub(crate) async fn story(&self, id: Uuid) -> String {
+        let run = self.run(id).await;
+        let steps: Vec<String> = self
+            .steps(id)
+            .await
+            .iter()
+            .map(|s| format!("{:26} {:18} {}", s.name, s.state.as_str(), s.sentence))
+            .collect();
+        format!("run is {}: {}\n{}\n{:#?}", run.state.as_str(), run.state_reason, steps.join("\n"), run.outcome)
+    }
+
+    /// Everything applications hold after a whole switchover: nothing lost, doubled, skipped or read twice.
+    pub(crate) fn assert_clean(&self, context: &str) {
+        self.small.world.ticks(200);
+        let verdict = self.small.world.verdict();
+        assert_eq!(verdict.lost, Vec::<String>::new(), "lost records: {context}");
+        assert_eq!(verdict.duplicates, Vec::<String>::new(), "doubled records: {context}");
+        assert!(!verdict.two_writers, "two sides took writes: {:?} {context}", verdict.open_on_both);
+        for (group, judged) in &verdict.groups {
+            assert_eq!(judged.skipped, Vec::<String>::new(), "`{group}` skipped: {context}");
+            assert_eq!(judged.reprocessed, Vec::<String>::new(), "`{group}` read again: {context}");
+        }
+    }
+
+    /// ACLs and connector states that a rollback must leave as they were.
+    pub(crate) async fn picture(&self) -> String {
+        let mut lines = BTreeSet::new();
+        for side in Side::BOTH {
+            let acls = self.clients.0.admin.get(side).acls(&muster_domain::acl::AclFilter::default()).await.unwrap();
+            lines.extend(acls.bindings.iter().map(|b| format!("{side:?} {b}")));
+            let flow = self.small.flow(Direction { from: side });
+            for role in [
+                muster_domain::survey::ConnectorRole::Source,
+                muster_domain::survey::ConnectorRole::Checkpoint,
+                muster_domain::survey::ConnectorRole::Heartbeat,
+            ] {
+                let state = flow.state(role).await.unwrap().map(|s| s.connector);
+                lines.insert(format!("{side:?} {role} {state:?}"));
+                if let Ok(config) = flow.config(role).await {
+                    lines.extend(config.iter().map(|(key, value)| format!("{side:?} {role} {key}={value}")));
+                }
+            }
+        }
+        lines.into_iter().collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// What a test does to a worker.
+#[derive(Default)]
+pub(crate) struct Trouble {
+    kill: Mutex<Option<(String, Moment)>>,
+    fail: Mutex<Option<String>>,
+}
+
+impl Trouble {
+    pub(crate) fn kill(step: &str, moment: Moment) -> Arc<Self> {
+        Arc::new(Self { kill: Mutex::new(Some((step.to_owned(), moment))), ..Self::default() })
+    }
+
+    pub(crate) fn fail(step: &str) -> Arc<Self> {
+        Arc::new(Self { fail: Mutex::new(Some(step.to_owned())), ..Self::default() })
+    }
+
+    pub(crate) fn fail_then_kill(fail: &str, step: &str, moment: Moment) -> Arc<Self> {
+        Arc::new(Self {
+            kill: Mutex::new(Some((step.to_owned(), moment))),
+            fail: Mutex::new(Some(fail.to_owned())),
+        })
+    }
+}
+
+impl Hooks for Trouble {
+    fn kill_at(&self, step: &str, moment: Moment) -> bool {
+        let mut kill = self.kill.lock().unwrap();
+        let here = kill.as_ref().is_some_and(|(name, at)| name == step && *at == moment);
+        if here {
+            *kill = None;
+        }
+        here
+    }
+
+    fn fail(&self, step: &str) -> bool {
+        self.fail.lock().unwrap().as_deref() == Some(step)
+    }
+}
+
+/// Carries a run with a worker that is in trouble, then with healthy ones, until it rests.
+pub(crate) async fn carry_through(sim: &Sim, run: Uuid, trouble: Arc<Trouble>) -> RunState {
+    match sim.worker("first").with_hooks(trouble).run_pending().await {
+        Ok(_) | Err(Stopped::Killed(_)) => {}
+        Err(e) => panic!("the worker stopped for another reason: {e}"),
+    }
+    sim.expire_lease(run).await;
+    sim.worker("second").run_pending().await.unwrap();
+    sim.run(run).await.state
+}

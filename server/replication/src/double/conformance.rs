@@ -1,0 +1,150 @@
+//! What every [`Replication`] of a MirrorMaker 2 flow must do, asserted on the double and on real workers alike.
+#![expect(clippy::unwrap_used, reason = "these are tests, kept where both test crates reach them")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use muster_domain::{
+    survey::{ConnectState, ConnectorRole},
+    topic::TopicPartition,
+};
+use muster_kafka::{
+    ClusterAdmin, Isolation, OffsetSpec, ReadRange, Record, RecordMover,
+    double::conformance::{eventually, records},
+};
+
+use crate::{Replication, ReplicationErrorKind};
+
+const WITHIN_MS: u64 = 60_000;
+const SOURCE: ConnectorRole = ConnectorRole::Source;
+
+/// One end of a flow.
+#[derive(Debug, Clone, Copy)]
+pub struct End<'a> {
+    /// Looks.
+    pub admin: &'a dyn ClusterAdmin,
+    /// Reads and writes.
+    pub mover: &'a dyn RecordMover,
+}
+
+/// A RUNNING, exactly-once, identity-named flow that copies `topic`, which does not exist on either side. Nobody else
+/// may write to the flow's topics meanwhile.
+pub async fn flow(flow: &dyn Replication, source: End<'_>, target: End<'_>, topic: &str) {
+    let at = TopicPartition::new(topic, 0);
+    copies_what_is_written(flow, source, target, &at).await;
+    pairs_are_true(flow, source, target, &at).await;
+    refuses_offsets_while_running(flow, &at).await;
+    stops_and_stays(flow, source, &at).await;
+    copies_again_from_where_it_is_put(flow, target, &at).await;
+    changes_config(flow).await;
+}
+
+async fn read_all(end: End<'_>, at: &TopicPartition) -> Vec<Record> {
+    let range = [ReadRange { partition: at.clone(), from: 0, until: i64::MAX }];
+    let read = end.mover.read(&range, Isolation::ReadCommitted, WITHIN_MS).await;
+    read.map(|mut read| read.remove(at).unwrap_or_default()).unwrap_or_default()
+}
+
+async fn last_copied(flow: &dyn Replication, at: &TopicPartition) -> Option<i64> {
+    flow.committed_offsets().await.unwrap().0.get(at).copied()
+}
+
+async fn state(flow: &dyn Replication) -> (ConnectState, Vec<ConnectState>) {
+    let state = flow.state(SOURCE).await.unwrap().unwrap();
+    (state.connector, state.tasks)
+}
+
+async fn copies_what_is_written(
+    flow: &dyn Replication,
+    source: End<'_>,
+    target: End<'_>,
+    at: &TopicPartition,
+) {
+    assert_eq!(state(flow).await, (ConnectState::Running, vec![ConnectState::Running]));
+    muster_kafka::double::conformance::fresh_topic(source.admin, &at.topic, 1).await;
+    source.mover.write(at, records(1_700_000_000_000, 20), WITHIN_MS).await.unwrap();
+    eventually("the committed offset is the last record's, inclusive", async || {
+        last_copied(flow, at).await == Some(19)
+    })
+    .await;
+    let names = BTreeSet::from([at.topic.clone()]);
+    assert_eq!(target.admin.topics(Some(&names)).await.unwrap().len(), 1, "the topic was made on the target");
+    let fingerprints = |records: Vec<Record>| records.iter().map(Record::fingerprint).collect::<Vec<_>>();
+    assert_eq!(fingerprints(read_all(target, at).await), fingerprints(read_all(source, at).await));
+    let ends = target.admin.offsets(std::slice::from_ref(at), OffsetSpec::End).await.unwrap();
+    assert!(*ends[at].as_ref().unwrap() > 20, "exactly-once leaves control records on the target");
+}
+
+async fn pairs_are_true(flow: &dyn Replication, source: End<'_>, target: End<'_>, at: &TopicPartition) {
+    let absent = TopicPartition::new(format!("{}.absent", at.topic), 0);
+    let asked = [at.clone(), absent.clone()];
+    eventually("an offset sync is there", async || !flow.offset_pairs(&asked).await.unwrap()[at].is_empty())
+        .await;
+    let pairs = flow.offset_pairs(&asked).await.unwrap();
+    assert!(pairs[&absent].is_empty());
+    let (here, there) = (read_all(source, at).await, read_all(target, at).await);
+    let print = |records: &[Record], offset| {
+        records.iter().find(|record| record.offset == offset).map(Record::fingerprint)
+    };
+    for pair in &pairs[at] {
+        assert!(print(&here, pair.upstream).is_some());
+        assert_eq!(print(&here, pair.upstream), print(&there, pair.downstream), "{pair:?}");
+    }
+}
+
+async fn refuses_offsets_while_running(flow: &dyn Replication, at: &TopicPartition) {
+    let (mut offsets, foreign) = all_offsets(flow).await;
+    assert_eq!(foreign, Vec::<String>::new());
+    offsets.insert(at.clone(), Some(5));
+    let refused = flow.set_committed_offsets(&offsets).await.unwrap_err().kind;
+    assert!(matches!(refused, ReplicationErrorKind::Status { status: 400, .. }), "{refused}");
+    assert_eq!(last_copied(flow, at).await, Some(19));
+}
+
+async fn all_offsets(flow: &dyn Replication) -> (BTreeMap<TopicPartition, Option<i64>>, Vec<String>) {
+    let (offsets, foreign) = flow.committed_offsets().await.unwrap();
+    (offsets.into_iter().map(|(at, offset)| (at, Some(offset))).collect(), foreign)
+}
+
+async fn stops_and_stays(flow: &dyn Replication, source: End<'_>, at: &TopicPartition) {
+    for _ in 0..2 {
+        flow.stop(SOURCE, WITHIN_MS).await.unwrap();
+        assert_eq!(state(flow).await, (ConnectState::Stopped, Vec::new()));
+    }
+    source.mover.write(at, records(1_700_000_001_000, 5), WITHIN_MS).await.unwrap();
+    assert_eq!(last_copied(flow, at).await, Some(19));
+}
+
+async fn copies_again_from_where_it_is_put(flow: &dyn Replication, target: End<'_>, at: &TopicPartition) {
+    let (all, _) = all_offsets(flow).await;
+    let only = BTreeMap::from([(at.clone(), Some(9))]);
+    if all.len() > 1 {
+        let kind = flow.set_committed_offsets(&only).await.unwrap_err().kind;
+        assert!(matches!(kind, ReplicationErrorKind::NotAsAsked(_)), "unasked partitions are told: {kind}");
+    }
+    let asked = BTreeMap::from_iter(all.into_iter().chain(only));
+    for _ in 0..2 {
+        flow.set_committed_offsets(&asked).await.unwrap();
+    }
+    let negative = BTreeMap::from([(at.clone(), Some(-1))]);
+    let kind = flow.set_committed_offsets(&negative).await.unwrap_err().kind;
+    assert!(matches!(kind, ReplicationErrorKind::Unsupported(_)), "{kind}");
+    assert_eq!(last_copied(flow, at).await, Some(9));
+    for _ in 0..2 {
+        flow.resume(SOURCE, WITHIN_MS).await.unwrap();
+    }
+    assert_eq!(state(flow).await, (ConnectState::Running, vec![ConnectState::Running]));
+    eventually("the rest is copied", async || last_copied(flow, at).await == Some(24)).await;
+    assert_eq!(read_all(target, at).await.len(), 20 + 10 + 5, "ten copied again, five new ones");
+}
+
+async fn changes_config(flow: &dyn Replication) {
+    let key = "sync.topic.acls.enabled";
+    let before = flow.config(SOURCE).await.unwrap().get(key).cloned();
+    for value in [Some("false".to_owned()), Some("true".to_owned()), Some("true".to_owned()), before] {
+        flow.change_config(SOURCE, &BTreeMap::from([(key.to_owned(), value.clone())]), WITHIN_MS)
+            .await
+            .unwrap();
+        assert_eq!(flow.config(SOURCE).await.unwrap().get(key), value.as_ref());
+        assert_eq!(state(flow).await, (ConnectState::Running, vec![ConnectState::Running]));
+    }
+}

@@ -1,0 +1,224 @@
+//! What MirrorMaker 2 writes for itself: offset syncs, checkpoints and heartbeats, byte for byte (mm2.md 1, proven by
+//! mm2-verified 4). Kafka's old `Schema` encoding: big-endian integers, strings with an INT16 length, no checksum.
+//!
+//! Anything may be in these topics, since anybody with WRITE can put it there: nothing here panics or trusts a length.
+
+use muster_domain::{survey::OffsetPair, topic::TopicPartition};
+
+/// Bytes that are not what MirrorMaker 2 writes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a MirrorMaker 2 {what}: {problem}")]
+pub struct FormatError {
+    /// `offset sync`, `checkpoint` or `heartbeat`.
+    pub what: &'static str,
+    /// What does not fit.
+    pub problem: String,
+}
+
+/// Record of `<source alias>.checkpoints.internal`: where MirrorMaker 2 would put a group. Both offsets are "next to
+/// read", as groups commit them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Group id.
+    pub group: String,
+    /// Partition by its name on the target.
+    pub target: TopicPartition,
+    /// The group's offset on the source.
+    pub upstream: i64,
+    /// MirrorMaker's translation of it.
+    pub downstream: i64,
+    /// The note the client committed with it.
+    pub metadata: String,
+}
+
+/// Record of `heartbeats`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// Source alias of the flow that emits it.
+    pub source_alias: String,
+    /// Target alias of the flow that emits it.
+    pub target_alias: String,
+    /// The emitting worker's clock, milliseconds since the epoch.
+    pub timestamp: i64,
+}
+
+/// Reads an offset sync: the offsets of one record on both clusters. The partition is named as on the source.
+pub fn decode_offset_sync(key: &[u8], value: &[u8]) -> Result<(TopicPartition, OffsetPair), FormatError> {
+    let mut key = Cursor::new("offset sync", key);
+    let partition = key.partition()?;
+    let mut value = Cursor::new("offset sync", value);
+    let (upstream, downstream) = (value.offset()?, value.offset()?);
+    Ok((partition, OffsetPair { upstream, downstream }))
+}
+
+/// Reads a checkpoint.
+pub fn decode_checkpoint(key: &[u8], value: &[u8]) -> Result<Checkpoint, FormatError> {
+    let mut key = Cursor::new("checkpoint", key);
+    let (group, target) = (key.string()?, key.partition()?);
+    let mut value = Cursor::new("checkpoint", value);
+    value.version_0()?;
+    let (upstream, downstream, metadata) = (value.offset()?, value.offset()?, value.string()?);
+    Ok(Checkpoint { group, target, upstream, downstream, metadata })
+}
+
+/// Reads a heartbeat.
+pub fn decode_heartbeat(key: &[u8], value: &[u8]) -> Result<Heartbeat, FormatError> {
+    let mut key = Cursor::new("heartbeat", key);
+    let (source_alias, target_alias) = (key.string()?, key.string()?);
+    let mut value = Cursor::new("heartbeat", value);
+    value.version_0()?;
+    Ok(Heartbeat { source_alias, target_alias, timestamp: value.i64()? })
+}
+
+/// Reads fields from the front; bytes after the last field are ignored, as MirrorMaker 2 does.
+struct Cursor<'a> {
+    what: &'static str,
+    rest: &'a [u8],
+}
+
+impl<'a> Cursor<'a> {
+    fn new(what: &'static str, rest: &'a [u8]) -> Self {
+        Self { what, rest }
+    }
+
+    fn wrong<T>(&self, problem: impl Into<String>) -> Result<T, FormatError> {
+        Err(FormatError { what: self.what, problem: problem.into() })
+    }
+
+    fn take(&mut self, length: usize) -> Result<&'a [u8], FormatError> {
+        match self.rest.split_at_checked(length) {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                Ok(taken)
+            }
+            None => self.wrong(format!("{length} bytes are needed and {} are left", self.rest.len())),
+        }
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], FormatError> {
+        Ok(self.take(N)?.try_into().expect("take returns as many bytes as asked"))
+    }
+
+    fn i16(&mut self) -> Result<i16, FormatError> {
+        Ok(i16::from_be_bytes(self.array()?))
+    }
+
+    fn i64(&mut self) -> Result<i64, FormatError> {
+        Ok(i64::from_be_bytes(self.array()?))
+    }
+
+    fn string(&mut self) -> Result<String, FormatError> {
+        let length = self.i16()?;
+        let Ok(length) = usize::try_from(length) else {
+            return self.wrong(format!("a string of length {length}"));
+        };
+        match std::str::from_utf8(self.take(length)?) {
+            Ok(text) => Ok(text.to_owned()),
+            Err(_) => self.wrong("a string that is not UTF-8"),
+        }
+    }
+
+    fn partition(&mut self) -> Result<TopicPartition, FormatError> {
+        let topic = self.string()?;
+        let partition = i32::from_be_bytes(self.array()?);
+        if partition < 0 {
+            return self.wrong(format!("partition {partition}"));
+        }
+        Ok(TopicPartition { topic, partition })
+    }
+
+    fn offset(&mut self) -> Result<i64, FormatError> {
+        let offset = self.i64()?;
+        if offset < 0 {
+            return self.wrong(format!("offset {offset}"));
+        }
+        Ok(offset)
+    }
+
+    fn version_0(&mut self) -> Result<(), FormatError> {
+        match self.i16()? {
+            0 => Ok(()),
+            other => self.wrong(format!("version {other}; only version 0 is known")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(hex: &str) -> Vec<u8> {
+        let digits: Vec<u8> = hex.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+        digits
+            .chunks(2)
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).expect("ascii"), 16).expect("hex"))
+            .collect()
+    }
+
+    #[test]
+    fn offset_syncs_read_as_mirror_maker_wrote_them() {
+        let pair = |up, down| OffsetPair { upstream: up, downstream: down };
+        let seen = decode_offset_sync(
+            &bytes("000966342e6f726465727300000003"),
+            &bytes("00000000000003e700000000000003e8"),
+        );
+        assert_eq!(seen, Ok((TopicPartition::new("f4.orders", 3), pair(999, 1000))));
+        let from_source = decode_offset_sync(
+            &bytes("00066f726465727300000003"),
+            &bytes("00000000000003e70000000000000365"),
+        );
+        assert_eq!(from_source, Ok((TopicPartition::new("orders", 3), pair(999, 869))));
+    }
+
+    #[test]
+    fn checkpoints_read_as_mirror_maker_wrote_them() {
+        let seen = decode_checkpoint(
+            &bytes("000667342e6f6e65000966342e6f726465727300000003"),
+            &bytes("0000 00000000000003e8 00000000000003e9 0006 6d6574612100"),
+        )
+        .expect("the record seen on the lab");
+        assert_eq!((seen.group.as_str(), seen.upstream, seen.downstream), ("g4.one", 1000, 1001));
+        assert_eq!(seen.target, TopicPartition::new("f4.orders", 3));
+        assert_eq!(seen.metadata, "meta!\0");
+        let renamed = decode_checkpoint(
+            &bytes("000267310008412e6f726465727300000003"),
+            &bytes("000000000000000003e800000000000003660000"),
+        )
+        .expect("the vector made from the source");
+        assert_eq!((renamed.target.topic.as_str(), renamed.downstream), ("A.orders", 870));
+    }
+
+    #[test]
+    fn heartbeats_read_as_mirror_maker_wrote_them() {
+        let seen = decode_heartbeat(&bytes("000141000142"), &bytes("0000 000001a20619bf2d")).expect("seen on the lab");
+        assert_eq!((seen.source_alias.as_str(), seen.target_alias.as_str()), ("A", "B"));
+        assert_eq!(seen.timestamp, 0x01a2_0619_bf2d);
+        let made = decode_heartbeat(&bytes("000141000142"), &bytes("0000 00000199c82cc000")).expect("made from source");
+        assert_eq!(made.timestamp, 1_760_000_000_000);
+    }
+
+    #[test]
+    fn garbage_is_refused_with_what_does_not_fit() {
+        let key = bytes("00066f726465727300000003");
+        assert!(decode_offset_sync(&key, &[]).is_err());
+        assert!(decode_offset_sync(&bytes("ffff"), &[0; 16]).is_err(), "negative length");
+        assert!(decode_offset_sync(&bytes("7fff00"), &[0; 16]).is_err(), "length past the end");
+        assert!(decode_offset_sync(&bytes("00066f7264657273ffffffff"), &[0; 16]).is_err(), "negative partition");
+        assert!(decode_offset_sync(&key, &bytes("ffffffffffffffff0000000000000365")).is_err(), "negative offset");
+        assert!(decode_offset_sync(&bytes("0001ff00000000"), &[0; 16]).is_err(), "not UTF-8");
+        let newer = decode_heartbeat(&bytes("000141000142"), &bytes("0001 00000199c82cc000"));
+        assert_eq!(
+            newer.map_err(|e| e.to_string()),
+            Err("not a MirrorMaker 2 heartbeat: version 1; only version 0 is known".to_owned())
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(key: Vec<u8>, value: Vec<u8>) {
+            let _ = decode_offset_sync(&key, &value);
+            let _ = decode_checkpoint(&key, &value);
+            let _ = decode_heartbeat(&key, &value);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Surveys of a flow, and its offset pairs.
+
+use bytes::Bytes;
+use chrono::DateTime;
+use muster_domain::{
+    survey::{ConnectorRole, OffsetPair},
+    topic::TopicPartition,
+};
+use muster_kafka::double::{Payload, World};
+use muster_replication::Replication;
+
+use crate::{fake_connect::FakeConnect, mirror, world};
+
+fn sync(world: &World, topic: &str, partition: i32, upstream: i64, downstream: i64) {
+    let mut key = i16::try_from(topic.len()).expect("short").to_be_bytes().to_vec();
+    key.extend(topic.as_bytes());
+    key.extend(partition.to_be_bytes());
+    let value = [upstream.to_be_bytes(), downstream.to_be_bytes()].concat();
+    put(world, Bytes::from(key), Bytes::from(value));
+}
+
+fn put(world: &World, key: Bytes, value: Bytes) {
+    let mut state = world.lock();
+    let at = TopicPartition::new("mm2-offset-syncs.A.internal", 0);
+    let log = state.cluster_mut("B").log_mut(&at).expect("the topic");
+    log.append(Payload { timestamp: 1, key: Some(key), value: Some(value), headers: vec![] }, -1, false);
+}
+
+fn pair(upstream: i64, downstream: i64) -> OffsetPair {
+    OffsetPair { upstream, downstream }
+}
+
+#[tokio::test]
+async fn pairs_come_in_order_with_their_lifetimes_and_are_read_on() {
+    let (connect, world) = (FakeConnect::start().await, world());
+    let flow = mirror(&connect, &world);
+    let at = |partition| TopicPartition::new("orders", partition);
+    sync(&world, "orders", 0, 10, 11);
+    sync(&world, "orders", 0, 20, 21);
+    put(&world, Bytes::from_static(b"garbage"), Bytes::from_static(b"x"));
+    sync(&world, "orders", 0, 15, 30);
+    let pairs = flow.offset_pairs(&[at(0), at(1)]).await.expect("readable");
+    assert_eq!(pairs[&at(0)], [pair(10, 11), pair(20, 21), pair(15, 30)]);
+    assert_eq!(pairs[&at(1)], []);
+    sync(&world, "orders", 1, 5, 5);
+    let pairs = flow.offset_pairs(&[at(0), at(1)]).await.expect("readable");
+    assert_eq!((pairs[&at(0)].len(), pairs[&at(1)].as_slice()), (3, [pair(5, 5)].as_slice()));
+}
+
+#[tokio::test]
+async fn a_survey_holds_everything_and_no_credential() {
+    let (connect, world) = (FakeConnect::start().await, world());
+    sync(&world, "orders", 0, 10, 11);
+    connect.source(|connector| connector.tasks = vec!["RUNNING", "FAILED"]);
+    let seen = mirror(&connect, &world).observe(DateTime::UNIX_EPOCH).await;
+    assert_eq!(seen.worker.value().map(|worker| worker.version.as_str()), Some("4.3.1"));
+    let source = seen.connectors[&ConnectorRole::Source].value().expect("known");
+    assert_eq!(source.tasks[1].trace.as_deref(), Some("ConnectException: login with [redacted] failed"));
+    assert_eq!(source.config["source.cluster.sasl.jaas.config"], "[redacted]");
+    let pairs = seen.newest_pairs.value().expect("known");
+    assert_eq!(pairs.0[&TopicPartition::new("orders", 0)], pair(10, 11));
+    let missing = seen.connectors[&ConnectorRole::Checkpoint].as_result().expect_err("there is none");
+    assert!(missing.contains("there is no such connector"), "{missing}");
+    assert!(!seen.connectors.contains_key(&ConnectorRole::Heartbeat), "the flow has none");
+    let text = serde_json::to_string(&seen).expect("serialisable");
+    assert!(!text.contains("hunter22"), "{text}");
+}
+
+#[tokio::test]
+async fn a_survey_of_a_dead_worker_is_unknown_and_not_late() {
+    let (connect, world) = (FakeConnect::start().await, world());
+    connect.lock().day.hang = true;
+    let began = std::time::Instant::now();
+    let seen = mirror(&connect, &world).observe(DateTime::UNIX_EPOCH).await;
+    assert!(began.elapsed().as_secs() < 8, "{:?}", began.elapsed());
+    let reason = seen.worker.as_result().expect_err("unknown");
+    assert!(reason.contains("no answer in time"), "{reason}");
+    assert!(seen.committed.value().is_none() && seen.newest_pairs.value().is_none());
+    assert_eq!(seen.connectors.len(), 2);
+}

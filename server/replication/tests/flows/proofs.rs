@@ -1,0 +1,226 @@
+//! Translation and verification on logs with holes, markers, aborted and second copies, against the plain truth.
+
+use bytes::Bytes;
+use muster_domain::{
+    reading::ReadingClass,
+    survey::OffsetPair,
+    topic::{ByPartition, TopicPartition},
+    translation::Method,
+};
+use muster_kafka::{
+    Isolation,
+    double::{MemoryAdmin, MemoryMover, Payload, World},
+};
+use muster_replication::{
+    FlowRecords, PartitionEnds,
+    translate::{NotTranslated, Translator, translate_group},
+    verify::{CutLine, content_window, tails_match, verify_content},
+};
+
+use crate::{flow, world};
+
+const MIRROR: i64 = 77;
+
+/// Two logs of `orders-0`, where each source record went, and the pairs that were kept.
+struct Logs {
+    world: World,
+    /// Source and target offset of every visible record, in order.
+    copies: Vec<(i64, i64)>,
+    pairs: Vec<OffsetPair>,
+    clients: (MemoryAdmin, MemoryAdmin, MemoryMover, MemoryMover),
+}
+
+fn at(partition: i32) -> TopicPartition {
+    TopicPartition::new("orders", partition)
+}
+
+fn payload(number: i64) -> Payload {
+    let value = Bytes::from(format!("record {number}"));
+    Payload { timestamp: 1_000 + number / 3, key: Some(Bytes::from_static(b"k")), value: Some(value), headers: vec![] }
+}
+
+impl Logs {
+    fn new() -> Self {
+        let world = world();
+        let clients = (world.admin("A"), world.admin("B"), world.mover("A"), world.mover("B"));
+        Self { world, copies: vec![], pairs: vec![], clients }
+    }
+
+    /// Small transactions on the source, every fifth aborted; the flow commits up to 7 records at a time and keeps a pair
+    /// now and then.
+    fn fill(&mut self, records: i64) {
+        let mut state = self.world.lock();
+        let mut number = 0;
+        let mut pending = vec![];
+        while number < records {
+            let log = state.cluster_mut("A").log_mut(&at(0)).expect("the topic");
+            let commit = number % 5 != 4;
+            for _ in 0..=(number % 3) {
+                number += 1;
+                let offset = log.append(payload(number), 5, true);
+                if commit {
+                    pending.push((offset, number));
+                }
+            }
+            log.end_transaction(5, commit);
+            if pending.len() >= 7 || number >= records {
+                let log = state.cluster_mut("B").log_mut(&at(0)).expect("the topic");
+                for (offset, number) in pending.drain(..) {
+                    self.copies.push((offset, log.append(payload(number), MIRROR, true)));
+                }
+                log.end_transaction(MIRROR, true);
+                let (upstream, downstream) = *self.copies.last().expect("copied");
+                if number % 4 == 0 {
+                    self.pairs.push(OffsetPair { upstream, downstream });
+                }
+            }
+        }
+    }
+
+    fn ends(&self) -> (i64, i64) {
+        let state = self.world.lock();
+        let end = |name| state.cluster(name).log(&at(0)).expect("the topic").end();
+        (end("A"), end("B"))
+    }
+
+    fn records(&self) -> FlowRecords<'_> {
+        let (_, _, source, target) = &self.clients;
+        FlowRecords { source, target, isolation: Isolation::ReadCommitted, deadline_ms: 10_000 }
+    }
+
+    fn line(&self) -> CutLine {
+        let (source_until, target_until) = self.ends();
+        CutLine { partition: PartitionEnds { source: at(0), target: at(0) }, source_until, target_until }
+    }
+
+    async fn translate(&self, group: &[(i32, i64)]) -> muster_replication::translate::Positions {
+        let (source, target, ..) = &self.clients;
+        let pairs = ByPartition::from([(at(0), self.pairs.clone())]);
+        let flow = flow("http://unused");
+        let translator = Translator { flow: &flow, records: self.records(), source, target, pairs: &pairs };
+        let group = group.iter().map(|(partition, offset)| (at(*partition), *offset)).collect();
+        translate_group(&translator, &group).await.expect("both sides answer")
+    }
+}
+
+#[tokio::test]
+async fn every_position_is_the_true_one() {
+    let mut logs = Logs::new();
+    logs.fill(2_000);
+    assert!(logs.pairs.len() > 20 && logs.pairs.len() < 200, "{} pairs", logs.pairs.len());
+    let first_pair = logs.pairs[0].upstream;
+    let (source_end, target_end) = logs.ends();
+    for offset in (first_pair..=source_end).step_by(7).chain([source_end]) {
+        let found = logs.translate(&[(0, offset)]).await.remove(&at(0)).expect("asked").expect("comparable");
+        let truth = logs.copies.iter().find(|(source, _)| *source >= offset).map_or(target_end, |(_, target)| *target);
+        assert_eq!(found.mapping.target_offset, truth, "group at {offset}: {:?}", found.mapping);
+        assert_eq!((found.mapping.class, found.mapping.reprocessed_at_most), (ReadingClass::Exact, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_group_that_read_everything_goes_to_the_end() {
+    let mut logs = Logs::new();
+    logs.fill(100);
+    let (source_end, target_end) = logs.ends();
+    let last = logs.copies.last().expect("copied").0;
+    for offset in [last + 1, source_end, source_end + 50] {
+        let found = logs.translate(&[(0, offset)]).await.remove(&at(0)).expect("asked").expect("drained");
+        assert_eq!((found.mapping.target_offset, found.mapping.method), (target_end, Method::Drained));
+    }
+}
+
+#[tokio::test]
+async fn a_drained_group_on_a_target_that_is_behind_is_not_called_exact() {
+    let mut logs = Logs::new();
+    logs.fill(100);
+    logs.world.lock().cluster_mut("A").log_mut(&at(0)).expect("the topic").append(payload(9_999), 0, false);
+    let (source_end, target_end) = logs.ends();
+    let found = logs.translate(&[(0, source_end)]).await.remove(&at(0)).expect("asked").expect("drained");
+    assert_eq!(found.mapping.target_offset, target_end);
+    assert_eq!(found.mapping.class, ReadingClass::LowerBound);
+    assert!(found.mapping.reprocessed_at_most >= 1);
+}
+
+#[tokio::test]
+async fn what_expired_on_the_source_is_not_skipped_on_the_target() {
+    let mut logs = Logs::new();
+    logs.fill(500);
+    let pair = logs.pairs[3];
+    logs.world.lock().cluster_mut("A").log_mut(&at(0)).expect("the topic").delete_below(pair.upstream + 100);
+    let found = logs.translate(&[(0, pair.upstream + 1)]).await.remove(&at(0)).expect("asked").expect("the floor");
+    assert_eq!((found.mapping.target_offset, found.mapping.method), (pair.downstream + 1, Method::PairFloor));
+}
+
+#[tokio::test]
+async fn a_partition_the_target_does_not_have_is_named() {
+    let mut logs = Logs::new();
+    logs.fill(20);
+    let mut found = logs.translate(&[(0, 3), (7, 3)]).await;
+    assert!(found.remove(&at(0)).expect("asked").is_ok());
+    let error = found.remove(&at(7)).expect("asked").expect_err("there is no partition 7");
+    assert!(matches!(&error, NotTranslated::Unreadable { partition, .. } if *partition == at(7)), "{error}");
+}
+
+#[tokio::test]
+async fn a_drain_is_proven_by_the_last_committed_record() {
+    let mut logs = Logs::new();
+    logs.fill(200);
+    // An aborted straggler at the end, as settling transactions leaves it: nothing to copy.
+    {
+        let mut state = logs.world.lock();
+        let log = state.cluster_mut("A").log_mut(&at(0)).expect("the topic");
+        log.append(payload(9_000), 6, true);
+        log.end_transaction(6, false);
+    }
+    let proof = tails_match(&logs.records(), &[logs.line()]).await.expect("readable").remove(0);
+    assert!(proof.drained, "{}", proof.reason);
+    assert_eq!(proof.source.expect("a tail").offset, logs.copies.last().expect("copied").0);
+    logs.world.lock().cluster_mut("A").log_mut(&at(0)).expect("the topic").append(payload(9_001), 0, false);
+    let open = tails_match(&logs.records(), &[logs.line()]).await.expect("readable").remove(0);
+    assert!(!open.drained && open.reason.contains("is not the target's last one"), "{}", open.reason);
+}
+
+#[tokio::test]
+async fn records_that_are_all_alike_do_not_prove_a_drain_early() {
+    let logs = Logs::new();
+    let put = |name: &str, count: i64| {
+        let mut state = logs.world.lock();
+        let log = state.cluster_mut(name).log_mut(&at(0)).expect("the topic");
+        (0..count).for_each(|_| drop(log.append(payload(1), 0, false)));
+    };
+    let prove = async || tails_match(&logs.records(), &[logs.line()]).await.expect("readable").remove(0);
+    put("A", 5);
+    put("B", 3);
+    let early = prove().await;
+    assert!(!early.drained, "two are missing");
+    assert_eq!(early.reason, "the last 5 records of the source are alike and the target holds 3 of them");
+    put("B", 2);
+    assert!(prove().await.drained);
+    put("A", 100);
+    put("B", 90);
+    assert!(!prove().await.drained, "more alike than are looked at");
+    let empty = CutLine {
+        partition: PartitionEnds { source: at(1), target: at(1) },
+        source_until: 0,
+        target_until: 0,
+    };
+    assert!(tails_match(&logs.records(), &[empty]).await.expect("readable")[0].drained);
+}
+
+#[tokio::test]
+async fn content_is_equal_from_a_pair_on_and_a_hole_is_found() {
+    let mut logs = Logs::new();
+    logs.fill(3_000);
+    let window = content_window(&logs.line(), &logs.pairs, 1_000).expect("there are pairs");
+    assert!(window.source_until - window.source_from >= 1_000);
+    let same = verify_content(&logs.records(), std::slice::from_ref(&window)).await.expect("readable");
+    assert!(same.equal, "{same:?}");
+    assert!(same.records > 300, "{}", same.records);
+    logs.world.lock().cluster_mut("A").log_mut(&at(0)).expect("the topic").append(payload(9_999), 0, false);
+    let window = content_window(&logs.line(), &logs.pairs, 1_000).expect("there are pairs");
+    let lost = verify_content(&logs.records(), &[window]).await.expect("readable");
+    assert_eq!((lost.nothing_lost, lost.partitions[0].found.missing), (false, 1));
+    assert!(serde_json::to_string(&lost).expect("evidence").contains("\"missing\":1"));
+    assert_eq!(content_window(&logs.line(), &[], 1_000), None);
+}

@@ -1,0 +1,230 @@
+//! An HTTP endpoint of the team that moves its applications.
+//!
+//! Each message is signed (`x-muster-signature: sha256=<HMAC-SHA256 of the body>`) and carries an `Idempotency-Key`, so a
+//! receiver can tell Muster from others and a retry from a second wish. Redirects are not followed. An endpoint that
+//! answers GET with an address book says where applications are sent now; then a send is read back.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use async_trait::async_trait;
+use aws_lc_rs::hmac;
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+use tokio::time::sleep;
+
+use crate::{
+    Audience, Destination, Routing, RoutingError, RoutingOptions,
+    address_book::AddressBookFile,
+    guard::{NotPublic, PublicOnly, is_public},
+};
+
+/// One attempt.
+const ATTEMPT_WITHIN: Duration = Duration::from_secs(5);
+/// Attempts of one `send`; the run's own retries come on top.
+const ATTEMPTS: u32 = 3;
+/// How long an endpoint that tells where applications go may take to say the new place.
+const TOLD_WITHIN: Duration = Duration::from_secs(3);
+/// Answers are small; more is not read.
+const LONGEST_ANSWER: usize = 1 << 20;
+
+/// See the module.
+#[derive(Debug, Clone)]
+pub struct Webhook {
+    target: String,
+    secret: Option<SecretString>,
+    /// Why it cannot be called at all, said at every call: a pair with a bad URL still loads.
+    ready: Result<(Url, Client), String>,
+}
+
+#[derive(Serialize)]
+struct Message<'a> {
+    audience: Audience,
+    destination: &'a Destination,
+}
+
+impl Webhook {
+    /// The webhook at an address; connects to nothing yet.
+    pub fn new(url: &str, options: &RoutingOptions) -> Self {
+        let parsed = Url::parse(url.trim()).map_err(|e| format!("the URL cannot be read: {e}"));
+        let target = parsed.as_ref().map_or_else(|_| "webhook (unreadable URL)".to_owned(), shown);
+        let ready = parsed.and_then(|url| {
+            check_address(&url, options.allow_private_webhooks)?;
+            Ok((url, client(options.allow_private_webhooks)?))
+        });
+        Self { target, secret: options.webhook_secret.clone(), ready }
+    }
+
+    fn ready(&self, call: &str) -> Result<(&Url, &Client), RoutingError> {
+        match &self.ready {
+            Ok((url, client)) => Ok((url, client)),
+            Err(reason) => Err(self.fail(call, reason.clone(), false)),
+        }
+    }
+
+    fn fail(&self, call: &str, reason: String, may_pass: bool) -> RoutingError {
+        RoutingError { call: call.to_owned(), target: self.target.clone(), reason, may_pass }
+    }
+
+    fn sign(&self, body: &[u8]) -> Option<String> {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.as_ref()?.expose_secret().as_bytes());
+        Some(format!("sha256={}", hex::encode(hmac::sign(&key, body))))
+    }
+
+    async fn post(&self, call: &str, audience: Audience, to: &Destination) -> Result<(), RoutingError> {
+        let (url, client) = self.ready(call)?;
+        let message = Message { audience, destination: to };
+        let body = serde_json::to_vec(&message).map_err(|e| self.fail(call, e.to_string(), false))?;
+        let mut request = client
+            .post(url.clone())
+            .header("content-type", "application/json")
+            // With the cluster, so that sending back within one run is not taken for a repetition.
+            .header("idempotency-key", format!("{}-{audience}-{}", to.run, to.cluster));
+        if let Some(signature) = self.sign(&body) {
+            request = request.header("x-muster-signature", signature);
+        }
+        let (status, answer) = self.exchange(call, request.body(body)).await?;
+        if status.is_success() {
+            return Ok(());
+        }
+        let may_pass = status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
+        let told = first_words(&answer);
+        Err(self.fail(call, format!("the endpoint answered {status}{told}"), may_pass))
+    }
+
+    async fn exchange(&self, call: &str, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), RoutingError> {
+        let response = request.timeout(ATTEMPT_WITHIN).send().await.map_err(|e| self.unreachable(call, e))?;
+        let status = response.status();
+        let body = read_body(response).await.map_err(|e| self.unreachable(call, e))?;
+        Ok((status, body))
+    }
+
+    fn unreachable(&self, call: &str, error: reqwest::Error) -> RoutingError {
+        if error.is_timeout() {
+            return self.fail(call, format!("no answer within {} s", ATTEMPT_WITHIN.as_secs()), true);
+        }
+        let (mut text, mut refused) = (error.to_string(), false);
+        let error = error.without_url();
+        let mut cause = std::error::Error::source(&error);
+        while let Some(inner) = cause {
+            text = inner.to_string();
+            if inner.is::<NotPublic>() {
+                refused = true;
+                break;
+            }
+            cause = inner.source();
+        }
+        self.fail(call, format!("not reachable: {text}"), !refused)
+    }
+
+    /// An endpoint that tells must tell the new place, within a moment.
+    async fn confirm(&self, call: &str, audience: Audience, to: &Destination) -> Result<(), RoutingError> {
+        let (began, mut pause) = (Instant::now(), Duration::from_millis(20));
+        loop {
+            match self.current(audience).await? {
+                None => return Ok(()),
+                Some(told) if told.cluster == to.cluster && told.bootstrap == to.bootstrap => return Ok(()),
+                Some(told) if began.elapsed() >= TOLD_WITHIN => {
+                    let reason = format!("it accepted, but still sends {audience} to `{}`", told.cluster);
+                    return Err(self.fail(call, reason, true));
+                }
+                Some(_) => {}
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_millis(320));
+        }
+    }
+}
+
+#[async_trait]
+impl Routing for Webhook {
+    fn describe(&self) -> String {
+        self.target.clone()
+    }
+
+    async fn current(&self, audience: Audience) -> Result<Option<Destination>, RoutingError> {
+        let call = format!("ask where {audience} go");
+        let (url, client) = self.ready(&call)?;
+        let request = client.get(url.clone()).header("accept", "application/json");
+        let (status, body) = self.exchange(&call, request).await?;
+        if status.is_server_error() {
+            return Err(self.fail(&call, format!("the endpoint answered {status}"), true));
+        }
+        // Most endpoints only listen; what is not an address book tells nothing.
+        let book = status.is_success().then(|| serde_json::from_slice::<AddressBookFile>(&body).ok()).flatten();
+        Ok(book.and_then(|book| book.entry(audience).cloned()))
+    }
+
+    async fn send(&self, audience: Audience, to: &Destination) -> Result<(), RoutingError> {
+        let call = format!("send {audience} to {}", to.cluster);
+        let mut pause = Duration::from_millis(200);
+        for attempt in 1.. {
+            match self.post(&call, audience, to).await {
+                Ok(()) => break,
+                Err(error) if error.may_pass && attempt < ATTEMPTS => {
+                    tracing::warn!(%error, attempt, "the webhook is called again");
+                    sleep(pause).await;
+                    pause *= 3;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        match self.confirm(&call, audience, to).await {
+            // It took the message; that it cannot tell just now proves nothing against it.
+            Err(error) if error.call != call => {
+                tracing::warn!(%error, "the webhook took the message but could not be asked");
+                Ok(())
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+fn client(allow_private: bool) -> Result<Client, String> {
+    let builder = Client::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .redirect(reqwest::redirect::Policy::none())
+        // A proxy would resolve the name itself, past the guard.
+        .no_proxy()
+        .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")));
+    let builder = if allow_private { builder } else { builder.dns_resolver(Arc::new(PublicOnly)) };
+    builder.build().map_err(|e| format!("no HTTP client: {e}"))
+}
+
+/// Names are checked when they are resolved; addresses written out are checked here.
+fn check_address(url: &Url, allow_private: bool) -> Result<(), String> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(format!("`{}:` is not http: or https:", url.scheme()));
+    }
+    let host = url.host_str().ok_or("the URL has no host")?;
+    let literal = host.trim_start_matches('[').trim_end_matches(']').parse();
+    match literal {
+        Ok(address) if !allow_private && !is_public(address) => Err(NotPublic(address).to_string()),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+async fn read_body(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while body.len() < LONGEST_ANSWER
+        && let Some(chunk) = response.chunk().await?
+    {
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// Host and path only: userinfo and query may hold secrets.
+fn shown(url: &Url) -> String {
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("webhook {}://{}{port}{}", url.scheme(), url.host_str().unwrap_or("?"), url.path())
+}
+
+fn first_words(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let words: String = text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(200).collect();
+    if words.is_empty() { words } else { format!(": {words}") }
+}

@@ -1,0 +1,92 @@
+//! Connecting and migrating.
+
+use std::{str::FromStr, time::Duration};
+
+use sqlx::{
+    Connection, PgConnection, PgPool,
+    migrate::Migrator,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
+
+use crate::error::StoreError;
+
+/// The migrations of this build, embedded.
+static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
+
+/// Hash over all migrations of this build: tells one schema from another.
+#[cfg(feature = "testing")]
+pub(crate) fn migrations_hash() -> String {
+    let all: Vec<u8> = MIGRATIONS.iter().flat_map(|migration| migration.checksum.iter().copied()).collect();
+    muster_domain::hash::sha256_hex(&all)
+}
+
+/// Connects to the database of a `DATABASE_URL`.
+///
+/// # Errors
+/// When the address does not parse or the database does not answer within 10 seconds.
+pub async fn connect(url: &str, max_connections: u32) -> Result<PgPool, StoreError> {
+    let options =
+        PgConnectOptions::from_str(url).map_err(|source| StoreError::database("read DATABASE_URL", source))?;
+    connect_with(options, max_connections).await
+}
+
+/// Connects with given options. No statement, lock or forgotten transaction may hold a page or a run up for long:
+/// each has a bound, on the server's side so that it also holds when this process hangs.
+///
+/// # Errors
+/// When the database does not answer within 10 seconds.
+pub async fn connect_with(options: PgConnectOptions, max_connections: u32) -> Result<PgPool, StoreError> {
+    let options = options.application_name("muster").options([
+        ("statement_timeout", "30s"),
+        ("lock_timeout", "10s"),
+        ("idle_in_transaction_session_timeout", "60s"),
+    ]);
+    PgPoolOptions::new()
+        .max_connections(max_connections)
+        .acquire_timeout(Duration::from_secs(10))
+        .connect_with(options)
+        .await
+        .map_err(|source| StoreError::database("connect to the database", source))
+}
+
+/// Brings the schema up to date. Several processes may start at once: they take turns by an advisory lock. A schema
+/// that is already newer than this build is accepted, since migrations only add (rolling upgrade).
+///
+/// # Errors
+/// When the database does not answer or a migration fails; a failed one leaves nothing behind.
+pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
+    let options = (*pool.connect_options()).clone();
+    // Its own connection: a migration may rightly take longer than a page's statement, and wait for another process's.
+    let options = options.options([("statement_timeout", "0"), ("lock_timeout", "0")]);
+    let mut conn = PgConnection::connect_with(&options)
+        .await
+        .map_err(|source| StoreError::database("connect to the database", source))?;
+    run_migrations(&mut conn).await?;
+    conn.close().await.map_err(|source| StoreError::database("close the connection of the migrations", source))
+}
+
+/// Applies what is missing on one connection.
+pub(crate) async fn run_migrations(conn: &mut PgConnection) -> Result<(), StoreError> {
+    let migrator = Migrator {
+        migrations: MIGRATIONS.migrations.clone(),
+        ignore_missing: true,
+        ..Migrator::DEFAULT
+    };
+    migrator.run_direct(None, conn, false).await.map_err(|source| StoreError::Migrate { source })
+}
+
+/// Versions of this build's migrations that the database does not have yet.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn pending_migrations(conn: &mut PgConnection) -> Result<Vec<i64>, StoreError> {
+    use sqlx::migrate::Migrate;
+    let failed = |source| StoreError::Migrate { source };
+    conn.ensure_migrations_table("_sqlx_migrations").await.map_err(failed)?;
+    let applied = conn.list_applied_migrations("_sqlx_migrations").await.map_err(failed)?;
+    Ok(MIGRATIONS
+        .iter()
+        .map(|migration| migration.version)
+        .filter(|version| applied.iter().all(|done| done.version != *version))
+        .collect())
+}

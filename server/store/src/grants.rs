@@ -1,0 +1,103 @@
+//! Roles people hold, for one team or for all.
+
+use muster_domain::{
+    ids::TeamName,
+    people::{Grant, Role},
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::error::StoreError;
+
+/// Gives a role; false when the user has it already.
+///
+/// # Errors
+/// `Conflict` with `grant_team_exists` or `grant_admin_has_no_team`.
+pub async fn insert(conn: &mut PgConnection, user: Uuid, grant: &Grant) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "insert into app_grant (user_id, role, team)
+        values ($1, $2, $3)
+        on conflict do nothing",
+        user,
+        role_word(grant.role),
+        grant.team.as_ref().map(TeamName::as_str)
+    )
+    .execute(conn)
+    .await
+    .map_err(|source| StoreError::database("keep grant", source))?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Takes a role away; false when the user does not have it.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn delete(conn: &mut PgConnection, user: Uuid, grant: &Grant) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "delete from app_grant
+        where user_id = $1
+            and role = $2
+            and team is not distinct from $3",
+        user,
+        role_word(grant.role),
+        grant.team.as_ref().map(TeamName::as_str)
+    )
+    .execute(conn)
+    .await
+    .map_err(|source| StoreError::database("remove grant", source))?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Ids of the admins who can sign in, locked until the transaction ends: whoever takes the last one's rights away at
+/// the same time waits and then sees it.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn lock_admins(conn: &mut PgConnection) -> Result<Vec<Uuid>, StoreError> {
+    sqlx::query_scalar!(
+        "select app_user.id
+        from app_grant
+        join app_user on app_user.id = app_grant.user_id
+        where app_grant.role = 'admin'
+            and app_user.disabled_at is null
+        order by app_user.id
+        for update"
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("lock admins", source))
+}
+
+/// Reads grants back from two arrays of equal length; the team '' means all teams.
+pub(crate) fn parse_grants(roles: &[String], teams: Vec<String>, user: Uuid) -> Result<Vec<Grant>, StoreError> {
+    roles
+        .iter()
+        .zip(teams)
+        .map(|(role, team)| {
+            let unreadable = |column| StoreError::unreadable("app_grant", column, user.to_string());
+            Ok(Grant {
+                role: parse_role(role).ok_or_else(|| unreadable("role"))?,
+                team: match team.is_empty() {
+                    true => None,
+                    false => Some(TeamName::new(team).map_err(|_| unreadable("team"))?),
+                },
+            })
+        })
+        .collect()
+}
+
+fn parse_role(word: &str) -> Option<Role> {
+    [Role::Viewer, Role::Operator, Role::Approver, Role::Owner, Role::Admin]
+        .into_iter()
+        .find(|role| role_word(*role) == word)
+}
+
+fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Viewer => "viewer",
+        Role::Operator => "operator",
+        Role::Approver => "approver",
+        Role::Owner => "owner",
+        Role::Admin => "admin",
+    }
+}

@@ -1,0 +1,190 @@
+//! What the latest survey of a pair means, as the domain judged it, and a log of what changed.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use muster_domain::ids::PairName;
+use serde::{Serialize, de::DeserializeOwned};
+use sqlx::{PgConnection, types::Json};
+
+use crate::{
+    error::StoreError,
+    leases::{self, survey_lease},
+};
+
+/// The status of one check, to find what changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckStatus<'a> {
+    /// Stable name of the check: `standby_topics_exist`.
+    pub check: &'a str,
+    /// `ok`, `warning`, `critical`, `unknown` or `not_applicable`.
+    pub status: &'a str,
+    /// Why, in one sentence.
+    pub reason: &'a str,
+}
+
+/// The results of the latest survey.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept<T> {
+    /// Number of the survey they are about.
+    pub survey_number: i64,
+    /// When that survey began.
+    pub at: DateTime<Utc>,
+    /// The results.
+    pub results: T,
+}
+
+/// A check that changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// Counts up over all changes.
+    pub id: i64,
+    /// Stable name of the check.
+    pub check: String,
+    /// What it was; `None` when the check is new.
+    pub from: Option<String>,
+    /// What it is; `None` when the check is gone.
+    pub to: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// When the survey began that showed it.
+    pub at: DateTime<Utc>,
+    /// Number of that survey.
+    pub survey_number: i64,
+}
+
+/// Keeps the results of a survey and logs what changed since the one before; returns how many changes.
+///
+/// # Errors
+/// `LeaseLost` when another process observes the pair now; otherwise when the database refuses.
+pub async fn keep(
+    conn: &mut PgConnection,
+    pair: &PairName,
+    epoch: i64,
+    survey: (i64, DateTime<Utc>),
+    results: &(impl Serialize + Sync),
+    statuses: &[CheckStatus<'_>],
+) -> Result<usize, StoreError> {
+    leases::hold(conn, &survey_lease(pair), epoch).await?;
+    let before = sqlx::query_scalar!(
+        r#"select states as "states: Json<BTreeMap<String, String>>"
+        from readiness
+        where pair = $1"#,
+        pair.as_str()
+    )
+    .fetch_optional(&mut *conn)
+    .await
+    .map_err(|source| StoreError::database("read readiness", source))?
+    .map(|Json(states)| states)
+    .unwrap_or_default();
+    let now: BTreeMap<&str, &CheckStatus<'_>> = statuses.iter().map(|status| (status.check, status)).collect();
+    let mut changes = 0;
+    for (check, new) in &now {
+        let old = before.get(*check).map(String::as_str);
+        if old != Some(new.status) {
+            insert_change(conn, pair, survey, check, old, Some(new.status), new.reason).await?;
+            changes += 1;
+        }
+    }
+    for (check, old) in before.iter().filter(|(check, _)| !now.contains_key(check.as_str())) {
+        insert_change(conn, pair, survey, check, Some(old), None, "the check does not apply any more").await?;
+        changes += 1;
+    }
+    let states: BTreeMap<&str, &str> = now.iter().map(|(check, new)| (*check, new.status)).collect();
+    sqlx::query!(
+        "insert into readiness (pair, survey_number, at, results, states)
+        values ($1, $2, $3, $4, $5)
+        on conflict (pair) do update
+        set survey_number = excluded.survey_number,
+            at = excluded.at,
+            results = excluded.results,
+            states = excluded.states",
+        pair.as_str(),
+        survey.0,
+        survey.1,
+        Json(results) as _,
+        Json(states) as _
+    )
+    .execute(conn)
+    .await
+    .map_err(|source| StoreError::database("keep readiness", source))?;
+    Ok(changes)
+}
+
+async fn insert_change(
+    conn: &mut PgConnection,
+    pair: &PairName,
+    (survey_number, at): (i64, DateTime<Utc>),
+    check: &str,
+    from: Option<&str>,
+    to: Option<&str>,
+    reason: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into readiness_change (pair, check_name, from_status, to_status, reason, at, survey_number)
+        values ($1, $2, $3, $4, $5, $6, $7)",
+        pair.as_str(),
+        check,
+        from,
+        to,
+        reason,
+        at,
+        survey_number
+    )
+    .execute(conn)
+    .await
+    .map_err(|source| StoreError::database("log change of readiness", source))?;
+    Ok(())
+}
+
+/// The results of the latest survey of a pair.
+///
+/// # Errors
+/// When the database refuses or the results do not read back.
+pub async fn latest<T: DeserializeOwned>(
+    conn: &mut PgConnection,
+    pair: &PairName,
+) -> Result<Option<Kept<T>>, StoreError> {
+    let row = sqlx::query!(
+        "select survey_number, at, results
+        from readiness
+        where pair = $1",
+        pair.as_str()
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(|source| StoreError::database("read readiness", source))?;
+    row.map(|row| {
+        let results = serde_json::from_value(row.results)
+            .map_err(|_| StoreError::unreadable("readiness", "results", pair.to_string()))?;
+        Ok(Kept { survey_number: row.survey_number, at: row.at, results })
+    })
+    .transpose()
+}
+
+/// Changes of a pair, newest first, at most `limit`, older than `before` if given.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn changes(
+    conn: &mut PgConnection,
+    pair: &PairName,
+    before: Option<i64>,
+    limit: i64,
+) -> Result<Vec<Change>, StoreError> {
+    sqlx::query_as!(
+        Change,
+        r#"select id, check_name as "check", from_status as "from", to_status as "to", reason, at, survey_number
+        from readiness_change
+        where pair = $1
+            and ($2::bigint is null or id < $2)
+        order by id desc
+        limit $3"#,
+        pair.as_str(),
+        before,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("list changes of readiness", source))
+}

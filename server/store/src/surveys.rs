@@ -1,0 +1,104 @@
+//! The latest survey of each pair. Written only by the process that holds the pair's lease; pages and the API read
+//! what is here and never wait for Kafka.
+
+use chrono::{DateTime, Utc};
+use muster_domain::{ids::PairName, survey::Survey};
+use sqlx::{PgConnection, types::Json};
+
+use crate::{
+    error::StoreError,
+    leases::{self, survey_lease},
+};
+
+/// Channel on which `keep` tells that a pair has a new survey; the payload is the pair's name.
+pub const CHANNEL: &str = "muster_survey";
+
+/// Which survey of a pair is the latest, without its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SurveyHead {
+    /// Number.
+    pub number: i64,
+    /// When it began, by the clock of the process that made it.
+    pub began_at: DateTime<Utc>,
+    /// How long it took, in milliseconds.
+    pub took_ms: i64,
+}
+
+/// Keeps a survey as the latest of its pair. In the caller's transaction, so that readiness and lag of the same survey
+/// become visible together with it.
+///
+/// # Errors
+/// `LeaseLost` when another process observes the pair now; `Conflict` with `survey_of_pair` when the pair was deleted;
+/// `Rows` when a survey with this number or a later one is kept already.
+pub async fn keep(conn: &mut PgConnection, survey: &Survey, epoch: i64) -> Result<(), StoreError> {
+    leases::hold(conn, &survey_lease(&survey.pair), epoch).await?;
+    let done = sqlx::query!(
+        "insert into survey (pair, number, began_at, took_ms, epoch, body)
+        values ($1, $2, $3, $4, $5, $6)
+        on conflict (pair) do update
+        set number = excluded.number,
+            began_at = excluded.began_at,
+            took_ms = excluded.took_ms,
+            epoch = excluded.epoch,
+            body = excluded.body,
+            kept_at = clock_timestamp()
+        where survey.number < excluded.number",
+        survey.pair.as_str(),
+        survey.number,
+        survey.began_at,
+        survey.took_ms,
+        epoch,
+        Json(survey) as _
+    )
+    .execute(&mut *conn)
+    .await
+    .map_err(|source| StoreError::database("keep survey", source))?;
+    StoreError::expect_rows("keep survey", done.rows_affected(), 1)?;
+    sqlx::query_scalar!("select pg_notify($1, $2)", CHANNEL, survey.pair.as_str())
+        .fetch_one(conn)
+        .await
+        .map_err(|source| StoreError::database("notify watchers of the pair", source))?;
+    Ok(())
+}
+
+/// The latest survey of a pair.
+///
+/// # Errors
+/// When the database refuses or the survey does not read back.
+pub async fn latest(conn: &mut PgConnection, pair: &PairName) -> Result<Option<Survey>, StoreError> {
+    let body = sqlx::query_scalar!(
+        r#"select body as "body: Json<Survey>"
+        from survey
+        where pair = $1"#,
+        pair.as_str()
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(|source| StoreError::database("read survey", source))?;
+    Ok(body.map(|Json(survey)| survey))
+}
+
+/// Which survey is the latest of a pair: cheap, however large the survey is.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn head(conn: &mut PgConnection, pair: &PairName) -> Result<Option<SurveyHead>, StoreError> {
+    sqlx::query_as!(
+        SurveyHead,
+        "select number, began_at, took_ms
+        from survey
+        where pair = $1",
+        pair.as_str()
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(|source| StoreError::database("read which survey is the latest", source))
+}
+
+/// The number the next survey of a pair gets.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn next_number(conn: &mut PgConnection, pair: &PairName) -> Result<i64, StoreError> {
+    Ok(head(conn, pair).await?.map_or(1, |head| head.number + 1))
+}

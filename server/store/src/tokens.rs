@@ -1,0 +1,159 @@
+//! API tokens for machines. Only the hash of a token arrives here.
+
+use chrono::{DateTime, Utc};
+use muster_domain::people::Actor;
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::{error::StoreError, grants::parse_grants};
+
+/// A token, without itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Token {
+    /// Id.
+    pub id: Uuid,
+    /// Name, shown in the audit as `token:name`.
+    pub name: String,
+    /// Whose rights it has.
+    pub user: Uuid,
+    /// What of these rights it may use.
+    pub scopes: Vec<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it ends.
+    pub expires_at: DateTime<Utc>,
+    /// Last use, to within a minute.
+    pub last_used_at: Option<DateTime<Utc>>,
+    /// When it was revoked.
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+/// Keeps a token; `hash` is the lower-case hex SHA-256 of it.
+///
+/// # Errors
+/// `Conflict` with `token_name_unique` or `token_name_usable`.
+pub async fn insert(
+    conn: &mut PgConnection,
+    id: Uuid,
+    name: &str,
+    user: Uuid,
+    hash: &str,
+    scopes: &[String],
+    seconds: f64,
+) -> Result<Token, StoreError> {
+    sqlx::query_as!(
+        Token,
+        r#"insert into api_token (id, name, user_id, hash, scopes, expires_at)
+        values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6))
+        returning id, name, user_id as "user", scopes, created_at, expires_at, last_used_at, revoked_at"#,
+        id,
+        name,
+        user,
+        hash,
+        scopes,
+        seconds
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(|source| StoreError::database("keep token", source))
+}
+
+/// The token with that hash and who acts by it, if it counts: not ended, not revoked, its user not disabled. The actor
+/// has the user's id, so that nobody approves by token what they requested themselves.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn get_live(conn: &mut PgConnection, hash: &str) -> Result<Option<(Token, Actor)>, StoreError> {
+    let row = sqlx::query!(
+        r#"select api_token.id, api_token.name, user_id, scopes, api_token.created_at, expires_at, last_used_at,
+            array(
+                select role from app_grant where user_id = app_user.id order by role, team
+            ) as "roles!",
+            array(
+                select coalesce(team, '') from app_grant where user_id = app_user.id order by role, team
+            ) as "teams!: Vec<String>"
+        from api_token
+        join app_user on app_user.id = api_token.user_id
+        where hash = $1
+            and revoked_at is null
+            and expires_at > clock_timestamp()
+            and app_user.disabled_at is null"#,
+        hash
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(|source| StoreError::database("read token", source))?;
+    row.map(|row| {
+        let actor = Actor {
+            id: row.user_id,
+            name: format!("token:{}", row.name),
+            grants: parse_grants(&row.roles, row.teams, row.user_id)?,
+        };
+        let token = Token {
+            id: row.id,
+            name: row.name,
+            user: row.user_id,
+            scopes: row.scopes,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            last_used_at: row.last_used_at,
+            revoked_at: None,
+        };
+        Ok((token, actor))
+    })
+    .transpose()
+}
+
+/// Notes that a token was used; writes at most once a minute.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn touch(conn: &mut PgConnection, id: Uuid) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update api_token
+        set last_used_at = clock_timestamp()
+        where id = $1
+            and (last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute')",
+        id
+    )
+    .execute(conn)
+    .await
+    .map_err(|source| StoreError::database("note use of token", source))?;
+    Ok(())
+}
+
+/// Tokens of one user or of all, newest first, ended ones included.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn list(conn: &mut PgConnection, user: Option<Uuid>) -> Result<Vec<Token>, StoreError> {
+    sqlx::query_as!(
+        Token,
+        r#"select id, name, user_id as "user", scopes, created_at, expires_at, last_used_at, revoked_at
+        from api_token
+        where ($1::uuid is null or user_id = $1)
+        order by created_at desc"#,
+        user
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("list tokens", source))
+}
+
+/// Revokes a token; false when it was already, or there is none.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn revoke(conn: &mut PgConnection, id: Uuid) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "update api_token
+        set revoked_at = clock_timestamp()
+        where id = $1
+            and revoked_at is null",
+        id
+    )
+    .execute(conn)
+    .await
+    .map_err(|source| StoreError::database("revoke token", source))?;
+    Ok(done.rows_affected() == 1)
+}

@@ -1,0 +1,14 @@
+//! The store against a real PostgreSQL: every rule the database holds, and every race that matters.
+
+mod audit;
+mod brake;
+mod clusters;
+mod idempotency;
+mod leases;
+mod login;
+mod migrations;
+mod pairs;
+mod people;
+mod sample;
+mod secrets;
+mod surveys;

@@ -1,0 +1,166 @@
+use chrono::{DateTime, Duration, Utc};
+use muster_domain::{
+    pair::{Direction, Side},
+    reading::ReadingClass,
+};
+use muster_store::{
+    StoreError,
+    lag::{self, LagSample},
+    leases::{self, survey_lease},
+    pairs,
+    readiness::{self, CheckStatus},
+    surveys,
+    testing::TestDatabase,
+};
+use sqlx::{PgConnection, postgres::PgListener};
+
+use crate::sample::{broken, keep_pair, pair_name, survey};
+
+async fn lease(conn: &mut PgConnection, owner: &str) -> i64 {
+    let name = survey_lease(&pair_name("payments"));
+    leases::claim(conn, &name, owner, -1.0).await.expect("a claim").expect("a free lease").epoch
+}
+
+#[tokio::test]
+async fn the_latest_survey_reads_back_and_watchers_are_told() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let name = pair_name("payments");
+    let epoch = lease(conn, "one").await;
+    let mut listener = PgListener::connect_with(database.pool()).await.unwrap();
+    listener.listen(surveys::CHANNEL).await.unwrap();
+    assert_eq!(surveys::next_number(conn, &name).await.unwrap(), 1);
+    assert_eq!(surveys::latest(conn, &name).await.unwrap(), None);
+    for number in [1, 2] {
+        surveys::keep(conn, &survey("payments", number), epoch).await.unwrap();
+    }
+    assert_eq!(surveys::latest(conn, &name).await.unwrap().unwrap(), survey("payments", 2));
+    assert_eq!(surveys::head(conn, &name).await.unwrap().unwrap().number, 2);
+    assert_eq!(surveys::next_number(conn, &name).await.unwrap(), 3);
+    assert_eq!(listener.recv().await.unwrap().payload(), "payments");
+
+    let repeated = surveys::keep(conn, &survey("payments", 2), epoch).await;
+    assert!(matches!(repeated, Err(StoreError::Rows { .. })), "{repeated:?}");
+    pairs::delete(conn, &name, 1).await.unwrap();
+    assert_eq!(surveys::latest(conn, &name).await.unwrap(), None);
+    assert_eq!(broken(surveys::keep(conn, &survey("payments", 3), epoch).await), "survey_of_pair");
+}
+
+#[tokio::test]
+async fn who_lost_the_lease_writes_nothing() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let name = pair_name("payments");
+    let old = lease(conn, "one").await;
+    surveys::keep(conn, &survey("payments", 1), old).await.unwrap();
+    lease(conn, "two").await;
+    let late = surveys::keep(conn, &survey("payments", 2), old).await;
+    assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
+    let late = readiness::keep(conn, &name, old, (2, DateTime::UNIX_EPOCH), &(), &[]).await;
+    assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
+    let sample = sample(0, Some(1), ReadingClass::Exact);
+    let late = lag::keep(conn, &name, old, Direction { from: Side::A }, &sample).await;
+    assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
+    assert_eq!(surveys::head(conn, &name).await.unwrap().unwrap().number, 1);
+}
+
+#[tokio::test]
+async fn changes_of_readiness_are_logged_once() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let name = pair_name("payments");
+    let epoch = lease(conn, "one").await;
+    let status = |check, status, reason| CheckStatus { check, status, reason };
+    let at = |seconds| DateTime::<Utc>::UNIX_EPOCH + Duration::seconds(seconds);
+    let first = [status("lag", "ok", ""), status("acls", "ok", "")];
+    let results = vec!["all is well".to_owned()];
+    assert_eq!(readiness::keep(conn, &name, epoch, (1, at(1)), &results, &first).await.unwrap(), 2);
+    assert_eq!(readiness::keep(conn, &name, epoch, (2, at(2)), &results, &first).await.unwrap(), 0);
+    let next = [status("lag", "critical", "nothing moves"), status("groups", "ok", "")];
+    assert_eq!(readiness::keep(conn, &name, epoch, (3, at(3)), &results, &next).await.unwrap(), 3);
+
+    let kept = readiness::latest::<Vec<String>>(conn, &name).await.unwrap().unwrap();
+    assert_eq!((kept.survey_number, kept.at, kept.results), (3, at(3), results));
+    let log: Vec<_> = readiness::changes(conn, &name, None, 3)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|change| (change.check, change.from.unwrap_or_default(), change.to.unwrap_or_default(), change.reason))
+        .collect();
+    let row = |check: &str, from: &str, to: &str, reason: &str| {
+        (check.to_owned(), from.to_owned(), to.to_owned(), reason.to_owned())
+    };
+    assert_eq!(
+        log,
+        [
+            row("acls", "ok", "", "the check does not apply any more"),
+            row("lag", "ok", "critical", "nothing moves"),
+            row("groups", "", "ok", ""),
+        ]
+    );
+    let oldest = readiness::changes(conn, &name, Some(3), 10).await.unwrap();
+    assert_eq!(oldest.len(), 2);
+}
+
+fn sample(seconds: i64, records: Option<i64>, class: ReadingClass) -> LagSample {
+    LagSample {
+        at: DateTime::<Utc>::UNIX_EPOCH + Duration::seconds(seconds),
+        worst_lag_records: records,
+        total_lag_records: records,
+        records_class: class,
+        lag_ms: records.map(|records| records * 10),
+        ms_class: class,
+    }
+}
+
+#[tokio::test]
+async fn history_shows_the_worst_of_each_stretch_and_never_hides_unknown() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let name = pair_name("payments");
+    let epoch = lease(conn, "one").await;
+    let direction = Direction { from: Side::A };
+    let samples = [
+        sample(0, Some(5), ReadingClass::Exact),
+        sample(5, Some(70), ReadingClass::LowerBound),
+        sample(10, Some(1), ReadingClass::Exact),
+        sample(15, None, ReadingClass::Unknown),
+        sample(20, Some(0), ReadingClass::Exact),
+    ];
+    for sample in &samples {
+        lag::keep(conn, &name, epoch, direction, sample).await.unwrap();
+        lag::keep(conn, &name, epoch, direction, sample).await.unwrap();
+    }
+    let (from, to) = (samples[0].at, samples[0].at + Duration::seconds(30));
+    let history = lag::history(conn, &name, direction, from, to, 3).await.unwrap();
+    assert_eq!(
+        history,
+        [
+            sample(0, Some(70), ReadingClass::LowerBound),
+            sample(10, None, ReadingClass::Unknown),
+            sample(20, Some(0), ReadingClass::Exact),
+        ]
+    );
+    assert!(lag::history(conn, &name, direction.reverse(), from, to, 3).await.unwrap().is_empty());
+    let fine = lag::history(conn, &name, direction, from, to, 1000).await.unwrap();
+    let records = |samples: &[LagSample]| samples.iter().map(|s| s.worst_lag_records).collect::<Vec<_>>();
+    assert_eq!(records(&fine), records(&samples));
+    assert_eq!(lag::delete_older_than(conn, 30).await.unwrap(), 5);
+}
+
+#[tokio::test]
+async fn unknown_lag_is_never_a_number_and_a_number_never_unknown() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let name = pair_name("payments");
+    let epoch = lease(conn, "one").await;
+    for bad in [sample(0, Some(0), ReadingClass::Unknown), sample(0, None, ReadingClass::Exact)] {
+        let kept = lag::keep(conn, &name, epoch, Direction { from: Side::A }, &bad).await;
+        assert_eq!(broken(kept), "lag_unknown_has_no_value");
+    }
+}

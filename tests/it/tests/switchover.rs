@@ -1,0 +1,209 @@
+//! Planned switchovers on the real lab under load: nothing lost, nothing skipped, also when workers die on the way.
+
+use std::{collections::BTreeSet, sync::Mutex, time::Duration};
+
+use chrono::Utc;
+use muster_domain::{
+    pair::{Direction, Side},
+    people::{Actor, Grant, Role},
+    plan::PlanRules,
+    readiness,
+    record::Run,
+    run::{Operation, RunState},
+};
+use muster_it::{LabClients, pair};
+use muster_lab::{Lab, LabOptions, Workload, WorkloadOptions, address_book_path};
+use muster_operations::{
+    Engine, decisions,
+    engine::{EngineOptions, Hooks, Moment, Stopped},
+    planning::{PlanRequest, make_switchover_plan},
+    survey::take_survey,
+};
+use muster_store::{run_steps, runs, teams::Team, testing::TestDatabase};
+use uuid::Uuid;
+
+struct Bench {
+    lab: Lab,
+    database: TestDatabase,
+    clients: LabClients,
+}
+
+fn person(name: &str) -> Actor {
+    let roles = [Role::Operator, Role::Approver];
+    Actor {
+        id: Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()),
+        name: name.to_owned(),
+        grants: roles.map(|role| Grant { role, team: None }).to_vec(),
+    }
+}
+
+impl Bench {
+    async fn start(pair_name: &str) -> anyhow::Result<(Self, Workload)> {
+        let lab = Lab::attach_or_start(LabOptions::default()).await?;
+        let books = lab.describe().dir.clone();
+        let workload = Workload::start(lab.describe(), &books, WorkloadOptions::default()).await?;
+        let pair = pair(lab.describe(), pair_name, &address_book_path(&books, pair_name))?;
+        let database = TestDatabase::new().await;
+        let mut conn = database.pool().acquire().await?;
+        let team = Team { name: pair.team.clone(), description: String::new() };
+        muster_store::teams::insert(&mut conn, &team).await?;
+        let mut clients = LabClients::new(lab.describe(), pair)?;
+        for cluster in [&clients.0.clusters.a, &clients.0.clusters.b] {
+            muster_store::clusters::insert(&mut conn, cluster).await?;
+        }
+        clients.0.pair = muster_store::pairs::insert(&mut conn, &clients.0.pair).await?;
+        drop(conn);
+        Ok((Self { lab, database, clients }, workload))
+    }
+
+    /// Plans, requests, approves and starts leaving a side. Waits until the survey finds no blocker.
+    async fn begin(&self, from: Side, rules: PlanRules) -> anyhow::Result<Run> {
+        let clients = &self.clients.0;
+        let mut last = Vec::new();
+        for _ in 0..60 {
+            let previous = take_survey(clients, 1, Utc::now()).await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            let survey = take_survey(clients, 2, Utc::now()).await;
+            let checks =
+                readiness::evaluate(&clients.pair, &clients.clusters, &survey, Some(&previous), Utc::now());
+            let request = PlanRequest {
+                operation: Operation::Switchover,
+                direction: Direction { from },
+                drill: false,
+                rules: rules.clone(),
+            };
+            let mut conn = self.database.pool().acquire().await?;
+            let plan = make_switchover_plan(
+                &mut conn,
+                &clients.pair,
+                &clients.clusters,
+                &survey,
+                &checks,
+                &request,
+                &person("mira"),
+                Utc::now(),
+            )
+            .await?;
+            if !plan.blockers.is_empty() {
+                last = plan.blockers;
+                continue;
+            }
+            let run = decisions::request_run(&mut conn, &plan, "lab", &person("mira")).await?;
+            decisions::approve(&mut conn, run.id, "", &person("jonas")).await?;
+            return Ok(decisions::start(&mut conn, run.id, &person("mira")).await?);
+        }
+        anyhow::bail!("the plan stays blocked: {last:#?}")
+    }
+
+    fn worker(&self, name: &str) -> Engine {
+        let options = EngineOptions { lease_seconds: 3.0, poll_ms: 50, retry_ms: 50 };
+        Engine::new(self.database.pool().clone(), std::sync::Arc::new(self.clients.clone()), name.to_owned())
+            .with_options(options)
+    }
+
+    async fn story(&self, id: Uuid) -> anyhow::Result<(Run, String)> {
+        let mut conn = self.database.pool().acquire().await?;
+        let run = runs::get(&mut conn, id).await?.expect("the run is there");
+        let steps: Vec<String> = run_steps::list(&mut conn, id)
+            .await?
+            .iter()
+            .map(|s| {
+                let ms = s.started_at.zip(s.ended_at).map(|(a, b)| (b - a).num_milliseconds());
+                format!("{:26} {:12} {ms:?} ms  {}", s.name, s.state.as_str(), s.sentence)
+            })
+            .collect();
+        let story = format!("{}: {}\n{}\n{:#?}", run.state.as_str(), run.state_reason, steps.join("\n"), run.outcome);
+        Ok((run, story))
+    }
+}
+
+fn rules() -> PlanRules {
+    PlanRules { confirm_before_fence: false, group_drain_seconds: 5, resume_watch_seconds: 90, ..PlanRules::default() }
+}
+
+/// What the applications themselves say.
+async fn assert_nothing_lost(workload: &mut Workload, cluster: &str) -> anyhow::Result<()> {
+    let ledger = workload.finish(Duration::from_secs(60)).await?;
+    println!("{}", serde_json::to_string_pretty(&ledger)?);
+    let check = workload.check_cluster(cluster).await?;
+    println!("{check:#?}");
+    for (group, summary) in &ledger.groups {
+        assert_eq!(summary.skipped, 0, "group `{group}` skipped records");
+        assert_eq!(summary.pending, 0, "group `{group}` was not given all records");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switchover_under_load_loses_nothing() -> anyhow::Result<()> {
+    let (bench, mut workload) = Bench::start("orders").await?;
+    let run = bench.begin(Side::A, rules()).await?;
+    bench.worker("one").run_pending().await?;
+    let (run, story) = bench.story(run.id).await?;
+    println!("{story}");
+    assert_eq!(run.state, RunState::Succeeded, "{story}");
+    let outcome = run.outcome.expect("it ended");
+    assert_eq!(outcome.lost_records, Some(0));
+    assert_nothing_lost(&mut workload, muster_it::CENTRAL).await?;
+    drop(bench.lab);
+    Ok(())
+}
+
+/// Kills the worker once at each of some steps, chosen from the whole table.
+struct KillOnce {
+    left: Mutex<BTreeSet<&'static str>>,
+}
+
+impl Hooks for KillOnce {
+    fn kill_at(&self, step: &str, moment: Moment) -> bool {
+        let mut left = self.left.lock().expect("nobody panics under it");
+        moment == Moment::AfterEffect && left.remove(step)
+    }
+
+    fn fail(&self, _step: &str) -> bool {
+        false
+    }
+}
+
+/// Five steps drawn by the bytes of a fresh UUID; printed, so that a failure can be repeated.
+fn five_random_steps() -> BTreeSet<&'static str> {
+    let names: Vec<&'static str> = muster_operations::switchover::steps().iter().map(|s| s.name).collect();
+    let mut drawn = BTreeSet::new();
+    for byte in Uuid::new_v4().as_bytes().iter().chain(Uuid::new_v4().as_bytes()) {
+        if drawn.len() == 5 {
+            break;
+        }
+        drawn.insert(names[usize::from(*byte) % names.len()]);
+    }
+    println!("workers die after the effect of {drawn:?}");
+    drawn
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switchover_survives_five_deaths_of_its_worker() -> anyhow::Result<()> {
+    let (bench, mut workload) = Bench::start("orders").await?;
+    let run = bench.begin(Side::A, rules()).await?;
+    let hooks = std::sync::Arc::new(KillOnce { left: Mutex::new(five_random_steps()) });
+    let mut deaths = 0;
+    loop {
+        match bench.worker(&format!("worker-{deaths}")).with_hooks(hooks.clone()).run_pending().await {
+            Err(Stopped::Killed(at)) => {
+                println!("died at {at}");
+                deaths += 1;
+            }
+            Err(e) => return Err(e.into()),
+            // Nothing to carry: either the run rests, or the dead worker's lease still runs.
+            Ok(0) if bench.story(run.id).await?.0.state.wants_worker() => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Ok(_) => break,
+        }
+    }
+    let (run, story) = bench.story(run.id).await?;
+    println!("{story}");
+    assert_eq!(deaths, 5, "{story}");
+    assert_eq!(run.state, RunState::Succeeded, "{story}");
+    assert_nothing_lost(&mut workload, muster_it::CENTRAL).await?;
+    drop(bench.lab);
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! A Connect worker: its property file, and the little of its REST that the lab needs.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::{Value, json};
+
+/// Main class of a distributed worker.
+pub(crate) const MAIN: &str = "org.apache.kafka.connect.cli.ConnectDistributed";
+/// JVM flags of a worker: about 150 MB resident.
+pub(crate) const HEAP: [&str; 2] = ["-Xms64m", "-Xmx384m"];
+
+/// What one worker is made from.
+#[derive(Debug)]
+pub(crate) struct WorkerPlan<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) dir: &'a Path,
+    pub(crate) port: u16,
+    /// The cluster that the worker is attached to.
+    pub(crate) bootstrap: &'a str,
+    /// Principal of the worker's own topics.
+    pub(crate) user: &'a str,
+    pub(crate) password: &'a str,
+}
+
+impl WorkerPlan<'_> {
+    /// REST address.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The property file of this worker.
+    pub(crate) fn properties_path(&self) -> PathBuf {
+        self.dir.join(format!("{}.properties", self.name))
+    }
+
+    /// Writes the property file.
+    pub(crate) fn write_properties(&self) -> Result<()> {
+        let mut text = format!(
+            "\
+bootstrap.servers={bootstrap}
+group.id={name}
+listeners={url}
+rest.advertised.host.name=127.0.0.1
+config.storage.topic=connect-configs
+offset.storage.topic=connect-offsets
+status.storage.topic=connect-status
+config.storage.replication.factor=1
+offset.storage.replication.factor=1
+status.storage.replication.factor=1
+offset.storage.partitions=1
+status.storage.partitions=1
+key.converter=org.apache.kafka.connect.converters.ByteArrayConverter
+value.converter=org.apache.kafka.connect.converters.ByteArrayConverter
+header.converter=org.apache.kafka.connect.converters.ByteArrayConverter
+offset.flush.interval.ms=1000
+connector.client.config.override.policy=All
+exactly.once.source.support=enabled
+scheduled.rebalance.max.delay.ms=0
+plugin.discovery=service_load
+",
+            bootstrap = self.bootstrap,
+            name = self.name,
+            url = self.url(),
+        );
+        for prefix in ["", "producer.", "consumer.", "admin."] {
+            for (key, value) in sasl_settings(self.user, self.password) {
+                text.push_str(&format!("{prefix}{key}={value}\n"));
+            }
+        }
+        Ok(std::fs::write(self.properties_path(), text)?)
+    }
+}
+
+/// The three client properties that sign in by SCRAM.
+pub(crate) fn sasl_settings(user: &str, password: &str) -> [(&'static str, String); 3] {
+    let login = "org.apache.kafka.common.security.scram.ScramLoginModule required";
+    [
+        ("security.protocol", "SASL_PLAINTEXT".to_owned()),
+        ("sasl.mechanism", "SCRAM-SHA-512".to_owned()),
+        ("sasl.jaas.config", format!("{login} username=\"{user}\" password=\"{password}\";")),
+    ]
+}
+
+/// Connect's REST, as far as the lab and its tests need it.
+#[derive(Debug, Clone)]
+pub struct Connect {
+    url: String,
+    http: reqwest::Client,
+}
+
+impl Connect {
+    /// A client for the worker at `url`; each call is bounded by 30 s.
+    pub fn new(url: &str) -> Result<Self> {
+        let http = reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build()?;
+        Ok(Self { url: url.to_owned(), http })
+    }
+
+    /// Whether the worker answers and can read its config topic.
+    pub async fn is_ready(&self) -> Result<bool> {
+        let answer = self.http.get(format!("{}/connectors", self.url)).send().await?;
+        Ok(answer.status().is_success())
+    }
+
+    /// Creates a connector; `running` false creates it STOPPED. Retries while the worker rebalances (409).
+    pub async fn create(&self, name: &str, config: &Value, running: bool) -> Result<()> {
+        let state = if running { "RUNNING" } else { "STOPPED" };
+        let body = json!({"name": name, "config": config, "initial_state": state});
+        for _ in 0..100 {
+            let answer = self.http.post(format!("{}/connectors", self.url)).json(&body).send().await?;
+            let status = answer.status();
+            if status.is_success() {
+                return Ok(());
+            }
+            let text = answer.text().await?;
+            if status.as_u16() != 409 || text.contains("already exists") {
+                bail!("create connector {name}: {status} {text}");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        bail!("create connector {name}: the worker answered 409 for 10 s")
+    }
+
+    /// The connector's state and the states of its tasks.
+    pub async fn states(&self, name: &str) -> Result<(String, Vec<String>)> {
+        let answer = self.http.get(format!("{}/connectors/{name}/status", self.url)).send().await?;
+        let status: Value = answer.error_for_status()?.json().await?;
+        let state = |value: &Value| Some(value.get("state")?.as_str()?.to_owned());
+        let connector = status.get("connector").and_then(state).context("a status without a state")?;
+        let tasks = status
+            .get("tasks")
+            .and_then(Value::as_array)
+            .map(|tasks| tasks.iter().filter_map(state).collect());
+        Ok((connector, tasks.unwrap_or_default()))
+    }
+
+    /// Asks for STOPPED, PAUSED or RUNNING (`stop`, `pause`, `resume`); answered before it is done.
+    pub async fn ask(&self, name: &str, verb: &str) -> Result<()> {
+        let answer = self.http.put(format!("{}/connectors/{name}/{verb}", self.url)).send().await?;
+        answer.error_for_status().with_context(|| format!("{verb} connector {name}"))?;
+        Ok(())
+    }
+}

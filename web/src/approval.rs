@@ -1,0 +1,330 @@
+//! The approval page: for each person, why they can decide and why they cannot; two clocks; who voted; what it is
+//! bound to.
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use muster_domain::{
+    people::{Actor, Role},
+    plan::Finding,
+    reading::Reading,
+    record::{Approval, Run, Vote},
+    run::RunState,
+};
+
+use crate::{
+    chrome::Chrome,
+    format,
+    parts::{Bar, Course, Field, Hash, Pill, ReadingView, Unit, When},
+    plan::{PlannedPhase, about, planned_phases},
+    run::RunRecord,
+    words,
+};
+
+/// One of the two clocks.
+#[derive(Debug)]
+struct Clock {
+    question: String,
+    value: String,
+    bar: Bar,
+    then: String,
+}
+
+/// Somebody who may decide, or who could but for a reason.
+#[derive(Debug)]
+struct Voter {
+    icon: &'static str,
+    class: &'static str,
+    name: String,
+    when: String,
+    why: String,
+}
+
+/// A number that is approved.
+#[derive(Debug)]
+struct Figure {
+    name: &'static str,
+    value: String,
+    reading: Option<ReadingView>,
+    source: String,
+}
+
+/// `GET /runs/{id}/approval`; posts [`crate::forms::VoteForm`] to `/runs/{id}/approve` and `/runs/{id}/reject`.
+#[derive(Debug, Template)]
+#[template(path = "pages/approval.html")]
+pub struct ApprovalPage {
+    chrome: Chrome,
+    id: String,
+    number: i64,
+    heading: String,
+    doing: String,
+    course: Course,
+    course_text: String,
+    from: String,
+    pair: String,
+    pill: Pill,
+    drill: bool,
+    asked_by: String,
+    asked_at: When,
+    reason: String,
+    figures: Vec<Figure>,
+    phases: Vec<PlannedPhase>,
+    basis: String,
+    warnings: Vec<Finding>,
+    clocks: Vec<Clock>,
+    given: String,
+    may: Result<String, String>,
+    accept: String,
+    comment: Field,
+    voters: Vec<Voter>,
+    voters_note: String,
+    plan_href: String,
+    hash: Hash,
+    hash_value: String,
+}
+
+impl ApprovalPage {
+    /// The page for the signed-in person. `approvers` are the people with the approver role for the run's team; `rpo`
+    /// is the pair's worst reading in records, if there is one.
+    #[must_use]
+    pub fn new(
+        chrome: Chrome,
+        record: &RunRecord<'_>,
+        approvers: &[Actor],
+        rpo: Option<&Reading>,
+        errors: &[(String, String)],
+    ) -> Self {
+        let (run, now) = (record.run, chrome.now());
+        let pair = run.pair.to_string();
+        let may = may_decide(run, record.approvals, chrome.facts.person.as_ref());
+        let given = approvals_given(run, record.approvals);
+        let warnings = record.plan.warnings.clone();
+        Self {
+            voters: voters(run, record.approvals, approvers, chrome.facts.person.as_ref(), now),
+            voters_note: format!("{} of {} needed", run.approvals_needed, approvers.len()),
+            chrome: chrome
+                .titled(format!("Decide on {}: {}", words::run_name(run), words::asks(run.operation, &pair)))
+                .here(words::run_name(run))
+                .under("/runs?state=awaiting_approval", "Approvals"),
+            id: run.id.to_string(),
+            number: run.number,
+            heading: words::asks(run.operation, &pair),
+            doing: words::doing(run.operation, &pair),
+            course: Course::of_run(&run.course).big(),
+            course_text: run.course.clone(),
+            from: record.from().to_owned(),
+            pill: state_pill(run, given),
+            drill: run.drill,
+            asked_by: run.requested_by.name.clone(),
+            asked_at: When::moment(now, run.created_at),
+            reason: run.reason.clone(),
+            figures: figures(record, rpo, now),
+            phases: planned_phases(&record.plan.content.steps),
+            basis: record.plan.prediction.basis.clone(),
+            accept: match warnings.len() {
+                0 => String::new(),
+                1 => "I accept the warning beside".to_owned(),
+                n => format!("I accept the {n} warnings beside"),
+            },
+            warnings,
+            clocks: clocks(record, now),
+            given: format!("{given} of {} approvals given", run.approvals_needed),
+            may,
+            comment: Field::area("comment", "Comment, kept in the evidence", "", 2)
+                .help("Needed to reject.")
+                .errors(errors),
+            plan_href: format!("/plans/{}", run.plan),
+            hash: Hash::whole(&run.plan_hash),
+            hash_value: run.plan_hash.clone(),
+            pair,
+        }
+    }
+}
+
+fn approvals_given(run: &Run, approvals: &[Approval]) -> usize {
+    approvals.iter().filter(|a| a.vote == Vote::Approve && a.plan_hash == run.plan_hash).count()
+}
+
+/// Whether and why a person may decide on a run, in a sentence either way.
+///
+/// # Errors
+/// The rule that is against it.
+pub fn may_decide(run: &Run, approvals: &[Approval], person: Option<&Actor>) -> Result<String, String> {
+    let Some(person) = person else { return Err("Sign in to decide.".to_owned()) };
+    if run.state != RunState::AwaitingApproval {
+        return Err(format!(
+            "It is {} now; there is nothing to decide.",
+            words::run_state(run.state).2.to_lowercase()
+        ));
+    }
+    if run.requested_by.id == person.id {
+        return Err("You asked for it. Nobody approves what they asked for.".to_owned());
+    }
+    if !person.has(Role::Approver, &run.team) {
+        return Err(format!(
+            "You are not an approver of {}. An administrator can give you the role.",
+            run.team
+        ));
+    }
+    if let Some(own) = approvals.iter().find(|approval| approval.by.id == person.id) {
+        return Err(format!("You {} at {}.", voted(own.vote), format::time(own.at)));
+    }
+    Ok(format!("You are an approver of {} and you did not ask for it.", run.team))
+}
+
+fn voted(vote: Vote) -> &'static str {
+    match vote {
+        Vote::Approve => "approved",
+        Vote::Reject => "rejected",
+    }
+}
+
+fn state_pill(run: &Run, given: usize) -> Pill {
+    let (tone, icon, word) = words::run_state(run.state);
+    let needed = usize::try_from(run.approvals_needed).unwrap_or(usize::MAX);
+    match (run.state, needed.saturating_sub(given)) {
+        (RunState::AwaitingApproval, n) => {
+            Pill::with_icon(tone, icon, format!("Waits for {}", format::count(n, "more approval")))
+        }
+        _ => Pill::with_icon(tone, icon, word),
+    }
+}
+
+fn figures(record: &RunRecord<'_>, rpo: Option<&Reading>, now: DateTime<Utc>) -> Vec<Figure> {
+    let (plan, from) = (record.plan, record.from());
+    let partitions: i64 = plan.content.topics.iter().map(|topic| i64::from(topic.partitions)).sum();
+    let plain = |name, value: String, source: String| Figure { name, value, reading: None, source };
+    let basis = || plan.prediction.basis.clone();
+    let objective = record.objectives.map_or_else(
+        || "no objective is set".to_owned(),
+        |objectives| {
+            format!("objective {}, people not counted; {}", format::seconds(objectives.rto_seconds), basis())
+        },
+    );
+    vec![
+        plain(
+            "Records lost, all going to plan",
+            "0".to_owned(),
+            "nothing moves before the drain is proven".to_owned(),
+        ),
+        Figure {
+            name: "Records lost if the active side dies before the drain",
+            value: if rpo.is_none() { "no reading".to_owned() } else { String::new() },
+            reading: rpo.map(|reading| ReadingView::new(reading, Unit::Records, now).inline()),
+            source: rpo.map_or_else(
+                || format!("nobody can say now what {from} alone holds"),
+                |reading| format!("on {from} only, read {}", format::ago(now, reading.at)),
+            ),
+        },
+        plain("Writers stopped for", about(plan.prediction.write_unavailability_ms), basis()),
+        plain("Whole run", about(plan.prediction.total_ms), objective),
+        plain(
+            "Topics that move",
+            plan.content.topics.len().to_string(),
+            format!("{} partitions", format::number(partitions)),
+        ),
+        plain(
+            "Groups that move",
+            plan.content.groups.len().to_string(),
+            "each resumes where it is proven to be".to_owned(),
+        ),
+        plain("Warnings", plan.warnings.len().to_string(), "listed below".to_owned()),
+    ]
+}
+
+fn clocks(record: &RunRecord<'_>, now: DateTime<Utc>) -> Vec<Clock> {
+    let run = record.run;
+    let whole = (run.decide_by - run.created_at).num_seconds();
+    let used = (now - run.created_at).num_seconds();
+    let decide = Clock {
+        question: format!("Decide by {}", format::moment(now, run.decide_by)),
+        value: format!("{} left", format::left(now, run.decide_by)),
+        bar: Bar::of(used, whole, format!("{} of {} used", format::seconds(used), format::seconds(whole)))
+            .human(),
+        then: "then the request lapses and nothing happens".to_owned(),
+    };
+    let requester = &run.requested_by.name;
+    let use_by = match (run.approved_at, run.use_by) {
+        (Some(at), Some(by)) => {
+            let (whole, used) = ((by - at).num_seconds(), (now - at).num_seconds());
+            Clock {
+                question: format!("Use by {}", format::moment(now, by)),
+                value: format!("{} left", format::left(now, by)),
+                bar: Bar::of(
+                    used,
+                    whole,
+                    format!("{} of {} used", format::seconds(used), format::seconds(whole)),
+                )
+                .human(),
+                then: format!(
+                    "an operator such as {requester} must start it before; then the approvals lapse"
+                ),
+            }
+        }
+        (_, use_by) => Clock {
+            question: use_by.map_or_else(
+                || "Use by: the second clock".to_owned(),
+                |by| format!("Use by {}, if approved now", format::moment(now, by)),
+            ),
+            value: "not begun".to_owned(),
+            bar: Bar::of(0, 1, "not begun").human(),
+            then: format!(
+                "begins with the last approval; an operator such as {requester} must start it within it"
+            ),
+        },
+    };
+    vec![decide, use_by]
+}
+
+fn voters(
+    run: &Run,
+    approvals: &[Approval],
+    approvers: &[Actor],
+    viewer: Option<&Actor>,
+    now: DateTime<Utc>,
+) -> Vec<Voter> {
+    let mut voters: Vec<Voter> = approvals
+        .iter()
+        .map(|approval| {
+            let (icon, class) = match approval.vote {
+                Vote::Approve => ("ok", "ok-t"),
+                Vote::Reject => ("bad", "bad-t"),
+            };
+            let stale = if approval.plan_hash == run.plan_hash { "" } else { ", of an older plan, void" };
+            let comment = if approval.comment.is_empty() {
+                String::new()
+            } else {
+                format!(": “{}”", approval.comment)
+            };
+            let name = words::name_of(&approval.by.name, viewer);
+            let why = format!("{}{stale}{comment}", voted(approval.vote));
+            Voter { icon, class, name, when: format::moment(now, approval.at), why }
+        })
+        .collect();
+    for person in approvers.iter().filter(|p| !approvals.iter().any(|a| a.by.id == p.id)) {
+        let name = words::name_of(&person.name, viewer);
+        voters.push(match may_decide(run, approvals, Some(person)) {
+            Ok(_) => Voter {
+                icon: "todo",
+                class: "quiet",
+                name,
+                when: "open".to_owned(),
+                why: "may decide".to_owned(),
+            },
+            Err(_) if run.requested_by.id == person.id => Voter {
+                icon: "na",
+                class: "quiet",
+                name,
+                when: "cannot".to_owned(),
+                why: "asked for it".to_owned(),
+            },
+            Err(_) => Voter {
+                icon: "na",
+                class: "quiet",
+                name,
+                when: "no vote".to_owned(),
+                why: "did not decide".to_owned(),
+            },
+        });
+    }
+    voters
+}

@@ -1,0 +1,348 @@
+//! The fleet: could we fail over now, and when did we last prove it?
+
+use askama::Template;
+use chrono::{DateTime, Duration, Utc};
+use muster_domain::{
+    pair::{Pair, Side},
+    people::Role,
+    reading::Reading,
+    record::{Run, RunStep},
+    run::{Phase, RunState},
+};
+
+use crate::{
+    chrome::Chrome,
+    format,
+    parts::{Bar, Course, LagPoint, Link, Mark, Pill, ReadingView, Spark, Stamp, Tone, Unit},
+    readiness::{Check, ProblemRow, Verdict, pill, problems, why},
+    words,
+};
+
+/// Whether the newest passed drill still speaks for the pair.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verification {
+    /// It ran this plan within the policy's age.
+    Verified {
+        /// When it passed.
+        at: DateTime<Utc>,
+    },
+    /// It did not, or there was none.
+    NeedsVerification {
+        /// Why: `never drilled`, `settings edited 16 Nov`, `proof older than 92 days`.
+        reason: String,
+    },
+    /// The newest drill failed.
+    Failed {
+        /// When.
+        at: DateTime<Utc>,
+    },
+}
+
+/// What a pair's row and page are made from.
+#[derive(Debug, Clone)]
+pub struct PairFacts<'a> {
+    /// The pair.
+    pub pair: &'a Pair,
+    /// Active side as observed; `None` when it cannot be told.
+    pub active: Option<Side>,
+    /// Readiness checks of the newest survey; empty when there is none.
+    pub checks: &'a [Check],
+    /// Worst partition: how far the standby is behind, in milliseconds.
+    pub rpo: Reading,
+    /// RPO of the last hour (fleet) or of the hours asked for (pair), oldest first.
+    pub history: &'a [LagPoint],
+    /// Whether the plan is verified.
+    pub verification: Verification,
+    /// Newest ended drill or switchover.
+    pub last_proof: Option<&'a Run>,
+    /// Run that holds the pair, with its steps.
+    pub active_run: Option<(&'a Run, &'a [RunStep])>,
+    /// Request that waits for approval, or approved run that waits for its start.
+    pub waiting: Option<&'a Run>,
+}
+
+impl PairFacts<'_> {
+    pub(crate) fn verdict(&self) -> Verdict {
+        if self.active_run.is_some() { Verdict::Moving } else { Verdict::of(self.checks) }
+    }
+
+    pub(crate) fn course(&self) -> Course {
+        let course = Course::of_pair(self.pair, self.active);
+        if self.active_run.is_some() { course.moving() } else { course }
+    }
+
+    pub(crate) fn objective_ms(&self) -> i64 {
+        self.pair.objectives.rpo_seconds * 1000
+    }
+
+    pub(crate) fn rpo_view(&self, now: DateTime<Utc>) -> ReadingView {
+        let over = self.rpo.value.is_some_and(|ms| ms > self.objective_ms());
+        ReadingView::new(&self.rpo, Unit::Milliseconds, now).over(over)
+    }
+
+    pub(crate) fn readiness_pill(&self) -> Pill {
+        match self.active_run {
+            Some((run, steps)) => words::run_pill(run.state, steps),
+            None => pill(self.checks),
+        }
+    }
+
+    /// The stamp and its ground.
+    pub(crate) fn stamp(&self, now: DateTime<Utc>) -> (Stamp, String) {
+        match &self.verification {
+            Verification::Verified { at } => {
+                let lapses = *at + Duration::days(self.pair.objectives.verify_within_days);
+                let ground =
+                    format!("proven {}, lapses in {}", format::ago(now, *at), format::left(now, lapses));
+                (Stamp::new(Tone::Ok, "Verified"), ground)
+            }
+            Verification::NeedsVerification { reason } => {
+                (Stamp::new(Tone::Warn, "Needs verification"), reason.clone())
+            }
+            Verification::Failed { at } => {
+                (Stamp::new(Tone::Bad, "Failed"), format!("drill of {}", format::short(now, *at)))
+            }
+        }
+    }
+}
+
+/// The RTO a run measured, people not counted.
+pub(crate) fn measured_rto(run: &Run) -> Option<i64> {
+    let phases = &run.outcome.as_ref()?.rto_ms_by_phase;
+    let sum: i64 = phases.iter().filter(|(phase, _)| **phase != Phase::Decide).map(|(_, ms)| ms).sum();
+    (sum > 0).then_some(sum)
+}
+
+/// One answer and the pairs it is true of.
+#[derive(Debug)]
+struct Roll {
+    tone: &'static str,
+    icon: &'static str,
+    word: &'static str,
+    pairs: Vec<(String, String)>,
+}
+
+/// Somebody is needed.
+#[derive(Debug)]
+struct Hand {
+    ask: bool,
+    link: Link,
+    text: String,
+}
+
+#[derive(Debug)]
+struct Row {
+    name: String,
+    href: String,
+    course: Course,
+    team: String,
+    pill: Pill,
+    why: String,
+    spark: Spark,
+    rpo: ReadingView,
+    objective: String,
+    stamp: Stamp,
+    stamp_ground: String,
+    proof: Option<Proof>,
+    rto_objective: String,
+    now: Link,
+    now_note: String,
+}
+
+#[derive(Debug)]
+struct Proof {
+    mark: Mark,
+    bar: Option<Bar>,
+    rto: String,
+    of: String,
+}
+
+/// `GET /`.
+#[derive(Debug, Template)]
+#[template(path = "pages/fleet.html")]
+pub struct FleetPage {
+    chrome: Chrome,
+    could: String,
+    could_note: String,
+    could_rolls: Vec<Roll>,
+    proven: String,
+    proven_note: String,
+    proven_rolls: Vec<Roll>,
+    hands: Vec<Hand>,
+    problems: Vec<ProblemRow>,
+    problems_said: String,
+    rows: Vec<Row>,
+    said: String,
+    may_create: bool,
+}
+
+impl FleetPage {
+    /// The pairs this person may read, in any order.
+    #[must_use]
+    pub fn new(chrome: Chrome, pairs: &[PairFacts<'_>]) -> Self {
+        let now = chrome.now();
+        let with = |verdict| pairs.iter().filter(|facts| facts.verdict() == verdict).count();
+        let could = with(Verdict::Yes) + with(Verdict::Warnings);
+        let verified =
+            pairs.iter().filter(|f| matches!(f.verification, Verification::Verified { .. })).count();
+        let causes: Vec<(&str, &[Check])> = pairs.iter().map(|f| (f.pair.name.as_str(), f.checks)).collect();
+        let problems = problems(&causes, now);
+        let mut sorted: Vec<&PairFacts<'_>> = pairs.iter().collect();
+        sorted.sort_by_key(|facts| (facts.active_run.is_none(), facts.verdict(), facts.pair.name.clone()));
+        Self {
+            could: format!("{could} of {} could", format::count(pairs.len(), "pair")),
+            could_note: match with(Verdict::Warnings) {
+                0 => String::new(),
+                n => format!("{n} with warnings"),
+            },
+            could_rolls: could_rolls(pairs),
+            proven: format!("{verified} of {} verified", format::count(pairs.len(), "plan")),
+            proven_note: oldest_proof(pairs, now),
+            proven_rolls: proven_rolls(pairs, now),
+            hands: hands(&chrome, pairs),
+            problems_said: match problems.len() {
+                0 => "No problems".to_owned(),
+                n => format::count(n, "problem"),
+            },
+            problems,
+            rows: sorted.iter().map(|facts| row(facts, now)).collect(),
+            said: format!("{}, those needing attention first", format::count(pairs.len(), "pair")),
+            may_create: chrome.may_anywhere(Role::Owner) || chrome.may_anywhere(Role::Admin),
+            chrome: chrome.titled("Fleet").refreshing(30),
+        }
+    }
+}
+
+fn could_rolls(pairs: &[PairFacts<'_>]) -> Vec<Roll> {
+    [
+        (Verdict::Yes, "Yes"),
+        (Verdict::Warnings, "With warnings"),
+        (Verdict::Moving, "Moving now"),
+        (Verdict::No, "No"),
+        (Verdict::Unknown, "Unknown"),
+    ]
+    .into_iter()
+    .map(|(verdict, word)| {
+        let of = pairs.iter().filter(|facts| facts.verdict() == verdict);
+        let named = of.map(|facts| {
+            let step = facts
+                .active_run
+                .and_then(|(_, steps)| words::current_step(steps).map(|at| (at, steps.len())));
+            let note = step.map_or_else(String::new, |(at, of)| format!(", step {at} of {of}"));
+            (facts.pair.name.to_string(), note)
+        });
+        let tone = verdict.tone();
+        Roll { tone: tone.text_class(), icon: tone.icon(), word, pairs: named.collect() }
+    })
+    .filter(|roll| !roll.pairs.is_empty())
+    .collect()
+}
+
+fn proven_rolls(pairs: &[PairFacts<'_>], now: DateTime<Utc>) -> Vec<Roll> {
+    let mut rolls = [(Tone::Ok, "Verified"), (Tone::Warn, "Needs verification"), (Tone::Bad, "Failed")]
+        .map(|(tone, word)| Roll { tone: tone.text_class(), icon: tone.icon(), word, pairs: Vec::new() });
+    for facts in pairs {
+        let (index, note) = match &facts.verification {
+            Verification::Verified { at } => (0, format!(" {}", format::age(now, *at))),
+            Verification::NeedsVerification { reason } => (1, format!(" {reason}")),
+            Verification::Failed { at } => (2, format!(" {}", format::short(now, *at))),
+        };
+        rolls[index].pairs.push((facts.pair.name.to_string(), note));
+    }
+    rolls.into_iter().filter(|roll| !roll.pairs.is_empty()).collect()
+}
+
+fn oldest_proof(pairs: &[PairFacts<'_>], now: DateTime<Utc>) -> String {
+    let oldest = pairs.iter().filter_map(|facts| match &facts.verification {
+        Verification::Verified { at } => Some(*at),
+        Verification::NeedsVerification { .. } | Verification::Failed { .. } => None,
+    });
+    oldest.min().map_or_else(String::new, |at| format!("oldest proof {}", format::age(now, at)))
+}
+
+fn hands(chrome: &Chrome, pairs: &[PairFacts<'_>]) -> Vec<Hand> {
+    let mut hands = Vec::new();
+    for facts in pairs {
+        if let Some(run) = facts.waiting {
+            let asks = words::asks(run.operation, run.pair.as_str());
+            let left = format::left(chrome.now(), run.use_by.unwrap_or(run.decide_by));
+            let (href, verb) = match run.state {
+                RunState::Approved => (format!("/runs/{}", run.id), format!("Start run {}", run.number)),
+                _ => (format!("/runs/{}/approval", run.id), format!("Approve or reject run {}", run.number)),
+            };
+            let text = format!("{asks}, {}. Asked by {}. {left} left.", run.course, run.requested_by.name);
+            hands.push(Hand { ask: true, link: Link::new(href, verb), text });
+        }
+        if let Some((run, steps)) = facts.active_run {
+            let (_, _, state) = words::run_state(run.state);
+            let doing = words::capital(&words::doing(run.operation, run.pair.as_str()));
+            let at = words::current_step(steps)
+                .map_or_else(String::new, |at| format!(", step {at} of {}", steps.len()));
+            let driver =
+                run.driver.as_ref().map_or_else(String::new, |driver| format!(" {} drives.", driver.name));
+            let ask =
+                matches!(run.state, RunState::WaitingForInput | RunState::PausedByFailure | RunState::Stuck);
+            let verb = if ask { "Decide in" } else { "Follow" };
+            let link = Link::new(format!("/runs/{}", run.id), format!("{verb} run {}", run.number));
+            hands.push(Hand { ask, link, text: format!("{doing}, {}. {state}{at}.{driver}", run.course) });
+        }
+    }
+    hands.sort_by_key(|hand| !hand.ask);
+    hands
+}
+
+fn row(facts: &PairFacts<'_>, now: DateTime<Utc>) -> Row {
+    let pair = facts.pair;
+    let name = pair.name.to_string();
+    let (stamp, stamp_ground) = facts.stamp(now);
+    let rto_ms = pair.objectives.rto_seconds * 1000;
+    let (now_link, now_note) = match (facts.active_run, facts.waiting) {
+        (Some((run, _)), _) => (
+            Link::new(format!("/runs/{}", run.id), format!("Follow run {}", run.number)),
+            "under way".to_owned(),
+        ),
+        (None, Some(run)) => {
+            let page = if run.state == RunState::Approved { "" } else { "/approval" };
+            (
+                Link::new(format!("/runs/{}{page}", run.id), format!("Open run {}", run.number)),
+                words::run_state(run.state).2.to_lowercase(),
+            )
+        }
+        (None, None) => {
+            (Link::new(format!("/pairs/{name}#plan"), format!("Plan a move of {name}")), "no run".to_owned())
+        }
+    };
+    Row {
+        href: format!("/pairs/{name}"),
+        course: facts.course(),
+        team: pair.team.to_string(),
+        pill: facts.readiness_pill(),
+        why: if facts.active_run.is_some() {
+            "no other run may start on this pair".to_owned()
+        } else {
+            why(facts.checks, now)
+        },
+        spark: Spark::new(&name, facts.history, now - Duration::hours(1), now, facts.objective_ms()),
+        rpo: facts.rpo_view(now),
+        objective: format!("objective {}", format::duration(facts.objective_ms())),
+        stamp,
+        stamp_ground,
+        proof: facts.last_proof.map(|run| proof(run, rto_ms, now)),
+        rto_objective: format!("objective {}", format::duration(rto_ms)),
+        now: now_link,
+        now_note,
+        name,
+    }
+}
+
+fn proof(run: &Run, rto_ms: i64, now: DateTime<Utc>) -> Proof {
+    let (tone, icon, word) = words::run_state(run.state);
+    let when = format::short(now, run.ended_at.unwrap_or(run.created_at));
+    let rto = measured_rto(run);
+    Proof {
+        mark: Mark::with_icon(tone, icon, format!("{word} {when}")),
+        bar: rto.map(|ms| Bar::against(ms, rto_ms)),
+        rto: rto.map_or_else(|| "RTO not measured".to_owned(), format::duration),
+        of: format!(" of {}", format::duration(rto_ms)),
+    }
+}

@@ -1,0 +1,301 @@
+//! What the pages' forms send, field by field. Everything is text as browsers send it; the app turns it into domain
+//! values and answers with the same page and the errors beside the fields.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// `POST /sign-in`.
+#[derive(Debug, Deserialize)]
+pub struct SignInForm {
+    /// User name.
+    pub name: String,
+    /// Password.
+    pub password: SecretString,
+    /// Where the person wanted to go; must start with one `/`.
+    #[serde(default)]
+    pub next: String,
+}
+
+/// `POST /setup`: the first administrator.
+#[derive(Debug, Deserialize)]
+pub struct SetupForm {
+    /// One-time code from Muster's log; proves that whoever fills this in can read it.
+    pub code: SecretString,
+    /// User name.
+    pub name: String,
+    /// Password.
+    pub password: SecretString,
+    /// The same again.
+    pub password_again: SecretString,
+}
+
+/// `POST /theme`: kept in a cookie.
+#[derive(Debug, Deserialize)]
+pub struct ThemeForm {
+    /// `system`, `light` or `dark`.
+    pub theme: String,
+    /// Where to go back to.
+    #[serde(default)]
+    pub next: String,
+}
+
+/// `POST /clusters` (create) and `POST /clusters/{name}/edit`. An empty secret keeps the one that is stored.
+#[derive(Debug, Deserialize)]
+#[serde(default)]
+pub struct ClusterForm {
+    /// Name; ignored on edit.
+    pub name: String,
+    /// `host:port`, separated by commas, spaces or lines.
+    pub bootstrap: String,
+    /// Region or site.
+    pub region: String,
+    /// `PLAINTEXT`, `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.
+    pub protocol: String,
+    /// `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512` or `OAUTHBEARER`; ignored without SASL.
+    pub mechanism: String,
+    /// User name, or client id for OAUTHBEARER.
+    pub username: String,
+    /// Password, or client secret for OAUTHBEARER.
+    pub password: SecretString,
+    /// Token endpoint for OAUTHBEARER.
+    pub token_url: String,
+    /// Scope for OAUTHBEARER.
+    pub scope: String,
+    /// SASL extensions for OAUTHBEARER, `key=value` a line.
+    pub extensions: String,
+    /// PEM bundle of the brokers' authorities; empty uses the system's.
+    pub ca_pem: String,
+    /// PEM chain of Muster's certificate for mTLS.
+    pub client_cert_pem: String,
+    /// PEM key of that certificate.
+    pub client_key_pem: SecretString,
+    /// User of the fence probe.
+    pub probe_username: String,
+    /// Its password.
+    pub probe_password: SecretString,
+    /// Cluster id the brokers must report; empty until the first check found one.
+    pub expected_cluster_id: String,
+    /// Row version the form was made from.
+    pub version: i64,
+}
+
+impl Default for ClusterForm {
+    fn default() -> Self {
+        let empty = || SecretString::from(String::new());
+        Self {
+            name: String::new(),
+            bootstrap: String::new(),
+            region: String::new(),
+            protocol: "PLAINTEXT".to_owned(),
+            mechanism: "SCRAM-SHA-512".to_owned(),
+            username: String::new(),
+            password: empty(),
+            token_url: String::new(),
+            scope: String::new(),
+            extensions: String::new(),
+            ca_pem: String::new(),
+            client_cert_pem: String::new(),
+            client_key_pem: empty(),
+            probe_username: String::new(),
+            probe_password: empty(),
+            expected_cluster_id: String::new(),
+            version: 0,
+        }
+    }
+}
+
+/// `POST /pairs/import`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct ImportForm {
+    /// Content of the properties file.
+    pub properties: String,
+    /// Team the pairs will belong to.
+    pub team: String,
+    /// `look` shows what would be made; `import` makes it.
+    pub act: String,
+}
+
+/// `POST /pairs` (create) and `POST /pairs/{name}/edit`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct PairForm {
+    /// Name; ignored on edit.
+    pub name: String,
+    /// Team.
+    pub team: String,
+    /// Cluster A.
+    pub cluster_a: String,
+    /// Cluster B.
+    pub cluster_b: String,
+    /// `active_passive` or `active_active`.
+    pub mode: String,
+    /// Topic patterns, one a line.
+    pub topics: String,
+    /// Topic patterns left out, one a line.
+    pub topics_exclude: String,
+    /// Group patterns, one a line.
+    pub groups: String,
+    /// Group patterns left out, one a line.
+    pub groups_exclude: String,
+    /// `identity` or `prefixed`, for both flows.
+    pub naming: String,
+    /// Separator of prefixed names.
+    pub separator: String,
+    /// `on` when the flow A → B exists.
+    pub a_to_b: String,
+    /// Connect address of A → B; empty while unattached.
+    pub a_to_b_connect: String,
+    /// Source connector of A → B.
+    pub a_to_b_source: String,
+    /// Checkpoint connector of A → B.
+    pub a_to_b_checkpoint: String,
+    /// Heartbeat connector of A → B.
+    pub a_to_b_heartbeat: String,
+    /// `on` when the flow B → A exists.
+    pub b_to_a: String,
+    /// Connect address of B → A.
+    pub b_to_a_connect: String,
+    /// Source connector of B → A.
+    pub b_to_a_source: String,
+    /// Checkpoint connector of B → A.
+    pub b_to_a_checkpoint: String,
+    /// Heartbeat connector of B → A.
+    pub b_to_a_heartbeat: String,
+    /// RPO objective in seconds.
+    pub rpo_seconds: String,
+    /// RTO objective in seconds.
+    pub rto_seconds: String,
+    /// Days a proof counts.
+    pub verify_within_days: String,
+    /// Approvals needed.
+    pub approvals_needed: String,
+    /// Minutes to decide.
+    pub decide_within_minutes: String,
+    /// Minutes to start once approved.
+    pub use_within_minutes: String,
+    /// Address book file; empty for none.
+    pub address_book: String,
+    /// Webhook; empty for none.
+    pub webhook: String,
+    /// Canary topic; empty for none.
+    pub canary_topic: String,
+    /// Row version the form was made from.
+    pub version: i64,
+}
+
+/// `POST /pairs/{name}/plan`: makes a plan and goes to it.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct PlanForm {
+    /// `switchover` today.
+    pub operation: String,
+    /// `a` or `b`: the side applications leave; what the page showed as active.
+    pub from: String,
+    /// `on` when its end is attested as a drill.
+    pub drill: String,
+    /// `on` when a person gives the final go before the fence.
+    pub confirm_before_fence: String,
+    /// `wait` or `roll_back`.
+    pub if_unproven: String,
+    /// `drain_then_move` or `move_out`.
+    pub consumers: String,
+    /// Longest time writes may be away, seconds.
+    pub max_write_outage_seconds: String,
+}
+
+/// `POST /plans/{id}/request`: makes a run that waits for approval.
+#[derive(Debug, Clone, Deserialize)]
+pub struct RequestForm {
+    /// Why, in the requester's words; kept in the evidence.
+    pub reason: String,
+    /// Hash of the plan that was shown.
+    pub plan_hash: String,
+}
+
+/// `POST /runs/{id}/approve` and `/reject`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct VoteForm {
+    /// Hash of the plan that was shown.
+    pub plan_hash: String,
+    /// Words kept in the evidence; needed to reject.
+    #[serde(default)]
+    pub comment: String,
+    /// `on`: the person accepts the warnings listed; needed to approve when there are any.
+    #[serde(default)]
+    pub accept: String,
+}
+
+/// `POST /runs/{id}/{start|pause|resume|retry|skip|confirm|abort|attest|close}`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct ActForm {
+    /// Name of the step it is about: `retry`, `skip`, `confirm`.
+    pub step: String,
+    /// Why: needed for `skip`, `abort`, `close`; the verdict's words for `attest`.
+    pub reason: String,
+    /// The target typed again, for the severe ones: the name of the pair.
+    pub typed: String,
+    /// `passed`, `failed` or `inconclusive`, for `attest`.
+    pub verdict: String,
+}
+
+/// `POST /people`.
+#[derive(Debug, Deserialize)]
+pub struct PersonForm {
+    /// User name.
+    pub name: String,
+    /// First password.
+    pub password: SecretString,
+    /// `viewer`, `operator`, `approver`, `owner` or `admin`.
+    pub role: String,
+    /// Team; empty for all teams.
+    #[serde(default)]
+    pub team: String,
+}
+
+/// `POST /brake`: `set` with a reason, or `release`.
+#[derive(Debug, Clone, Deserialize)]
+pub struct BrakeForm {
+    /// `set` or `release`.
+    pub act: String,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+}
+
+/// `GET /runs`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct RunFilter {
+    /// Pair.
+    pub pair: String,
+    /// Operation.
+    pub operation: String,
+    /// State.
+    pub state: String,
+    /// First day, `2026-07-01`.
+    pub since: String,
+    /// Cursor: number of the last run of the page before.
+    pub after: String,
+}
+
+/// `GET /audit`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct AuditFilter {
+    /// Actor.
+    pub actor: String,
+    /// Action, or its beginning: `run.`.
+    pub action: String,
+    /// Object.
+    pub object: String,
+    /// `done` or `refused`.
+    pub outcome: String,
+    /// First day.
+    pub since: String,
+    /// Cursor: number of the last entry of the page before.
+    pub after: String,
+    /// `on` to verify the whole chain.
+    pub verify: String,
+}

@@ -1,0 +1,344 @@
+//! A pair: how it stands, what would go wrong, and the way to a plan.
+
+use std::collections::BTreeMap;
+
+use askama::Template;
+use chrono::{DateTime, Duration, Utc};
+use muster_domain::{
+    pair::{Direction, Mechanism, NamingPolicy, Pair, PairMode, RoutingTarget, Side},
+    people::Role,
+    reading::Reading,
+    record::Run,
+    run::RunState,
+    survey::Survey,
+};
+
+use crate::{
+    chrome::Chrome,
+    fleet::{PairFacts, measured_rto},
+    format,
+    pair_tables::{FlowRow, GroupRow, TopicRow, flow_rows, group_rows, topic_rows},
+    pair_topology::Topology,
+    parts::{Choice, Course, Field, LagChart, Notice, Pill, ReadingView, Stamp, Tone, Unit, When},
+    readiness::ChecksPanel,
+    runs::RunRow,
+    words,
+};
+
+/// How far one topic's copy is behind, worst partition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopicLag {
+    /// In records, over all partitions.
+    pub records: Reading,
+    /// In milliseconds, worst partition.
+    pub rpo: Reading,
+}
+
+/// What the pair's page is made from besides its facts.
+#[derive(Debug, Clone)]
+pub struct PairDetail<'a> {
+    /// As in the fleet; `history` covers `hours`.
+    pub facts: PairFacts<'a>,
+    /// Newest survey, if there ever was one.
+    pub survey: Option<&'a Survey>,
+    /// By source topic.
+    pub lag: &'a BTreeMap<String, TopicLag>,
+    /// Records that exist on the active side only, worst reading.
+    pub behind: Reading,
+    /// Time a canary record needs to the other side, in milliseconds; `None` when the pair has no canary.
+    pub canary: Option<Reading>,
+    /// Hours the chart covers: 1, 24 or 168.
+    pub hours: i64,
+    /// Runs of this pair, newest first.
+    pub runs: &'a [Run],
+}
+
+/// Whether a plan can be made here.
+#[derive(Debug)]
+enum Planning {
+    /// What the button says and the side applications leave.
+    Offered(String, &'static str),
+    /// What it would say, and the rule.
+    Refused(String, String),
+}
+
+/// `GET /pairs/{name}?hours=24`; its plan form posts [`crate::forms::PlanForm`] to `/pairs/{name}/plan`.
+#[derive(Debug, Template)]
+#[template(path = "pages/pair.html")]
+pub struct PairPage {
+    chrome: Chrome,
+    name: String,
+    course: Course,
+    pill: Pill,
+    stamp: Stamp,
+    stamp_ground: String,
+    may_edit: bool,
+    notices: Vec<Notice>,
+    rpo: ReadingView,
+    rpo_note: String,
+    behind: ReadingView,
+    canary: Option<ReadingView>,
+    groups_now: String,
+    groups_note: String,
+    rto: String,
+    rto_note: String,
+    topology: Option<Topology>,
+    read: Option<When>,
+    chart: LagChart,
+    spans: Vec<(i64, &'static str, bool)>,
+    checks: ChecksPanel,
+    here: String,
+    there: String,
+    topics: Result<Vec<TopicRow>, String>,
+    groups: Result<Vec<GroupRow>, String>,
+    flows: Vec<FlowRow>,
+    rows: Vec<RunRow>,
+    planning: Planning,
+    plan_fields: Vec<Field>,
+    settings: Vec<(&'static str, String)>,
+    unused: Vec<(String, String)>,
+}
+
+impl PairPage {
+    /// The page for the signed-in person; `errors` are those of a plan form sent before.
+    #[must_use]
+    pub fn new(chrome: Chrome, detail: &PairDetail<'_>, errors: &[(String, String)]) -> Self {
+        let (facts, pair, now) = (&detail.facts, detail.facts.pair, chrome.now());
+        let name = pair.name.to_string();
+        let from = facts.active.unwrap_or(Side::A);
+        let direction = Direction { from };
+        let (stamp, stamp_ground) = facts.stamp(now);
+        let (groups_now, groups_note) = groups_now(detail, from);
+        let (rto, rto_note) = rto(facts, now);
+        let since = now - Duration::hours(detail.hours);
+        let spans = [(1, "1 h"), (24, "24 h"), (168, "7 d")];
+        Self {
+            course: facts.course().big(),
+            pill: facts.readiness_pill(),
+            stamp,
+            stamp_ground,
+            may_edit: chrome.may(Role::Owner, &pair.team),
+            notices: notices(facts, now),
+            rpo: facts.rpo_view(now).large(),
+            rpo_note: reading_note(
+                &facts.rpo,
+                &format!("objective {}", format::duration(facts.objective_ms())),
+            ),
+            behind: ReadingView::new(&detail.behind, Unit::Records, now).large(),
+            canary: detail
+                .canary
+                .as_ref()
+                .map(|reading| ReadingView::new(reading, Unit::Milliseconds, now).large()),
+            groups_now,
+            groups_note,
+            rto,
+            rto_note,
+            topology: detail
+                .survey
+                .map(|survey| Topology::new(pair, facts.active, survey, &facts.rpo, &detail.behind, now)),
+            read: detail.survey.map(|survey| When::ago(now, survey.began_at)),
+            chart: LagChart::new(&name, facts.history, since, now, facts.objective_ms()),
+            spans: spans.map(|(hours, label)| (hours, label, hours == detail.hours)).to_vec(),
+            checks: ChecksPanel::new(facts.checks, now),
+            here: pair.cluster(from).to_string(),
+            there: pair.cluster(direction.to()).to_string(),
+            topics: topic_rows(detail, direction, now),
+            groups: group_rows(detail, direction),
+            flows: flow_rows(pair, detail.survey, now),
+            rows: detail.runs.iter().map(|run| RunRow::new(run, now)).collect(),
+            planning: planning(&chrome, facts),
+            plan_fields: plan_fields(errors),
+            settings: settings(pair),
+            unused: pair.unused_settings.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
+            chrome: chrome.titled(name.clone()).under("/", "Fleet").refreshing(30),
+            name,
+        }
+    }
+}
+
+fn reading_note(reading: &Reading, otherwise: &str) -> String {
+    if reading.reason.is_empty() { otherwise.to_owned() } else { format!("{otherwise}; {}", reading.reason) }
+}
+
+fn notices(facts: &PairFacts<'_>, now: DateTime<Utc>) -> Vec<Notice> {
+    let mut notices = Vec::new();
+    if let Some((run, steps)) = facts.active_run {
+        let doing = words::capital(&words::doing(run.operation, run.pair.as_str()));
+        let pill = words::run_pill(run.state, steps);
+        let (tone, icon, _) = words::run_state(run.state);
+        notices.push(
+            Notice::new(tone, format!("{doing}, {}.", run.course), format!("{}.", pill.text()))
+                .icon(icon)
+                .link(format!("/runs/{}", run.id), format!("Follow run {}", run.number)),
+        );
+    }
+    if let Some(run) = facts.waiting {
+        let by = run.use_by.unwrap_or(run.decide_by);
+        let approved = run.state == RunState::Approved;
+        let verb = if approved { "was approved and waits for its start" } else { "waits for approval" };
+        let page = if approved { "" } else { "/approval" };
+        let lead = format!("Run {} {verb}.", run.number);
+        let text = format!(
+            "{}, {}. {} left.",
+            words::asks(run.operation, run.pair.as_str()),
+            run.course,
+            format::left(now, by)
+        );
+        let link = if approved {
+            format!("Open run {}", run.number)
+        } else {
+            format!("Decide on run {}", run.number)
+        };
+        notices.push(
+            Notice::new(Tone::Warn, lead, text).icon("human").link(format!("/runs/{}{page}", run.id), link),
+        );
+    }
+    if facts.active.is_none() {
+        notices.push(Notice::new(
+            Tone::Unk,
+            "Which side is active cannot be told.",
+            "It is read from what both sides and the flows show, never assumed. Readiness says what is missing.",
+        ));
+    }
+    notices
+}
+
+fn groups_now(detail: &PairDetail<'_>, from: Side) -> (String, String) {
+    let Some(survey) = detail.survey else { return ("unknown".to_owned(), "never surveyed".to_owned()) };
+    match survey.sides.get(from).groups.as_result() {
+        Err(reason) => ("unknown".to_owned(), reason.to_owned()),
+        Ok(groups) => {
+            let members: usize = groups.values().map(|group| group.members.len()).sum();
+            let empty = groups.values().filter(|group| group.members.is_empty()).count();
+            (
+                groups.len().to_string(),
+                format!("{}, {empty} groups without any", format::count(members, "member")),
+            )
+        }
+    }
+}
+
+fn rto(facts: &PairFacts<'_>, now: DateTime<Utc>) -> (String, String) {
+    let objective = format::seconds(facts.pair.objectives.rto_seconds);
+    match facts.last_proof {
+        None => ("never measured".to_owned(), format!("objective {objective}; no run yet")),
+        Some(run) => {
+            let rto = measured_rto(run).map_or_else(|| "not measured".to_owned(), format::duration);
+            let when = format::short(now, run.ended_at.unwrap_or(run.created_at));
+            let state = words::run_state(run.state).2.to_lowercase();
+            (rto, format!("of {objective}; run {}, {when}, {state}", run.number))
+        }
+    }
+}
+
+fn planning(chrome: &Chrome, facts: &PairFacts<'_>) -> Planning {
+    let pair = facts.pair;
+    let Some(from) = facts.active else {
+        let rule =
+            "The active side is not known, so there is no direction to plan. See readiness.".to_owned();
+        return Planning::Refused(format!("Plan switching {} over", pair.name), rule);
+    };
+    let label = format!("Plan switching {} over, {}", pair.name, pair.course(Direction { from }));
+    if !chrome.may(Role::Operator, &pair.team) {
+        return Planning::Refused(label, format!("Only operators of {} plan its moves.", pair.team));
+    }
+    if pair.mode == PairMode::ActiveActive {
+        return Planning::Refused(
+            label,
+            "An active-active pair is evacuated, which cannot be planned yet.".to_owned(),
+        );
+    }
+    if let Some((run, _)) = facts.active_run {
+        let rule = format!("Run {} holds {}. One run at a time; wait until it ends.", run.number, pair.name);
+        return Planning::Refused(label, rule);
+    }
+    let side = match from {
+        Side::A => "a",
+        Side::B => "b",
+    };
+    Planning::Offered(label, side)
+}
+
+fn plan_fields(errors: &[(String, String)]) -> Vec<Field> {
+    let consumers = vec![
+        Choice::new("drain_then_move", "read to the end first, then move"),
+        Choice::new("move_out", "are moved out where they stand"),
+    ];
+    let unproven = vec![
+        Choice::new("roll_back", "roll everything back"),
+        Choice::new("wait", "ask a person while writes are away"),
+    ];
+    vec![
+        Field::select("consumers", "Consumers", consumers, "drain_then_move").errors(errors),
+        Field::select(
+            "if_unproven",
+            "If a proof is missing at the point of no return",
+            unproven,
+            "roll_back",
+        )
+        .errors(errors),
+        Field::line("max_write_outage_seconds", "Writes away at most, seconds", "number", "120", "off")
+            .errors(errors),
+        Field::check("confirm_before_fence", "A person gives the final go before the fence", true),
+        Field::check("drill", "As a drill: somebody attests what it proved", false),
+    ]
+}
+
+fn settings(pair: &Pair) -> Vec<(&'static str, String)> {
+    let list =
+        |patterns: &[String]| if patterns.is_empty() { "none".to_owned() } else { patterns.join(", ") };
+    let mode = match pair.mode {
+        PairMode::ActivePassive => "active-passive",
+        PairMode::ActiveActive => "active-active",
+    };
+    let naming = match pair.flows.first().map(|flow| &flow.naming) {
+        Some(NamingPolicy::Identity) => "identity, same name on both sides".to_owned(),
+        Some(NamingPolicy::Prefixed { separator }) => format!("prefixed, separator “{separator}”"),
+        None => "no flow".to_owned(),
+    };
+    let routing: Vec<String> = pair
+        .routing
+        .iter()
+        .map(|target| match target {
+            RoutingTarget::AddressBook { path } => format!("address book {path}"),
+            RoutingTarget::Webhook { url } => format!("webhook {url}"),
+        })
+        .collect();
+    let (objectives, approval) = (&pair.objectives, &pair.approval);
+    vec![
+        ("Team", pair.team.to_string()),
+        ("Mode", mode.to_owned()),
+        ("RPO objective", format::seconds(objectives.rpo_seconds)),
+        ("RTO objective", format::seconds(objectives.rto_seconds)),
+        (
+            "A proof counts for",
+            format::count(usize::try_from(objectives.verify_within_days).unwrap_or(0), "day"),
+        ),
+        (
+            "Approval",
+            format!(
+                "{} needed, decide within {} m, start within {} m",
+                approval.needed, approval.decide_within_minutes, approval.use_within_minutes
+            ),
+        ),
+        ("Topics", list(&pair.topics)),
+        ("Topics left out", list(&pair.topics_exclude)),
+        ("Groups", list(&pair.groups)),
+        ("Groups left out", list(&pair.groups_exclude)),
+        ("Names", naming),
+        (
+            "Applications are told by",
+            if routing.is_empty() { "nothing yet".to_owned() } else { routing.join(", then ") },
+        ),
+        ("Canary topic", pair.canary_topic.clone().unwrap_or_else(|| "none".to_owned())),
+        ("Edited", format!("{} UTC, version {}", format::date_time(pair.updated_at), pair.version)),
+    ]
+}
+
+/// What carries a flow, in words.
+pub(crate) fn mechanism_words(mechanism: &Mechanism) -> &'static str {
+    match mechanism {
+        Mechanism::Mm2OnConnect { .. } => "MirrorMaker 2",
+        Mechanism::Unattached => "not attached",
+    }
+}

@@ -1,0 +1,305 @@
+//! The pair's topics, groups and flows, each with both sides.
+
+use chrono::{DateTime, Utc};
+use muster_domain::{
+    group::GroupState,
+    pair::{Direction, Flow, NamingPolicy, Pair},
+    reading::Observed,
+    survey::{
+        ConnectState, ConnectorObservation, FlowObservation, GroupObservation, Survey, TopicObservation,
+    },
+    topic::{ConfigSource, Configs},
+};
+
+use crate::{
+    format,
+    pair::{PairDetail, mechanism_words},
+    parts::{Course, Mark, ReadingView, Tone, Unit},
+};
+
+/// A topic and its copy.
+#[derive(Debug)]
+pub(crate) struct TopicRow {
+    pub(crate) name: String,
+    pub(crate) replica: String,
+    pub(crate) partitions: String,
+    pub(crate) copy: Mark,
+    pub(crate) behind: Option<ReadingView>,
+    pub(crate) rpo: Option<ReadingView>,
+    pub(crate) config: Mark,
+}
+
+/// Topics in scope, those furthest behind first. `Err` says why they are not known.
+pub(crate) fn topic_rows(
+    detail: &PairDetail<'_>,
+    direction: Direction,
+    now: DateTime<Utc>,
+) -> Result<Vec<TopicRow>, String> {
+    let survey = detail.survey.ok_or("The pair was never surveyed.")?;
+    let here = survey.sides.get(direction.from).topics.as_result()?;
+    let there = survey.sides.get(direction.to()).topics.as_result();
+    let pair = detail.facts.pair;
+    let flow = pair.flow(direction);
+    let mut rows: Vec<(i64, TopicRow)> = here
+        .iter()
+        .filter(|(name, _)| !is_copy(pair, direction, name))
+        .map(|(name, topic)| {
+            let replica =
+                flow.map_or_else(|| name.clone(), |flow| flow.naming.target_name(&flow.source_alias, name));
+            let copy = there.map(|topics| topics.get(&replica));
+            let lag = detail.lag.get(name);
+            let worst = lag.and_then(|lag| lag.rpo.value).unwrap_or(i64::MAX);
+            let row = TopicRow {
+                partitions: format::number(i64::try_from(topic.partitions.len()).unwrap_or(0)),
+                copy: copy_mark(topic, &copy),
+                config: config_mark(topic, &copy),
+                behind: lag.map(|lag| ReadingView::new(&lag.records, Unit::Records, now).inline()),
+                rpo: lag.map(|lag| ReadingView::new(&lag.rpo, Unit::Milliseconds, now).inline()),
+                replica: if replica == *name { String::new() } else { replica },
+                name: name.clone(),
+            };
+            (worst, row)
+        })
+        .collect();
+    rows.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.name.cmp(&y.name)));
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// Whether a name on the active side is a copy the reverse flow made there.
+fn is_copy(pair: &Pair, direction: Direction, name: &str) -> bool {
+    match pair.flow(direction.reverse()) {
+        Some(Flow { naming: NamingPolicy::Prefixed { separator }, source_alias, .. }) => {
+            name.starts_with(&format!("{source_alias}{separator}"))
+        }
+        Some(_) | None => false,
+    }
+}
+
+type Copy<'a> = Result<Option<&'a TopicObservation>, &'a str>;
+
+fn copy_mark(topic: &TopicObservation, copy: &Copy<'_>) -> Mark {
+    match copy {
+        Err(_) => Mark::new(Tone::Unk, "not read"),
+        Ok(None) => Mark::new(Tone::Bad, "missing"),
+        Ok(Some(copy)) if copy.partitions.len() < topic.partitions.len() => {
+            Mark::new(Tone::Bad, format!("only {} partitions", copy.partitions.len()))
+        }
+        Ok(Some(copy)) => {
+            let behind =
+                copy.partitions.iter().filter(|p| p.in_sync < p.replicas || !p.trouble.is_empty()).count();
+            match behind {
+                0 => Mark::new(Tone::Ok, format!("{} partitions", copy.partitions.len())),
+                n => Mark::new(Tone::Warn, format!("{n} of {} under-replicated", copy.partitions.len())),
+            }
+        }
+    }
+}
+
+fn config_mark(topic: &TopicObservation, copy: &Copy<'_>) -> Mark {
+    match copy {
+        Ok(Some(copy)) => match (topic.configs.as_result(), copy.configs.as_result()) {
+            (Ok(here), Ok(there)) => {
+                let differing = differences(here, there);
+                match differing.as_slice() {
+                    [] => Mark::new(Tone::Idle, "same"),
+                    [(key, here, there)] => Mark::new(Tone::Warn, format!("{key} is {there}, here {here}")),
+                    many => {
+                        let keys: Vec<String> = many.iter().map(|(key, _, _)| key.clone()).collect();
+                        Mark::new(Tone::Warn, format!("differ in {}", format::list(&keys, 2)))
+                    }
+                }
+            }
+            (Err(_), _) | (_, Err(_)) => Mark::new(Tone::Unk, "not read"),
+        },
+        Err(_) | Ok(None) => Mark::new(Tone::Unk, "not comparable"),
+    }
+}
+
+/// Keys set on either topic itself whose effective values differ.
+fn differences(here: &Configs, there: &Configs) -> Vec<(String, String, String)> {
+    let said = |configs: &Configs, key: &str| {
+        configs.get(key).and_then(|entry| entry.value.clone()).unwrap_or_else(|| "unset".to_owned())
+    };
+    let set_on_topic =
+        |configs: &Configs, key: &str| configs.get(key).is_some_and(|e| e.source == ConfigSource::Topic);
+    let mut keys: Vec<&String> = here.keys().chain(there.keys()).collect();
+    keys.sort_unstable();
+    keys.dedup();
+    keys.into_iter()
+        .filter(|key| set_on_topic(here, key) || set_on_topic(there, key))
+        .filter(|key| said(here, key) != said(there, key))
+        .map(|key| (key.clone(), said(here, key), said(there, key)))
+        .collect()
+}
+
+/// A group on both sides.
+#[derive(Debug)]
+pub(crate) struct GroupRow {
+    pub(crate) name: String,
+    pub(crate) state: Mark,
+    pub(crate) members: String,
+    pub(crate) lag: String,
+    pub(crate) there: Mark,
+    pub(crate) positions: String,
+}
+
+/// Groups in scope, those with trouble first. `Err` says why they are not known.
+pub(crate) fn group_rows(detail: &PairDetail<'_>, direction: Direction) -> Result<Vec<GroupRow>, String> {
+    let survey = detail.survey.ok_or("The pair was never surveyed.")?;
+    let here = survey.sides.get(direction.from).groups.as_result()?;
+    let there = survey.sides.get(direction.to()).groups.as_result();
+    let mut rows: Vec<(Tone, GroupRow)> = here
+        .iter()
+        .map(|(name, group)| {
+            let copy = there.map(|groups| groups.get(name));
+            let (tone, words) = there_words(&copy);
+            let positions = match copy {
+                Err(_) => "not read".to_owned(),
+                Ok(None) => format!("0 of {}", group.offsets.len()),
+                Ok(Some(copy)) => format!("{} of {}", copy.offsets.len(), group.offsets.len()),
+            };
+            let row = GroupRow {
+                name: name.clone(),
+                state: state_mark(group),
+                members: group.members.len().to_string(),
+                lag: lag(group, survey, direction),
+                there: Mark::new(tone, words),
+                positions,
+            };
+            (tone, row)
+        })
+        .collect();
+    rows.sort_by(|(a, x), (b, y)| a.cmp(b).then_with(|| x.name.cmp(&y.name)));
+    Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+fn state_mark(group: &GroupObservation) -> Mark {
+    match group.state {
+        GroupState::Stable => Mark::new(Tone::Ok, "stable"),
+        GroupState::Empty => Mark::new(Tone::Idle, "empty"),
+        GroupState::Rebalancing => Mark::new(Tone::Warn, "rebalancing"),
+        GroupState::Dead => Mark::new(Tone::Idle, "gone"),
+        GroupState::Unrecognised => Mark::new(Tone::Unk, "state not told"),
+    }
+}
+
+fn there_words(copy: &Result<Option<&GroupObservation>, &str>) -> (Tone, String) {
+    match copy {
+        Err(_) => (Tone::Unk, "not read".to_owned()),
+        Ok(None) => (Tone::Warn, "no position there".to_owned()),
+        Ok(Some(group)) if !group.members.is_empty() => (
+            Tone::Bad,
+            format!("{} reads there, which stops offset sync", format::count(group.members.len(), "member")),
+        ),
+        Ok(Some(_)) => (Tone::Ok, "has positions, nobody reads".to_owned()),
+    }
+}
+
+/// Records between the committed positions and the ends; said as unknown when any end is.
+fn lag(group: &GroupObservation, survey: &Survey, direction: Direction) -> String {
+    let Some(topics) = survey.sides.get(direction.from).topics.value() else { return "not known".to_owned() };
+    if group.offsets.is_empty() {
+        return "never committed".to_owned();
+    }
+    let sum: Option<i64> = group
+        .offsets
+        .iter()
+        .map(|(at, offset)| {
+            let index = usize::try_from(at.partition).ok()?;
+            let end = topics.get(&at.topic)?.partitions.get(index)?.end?;
+            Some((end - offset).max(0))
+        })
+        .sum();
+    sum.map_or_else(|| "not known".to_owned(), format::number)
+}
+
+/// One connector of a flow.
+#[derive(Debug)]
+pub(crate) struct ConnectorRow {
+    pub(crate) role: String,
+    pub(crate) name: String,
+    pub(crate) state: Mark,
+    pub(crate) tasks: String,
+    pub(crate) trace: String,
+}
+
+/// One direction of replication.
+#[derive(Debug)]
+pub(crate) struct FlowRow {
+    pub(crate) course: Course,
+    pub(crate) said: String,
+    pub(crate) worker: Mark,
+    pub(crate) connectors: Vec<ConnectorRow>,
+    pub(crate) foreign: Vec<String>,
+}
+
+/// Every flow with what it shows.
+pub(crate) fn flow_rows(pair: &Pair, survey: Option<&Survey>, now: DateTime<Utc>) -> Vec<FlowRow> {
+    pair.flows
+        .iter()
+        .map(|flow| {
+            let seen = survey.and_then(|s| s.flows.iter().find(|seen| seen.direction == flow.direction));
+            let (from, to) = (pair.cluster(flow.direction.from), pair.cluster(flow.direction.to()));
+            let wanted = if flow.enabled { "wanted running" } else { "wanted stopped" };
+            FlowRow {
+                course: Course::flowing(from.as_str(), to.as_str()),
+                said: format!("{}, {wanted} when {from} is active", mechanism_words(&flow.mechanism)),
+                worker: worker_mark(seen, now),
+                connectors: seen.map(connectors).unwrap_or_default(),
+                foreign: seen
+                    .and_then(|seen| seen.committed.value())
+                    .map(|c| c.foreign.clone())
+                    .unwrap_or_default(),
+            }
+        })
+        .collect()
+}
+
+fn worker_mark(seen: Option<&FlowObservation>, now: DateTime<Utc>) -> Mark {
+    match seen.map(|seen| &seen.worker) {
+        None => Mark::new(Tone::Unk, "never seen"),
+        Some(Observed::Unknown { reason, at }) => {
+            Mark::new(Tone::Unk, format!("{reason}, {}", format::ago(now, *at)))
+        }
+        Some(Observed::Known { value, at }) => {
+            Mark::new(Tone::Ok, format!("worker {} answers, {}", value.version, format::ago(now, *at)))
+        }
+    }
+}
+
+fn connectors(seen: &FlowObservation) -> Vec<ConnectorRow> {
+    seen.connectors
+        .iter()
+        .map(|(role, connector)| match connector.as_result() {
+            Err(reason) => ConnectorRow {
+                role: role.to_string(),
+                name: "not read".to_owned(),
+                state: Mark::new(Tone::Unk, reason),
+                tasks: "not known".to_owned(),
+                trace: String::new(),
+            },
+            Ok(connector) => connector_row(&role.to_string(), connector),
+        })
+        .collect()
+}
+
+fn connector_row(role: &str, connector: &ConnectorObservation) -> ConnectorRow {
+    let running = connector.tasks.iter().filter(|task| task.state == ConnectState::Running).count();
+    let tone = match connector.state {
+        ConnectState::Running if running == connector.tasks.len() && running > 0 => Tone::Ok,
+        ConnectState::Running | ConnectState::Failed | ConnectState::Destroyed => Tone::Bad,
+        ConnectState::Paused | ConnectState::Unassigned | ConnectState::Restarting => Tone::Warn,
+        ConnectState::Stopped => Tone::Idle,
+    };
+    ConnectorRow {
+        role: role.to_owned(),
+        name: connector.name.clone(),
+        state: Mark::new(tone, connector.state.to_string()),
+        tasks: if connector.tasks.is_empty() {
+            "no tasks".to_owned()
+        } else {
+            format!("{running} of {} run", connector.tasks.len())
+        },
+        trace: connector.tasks.iter().filter_map(|task| task.trace.clone()).next().unwrap_or_default(),
+    }
+}

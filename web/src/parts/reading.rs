@@ -1,0 +1,105 @@
+//! A reading: sign, value, class, age. The line under the value is the class.
+
+use askama::{Template, filters::HtmlSafe};
+use chrono::{DateTime, Utc};
+use muster_domain::reading::{Reading, ReadingClass};
+
+use crate::format;
+
+/// What the number counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Milliseconds, written as a duration.
+    Milliseconds,
+    /// Records, written as a number.
+    Records,
+}
+
+impl Unit {
+    /// A value in this unit, in words.
+    #[must_use]
+    pub fn say(self, value: i64) -> String {
+        match self {
+            Self::Milliseconds => format::duration(value),
+            Self::Records => format::number(value),
+        }
+    }
+}
+
+/// See the module. In a cell it is one line ([`ReadingView::inline`]).
+#[derive(Debug, Clone, Template)]
+#[template(path = "parts/reading.html")]
+pub struct ReadingView {
+    class: &'static str,
+    word: &'static str,
+    sign: &'static str,
+    value: String,
+    age: String,
+    reason: String,
+    large: bool,
+    inline: bool,
+    over: bool,
+}
+impl HtmlSafe for ReadingView {}
+
+impl ReadingView {
+    /// A reading as it is to be shown at `now`.
+    #[must_use]
+    pub fn new(reading: &Reading, unit: Unit, now: DateTime<Utc>) -> Self {
+        let (class, word, sign) = match reading.class {
+            ReadingClass::Exact => ("exact", "exact", "="),
+            ReadingClass::Tight => ("tight", "tight", "≈"),
+            ReadingClass::LowerBound => ("bound", "lower bound", "≤"),
+            ReadingClass::Stale => ("stale", "stale", "was"),
+            ReadingClass::Unknown => ("unk", "unknown", ""),
+        };
+        let (class, word, sign, value) = match reading.value {
+            Some(value) => (class, word, sign, unit.say(value)),
+            None => ("unk", "unknown", "", "no reading".to_owned()),
+        };
+        let (large, inline, over) = (false, false, false);
+        let reason = reading.reason.clone();
+        Self { class, word, sign, value, age: format::ago(now, reading.at), reason, large, inline, over }
+    }
+
+    /// In a stat.
+    #[must_use]
+    pub fn large(self) -> Self {
+        Self { large: true, ..self }
+    }
+
+    /// In a table cell.
+    #[must_use]
+    pub fn inline(self) -> Self {
+        Self { inline: true, ..self }
+    }
+
+    /// Over its objective.
+    #[must_use]
+    pub fn over(self, over: bool) -> Self {
+        Self { over, ..self }
+    }
+
+    /// In one phrase, for labels: `≈ 4.2 s, tight, 2 s ago`.
+    #[must_use]
+    pub fn phrase(&self) -> String {
+        let sign = if self.sign.is_empty() { String::new() } else { format!("{} ", self.sign) };
+        format!("{sign}{}, {}, {}", self.value, self.word, self.age)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_is_never_a_number() {
+        let at = DateTime::UNIX_EPOCH;
+        let html = ReadingView::new(&Reading::unknown(at, "Connect does not answer"), Unit::Milliseconds, at);
+        assert!(html.to_string().contains("no reading") && html.to_string().contains("unknown"));
+        assert!(!html.to_string().contains("0 s</span>"));
+        let stale = Reading::new(38_000, ReadingClass::Stale, at, "old");
+        let html = ReadingView::new(&stale, Unit::Milliseconds, at + chrono::Duration::seconds(250));
+        assert_eq!(html.phrase(), "was 38 s, stale, 4 m 10 s ago");
+    }
+}

@@ -1,0 +1,273 @@
+//! A plan: what will happen, to what, call by call, and how long writes will be away.
+
+use askama::Template;
+use muster_domain::{
+    pair::Pair,
+    people::Role,
+    plan::{ConsumerRule, Finding, IfUnproven, Plan, PlanRules, PlannedStep},
+};
+
+use crate::{
+    chrome::{Chrome, roles_of},
+    format,
+    parts::{Bar, Course, Field, Hash, Pill, Tone, When},
+    words,
+};
+
+/// Steps of one phase as planned.
+#[derive(Debug, Clone)]
+pub(crate) struct PlannedPhase {
+    pub(crate) name: &'static str,
+    pub(crate) sum: String,
+    pub(crate) no_return: bool,
+    pub(crate) steps: Vec<PlannedRow>,
+}
+
+/// A step as planned.
+#[derive(Debug, Clone)]
+pub(crate) struct PlannedRow {
+    pub(crate) no: usize,
+    pub(crate) title: String,
+    pub(crate) estimate: String,
+    pub(crate) after: String,
+    pub(crate) undo: &'static str,
+    pub(crate) calls_said: String,
+    pub(crate) calls: String,
+}
+
+/// `GET /plans/{id}`; its form posts [`crate::forms::RequestForm`] to `/plans/{id}/request`.
+#[derive(Debug, Template)]
+#[template(path = "pages/plan.html")]
+pub struct PlanPage {
+    chrome: Chrome,
+    id: String,
+    heading: String,
+    course: Course,
+    after_course: Course,
+    pill: Pill,
+    drill: bool,
+    made: String,
+    made_at: When,
+    from: String,
+    to: String,
+    blockers: Vec<Finding>,
+    warnings: Vec<Finding>,
+    writers: String,
+    total: String,
+    total_bar: Option<Bar>,
+    objective: String,
+    basis: String,
+    scope: String,
+    topics: Vec<(String, String, String)>,
+    groups: Vec<String>,
+    rules: Vec<(&'static str, String)>,
+    steps_note: String,
+    phases: Vec<PlannedPhase>,
+    hash: Hash,
+    hash_value: String,
+    pair: String,
+    pair_version: i64,
+    cluster_ids: [(String, String); 2],
+    request: Request,
+    reason: Field,
+    outdated: Option<String>,
+}
+
+/// Whether this person may ask for the run.
+#[derive(Debug)]
+enum Request {
+    /// Yes; what the button says.
+    Offered(String),
+    /// No; what the button would say, and the rule.
+    Refused(String, String),
+}
+
+impl PlanPage {
+    /// The plan as the signed-in person sees it. `reason` is what they typed when the request came back with `errors`.
+    #[must_use]
+    pub fn new(chrome: Chrome, plan: &Plan, pair: &Pair, reason: &str, errors: &[(String, String)]) -> Self {
+        let content = &plan.content;
+        let name = content.pair.as_str();
+        let (from, to) = (pair.cluster(content.direction.from), pair.cluster(content.direction.to()));
+        let partitions: i64 = content.topics.iter().map(|topic| i64::from(topic.partitions)).sum();
+        let rto = pair.objectives.rto_seconds * 1000;
+        let outdated = (content.pair_version != pair.version).then(|| {
+            format!("The settings of {name} were edited after this plan was made. Make a new plan; this one can't run.")
+        });
+        Self {
+            request: request(&chrome, plan, pair),
+            reason: Field::area("reason", "Why, kept in the evidence", reason, 3)
+                .help("What is wrong or due, and why now. Approvers read this first.")
+                .required()
+                .errors(errors),
+            chrome: chrome
+                .titled(format!("Plan: {}", words::asks(content.operation, name)))
+                .here("plan")
+                .under("/", "Fleet")
+                .under(format!("/pairs/{name}"), name),
+            id: plan.id.to_string(),
+            heading: words::asks(content.operation, name),
+            course: Course::flowing(from.as_str(), to.as_str()),
+            after_course: Course::flowing(to.as_str(), from.as_str()),
+            pill: plan_pill(plan),
+            drill: content.drill,
+            made: plan.created_by.clone(),
+            made_at: When::full(plan.created_at),
+            blockers: plan.blockers.clone(),
+            warnings: plan.warnings.clone(),
+            writers: about(plan.prediction.write_unavailability_ms),
+            total: about(plan.prediction.total_ms),
+            total_bar: plan.prediction.total_ms.map(|ms| Bar::against(ms, rto)),
+            objective: format!("objective {}, people not counted", format::duration(rto)),
+            basis: plan.prediction.basis.clone(),
+            scope: format!(
+                "{}, {}, {}",
+                format::count(content.topics.len(), "topic"),
+                format::count(usize::try_from(partitions).unwrap_or(0), "partition"),
+                format::count(content.groups.len(), "group")
+            ),
+            topics: content
+                .topics
+                .iter()
+                .map(|topic| {
+                    (topic.topic.clone(), topic.replica.clone(), format::number(i64::from(topic.partitions)))
+                })
+                .collect(),
+            groups: content.groups.clone(),
+            rules: rules(&content.rules, from.as_str()),
+            steps_note: format!(
+                "{} in {}; estimates: {}",
+                format::count(content.steps.len(), "step"),
+                format::count(planned_phases(&content.steps).len(), "phase"),
+                plan.prediction.basis
+            ),
+            phases: planned_phases(&content.steps),
+            hash: Hash::whole(&plan.hash),
+            hash_value: plan.hash.clone(),
+            pair: name.to_owned(),
+            pair_version: content.pair_version,
+            cluster_ids: [
+                (pair.clusters.a.to_string(), content.cluster_ids.a.clone()),
+                (pair.clusters.b.to_string(), content.cluster_ids.b.clone()),
+            ],
+            from: from.to_string(),
+            to: to.to_string(),
+            outdated,
+        }
+    }
+}
+
+/// `about 4.2 s`; unknown is said as unknown.
+pub(crate) fn about(ms: Option<i64>) -> String {
+    ms.map_or_else(|| "no estimate".to_owned(), |ms| format!("≈ {}", format::duration(ms)))
+}
+
+fn plan_pill(plan: &Plan) -> Pill {
+    match (plan.blockers.len(), plan.warnings.len()) {
+        (0, 0) => Pill::new(Tone::Ok, "Can be requested"),
+        (0, n) => Pill::new(Tone::Warn, format!("Can be requested, {}", format::count(n, "warning"))),
+        (n, _) => Pill::new(Tone::Bad, format!("Blocked by {}", format::count(n, "finding"))),
+    }
+}
+
+fn request(chrome: &Chrome, plan: &Plan, pair: &Pair) -> Request {
+    let label = format!(
+        "Request approval to {}, {}",
+        words::asks(plan.content.operation, pair.name.as_str()).to_lowercase(),
+        pair.course(plan.content.direction)
+    );
+    if !chrome.may(Role::Operator, &pair.team) {
+        let roles = chrome.facts.person.as_ref().map(roles_of).unwrap_or_default();
+        let rule = format!("Only operators of {} ask for its runs. You are {roles}.", pair.team);
+        return Request::Refused(label, rule);
+    }
+    if plan.content.pair_version != pair.version {
+        return Request::Refused(label, "The pair was edited since; make a new plan.".to_owned());
+    }
+    if !plan.blockers.is_empty() {
+        let rule = format!("{} first; then make a new plan.", format::count(plan.blockers.len(), "blocker"));
+        return Request::Refused(label, format!("Clear {rule}"));
+    }
+    Request::Offered(label)
+}
+
+fn rules(rules: &PlanRules, from: &str) -> Vec<(&'static str, String)> {
+    let unproven = match rules.if_unproven {
+        IfUnproven::Wait => "a person is asked while writes are away".to_owned(),
+        IfUnproven::RollBack => format!("everything is undone and writes return to {from}"),
+    };
+    let consumers = match rules.consumers {
+        ConsumerRule::DrainThenMove => {
+            format!(
+                "read to the end first, at most {}, then move",
+                format::seconds(rules.group_drain_seconds)
+            )
+        }
+        ConsumerRule::MoveOut => {
+            "are moved out where they stand; positions are translated exactly".to_owned()
+        }
+    };
+    let go = if rules.confirm_before_fence {
+        "a person, with all figures, before the fence"
+    } else {
+        "nobody; it goes on"
+    };
+    vec![
+        ("Final go", go.to_owned()),
+        ("If a proof is missing at the point of no return", unproven),
+        ("Consumers", consumers),
+        ("Replication may catch up for", format::seconds(rules.catch_up_seconds)),
+        (
+            "Open transactions get",
+            format!("{}, then they are aborted", format::duration(rules.transaction_grace_ms)),
+        ),
+        (
+            "Writes away at most",
+            format!("{}, then it rolls back", format::seconds(rules.max_write_outage_seconds)),
+        ),
+        ("Groups are watched for", format::seconds(rules.resume_watch_seconds)),
+    ]
+}
+
+/// Consecutive steps of one phase, the point of no return at the head of its own.
+pub(crate) fn planned_phases(steps: &[PlannedStep]) -> Vec<PlannedPhase> {
+    let mut phases: Vec<(PlannedPhase, Option<i64>)> = Vec::new();
+    let position =
+        |name: &String| steps.iter().position(|step| step.name == *name).map(|i| (i + 1).to_string());
+    for (i, step) in steps.iter().enumerate() {
+        let after: Vec<String> = step.after.iter().filter_map(position).collect();
+        let previous = i.to_string();
+        let after = if after.len() == 1 && after[0] == previous || after.is_empty() {
+            String::new()
+        } else {
+            format!("after step {}", format::list(&after, 8))
+        };
+        let row = PlannedRow {
+            no: i + 1,
+            title: step.title.clone(),
+            estimate: step
+                .expected_ms
+                .map_or_else(|| "no estimate".to_owned(), |ms| format!("≈ {}", format::duration(ms))),
+            after,
+            undo: if step.undoable { "can be undone" } else { "" },
+            calls_said: format::count(step.calls.len(), "call"),
+            calls: step.calls.join("\n"),
+        };
+        let name = words::phase(step.phase);
+        let same = phases.last().is_some_and(|(phase, _)| phase.name == name) && !step.point_of_no_return;
+        if !same {
+            let phase = PlannedPhase {
+                name,
+                sum: String::new(),
+                no_return: step.point_of_no_return,
+                steps: Vec::new(),
+            };
+            phases.push((phase, Some(0)));
+        }
+        if let Some((phase, sum)) = phases.last_mut() {
+            phase.steps.push(row);
+            *sum = sum.zip(step.expected_ms).map(|(sum, ms)| sum + ms);
+        }
+    }
+    phases.into_iter().map(|(phase, sum)| PlannedPhase { sum: about(sum), ..phase }).collect()
+}

@@ -1,0 +1,284 @@
+//! What a person can do to a run now. Each button says what it does, to what; a refused one stays, with the rule.
+
+use chrono::{DateTime, Utc};
+use muster_domain::{
+    people::{Actor, Role},
+    record::RunStep,
+    run::{RunAct, RunState, StepState, next_state},
+};
+
+use crate::{
+    chrome::{Brake, roles_of},
+    format,
+    parts::Action,
+    run::RunRecord,
+    words,
+};
+
+/// Every act that has a meaning in the run's state, offered or refused.
+pub(crate) fn actions(
+    record: &RunRecord<'_>,
+    viewer: Option<&Actor>,
+    brake: &Brake,
+    now: DateTime<Utc>,
+) -> Vec<Action> {
+    let acts = Acts { record, viewer, brake, now };
+    let all = match record.run.state {
+        RunState::AwaitingApproval => vec![acts.decide()],
+        RunState::Approved => vec![acts.start()],
+        RunState::Running => vec![acts.pause(), acts.abort(), acts.skip_refused()],
+        RunState::WaitingForInput => vec![acts.confirm(), acts.abort()],
+        RunState::PausedByOperator => vec![acts.resume(), acts.abort()],
+        RunState::PausedByFailure => vec![acts.retry(), acts.skip(), acts.abort()],
+        RunState::Stuck => vec![acts.retry_undo(), acts.close()],
+        RunState::AwaitingAttestation => vec![acts.attest()],
+        RunState::RollingBack | RunState::Verifying | RunState::CleaningUp | RunState::CleanupIncomplete => {
+            vec![acts.wait()]
+        }
+        RunState::Blocked
+        | RunState::Rejected
+        | RunState::Expired
+        | RunState::RolledBack
+        | RunState::ClosedManually
+        | RunState::Succeeded
+        | RunState::SucceededWithExceptions
+        | RunState::Failed
+        | RunState::Passed
+        | RunState::Inconclusive => Vec::new(),
+    };
+    all
+}
+
+/// Why this person may not drive a run of that team; `None` when they may.
+pub(crate) fn not_an_operator(record: &RunRecord<'_>, viewer: Option<&Actor>) -> Option<String> {
+    let team = &record.run.team;
+    match viewer {
+        Some(viewer) if viewer.has(Role::Operator, team) => None,
+        Some(viewer) => Some(format!(
+            "Only operators of {team} drive its runs. You are {}. An administrator can give you the role.",
+            roles_of(viewer)
+        )),
+        None => Some(format!("Only operators of {team} drive its runs. Sign in first.")),
+    }
+}
+
+struct Acts<'a> {
+    record: &'a RunRecord<'a>,
+    viewer: Option<&'a Actor>,
+    brake: &'a Brake,
+    now: DateTime<Utc>,
+}
+
+impl Acts<'_> {
+    fn url(&self, act: &str) -> String {
+        format!("/runs/{}/{act}", self.record.run.id)
+    }
+
+    fn pair(&self) -> &str {
+        self.record.run.pair.as_str()
+    }
+
+    /// The act if the person may drive and the state takes it, else the same button refused with the rule.
+    fn driven(&self, act: RunAct, offered: Action, rule: &str) -> Action {
+        if let Some(refusal) = not_an_operator(self.record, self.viewer) {
+            return Action::refused(offered.label(), refusal);
+        }
+        match next_state(self.record.run.state, act, self.record.past_no_return()) {
+            Ok(_) => offered,
+            Err(_) => Action::refused(offered.label(), rule),
+        }
+    }
+
+    fn step(&self, state: StepState) -> Option<&RunStep> {
+        self.record.steps.iter().find(|step| step.state == state)
+    }
+
+    fn decide(&self) -> Action {
+        let label = format!("Decide on {}", words::doing(self.record.run.operation, self.pair()));
+        Action::page(
+            self.url("approval"),
+            label,
+            "Shows the numbers and whether you may. Nothing starts by approving.",
+        )
+        .icon("human")
+        .primary()
+    }
+
+    fn start(&self) -> Action {
+        let run = self.record.run;
+        let label = format!("Start {}, {}", words::doing(run.operation, self.pair()), run.course);
+        match self.brake {
+            Brake::Released => {}
+            Brake::Set { by, reason, .. } => {
+                let rule = format!("{by} pulled the brake: {reason}. Nothing starts until it is released.");
+                return Action::refused(label, rule);
+            }
+            Brake::Unreadable { reason } => {
+                return Action::refused(
+                    label,
+                    format!("The brake cannot be read: {reason}. Nothing starts then."),
+                );
+            }
+        }
+        let until = run.use_by.map_or_else(String::new, |by| {
+            format!(" Offered until {}, for {}.", format::time(by), format::left(self.now, by))
+        });
+        let effect =
+            format!("Shows the last figures first. Muster looks at both sides again before step 1.{until}");
+        self.driven(
+            RunAct::Start,
+            Action::page(self.url("start"), label, effect).primary(),
+            "It is not approved.",
+        )
+    }
+
+    fn pause(&self) -> Action {
+        let now = self.step(StepState::Running).map_or(0, |step| step.position);
+        let label = format!("Pause {} after step {now}", self.pair());
+        let effect =
+            "What runs now finishes, then the run holds. Fences stay as they are; nothing is undone.";
+        self.driven(
+            RunAct::Pause,
+            Action::post(self.url("pause"), label, effect).icon("pause"),
+            "It does not run.",
+        )
+    }
+
+    fn resume(&self) -> Action {
+        let label = format!(
+            "Resume {}, {}",
+            words::doing(self.record.run.operation, self.pair()),
+            self.record.run.course
+        );
+        let next = words::current_step(self.record.steps).unwrap_or(1);
+        let effect = format!("Looks at both sides again, then goes on with step {next}.");
+        self.driven(
+            RunAct::Resume,
+            Action::post(self.url("resume"), label, effect).primary(),
+            "It is not paused.",
+        )
+    }
+
+    fn abort(&self) -> Action {
+        let (pair, from, to) = (self.pair(), self.record.from(), self.record.to());
+        let label = format!("Abort and return {pair} to {from}");
+        let undo: Vec<String> = self
+            .record
+            .steps
+            .iter()
+            .rev()
+            .filter(|step| step.undoable && step.state == StepState::Succeeded)
+            .map(|step| step.position.to_string())
+            .collect();
+        let undo = match undo.as_slice() {
+            [] => "Nothing has to be undone".to_owned(),
+            [one] => format!("Undoes step {one}"),
+            many => format!("Undoes steps {}", format::list(many, 12)),
+        };
+        let last =
+            self.record.steps.iter().find(|step| step.point_of_no_return).map_or(0, |step| step.position);
+        let effect = format!(
+            "{undo}, in that order; {from} takes writes again. Goes away once step {last} has begun."
+        );
+        let rule = format!(
+            "The point of no return is passed: {to} has taken writes. Going back is a new switchover, {to} → {from}."
+        );
+        self.driven(
+            RunAct::Abort,
+            Action::page(self.url("abort"), label, effect).icon("undo").danger(),
+            &rule,
+        )
+    }
+
+    fn confirm(&self) -> Action {
+        let Some(step) = self.step(StepState::WaitingForInput) else { return self.wait() };
+        let label = step
+            .question
+            .as_ref()
+            .map_or_else(|| format!("Confirm step {}", step.position), |q| q.confirm.clone());
+        let effect =
+            format!("Step {} goes on at once. The figures above are the ones you confirm.", step.position);
+        let action =
+            Action::post(self.url("confirm"), label, effect).primary().sending("step", step.name.clone());
+        self.driven(RunAct::Confirm, action, "Nothing is asked.")
+    }
+
+    fn failed(&self) -> Option<&RunStep> {
+        self.step(StepState::Failed)
+            .or_else(|| self.step(StepState::Unknown))
+            .or_else(|| self.step(StepState::FailedRetryable))
+    }
+
+    fn retry(&self) -> Action {
+        let Some(step) = self.failed() else { return self.resume() };
+        let label = format!("Retry step {} of {}", step.position, self.pair());
+        let effect =
+            format!("Looks first at what attempt {} left behind, then acts only if it must.", step.attempt);
+        let action = Action::post(self.url("retry"), label, effect)
+            .icon("run")
+            .primary()
+            .sending("step", step.name.clone());
+        self.driven(RunAct::Retry, action, "No step failed.")
+    }
+
+    fn skip(&self) -> Action {
+        let Some(step) = self.failed() else { return self.skip_refused() };
+        let label = format!("Skip step {} of {}", step.position, self.pair());
+        let effect = "Needs a reason. The run can then end no better than “succeeded with exceptions”.";
+        let url = format!("{}?step={}", self.url("skip"), step.name);
+        let action = Action::page(url, label, effect).icon("skip").danger();
+        if step.point_of_no_return {
+            return Action::refused(
+                action.label(),
+                "Nobody can skip the step that passes the point of no return.",
+            );
+        }
+        self.driven(RunAct::Skip, action, "No step failed.")
+    }
+
+    fn skip_refused(&self) -> Action {
+        let now = words::current_step(self.record.steps).unwrap_or(0);
+        let rule = "A step can be skipped only after it failed, with a reason.";
+        Action::refused(format!("Skip step {now} of {}", self.pair()), rule).icon("skip")
+    }
+
+    fn retry_undo(&self) -> Action {
+        let label = format!("Retry undoing {}", self.pair());
+        let effect = "Looks at both sides first and goes on undoing in reverse order.";
+        self.driven(RunAct::Retry, Action::post(self.url("retry"), label, effect).icon("undo").primary(), "")
+    }
+
+    fn close(&self) -> Action {
+        let label = format!("Close {} by hand", words::run_name(self.record.run));
+        let effect = "Says that people put both sides right themselves. Needs a reason; releases the pair.";
+        self.driven(
+            RunAct::CloseManually,
+            Action::page(self.url("close"), label, effect).danger(),
+            "It is not stuck.",
+        )
+    }
+
+    fn attest(&self) -> Action {
+        let run = self.record.run;
+        let label = format!("Attest the drill of {}", self.pair());
+        let driver = run.driver.as_ref().is_some_and(|driver| self.viewer.is_some_and(|v| v.id == driver.id));
+        let asked = self.viewer.is_some_and(|viewer| viewer.id == run.requested_by.id);
+        if !self.viewer.is_some_and(|viewer| viewer.has(Role::Approver, &run.team)) {
+            return Action::refused(label, format!("Only approvers of {} attest its drills.", run.team));
+        }
+        if driver || asked {
+            return Action::refused(label, "You asked for it or drove it; somebody else must attest it.");
+        }
+        Action::page(self.url("attest"), label, "You state what the drill proved; the report is then sealed.")
+            .primary()
+    }
+
+    fn wait(&self) -> Action {
+        let label = format!("Pause {}", self.pair());
+        Action::refused(
+            label,
+            "It cannot be paused while it undoes, verifies or cleans up. Wait for it to end.",
+        )
+        .icon("pause")
+    }
+}

@@ -1,0 +1,214 @@
+//! The part of a run's page that changes: `GET /runs/{id}/live`. Nothing in it is a form a person types into, so it may
+//! be swapped at any time.
+
+use askama::{Template, filters::HtmlSafe};
+use chrono::{DateTime, Utc};
+use muster_domain::{
+    people::Actor,
+    record::RunStep,
+    run::{RunEvent, RunState, StepState},
+};
+
+use crate::{
+    chrome::Brake,
+    format,
+    parts::{Action, Hash, Notice, Pill, Tone, When},
+    run::RunRecord,
+    run_actions::actions,
+    run_stats::RunStats,
+    run_steps::PhaseRows,
+    words,
+};
+
+/// Most events shown on the live page; all of them are in the report.
+const LOG_ROWS: usize = 60;
+
+/// One line of the log.
+#[derive(Debug, Clone)]
+struct LogRow {
+    at: When,
+    class: &'static str,
+    message: String,
+    by: String,
+}
+
+/// See the module.
+#[derive(Debug, Template)]
+#[template(path = "parts/run_live.html")]
+pub struct RunLive {
+    id: String,
+    ended: bool,
+    pill: Pill,
+    hash: Hash,
+    number: i64,
+    drill: bool,
+    notices: Vec<Notice>,
+    stats: RunStats,
+    steps_heading: String,
+    steps_note: String,
+    plan_href: String,
+    running: Vec<Lane>,
+    phases: Vec<PhaseRows>,
+    actions: Vec<Action>,
+    actions_note: String,
+    log: Vec<LogRow>,
+    log_left_out: usize,
+}
+impl HtmlSafe for RunLive {}
+
+/// What runs right now on one of the two paths.
+#[derive(Debug, Clone)]
+struct Lane {
+    name: &'static str,
+    title: String,
+    since: String,
+}
+
+impl RunLive {
+    /// The live part for one person.
+    #[must_use]
+    pub fn new(record: &RunRecord<'_>, viewer: Option<&Actor>, brake: &Brake, now: DateTime<Utc>) -> Self {
+        let run = record.run;
+        let actions = actions(record, viewer, brake, now);
+        let refused = actions.iter().filter(|action| !action.offered()).count();
+        Self {
+            id: run.id.to_string(),
+            ended: run.state.ended(),
+            pill: words::run_pill(run.state, record.steps),
+            hash: Hash::short(&run.plan_hash),
+            number: run.number,
+            drill: run.drill,
+            notices: notices(record),
+            stats: RunStats::new(record, now),
+            steps_heading: format::count(record.steps.len(), "step"),
+            steps_note: steps_note(record),
+            plan_href: format!("/plans/{}", run.plan),
+            running: lanes(record.steps, now),
+            phases: PhaseRows::all(record, now),
+            actions_note: match (actions.len(), refused) {
+                (0, _) => "the run has ended; nothing can change it".to_owned(),
+                (_, 0) => String::new(),
+                (_, n) => format!("{n} refused, with the rule"),
+            },
+            actions,
+            log: record
+                .events
+                .iter()
+                .rev()
+                .take(LOG_ROWS)
+                .map(|event| log_row(event, record.steps))
+                .collect(),
+            log_left_out: record.events.len().saturating_sub(LOG_ROWS),
+        }
+    }
+}
+
+fn steps_note(record: &RunRecord<'_>) -> String {
+    let with = |wanted: &[StepState]| record.steps.iter().filter(|step| wanted.contains(&step.state)).count();
+    let done = with(&[StepState::Succeeded]);
+    let skipped = with(&[StepState::Skipped]);
+    let running = with(&[
+        StepState::Running,
+        StepState::WaitingForInput,
+        StepState::Undoing,
+        StepState::FailedRetryable,
+    ]);
+    let todo = with(&[StepState::NotStarted]);
+    let skipped = if skipped == 0 { String::new() } else { format!(", {skipped} skipped") };
+    let basis = &record.plan.prediction.basis;
+    format!("{done} done{skipped}, {running} running, {todo} to come; estimates: {basis}")
+}
+
+/// The write path never waits for the read path, so two steps may run at once.
+fn lanes(steps: &[RunStep], now: DateTime<Utc>) -> Vec<Lane> {
+    let running: Vec<&RunStep> = steps.iter().filter(|step| step.state == StepState::Running).collect();
+    if running.len() < 2 {
+        return Vec::new();
+    }
+    running
+        .into_iter()
+        .map(|step| Lane {
+            name: crate::run_steps::lane(step).unwrap_or("Both paths"),
+            title: format!("{} {}", step.position, step.title),
+            since: step.started_at.map(|at| format::clock((now - at).num_milliseconds())).unwrap_or_default(),
+        })
+        .collect()
+}
+
+fn notices(record: &RunRecord<'_>) -> Vec<Notice> {
+    let run = record.run;
+    let mut notices = Vec::new();
+    for step in record.steps.iter().filter(|step| step.state == StepState::WaitingForInput) {
+        let Some(question) = &step.question else { continue };
+        let figures: Vec<String> =
+            question.figures.iter().map(|(label, value)| format!("{label}: {value}")).collect();
+        notices.push(
+            Notice::new(
+                Tone::Warn,
+                format!("Step {} asks a person.", step.position),
+                question.prompt.clone(),
+            )
+            .icon("human")
+            .more(figures.join(" · ")),
+        );
+    }
+    let reason = run.state_reason.clone();
+    let why = |tone, icon, lead: &str| Notice::new(tone, lead, reason.clone()).icon(icon);
+    match run.state {
+        RunState::PausedByFailure => {
+            notices.push(why(Tone::Bad, "bad", "A step failed and a person must judge it."))
+        }
+        RunState::PausedByOperator => {
+            notices.push(why(Tone::Warn, "pause", "The run holds at a step boundary."))
+        }
+        RunState::Stuck => {
+            notices.push(why(Tone::Bad, "bad", "An undo failed. The pair is between two states."))
+        }
+        RunState::RollingBack => notices.push(why(Tone::Warn, "undo", "Undoing, in reverse order.")),
+        RunState::Rejected
+        | RunState::Expired
+        | RunState::Inconclusive
+        | RunState::Failed
+        | RunState::ClosedManually => {
+            notices.push(why(Tone::Idle, "na", words::run_state(run.state).2));
+        }
+        RunState::AwaitingApproval => notices.push(
+            Notice::new(Tone::Warn, "Nothing starts before it is approved.", "")
+                .icon("human")
+                .link(format!("/runs/{}/approval", run.id), format!("Decide on run {}", run.number)),
+        ),
+        RunState::Blocked => notices.push(why(Tone::Bad, "bad", "It cannot be approved as things stand.")),
+        RunState::AwaitingAttestation => {
+            notices.push(why(Tone::Warn, "human", "Somebody else must attest it."))
+        }
+        RunState::Approved
+        | RunState::Running
+        | RunState::WaitingForInput
+        | RunState::RolledBack
+        | RunState::Verifying
+        | RunState::Succeeded
+        | RunState::SucceededWithExceptions
+        | RunState::CleaningUp
+        | RunState::CleanupIncomplete
+        | RunState::Passed => {}
+    }
+    if run.state.ended()
+        && let Some(outcome) = &run.outcome
+    {
+        let (tone, icon, word) = words::run_state(run.state);
+        notices.push(
+            Notice::new(tone, format!("{word}."), outcome.summary.clone())
+                .icon(icon)
+                .link(format!("/runs/{}/report", run.id), format!("Report of run {}", run.number)),
+        );
+    }
+    notices
+}
+
+fn log_row(event: &RunEvent, steps: &[RunStep]) -> LogRow {
+    let position = event.step.as_ref().and_then(|name| steps.iter().find(|step| step.name == *name));
+    let by = position.map_or_else(|| event.kind.clone(), |step| format!("step {}", step.position));
+    let failed = event.kind == "step" && event.message.contains("failed");
+    let class = if failed { "warn-t" } else { "" };
+    LogRow { at: When::time(event.at), class, message: event.message.clone(), by }
+}

@@ -1,0 +1,87 @@
+//! Every page with the data of one night, 19 Nov 2026 03:12:40 UTC: for tests, screenshots and people who look.
+
+mod night;
+mod pages;
+mod pairs;
+mod runs;
+mod survey;
+
+use askama::Template;
+use chrono::{DateTime, Duration, TimeZone, Utc};
+
+use crate::{
+    approval::ApprovalPage,
+    audit::AuditPage,
+    brake::BrakePage,
+    cluster_form::ClusterFormPage,
+    clusters::{ClusterPage, ClustersPage},
+    confirm::{ConfirmAct, ConfirmPage},
+    error_page::ErrorPage,
+    fleet::FleetPage,
+    import::ImportPage,
+    pair::PairPage,
+    pair_form::PairFormPage,
+    people::PeoplePage,
+    plan::PlanPage,
+    report::ReportPage,
+    run::RunPage,
+    run_live::RunLive,
+    runs::RunsPage,
+    sign_in::{SetupPage, SignInPage},
+};
+
+/// The moment every sample is read at.
+#[must_use]
+pub fn now() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 11, 19, 3, 12, 40).single().unwrap_or_default()
+}
+
+/// That many seconds before it.
+fn ago(seconds: i64) -> DateTime<Utc> {
+    now() - Duration::seconds(seconds)
+}
+
+fn html(page: &impl Template) -> String {
+    page.render().unwrap_or_else(|error| format!("<p>{error}</p>"))
+}
+
+/// Every page and fragment, by file name.
+#[must_use]
+pub fn all() -> Vec<(&'static str, String)> {
+    vec![
+        ("sign-in", html(&SignInPage::sample())),
+        ("sign-in-refused", html(&SignInPage::sample_refused())),
+        ("setup", html(&SetupPage::sample())),
+        ("error", html(&ErrorPage::sample())),
+        ("fleet", html(&FleetPage::sample())),
+        ("fleet-empty", html(&FleetPage::sample_empty())),
+        ("pair", html(&PairPage::sample())),
+        ("pair-dark", html(&PairPage::sample_unknown())),
+        ("pair-form", html(&PairFormPage::sample())),
+        ("import", html(&ImportPage::sample())),
+        ("import-result", html(&ImportPage::sample_result())),
+        ("import-bad", html(&ImportPage::sample_bad())),
+        ("clusters", html(&ClustersPage::sample())),
+        ("cluster", html(&ClusterPage::sample())),
+        ("cluster-form", html(&ClusterFormPage::sample())),
+        ("plan", html(&PlanPage::sample())),
+        ("plan-blocked", html(&PlanPage::sample_blocked())),
+        ("approval", html(&ApprovalPage::sample())),
+        ("approval-cannot", html(&ApprovalPage::sample_cannot())),
+        ("run", html(&RunPage::sample())),
+        ("run-paused", html(&RunPage::sample_paused())),
+        ("run-asks", html(&RunPage::sample_asks())),
+        ("run-live", html(&RunLive::sample())),
+        ("confirm-start", html(&ConfirmPage::sample(ConfirmAct::Start))),
+        ("confirm-abort", html(&ConfirmPage::sample(ConfirmAct::Abort))),
+        ("confirm-skip", html(&ConfirmPage::sample(ConfirmAct::Skip))),
+        ("confirm-close", html(&ConfirmPage::sample(ConfirmAct::Close))),
+        ("confirm-attest", html(&ConfirmPage::sample(ConfirmAct::Attest))),
+        ("runs", html(&RunsPage::sample())),
+        ("report", html(&ReportPage::sample())),
+        ("audit", html(&AuditPage::sample())),
+        ("people", html(&PeoplePage::sample())),
+        ("brake", html(&BrakePage::sample())),
+        ("brake-set", html(&BrakePage::sample_set())),
+    ]
+}

@@ -1,0 +1,158 @@
+//! One survey of payments.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use muster_domain::{
+    acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
+    group::{GroupMember, GroupState, GroupType},
+    pair::{BySide, Direction, Side},
+    reading::{Observed, Reading, ReadingClass},
+    survey::{
+        AclObservation, CommittedSourceOffsets, ConnectState, ConnectorObservation, ConnectorRole,
+        FlowObservation, GroupObservation, NewestPairs, PartitionObservation, SideObservation, Survey,
+        TaskObservation, TopicObservation, WorkerObservation,
+    },
+    topic::{ConfigEntry, ConfigSource, TopicPartition},
+};
+use uuid::Uuid;
+
+use super::{
+    ago,
+    night::{description, pair_name, rights},
+};
+use crate::pair::TopicLag;
+
+const TOPICS: [(&str, usize, i64, i64, ReadingClass); 8] = [
+    ("payments.authorisations", 48, 3410, 4200, ReadingClass::Tight),
+    ("payments.captures", 24, 1624, 4000, ReadingClass::Tight),
+    ("payments.ledger-entries", 24, 1240, 3200, ReadingClass::Exact),
+    ("payments.settlement.v2", 12, 140, 3200, ReadingClass::Tight),
+    ("payments.risk-scores", 24, 1516, 4100, ReadingClass::LowerBound),
+    ("payments.refunds", 12, 30, 1400, ReadingClass::Tight),
+    ("payments.chargebacks", 6, 0, 0, ReadingClass::Exact),
+    ("payments.card-tokens", 12, 60, 2000, ReadingClass::LowerBound),
+];
+
+/// Lag by topic.
+pub(super) fn lag() -> BTreeMap<String, TopicLag> {
+    TOPICS
+        .into_iter()
+        .map(|(name, _, records, ms, class)| {
+            let reading = |value| Reading::new(value, class, ago(2), "");
+            (name.to_owned(), TopicLag { records: reading(records), rpo: reading(ms) })
+        })
+        .collect()
+}
+
+fn topic(partitions: usize, end: i64, retention: &str) -> TopicObservation {
+    let partition = PartitionObservation {
+        start: Some(0),
+        end: Some(end),
+        stable: Some(end),
+        replicas: 3,
+        in_sync: 3,
+        trouble: String::new(),
+    };
+    let retention = ConfigEntry { value: Some(retention.to_owned()), source: ConfigSource::Topic };
+    TopicObservation {
+        id: Some(Uuid::from_u128(partitions as u128)),
+        partitions: vec![partition; partitions],
+        configs: Observed::known(BTreeMap::from([("retention.ms".to_owned(), retention)]), ago(40)),
+    }
+}
+
+fn group(members: usize, topic: &str, partitions: i32, offset: i64) -> GroupObservation {
+    let member = |n: usize| GroupMember {
+        member_id: format!("m-{n}"),
+        group_instance_id: None,
+        client_id: format!("consumer-{n}"),
+        client_host: format!("/10.42.3.{n}"),
+        assignment: Vec::new(),
+    };
+    GroupObservation {
+        kind: GroupType::Classic,
+        state: if members == 0 { GroupState::Empty } else { GroupState::Stable },
+        members: (0..members).map(member).collect(),
+        offsets: (0..partitions).map(|p| (TopicPartition::new(topic, p), offset)).collect(),
+    }
+}
+
+fn side(name: &str, id: &str, here: bool) -> SideObservation {
+    let end = if here { 41_882_306 } else { 41_880_000 };
+    let topics = TOPICS.into_iter().map(|(name, partitions, ..)| {
+        let retention = if name == "payments.settlement.v2" && !here { "259200000" } else { "604800000" };
+        (name.to_owned(), topic(partitions, end, retention))
+    });
+    let members = |n: usize| if here { n } else { 0 };
+    let mut groups = BTreeMap::from([
+        ("auth-router".to_owned(), group(members(18), "payments.authorisations", 48, end - 4)),
+        ("capture-writer".to_owned(), group(members(12), "payments.captures", 24, end - 3)),
+        ("ledger-sink".to_owned(), group(members(12), "payments.ledger-entries", 24, end - 1)),
+        ("settlement-engine".to_owned(), group(members(6), "payments.settlement.v2", 12, end)),
+        ("receipt-mailer".to_owned(), group(members(4), "payments.refunds", 12, end)),
+        ("fraud-scorer".to_owned(), group(if here { 24 } else { 1 }, "payments.risk-scores", 24, end - 2004)),
+    ]);
+    if here {
+        groups.insert("chargeback-archive".to_owned(), group(0, "payments.chargebacks", 0, 0));
+    }
+    let resource = (ResourceType::Topic, PatternType::Prefixed, "payments.");
+    let acl =
+        |n| AclBinding::new(AclPermission::Allow, AclOperation::Write, resource, &format!("User:app-{n}"));
+    SideObservation {
+        cluster: Observed::known(description(name, id, 9), ago(2)),
+        topics: Observed::known(topics.collect(), ago(2)),
+        groups: Observed::known(groups, ago(2)),
+        acls: Observed::known(
+            AclObservation {
+                authorizer: true,
+                bindings: (0..61).map(acl).collect(),
+                disputed: BTreeSet::new(),
+            },
+            ago(5),
+        ),
+        transactions: Observed::known(Vec::new(), ago(5)),
+        rights: Observed::known(rights(), ago(5)),
+    }
+}
+
+fn flow(from: Side, running: bool) -> FlowObservation {
+    let state = if running { ConnectState::Running } else { ConnectState::Stopped };
+    let connector = |what: &str, tasks: i32| {
+        let task = |id| TaskObservation { id, state, trace: None };
+        let tasks = if running { (0..tasks).map(task).collect() } else { Vec::new() };
+        let name = format!("payments-{}-{what}", if running { "eu-west" } else { "eu-central" });
+        Observed::known(ConnectorObservation { name, state, tasks, config: BTreeMap::new() }, ago(2))
+    };
+    let worker = WorkerObservation { version: "4.1.0".to_owned(), kafka_cluster_id: "ec-core-1".to_owned() };
+    FlowObservation {
+        direction: Direction { from },
+        worker: Observed::known(worker, ago(2)),
+        connectors: BTreeMap::from([
+            (ConnectorRole::Source, connector("source", 12)),
+            (ConnectorRole::Checkpoint, connector("checkpoint", 2)),
+            (ConnectorRole::Heartbeat, connector("heartbeat", 1)),
+        ]),
+        committed: Observed::known(CommittedSourceOffsets::default(), ago(2)),
+        newest_pairs: Observed::known(NewestPairs::default(), ago(2)),
+    }
+}
+
+/// The survey; without an answer from eu-west when `dark`.
+pub(super) fn payments(dark: bool) -> Survey {
+    let reason = "eu-west does not answer at any of 3 addresses within 2 s (connection refused)";
+    Survey {
+        pair: pair_name("payments"),
+        number: 88_121,
+        began_at: ago(2),
+        took_ms: 412,
+        sides: BySide {
+            a: if dark {
+                SideObservation::unreachable(reason, ago(2))
+            } else {
+                side("eu-west", "ew-core-1", true)
+            },
+            b: side("eu-central", "ec-core-1", false),
+        },
+        flows: vec![flow(Side::A, true), flow(Side::B, false)],
+    }
+}

@@ -1,0 +1,163 @@
+//! What holds of every page: well-formed, nothing inline, every button says what it does and to what.
+
+use muster_web::{assets, samples};
+
+/// Elements without an end tag.
+const VOID: [&str; 8] = ["meta", "link", "input", "br", "hr", "img", "rect", "circle"];
+
+/// Start and end tags in order with their whole text; comments and the doctype left out.
+fn tags(html: &str) -> Vec<&str> {
+    let mut tags = Vec::new();
+    let mut rest = html;
+    while let Some(start) = rest.find('<') {
+        rest = &rest[start..];
+        if rest.starts_with("<!--") {
+            rest = &rest[rest.find("-->").expect("a comment ends") + 3..];
+            continue;
+        }
+        let mut quote = None;
+        let end = rest
+            .char_indices()
+            .find(|(_, c)| match (quote, c) {
+                (Some(open), c) if *c == open => {
+                    quote = None;
+                    false
+                }
+                (Some(_), _) => false,
+                (None, '"' | '\'') => {
+                    quote = Some(*c);
+                    false
+                }
+                (None, c) => *c == '>',
+            })
+            .map(|(i, _)| i)
+            .expect("a tag ends");
+        tags.push(&rest[..=end]);
+        rest = &rest[end + 1..];
+    }
+    tags
+}
+
+fn name_of(tag: &str) -> &str {
+    tag.trim_start_matches(['<', '/'])
+        .split(|c: char| c.is_whitespace() || c == '>' || c == '/')
+        .next()
+        .unwrap_or("")
+}
+
+#[test]
+fn every_page_is_well_formed() {
+    for (page, html) in samples::all() {
+        let mut open: Vec<&str> = Vec::new();
+        for tag in tags(&html) {
+            let name = name_of(tag);
+            if tag.starts_with("</") {
+                assert_eq!(open.pop(), Some(name), "{page}: {tag} closes something else");
+            } else if !tag.ends_with("/>") && !tag.starts_with("<!") && !VOID.contains(&name) {
+                open.push(name);
+            }
+        }
+        assert!(open.is_empty(), "{page}: never closed: {open:?}");
+    }
+}
+
+#[test]
+fn no_page_needs_more_than_the_strict_policy() {
+    for (page, html) in samples::all() {
+        for tag in tags(&html) {
+            for forbidden in [" style=", " onclick=", " onload=", " hx-on", "javascript:", "js:"] {
+                assert!(!tag.contains(forbidden), "{page}: {tag}");
+            }
+            assert!(name_of(tag) != "style", "{page}: inline style");
+        }
+        for script in html.split("<script").skip(1) {
+            let body = script.split_once('>').expect("a script tag ends").1;
+            assert!(body.starts_with("</script>"), "{page}: inline script");
+        }
+        for reference in html.split("/assets/").skip(1) {
+            let path = format!("/assets/{}", reference.split('"').next().unwrap_or(""));
+            assert!(assets::find(&path).is_some(), "{page}: {path} is no asset");
+        }
+    }
+}
+
+/// Text between tags, spaces folded.
+fn text(html: &str) -> String {
+    let mut out = String::new();
+    let mut inside = false;
+    for c in html.chars() {
+        match c {
+            '<' => inside = true,
+            '>' => inside = false,
+            c if !inside => out.push(c),
+            _ => {}
+        }
+    }
+    out.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn every_button_is_a_verb_and_an_object() {
+    for (page, html) in samples::all() {
+        for button in html.split("<button").skip(1) {
+            let inner = button.split_once('>').expect("a tag ends").1;
+            let said = text(inner.split("</button>").next().unwrap_or(""));
+            assert!(said.split(' ').count() >= 2, "{page}: a button says only “{said}”");
+            let first = said.chars().next().unwrap_or(' ');
+            assert!(first.is_uppercase(), "{page}: “{said}” does not begin with a verb");
+            for word in ["OK", "Submit", "Continue", "Are you sure"] {
+                assert!(!said.contains(word), "{page}: “{said}”");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_page_has_its_landmarks_and_one_heading() {
+    for (page, html) in samples::all().into_iter().filter(|(page, _)| *page != "run-live") {
+        for once in ["<main ", "<h1", "<header class=\"bridge\"", "<footer ", "<title>"] {
+            assert_eq!(html.matches(once).count(), 1, "{page}: {once}");
+        }
+        for field in html.split("<label for=\"").skip(1) {
+            let id = field.split('"').next().unwrap_or("");
+            assert!(html.contains(&format!("id=\"{id}\"")), "{page}: label of nothing: {id}");
+        }
+    }
+}
+
+#[test]
+fn ids_are_unique() {
+    for (page, html) in samples::all() {
+        let mut seen = std::collections::BTreeSet::new();
+        for id in tags(&html).into_iter().filter_map(|tag| tag.split(" id=\"").nth(1)) {
+            let id = id.split('"').next().unwrap_or("");
+            assert!(seen.insert(id.to_owned()), "{page}: id {id} twice");
+        }
+    }
+}
+
+#[test]
+fn every_reference_inside_a_page_has_its_target() {
+    for (page, html) in samples::all() {
+        for reference in ["aria-labelledby=\"", "aria-describedby=\"", "href=\"#"] {
+            for id in html.split(reference).skip(1) {
+                let id = id.split('"').next().unwrap_or("");
+                let here = id == "main" && page == "run-live" || id.starts_with("i-") && page == "run-live";
+                assert!(
+                    here || html.contains(&format!("id=\"{id}\"")),
+                    "{page}: {reference}{id} has no target"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn no_secret_field_is_ever_filled_in() {
+    for (page, html) in samples::all() {
+        for tag in tags(&html).into_iter().filter(|tag| tag.contains("type=\"password\"")) {
+            let filled = tag.split("value=\"").nth(1).is_some_and(|value| !value.starts_with('"'));
+            assert!(!filled, "{page}: {tag}");
+        }
+    }
+}
