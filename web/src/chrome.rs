@@ -103,13 +103,12 @@ impl Place {
 /// The brake in the watch line.
 #[derive(Debug, Clone, Template)]
 #[template(
-    source = r##"<span class="fact">{{ crate::parts::icon("brake") }}{% if link %}<a href="/brake">Brake <b>{{ word }}</b></a>{% else %}Brake <b>{{ word }}</b>{% endif %}<span class="wide-only">{{ note }}</span></span>"##,
+    source = r##"<span class="fact">{{ crate::parts::icon("brake") }}<a href="/brake">Brake <b>{{ word }}</b></a><span class="wide-only">{{ note }}</span></span>"##,
     ext = "html"
 )]
 pub(crate) struct BrakeFact {
     word: &'static str,
     note: String,
-    link: bool,
 }
 impl HtmlSafe for BrakeFact {}
 
@@ -204,15 +203,14 @@ impl Chrome {
 
     pub(crate) fn brake_fact(&self) -> BrakeFact {
         let now = self.facts.now;
-        let link = self.facts.person.is_some();
         match &self.facts.brake {
-            Brake::Released => BrakeFact { word: "released", note: "· runs may start".to_owned(), link },
+            Brake::Released => BrakeFact { word: "released", note: "· runs may start".to_owned() },
             Brake::Set { by, at, reason } => {
                 let note = format!("by {by} {}: {reason} · no run starts", format::ago(now, *at));
-                BrakeFact { word: "set", note, link }
+                BrakeFact { word: "set", note }
             }
             Brake::Unreadable { reason } => {
-                BrakeFact { word: "unknown", note: format!("{reason} · no run starts"), link }
+                BrakeFact { word: "unknown", note: format!("{reason} · no run starts") }
             }
         }
     }

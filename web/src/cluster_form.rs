@@ -106,7 +106,7 @@ fn fieldsets(form: &ClusterForm, kept: SecretsKept, errors: &[(String, String)])
     let protocols =
         ["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"].map(|word| Choice::new(word, word)).to_vec();
     let mechanisms =
-        ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"].map(|w| Choice::new(w, w)).to_vec();
+        ["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN", "OAUTHBEARER"].map(|w| Choice::new(w, w)).to_vec();
     let e = |field: Field| field.errors(errors);
     vec![
         FieldSet::new(

@@ -1,117 +1,20 @@
 //! The fleet: could we fail over now, and when did we last prove it?
 
+pub use crate::pair_facts::{PairFacts, Verification};
+
 use askama::Template;
 use chrono::{DateTime, Duration, Utc};
-use muster_domain::{
-    pair::{Pair, Side},
-    people::Role,
-    reading::Reading,
-    record::{Run, RunStep},
-    run::{Phase, RunState},
-};
+use muster_domain::{people::Role, record::Run, run::RunState};
 
 use crate::{
     chrome::Chrome,
     format,
-    parts::{Bar, Course, LagPoint, Link, Mark, Pill, ReadingView, Spark, Stamp, Tone, Unit},
-    readiness::{Check, ProblemRow, Verdict, pill, problems, why},
+    pair_facts::measured_rto,
+    parts::{Bar, Course, Link, Mark, Pill, ReadingView, Spark, Stamp, Tone},
+    problems::{ProblemRow, problems},
+    readiness::{Check, Verdict, why},
     words,
 };
-
-/// Whether the newest passed drill still speaks for the pair.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verification {
-    /// It ran this plan within the policy's age.
-    Verified {
-        /// When it passed.
-        at: DateTime<Utc>,
-    },
-    /// It did not, or there was none.
-    NeedsVerification {
-        /// Why: `never drilled`, `settings edited 16 Nov`, `proof older than 92 days`.
-        reason: String,
-    },
-    /// The newest drill failed.
-    Failed {
-        /// When.
-        at: DateTime<Utc>,
-    },
-}
-
-/// What a pair's row and page are made from.
-#[derive(Debug, Clone)]
-pub struct PairFacts<'a> {
-    /// The pair.
-    pub pair: &'a Pair,
-    /// Active side as observed; `None` when it cannot be told.
-    pub active: Option<Side>,
-    /// Readiness checks of the newest survey; empty when there is none.
-    pub checks: &'a [Check],
-    /// Worst partition: how far the standby is behind, in milliseconds.
-    pub rpo: Reading,
-    /// RPO of the last hour (fleet) or of the hours asked for (pair), oldest first.
-    pub history: &'a [LagPoint],
-    /// Whether the plan is verified.
-    pub verification: Verification,
-    /// Newest ended drill or switchover.
-    pub last_proof: Option<&'a Run>,
-    /// Run that holds the pair, with its steps.
-    pub active_run: Option<(&'a Run, &'a [RunStep])>,
-    /// Request that waits for approval, or approved run that waits for its start.
-    pub waiting: Option<&'a Run>,
-}
-
-impl PairFacts<'_> {
-    pub(crate) fn verdict(&self) -> Verdict {
-        if self.active_run.is_some() { Verdict::Moving } else { Verdict::of(self.checks) }
-    }
-
-    pub(crate) fn course(&self) -> Course {
-        let course = Course::of_pair(self.pair, self.active);
-        if self.active_run.is_some() { course.moving() } else { course }
-    }
-
-    pub(crate) fn objective_ms(&self) -> i64 {
-        self.pair.objectives.rpo_seconds * 1000
-    }
-
-    pub(crate) fn rpo_view(&self, now: DateTime<Utc>) -> ReadingView {
-        let over = self.rpo.value.is_some_and(|ms| ms > self.objective_ms());
-        ReadingView::new(&self.rpo, Unit::Milliseconds, now).over(over)
-    }
-
-    pub(crate) fn readiness_pill(&self) -> Pill {
-        match self.active_run {
-            Some((run, steps)) => words::run_pill(run.state, steps),
-            None => pill(self.checks),
-        }
-    }
-
-    /// The stamp and its ground.
-    pub(crate) fn stamp(&self, now: DateTime<Utc>) -> (Stamp, String) {
-        match &self.verification {
-            Verification::Verified { at } => {
-                let lapses = *at + Duration::days(self.pair.objectives.verify_within_days);
-                let ground =
-                    format!("proven {}, lapses in {}", format::ago(now, *at), format::left(now, lapses));
-                (Stamp::new(Tone::Ok, "Verified"), ground)
-            }
-            Verification::NeedsVerification { reason } => {
-                (Stamp::new(Tone::Warn, "Needs verification"), reason.clone())
-            }
-            Verification::Failed { at } => {
-                (Stamp::new(Tone::Bad, "Failed"), format!("drill of {}", format::short(now, *at)))
-            }
-        }
-    }
-}
-
-/// The RTO a run measured, people not counted.
-pub(crate) fn measured_rto(run: &Run) -> Option<i64> {
-    let phases = &run.outcome.as_ref()?.rto_ms_by_phase;
-    let sum: i64 = phases.iter().filter(|(phase, _)| **phase != Phase::Decide).map(|(_, ms)| ms).sum();
-    (sum > 0).then_some(sum)
-}
 
 /// One answer and the pairs it is true of.
 #[derive(Debug)]
@@ -309,7 +212,7 @@ fn row(facts: &PairFacts<'_>, now: DateTime<Utc>) -> Row {
             )
         }
         (None, None) => {
-            (Link::new(format!("/pairs/{name}#plan"), format!("Plan a move of {name}")), "no run".to_owned())
+            (Link::new(format!("/pairs/{name}#plan"), format!("Plan moving {name}")), "no run".to_owned())
         }
     };
     Row {

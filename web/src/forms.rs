@@ -40,7 +40,7 @@ pub struct ThemeForm {
 }
 
 /// `POST /clusters` (create) and `POST /clusters/{name}/edit`. An empty secret keeps the one that is stored.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct ClusterForm {
     /// Name; ignored on edit.
@@ -77,31 +77,6 @@ pub struct ClusterForm {
     pub expected_cluster_id: String,
     /// Row version the form was made from.
     pub version: i64,
-}
-
-impl Default for ClusterForm {
-    fn default() -> Self {
-        let empty = || SecretString::from(String::new());
-        Self {
-            name: String::new(),
-            bootstrap: String::new(),
-            region: String::new(),
-            protocol: "PLAINTEXT".to_owned(),
-            mechanism: "SCRAM-SHA-512".to_owned(),
-            username: String::new(),
-            password: empty(),
-            token_url: String::new(),
-            scope: String::new(),
-            extensions: String::new(),
-            ca_pem: String::new(),
-            client_cert_pem: String::new(),
-            client_key_pem: empty(),
-            probe_username: String::new(),
-            probe_password: empty(),
-            expected_cluster_id: String::new(),
-            version: 0,
-        }
-    }
 }
 
 /// `POST /pairs/import`.

@@ -18,14 +18,19 @@ pub mod format;
 pub mod forms;
 pub mod import;
 pub mod pair;
+mod pair_facts;
+mod pair_flows;
 pub mod pair_form;
+mod pair_plan;
 mod pair_tables;
 mod pair_topology;
 pub mod parts;
 pub mod people;
 pub mod plan;
+mod problems;
 pub mod readiness;
 pub mod report;
+mod report_rows;
 pub mod run;
 mod run_actions;
 pub mod run_live;
@@ -34,6 +39,7 @@ mod run_steps;
 pub mod runs;
 pub mod samples;
 pub mod sign_in;
+mod votes;
 pub mod words;
 
 /// Renders any page or fragment of this crate: `page.render()`.

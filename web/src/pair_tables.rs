@@ -4,17 +4,14 @@ use chrono::{DateTime, Utc};
 use muster_domain::{
     group::GroupState,
     pair::{Direction, Flow, NamingPolicy, Pair},
-    reading::Observed,
-    survey::{
-        ConnectState, ConnectorObservation, FlowObservation, GroupObservation, Survey, TopicObservation,
-    },
+    survey::{GroupObservation, Survey, TopicObservation},
     topic::{ConfigSource, Configs},
 };
 
 use crate::{
     format,
-    pair::{PairDetail, mechanism_words},
-    parts::{Course, Mark, ReadingView, Tone, Unit},
+    pair::PairDetail,
+    parts::{Mark, ReadingView, Tone, Unit},
 };
 
 /// A topic and its copy.
@@ -53,7 +50,7 @@ pub(crate) fn topic_rows(
                 partitions: format::number(i64::try_from(topic.partitions.len()).unwrap_or(0)),
                 copy: copy_mark(topic, &copy),
                 config: config_mark(topic, &copy),
-                behind: lag.map(|lag| ReadingView::new(&lag.records, Unit::Records, now).inline()),
+                behind: lag.map(|lag| ReadingView::new(&lag.records, Unit::Records, now).brief()),
                 rpo: lag.map(|lag| ReadingView::new(&lag.rpo, Unit::Milliseconds, now).inline()),
                 replica: if replica == *name { String::new() } else { replica },
                 name: name.clone(),
@@ -211,95 +208,4 @@ fn lag(group: &GroupObservation, survey: &Survey, direction: Direction) -> Strin
         })
         .sum();
     sum.map_or_else(|| "not known".to_owned(), format::number)
-}
-
-/// One connector of a flow.
-#[derive(Debug)]
-pub(crate) struct ConnectorRow {
-    pub(crate) role: String,
-    pub(crate) name: String,
-    pub(crate) state: Mark,
-    pub(crate) tasks: String,
-    pub(crate) trace: String,
-}
-
-/// One direction of replication.
-#[derive(Debug)]
-pub(crate) struct FlowRow {
-    pub(crate) course: Course,
-    pub(crate) said: String,
-    pub(crate) worker: Mark,
-    pub(crate) connectors: Vec<ConnectorRow>,
-    pub(crate) foreign: Vec<String>,
-}
-
-/// Every flow with what it shows.
-pub(crate) fn flow_rows(pair: &Pair, survey: Option<&Survey>, now: DateTime<Utc>) -> Vec<FlowRow> {
-    pair.flows
-        .iter()
-        .map(|flow| {
-            let seen = survey.and_then(|s| s.flows.iter().find(|seen| seen.direction == flow.direction));
-            let (from, to) = (pair.cluster(flow.direction.from), pair.cluster(flow.direction.to()));
-            let wanted = if flow.enabled { "wanted running" } else { "wanted stopped" };
-            FlowRow {
-                course: Course::flowing(from.as_str(), to.as_str()),
-                said: format!("{}, {wanted} when {from} is active", mechanism_words(&flow.mechanism)),
-                worker: worker_mark(seen, now),
-                connectors: seen.map(connectors).unwrap_or_default(),
-                foreign: seen
-                    .and_then(|seen| seen.committed.value())
-                    .map(|c| c.foreign.clone())
-                    .unwrap_or_default(),
-            }
-        })
-        .collect()
-}
-
-fn worker_mark(seen: Option<&FlowObservation>, now: DateTime<Utc>) -> Mark {
-    match seen.map(|seen| &seen.worker) {
-        None => Mark::new(Tone::Unk, "never seen"),
-        Some(Observed::Unknown { reason, at }) => {
-            Mark::new(Tone::Unk, format!("{reason}, {}", format::ago(now, *at)))
-        }
-        Some(Observed::Known { value, at }) => {
-            Mark::new(Tone::Ok, format!("worker {} answers, {}", value.version, format::ago(now, *at)))
-        }
-    }
-}
-
-fn connectors(seen: &FlowObservation) -> Vec<ConnectorRow> {
-    seen.connectors
-        .iter()
-        .map(|(role, connector)| match connector.as_result() {
-            Err(reason) => ConnectorRow {
-                role: role.to_string(),
-                name: "not read".to_owned(),
-                state: Mark::new(Tone::Unk, reason),
-                tasks: "not known".to_owned(),
-                trace: String::new(),
-            },
-            Ok(connector) => connector_row(&role.to_string(), connector),
-        })
-        .collect()
-}
-
-fn connector_row(role: &str, connector: &ConnectorObservation) -> ConnectorRow {
-    let running = connector.tasks.iter().filter(|task| task.state == ConnectState::Running).count();
-    let tone = match connector.state {
-        ConnectState::Running if running == connector.tasks.len() && running > 0 => Tone::Ok,
-        ConnectState::Running | ConnectState::Failed | ConnectState::Destroyed => Tone::Bad,
-        ConnectState::Paused | ConnectState::Unassigned | ConnectState::Restarting => Tone::Warn,
-        ConnectState::Stopped => Tone::Idle,
-    };
-    ConnectorRow {
-        role: role.to_owned(),
-        name: connector.name.clone(),
-        state: Mark::new(tone, connector.state.to_string()),
-        tasks: if connector.tasks.is_empty() {
-            "no tasks".to_owned()
-        } else {
-            format!("{running} of {} run", connector.tasks.len())
-        },
-        trace: connector.tasks.iter().filter_map(|task| task.trace.clone()).next().unwrap_or_default(),
-    }
 }

@@ -10,7 +10,7 @@ use muster_domain::{
 
 use crate::{
     format,
-    pair::mechanism_words,
+    pair_plan::mechanism_words,
     parts::{ReadingView, Unit},
 };
 

@@ -1,8 +1,6 @@
 //! Readiness as pages show it: checks by group with reason and next step, the verdict of a pair, and problems over all
 //! pairs grouped by cause.
 
-use std::collections::BTreeMap;
-
 use askama::{Template, filters::HtmlSafe};
 use chrono::{DateTime, Utc};
 
@@ -39,7 +37,7 @@ impl CheckState {
         }
     }
 
-    fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Critical => "Critical",
             Self::Unknown => "Unknown",
@@ -114,7 +112,7 @@ pub(crate) fn pill(checks: &[Check]) -> Pill {
         Verdict::No => format!("Not ready, {} critical", with(CheckState::Critical)),
         Verdict::Unknown if checks.is_empty() => "Unknown, never checked".to_owned(),
         Verdict::Unknown => {
-            format!("Unknown, {} unanswered", format::count(with(CheckState::Unknown), "check"))
+            format!("Unknown, {} unanswered", with(CheckState::Unknown))
         }
         Verdict::Moving => "Moving".to_owned(),
         Verdict::Warnings => format!("Ready, {}", format::count(with(CheckState::Warning), "warning")),
@@ -134,46 +132,6 @@ pub(crate) fn why(checks: &[Check], now: DateTime<Utc>) -> String {
         }
         Some(check) => check.reason.clone(),
     }
-}
-
-/// One cause in the problems strip.
-#[derive(Debug)]
-pub(crate) struct ProblemRow {
-    pub(crate) pill: Pill,
-    pub(crate) reason: String,
-    pub(crate) next_step: String,
-    pub(crate) pairs: Vec<String>,
-    pub(crate) age: String,
-}
-
-/// Problems over pairs, grouped by cause: most pairs first, then the worst.
-pub(crate) fn problems(pairs: &[(&str, &[Check])], now: DateTime<Utc>) -> Vec<ProblemRow> {
-    let mut causes: BTreeMap<(CheckState, &str, &str), (Vec<String>, &Check)> = BTreeMap::new();
-    for (pair, checks) in pairs {
-        for check in *checks {
-            if matches!(check.state, CheckState::Ok | CheckState::NotApplicable) {
-                continue;
-            }
-            let cause =
-                causes.entry((check.state, &check.code, &check.reason)).or_insert((Vec::new(), check));
-            cause.0.push((*pair).to_owned());
-        }
-    }
-    let mut rows: Vec<(CheckState, ProblemRow)> = causes
-        .into_iter()
-        .map(|((state, _, _), (pairs, check))| {
-            let row = ProblemRow {
-                pill: Pill::new(state.tone(), state.word()),
-                reason: check.reason.clone(),
-                next_step: check.next_step.clone(),
-                pairs,
-                age: format::ago(now, check.at),
-            };
-            (state, row)
-        })
-        .collect();
-    rows.sort_by_key(|(state, row)| (std::cmp::Reverse(row.pairs.len()), *state));
-    rows.into_iter().map(|(_, row)| row).collect()
 }
 
 /// One line under a heading.
@@ -300,14 +258,5 @@ mod tests {
             Verdict::of(&[check("a", CheckState::Ok), check("b", CheckState::NotApplicable)]),
             Verdict::Yes
         );
-    }
-
-    #[test]
-    fn problems_are_one_row_a_cause_most_pairs_first() {
-        let one = [check("slow", CheckState::Warning), check("dead", CheckState::Critical)];
-        let two = [check("slow", CheckState::Warning), check("fine", CheckState::Ok)];
-        let rows = problems(&[("a", &one), ("b", &two)], DateTime::UNIX_EPOCH);
-        let said: Vec<_> = rows.iter().map(|row| (row.reason.as_str(), row.pairs.len())).collect();
-        assert_eq!(said, [("slow", 2), ("dead", 1)]);
     }
 }

@@ -137,10 +137,10 @@ impl StepRow {
 }
 
 fn undo_word(step: &RunStep) -> &'static str {
-    match (step.state, step.undoable, step.point_of_no_return) {
-        (StepState::NotStarted, _, true) => "Passes the point of no return.",
-        (StepState::NotStarted, false, false) => "Changes nothing that would need undoing.",
-        _ => "",
+    if step.state == StepState::NotStarted && step.point_of_no_return {
+        "Passes the point of no return."
+    } else {
+        ""
     }
 }
 

@@ -8,7 +8,6 @@ use muster_operations::{ClientSource, Engine};
 use muster_routing::RoutingOptions;
 use muster_store::{
     StoreError, database,
-    private_postgres::{PrivatePostgres, PrivatePostgresOptions},
     secrets::{self, SecretsKey},
 };
 use sqlx::PgPool;
@@ -22,6 +21,7 @@ use crate::{
     config::{Config, DataConfig, DatabaseConfig, SecretsConfig},
     housekeeping,
     http::{failure::chain, layers},
+    postgres::{PrivatePostgres, PrivatePostgresOptions},
     routes,
     run_watch::RunWatch,
     survey_loop::SurveyLoop,
@@ -177,6 +177,7 @@ async fn build_app(config: &Config, pool: &PgPool) -> anyhow::Result<App> {
         tokens: TokenKey::derive(&key),
         secrets_key: key,
         watch: RunWatch::default(),
+        causes: Arc::default(),
         public_url: config.http.public_url().into(),
     })
 }

@@ -6,9 +6,9 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use chrono::Utc;
-use muster_domain::{ids::PairName, survey::Survey};
-use muster_operations::{ClientSource, OperationError, PairClients, survey::take_survey};
+use chrono::{TimeDelta, Utc};
+use muster_domain::{ids::PairName, lag::Clock, survey::Survey};
+use muster_operations::{ClientSource, OperationError, survey::take_survey};
 use muster_store::{
     StoreError,
     leases::{self, survey_lease},
@@ -18,7 +18,7 @@ use sqlx::PgPool;
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
-use crate::{http::failure::chain, judgement};
+use crate::{http::failure::chain, judgement::Judgement, lag_history::LagHistory};
 
 /// How long a silent process keeps a pair: longer than any survey, whose calls are bounded by 10 s each.
 const LEASE_SECONDS: f64 = 30.0;
@@ -79,6 +79,7 @@ impl SurveyLoop {
         // A slow survey is followed by a full pause less its own time, never by a burst.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut epoch = None;
+        let mut history = LagHistory::default();
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -86,7 +87,7 @@ impl SurveyLoop {
             }
             let turn = tokio::select! {
                 () = shutdown.cancelled() => break,
-                turn = self.take_turn(&pair, epoch) => turn,
+                turn = self.take_turn(&pair, epoch, &mut history) => turn,
             };
             epoch = match turn {
                 Ok(Turn::Observed(epoch)) => Some(epoch),
@@ -101,14 +102,19 @@ impl SurveyLoop {
         self.let_go(&pair, epoch).await;
     }
 
-    async fn take_turn(&self, pair: &PairName, held: Option<i64>) -> Result<Turn, OperationError> {
+    async fn take_turn(
+        &self,
+        pair: &PairName,
+        held: Option<i64>,
+        history: &mut LagHistory,
+    ) -> Result<Turn, OperationError> {
         let mut conn = self.connection().await?;
         if pairs::get(&mut conn, pair).await?.is_none() {
             return Ok(Turn::PairGone);
         }
         let Some(epoch) = self.hold(&mut conn, pair, held).await? else { return Ok(Turn::SomebodyElse) };
         drop(conn);
-        match self.observe(pair, epoch).await {
+        match self.observe(pair, epoch, history).await {
             Err(OperationError::Store(StoreError::LeaseLost { .. })) => Ok(Turn::SomebodyElse),
             // Deleted while it was observed.
             Err(OperationError::Store(e)) if e.constraint() == Some("survey_of_pair") => Ok(Turn::PairGone),
@@ -136,20 +142,29 @@ impl SurveyLoop {
     ///
     /// # Errors
     /// When clients cannot be built, the lease is lost, or the database refuses.
-    pub async fn observe(&self, pair: &PairName, epoch: i64) -> Result<Survey, OperationError> {
+    pub async fn observe(
+        &self,
+        pair: &PairName,
+        epoch: i64,
+        history: &mut LagHistory,
+    ) -> Result<Survey, OperationError> {
         let clients = self.clients.pair_clients(pair).await?;
-        let number = surveys::next_number(&mut *self.connection().await?, pair).await?;
+        let previous = surveys::latest(&mut *self.connection().await?, pair).await?;
+        let number = previous.as_ref().map_or(1, |survey| survey.number + 1);
         let survey = take_survey(&clients, number, Utc::now()).await;
-        self.keep(&clients, &survey, epoch).await?;
+        let clock = Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };
+        let judgement = Judgement::of(&clients, &survey, previous.as_ref(), history, clock);
+        self.keep(&survey, &judgement, epoch).await?;
+        history.remember(&clients.pair, &survey);
         tracing::debug!(pair.name = %pair, survey.number = number, took_ms = survey.took_ms, "observed pair `{pair}`");
         Ok(survey)
     }
 
-    async fn keep(&self, clients: &PairClients, survey: &Survey, epoch: i64) -> Result<(), StoreError> {
+    async fn keep(&self, survey: &Survey, judgement: &Judgement, epoch: i64) -> Result<(), StoreError> {
         let failed = |source| StoreError::Database { op: "keep a survey", source };
         let mut tx = self.pool.begin().await.map_err(failed)?;
         surveys::keep(&mut tx, survey, epoch).await?;
-        judgement::keep(&mut tx, clients, survey, epoch).await?;
+        judgement.keep(&mut tx, survey, epoch).await?;
         tx.commit().await.map_err(failed)
     }
 

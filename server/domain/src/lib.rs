@@ -3,23 +3,26 @@
 //! No IO, no clock, no async. Time and ids come in as arguments; unknown is a value and is never shown as good.
 //! Every other room uses this one and this one uses nothing of ours.
 
+pub mod access;
 pub mod acl;
 pub mod audit;
 pub mod cluster;
+pub mod direction;
 pub mod group;
 pub mod hash;
 pub mod ids;
+pub mod lag;
 pub mod pair;
+pub mod patterns;
 pub mod people;
 pub mod plan;
 pub mod problem;
+pub mod readiness;
 pub mod reading;
 pub mod record;
 pub mod run;
 pub mod survey;
 pub mod topic;
 pub mod translation;
-pub mod access;
-pub mod direction;
-pub mod patterns;
-pub mod readiness;
+#[cfg(test)]
+mod samples;

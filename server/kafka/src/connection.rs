@@ -22,6 +22,7 @@ use tokio::{
 use crate::{
     error::KafkaErrorKind,
     frames,
+    guarded::Guarded,
     pool::Address,
     transport::{Deadline, Stream},
     versions::Versions,
@@ -105,8 +106,7 @@ impl Connection {
         request: &R,
         deadline: Deadline,
     ) -> Result<R::Response, KafkaErrorKind> {
-        let mut body = self.exchange(version, request, deadline).await?;
-        decode::<R::Response>(&mut body, version)
+        decode(self.exchange(version, request, deadline).await?, version)
     }
 
     /// Sends a request and answers the body's bytes, header removed.
@@ -129,10 +129,10 @@ impl Connection {
                 .waiting
                 .fail(&KafkaErrorKind::Connection("given up after a request timed out".to_owned()));
         }
-        let mut frame = received?;
+        let mut frame = Guarded::new(received?);
         ResponseHeader::decode(&mut frame, R::Response::header_version(version))
-            .map_err(|e| KafkaErrorKind::Protocol(format!("unreadable response header: {e}")))?;
-        Ok(frame)
+            .map_err(|e| unreadable(&e))?;
+        Ok(frame.copy_to_bytes(frame.remaining()))
     }
 
     /// Whether a request may be sent: not failed, and not about to outlive its SASL session.
@@ -247,6 +247,11 @@ fn encode<R: Request>(version: i16, request: &R) -> Result<BytesMut, KafkaErrorK
 }
 
 /// Decodes a response body.
-pub(crate) fn decode<T: Decodable>(body: &mut Bytes, version: i16) -> Result<T, KafkaErrorKind> {
-    T::decode(body, version).map_err(|e| KafkaErrorKind::Protocol(format!("unreadable response: {e}")))
+pub(crate) fn decode<T: Decodable>(body: Bytes, version: i16) -> Result<T, KafkaErrorKind> {
+    T::decode(&mut Guarded::new(body), version).map_err(|e| unreadable(&e))
+}
+
+/// A response that is not what its header says.
+pub(crate) fn unreadable(why: &dyn std::fmt::Display) -> KafkaErrorKind {
+    KafkaErrorKind::Protocol(format!("unreadable response: {why}"))
 }

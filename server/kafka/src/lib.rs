@@ -23,6 +23,7 @@ mod frames;
 mod group_members;
 mod group_offsets;
 mod groups;
+mod guarded;
 mod leaders;
 mod librdkafka;
 mod offsets;

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, io::Cursor, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use kafka_protocol::{
-    messages::{SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest},
+    messages::{
+        SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
+    },
     protocol::StrBytes,
 };
 use muster_domain::cluster::{ClusterSecrets, Sasl};
@@ -13,7 +15,11 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use crate::{
-    broker_error::broker_error, connection::Connection, error::KafkaErrorKind, token::TokenSource,
+    broker_error::broker_error,
+    connection::{Connection, decode, unreadable},
+    error::KafkaErrorKind,
+    guarded::expect_count,
+    token::TokenSource,
     transport::Deadline,
 };
 
@@ -93,7 +99,9 @@ async fn shake_hands(
     deadline: Deadline,
 ) -> Result<(), KafkaErrorKind> {
     let request = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(mechanism));
-    let answer = connection.call(1, &request, deadline).await?;
+    let body = connection.exchange(1, &request, deadline).await?;
+    expect_count(&body, 2, 2).map_err(|e| unreadable(&e))?;
+    let answer: SaslHandshakeResponse = decode(body, 1)?;
     if answer.error_code == 0 {
         return Ok(());
     }

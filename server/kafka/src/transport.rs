@@ -88,6 +88,7 @@ impl Deadline {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::parse_address;
 

@@ -9,8 +9,9 @@ use kafka_protocol::{
 
 use crate::{
     broker_error::{self, UNSUPPORTED_VERSION},
-    connection::{Connection, decode},
+    connection::{Connection, decode, unreadable},
     error::KafkaErrorKind,
+    guarded::expect_count,
     transport::Deadline,
 };
 
@@ -48,12 +49,14 @@ pub(crate) async fn negotiate(connection: &Connection, deadline: Deadline) -> Re
     let request = ApiVersionsRequest::default()
         .with_client_software_name(StrBytes::from_static_str("muster"))
         .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
-    let mut body = connection.exchange(OURS, &request, deadline).await?;
+    let body = connection.exchange(OURS, &request, deadline).await?;
     // A broker that does not know the version answers in version 0, whatever was asked.
     let answer: ApiVersionsResponse = if body.get(..2) == Some(&UNSUPPORTED_VERSION.to_be_bytes()[..]) {
-        connection.call(0, &ApiVersionsRequest::default(), deadline).await?
+        let body = connection.exchange(0, &ApiVersionsRequest::default(), deadline).await?;
+        expect_count(&body, 2, 6).map_err(|e| unreadable(&e))?;
+        decode(body, 0)?
     } else {
-        decode(&mut body, OURS)?
+        decode(body, OURS)?
     };
     broker_error::check(answer.error_code, None)?;
     let ranges = answer.api_keys.iter().map(|api| (api.api_key, (api.min_version, api.max_version)));
@@ -66,6 +69,7 @@ fn name_of(key: i16) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use kafka_protocol::messages::{ListGroupsRequest, OffsetDeleteRequest, ProduceRequest};
 

@@ -97,14 +97,19 @@ impl ConnectClient {
     /// State of a connector and its tasks.
     pub async fn status(&self, name: &str) -> Result<ConnectorStatus, ReplicationError> {
         let what = format!("read the status of connector {name}");
-        let answer: Status = self.call(Method::GET, &["connectors", name, "status"], what, READ_WITHIN).read().await?;
+        let answer: Status =
+            self.call(Method::GET, &["connectors", name, "status"], what, READ_WITHIN).read().await?;
         let mut tasks: Vec<TaskObservation> = answer
             .tasks
             .into_iter()
             .map(|task| TaskObservation { id: task.id, state: task.state, trace: first_line(task.trace) })
             .collect();
         tasks.sort_by_key(|task| task.id);
-        Ok(ConnectorStatus { state: answer.connector.state, tasks, trace: first_line(answer.connector.trace) })
+        Ok(ConnectorStatus {
+            state: answer.connector.state,
+            tasks,
+            trace: first_line(answer.connector.trace),
+        })
     }
 
     /// Config of a connector, credentials included.
@@ -127,7 +132,11 @@ impl ConnectClient {
     }
 
     /// Replaces the whole config of a connector (creates it where there is none).
-    pub async fn put_config(&self, name: &str, config: &BTreeMap<String, String>) -> Result<(), ReplicationError> {
+    pub async fn put_config(
+        &self,
+        name: &str,
+        config: &BTreeMap<String, String>,
+    ) -> Result<(), ReplicationError> {
         let what = format!("replace the config of connector {name}");
         let call = self.call(Method::PUT, &["connectors", name, "config"], what, CHANGE_WITHIN);
         call.json(config).send().await.map(drop).map_err(|e| without_credentials(e, config))
@@ -190,7 +199,8 @@ impl ConnectClient {
     /// Everything stored as offsets of a connector.
     pub async fn offsets(&self, name: &str) -> Result<Vec<StoredOffset>, ReplicationError> {
         let what = format!("read the offsets of connector {name}");
-        let answer: Offsets = self.call(Method::GET, &["connectors", name, "offsets"], what, READ_WITHIN).read().await?;
+        let answer: Offsets =
+            self.call(Method::GET, &["connectors", name, "offsets"], what, READ_WITHIN).read().await?;
         Ok(answer.offsets)
     }
 
@@ -205,7 +215,10 @@ impl ConnectClient {
     /// Forgets all offsets of a stopped connector: resumed, it copies everything again.
     pub async fn delete_offsets(&self, name: &str) -> Result<(), ReplicationError> {
         let what = format!("delete all offsets of connector {name}");
-        self.call(Method::DELETE, &["connectors", name, "offsets"], what, CHANGE_WITHIN).send().await.map(drop)
+        self.call(Method::DELETE, &["connectors", name, "offsets"], what, CHANGE_WITHIN)
+            .send()
+            .await
+            .map(drop)
     }
 
     /// Creates a connector, STOPPED unless `running`. Fails with status 409 when it exists.
@@ -215,15 +228,20 @@ impl ConnectClient {
         config: &BTreeMap<String, String>,
         running: bool,
     ) -> Result<(), ReplicationError> {
-        let call = self.call(Method::POST, &["connectors"], format!("create connector {name}"), CHANGE_WITHIN);
+        let call =
+            self.call(Method::POST, &["connectors"], format!("create connector {name}"), CHANGE_WITHIN);
         let state = if running { "RUNNING" } else { "STOPPED" };
         let body = json!({ "name": name, "config": config, "initial_state": state });
         call.json(&body).send().await.map(drop).map_err(|e| without_credentials(e, config))
     }
 
     async fn put(&self, name: &str, verb: &str) -> Result<(), ReplicationError> {
-        let call =
-            self.call(Method::PUT, &["connectors", name, verb], format!("{verb} connector {name}"), CHANGE_WITHIN);
+        let call = self.call(
+            Method::PUT,
+            &["connectors", name, verb],
+            format!("{verb} connector {name}"),
+            CHANGE_WITHIN,
+        );
         call.send().await.map(drop)
     }
 

@@ -190,10 +190,12 @@ mod tests {
 
     #[test]
     fn heartbeats_read_as_mirror_maker_wrote_them() {
-        let seen = decode_heartbeat(&bytes("000141000142"), &bytes("0000 000001a20619bf2d")).expect("seen on the lab");
+        let seen = decode_heartbeat(&bytes("000141000142"), &bytes("0000 000001a20619bf2d"))
+            .expect("seen on the lab");
         assert_eq!((seen.source_alias.as_str(), seen.target_alias.as_str()), ("A", "B"));
         assert_eq!(seen.timestamp, 0x01a2_0619_bf2d);
-        let made = decode_heartbeat(&bytes("000141000142"), &bytes("0000 00000199c82cc000")).expect("made from source");
+        let made = decode_heartbeat(&bytes("000141000142"), &bytes("0000 00000199c82cc000"))
+            .expect("made from source");
         assert_eq!(made.timestamp, 1_760_000_000_000);
     }
 
@@ -203,8 +205,14 @@ mod tests {
         assert!(decode_offset_sync(&key, &[]).is_err());
         assert!(decode_offset_sync(&bytes("ffff"), &[0; 16]).is_err(), "negative length");
         assert!(decode_offset_sync(&bytes("7fff00"), &[0; 16]).is_err(), "length past the end");
-        assert!(decode_offset_sync(&bytes("00066f7264657273ffffffff"), &[0; 16]).is_err(), "negative partition");
-        assert!(decode_offset_sync(&key, &bytes("ffffffffffffffff0000000000000365")).is_err(), "negative offset");
+        assert!(
+            decode_offset_sync(&bytes("00066f7264657273ffffffff"), &[0; 16]).is_err(),
+            "negative partition"
+        );
+        assert!(
+            decode_offset_sync(&key, &bytes("ffffffffffffffff0000000000000365")).is_err(),
+            "negative offset"
+        );
         assert!(decode_offset_sync(&bytes("0001ff00000000"), &[0; 16]).is_err(), "not UTF-8");
         let newer = decode_heartbeat(&bytes("000141000142"), &bytes("0001 00000199c82cc000"));
         assert_eq!(

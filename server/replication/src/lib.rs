@@ -129,7 +129,8 @@ pub trait Replication: Send + Sync + std::fmt::Debug {
 
     /// Sets the committed offsets of the stopped source connector (inclusive; `None` forgets one), then reads them
     /// back and fails with `NotAsAsked` unless exactly the asked partitions hold exactly the asked values.
-    async fn set_committed_offsets(&self, offsets: &ByPartition<Option<i64>>) -> Result<(), ReplicationError>;
+    async fn set_committed_offsets(&self, offsets: &ByPartition<Option<i64>>)
+    -> Result<(), ReplicationError>;
 
     /// All offset pairs kept in the flow's offset-syncs topic, oldest first, by source partition.
     async fn offset_pairs(

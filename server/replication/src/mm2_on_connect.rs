@@ -63,7 +63,12 @@ impl Mm2OnConnect {
         worker_cluster: Option<String>,
     ) -> Result<Self, ReplicationError> {
         let (connect_url, names) = match &flow.mechanism {
-            Mechanism::Mm2OnConnect { connect_url, source_connector, checkpoint_connector, heartbeat_connector } => {
+            Mechanism::Mm2OnConnect {
+                connect_url,
+                source_connector,
+                checkpoint_connector,
+                heartbeat_connector,
+            } => {
                 let names = [
                     (ConnectorRole::Source, Some(source_connector)),
                     (ConnectorRole::Checkpoint, checkpoint_connector.as_ref()),
@@ -184,7 +189,10 @@ impl Replication for Mm2OnConnect {
         Ok(offsets::sort_out(&stored, &self.flow.source_alias).for_people())
     }
 
-    async fn set_committed_offsets(&self, offsets: &ByPartition<Option<i64>>) -> Result<(), ReplicationError> {
+    async fn set_committed_offsets(
+        &self,
+        offsets: &ByPartition<Option<i64>>,
+    ) -> Result<(), ReplicationError> {
         let name = self.name(ConnectorRole::Source)?;
         self.check_worker(&format!("set the offsets of connector {name}")).await?;
         offsets::set(&self.connect, name, &self.flow, offsets).await

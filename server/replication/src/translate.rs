@@ -41,6 +41,9 @@ pub struct Translator<'a> {
     pub target: &'a dyn ClusterAdmin,
     /// All offset pairs by source partition ([`crate::Replication::offset_pairs`]).
     pub pairs: &'a ByPartition<Vec<OffsetPair>>,
+    /// By target partition, where the flow's records end and others begin: once applications write on the target, a group
+    /// that has read everything goes on here and not behind what was written since. `None` while only the flow writes.
+    pub target_until: Option<&'a ByPartition<i64>>,
 }
 
 /// A position that was found.
@@ -86,7 +89,10 @@ pub enum NotTranslated {
 pub type Positions = ByPartition<Result<Translated, NotTranslated>>;
 
 /// Positions of one group. See [`translate_groups`].
-pub async fn translate_group(translator: &Translator<'_>, group: &ByPartition<i64>) -> Result<Positions, KafkaError> {
+pub async fn translate_group(
+    translator: &Translator<'_>,
+    group: &ByPartition<i64>,
+) -> Result<Positions, KafkaError> {
     let groups = BTreeMap::from([(String::new(), group.clone())]);
     Ok(translate_groups(translator, &groups).await?.remove("").unwrap_or_default())
 }
@@ -140,10 +146,15 @@ async fn ask_bounds(
     let sources: Vec<_> = named.keys().cloned().collect();
     let targets: Vec<_> = named.values().cloned().collect();
     // The target first; see the module.
-    let (target_ends, target_starts) = tokio::try_join!(
+    let (mut target_ends, target_starts) = tokio::try_join!(
         translator.target.offsets(&targets, OffsetSpec::End),
         translator.target.offsets(&targets, OffsetSpec::Start),
     )?;
+    for (target, until) in translator.target_until.into_iter().flatten() {
+        if let Some(Ok(end)) = target_ends.get_mut(target) {
+            *end = (*end).min(*until);
+        }
+    }
     let (source_ends, source_starts) = tokio::try_join!(
         translator.source.offsets(&sources, OffsetSpec::End),
         translator.source.offsets(&sources, OffsetSpec::Start),
@@ -223,7 +234,9 @@ async fn find_all<'a>(
             let target = targets.get(&search.bounds.target).map(Vec::as_slice).unwrap_or_default();
             match search.look_on(source) {
                 Some(further) => again.push(further),
-                None => drop(found.insert((search.partition, search.offset), search.by_reading(source, target))),
+                None => {
+                    drop(found.insert((search.partition, search.offset), search.by_reading(source, target)))
+                }
             }
         }
         open = again;
@@ -290,7 +303,8 @@ impl Search<'_> {
     fn source_stretch(&self) -> Stretch {
         let windows = windows(self.anchor, self.pairs, self.bounds.target_end);
         let from = windows.source_from.unwrap_or(0).max(self.bounds.source_start);
-        let until = windows.source_to.map_or(self.bounds.source_end, |to| (to + 1).max(self.anchor + self.reach));
+        let until =
+            windows.source_to.map_or(self.bounds.source_end, |to| (to + 1).max(self.anchor + self.reach));
         Stretch { from, until: until.min(self.bounds.source_end).max(from) }
     }
 
@@ -304,7 +318,8 @@ impl Search<'_> {
     /// Where to look on when the next record of the group is not between the pairs that were read.
     fn look_on(self, source: &[Seen]) -> Option<Self> {
         let read = self.source_stretch();
-        let next = source.iter().map(|seen| seen.offset).find(|offset| (self.offset..read.until).contains(offset));
+        let next =
+            source.iter().map(|seen| seen.offset).find(|offset| (self.offset..read.until).contains(offset));
         let pairs_until = windows(self.anchor, self.pairs, self.bounds.target_end).source_to;
         match next {
             Some(next) if pairs_until.is_some_and(|until| next > until) => {
@@ -330,7 +345,8 @@ impl Search<'_> {
         let comparable = source.iter().any(|record| record.offset >= self.offset)
             && target.iter().any(|record| record.offset >= mapping.target_offset);
         if must_be_equal && comparable && run == 0 {
-            let mapping = self.by_pairs().map_err(|untranslatable| NotTranslated::Untranslatable { untranslatable })?;
+            let mapping =
+                self.by_pairs().map_err(|untranslatable| NotTranslated::Untranslatable { untranslatable })?;
             return Ok(self.translated(mapping, 0));
         }
         Ok(self.translated(mapping, run))

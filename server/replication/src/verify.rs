@@ -102,7 +102,10 @@ pub struct PartitionContent {
 ///
 /// One read per side for all partitions, and one more for those that look drained. With an at-least-once flow, records
 /// copied again after a crash make it wait until the second copying is through, which is right.
-pub async fn tails_match(records: &FlowRecords<'_>, lines: &[CutLine]) -> Result<Vec<TailEvidence>, KafkaError> {
+pub async fn tails_match(
+    records: &FlowRecords<'_>,
+    lines: &[CutLine],
+) -> Result<Vec<TailEvidence>, KafkaError> {
     let deadline = Deadline::after(records.deadline_ms);
     let source_until = lines.iter().map(|line| (line.partition.source.clone(), line.source_until)).collect();
     let target_until = lines.iter().map(|line| (line.partition.target.clone(), line.target_until)).collect();
@@ -154,16 +157,24 @@ async fn count_runs(
     };
     let of = |(line, source, target): &(&CutLine, i64, i64)| {
         let partition = &line.partition;
-        let runs = (run(sources.get(&partition.source), *source), run(targets.get(&partition.target), *target));
+        let runs =
+            (run(sources.get(&partition.source), *source), run(targets.get(&partition.target), *target));
         (partition.source.clone(), runs)
     };
     Ok(alike.iter().map(of).collect())
 }
 
-fn judge_tails(line: &CutLine, source: Option<TailRecord>, target: Option<TailRecord>, runs: &Runs) -> TailEvidence {
+fn judge_tails(
+    line: &CutLine,
+    source: Option<TailRecord>,
+    target: Option<TailRecord>,
+    runs: &Runs,
+) -> TailEvidence {
     let reason = match (&source, &target) {
         (None, _) => String::new(),
-        (Some(source), None) => format!("the target holds nothing, the source's last record is at {}", source.offset),
+        (Some(source), None) => {
+            format!("the target holds nothing, the source's last record is at {}", source.offset)
+        }
         (Some(source), Some(target)) if source.fingerprint != target.fingerprint => format!(
             "the source's last record (offset {}) is not the target's last one (offset {})",
             source.offset, target.offset
@@ -174,7 +185,10 @@ fn judge_tails(line: &CutLine, source: Option<TailRecord>, target: Option<TailRe
                 on_source.length, on_target.length
             ),
             Some((on_source, _)) if !on_source.whole => {
-                format!("the last {} records and more are all alike, so the last one proves nothing", on_source.length)
+                format!(
+                    "the last {} records and more are all alike, so the last one proves nothing",
+                    on_source.length
+                )
             }
             Some(_) | None => String::new(),
         },
@@ -197,9 +211,11 @@ fn judge_tails(line: &CutLine, source: Option<TailRecord>, target: Option<TailRe
 /// lifetime. `None` without pairs: there is no common beginning.
 #[must_use]
 pub fn content_window(line: &CutLine, pairs: &[OffsetPair], records: i64) -> Option<ContentWindow> {
-    let lifetime = pairs.windows(2).rposition(|two| two[1].upstream <= two[0].upstream).map_or(0, |last| last + 1);
+    let lifetime =
+        pairs.windows(2).rposition(|two| two[1].upstream <= two[0].upstream).map_or(0, |last| last + 1);
     let newest = pairs.get(lifetime..)?;
-    let from = newest.iter().rev().find(|pair| pair.upstream <= line.source_until - records).or(newest.first())?;
+    let from =
+        newest.iter().rev().find(|pair| pair.upstream <= line.source_until - records).or(newest.first())?;
     Some(ContentWindow {
         partition: line.partition.clone(),
         source_from: from.upstream,

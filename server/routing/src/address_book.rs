@@ -65,7 +65,8 @@ impl AddressBook {
     ) -> Result<T, RoutingError> {
         let path = self.path.clone();
         let outcome = tokio::task::spawn_blocking(move || work(&path)).await;
-        let outcome = outcome.unwrap_or_else(|_| Err(Refusal::for_good("the write was interrupted".to_owned())));
+        let outcome =
+            outcome.unwrap_or_else(|_| Err(Refusal::for_good("the write was interrupted".to_owned())));
         outcome.map_err(|refusal| RoutingError {
             call,
             target: self.describe(),
@@ -107,7 +108,10 @@ impl Refusal {
     fn io(what: &str, error: &io::Error) -> Self {
         Self {
             reason: format!("{what}: {error}"),
-            may_pass: matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut),
+            may_pass: matches!(
+                error.kind(),
+                ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut
+            ),
         }
     }
 }
@@ -139,7 +143,9 @@ fn write_entry(path: &Path, audience: Audience, to: &Destination) -> Result<(), 
     replace(path, &book).map_err(|e| Refusal::io("write the file", &e))?;
     match read_book(path)? {
         Some(written) if written == book => Ok(()),
-        Some(_) | None => Err(Refusal::for_good("read back differs: something else writes this file too".to_owned())),
+        Some(_) | None => {
+            Err(Refusal::for_good("read back differs: something else writes this file too".to_owned()))
+        }
     }
 }
 

@@ -32,12 +32,18 @@ const TOLD_WITHIN: Duration = Duration::from_secs(3);
 const LONGEST_ANSWER: usize = 1 << 20;
 
 /// See the module.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Webhook {
     target: String,
     secret: Option<SecretString>,
     /// Why it cannot be called at all, said at every call: a pair with a bad URL still loads.
     ready: Result<(Url, Client), String>,
+}
+
+impl std::fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Webhook").field(&self.target).finish()
+    }
 }
 
 #[derive(Serialize)]
@@ -95,7 +101,11 @@ impl Webhook {
         Err(self.fail(call, format!("the endpoint answered {status}{told}"), may_pass))
     }
 
-    async fn exchange(&self, call: &str, request: RequestBuilder) -> Result<(StatusCode, Vec<u8>), RoutingError> {
+    async fn exchange(
+        &self,
+        call: &str,
+        request: RequestBuilder,
+    ) -> Result<(StatusCode, Vec<u8>), RoutingError> {
         let response = request.timeout(ATTEMPT_WITHIN).send().await.map_err(|e| self.unreachable(call, e))?;
         let status = response.status();
         let body = read_body(response).await.map_err(|e| self.unreachable(call, e))?;
@@ -106,8 +116,9 @@ impl Webhook {
         if error.is_timeout() {
             return self.fail(call, format!("no answer within {} s", ATTEMPT_WITHIN.as_secs()), true);
         }
-        let (mut text, mut refused) = (error.to_string(), false);
+        // The URL may hold credentials.
         let error = error.without_url();
+        let (mut text, mut refused) = (error.to_string(), false);
         let mut cause = std::error::Error::source(&error);
         while let Some(inner) = cause {
             text = inner.to_string();
@@ -154,7 +165,8 @@ impl Routing for Webhook {
             return Err(self.fail(&call, format!("the endpoint answered {status}"), true));
         }
         // Most endpoints only listen; what is not an address book tells nothing.
-        let book = status.is_success().then(|| serde_json::from_slice::<AddressBookFile>(&body).ok()).flatten();
+        let book =
+            status.is_success().then(|| serde_json::from_slice::<AddressBookFile>(&body).ok()).flatten();
         Ok(book.and_then(|book| book.entry(audience).cloned()))
     }
 

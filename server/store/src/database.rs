@@ -25,8 +25,8 @@ pub(crate) fn migrations_hash() -> String {
 /// # Errors
 /// When the address does not parse or the database does not answer within 10 seconds.
 pub async fn connect(url: &str, max_connections: u32) -> Result<PgPool, StoreError> {
-    let options =
-        PgConnectOptions::from_str(url).map_err(|source| StoreError::database("read DATABASE_URL", source))?;
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|source| StoreError::database("read DATABASE_URL", source))?;
     connect_with(options, max_connections).await
 }
 
@@ -62,16 +62,15 @@ pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
         .await
         .map_err(|source| StoreError::database("connect to the database", source))?;
     run_migrations(&mut conn).await?;
-    conn.close().await.map_err(|source| StoreError::database("close the connection of the migrations", source))
+    conn.close()
+        .await
+        .map_err(|source| StoreError::database("close the connection of the migrations", source))
 }
 
 /// Applies what is missing on one connection.
 pub(crate) async fn run_migrations(conn: &mut PgConnection) -> Result<(), StoreError> {
-    let migrator = Migrator {
-        migrations: MIGRATIONS.migrations.clone(),
-        ignore_missing: true,
-        ..Migrator::DEFAULT
-    };
+    let migrator =
+        Migrator { migrations: MIGRATIONS.migrations.clone(), ignore_missing: true, ..Migrator::DEFAULT };
     migrator.run_direct(None, conn, false).await.map_err(|source| StoreError::Migrate { source })
 }
 

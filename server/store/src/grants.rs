@@ -69,7 +69,11 @@ pub async fn lock_admins(conn: &mut PgConnection) -> Result<Vec<Uuid>, StoreErro
 }
 
 /// Reads grants back from two arrays of equal length; the team '' means all teams.
-pub(crate) fn parse_grants(roles: &[String], teams: Vec<String>, user: Uuid) -> Result<Vec<Grant>, StoreError> {
+pub(crate) fn parse_grants(
+    roles: &[String],
+    teams: Vec<String>,
+    user: Uuid,
+) -> Result<Vec<Grant>, StoreError> {
     roles
         .iter()
         .zip(teams)

@@ -63,7 +63,12 @@ pub async fn claim(
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn renew(conn: &mut PgConnection, name: &str, epoch: i64, seconds: f64) -> Result<bool, StoreError> {
+pub async fn renew(
+    conn: &mut PgConnection,
+    name: &str,
+    epoch: i64,
+    seconds: f64,
+) -> Result<bool, StoreError> {
     let done = sqlx::query!(
         "update lease
         set until = clock_timestamp() + make_interval(secs => $3)

@@ -107,7 +107,11 @@ pub async fn list(conn: &mut PgConnection) -> Result<Vec<User>, StoreError> {
     read(conn, None, None).await
 }
 
-async fn read(conn: &mut PgConnection, id: Option<Uuid>, name: Option<&str>) -> Result<Vec<User>, StoreError> {
+async fn read(
+    conn: &mut PgConnection,
+    id: Option<Uuid>,
+    name: Option<&str>,
+) -> Result<Vec<User>, StoreError> {
     let rows = sqlx::query!(
         r#"select id, name, display_name, disabled_at, version, created_at,
             array_remove(array_agg(app_grant.role order by app_grant.role, app_grant.team), null) as "roles!",

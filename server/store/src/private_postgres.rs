@@ -96,7 +96,9 @@ pub enum PrivatePostgresError {
         pid: String,
     },
     /// A PostgreSQL that is not ours runs on the data directory.
-    #[error("a PostgreSQL server (process {pid}) that this muster did not start still uses {data_dir}: stop it first")]
+    #[error(
+        "a PostgreSQL server (process {pid}) that this muster did not start still uses {data_dir}: stop it first"
+    )]
     StillRunning {
         /// The data directory.
         data_dir: PathBuf,

@@ -77,7 +77,8 @@ pub async fn keep(
     .map_err(|source| StoreError::database("read readiness", source))?
     .map(|Json(states)| states)
     .unwrap_or_default();
-    let now: BTreeMap<&str, &CheckStatus<'_>> = statuses.iter().map(|status| (status.check, status)).collect();
+    let now: BTreeMap<&str, &CheckStatus<'_>> =
+        statuses.iter().map(|status| (status.check, status)).collect();
     let mut changes = 0;
     for (check, new) in &now {
         let old = before.get(*check).map(String::as_str);
@@ -87,7 +88,8 @@ pub async fn keep(
         }
     }
     for (check, old) in before.iter().filter(|(check, _)| !now.contains_key(check.as_str())) {
-        insert_change(conn, pair, survey, check, Some(old), None, "the check does not apply any more").await?;
+        insert_change(conn, pair, survey, check, Some(old), None, "the check does not apply any more")
+            .await?;
         changes += 1;
     }
     let states: BTreeMap<&str, &str> = now.iter().map(|(check, new)| (*check, new.status)).collect();

@@ -3,10 +3,7 @@
 mod envelope;
 mod key;
 
-use muster_domain::{
-    cluster::ClusterSecrets,
-    ids::ClusterName,
-};
+use muster_domain::{cluster::ClusterSecrets, ids::ClusterName};
 use secrecy::SecretString;
 use sqlx::{PgConnection, PgPool};
 
@@ -241,7 +238,8 @@ pub async fn rotate(pool: &PgPool, old: &SecretsKey, new: &SecretsKey) -> Result
             rotated.already += 1;
             continue;
         }
-        let blob = envelope::rewrap(old, new, cluster_place(&row.cluster, &row.field), &row.sealed).map_err(sealed)?;
+        let blob = envelope::rewrap(old, new, cluster_place(&row.cluster, &row.field), &row.sealed)
+            .map_err(sealed)?;
         let done = sqlx::query!(
             "update cluster_secret
             set kek_id = $3,

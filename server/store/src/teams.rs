@@ -47,7 +47,8 @@ pub async fn list(conn: &mut PgConnection) -> Result<Vec<Team>, StoreError> {
     .map_err(|source| StoreError::database("list teams", source))?;
     rows.into_iter()
         .map(|row| {
-            let name = TeamName::new(row.name).map_err(|bad| StoreError::unreadable("team", "name", bad.name))?;
+            let name =
+                TeamName::new(row.name).map_err(|bad| StoreError::unreadable("team", "name", bad.name))?;
             Ok(Team { name, description: row.description })
         })
         .collect()

@@ -96,7 +96,9 @@ impl Drop for TestDatabase {
         let removed = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             if let Ok(runtime) = runtime {
-                runtime.block_on(try_execute(&admin, &format!("drop database if exists {name} with (force)"))).ok();
+                runtime
+                    .block_on(try_execute(&admin, &format!("drop database if exists {name} with (force)")))
+                    .ok();
             }
         });
         // What is left over is removed by a later run.
@@ -110,14 +112,16 @@ async fn make_template(admin: &PgConnectOptions) -> String {
     let mut conn = PgConnection::connect_with(admin).await.expect("the test server should answer");
     raw(&mut conn, "select pg_advisory_lock(7304712)").await;
     remove_left_over(&mut conn).await;
-    let exists = format!("do $$ begin assert exists (select from pg_database where datname = '{name}'); end $$");
+    let exists =
+        format!("do $$ begin assert exists (select from pg_database where datname = '{name}'); end $$");
     if sqlx::raw_sql(AssertSqlSafe(exists)).execute(&mut conn).await.is_err() {
         // Under another name until it is complete, in case this process dies meanwhile.
         let unfinished = format!("{name}_unfinished");
         raw(&mut conn, &format!("drop database if exists {unfinished} with (force)")).await;
         raw(&mut conn, &format!("create database {unfinished} template template0")).await;
-        let mut inside =
-            PgConnection::connect_with(&admin.clone().database(&unfinished)).await.expect("the template should answer");
+        let mut inside = PgConnection::connect_with(&admin.clone().database(&unfinished))
+            .await
+            .expect("the template should answer");
         run_migrations(&mut inside).await.expect("the migrations should apply");
         inside.close().await.expect("the template's connection should close");
         raw(&mut conn, &format!("alter database {unfinished} rename to {name}")).await;

@@ -29,7 +29,8 @@ async fn wait_until(what: &str, mut met: impl AsyncFnMut() -> bool) {
 }
 
 fn kill(pid: i32) {
-    kill_process(Pid::from_raw(pid).expect("a pid"), Signal::KILL).expect("the process should be there to kill");
+    kill_process(Pid::from_raw(pid).expect("a pid"), Signal::KILL)
+        .expect("the process should be there to kill");
 }
 
 fn lives(pid: i32) -> bool {
@@ -109,7 +110,8 @@ async fn a_postmaster_that_is_killed_is_started_again_and_recovers() {
 async fn a_second_muster_on_the_same_directory_is_told_who_has_it() {
     let server = private_server().await;
     let refused = PrivatePostgres::start(PrivatePostgresOptions::new(&server.data_dir)).await.unwrap_err();
-    let expected = format!("another muster (process {}) already runs on the data directory", std::process::id());
+    let expected =
+        format!("another muster (process {}) already runs on the data directory", std::process::id());
     assert!(refused.to_string().starts_with(&expected), "{refused}");
 }
 
@@ -124,7 +126,8 @@ async fn a_directory_of_another_major_version_is_refused_untouched() {
     let expected = format!("was made by PostgreSQL 11, but only PostgreSQL {}", real.trim());
     assert!(refused.to_string().contains(&expected), "{refused}");
     std::fs::write(&version, real).unwrap();
-    server.postgres = Some(PrivatePostgres::start(PrivatePostgresOptions::new(&server.data_dir)).await.unwrap());
+    server.postgres =
+        Some(PrivatePostgres::start(PrivatePostgresOptions::new(&server.data_dir)).await.unwrap());
 }
 
 #[tokio::test]
@@ -156,7 +159,10 @@ async fn a_directory_the_user_cannot_enter_is_named() {
     std::fs::create_dir(&home).unwrap();
     std::fs::set_permissions(&home, std::fs::Permissions::from_mode(0o700)).unwrap();
     let refused = PrivatePostgres::start(PrivatePostgresOptions::new(home.join("data"))).await.unwrap_err();
-    assert!(matches!(&refused, PrivatePostgresError::Unreachable { directory, .. } if *directory == home), "{refused}");
+    assert!(
+        matches!(&refused, PrivatePostgresError::Unreachable { directory, .. } if *directory == home),
+        "{refused}"
+    );
     std::fs::remove_dir_all(&home).unwrap();
 }
 
@@ -169,7 +175,10 @@ async fn a_server_that_cannot_start_shows_its_log() {
     std::fs::write(&config, format!("{good}\nno_such_setting = on\n")).unwrap();
     let refused = PrivatePostgres::start(PrivatePostgresOptions::new(&server.data_dir)).await.unwrap_err();
     assert!(matches!(refused, PrivatePostgresError::NotReady { .. }), "{refused}");
-    assert!(refused.to_string().contains("unrecognized configuration parameter \"no_such_setting\""), "{refused}");
+    assert!(
+        refused.to_string().contains("unrecognized configuration parameter \"no_such_setting\""),
+        "{refused}"
+    );
 }
 
 #[tokio::test]

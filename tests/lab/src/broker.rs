@@ -110,6 +110,11 @@ log.dirs={data}
     }
 }
 
+/// A fresh cluster id as Kafka writes them: a UUID in 22 characters of base64.
+pub(crate) fn make_cluster_id() -> String {
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4().as_bytes())
+}
+
 /// Settings that make a one-node broker small and its first seconds short; shared with the security lab.
 pub(crate) const SMALL_AND_QUICK: &str = "\
 offsets.topic.replication.factor=1

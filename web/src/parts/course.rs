@@ -34,6 +34,12 @@ impl Course {
         }
     }
 
+    /// A flow, whichever side is active: neither is drawn solid.
+    #[must_use]
+    pub fn of_flow(from: &str, to: &str) -> Self {
+        Self { left_role: "source", right_role: "target", ..Self::flowing(from, to) }
+    }
+
     /// Of a pair as observed; without an observed active side neither is drawn solid.
     #[must_use]
     pub fn of_pair(pair: &Pair, active: Option<Side>) -> Self {

@@ -5,6 +5,7 @@ mod action;
 mod chart;
 mod course;
 mod field;
+mod lag_chart;
 mod reading;
 mod status;
 
@@ -13,9 +14,10 @@ use chrono::{DateTime, Utc};
 
 pub use action::{Action, Link, Notice};
 pub(crate) use chart::percent;
-pub use chart::{Bar, LagChart, LagPoint, Segment, Spark};
+pub use chart::{Bar, Segment};
 pub use course::Course;
 pub use field::{Choice, Control, Field, FieldSet};
+pub use lag_chart::{LagChart, LagPoint, Spark};
 pub use reading::{ReadingView, Unit};
 pub use status::{Mark, Pill, Stamp, Tone};
 

@@ -38,6 +38,7 @@ pub struct ReadingView {
     reason: String,
     large: bool,
     inline: bool,
+    brief: bool,
     over: bool,
 }
 impl HtmlSafe for ReadingView {}
@@ -57,9 +58,20 @@ impl ReadingView {
             Some(value) => (class, word, sign, unit.say(value)),
             None => ("unk", "unknown", "", "no reading".to_owned()),
         };
-        let (large, inline, over) = (false, false, false);
+        let (large, inline, brief, over) = (false, false, false, false);
         let reason = reading.reason.clone();
-        Self { class, word, sign, value, age: format::ago(now, reading.at), reason, large, inline, over }
+        Self {
+            class,
+            word,
+            sign,
+            value,
+            age: format::ago(now, reading.at),
+            reason,
+            large,
+            inline,
+            brief,
+            over,
+        }
     }
 
     /// In a stat.
@@ -72,6 +84,12 @@ impl ReadingView {
     #[must_use]
     pub fn inline(self) -> Self {
         Self { inline: true, ..self }
+    }
+
+    /// In a cell beside another reading of the same class: the sign and the line say it, and the title.
+    #[must_use]
+    pub fn brief(self) -> Self {
+        Self { inline: true, brief: true, ..self }
     }
 
     /// Over its objective.

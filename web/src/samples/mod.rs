@@ -1,9 +1,12 @@
 //! Every page with the data of one night, 19 Nov 2026 03:12:40 UTC: for tests, screenshots and people who look.
 
 mod night;
+mod outcome;
 mod pages;
 mod pairs;
+mod run_pages;
 mod runs;
+mod steps;
 mod survey;
 
 use askama::Template;

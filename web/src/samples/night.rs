@@ -71,7 +71,7 @@ pub(super) fn chrome_of(person: Option<Actor>, path: &str, brake: Brake) -> Chro
     Chrome::new(Facts {
         person,
         brake,
-        problems: signed_in.then_some(4),
+        problems: signed_in.then_some(5),
         runs_active: usize::from(signed_in),
         approvals_open: usize::from(signed_in),
         theme: Theme::System,

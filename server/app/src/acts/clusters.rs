@@ -46,20 +46,25 @@ fn plaintext() -> Security {
 
 /// Changes to a cluster; what is left out stays.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct ClusterEdit {
     /// See [`NewCluster::bootstrap`].
+    #[serde(default)]
     pub bootstrap: Option<Vec<String>>,
     /// See [`NewCluster::security`].
+    #[serde(default)]
     pub security: Option<Security>,
     /// Principal of the fence probe; null removes it.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     pub probe: Option<Option<ProbePrincipal>>,
     /// See [`NewCluster::region`].
+    #[serde(default)]
     pub region: Option<String>,
     /// Secrets to set; those left out or empty stay.
+    #[serde(default)]
     pub secrets: SecretsInput,
     /// True after the cluster was rebuilt: its id is forgotten, and nothing is changed on it until it is checked again.
+    #[serde(default)]
     pub forget_cluster_id: bool,
 }
 
@@ -70,16 +75,19 @@ pub(crate) fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(d: 
 
 /// Secrets, written and never read back.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct SecretsInput {
     /// Password, or client secret for OAUTHBEARER.
     #[schema(value_type = Option<String>, write_only)]
+    #[serde(default)]
     pub password: Option<SecretString>,
     /// PEM private key for mTLS.
     #[schema(value_type = Option<String>, write_only)]
+    #[serde(default)]
     pub client_key_pem: Option<SecretString>,
     /// Password of the probe principal.
     #[schema(value_type = Option<String>, write_only)]
+    #[serde(default)]
     pub probe_password: Option<SecretString>,
 }
 

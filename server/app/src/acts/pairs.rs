@@ -100,32 +100,43 @@ pub struct Attachment {
 
 /// Changes to a pair; what is left out stays.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct PairEdit {
     /// The team it belongs to.
+    #[serde(default)]
     pub team: Option<TeamName>,
     /// Mode.
+    #[serde(default)]
     pub mode: Option<PairMode>,
     /// Topic patterns in scope.
+    #[serde(default)]
     pub topics: Option<Vec<String>>,
     /// Topic patterns out of scope.
+    #[serde(default)]
     pub topics_exclude: Option<Vec<String>>,
     /// Group patterns in scope.
+    #[serde(default)]
     pub groups: Option<Vec<String>>,
     /// Group patterns out of scope.
+    #[serde(default)]
     pub groups_exclude: Option<Vec<String>>,
     /// All flows anew.
+    #[serde(default)]
     pub flows: Option<Vec<Flow>>,
     /// Attaches flows the pair has to their connectors, leaving the rest of them as it is.
+    #[serde(default)]
     pub attach: Vec<Attachment>,
     /// Targets.
+    #[serde(default)]
     pub objectives: Option<Objectives>,
     /// Approval.
+    #[serde(default)]
     pub approval: Option<ApprovalRule>,
     /// How applications are moved, all of it.
+    #[serde(default)]
     pub routing: Option<Vec<RoutingTarget>>,
     /// Topic for canary records; null for none.
-    #[serde(deserialize_with = "present")]
+    #[serde(default, deserialize_with = "present")]
     pub canary_topic: Option<Option<String>>,
 }
 
@@ -260,8 +271,8 @@ fn attach(pair: &mut Pair, attachment: Attachment) -> Answer<()> {
 pub(super) fn check(pair: &Pair) -> Answer<()> {
     let patterns = [&pair.topics, &pair.topics_exclude, &pair.groups, &pair.groups_exclude];
     for pattern in patterns.into_iter().flatten() {
-        if let Err(e) = muster_domain::patterns::check(pattern) {
-            return Err(Failure::invalid(format!("The pattern `{pattern}` cannot be read: {e}.")));
+        if let Err(bad) = muster_domain::patterns::check(pattern) {
+            return Err(Failure::invalid(format!("{bad}.")));
         }
     }
     let web = |url: &str| url.starts_with("http://") || url.starts_with("https://");
@@ -277,7 +288,10 @@ pub(super) fn check(pair: &Pair) -> Answer<()> {
         "The two flows of a pair go in opposite directions."
     } else if connect.into_iter().any(|url| !web(url)) {
         "A Connect address begins with http:// or https://."
-    } else if pair.routing.iter().any(|target| !matches!(target, RoutingTarget::AddressBook { path } if path.starts_with('/')) && !matches!(target, RoutingTarget::Webhook { url } if web(url))) {
+    } else if !pair.routing.iter().all(|target| match target {
+        RoutingTarget::AddressBook { path } => path.starts_with('/'),
+        RoutingTarget::Webhook { url } => web(url),
+    }) {
         "An address book is an absolute path; a webhook begins with http:// or https://."
     } else if pair.approval.needed == 0 {
         "At least one person must approve; the requester never counts."

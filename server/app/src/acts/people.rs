@@ -40,16 +40,20 @@ pub struct NewUser {
 
 /// Changes to a person; what is left out stays.
 #[derive(Debug, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct UserEdit {
     /// Name for people.
+    #[serde(default)]
     pub display_name: Option<String>,
     /// A new password; ends all their sessions.
     #[schema(value_type = Option<String>, write_only)]
+    #[serde(default)]
     pub password: Option<SecretString>,
     /// All they may do from now on.
+    #[serde(default)]
     pub grants: Option<Vec<Grant>>,
     /// True: may not sign in any more, and is signed out everywhere.
+    #[serde(default)]
     pub disabled: Option<bool>,
 }
 

@@ -6,7 +6,6 @@ use muster_domain::{
     pair::{BySide, Direction, Pair, Side},
     people::Actor,
     plan::{Plan, PlanRules},
-    readiness::CheckResult,
     record::Run,
     run::Operation,
 };
@@ -14,7 +13,7 @@ use muster_operations::{
     decisions,
     planning::{PlanRequest, make_switchover_plan},
 };
-use muster_store::{plans, readiness, surveys};
+use muster_store::{plans, surveys};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -22,7 +21,10 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::audit_trail::{self, Entry};
-use crate::http::{Answer, Failure};
+use crate::{
+    http::{Answer, Failure},
+    judgement,
+};
 
 /// What is to be planned.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -70,12 +72,12 @@ pub async fn make(
     let pair = super::pairs::get(conn, pair).await?;
     let request = request(&pair, asked)?;
     let survey = surveys::latest(conn, &pair.name).await?.ok_or_else(|| not_surveyed(&pair))?;
-    let checks = readiness::latest::<Vec<CheckResult>>(conn, &pair.name).await?.ok_or_else(|| not_surveyed(&pair))?;
+    let checks = judgement::latest(conn, &pair.name).await?.ok_or_else(|| not_surveyed(&pair))?.results.checks;
     let a = super::clusters::get(conn, &pair.clusters.a).await?;
     let b = super::clusters::get(conn, &pair.clusters.b).await?;
     let clusters = BySide { a, b };
     let plan =
-        make_switchover_plan(conn, &pair, &clusters, &survey, &checks.results, &request, actor, now).await?;
+        make_switchover_plan(conn, &pair, &clusters, &survey, &checks, &request, actor, now).await?;
     let detail = json!({"plan": plan.id, "hash": plan.hash, "course": pair.course(request.direction),
         "blockers": plan.blockers.len(), "warnings": plan.warnings.len()});
     audit_trail::record(conn, actor, Entry::done("plan.make", &format!("pair {}", pair.name), detail)).await?;

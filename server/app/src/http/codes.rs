@@ -38,6 +38,7 @@ pub const CODES: &[Code] = &[
     code("not-found", 404),
     code("not-surveyed-yet", 409),
     code("request-too-large", 413),
+    code("secrets-sealed", 503),
     code("setup-already-done", 409),
     code("setup-code-wrong", 403),
     code("sign-in-refused", 401),

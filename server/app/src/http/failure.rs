@@ -129,7 +129,17 @@ impl From<StoreError> for Failure {
                     "Wait a moment and try again; Muster reconnects by itself. /readyz says when it is back.",
                 )
             }
+            StoreError::Sealed { .. } => {
+                tracing::error!(cause = %chain(&error), "a sealed secret does not open");
+                Self::new(
+                    "secrets-sealed",
+                    "Muster's secrets key does not fit what is sealed in the database; nothing was changed.",
+                    "Run `muster doctor`; give this process the key the secrets were sealed with.",
+                )
+            }
             StoreError::Database { .. }
+            | StoreError::LeaseLost { .. }
+            | StoreError::Migrate { .. }
             | StoreError::Fenced { .. }
             | StoreError::Rows { .. }
             | StoreError::Unreadable { .. } => Self::internal("ask the database", chain(&error)),

@@ -5,7 +5,7 @@
 
 use axum::{
     extract::{FromRequest, Request},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, StatusCode, Uri, header, request::Parts},
     response::{IntoResponse as _, Response},
 };
 use bytes::Bytes;
@@ -17,7 +17,8 @@ use sqlx::{PgConnection, PgPool, PgTransaction};
 
 use super::failure::{Answer, Failure};
 
-/// A JSON body that creates something, with the key it was sent with.
+/// A JSON body that creates something, with the key it was sent with. A body of `text/plain` is its member `text`, the
+/// other members come from the query.
 #[derive(Debug)]
 pub struct Creating<T> {
     /// The body.
@@ -41,10 +42,23 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Creating<T> {
             .await
             .map_err(|e| super::extract::unreadable(e.status(), &e.body_text()))?;
         let hash = sha256_hex(&[line.as_bytes(), &bytes].concat());
-        let again = Request::from_parts(parts, axum::body::Body::from(bytes));
-        let super::Json(body) = super::Json::<T>::from_request(again, state).await?;
+        let plain = parts.headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/plain"));
+        let body = if plain { from_text(&parts.uri, &bytes)? } else { from_json(parts, bytes, state).await? };
         Ok(Self { body, key, hash })
     }
+}
+
+async fn from_json<T: DeserializeOwned, S: Send + Sync>(parts: Parts, bytes: Bytes, state: &S) -> Answer<T> {
+    let again = Request::from_parts(parts, axum::body::Body::from(bytes));
+    Ok(super::Json::<T>::from_request(again, state).await?.0)
+}
+
+fn from_text<T: DeserializeOwned>(uri: &Uri, bytes: &Bytes) -> Answer<T> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Failure::invalid("The text is not UTF-8."))?;
+    let query = axum::extract::Query::<serde_json::Map<String, Value>>::try_from_uri(uri);
+    let mut members = query.map(|axum::extract::Query(members)| members).unwrap_or_default();
+    members.insert("text".to_owned(), Value::String(text.to_owned()));
+    serde_json::from_value(Value::Object(members)).map_err(|e| Failure::invalid(format!("The query does not fit: {e}.")))
 }
 
 /// A transaction whose answer is kept under the key.

@@ -223,10 +223,12 @@ impl<'a> Bracketed<'a> {
             position = t;
         }
         if searched[position].fingerprint != self.next().fingerprint {
-            // The next record is gone from the target; so may be, from the source, what stands before the position.
+            // The next record is gone from the target; what stands before the position may be unread and gone from
+            // the source.
+            let (read, unread) = self.read_and_unread();
             position = searched[..position]
                 .iter()
-                .rposition(|r| on_source.contains_key(&r.fingerprint))
+                .rposition(|r| read.contains(&r.fingerprint) && !unread.contains(&r.fingerprint))
                 .map_or(0, |known| known + 1);
         }
         Some(Mapping::exact(searched[position].offset, Method::Content))

@@ -71,7 +71,17 @@ pub(super) fn scripts() -> impl Strategy<Value = Script> {
         any::<prop::sample::Index>().prop_map(|index| index.index(1 << 16)),
     )
         .prop_map(
-            |(events, lives, flags, batch, emits, (first_pair_may_be_lost, catches_up), compacted, expired, group)| {
+            |(
+                events,
+                lives,
+                flags,
+                batch,
+                emits,
+                (first_pair_may_be_lost, catches_up),
+                compacted,
+                expired,
+                group,
+            )| {
                 let [unique, exactly_once, read_committed] = flags;
                 let read_committed = read_committed || exactly_once;
                 Script {
@@ -187,31 +197,65 @@ fn expire(log: &mut Vec<Record>, sixteenths: usize, end: i64) {
     log.retain(|r| r.offset >= start);
 }
 
+struct Copier<'a> {
+    script: &'a Script,
+    source: &'a [Record],
+    target: Vec<Record>,
+    end: i64,
+    pairs: Vec<OffsetPair>,
+    emits: std::iter::Cycle<std::vec::IntoIter<bool>>,
+    next: usize,
+    /// A restart that no pair shows: its first pair was lost, or holes on the source make up for what is repeated.
+    hidden: bool,
+}
+
 fn copy(source: &[Record], script: &Script) -> (Vec<Record>, i64, Vec<OffsetPair>) {
-    let (mut target, mut end, mut pairs) = (Vec::new(), 0, Vec::new());
-    let mut emits = script.emits.iter().copied().cycle();
-    let mut next = 0;
-    let catches_up = Life { copies: usize::MAX / 2, repeats: 0, junk: 0 };
-    // A lost first pair hides the restart; the mapper then relies on the flow having caught up.
-    let last = (script.catches_up || script.first_pair_may_be_lost).then_some(&catches_up);
-    for (nth, life) in script.lives.iter().chain(last).enumerate() {
-        let until = (next + life.copies).min(source.len());
-        for (at, record) in source.iter().enumerate().take(until).skip(next) {
-            target.push(Record { offset: end, ..*record });
-            let first = at == next && (nth == 0 || !script.first_pair_may_be_lost);
-            if emits.next() == Some(true) || first {
-                pairs.push(OffsetPair { upstream: record.offset, downstream: end });
+    let emits = script.emits.clone().into_iter().cycle();
+    let (target, pairs) = (Vec::new(), Vec::new());
+    let mut copier = Copier { script, source, target, end: 0, pairs, emits, next: 0, hidden: false };
+    for (nth, life) in script.lives.iter().enumerate() {
+        copier.live(life, nth > 0);
+    }
+    // The mapper relies on the flow having caught up after such a restart.
+    if copier.hidden || script.catches_up {
+        copier.live(&Life { copies: usize::MAX / 2, repeats: 0, junk: 0 }, true);
+    }
+    (copier.target, copier.end, copier.pairs)
+}
+
+impl Copier<'_> {
+    fn live(&mut self, life: &Life, restarted: bool) {
+        let start = self.next;
+        let until = start.saturating_add(life.copies).min(self.source.len());
+        for (at, record) in self.source.iter().enumerate().take(until).skip(start) {
+            self.target.push(Record { offset: self.end, ..*record });
+            let must = at == start && !(restarted && self.script.first_pair_may_be_lost);
+            if self.emits.next() == Some(true) || must {
+                self.emit(
+                    OffsetPair { upstream: record.offset, downstream: self.end },
+                    restarted && at == start,
+                );
+            } else if at == start {
+                self.hidden = true;
             }
-            end += 1;
+            self.end += 1;
             // Exactly-once ends each transaction with a marker.
-            end += i64::from(script.exactly_once && (at + 1 - next).is_multiple_of(script.batch));
+            let marker = self.script.exactly_once && (at + 1 - start).is_multiple_of(self.script.batch);
+            self.end += i64::from(marker);
         }
-        if script.exactly_once {
-            end += i64::try_from(life.junk).expect("small") + 1;
-            next = until;
+        if self.script.exactly_once {
+            self.end += i64::try_from(life.junk).expect("small") + 1;
+            self.next = until;
         } else {
-            next = until.saturating_sub(life.repeats).max(next);
+            self.next = until.saturating_sub(life.repeats).max(start);
         }
     }
-    (target, end, pairs)
+
+    fn emit(&mut self, pair: OffsetPair, restarted: bool) {
+        if let Some(last) = self.pairs.last() {
+            let (up, down) = (pair.upstream - last.upstream, pair.downstream - last.downstream);
+            self.hidden |= restarted && up > 0 && down <= up;
+        }
+        self.pairs.push(pair);
+    }
 }

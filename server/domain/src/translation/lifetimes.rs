@@ -23,8 +23,9 @@ pub(super) struct Bracket {
 /// copied before it; a flow that dies earlier leaves records that exist in the old lifetime alone. A pair counts as
 /// settled, and is used, once as many records followed it as can have been copied ahead of it.
 ///
-/// The first pair known is believed: what the flow did before Muster watched it cannot be judged. So is a restart
-/// whose first pair was lost while the task had not caught up again.
+/// The first pair known is believed: what the flow did before Muster watched it cannot be judged. Two restarts show in
+/// no pair and are relied on too, which matters only while the task has not caught up: one whose first pair was lost,
+/// and one where holes on the source make up for the records copied twice.
 #[derive(Debug)]
 pub(super) struct Lifetimes {
     pairs: Vec<Settling>,
@@ -92,7 +93,10 @@ impl Lifetimes {
             self.rising.pop();
         }
         let base = match self.rising.last() {
-            Some(at) if *at < self.settled => self.pairs[*at].pair.downstream,
+            Some(at) if *at < self.settled => {
+                let before = self.pairs[*at].pair;
+                before.downstream - i64::from(before.upstream == pair.upstream)
+            }
             Some(at) => self.pairs[*at].base,
             None if last.is_none() => pair.downstream - 1,
             None => -1,

@@ -41,7 +41,7 @@ fn tp(partition: i32) -> TopicPartition {
 
 fn created() -> Reply {
     let results = vec![AclCreationResult::default()];
-    Reply::Answer(ResponseKind::CreateAcls(CreateAclsResponse::default().with_results(results)))
+    Reply::with(ResponseKind::CreateAcls(CreateAclsResponse::default().with_results(results)))
 }
 
 fn positions() -> BTreeMap<TopicPartition, CommittedOffset> {
@@ -177,9 +177,7 @@ async fn coordinators_that_load_or_moved_are_asked_again() {
             let code = [14, 16, 0].get(answers.fetch_add(1, Ordering::Relaxed)).copied().unwrap_or(0);
             let partition = OffsetCommitResponsePartition::default().with_error_code(code);
             let topic = OffsetCommitResponseTopic::default().with_partitions(vec![partition]);
-            Reply::Answer(ResponseKind::OffsetCommit(
-                OffsetCommitResponse::default().with_topics(vec![topic]),
-            ))
+            Reply::with(ResponseKind::OffsetCommit(OffsetCommitResponse::default().with_topics(vec![topic])))
         }
         _ => Reply::Usual,
     });
@@ -199,9 +197,7 @@ async fn a_live_groups_refusal_is_passed_on_at_once() {
         RequestKind::OffsetCommit(_) => {
             let partition = OffsetCommitResponsePartition::default().with_error_code(25);
             let topic = OffsetCommitResponseTopic::default().with_partitions(vec![partition]);
-            Reply::Answer(ResponseKind::OffsetCommit(
-                OffsetCommitResponse::default().with_topics(vec![topic]),
-            ))
+            Reply::with(ResponseKind::OffsetCommit(OffsetCommitResponse::default().with_topics(vec![topic])))
         }
         _ => Reply::Usual,
     });
@@ -217,9 +213,9 @@ async fn a_live_groups_refusal_is_passed_on_at_once() {
 #[tokio::test]
 async fn not_now_is_asked_again_only_while_the_deadline_lasts() {
     let world = World::default().with_script(|_, request, _| match request {
-        RequestKind::FindCoordinator(_) => Reply::Answer(ResponseKind::FindCoordinator(
-            FindCoordinatorResponse::default().with_error_code(15),
-        )),
+        RequestKind::FindCoordinator(_) => {
+            Reply::with(ResponseKind::FindCoordinator(FindCoordinatorResponse::default().with_error_code(15)))
+        }
         _ => Reply::Usual,
     });
     let brokers = Brokers::start(1, World { caps: HashMap::from([(10, 3)]), ..world }).await;
@@ -237,7 +233,7 @@ async fn a_hung_transaction_is_fenced_again_until_its_abort_is_through() {
         RequestKind::InitProducerId(_) => {
             let code = if answers.fetch_add(1, Ordering::Relaxed) < 2 { 51 } else { 0 };
             let response = InitProducerIdResponse::default().with_error_code(code);
-            Reply::Answer(ResponseKind::InitProducerId(response))
+            Reply::with(ResponseKind::InitProducerId(response))
         }
         _ => Reply::Usual,
     });
@@ -281,7 +277,7 @@ async fn a_broker_of_2_1_is_spoken_to_in_its_own_versions() {
     let world = world.with_topic("t0", &[0, 1, 0]).with_script(|_, request, _| match request {
         RequestKind::LeaveGroup(request) => {
             assert!(request.members.is_empty(), "one member at a time before version 3");
-            Reply::Answer(ResponseKind::LeaveGroup(LeaveGroupResponse::default().with_error_code(25)))
+            Reply::with(ResponseKind::LeaveGroup(LeaveGroupResponse::default().with_error_code(25)))
         }
         _ => Reply::Usual,
     });
@@ -330,7 +326,7 @@ async fn static_members_are_named_by_their_instance() {
             let sent: Vec<_> =
                 request.members.iter().map(|m| (&*m.member_id, m.group_instance_id.as_deref())).collect();
             assert_eq!(sent, vec![("", Some("static-1")), ("dynamic", None)]);
-            Reply::Answer(ResponseKind::LeaveGroup(LeaveGroupResponse::default()))
+            Reply::with(ResponseKind::LeaveGroup(LeaveGroupResponse::default()))
         }
         _ => Reply::Usual,
     });
@@ -358,7 +354,7 @@ async fn brokers_that_disagree_about_acls_are_shown() {
                 .with_pattern_type(4)
                 .with_acls(acls);
             let response = DescribeAclsResponse::default().with_resources(vec![resource]);
-            Reply::Answer(ResponseKind::DescribeAcls(response))
+            Reply::with(ResponseKind::DescribeAcls(response))
         }
         _ => Reply::Usual,
     });
@@ -376,7 +372,7 @@ async fn brokers_that_disagree_about_acls_are_shown() {
 async fn a_cluster_without_authorizer_says_so() {
     let world = World::default().with_script(|_, request, _| match request {
         RequestKind::DescribeAcls(_) => {
-            Reply::Answer(ResponseKind::DescribeAcls(DescribeAclsResponse::default().with_error_code(54)))
+            Reply::with(ResponseKind::DescribeAcls(DescribeAclsResponse::default().with_error_code(54)))
         }
         _ => Reply::Usual,
     });
@@ -407,8 +403,8 @@ async fn the_probe_reads_each_brokers_answer_for_what_it_proves() {
     let code = std::sync::Arc::new(AtomicI16::new(29));
     let said = std::sync::Arc::clone(&code);
     let world = World::default().with_script(move |node, request, _| match request {
-        RequestKind::SaslHandshake(_) => Reply::Answer(ResponseKind::SaslHandshake(Default::default())),
-        RequestKind::SaslAuthenticate(_) => Reply::Answer(ResponseKind::SaslAuthenticate(Default::default())),
+        RequestKind::SaslHandshake(_) => Reply::with(ResponseKind::SaslHandshake(Default::default())),
+        RequestKind::SaslAuthenticate(_) => Reply::with(ResponseKind::SaslAuthenticate(Default::default())),
         RequestKind::Produce(request) => {
             let partition = &request.topic_data[0].partition_data[0];
             assert_eq!((request.acks, partition.index), (-1, i32::MAX));
@@ -416,7 +412,7 @@ async fn the_probe_reads_each_brokers_answer_for_what_it_proves() {
             let partition = PartitionProduceResponse::default().with_error_code(answer);
             let topic = TopicProduceResponse::default().with_name(request.topic_data[0].name.clone());
             let topic = topic.with_partition_responses(vec![partition]);
-            Reply::Answer(ResponseKind::Produce(ProduceResponse::default().with_responses(vec![topic])))
+            Reply::with(ResponseKind::Produce(ProduceResponse::default().with_responses(vec![topic])))
         }
         _ => Reply::Usual,
     });
@@ -450,7 +446,7 @@ async fn the_probe_reads_each_brokers_answer_for_what_it_proves() {
 async fn deleting_positions_of_a_group_that_is_gone_is_fine() {
     let world = World::default().with_script(|_, request, _| match request {
         RequestKind::OffsetDelete(_) => {
-            Reply::Answer(ResponseKind::OffsetDelete(OffsetDeleteResponse::default().with_error_code(69)))
+            Reply::with(ResponseKind::OffsetDelete(OffsetDeleteResponse::default().with_error_code(69)))
         }
         _ => Reply::Usual,
     });

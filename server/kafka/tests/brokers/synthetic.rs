@@ -27,14 +27,15 @@ use muster_domain::{
     cluster::{Cluster, ClusterSecrets, Security},
     ids::ClusterName,
 };
-use muster_kafka::{ClientOptions, KafkaAdmin, KafkaMover};
+use muster_kafka::{ClientOptions, KafkaAdmin};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpListener,
     sync::mpsc,
     task::JoinHandle,
     time::Instant,
 };
+use tokio_rustls::TlsAcceptor;
 
 /// Id that every synthetic cluster reports unless told otherwise.
 pub(crate) const CLUSTER_ID: &str = "synthetic";
@@ -42,11 +43,17 @@ pub(crate) const CLUSTER_ID: &str = "synthetic";
 /// What to do with one request instead of the usual answer.
 pub(crate) enum Reply {
     Usual,
-    Answer(ResponseKind),
+    Answer(Box<ResponseKind>),
     /// These very bytes, frame and all.
     Raw(Bytes),
     Hang,
     Close,
+}
+
+impl Reply {
+    pub(crate) fn with(response: ResponseKind) -> Self {
+        Self::Answer(Box::new(response))
+    }
 }
 
 pub(crate) type Script = dyn Fn(i32, &RequestKind, i16) -> Reply + Send + Sync;
@@ -62,6 +69,8 @@ pub(crate) struct World {
     /// Highest version by API; others as the codec knows them.
     pub(crate) caps: HashMap<i16, i16>,
     pub(crate) latency: Duration,
+    /// TLS on every listener.
+    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
     pub(crate) script: Box<Script>,
     pub(crate) ports: Mutex<Vec<u16>>,
     pub(crate) seen: Mutex<Vec<(i32, ApiKey, i16)>>,
@@ -76,6 +85,7 @@ impl Default for World {
             offsets_per_group: 0,
             caps: HashMap::new(),
             latency: Duration::ZERO,
+            tls: None,
             script: Box::new(|_, _, _| Reply::Usual),
             ports: Mutex::default(),
             seen: Mutex::default(),
@@ -136,10 +146,6 @@ impl Brokers {
         KafkaAdmin::new(&self.cluster(), &ClusterSecrets::default(), options)
     }
 
-    pub(crate) fn mover(&self) -> KafkaMover {
-        KafkaMover::new(&self.cluster(), &ClusterSecrets::default(), ClientOptions::default())
-    }
-
     /// Requests of that kind so far: broker and version.
     pub(crate) fn seen(&self, key: ApiKey) -> Vec<(i32, i16)> {
         let seen = self.world.seen.lock().unwrap();
@@ -165,19 +171,26 @@ async fn accept(listener: TcpListener, node: i32, world: Arc<World>) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         stream.set_nodelay(true).unwrap();
-        tokio::spawn(serve(stream, node, Arc::clone(&world)));
+        let world = Arc::clone(&world);
+        tokio::spawn(async move {
+            let Some(config) = world.tls.clone() else { return serve(stream, node, world).await };
+            // A client that does not trust this certificate ends the handshake.
+            if let Ok(stream) = TlsAcceptor::from(config).accept(stream).await {
+                serve(stream, node, world).await;
+            }
+        });
     }
 }
 
 /// Requests are read at once and answered in order, each at least `latency` after it came.
-async fn serve(stream: TcpStream, node: i32, world: Arc<World>) {
-    let (mut read, mut write) = stream.into_split();
+async fn serve(stream: impl AsyncRead + AsyncWrite + Send + 'static, node: i32, world: Arc<World>) {
+    let (mut read, mut write) = tokio::io::split(stream);
     let (out, mut due) = mpsc::unbounded_channel::<(Instant, Option<Bytes>)>();
     let writer = tokio::spawn(async move {
         while let Some((at, frame)) = due.recv().await {
             tokio::time::sleep_until(at).await;
             let Some(frame) = frame else { return };
-            if write.write_all(&frame).await.is_err() {
+            if write.write_all(&frame).await.is_err() || write.flush().await.is_err() {
                 return;
             }
         }
@@ -216,7 +229,7 @@ fn answer(node: i32, mut frame: Bytes, world: &World) -> Option<Option<Bytes>> {
     let request = RequestKind::decode(key, &mut frame, version).unwrap();
     let response = match (world.script)(node, &request, version) {
         Reply::Usual => usual(node, &request, version, world),
-        Reply::Answer(response) => response,
+        Reply::Answer(response) => *response,
         Reply::Raw(bytes) => return Some(Some(bytes)),
         Reply::Hang => return None,
         Reply::Close => return Some(None),

@@ -127,8 +127,10 @@ impl Sim {
 
     /// A plan to leave a side, from a fresh survey.
     pub(crate) async fn plan(&self, from: Side, rules: PlanRules) -> Plan {
-        let survey = take_survey(&self.clients.0, 1, Utc::now()).await;
-        let checks = readiness::evaluate(&self.pair, &self.small.clusters, &survey, None, Utc::now());
+        let previous = take_survey(&self.clients.0, 1, Utc::now()).await;
+        self.small.world.ticks(20);
+        let survey = take_survey(&self.clients.0, 2, Utc::now()).await;
+        let checks = readiness::evaluate(&self.pair, &self.small.clusters, &survey, Some(&previous), Utc::now());
         let request =
             PlanRequest { operation: Operation::Switchover, direction: Direction { from }, drill: false, rules };
         let mut conn = self.database.pool().acquire().await.unwrap();

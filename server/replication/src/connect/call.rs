@@ -31,7 +31,11 @@ impl Call {
             call: what,
             target,
             // Where it breaks, never what it says: the body may be a config.
-            kind: ReplicationErrorKind::Unreadable(format!("{:?} error at column {}", e.classify(), e.column())),
+            kind: ReplicationErrorKind::Unreadable(format!(
+                "{:?} error at column {}",
+                e.classify(),
+                e.column()
+            )),
         })
     }
 
@@ -59,7 +63,9 @@ async fn read_body(mut response: Response) -> Result<Vec<u8>, ReplicationErrorKi
         match response.chunk().await {
             Ok(Some(chunk)) if body.len() + chunk.len() <= LONGEST_ANSWER => body.extend_from_slice(&chunk),
             Ok(Some(_)) => {
-                return Err(ReplicationErrorKind::Unreadable(format!("it is longer than {LONGEST_ANSWER} bytes")));
+                return Err(ReplicationErrorKind::Unreadable(format!(
+                    "it is longer than {LONGEST_ANSWER} bytes"
+                )));
             }
             Ok(None) => return Ok(body),
             Err(error) => return Err(ReplicationErrorKind::Unreachable(describe(error))),
@@ -80,7 +86,10 @@ fn refusal(status: StatusCode, body: &[u8]) -> ReplicationErrorKind {
 }
 
 /// The error without the credentials of the config that was sent: Connect cites what it refuses.
-pub(super) fn without_credentials(error: ReplicationError, config: &BTreeMap<String, String>) -> ReplicationError {
+pub(super) fn without_credentials(
+    error: ReplicationError,
+    config: &BTreeMap<String, String>,
+) -> ReplicationError {
     let ReplicationErrorKind::Status { status, message } = &error.kind else { return error };
     let kind = ReplicationErrorKind::Status { status: *status, message: redact_text(message, config) };
     ReplicationError { kind, ..error }

@@ -59,6 +59,9 @@ impl FlowSpec {
         match role {
             ConnectorRole::Source => {
                 set("source.consumer.isolation.level", "read_committed");
+                for key in ["key.converter", "value.converter", "header.converter"] {
+                    set(key, "org.apache.kafka.connect.converters.ByteArrayConverter");
+                }
                 set("sync.topic.acls.enabled", "false");
                 set("sync.topic.configs.enabled", "true");
                 set("offset-syncs.topic.location", "target");

@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 use muster_domain::{
     reading::Observed,
     survey::{
-        CommittedSourceOffsets, ConnectorObservation, ConnectorRole, FlowObservation, NewestPairs, TaskObservation,
+        CommittedSourceOffsets, ConnectorObservation, ConnectorRole, FlowObservation, NewestPairs,
+        TaskObservation,
     },
 };
 use tokio::time::Instant;
@@ -54,7 +55,8 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
         worker,
         connectors,
         committed,
-        newest_pairs: newest_pairs.unwrap_or_else(|| Observed::unknown("the flow has no source connector", now)),
+        newest_pairs: newest_pairs
+            .unwrap_or_else(|| Observed::unknown("the flow has no source connector", now)),
     }
 }
 

@@ -101,7 +101,8 @@ fn changes(before: &Stored, asked: &ByPartition<Option<i64>>, alias: &str) -> Ve
             (Some(asked), _) => json!({ "offset": asked }),
             (None, Some(_)) => Value::Null,
         };
-        let partition = json!({ "cluster": alias, "topic": partition.topic, "partition": partition.partition });
+        let partition =
+            json!({ "cluster": alias, "topic": partition.topic, "partition": partition.partition });
         Some(StoredOffset { partition, offset })
     });
     // An unreadable offset under a readable partition is already overwritten or removed above when it was asked for.
@@ -109,7 +110,8 @@ fn changes(before: &Stored, asked: &ByPartition<Option<i64>>, alias: &str) -> Ve
         partition_of(&entry.partition, alias).is_some_and(|p| asked.get(&p).is_some_and(Option::is_some))
     };
     let leftovers = before.foreign.iter().filter(|entry| !asked_for(entry));
-    let removed = leftovers.map(|entry| StoredOffset { partition: entry.partition.clone(), offset: Value::Null });
+    let removed =
+        leftovers.map(|entry| StoredOffset { partition: entry.partition.clone(), offset: Value::Null });
     set.chain(removed).collect()
 }
 
@@ -122,7 +124,8 @@ fn differences(after: &Stored, asked: &ByPartition<Option<i64>>) -> Option<Strin
             .then(|| format!("{partition} holds {}, asked was {}", shown(stored), shown(offset.as_ref())))
     });
     let unasked = after.offsets.iter().filter(|(partition, _)| !asked.contains_key(*partition));
-    let unasked = unasked.map(|(partition, offset)| format!("{partition} holds {offset} and was not asked for"));
+    let unasked =
+        unasked.map(|(partition, offset)| format!("{partition} holds {offset} and was not asked for"));
     let foreign = after.foreign.iter().map(|entry| format!("{} is still stored", entry.partition));
     let all: Vec<String> = wrong.chain(unasked).chain(foreign).collect();
     let more = all.len().saturating_sub(5);
@@ -183,7 +186,12 @@ mod tests {
     fn only_what_differs_is_changed_and_leftovers_go() {
         let wrong_alias = json!({"cluster": "B", "topic": "t", "partition": 9});
         let before = sort_out(
-            &[good("t", 0, 5), good("t", 1, 5), good("t", 2, 5), entry(wrong_alias.clone(), json!({"offset": 1}))],
+            &[
+                good("t", 0, 5),
+                good("t", 1, 5),
+                good("t", 2, 5),
+                entry(wrong_alias.clone(), json!({"offset": 1})),
+            ],
             "A",
         );
         let at = |partition| TopicPartition::new("t", partition);
@@ -192,11 +200,7 @@ mod tests {
         let gone = |partition| entry(partition, Value::Null);
         assert_eq!(
             changes,
-            [
-                good("t", 1, 7),
-                gone(json!({"cluster": "A", "topic": "t", "partition": 2})),
-                gone(wrong_alias),
-            ]
+            [good("t", 1, 7), gone(json!({"cluster": "A", "topic": "t", "partition": 2})), gone(wrong_alias),]
         );
     }
 
@@ -206,9 +210,6 @@ mod tests {
         let asked = [(at(0), Some(5)), (at(1), None)].into();
         assert_eq!(differences(&sort_out(&[good("t", 0, 5)], "A"), &asked), None);
         let text = differences(&sort_out(&[good("t", 0, 4), good("u", 0, 1)], "A"), &asked);
-        assert_eq!(
-            text.as_deref(),
-            Some("t-0 holds 4, asked was 5; u-0 holds 1 and was not asked for")
-        );
+        assert_eq!(text.as_deref(), Some("t-0 holds 4, asked was 5; u-0 holds 1 and was not asked for"));
     }
 }

@@ -46,7 +46,8 @@ impl PairStore {
         within: Duration,
     ) -> Result<(), ReplicationError> {
         let target = format!("topic {name} on {}", hands.admin.cluster());
-        let fail = |kind| ReplicationError { call: "read offset pairs".to_owned(), target: target.clone(), kind };
+        let fail =
+            |kind| ReplicationError { call: "read offset pairs".to_owned(), target: target.clone(), kind };
         let reading = self.read_on(hands, name, within);
         match tokio::time::timeout(within, reading).await {
             Ok(outcome) => outcome.map_err(fail),
@@ -89,7 +90,8 @@ impl PairStore {
         while next < end {
             let until = end.min(next + READ_AT_ONCE);
             let range = ReadRange { partition: partition.clone(), from: next, until };
-            let read = hands.mover.read(&[range], Isolation::ReadUncommitted, deadline_ms).await.map_err(kind_of)?;
+            let read =
+                hands.mover.read(&[range], Isolation::ReadUncommitted, deadline_ms).await.map_err(kind_of)?;
             for record in read.get(&partition).into_iter().flatten() {
                 self.keep(record.key.as_deref(), record.value.as_deref());
             }

@@ -50,8 +50,10 @@ pub(super) async fn stop(connect: &ConnectClient, name: &str, bound_ms: u64) -> 
                 }
                 if status.state == ConnectState::Stopped {
                     (stopped_once, up_again) = (true, None);
-                } else if stopped_once && up_again.get_or_insert_with(Instant::now).elapsed() >= SOMEBODY_ELSE {
-                    let text = format!("it stopped, and somebody else started it again: {}", describe(&status));
+                } else if stopped_once && up_again.get_or_insert_with(Instant::now).elapsed() >= SOMEBODY_ELSE
+                {
+                    let text =
+                        format!("it stopped, and somebody else started it again: {}", describe(&status));
                     return Err(watch.fail(ReplicationErrorKind::NotAsAsked(text)));
                 }
             }
@@ -63,7 +65,11 @@ pub(super) async fn stop(connect: &ConnectClient, name: &str, bound_ms: u64) -> 
 }
 
 /// Resumes a connector; done when it and all its tasks are RUNNING, at least one.
-pub(super) async fn resume(connect: &ConnectClient, name: &str, bound_ms: u64) -> Result<(), ReplicationError> {
+pub(super) async fn resume(
+    connect: &ConnectClient,
+    name: &str,
+    bound_ms: u64,
+) -> Result<(), ReplicationError> {
     let watch = Watch { connect, name, call: format!("resume connector {name}") };
     let mut seen = Seen::default();
     let work = async {
@@ -78,7 +84,11 @@ pub(super) async fn resume(connect: &ConnectClient, name: &str, bound_ms: u64) -
 }
 
 /// Restarts a connector with all its tasks; done when all of them are RUNNING.
-pub(super) async fn restart(connect: &ConnectClient, name: &str, bound_ms: u64) -> Result<(), ReplicationError> {
+pub(super) async fn restart(
+    connect: &ConnectClient,
+    name: &str,
+    bound_ms: u64,
+) -> Result<(), ReplicationError> {
     let watch = Watch { connect, name, call: format!("restart connector {name}") };
     let mut seen = Seen::default();
     let work = async {
@@ -162,7 +172,12 @@ impl Watch<'_> {
         match self.connect.status(self.name).await {
             Ok(status) => {
                 seen.last = describe(&status);
-                seen.traces = status.tasks.iter().filter_map(|task| task.trace.clone()).chain(status.trace.clone()).collect();
+                seen.traces = status
+                    .tasks
+                    .iter()
+                    .filter_map(|task| task.trace.clone())
+                    .chain(status.trace.clone())
+                    .collect();
                 Ok(Some(status))
             }
             // A connector that was just created or moved has no status for a moment.
@@ -318,7 +333,11 @@ impl Restarts {
 
 /// Keys whose value is not the asked one. Only keys: values may be credentials.
 fn differing(config: &BTreeMap<String, String>, changes: &BTreeMap<String, Option<String>>) -> Vec<String> {
-    changes.iter().filter(|(key, value)| config.get(*key) != value.as_ref()).map(|(key, _)| key.clone()).collect()
+    changes
+        .iter()
+        .filter(|(key, value)| config.get(*key) != value.as_ref())
+        .map(|(key, _)| key.clone())
+        .collect()
 }
 
 fn is_stopped(status: &ConnectorStatus) -> bool {

@@ -77,7 +77,13 @@ mod tests {
     #[test]
     fn near_stretches_become_one_and_far_ones_stay_apart() {
         let stretch = |from, until| Stretch { from, until };
-        let merged = merge(vec![stretch(5_000, 6_000), stretch(0, 10), stretch(8, 500), stretch(900, 950), stretch(7, 7)]);
+        let merged = merge(vec![
+            stretch(5_000, 6_000),
+            stretch(0, 10),
+            stretch(8, 500),
+            stretch(900, 950),
+            stretch(7, 7),
+        ]);
         assert_eq!(merged, [stretch(0, 950), stretch(5_000, 6_000)]);
     }
 }

@@ -87,7 +87,8 @@ impl Found {
         };
         *counter += 1;
         if self.examples.len() < EXAMPLES {
-            let (source_offset, target_offset) = (source.map(|seen| seen.offset), target.map(|seen| seen.offset));
+            let (source_offset, target_offset) =
+                (source.map(|seen| seen.offset), target.map(|seen| seen.offset));
             self.examples.push(Difference { kind, source_offset, target_offset });
         }
     }
@@ -269,7 +270,8 @@ mod tests {
     use super::*;
 
     fn records(fingerprints: &[u64]) -> Vec<Seen> {
-        let seen = |(offset, fingerprint): (i64, &u64)| Seen { offset, timestamp: 0, fingerprint: *fingerprint };
+        let seen =
+            |(offset, fingerprint): (i64, &u64)| Seen { offset, timestamp: 0, fingerprint: *fingerprint };
         (0..).zip(fingerprints).map(seen).collect()
     }
 
@@ -304,7 +306,11 @@ mod tests {
         assert_eq!(counts(&[1, 2, 3, 4], &[1, 2, 4]), (1, 0, 0, 0), "a hole");
         assert_eq!(counts(&[1, 2, 3, 4], &[1, 2, 3]), (1, 0, 0, 0), "not there yet");
         assert_eq!(counts(&[1, 2, 3, 4], &[1, 2, 9, 3, 4]), (0, 1, 0, 0), "a foreign writer");
-        assert_eq!(counts(&[1, 2, 3, 4, 5], &[1, 2, 3, 2, 3, 4, 5]), (0, 0, 2, 0), "a second life of the task");
+        assert_eq!(
+            counts(&[1, 2, 3, 4, 5], &[1, 2, 3, 2, 3, 4, 5]),
+            (0, 0, 2, 0),
+            "a second life of the task"
+        );
         assert_eq!(counts(&[1, 2, 3, 4], &[1, 2, 3, 4, 3, 4]), (0, 0, 2, 0), "copied twice at the end");
         assert_eq!(counts(&[1, 2, 3, 4], &[1, 3, 2, 4]), (0, 0, 0, 1), "swapped");
         assert_eq!(counts(&[1, 2, 3], &[1, 8, 3]), (1, 1, 0, 0), "changed on the way");
@@ -320,7 +326,8 @@ mod tests {
         assert!(same.equal() && same.source_digest == same.target_digest);
         let hole = compare(&[1, 2, 3], &[1, 3]);
         assert_ne!(hole.source_digest, hole.target_digest);
-        let example = Difference { kind: DifferenceKind::Missing, source_offset: Some(1), target_offset: None };
+        let example =
+            Difference { kind: DifferenceKind::Missing, source_offset: Some(1), target_offset: None };
         assert_eq!(hole.examples, [example]);
     }
 

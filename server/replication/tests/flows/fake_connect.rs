@@ -212,11 +212,7 @@ async fn day(State(worker): State<Shared>, request: Request, next: Next) -> Resp
     }
 }
 
-fn with(
-    worker: &Shared,
-    name: &str,
-    work: impl FnOnce(&mut Connector, &mut Day) -> Response,
-) -> Response {
+fn with(worker: &Shared, name: &str, work: impl FnOnce(&mut Connector, &mut Day) -> Response) -> Response {
     let worker = &mut *lock(worker);
     let day = &mut worker.day;
     match worker.connectors.get_mut(name) {

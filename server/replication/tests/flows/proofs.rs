@@ -36,7 +36,12 @@ fn at(partition: i32) -> TopicPartition {
 
 fn payload(number: i64) -> Payload {
     let value = Bytes::from(format!("record {number}"));
-    Payload { timestamp: 1_000 + number / 3, key: Some(Bytes::from_static(b"k")), value: Some(value), headers: vec![] }
+    Payload {
+        timestamp: 1_000 + number / 3,
+        key: Some(Bytes::from_static(b"k")),
+        value: Some(value),
+        headers: vec![],
+    }
 }
 
 impl Logs {
@@ -97,7 +102,14 @@ impl Logs {
         let (source, target, ..) = &self.clients;
         let pairs = ByPartition::from([(at(0), self.pairs.clone())]);
         let flow = flow("http://unused");
-        let translator = Translator { flow: &flow, records: self.records(), source, target, pairs: &pairs };
+        let translator = Translator {
+            flow: &flow,
+            records: self.records(),
+            source,
+            target,
+            pairs: &pairs,
+            target_until: None,
+        };
         let group = group.iter().map(|(partition, offset)| (at(*partition), *offset)).collect();
         translate_group(&translator, &group).await.expect("both sides answer")
     }
@@ -112,7 +124,11 @@ async fn every_position_is_the_true_one() {
     let (source_end, target_end) = logs.ends();
     for offset in (first_pair..=source_end).step_by(7).chain([source_end]) {
         let found = logs.translate(&[(0, offset)]).await.remove(&at(0)).expect("asked").expect("comparable");
-        let truth = logs.copies.iter().find(|(source, _)| *source >= offset).map_or(target_end, |(_, target)| *target);
+        let truth = logs
+            .copies
+            .iter()
+            .find(|(source, _)| *source >= offset)
+            .map_or(target_end, |(_, target)| *target);
         assert_eq!(found.mapping.target_offset, truth, "group at {offset}: {:?}", found.mapping);
         assert_eq!((found.mapping.class, found.mapping.reprocessed_at_most), (ReadingClass::Exact, 0));
     }
@@ -148,7 +164,8 @@ async fn what_expired_on_the_source_is_not_skipped_on_the_target() {
     logs.fill(500);
     let pair = logs.pairs[3];
     logs.world.lock().cluster_mut("A").log_mut(&at(0)).expect("the topic").delete_below(pair.upstream + 100);
-    let found = logs.translate(&[(0, pair.upstream + 1)]).await.remove(&at(0)).expect("asked").expect("the floor");
+    let found =
+        logs.translate(&[(0, pair.upstream + 1)]).await.remove(&at(0)).expect("asked").expect("the floor");
     assert_eq!((found.mapping.target_offset, found.mapping.method), (pair.downstream + 1, Method::PairFloor));
 }
 
@@ -187,7 +204,9 @@ async fn records_that_are_all_alike_do_not_prove_a_drain_early() {
     let put = |name: &str, count: i64| {
         let mut state = logs.world.lock();
         let log = state.cluster_mut(name).log_mut(&at(0)).expect("the topic");
-        (0..count).for_each(|_| drop(log.append(payload(1), 0, false)));
+        for _ in 0..count {
+            log.append(payload(1), 0, false);
+        }
     };
     let prove = async || tails_match(&logs.records(), &[logs.line()]).await.expect("readable").remove(0);
     put("A", 5);

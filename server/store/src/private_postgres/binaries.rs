@@ -39,7 +39,8 @@ pub(super) fn find(
     found.sort_by_key(|binaries| std::cmp::Reverse(binaries.major));
     if found.is_empty() {
         let looked = looked.iter().map(|dir| dir.display().to_string()).collect::<Vec<_>>().join(", ");
-        let looked = if looked.is_empty() { "not in /usr/lib/postgresql, not in PATH".to_owned() } else { looked };
+        let looked =
+            if looked.is_empty() { "not in /usr/lib/postgresql, not in PATH".to_owned() } else { looked };
         return Err(PrivatePostgresError::NoBinaries { looked });
     }
     choose(found, data)
@@ -105,7 +106,10 @@ mod tests {
     use super::*;
 
     fn of(majors: &[u32]) -> Vec<Binaries> {
-        majors.iter().map(|major| Binaries { dir: PathBuf::from(format!("/pg/{major}")), major: *major }).collect()
+        majors
+            .iter()
+            .map(|major| Binaries { dir: PathBuf::from(format!("/pg/{major}")), major: *major })
+            .collect()
     }
 
     #[test]

@@ -61,8 +61,10 @@ pub(super) struct Child {
 
 impl Child {
     pub(super) fn start(command: Command, log: PathBuf) -> Result<Self, PrivatePostgresError> {
-        let shared =
-            Arc::new(Shared { inner: Mutex::new(Inner { stopping: false, process: None }), stop: Condvar::new() });
+        let shared = Arc::new(Shared {
+            inner: Mutex::new(Inner { stopping: false, process: None }),
+            stop: Condvar::new(),
+        });
         let (sender, state) = watch::channel(ChildState::Runs);
         let keeper = Keeper { command, log: log.clone(), shared: Arc::clone(&shared), state: sender };
         std::thread::Builder::new()

@@ -59,7 +59,8 @@ pub(super) fn prepare(options: &PrivatePostgresOptions) -> Result<Prepared, Priv
 
 /// A socket's path has room for 107 bytes, and `"` would end PostgreSQL's quoted list of directories.
 fn check_path(data_dir: &Path, socket_dir: &Path) -> Result<(), PrivatePostgresError> {
-    let refuse = |reason: String| Err(PrivatePostgresError::BadPath { data_dir: data_dir.to_owned(), reason });
+    let refuse =
+        |reason: String| Err(PrivatePostgresError::BadPath { data_dir: data_dir.to_owned(), reason });
     let length = socket_dir.join(".s.PGSQL.5432").as_os_str().len();
     if length > 107 {
         return refuse(format!(
@@ -188,7 +189,8 @@ fn postgres_command(
     if durable {
         settings.extend(["fsync=on", "full_page_writes=on", "synchronous_commit=on"]);
     } else {
-        settings.extend(["fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_connections=400"]);
+        settings.extend(["fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off"]);
+        settings.extend(["max_connections=400", "min_wal_size=32MB", "max_wal_size=128MB"]);
     }
     for setting in settings {
         command.arg("-c").arg(setting);

@@ -74,7 +74,11 @@ impl Place<'_> {
 }
 
 /// Seals a secret for a place.
-pub(super) fn seal(key: &SecretsKey, place: Place<'_>, secret: &SecretString) -> Result<Vec<u8>, EnvelopeError> {
+pub(super) fn seal(
+    key: &SecretsKey,
+    place: Place<'_>,
+    secret: &SecretString,
+) -> Result<Vec<u8>, EnvelopeError> {
     let mut dek = Zeroizing::new([0; 32]);
     aws_lc_rs::rand::fill(dek.as_mut()).map_err(|_| place.not_sealed())?;
     let mut blob = wrap(key, place, &dek)?;
@@ -140,8 +144,7 @@ fn outer_aad(place: Place<'_>, kek_id: &str) -> String {
 fn encrypt(key: &[u8; 32], place: Place<'_>, aad: &[u8], plain: &[u8]) -> Result<Vec<u8>, EnvelopeError> {
     let key = RandomizedNonceKey::new(&AES_256_GCM, key).map_err(|_| place.not_sealed())?;
     let mut sealed = plain.to_vec();
-    let nonce =
-        key.seal_in_place_append_tag(Aad::from(aad), &mut sealed).map_err(|_| place.not_sealed())?;
+    let nonce = key.seal_in_place_append_tag(Aad::from(aad), &mut sealed).map_err(|_| place.not_sealed())?;
     Ok([nonce.as_ref().as_slice(), &sealed].concat())
 }
 
@@ -155,8 +158,7 @@ fn decrypt(
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| place.tampered())?;
     let key = RandomizedNonceKey::new(&AES_256_GCM, key).map_err(|_| place.tampered())?;
     let mut buffer = Zeroizing::new(sealed.to_vec());
-    let length =
-        key.open_in_place(nonce, Aad::from(aad), &mut buffer).map_err(|_| place.tampered())?.len();
+    let length = key.open_in_place(nonce, Aad::from(aad), &mut buffer).map_err(|_| place.tampered())?.len();
     buffer.truncate(length);
     Ok(buffer)
 }

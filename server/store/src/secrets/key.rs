@@ -28,7 +28,9 @@ pub enum KeyError {
     #[error("the environment variable {0} is not set; it must hold the secrets key")]
     NotSet(String),
     /// What is there is no key. Its content is not repeated.
-    #[error("{0} does not hold a secrets key: 32 bytes in base64, as `head -c 32 /dev/urandom | base64` prints them")]
+    #[error(
+        "{0} does not hold a secrets key: 32 bytes in base64, as `head -c 32 /dev/urandom | base64` prints them"
+    )]
     NotAKey(String),
     /// The system gave no random bytes.
     #[error("the system gave no random bytes")]
@@ -127,7 +129,8 @@ impl SecretsKey {
         text.zeroize();
         written.map_err(failed)?;
         // The directory entry too must survive a power cut before anything is sealed with this key.
-        let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let directory =
+            path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         std::fs::File::open(directory).and_then(|directory| directory.sync_all()).map_err(failed)?;
         Ok(key)
     }

@@ -18,10 +18,12 @@ async fn entries_form_a_chain_that_verifies() {
     let conn = &mut *database.conn().await;
     assert_eq!(audit::verify(conn).await.unwrap(), Ok((0, GENESIS.to_owned())));
     // Numbers jsonb would rewrite, keys it would reorder, text it would refuse.
-    let detail = json!({"z": -0.0, "a": 1e21, "b": 0.1, "n": 1.0, "text": "ü \u{0} \"quoted\"", "big": u64::MAX});
+    let detail =
+        json!({"z": -0.0, "a": 1e21, "b": 0.1, "n": 1.0, "text": "ü \u{0} \"quoted\"", "big": u64::MAX});
     let first = audit::append(conn, "mira.holt", "run.approve", "run 1", "done", detail).await.unwrap();
-    let second =
-        audit::append(conn, "muster", "run.start", "run 1", "refused", json!({"reason": "brake"})).await.unwrap();
+    let second = audit::append(conn, "muster", "run.start", "run 1", "refused", json!({"reason": "brake"}))
+        .await
+        .unwrap();
     assert_eq!((first.content.number, second.content.number), (1, 2));
     assert_eq!(audit::after(conn, 0).await.unwrap(), [first, second.clone()]);
     assert_eq!(audit::verify(conn).await.unwrap(), Ok((2, second.hash.clone())));

@@ -20,7 +20,10 @@ async fn a_lease_is_one_owners_until_it_runs_out() {
     sqlx::query("update lease set until = until - interval '1 minute'").execute(&mut *conn).await.unwrap();
     assert_eq!(leases::get(conn, &name).await.unwrap(), None, "it ran out");
     leases::hold(conn, &name, first.epoch).await.unwrap();
-    assert!(leases::renew(conn, &name, first.epoch, -1.0).await.unwrap(), "and is still the owner's: nobody took it");
+    assert!(
+        leases::renew(conn, &name, first.epoch, -1.0).await.unwrap(),
+        "and is still the owner's: nobody took it"
+    );
 
     let second = leases::claim(conn, &name, "two", 30.0).await.unwrap().unwrap();
     assert_eq!(second.epoch, 2);
@@ -28,7 +31,11 @@ async fn a_lease_is_one_owners_until_it_runs_out() {
     let lost = leases::hold(conn, &name, first.epoch).await;
     assert!(matches!(lost, Err(StoreError::LeaseLost { epoch: 1, .. })), "{lost:?}");
     leases::release(conn, &name, first.epoch).await.unwrap();
-    assert_eq!(leases::get(conn, &name).await.unwrap().unwrap().owner, "two", "a release that comes late does nothing");
+    assert_eq!(
+        leases::get(conn, &name).await.unwrap().unwrap().owner,
+        "two",
+        "a release that comes late does nothing"
+    );
 }
 
 #[tokio::test]

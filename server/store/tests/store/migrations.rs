@@ -35,7 +35,10 @@ async fn a_schema_newer_than_this_build_is_accepted_and_a_changed_one_is_not() {
     .await
     .unwrap();
     migrate(database.pool()).await.unwrap();
-    sqlx::query("update _sqlx_migrations set checksum = ''::bytea where version = 1").execute(&mut *conn).await.unwrap();
+    sqlx::query("update _sqlx_migrations set checksum = ''::bytea where version = 1")
+        .execute(&mut *conn)
+        .await
+        .unwrap();
     let changed = migrate(database.pool()).await;
     assert!(matches!(changed, Err(StoreError::Migrate { .. })), "{changed:?}");
 }
@@ -44,9 +47,11 @@ async fn a_schema_newer_than_this_build_is_accepted_and_a_changed_one_is_not() {
 async fn statements_are_bounded_on_the_server() {
     let database = TestDatabase::new().await;
     let pool = connect_with(database.connect_options(), 1).await.unwrap();
-    for (setting, value) in
-        [("statement_timeout", "30s"), ("lock_timeout", "10s"), ("idle_in_transaction_session_timeout", "1min")]
-    {
+    for (setting, value) in [
+        ("statement_timeout", "30s"),
+        ("lock_timeout", "10s"),
+        ("idle_in_transaction_session_timeout", "1min"),
+    ] {
         let set: String =
             sqlx::query_scalar("select current_setting($1)").bind(setting).fetch_one(&pool).await.unwrap();
         assert_eq!(set, value, "{setting}");
@@ -63,6 +68,7 @@ async fn a_test_database_is_fast_and_ones_own() {
     }
     println!("a test database takes {:?}", began.elapsed() / 5);
     sqlx::query("insert into team (name) values ('x')").execute(one.pool()).await.unwrap();
-    let seen: i64 = sqlx::query_scalar("select count(*) from team").fetch_one(others[0].pool()).await.unwrap();
+    let seen: i64 =
+        sqlx::query_scalar("select count(*) from team").fetch_one(others[0].pool()).await.unwrap();
     assert_eq!(seen, 0);
 }

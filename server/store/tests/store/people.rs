@@ -14,9 +14,14 @@ fn grant(role: Role, name: Option<&str>) -> Grant {
 async fn a_user_reads_back_with_grants() {
     let database = TestDatabase::new().await;
     let conn = &mut *database.conn().await;
-    assert!(teams::insert(conn, &Team { name: team("payments"), description: "Cards".to_owned() }).await.unwrap());
-    assert!(!teams::insert(conn, &Team { name: team("payments"), description: String::new() }).await.unwrap());
-    let given = [grant(Role::Admin, None), grant(Role::Operator, Some("payments")), grant(Role::Viewer, None)];
+    assert!(
+        teams::insert(conn, &Team { name: team("payments"), description: "Cards".to_owned() }).await.unwrap()
+    );
+    assert!(
+        !teams::insert(conn, &Team { name: team("payments"), description: String::new() }).await.unwrap()
+    );
+    let given =
+        [grant(Role::Admin, None), grant(Role::Operator, Some("payments")), grant(Role::Viewer, None)];
     let id = keep_user(conn, "mira.holt", &given).await.unwrap();
 
     let user = people::get_by_name(conn, "mira.holt").await.unwrap().unwrap();

@@ -7,8 +7,8 @@ use muster_domain::{
     cluster::{Cluster, ProbePrincipal, Sasl, Security, Tls},
     ids::{ClusterName, PairName, TeamName},
     pair::{
-        ApprovalRule, BySide, Direction, Flow, Mechanism, NamingPolicy, Objectives, Pair, PairMode, RoutingTarget,
-        Side,
+        ApprovalRule, BySide, Direction, Flow, Mechanism, NamingPolicy, Objectives, Pair, PairMode,
+        RoutingTarget, Side,
     },
     people::Grant,
     survey::{SideObservation, Survey},
@@ -103,7 +103,11 @@ pub(crate) async fn keep_pair(conn: &mut PgConnection, name: &str) -> Result<Pai
     pairs::insert(conn, &pair(name)).await
 }
 
-pub(crate) async fn keep_user(conn: &mut PgConnection, name: &str, grants: &[Grant]) -> Result<Uuid, StoreError> {
+pub(crate) async fn keep_user(
+    conn: &mut PgConnection,
+    name: &str,
+    grants: &[Grant],
+) -> Result<Uuid, StoreError> {
     let id = Uuid::now_v7();
     people::insert(conn, id, name, name, Some(&"$argon2id$hash".into()), grants).await?;
     Ok(id)

@@ -70,8 +70,7 @@ async fn another_key_is_refused_with_both_ids() {
     let west = cluster_name("eu-west");
     secrets::check_key(conn, &key(1)).await.unwrap();
     secrets::put(conn, &key(1), &west, &password("hunter2")).await.unwrap();
-    let wrong =
-        EnvelopeError::WrongKey { needed: key(1).id().to_owned(), given: key(2).id().to_owned() };
+    let wrong = EnvelopeError::WrongKey { needed: key(1).id().to_owned(), given: key(2).id().to_owned() };
     assert_eq!(envelope_error(secrets::check_key(conn, &key(2)).await), wrong);
     assert_eq!(envelope_error(secrets::put(conn, &key(2), &west, &password("x")).await), wrong);
     assert_eq!(envelope_error(secrets::get(conn, &key(2), &west).await), wrong);

@@ -88,7 +88,9 @@ async fn changes_of_readiness_are_logged_once() {
         .await
         .unwrap()
         .into_iter()
-        .map(|change| (change.check, change.from.unwrap_or_default(), change.to.unwrap_or_default(), change.reason))
+        .map(|change| {
+            (change.check, change.from.unwrap_or_default(), change.to.unwrap_or_default(), change.reason)
+        })
         .collect();
     let row = |check: &str, from: &str, to: &str, reason: &str| {
         (check.to_owned(), from.to_owned(), to.to_owned(), reason.to_owned())

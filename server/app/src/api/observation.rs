@@ -1,0 +1,142 @@
+//! What was last observed of a pair. Read from what is stored; nothing here waits for Kafka.
+
+use axum::extract::State;
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_domain::{
+    ids::{ClusterName, PairName},
+    pair::{Direction, Pair, Side},
+    readiness::CheckResult,
+    survey::Survey,
+};
+use muster_store::{lag, readiness, surveys};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+
+use crate::{
+    acts::pairs,
+    app::App,
+    http::{Answer, Failure, Json, Path, Query},
+    judgement,
+};
+
+/// The checks of a pair.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Readiness {
+    /// The worst of them; `unknown` counts as worse than `warning`.
+    pub worst: String,
+    /// When the survey began that they are about; its age is the age of all of this.
+    pub at: DateTime<Utc>,
+    /// Number of that survey.
+    pub survey: i64,
+    /// Cluster applications are on; null when it cannot be told, and then `active_unknown` says why.
+    pub active: Option<ClusterName>,
+    /// Why it cannot be told.
+    pub active_unknown: Option<String>,
+    /// Each with code, status, reason and next step.
+    #[schema(value_type = Vec<Object>)]
+    pub items: Vec<CheckResult>,
+}
+
+/// `GET /api/v1/pairs/{pair}/survey`.
+pub async fn survey(State(app): State<App>, Path(name): Path<PairName>) -> Answer<Json<Survey>> {
+    Ok(Json(latest(&app, &name).await?))
+}
+
+/// `GET /api/v1/pairs/{pair}/readiness`.
+pub async fn readiness(State(app): State<App>, Path(name): Path<PairName>) -> Answer<Json<Readiness>> {
+    let mut conn = app.pool.acquire().await?;
+    let pair = pairs::get(&mut conn, &name).await?;
+    let kept = judgement::latest(&mut conn, &name).await?.ok_or_else(|| not_observed(&name))?;
+    Ok(Json(Readiness {
+        worst: judgement::worst(&kept.results.checks).to_owned(),
+        at: kept.at,
+        survey: kept.survey_number,
+        active: kept.results.active.map(|side| pair.cluster(side).clone()),
+        active_unknown: kept.results.active_unknown,
+        items: kept.results.checks,
+    }))
+}
+
+/// `GET /api/v1/pairs/{pair}/readiness/changes`.
+pub async fn changes(State(app): State<App>, Path(name): Path<PairName>) -> Answer<Json<Value>> {
+    let mut conn = app.pool.acquire().await?;
+    let items = readiness::changes(&mut conn, &name, None, 200).await?;
+    Ok(Json(json!({"items": items})))
+}
+
+/// `GET /api/v1/pairs/{pair}/lag`.
+pub async fn lag(State(app): State<App>, Path(name): Path<PairName>) -> Answer<Json<Value>> {
+    let mut conn = app.pool.acquire().await?;
+    let kept = judgement::latest(&mut conn, &name).await?.ok_or_else(|| not_observed(&name))?;
+    Ok(Json(json!({"at": kept.at, "survey": kept.survey_number, "items": kept.results.lag})))
+}
+
+/// Which stretch of the history.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct HistoryQuery {
+    from: Option<DateTime<Utc>>,
+    to: Option<DateTime<Utc>>,
+    source: Option<ClusterName>,
+    points: Option<i32>,
+}
+
+/// What the OpenAPI document says of [`HistoryQuery`].
+pub const HISTORY_QUERY: &[(&str, &str)] = &[
+    ("from", "Begin (RFC 3339); an hour before the end."),
+    ("to", "End (RFC 3339); now."),
+    ("source", "Cluster records come from; the first cluster of the pair."),
+    ("points", "At most so many points, each the worst of its stretch; 240."),
+];
+
+/// `GET /api/v1/pairs/{pair}/lag/history`.
+pub async fn lag_history(
+    State(app): State<App>,
+    Path(name): Path<PairName>,
+    Query(query): Query<HistoryQuery>,
+) -> Answer<Json<Value>> {
+    let mut conn = app.pool.acquire().await?;
+    let pair = pairs::get(&mut conn, &name).await?;
+    let to = query.to.unwrap_or_else(Utc::now);
+    let from = query.from.unwrap_or(to - TimeDelta::hours(1));
+    if from >= to {
+        return Err(Failure::invalid("`from` must be before `to`."));
+    }
+    let direction = direction(&pair, query.source.as_ref())?;
+    let points = query.points.unwrap_or(240).clamp(1, 2000);
+    let items = lag::history(&mut conn, &name, direction, from, to, points).await?;
+    Ok(Json(json!({"course": pair.course(direction), "from": from, "to": to, "items": items})))
+}
+
+fn direction(pair: &Pair, source: Option<&ClusterName>) -> Answer<Direction> {
+    let Some(source) = source else { return Ok(Direction { from: Side::A }) };
+    let side = Side::BOTH.into_iter().find(|side| pair.cluster(*side) == source);
+    side.map(|from| Direction { from })
+        .ok_or_else(|| Failure::invalid(format!("`{source}` is not a cluster of pair `{}`.", pair.name)))
+}
+
+/// `GET /api/v1/pairs/{pair}/topics`.
+pub async fn topics(State(app): State<App>, Path(name): Path<PairName>) -> Answer<Json<Value>> {
+    let survey = latest(&app, &name).await?;
+    Ok(Json(json!({"at": survey.began_at, "a": survey.sides.a.topics, "b": survey.sides.b.topics})))
+}
+
+/// `GET /api/v1/pairs/{pair}/groups`.
+pub async fn groups(State(app): State<App>, Path(name): Path<PairName>) -> Answer<Json<Value>> {
+    let survey = latest(&app, &name).await?;
+    Ok(Json(json!({"at": survey.began_at, "a": survey.sides.a.groups, "b": survey.sides.b.groups})))
+}
+
+async fn latest(app: &App, name: &PairName) -> Answer<Survey> {
+    let mut conn = app.pool.acquire().await?;
+    surveys::latest(&mut conn, name).await?.ok_or_else(|| not_observed(name))
+}
+
+fn not_observed(name: &PairName) -> Failure {
+    Failure::new(
+        "not-surveyed-yet",
+        format!("Pair `{name}` has not been observed yet."),
+        "Wait a few seconds. If it stays so, run `muster doctor` and look at the survey loop's log.",
+    )
+}

@@ -1,0 +1,249 @@
+//! What a survey means: judged once by the domain's rules when it is taken, kept beside it, read by pages and API.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::{Duration, Instant},
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_domain::{
+    direction::{ActiveSide, active_side},
+    ids::{PairName, TeamName},
+    lag::{Clock, FlowLag, flow_lag_since},
+    pair::{Direction, Flow, Pair, Side},
+    people::Actor,
+    reading::{Reading, ReadingClass},
+    readiness::{CheckCode, CheckResult, CheckStatus, evaluate, overall},
+    survey::Survey,
+};
+use muster_operations::PairClients;
+use muster_store::{
+    StoreError,
+    lag::{self, LagSample},
+    pairs,
+    readiness::{self, CheckStatus as KeptStatus, Kept},
+};
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use utoipa::ToSchema;
+
+use crate::{app::App, http::Answer, lag_history::LagHistory};
+
+/// How long the number of problems on every page may be old.
+const CAUSES_WITHIN: Duration = Duration::from_secs(2);
+
+/// Older surveys are not shown as current. The same as the domain's own check of freshness.
+const FRESH: TimeDelta = TimeDelta::seconds(60);
+
+/// What a survey means.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Judgement {
+    /// The readiness checks.
+    pub checks: Vec<CheckResult>,
+    /// Side applications are on; `None` when it cannot be told.
+    pub active: Option<Side>,
+    /// Why it cannot be told.
+    pub active_unknown: Option<String>,
+    /// How far each flow's target is behind.
+    pub lag: Vec<FlowLag>,
+}
+
+impl Judgement {
+    /// Judges a survey. `history` is what was remembered before it.
+    #[must_use]
+    pub fn of(
+        clients: &PairClients,
+        survey: &Survey,
+        previous: Option<&Survey>,
+        history: &LagHistory,
+        clock: Clock,
+    ) -> Self {
+        let (pair, clusters) = (&clients.pair, &clients.clusters);
+        let (active, active_unknown) = match active_side(pair, survey) {
+            ActiveSide::Active(direction) => (Some(direction.from), None),
+            ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => (None, Some(reason)),
+        };
+        let lag = |flow: &Flow| flow_lag_since(pair, flow, survey, history.of(flow.direction.from), clock);
+        Self {
+            checks: evaluate(pair, clusters, survey, previous, clock.now),
+            active,
+            active_unknown,
+            lag: pair.flows.iter().map(lag).collect(),
+        }
+    }
+
+    /// Keeps it, in the transaction that keeps the survey.
+    ///
+    /// # Errors
+    /// When the lease is lost or the database refuses.
+    pub async fn keep(&self, conn: &mut PgConnection, survey: &Survey, epoch: i64) -> Result<(), StoreError> {
+        let kept = |check| -> KeptStatus<'_> {
+            let CheckResult { code, status, reason, .. } = check;
+            KeptStatus { check: code.as_str(), status: status_word(*status), reason }
+        };
+        let statuses: Vec<KeptStatus<'_>> = self.checks.iter().map(kept).collect();
+        let of = (survey.number, survey.began_at);
+        readiness::keep(conn, &survey.pair, epoch, of, self, &statuses).await?;
+        for flow in &self.lag {
+            lag::keep(conn, &survey.pair, epoch, flow.direction, &sample(flow, survey.began_at)).await?;
+        }
+        Ok(())
+    }
+
+    /// As it is to be read at a later time: what is too old to stand is unknown or stale, whatever it said then.
+    #[must_use]
+    pub fn aged(mut self, age: TimeDelta) -> Self {
+        if age <= FRESH {
+            return self;
+        }
+        let seconds = age.num_seconds();
+        for check in self.checks.iter_mut().filter(|check| check.code == CheckCode::SurveyFresh) {
+            check.status = CheckStatus::Unknown;
+            check.reason = format!("the last survey is {seconds} s old");
+            check.next_step = "Look whether a Muster process surveys this pair; figures of an old survey are not \
+                               shown as current."
+                .to_owned();
+        }
+        for lag in &mut self.lag {
+            let topics = lag.topics.values_mut().flat_map(|topic| [&mut topic.records, &mut topic.ms]);
+            let all = [&mut lag.worst_records, &mut lag.total_records, &mut lag.worst_ms].into_iter().chain(topics);
+            for reading in all.filter(|reading| reading.value.is_some()) {
+                reading.class = ReadingClass::Stale;
+                reading.reason = format!("read {seconds} s ago");
+            }
+        }
+        self
+    }
+
+    /// Records that exist on the side that is left only.
+    #[must_use]
+    pub fn behind(&self, direction: Direction) -> Reading {
+        self.of_flow(direction, |lag| lag.total_records.clone())
+    }
+
+    /// How old the newest copied record of the worst partition is, in milliseconds.
+    #[must_use]
+    pub fn rpo(&self, direction: Direction) -> Reading {
+        self.of_flow(direction, |lag| lag.worst_ms.clone())
+    }
+
+    fn of_flow(&self, direction: Direction, reading: fn(&FlowLag) -> Reading) -> Reading {
+        match self.lag.iter().find(|lag| lag.direction == direction) {
+            Some(lag) => reading(lag),
+            None => Reading::unknown(DateTime::UNIX_EPOCH, "no flow carries records this way"),
+        }
+    }
+}
+
+fn sample(flow: &FlowLag, at: DateTime<Utc>) -> LagSample {
+    let records_class = if flow.worst_records.value.is_some() { flow.worst_records.class } else { ReadingClass::Unknown };
+    let ms_class = if flow.worst_ms.value.is_some() { flow.worst_ms.class } else { ReadingClass::Unknown };
+    LagSample {
+        at,
+        worst_lag_records: flow.worst_records.value,
+        total_lag_records: flow.worst_records.value.and(flow.total_records.value),
+        records_class,
+        lag_ms: flow.worst_ms.value,
+        ms_class,
+    }
+}
+
+/// The stored word of a status.
+#[must_use]
+pub fn status_word(status: CheckStatus) -> &'static str {
+    match status {
+        CheckStatus::Ok => "ok",
+        CheckStatus::Warning => "warning",
+        CheckStatus::Critical => "critical",
+        CheckStatus::Unknown => "unknown",
+        CheckStatus::NotApplicable => "not_applicable",
+    }
+}
+
+/// The newest judgement of a pair.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn latest(conn: &mut PgConnection, pair: &PairName) -> Answer<Option<Kept<Judgement>>> {
+    let kept = readiness::latest::<Judgement>(conn, pair).await?;
+    Ok(kept.map(|kept| Kept { results: kept.results.aged(Utc::now() - kept.at), ..kept }))
+}
+
+/// How a pair stands in one line.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Glance {
+    /// The worst status of its checks; `unknown` when it was never observed.
+    pub readiness: String,
+    /// Cluster applications are on, as observed; null when it cannot be told.
+    pub active: Option<String>,
+    /// When it was last observed.
+    pub observed_at: Option<DateTime<Utc>>,
+}
+
+/// How a pair stands in one line.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn glance(conn: &mut PgConnection, pair: &Pair) -> Answer<Glance> {
+    let Some(kept) = latest(conn, &pair.name).await? else {
+        return Ok(Glance { readiness: "unknown".to_owned(), active: None, observed_at: None });
+    };
+    Ok(Glance {
+        readiness: worst(&kept.results.checks).to_owned(),
+        active: kept.results.active.map(|side| pair.cluster(side).to_string()),
+        observed_at: Some(kept.at),
+    })
+}
+
+/// The worst status; what could not be looked at is worse than a warning, and nothing looked at is unknown.
+#[must_use]
+pub fn worst(checks: &[CheckResult]) -> &'static str {
+    status_word(overall(checks))
+}
+
+/// Causes of trouble by team, kept for a moment: every page shows their number.
+#[derive(Debug, Default)]
+pub struct Causes(tokio::sync::Mutex<Option<(Instant, Vec<(TeamName, String)>)>>);
+
+/// How many different causes of trouble there are in the pairs somebody may see.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn count_causes(app: &App, conn: &mut PgConnection, actor: &Actor) -> Answer<usize> {
+    let mut kept = app.causes.0.lock().await;
+    let fresh = kept.take().filter(|(at, _)| at.elapsed() < CAUSES_WITHIN);
+    let (at, causes) = match fresh {
+        Some(fresh) => fresh,
+        None => (Instant::now(), read_causes(conn).await?),
+    };
+    let seen: BTreeSet<&str> =
+        causes.iter().filter(|(team, _)| actor.may_read(team)).map(|(_, code)| code.as_str()).collect();
+    let count = seen.len();
+    *kept = Some((at, causes));
+    Ok(count)
+}
+
+async fn read_causes(conn: &mut PgConnection) -> Answer<Vec<(TeamName, String)>> {
+    let mut causes = Vec::new();
+    for pair in pairs::list(conn, None, None).await? {
+        let Some(kept) = latest(conn, &pair.name).await? else { continue };
+        let bad = kept.results.checks.iter().filter(|check| match check.status {
+            CheckStatus::Critical | CheckStatus::Unknown => true,
+            CheckStatus::Ok | CheckStatus::Warning | CheckStatus::NotApplicable => false,
+        });
+        causes.extend(bad.map(|check| (pair.team.clone(), check.code.as_str().to_owned())));
+    }
+    Ok(causes)
+}
+
+/// Lag by source topic, for the pair's page.
+#[must_use]
+pub fn by_topic(lag: &FlowLag) -> BTreeMap<String, muster_web::pair::TopicLag> {
+    lag.topics
+        .iter()
+        .map(|(topic, of)| {
+            let shown = muster_web::pair::TopicLag { records: of.records.clone(), rpo: of.ms.clone() };
+            (topic.clone(), shown)
+        })
+        .collect()
+}

@@ -1,0 +1,104 @@
+//! Every route that changes something leaves entries: when it is done, and when it is refused.
+
+use std::collections::BTreeSet;
+
+use axum::http::Method;
+use muster_app::{
+    http::route::{Access, Audit},
+    routes,
+};
+use serde_json::json;
+
+use crate::{auth_coverage::address, test_app::TestApp};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refusal_of_a_change_is_an_entry() {
+    let app = TestApp::with_pair().await;
+    let (plan, run) = crate::runs::requested(&app).await;
+    for route in routes::routes() {
+        let Audit::Writes(action) = route.rule.audit else { continue };
+        if matches!(route.rule.access, Access::Anyone | Access::SignedIn) {
+            continue;
+        }
+        let before = app.audited(action).await.len();
+        let path = address(route.path, run, plan);
+        // A viewer of the team may do none of these.
+        let body = (route.method != Method::DELETE).then(|| json!({}));
+        let reply = app.as_user("vera").await.request(route.method.clone(), &path, body, &[]).await;
+        assert_eq!(reply.status, 403, "{route:?}: {}", reply.text);
+        let entries = app.audited(action).await;
+        assert_eq!(entries.len(), before + 1, "{route:?} left no entry");
+        assert_eq!(entries[before], ("vera".to_owned(), path.clone(), "refused".to_owned()), "{route:?}");
+    }
+}
+
+/// Actions whose "done" entry is written by a test of that act, by name of the test. A new action has to be added to
+/// one of the tests and here.
+const DONE_IN: &[(&str, &str)] = &[
+    ("setup", "people::the_first_admin_is_made_once_with_the_code_from_the_log"),
+    ("session.open", "people::signing_in_and_out_by_cookie"),
+    ("session.close", "people::signing_in_and_out_by_cookie"),
+    ("user.create", "people::an_admin_adds_and_changes_people"),
+    ("user.change", "people::an_admin_adds_and_changes_people"),
+    ("team.create", "people::an_admin_adds_and_changes_people"),
+    ("token.create", "people::a_token_acts_as_its_maker_until_it_is_revoked"),
+    ("token.revoke", "people::a_token_acts_as_its_maker_until_it_is_revoked"),
+    ("cluster.create", "clusters::a_cluster_is_registered_changed_and_forgotten"),
+    ("cluster.change", "clusters::a_cluster_is_registered_changed_and_forgotten"),
+    ("cluster.delete", "clusters::a_cluster_is_registered_changed_and_forgotten"),
+    ("cluster.check", "clusters::a_check_records_the_id_and_tells_each_right"),
+    ("pair.create", "clusters::a_pair_is_made_changed_and_removed"),
+    ("pair.change", "clusters::a_pair_is_made_changed_and_removed"),
+    ("pair.delete", "clusters::a_pair_is_made_changed_and_removed"),
+    ("pair.import", "imports::the_seeds_file_is_imported_whole"),
+    ("plan.make", "runs::two_people_carry_a_switchover_through"),
+    ("run.request", "runs::two_people_carry_a_switchover_through"),
+    ("run.approve", "runs::two_people_carry_a_switchover_through"),
+    ("run.start", "runs::two_people_carry_a_switchover_through"),
+    ("run.confirm", "runs::two_people_carry_a_switchover_through"),
+    ("run.reject", "runs::a_request_can_be_rejected_and_that_is_final"),
+    ("run.pause", "operations::decisions"),
+    ("run.resume", "operations::decisions"),
+    ("run.retry", "operations::decisions"),
+    ("run.skip", "operations::decisions"),
+    ("run.abort", "runs::a_run_that_waits_can_be_taken_back"),
+    ("run.close", "operations::decisions"),
+    ("run.attest", "operations::decisions"),
+    ("brake.put", "runs::under_the_brake_nothing_starts"),
+    ("brake.release", "runs::under_the_brake_nothing_starts"),
+];
+
+#[test]
+fn every_action_has_a_test_that_sees_its_entry() {
+    let listed: BTreeSet<&str> = DONE_IN.iter().map(|(action, _)| *action).collect();
+    let routed: BTreeSet<&str> = routes::routes()
+        .iter()
+        .filter_map(|route| match route.rule.audit {
+            Audit::Writes(action) => Some(action),
+            Audit::Reads => None,
+        })
+        .collect();
+    assert_eq!(listed, routed);
+    let sources = [
+        include_str!("people.rs"),
+        include_str!("clusters.rs"),
+        include_str!("imports.rs"),
+        include_str!("runs.rs"),
+    ]
+    .concat();
+    for (action, test) in DONE_IN.iter().filter(|(_, test)| !test.starts_with("operations::")) {
+        let name = test.rsplit("::").next().unwrap();
+        assert!(sources.contains(&format!("fn {name}(")), "no test {test}");
+        assert!(sources.contains(&format!("\"{action}\"")), "no test looks for entries of {action}");
+    }
+}
+
+#[test]
+fn everything_that_is_not_a_get_is_audited_or_said_to_change_nothing() {
+    // These change nothing that is kept: a colour in a cookie, a look at the newest survey.
+    let harmless = ["/theme", "/pairs/{pair}/check"];
+    for route in routes::routes().iter().filter(|route| route.method != Method::GET) {
+        let audited = matches!(route.rule.audit, Audit::Writes(_));
+        assert_eq!(audited, !harmless.contains(&route.path), "{route:?}");
+    }
+}

@@ -1,0 +1,15 @@
+//! Tests through the front: the real router and a real database; clusters and flows are the in-memory doubles.
+
+#![expect(clippy::unwrap_used, missing_docs, reason = "a test that cannot go on should say where")]
+
+mod audit_coverage;
+mod auth_coverage;
+mod clusters;
+mod imports;
+mod open_api;
+mod pages;
+mod people;
+mod problems;
+mod runs;
+mod surveys;
+mod test_app;

@@ -1,0 +1,42 @@
+//! The document says what the router does.
+
+use axum::http::Method;
+use muster_app::{http::{openapi, route::Kind}, routes};
+use serde_json::Value;
+
+use crate::test_app::TestApp;
+
+#[test]
+fn every_api_route_is_described_and_every_reference_resolves() {
+    let routes = routes::routes();
+    let document = openapi::document(&routes);
+    for route in routes.iter().filter(|route| route.rule.kind == Kind::Api) {
+        let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
+        assert!(operation["summary"].as_str().is_some_and(|s| !s.is_empty()), "{route:?} says nothing");
+    }
+    let mut dangling = Vec::new();
+    walk(&document, &document, &mut dangling);
+    assert_eq!(dangling, Vec::<String>::new());
+}
+
+fn walk(value: &Value, document: &Value, dangling: &mut Vec<String>) {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(reference)) = members.get("$ref")
+                && document.pointer(reference.trim_start_matches('#')).is_none()
+            {
+                dangling.push(reference.clone());
+            }
+            members.values().for_each(|member| walk(member, document, dangling));
+        }
+        Value::Array(items) => items.iter().for_each(|item| walk(item, document, dangling)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_is_served_to_anybody() {
+    let app = TestApp::new().await;
+    let reply = app.as_user("nobody").await.request(Method::GET, "/api/openapi.json", None, &[]).await;
+    assert_eq!(reply.done()["openapi"], "3.1.0");
+}

@@ -1,0 +1,63 @@
+//! What is stored of an observation, and that reading it never waits for a cluster.
+
+use muster_domain::ids::PairName;
+use muster_kafka::double::Health;
+use muster_store::leases;
+use serde_json::json;
+
+use crate::test_app::TestApp;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_survey_is_kept_with_what_it_means() {
+    let app = TestApp::with_pair().await;
+    let vera = app.as_user("vera").await;
+    let readiness = vera.get("/api/v1/pairs/orders/readiness").await.done();
+    assert_eq!(readiness["active"], "eu-west", "{readiness:#}");
+    assert!(readiness["items"].as_array().unwrap().len() >= 20);
+    let lag = vera.get("/api/v1/pairs/orders/lag").await.done();
+    assert_eq!(lag["items"].as_array().unwrap().len(), 2);
+    let topics = vera.get("/api/v1/pairs/orders/topics").await.done();
+    assert!(topics["a"]["value"].get("orders.placed").is_some(), "{topics:#}");
+    let groups = vera.get("/api/v1/pairs/orders/groups").await.done();
+    assert!(groups["a"]["value"].get("billing").is_some(), "{groups:#}");
+    let history = vera.get("/api/v1/pairs/orders/lag/history").await.done();
+    assert_eq!(history["items"].as_array().unwrap().len(), 1, "{history:#}");
+    let listed = vera.get("/api/v1/pairs").await.done();
+    assert_eq!(listed["items"][0]["active"], "eu-west");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_side_is_unknown_with_its_reason_and_never_good() {
+    let app = TestApp::with_pair().await;
+    app.small.world.lock().cluster_mut("eu-west").health = Health::Down;
+    app.observe("orders").await;
+    let vera = app.as_user("vera").await;
+    let readiness = vera.get("/api/v1/pairs/orders/readiness").await.done();
+    assert_eq!(readiness["worst"], "critical", "{readiness:#}");
+    let topics = vera.get("/api/v1/pairs/orders/topics").await.done();
+    assert_eq!(topics["a"]["observed"], "unknown");
+    assert_ne!(topics["a"]["reason"], "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pair_that_was_never_observed_says_so() {
+    let app = TestApp::with_pair().await;
+    sqlx::query("truncate survey, readiness").execute(&app.app.pool).await.unwrap();
+    let otto = app.as_user("otto").await;
+    assert_eq!(otto.get("/api/v1/pairs/orders/readiness").await.problem(), ("not-surveyed-yet".to_owned(), 409));
+    let plan = otto.post("/api/v1/pairs/orders/plans", json!({"to": "eu-central"})).await;
+    assert_eq!(plan.problem(), ("not-surveyed-yet".to_owned(), 409));
+    assert_eq!(otto.get("/api/v1/pairs").await.done()["items"][0]["readiness"], "unknown");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_lost_the_lease_keeps_nothing() {
+    let app = TestApp::with_pair().await;
+    let pair = PairName::new("orders").unwrap();
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    let name = leases::survey_lease(&pair);
+    let old = leases::claim(&mut conn, &name, "test", 60.0).await.unwrap().unwrap();
+    leases::claim(&mut conn, &name, "test", 60.0).await.unwrap().unwrap();
+    let refused = app.surveys.observe(&pair, old.epoch, &mut Default::default()).await.unwrap_err();
+    assert!(refused.to_string().contains("taken over"), "{refused}");
+}

@@ -1,0 +1,367 @@
+//! A Muster of one test's own, and people to use it as.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use async_trait::async_trait;
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{HeaderMap, Method, Request, StatusCode, header},
+};
+use muster_app::{
+    app::{App, Hands},
+    auth::tokens::{Audience, TokenKey},
+    http::layers,
+    lag_history::LagHistory,
+    routes,
+    run_watch::RunWatch,
+    survey_loop::SurveyLoop,
+};
+use muster_domain::{
+    ids::{ClusterName, PairName, TeamName},
+    pair::{BySide, Direction, Side},
+    people::{Grant, Role},
+};
+use muster_kafka::{ClusterAdmin, RecordMover};
+use muster_operations::{
+    ClientSource, Engine, OperationError, PairClients,
+    clients::FlowKey,
+    engine::EngineOptions,
+};
+use muster_replication::{
+    Replication,
+    double::{SmallWorld, small_world},
+};
+use muster_routing::{
+    Audience as Apps, Routing,
+    double::{MemoryRouting, Moment},
+};
+use muster_store::{clusters, leases, pairs, people, secrets::SecretsKey, sessions, teams, teams::Team, testing::TestDatabase};
+use serde_json::Value;
+use sqlx::PgPool;
+use tower::ServiceExt as _;
+use uuid::Uuid;
+
+/// Everybody there is: name, role, and whether for the pair's team (`true`) or another one (`false`).
+pub(crate) const PEOPLE: [(&str, Role, bool); 8] = [
+    ("ada", Role::Admin, true),
+    ("olga", Role::Owner, true),
+    ("otto", Role::Operator, true),
+    ("mira", Role::Operator, true),
+    ("abel", Role::Approver, true),
+    ("vera", Role::Viewer, true),
+    ("outis", Role::Operator, false),
+    ("orla", Role::Owner, false),
+];
+
+/// Muster with its people.
+pub(crate) struct TestApp {
+    pub(crate) small: SmallWorld,
+    pub(crate) app: App,
+    pub(crate) surveys: SurveyLoop,
+    pub(crate) engine: Engine,
+    pub(crate) team: TeamName,
+    router: Router,
+    // Dropped last: the database goes with it.
+    _database: TestDatabase,
+}
+
+impl TestApp {
+    /// Muster with people and no clusters.
+    pub(crate) async fn new() -> Self {
+        let database = TestDatabase::new().await;
+        let pool = database.pool().clone();
+        let small = small_world();
+        let team = small.pair.team.clone();
+        let hands = Arc::new(Doubles { pool: pool.clone(), small: small.clone() });
+        let key = Arc::new(SecretsKey::from_bytes([7; 32]));
+        let app = App {
+            pool: pool.clone(),
+            hands: Arc::clone(&hands) as Arc<dyn Hands>,
+            tokens: TokenKey::derive(&key),
+            secrets_key: key,
+            watch: RunWatch::default(),
+            causes: Arc::default(),
+            public_url: "http://muster.test".into(),
+        };
+        let surveys = SurveyLoop {
+            pool: pool.clone(),
+            clients: Arc::clone(&hands) as Arc<dyn ClientSource>,
+            period: std::time::Duration::from_secs(5),
+            worker: "test".to_owned(),
+        };
+        let options = EngineOptions { lease_seconds: 2.0, poll_ms: 10, retry_ms: 5 };
+        let engine = Engine::new(pool, hands, "test".to_owned()).with_options(options);
+        let router = layers::wrap(routes::router(&app), &app.public_url).unwrap();
+        let this = Self { small, app, surveys, engine, team, router, _database: database };
+        this.add_people().await;
+        this
+    }
+
+    /// Muster with people, both clusters and the pair `orders`, observed once.
+    pub(crate) async fn with_pair() -> Self {
+        let this = Self::new().await;
+        let mut conn = this.app.pool.acquire().await.unwrap();
+        clusters::insert(&mut conn, &this.small.clusters.a).await.unwrap();
+        clusters::insert(&mut conn, &this.small.clusters.b).await.unwrap();
+        pairs::insert(&mut conn, &this.small.pair).await.unwrap();
+        drop(conn);
+        this.observe("orders").await;
+        this
+    }
+
+    async fn add_people(&self) {
+        let mut conn = self.app.pool.acquire().await.unwrap();
+        let elsewhere = TeamName::new("elsewhere").unwrap();
+        for name in [&self.team, &elsewhere] {
+            let team = Team { name: name.clone(), description: String::new() };
+            teams::insert(&mut conn, &team).await.unwrap();
+        }
+        for (name, role, of_the_team) in PEOPLE {
+            let team = match role {
+                Role::Admin => None,
+                _ if of_the_team => Some(self.team.clone()),
+                _ => Some(elsewhere.clone()),
+            };
+            people::insert(&mut conn, id(name), name, name, None, &[Grant { role, team }]).await.unwrap();
+        }
+    }
+
+    /// One survey of a pair, now.
+    pub(crate) async fn observe(&self, pair: &str) {
+        let pair = PairName::new(pair).unwrap();
+        let mut conn = self.app.pool.acquire().await.unwrap();
+        let name = leases::survey_lease(&pair);
+        let lease = leases::claim(&mut conn, &name, "test", 60.0).await.unwrap().unwrap();
+        drop(conn);
+        self.surveys.observe(&pair, lease.epoch, &mut LagHistory::default()).await.unwrap();
+    }
+
+    /// A program signed in as somebody; `nobody` is nobody.
+    pub(crate) async fn as_user(&self, name: &str) -> Session<'_> {
+        if name == "nobody" {
+            return Session { app: self, credentials: None };
+        }
+        let token = self.session_of(name, Audience::Machine).await;
+        Session { app: self, credentials: Some((header::AUTHORIZATION.as_str(), format!("Bearer {token}"))) }
+    }
+
+    /// A browser signed in as somebody.
+    pub(crate) async fn as_browser_of(&self, name: &str) -> Session<'_> {
+        let token = self.session_of(name, Audience::Browser).await;
+        Session { app: self, credentials: Some(("cookie", format!("muster={token}"))) }
+    }
+
+    async fn session_of(&self, name: &str, audience: Audience) -> String {
+        let sid = Uuid::now_v7();
+        let mut conn = self.app.pool.acquire().await.unwrap();
+        sessions::insert(&mut conn, sid, id(name), 3600.0, "test", "").await.unwrap();
+        self.app.tokens.sign(audience, sid, chrono::Utc::now().timestamp(), 3600).unwrap()
+    }
+
+    /// Any request, as it is.
+    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 10_000_000).await.unwrap();
+        Reply { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+    }
+
+    /// Audit entries with an action, oldest first: actor, object, outcome.
+    pub(crate) async fn audited(&self, action: &str) -> Vec<(String, String, String)> {
+        let mut conn = self.app.pool.acquire().await.unwrap();
+        let filter = muster_store::audit::AuditFilter { action: Some(action.to_owned()), ..Default::default() };
+        let mut entries = muster_store::audit::list(&mut conn, &filter, 1000).await.unwrap();
+        entries.reverse();
+        entries.into_iter().map(|e| (e.content.actor, e.content.object, e.content.outcome)).collect()
+    }
+}
+
+/// The id of somebody of [`PEOPLE`].
+pub(crate) fn id(name: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())
+}
+
+/// Somebody using Muster.
+pub(crate) struct Session<'a> {
+    app: &'a TestApp,
+    credentials: Option<(&'static str, String)>,
+}
+
+impl Session<'_> {
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.request(Method::GET, path, None, &[]).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Reply {
+        self.request(Method::POST, path, Some(body), &[]).await
+    }
+
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Reply {
+        self.request(Method::PATCH, path, Some(body), &[]).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Reply {
+        self.request(Method::PUT, path, Some(body), &[]).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Reply {
+        self.request(Method::DELETE, path, None, &[]).await
+    }
+
+    /// A request with a JSON body and headers of its own.
+    pub(crate) async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let (kind, text) = match body {
+            Some(body) => (Some("application/json"), body.to_string()),
+            None => (None, String::new()),
+        };
+        self.send(method, path, kind, text, headers).await
+    }
+
+    /// A form as a browser sends it.
+    pub(crate) async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let encode = |text: &str| -> String {
+            text.bytes()
+                .map(|b| match b {
+                    b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(b).to_string(),
+                    other => format!("%{other:02X}"),
+                })
+                .collect()
+        };
+        let body: Vec<String> = fields.iter().map(|(k, v)| format!("{}={}", encode(k), encode(v))).collect();
+        let kind = Some("application/x-www-form-urlencoded");
+        let headers = [("accept", "text/html"), ("sec-fetch-site", "same-origin")];
+        self.send(Method::POST, path, kind, body.join("&"), &headers).await
+    }
+
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        kind: Option<&str>,
+        body: String,
+        headers: &[(&str, &str)],
+    ) -> Reply {
+        let mut request = Request::builder().method(method).uri(path);
+        if let Some((name, value)) = &self.credentials {
+            request = request.header(*name, value);
+        }
+        if let Some(kind) = kind {
+            request = request.header(header::CONTENT_TYPE, kind);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.app.send(request.body(Body::from(body)).unwrap()).await
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Reply {
+    /// The body.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e} in {} {}", self.status, self.text))
+    }
+
+    /// The body, when all is well.
+    #[track_caller]
+    pub(crate) fn done(&self) -> Value {
+        assert!(self.status.is_success(), "{} {}", self.status, self.text);
+        self.json()
+    }
+
+    /// Code and status of a problem.
+    #[track_caller]
+    pub(crate) fn problem(&self) -> (String, u16) {
+        assert_eq!(self.header("content-type"), "application/problem+json", "{} {}", self.status, self.text);
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status.as_u16());
+        assert_ne!(problem["next_step"], "", "a problem without a next step: {problem}");
+        (problem["code"].as_str().unwrap().to_owned(), self.status.as_u16())
+    }
+
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+/// A reply without what differs from run to run: ids, times, hashes.
+pub(crate) fn steady(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => items.iter().map(steady).collect(),
+        Value::Object(members) => members
+            .iter()
+            .map(|(key, value)| {
+                let varies = ["id", "plan", "hash", "previous_hash", "token", "plan_hash"].contains(&key.as_str())
+                    || key.ends_with("_at")
+                    || key.ends_with("_by") && value.as_str().is_some_and(|text| text.contains('T'));
+                let shown = if varies && !value.is_null() { Value::from(format!("[{key}]")) } else { steady(value) };
+                (key.clone(), shown)
+            })
+            .collect(),
+        other => other.clone(),
+    }
+}
+
+/// Clients of the simulated clusters, for pairs as they are stored.
+struct Doubles {
+    pool: PgPool,
+    small: SmallWorld,
+}
+
+#[async_trait]
+impl ClientSource for Doubles {
+    async fn pair_clients(&self, name: &PairName) -> Result<PairClients, OperationError> {
+        let gone = |reason: &str| OperationError::Clients { pair: name.to_string(), reason: reason.to_owned() };
+        let mut conn = self.pool.acquire().await.map_err(|e| gone(&e.to_string()))?;
+        let pair = pairs::get(&mut conn, name).await?.ok_or_else(|| gone("there is no such pair"))?;
+        let a = clusters::get(&mut conn, &pair.clusters.a).await?.ok_or_else(|| gone("no cluster"))?;
+        let b = clusters::get(&mut conn, &pair.clusters.b).await?.ok_or_else(|| gone("no cluster"))?;
+        let world = &self.small.world;
+        let admin = |name: &ClusterName| -> Arc<dyn ClusterAdmin> { Arc::new(world.admin(name.as_str())) };
+        let mover = |name: &ClusterName| -> Arc<dyn RecordMover> { Arc::new(world.mover(name.as_str())) };
+        let mut flows: BTreeMap<FlowKey, Arc<dyn Replication>> = BTreeMap::new();
+        for from in Side::BOTH {
+            let direction = Direction { from };
+            flows.insert(FlowKey::from(direction), Arc::new(self.small.flow(direction).clone()));
+        }
+        let told = world.clone();
+        let routing: Vec<Arc<dyn Routing>> = vec![Arc::new(MemoryRouting::new(move |audience, cluster, moment| {
+            if moment == Moment::Effect {
+                match audience {
+                    Apps::Producers => told.point_producers(cluster),
+                    Apps::Consumers => told.point_consumers(cluster),
+                }
+            }
+            None
+        }))];
+        Ok(PairClients {
+            admin: BySide { a: admin(&pair.clusters.a), b: admin(&pair.clusters.b) },
+            mover: BySide { a: mover(&pair.clusters.a), b: mover(&pair.clusters.b) },
+            clusters: BySide { a, b },
+            pair,
+            flows,
+            routing,
+        })
+    }
+}
+
+#[async_trait]
+impl Hands for Doubles {
+    async fn cluster_admin(&self, name: &ClusterName) -> Result<Arc<dyn ClusterAdmin>, OperationError> {
+        Ok(Arc::new(self.small.world.admin(name.as_str())))
+    }
+}

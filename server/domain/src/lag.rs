@@ -1,0 +1,142 @@
+//! How far the target of a flow is behind, and what would be lost if the source died now (mm2.md 3.4 as corrected).
+//!
+//! Nothing here trusts record timestamps: time is when Muster saw the source's end where it was. A source that does not
+//! answer is never shown as caught up: its figures are stale, with their age, or unknown.
+
+mod partition;
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+
+pub use self::partition::{Hole, PartitionLag, partition_lags};
+use crate::{
+    pair::{Direction, Flow, Pair},
+    reading::Reading,
+    survey::{ConnectorRole, Survey},
+    topic::{ByPartition, TopicPartition},
+};
+
+/// How far one flow's target is behind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FlowLag {
+    /// Which flow.
+    pub direction: Direction,
+    /// Records of the partition that is furthest behind.
+    pub worst_records: Reading,
+    /// Records of all partitions.
+    pub total_records: Reading,
+    /// Age in milliseconds of what the partition that is furthest behind in time has not copied yet.
+    pub worst_ms: Reading,
+    /// The partition `worst_ms` is of, else the one `worst_records` is of; `None` when nothing is behind.
+    #[serde(default)]
+    pub worst: Option<TopicPartition>,
+    /// By source topic.
+    pub topics: BTreeMap<String, TopicLag>,
+    /// Records in transactions that are still open on the source: nothing can copy these yet.
+    #[serde(default)]
+    pub in_open_transactions: i64,
+    /// Records the source removed before they were copied; at most 20 of them.
+    #[serde(default)]
+    pub holes: Vec<Hole>,
+    /// What would be lost if the source died now.
+    pub rpo: Rpo,
+}
+
+/// How far one topic is behind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TopicLag {
+    /// Records of all its partitions.
+    pub records: Reading,
+    /// Milliseconds of its worst partition.
+    pub ms: Reading,
+}
+
+/// What would be lost, as an interval. `None` is not known and is never shown as zero.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Rpo {
+    /// At least so many records.
+    pub records_at_least: Option<i64>,
+    /// At most so many: those behind and those that may have been written since the ends were read.
+    pub records_at_most: Option<i64>,
+    /// Writes of at most the last so many milliseconds.
+    pub ms_at_most: Option<i64>,
+}
+
+/// Ends of the source's partitions as an earlier survey saw them.
+pub type EndsAt = (DateTime<Utc>, ByPartition<i64>);
+
+/// When something is judged.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    /// Now.
+    pub now: DateTime<Utc>,
+    /// How often surveys are taken; values older than three periods are stale.
+    pub period: TimeDelta,
+}
+
+/// What of the source can be copied by a flow: committed records only, or all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CopyMode {
+    /// Copies committed records only, so it reaches the last stable offset and no further.
+    pub(crate) read_committed: bool,
+    /// Records and their source offset are committed in one transaction: the committed offset is exact.
+    pub(crate) exactly_once: bool,
+}
+
+impl CopyMode {
+    /// From the source connector's config; without one the flow is taken to copy everything, which shows more lag.
+    pub(crate) fn of(survey: &Survey, direction: Direction) -> Self {
+        let flow = survey.flows.iter().find(|flow| flow.direction == direction);
+        let config = flow
+            .and_then(|flow| flow.connectors.get(&ConnectorRole::Source))
+            .and_then(|connector| connector.value())
+            .map(|connector| &connector.config);
+        let setting = |key: &str| config.and_then(|config| config.get(key)).map(String::as_str);
+        let isolation =
+            ["source.consumer.isolation.level", "consumer.isolation.level"].into_iter().find_map(setting);
+        let read_committed = isolation == Some("read_committed");
+        let required = setting("exactly.once.support").is_some_and(|s| s.eq_ignore_ascii_case("required"));
+        Self { read_committed, exactly_once: read_committed && required }
+    }
+}
+
+/// The ends of a survey's source side, to be kept as history for [`flow_lag_since`]; `None` where it was not read.
+#[must_use]
+pub fn ends_of(flow: &Flow, survey: &Survey) -> Option<EndsAt> {
+    let topics = &survey.sides.get(flow.direction.from).topics;
+    let mode = CopyMode::of(survey, flow.direction);
+    let mut ends = BTreeMap::new();
+    for (name, topic) in topics.value()? {
+        for (number, partition) in (0..).zip(&topic.partitions) {
+            if let Some(end) = partition::copyable_end(partition, mode) {
+                ends.insert(TopicPartition::new(name.clone(), number), end);
+            }
+        }
+    }
+    Some((topics.at(), ends))
+}
+
+/// Lag of a flow from one survey alone: records, and time only where nothing is behind.
+#[must_use]
+pub fn flow_lag(pair: &Pair, flow: &Flow, survey: &Survey) -> FlowLag {
+    flow_lag_since(pair, flow, survey, &[], Clock { now: survey.began_at, period: TimeDelta::hours(1) })
+}
+
+/// Lag of a flow. `history` is what [`ends_of`] gave for earlier surveys, oldest first; it need not reach further back
+/// than lag is to be shown in time.
+#[must_use]
+pub fn flow_lag_since(
+    pair: &Pair,
+    flow: &Flow,
+    survey: &Survey,
+    history: &[EndsAt],
+    clock: Clock,
+) -> FlowLag {
+    let lags = partition_lags(pair, flow, survey, history, clock);
+    summary::summarise(flow, survey, &lags, history, clock)
+}

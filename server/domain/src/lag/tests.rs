@@ -1,0 +1,204 @@
+use super::*;
+use crate::{
+    pair::Side,
+    reading::{Observed, ReadingClass},
+    samples::{self, at, known, topics},
+    survey::OffsetPair,
+};
+
+const PERIOD: TimeDelta = TimeDelta::seconds(5);
+
+fn orders() -> TopicPartition {
+    TopicPartition::new("orders", 0)
+}
+
+fn lag_of(survey: &Survey, history: &[EndsAt], now: i64) -> FlowLag {
+    let pair = samples::pair();
+    flow_lag_since(&pair, &pair.flows[0], survey, history, Clock { now: at(now), period: PERIOD })
+}
+
+fn partition(survey: &Survey, history: &[EndsAt], now: i64) -> PartitionLag {
+    let pair = samples::pair();
+    partition_lags(&pair, &pair.flows[0], survey, history, Clock { now: at(now), period: PERIOD }).remove(0)
+}
+
+fn ends(seconds: i64, end: i64) -> EndsAt {
+    (at(seconds), BTreeMap::from([(orders(), end)]))
+}
+
+/// The source ends at 150; 99 is committed, and the newest sync is (109, 109) of a target that ends at `target`.
+fn behind(target: i64) -> Survey {
+    let mut survey = samples::survey();
+    topics(&mut survey, Side::A).insert("orders".to_owned(), samples::topic(150));
+    topics(&mut survey, Side::B).insert("orders".to_owned(), samples::topic(target));
+    known(&mut survey.flows[0].newest_pairs)
+        .0
+        .insert(orders(), OffsetPair { upstream: 109, downstream: 109 });
+    survey
+}
+
+fn set_config(survey: &mut Survey, key: &str, value: &str) {
+    let source = survey.flows[0].connectors.get_mut(&ConnectorRole::Source).expect("there");
+    known(source).config.insert(key.to_owned(), value.to_owned());
+}
+
+#[test]
+fn all_arrived_is_zero_and_exact() {
+    let lag = lag_of(&samples::survey(), &[ends(-5, 90), ends(0, 100)], 1);
+    assert_eq!((lag.total_records.value, lag.total_records.class), (Some(0), ReadingClass::Exact));
+    assert_eq!((lag.worst_ms.value, lag.worst), (Some(0), None));
+    // 2 records a second, unseen for one period.
+    assert_eq!(
+        lag.rpo,
+        Rpo { records_at_least: Some(0), records_at_most: Some(10), ms_at_most: Some(5_000) }
+    );
+}
+
+#[test]
+fn behind_a_pair_source_and_target_are_counted_alike() {
+    let lag = partition(&behind(130), &[ends(-20, 100), ends(-10, 130), ends(-5, 140)], 0);
+    assert_eq!((lag.through.value, lag.through.class), (Some(129), ReadingClass::Tight));
+    assert_eq!((lag.records.value, lag.records.class), (Some(20), ReadingClass::Tight));
+    assert_eq!((lag.ms.value, lag.ms.class), (Some(10_000), ReadingClass::Tight));
+}
+
+#[test]
+fn without_a_fit_only_what_is_proven_counts() {
+    let mut survey = behind(130);
+    topics(&mut survey, Side::B).clear();
+    let lag = partition(&survey, &[], 0);
+    assert_eq!((lag.through.value, lag.records.value), (Some(109), Some(40)));
+    assert_eq!((lag.records.class, lag.ms.class), (ReadingClass::LowerBound, ReadingClass::Unknown));
+}
+
+#[test]
+fn duplicates_on_the_target_never_make_more_arrive_than_exists() {
+    assert_eq!(partition(&behind(5_000), &[], 0).through.value, Some(149));
+}
+
+#[test]
+fn with_exactly_once_the_committed_offset_is_exact_and_stops_at_the_stable_end() {
+    let mut survey = behind(130);
+    set_config(&mut survey, "exactly.once.support", "required");
+    set_config(&mut survey, "source.consumer.isolation.level", "read_committed");
+    topics(&mut survey, Side::A).get_mut("orders").expect("there").partitions[0].stable = Some(120);
+    let lag = partition(&survey, &[], 0);
+    assert_eq!((lag.through.value, lag.through.class), (Some(109), ReadingClass::Exact));
+    // Markers may be among them.
+    assert_eq!((lag.records.value, lag.records.class), (Some(10), ReadingClass::LowerBound));
+    assert_eq!(lag.in_open_transactions, 30);
+}
+
+#[test]
+fn lag_of_a_compacted_topic_is_at_most() {
+    let mut survey = behind(130);
+    let topic = topics(&mut survey, Side::A).get_mut("orders").expect("there");
+    known(&mut topic.configs).get_mut("cleanup.policy").expect("there").value =
+        Some("compact,delete".to_owned());
+    assert_eq!(partition(&survey, &[], 0).records.class, ReadingClass::LowerBound);
+}
+
+#[test]
+fn records_removed_before_they_were_copied_are_a_hole() {
+    let mut survey = behind(110);
+    topics(&mut survey, Side::A).get_mut("orders").expect("there").partitions[0].start = Some(130);
+    let hole = Hole { partition: orders(), from: 110, until: 130, proven: false };
+    assert_eq!(lag_of(&survey, &[], 0).holes, [hole]);
+}
+
+#[test]
+fn nothing_copied_yet_is_all_behind() {
+    let mut survey = samples::survey();
+    known(&mut survey.flows[0].committed).offsets.clear();
+    known(&mut survey.flows[0].newest_pairs).0.clear();
+    let lag = partition(&survey, &[], 0);
+    assert_eq!((lag.records.value, lag.records.class), (Some(100), ReadingClass::LowerBound));
+}
+
+#[test]
+fn old_inputs_are_stale() {
+    let lag = partition(&samples::survey(), &[], 16);
+    assert_eq!((lag.records.value, lag.records.class), (Some(0), ReadingClass::Stale));
+    assert_eq!(partition(&samples::survey(), &[], 15).records.class, ReadingClass::Exact);
+}
+
+#[test]
+fn a_dead_source_is_never_zero() {
+    let mut survey = samples::survey();
+    survey.sides.a.topics = Observed::unknown("connection refused", at(30));
+    let caught_up = lag_of(&survey, &[ends(-5, 90), ends(0, 100)], 30);
+    assert_eq!((caught_up.total_records.value, caught_up.worst_ms.value), (None, None));
+    assert!(
+        caught_up.total_records.reason.contains("has not answered for 30 s"),
+        "{:?}",
+        caught_up.total_records
+    );
+    assert_eq!(caught_up.rpo, Rpo::default());
+
+    let behind = lag_of(&survey, &[ends(-5, 100), ends(0, 140)], 30);
+    assert_eq!((behind.total_records.value, behind.total_records.class), (Some(40), ReadingClass::Stale));
+    assert_eq!((behind.worst_ms.value, behind.worst_ms.class), (Some(35_000), ReadingClass::Stale));
+    assert_eq!((behind.rpo.records_at_most, behind.worst), (None, Some(orders())));
+
+    let unseen = lag_of(&survey, &[], 30);
+    assert_eq!((unseen.total_records.value, unseen.total_records.class), (None, ReadingClass::Unknown));
+}
+
+#[test]
+fn a_flow_that_cannot_be_seen_is_unknown() {
+    let mut survey = samples::survey();
+    survey.flows[0].committed = Observed::unknown("timeout", at(0));
+    survey.flows[0].newest_pairs = Observed::unknown("no such topic", at(0));
+    let lag = lag_of(&survey, &[], 0);
+    assert_eq!((lag.total_records.value, lag.total_records.class), (None, ReadingClass::Unknown));
+    survey.flows.clear();
+    assert_eq!(lag_of(&survey, &[], 0).worst_records.class, ReadingClass::Unknown);
+}
+
+#[test]
+fn one_unreadable_partition_makes_the_sum_unknown_and_leaves_other_topics_alone() {
+    let mut survey = behind(130);
+    let mut broken = samples::topic(5);
+    broken.partitions[0].end = None;
+    broken.partitions[0].trouble = "the partition has no leader".to_owned();
+    topics(&mut survey, Side::A).insert("payments".to_owned(), broken);
+    let lag = lag_of(&survey, &[], 0);
+    assert_eq!(lag.total_records.value, None);
+    assert!(lag.total_records.reason.contains("no leader"), "{:?}", lag.total_records);
+    assert_eq!(lag.topics["orders"].records.value, Some(20));
+    assert_eq!(lag.topics["payments"].records.value, None);
+}
+
+#[test]
+fn ends_of_a_survey_are_the_history_of_the_next() {
+    let pair = samples::pair();
+    let flow = &pair.flows[0];
+    let survey = samples::survey();
+    assert_eq!(ends_of(flow, &survey), Some(ends(0, 100)));
+    let json = serde_json::to_string(&flow_lag(&pair, flow, &survey)).expect("JSON");
+    assert_eq!(serde_json::from_str::<FlowLag>(&json).expect("reads back"), flow_lag(&pair, flow, &survey));
+}
+
+/// 100,000 partitions in debug take well under a second a survey; a lookup that copies names would take many.
+#[test]
+fn a_hundred_thousand_partitions_are_quick() {
+    let mut survey = samples::survey();
+    let (topics_there, partitions) = (1_000, 100);
+    for side in Side::BOTH {
+        let topics = topics(&mut survey, side);
+        topics.clear();
+        for n in 0..topics_there {
+            let mut topic = samples::topic(100);
+            topic.partitions = vec![topic.partitions[0].clone(); partitions];
+            topics.insert(format!("orders.{n}"), topic);
+        }
+    }
+    let pair = samples::pair();
+    let mut history = Vec::new();
+    for n in 0..10 {
+        let (_, ends) = ends_of(&pair.flows[0], &survey).expect("known");
+        history.push((at(n - 20), ends));
+    }
+    let lag = lag_of(&survey, &history, 0);
+    assert_eq!(lag.total_records.value, Some(10_000_000));
+}

@@ -1,0 +1,123 @@
+//! The address book file.
+
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use muster_routing::{AddressBook, Audience::*, Routing};
+use uuid::Uuid;
+
+use crate::to;
+
+/// A folder of its own, gone at the end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("muster-address-book-{}", Uuid::new_v4()));
+        fs::create_dir(&path).expect("a new folder");
+        Self(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("orders.json")
+    }
+
+    fn text(&self) -> serde_json::Value {
+        serde_json::from_slice(&fs::read(self.file()).expect("the file")).expect("JSON")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(fs::remove_dir_all(&self.0));
+    }
+}
+
+#[tokio::test]
+async fn audiences_are_sent_one_by_one_and_read_back() {
+    let folder = Folder::new();
+    let book = AddressBook::new(folder.file());
+    assert_eq!(book.current(Producers).await.expect("no file yet"), None);
+    book.send(Producers, &to("west", 1)).await.expect("written");
+    book.send(Consumers, &to("central", 1)).await.expect("written");
+    book.send(Consumers, &to("central", 1)).await.expect("twice is once");
+    assert_eq!(book.current(Producers).await.expect("read"), Some(to("west", 1)));
+    assert_eq!(book.current(Consumers).await.expect("read"), Some(to("central", 1)));
+    let text = folder.text();
+    assert_eq!(
+        (text["pair"].as_str(), text["producers"]["cluster"].as_str()),
+        (Some("orders"), Some("west"))
+    );
+    let drafts = fs::read_dir(&folder.0)
+        .expect("folder")
+        .filter(|entry| entry.as_ref().expect("entry").file_name().to_string_lossy().ends_with(".new"));
+    assert_eq!(drafts.count(), 0, "nothing half-written is left");
+}
+
+#[tokio::test]
+async fn a_worker_that_lost_its_run_cannot_write_over_its_successor() {
+    let folder = Folder::new();
+    let book = AddressBook::new(folder.file());
+    book.send(Producers, &to("central", 5)).await.expect("written");
+    let stale = book.send(Producers, &to("west", 4)).await.expect_err("a lower epoch");
+    assert!(!stale.may_pass && stale.reason.contains("taken over by another worker"), "{stale}");
+    assert_eq!(folder.text()["producers"]["cluster"], "central");
+    let mut other_run = to("west", 1);
+    other_run.run = Uuid::from_u128(215);
+    book.send(Producers, &other_run).await.expect("another run counts its own epochs");
+}
+
+#[tokio::test]
+async fn what_is_not_ours_is_left_alone() {
+    let folder = Folder::new();
+    let book = AddressBook::new(folder.file());
+    fs::write(folder.file(), "precious notes").expect("written");
+    let error = book.send(Producers, &to("west", 1)).await.expect_err("not an address book");
+    assert!(!error.may_pass && error.reason.contains("it was left alone"), "{error}");
+    assert!(book.current(Producers).await.is_err());
+    assert_eq!(fs::read_to_string(folder.file()).expect("there"), "precious notes");
+    fs::remove_file(folder.file()).expect("removed");
+    book.send(Producers, &to("west", 1)).await.expect("written");
+    let mut other = to("west", 1);
+    other.pair = "clicks".to_owned();
+    let error = book.send(Producers, &other).await.expect_err("another pair's file");
+    assert!(error.reason.contains("belongs to pair `orders`, not `clicks`"), "{error}");
+    let nowhere = AddressBook::new("/no/such/folder/book.json");
+    assert!(nowhere.send(Producers, &to("west", 1)).await.is_err());
+    assert!(AddressBook::new("relative.json").send(Producers, &to("west", 1)).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_always_see_a_whole_file_and_writers_lose_nothing() {
+    let folder = Folder::new();
+    let book = AddressBook::new(folder.file());
+    book.send(Producers, &to("west", 0)).await.expect("written");
+    let done = Arc::new(AtomicBool::new(false));
+    let (path, stop) = (folder.file(), Arc::clone(&done));
+    let reader = std::thread::spawn(move || {
+        let mut reads = 0;
+        while !stop.load(Ordering::Relaxed) {
+            let text = fs::read(&path).expect("there is always a file");
+            serde_json::from_slice::<serde_json::Value>(&text).expect("it is always whole");
+            reads += 1;
+        }
+        reads
+    });
+    let write = async |audience, book: AddressBook| {
+        for epoch in 1..40 {
+            book.send(audience, &to("central", epoch)).await.expect("written");
+        }
+    };
+    tokio::join!(write(Producers, book.clone()), write(Consumers, book.clone()));
+    done.store(true, Ordering::Relaxed);
+    assert!(reader.join().expect("no torn read") > 0);
+    let (producers, consumers) = (book.current(Producers).await, book.current(Consumers).await);
+    assert_eq!(producers.expect("read"), Some(to("central", 39)));
+    assert_eq!(consumers.expect("read"), Some(to("central", 39)), "neither writer undid the other");
+}

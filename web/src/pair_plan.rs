@@ -1,0 +1,134 @@
+//! What a pair's page says about planning, and its settings in words.
+
+use muster_domain::{
+    pair::{Direction, Mechanism, NamingPolicy, Pair, PairMode, RoutingTarget, Side},
+    people::Role,
+};
+
+use crate::{
+    chrome::Chrome,
+    fleet::PairFacts,
+    format,
+    parts::{Choice, Field},
+};
+
+/// Whether a plan can be made here.
+#[derive(Debug)]
+pub(crate) enum Planning {
+    /// What the button says and the side applications leave.
+    Offered(String, &'static str),
+    /// What it would say, and the rule.
+    Refused(String, String),
+}
+
+pub(crate) fn planning(chrome: &Chrome, facts: &PairFacts<'_>) -> Planning {
+    let pair = facts.pair;
+    let Some(from) = facts.active else {
+        let rule =
+            "The active side is not known, so there is no direction to plan. See readiness.".to_owned();
+        return Planning::Refused(format!("Plan switching {} over", pair.name), rule);
+    };
+    let label = format!("Plan switching {} over, {}", pair.name, pair.course(Direction { from }));
+    if !chrome.may(Role::Operator, &pair.team) {
+        return Planning::Refused(label, format!("Only operators of {} plan its moves.", pair.team));
+    }
+    if pair.mode == PairMode::ActiveActive {
+        return Planning::Refused(
+            label,
+            "An active-active pair is evacuated, which cannot be planned yet.".to_owned(),
+        );
+    }
+    if let Some((run, _)) = facts.active_run {
+        let rule = format!("Run {} holds {}. One run at a time; wait until it ends.", run.number, pair.name);
+        return Planning::Refused(label, rule);
+    }
+    let side = match from {
+        Side::A => "a",
+        Side::B => "b",
+    };
+    Planning::Offered(label, side)
+}
+
+pub(crate) fn plan_fields(errors: &[(String, String)]) -> Vec<Field> {
+    let consumers = vec![
+        Choice::new("drain_then_move", "read to the end first, then move"),
+        Choice::new("move_out", "are moved out where they stand"),
+    ];
+    let unproven = vec![
+        Choice::new("roll_back", "roll everything back"),
+        Choice::new("wait", "ask a person while writes are away"),
+    ];
+    vec![
+        Field::select("consumers", "Consumers", consumers, "drain_then_move").errors(errors),
+        Field::select(
+            "if_unproven",
+            "If a proof is missing at the point of no return",
+            unproven,
+            "roll_back",
+        )
+        .errors(errors),
+        Field::line("max_write_outage_seconds", "Writes away at most, seconds", "number", "120", "off")
+            .errors(errors),
+        Field::check("confirm_before_fence", "A person gives the final go before the fence", true),
+        Field::check("drill", "As a drill: somebody attests what it proved", false),
+    ]
+}
+
+pub(crate) fn settings(pair: &Pair) -> Vec<(&'static str, String)> {
+    let list =
+        |patterns: &[String]| if patterns.is_empty() { "none".to_owned() } else { patterns.join(", ") };
+    let mode = match pair.mode {
+        PairMode::ActivePassive => "active-passive",
+        PairMode::ActiveActive => "active-active",
+    };
+    let naming = match pair.flows.first().map(|flow| &flow.naming) {
+        Some(NamingPolicy::Identity) => "identity, same name on both sides".to_owned(),
+        Some(NamingPolicy::Prefixed { separator }) => format!("prefixed, separator “{separator}”"),
+        None => "no flow".to_owned(),
+    };
+    let routing: Vec<String> = pair
+        .routing
+        .iter()
+        .map(|target| match target {
+            RoutingTarget::AddressBook { path } => format!("address book {path}"),
+            RoutingTarget::Webhook { url } => format!("webhook {url}"),
+        })
+        .collect();
+    let (objectives, approval) = (&pair.objectives, &pair.approval);
+    vec![
+        ("Team", pair.team.to_string()),
+        ("Mode", mode.to_owned()),
+        ("RPO objective", format::seconds(objectives.rpo_seconds)),
+        ("RTO objective", format::seconds(objectives.rto_seconds)),
+        (
+            "A proof counts for",
+            format::count(usize::try_from(objectives.verify_within_days).unwrap_or(0), "day"),
+        ),
+        (
+            "Approval",
+            format!(
+                "{} needed, decide within {} m, start within {} m",
+                approval.needed, approval.decide_within_minutes, approval.use_within_minutes
+            ),
+        ),
+        ("Topics", list(&pair.topics)),
+        ("Topics left out", list(&pair.topics_exclude)),
+        ("Groups", list(&pair.groups)),
+        ("Groups left out", list(&pair.groups_exclude)),
+        ("Names", naming),
+        (
+            "Applications are told by",
+            if routing.is_empty() { "nothing yet".to_owned() } else { routing.join(", then ") },
+        ),
+        ("Canary topic", pair.canary_topic.clone().unwrap_or_else(|| "none".to_owned())),
+        ("Edited", format!("{} UTC, version {}", format::date_time(pair.updated_at), pair.version)),
+    ]
+}
+
+/// What carries a flow, in words.
+pub(crate) fn mechanism_words(mechanism: &Mechanism) -> &'static str {
+    match mechanism {
+        Mechanism::Mm2OnConnect { .. } => "MirrorMaker 2",
+        Mechanism::Unattached => "not attached",
+    }
+}

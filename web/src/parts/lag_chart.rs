@@ -1,0 +1,228 @@
+//! RPO over time: the sparkline of the fleet and the chart of a pair.
+//!
+//! A line breaks where nothing was read and is never drawn across; the missing time is a hatched band.
+
+use askama::{Template, filters::HtmlSafe};
+use chrono::{DateTime, Duration, Utc};
+
+use super::percent;
+use crate::format;
+
+/// One value of a history; `None` is "not read then".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LagPoint {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Worst partition, in milliseconds.
+    pub worst_ms: Option<i64>,
+    /// Median partition, in milliseconds.
+    pub median_ms: Option<i64>,
+}
+
+/// A stretch of time on a horizontal axis.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Axis {
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+    top_ms: i64,
+}
+
+impl Axis {
+    fn x(self, at: DateTime<Utc>) -> f64 {
+        percent((at - self.from).num_milliseconds(), (self.to - self.from).num_milliseconds())
+    }
+
+    fn y(self, ms: i64) -> f64 {
+        ((100.0 - percent(ms, self.top_ms)) * 10.0).round() / 10.0
+    }
+
+    /// An SVG path over the points that have a value; a missing one breaks it.
+    fn path(self, points: &[LagPoint], value: fn(&LagPoint) -> Option<i64>) -> String {
+        let mut path = String::new();
+        let mut pen_down = false;
+        for point in points {
+            match value(point) {
+                Some(ms) => {
+                    path.push_str(&format!(
+                        "{}{} {}",
+                        if pen_down { "L" } else { "M" },
+                        self.x(point.at),
+                        self.y(ms)
+                    ));
+                    pen_down = true;
+                }
+                None => pen_down = false,
+            }
+        }
+        path
+    }
+
+    /// Start and width of every stretch without a value.
+    fn gaps(self, points: &[LagPoint]) -> Vec<(f64, f64, Duration)> {
+        let mut gaps = Vec::new();
+        let mut began: Option<DateTime<Utc>> = points.first().is_none().then_some(self.from);
+        if points.first().is_some_and(|first| self.x(first.at) > 1.0) {
+            began = Some(self.from);
+        }
+        for point in points {
+            match (point.worst_ms, began) {
+                (None, None) => began = Some(point.at),
+                (Some(_), Some(since)) => {
+                    gaps.push((self.x(since), self.x(point.at) - self.x(since), point.at - since));
+                    began = None;
+                }
+                (None, Some(_)) | (Some(_), None) => {}
+            }
+        }
+        if let Some(since) = began {
+            gaps.push((self.x(since), 100.0 - self.x(since), self.to - since));
+        }
+        gaps
+    }
+}
+
+/// The last hour in a cell, against the objective.
+#[derive(Debug, Clone, Template)]
+#[template(path = "parts/spark.html")]
+pub struct Spark {
+    label: String,
+    path: String,
+    gaps: Vec<(f64, f64, Duration)>,
+    goal: f64,
+    end: Option<(f64, f64)>,
+}
+impl HtmlSafe for Spark {}
+
+impl Spark {
+    /// The points from `from` to `to`.
+    #[must_use]
+    pub fn new(
+        name: &str,
+        points: &[LagPoint],
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        objective_ms: i64,
+    ) -> Self {
+        let most = points.iter().filter_map(|p| p.worst_ms).max();
+        let axis = Axis { from, to, top_ms: (objective_ms * 3 / 2).max(most.unwrap_or(0)).max(1) };
+        let label = match (points.iter().filter_map(|p| p.worst_ms).min(), most) {
+            (Some(least), Some(most)) => {
+                format!(
+                    "{name}, RPO in the last hour: {} to {}",
+                    format::duration(least),
+                    format::duration(most)
+                )
+            }
+            (None, _) | (_, None) => format!("{name}, no RPO reading in the last hour"),
+        };
+        let end = points.last().and_then(|p| p.worst_ms.map(|ms| (axis.x(p.at), axis.y(ms))));
+        let goal = axis.y(objective_ms);
+        Self { label, path: axis.path(points, |p| p.worst_ms), gaps: axis.gaps(points), goal, end }
+    }
+}
+
+/// RPO of a pair over hours, with its data as a table.
+#[derive(Debug, Clone, Template)]
+#[template(path = "parts/lag_chart.html")]
+pub struct LagChart {
+    label: String,
+    levels: Vec<(f64, String)>,
+    ticks: Vec<(f64, String, &'static str)>,
+    worst: String,
+    median: String,
+    gaps: Vec<(f64, f64, String)>,
+    goal: (f64, String),
+    peak: Option<(f64, f64, String)>,
+    rows: Vec<(String, String, String)>,
+}
+impl HtmlSafe for LagChart {}
+
+impl LagChart {
+    /// The points from `from` to `to`, oldest first.
+    #[must_use]
+    pub fn new(
+        name: &str,
+        points: &[LagPoint],
+        from: DateTime<Utc>,
+        to: DateTime<Utc>,
+        objective_ms: i64,
+    ) -> Self {
+        let peak = points.iter().filter_map(|p| p.worst_ms.map(|ms| (p.at, ms))).max_by_key(|(_, ms)| *ms);
+        let step = level_step(objective_ms.max(peak.map_or(0, |(_, ms)| ms)) * 11 / 10);
+        let axis = Axis { from, to, top_ms: step * 4 };
+        let gaps: Vec<_> = axis.gaps(points);
+        let span_hours = (to - from).num_hours();
+        let ticks = (0..=6).map(|i| {
+            let at = from + (to - from) * i / 6;
+            let format = if span_hours > 48 { "%-d %b" } else { "%H:%M" };
+            let class = match i {
+                0 => "first",
+                6 => "last",
+                1 | 3 | 5 => "minor",
+                _ => "",
+            };
+            (axis.x(at), at.format(format).to_string(), class)
+        });
+        let finding = match peak {
+            Some((at, ms)) => format!("Highest {} at {}.", format::duration(ms), at.format("%H:%M")),
+            None => "No reading in this time.".to_owned(),
+        };
+        let missing: i64 = gaps.iter().map(|(_, _, length)| length.num_seconds()).sum();
+        let missing =
+            if missing == 0 { String::new() } else { format!(" Not read for {}.", format::seconds(missing)) };
+        Self {
+            label: format!("RPO of {name}. {finding}{missing} Objective {}.", format::duration(objective_ms)),
+            levels: (0..=4)
+                .map(|i| (f64::from(i) * 25.0, format::duration(step * i64::from(4 - i))))
+                .collect(),
+            ticks: ticks.collect(),
+            worst: axis.path(points, |p| p.worst_ms),
+            median: axis.path(points, |p| p.median_ms),
+            gaps: gaps
+                .iter()
+                .map(|(x, w, length)| (*x, w.max(0.4), format::seconds(length.num_seconds())))
+                .collect(),
+            goal: (axis.y(objective_ms), format::duration(objective_ms)),
+            peak: peak.map(|(at, ms)| {
+                (axis.x(at), axis.y(ms), format!("{} at {}", format::duration(ms), at.format("%H:%M")))
+            }),
+            rows: hourly(points),
+        }
+    }
+}
+
+/// A quarter of the axis: 1, 2 or 5 times a power of ten, in milliseconds, at least 100.
+pub(crate) fn level_step(top_ms: i64) -> i64 {
+    let quarter = (top_ms + 3) / 4;
+    let mut unit = 100;
+    loop {
+        for factor in [1, 2, 5] {
+            if unit * factor >= quarter {
+                return unit * factor;
+            }
+        }
+        unit *= 10;
+    }
+}
+
+/// The data behind the drawing: the worst of each hour.
+pub(crate) fn hourly(points: &[LagPoint]) -> Vec<(String, String, String)> {
+    let mut rows: Vec<(String, Option<i64>, usize)> = Vec::new();
+    for point in points {
+        let hour = point.at.format("%-d %b %H:00").to_string();
+        let missing = usize::from(point.worst_ms.is_none());
+        match rows.last_mut() {
+            Some(row) if row.0 == hour => {
+                row.1 = row.1.max(point.worst_ms);
+                row.2 += missing;
+            }
+            Some(_) | None => rows.push((hour, point.worst_ms, missing)),
+        }
+    }
+    rows.into_iter()
+        .map(|(hour, worst, missing)| {
+            let worst = worst.map_or_else(|| "no reading".to_owned(), format::duration);
+            (hour, worst, if missing == 0 { "none".to_owned() } else { format::count(missing, "reading") })
+        })
+        .collect()
+}

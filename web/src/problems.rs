@@ -1,0 +1,113 @@
+//! Problems over all pairs, one row a cause.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use crate::{
+    format,
+    parts::Pill,
+    readiness::{Check, CheckState},
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(code: &str, state: CheckState) -> Check {
+        Check {
+            code: code.to_owned(),
+            group: "g".to_owned(),
+            state,
+            reason: code.to_owned(),
+            next_step: String::new(),
+            at: DateTime::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn unknown_is_never_ready() {
+        assert_eq!(Verdict::of(&[]), Verdict::Unknown);
+        assert_eq!(Verdict::of(&[check("a", CheckState::NotApplicable)]), Verdict::Unknown);
+        assert_eq!(
+            Verdict::of(&[check("a", CheckState::Ok), check("b", CheckState::Unknown)]),
+            Verdict::Unknown
+        );
+        assert_eq!(
+            Verdict::of(&[check("a", CheckState::Critical), check("b", CheckState::Unknown)]),
+            Verdict::No
+        );
+        assert_eq!(
+            Verdict::of(&[check("a", CheckState::Ok), check("b", CheckState::NotApplicable)]),
+            Verdict::Yes
+        );
+    }
+
+    #[test]
+    fn problems_are_one_row_a_cause_most_pairs_first() {
+        let one = [check("slow", CheckState::Warning), check("dead", CheckState::Critical)];
+        let two = [check("slow", CheckState::Warning), check("fine", CheckState::Ok)];
+        let rows = problems(&[("a", &one), ("b", &two)], DateTime::UNIX_EPOCH);
+        let said: Vec<_> = rows.iter().map(|row| (row.reason.as_str(), row.pairs.len())).collect();
+        assert_eq!(said, [("slow", 2), ("dead", 1)]);
+    }
+}
+
+/// One cause in the problems strip.
+#[derive(Debug)]
+pub(crate) struct ProblemRow {
+    pub(crate) pill: Pill,
+    pub(crate) reason: String,
+    pub(crate) next_step: String,
+    pub(crate) pairs: Vec<String>,
+    pub(crate) age: String,
+}
+
+/// Problems over pairs, grouped by cause: most pairs first, then the worst.
+pub(crate) fn problems(pairs: &[(&str, &[Check])], now: DateTime<Utc>) -> Vec<ProblemRow> {
+    let mut causes: BTreeMap<(CheckState, &str, &str), (Vec<String>, &Check)> = BTreeMap::new();
+    for (pair, checks) in pairs {
+        for check in *checks {
+            if matches!(check.state, CheckState::Ok | CheckState::NotApplicable) {
+                continue;
+            }
+            let cause =
+                causes.entry((check.state, &check.code, &check.reason)).or_insert((Vec::new(), check));
+            cause.0.push((*pair).to_owned());
+        }
+    }
+    let mut rows: Vec<(CheckState, ProblemRow)> = causes
+        .into_iter()
+        .map(|((state, _, _), (pairs, check))| {
+            let row = ProblemRow {
+                pill: Pill::new(state.tone(), state.word()),
+                reason: check.reason.clone(),
+                next_step: check.next_step.clone(),
+                pairs,
+                age: format::ago(now, check.at),
+            };
+            (state, row)
+        })
+        .collect();
+    rows.sort_by_key(|(state, row)| (std::cmp::Reverse(row.pairs.len()), *state));
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(code: &str, state: CheckState) -> Check {
+        let (code, group) = (code.to_owned(), "g".to_owned());
+        Check { reason: code.clone(), code, group, state, next_step: String::new(), at: DateTime::UNIX_EPOCH }
+    }
+
+    #[test]
+    fn problems_are_one_row_a_cause_most_pairs_first() {
+        let one = [check("slow", CheckState::Warning), check("dead", CheckState::Critical)];
+        let two = [check("slow", CheckState::Warning), check("fine", CheckState::Ok)];
+        let rows = problems(&[("a", &one), ("b", &two)], DateTime::UNIX_EPOCH);
+        let said: Vec<_> = rows.iter().map(|row| (row.reason.as_str(), row.pairs.len())).collect();
+        assert_eq!(said, [("slow", 2), ("dead", 1)]);
+    }
+}

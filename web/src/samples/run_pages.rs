@@ -1,0 +1,252 @@
+//! `sample()` of the pages about plans, runs and what is kept.
+
+use muster_domain::{
+    audit::{AuditContent, AuditEntry, GENESIS},
+    people::Role,
+    reading::{Reading, ReadingClass},
+    record::{Run, RunStep},
+    run::RunState,
+};
+
+use super::{
+    ago,
+    night::{actor, adaeze, chrome, chrome_of, everybody, ines, wei},
+    outcome,
+    pages::names,
+    pairs::{self},
+    runs, steps,
+};
+use crate::{
+    approval::ApprovalPage,
+    audit::AuditPage,
+    brake::BrakePage,
+    chrome::{Brake, Chrome},
+    confirm::{ConfirmAct, ConfirmPage},
+    forms::{AuditFilter, RunFilter},
+    people::{Listed, PeoplePage},
+    plan::PlanPage,
+    report::ReportPage,
+    run::{RunPage, RunRecord},
+    run_live::RunLive,
+    runs::RunsPage,
+};
+
+impl PlanPage {
+    /// Payments.
+    #[must_use]
+    pub fn sample() -> Self {
+        Self::new(chrome("/plans/x"), &runs::plan("payments", false), &pairs::payments().pair, "", &[])
+    }
+
+    /// Payments, blocked.
+    #[must_use]
+    pub fn sample_blocked() -> Self {
+        Self::new(chrome("/plans/x"), &runs::plan("payments", true), &pairs::payments().pair, "", &[])
+    }
+}
+
+/// A record of a run for as long as `show` needs it.
+fn with<T>(run: &Run, steps: &[RunStep], show: impl FnOnce(&RunRecord<'_>) -> T) -> T {
+    let (plan, events, approvals) = (runs::plan(run.pair.as_str(), false), runs::events(), runs::approvals());
+    let objectives = pairs::payments().pair.objectives;
+    let events = if steps.is_empty() { Vec::new() } else { events };
+    show(&RunRecord {
+        run,
+        plan: &plan,
+        steps,
+        events: &events,
+        approvals: &approvals,
+        objectives: Some(&objectives),
+    })
+}
+
+fn approval(chrome: Chrome) -> ApprovalPage {
+    let approvers: Vec<_> =
+        everybody().into_iter().filter(|person| person.has_anywhere(Role::Approver)).collect();
+    let rpo = Reading::new(17_570, ReadingClass::LowerBound, ago(2), "");
+    with(&runs::asked(), &[], |record| ApprovalPage::new(chrome, record, &approvers, Some(&rpo), &[]))
+}
+
+impl ApprovalPage {
+    /// As somebody who may decide.
+    #[must_use]
+    pub fn sample() -> Self {
+        approval(chrome("/runs/x/approval"))
+    }
+
+    /// As the requester.
+    #[must_use]
+    pub fn sample_cannot() -> Self {
+        let jonas = actor(4, "jonas.lindqvist", &[Role::Operator, Role::Approver]);
+        approval(chrome_of(Some(jonas), "/runs/x/approval", Brake::Released))
+    }
+}
+
+fn run_page(state: RunState, reason: &str, steps: &[RunStep]) -> RunPage {
+    let chrome = chrome_of(Some(ines()), "/runs/x", Brake::Released);
+    with(&runs::under_way(state, reason), steps, |record| RunPage::new(chrome, record, false))
+}
+
+impl RunPage {
+    /// Orders, two lanes running.
+    #[must_use]
+    pub fn sample() -> Self {
+        run_page(RunState::Running, "", &steps::steps_running())
+    }
+
+    /// Orders, a step failed.
+    #[must_use]
+    pub fn sample_paused() -> Self {
+        run_page(
+            RunState::PausedByFailure,
+            "Step 8 failed twice: order-projector kept 1 member on eu-west.",
+            &steps::steps_failed(),
+        )
+    }
+
+    /// Orders, waiting for the final go.
+    #[must_use]
+    pub fn sample_asks() -> Self {
+        run_page(RunState::WaitingForInput, "", &steps::steps_asking())
+    }
+}
+
+impl RunLive {
+    /// The fragment of orders.
+    #[must_use]
+    pub fn sample() -> Self {
+        let run = runs::under_way(RunState::Running, "");
+        with(&run, &steps::steps_running(), |record| {
+            Self::new(record, Some(&ines()), &Brake::Released, super::now())
+        })
+    }
+}
+
+impl ConfirmPage {
+    /// Each act in a state that takes it.
+    #[must_use]
+    pub fn sample(act: ConfirmAct) -> Self {
+        let (run, steps) = match act {
+            ConfirmAct::Start => (runs::approved(), Vec::new()),
+            ConfirmAct::Abort => (runs::under_way(RunState::Running, ""), steps::steps_running()),
+            ConfirmAct::Skip => {
+                (runs::under_way(RunState::PausedByFailure, "Step 8 failed."), steps::steps_failed())
+            }
+            ConfirmAct::Close => (
+                runs::under_way(RunState::Stuck, "The deny on 2 topics could not be taken back."),
+                steps::steps_failed(),
+            ),
+            ConfirmAct::Attest => (Run { state: RunState::AwaitingAttestation, ..runs::drill() }, Vec::new()),
+        };
+        let chrome = chrome_of(Some(adaeze()), "/runs/x/act", Brake::Released);
+        let step = (act == ConfirmAct::Skip).then(|| steps.get(7).cloned()).flatten();
+        with(&run, &steps, |record| Self::new(chrome, act, record, step.as_ref(), &[]))
+    }
+}
+
+impl RunsPage {
+    /// Filtered to payments.
+    #[must_use]
+    pub fn sample() -> Self {
+        let filter = RunFilter { pair: "payments".to_owned(), ..RunFilter::default() };
+        Self::new(
+            chrome("/runs?pair=payments"),
+            &filter,
+            &names(&["orders", "payments"]),
+            &runs::history(),
+            true,
+        )
+    }
+}
+
+impl ReportPage {
+    /// The drill of August.
+    #[must_use]
+    pub fn sample() -> Self {
+        Self::new(chrome("/runs/x/report"), &outcome::report(), Some(&pairs::payments().pair.objectives))
+    }
+}
+
+impl AuditPage {
+    /// A few entries, verified.
+    #[must_use]
+    pub fn sample() -> Self {
+        let entry =
+            |number, seconds, actor: &str, action: &str, object: &str, outcome: &str, detail| AuditEntry {
+                content: AuditContent {
+                    number,
+                    at: ago(seconds),
+                    actor: actor.to_owned(),
+                    action: action.to_owned(),
+                    object: object.to_owned(),
+                    outcome: outcome.to_owned(),
+                    detail,
+                },
+                previous_hash: GENESIS.to_owned(),
+                hash: "b72a4410d3c968ef15a0fe2783bd590c7716a24e0ddb9e65c8f13b426a07e51d".to_owned(),
+            };
+        let entries: Vec<AuditEntry> = vec![
+            entry(
+                18_977,
+                40,
+                "jonas.lindqvist",
+                "run.approve",
+                "run 144",
+                "refused",
+                serde_json::json!({"reason": "requester may not approve"}),
+            ),
+            entry(18_976, 58, "ines.novak", "run.start", "run 143", "done", serde_json::Value::Null),
+            entry(
+                18_975,
+                211,
+                "tomas.ferreira",
+                "run.approve",
+                "run 144",
+                "done",
+                serde_json::json!({"plan_hash": "9c41e07b…"}),
+            ),
+            entry(18_974, 700, "jonas.lindqvist", "run.request", "run 144", "done", serde_json::Value::Null),
+        ];
+        let verified = Some(Ok((18_977, entries[0].hash.clone())));
+        let filter = AuditFilter { verify: "on".to_owned(), ..AuditFilter::default() };
+        Self::new(chrome("/audit?verify=on"), &filter, &entries, verified, true)
+    }
+}
+
+impl PeoplePage {
+    /// Everybody, with one just created.
+    #[must_use]
+    pub fn sample() -> Self {
+        let listed = everybody().into_iter().enumerate().map(|(i, person)| Listed {
+            person,
+            last_seen: (i != 4).then(|| ago(100 * i64::try_from(i * i * 9 + 1).unwrap_or(1))),
+            locked: i == 5,
+        });
+        let people: Vec<Listed> = listed.collect();
+        let chrome = chrome_of(Some(wei()), "/people", Brake::Released);
+        Self::new(
+            chrome,
+            &people,
+            &names(&["payments-core", "order-platform"]),
+            None,
+            &[],
+            Some("priya.raman"),
+        )
+    }
+}
+
+impl BrakePage {
+    /// Released.
+    #[must_use]
+    pub fn sample() -> Self {
+        Self::new(chrome("/brake"), 1, &[])
+    }
+
+    /// Set.
+    #[must_use]
+    pub fn sample_set() -> Self {
+        let (by, reason) =
+            ("marta.kowalczyk".to_owned(), "Network change in eu-central until 04:00".to_owned());
+        Self::new(chrome_of(Some(adaeze()), "/brake", Brake::Set { by, at: ago(1500), reason }), 1, &[])
+    }
+}
