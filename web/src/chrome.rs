@@ -278,8 +278,10 @@ fn places(person: &Actor, facts: &Facts) -> Vec<Place> {
             ..Place::plain("/runs?state=awaiting_approval", "Approvals")
         },
         Place::plain("/clusters", "Clusters"),
-        Place::plain("/audit", "Audit"),
     ];
+    if person.has_anywhere(Role::Admin) || person.grants.iter().any(|grant| grant.team.is_none()) {
+        places.push(Place::plain("/audit", "Audit"));
+    }
     if person.has_anywhere(Role::Admin) {
         places.push(Place::plain("/people", "People"));
     }

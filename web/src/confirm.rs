@@ -2,6 +2,7 @@
 
 use askama::Template;
 use muster_domain::{
+    people::{Actor, Role},
     record::RunStep,
     run::{RunAct, StepState, next_state},
 };
@@ -99,9 +100,8 @@ impl ConfirmPage {
         let viewer = chrome.facts.person.as_ref();
         let refused = match act {
             ConfirmAct::Attest => None,
-            ConfirmAct::Start | ConfirmAct::Abort | ConfirmAct::Skip | ConfirmAct::Close => {
-                not_an_operator(record, viewer)
-            }
+            ConfirmAct::Close => not_an_owner(record, viewer),
+            ConfirmAct::Start | ConfirmAct::Abort | ConfirmAct::Skip => not_an_operator(record, viewer),
         };
         let refused = refused.or_else(|| {
             let refused = next_state(run.state, act.run_act()?, record.past_no_return()).err()?;
@@ -129,6 +129,12 @@ impl ConfirmPage {
             leave: format!("Leave {} as it is", words::run_name(run)),
         }
     }
+}
+
+fn not_an_owner(record: &RunRecord<'_>, viewer: Option<&Actor>) -> Option<String> {
+    let team = &record.run.team;
+    let owner = viewer.is_some_and(|viewer| viewer.has(Role::Owner, team));
+    (!owner).then(|| format!("Only owners of {team} close a stuck run by hand."))
 }
 
 /// What an act says.

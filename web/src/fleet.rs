@@ -76,6 +76,7 @@ pub struct FleetPage {
     problems_said: String,
     rows: Vec<Row>,
     said: String,
+    may_import: bool,
     may_create: bool,
 }
 
@@ -110,7 +111,8 @@ impl FleetPage {
             problems,
             rows: sorted.iter().map(|facts| row(facts, now)).collect(),
             said: format!("{}, those needing attention first", format::count(pairs.len(), "pair")),
-            may_create: chrome.may_anywhere(Role::Owner) || chrome.may_anywhere(Role::Admin),
+            may_import: chrome.may_anywhere(Role::Owner) || chrome.may_anywhere(Role::Admin),
+            may_create: chrome.may_anywhere(Role::Owner),
             chrome: chrome.titled("Fleet").refreshing(30),
         }
     }
@@ -169,9 +171,10 @@ fn hands(chrome: &Chrome, pairs: &[PairFacts<'_>]) -> Vec<Hand> {
         if let Some(run) = facts.waiting {
             let asks = words::asks(run.operation, run.pair.as_str());
             let left = format::left(chrome.now(), run.use_by.unwrap_or(run.decide_by));
-            let (href, verb) = match run.state {
-                RunState::Approved => (format!("/runs/{}", run.id), format!("Start run {}", run.number)),
-                _ => (format!("/runs/{}/approval", run.id), format!("Approve or reject run {}", run.number)),
+            let (href, verb) = if run.state == RunState::Approved {
+                (format!("/runs/{}", run.id), format!("Start run {}", run.number))
+            } else {
+                (format!("/runs/{}/approval", run.id), format!("Approve or reject run {}", run.number))
             };
             let text = format!("{asks}, {}. Asked by {}. {left} left.", run.course, run.requested_by.name);
             hands.push(Hand { ask: true, link: Link::new(href, verb), text });

@@ -8,6 +8,7 @@ pub mod approval;
 pub mod assets;
 pub mod audit;
 pub mod brake;
+mod checks_panel;
 pub mod chrome;
 pub mod cluster_form;
 pub mod clusters;

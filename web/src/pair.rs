@@ -14,6 +14,7 @@ use muster_domain::{
 };
 
 use crate::{
+    checks_panel::ChecksPanel,
     chrome::Chrome,
     fleet::PairFacts,
     format,
@@ -23,7 +24,6 @@ use crate::{
     pair_tables::{GroupRow, TopicRow, group_rows, topic_rows},
     pair_topology::Topology,
     parts::{Course, Field, LagChart, Notice, Pill, ReadingView, Stamp, Tone, Unit, When},
-    readiness::ChecksPanel,
     runs::RunRow,
     words,
 };
@@ -206,7 +206,11 @@ fn groups_now(detail: &PairDetail<'_>, from: Side) -> (String, String) {
             let empty = groups.values().filter(|group| group.members.is_empty()).count();
             (
                 groups.len().to_string(),
-                format!("{}, {empty} groups without any", format::count(members, "member")),
+                format!(
+                    "{}, {} without any",
+                    format::count(members, "member"),
+                    format::count(empty, "group")
+                ),
             )
         }
     }

@@ -85,7 +85,7 @@ fn copy_mark(topic: &TopicObservation, copy: &Copy<'_>) -> Mark {
             let behind =
                 copy.partitions.iter().filter(|p| p.in_sync < p.replicas || !p.trouble.is_empty()).count();
             match behind {
-                0 => Mark::new(Tone::Ok, format!("{} partitions", copy.partitions.len())),
+                0 => Mark::new(Tone::Ok, format!("{} of {}", copy.partitions.len(), topic.partitions.len())),
                 n => Mark::new(Tone::Warn, format!("{n} of {} under-replicated", copy.partitions.len())),
             }
         }

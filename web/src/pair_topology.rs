@@ -205,7 +205,12 @@ fn flow_words(seen: &FlowObservation) -> (bool, String) {
                 ConnectState::Running => {
                     (running > 0, format!("{running} of {} tasks run", connector.tasks.len()))
                 }
-                other => (false, other.to_string().to_lowercase()),
+                ConnectState::Unassigned
+                | ConnectState::Paused
+                | ConnectState::Failed
+                | ConnectState::Destroyed
+                | ConnectState::Restarting
+                | ConnectState::Stopped => (false, connector.state.to_string().to_lowercase()),
             }
         }
     }

@@ -10,49 +10,6 @@ use crate::{
     readiness::{Check, CheckState},
 };
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(code: &str, state: CheckState) -> Check {
-        Check {
-            code: code.to_owned(),
-            group: "g".to_owned(),
-            state,
-            reason: code.to_owned(),
-            next_step: String::new(),
-            at: DateTime::UNIX_EPOCH,
-        }
-    }
-
-    #[test]
-    fn unknown_is_never_ready() {
-        assert_eq!(Verdict::of(&[]), Verdict::Unknown);
-        assert_eq!(Verdict::of(&[check("a", CheckState::NotApplicable)]), Verdict::Unknown);
-        assert_eq!(
-            Verdict::of(&[check("a", CheckState::Ok), check("b", CheckState::Unknown)]),
-            Verdict::Unknown
-        );
-        assert_eq!(
-            Verdict::of(&[check("a", CheckState::Critical), check("b", CheckState::Unknown)]),
-            Verdict::No
-        );
-        assert_eq!(
-            Verdict::of(&[check("a", CheckState::Ok), check("b", CheckState::NotApplicable)]),
-            Verdict::Yes
-        );
-    }
-
-    #[test]
-    fn problems_are_one_row_a_cause_most_pairs_first() {
-        let one = [check("slow", CheckState::Warning), check("dead", CheckState::Critical)];
-        let two = [check("slow", CheckState::Warning), check("fine", CheckState::Ok)];
-        let rows = problems(&[("a", &one), ("b", &two)], DateTime::UNIX_EPOCH);
-        let said: Vec<_> = rows.iter().map(|row| (row.reason.as_str(), row.pairs.len())).collect();
-        assert_eq!(said, [("slow", 2), ("dead", 1)]);
-    }
-}
-
 /// One cause in the problems strip.
 #[derive(Debug)]
 pub(crate) struct ProblemRow {

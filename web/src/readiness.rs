@@ -1,8 +1,8 @@
 //! Readiness as pages show it: checks by group with reason and next step, the verdict of a pair, and problems over all
 //! pairs grouped by cause.
 
-use askama::{Template, filters::HtmlSafe};
 use chrono::{DateTime, Utc};
+use muster_domain::readiness::{CheckResult, CheckStatus};
 
 use crate::{
     format,
@@ -63,6 +63,53 @@ pub struct Check {
     pub next_step: String,
     /// When its oldest input was read.
     pub at: DateTime<Utc>,
+}
+
+impl Check {
+    /// A check as the domain answered it, from inputs read at `at`.
+    #[must_use]
+    pub fn new(result: &CheckResult, at: DateTime<Utc>) -> Self {
+        let state = match result.status {
+            CheckStatus::Critical => CheckState::Critical,
+            CheckStatus::Unknown => CheckState::Unknown,
+            CheckStatus::Warning => CheckState::Warning,
+            CheckStatus::Ok => CheckState::Ok,
+            CheckStatus::NotApplicable => CheckState::NotApplicable,
+        };
+        Self {
+            code: result.code.as_str().to_owned(),
+            group: String::new(),
+            state,
+            reason: result.reason.clone(),
+            next_step: result.next_step.clone(),
+            at,
+        }
+    }
+
+    /// The heading it stands under; by its code when none is given.
+    pub(crate) fn heading(&self) -> &str {
+        if self.group.is_empty() { heading_of(&self.code) } else { &self.group }
+    }
+}
+
+/// Headings of the closed list of checks.
+fn heading_of(code: &str) -> &'static str {
+    match code {
+        "survey-fresh" | "clusters-reachable" | "cluster-identity" | "active-side-known" => "Both clusters",
+        "rights" | "authorizer" | "probe-principal" => "Rights and fences",
+        "standby-topics" | "standby-configs" | "standby-durability" | "standby-fenced" => "Standby cluster",
+        "standby-grants" => "Access",
+        "standby-groups-active" | "standby-offsets-stale" | "hung-transactions" | "offset-sync-settings" => {
+            "Groups and offsets"
+        }
+        "connect-worker"
+        | "flow-connectors"
+        | "flow-moving"
+        | "direction-interlock"
+        | "converters"
+        | "canary" => "Replication",
+        _ => "Other checks",
+    }
 }
 
 /// Could this pair be moved now?
@@ -132,99 +179,6 @@ pub(crate) fn why(checks: &[Check], now: DateTime<Utc>) -> String {
         }
         Some(check) => check.reason.clone(),
     }
-}
-
-/// One line under a heading.
-#[derive(Debug)]
-struct CheckLine {
-    class: &'static str,
-    icon: &'static str,
-    word: &'static str,
-    reason: String,
-    age: String,
-    next_step: String,
-}
-
-#[derive(Debug)]
-struct CheckGroup {
-    name: String,
-    said: String,
-    open: bool,
-    lines: Vec<CheckLine>,
-}
-
-/// The panel of a pair.
-#[derive(Debug, Template)]
-#[template(path = "parts/checks.html")]
-pub(crate) struct ChecksPanel {
-    said: String,
-    groups: Vec<CheckGroup>,
-}
-impl HtmlSafe for ChecksPanel {}
-
-impl ChecksPanel {
-    /// All checks of a pair, those that need somebody first.
-    pub(crate) fn new(checks: &[Check], now: DateTime<Utc>) -> Self {
-        let mut by_group: Vec<(String, Vec<&Check>)> = Vec::new();
-        for check in checks {
-            match by_group.iter_mut().find(|(name, _)| *name == check.group) {
-                Some((_, list)) => list.push(check),
-                None => by_group.push((check.group.clone(), vec![check])),
-            }
-        }
-        by_group.sort_by_key(|(_, list)| list.iter().map(|check| check.state).min());
-        let said =
-            if checks.is_empty() { "never run".to_owned() } else { said(&checks.iter().collect::<Vec<_>>()) };
-        Self {
-            said,
-            groups: by_group
-                .into_iter()
-                .map(|(name, mut list)| {
-                    list.sort_by_key(|check| check.state);
-                    CheckGroup {
-                        said: said_short(&list),
-                        open: list.iter().any(|check| check.state < CheckState::Ok),
-                        lines: list.iter().map(|check| line(check, now)).collect(),
-                        name,
-                    }
-                })
-                .collect(),
-        }
-    }
-}
-
-fn line(check: &Check, now: DateTime<Utc>) -> CheckLine {
-    let tone = check.state.tone();
-    CheckLine {
-        class: tone.class(),
-        icon: tone.icon(),
-        word: check.state.word(),
-        reason: check.reason.clone(),
-        age: format::age(now, check.at),
-        next_step: check.next_step.clone(),
-    }
-}
-
-fn said(checks: &[&Check]) -> String {
-    let with = |state| checks.iter().filter(|check| check.state == state).count();
-    let mut parts = vec![format!("{} hold", with(CheckState::Ok))];
-    for (state, word) in [
-        (CheckState::Critical, "critical"),
-        (CheckState::Warning, "warn"),
-        (CheckState::Unknown, "unknown"),
-        (CheckState::NotApplicable, "not applicable"),
-    ] {
-        if with(state) > 0 {
-            parts.push(format!("{} {word}", with(state)));
-        }
-    }
-    format!("{}: {}", format::count(checks.len(), "check"), parts.join(", "))
-}
-
-fn said_short(checks: &[&Check]) -> String {
-    let applies = checks.iter().filter(|check| check.state != CheckState::NotApplicable).count();
-    let hold = checks.iter().filter(|check| check.state == CheckState::Ok).count();
-    format!("{hold} of {applies} hold")
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub(crate) fn actions(
     now: DateTime<Utc>,
 ) -> Vec<Action> {
     let acts = Acts { record, viewer, brake, now };
-    let all = match record.run.state {
+    match record.run.state {
         RunState::AwaitingApproval => vec![acts.decide()],
         RunState::Approved => vec![acts.start()],
         RunState::Running => vec![acts.pause(), acts.abort(), acts.skip_refused()],
@@ -45,8 +45,7 @@ pub(crate) fn actions(
         | RunState::Failed
         | RunState::Passed
         | RunState::Inconclusive => Vec::new(),
-    };
-    all
+    }
 }
 
 /// Why this person may not drive a run of that team; `None` when they may.
@@ -249,13 +248,13 @@ impl Acts<'_> {
     }
 
     fn close(&self) -> Action {
+        let team = &self.record.run.team;
         let label = format!("Close {} by hand", words::run_name(self.record.run));
+        if !self.viewer.is_some_and(|viewer| viewer.has(Role::Owner, team)) {
+            return Action::refused(label, format!("Only owners of {team} close a stuck run by hand."));
+        }
         let effect = "Says that people put both sides right themselves. Needs a reason; releases the pair.";
-        self.driven(
-            RunAct::CloseManually,
-            Action::page(self.url("close"), label, effect).danger(),
-            "It is not stuck.",
-        )
+        Action::page(self.url("close"), label, effect).danger()
     }
 
     fn attest(&self) -> Action {

@@ -77,11 +77,15 @@ impl Judgement {
     /// # Errors
     /// When the lease is lost or the database refuses.
     pub async fn keep(&self, conn: &mut PgConnection, survey: &Survey, epoch: i64) -> Result<(), StoreError> {
-        let kept = |check| -> KeptStatus<'_> {
-            let CheckResult { code, status, reason, .. } = check;
-            KeptStatus { check: code.as_str(), status: status_word(*status), reason }
-        };
-        let statuses: Vec<KeptStatus<'_>> = self.checks.iter().map(kept).collect();
+        let statuses: Vec<KeptStatus<'_>> = self
+            .checks
+            .iter()
+            .map(|check| KeptStatus {
+                check: check.code.as_str(),
+                status: status_word(check.status),
+                reason: &check.reason,
+            })
+            .collect();
         let of = (survey.number, survey.began_at);
         readiness::keep(conn, &survey.pair, epoch, of, self, &statuses).await?;
         for flow in &self.lag {

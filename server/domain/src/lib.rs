@@ -12,6 +12,7 @@ pub mod group;
 pub mod hash;
 pub mod ids;
 pub mod lag;
+pub mod mm2_properties;
 pub mod pair;
 pub mod patterns;
 pub mod people;

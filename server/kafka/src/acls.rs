@@ -220,7 +220,7 @@ where
     loop {
         match ask(call.controller().await?).await {
             Err(error) if patience.after(&error).await => drop(call.refresh_view().await?),
-            result => return result,
+            result => return result.map_err(|error| patience.verdict(error)),
         }
     }
 }

@@ -96,7 +96,7 @@ impl Call<'_> {
                 match self.find_once(kind, chunk).await {
                     Ok(nodes) => break found.extend(nodes),
                     Err(error) if patience.after(&error).await => {}
-                    Err(error) => return Err(error),
+                    Err(error) => return Err(patience.verdict(error)),
                 }
             }
         }

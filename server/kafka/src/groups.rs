@@ -186,7 +186,7 @@ where
                     call.router.coordinators.forget([group]);
                 }
             }
-            result => return result,
+            result => return result.map_err(|error| patience.verdict(error)),
         }
     }
 }

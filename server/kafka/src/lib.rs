@@ -28,6 +28,7 @@ mod leaders;
 mod librdkafka;
 mod offsets;
 mod options;
+mod patience;
 mod pool;
 mod probe;
 mod producers;

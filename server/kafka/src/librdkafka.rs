@@ -152,6 +152,10 @@ pub(crate) fn kind_of(error: &RdError, reason: &str) -> KafkaErrorKind {
             KafkaErrorKind::Authentication(text)
         }
         RDKafkaErrorCode::SSL => KafkaErrorKind::Tls(text),
+        // What fails in the handshake is told as a broken connection first.
+        RDKafkaErrorCode::BrokerTransportFailure if text.contains("SSL_HANDSHAKE") => {
+            KafkaErrorKind::Tls(text)
+        }
         RDKafkaErrorCode::BrokerTransportFailure
         | RDKafkaErrorCode::AllBrokersDown
         | RDKafkaErrorCode::Resolve

@@ -20,6 +20,7 @@ use crate::{
     error::{KafkaError, KafkaErrorKind},
     leaders::Leaders,
     options::ClientOptions,
+    patience::Patience,
     pool::{Address, Pool, lock},
     transport::Deadline,
 };
@@ -272,31 +273,7 @@ impl<'a> Call<'a> {
 
     /// How to wait between attempts of this call.
     pub(crate) fn patience(&self) -> Patience<'a> {
-        Patience { call: *self, pause: Duration::from_millis(10) }
-    }
-}
-
-/// Waits between attempts, a little longer each time, never past the deadline.
-#[derive(Debug)]
-pub(crate) struct Patience<'a> {
-    call: Call<'a>,
-    pause: Duration,
-}
-
-impl Patience<'_> {
-    /// Whether to try again: the broker said "not now" and there is time. Waits before it answers yes.
-    pub(crate) async fn after(&mut self, error: &KafkaError) -> bool {
-        error.code().is_some() && error.may_pass() && self.wait().await
-    }
-
-    /// Waits for the next attempt; false when there is no time for one.
-    pub(crate) async fn wait(&mut self) -> bool {
-        if self.call.left() <= self.pause {
-            return false;
-        }
-        tokio::time::sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(Duration::from_millis(500));
-        true
+        Patience::new(*self)
     }
 }
 

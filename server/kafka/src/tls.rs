@@ -101,9 +101,10 @@ fn explain(error: &rustls::Error) -> String {
         ) => {
             format!("the broker's certificate has expired ({error})")
         }
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            "the broker's certificate is signed by an authority that is not trusted here".to_owned()
-        }
+        // A bad signature is what another authority of the same name leaves.
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+        ) => "the broker's certificate is signed by an authority that is not trusted here".to_owned(),
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => format!("the broker's certificate is for another host name ({error})"),

@@ -95,7 +95,7 @@ pub(crate) async fn abort_transaction(router: &Router, transactional_id: &str) -
         match fence_producer(&call, transactional_id).await {
             // CONCURRENT_TRANSACTIONS: the coordinator is aborting what was open. Then it is asked again.
             Err(error) if patience.after(&error).await => {}
-            result => return result,
+            result => return result.map_err(|error| patience.verdict(error)),
         }
     }
 }

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use muster_lab::{Lab, LabDescription, LabOptions, Workload, WorkloadOptions, wait_for_end_signal};
 
-use people::{ADMIN, APPROVER, OPERATOR, PASSWORD};
+use people::{ADMIN, APPROVER, OPERATOR, OWNER, PASSWORD};
 use rest::Rest;
 use server::MusterServer;
 
@@ -58,10 +58,10 @@ async fn run_until_done(args: &DemoArgs) -> Result<bool> {
     let mut workload = Workload::start(lab.describe(), &dir, WorkloadOptions::default()).await?;
     eprintln!("demo: starting Muster ...");
     let server = MusterServer::start(&args.muster, &args.out, &args.listen).await?;
-    let admin = furnish(&server, lab.describe()).await?;
+    furnish(&server, lab.describe()).await?;
 
     eprintln!("demo: switchover drill of pair `orders` to eu-central under load ...");
-    let drill = switchover::run_switchover(&server, &admin, "orders", muster_lab::EU_CENTRAL).await?;
+    let drill = switchover::run_switchover(&server, "orders", muster_lab::EU_CENTRAL).await?;
     if args.once {
         let report = report::conclude(&mut workload, &drill, muster_lab::EU_CENTRAL).await?;
         return report.publish(&args.out.join("report.json"));
@@ -73,20 +73,22 @@ async fn run_until_done(args: &DemoArgs) -> Result<bool> {
 }
 
 /// People, clusters and pairs; waits until both pairs have been surveyed.
-async fn furnish(server: &MusterServer, lab: &LabDescription) -> Result<Rest> {
+async fn furnish(server: &MusterServer, lab: &LabDescription) -> Result<()> {
     let admin = Rest::sign_in(&server.url, ADMIN, PASSWORD).await?;
     people::create_people(&admin).await?;
     for cluster in lab.clusters.values() {
         admin.create_cluster(lab, cluster).await?;
     }
+    // Pairs belong to their owner, not to the admin.
+    let owner = Rest::sign_in(&server.url, OWNER, PASSWORD).await?;
     for pair in ["orders", "clicks"] {
-        admin.import_pair(lab, pair).await?;
-        admin.attach_pair(lab, pair).await?;
+        owner.import_pair(lab, pair).await?;
+        owner.attach_pair(lab, pair).await?;
     }
     for pair in ["orders", "clicks"] {
-        admin.wait_for_survey(pair).await?;
+        owner.wait_for_survey(pair).await?;
     }
-    Ok(admin)
+    Ok(())
 }
 
 fn print_invitation(url: &str, drill: &switchover::FinishedRun) {
@@ -98,6 +100,7 @@ Muster is at {url}
   {ADMIN:<14} {PASSWORD}    everything
   {OPERATOR:<14} {PASSWORD}    plan, request and drive runs
   {APPROVER:<14} {PASSWORD}    approve and attest
+  {OWNER:<14} {PASSWORD}    edit pairs
 
 What to click next
   1. As {OPERATOR}: Pairs > orders. Applications now write to eu-central: a drill moved them (run {run}, {state}).

@@ -10,7 +10,8 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use muster_lab::{
-    Lab, LabDescription, LabOptions, Workload, WorkloadOptions, jars, serve_control, wait_for_end_signal,
+    Lab, LabDescription, LabOptions, SecurityLab, Workload, WorkloadOptions, jars, serve_control,
+    wait_for_end_signal,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -34,6 +35,9 @@ enum Verb {
         /// Only the two clusters, without Connect and MirrorMaker.
         #[arg(long)]
         no_connect: bool,
+        /// Also a broker with every kind of security; described by `security.json` beside `lab.json`.
+        #[arg(long)]
+        security: bool,
     },
     /// Run producers and consumer groups against a running lab until Ctrl-C or SIGTERM.
     Workload {
@@ -63,8 +67,8 @@ async fn main() -> Result<ExitCode> {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match Cli::parse().command {
         Verb::Jars => println!("{}", jars::fetch_jars().await?.display()),
-        Verb::Up { dir, no_connect } => {
-            keep_up(LabOptions { dir, connect: !no_connect, ..LabOptions::default() }).await?
+        Verb::Up { dir, no_connect, security } => {
+            keep_up(LabOptions { dir, connect: !no_connect, ..LabOptions::default() }, security).await?;
         }
         Verb::Workload { lab, address_books, rate } => keep_working(&lab, address_books, rate).await?,
         Verb::Demo(args) => {
@@ -77,7 +81,7 @@ async fn main() -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn keep_up(options: LabOptions) -> Result<()> {
+async fn keep_up(options: LabOptions, security: bool) -> Result<()> {
     let started = Instant::now();
     eprintln!("lab: starting (about 15 s) ...");
     let lab = Arc::new(tokio::select! {
@@ -85,6 +89,12 @@ async fn keep_up(options: LabOptions) -> Result<()> {
         () = wait_for_end_signal() => return Ok(()),
     });
     eprintln!("lab: up after {:.1} s", started.elapsed().as_secs_f64());
+    let security = if security { Some(SecurityLab::start().await?) } else { None };
+    if let Some(security) = &security {
+        let path = lab.describe().dir.join("security.json");
+        std::fs::write(&path, serde_json::to_vec_pretty(security.describe())?)?;
+        println!("MUSTER_SECURITY_LAB={}", path.display());
+    }
     println!("MUSTER_LAB={}", lab.describe().dir.join("lab.json").display());
     tokio::select! {
         served = serve_control(Arc::clone(&lab)) => served.context("the control socket failed"),

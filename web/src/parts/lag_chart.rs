@@ -60,7 +60,7 @@ impl Axis {
     /// Start and width of every stretch without a value.
     fn gaps(self, points: &[LagPoint]) -> Vec<(f64, f64, Duration)> {
         let mut gaps = Vec::new();
-        let mut began: Option<DateTime<Utc>> = points.first().is_none().then_some(self.from);
+        let mut began: Option<DateTime<Utc>> = points.is_empty().then_some(self.from);
         if points.first().is_some_and(|first| self.x(first.at) > 1.0) {
             began = Some(self.from);
         }

@@ -21,7 +21,7 @@ fn codes_in_sources() -> BTreeSet<String> {
     sources(&root.join("src"), &mut texts);
     sources(&root.join("../operations/src"), &mut texts);
     sources(&root.join("../domain/src"), &mut texts);
-    let made = regex::Regex::new(r#"(?:Problem|Failure)::new\(\s*"([a-z-]+)""#).unwrap();
+    let made = regex::Regex::new(r#"(?:Problem|Failure|Self)::new\(\s*"([a-z-]+)""#).unwrap();
     texts.iter().flat_map(|text| made.captures_iter(text).map(|found| found[1].to_owned())).collect()
 }
 

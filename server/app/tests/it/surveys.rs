@@ -29,7 +29,7 @@ async fn a_survey_is_kept_with_what_it_means() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dead_side_is_unknown_with_its_reason_and_never_good() {
     let app = TestApp::with_pair().await;
-    app.small.world.lock().cluster_mut("eu-west").health = Health::Down;
+    app.small.world.lock().cluster_mut("eu-west").health = Health::Dead;
     app.observe("orders").await;
     let vera = app.as_user("vera").await;
     let readiness = vera.get("/api/v1/pairs/orders/readiness").await.done();

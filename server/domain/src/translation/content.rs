@@ -167,7 +167,9 @@ impl<'a> Bracketed<'a> {
     }
 
     fn last_copies(&self, read: &HashSet<u64>, unread: &HashSet<u64>) -> Option<i64> {
-        if unread.len() < self.source.len() - self.at || !unread.is_disjoint(read) {
+        // With a next pair the source was read up to it only, and what the target has may be copies of later records.
+        let whole = self.bracket.is_none_or(|bracket| bracket.after.is_none());
+        if !whole || unread.len() < self.source.len() - self.at || !unread.is_disjoint(read) {
             return None;
         }
         let needed = self.needed(read, unread).map(|at| self.target_after[at]);
@@ -222,14 +224,20 @@ impl<'a> Bracketed<'a> {
             }
             position = t;
         }
+        let (read, unread) = self.read_and_unread();
         if searched[position].fingerprint != self.next().fingerprint {
             // The next record is gone from the target; what stands before the position may be unread and gone from
             // the source.
-            let (read, unread) = self.read_and_unread();
             position = searched[..position]
                 .iter()
                 .rposition(|r| read.contains(&r.fingerprint) && !unread.contains(&r.fingerprint))
                 .map_or(0, |known| known + 1);
+        }
+        // Retention may have left the landmark in the copies of a restart only, which may not have caught up.
+        let behind: HashSet<u64> = self.target_after[position..].iter().map(|r| r.fingerprint).collect();
+        let left_out = |r: &Visible| unread.contains(&r.fingerprint) && !behind.contains(&r.fingerprint);
+        if searched[..position].iter().any(left_out) {
+            return None;
         }
         Some(Mapping::exact(searched[position].offset, Method::Content))
     }

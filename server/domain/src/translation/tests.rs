@@ -176,7 +176,7 @@ fn read_windows(history: &History) -> (Vec<Visible>, Vec<Visible>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn never_skips_a_record(script in scripts()) {

@@ -1,12 +1,12 @@
 //! TLS and sessions: certificates that must not be trusted, both sides' certificates, librdkafka as a second client of
 //! the same listener, sessions that end.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use kafka_protocol::messages::{ApiKey, RequestKind, ResponseKind, SaslAuthenticateResponse};
 use muster_domain::cluster::{Cluster, ClusterSecrets, Sasl, Tls};
 use muster_kafka::{ClientOptions, ClusterAdmin, KafkaAdmin, KafkaErrorKind};
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rdkafka::{ClientConfig, producer::BaseProducer, producer::Producer};
 use rustls::{
     RootCertStore, ServerConfig,
@@ -24,6 +24,7 @@ struct Authority {
 impl Authority {
     fn new() -> Self {
         let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, "authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
         Self { pem: params.self_signed(&key).unwrap().pem(), issuer: Issuer::new(params, key) }
@@ -32,6 +33,7 @@ impl Authority {
     /// Certificate and key, PEM.
     fn sign(&self, name: &str, expired: bool) -> (String, String) {
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
         if expired {
             (params.not_before, params.not_after) = (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1));
         }
@@ -129,7 +131,10 @@ async fn a_broker_that_wants_a_client_certificate_gets_it_and_refuses_others() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn librdkafka_accepts_the_same_listener() {
     let authority = Authority::new();
-    let brokers = brokers_with(authority.server(authority.sign("127.0.0.1", false), true)).await;
+    let tls = authority.server(authority.sign("127.0.0.1", false), true);
+    // No telemetry (71), which librdkafka would subscribe to.
+    let world = World { tls: Some(tls), caps: HashMap::from([(71, -1)]), ..World::default() };
+    let brokers = Brokers::start(1, world).await;
     let (certificate, key) = authority.sign("muster", false);
     let mut config = ClientConfig::new();
     config

@@ -189,7 +189,7 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Send + 'static, node: i32, 
     let writer = tokio::spawn(async move {
         while let Some((at, frame)) = due.recv().await {
             tokio::time::sleep_until(at).await;
-            let Some(frame) = frame else { return };
+            let Some(frame) = frame else { return drop(write.shutdown().await) };
             if write.write_all(&frame).await.is_err() || write.flush().await.is_err() {
                 return;
             }

@@ -157,9 +157,9 @@ impl Sim {
         decisions::start(&mut conn, run.id, &person("mira")).await.unwrap()
     }
 
-    /// A worker. Its lease is short, so that another can take over quickly after it was killed.
+    /// A worker. Its lease outlives any pause of a busy machine; a killed worker is expired by hand.
     pub(crate) fn worker(&self, name: &str) -> Engine {
-        let options = EngineOptions { lease_seconds: 2.0, poll_ms: 10, retry_ms: 5 };
+        let options = EngineOptions { lease_seconds: 60.0, poll_ms: 10, retry_ms: 5 };
         Engine::new(self.database.pool().clone(), self.clients.clone(), name.to_owned()).with_options(options)
     }
 

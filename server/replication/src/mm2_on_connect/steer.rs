@@ -113,7 +113,7 @@ pub(super) async fn change_config(
     let watch = Watch { connect, name, call: format!("change the config of connector {name}") };
     let mut seen = Seen::default();
     let work = async {
-        let before = connect.status(name).await?;
+        let (before, task_configs) = tokio::try_join!(connect.status(name), connect.task_configs(name))?;
         let changed = !differing(&connect.config(name).await?, changes).is_empty();
         if changed {
             watch.patch_until_shown(changes, &mut seen).await?;
@@ -126,9 +126,9 @@ pub(super) async fn change_config(
             | ConnectState::Destroyed
             | ConnectState::Restarting => {}
         }
-        // A checkpoint connector without groups has no tasks and never will.
-        if before.tasks.is_empty() && before.state == ConnectState::Running {
-            return Ok(());
+        // A checkpoint connector without groups has no tasks and will have none.
+        if before.tasks.is_empty() && task_configs.is_empty() {
+            return watch.wait_connector_running(&mut seen).await;
         }
         watch.wait_tasks_have(changes, &mut seen).await?;
         match changed {
@@ -205,6 +205,15 @@ impl Watch<'_> {
             }
             looks.next().await;
         }
+    }
+
+    /// Until the connector itself runs, whatever its tasks do.
+    async fn wait_connector_running(&self, seen: &mut Seen) -> Result<(), ReplicationError> {
+        let mut looks = Looks::new();
+        while self.look(seen).await?.is_none_or(|status| status.state != ConnectState::Running) {
+            looks.next().await;
+        }
+        Ok(())
     }
 
     /// Until tasks that had to go down run again. Connect shows the old tasks as RUNNING until they are gone.

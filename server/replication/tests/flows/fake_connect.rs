@@ -48,6 +48,8 @@ pub(crate) struct Day {
     pub(crate) knows_patch: bool,
     /// Tasks that come up fail, until a restart with onlyFailed=false.
     pub(crate) tasks_are_dead: bool,
+    /// There is nothing to do for tasks (a checkpoint connector without groups).
+    pub(crate) no_tasks: bool,
     /// A PATCH of offsets is answered and forgotten.
     pub(crate) loses_offsets: bool,
     /// A PATCH of offsets is carried out and answered with the 500 of a timeout.
@@ -99,6 +101,7 @@ impl FakeConnect {
             hang: false,
             knows_patch: true,
             tasks_are_dead: false,
+            no_tasks: false,
             loses_offsets: false,
             answers_late: false,
             authorization: None,
@@ -136,6 +139,9 @@ impl Connector {
             if state == "RUNNING" {
                 self.task_config = self.config.clone();
             }
+            if day.no_tasks {
+                self.tasks = vec![];
+            }
             if day.tasks_are_dead && state == "RUNNING" {
                 self.tasks = vec!["FAILED"];
             }
@@ -145,6 +151,11 @@ impl Connector {
     /// Somebody else resumes it, whatever was asked for.
     pub(crate) fn start_by_somebody(&mut self) {
         (self.state, self.tasks, self.due) = ("RUNNING", vec!["RUNNING"], vec![]);
+    }
+
+    /// It is on its way up.
+    pub(crate) fn start_soon(&mut self) {
+        self.due = vec![(Instant::now() + Duration::from_millis(100), "RUNNING", vec![])];
     }
 
     fn come_up(&mut self, day: &Day) {

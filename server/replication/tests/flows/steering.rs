@@ -169,6 +169,17 @@ async fn a_stopped_connector_takes_a_config_without_starting() {
 }
 
 #[tokio::test]
+async fn a_connector_that_has_nothing_to_do_takes_a_config_without_tasks() {
+    let connect = FakeConnect::start().await;
+    connect.lock().day.no_tasks = true;
+    connect.source(|connector| (connector.state, connector.tasks) = ("UNASSIGNED", vec![]));
+    connect.source(fake_connect::Connector::start_soon);
+    let flow = mirror(&connect, &world());
+    flow.change_config(Source, &changes(&[("topics", Some("orders"))]), 5_000).await.expect("changed");
+    assert_eq!(connect.source(|connector| (connector.state, connector.tasks.len())), ("RUNNING", 0));
+}
+
+#[tokio::test]
 async fn refused_values_are_told_without_credentials() {
     let connect = FakeConnect::start().await;
     connect.lock().day.refuse = vec![(400, "Invalid value s3cr3t-pass for sasl.password")];

@@ -12,6 +12,8 @@ pub(super) const ADMIN: &str = "admin";
 pub(super) const OPERATOR: &str = "olga";
 /// Approves and attests.
 pub(super) const APPROVER: &str = "anton";
+/// Imports and edits pairs.
+pub(super) const OWNER: &str = "oscar";
 /// Team that the sample pairs belong to.
 pub(super) const TEAM: &str = "payments";
 
@@ -21,7 +23,7 @@ pub(super) async fn create_people(admin: &Rest) -> Result<()> {
     let people = [
         (OPERATOR, "Olga Operator", "operator"),
         (APPROVER, "Anton Approver", "approver"),
-        ("oscar", "Oscar Owner", "owner"),
+        (OWNER, "Oscar Owner", "owner"),
         ("vera", "Vera Viewer", "viewer"),
     ];
     for (name, display_name, role) in people {

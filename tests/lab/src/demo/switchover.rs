@@ -34,12 +34,7 @@ pub(super) struct FinishedRun {
 /// Plans, requests, approves, starts, follows and attests.
 ///
 /// Fails when the plan is blocked or the run stops and waits for a person: nobody is there in the demo.
-pub(super) async fn run_switchover(
-    server: &MusterServer,
-    admin: &Rest,
-    pair: &str,
-    to: &str,
-) -> Result<FinishedRun> {
+pub(super) async fn run_switchover(server: &MusterServer, pair: &str, to: &str) -> Result<FinishedRun> {
     let operator = Rest::sign_in(&server.url, OPERATOR, PASSWORD).await?;
     let approver = Rest::sign_in(&server.url, APPROVER, PASSWORD).await?;
     let plan = plan_without_blockers(&operator, pair, to).await?;
@@ -53,9 +48,9 @@ pub(super) async fn run_switchover(
     let mut state = follow(&operator, &run).await?;
     if state == "awaiting_attestation" {
         approver.decide(&run, "attest", &json!({"passed": true, "comment": "Read the report."})).await?;
-        state = text(&admin.run(&run).await?, "state")?;
+        state = text(&operator.run(&run).await?, "state")?;
     }
-    Ok(FinishedRun { report: admin.report(&run).await?, run, state })
+    Ok(FinishedRun { report: operator.report(&run).await?, run, state })
 }
 
 /// Surveys settle within seconds of a start (first checkpoints, first canary), so a blocked plan is made again.
