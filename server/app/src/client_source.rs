@@ -44,7 +44,11 @@ impl StoredClients {
         Self { pool, key, routing, clusters: Mutex::default(), pairs: Mutex::default() }
     }
 
-    async fn hands(&self, conn: &mut PgConnection, cluster: &Cluster) -> Result<ClusterHands, OperationError> {
+    async fn hands(
+        &self,
+        conn: &mut PgConnection,
+        cluster: &Cluster,
+    ) -> Result<ClusterHands, OperationError> {
         let kept = lock(&self.clusters).get(&cluster.name).cloned();
         if let Some((version, hands)) = kept
             && version == cluster.version
@@ -66,7 +70,8 @@ impl StoredClients {
         pair: &Pair,
         clusters: BySide<Cluster>,
     ) -> Result<PairClients, OperationError> {
-        let hands = BySide { a: self.hands(conn, &clusters.a).await?, b: self.hands(conn, &clusters.b).await? };
+        let hands =
+            BySide { a: self.hands(conn, &clusters.a).await?, b: self.hands(conn, &clusters.b).await? };
         let mut flows = BTreeMap::new();
         for flow in pair.flows.iter().filter(|flow| flow.mechanism != Mechanism::Unattached) {
             flows.insert(FlowKey::from(flow.direction), attach(pair, flow, &hands, &clusters)?);
@@ -106,7 +111,11 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn read_cluster(conn: &mut PgConnection, pair: &str, name: &ClusterName) -> Result<Cluster, OperationError> {
+async fn read_cluster(
+    conn: &mut PgConnection,
+    pair: &str,
+    name: &ClusterName,
+) -> Result<Cluster, OperationError> {
     clusters::get(conn, name).await?.ok_or_else(|| refused(pair, format!("there is no cluster `{name}`")))
 }
 
@@ -117,7 +126,9 @@ impl ClientSource for StoredClients {
             op: "get a connection to build clients",
             source,
         })?;
-        let pair = pairs::get(&mut conn, name).await?.ok_or_else(|| refused(name.as_str(), "there is no such pair"))?;
+        let pair = pairs::get(&mut conn, name)
+            .await?
+            .ok_or_else(|| refused(name.as_str(), "there is no such pair"))?;
         let a = read_cluster(&mut conn, name.as_str(), &pair.clusters.a).await?;
         let b = read_cluster(&mut conn, name.as_str(), &pair.clusters.b).await?;
         let versions = (pair.version, a.version, b.version);

@@ -179,7 +179,13 @@ pub struct LogConfig {
 #[derive(Debug, Clone, Args)]
 pub struct ClientConfig {
     /// Address of the server. `MUSTER_URL`; `http://127.0.0.1:8080`.
-    #[arg(long, env = "MUSTER_URL", default_value = "http://127.0.0.1:8080", global = true, value_name = "URL")]
+    #[arg(
+        long,
+        env = "MUSTER_URL",
+        default_value = "http://127.0.0.1:8080",
+        global = true,
+        value_name = "URL"
+    )]
     pub url: String,
     /// Bearer token. `MUSTER_TOKEN`; the session kept by `muster login`.
     #[arg(long, env = "MUSTER_TOKEN", hide_env_values = true, global = true, value_name = "TOKEN")]

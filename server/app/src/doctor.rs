@@ -101,7 +101,8 @@ pub async fn doctor(config: Config) -> anyhow::Result<ExitCode> {
 async fn reach_database(config: &Config) -> anyhow::Result<(PgPool, Option<serve::Database>)> {
     let socket = config.data.dir().join("socket");
     if config.database.database_url.is_none() && socket.exists() {
-        let options = PgConnectOptions::new_without_pgpass().socket(&socket).username("muster").database("muster");
+        let options =
+            PgConnectOptions::new_without_pgpass().socket(&socket).username("muster").database("muster");
         if let Ok(pool) = database::connect_with(options, 5).await {
             return Ok((pool, None));
         }
@@ -130,7 +131,8 @@ fn judge_server(facts: &ServerFacts) -> Vec<Line> {
     } else {
         fail("database", format!("PostgreSQL {} is older than 14, which Muster needs.", facts.version))
     }];
-    let durable = [&facts.fsync, &facts.full_page_writes].iter().all(|s| *s == "on") && facts.synchronous_commit != "off";
+    let durable = [&facts.fsync, &facts.full_page_writes].iter().all(|s| *s == "on")
+        && facts.synchronous_commit != "off";
     lines.push(if durable {
         ok("database durability", "fsync, full page writes and synchronous commit are on")
     } else {
@@ -146,7 +148,10 @@ fn judge_server(facts: &ServerFacts) -> Vec<Line> {
     lines.push(if facts.data_checksums == "on" {
         ok("database checksums", "on")
     } else {
-        warn("database checksums", "off: a damaged disk block would go unnoticed. Turn them on with pg_checksums.")
+        warn(
+            "database checksums",
+            "off: a damaged disk block would go unnoticed. Turn them on with pg_checksums.",
+        )
     });
     lines
 }
@@ -154,7 +159,10 @@ fn judge_server(facts: &ServerFacts) -> Vec<Line> {
 async fn check_migrations(conn: &mut PgConnection) -> Line {
     match database::pending_migrations(conn).await {
         Ok(pending) if pending.is_empty() => ok("schema", "up to date"),
-        Ok(pending) => warn("schema", format!("migrations {pending:?} are missing; `muster migrate` or `serve` applies them.")),
+        Ok(pending) => warn(
+            "schema",
+            format!("migrations {pending:?} are missing; `muster migrate` or `serve` applies them."),
+        ),
         Err(e) => fail("schema", chain(&e)),
     }
 }
@@ -168,8 +176,18 @@ async fn check_clock(conn: &mut PgConnection) -> Line {
             let off = (theirs - middle).num_milliseconds();
             match off.abs() {
                 0..1_000 => ok("clock", format!("this host and the database differ by {off} ms")),
-                1_000..30_000 => warn("clock", format!("this host and the database differ by {off} ms: ages of readings are off by as much. Use NTP on both.")),
-                _ => fail("clock", format!("this host and the database differ by {off} ms: sessions and the ages of readings are wrong. Use NTP on both.")),
+                1_000..30_000 => warn(
+                    "clock",
+                    format!(
+                        "this host and the database differ by {off} ms: ages of readings are off by as much. Use NTP on both."
+                    ),
+                ),
+                _ => fail(
+                    "clock",
+                    format!(
+                        "this host and the database differ by {off} ms: sessions and the ages of readings are wrong. Use NTP on both."
+                    ),
+                ),
             }
         }
     }
@@ -186,12 +204,16 @@ async fn check_secrets(pool: &PgPool, key: &SecretsKey) -> Vec<Line> {
         if let Err(e) = secrets::get(&mut conn, key, &cluster.name).await {
             lines.push(fail(
                 format!("secrets of {}", cluster.name),
-                format!("{}. Muster cannot sign in there: set the right key, or enter the credentials again.", chain(&e)),
+                format!(
+                    "{}. Muster cannot sign in there: set the right key, or enter the credentials again.",
+                    chain(&e)
+                ),
             ));
         }
     }
     if lines.is_empty() {
-        lines.push(ok("secrets", format!("key {} opens the secrets of all {} clusters", key.id(), all.len())));
+        lines
+            .push(ok("secrets", format!("key {} opens the secrets of all {} clusters", key.id(), all.len())));
     }
     lines
 }
@@ -230,8 +252,17 @@ async fn ask_cluster(cluster: &Cluster, clients: &StoredClients) -> Vec<Line> {
     };
     let mut lines = vec![match &cluster.expected_cluster_id {
         Some(id) if *id == found.cluster_id => ok(&what, format!("{} brokers, id {id}", found.brokers.len())),
-        Some(id) => fail(&what, format!("id {} answers, {id} is expected: nothing is ever changed there.", found.cluster_id)),
-        None => warn(&what, format!("id {} was never recorded: nothing is ever changed there. Run `muster clusters check {}`.", found.cluster_id, cluster.name)),
+        Some(id) => fail(
+            &what,
+            format!("id {} answers, {id} is expected: nothing is ever changed there.", found.cluster_id),
+        ),
+        None => warn(
+            &what,
+            format!(
+                "id {} was never recorded: nothing is ever changed there. Run `muster clusters check {}`.",
+                found.cluster_id, cluster.name
+            ),
+        ),
     }];
     match admin.rights().await {
         Ok(rights) => lines.extend(rights.iter().map(|right| judge_right(&what, right))),
@@ -245,7 +276,9 @@ fn judge_right(what: &str, right: &RightObservation) -> Line {
     match &right.held {
         RightHeld::Yes => ok(what, "held"),
         RightHeld::No { error } => fail(what, format!("missing ({error}): needed for {}.", right.needed_for)),
-        RightHeld::Unknown { reason } => warn(what, format!("not known ({reason}): needed for {}.", right.needed_for)),
+        RightHeld::Unknown { reason } => {
+            warn(what, format!("not known ({reason}): needed for {}.", right.needed_for))
+        }
     }
 }
 
@@ -256,7 +289,11 @@ async fn check_flows(pool: &PgPool, clients: &StoredClients) -> Vec<Line> {
         Err(e) => return vec![fail("pairs", chain(&e))],
     };
     drop(conn);
-    futures_util::future::join_all(all.iter().map(|pair| check_pair(pair, clients))).await.into_iter().flatten().collect()
+    futures_util::future::join_all(all.iter().map(|pair| check_pair(pair, clients)))
+        .await
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 async fn check_pair(pair: &Pair, clients: &StoredClients) -> Vec<Line> {
@@ -276,7 +313,9 @@ async fn check_pair(pair: &Pair, clients: &StoredClients) -> Vec<Line> {
                 let target = hands.clusters.get(Direction::to(flow.direction));
                 lines.extend(judge_flow(&what, &seen, target));
             }
-            Err(_) => lines.push(fail(what, "no answer within 20 s: the flow can be neither seen nor steered.")),
+            Err(_) => {
+                lines.push(fail(what, "no answer within 20 s: the flow can be neither seen nor steered."))
+            }
         }
     }
     lines
@@ -287,23 +326,36 @@ fn judge_flow(what: &str, seen: &FlowObservation, target: &Cluster) -> Vec<Line>
         Observed::Unknown { reason, .. } => {
             return vec![fail(what, format!("{reason}. The flow can be neither seen nor steered."))];
         }
-        Observed::Known { value, .. } if target.expected_cluster_id.as_ref() == Some(&value.kafka_cluster_id) => {
+        Observed::Known { value, .. }
+            if target.expected_cluster_id.as_ref() == Some(&value.kafka_cluster_id) =>
+        {
             ok(what, format!("Connect {} is attached to {}", value.version, target.name))
         }
         Observed::Known { value, .. } => warn(
             what,
-            format!("Connect is attached to cluster id {} and not to {}: its own state does not survive where the records are.", value.kafka_cluster_id, target.name),
+            format!(
+                "Connect is attached to cluster id {} and not to {}: its own state does not survive where the records are.",
+                value.kafka_cluster_id, target.name
+            ),
         ),
     }];
     for (role, connector) in &seen.connectors {
         let what = format!("{what}, {role} connector");
         lines.push(match connector {
             Observed::Unknown { reason, .. } => fail(what, reason.clone()),
-            Observed::Known { value, .. } => match value.tasks.iter().find(|task| task.state == ConnectState::Failed) {
-                Some(task) => fail(what, format!("task {} FAILED: {}", task.id, task.trace.as_deref().unwrap_or("no trace"))),
-                None if value.state == ConnectState::Failed => fail(what, "FAILED: nothing is copied."),
-                None => ok(what, format!("{} is {} with {} tasks", value.name, value.state, value.tasks.len())),
-            },
+            Observed::Known { value, .. } => {
+                match value.tasks.iter().find(|task| task.state == ConnectState::Failed) {
+                    Some(task) => fail(
+                        what,
+                        format!("task {} FAILED: {}", task.id, task.trace.as_deref().unwrap_or("no trace")),
+                    ),
+                    None if value.state == ConnectState::Failed => fail(what, "FAILED: nothing is copied."),
+                    None => ok(
+                        what,
+                        format!("{} is {} with {} tasks", value.name, value.state, value.tasks.len()),
+                    ),
+                }
+            }
         });
     }
     lines

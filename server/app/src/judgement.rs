@@ -12,8 +12,8 @@ use muster_domain::{
     lag::{Clock, FlowLag, flow_lag_since},
     pair::{Direction, Flow, Pair, Side},
     people::Actor,
-    reading::{Reading, ReadingClass},
     readiness::{CheckCode, CheckResult, CheckStatus, evaluate, overall},
+    reading::{Reading, ReadingClass},
     survey::Survey,
 };
 use muster_operations::PairClients;
@@ -104,13 +104,15 @@ impl Judgement {
         for check in self.checks.iter_mut().filter(|check| check.code == CheckCode::SurveyFresh) {
             check.status = CheckStatus::Unknown;
             check.reason = format!("the last survey is {seconds} s old");
-            check.next_step = "Look whether a Muster process surveys this pair; figures of an old survey are not \
+            check.next_step =
+                "Look whether a Muster process surveys this pair; figures of an old survey are not \
                                shown as current."
-                .to_owned();
+                    .to_owned();
         }
         for lag in &mut self.lag {
             let topics = lag.topics.values_mut().flat_map(|topic| [&mut topic.records, &mut topic.ms]);
-            let all = [&mut lag.worst_records, &mut lag.total_records, &mut lag.worst_ms].into_iter().chain(topics);
+            let all =
+                [&mut lag.worst_records, &mut lag.total_records, &mut lag.worst_ms].into_iter().chain(topics);
             for reading in all.filter(|reading| reading.value.is_some()) {
                 reading.class = ReadingClass::Stale;
                 reading.reason = format!("read {seconds} s ago");
@@ -140,7 +142,8 @@ impl Judgement {
 }
 
 fn sample(flow: &FlowLag, at: DateTime<Utc>) -> LagSample {
-    let records_class = if flow.worst_records.value.is_some() { flow.worst_records.class } else { ReadingClass::Unknown };
+    let records_class =
+        if flow.worst_records.value.is_some() { flow.worst_records.class } else { ReadingClass::Unknown };
     let ms_class = if flow.worst_ms.value.is_some() { flow.worst_ms.class } else { ReadingClass::Unknown };
     LagSample {
         at,

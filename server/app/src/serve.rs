@@ -110,7 +110,10 @@ pub async fn rotate_secrets(config: Config, new_key_file: &Path) -> anyhow::Resu
 /// When it cannot be had.
 pub async fn open_database(data: &DataConfig, config: &DatabaseConfig) -> anyhow::Result<Database> {
     if let Some(url) = &config.database_url {
-        return Ok(Database { pool: connect_patiently(url, config.database_connections).await?, private: None });
+        return Ok(Database {
+            pool: connect_patiently(url, config.database_connections).await?,
+            private: None,
+        });
     }
     let options = PrivatePostgresOptions {
         bin_dir: config.pg_bin_dir.clone(),
@@ -220,7 +223,11 @@ fn worker_name() -> String {
     format!("{}:{}:{}", host.trim(), std::process::id(), &uuid::Uuid::new_v4().simple().to_string()[..8])
 }
 
-async fn serve_http(listener: TcpListener, router: Router, shutdown: CancellationToken) -> anyhow::Result<()> {
+async fn serve_http(
+    listener: TcpListener,
+    router: Router,
+    shutdown: CancellationToken,
+) -> anyhow::Result<()> {
     let service = router.into_make_service_with_connect_info::<SocketAddr>();
     let gone = shutdown.clone();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move { gone.cancelled().await });

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     pair::{Direction, Pair, Side},
-    reading::Reading,
     readiness::{CheckResult, CheckStatus},
+    reading::Reading,
     record::{Run, RunStep},
     run::RunState,
 };

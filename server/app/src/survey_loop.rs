@@ -56,7 +56,9 @@ impl SurveyLoop {
                         });
                     }
                 }
-                Err(e) => tracing::warn!(cause = %chain(&e), "could not list pairs to observe; tried again shortly"),
+                Err(e) => {
+                    tracing::warn!(cause = %chain(&e), "could not list pairs to observe; tried again shortly")
+                }
             }
             tokio::select! {
                 () = shutdown.cancelled() => break,
@@ -152,7 +154,8 @@ impl SurveyLoop {
         let previous = surveys::latest(&mut *self.connection().await?, pair).await?;
         let number = previous.as_ref().map_or(1, |survey| survey.number + 1);
         let survey = take_survey(&clients, number, Utc::now()).await;
-        let clock = Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };
+        let clock =
+            Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };
         let judgement = Judgement::of(&clients, &survey, previous.as_ref(), history, clock);
         self.keep(&survey, &judgement, epoch).await?;
         history.remember(&clients.pair, &survey);

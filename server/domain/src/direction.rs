@@ -31,7 +31,12 @@ pub fn active_side(pair: &Pair, survey: &Survey) -> ActiveSide {
     let mut copying = Vec::new();
     for flow in &pair.flows {
         match source_state(survey, flow.direction) {
-            Ok(ConnectState::Running | ConnectState::Restarting | ConnectState::Failed | ConnectState::Unassigned) => {
+            Ok(
+                ConnectState::Running
+                | ConnectState::Restarting
+                | ConnectState::Failed
+                | ConnectState::Unassigned,
+            ) => {
                 copying.push(flow.direction);
             }
             Ok(ConnectState::Stopped | ConnectState::Paused | ConnectState::Destroyed) => {}
@@ -41,13 +46,18 @@ pub fn active_side(pair: &Pair, survey: &Survey) -> ActiveSide {
     let by_flow = match copying.as_slice() {
         [one] => *one,
         [] => {
-            return ActiveSide::NeitherKnown { reason: format!("no flow of pair `{}` copies records now", pair.name) };
+            return ActiveSide::NeitherKnown {
+                reason: format!("no flow of pair `{}` copies records now", pair.name),
+            };
         }
         _ => {
-            return ActiveSide::Contested { reason: format!("both flows of pair `{}` copy records", pair.name) };
+            return ActiveSide::Contested {
+                reason: format!("both flows of pair `{}` copy records", pair.name),
+            };
         }
     };
-    let writable: Vec<Side> = Side::BOTH.into_iter().filter(|side| applications_may_write(pair, survey, *side)).collect();
+    let writable: Vec<Side> =
+        Side::BOTH.into_iter().filter(|side| applications_may_write(pair, survey, *side)).collect();
     match writable.as_slice() {
         [] => ActiveSide::Active(by_flow),
         [side] if *side == by_flow.from => ActiveSide::Active(by_flow),
@@ -76,7 +86,9 @@ fn source_state(survey: &Survey, direction: Direction) -> Result<ConnectState, S
 /// False also where it is not known.
 fn applications_may_write(pair: &Pair, survey: &Survey, side: Side) -> bool {
     let observation = survey.sides.get(side);
-    let (Some(topics), Some(acls)) = (observation.topics.value(), observation.acls.value()) else { return false };
+    let (Some(topics), Some(acls)) = (observation.topics.value(), observation.acls.value()) else {
+        return false;
+    };
     let names: Vec<String> =
         topics.keys().filter(|topic| patterns::is_application_topic(pair, side, topic)).cloned().collect();
     let fenced = access::fence_bindings(&names);

@@ -22,8 +22,8 @@ pub mod readiness;
 pub mod reading;
 pub mod record;
 pub mod run;
+#[cfg(test)]
+mod samples;
 pub mod survey;
 pub mod topic;
 pub mod translation;
-#[cfg(test)]
-mod samples;

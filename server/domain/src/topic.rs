@@ -48,7 +48,9 @@ pub mod by_partition {
     }
 
     /// Reads the nested form.
-    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(d: D) -> Result<ByPartition<T>, D::Error> {
+    pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        d: D,
+    ) -> Result<ByPartition<T>, D::Error> {
         let nested: BTreeMap<String, BTreeMap<i32, T>> = BTreeMap::deserialize(d)?;
         Ok(nested
             .into_iter()

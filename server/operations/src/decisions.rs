@@ -32,7 +32,8 @@ pub async fn request_run(
     actor: &Actor,
 ) -> Result<Run, OperationError> {
     let content = &plan.content;
-    let pair = pairs::get(conn, &content.pair).await?.ok_or_else(|| no_such("pair", content.pair.as_str()))?;
+    let pair =
+        pairs::get(conn, &content.pair).await?.ok_or_else(|| no_such("pair", content.pair.as_str()))?;
     need_role(actor, Role::Operator, &pair.team)?;
     if reason.trim().is_empty() {
         return Err(Problem::new(
@@ -64,7 +65,8 @@ pub async fn request_run(
         approvals_needed: pair.approval.needed,
     };
     runs::insert(conn, &new).await?;
-    record(conn, id, actor, "run.request", &format!("Requested by {}: {}", actor.name, reason.trim())).await?;
+    record(conn, id, actor, "run.request", &format!("Requested by {}: {}", actor.name, reason.trim()))
+        .await?;
     read(conn, id).await
 }
 
@@ -128,7 +130,11 @@ pub fn may_approve(run: &Run, approvals: &[Approval], actor: &Actor) -> Result<(
         ));
     }
     if approvals.iter().any(|a| a.by.id == actor.id) {
-        return Err(Problem::new("already-decided", "You have already decided on this run.", "Nothing to do."));
+        return Err(Problem::new(
+            "already-decided",
+            "You have already decided on this run.",
+            "Nothing to do.",
+        ));
     }
     if run.state != RunState::AwaitingApproval {
         return Err(Problem::new(
@@ -155,7 +161,8 @@ pub async fn start(conn: &mut PgConnection, run: Uuid, actor: &Actor) -> Result<
         return Ok(run);
     }
     let plan = plans::get(conn, run.plan).await?.ok_or_else(|| no_such("plan", &run.plan.to_string()))?;
-    let hash = plan.content.hash().map_err(|e| OperationError::Stored { what: "plan", reason: e.to_string() })?;
+    let hash =
+        plan.content.hash().map_err(|e| OperationError::Stored { what: "plan", reason: e.to_string() })?;
     if hash != run.plan_hash {
         return Err(Problem::new(
             "plan-changed",
@@ -225,8 +232,14 @@ pub async fn pause(conn: &mut PgConnection, run: Uuid, actor: &Actor) -> Result<
     need_role(actor, Role::Operator, &run.team)?;
     next_state(run.state, RunAct::Pause, run.no_return_at.is_some())?;
     runs::want(conn, run.id, &Wanted::Pause(format!("paused by {}", actor.name))).await?;
-    record(conn, run.id, actor, "run.pause", &format!("{} asked to pause at the next step boundary", actor.name))
-        .await?;
+    record(
+        conn,
+        run.id,
+        actor,
+        "run.pause",
+        &format!("{} asked to pause at the next step boundary", actor.name),
+    )
+    .await?;
     read(conn, run.id).await
 }
 
@@ -253,7 +266,9 @@ pub async fn confirm(conn: &mut PgConnection, run: Uuid, actor: &Actor) -> Resul
     refuse_under_brake(conn).await?;
     let steps = run_steps::list(conn, run.id).await?;
     let Some(step) = steps.iter().find(|step| step.state == StepState::WaitingForInput) else {
-        return Err(Problem::new("nothing-to-confirm", "No step waits for a person.", "Reload the run.").into());
+        return Err(
+            Problem::new("nothing-to-confirm", "No step waits for a person.", "Reload the run.").into()
+        );
     };
     run_steps::confirm(conn, run.id, &step.name, &actor.name).await?;
     let what = step.question.as_ref().map_or(step.title.as_str(), |q| q.confirm.as_str());
@@ -299,7 +314,9 @@ pub async fn skip(
     let run = lock(conn, run).await?;
     need_role(actor, Role::Operator, &run.team)?;
     if reason.trim().is_empty() {
-        return Err(Problem::new("reason-missing", "Skipping a step needs a reason.", "Say why it is safe.").into());
+        return Err(
+            Problem::new("reason-missing", "Skipping a step needs a reason.", "Say why it is safe.").into()
+        );
     }
     let steps = run_steps::list(conn, run.id).await?;
     let found = steps.iter().find(|s| s.name == step).ok_or_else(|| no_such("step", step))?;
@@ -307,7 +324,10 @@ pub async fn skip(
     if found.position <= no_return && run.no_return_at.is_none() {
         return Err(Problem::new(
             "step-cannot-be-skipped",
-            format!("`{}` comes before the point of no return, and everything before it must be proven.", found.title),
+            format!(
+                "`{}` comes before the point of no return, and everything before it must be proven.",
+                found.title
+            ),
             "Retry it, or abort the run, which takes everything back.",
         )
         .into());
@@ -321,10 +341,8 @@ pub async fn skip(
         .into());
     }
     let sentence = format!("left out by {}: {}", actor.name, reason.trim());
-    let change = run_steps::StepChange {
-        sentence: Some(&sentence),
-        ..run_steps::StepChange::to(StepState::Skipped)
-    };
+    let change =
+        run_steps::StepChange { sentence: Some(&sentence), ..run_steps::StepChange::to(StepState::Skipped) };
     run_steps::change(conn, run.id, step, &change).await?;
     record(conn, run.id, actor, "run.skip", &format!("`{}` {sentence}", found.title)).await?;
     transition(conn, &run, RunAct::Skip, "").await?;
@@ -353,7 +371,8 @@ pub async fn abort(
     }
     next_state(run.state, RunAct::Abort, false)?;
     let why = format!("aborted by {}: {reason}", actor.name);
-    record(conn, run.id, actor, "run.abort", &format!("{} takes everything back: {reason}", actor.name)).await?;
+    record(conn, run.id, actor, "run.abort", &format!("{} takes everything back: {reason}", actor.name))
+        .await?;
     if run.state == RunState::Running {
         runs::want(conn, run.id, &Wanted::Abort(why)).await?;
     } else {
@@ -428,7 +447,8 @@ pub async fn attest(
         )
         .into());
     }
-    let message = format!("Attested {} by {}: {comment}", format!("{attestation:?}").to_lowercase(), actor.name);
+    let message =
+        format!("Attested {} by {}: {comment}", format!("{attestation:?}").to_lowercase(), actor.name);
     record(conn, run.id, actor, "run.attest", &message).await?;
     transition(conn, &run, act, comment).await?;
     read(conn, run.id).await
@@ -498,7 +518,12 @@ async fn read(conn: &mut PgConnection, run: Uuid) -> Result<Run, OperationError>
     runs::get(conn, run).await?.ok_or_else(|| no_such("run", &run.to_string()))
 }
 
-async fn transition(conn: &mut PgConnection, run: &Run, act: RunAct, reason: &str) -> Result<(), OperationError> {
+async fn transition(
+    conn: &mut PgConnection,
+    run: &Run,
+    act: RunAct,
+    reason: &str,
+) -> Result<(), OperationError> {
     let state = next_state(run.state, act, run.no_return_at.is_some())?;
     runs::set_state(conn, run.id, state, reason).await?;
     let message = format!("Run is {}", state.as_str().replace('_', " "));
@@ -530,6 +555,7 @@ async fn record(
     };
     run_events::append(conn, run, &event).await?;
     let object = format!("run {run}");
-    audit::append(conn, &actor.name, action, &object, "done", serde_json::json!({"message": message})).await?;
+    audit::append(conn, &actor.name, action, &object, "done", serde_json::json!({"message": message}))
+        .await?;
     Ok(())
 }

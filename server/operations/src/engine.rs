@@ -180,7 +180,9 @@ impl Engine {
     async fn carry_logged(&self, run: Uuid, epoch: i64, shutdown: &CancellationToken) {
         match self.carry(run, epoch, shutdown).await {
             Ok(state) => info!(run.id = %run, run.epoch = epoch, "run is {}", state.as_str()),
-            Err(Stopped::LeaseLost) => warn!(run.id = %run, run.epoch = epoch, "another worker has the run now"),
+            Err(Stopped::LeaseLost) => {
+                warn!(run.id = %run, run.epoch = epoch, "another worker has the run now")
+            }
             Err(e) => error!(run.id = %run, run.epoch = epoch, "let go of the run: {:#}", anyhow_chain(&e)),
         }
     }

@@ -34,7 +34,10 @@ impl From<RefusedAct> for OperationError {
     fn from(refused: RefusedAct) -> Self {
         Self::Refused(Problem::new(
             "act-does-not-fit-state",
-            format!("The run is {} and does not take this act now.", refused.state.as_str().replace('_', " ")),
+            format!(
+                "The run is {} and does not take this act now.",
+                refused.state.as_str().replace('_', " ")
+            ),
             "Reload the run and see which acts it takes.",
         ))
     }

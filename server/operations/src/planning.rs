@@ -181,11 +181,19 @@ fn blockers(
         ActiveSide::Active(active) if active == direction => {}
         ActiveSide::Active(active) => found.push(finding(
             "wrong-direction",
-            format!("Applications are on {}, so they cannot leave {}.", pair.cluster(active.from), pair.cluster(direction.from)),
+            format!(
+                "Applications are on {}, so they cannot leave {}.",
+                pair.cluster(active.from),
+                pair.cluster(direction.from)
+            ),
             "Plan the switchover in the other direction.",
         )),
         ActiveSide::NeitherKnown { reason } => {
-            found.push(finding("active-side-unknown", reason, "Make both clusters and the flow readable first."));
+            found.push(finding(
+                "active-side-unknown",
+                reason,
+                "Make both clusters and the flow readable first.",
+            ));
         }
         ActiveSide::Contested { reason } => {
             found.push(finding("active-side-contested", reason, "Settle which side is active first."));
@@ -237,6 +245,9 @@ fn predict(table: &[Step], durations: &BTreeMap<String, i64>, runs: i64) -> Pred
     Prediction {
         write_unavailability_ms: Some(until("redirect_producers", true)),
         total_ms: Some(until("verify_outcome", false)),
-        basis: format!("the slowest of {runs} earlier run{} of this pair, step by step", if runs == 1 { "" } else { "s" }),
+        basis: format!(
+            "the slowest of {runs} earlier run{} of this pair, step by step",
+            if runs == 1 { "" } else { "s" }
+        ),
     }
 }

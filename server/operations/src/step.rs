@@ -177,7 +177,9 @@ impl StepCtx {
     /// Milliseconds left of the step's bound, at least 1.
     #[must_use]
     pub fn left_ms(&self) -> u64 {
-        u64::try_from(self.deadline.saturating_duration_since(Instant::now()).as_millis()).unwrap_or(u64::MAX).max(1)
+        u64::try_from(self.deadline.saturating_duration_since(Instant::now()).as_millis())
+            .unwrap_or(u64::MAX)
+            .max(1)
     }
 
     /// Looks until a look succeeds with something, at most `bound_ms`; looks at once, then every 10 ms growing to

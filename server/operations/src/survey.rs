@@ -10,8 +10,8 @@ use muster_domain::{
     patterns,
     reading::Observed,
     survey::{
-        AclObservation, FlowObservation, GroupObservation, OpenTransaction, PartitionObservation, SideObservation,
-        Survey, TopicObservation,
+        AclObservation, FlowObservation, GroupObservation, OpenTransaction, PartitionObservation,
+        SideObservation, Survey, TopicObservation,
     },
     topic::{TopicDescription, TopicPartition},
 };
@@ -70,7 +70,8 @@ async fn observe_side(clients: &PairClients, side: Side, now: DateTime<Utc>) -> 
         admin.open_transactions(),
         admin.rights(),
     );
-    let in_scope: Option<BTreeSet<String>> = topics.as_ref().ok().map(|topics| topics.keys().cloned().collect());
+    let in_scope: Option<BTreeSet<String>> =
+        topics.as_ref().ok().map(|topics| topics.keys().cloned().collect());
     SideObservation {
         cluster: Observed::known(cluster, now),
         groups: observed(groups.map(|groups| only_in_scope(groups, in_scope.as_ref())), now),
@@ -129,7 +130,9 @@ async fn topics(
         .collect();
     let partitions: Vec<TopicPartition> = described
         .iter()
-        .flat_map(|topic| topic.partitions.iter().map(|p| TopicPartition::new(topic.name.clone(), p.partition)))
+        .flat_map(|topic| {
+            topic.partitions.iter().map(|p| TopicPartition::new(topic.name.clone(), p.partition))
+        })
         .collect();
     let names: Vec<String> = described.iter().map(|topic| topic.name.clone()).collect();
     let (starts, ends, stables, configs) = tokio::join!(
@@ -153,14 +156,19 @@ async fn topics(
                         .iter()
                         .find_map(|answer| answer.and_then(|a| a.as_ref().err()).map(ToString::to_string))
                         .unwrap_or_default();
-                    let [start, end, stable] = answers.map(|answer| answer.and_then(|a| a.as_ref().ok()).copied());
+                    let [start, end, stable] =
+                        answers.map(|answer| answer.and_then(|a| a.as_ref().ok()).copied());
                     PartitionObservation {
                         start,
                         end,
                         stable,
                         replicas: i32::try_from(p.replicas.len()).unwrap_or(i32::MAX),
                         in_sync: i32::try_from(p.isr.len()).unwrap_or(i32::MAX),
-                        trouble: if p.leader.is_none() { "the partition has no leader".to_owned() } else { trouble },
+                        trouble: if p.leader.is_none() {
+                            "the partition has no leader".to_owned()
+                        } else {
+                            trouble
+                        },
                     }
                 })
                 .collect();
@@ -176,7 +184,10 @@ async fn topics(
         .collect())
 }
 
-async fn groups(admin: &dyn ClusterAdmin, pair: &Pair) -> Result<BTreeMap<String, GroupObservation>, KafkaError> {
+async fn groups(
+    admin: &dyn ClusterAdmin,
+    pair: &Pair,
+) -> Result<BTreeMap<String, GroupObservation>, KafkaError> {
     let listed: Vec<GroupListing> = admin
         .list_groups()
         .await?

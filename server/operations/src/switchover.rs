@@ -88,7 +88,8 @@ pub fn steps() -> Vec<Step> {
         step("fence_consumers", Translate, &["drain_groups", "mark_target_ends"], consumers::fence_consumers)
             .undo(consumers::capture_consumer_fence, consumers::unfence_consumers),
         step("remove_members", Translate, &["fence_consumers"], consumers::remove_members),
-        step("translate_groups", Translate, &["remove_members"], consumers::translate_groups).bound_ms(600_000),
+        step("translate_groups", Translate, &["remove_members"], consumers::translate_groups)
+            .bound_ms(600_000),
         step("write_group_offsets", Translate, &["translate_groups"], consumers::write_group_offsets)
             .undo(consumers::capture_group_offsets, consumers::restore_group_offsets),
         step(

@@ -84,8 +84,9 @@ pub async fn list_stored(conn: &mut PgConnection, run: Uuid) -> Result<Vec<Store
     .map_err(|source| StoreError::database("read run steps", source))?;
     rows.into_iter()
         .map(|row| {
-            let unreadable =
-                |column: &'static str| StoreError::unreadable("run_step", column, format!("{run}/{}", row.name));
+            let unreadable = |column: &'static str| {
+                StoreError::unreadable("run_step", column, format!("{run}/{}", row.name))
+            };
             Ok(StoredStep {
                 step: RunStep {
                     position: row.position,
@@ -164,7 +165,11 @@ pub async fn change(
     let begins = change.state == StepState::Running;
     let ends = matches!(
         change.state,
-        StepState::Succeeded | StepState::Failed | StepState::Skipped | StepState::Undone | StepState::UndoFailed
+        StepState::Succeeded
+            | StepState::Failed
+            | StepState::Skipped
+            | StepState::Undone
+            | StepState::UndoFailed
     );
     let done = sqlx::query!(
         "update run_step

@@ -330,7 +330,11 @@ pub async fn set_state(
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn mark_approved(conn: &mut PgConnection, run: Uuid, use_within_minutes: i64) -> Result<(), StoreError> {
+pub async fn mark_approved(
+    conn: &mut PgConnection,
+    run: Uuid,
+    use_within_minutes: i64,
+) -> Result<(), StoreError> {
     let done = sqlx::query!(
         "update run
         set approved_at = clock_timestamp(),

@@ -11,8 +11,8 @@ use muster_domain::{
     cluster::{Cluster, ClusterSecrets, ProbePrincipal, Sasl, Security},
     ids::{ClusterName, PairName, TeamName},
     pair::{
-        ApprovalRule, BySide, Direction, Flow, Mechanism, NamingPolicy, Objectives, Pair, PairMode, RoutingTarget,
-        Side,
+        ApprovalRule, BySide, Direction, Flow, Mechanism, NamingPolicy, Objectives, Pair, PairMode,
+        RoutingTarget, Side,
     },
 };
 use muster_kafka::{ClientOptions, ClusterAdmin, KafkaAdmin, KafkaMover, RecordMover};

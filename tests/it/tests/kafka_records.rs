@@ -11,8 +11,8 @@ use anyhow::Result;
 use muster_domain::topic::TopicPartition;
 use muster_it::{WEST, cluster};
 use muster_kafka::{
-    ClientOptions, ClusterAdmin, Isolation, KafkaAdmin, KafkaMover, OffsetSpec, ReadRange, Record, RecordMover,
-    admin::NewTopic, mover::TailRecord,
+    ClientOptions, ClusterAdmin, Isolation, KafkaAdmin, KafkaMover, OffsetSpec, ReadRange, Record,
+    RecordMover, admin::NewTopic, mover::TailRecord,
 };
 use muster_lab::{Lab, LabDescription, LabOptions};
 use rdkafka::{
@@ -98,7 +98,11 @@ impl Real {
             assert_eq!(ours, theirs.await.unwrap(), "{at} {isolation:?}");
             let until = self.end(at, OffsetSpec::End).await;
             let tail = self.tail(at, until, isolation).await;
-            assert_eq!(tail.as_ref().map(|tail| tail.offset), ours.last().map(|last| last.offset), "{at} {isolation:?}");
+            assert_eq!(
+                tail.as_ref().map(|tail| tail.offset),
+                ours.last().map(|last| last.offset),
+                "{at} {isolation:?}"
+            );
             assert_eq!(tail.map(|tail| tail.fingerprint), ours.last().map(Record::fingerprint));
         }
     }
@@ -119,7 +123,11 @@ impl Real {
         write(self.client(), &at.topic, 50).await;
         self.compare(&at).await;
         let first = self.read(&at, Isolation::ReadCommitted).await.remove(0);
-        assert!(first.timestamp > 1_750_000_000_000, "the broker's time, not the client's: {}", first.timestamp);
+        assert!(
+            first.timestamp > 1_750_000_000_000,
+            "the broker's time, not the client's: {}",
+            first.timestamp
+        );
     }
 
     async fn find_tails_over_markers_and_aborted_data(&self) {
@@ -148,7 +156,11 @@ impl Real {
         assert_eq!(committed.offset, 4, "the last committed record is far behind {end}");
         let physical = self.tail(&at, end, Isolation::ReadUncommitted).await.unwrap();
         assert_eq!(physical.offset, end - 2, "the last offset is a marker");
-        assert_eq!(self.tail(&at, 3, Isolation::ReadCommitted).await.unwrap().offset, 2, "below `until` only");
+        assert_eq!(
+            self.tail(&at, 3, Isolation::ReadCommitted).await.unwrap().offset,
+            2,
+            "below `until` only"
+        );
         assert_eq!(self.tail(&at, 0, Isolation::ReadCommitted).await, None);
 
         // An open transaction hides what is behind it from committed reads, and hangs until it is aborted.
@@ -185,7 +197,11 @@ impl Real {
         assert_eq!(self.tail(&at, 100, Isolation::ReadCommitted).await, None, "all of that is gone");
         assert_eq!(self.tail(&at, 150, Isolation::ReadCommitted).await, None);
         assert_eq!(self.tail(&at, 151, Isolation::ReadCommitted).await.unwrap().offset, 150);
-        assert_eq!(self.tail(&at, 9_999, Isolation::ReadCommitted).await.unwrap().offset, 199, "beyond the end");
+        assert_eq!(
+            self.tail(&at, 9_999, Isolation::ReadCommitted).await.unwrap().offset,
+            199,
+            "beyond the end"
+        );
     }
 }
 
@@ -210,7 +226,8 @@ fn transact(producer: &BaseProducer, topic: &str, count: usize, commit: bool) {
 fn send(producer: &BaseProducer, topic: &str, count: usize) {
     for i in 0..count {
         let (key, value) = (format!("key-{i}"), format!("value-{i}").repeat(i % 20 + 1));
-        let mut record = BaseRecord::<str, str>::to(topic).partition(0).timestamp(1_700_000_000_000 + i as i64);
+        let mut record =
+            BaseRecord::<str, str>::to(topic).partition(0).timestamp(1_700_000_000_000 + i as i64);
         if i % 2 == 0 {
             record = record.key(&key);
         }
@@ -261,6 +278,7 @@ fn read_by_librdkafka(mut config: ClientConfig, topic: &str, isolation: Isolatio
 }
 
 fn collect_headers(headers: &impl Headers) -> Vec<(String, Option<bytes::Bytes>)> {
-    let pair = |header: Header<'_, &[u8]>| (header.key.to_owned(), header.value.map(|value| value.to_vec().into()));
+    let pair =
+        |header: Header<'_, &[u8]>| (header.key.to_owned(), header.value.map(|value| value.to_vec().into()));
     headers.iter().map(pair).collect()
 }

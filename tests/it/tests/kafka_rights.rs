@@ -29,7 +29,9 @@ async fn rights_are_told_one_by_one() -> Result<()> {
     let rights = muster.rights().await?;
     let missing: Vec<_> = rights.iter().filter(|right| matches!(right.held, RightHeld::No { .. })).collect();
     assert!(missing.is_empty(), "a super user lacks nothing: {missing:#?}");
-    for name in ["ALTER on the cluster", "READ on topics", "READ on groups", "signing in as the probe principal"] {
+    for name in
+        ["ALTER on the cluster", "READ on topics", "READ on groups", "signing in as the probe principal"]
+    {
         assert_eq!(*held(&rights, name), RightHeld::Yes, "{name}");
     }
 
@@ -46,7 +48,9 @@ async fn rights_are_told_one_by_one() -> Result<()> {
         "DESCRIBE_CONFIGS on the cluster",
         "signing in as the probe principal",
     ] {
-        let RightHeld::No { error } = held(&rights, name) else { panic!("{name}: {:?}", held(&rights, name)) };
+        let RightHeld::No { error } = held(&rights, name) else {
+            panic!("{name}: {:?}", held(&rights, name))
+        };
         assert!(!error.is_empty(), "{name}");
     }
     // The broker says nothing about other rights on the cluster to those without DESCRIBE: that is unknown, not held.

@@ -31,7 +31,10 @@ async fn admin_client_and_mover_speak_every_listener() -> Result<()> {
         assert!(expected(&admin), "{name}, admin client: {admin:?}");
         assert!(expected(&mover), "{name}, mover: {mover:?}");
         let secret = [&ways.0.password, &ways.0.client_secret, "not-the-password"];
-        assert!(secret.iter().all(|secret| !format!("{admin} {mover}").contains(*secret)), "{name} tells a secret");
+        assert!(
+            secret.iter().all(|secret| !format!("{admin} {mover}").contains(*secret)),
+            "{name} tells a secret"
+        );
     }
     tokens_are_shared_and_probes_sign_in(&lab).await;
     Ok(())
@@ -99,7 +102,9 @@ impl Ways<'_> {
     fn way(&self, bootstrap: &str, tls: Option<Tls>, sasl: Option<Sasl>) -> Way {
         let password = match &sasl {
             Some(Sasl::OauthBearer { .. }) => &self.0.client_secret,
-            Some(Sasl::Plain { .. } | Sasl::ScramSha256 { .. } | Sasl::ScramSha512 { .. }) | None => &self.0.password,
+            Some(Sasl::Plain { .. } | Sasl::ScramSha256 { .. } | Sasl::ScramSha512 { .. }) | None => {
+                &self.0.password
+            }
         };
         let secrets = ClusterSecrets { password: Some(password.clone().into()), ..ClusterSecrets::default() };
         Way { bootstrap: bootstrap.to_owned(), security: Security { tls, sasl }, secrets }
@@ -134,24 +139,32 @@ impl Ways<'_> {
         let is_tls: Expected = |kind| matches!(kind, KafkaErrorKind::Tls(_));
         let is_refused: Expected = |kind| matches!(kind, KafkaErrorKind::Authentication(_));
         let mut ways: Vec<(String, Way, Expected)> = vec![
-            ("expired certificate".to_owned(), self.way(&self.0.ssl_expired, self.trusted(), None), |kind| {
-                matches!(kind, KafkaErrorKind::Tls(text) if text.starts_with("the broker's certificate has expired"))
-            }),
-            ("unknown authority".to_owned(), self.way(&self.0.ssl, other, None), |kind| {
-                matches!(kind, KafkaErrorKind::Tls(text) if text.contains("authority that is not trusted"))
-            }),
+            (
+                "expired certificate".to_owned(),
+                self.way(&self.0.ssl_expired, self.trusted(), None),
+                |kind| matches!(kind, KafkaErrorKind::Tls(text) if text.starts_with("the broker's certificate has expired")),
+            ),
+            (
+                "unknown authority".to_owned(),
+                self.way(&self.0.ssl, other, None),
+                |kind| matches!(kind, KafkaErrorKind::Tls(text) if text.contains("authority that is not trusted")),
+            ),
             ("mTLS without a certificate".to_owned(), self.way(&self.0.mtls, self.trusted(), None), is_tls),
-            ("TLS on a plaintext port".to_owned(), self.way(&self.0.plaintext, self.trusted(), None), |kind| {
-                matches!(kind, KafkaErrorKind::Tls(text) if text.contains("is this a port without TLS?"))
-            }),
+            (
+                "TLS on a plaintext port".to_owned(),
+                self.way(&self.0.plaintext, self.trusted(), None),
+                |kind| matches!(kind, KafkaErrorKind::Tls(text) if text.contains("is this a port without TLS?")),
+            ),
             ("plaintext on a TLS port".to_owned(), self.way(&self.0.ssl, None, None), |kind| {
                 // Brokers answer with a TLS alert or hang up, by version.
                 matches!(kind, KafkaErrorKind::NotKafka(_) | KafkaErrorKind::Connection(_))
                     && kind.to_string().contains("TLS")
             }),
-            ("no sign-in".to_owned(), self.way(&self.0.sasl_plaintext, None, None), |kind| {
-                matches!(kind, KafkaErrorKind::Connection(text) if text.contains("a listener that wants a sign-in"))
-            }),
+            (
+                "no sign-in".to_owned(),
+                self.way(&self.0.sasl_plaintext, None, None),
+                |kind| matches!(kind, KafkaErrorKind::Connection(text) if text.contains("a listener that wants a sign-in")),
+            ),
             ("sign-in where none is".to_owned(), self.way(&self.0.plaintext, None, scram()), is_refused),
         ];
         for sasl in self.sasls() {

@@ -112,13 +112,19 @@ impl Bench {
                 format!("{:26} {:12} {ms:?} ms  {}", s.name, s.state.as_str(), s.sentence)
             })
             .collect();
-        let story = format!("{}: {}\n{}\n{:#?}", run.state.as_str(), run.state_reason, steps.join("\n"), run.outcome);
+        let story =
+            format!("{}: {}\n{}\n{:#?}", run.state.as_str(), run.state_reason, steps.join("\n"), run.outcome);
         Ok((run, story))
     }
 }
 
 fn rules() -> PlanRules {
-    PlanRules { confirm_before_fence: false, group_drain_seconds: 5, resume_watch_seconds: 90, ..PlanRules::default() }
+    PlanRules {
+        confirm_before_fence: false,
+        group_drain_seconds: 5,
+        resume_watch_seconds: 90,
+        ..PlanRules::default()
+    }
 }
 
 /// What the applications themselves say.

@@ -38,9 +38,12 @@ pub struct BrakeView {
 /// When it cannot be read: treat as on.
 pub async fn view(conn: &mut PgConnection) -> Answer<BrakeView> {
     Ok(match brake::get(conn).await? {
-        Some(brake) => {
-            BrakeView { on: true, since: Some(brake.since), by: Some(brake.by.name), reason: Some(brake.reason) }
-        }
+        Some(brake) => BrakeView {
+            on: true,
+            since: Some(brake.since),
+            by: Some(brake.by.name),
+            reason: Some(brake.reason),
+        },
         None => BrakeView { on: false, since: None, by: None, reason: None },
     })
 }
@@ -66,6 +69,7 @@ pub async fn put(conn: &mut PgConnection, asked: &PutBrake, actor: &Actor) -> An
 /// When the database refuses.
 pub async fn release(conn: &mut PgConnection, actor: &Actor) -> Answer<BrakeView> {
     let changed = brake::release(conn).await?;
-    audit_trail::record(conn, actor, Entry::done("brake.release", "brake", json!({"was_on": changed}))).await?;
+    audit_trail::record(conn, actor, Entry::done("brake.release", "brake", json!({"was_on": changed})))
+        .await?;
     view(conn).await
 }

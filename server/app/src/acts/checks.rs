@@ -60,8 +60,10 @@ pub async fn check(app: &App, name: &ClusterName, actor: &Actor) -> Answer<Check
     let id_recorded = clusters::set_expected_cluster_id(&mut tx, name, &found.cluster_id).await?;
     let missing: Vec<&str> =
         rights.iter().filter(|r| matches!(r.held, RightHeld::No { .. })).map(|r| r.right.as_str()).collect();
-    let detail = json!({"cluster_id": found.cluster_id, "id_recorded": id_recorded, "rights_missing": missing});
-    audit_trail::record(&mut tx, actor, Entry::done("cluster.check", &format!("cluster {name}"), detail)).await?;
+    let detail =
+        json!({"cluster_id": found.cluster_id, "id_recorded": id_recorded, "rights_missing": missing});
+    audit_trail::record(&mut tx, actor, Entry::done("cluster.check", &format!("cluster {name}"), detail))
+        .await?;
     tx.commit().await?;
     let brokers = found.brokers.len();
     Ok(CheckedCluster { cluster: name.clone(), cluster_id: found.cluster_id, id_recorded, brokers, rights })
@@ -93,7 +95,9 @@ fn unreachable(name: &ClusterName, why: &str) -> Failure {
 fn wrong(name: &ClusterName, expected: &str, found: &str) -> Failure {
     Failure::new(
         "wrong-cluster",
-        format!("`{name}` must be the cluster with id `{expected}`, but `{found}` answers there. Nothing was changed."),
+        format!(
+            "`{name}` must be the cluster with id `{expected}`, but `{found}` answers there. Nothing was changed."
+        ),
         "Correct the addresses. If the cluster was rebuilt, let Muster forget the old id first (forget_cluster_id).",
     )
 }

@@ -69,7 +69,9 @@ pub struct ClusterEdit {
 }
 
 /// Tells "null" from "left out".
-pub(crate) fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(d: D) -> Result<Option<T>, D::Error> {
+pub(crate) fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+    d: D,
+) -> Result<Option<T>, D::Error> {
     T::deserialize(d).map(Some)
 }
 
@@ -134,7 +136,8 @@ pub struct ClusterView {
 /// `not-found`.
 pub async fn view(conn: &mut PgConnection, name: &ClusterName) -> Answer<ClusterView> {
     let cluster = get(conn, name).await?;
-    let secrets_kept = secrets::fields(conn, name).await?.into_iter().map(|field| field.as_str().to_owned()).collect();
+    let secrets_kept =
+        secrets::fields(conn, name).await?.into_iter().map(|field| field.as_str().to_owned()).collect();
     Ok(ClusterView { protocol: cluster.security.protocol().to_owned(), cluster, secrets_kept })
 }
 
@@ -162,7 +165,12 @@ pub async fn get(conn: &mut PgConnection, name: &ClusterName) -> Answer<Cluster>
 ///
 /// # Errors
 /// `name-taken`, or `invalid-request` when it does not hold together.
-pub async fn create(conn: &mut PgConnection, key: &SecretsKey, new: NewCluster, actor: &Actor) -> Answer<ClusterView> {
+pub async fn create(
+    conn: &mut PgConnection,
+    key: &SecretsKey,
+    new: NewCluster,
+    actor: &Actor,
+) -> Answer<ClusterView> {
     let cluster = Cluster {
         name: new.name,
         bootstrap: new.bootstrap,
@@ -215,7 +223,12 @@ pub async fn change(
 ///
 /// # Errors
 /// `cluster-in-use`, `edited-in-between`, `not-found`.
-pub async fn delete(conn: &mut PgConnection, name: &ClusterName, version: Option<i64>, actor: &Actor) -> Answer<()> {
+pub async fn delete(
+    conn: &mut PgConnection,
+    name: &ClusterName,
+    version: Option<i64>,
+    actor: &Actor,
+) -> Answer<()> {
     let cluster = get(conn, name).await?;
     check_version(version, cluster.version)?;
     clusters::delete(conn, name, cluster.version).await?;
@@ -244,12 +257,15 @@ fn check_bootstrap(bootstrap: &[String]) -> Answer<()> {
     }
     let usable = |address: &str| {
         address.rsplit_once(':').is_some_and(|(host, port)| {
-            let host_fits = !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c == '/' || c == '@');
+            let host_fits =
+                !host.is_empty() && !host.contains(|c: char| c.is_whitespace() || c == '/' || c == '@');
             host_fits && port.parse::<u16>().is_ok_and(|port| port > 0)
         })
     };
     match bootstrap.iter().find(|address| !usable(address)) {
-        Some(bad) => Err(Failure::invalid(format!("`{bad}` is not a bootstrap address; it must be `host:port`."))),
+        Some(bad) => {
+            Err(Failure::invalid(format!("`{bad}` is not a bootstrap address; it must be `host:port`.")))
+        }
         None => Ok(()),
     }
 }

@@ -1,11 +1,9 @@
-//! Importing an mm2.properties file: clusters, pairs and what Muster does not use, in one transaction or not at all.
-
-use std::collections::BTreeMap;
+//! Importing an mm2.properties file: clusters, pairs, and what Muster does not use. In one transaction or not at all.
 
 use muster_domain::{
     cluster::Cluster,
     ids::{ClusterName, PairName, TeamName},
-    mm2_properties::{self, BadLine, Import, Request},
+    mm2_properties::{self, ClusterDraft, PairDraft},
     pair::Pair,
     people::{Actor, Role},
 };
@@ -33,7 +31,7 @@ pub struct ImportText {
     pub text: String,
     /// Team its pairs will belong to.
     pub team: TeamName,
-    /// Name of the pair when the file has one pair; otherwise, and without it, made of the clusters' aliases.
+    /// Name of the pair, when the file has one pair; otherwise made of its clusters' names.
     #[serde(default)]
     pub name: Option<PairName>,
 }
@@ -45,19 +43,114 @@ pub struct Imported {
     pub pairs: Vec<Pair>,
     /// Clusters registered.
     pub clusters: Vec<ClusterName>,
-    /// Clusters that were registered already and are used as they are.
+    /// Clusters that were registered before and are used as they are.
     pub clusters_kept: Vec<ClusterName>,
-    /// Settings kept with the pair and not used by Muster: `key = value`.
+    /// Settings kept with the pair and not used by Muster: `line 7: key = value`.
     pub unused: Vec<String>,
 }
+
 /// Reads a file without making anything.
 ///
 /// # Errors
 /// `import-has-bad-lines`, with each line and what is wrong with it.
-pub fn look(asked: &ImportText) -> Answer<Import> {
-    todo!()
+pub fn look(text: &str) -> Answer<mm2_properties::Imported> {
+    mm2_properties::import(text).map_err(|bad| {
+        Failure::new(
+            "import-has-bad-lines",
+            format!("{} lines of the file cannot be used; nothing was imported.", bad.len()),
+            "Correct the lines that are listed and import the file again.",
+        )
+        .with("lines", json!(bad))
+    })
 }
-/// Import.
-pub async fn import(conn: &mut PgConnection, key: &SecretsKey, asked: &ImportText, actor: &Actor) -> Answer<Imported> {
-    todo!()
+
+/// Imports a file. Clusters of the same name that are registered already are used as they are: an import never changes
+/// how a cluster is reached. Registering new ones is an admin's right.
+///
+/// # Errors
+/// `import-has-bad-lines`, `forbidden`, `name-taken`, `invalid-request`.
+pub async fn import(
+    conn: &mut PgConnection,
+    key: &SecretsKey,
+    asked: &ImportText,
+    actor: &Actor,
+) -> Answer<Imported> {
+    let admin = actor.has_anywhere(Role::Admin);
+    if !admin {
+        needs_role(actor, Role::Owner, &asked.team)?;
+    }
+    let file = look(&asked.text)?;
+    if asked.name.is_some() && file.pairs.len() != 1 {
+        return Err(Failure::invalid(format!(
+            "A name fits one pair, but the file has {}.",
+            file.pairs.len()
+        )));
+    }
+    let (mut made, mut kept) = (Vec::new(), Vec::new());
+    for draft in &file.clusters {
+        if clusters::get(conn, &draft.name).await?.is_some() {
+            kept.push(draft.name.clone());
+        } else if admin {
+            register(conn, key, draft).await?;
+            made.push(draft.name.clone());
+        } else {
+            return Err(only_admins(&draft.name));
+        }
+    }
+    let mut imported = Vec::new();
+    for draft in file.pairs {
+        imported.push(pairs::insert(conn, &pair(draft, asked)).await?);
+    }
+    for pair in &imported {
+        let detail = json!({"pair": told(pair), "clusters": made, "clusters_kept": kept});
+        audit_trail::record(conn, actor, Entry::done("pair.import", &object(&pair.name), detail)).await?;
+    }
+    let unused = file.not_used.iter().map(|s| format!("line {}: {} = {}", s.line, s.key, s.value)).collect();
+    Ok(Imported { pairs: imported, clusters: made, clusters_kept: kept, unused })
+}
+
+async fn register(conn: &mut PgConnection, key: &SecretsKey, draft: &ClusterDraft) -> Answer<()> {
+    let cluster = Cluster {
+        name: draft.name.clone(),
+        bootstrap: draft.bootstrap.clone(),
+        security: draft.security.clone(),
+        probe: None,
+        expected_cluster_id: None,
+        region: String::new(),
+        version: 0,
+        updated_at: chrono::DateTime::UNIX_EPOCH,
+    };
+    clusters::insert(conn, &cluster).await?;
+    Ok(secrets::put(conn, key, &draft.name, &draft.secrets).await?)
+}
+
+fn pair(draft: PairDraft, asked: &ImportText) -> Pair {
+    Pair {
+        name: asked.name.clone().unwrap_or(draft.name),
+        team: asked.team.clone(),
+        clusters: draft.clusters,
+        mode: draft.mode,
+        topics: draft.topics,
+        topics_exclude: draft.topics_exclude,
+        groups: draft.groups,
+        groups_exclude: draft.groups_exclude,
+        flows: draft.flows,
+        objectives: default_objectives(),
+        approval: default_approval(),
+        routing: Vec::new(),
+        canary_topic: None,
+        unused_settings: draft.kept,
+        version: 0,
+        updated_at: chrono::DateTime::UNIX_EPOCH,
+    }
+}
+
+fn only_admins(cluster: &ClusterName) -> Failure {
+    Failure::new(
+        "forbidden",
+        format!(
+            "The file has the cluster `{cluster}`, which is not registered, and only an admin registers clusters."
+        ),
+        "Ask an admin to import the file, or to register the clusters first.",
+    )
 }

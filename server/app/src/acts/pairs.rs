@@ -214,7 +214,12 @@ pub async fn change(
 ///
 /// # Errors
 /// `pair-has-active-run`, `edited-in-between`, `not-found`.
-pub async fn delete(conn: &mut PgConnection, name: &PairName, version: Option<i64>, actor: &Actor) -> Answer<()> {
+pub async fn delete(
+    conn: &mut PgConnection,
+    name: &PairName,
+    version: Option<i64>,
+    actor: &Actor,
+) -> Answer<()> {
     let pair = lock_free(conn, name).await?;
     check_version(version, pair.version)?;
     pairs::delete(conn, name, pair.version).await?;
@@ -256,7 +261,10 @@ fn attach(pair: &mut Pair, attachment: Attachment) -> Answer<()> {
     let flow = pair.flows.iter_mut().find(|flow| Some(flow.direction.from) == from);
     let flow = flow.ok_or_else(|| {
         let name = &pair.name;
-        Failure::invalid(format!("Pair `{name}` has no flow from `{}` that could be attached.", attachment.from))
+        Failure::invalid(format!(
+            "Pair `{name}` has no flow from `{}` that could be attached.",
+            attachment.from
+        ))
     })?;
     flow.mechanism = Mechanism::Mm2OnConnect {
         connect_url: attachment.connect_url,
@@ -297,7 +305,10 @@ pub(super) fn check(pair: &Pair) -> Answer<()> {
         "At least one person must approve; the requester never counts."
     } else if pair.approval.decide_within_minutes < 1 || pair.approval.use_within_minutes < 1 {
         "Both clocks of an approval run for at least a minute."
-    } else if pair.objectives.rpo_seconds < 0 || pair.objectives.rto_seconds < 1 || pair.objectives.verify_within_days < 1 {
+    } else if pair.objectives.rpo_seconds < 0
+        || pair.objectives.rto_seconds < 1
+        || pair.objectives.verify_within_days < 1
+    {
         "Objectives are whole seconds and days, RTO and days at least 1."
     } else {
         return Ok(());

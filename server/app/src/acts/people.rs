@@ -110,7 +110,12 @@ pub async fn hash(password: &SecretString) -> Answer<SecretString> {
 ///
 /// # Errors
 /// `name-taken`, `invalid-request`.
-pub async fn create(conn: &mut PgConnection, new: &NewUser, hash: &SecretString, actor: &Actor) -> Answer<UserView> {
+pub async fn create(
+    conn: &mut PgConnection,
+    new: &NewUser,
+    hash: &SecretString,
+    actor: &Actor,
+) -> Answer<UserView> {
     let id = Uuid::now_v7();
     let display = if new.display_name.is_empty() { &new.name } else { &new.display_name };
     people::insert(conn, id, &new.name, display, Some(hash), &new.grants).await?;
@@ -187,7 +192,12 @@ async fn set_grants(conn: &mut PgConnection, user: &User, wanted: &[Grant]) -> A
 }
 
 /// Without an admin nobody could ever add one again.
-async fn keep_an_admin(conn: &mut PgConnection, user: &User, disabled: bool, wanted: Option<&[Grant]>) -> Answer<()> {
+async fn keep_an_admin(
+    conn: &mut PgConnection,
+    user: &User,
+    disabled: bool,
+    wanted: Option<&[Grant]>,
+) -> Answer<()> {
     let admins = grants::lock_admins(conn).await?;
     let stays = !disabled && wanted.unwrap_or(&user.grants).iter().any(|grant| grant.role == Role::Admin);
     if stays || admins != [user.id] {
@@ -213,7 +223,8 @@ pub async fn create_team(conn: &mut PgConnection, team: &TeamView, actor: &Actor
             "Use it, or choose another name.",
         ));
     }
-    audit_trail::record(conn, actor, Entry::done("team.create", &format!("team {}", team.name), json!({}))).await
+    audit_trail::record(conn, actor, Entry::done("team.create", &format!("team {}", team.name), json!({})))
+        .await
 }
 
 /// All teams.

@@ -72,15 +72,16 @@ pub async fn make(
     let pair = super::pairs::get(conn, pair).await?;
     let request = request(&pair, asked)?;
     let survey = surveys::latest(conn, &pair.name).await?.ok_or_else(|| not_surveyed(&pair))?;
-    let checks = judgement::latest(conn, &pair.name).await?.ok_or_else(|| not_surveyed(&pair))?.results.checks;
+    let checks =
+        judgement::latest(conn, &pair.name).await?.ok_or_else(|| not_surveyed(&pair))?.results.checks;
     let a = super::clusters::get(conn, &pair.clusters.a).await?;
     let b = super::clusters::get(conn, &pair.clusters.b).await?;
     let clusters = BySide { a, b };
-    let plan =
-        make_switchover_plan(conn, &pair, &clusters, &survey, &checks, &request, actor, now).await?;
+    let plan = make_switchover_plan(conn, &pair, &clusters, &survey, &checks, &request, actor, now).await?;
     let detail = json!({"plan": plan.id, "hash": plan.hash, "course": pair.course(request.direction),
         "blockers": plan.blockers.len(), "warnings": plan.warnings.len()});
-    audit_trail::record(conn, actor, Entry::done("plan.make", &format!("pair {}", pair.name), detail)).await?;
+    audit_trail::record(conn, actor, Entry::done("plan.make", &format!("pair {}", pair.name), detail))
+        .await?;
     Ok(plan)
 }
 
@@ -88,7 +89,10 @@ fn request(pair: &Pair, asked: &NewPlan) -> Answer<PlanRequest> {
     if asked.operation != Operation::Switchover {
         return Err(Failure::new(
             "operation-not-available",
-            format!("A {} cannot be planned with this version of Muster.", asked.operation.as_str().replace('_', " ")),
+            format!(
+                "A {} cannot be planned with this version of Muster.",
+                asked.operation.as_str().replace('_', " ")
+            ),
             "Plan a switchover.",
         ));
     }
@@ -106,14 +110,16 @@ fn request(pair: &Pair, asked: &NewPlan) -> Answer<PlanRequest> {
 
 /// The default rules with the given ones over them.
 fn rules(given: &serde_json::Map<String, Value>) -> Answer<PlanRules> {
-    let all = serde_json::to_value(PlanRules::default()).map_err(|e| Failure::internal("read the rules", e))?;
+    let all =
+        serde_json::to_value(PlanRules::default()).map_err(|e| Failure::internal("read the rules", e))?;
     let Value::Object(mut all) = all else { return Ok(PlanRules::default()) };
     for (key, value) in given {
         if all.insert(key.clone(), value.clone()).is_none() {
             return Err(Failure::invalid(format!("There is no rule `{key}`.")));
         }
     }
-    serde_json::from_value(Value::Object(all)).map_err(|e| Failure::invalid(format!("The rules cannot be read: {e}.")))
+    serde_json::from_value(Value::Object(all))
+        .map_err(|e| Failure::invalid(format!("The rules cannot be read: {e}.")))
 }
 
 fn not_surveyed(pair: &Pair) -> Failure {

@@ -3,7 +3,10 @@
 use aws_lc_rs::rand;
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
-use muster_domain::{hash::sha256_hex, people::{Actor, Role}};
+use muster_domain::{
+    hash::sha256_hex,
+    people::{Actor, Role},
+};
 use muster_store::tokens::{self, Token};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -69,10 +72,19 @@ pub async fn create(conn: &mut PgConnection, new: &NewToken, actor: &Actor) -> A
     rand::fill(&mut bytes).map_err(|e| Failure::internal("make a token", e))?;
     let token = format!("muster_{}", URL_SAFE_NO_PAD.encode(bytes));
     let seconds = (new.days * 86_400) as f64;
-    let kept =
-        tokens::insert(conn, Uuid::now_v7(), &new.name, actor.id, &sha256_hex(token.as_bytes()), &[], seconds).await?;
+    let kept = tokens::insert(
+        conn,
+        Uuid::now_v7(),
+        &new.name,
+        actor.id,
+        &sha256_hex(token.as_bytes()),
+        &[],
+        seconds,
+    )
+    .await?;
     let detail = json!({"expires_at": kept.expires_at});
-    audit_trail::record(conn, actor, Entry::done("token.create", &format!("token {}", new.name), detail)).await?;
+    audit_trail::record(conn, actor, Entry::done("token.create", &format!("token {}", new.name), detail))
+        .await?;
     Ok(TokenView { token: Some(token), ..kept.into() })
 }
 
@@ -93,5 +105,6 @@ pub async fn revoke(conn: &mut PgConnection, id: Uuid, actor: &Actor) -> Answer<
     let known = list(conn, actor).await?.into_iter().find(|token| token.id == id);
     let token = known.ok_or_else(|| Failure::not_found("token", &id.to_string()))?;
     tokens::revoke(conn, id).await?;
-    audit_trail::record(conn, actor, Entry::done("token.revoke", &format!("token {}", token.name), json!({}))).await
+    audit_trail::record(conn, actor, Entry::done("token.revoke", &format!("token {}", token.name), json!({})))
+        .await
 }

@@ -59,7 +59,10 @@ pub struct Verified {
 }
 
 /// `GET /api/v1/audit`.
-pub async fn list(State(app): State<App>, Query(query): Query<AuditQuery>) -> Answer<Json<Items<AuditEntry>>> {
+pub async fn list(
+    State(app): State<App>,
+    Query(query): Query<AuditQuery>,
+) -> Answer<Json<Items<AuditEntry>>> {
     let limit = page_size(query.limit);
     let filter = AuditFilter {
         actor: query.actor,

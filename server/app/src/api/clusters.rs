@@ -1,10 +1,6 @@
 //! `/api/v1/clusters`.
 
-use axum::{
-    extract::State,
-    http::StatusCode,
-    response::IntoResponse as _,
-};
+use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
 use muster_domain::ids::ClusterName;
 
 use super::Items;

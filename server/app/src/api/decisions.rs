@@ -59,7 +59,11 @@ type Decided = (StatusCode, [(HeaderName, String); 1], Json<Run>);
 type Of = (State<App>, Acting, Path<Uuid>);
 
 /// What is begun goes on after the answer: 202, and where to look.
-async fn decide((State(app), Acting(actor), Path(id)): Of, what: Decision, hash: Option<String>) -> Answer<Decided> {
+async fn decide(
+    (State(app), Acting(actor), Path(id)): Of,
+    what: Decision,
+    hash: Option<String>,
+) -> Answer<Decided> {
     let run = runs::decide(&app.pool, id, what, hash.as_deref(), &actor).await?;
     let location = format!("/api/v1/runs/{id}");
     let status = if run.state.wants_worker() { StatusCode::ACCEPTED } else { StatusCode::OK };

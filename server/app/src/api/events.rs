@@ -72,7 +72,8 @@ struct Follow {
 /// Each event as it comes; after the last one of an ended run a closing `end`. A database that is away is waited for.
 fn stream_events(app: App, run: Uuid, seen: i64) -> impl Stream<Item = Result<Event, Infallible>> {
     let watch = app.watch.watch(run);
-    let start = Follow { app, run, watch, seen, waiting: Vec::new().into_iter(), ended: false, closed: false };
+    let start =
+        Follow { app, run, watch, seen, waiting: Vec::new().into_iter(), ended: false, closed: false };
     stream::unfold(start, |mut follow| async move {
         loop {
             if let Some(event) = follow.waiting.next() {

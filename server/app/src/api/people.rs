@@ -1,10 +1,6 @@
 //! `/api/v1/users`, `/api/v1/teams`, `/api/v1/tokens`.
 
-use axum::{
-    extract::State,
-    http::StatusCode,
-    response::IntoResponse as _,
-};
+use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
 use uuid::Uuid;
 
 use super::Items;
@@ -79,7 +75,11 @@ pub async fn tokens(State(app): State<App>, Acting(actor): Acting) -> Answer<Jso
 }
 
 /// `POST /api/v1/tokens`. Without `Idempotency-Key`: the token is shown once and its answer is kept nowhere.
-pub async fn create_token(State(app): State<App>, Acting(actor): Acting, Json(new): Json<NewToken>) -> Answer {
+pub async fn create_token(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Json(new): Json<NewToken>,
+) -> Answer {
     let mut tx = app.pool.begin().await?;
     let made = tokens::create(&mut tx, &new, &actor).await?;
     tx.commit().await?;

@@ -51,7 +51,10 @@ pub async fn describe() -> Json<serde_json::Value> {
 /// `GET /assets/{*rest}`: the address carries the hash of the content, so it never changes.
 pub async fn asset(OriginalUri(uri): OriginalUri) -> Answer {
     let asset = muster_web::assets::find(uri.path()).ok_or_else(|| Failure::not_found("file", uri.path()))?;
-    let heads = [(header::CONTENT_TYPE, asset.content_type), (header::CACHE_CONTROL, "public, max-age=31536000, immutable")];
+    let heads = [
+        (header::CONTENT_TYPE, asset.content_type),
+        (header::CACHE_CONTROL, "public, max-age=31536000, immutable"),
+    ];
     Ok((heads, asset.bytes).into_response())
 }
 

@@ -96,7 +96,9 @@ pub async fn close(
     match session {
         SessionRef::Session(sid) => sign_in::sign_out(&app, &actor, sid).await?,
         SessionRef::Token(_) => {
-            return Err(Failure::invalid("An API token is not a session; revoke it with DELETE /api/v1/tokens/{token}."));
+            return Err(Failure::invalid(
+                "An API token is not a session; revoke it with DELETE /api/v1/tokens/{token}.",
+            ));
         }
     }
     Ok((StatusCode::NO_CONTENT, cookie::header(cookie::clear(&app))).into_response())

@@ -17,9 +17,11 @@ pub async fn hash_password(password: String) -> Answer<String> {
     if password.chars().count() < SHORTEST || password.len() > LONGEST {
         return Err(Failure::invalid(format!("A password needs {SHORTEST} to {LONGEST} characters.")));
     }
-    off_thread(move || Argon2::default().hash_password(password.as_bytes()).map(|hash: PasswordHash| hash.to_string()))
-        .await?
-        .map_err(|e| Failure::internal("hash password", e))
+    off_thread(move || {
+        Argon2::default().hash_password(password.as_bytes()).map(|hash: PasswordHash| hash.to_string())
+    })
+    .await?
+    .map_err(|e| Failure::internal("hash password", e))
 }
 
 /// Whether a password fits a stored hash. Without a hash (no such person) it takes as long and says no, so that the

@@ -63,7 +63,12 @@ pub async fn make_first_admin(app: &App, name: &str, display_name: &str, passwor
     let grants = [Grant { role: Role::Admin, team: None }];
     people::insert(&mut tx, id, name, display_name, Some(&hash), &grants).await?;
     let actor = Actor { id, name: name.to_owned(), grants: grants.to_vec() };
-    audit_trail::record(&mut tx, &actor, Entry::done("setup", &format!("user {name}"), json!({"role": "admin"}))).await?;
+    audit_trail::record(
+        &mut tx,
+        &actor,
+        Entry::done("setup", &format!("user {name}"), json!({"role": "admin"})),
+    )
+    .await?;
     tx.commit().await?;
     Ok(actor)
 }

@@ -37,7 +37,8 @@ impl From {
     /// From the request's headers and the peer's address.
     #[must_use]
     pub fn new(headers: &HeaderMap, peer: Option<IpAddr>) -> Self {
-        let agent = headers.get(axum::http::header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let agent =
+            headers.get(axum::http::header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
         Self {
             address: peer.map(|ip| ip.to_string()).unwrap_or_default(),
             user_agent: agent.chars().take(200).collect(),
@@ -75,7 +76,12 @@ async fn open_session(app: &App, user: Uuid, key: &str, from: &From) -> Answer<(
     let seconds = (SESSION_HOURS * 3600) as f64;
     sessions::insert(&mut tx, sid, user, seconds, &from.user_agent, &from.address).await?;
     let object = format!("session {sid}");
-    audit_trail::record(&mut tx, &actor, Entry::done("session.open", &object, json!({"address": from.address}))).await?;
+    audit_trail::record(
+        &mut tx,
+        &actor,
+        Entry::done("session.open", &object, json!({"address": from.address})),
+    )
+    .await?;
     tx.commit().await?;
     Ok((sid, actor))
 }
@@ -96,7 +102,8 @@ async fn count_failure(app: &App, keys: &[(String, LockOut)]) -> Answer<Failure>
 pub async fn sign_out(app: &App, actor: &Actor, sid: Uuid) -> Answer<()> {
     let mut tx = app.pool.begin().await?;
     sessions::revoke(&mut tx, sid).await?;
-    audit_trail::record(&mut tx, actor, Entry::done("session.close", &format!("session {sid}"), json!({}))).await?;
+    audit_trail::record(&mut tx, actor, Entry::done("session.close", &format!("session {sid}"), json!({})))
+        .await?;
     Ok(tx.commit().await?)
 }
 

@@ -69,9 +69,20 @@ impl TokenKey {
     ///
     /// # Errors
     /// When it cannot be signed, which no key of ours can cause.
-    pub fn sign(&self, audience: Audience, sid: Uuid, now: i64, seconds: i64) -> Result<String, jsonwebtoken::errors::Error> {
-        let claims =
-            Claims { iss: ISSUER.to_owned(), aud: audience.as_str().to_owned(), sid, iat: now, exp: now + seconds };
+    pub fn sign(
+        &self,
+        audience: Audience,
+        sid: Uuid,
+        now: i64,
+        seconds: i64,
+    ) -> Result<String, jsonwebtoken::errors::Error> {
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            aud: audience.as_str().to_owned(),
+            sid,
+            iat: now,
+            exp: now + seconds,
+        };
         encode(&Header::new(Algorithm::HS256), &claims, &self.encoding)
     }
 

@@ -1,6 +1,8 @@
 //! The client side of the REST API, and the session `muster login` keeps.
 
-use std::{collections::BTreeMap, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::PathBuf, time::Duration,
+};
 
 use anyhow::{Context as _, bail};
 use reqwest::Method;
@@ -51,7 +53,8 @@ impl Client {
     /// # Errors
     /// The problem, as the server tells it.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let mut request = self.http.request(method, format!("{}{path}", self.url)).timeout(Duration::from_secs(60));
+        let mut request =
+            self.http.request(method, format!("{}{path}", self.url)).timeout(Duration::from_secs(60));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
         }
@@ -92,7 +95,10 @@ fn session_file() -> PathBuf {
 }
 
 fn kept_sessions() -> BTreeMap<String, String> {
-    std::fs::read_to_string(session_file()).ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+    std::fs::read_to_string(session_file())
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default()
 }
 
 /// Keeps a session for a server, readable by its owner only.
@@ -106,7 +112,8 @@ pub fn keep_session(url: &str, token: &str) -> anyhow::Result<PathBuf> {
     sessions.insert(url.trim_end_matches('/').to_owned(), token.to_owned());
     // Written anew beside and moved over: never readable by others, never half written.
     let fresh = file.with_extension("new");
-    let mut out = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
+    let mut out =
+        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
     out.write_all(serde_json::to_string_pretty(&sessions)?.as_bytes())?;
     std::fs::rename(&fresh, &file)?;
     Ok(file)

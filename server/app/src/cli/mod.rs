@@ -35,7 +35,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Ok(done)
         }
         Command::Login { name } => things::login(&cli.client, name).await.map(|()| done),
-        Command::Clusters { command } => things::clusters(&Client::new(&cli.client)?, command).await.map(|()| done),
+        Command::Clusters { command } => {
+            things::clusters(&Client::new(&cli.client)?, command).await.map(|()| done)
+        }
         Command::Pairs { command } => things::pairs(&Client::new(&cli.client)?, command).await.map(|()| done),
         Command::Plan(plan) => runs::plan(&Client::new(&cli.client)?, plan).await.map(|()| done),
         Command::Run { command } => runs::run(&Client::new(&cli.client)?, command).await,
@@ -47,6 +49,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 async fn rotate(config: Config, new_key_file: std::path::PathBuf) -> anyhow::Result<()> {
     let count = serve::rotate_secrets(config, &new_key_file).await?;
     println!("{count} secrets are sealed with the key in {} now.", new_key_file.display());
-    println!("Restart every process of Muster with that file as its secrets key; the old key opens nothing any more.");
+    println!(
+        "Restart every process of Muster with that file as its secrets key; the old key opens nothing any more."
+    );
     Ok(())
 }

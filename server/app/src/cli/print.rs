@@ -10,7 +10,12 @@ pub(super) fn json(value: &Value) {
 /// Prints rows under heads, columns as wide as they need.
 pub(super) fn table(heads: &[&str], rows: &[Vec<String>]) {
     let width = |i: usize| {
-        rows.iter().filter_map(|row| row.get(i)).map(|cell| cell.chars().count()).max().unwrap_or(0).max(heads[i].len())
+        rows.iter()
+            .filter_map(|row| row.get(i))
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
+            .max(heads[i].len())
     };
     let widths: Vec<usize> = (0..heads.len()).map(width).collect();
     let line = |cells: Vec<&str>| {

@@ -38,7 +38,13 @@ pub(super) async fn plan(client: &Client, plan: Plan) -> anyhow::Result<()> {
     let steps = made["content"]["steps"].as_array().cloned().unwrap_or_default();
     let rows: Vec<Vec<String>> = steps
         .iter()
-        .map(|step| vec![print::word(step, "phase"), print::word(step, "title"), print::duration(&step["expected_ms"])])
+        .map(|step| {
+            vec![
+                print::word(step, "phase"),
+                print::word(step, "title"),
+                print::duration(&step["expected_ms"]),
+            ]
+        })
         .collect();
     print::table(&["PHASE", "STEP", "ABOUT"], &rows);
     for (kind, findings) in [("Blocked", &made["blockers"]), ("Warning", &made["warnings"])] {
@@ -84,7 +90,12 @@ pub(super) async fn run(client: &Client, command: Run) -> anyhow::Result<ExitCod
     }
 }
 
-async fn list(client: &Client, pair: Option<String>, state: Option<String>, limit: u32) -> anyhow::Result<()> {
+async fn list(
+    client: &Client,
+    pair: Option<String>,
+    state: Option<String>,
+    limit: u32,
+) -> anyhow::Result<()> {
     let mut path = format!("/api/v1/runs?limit={limit}");
     for (key, value) in [("pair", pair), ("state", state)] {
         if let Some(value) = value {
@@ -97,7 +108,9 @@ async fn list(client: &Client, pair: Option<String>, state: Option<String>, limi
         return Ok(());
     }
     let row = |run: &Value| {
-        ["number", "pair", "operation", "course", "state", "created_at", "id"].map(|key| print::word(run, key)).to_vec()
+        ["number", "pair", "operation", "course", "state", "created_at", "id"]
+            .map(|key| print::word(run, key))
+            .to_vec()
     };
     let rows: Vec<Vec<String>> = print::items(&reply).iter().map(row).collect();
     print::table(&["RUN", "PAIR", "OPERATION", "COURSE", "STATE", "ASKED", "ID"], &rows);
@@ -113,7 +126,8 @@ async fn show(client: &Client, run: Uuid) -> anyhow::Result<()> {
         return Ok(());
     }
     tell(client, &reply);
-    let row = |step: &Value| ["state", "phase", "title", "sentence"].map(|key| print::word(step, key)).to_vec();
+    let row =
+        |step: &Value| ["state", "phase", "title", "sentence"].map(|key| print::word(step, key)).to_vec();
     let rows: Vec<Vec<String>> = print::items(&steps).iter().map(row).collect();
     print::table(&["STATE", "PHASE", "STEP", ""], &rows);
     Ok(())
@@ -147,8 +161,15 @@ async fn watch(client: &Client, run: Uuid) -> anyhow::Result<ExitCode> {
         match state.as_str() {
             "running" | "rolling_back" | "verifying" | "cleaning_up" => {}
             "succeeded" | "passed" => return Ok(ExitCode::SUCCESS),
-            "rejected" | "expired" | "rolled_back" | "failed" | "succeeded_with_exceptions" | "inconclusive"
-            | "closed_manually" | "stuck" | "paused_by_failure" => {
+            "rejected"
+            | "expired"
+            | "rolled_back"
+            | "failed"
+            | "succeeded_with_exceptions"
+            | "inconclusive"
+            | "closed_manually"
+            | "stuck"
+            | "paused_by_failure" => {
                 tell(client, &now);
                 return Ok(ExitCode::from(RUN_FAILED));
             }

@@ -71,7 +71,12 @@ pub(super) async fn clusters(client: &Client, command: Clusters) -> anyhow::Resu
             let row = |c: &Value| {
                 let bootstrap = c["bootstrap"].as_array().into_iter().flatten().filter_map(Value::as_str);
                 let bootstrap = bootstrap.collect::<Vec<_>>().join(",");
-                vec![print::word(c, "name"), print::word(c, "protocol"), bootstrap, print::word(c, "expected_cluster_id")]
+                vec![
+                    print::word(c, "name"),
+                    print::word(c, "protocol"),
+                    bootstrap,
+                    print::word(c, "expected_cluster_id"),
+                ]
             };
             list(client, &reply, &["CLUSTER", "PROTOCOL", "BOOTSTRAP", "CLUSTER ID"], row);
         }
@@ -85,13 +90,23 @@ pub(super) async fn clusters(client: &Client, command: Clusters) -> anyhow::Resu
             let row = |right: &Value| {
                 let held = &right["held"];
                 let why = held["error"].as_str().or(held["reason"].as_str()).unwrap_or_default().to_owned();
-                vec![print::word(held, "held"), print::word(right, "right"), print::word(right, "needed_for"), why]
+                vec![
+                    print::word(held, "held"),
+                    print::word(right, "right"),
+                    print::word(right, "needed_for"),
+                    why,
+                ]
             };
             if !client.json {
                 println!("Cluster id {}", print::word(&reply, "cluster_id"));
             }
             let rights = json!({"items": reply["rights"]});
-            list(client, if client.json { &reply } else { &rights }, &["HELD", "RIGHT", "NEEDED FOR", ""], row);
+            list(
+                client,
+                if client.json { &reply } else { &rights },
+                &["HELD", "RIGHT", "NEEDED FOR", ""],
+                row,
+            );
         }
         Clusters::Delete { name } => {
             client.send(Method::DELETE, &format!("/api/v1/clusters/{name}"), None).await?;
@@ -107,7 +122,8 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<()>
         Pairs::List => {
             let reply = client.get("/api/v1/pairs").await?;
             let row = |p: &Value| {
-                let ends = format!("{} / {}", print::word(&p["clusters"], "a"), print::word(&p["clusters"], "b"));
+                let ends =
+                    format!("{} / {}", print::word(&p["clusters"], "a"), print::word(&p["clusters"], "b"));
                 vec![print::word(p, "name"), print::word(p, "team"), ends, print::word(p, "readiness")]
             };
             list(client, &reply, &["PAIR", "TEAM", "CLUSTERS", "READINESS"], row);
@@ -129,7 +145,9 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<()>
         }
         Pairs::Check { name } => {
             let reply = client.get(&format!("/api/v1/pairs/{name}/readiness")).await?;
-            let row = |check: &Value| ["status", "check", "reason", "next_step"].map(|key| print::word(check, key)).to_vec();
+            let row = |check: &Value| {
+                ["status", "check", "reason", "next_step"].map(|key| print::word(check, key)).to_vec()
+            };
             list(client, &reply, &["STATUS", "CHECK", "REASON", "NEXT STEP"], row);
         }
     }
@@ -147,9 +165,16 @@ pub(super) async fn audit(client: &Client, command: Audit) -> anyhow::Result<Exi
                 }
             }
             let row = |e: &Value| {
-                ["number", "at", "actor", "action", "object", "outcome"].map(|key| print::word(&e["content"], key)).to_vec()
+                ["number", "at", "actor", "action", "object", "outcome"]
+                    .map(|key| print::word(&e["content"], key))
+                    .to_vec()
             };
-            list(client, &client.get(&path).await?, &["NO", "AT", "ACTOR", "ACTION", "OBJECT", "OUTCOME"], row);
+            list(
+                client,
+                &client.get(&path).await?,
+                &["NO", "AT", "ACTOR", "ACTION", "OBJECT", "OUTCOME"],
+                row,
+            );
             Ok(ExitCode::SUCCESS)
         }
         Audit::Verify => {

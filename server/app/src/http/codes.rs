@@ -123,9 +123,13 @@ pub fn conflict(constraint: &str) -> Option<Problem> {
         "pair_has_two_clusters" => invalid("A pair needs two different clusters."),
         "pair_team_exists" | "grant_team_exists" => invalid("There is no team of that name."),
         "grant_admin_has_no_team" => invalid("The role admin holds everywhere; leave the team out."),
-        "user_name_usable" | "token_name_usable" | "cluster_name_usable" | "pair_name_usable" | "team_name_usable" => {
-            invalid("Names are 1 to 63 characters of `a-z`, `0-9`, `-`, `_` and `.`, and start with a letter or digit.")
-        }
+        "user_name_usable"
+        | "token_name_usable"
+        | "cluster_name_usable"
+        | "pair_name_usable"
+        | "team_name_usable" => invalid(
+            "Names are 1 to 63 characters of `a-z`, `0-9`, `-`, `_` and `.`, and start with a letter or digit.",
+        ),
         "user_is_not_muster" => invalid("`muster` is Muster itself; choose another name."),
         _ => return None,
     })

@@ -138,9 +138,7 @@ pub fn etag(version: i64) -> [(header::HeaderName, String); 1] {
 /// `edited-in-between`.
 pub fn check_version(asked: Option<i64>, present: i64) -> Result<(), Failure> {
     match asked {
-        Some(version) if version != present => {
-            Err(muster_store::StoreError::Stale { op: "edit" }.into())
-        }
+        Some(version) if version != present => Err(muster_store::StoreError::Stale { op: "edit" }.into()),
         Some(_) | None => Ok(()),
     }
 }
@@ -158,7 +156,9 @@ pub(super) fn unreadable(status: StatusCode, why: &str) -> Failure {
             "The body is larger than 2 MB.",
             "Send less. Properties files of MirrorMaker 2 are a few kilobytes.",
         ),
-        StatusCode::UNPROCESSABLE_ENTITY => Failure::new("invalid-request", format!("The body does not hold together: {why}."), next),
+        StatusCode::UNPROCESSABLE_ENTITY => {
+            Failure::new("invalid-request", format!("The body does not hold together: {why}."), next)
+        }
         _ => Failure::new("unreadable-request", format!("The request cannot be read: {why}."), next),
     }
 }

@@ -6,7 +6,10 @@ use axum::{
     middleware::Next,
     response::{IntoResponse as _, Redirect, Response},
 };
-use muster_domain::{ids::TeamName, people::{Actor, Role}};
+use muster_domain::{
+    ids::TeamName,
+    people::{Actor, Role},
+};
 use serde_json::json;
 use tower_http::request_id::RequestId;
 
@@ -15,7 +18,12 @@ use super::{
     failure::{Answer, Failure},
     route::{Access, Audit, Kind, Of, Rule},
 };
-use crate::{acts::{audit_trail, teams_of}, app::App, auth::{Identity, identify}, pages};
+use crate::{
+    acts::{audit_trail, teams_of},
+    app::App,
+    auth::{Identity, identify},
+    pages,
+};
 
 /// Runs a request past the rule of its route.
 pub async fn guard(State((app, rule)): State<(App, Rule)>, request: Request, next: Next) -> Response {
@@ -85,7 +93,8 @@ async fn admit_and_run(app: &App, rule: Rule, identity: &Identity, request: Requ
             Identity::Refused => return Err(session_over()),
             Identity::Person(signed) => &signed.actor,
         };
-        let params = RawPathParams::from_request_parts(&mut parts, app).await.map_err(|_| sign_in_required())?;
+        let params =
+            RawPathParams::from_request_parts(&mut parts, app).await.map_err(|_| sign_in_required())?;
         admit(app, rule.access, actor, &params).await?;
     }
     if let Identity::Person(signed) = identity {

@@ -42,8 +42,10 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Creating<T> {
             .await
             .map_err(|e| super::extract::unreadable(e.status(), &e.body_text()))?;
         let hash = sha256_hex(&[line.as_bytes(), &bytes].concat());
-        let plain = parts.headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/plain"));
-        let body = if plain { from_text(&parts.uri, &bytes)? } else { from_json(parts, bytes, state).await? };
+        let plain =
+            parts.headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/plain"));
+        let body =
+            if plain { from_text(&parts.uri, &bytes)? } else { from_json(parts, bytes, state).await? };
         Ok(Self { body, key, hash })
     }
 }
@@ -58,7 +60,8 @@ fn from_text<T: DeserializeOwned>(uri: &Uri, bytes: &Bytes) -> Answer<T> {
     let query = axum::extract::Query::<serde_json::Map<String, Value>>::try_from_uri(uri);
     let mut members = query.map(|axum::extract::Query(members)| members).unwrap_or_default();
     members.insert("text".to_owned(), Value::String(text.to_owned()));
-    serde_json::from_value(Value::Object(members)).map_err(|e| Failure::invalid(format!("The query does not fit: {e}.")))
+    serde_json::from_value(Value::Object(members))
+        .map_err(|e| Failure::invalid(format!("The query does not fit: {e}.")))
 }
 
 /// A transaction whose answer is kept under the key.

@@ -47,7 +47,9 @@ const FIXED_HEADERS: [(HeaderName, &str); 6] = [
 pub fn wrap(router: Router, public_url: &str) -> anyhow::Result<Router> {
     let csrf = CsrfLayer::new()
         .add_trusted_origin(origin(public_url))
-        .map_err(|e| anyhow::anyhow!("MUSTER_PUBLIC_URL `{public_url}` is not an address browsers can be on: {e}"))?
+        .map_err(|e| {
+            anyhow::anyhow!("MUSTER_PUBLIC_URL `{public_url}` is not an address browsers can be on: {e}")
+        })?
         .with_rejection_response(|_: ProtectionError| cross_site().into_response());
     Ok(router.layer(
         ServiceBuilder::new()
@@ -117,7 +119,8 @@ async fn failures_of_layers(request: Request, next: Next) -> axum::response::Res
 }
 
 fn span(request: &Request) -> Span {
-    let id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or("");
+    let id =
+        request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or("");
     // The path only: queries may carry what people search for.
     info_span!("request", request.id = %id, method = %request.method(), path = %request.uri().path())
 }

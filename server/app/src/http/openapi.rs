@@ -113,7 +113,9 @@ fn responses(doc: &Doc, schemas: &mut BTreeMap<String, Value>) -> Value {
         (Some(schema), _) => {
             json!({"description": "Done.", "content": {"application/json": {"schema": reference(schema, schemas)}}})
         }
-        (None, Some(media)) => json!({"description": "Done.", "content": {media: {"schema": {"type": "string"}}}}),
+        (None, Some(media)) => {
+            json!({"description": "Done.", "content": {media: {"schema": {"type": "string"}}}})
+        }
         (None, None) if doc.status == 204 => json!({"description": "Done."}),
         (None, None) => json!({"description": "Done.", "content": {"application/json": {"schema": {}}}}),
     };

@@ -6,7 +6,10 @@ use axum::{
     routing::{MethodFilter, MethodRouter, on},
 };
 use muster_domain::people::Role;
-use utoipa::{ToSchema, openapi::{RefOr, Schema}};
+use utoipa::{
+    ToSchema,
+    openapi::{RefOr, Schema},
+};
 
 use crate::app::App;
 

@@ -1,11 +1,7 @@
 //! `/runs/{run}/approval`: deciding on a request, bound to the plan that was shown.
 
 use axum::extract::State;
-use muster_domain::{
-    people::Role,
-    plan::Plan,
-    record::Run,
-};
+use muster_domain::{people::Role, plan::Plan, record::Run};
 use muster_store::people;
 use muster_web::{approval::ApprovalPage, forms::VoteForm};
 use uuid::Uuid;
@@ -39,7 +35,8 @@ async fn page(app: &App, asking: &Asking, id: Uuid, errors: &[(String, String)])
         .map(|user| user.actor())
         .filter(|actor| actor.has(Role::Approver, &all.run.team))
         .collect();
-    let behind = judgement::latest(&mut conn, &all.run.pair).await?.map(|kept| kept.results.behind(all.run.direction));
+    let behind =
+        judgement::latest(&mut conn, &all.run.pair).await?.map(|kept| kept.results.behind(all.run.direction));
     Ok(ApprovalPage::new(chrome, &all.record(), &approvers, behind.as_ref(), errors))
 }
 
@@ -79,7 +76,10 @@ async fn accepted(app: &App, id: Uuid, form: &VoteForm) -> Answer<()> {
     if warnings.is_empty() || form.accept == "on" {
         return Ok(());
     }
-    Err(Failure::invalid(format!("The plan has {} warnings; tick that you accept them, or reject it.", warnings.len())))
+    Err(Failure::invalid(format!(
+        "The plan has {} warnings; tick that you accept them, or reject it.",
+        warnings.len()
+    )))
 }
 
 async fn vote(app: &App, asking: &Asking, id: Uuid, decision: Decision, form: &VoteForm) -> Answer<Run> {

@@ -115,8 +115,11 @@ pub async fn brake(conn: &mut PgConnection) -> Answer<Brake> {
 pub async fn open_runs(conn: &mut PgConnection, person: &Actor) -> Answer<Vec<Run>> {
     let mut open = Vec::new();
     for state in RunState::ALL.into_iter().filter(|state| !state.ended()) {
-        let filter =
-            RunFilter { state: Some(state.as_str().to_owned()), teams: teams(person), ..RunFilter::default() };
+        let filter = RunFilter {
+            state: Some(state.as_str().to_owned()),
+            teams: teams(person),
+            ..RunFilter::default()
+        };
         open.extend(runs::list(conn, &filter, None, OPEN_RUNS).await?);
     }
     Ok(open)

@@ -80,7 +80,10 @@ pub async fn create(State(app): State<App>, asking: Asking, Form(form): Form<Clu
         Ok(name) => Ok(see(&format!("/clusters/{name}"))),
         Err(failure) if is_about_the_form(&failure) => {
             let (chrome, kept) = (asking.chrome(&app).await, SecretsKept::default());
-            refused_form(&failure, &ClusterFormPage::new(chrome, None, &form, kept, &[], Some(&failure.problem)))
+            refused_form(
+                &failure,
+                &ClusterFormPage::new(chrome, None, &form, kept, &[], Some(&failure.problem)),
+            )
         }
         Err(failure) => Err(failure),
     }
@@ -123,7 +126,10 @@ pub async fn change(
         Err(failure) if is_about_the_form(&failure) => {
             let kept = kept(&mut *app.pool.acquire().await?, &name).await?;
             let (chrome, editing) = (asking.chrome(&app).await, Some(name.as_str()));
-            refused_form(&failure, &ClusterFormPage::new(chrome, editing, &form, kept, &[], Some(&failure.problem)))
+            refused_form(
+                &failure,
+                &ClusterFormPage::new(chrome, editing, &form, kept, &[], Some(&failure.problem)),
+            )
         }
         Err(failure) => Err(failure),
     }
@@ -202,7 +208,8 @@ fn security(form: &ClusterForm) -> Answer<Security> {
         "SASL_SSL" => (true, true),
         other => return Err(Failure::invalid(format!("There is no protocol `{other}`."))),
     };
-    let tls = tls.then(|| Tls { ca_pem: filled(&form.ca_pem), client_cert_pem: filled(&form.client_cert_pem) });
+    let tls =
+        tls.then(|| Tls { ca_pem: filled(&form.ca_pem), client_cert_pem: filled(&form.client_cert_pem) });
     Ok(Security { tls, sasl: if sasl { Some(mechanism(form)?) } else { None } })
 }
 
@@ -214,7 +221,8 @@ fn mechanism(form: &ClusterForm) -> Answer<Sasl> {
         "SCRAM-SHA-512" => Sasl::ScramSha512 { username },
         "OAUTHBEARER" => Sasl::OauthBearer {
             client_id: username,
-            token_url: filled(&form.token_url).ok_or_else(|| Failure::invalid("OAUTHBEARER needs a token endpoint."))?,
+            token_url: filled(&form.token_url)
+                .ok_or_else(|| Failure::invalid("OAUTHBEARER needs a token endpoint."))?,
             scope: filled(&form.scope),
             extensions: form
                 .extensions

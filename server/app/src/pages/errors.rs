@@ -9,11 +9,7 @@ use muster_domain::people::Actor;
 use muster_web::{error_page::ErrorPage, parts::Link};
 
 use super::asking::Asking;
-use crate::{
-    app::App,
-    auth::identify,
-    http::Failure,
-};
+use crate::{app::App, auth::identify, http::Failure};
 
 /// The page for a failure. If even that cannot be made, the problem document is the answer.
 pub async fn page(app: &App, person: Option<&Actor>, failure: &Failure, request_id: &str) -> Response {
@@ -30,7 +26,11 @@ pub async fn page(app: &App, person: Option<&Actor>, failure: &Failure, request_
 }
 
 /// Any address that is not in the table: a page for browsers, a problem document for the API.
-pub async fn nothing_here(State(app): State<App>, OriginalUri(uri): OriginalUri, headers: HeaderMap) -> Response {
+pub async fn nothing_here(
+    State(app): State<App>,
+    OriginalUri(uri): OriginalUri,
+    headers: HeaderMap,
+) -> Response {
     let failure = Failure::not_found("page or resource", uri.path());
     let wants_page = headers
         .get(axum::http::header::ACCEPT)

@@ -4,7 +4,8 @@ use axum::extract::State;
 use muster_domain::{
     ids::{ClusterName, PairName, TeamName},
     pair::{
-        ApprovalRule, BySide, Direction, Flow, Mechanism, NamingPolicy, Objectives, Pair, PairMode, RoutingTarget, Side,
+        ApprovalRule, BySide, Direction, Flow, Mechanism, NamingPolicy, Objectives, Pair, PairMode,
+        RoutingTarget, Side,
     },
 };
 use muster_store::{clusters, teams};
@@ -48,8 +49,10 @@ async fn page(
 ) -> Answer<PairFormPage> {
     let chrome = asking.chrome(app).await;
     let mut conn = app.pool.acquire().await?;
-    let names: Vec<String> = clusters::list(&mut conn).await?.into_iter().map(|c| c.name.to_string()).collect();
-    let teams: Vec<String> = teams::list(&mut conn).await?.into_iter().map(|team| team.name.to_string()).collect();
+    let names: Vec<String> =
+        clusters::list(&mut conn).await?.into_iter().map(|c| c.name.to_string()).collect();
+    let teams: Vec<String> =
+        teams::list(&mut conn).await?.into_iter().map(|team| team.name.to_string()).collect();
     let problem = refused.map(|failure| &failure.problem);
     Ok(PairFormPage::new(chrome, editing, form, &names, &teams, &[], problem))
 }
@@ -185,7 +188,9 @@ fn routing(form: &PairForm) -> Vec<RoutingTarget> {
 fn flows(form: &PairForm, clusters: &BySide<ClusterName>, before: Option<&Pair>) -> Answer<Vec<Flow>> {
     let naming = match form.naming.as_str() {
         "" | "identity" => NamingPolicy::Identity,
-        "prefixed" => NamingPolicy::Prefixed { separator: filled(&form.separator).unwrap_or_else(|| ".".to_owned()) },
+        "prefixed" => {
+            NamingPolicy::Prefixed { separator: filled(&form.separator).unwrap_or_else(|| ".".to_owned()) }
+        }
         other => return Err(Failure::invalid(format!("There is no naming `{other}`."))),
     };
     let ways = [(Side::A, form.a_to_b == "on", a_to_b(form)), (Side::B, form.b_to_a == "on", b_to_a(form))];
@@ -197,7 +202,8 @@ fn flows(form: &PairForm, clusters: &BySide<ClusterName>, before: Option<&Pair>)
             Flow {
                 direction,
                 mechanism,
-                source_alias: old.map_or_else(|| clusters.get(from).to_string(), |flow| flow.source_alias.clone()),
+                source_alias: old
+                    .map_or_else(|| clusters.get(from).to_string(), |flow| flow.source_alias.clone()),
                 target_alias: old
                     .map_or_else(|| clusters.get(from.other()).to_string(), |flow| flow.target_alias.clone()),
                 naming: naming.clone(),

@@ -43,7 +43,8 @@ async fn page(
     let mut conn = app.pool.acquire().await?;
     let mut listed = Vec::new();
     for user in stored::list(&mut conn).await? {
-        let last_seen = sessions::list(&mut conn, user.id).await?.into_iter().map(|session| session.last_seen_at).max();
+        let last_seen =
+            sessions::list(&mut conn, user.id).await?.into_iter().map(|session| session.last_seen_at).max();
         let locked = login_failures::locked_until(&mut conn, &format!("user:{}", user.name)).await?.is_some();
         listed.push(Listed { person: user.actor(), last_seen, locked });
     }

@@ -60,7 +60,8 @@ async fn try_make(app: &App, asking: &Asking, name: &PairName, form: &PlanForm) 
 fn asked(form: &PlanForm, to: ClusterName) -> Answer<NewPlan> {
     let operation = match form.operation.as_str() {
         "" => Operation::Switchover,
-        word => serde_json::from_value(json!(word)).map_err(|_| Failure::invalid(format!("There is no operation `{word}`.")))?,
+        word => serde_json::from_value(json!(word))
+            .map_err(|_| Failure::invalid(format!("There is no operation `{word}`.")))?,
     };
     let mut rules = Map::new();
     rules.insert("confirm_before_fence".to_owned(), json!(form.confirm_before_fence == "on"));
@@ -70,11 +71,10 @@ fn asked(form: &PlanForm, to: ClusterName) -> Answer<NewPlan> {
         }
     }
     if !form.max_write_outage_seconds.trim().is_empty() {
-        let seconds: i64 = form
-            .max_write_outage_seconds
-            .trim()
-            .parse()
-            .map_err(|_| Failure::invalid("The longest time without writes is a whole number of seconds."))?;
+        let seconds: i64 =
+            form.max_write_outage_seconds.trim().parse().map_err(|_| {
+                Failure::invalid("The longest time without writes is a whole number of seconds.")
+            })?;
         rules.insert("max_write_outage_seconds".to_owned(), Value::from(seconds));
     }
     Ok(NewPlan { operation, to, drill: form.drill == "on", rules })
@@ -85,7 +85,13 @@ pub async fn show(State(app): State<App>, asking: Asking, Path(id): Path<Uuid>) 
     html(&page(&app, &asking, id, "", &[]).await?)
 }
 
-async fn page(app: &App, asking: &Asking, id: Uuid, reason: &str, errors: &[(String, String)]) -> Answer<PlanPage> {
+async fn page(
+    app: &App,
+    asking: &Asking,
+    id: Uuid,
+    reason: &str,
+    errors: &[(String, String)],
+) -> Answer<PlanPage> {
     let chrome = asking.chrome(app).await;
     let mut conn = app.pool.acquire().await?;
     let plan = plans::get(&mut conn, id).await?;

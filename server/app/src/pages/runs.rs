@@ -113,7 +113,12 @@ pub struct Hold {
 }
 
 /// `GET /runs/{run}`.
-pub async fn show(State(app): State<App>, asking: Asking, Path(id): Path<Uuid>, Query(hold): Query<Hold>) -> Answer {
+pub async fn show(
+    State(app): State<App>,
+    asking: Asking,
+    Path(id): Path<Uuid>,
+    Query(hold): Query<Hold>,
+) -> Answer {
     let chrome = asking.chrome(&app).await;
     let all = everything(&mut *app.pool.acquire().await?, id).await?;
     html(&RunPage::new(chrome, &all.record(), hold.hold == "on"))
@@ -141,7 +146,8 @@ pub async fn events(State(app): State<App>, Path(id): Path<Uuid>) -> axum::respo
 pub async fn report(State(app): State<App>, asking: Asking, Path(id): Path<Uuid>) -> Answer {
     let chrome = asking.chrome(&app).await;
     let mut conn = app.pool.acquire().await?;
-    let report = report::report(&mut conn, id).await?.ok_or_else(|| Failure::not_found("run", &id.to_string()))?;
+    let report =
+        report::report(&mut conn, id).await?.ok_or_else(|| Failure::not_found("run", &id.to_string()))?;
     let objectives = pairs::get(&mut conn, &report.run.pair).await?.map(|pair| pair.objectives);
     html(&ReportPage::new(chrome, &report, objectives.as_ref()))
 }
@@ -293,7 +299,10 @@ async fn try_act(
     {
         let run = runs::get(&mut *app.pool.acquire().await?, id).await?;
         if form.typed.trim() != run.pair.as_str() {
-            return Err(Failure::invalid(format!("The name typed must be `{}`, the pair this acts on.", run.pair)));
+            return Err(Failure::invalid(format!(
+                "The name typed must be `{}`, the pair this acts on.",
+                run.pair
+            )));
         }
     }
     runs::decide(&app.pool, id, decision, None, asking.actor()?).await.map(|_| ())

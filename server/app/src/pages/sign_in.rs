@@ -38,7 +38,9 @@ pub fn address(next: &str) -> String {
         "/" => "/sign-in".to_owned(),
         next => {
             let safe = next.bytes().map(|b| match b {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'/' => char::from(b).to_string(),
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'/' => {
+                    char::from(b).to_string()
+                }
                 other => format!("%{other:02X}"),
             });
             format!("/sign-in?next={}", safe.collect::<String>())
@@ -79,7 +81,10 @@ pub async fn sign_in(
         Ok((sid, _)) => Ok((cookie::header(cookie::set(&app, sid)?), see(local(&form.next))).into_response()),
         Err(failure) => {
             let chrome = asking.chrome(&app).await;
-            refused_form(&failure, &SignInPage::new(chrome, &form.name, local(&form.next), Some(&failure.problem)))
+            refused_form(
+                &failure,
+                &SignInPage::new(chrome, &form.name, local(&form.next), Some(&failure.problem)),
+            )
         }
     }
 }
@@ -111,7 +116,9 @@ mod tests {
     #[test]
     fn the_way_back_never_leaves_this_server() {
         assert_eq!(local("/runs?state=running"), "/runs?state=running");
-        for bad in ["", "https://evil.example", "//evil.example", "/\\evil.example", "/a\nb", "javascript:alert(1)"] {
+        for bad in
+            ["", "https://evil.example", "//evil.example", "/\\evil.example", "/a\nb", "javascript:alert(1)"]
+        {
             assert_eq!(local(bad), "/", "{bad}");
         }
     }

@@ -35,7 +35,8 @@ async fn every_route_lets_in_whom_its_row_says() {
                 marks.push(if who == "nobody" { "-" } else { "?" });
                 continue;
             }
-            let headers = [("accept", if route.rule.kind == Kind::Page { "text/html" } else { "application/json" })];
+            let headers =
+                [("accept", if route.rule.kind == Kind::Page { "text/html" } else { "application/json" })];
             let reply = app.as_user(who).await.request(route.method.clone(), &path, body, &headers).await;
             marks.push(match reply.status {
                 StatusCode::UNAUTHORIZED => "-",

@@ -27,7 +27,9 @@ async fn a_cluster_is_registered_changed_and_forgotten() {
     let changed = ada.patch("/api/v1/clusters/west", json!({"region": "us", "probe": null})).await.done();
     assert_eq!((changed["region"].clone(), changed["probe"].clone()), (json!("us"), Value::Null));
     assert_eq!(changed["secrets_kept"], json!(["password", "probe_password"]));
-    let stale = ada.request(axum::http::Method::DELETE, "/api/v1/clusters/west", None, &[("if-match", "\"1\"")]).await;
+    let stale = ada
+        .request(axum::http::Method::DELETE, "/api/v1/clusters/west", None, &[("if-match", "\"1\"")])
+        .await;
     assert_eq!(stale.problem().0, "edited-in-between");
     assert_eq!(ada.delete("/api/v1/clusters/west").await.status, 204);
     assert_eq!(ada.get("/api/v1/clusters/west").await.problem(), ("not-found".to_owned(), 404));
@@ -75,11 +77,17 @@ async fn what_does_not_hold_together_is_refused() {
     ] {
         let mut body = west();
         body[key] = value.clone();
-        assert_eq!(ada.post("/api/v1/clusters", body).await.problem(), ("invalid-request".to_owned(), 422), "{key} {value}");
+        assert_eq!(
+            ada.post("/api/v1/clusters", body).await.problem(),
+            ("invalid-request".to_owned(), 422),
+            "{key} {value}"
+        );
     }
-    let broken = ada.send(axum::http::Method::POST, "/api/v1/clusters", Some("application/json"), "{".to_owned(), &[]);
+    let broken =
+        ada.send(axum::http::Method::POST, "/api/v1/clusters", Some("application/json"), "{".to_owned(), &[]);
     assert_eq!(broken.await.problem(), ("unreadable-request".to_owned(), 400));
-    let xml = ada.send(axum::http::Method::POST, "/api/v1/clusters", Some("text/xml"), "<a/>".to_owned(), &[]);
+    let xml =
+        ada.send(axum::http::Method::POST, "/api/v1/clusters", Some("text/xml"), "<a/>".to_owned(), &[]);
     assert_eq!(xml.await.problem(), ("unsupported-media-type".to_owned(), 415));
     let huge = format!("{{\"name\": \"{}\"}}", "x".repeat(3 << 20));
     let huge = ada.send(axum::http::Method::POST, "/api/v1/clusters", Some("application/json"), huge, &[]);
@@ -92,7 +100,10 @@ async fn a_check_records_the_id_and_tells_each_right() {
     let ada = app.as_user("ada").await;
     ada.patch("/api/v1/clusters/eu-west", json!({"forget_cluster_id": true})).await.done();
     let checked = ada.post("/api/v1/clusters/eu-west/check", json!({})).await.done();
-    assert_eq!((checked["cluster_id"].clone(), checked["id_recorded"].clone()), (json!("id-of-eu-west"), json!(true)));
+    assert_eq!(
+        (checked["cluster_id"].clone(), checked["id_recorded"].clone()),
+        (json!("id-of-eu-west"), json!(true))
+    );
     assert!(checked["rights"].as_array().unwrap().len() > 3, "{checked:#}");
     assert_eq!(app.audited("cluster.check").await[0].2, "done");
     sqlx::query("update cluster set expected_cluster_id = null where name = 'eu-west'")
@@ -136,9 +147,16 @@ async fn a_pair_is_made_changed_and_removed() {
         json!({"approval": {"needed": 0, "decide_within_minutes": 1, "use_within_minutes": 1}}),
         json!({"attach": [{"from": "eu-central", "connect_url": "http://c", "source_connector": "s"}]}),
     ] {
-        assert_eq!(olga.patch("/api/v1/pairs/clicks", bad.clone()).await.problem().0, "invalid-request", "{bad}");
+        assert_eq!(
+            olga.patch("/api/v1/pairs/clicks", bad.clone()).await.problem().0,
+            "invalid-request",
+            "{bad}"
+        );
     }
-    assert_eq!(app.as_user("ada").await.delete("/api/v1/clusters/eu-west").await.problem().0, "cluster-in-use");
+    assert_eq!(
+        app.as_user("ada").await.delete("/api/v1/clusters/eu-west").await.problem().0,
+        "cluster-in-use"
+    );
     assert_eq!(olga.delete("/api/v1/pairs/clicks").await.status, 204);
     for action in ["pair.create", "pair.change", "pair.delete"] {
         assert!(app.audited(action).await.iter().any(|entry| entry.2 == "done"), "{action}");

@@ -1,7 +1,10 @@
 //! The document says what the router does.
 
 use axum::http::Method;
-use muster_app::{http::{openapi, route::Kind}, routes};
+use muster_app::{
+    http::{openapi, route::Kind},
+    routes,
+};
 use serde_json::Value;
 
 use crate::test_app::TestApp;

@@ -11,14 +11,17 @@ const HTML: [(&str, &str); 1] = [("accept", "text/html")];
 async fn every_page_renders_for_an_admin_of_everything() {
     let app = TestApp::with_pair().await;
     let (plan, run) = crate::runs::requested(&app).await;
-    let grants = ["operator", "approver", "owner", "viewer"].map(|role| serde_json::json!({"role": role, "team": null}));
+    let grants = ["operator", "approver", "owner", "viewer"]
+        .map(|role| serde_json::json!({"role": role, "team": null}));
     let mut grants = grants.to_vec();
     grants.push(serde_json::json!({"role": "admin", "team": null}));
     app.as_user("ada").await.patch("/api/v1/users/ada", serde_json::json!({"grants": grants})).await.done();
     let ada = app.as_browser_of("ada").await;
     // A stream that lasts as long as its run.
     let endless = ["/runs/{run}/events"];
-    for route in routes::routes().iter().filter(|route| route.rule.kind == Kind::Page && route.method == Method::GET) {
+    for route in
+        routes::routes().iter().filter(|route| route.rule.kind == Kind::Page && route.method == Method::GET)
+    {
         if endless.contains(&route.path) {
             continue;
         }
@@ -34,7 +37,10 @@ async fn two_people_click_from_a_plan_to_a_started_run() {
     let app = TestApp::with_pair().await;
     let (otto, abel) = (app.as_browser_of("otto").await, app.as_browser_of("abel").await);
     let plan = otto
-        .form("/pairs/orders/plan", &[("operation", "switchover"), ("from", "a"), ("confirm_before_fence", "on")])
+        .form(
+            "/pairs/orders/plan",
+            &[("operation", "switchover"), ("from", "a"), ("confirm_before_fence", "on")],
+        )
         .await;
     let plan_path = plan.header("location").to_owned();
     assert!(plan_path.starts_with("/plans/"), "{} {}", plan.status, plan.text);
@@ -51,7 +57,10 @@ async fn two_people_click_from_a_plan_to_a_started_run() {
     assert_eq!(abel.form(&format!("{run_path}/approve"), &vote).await.header("location"), run_path);
     let untyped = otto.form(&format!("{run_path}/start"), &[("typed", "order")]).await;
     assert_eq!(untyped.status, 422);
-    assert_eq!(otto.form(&format!("{run_path}/start"), &[("typed", "orders")]).await.header("location"), run_path);
+    assert_eq!(
+        otto.form(&format!("{run_path}/start"), &[("typed", "orders")]).await.header("location"),
+        run_path
+    );
     let page = otto.request(Method::GET, &run_path, None, &HTML).await;
     assert!(page.text.contains("Running"), "{}", page.text);
 }
@@ -60,7 +69,9 @@ async fn two_people_click_from_a_plan_to_a_started_run() {
 async fn failures_are_pages_for_browsers_and_problems_for_programs() {
     let app = TestApp::with_pair().await;
     let vera = app.as_browser_of("vera").await;
-    for (path, status) in [("/people", 403), ("/pairs/none", 404), ("/nothing/here", 404), ("/runs/not-an-id", 404)] {
+    for (path, status) in
+        [("/people", 403), ("/pairs/none", 404), ("/nothing/here", 404), ("/runs/not-an-id", 404)]
+    {
         let reply = vera.request(Method::GET, path, None, &HTML).await;
         assert_eq!(reply.status, status, "{path}");
         assert!(reply.header("content-type").starts_with("text/html"), "{path}");
@@ -78,7 +89,8 @@ async fn stored_text_is_never_markup() {
     let otto = app.as_user("otto").await;
     let plan = otto.post("/api/v1/pairs/orders/plans", serde_json::json!({"to": "eu-central"})).await.done();
     let reason = "<script>alert(1)</script>";
-    let run = otto.post("/api/v1/runs", serde_json::json!({"plan": plan["id"], "reason": reason})).await.done();
+    let run =
+        otto.post("/api/v1/runs", serde_json::json!({"plan": plan["id"], "reason": reason})).await.done();
     let browser = app.as_browser_of("abel").await;
     let id = run["id"].as_str().unwrap();
     for path in ["/".to_owned(), format!("/runs/{id}"), format!("/runs/{id}/approval"), "/runs".to_owned()] {
@@ -94,5 +106,8 @@ async fn assets_are_kept_for_ever_and_pages_never() {
     let css = muster_web::assets::asset_path("muster.css");
     let reply = nobody.get(&css).await;
     assert_eq!(reply.header("cache-control"), "public, max-age=31536000, immutable");
-    assert_eq!(nobody.request(Method::GET, "/sign-in", None, &HTML).await.header("cache-control"), "no-store");
+    assert_eq!(
+        nobody.request(Method::GET, "/sign-in", None, &HTML).await.header("cache-control"),
+        "no-store"
+    );
 }

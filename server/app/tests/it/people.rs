@@ -17,7 +17,8 @@ async fn signing_in_and_out_by_cookie() {
     let app = TestApp::new().await;
     with_password(&app, "nora").await;
     let nobody = app.as_user("nobody").await;
-    let wrong = nobody.form("/sign-in", &[("name", "nora"), ("password", "guess guess guess"), ("next", "/")]).await;
+    let wrong =
+        nobody.form("/sign-in", &[("name", "nora"), ("password", "guess guess guess"), ("next", "/")]).await;
     assert_eq!(wrong.status, 401);
     assert!(wrong.text.contains("do not fit"), "{}", wrong.text);
     assert_eq!(app.audited("session.open").await.last().unwrap().2, "refused");
@@ -100,7 +101,8 @@ async fn an_admin_adds_and_changes_people() {
     let shown = ada.get("/api/v1/users/nils").await;
     let etag = shown.header("etag").to_owned();
     let edit = json!({"grants": [{"role": "operator", "team": "payments"}]});
-    let changed = ada.request(Method::PATCH, "/api/v1/users/nils", Some(edit.clone()), &[("if-match", &etag)]).await;
+    let changed =
+        ada.request(Method::PATCH, "/api/v1/users/nils", Some(edit.clone()), &[("if-match", &etag)]).await;
     assert_eq!(changed.done()["grants"], edit["grants"]);
     let stale = ada.request(Method::PATCH, "/api/v1/users/nils", Some(edit), &[("if-match", &etag)]).await;
     assert_eq!(stale.problem(), ("edited-in-between".to_owned(), 412));

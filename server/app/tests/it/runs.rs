@@ -155,7 +155,9 @@ async fn other_teams_see_neither_runs_nor_plans() {
     let outis = app.as_user("outis").await;
     assert_eq!(outis.get("/api/v1/runs").await.done()["items"], json!([]));
     assert_eq!(outis.get("/api/v1/pairs").await.done()["items"], json!([]));
-    for path in [format!("/api/v1/runs/{run}"), format!("/api/v1/plans/{plan}"), "/api/v1/pairs/orders".to_owned()] {
+    for path in
+        [format!("/api/v1/runs/{run}"), format!("/api/v1/plans/{plan}"), "/api/v1/pairs/orders".to_owned()]
+    {
         assert_eq!(outis.get(&path).await.problem().0, "forbidden", "{path}");
     }
     let asked = json!({"plan": plan, "reason": "mine now"});

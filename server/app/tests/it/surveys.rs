@@ -44,7 +44,10 @@ async fn a_pair_that_was_never_observed_says_so() {
     let app = TestApp::with_pair().await;
     sqlx::query("truncate survey, readiness").execute(&app.app.pool).await.unwrap();
     let otto = app.as_user("otto").await;
-    assert_eq!(otto.get("/api/v1/pairs/orders/readiness").await.problem(), ("not-surveyed-yet".to_owned(), 409));
+    assert_eq!(
+        otto.get("/api/v1/pairs/orders/readiness").await.problem(),
+        ("not-surveyed-yet".to_owned(), 409)
+    );
     let plan = otto.post("/api/v1/pairs/orders/plans", json!({"to": "eu-central"})).await;
     assert_eq!(plan.problem(), ("not-surveyed-yet".to_owned(), 409));
     assert_eq!(otto.get("/api/v1/pairs").await.done()["items"][0]["readiness"], "unknown");

@@ -24,9 +24,7 @@ use muster_domain::{
 };
 use muster_kafka::{ClusterAdmin, RecordMover};
 use muster_operations::{
-    ClientSource, Engine, OperationError, PairClients,
-    clients::FlowKey,
-    engine::EngineOptions,
+    ClientSource, Engine, OperationError, PairClients, clients::FlowKey, engine::EngineOptions,
 };
 use muster_replication::{
     Replication,
@@ -36,7 +34,9 @@ use muster_routing::{
     Audience as Apps, Routing,
     double::{MemoryRouting, Moment},
 };
-use muster_store::{clusters, leases, pairs, people, secrets::SecretsKey, sessions, teams, teams::Team, testing::TestDatabase};
+use muster_store::{
+    clusters, leases, pairs, people, secrets::SecretsKey, sessions, teams, teams::Team, testing::TestDatabase,
+};
 use serde_json::Value;
 use sqlx::PgPool;
 use tower::ServiceExt as _;
@@ -164,13 +164,18 @@ impl TestApp {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let bytes = to_bytes(body, 10_000_000).await.unwrap();
-        Reply { status: parts.status, headers: parts.headers, text: String::from_utf8(bytes.to_vec()).unwrap() }
+        Reply {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
     }
 
     /// Audit entries with an action, oldest first: actor, object, outcome.
     pub(crate) async fn audited(&self, action: &str) -> Vec<(String, String, String)> {
         let mut conn = self.app.pool.acquire().await.unwrap();
-        let filter = muster_store::audit::AuditFilter { action: Some(action.to_owned()), ..Default::default() };
+        let filter =
+            muster_store::audit::AuditFilter { action: Some(action.to_owned()), ..Default::default() };
         let mut entries = muster_store::audit::list(&mut conn, &filter, 1000).await.unwrap();
         entries.reverse();
         entries.into_iter().map(|e| (e.content.actor, e.content.object, e.content.outcome)).collect()
@@ -305,10 +310,12 @@ pub(crate) fn steady(value: &Value) -> Value {
         Value::Object(members) => members
             .iter()
             .map(|(key, value)| {
-                let varies = ["id", "plan", "hash", "previous_hash", "token", "plan_hash"].contains(&key.as_str())
+                let varies = ["id", "plan", "hash", "previous_hash", "token", "plan_hash"]
+                    .contains(&key.as_str())
                     || key.ends_with("_at")
                     || key.ends_with("_by") && value.as_str().is_some_and(|text| text.contains('T'));
-                let shown = if varies && !value.is_null() { Value::from(format!("[{key}]")) } else { steady(value) };
+                let shown =
+                    if varies && !value.is_null() { Value::from(format!("[{key}]")) } else { steady(value) };
                 (key.clone(), shown)
             })
             .collect(),
@@ -325,7 +332,8 @@ struct Doubles {
 #[async_trait]
 impl ClientSource for Doubles {
     async fn pair_clients(&self, name: &PairName) -> Result<PairClients, OperationError> {
-        let gone = |reason: &str| OperationError::Clients { pair: name.to_string(), reason: reason.to_owned() };
+        let gone =
+            |reason: &str| OperationError::Clients { pair: name.to_string(), reason: reason.to_owned() };
         let mut conn = self.pool.acquire().await.map_err(|e| gone(&e.to_string()))?;
         let pair = pairs::get(&mut conn, name).await?.ok_or_else(|| gone("there is no such pair"))?;
         let a = clusters::get(&mut conn, &pair.clusters.a).await?.ok_or_else(|| gone("no cluster"))?;
@@ -339,15 +347,16 @@ impl ClientSource for Doubles {
             flows.insert(FlowKey::from(direction), Arc::new(self.small.flow(direction).clone()));
         }
         let told = world.clone();
-        let routing: Vec<Arc<dyn Routing>> = vec![Arc::new(MemoryRouting::new(move |audience, cluster, moment| {
-            if moment == Moment::Effect {
-                match audience {
-                    Apps::Producers => told.point_producers(cluster),
-                    Apps::Consumers => told.point_consumers(cluster),
+        let routing: Vec<Arc<dyn Routing>> =
+            vec![Arc::new(MemoryRouting::new(move |audience, cluster, moment| {
+                if moment == Moment::Effect {
+                    match audience {
+                        Apps::Producers => told.point_producers(cluster),
+                        Apps::Consumers => told.point_consumers(cluster),
+                    }
                 }
-            }
-            None
-        }))];
+                None
+            }))];
         Ok(PairClients {
             admin: BySide { a: admin(&pair.clusters.a), b: admin(&pair.clusters.b) },
             mover: BySide { a: mover(&pair.clusters.a), b: mover(&pair.clusters.b) },

@@ -47,12 +47,13 @@ fn workers(scene: &Scene<'_>) -> CheckResult {
         let expected = &scene.clusters.get(flow.direction.to()).expected_cluster_id;
         match worker {
             Err(reason) => return CheckResult::unknown(Code::ConnectWorker, reason),
-            Ok(worker) if expected.as_ref().is_some_and(|id| *id != worker.kafka_cluster_id) => troubles.push(format!(
-                "the worker of {} is attached to cluster {}, not to `{}`",
-                scene.pair.course(flow.direction),
-                worker.kafka_cluster_id,
-                scene.name(flow.direction.to())
-            )),
+            Ok(worker) if expected.as_ref().is_some_and(|id| *id != worker.kafka_cluster_id) => troubles
+                .push(format!(
+                    "the worker of {} is attached to cluster {}, not to `{}`",
+                    scene.pair.course(flow.direction),
+                    worker.kafka_cluster_id,
+                    scene.name(flow.direction.to())
+                )),
             Ok(_) => {}
         }
     }
@@ -136,7 +137,10 @@ fn moving(scene: &Scene<'_>) -> CheckResult {
         (Ok(written), Ok(copied)) if written > 0 && copied <= 0 => CheckResult::new(
             Code::FlowMoving,
             CheckStatus::Critical,
-            format!("{written} records were written to `{}` since the last survey and none arrived", scene.name(active.from)),
+            format!(
+                "{written} records were written to `{}` since the last survey and none arrived",
+                scene.name(active.from)
+            ),
             "Do not believe RUNNING: look at the worker's log, then restart the connector with onlyFailed=false.",
         ),
         (Ok(written), Ok(_)) if written == 0 => {
@@ -165,7 +169,10 @@ fn interlock(scene: &Scene<'_>) -> CheckResult {
         return CheckResult::new(
             Code::DirectionInterlock,
             CheckStatus::Critical,
-            format!("{} are both live with identity names: every record is copied in circles", live.join(" and ")),
+            format!(
+                "{} are both live with identity names: every record is copied in circles",
+                live.join(" and ")
+            ),
             "Stop one of them at once.",
         );
     }
@@ -218,8 +225,9 @@ fn offset_sync(scene: &Scene<'_>) -> CheckResult {
     }
     match connector(scene, active, ConnectorRole::Source) {
         Err(reason) => return CheckResult::unknown(Code::OffsetSyncSettings, reason),
-        Ok(Some(found)) if found.config.get("offset-syncs.topic.location").is_none_or(|v| v != "target") => troubles
-            .push(format!("offset syncs of `{}` are kept on the source and die with it", found.name)),
+        Ok(Some(found)) if found.config.get("offset-syncs.topic.location").is_none_or(|v| v != "target") => {
+            troubles.push(format!("offset syncs of `{}` are kept on the source and die with it", found.name))
+        }
         Ok(_) => {}
     }
     CheckResult::from_troubles(
@@ -244,7 +252,13 @@ fn canary(scene: &Scene<'_>) -> CheckResult {
         match connector(scene, flow.direction, ConnectorRole::Source) {
             Err(reason) => return CheckResult::unknown(Code::Canary, reason),
             Ok(Some(found)) => {
-                let filter: Vec<&str> = found.config.get("topics").map_or(".*", String::as_str).split(',').map(str::trim).collect();
+                let filter: Vec<&str> = found
+                    .config
+                    .get("topics")
+                    .map_or(".*", String::as_str)
+                    .split(',')
+                    .map(str::trim)
+                    .collect();
                 if !patterns::matches(&filter, topic) {
                     return CheckResult::new(
                         Code::Canary,

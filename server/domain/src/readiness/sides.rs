@@ -52,7 +52,10 @@ fn identity(scene: &Scene<'_>) -> CheckResult {
     let mut troubles = Vec::new();
     for side in Side::BOTH {
         let name = scene.name(side);
-        match (scene.survey.sides.get(side).cluster.as_result(), &scene.clusters.get(side).expected_cluster_id) {
+        match (
+            scene.survey.sides.get(side).cluster.as_result(),
+            &scene.clusters.get(side).expected_cluster_id,
+        ) {
             (Ok(found), Some(expected)) if found.cluster_id == *expected => {}
             (Ok(found), Some(expected)) => {
                 troubles.push(format!("`{name}` has id {} instead of {expected}", found.cluster_id));
@@ -94,7 +97,8 @@ fn rights(scene: &Scene<'_>) -> CheckResult {
             }
         }
     }
-    let (status, troubles) = if refused.is_empty() { (CheckStatus::Warning, open) } else { (CheckStatus::Critical, refused) };
+    let (status, troubles) =
+        if refused.is_empty() { (CheckStatus::Warning, open) } else { (CheckStatus::Critical, refused) };
     CheckResult::from_troubles(
         Code::Rights,
         status,
@@ -110,7 +114,10 @@ fn authorizer(scene: &Scene<'_>) -> CheckResult {
         match scene.survey.sides.get(side).acls.as_result() {
             Err(reason) => return CheckResult::unknown(Code::Authorizer, reason),
             Ok(acls) if !acls.authorizer => {
-                troubles.push(format!("`{}` has no authorizer, so nothing can be fenced there", scene.name(side)));
+                troubles.push(format!(
+                    "`{}` has no authorizer, so nothing can be fenced there",
+                    scene.name(side)
+                ));
             }
             Ok(_) => {}
         }
@@ -143,7 +150,11 @@ fn active_side(scene: &Scene<'_>) -> CheckResult {
     match &scene.active {
         Ok(direction) => CheckResult::ok(
             Code::ActiveSideKnown,
-            format!("applications are on `{}`, records flow {}", scene.name(direction.from), scene.pair.course(*direction)),
+            format!(
+                "applications are on `{}`, records flow {}",
+                scene.name(direction.from),
+                scene.pair.course(*direction)
+            ),
         ),
         Err(reason) => CheckResult::unknown(Code::ActiveSideKnown, reason),
     }
@@ -159,7 +170,11 @@ fn hung_transactions(scene: &Scene<'_>) -> CheckResult {
                     .filter_map(|t| Some((t, (scene.now - t.began_at?).num_minutes())))
                     .filter(|(_, minutes)| *minutes >= HUNG_MINUTES)
                     .map(|(t, minutes)| {
-                        format!("`{}` is open for {minutes} min on `{}`", t.transactional_id, scene.name(side))
+                        format!(
+                            "`{}` is open for {minutes} min on `{}`",
+                            t.transactional_id,
+                            scene.name(side)
+                        )
                     }),
             ),
         }

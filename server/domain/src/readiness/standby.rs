@@ -11,8 +11,14 @@ use crate::{
 };
 
 /// Configs whose difference changes what applications can do or what is kept.
-const COMPARED: [&str; 6] =
-    ["cleanup.policy", "max.message.bytes", "message.timestamp.type", "retention.bytes", "retention.ms", "min.insync.replicas"];
+const COMPARED: [&str; 6] = [
+    "cleanup.policy",
+    "max.message.bytes",
+    "message.timestamp.type",
+    "retention.bytes",
+    "retention.ms",
+    "min.insync.replicas",
+];
 
 pub(super) fn evaluate(scene: &Scene<'_>) -> Vec<CheckResult> {
     let checks = [
@@ -75,7 +81,8 @@ impl View<'_> {
             .keys()
             .filter(|topic| patterns::is_application_topic(self.scene.pair, self.active.from, topic))
             .map(|topic| {
-                let replica = flow.map_or_else(|| topic.clone(), |f| f.naming.target_name(&f.source_alias, topic));
+                let replica =
+                    flow.map_or_else(|| topic.clone(), |f| f.naming.target_name(&f.source_alias, topic));
                 (topic.clone(), replica)
             })
             .collect()
@@ -96,7 +103,8 @@ impl View<'_> {
                 Some(_) => {}
             }
             if topic != replica && !there.contains_key(&topic) {
-                troubles.push(format!("`{topic}`, which applications would write, is missing on `{standby}`"));
+                troubles
+                    .push(format!("`{topic}`, which applications would write, is missing on `{standby}`"));
             }
         }
         CheckResult::from_troubles(
@@ -117,14 +125,21 @@ impl View<'_> {
                 continue;
             };
             match (here.configs.as_result(), there.configs.as_result()) {
-                (Err(reason), _) | (_, Err(reason)) => return CheckResult::unknown(Code::StandbyConfigs, reason),
+                (Err(reason), _) | (_, Err(reason)) => {
+                    return CheckResult::unknown(Code::StandbyConfigs, reason);
+                }
                 (Ok(here), Ok(there)) => {
                     for key in COMPARED {
-                        let value = |configs: &crate::topic::Configs| configs.get(key).and_then(|c| c.value.clone());
+                        let value =
+                            |configs: &crate::topic::Configs| configs.get(key).and_then(|c| c.value.clone());
                         let (a, b) = (value(here), value(there));
                         if a != b {
                             let shown = |v: Option<String>| v.unwrap_or_else(|| "unset".to_owned());
-                            troubles.push(format!("{key} of `{topic}` is {} here and {} there", shown(a), shown(b)));
+                            troubles.push(format!(
+                                "{key} of `{topic}` is {} here and {} there",
+                                shown(a),
+                                shown(b)
+                            ));
                         }
                     }
                 }
@@ -154,7 +169,10 @@ impl View<'_> {
                     .and_then(|t| t.partitions.get(number))
                     .map_or(0, |p| p.replicas);
                 if partition.replicas < here {
-                    troubles.push(format!("`{replica}` has {} replicas there and {here} here", partition.replicas));
+                    troubles.push(format!(
+                        "`{replica}` has {} replicas there and {here} here",
+                        partition.replicas
+                    ));
                     break;
                 }
                 if min_isr.is_some_and(|min| partition.in_sync < min.min(partition.replicas)) {
@@ -205,7 +223,11 @@ impl View<'_> {
             Code::StandbyGrants,
             CheckStatus::Warning,
             &missing,
-            format!("{} grants are there; {} for writing wait for the unfence", grants.reading.len(), grants.writing.len()),
+            format!(
+                "{} grants are there; {} for writing wait for the unfence",
+                grants.reading.len(),
+                grants.writing.len()
+            ),
             "A switchover creates them; MirrorMaker 2 copies neither WRITE nor group nor prefixed ones.",
         )
     }
@@ -217,7 +239,10 @@ impl View<'_> {
         };
         let scope = self.scope();
         if scope.iter().any(|(topic, replica)| topic != replica) {
-            return CheckResult::not_applicable(Code::StandbyFenced, "with prefixed names applications own topics on both sides");
+            return CheckResult::not_applicable(
+                Code::StandbyFenced,
+                "with prefixed names applications own topics on both sides",
+            );
         }
         let names: Vec<String> = scope.into_iter().map(|(topic, _)| topic).collect();
         let denied = access::fence_bindings(&names).iter().all(|deny| there.bindings.contains(deny));
@@ -242,7 +267,10 @@ impl View<'_> {
             .iter()
             .filter(|(_, group)| !group.members.is_empty())
             .map(|(name, group)| {
-                format!("`{name}` has {} members there, so MirrorMaker 2 silently skips its offsets", group.members.len())
+                format!(
+                    "`{name}` has {} members there, so MirrorMaker 2 silently skips its offsets",
+                    group.members.len()
+                )
             })
             .collect();
         CheckResult::from_troubles(

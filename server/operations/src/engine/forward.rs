@@ -206,7 +206,8 @@ async fn settle(
             info!(run.id = %hand.run, step = name, "{}", done.sentence);
         }
         Err(StepError::Ask(question)) => {
-            let change = StepChange { question: Some(&question), ..StepChange::to(StepState::WaitingForInput) };
+            let change =
+                StepChange { question: Some(&question), ..StepChange::to(StepState::WaitingForInput) };
             hand.change_step(step, &change, "question", &question.prompt).await?;
         }
         Err(StepError::Retry(reason)) if Instant::now() < ctx.deadline => {
@@ -228,7 +229,12 @@ async fn settle(
 }
 
 /// A failure with a way back: undone at once, or left for a person, as the plan says.
-async fn failed_before_no_return(engine: &Engine, job: &Job, name: &str, sentence: &str) -> Result<(), Stopped> {
+async fn failed_before_no_return(
+    engine: &Engine,
+    job: &Job,
+    name: &str,
+    sentence: &str,
+) -> Result<(), Stopped> {
     let reason = format!("{name}: {sentence}");
     let act = match job.plan.content.rules.if_unproven {
         IfUnproven::RollBack => RunAct::Abort,
@@ -261,9 +267,12 @@ async fn abort(engine: &Engine, job: &Job, reason: &str) -> Result<(), Stopped> 
 
 /// All steps are done: measures what was reached and ends the run, or hands a drill to its attester.
 pub(super) async fn conclude(engine: &Engine, job: Job) -> Result<(), Stopped> {
-    let Some((row, stored)) = job.runbook.steps.last().and_then(|row| {
-        Some((row, job.steps.iter().find(|s| s.step.name == row.name)?))
-    }) else {
+    let Some((row, stored)) = job
+        .runbook
+        .steps
+        .last()
+        .and_then(|row| Some((row, job.steps.iter().find(|s| s.step.name == row.name)?)))
+    else {
         return Err(Stopped::Operation(crate::error::OperationError::Stored {
             what: "runbook",
             reason: "it has no steps".to_owned(),

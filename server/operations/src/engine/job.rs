@@ -41,8 +41,7 @@ impl Notes {
         let kept = async {
             let mut tx = begin(&self.pool).await?;
             runs::hold(&mut tx, self.run, self.epoch).await?;
-            let event =
-                NewEvent { epoch: self.epoch, step: Some(self.step), kind: "note", message, detail };
+            let event = NewEvent { epoch: self.epoch, step: Some(self.step), kind: "note", message, detail };
             run_events::append(&mut tx, self.run, &event).await?;
             commit(tx).await
         };
@@ -95,7 +94,8 @@ impl Job {
     /// Loads everything a worker needs to decide what is next.
     pub(super) async fn load(engine: &Engine, id: Uuid, epoch: i64) -> Result<Self, Stopped> {
         let mut conn = acquire(&engine.pool).await?;
-        let stored = |what: &'static str| OperationError::Stored { what, reason: format!("run {id} lacks it") };
+        let stored =
+            |what: &'static str| OperationError::Stored { what, reason: format!("run {id} lacks it") };
         let run = runs::get(&mut conn, id).await?.ok_or_else(|| stored("run"))?;
         let plan = plans::get(&mut conn, run.plan).await?.ok_or_else(|| stored("plan"))?;
         let steps = run_steps::list_stored(&mut conn, id).await?;
@@ -197,7 +197,8 @@ impl Job {
         let state = next_state(run.state, act, run.no_return_at.is_some()).map_err(OperationError::from)?;
         runs::set_state(conn, run.id, state, reason).await?;
         let word = state.as_str().replace('_', " ");
-        let message = if reason.is_empty() { format!("Run is {word}") } else { format!("Run is {word}: {reason}") };
+        let message =
+            if reason.is_empty() { format!("Run is {word}") } else { format!("Run is {word}: {reason}") };
         let event = NewEvent {
             epoch: self.epoch,
             step: None,

@@ -22,7 +22,12 @@ impl Drop for Renewal {
 
 /// Renews until dropped; cancels `lost` when another worker has the run, or when the lease could not be renewed until
 /// a fifth of it is left.
-pub(super) fn renew_until_dropped(engine: &Engine, run: Uuid, epoch: i64, lost: CancellationToken) -> Renewal {
+pub(super) fn renew_until_dropped(
+    engine: &Engine,
+    run: Uuid,
+    epoch: i64,
+    lost: CancellationToken,
+) -> Renewal {
     let pool = engine.pool.clone();
     let seconds = engine.options.lease_seconds;
     let task = tokio::spawn(async move {

@@ -108,7 +108,10 @@ pub(super) async fn unfence_consumers(ctx: StepCtx) -> Result<Done, StepError> {
         consumer_bindings(&ctx).into_iter().filter(|b| !before.contains(b)).collect();
     let admin = ctx.admin(ctx.direction().from);
     remove_bindings(&ctx, admin, &bindings).await?;
-    Ok(Done::new(format!("consumers may read again on {}", admin.cluster()), json!({"removed": bindings.len()})))
+    Ok(Done::new(
+        format!("consumers may read again on {}", admin.cluster()),
+        json!({"removed": bindings.len()}),
+    ))
 }
 
 /// Removes members and proves that the groups stand still: no members, and positions equal in two looks. Removing a
@@ -144,8 +147,11 @@ pub(super) async fn remove_members(ctx: StepCtx) -> Result<Done, StepError> {
     let positions: BTreeMap<String, GroupOffsets> =
         positions.into_iter().map(|(group, offsets)| (group, GroupOffsets(offsets))).collect();
     Done::new(
-        format!("{} removed from {}; positions stand still", count(removed.values().sum(), "member"),
-            count(removed.len(), "group")),
+        format!(
+            "{} removed from {}; positions stand still",
+            count(removed.values().sum(), "member"),
+            count(removed.len(), "group")
+        ),
         json!({"removed": removed}),
     )
     .with_output(&positions)
@@ -186,7 +192,10 @@ impl Translated {
                     Ok(mapping) if mapping.class == ReadingClass::Exact => None,
                     Ok(mapping) => Some((
                         name.clone(),
-                        format!("{} would read up to {} records again", p.source, mapping.reprocessed_at_most),
+                        format!(
+                            "{} would read up to {} records again",
+                            p.source, mapping.reprocessed_at_most
+                        ),
                     )),
                     Err(why) => Some((name.clone(), format!("{}: {why}", p.source))),
                 })
@@ -196,7 +205,12 @@ impl Translated {
 
     /// Records a group reads again at most; `None` when a partition could not be translated.
     pub(super) fn reprocessed(&self, group: &str) -> Option<i64> {
-        self.groups.get(group)?.partitions.iter().map(|p| Some(p.mapping.as_ref().ok()?.reprocessed_at_most)).sum()
+        self.groups
+            .get(group)?
+            .partitions
+            .iter()
+            .map(|p| Some(p.mapping.as_ref().ok()?.reprocessed_at_most))
+            .sum()
     }
 
     /// For evidence: group → partition → from → to by method.
@@ -243,7 +257,8 @@ async fn translate_positions(
             (group, offsets.map(|(tp, committed)| (tp, committed.offset)).collect())
         })
         .collect();
-    let flow = ctx.clients.pair.flow(ctx.direction()).ok_or_else(|| StepError::fail("the pair has no such flow"))?;
+    let flow =
+        ctx.clients.pair.flow(ctx.direction()).ok_or_else(|| StepError::fail("the pair has no such flow"))?;
     let translator = Translator {
         flow,
         records: records(ctx, ctx.left_ms())?,
@@ -378,11 +393,8 @@ pub(super) async fn restore_group_offsets(ctx: StepCtx) -> Result<Done, StepErro
     let now = admin.group_offsets(&ctx.plan.groups, false).await?;
     for (group, present) in &now {
         let old = before.get(group).map(|offsets| &offsets.0);
-        let added: Vec<TopicPartition> = present
-            .keys()
-            .filter(|tp| old.is_none_or(|old| !old.contains_key(*tp)))
-            .cloned()
-            .collect();
+        let added: Vec<TopicPartition> =
+            present.keys().filter(|tp| old.is_none_or(|old| !old.contains_key(*tp))).cloned().collect();
         if !added.is_empty() {
             admin.delete_group_offsets(group, &added).await?;
         }

@@ -177,8 +177,10 @@ pub(super) async fn compare(
 
 async fn whole(ctx: &StepCtx, line: verify::CutLine) -> Result<ContentWindow, StepError> {
     let (source, target) = (line.partition.source.clone(), line.partition.target.clone());
-    let from = offsets(ctx.admin(ctx.direction().from), std::slice::from_ref(&source), OffsetSpec::Start).await?;
-    let to = offsets(ctx.admin(ctx.direction().to()), std::slice::from_ref(&target), OffsetSpec::Start).await?;
+    let from =
+        offsets(ctx.admin(ctx.direction().from), std::slice::from_ref(&source), OffsetSpec::Start).await?;
+    let to =
+        offsets(ctx.admin(ctx.direction().to()), std::slice::from_ref(&target), OffsetSpec::Start).await?;
     Ok(ContentWindow {
         source_from: from.get(&source).copied().unwrap_or(0),
         target_from: to.get(&target).copied().unwrap_or(0),
@@ -247,7 +249,8 @@ pub(super) async fn mark_target_ends(ctx: StepCtx) -> Result<Done, StepError> {
             Ok(if before == after { Ok(after) } else { Err("they still move".to_owned()) })
         })
         .await?;
-    let own = if ctx.identity_named() { second.clone() } else { offsets(admin, &own, OffsetSpec::End).await? };
+    let own =
+        if ctx.identity_named() { second.clone() } else { offsets(admin, &own, OffsetSpec::End).await? };
     let ends = TargetEnds { replicas: second, own };
     let evidence = json!({"ends": shown(&ends.replicas), "moved_since_stop": first != ends.replicas});
     Done::new(

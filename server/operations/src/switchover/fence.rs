@@ -35,7 +35,10 @@ pub(super) async fn calibrate(ctx: StepCtx) -> Result<Done, StepError> {
         )));
     }
     Ok(Done::new(
-        format!("writes are open on all {}, so the fence can be proven", count(verdicts.len(), "broker and topic")),
+        format!(
+            "writes are open on all {}, so the fence can be proven",
+            count(verdicts.len(), "broker and topic")
+        ),
         json!({"method": "Produce to a partition that does not exist, as the probe principal", "open": verdicts.len()}),
     ))
 }

@@ -28,13 +28,16 @@ impl Scene<'_> {
     fn connector(&self, forward: bool, role: &str) -> String {
         let direction = if forward { self.content.direction } else { self.content.direction.reverse() };
         match self.pair.flow(direction).map(|flow| &flow.mechanism) {
-            Some(Mechanism::Mm2OnConnect { source_connector, checkpoint_connector, heartbeat_connector, .. }) => {
-                match role {
-                    "source" => source_connector.clone(),
-                    "checkpoint" => checkpoint_connector.clone().unwrap_or_default(),
-                    _ => heartbeat_connector.clone().unwrap_or_default(),
-                }
-            }
+            Some(Mechanism::Mm2OnConnect {
+                source_connector,
+                checkpoint_connector,
+                heartbeat_connector,
+                ..
+            }) => match role {
+                "source" => source_connector.clone(),
+                "checkpoint" => checkpoint_connector.clone().unwrap_or_default(),
+                _ => heartbeat_connector.clone().unwrap_or_default(),
+            },
             Some(Mechanism::Unattached) | None => "(unattached)".to_owned(),
         }
     }

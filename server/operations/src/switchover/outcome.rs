@@ -51,7 +51,8 @@ fn between(ctx: &StepCtx, from: &str, to: &str) -> Option<i64> {
 /// Wall time of each phase: from the first start to the last end of its steps. Phases of different lanes overlap, so
 /// the sum may exceed the run.
 fn by_phase(ctx: &StepCtx) -> BTreeMap<Phase, i64> {
-    let mut spans: BTreeMap<Phase, (chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>)> = BTreeMap::new();
+    let mut spans: BTreeMap<Phase, (chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>)> =
+        BTreeMap::new();
     for step in &ctx.plan.steps {
         let Some((start, Some(end))) = ctx.times.get(&step.name) else { continue };
         spans
@@ -71,6 +72,7 @@ fn summary(lost: Option<i64>, unavailable_ms: Option<i64>, verified: Option<&Ver
         format!("writes away for {}.{:01} s", ms / 1000, ms % 1000 / 100)
     });
     let failed = verified.map_or(0, |v| v.checks.iter().filter(|c| c.passed != Some(true)).count());
-    let checks = if failed == 0 { "every check passed".to_owned() } else { format!("{failed} checks did not pass") };
+    let checks =
+        if failed == 0 { "every check passed".to_owned() } else { format!("{failed} checks did not pass") };
     format!("{lost}, {away}, {checks}")
 }

@@ -42,7 +42,11 @@ pub(super) async fn survey_again(ctx: StepCtx) -> Result<Done, StepError> {
     if let Some(first) = differences.first() {
         return Err(StepError::Fail(format!(
             "the world is not what was approved: {first}{}",
-            if differences.len() > 1 { format!(" (and {} more)", differences.len() - 1) } else { String::new() }
+            if differences.len() > 1 {
+                format!(" (and {} more)", differences.len() - 1)
+            } else {
+                String::new()
+            }
         )));
     }
     let from = survey.sides.get(ctx.direction().from);
@@ -72,23 +76,33 @@ fn differences(ctx: &StepCtx, survey: &Survey) -> Result<Vec<String>, StepError>
         let cluster = survey.sides.get(side).cluster.as_result().map_err(StepError::retry)?;
         let approved = ctx.plan.cluster_ids.get(side);
         if cluster.cluster_id != *approved {
-            found.push(format!("`{}` has id {} instead of {approved}", pair.cluster(side), cluster.cluster_id));
+            found.push(format!(
+                "`{}` has id {} instead of {approved}",
+                pair.cluster(side),
+                cluster.cluster_id
+            ));
         }
     }
     match direction::active_side(pair, survey) {
         ActiveSide::Active(active) if active == ctx.direction() => {}
-        ActiveSide::Active(active) => found.push(format!("`{}` is the active side now", pair.cluster(active.from))),
+        ActiveSide::Active(active) => {
+            found.push(format!("`{}` is the active side now", pair.cluster(active.from)))
+        }
         ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => found.push(reason),
     }
     let topics = survey.sides.get(ctx.direction().from).topics.as_result().map_err(StepError::retry)?;
     let replicas = survey.sides.get(ctx.direction().to()).topics.as_result().map_err(StepError::retry)?;
     for scope in &ctx.plan.topics {
-        let partitions = |observed: &BTreeMap<String, muster_domain::survey::TopicObservation>, name: &String| {
+        let partitions = |observed: &BTreeMap<String, muster_domain::survey::TopicObservation>,
+                          name: &String| {
             observed.get(name).map_or(0, |topic| topic.partitions.len())
         };
         let now = partitions(topics, &scope.topic);
         if i32::try_from(now) != Ok(scope.partitions) {
-            found.push(format!("topic `{}` has {now} partitions instead of {}", scope.topic, scope.partitions));
+            found.push(format!(
+                "topic `{}` has {now} partitions instead of {}",
+                scope.topic, scope.partitions
+            ));
         }
         let there = partitions(replicas, &scope.replica);
         if there < now {
@@ -146,7 +160,11 @@ pub(super) async fn stage_grants(ctx: StepCtx) -> Result<Done, StepError> {
     add_bindings(&ctx, admin, &missing).await?;
     let list: Vec<String> = missing.iter().map(ToString::to_string).collect();
     Ok(Done::new(
-        format!("{} created on {}; WRITE waits for the unfence", count(missing.len(), "grant"), admin.cluster()),
+        format!(
+            "{} created on {}; WRITE waits for the unfence",
+            count(missing.len(), "grant"),
+            admin.cluster()
+        ),
         json!({"created": list}),
     ))
 }
@@ -234,10 +252,13 @@ impl CaughtUp {
 pub(super) async fn catch_up(ctx: StepCtx) -> Result<Done, StepError> {
     let from = ctx.direction().from;
     let bound = u64::try_from(ctx.plan.rules.catch_up_seconds).unwrap_or(0).saturating_mul(1000);
-    let flow = ctx.clients.pair.flow(ctx.direction()).ok_or_else(|| StepError::fail("the pair has no such flow"))?;
+    let flow =
+        ctx.clients.pair.flow(ctx.direction()).ok_or_else(|| StepError::fail("the pair has no such flow"))?;
     let settings = FlowSettings::from_config(flow, &ctx.forward()?.config(ConnectorRole::Source).await?);
     if settings.transforms {
-        return Err(StepError::fail("the flow changes records on the way (transforms), so their arrival cannot be proven"));
+        return Err(StepError::fail(
+            "the flow changes records on the way (transforms), so their arrival cannot be proven",
+        ));
     }
     let proven = offsets(ctx.admin(from), &ctx.source_partitions(), OffsetSpec::Stable).await?;
     let tails = ctx.mover(from).tails(&proven, settings.isolation, 30_000).await?;
@@ -263,7 +284,11 @@ pub(super) async fn catch_up(ctx: StepCtx) -> Result<Done, StepError> {
         format!("everything up to a line {took_ms} ms ago is replicated"),
         json!({"method": "Connect's committed offsets", "took_ms": took_ms}),
     )
-    .with_output(&CaughtUp { proven, took_ms, read_committed: settings.isolation == Isolation::ReadCommitted })
+    .with_output(&CaughtUp {
+        proven,
+        took_ms,
+        read_committed: settings.isolation == Isolation::ReadCommitted,
+    })
 }
 
 /// Translates every group's present position as the run will do later, so that a group that cannot be translated is
@@ -293,7 +318,10 @@ pub(super) async fn confirm_go(ctx: StepCtx) -> Result<Done, StepError> {
     let course = pair.course(ctx.direction());
     let groups = count(ctx.plan.groups.len(), "group");
     Err(StepError::Ask(Box::new(Question {
-        prompt: format!("Everything is ready. Take writes away from {} now?", pair.cluster(ctx.direction().from)),
+        prompt: format!(
+            "Everything is ready. Take writes away from {} now?",
+            pair.cluster(ctx.direction().from)
+        ),
         confirm: format!("Fence {} and switch {} {course}", pair.cluster(ctx.direction().from), pair.name),
         figures: vec![
             ("Topics".to_owned(), ctx.plan.topics.len().to_string()),

@@ -1,8 +1,8 @@
 //! The point of no return and what follows it at once: applications are let in and told.
 
 use muster_domain::{
-    acl::AclFilter,
     access,
+    acl::AclFilter,
     survey::{ConnectState, ConnectorRole},
 };
 use muster_routing::{Audience, Destination};

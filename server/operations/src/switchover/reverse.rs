@@ -22,7 +22,10 @@ use crate::step::{Done, StepCtx, StepError};
 /// Setting the same offsets again is the same.
 pub(super) async fn prepare_reverse(ctx: StepCtx) -> Result<Done, StepError> {
     if !ctx.identity_named() {
-        return Ok(Done::new("prefixed names: the reverse flow copies the new topics from their beginning", json!({})));
+        return Ok(Done::new(
+            "prefixed names: the reverse flow copies the new topics from their beginning",
+            json!({}),
+        ));
     }
     let ends: TargetEnds = ctx.output("mark_target_ends")?;
     // Inclusive: the last offset that counts as copied. A partition that is still empty has none.
@@ -56,7 +59,10 @@ pub(super) async fn start_reverse_flow(ctx: StepCtx) -> Result<Done, StepError> 
     };
     let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(Done::new(
-        format!("replication back to {} works, proven in {took_ms} ms", ctx.clients.pair.cluster(ctx.direction().from)),
+        format!(
+            "replication back to {} works, proven in {took_ms} ms",
+            ctx.clients.pair.cluster(ctx.direction().from)
+        ),
         json!({"method": method, "took_ms": took_ms}),
     ))
 }

@@ -7,8 +7,8 @@ use std::{
 
 use chrono::Utc;
 use muster_domain::{
-    acl::AclFilter,
     access,
+    acl::AclFilter,
     record::OutcomeCheck,
     survey::{ConnectState, ConnectorRole},
     topic::{ByPartition, TopicPartition},
@@ -100,7 +100,8 @@ async fn at_work(
 
 /// Where a group was put, by partition on the other side.
 fn put_at(ctx: &StepCtx, translated: &Translated, group: &str) -> ByPartition<i64> {
-    let partitions = translated.groups.get(group).map(|group| group.partitions.as_slice()).unwrap_or_default();
+    let partitions =
+        translated.groups.get(group).map(|group| group.partitions.as_slice()).unwrap_or_default();
     partitions
         .iter()
         .filter_map(|p| Some((ctx.replica_of(&p.source), p.mapping.as_ref().ok()?.target_offset)))
@@ -175,7 +176,12 @@ async fn no_fence_left(ctx: &StepCtx) -> Result<OutcomeCheck, StepError> {
     } else {
         format!("still there: {}", left.join("; "))
     };
-    Ok(check("no_emergency_fence_left", left.is_empty(), sentence, "DescribeAcls of every broker of both sides"))
+    Ok(check(
+        "no_emergency_fence_left",
+        left.is_empty(),
+        sentence,
+        "DescribeAcls of every broker of both sides",
+    ))
 }
 
 async fn one_writer(ctx: &StepCtx) -> Result<OutcomeCheck, StepError> {
@@ -198,10 +204,17 @@ async fn reverse_runs(ctx: &StepCtx) -> Result<OutcomeCheck, StepError> {
             && s.tasks.iter().all(|task| *task == ConnectState::Running)
     });
     let sentence = match state {
-        Some(state) => format!("source connector is {} with {}", state.connector, count(state.tasks.len(), "task")),
+        Some(state) => {
+            format!("source connector is {} with {}", state.connector, count(state.tasks.len(), "task"))
+        }
         None => "there is no reverse source connector".to_owned(),
     };
-    Ok(check("reverse_flow_runs", runs, sentence, "Connect status; that it moves was proven when it was started"))
+    Ok(check(
+        "reverse_flow_runs",
+        runs,
+        sentence,
+        "Connect status; that it moves was proven when it was started",
+    ))
 }
 
 fn groups_exact(ctx: &StepCtx) -> Result<OutcomeCheck, StepError> {
@@ -210,21 +223,38 @@ fn groups_exact(ctx: &StepCtx) -> Result<OutcomeCheck, StepError> {
     let sentence = if refused.is_empty() {
         format!("{} resume exactly: 0 records read again, 0 skipped", count(translated.groups.len(), "group"))
     } else {
-        format!("not exact: {}", refused.iter().map(|(group, _)| group.as_str()).collect::<Vec<_>>().join(", "))
+        format!(
+            "not exact: {}",
+            refused.iter().map(|(group, _)| group.as_str()).collect::<Vec<_>>().join(", ")
+        )
     };
-    Ok(check("groups_resume_exactly", refused.is_empty(), sentence, "positions translated and compared by content"))
+    Ok(check(
+        "groups_resume_exactly",
+        refused.is_empty(),
+        sentence,
+        "positions translated and compared by content",
+    ))
 }
 
 fn groups_back(ctx: &StepCtx) -> Result<OutcomeCheck, StepError> {
     let resumed: Resumed = ctx.output("watch_groups")?;
-    let missing: Vec<&str> =
-        resumed.ms_after_fence.iter().filter(|(_, at)| at.is_none()).map(|(group, _)| group.as_str()).collect();
+    let missing: Vec<&str> = resumed
+        .ms_after_fence
+        .iter()
+        .filter(|(_, at)| at.is_none())
+        .map(|(group, _)| group.as_str())
+        .collect();
     let sentence = if missing.is_empty() {
         format!("{} that were active read on the other side", count(resumed.ms_after_fence.len(), "group"))
     } else {
         format!("not seen yet: {}", missing.join(", "))
     };
-    Ok(check("active_groups_are_back", missing.is_empty(), sentence, "members and commits past their new position"))
+    Ok(check(
+        "active_groups_are_back",
+        missing.is_empty(),
+        sentence,
+        "members and commits past their new position",
+    ))
 }
 
 /// The earliest application record above the line where the other side ended before applications could write.

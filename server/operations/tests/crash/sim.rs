@@ -81,8 +81,10 @@ impl Sim {
         }
         let pair = muster_store::pairs::insert(&mut conn, &pair).await.unwrap();
         drop(conn);
-        let admin = |side| -> Arc<dyn ClusterAdmin> { Arc::new(small.world.admin(pair.cluster(side).as_str())) };
-        let mover = |side| -> Arc<dyn RecordMover> { Arc::new(small.world.mover(pair.cluster(side).as_str())) };
+        let admin =
+            |side| -> Arc<dyn ClusterAdmin> { Arc::new(small.world.admin(pair.cluster(side).as_str())) };
+        let mover =
+            |side| -> Arc<dyn RecordMover> { Arc::new(small.world.mover(pair.cluster(side).as_str())) };
         let flows: BTreeMap<FlowKey, Arc<dyn Replication>> = Side::BOTH
             .into_iter()
             .map(|from| {
@@ -92,15 +94,16 @@ impl Sim {
             })
             .collect();
         let world = small.world.clone();
-        let routing: Vec<Arc<dyn Routing>> = vec![Arc::new(MemoryRouting::new(move |audience, cluster, moment| {
-            if moment == routing_double::Moment::Effect {
-                match audience {
-                    Audience::Producers => world.point_producers(cluster),
-                    Audience::Consumers => world.point_consumers(cluster),
+        let routing: Vec<Arc<dyn Routing>> =
+            vec![Arc::new(MemoryRouting::new(move |audience, cluster, moment| {
+                if moment == routing_double::Moment::Effect {
+                    match audience {
+                        Audience::Producers => world.point_producers(cluster),
+                        Audience::Consumers => world.point_consumers(cluster),
+                    }
                 }
-            }
-            None
-        }))];
+                None
+            }))];
         let clients = PairClients {
             pair: pair.clone(),
             clusters: small.clusters.clone(),
@@ -130,9 +133,14 @@ impl Sim {
         let previous = take_survey(&self.clients.0, 1, Utc::now()).await;
         self.small.world.ticks(20);
         let survey = take_survey(&self.clients.0, 2, Utc::now()).await;
-        let checks = readiness::evaluate(&self.pair, &self.small.clusters, &survey, Some(&previous), Utc::now());
-        let request =
-            PlanRequest { operation: Operation::Switchover, direction: Direction { from }, drill: false, rules };
+        let checks =
+            readiness::evaluate(&self.pair, &self.small.clusters, &survey, Some(&previous), Utc::now());
+        let request = PlanRequest {
+            operation: Operation::Switchover,
+            direction: Direction { from },
+            drill: false,
+            rules,
+        };
         let mut conn = self.database.pool().acquire().await.unwrap();
         planning::make_switchover_plan(
             &mut conn,
@@ -191,7 +199,13 @@ impl Sim {
             .iter()
             .map(|s| format!("{:26} {:18} {}", s.name, s.state.as_str(), s.sentence))
             .collect();
-        format!("run is {}: {}\n{}\n{:#?}", run.state.as_str(), run.state_reason, steps.join("\n"), run.outcome)
+        format!(
+            "run is {}: {}\n{}\n{:#?}",
+            run.state.as_str(),
+            run.state_reason,
+            steps.join("\n"),
+            run.outcome
+        )
     }
 
     /// Everything applications hold after a whole switchover: nothing lost, doubled, skipped or read twice.
@@ -211,7 +225,8 @@ impl Sim {
     pub(crate) async fn picture(&self) -> String {
         let mut lines = BTreeSet::new();
         for side in Side::BOTH {
-            let acls = self.clients.0.admin.get(side).acls(&muster_domain::acl::AclFilter::default()).await.unwrap();
+            let acls =
+                self.clients.0.admin.get(side).acls(&muster_domain::acl::AclFilter::default()).await.unwrap();
             lines.extend(acls.bindings.iter().map(|b| format!("{side:?} {b}")));
             let flow = self.small.flow(Direction { from: side });
             for role in [
