@@ -3,7 +3,7 @@
 use crate::{
     access,
     pair::{Direction, Pair, Side},
-    patterns,
+    patterns::Scope,
     survey::{ConnectState, ConnectorRole, Survey},
 };
 
@@ -89,8 +89,9 @@ fn applications_may_write(pair: &Pair, survey: &Survey, side: Side) -> bool {
     let (Some(topics), Some(acls)) = (observation.topics.value(), observation.acls.value()) else {
         return false;
     };
+    let scope = Scope::of(pair);
     let names: Vec<String> =
-        topics.keys().filter(|topic| patterns::is_application_topic(pair, side, topic)).cloned().collect();
+        topics.keys().filter(|topic| scope.application_topic(side, topic)).cloned().collect();
     let fenced = access::fence_bindings(&names);
     if !names.is_empty() && fenced.iter().all(|deny| acls.bindings.contains(deny)) {
         return false;

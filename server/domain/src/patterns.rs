@@ -185,24 +185,6 @@ fn prefix(alias: &str, naming: &NamingPolicy) -> (String, bool) {
     }
 }
 
-/// [`Scope::application_topic`] for one name.
-#[must_use]
-pub fn is_application_topic(pair: &Pair, side: Side, topic: &str) -> bool {
-    Scope::of(pair).application_topic(side, topic)
-}
-
-/// [`Scope::topic`] for one name.
-#[must_use]
-pub fn topic_in_scope(pair: &Pair, side: Side, topic: &str) -> bool {
-    Scope::of(pair).topic(side, topic)
-}
-
-/// [`Scope::group`] for one name.
-#[must_use]
-pub fn group_in_scope(pair: &Pair, group: &str) -> bool {
-    Scope::of(pair).group(group)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -293,9 +275,9 @@ mod tests {
         let mut pair = samples::pair();
         pair.groups = vec![".*".to_owned()];
         pair.groups_exclude.clear();
-        assert!(group_in_scope(&pair, "billing") && !group_in_scope(&pair, "connect-sink"));
+        assert!(Scope::of(&pair).group("billing") && !Scope::of(&pair).group("connect-sink"));
         pair.groups_exclude = vec!["test-.*".to_owned()];
-        assert!(group_in_scope(&pair, "connect-sink") && !group_in_scope(&pair, "test-1"));
+        assert!(Scope::of(&pair).group("connect-sink") && !Scope::of(&pair).group("test-1"));
     }
 
     #[test]
@@ -303,7 +285,7 @@ mod tests {
         let mut pair = samples::pair();
         pair.topics = vec!["orders.*".to_owned()];
         pair.canary_topic = Some("muster.canary".to_owned());
-        assert!(topic_in_scope(&pair, Side::A, "muster.canary"));
-        assert!(!is_application_topic(&pair, Side::A, "muster.canary"));
+        assert!(Scope::of(&pair).topic(Side::A, "muster.canary"));
+        assert!(!Scope::of(&pair).application_topic(Side::A, "muster.canary"));
     }
 }

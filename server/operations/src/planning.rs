@@ -7,7 +7,7 @@ use muster_domain::{
     cluster::Cluster,
     direction::{self, ActiveSide},
     pair::{BySide, Direction, Mechanism, Pair},
-    patterns,
+    patterns::Scope,
     people::Actor,
     plan::{Finding, Plan, PlanContent, PlanRules, PlannedStep, Prediction, TopicScope},
     readiness::{CheckResult, CheckStatus},
@@ -89,10 +89,11 @@ pub async fn make_switchover_plan(
 fn scope(pair: &Pair, clusters: &BySide<Cluster>, survey: &Survey, request: &PlanRequest) -> PlanContent {
     let from = survey.sides.get(request.direction.from);
     let flow = pair.flow(request.direction);
+    let scope = Scope::of(pair);
     let topics = from.topics.value().map(|topics| {
         topics
             .iter()
-            .filter(|(name, _)| patterns::is_application_topic(pair, request.direction.from, name))
+            .filter(|(name, _)| scope.application_topic(request.direction.from, name))
             .filter(|(name, _)| pair.canary_topic.as_ref() != Some(*name))
             .map(|(name, topic)| TopicScope {
                 topic: name.clone(),

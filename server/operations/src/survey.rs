@@ -7,7 +7,7 @@ use muster_domain::{
     acl::AclFilter,
     group::{GroupListing, GroupType},
     pair::{BySide, Pair, Side},
-    patterns,
+    patterns::Scope,
     reading::Observed,
     survey::{
         AclObservation, FlowObservation, GroupObservation, OpenTransaction, PartitionObservation,
@@ -122,11 +122,12 @@ async fn topics(
     pair: &Pair,
     side: Side,
 ) -> Result<BTreeMap<String, TopicObservation>, KafkaError> {
+    let scope = Scope::of(pair);
     let described: Vec<TopicDescription> = admin
         .topics(None)
         .await?
         .into_iter()
-        .filter(|topic| !topic.internal && patterns::topic_in_scope(pair, side, &topic.name))
+        .filter(|topic| !topic.internal && scope.topic(side, &topic.name))
         .collect();
     let partitions: Vec<TopicPartition> = described
         .iter()
@@ -188,12 +189,9 @@ async fn groups(
     admin: &dyn ClusterAdmin,
     pair: &Pair,
 ) -> Result<BTreeMap<String, GroupObservation>, KafkaError> {
-    let listed: Vec<GroupListing> = admin
-        .list_groups()
-        .await?
-        .into_iter()
-        .filter(|group| patterns::group_in_scope(pair, &group.group))
-        .collect();
+    let scope = Scope::of(pair);
+    let listed: Vec<GroupListing> =
+        admin.list_groups().await?.into_iter().filter(|group| scope.group(&group.group)).collect();
     let asked: Vec<(String, GroupType)> = listed.iter().map(|g| (g.group.clone(), g.kind)).collect();
     let names: Vec<String> = listed.iter().map(|g| g.group.clone()).collect();
     let (described, offsets) =

@@ -6,7 +6,7 @@ use super::{CheckCode as Code, CheckResult, CheckStatus, Scene};
 use crate::{
     access,
     pair::{Direction, Side},
-    patterns,
+    patterns::Scope,
     survey::TopicObservation,
 };
 
@@ -77,9 +77,10 @@ impl View<'_> {
     /// Application topics on the active side, with the name of their replica.
     fn scope(&self) -> Vec<(String, String)> {
         let flow = self.scene.pair.flow(self.active);
+        let scope = Scope::of(self.scene.pair);
         self.of(self.active.from)
             .keys()
-            .filter(|topic| patterns::is_application_topic(self.scene.pair, self.active.from, topic))
+            .filter(|topic| scope.application_topic(self.active.from, topic))
             .map(|topic| {
                 let replica =
                     flow.map_or_else(|| topic.clone(), |f| f.naming.target_name(&f.source_alias, topic));
