@@ -51,13 +51,30 @@ pub mod by_partition {
     pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
         d: D,
     ) -> Result<ByPartition<T>, D::Error> {
-        let nested: BTreeMap<String, BTreeMap<i32, T>> = BTreeMap::deserialize(d)?;
+        let nested: BTreeMap<String, BTreeMap<Number, T>> = BTreeMap::deserialize(d)?;
         Ok(nested
             .into_iter()
             .flat_map(|(topic, partitions)| {
-                partitions.into_iter().map(move |(p, value)| (TopicPartition::new(topic.clone(), p), value))
+                partitions
+                    .into_iter()
+                    .map(move |(Number(p), value)| (TopicPartition::new(topic.clone(), p), value))
             })
             .collect())
+    }
+
+    /// A partition number as JSON writes it: the name of a member. Read as text, because inside a tagged enum (every
+    /// `Observed`) serde no longer turns names of members into numbers.
+    #[derive(PartialEq, Eq, PartialOrd, Ord)]
+    struct Number(i32);
+
+    impl<'de> Deserialize<'de> for Number {
+        fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+            let text = String::deserialize(d)?;
+            let number = text.parse().map_err(|_| {
+                serde::de::Error::custom(format_args!("`{text}` is not the number of a partition"))
+            })?;
+            Ok(Self(number))
+        }
     }
 }
 
@@ -114,3 +131,33 @@ pub struct ConfigEntry {
 
 /// Effective configs of one topic or broker by name.
 pub type Configs = BTreeMap<String, ConfigEntry>;
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use serde_json::json;
+
+    use super::*;
+    use crate::reading::Observed;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Positions(#[serde(with = "by_partition")] ByPartition<i64>);
+
+    #[test]
+    fn what_is_by_partition_reads_back_inside_an_observation() {
+        let positions = Positions(BTreeMap::from([
+            (TopicPartition::new("orders", 0), 7),
+            (TopicPartition::new("orders", 10), 8),
+        ]));
+        let seen = Observed::known(positions, DateTime::UNIX_EPOCH);
+        let written = serde_json::to_value(&seen).unwrap();
+        assert_eq!(written["value"], json!({"orders": {"0": 7, "10": 8}}));
+        assert_eq!(serde_json::from_value::<Observed<Positions>>(written).unwrap(), seen);
+    }
+
+    #[test]
+    fn what_is_no_partition_is_told() {
+        let refused = serde_json::from_value::<Positions>(json!({"orders": {"first": 7}})).unwrap_err();
+        assert_eq!(refused.to_string(), "`first` is not the number of a partition");
+    }
+}
