@@ -110,7 +110,9 @@ pub fn steps() -> Vec<Step> {
         .bound_ms(120_000),
         step("thaw_drift", Settle, &["convert_source_fence"], settle::thaw_drift).bound_ms(120_000),
         step("start_reverse_flow", Settle, &["thaw_drift"], reverse::start_reverse_flow).bound_ms(180_000),
-        step("watch_groups", Settle, &["redirect_consumers"], watch::watch_groups).bound_ms(3_600_000),
+        // A group can only show that it reads where there is something to read.
+        step("watch_groups", Settle, &["redirect_consumers", "redirect_producers"], watch::watch_groups)
+            .bound_ms(3_600_000),
         step("verify_outcome", Settle, &["start_reverse_flow", "watch_groups"], watch::verify_outcome)
             .bound_ms(300_000),
     ]

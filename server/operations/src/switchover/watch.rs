@@ -34,7 +34,7 @@ pub(super) struct Resumed {
 }
 
 /// Watches until every group that was active before has members on the other side and has committed there past the
-/// position it was given, as long as the plan allows. A group that does not come back is an exception in the report,
+/// position it was given, or has nothing to read there yet, as long as the plan allows. A group that does not come back is an exception in the report,
 /// never a failure of the move. Only looks.
 pub(super) async fn watch_groups(ctx: StepCtx) -> Result<Done, StepError> {
     let found: FoundAgain = ctx.output("survey_again")?;
@@ -68,7 +68,8 @@ pub(super) async fn watch_groups(ctx: StepCtx) -> Result<Done, StepError> {
     Done::new(sentence, json!({"ms_after_fence": seen})).with_output(&Resumed { ms_after_fence: seen })
 }
 
-/// Of these groups, those with members on the other side that have committed past where they were put.
+/// Of these groups, those with members on the other side that have committed past where they were put, or were put at
+/// the end of partitions nobody has written to since.
 async fn at_work(
     ctx: &StepCtx,
     groups: &[String],
@@ -86,13 +87,21 @@ async fn at_work(
         .collect();
     let described = admin.describe_groups(&asked).await?;
     let committed = admin.group_offsets(groups, false).await?;
+    let put: BTreeMap<&String, ByPartition<i64>> =
+        groups.iter().map(|group| (group, put_at(ctx, translated, group))).collect();
+    let partitions: BTreeSet<TopicPartition> = put.values().flat_map(ByPartition::keys).cloned().collect();
+    let ends = offsets(admin, &partitions.into_iter().collect::<Vec<_>>(), OffsetSpec::End).await?;
     Ok(described
         .into_iter()
         .filter(|group| !group.members.is_empty())
         .filter(|group| {
-            let Some(there) = committed.get(&group.group) else { return false };
-            let put = put_at(ctx, translated, &group.group);
-            there.iter().any(|(tp, now)| put.get(tp).is_none_or(|put| now.offset > *put))
+            let Some(put) = put.get(&group.group) else { return false };
+            let reads = committed.get(&group.group).is_some_and(|there| {
+                there.iter().any(|(tp, now)| put.get(tp).is_none_or(|put| now.offset > *put))
+            });
+            let nothing_to_read =
+                !put.is_empty() && put.iter().all(|(tp, put)| ends.get(tp).is_some_and(|end| end <= put));
+            reads || nothing_to_read
         })
         .map(|group| group.group)
         .collect())
