@@ -3,7 +3,7 @@
 use muster_domain::{
     cluster::Cluster,
     ids::{ClusterName, PairName, TeamName},
-    mm2_properties::{self, ClusterDraft, PairDraft},
+    mm2_properties::{self, ClusterDraft, PairDraft, Setting},
     pair::Pair,
     people::{Actor, Role},
 };
@@ -45,7 +45,7 @@ pub struct Imported {
     pub clusters: Vec<ClusterName>,
     /// Clusters that were registered before and are used as they are.
     pub clusters_kept: Vec<ClusterName>,
-    /// Settings kept with the pair and not used by Muster: `line 7: key = value`.
+    /// Settings Muster does not use, kept with the pairs they are about: `line 7: key = value`.
     pub unused: Vec<String>,
 }
 
@@ -97,6 +97,7 @@ pub async fn import(
             return Err(only_admins(&draft.name));
         }
     }
+    let unused = unused(&file);
     let mut imported = Vec::new();
     for draft in file.pairs {
         imported.push(pairs::insert(conn, &pair(draft, asked)).await?);
@@ -105,8 +106,15 @@ pub async fn import(
         let detail = json!({"pair": told(pair), "clusters": made, "clusters_kept": kept});
         audit_trail::record(conn, actor, Entry::done("pair.import", &object(&pair.name), detail)).await?;
     }
-    let unused = file.not_used.iter().map(|s| format!("line {}: {} = {}", s.line, s.key, s.value)).collect();
     Ok(Imported { pairs: imported, clusters: made, clusters_kept: kept, unused })
+}
+
+/// What the file has that only people will read: settings nothing is made of, and those kept with a pair as they are.
+fn unused(file: &mm2_properties::Imported) -> Vec<String> {
+    let kept = |setting: &&Setting| file.pairs.iter().any(|pair| pair.kept.contains_key(&setting.key));
+    let mut settings: Vec<&Setting> = file.settings_used.iter().filter(kept).chain(&file.not_used).collect();
+    settings.sort_by_key(|setting| setting.line);
+    settings.iter().map(|s| format!("line {}: {} = {}", s.line, s.key, s.value)).collect()
 }
 
 async fn register(conn: &mut PgConnection, key: &SecretsKey, draft: &ClusterDraft) -> Answer<()> {

@@ -48,8 +48,9 @@ pub struct SkipStep {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Attest {
-    /// Whether it proved what it should.
-    pub passed: bool,
+    /// Whether it proved what it should: `passed`, `failed` or `inconclusive`.
+    #[schema(value_type = String)]
+    pub verdict: Attestation,
     /// In words.
     #[serde(default)]
     pub comment: String,
@@ -122,6 +123,5 @@ pub async fn close(of: Of, Json(because): Json<Because>) -> Answer<Decided> {
 
 /// `…/attest`.
 pub async fn attest(of: Of, Json(said): Json<Attest>) -> Answer<Decided> {
-    let verdict = if said.passed { Attestation::Passed } else { Attestation::Failed };
-    decide(of, Decision::Attest(verdict, said.comment), None).await
+    decide(of, Decision::Attest(said.verdict, said.comment), None).await
 }

@@ -250,6 +250,19 @@ pub enum Verdict {
     Passed,
     /// Failed.
     Failed,
+    /// It proved nothing either way.
+    Inconclusive,
+}
+
+impl Verdict {
+    /// Its word in the API.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
 }
 
 /// A run.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{
     client::Client,
-    commands::{Plan, Run, Verdict},
+    commands::{Plan, Run},
     print,
 };
 
@@ -80,7 +80,7 @@ pub(super) async fn run(client: &Client, command: Run) -> anyhow::Result<ExitCod
         Run::Abort(r) => act(client, r.run, "abort", json!({"reason": r.reason})).await.map(|()| done),
         Run::Close(r) => act(client, r.run, "close", json!({"reason": r.reason})).await.map(|()| done),
         Run::Attest { run, verdict, comment } => {
-            let body = json!({"passed": verdict == Verdict::Passed, "comment": comment});
+            let body = json!({"verdict": verdict.as_str(), "comment": comment});
             act(client, run, "attest", body).await.map(|()| done)
         }
         Run::Report(of) => {

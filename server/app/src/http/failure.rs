@@ -24,6 +24,8 @@ pub struct Failure {
     pub problem: Problem,
     /// Further members of the problem document (`lines` of an import).
     pub more: Map<String, Value>,
+    /// What was refused, where a form can ask for more than one thing; otherwise its route says.
+    pub action: Option<&'static str>,
 }
 
 /// What handlers return.
@@ -67,6 +69,13 @@ impl Failure {
         self
     }
 
+    /// Names what was refused.
+    #[must_use]
+    pub fn of(mut self, action: &'static str) -> Self {
+        self.action = Some(action);
+        self
+    }
+
     /// The problem document.
     #[must_use]
     pub fn document(&self) -> Value {
@@ -87,7 +96,7 @@ impl Failure {
 
 impl From<Problem> for Failure {
     fn from(problem: Problem) -> Self {
-        Self { status: codes::status(&problem.code), problem, more: Map::new() }
+        Self { status: codes::status(&problem.code), problem, more: Map::new(), action: None }
     }
 }
 

@@ -178,7 +178,7 @@ pub fn forbidden(access: Access) -> Failure {
 async fn audit_refusal(app: &App, rule: Rule, actor: Option<&Actor>, asked: &Asked, failure: &Failure) {
     let action = match (rule.audit, failure.status) {
         (_, StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE) => return,
-        (Audit::Writes(action), _) => action,
+        (Audit::Writes(action), _) => failure.action.unwrap_or(action),
         (Audit::Reads, StatusCode::FORBIDDEN) => "read",
         (Audit::Reads, _) => return,
     };

@@ -48,7 +48,9 @@ async fn try_act(app: &App, asking: &Asking, form: &BrakeForm) -> Answer<()> {
         "release" if actor.has_anywhere(Role::Owner) || actor.has_anywhere(Role::Admin) => {
             brake_acts::release(&mut tx, actor).await?
         }
-        "release" => return Err(forbidden(Access::Anywhere(&[Role::Owner, Role::Admin]))),
+        "release" => {
+            return Err(forbidden(Access::Anywhere(&[Role::Owner, Role::Admin])).of("brake.release"));
+        }
         other => return Err(Failure::invalid(format!("The brake is set or released, not `{other}`."))),
     };
     Ok(tx.commit().await?)

@@ -41,7 +41,7 @@ async fn page(
 /// `POST /pairs/import`: `look` shows what would be made, `import` makes it.
 pub async fn import(State(app): State<App>, asking: Asking, Form(form): Form<ImportForm>) -> Answer {
     let read = read(&form.properties);
-    if form.act != "import" || !read.bad.is_empty() {
+    if form.act != "import" {
         return html(&page(&app, &asking, &form, Some(read), None).await?);
     }
     match try_import(&app, &asking, &form).await {

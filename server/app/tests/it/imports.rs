@@ -23,7 +23,82 @@ async fn the_seeds_file_is_imported_whole() {
     let body = json!({"text": SEED, "team": app.team, "name": "shop"});
     let made = ada.post("/api/v1/pairs/import", body.clone()).await;
     assert_eq!((made.status.as_u16(), made.header("location")), (201, "/api/v1/pairs/shop"));
-    insta::assert_json_snapshot!(steady(&made.json()), @"");
+    insta::assert_json_snapshot!(steady(&made.json()), @r#"
+    {
+      "clusters": [
+        "primary",
+        "dr"
+      ],
+      "clusters_kept": [],
+      "pairs": [
+        {
+          "approval": {
+            "decide_within_minutes": 240,
+            "needed": 1,
+            "use_within_minutes": 60
+          },
+          "canary_topic": null,
+          "clusters": {
+            "a": "primary",
+            "b": "dr"
+          },
+          "flows": [
+            {
+              "direction": {
+                "from": "a"
+              },
+              "enabled": true,
+              "mechanism": {
+                "mechanism": "unattached"
+              },
+              "naming": {
+                "policy": "prefixed",
+                "separator": "."
+              },
+              "source_alias": "primary",
+              "target_alias": "dr"
+            }
+          ],
+          "groups": [
+            ".*"
+          ],
+          "groups_exclude": [
+            "console-consumer-.*",
+            "connect-.*",
+            "__.*"
+          ],
+          "mode": "active_passive",
+          "name": "shop",
+          "objectives": {
+            "rpo_seconds": 60,
+            "rto_seconds": 900,
+            "verify_within_days": 90
+          },
+          "routing": [],
+          "team": "core-platform",
+          "topics": [
+            "orders.*",
+            "payments.*"
+          ],
+          "topics_exclude": [
+            "mm2.*\\.internal",
+            ".*\\.replica",
+            "__.*"
+          ],
+          "unused_settings": {
+            "primary->dr.emit.checkpoints.enabled": "true",
+            "primary->dr.sync.group.offsets.enabled": "true"
+          },
+          "updated_at": "[updated_at]",
+          "version": 1
+        }
+      ],
+      "unused": [
+        "line 8: primary->dr.emit.checkpoints.enabled = true",
+        "line 9: primary->dr.sync.group.offsets.enabled = true"
+      ]
+    }
+    "#);
     assert_eq!(app.audited("pair.import").await[0].1, "pair shop");
     assert_eq!(ada.post("/api/v1/pairs/import", body).await.problem().0, "name-taken");
 }
@@ -95,6 +170,9 @@ async fn the_page_shows_first_and_imports_then() {
     let fields = |act: &'static str| [("properties", SEED), ("team", team.as_str()), ("act", act)];
     assert_eq!(ada.form("/pairs/import", &fields("look")).await.status, 200);
     assert_eq!(app.as_user("olga").await.get("/api/v1/pairs").await.done()["items"], json!([]));
+    let bad = [("properties", "clusters = a, b\nx\n"), ("team", team.as_str()), ("act", "import")];
+    assert_eq!(ada.form("/pairs/import", &bad).await.status, 422);
+    assert_eq!(app.audited("pair.import").await.last().unwrap().2, "refused");
     assert!(ada.form("/pairs/import", &fields("import")).await.text.contains("Imported"));
     let pairs = app.as_user("vera").await.get("/api/v1/pairs").await.done();
     assert_eq!(pairs["items"].as_array().unwrap().len(), 1);

@@ -5,6 +5,7 @@
 mod audit_coverage;
 mod auth_coverage;
 mod clusters;
+mod decisions;
 mod imports;
 mod open_api;
 mod pages;

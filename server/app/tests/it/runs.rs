@@ -10,7 +10,7 @@ fn uuid(value: &Value) -> Uuid {
     value.as_str().unwrap().parse().unwrap()
 }
 
-fn quick() -> Value {
+pub(crate) fn quick() -> Value {
     json!({"to": "eu-central", "rules": {"group_drain_seconds": 1, "catch_up_seconds": 10,
         "max_write_outage_seconds": 20, "transaction_grace_ms": 20, "resume_watch_seconds": 5}})
 }
@@ -114,6 +114,10 @@ async fn a_vote_on_another_plan_than_shown_is_refused() {
     let vote = json!({"comment": "go", "plan_hash": "0".repeat(64)});
     let refused = app.as_user("abel").await.post(&format!("/api/v1/runs/{run}/approve"), vote).await;
     assert_eq!(refused.problem(), ("plan-changed".to_owned(), 409));
+    let no_vote = app.as_user("abel").await.post(&format!("/api/v1/runs/{run}/approve"), json!([])).await;
+    assert_eq!(no_vote.problem(), ("invalid-request".to_owned(), 422));
+    let run = app.as_user("abel").await.get(&format!("/api/v1/runs/{run}")).await.done();
+    assert_eq!(run["state"], "awaiting_approval");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -185,5 +189,39 @@ async fn a_requested_run_reads_like_this() {
     let app = TestApp::with_pair().await;
     let (_, run) = requested(&app).await;
     let reply = app.as_user("vera").await.get(&format!("/api/v1/runs/{run}")).await.done();
-    insta::assert_json_snapshot!(steady(&reply), @"");
+    insta::assert_json_snapshot!(steady(&reply), @r#"
+    {
+      "approvals": [],
+      "approvals_needed": 1,
+      "approved_at": null,
+      "course": "eu-west → eu-central",
+      "created_at": "[created_at]",
+      "decide_by": "[decide_by]",
+      "direction": {
+        "from": "a"
+      },
+      "drill": false,
+      "driver": null,
+      "ended_at": null,
+      "epoch": 0,
+      "id": "[id]",
+      "no_return_at": null,
+      "number": 1,
+      "operation": "switchover",
+      "outcome": null,
+      "pair": "orders",
+      "plan": "[plan]",
+      "plan_hash": "[plan_hash]",
+      "reason": "brokers are slow",
+      "requested_by": {
+        "id": "[id]",
+        "name": "otto"
+      },
+      "started_at": null,
+      "state": "awaiting_approval",
+      "state_reason": "",
+      "team": "core-platform",
+      "use_by": null
+    }
+    "#);
 }

@@ -20,8 +20,8 @@ async fn a_survey_is_kept_with_what_it_means() {
     assert!(topics["a"]["value"].get("orders.placed").is_some(), "{topics:#}");
     let groups = vera.get("/api/v1/pairs/orders/groups").await.done();
     assert!(groups["a"]["value"].get("billing").is_some(), "{groups:#}");
-    let history = vera.get("/api/v1/pairs/orders/lag/history").await.done();
-    assert_eq!(history["items"].as_array().unwrap().len(), 1, "{history:#}");
+    let history = vera.get("/api/v1/pairs/orders/lag/history?points=1").await.done();
+    assert_eq!(history["items"].as_array().unwrap().len(), 1, "both surveys are in one stretch: {history:#}");
     let listed = vera.get("/api/v1/pairs").await.done();
     assert_eq!(listed["items"][0]["active"], "eu-west");
 }
@@ -51,6 +51,20 @@ async fn a_pair_that_was_never_observed_says_so() {
     let plan = otto.post("/api/v1/pairs/orders/plans", json!({"to": "eu-central"})).await;
     assert_eq!(plan.problem(), ("not-surveyed-yet".to_owned(), 409));
     assert_eq!(otto.get("/api/v1/pairs").await.done()["items"][0]["readiness"], "unknown");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_planned_on_a_single_survey() {
+    let app = TestApp::with_pair().await;
+    sqlx::query("truncate survey, readiness").execute(&app.app.pool).await.unwrap();
+    app.observe("orders").await;
+    let otto = app.as_user("otto").await;
+    let plan = otto.post("/api/v1/pairs/orders/plans", json!({"to": "eu-central"})).await.done();
+    let blockers: Vec<&str> =
+        plan["blockers"].as_array().unwrap().iter().map(|b| b["code"].as_str().unwrap()).collect();
+    assert_eq!(blockers, ["flow-moving"], "{plan:#}");
+    let asked = json!({"plan": plan["id"], "reason": "at once"});
+    assert_eq!(otto.post("/api/v1/runs", asked).await.done()["state"], "blocked");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -159,7 +159,9 @@ fn switch(settings: &mut Settings, key: &str, value: &str) -> bool {
         "false" => false,
         _ => {
             settings.refuse(key, "write `true` or `false`");
-            false
+            // Nothing will be imported. Read on as if it were on, so that what else is bad is named as well, and it is
+            // not said that no flow is enabled.
+            true
         }
     }
 }

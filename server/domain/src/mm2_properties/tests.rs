@@ -237,6 +237,17 @@ fn a_file_without_clusters_or_flows_says_what_is_missing() {
 }
 
 #[test]
+fn a_switch_that_cannot_be_read_does_not_hide_what_else_is_bad() {
+    assert_eq!(
+        bad(&seed_and("primary->dr.enabled = perhaps\nprimary->dr.topics = (\n"))
+            .iter()
+            .map(|(line, _)| *line)
+            .collect::<Vec<_>>(),
+        [10, 11]
+    );
+}
+
+#[test]
 fn bad_lines_do_not_show_credentials() {
     let refused = import(&seed_and(
         "dr.security.protocol = SASL_SSL\ndr.sasl.mechanism = PLAIN\ndr.sasl.jaas.config = hunter2\nsasl.password \\u12hunter2\n",

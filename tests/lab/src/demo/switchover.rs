@@ -47,7 +47,7 @@ pub(super) async fn run_switchover(server: &MusterServer, pair: &str, to: &str) 
     operator.decide(&run, "start", &json!({})).await?;
     let mut state = follow(&operator, &run).await?;
     if state == "awaiting_attestation" {
-        approver.decide(&run, "attest", &json!({"passed": true, "comment": "Read the report."})).await?;
+        approver.decide(&run, "attest", &json!({"verdict": "passed", "comment": "Read the report."})).await?;
         state = text(&operator.run(&run).await?, "state")?;
     }
     Ok(FinishedRun { report: operator.report(&run).await?, run, state })

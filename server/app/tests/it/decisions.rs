@@ -1,0 +1,129 @@
+//! What people decide about a run that is under way: each act changes it, tells where it goes, and is an entry.
+
+use std::sync::Arc;
+
+use muster_operations::engine::{Hooks, Moment};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::test_app::TestApp;
+
+/// Makes one step fail, whatever happens.
+struct Failing(&'static str);
+
+impl Hooks for Failing {
+    fn kill_at(&self, _: &str, _: Moment) -> bool {
+        false
+    }
+
+    fn fail(&self, step: &str) -> bool {
+        step == self.0
+    }
+}
+
+/// A run of otto's, approved by abel and started by otto.
+async fn started(app: &TestApp, drill: bool) -> Uuid {
+    let otto = app.as_user("otto").await;
+    let mut asked = crate::runs::quick();
+    asked["rules"]["confirm_before_fence"] = json!(false);
+    asked["drill"] = json!(drill);
+    let plan = otto.post("/api/v1/pairs/orders/plans", asked).await.done();
+    let run = otto.post("/api/v1/runs", json!({"plan": plan["id"], "reason": "a test"})).await.done();
+    let run: Uuid = run["id"].as_str().unwrap().parse().unwrap();
+    app.as_user("abel").await.post(&format!("/api/v1/runs/{run}/approve"), json!({})).await.done();
+    otto.post(&format!("/api/v1/runs/{run}/start"), json!({})).await.done();
+    run
+}
+
+async fn decide(app: &TestApp, who: &str, run: Uuid, verb: &str, body: Value) -> Value {
+    app.as_user(who).await.post(&format!("/api/v1/runs/{run}/{verb}"), body).await.done()
+}
+
+async fn state(app: &TestApp, run: Uuid) -> Value {
+    app.as_user("vera").await.get(&format!("/api/v1/runs/{run}")).await.done()["state"].clone()
+}
+
+#[track_caller]
+fn entry_of(entries: &[(String, String, String)], who: &str, run: Uuid) {
+    assert_eq!(entries.last().unwrap(), &(who.to_owned(), format!("run {run}"), "done".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_pauses_at_the_next_boundary_and_goes_on() {
+    let app = TestApp::with_pair().await;
+    let run = started(&app, false).await;
+    decide(&app, "mira", run, "pause", json!({})).await;
+    app.engine.run_pending().await.unwrap();
+    assert_eq!(state(&app, run).await, "paused_by_operator");
+    entry_of(&app.audited("run.pause").await, "mira", run);
+    decide(&app, "otto", run, "resume", json!({})).await;
+    entry_of(&app.audited("run.resume").await, "otto", run);
+    app.engine.run_pending().await.unwrap();
+    assert_eq!(state(&app, run).await, "succeeded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_failed_is_tried_again() {
+    let app = TestApp::with_pair().await;
+    let run = started(&app, false).await;
+    let failing = app.engine.clone().with_hooks(Arc::new(Failing("rehearse_translation")));
+    failing.run_pending().await.unwrap();
+    assert_eq!(state(&app, run).await, "paused_by_failure");
+    decide(&app, "otto", run, "retry", json!({"reason": "the broker is back"})).await;
+    entry_of(&app.audited("run.retry").await, "otto", run);
+    app.engine.run_pending().await.unwrap();
+    assert_eq!(state(&app, run).await, "succeeded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_step_that_failed_after_the_point_of_no_return_can_be_left_out() {
+    let app = TestApp::with_pair().await;
+    let run = started(&app, false).await;
+    app.engine.clone().with_hooks(Arc::new(Failing("watch_groups"))).run_pending().await.unwrap();
+    assert_eq!(state(&app, run).await, "paused_by_failure");
+    let otto = app.as_user("otto").await;
+    let path = |verb: &str| format!("/api/v1/runs/{run}/{verb}");
+    let skip = |step: &str, reason: &str| json!({"step": step, "reason": reason});
+    let refused = otto.post(&path("abort"), json!({"reason": "back"})).await;
+    assert_eq!(refused.problem(), ("past-point-of-no-return".to_owned(), 409));
+    let refused = otto.post(&path("skip"), skip("watch_groups", " ")).await;
+    assert_eq!(refused.problem(), ("reason-missing".to_owned(), 422));
+    let refused = otto.post(&path("skip"), skip("thaw_drift", "why not")).await;
+    assert_eq!(refused.problem(), ("step-did-not-fail".to_owned(), 409));
+    decide(&app, "otto", run, "skip", skip("watch_groups", "seen by eye")).await;
+    entry_of(&app.audited("run.skip").await, "otto", run);
+    app.engine.run_pending().await.unwrap();
+    assert_eq!(state(&app, run).await, "succeeded_with_exceptions");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stuck_run_is_closed_by_an_owner_with_words() {
+    let app = TestApp::with_pair().await;
+    let run = started(&app, false).await;
+    // No fault of the doubles leaves an undo undone for good; what counts here is the way out.
+    sqlx::query("update run set state = 'stuck' where id = $1")
+        .bind(run)
+        .execute(&app.app.pool)
+        .await
+        .unwrap();
+    let olga = app.as_user("olga").await;
+    let refused = olga.post(&format!("/api/v1/runs/{run}/close"), json!({"reason": ""})).await;
+    assert_eq!(refused.problem(), ("reason-missing".to_owned(), 422));
+    let closed = decide(&app, "olga", run, "close", json!({"reason": "grants removed by hand"})).await;
+    assert_eq!(closed["state"], "closed_manually");
+    entry_of(&app.audited("run.close").await, "olga", run);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drill_is_attested_by_somebody_who_did_not_drive_it() {
+    let app = TestApp::with_pair().await;
+    let run = started(&app, true).await;
+    app.engine.run_pending().await.unwrap();
+    assert_eq!(state(&app, run).await, "awaiting_attestation");
+    let nonsense =
+        app.as_user("abel").await.post(&format!("/api/v1/runs/{run}/attest"), json!({"verdict": "fine"}));
+    assert_eq!(nonsense.await.problem(), ("invalid-request".to_owned(), 422));
+    let said = json!({"verdict": "inconclusive", "comment": "no load that night"});
+    assert_eq!(decide(&app, "abel", run, "attest", said).await["state"], "inconclusive");
+    entry_of(&app.audited("run.attest").await, "abel", run);
+}
