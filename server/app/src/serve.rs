@@ -4,12 +4,14 @@ use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::Router;
+use muster_domain::people::Actor;
 use muster_operations::{ClientSource, Engine};
 use muster_routing::RoutingOptions;
 use muster_store::{
-    StoreError, database,
+    StoreError, audit, database,
     secrets::{self, SecretsKey},
 };
+use serde_json::json;
 use sqlx::PgPool;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -41,6 +43,14 @@ pub struct Database {
     private: Option<PrivatePostgres>,
 }
 
+impl Database {
+    /// Connections to a server that is not ours to stop.
+    #[must_use]
+    pub fn external(pool: PgPool) -> Self {
+        Self { pool, private: None }
+    }
+}
+
 /// `muster serve`.
 ///
 /// # Errors
@@ -55,7 +65,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     first_admin(&app, &config).await?;
     let shutdown = shutdown_on_signal();
     let loops = spawn_loops(&app, &config, &shutdown);
-    tracing::info!(address = %config.http.listen, "Muster serves {} ", app.public_url);
+    tracing::info!(address = %config.http.listen, "Muster serves {}", app.public_url);
     let served = serve_http(listener, router, shutdown.clone()).await;
     shutdown.cancel();
     stop(loops, database).await;
@@ -88,19 +98,31 @@ pub async fn migrate(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `muster secrets rotate`: seals everything with another key.
+/// `muster secrets rotate`: seals everything with another key; says how many secrets.
 ///
 /// # Errors
 /// When a key cannot be read or a secret does not open; then nothing is rotated.
 pub async fn rotate_secrets(config: Config, new_key_file: &Path) -> anyhow::Result<u64> {
-    let database = prepare_database(&config).await?;
-    let old = load_key(&config.secrets, &config.data.dir())?;
+    let old = find_key(&config.secrets, &config.data.dir())?.with_context(|| {
+        let file = config.secrets.key_file(&config.data.dir());
+        format!("there is no present key to rotate from: {} does not exist", file.display())
+    })?;
     let new = match new_key_file.exists() {
         true => SecretsKey::from_file(new_key_file)?,
         false => SecretsKey::generate_file(new_key_file)?,
     };
-    let rotated = secrets::rotate(&database.pool, &old, &new).await?;
+    let database = prepare_database(&config).await?;
+    let rotated = rotate(&database.pool, &old, &new).await;
     close(database).await;
+    rotated
+}
+
+async fn rotate(pool: &PgPool, old: &SecretsKey, new: &SecretsKey) -> anyhow::Result<u64> {
+    let rotated = secrets::rotate(pool, old, new).await?;
+    let mut tx = pool.begin().await?;
+    let detail = json!({"from": old.id(), "to": new.id(), "secrets": rotated.rewrapped});
+    audit::append(&mut tx, &Actor::muster().name, "secrets.rotate", "secrets key", "done", detail).await?;
+    tx.commit().await?;
     Ok(rotated.rewrapped + rotated.already)
 }
 
@@ -110,14 +132,11 @@ pub async fn rotate_secrets(config: Config, new_key_file: &Path) -> anyhow::Resu
 /// When it cannot be had.
 pub async fn open_database(data: &DataConfig, config: &DatabaseConfig) -> anyhow::Result<Database> {
     if let Some(url) = &config.database_url {
-        return Ok(Database {
-            pool: connect_patiently(url, config.database_connections).await?,
-            private: None,
-        });
+        return Ok(Database::external(connect_patiently(url, config.database_connections).await?));
     }
     let options = PrivatePostgresOptions {
         bin_dir: config.pg_bin_dir.clone(),
-        user: Some(config.pg_user.clone()),
+        user: config.pg_user.clone(),
         ..PrivatePostgresOptions::new(data.dir())
     };
     tracing::info!(data_dir = %data.dir().display(), "starting the private PostgreSQL (DATABASE_URL is not set)");
@@ -145,23 +164,30 @@ async fn prepare_database(config: &Config) -> anyhow::Result<Database> {
     Ok(database)
 }
 
-/// The secrets key: from `MUSTER_SECRETS_KEY`, from its file, or made the first time.
+/// The secrets key: from `MUSTER_SECRETS_KEY` or from its file; none when there is neither.
 ///
 /// # Errors
 /// When it cannot be read or is no key.
-pub fn load_key(config: &SecretsConfig, data_dir: &Path) -> anyhow::Result<SecretsKey> {
+pub fn find_key(config: &SecretsConfig, data_dir: &Path) -> anyhow::Result<Option<SecretsKey>> {
     if std::env::var_os("MUSTER_SECRETS_KEY").is_some() {
-        return Ok(SecretsKey::from_env("MUSTER_SECRETS_KEY")?);
+        return Ok(Some(SecretsKey::from_env("MUSTER_SECRETS_KEY")?));
     }
     let file = config.key_file(data_dir);
-    if file.exists() {
-        return Ok(SecretsKey::from_file(&file)?);
+    if file.exists() { Ok(Some(SecretsKey::from_file(&file)?)) } else { Ok(None) }
+}
+
+/// The secrets key as [`find_key`] finds it, or one made the first time.
+fn load_key(config: &SecretsConfig, data_dir: &Path) -> anyhow::Result<SecretsKey> {
+    if let Some(key) = find_key(config, data_dir)? {
+        return Ok(key);
     }
+    let file = config.key_file(data_dir);
     if let Some(parent) = file.parent() {
         std::fs::create_dir_all(parent).with_context(|| format!("could not make {}", parent.display()))?;
     }
+    let key = SecretsKey::generate_file(&file)?;
     tracing::warn!(file = %file.display(), "made a new secrets key; keep a copy of {} elsewhere", file.display());
-    Ok(SecretsKey::generate_file(&file)?)
+    Ok(key)
 }
 
 async fn build_app(config: &Config, pool: &PgPool) -> anyhow::Result<App> {

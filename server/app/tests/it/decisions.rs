@@ -21,11 +21,12 @@ impl Hooks for Failing {
     }
 }
 
-/// A run of otto's, approved by abel and started by otto.
+/// A run of otto's, approved by abel and started by otto. What fails before the point of no return waits for a person.
 async fn started(app: &TestApp, drill: bool) -> Uuid {
     let otto = app.as_user("otto").await;
     let mut asked = crate::runs::quick();
     asked["rules"]["confirm_before_fence"] = json!(false);
+    asked["rules"]["if_unproven"] = json!("wait");
     asked["drill"] = json!(drill);
     let plan = otto.post("/api/v1/pairs/orders/plans", asked).await.done();
     let run = otto.post("/api/v1/runs", json!({"plan": plan["id"], "reason": "a test"})).await.done();
@@ -79,18 +80,18 @@ async fn what_failed_is_tried_again() {
 async fn a_step_that_failed_after_the_point_of_no_return_can_be_left_out() {
     let app = TestApp::with_pair().await;
     let run = started(&app, false).await;
-    app.engine.clone().with_hooks(Arc::new(Failing("watch_groups"))).run_pending().await.unwrap();
+    app.engine.clone().with_hooks(Arc::new(Failing("verify_outcome"))).run_pending().await.unwrap();
     assert_eq!(state(&app, run).await, "paused_by_failure");
     let otto = app.as_user("otto").await;
     let path = |verb: &str| format!("/api/v1/runs/{run}/{verb}");
     let skip = |step: &str, reason: &str| json!({"step": step, "reason": reason});
     let refused = otto.post(&path("abort"), json!({"reason": "back"})).await;
     assert_eq!(refused.problem(), ("past-point-of-no-return".to_owned(), 409));
-    let refused = otto.post(&path("skip"), skip("watch_groups", " ")).await;
+    let refused = otto.post(&path("skip"), skip("verify_outcome", " ")).await;
     assert_eq!(refused.problem(), ("reason-missing".to_owned(), 422));
     let refused = otto.post(&path("skip"), skip("thaw_drift", "why not")).await;
     assert_eq!(refused.problem(), ("step-did-not-fail".to_owned(), 409));
-    decide(&app, "otto", run, "skip", skip("watch_groups", "seen by eye")).await;
+    decide(&app, "otto", run, "skip", skip("verify_outcome", "seen by eye")).await;
     entry_of(&app.audited("run.skip").await, "otto", run);
     app.engine.run_pending().await.unwrap();
     assert_eq!(state(&app, run).await, "succeeded_with_exceptions");
@@ -120,9 +121,9 @@ async fn a_drill_is_attested_by_somebody_who_did_not_drive_it() {
     let run = started(&app, true).await;
     app.engine.run_pending().await.unwrap();
     assert_eq!(state(&app, run).await, "awaiting_attestation");
-    let nonsense =
-        app.as_user("abel").await.post(&format!("/api/v1/runs/{run}/attest"), json!({"verdict": "fine"}));
-    assert_eq!(nonsense.await.problem(), ("invalid-request".to_owned(), 422));
+    let nonsense = json!({"verdict": "fine"});
+    let refused = app.as_user("abel").await.post(&format!("/api/v1/runs/{run}/attest"), nonsense).await;
+    assert_eq!(refused.problem(), ("invalid-request".to_owned(), 422));
     let said = json!({"verdict": "inconclusive", "comment": "no load that night"});
     assert_eq!(decide(&app, "abel", run, "attest", said).await["state"], "inconclusive");
     entry_of(&app.audited("run.attest").await, "abel", run);

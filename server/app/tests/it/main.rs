@@ -1,6 +1,6 @@
 //! Tests through the front: the real router and a real database; clusters and flows are the in-memory doubles.
 
-#![expect(clippy::unwrap_used, missing_docs, reason = "a test that cannot go on should say where")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod audit_coverage;
 mod auth_coverage;

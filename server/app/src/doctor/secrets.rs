@@ -1,0 +1,88 @@
+//! The key that seals credentials: there, the right one, and opening every credential.
+
+use muster_store::{
+    StoreError, clusters,
+    secrets::{self, SecretsKey},
+};
+use sqlx::{PgConnection, PgPool};
+
+use super::{Line, fail, ok, warn};
+use crate::{config::Config, http::failure::chain, serve};
+
+/// The key, when it can be used, and what there is to say of it.
+pub(super) async fn check(config: &Config, pool: &PgPool) -> (Option<SecretsKey>, Vec<Line>) {
+    let dir = config.data.dir();
+    let key = match serve::find_key(&config.secrets, &dir) {
+        Ok(Some(key)) => key,
+        Ok(None) => return (None, vec![missing(config, pool).await]),
+        Err(e) => {
+            let line = fail("secrets key", format!("{e:#}. No cluster with credentials can be reached."));
+            return (None, vec![line]);
+        }
+    };
+    match opened(pool, &key).await {
+        Ok(lines) => (Some(key), lines),
+        Err(e) => {
+            let what = format!("{}. Muster refuses to start, and no cluster can be reached.", chain(&e));
+            (None, vec![fail("secrets key", what)])
+        }
+    }
+}
+
+async fn missing(config: &Config, pool: &PgPool) -> Line {
+    let file = config.secrets.key_file(&config.data.dir());
+    match sealed(pool).await {
+        Ok(0) => warn("secrets key", format!("there is none yet: `muster serve` makes {}.", file.display())),
+        Ok(count) => fail(
+            "secrets key",
+            format!(
+                "{} does not exist and MUSTER_SECRETS_KEY is not set, but credentials of {count} clusters are sealed: \
+                 none of them can be reached. Bring the key back, or enter the credentials again.",
+                file.display()
+            ),
+        ),
+        Err(e) => fail("secrets key", chain(&e)),
+    }
+}
+
+async fn connection(pool: &PgPool) -> Result<sqlx::PgTransaction<'static>, StoreError> {
+    // Never committed: the check of a key keeps the first one it sees.
+    pool.begin().await.map_err(|source| StoreError::Database { op: "look at the secrets", source })
+}
+
+/// How many clusters have credentials.
+async fn sealed(pool: &PgPool) -> Result<usize, StoreError> {
+    let mut tx = connection(pool).await?;
+    let mut count = 0;
+    for cluster in clusters::list(&mut tx).await? {
+        count += usize::from(!secrets::fields(&mut tx, &cluster.name).await?.is_empty());
+    }
+    Ok(count)
+}
+
+/// Tries the key, then every credential. Dropping the transaction takes back that an unused key was noted as the key.
+async fn opened(pool: &PgPool, key: &SecretsKey) -> Result<Vec<Line>, StoreError> {
+    let mut tx = connection(pool).await?;
+    secrets::check_key(&mut tx, key).await?;
+    let mut lines = closed(&mut tx, key).await?;
+    if lines.is_empty() {
+        let count = clusters::list(&mut tx).await?.len();
+        lines.push(ok("secrets key", format!("{} opens the credentials of all {count} clusters", key.id())));
+    }
+    Ok(lines)
+}
+
+async fn closed(conn: &mut PgConnection, key: &SecretsKey) -> Result<Vec<Line>, StoreError> {
+    let mut lines = Vec::new();
+    for cluster in clusters::list(conn).await? {
+        match secrets::get(conn, key, &cluster.name).await {
+            Ok(_) => {}
+            Err(e @ StoreError::Sealed { .. }) => lines.push(fail(
+                format!("credentials of {}", cluster.name),
+                format!("{}. Muster cannot sign in there: enter the credentials again.", chain(&e)),
+            )),
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(lines)
+}
