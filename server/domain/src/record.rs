@@ -157,8 +157,8 @@ pub struct Outcome {
     pub reprocessed_by_group: BTreeMap<String, Option<i64>>,
     /// Records each group never reads.
     pub skipped_by_group: BTreeMap<String, Option<i64>>,
-    /// Last write accepted on the old side to first write accepted on the new one, in milliseconds, by the timestamps
-    /// of the records themselves.
+    /// From before the last write can have been accepted on the old side (start of the fence) to when the first one was
+    /// seen on the new one, in milliseconds by the database's clock: never too short. `None` when none was seen.
     pub write_unavailability_ms: Option<i64>,
     /// Fence proven to unfence proven by Muster's clock, in milliseconds: an upper bound that needs no application.
     pub write_fence_ms: Option<i64>,

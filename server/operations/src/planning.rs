@@ -244,7 +244,7 @@ fn predict(table: &[Step], durations: &BTreeMap<String, i64>, runs: i64) -> Pred
         ends.get(last).copied().unwrap_or(0)
     };
     Prediction {
-        write_unavailability_ms: Some(until("redirect_producers", true)),
+        write_unavailability_ms: Some(until("watch_first_write", true)),
         total_ms: Some(until("verify_outcome", false)),
         basis: format!(
             "the slowest of {runs} earlier run{} of this pair, step by step",

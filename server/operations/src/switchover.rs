@@ -83,6 +83,9 @@ pub fn steps() -> Vec<Step> {
         step("redirect_producers", Redirect, &["unfence_standby"], redirect::redirect_producers)
             .bound_ms(300_000)
             .writes_away(),
+        step("watch_first_write", Redirect, &["unfence_standby"], watch::watch_first_write)
+            .bound_ms(300_000)
+            .writes_away(),
         // The read path, at the same time from here on.
         step("drain_groups", Translate, &["mark_cut_line"], consumers::drain_groups).bound_ms(600_000),
         step("fence_consumers", Translate, &["drain_groups", "mark_target_ends"], consumers::fence_consumers)
@@ -113,7 +116,12 @@ pub fn steps() -> Vec<Step> {
         // A group can only show that it reads where there is something to read.
         step("watch_groups", Settle, &["redirect_consumers", "redirect_producers"], watch::watch_groups)
             .bound_ms(3_600_000),
-        step("verify_outcome", Settle, &["start_reverse_flow", "watch_groups"], watch::verify_outcome)
-            .bound_ms(300_000),
+        step(
+            "verify_outcome",
+            Settle,
+            &["start_reverse_flow", "watch_groups", "watch_first_write"],
+            watch::verify_outcome,
+        )
+        .bound_ms(300_000),
     ]
 }

@@ -41,7 +41,7 @@ impl Bench {
     async fn start(pair_name: &str) -> anyhow::Result<(Self, Workload)> {
         let lab = Lab::attach_or_start(LabOptions::default()).await?;
         let books = lab.describe().dir.clone();
-        let workload = Workload::start(lab.describe(), &books, WorkloadOptions::default()).await?;
+        let workload = Workload::start(lab.describe(), &books, workload_options()).await?;
         let pair = pair(lab.describe(), pair_name, &address_book_path(&books, pair_name))?;
         let database = TestDatabase::new().await;
         let mut conn = database.pool().acquire().await?;
@@ -118,6 +118,11 @@ impl Bench {
     }
 }
 
+/// `fraud` lags, so that a group is moved out while it reads, and still catches up once producers have stopped.
+fn workload_options() -> WorkloadOptions {
+    WorkloadOptions { fraud_work: Duration::from_millis(6), ..WorkloadOptions::default() }
+}
+
 fn rules() -> PlanRules {
     PlanRules {
         confirm_before_fence: false,
@@ -129,7 +134,7 @@ fn rules() -> PlanRules {
 
 /// What the applications themselves say.
 async fn assert_nothing_lost(workload: &mut Workload, cluster: &str) -> anyhow::Result<()> {
-    let ledger = workload.finish(Duration::from_secs(60)).await?;
+    let ledger = workload.finish(Duration::from_secs(180)).await?;
     println!("{}", serde_json::to_string_pretty(&ledger)?);
     let check = workload.check_cluster(cluster).await?;
     println!("{check:#?}");

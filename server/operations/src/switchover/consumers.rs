@@ -11,7 +11,7 @@ use muster_domain::{
     group::{CommittedOffset, GroupDescription, GroupOffsets, GroupState, GroupType},
     reading::ReadingClass,
     topic::{ByPartition, TopicPartition},
-    translation::Mapping,
+    translation::{Mapping, Method},
 };
 use muster_replication::translate::{Translator, translate_groups as translate_groups_of_flow};
 use serde::{Deserialize, Serialize};
@@ -36,11 +36,12 @@ pub(super) async fn drain_groups(ctx: StepCtx) -> Result<Done, StepError> {
         }
     };
     let admin = ctx.admin(ctx.direction().from);
+    let behind: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let drained = ctx
         .wait_until("groups reading to the end", bound, || async {
             let described = admin.describe_groups(&kinds(&ctx).await?).await?;
             let offsets = admin.group_offsets(&ctx.plan.groups, false).await?;
-            let behind: Vec<String> = described
+            let left: Vec<String> = described
                 .iter()
                 .filter(|group| !group.members.is_empty())
                 .filter(|group| {
@@ -48,16 +49,31 @@ pub(super) async fn drain_groups(ctx: StepCtx) -> Result<Done, StepError> {
                 })
                 .map(|group| group.group.clone())
                 .collect();
-            Ok(if behind.is_empty() { Ok(()) } else { Err(behind.join(", ")) })
+            locked(&behind).clone_from(&left);
+            Ok(if left.is_empty() { Ok(()) } else { Err(left.join(", ")) })
         })
         .await;
     match drained {
-        Ok(()) => Ok(Done::new("every active group has read to the end", json!({"behind": []}))),
-        Err(StepError::Retry(seen)) => {
-            let behind = seen.rsplit("last seen: ").next().unwrap_or_default().to_owned();
-            Ok(Done::new(format!("moving out where they stand: {behind}"), json!({"behind": behind})))
+        Ok(()) => MovedOut { behind: Vec::new() }.done("every active group has read to the end".to_owned()),
+        Err(StepError::Retry(_)) => {
+            let behind = locked(&behind).clone();
+            let sentence = format!("moving out where they stand: {}", behind.join(", "));
+            MovedOut { behind }.done(sentence)
         }
         Err(other) => Err(other),
+    }
+}
+
+/// Groups that had not read to the end in time and are moved where they stand.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct MovedOut {
+    /// Their names.
+    pub(super) behind: Vec<String>,
+}
+
+impl MovedOut {
+    fn done(&self, sentence: String) -> Result<Done, StepError> {
+        Done::new(sentence, json!({"behind": self.behind})).with_output(self)
     }
 }
 
@@ -183,23 +199,39 @@ pub(super) struct TranslatedPartition {
 }
 
 impl Translated {
-    /// Groups that cannot be given an exact position, with the first reason.
+    /// Groups whose positions rest on no comparison of records, with the first reason: these are refused.
     pub(super) fn refused(&self) -> Vec<(String, String)> {
+        self.first_of_each_group(|p| match &p.mapping {
+            Ok(mapping) if mapping.class != ReadingClass::Exact && mapping.method == Method::PairFloor => {
+                Some(format!(
+                    "{} could be read only from {} records back",
+                    p.source, mapping.reprocessed_at_most
+                ))
+            }
+            Ok(_) => None,
+            Err(why) => Some(format!("{}: {why}", p.source)),
+        })
+    }
+
+    /// Groups that read records again, with the first reason. Where records were compared this comes from copies that
+    /// a restart of the flow left on the other side: no position there avoids them.
+    pub(super) fn inexact(&self) -> Vec<(String, String)> {
+        self.first_of_each_group(|p| match &p.mapping {
+            Ok(mapping) if mapping.class == ReadingClass::Exact => None,
+            Ok(mapping) => {
+                Some(format!("{} reads up to {} records again", p.source, mapping.reprocessed_at_most))
+            }
+            Err(why) => Some(format!("{}: {why}", p.source)),
+        })
+    }
+
+    fn first_of_each_group(
+        &self,
+        wrong: impl Fn(&TranslatedPartition) -> Option<String>,
+    ) -> Vec<(String, String)> {
         self.groups
             .iter()
-            .filter_map(|(name, group)| {
-                group.partitions.iter().find_map(|p| match &p.mapping {
-                    Ok(mapping) if mapping.class == ReadingClass::Exact => None,
-                    Ok(mapping) => Some((
-                        name.clone(),
-                        format!(
-                            "{} would read up to {} records again",
-                            p.source, mapping.reprocessed_at_most
-                        ),
-                    )),
-                    Err(why) => Some((name.clone(), format!("{}: {why}", p.source))),
-                })
-            })
+            .filter_map(|(name, group)| Some((name.clone(), group.partitions.iter().find_map(&wrong)?)))
             .collect()
     }
 
@@ -300,8 +332,14 @@ pub(super) async fn translate_groups(ctx: StepCtx) -> Result<Done, StepError> {
         let list: Vec<String> = refused.iter().map(|(group, why)| format!("`{group}` ({why})")).collect();
         return Err(StepError::Fail(format!("no exact position for {}", list.join(", "))));
     }
+    let inexact = translated.inexact();
     Done::new(
-        format!("exact positions found for {}", count(translated.groups.len(), "group")),
+        match inexact.first() {
+            None => format!("exact positions found for {}", count(translated.groups.len(), "group")),
+            Some((group, why)) => {
+                format!("not exact for {}: `{group}`: {why}", count(inexact.len(), "group"))
+            }
+        },
         json!({"groups": translated.evidence()}),
     )
     .with_output(&translated)

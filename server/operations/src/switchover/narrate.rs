@@ -66,6 +66,7 @@ pub fn title(step: &str, scene: &Scene<'_>) -> String {
         "pass_point_of_no_return" => "Check every proof and pass the point of no return".to_owned(),
         "unfence_standby" => format!("Unfence {to}: let applications write there"),
         "redirect_producers" => format!("Send producers to {to}"),
+        "watch_first_write" => format!("See the first write arrive on {to}"),
         "drain_groups" => format!("Let groups read to the end on {from}"),
         "fence_consumers" => format!("Fence consumers on {from}"),
         "remove_members" => format!("Remove group members on {from} and prove that groups stand still"),
@@ -165,6 +166,7 @@ pub fn calls(step: &str, scene: &Scene<'_>) -> Vec<String> {
             .map(|name| format!("PUT connector {name}/resume"))
             .chain([format!("write one canary record on {to} and see it on {from}")])
             .collect(),
+        "watch_first_write" => vec![format!("look: ends of the applications' topics on {to}")],
         "watch_groups" => vec![format!("look: members and commits of active groups on {to}")],
         "verify_outcome" => vec!["look: content, ACLs, flows, groups on both sides".to_owned()],
         _ => Vec::new(),

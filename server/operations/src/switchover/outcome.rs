@@ -6,8 +6,7 @@ use muster_domain::{record::Outcome, run::Phase};
 
 use super::{
     consumers::Translated,
-    fence::CutLine,
-    watch::{Resumed, Verified, last_write},
+    watch::{FirstWrite, Resumed, Verified},
 };
 use crate::step::StepCtx;
 
@@ -16,15 +15,14 @@ pub(super) fn measure(ctx: &StepCtx) -> Outcome {
     let verified: Option<Verified> = ctx.output("verify_outcome").ok();
     let translated: Option<Translated> = ctx.output("translate_groups").ok();
     let resumed: Option<Resumed> = ctx.output("watch_groups").ok();
-    let cut: Option<CutLine> = ctx.output("mark_cut_line").ok();
+    let first_write: Option<FirstWrite> = ctx.output("watch_first_write").ok();
     let by_group = |value: &dyn Fn(&str) -> Option<i64>| -> BTreeMap<String, Option<i64>> {
         ctx.plan.groups.iter().map(|group| (group.clone(), value(group))).collect()
     };
-    let write_unavailability_ms = verified
-        .as_ref()
-        .and_then(|v| v.first_write_ms)
-        .zip(cut.as_ref().and_then(last_write))
-        .map(|(first, last)| (first - last).max(0));
+    // From before the last write can have been accepted to after the first one was: never too short.
+    let write_unavailability_ms = first_write
+        .filter(|first| first.seen)
+        .and_then(|_| between(ctx, "fence_source", "watch_first_write"));
     let lost_records = verified.as_ref().map(|v| v.lost);
     let summary = summary(lost_records, write_unavailability_ms, verified.as_ref());
     Outcome {

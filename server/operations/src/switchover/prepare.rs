@@ -1,7 +1,10 @@
 //! Before anything is taken away: look again, stage what the standby needs, hold still what MirrorMaker 2 would copy,
 //! catch up, and let a person say go with all figures in front of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Mutex,
+};
 
 use chrono::Utc;
 use muster_domain::{
@@ -18,14 +21,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
-    consumers,
-    fence::{add_bindings, remove_bindings},
+    consumers::{self, Translated},
+    fence::{add_bindings, locked, remove_bindings},
     scope::{count, offsets},
 };
 use crate::{
     step::{Done, StepCtx, StepError},
     survey::take_survey,
 };
+
+/// How long the rehearsal waits for groups to leave records that were copied twice behind.
+const REHEARSAL_BOUND_MS: u64 = 60_000;
 
 /// What the run found after it had taken the pair's lock.
 #[derive(Debug, Serialize, Deserialize)]
@@ -292,17 +298,53 @@ pub(super) async fn catch_up(ctx: StepCtx) -> Result<Done, StepError> {
 }
 
 /// Translates every group's present position as the run will do later, so that a group that cannot be translated is
-/// found now and not after the fence. Only looks.
+/// found now and not after the fence. The restart of the flow just before may have copied records twice; groups that
+/// read on leave such copies behind, so a while is given to them. Only looks.
 pub(super) async fn rehearse_translation(ctx: StepCtx) -> Result<Done, StepError> {
-    let translated = consumers::translate_all(&ctx).await?;
-    let refused = translated.refused();
-    if let Some((group, why)) = refused.first() {
-        return Err(StepError::Fail(format!("group `{group}` cannot be given an exact position: {why}")));
+    let last: Mutex<Option<Translated>> = Mutex::new(None);
+    let exact = ctx
+        .wait_until("exact positions", REHEARSAL_BOUND_MS, || async {
+            let translated = consumers::translate_all(&ctx).await?;
+            let inexact = translated.inexact();
+            *locked(&last) = Some(translated);
+            Ok(match inexact.first() {
+                None => Ok(()),
+                Some((group, why)) => Err(format!("group `{group}`: {why}")),
+            })
+        })
+        .await;
+    let last = locked(&last).take();
+    match (exact, last) {
+        (Ok(()), Some(translated)) => Done::new(
+            format!("{} can be given exact positions", count(translated.groups.len(), "group")),
+            json!({"groups": translated.evidence()}),
+        )
+        .with_output(&Rehearsed { read_again: 0 }),
+        (Err(StepError::Retry(_)), Some(translated)) => {
+            if let Some((group, why)) = translated.refused().first() {
+                return Err(StepError::Fail(format!(
+                    "group `{group}` cannot be given an exact position: {why}"
+                )));
+            }
+            let inexact = translated.inexact();
+            let list: Vec<String> = inexact.iter().map(|(group, why)| format!("`{group}` ({why})")).collect();
+            let read_again = ctx.plan.groups.iter().filter_map(|group| translated.reprocessed(group)).sum();
+            Done::new(
+                format!("not exact, because the flow copied records twice: {}", list.join(", ")),
+                json!({"groups": translated.evidence()}),
+            )
+            .with_output(&Rehearsed { read_again })
+        }
+        (Err(why), _) => Err(why),
+        (Ok(()), None) => Err(StepError::retry("no group was looked at")),
     }
-    Ok(Done::new(
-        format!("{} can be given exact positions", count(translated.groups.len(), "group")),
-        json!({"groups": translated.evidence()}),
-    ))
+}
+
+/// What the rehearsal found.
+#[derive(Debug, Serialize, Deserialize)]
+struct Rehearsed {
+    /// Records that all groups together read again at most, if the move was now.
+    read_again: i64,
 }
 
 /// The final go with all figures, before writes are taken away: nobody is waited for after this.
@@ -314,6 +356,7 @@ pub(super) async fn confirm_go(ctx: StepCtx) -> Result<Done, StepError> {
         return Ok(Done::new("the plan asks nobody at this point", json!({})));
     }
     let caught_up: CaughtUp = ctx.output("catch_up")?;
+    let rehearsed: Rehearsed = ctx.output("rehearse_translation")?;
     let pair = &ctx.clients.pair;
     let course = pair.course(ctx.direction());
     let groups = count(ctx.plan.groups.len(), "group");
@@ -327,6 +370,7 @@ pub(super) async fn confirm_go(ctx: StepCtx) -> Result<Done, StepError> {
             ("Topics".to_owned(), ctx.plan.topics.len().to_string()),
             ("Groups".to_owned(), groups),
             ("Replication was behind by at most".to_owned(), format!("{} ms", caught_up.took_ms)),
+            ("Records groups read again".to_owned(), format!("at most {}", rehearsed.read_again)),
             (
                 "Writes return by themselves after".to_owned(),
                 format!("{} s without proof (rolled back)", ctx.plan.rules.max_write_outage_seconds),

@@ -20,6 +20,8 @@ const MAX_WAITING: usize = 2_000;
 /// How long a redirected application waits for what is under way: beyond that it risks duplicates rather than delay.
 const FLUSH_BOUND: Duration = Duration::from_secs(1);
 const RETRY_PAUSE: Duration = Duration::from_millis(50);
+/// Pause between looks at what is due and what was answered.
+const PACE: Duration = Duration::from_millis(5);
 
 /// What one stream writes.
 #[derive(Debug, Clone)]
@@ -120,7 +122,9 @@ pub(crate) fn run_plain_stream(stream: &PlainStream, shared: &Arc<Shared>, give_
             paused += writer.make_records(due);
         }
         writer.send();
-        writer.producer.poll(Duration::from_millis(5));
+        // Its own waiting spins through the last millisecond of every wait.
+        writer.producer.poll(Duration::ZERO);
+        std::thread::sleep(PACE);
         writer.settle();
     }
     bury(writer.producer);
@@ -209,7 +213,8 @@ impl Writer<'_> {
         // again on the new one, as any application must.
         let turning = Instant::now();
         while !self.in_flight.is_empty() && turning.elapsed() < FLUSH_BOUND {
-            self.producer.poll(Duration::from_millis(10));
+            self.producer.poll(Duration::ZERO);
+            std::thread::sleep(PACE);
             self.settle();
         }
         if self.replace(book.producers) {
