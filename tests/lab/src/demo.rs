@@ -55,7 +55,7 @@ async fn run_until_done(args: &DemoArgs) -> Result<bool> {
     let lab = Lab::start(LabOptions::default()).await?;
     eprintln!("demo: starting producers and consumer groups ...");
     let dir = lab.describe().dir.clone();
-    let mut workload = Workload::start(lab.describe(), &dir, WorkloadOptions::default()).await?;
+    let mut workload = Workload::start(lab.describe(), &dir, workload_options()).await?;
     eprintln!("demo: starting Muster ...");
     let server = MusterServer::start(&args.muster, &args.out, &args.listen).await?;
     furnish(&server, lab.describe()).await?;
@@ -70,6 +70,11 @@ async fn run_until_done(args: &DemoArgs) -> Result<bool> {
     wait_for_end_signal().await;
     eprintln!("demo: stopping everything");
     Ok(true)
+}
+
+/// Few enough records that `fraud` lags without falling behind for ever.
+fn workload_options() -> WorkloadOptions {
+    WorkloadOptions { records_per_second: 200.0, ..WorkloadOptions::default() }
 }
 
 /// People, clusters and pairs; waits until both pairs have been surveyed.

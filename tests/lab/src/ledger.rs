@@ -46,11 +46,13 @@ pub(crate) struct TopicPage {
 
 #[derive(Debug, Default)]
 pub(crate) struct GroupPage {
-    /// Per topic, how often each record was processed, by sequence number (stops counting at 255).
-    times: BTreeMap<String, Vec<u8>>,
+    /// Per topic, by sequence number: where each record was processed last, 1 + index in `clusters`; 0 is nowhere yet.
+    places: BTreeMap<String, Vec<u8>>,
+    clusters: Vec<String>,
     stays: Vec<Stay>,
     processed: u64,
     reprocessed: u64,
+    repeated_in_place: u64,
     aborted_seen: u64,
     last_error: Option<String>,
 }
@@ -107,18 +109,23 @@ impl Ledger {
         self.pages().groups.entry(group.to_owned()).or_default().stays.push(Stay::new(cluster, now_ms()));
     }
 
-    /// `group` processed record `seq` of `topic` now.
-    pub(crate) fn processed(&self, group: &str, topic: &str, seq: u64) {
+    /// `group` processed record `seq` of `topic` now, read from `cluster`.
+    pub(crate) fn processed(&self, group: &str, cluster: &str, topic: &str, seq: u64) {
         let mut pages = self.pages();
         let page = pages.groups.entry(group.to_owned()).or_default();
         page.processed += 1;
         if let Some(stay) = page.stays.last_mut() {
             stay.touch(now_ms());
         }
-        let times = slot(page.times.entry(topic.to_owned()).or_default(), seq);
-        *times = times.saturating_add(1);
-        if *times > 1 {
-            page.reprocessed += 1;
+        let here = page.clusters.iter().position(|known| known == cluster).unwrap_or_else(|| {
+            page.clusters.push(cluster.to_owned());
+            page.clusters.len() - 1
+        });
+        let here = u8::try_from(here + 1).unwrap_or(u8::MAX);
+        match std::mem::replace(slot(page.places.entry(topic.to_owned()).or_default(), seq), here) {
+            0 => {}
+            before if before == here => page.repeated_in_place += 1,
+            _ => page.reprocessed += 1,
         }
     }
 

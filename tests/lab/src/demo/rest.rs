@@ -116,7 +116,7 @@ impl Rest {
 
     /// POST /pairs/{name}/plans; answers the plan.
     pub(super) async fn plan_switchover(&self, pair: &str, to: &str) -> Result<Value> {
-        let rules = json!({"confirm_before_fence": false});
+        let rules = json!({"confirm_before_fence": false, "group_drain_seconds": 10});
         let body = json!({"operation": "switchover", "to": to, "drill": true, "rules": rules});
         self.post(&format!("/pairs/{pair}/plans"), &body).await
     }

@@ -79,7 +79,7 @@ async fn follow(operator: &Rest, run: &str) -> Result<String> {
         for event in operator.events(run, seen.load(std::sync::atomic::Ordering::Relaxed)).await? {
             let number = event["number"].as_i64().unwrap_or_default();
             seen.store(number, std::sync::atomic::Ordering::Relaxed);
-            eprintln!("demo:   {}", event["sentence"].as_str().unwrap_or_default());
+            eprintln!("demo:   {}", event["message"].as_str().unwrap_or_default());
         }
         let state = text(&operator.run(run).await?, "state")?;
         if WAITING.contains(&state.as_str()) {

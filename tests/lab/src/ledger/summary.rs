@@ -44,8 +44,10 @@ pub struct GroupSummary {
     pub cluster: String,
     /// Records processed, repetitions included.
     pub processed: u64,
-    /// Records processed more than once (each repetition counts).
+    /// Records processed on one cluster and again on another (each repetition counts).
     pub reprocessed: u64,
+    /// Records processed again on the same cluster: a rebalance or a restart of the application, no move.
+    pub repeated_in_place: u64,
     /// Acknowledged records that the group has passed over: a later record of the same partition was processed.
     pub skipped: u64,
     /// Acknowledged records that the group has not processed, the skipped ones included.
@@ -113,9 +115,9 @@ fn sum_topic(page: &TopicPage) -> TopicSummary {
 
 fn sum_group(pages: &Pages, page: &GroupPage) -> GroupSummary {
     let (mut skipped, mut pending) = (0, 0);
-    for (topic, times) in &page.times {
+    for (topic, places) in &page.places {
         if let Some(written) = pages.topics.get(topic) {
-            let missed = count_missed(topic, written, times);
+            let missed = count_missed(topic, written, places);
             skipped += missed.0;
             pending += missed.1;
         }
@@ -124,6 +126,7 @@ fn sum_group(pages: &Pages, page: &GroupPage) -> GroupSummary {
         cluster: page.stays.last().map(|stay| stay.cluster.clone()).unwrap_or_default(),
         processed: page.processed,
         reprocessed: page.reprocessed,
+        repeated_in_place: page.repeated_in_place,
         skipped,
         pending,
         aborted_seen: page.aborted_seen,
@@ -136,21 +139,21 @@ fn sum_group(pages: &Pages, page: &GroupPage) -> GroupSummary {
 ///
 /// With identity naming a partition is one log across redirects, so what was written in an earlier stay comes first.
 /// With prefixed names (`clicks.`) each stay is a log of its own, read beside the others.
-fn count_missed(topic: &str, written: &TopicPage, times: &[u8]) -> (u64, u64) {
+fn count_missed(topic: &str, written: &TopicPage, places: &[u8]) -> (u64, u64) {
     let one_log = pair_of_topic(topic) != "clicks";
     let log_of = |ack: &super::Ack| (ack.partition, if one_log { 0 } else { ack.stay });
     let acks = || {
         let numbered = written.acks.iter().enumerate();
-        numbered.filter_map(|(seq, ack)| Some((ack.as_ref()?, times.get(seq).copied().unwrap_or(0))))
+        numbered.filter_map(|(seq, ack)| Some((ack.as_ref()?, places.get(seq).copied().unwrap_or(0))))
     };
     let mut reached: HashMap<(i32, u32), (u32, i64)> = HashMap::new();
-    for (ack, _) in acks().filter(|(_, times)| *times > 0) {
+    for (ack, _) in acks().filter(|(_, place)| *place > 0) {
         let position = (ack.stay, ack.offset);
         let furthest = reached.entry(log_of(ack)).or_insert(position);
         *furthest = position.max(*furthest);
     }
     let (mut skipped, mut pending) = (0, 0);
-    for (ack, _) in acks().filter(|(_, times)| *times == 0) {
+    for (ack, _) in acks().filter(|(_, place)| *place == 0) {
         pending += 1;
         if reached.get(&log_of(ack)).is_some_and(|furthest| (ack.stay, ack.offset) < *furthest) {
             skipped += 1;
@@ -210,7 +213,7 @@ fn sum_groups_after(
     let (mut first, mut gap) = (BTreeMap::new(), BTreeMap::new());
     // Groups may be moved a little before the producers (the read path and the write path are separate lanes).
     let earliest_ms = noticed_ms - 60_000;
-    let of_pair = |page: &GroupPage| page.times.keys().any(|topic| pair_of_topic(topic) == pair);
+    let of_pair = |page: &GroupPage| page.places.keys().any(|topic| pair_of_topic(topic) == pair);
     for (group, page) in pages.groups.iter().filter(|(_, page)| of_pair(page)) {
         let arrival = page.stays.iter().enumerate().skip(1);
         let mut arrival = arrival.filter(|(_, stay)| stay.cluster == to && stay.since_ms >= earliest_ms);

@@ -107,7 +107,7 @@ pub(crate) fn run_group_member(plan: &GroupPlan, shared: &Arc<Shared>) {
         match current.poll(POLL) {
             None => commit(&current, &mut uncommitted),
             Some(Ok(record)) => {
-                process(plan, shared, &record);
+                process(plan, shared, &wanted.cluster, &record);
                 uncommitted = true;
             }
             Some(Err(error)) => shared.ledger.read_failed(plan.group, &error.to_string()),
@@ -159,12 +159,12 @@ fn pin_start(plan: &GroupPlan, shared: &Shared) -> KafkaResult<()> {
     Ok(())
 }
 
-fn process<M: Message>(plan: &GroupPlan, shared: &Shared, record: &M) {
+fn process<M: Message>(plan: &GroupPlan, shared: &Shared, cluster: &str, record: &M) {
     if !plan.work.is_zero() && !shared.hurries() {
         std::thread::sleep(plan.work);
     }
     if let Some(seq) = seq_of(&shared.run, record) {
-        shared.ledger.processed(plan.group, app_topic(record.topic()), seq);
+        shared.ledger.processed(plan.group, cluster, app_topic(record.topic()), seq);
     } else if is_aborted(record) {
         shared.ledger.aborted_seen(plan.group);
     }
@@ -193,7 +193,8 @@ fn connect(plan: &GroupPlan, shared: &Shared, address: &Address) -> Option<BaseC
         config.set("session.timeout.ms", "10000").set("heartbeat.interval.ms", "1000");
     }
     if !plan.work.is_zero() {
-        config.set("queued.min.messages", "20").set("fetch.message.max.bytes", "2048");
+        // Little read ahead, so that what was read and not processed stays small, as in an application that is slow.
+        config.set("queued.min.messages", "100").set("fetch.message.max.bytes", "16384");
     }
     let connected = config.create_with_context(Quiet).and_then(|consumer: BaseConsumer<Quiet>| {
         consumer.subscribe(plan.topics)?;
