@@ -121,7 +121,7 @@ pub(crate) fn measured(outcome: &Outcome, total: i64, objectives: Option<&Object
             "Writes away",
             "none set",
             said(outcome.write_unavailability_ms, format::duration),
-            "last write here to first write there, by the records' timestamps",
+            "from the start of the fence to the first write seen there, so never too short",
             noted(outcome.write_unavailability_ms),
         ),
         row(

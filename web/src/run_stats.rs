@@ -124,7 +124,7 @@ fn writers_stopped(record: &RunRecord<'_>, end: DateTime<Utc>) -> (String, Strin
     if let Some(ms) = record.run.outcome.as_ref().and_then(|outcome| outcome.write_unavailability_ms) {
         return (
             format::duration(ms),
-            "last write here to first write there, by the records' timestamps".to_owned(),
+            "from the start of the fence to the first write seen there, so never too short".to_owned(),
         );
     }
     let fence = record.steps.iter().find(|step| step.phase == Phase::Fence).and_then(|step| step.started_at);

@@ -88,7 +88,6 @@ impl Deadline {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::parse_address;
 

@@ -69,7 +69,6 @@ fn name_of(key: i16) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use kafka_protocol::messages::{ListGroupsRequest, OffsetDeleteRequest, ProduceRequest};
 

@@ -1,6 +1,5 @@
 //! The in-memory double behaves as the conformance tests say. The same tests run on real brokers in `tests/it`.
 #![cfg(feature = "double")]
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use bytes::Bytes;
 use muster_domain::{

@@ -86,6 +86,9 @@ impl Done {
     }
 }
 
+/// Start and end of a step; no end while it runs.
+pub type Span = (DateTime<Utc>, Option<DateTime<Utc>>);
+
 /// What a step knows while it runs.
 #[derive(Clone)]
 pub struct StepCtx {
@@ -98,7 +101,7 @@ pub struct StepCtx {
     /// Outputs of steps that are done, by name.
     pub outputs: Arc<BTreeMap<String, serde_json::Value>>,
     /// Start and end of steps so far, by name, by the database's clock.
-    pub times: Arc<BTreeMap<String, (DateTime<Utc>, Option<DateTime<Utc>>)>>,
+    pub times: Arc<BTreeMap<String, Span>>,
     /// What was captured before the effect, by this step.
     pub captured: serde_json::Value,
     /// Who answered this step's question, if it was answered.

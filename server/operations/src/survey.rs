@@ -1,6 +1,9 @@
 //! Taking one survey of a pair: both clusters and all flows at the same time, each part known or unknown on its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
@@ -175,7 +178,7 @@ async fn topics(
                 .collect();
             let configs = match &configs {
                 Ok(all) => match all.get(&topic.name) {
-                    Some(configs) => Observed::known(configs.clone(), now),
+                    Some(configs) => Observed::known(Arc::clone(configs), now),
                     None => Observed::unknown("the broker did not answer for this topic", now),
                 },
                 Err(e) => Observed::unknown(e.to_string(), now),

@@ -1,5 +1,4 @@
 //! What a principal may do is found out without changing anything: a super user, and an ordinary consumer.
-#![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::collections::BTreeMap;
 

@@ -231,7 +231,7 @@ impl Real {
         let (source, target) =
             (by_offset(self.all(&self.west).await?), by_offset(self.all(&self.central).await?));
         for pair in pairs {
-            let same = source.get(&pair.upstream).is_some()
+            let same = source.contains_key(&pair.upstream)
                 && source.get(&pair.upstream) == target.get(&pair.downstream);
             ensure!(same, "{pair:?} names two different records");
         }

@@ -10,7 +10,7 @@ mod rest;
 mod server;
 mod switchover;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use muster_lab::{Lab, LabDescription, LabOptions, Workload, WorkloadOptions, wait_for_end_signal};
@@ -66,7 +66,7 @@ async fn run_until_done(args: &DemoArgs) -> Result<bool> {
         let report = report::conclude(&mut workload, &drill, muster_lab::EU_CENTRAL).await?;
         return report.publish(&args.out.join("report.json"));
     }
-    print_invitation(&server.url, &drill);
+    print_invitation(&server.url, &dir, &drill);
     wait_for_end_signal().await;
     eprintln!("demo: stopping everything");
     Ok(true)
@@ -96,7 +96,7 @@ async fn furnish(server: &MusterServer, lab: &LabDescription) -> Result<()> {
     Ok(())
 }
 
-fn print_invitation(url: &str, drill: &switchover::FinishedRun) {
+fn print_invitation(url: &str, dir: &Path, drill: &switchover::FinishedRun) {
     println!(
         "
 Muster is at {url}
@@ -113,7 +113,10 @@ What to click next
   3. In another browser as {APPROVER}: Runs > approve.
   4. As {OPERATOR}: start it and watch it live; the report is there when it ends.
 
+Applications follow the address books in {dir}
+
 Ctrl-C stops everything.",
+        dir = dir.display(),
         run = drill.run,
         state = drill.state,
     );

@@ -64,7 +64,8 @@ enum Verb {
 #[tokio::main]
 async fn main() -> Result<ExitCode> {
     // librdkafka tells of every refused write, which is what a fence is for.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,librdkafka=off,rdkafka=off"));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("warn,librdkafka=off,rdkafka=off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     match Cli::parse().command {
         Verb::Jars => println!("{}", jars::fetch_jars().await?.display()),

@@ -1,6 +1,9 @@
 //! One survey of payments.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use muster_domain::{
     acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
@@ -57,7 +60,7 @@ fn topic(partitions: usize, end: i64, retention: &str) -> TopicObservation {
     TopicObservation {
         id: Some(Uuid::from_u128(partitions as u128)),
         partitions: vec![partition; partitions],
-        configs: Observed::known(BTreeMap::from([("retention.ms".to_owned(), retention)]), ago(40)),
+        configs: Observed::known(Arc::new(BTreeMap::from([("retention.ms".to_owned(), retention)])), ago(40)),
     }
 }
 

@@ -1,7 +1,8 @@
 //! `/pairs/{pair}`: how a pair stands, and the way to a plan.
 
 use axum::{extract::State, response::Response};
-use muster_domain::ids::PairName;
+use chrono::{DateTime, Utc};
+use muster_domain::{ids::PairName, reading::Reading};
 use muster_store::surveys;
 use muster_web::pair::{PairDetail, PairPage};
 use serde::Deserialize;
@@ -48,12 +49,13 @@ pub(super) async fn page(
     let pair = pairs::get(&mut conn, name).await?;
     let standing = Standing::read(&mut conn, pair, hours, chrome.now()).await?;
     let survey = surveys::latest(&mut conn, name).await?;
+    let canary = pair_canary(&standing, chrome.now());
     let detail = PairDetail {
         facts: standing.facts(),
         survey: survey.as_ref(),
         lag: &standing.topic_lag,
         behind: standing.behind.clone(),
-        canary: None,
+        canary,
         hours,
         runs: &standing.runs,
     };
@@ -61,6 +63,12 @@ pub(super) async fn page(
         refused.map(|failure| ("operation".to_owned(), failure.problem.detail.clone())).into_iter().collect();
     let status = refused.map_or(axum::http::StatusCode::OK, |failure| failure.status);
     html_with(status, &PairPage::new(chrome, &detail, &errors))
+}
+
+/// The observation loop writes no canary: only a run does, and says how long its record took.
+fn pair_canary(standing: &Standing, now: DateTime<Utc>) -> Option<Reading> {
+    let topic = standing.facts().pair.canary_topic.as_ref()?;
+    Some(Reading::unknown(now, format!("records go to `{topic}` during runs only")))
 }
 
 /// `POST /pairs/{pair}/check`: every pair is checked every few seconds anyway; this is the way to the newest result.

@@ -143,9 +143,7 @@ fn moving(scene: &Scene<'_>) -> CheckResult {
             ),
             "Do not believe RUNNING: look at the worker's log, then restart the connector with onlyFailed=false.",
         ),
-        (Ok(written), Ok(_)) if written == 0 => {
-            CheckResult::ok(Code::FlowMoving, "nothing was written since the last survey")
-        }
+        (Ok(0), Ok(_)) => CheckResult::ok(Code::FlowMoving, "nothing was written since the last survey"),
         (Ok(written), Ok(copied)) => CheckResult::ok(
             Code::FlowMoving,
             format!("{written} offsets were written and {copied} arrived since the last survey"),

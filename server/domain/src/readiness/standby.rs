@@ -21,7 +21,26 @@ const COMPARED: [&str; 6] = [
 ];
 
 pub(super) fn evaluate(scene: &Scene<'_>) -> Vec<CheckResult> {
-    let checks = [
+    match (&scene.active, both_topics(scene)) {
+        (Ok(active), Ok(topics)) => {
+            let view = View { scene, active: *active, topics };
+            vec![
+                view.topics_there(),
+                view.configs(),
+                view.durability(),
+                view.grants(),
+                view.fenced(),
+                view.groups_active(),
+                view.offsets_stale(),
+            ]
+        }
+        (Err(reason), _) => unknown(reason),
+        (_, Err(reason)) => unknown(&reason),
+    }
+}
+
+fn unknown(reason: &str) -> Vec<CheckResult> {
+    let codes = [
         Code::StandbyTopics,
         Code::StandbyConfigs,
         Code::StandbyDurability,
@@ -30,14 +49,7 @@ pub(super) fn evaluate(scene: &Scene<'_>) -> Vec<CheckResult> {
         Code::StandbyGroupsActive,
         Code::StandbyOffsetsStale,
     ];
-    match (&scene.active, both_topics(scene)) {
-        (Ok(active), Ok(topics)) => {
-            let view = View { scene, active: *active, topics };
-            checks.into_iter().map(|code| view.check(code)).collect()
-        }
-        (Err(reason), _) => checks.into_iter().map(|code| CheckResult::unknown(code, reason)).collect(),
-        (_, Err(reason)) => checks.into_iter().map(|code| CheckResult::unknown(code, &reason)).collect(),
-    }
+    codes.into_iter().map(|code| CheckResult::unknown(code, reason)).collect()
 }
 
 type Topics<'a> = &'a BTreeMap<String, TopicObservation>;
@@ -54,19 +66,6 @@ struct View<'a> {
 }
 
 impl View<'_> {
-    fn check(&self, code: Code) -> CheckResult {
-        match code {
-            Code::StandbyTopics => self.topics_there(),
-            Code::StandbyConfigs => self.configs(),
-            Code::StandbyDurability => self.durability(),
-            Code::StandbyGrants => self.grants(),
-            Code::StandbyFenced => self.fenced(),
-            Code::StandbyGroupsActive => self.groups_active(),
-            Code::StandbyOffsetsStale => self.offsets_stale(),
-            other => CheckResult::not_applicable(other, ""),
-        }
-    }
-
     fn of(&self, side: Side) -> Topics<'_> {
         match side {
             Side::A => self.topics[0],
@@ -264,14 +263,20 @@ impl View<'_> {
             Ok(groups) => groups,
             Err(reason) => return CheckResult::unknown(Code::StandbyGroupsActive, reason),
         };
+        // A group without positions on the active side has nothing to be synced; where that is not known it counts.
+        let here = self.scene.survey.sides.get(self.active.from).groups.value();
+        let reads_here = |name: &String| {
+            here.is_none_or(|here| here.get(name).is_some_and(|group| !group.offsets.is_empty()))
+        };
         let troubles: Vec<String> = groups
             .iter()
-            .filter(|(_, group)| !group.members.is_empty())
+            .filter(|(name, group)| !group.members.is_empty() && reads_here(name))
             .map(|(name, group)| {
-                format!(
-                    "`{name}` has {} members there, so MirrorMaker 2 silently skips its offsets",
-                    group.members.len()
-                )
+                let members = match group.members.len() {
+                    1 => "a member".to_owned(),
+                    n => format!("{n} members"),
+                };
+                format!("`{name}` has {members} there, so MirrorMaker 2 silently skips its offsets")
             })
             .collect();
         CheckResult::from_troubles(

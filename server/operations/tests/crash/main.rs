@@ -3,6 +3,8 @@
 //! What these tests promise about Kafka and MirrorMaker 2 is proven on real ones in tests/it; here every step
 //! boundary is reached, which no real lab could be made to do in minutes.
 
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
+
 mod decisions;
 mod properties;
 mod sim;

@@ -191,6 +191,11 @@ pub(super) fn text(value: &Value, field: &str) -> Result<String> {
     }
 }
 
+/// Both pairs share their clusters, so each names its own groups.
+fn groups(pair: &str) -> &'static str {
+    if pair == "clicks" { "audit-log" } else { "billing, shipping, fraud" }
+}
+
 /// The pair as people write it in `mm2.properties`.
 fn mm2_properties(lab: &LabDescription, pair: &str) -> Result<String> {
     let mut lines = vec![format!("# pair {pair} of the demo"), "clusters = eu-west, eu-central".to_owned()];
@@ -202,6 +207,7 @@ fn mm2_properties(lab: &LabDescription, pair: &str) -> Result<String> {
         lines.push(format!("{way}.enabled = {}", flow.running));
         // A properties file eats single backslashes.
         lines.push(format!("{way}.topics = {}", flow.topics.replace('\\', "\\\\")));
+        lines.push(format!("{way}.groups = {}", groups(pair)));
         lines.push(format!("{way}.sync.group.offsets.enabled = true"));
         lines.push(format!("{way}.emit.checkpoints.enabled = true"));
         lines.push(format!("replication.policy.class = {}", flow.naming.class()));

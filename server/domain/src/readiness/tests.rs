@@ -1,0 +1,287 @@
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use super::{CheckCode as Code, CheckStatus as Status, *};
+use crate::{
+    access,
+    acl::{AclOperation as Op, ResourceType},
+    reading::Observed,
+    samples::{self, FORWARD, allow, at, group, known, strings, topics},
+    survey::{ConnectState, ConnectorObservation, ConnectorRole, OpenTransaction, RightHeld, Survey},
+};
+
+/// Everything the checks see; all is well in it.
+struct World {
+    pair: Pair,
+    clusters: BySide<Cluster>,
+    survey: Survey,
+    previous: Option<Survey>,
+    age: i64,
+}
+
+impl World {
+    fn well() -> Self {
+        let mut pair = samples::pair();
+        pair.canary_topic = Some("orders.canary".to_owned());
+        let mut previous = samples::survey();
+        topics(&mut previous, Side::A).insert("orders".to_owned(), samples::topic(90));
+        topics(&mut previous, Side::B).insert("orders".to_owned(), samples::topic(90));
+        Self {
+            pair,
+            clusters: samples::clusters(),
+            survey: samples::survey(),
+            previous: Some(previous),
+            age: 5,
+        }
+    }
+
+    fn with(change: impl FnOnce(&mut Self)) -> BTreeMap<Code, CheckResult> {
+        let mut world = Self::well();
+        change(&mut world);
+        let now = at(world.age);
+        let results = evaluate(&world.pair, &world.clusters, &world.survey, world.previous.as_ref(), now);
+        let count = results.len();
+        let by_code: BTreeMap<Code, CheckResult> = results.into_iter().map(|r| (r.code, r)).collect();
+        assert_eq!((count, by_code.len()), (22, 22), "every check is answered once");
+        by_code
+    }
+
+    fn connector(&mut self, flow: usize, role: ConnectorRole) -> &mut ConnectorObservation {
+        known(self.survey.flows[flow].connectors.get_mut(&role).expect("in the sample"))
+    }
+
+    fn side(&mut self, side: Side) -> &mut crate::survey::SideObservation {
+        self.survey.sides.get_mut(side)
+    }
+}
+
+/// Checks that are neither ok nor without concern, with how they came out.
+fn not_ok(results: &BTreeMap<Code, CheckResult>) -> Vec<(Code, Status)> {
+    let bad = results.values().filter(|r| !matches!(r.status, Status::Ok | Status::NotApplicable));
+    bad.map(|r| (r.code, r.status)).collect()
+}
+
+#[test]
+fn all_is_well_where_all_is_well() {
+    let results = World::with(|_| {});
+    assert_eq!(not_ok(&results), []);
+    let all: Vec<CheckResult> = results.into_values().collect();
+    assert_eq!((overall(&all), overall(&[])), (Status::Ok, Status::Unknown));
+}
+
+#[test]
+fn an_input_that_is_unknown_makes_no_check_ok_that_needs_it() {
+    fn unknown<T>() -> Observed<T> {
+        Observed::unknown("not readable", at(0))
+    }
+    type Case = (&'static str, fn(&mut World), &'static [Code]);
+    let standby = [
+        Code::StandbyTopics,
+        Code::StandbyConfigs,
+        Code::StandbyDurability,
+        Code::StandbyGrants,
+        Code::StandbyFenced,
+        Code::StandbyGroupsActive,
+        Code::StandbyOffsetsStale,
+    ];
+    let flow_and_standby = [
+        &[Code::ActiveSideKnown, Code::FlowConnectors, Code::FlowMoving, Code::DirectionInterlock][..],
+        &[Code::Converters, Code::OffsetSyncSettings, Code::Canary],
+        &standby,
+    ]
+    .concat();
+    let topics_and_standby = [&[Code::FlowMoving][..], &standby].concat();
+    let cases: [Case; 7] = [
+        ("identity", |w| w.side(Side::A).cluster = unknown(), &[Code::ClusterIdentity]),
+        ("rights", |w| w.side(Side::B).rights = unknown(), &[Code::Rights]),
+        (
+            "ACLs",
+            |w| w.side(Side::B).acls = unknown(),
+            &[Code::Authorizer, Code::StandbyGrants, Code::StandbyFenced],
+        ),
+        ("transactions", |w| w.side(Side::A).transactions = unknown(), &[Code::HungTransactions]),
+        (
+            "groups there",
+            |w| w.side(Side::B).groups = unknown(),
+            &[Code::StandbyGroupsActive, Code::StandbyOffsetsStale],
+        ),
+        ("groups here", |w| w.side(Side::A).groups = unknown(), &[Code::StandbyGrants]),
+        ("worker", |w| w.survey.flows[0].worker = unknown(), &[Code::ConnectWorker]),
+    ];
+    let unknowns = |change: fn(&mut World)| -> BTreeSet<Code> {
+        let results = World::with(change);
+        results.values().filter(|r| r.status == Status::Unknown).map(|r| r.code).collect()
+    };
+    for (what, change, expected) in cases {
+        assert_eq!(unknowns(change), expected.iter().copied().collect(), "{what}");
+    }
+    assert_eq!(
+        unknowns(|w| w.side(Side::B).topics = unknown()),
+        topics_and_standby.into_iter().collect(),
+        "topics"
+    );
+    let source = |w: &mut World| drop(w.survey.flows[0].connectors.insert(ConnectorRole::Source, unknown()));
+    assert_eq!(unknowns(source), flow_and_standby.into_iter().collect(), "source connector");
+}
+
+#[test]
+fn each_trouble_shows_in_its_own_check() {
+    type Case = (fn(&mut World), Code, Status, &'static str);
+    let cases: [Case; 16] = [
+        (|w| w.age = 61, Code::SurveyFresh, Status::Unknown, "the last survey is 61 s old"),
+        (
+            |w| known(&mut w.side(Side::B).rights)[0].held = RightHeld::No { error: "no".to_owned() },
+            Code::Rights,
+            Status::Critical,
+            "DESCRIBE on topics on `dr` is refused (no): without it no everything",
+        ),
+        (
+            |w| known(&mut w.side(Side::B).acls).authorizer = false,
+            Code::Authorizer,
+            Status::Critical,
+            "`dr` has no authorizer, so nothing can be fenced there",
+        ),
+        (|w| w.clusters.b.probe = None, Code::ProbePrincipal, Status::Warning, "`dr` has no probe principal"),
+        (
+            |w| known(&mut w.survey.flows[0].worker).kafka_cluster_id = "id-primary".to_owned(),
+            Code::ConnectWorker,
+            Status::Critical,
+            "the worker of primary → dr is attached to cluster id-primary, not to `dr`",
+        ),
+        (
+            |w| w.connector(0, ConnectorRole::Source).tasks.clear(),
+            Code::FlowConnectors,
+            Status::Critical,
+            "`source` says RUNNING but has no task",
+        ),
+        (
+            |w| drop(topics(&mut w.survey, Side::B).insert("orders".to_owned(), samples::topic(90))),
+            Code::FlowMoving,
+            Status::Critical,
+            "10 records were written to `primary` since the last survey and none arrived",
+        ),
+        (
+            |w| drop(w.connector(0, ConnectorRole::Source).config.remove("value.converter")),
+            Code::Converters,
+            Status::Critical,
+            "value.converter of `source` is the worker's own",
+        ),
+        (
+            |w| drop(w.connector(0, ConnectorRole::Checkpoint).config.remove("sync.group.offsets.enabled")),
+            Code::OffsetSyncSettings,
+            Status::Warning,
+            "sync.group.offsets.enabled of `checkpoint` is not true",
+        ),
+        (|w| w.pair.canary_topic = None, Code::Canary, Status::Warning, "the pair has no canary topic"),
+        (
+            |w| drop(topics(&mut w.survey, Side::A).insert("orders.late".to_owned(), samples::topic(1))),
+            Code::StandbyTopics,
+            Status::Critical,
+            "`orders.late` is missing on `dr`",
+        ),
+        (
+            |w| {
+                let topic = topics(&mut w.survey, Side::B).get_mut("orders").expect("in the sample");
+                Arc::make_mut(known(&mut topic.configs)).remove("retention.ms");
+            },
+            Code::StandbyConfigs,
+            Status::Warning,
+            "retention.ms of `orders` is 604800000 here and unset there",
+        ),
+        (
+            |w| {
+                let topic = topics(&mut w.survey, Side::B).get_mut("orders").expect("in the sample");
+                topic.partitions[0].in_sync = 1;
+            },
+            Code::StandbyDurability,
+            Status::Warning,
+            "`orders`-0 has too few replicas in sync",
+        ),
+        (
+            |w| drop(known(&mut w.side(Side::B).groups).insert("billing".to_owned(), group(2, 5))),
+            Code::StandbyGroupsActive,
+            Status::Critical,
+            "`billing` has 2 members there, so MirrorMaker 2 silently skips its offsets",
+        ),
+        (
+            |w| drop(known(&mut w.side(Side::B).groups).insert("billing".to_owned(), group(0, 101))),
+            Code::StandbyOffsetsStale,
+            Status::Critical,
+            "`billing` stands at 101 of orders-0, which ends at 100",
+        ),
+        (
+            |w| {
+                known(&mut w.side(Side::A).transactions).push(OpenTransaction {
+                    transactional_id: "tx".to_owned(),
+                    producer_id: 1,
+                    state: "Ongoing".to_owned(),
+                    began_at: Some(at(-600)),
+                    partitions: Vec::new(),
+                });
+            },
+            Code::HungTransactions,
+            Status::Warning,
+            "`tx` is open for 10 min on `primary`",
+        ),
+    ];
+    for (change, code, status, reason) in cases {
+        let results = World::with(change);
+        let result = &results[&code];
+        assert_eq!((result.status, result.reason.as_str()), (status, reason), "{code:?}");
+        assert_eq!(not_ok(&results), [(code, status)], "{code:?}");
+    }
+}
+
+#[test]
+fn another_cluster_than_the_registered_one_is_critical_wherever_it_is_used() {
+    let results = World::with(|w| w.clusters.a.expected_cluster_id = Some("another".to_owned()));
+    assert_eq!(results[&Code::ClusterIdentity].reason, "`primary` has id id-primary instead of another");
+    let both = [(Code::ClusterIdentity, Status::Critical), (Code::ConnectWorker, Status::Critical)];
+    let sorted: BTreeMap<Code, Status> = not_ok(&results).into_iter().collect();
+    assert_eq!(sorted, both.into_iter().collect());
+}
+
+#[test]
+fn identity_names_in_both_directions_are_critical() {
+    let results = World::with(|w| w.connector(1, ConnectorRole::Source).state = ConnectState::Running);
+    assert_eq!(results[&Code::DirectionInterlock].status, Status::Critical);
+    assert_eq!(results[&Code::ActiveSideKnown].status, Status::Unknown);
+}
+
+#[test]
+fn who_may_write_to_the_standby_is_named_unless_everybody_is_denied() {
+    let write = |who: &str| allow(Op::Write, ResourceType::Topic, "orders", who);
+    let here = |w: &mut World| {
+        known(&mut w.side(FORWARD.from).acls).bindings.insert(allow(
+            Op::Write,
+            ResourceType::Topic,
+            "orders",
+            "User:shop",
+        ));
+    };
+    let open = World::with(|w| {
+        here(w);
+        known(&mut w.side(FORWARD.to()).acls).bindings.insert(write("User:shop"));
+    });
+    let fenced = &open[&Code::StandbyFenced];
+    assert_eq!((fenced.status, fenced.reason.as_str()), (Status::Warning, "User:shop may write to `dr` now"));
+    let denied = World::with(|w| {
+        here(w);
+        let bindings = &mut known(&mut w.side(FORWARD.to()).acls).bindings;
+        bindings.insert(write("User:shop"));
+        bindings.extend(access::fence_bindings(&strings(&["orders"])));
+    });
+    assert_eq!(denied[&Code::StandbyFenced].status, Status::Ok);
+}
+
+#[test]
+fn a_grant_for_reading_that_the_standby_lacks_is_named() {
+    let read = allow(Op::Read, ResourceType::Topic, "orders", "User:billing");
+    let results = World::with(|w| {
+        known(&mut w.side(FORWARD.from).acls).bindings.insert(read.clone());
+    });
+    let grants = &results[&Code::StandbyGrants];
+    assert_eq!((grants.status, grants.reason.as_str()), (Status::Warning, read.to_string().as_str()));
+}
