@@ -22,8 +22,12 @@ use muster_operations::{
 use muster_store::{run_steps, runs, teams::Team, testing::TestDatabase};
 use uuid::Uuid;
 
+/// A lab needs the machine to itself.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 struct Bench {
-    lab: Lab,
+    _lab: Lab,
+    _turn: tokio::sync::MutexGuard<'static, ()>,
     database: TestDatabase,
     clients: LabClients,
 }
@@ -39,6 +43,7 @@ fn person(name: &str) -> Actor {
 
 impl Bench {
     async fn start(pair_name: &str) -> anyhow::Result<(Self, Workload)> {
+        let turn = ONE_AT_A_TIME.lock().await;
         let lab = Lab::attach_or_start(LabOptions::default()).await?;
         let books = lab.describe().dir.clone();
         let workload = Workload::start(lab.describe(), &books, workload_options()).await?;
@@ -53,7 +58,7 @@ impl Bench {
         }
         clients.0.pair = muster_store::pairs::insert(&mut conn, &clients.0.pair).await?;
         drop(conn);
-        Ok((Self { lab, database, clients }, workload))
+        Ok((Self { _lab: lab, _turn: turn, database, clients }, workload))
     }
 
     /// Plans, requests, approves and starts leaving a side. Waits until the survey finds no blocker.
@@ -156,7 +161,23 @@ async fn a_switchover_under_load_loses_nothing() -> anyhow::Result<()> {
     let outcome = run.outcome.expect("it ended");
     assert_eq!(outcome.lost_records, Some(0));
     assert_nothing_lost(&mut workload, muster_it::CENTRAL).await?;
-    drop(bench.lab);
+    Ok(())
+}
+
+/// With prefixed names a group gets its exact position on the replica and the beginning of the applications' own topic
+/// there: `audit-log` resets to `latest` and would skip what was written before it came otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switchover_with_prefixed_names_skips_nothing() -> anyhow::Result<()> {
+    let (bench, mut workload) = Bench::start("clicks").await?;
+    let run = bench.begin(Side::A, rules()).await?;
+    bench.worker("one").run_pending().await?;
+    let (run, story) = bench.story(run.id).await?;
+    println!("{story}");
+    assert_eq!(run.state, RunState::Succeeded, "{story}");
+    assert_eq!(run.outcome.expect("it ended").lost_records, Some(0));
+    let moved = workload.ledger().redirects.iter().any(|redirect| redirect.pair == "clicks");
+    assert!(moved, "no producer of `clicks` followed");
+    assert_nothing_lost(&mut workload, muster_it::CENTRAL).await?;
     Ok(())
 }
 
@@ -176,10 +197,15 @@ impl Hooks for KillOnce {
     }
 }
 
-/// Five steps drawn by the bytes of a fresh UUID; printed, so that a failure can be repeated.
+/// Five steps drawn by the bytes of a fresh UUID; printed, so that a failure can be repeated with
+/// `MUSTER_TEST_DEATHS=step,step,…`.
 fn five_random_steps() -> BTreeSet<&'static str> {
     let names: Vec<&'static str> = muster_operations::switchover::steps().iter().map(|s| s.name).collect();
     let mut drawn = BTreeSet::new();
+    if let Ok(wanted) = std::env::var("MUSTER_TEST_DEATHS") {
+        drawn.extend(names.iter().copied().filter(|name| wanted.split(',').any(|step| step == *name)));
+        return drawn;
+    }
     for byte in Uuid::new_v4().as_bytes().iter().chain(Uuid::new_v4().as_bytes()) {
         if drawn.len() == 5 {
             break;
@@ -195,7 +221,7 @@ async fn a_switchover_survives_five_deaths_of_its_worker() -> anyhow::Result<()>
     let (bench, mut workload) = Bench::start("orders").await?;
     let run = bench.begin(Side::A, rules()).await?;
     let hooks = std::sync::Arc::new(KillOnce { left: Mutex::new(five_random_steps()) });
-    let mut deaths = 0;
+    let (mut deaths, expected) = (0, hooks.left.lock().expect("nobody panics under it").len());
     loop {
         match bench.worker(&format!("worker-{deaths}")).with_hooks(hooks.clone()).run_pending().await {
             Err(Stopped::Killed(at)) => {
@@ -212,9 +238,8 @@ async fn a_switchover_survives_five_deaths_of_its_worker() -> anyhow::Result<()>
     }
     let (run, story) = bench.story(run.id).await?;
     println!("{story}");
-    assert_eq!(deaths, 5, "{story}");
+    assert_eq!(deaths, expected, "{story}");
     assert_eq!(run.state, RunState::Succeeded, "{story}");
     assert_nothing_lost(&mut workload, muster_it::CENTRAL).await?;
-    drop(bench.lab);
     Ok(())
 }

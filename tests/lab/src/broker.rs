@@ -43,9 +43,7 @@ impl BrokerPlan<'_> {
     /// Writes the property file and formats the storage with every user in it; takes about 2 s of JVM.
     pub(crate) async fn format(&self, java: &Java) -> Result<()> {
         std::fs::write(self.properties_path(), self.properties()?)?;
-        let cluster_id =
-            base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4().as_bytes());
-        let mut args = vec!["format".to_owned(), "--cluster-id".to_owned(), cluster_id];
+        let mut args = vec!["format".to_owned(), "--cluster-id".to_owned(), make_cluster_id()];
         args.extend(["--config".to_owned(), self.properties_path().display().to_string()]);
         args.push("--standalone".to_owned());
         for (user, password) in self.users {
@@ -110,9 +108,15 @@ log.dirs={data}
     }
 }
 
-/// A fresh cluster id as Kafka writes them: a UUID in 22 characters of base64.
+/// A cluster id as `org.apache.kafka.common.Uuid.randomUuid` makes one: never with a dash in front, which tools would take
+/// for an option.
 pub(crate) fn make_cluster_id() -> String {
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4().as_bytes())
+    loop {
+        let id = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(uuid::Uuid::new_v4().as_bytes());
+        if !id.starts_with('-') {
+            return id;
+        }
+    }
 }
 
 /// Settings that make a one-node broker small and its first seconds short; shared with the security lab.

@@ -1,7 +1,7 @@
 //! After applications moved: the old side's emergency fence becomes the ordinary one, and frozen settings thaw.
 
-use muster_domain::{access, acl::AclFilter, survey::ConnectorRole};
-use muster_kafka::OffsetSpec;
+use muster_domain::{access, acl::AclFilter, survey::ConnectorRole, topic::ByPartition};
+use muster_kafka::{Isolation, OffsetSpec, ReadRange};
 use serde_json::json;
 
 use super::{
@@ -18,10 +18,12 @@ pub(super) async fn convert_source_fence(ctx: StepCtx) -> Result<Done, StepError
     let admin = ctx.admin(ctx.direction().from);
     let cut: CutLine = ctx.output("mark_cut_line")?;
     let ends = offsets(admin, &ctx.source_partitions(), OffsetSpec::End).await?;
-    if ends != cut.ends {
+    let late = written_late(&ctx, &cut, &ends).await?;
+    if !late.is_empty() {
         return Err(StepError::Fail(format!(
-            "somebody wrote to {} after the cut line; look who did before opening it to the reverse flow",
-            admin.cluster()
+            "somebody wrote to {} after the cut line ({}); look who did before opening it to the reverse flow",
+            admin.cluster(),
+            late.join(", ")
         )));
     }
     let everything = AclFilter::default();
@@ -50,6 +52,32 @@ pub(super) async fn convert_source_fence(ctx: StepCtx) -> Result<Done, StepError
             "ends": shown(&ends),
         }),
     ))
+}
+
+/// Partitions that hold records past the cut line, with where. Markers alone are no writes: coordinators put them there
+/// when a transaction ends late.
+async fn written_late(
+    ctx: &StepCtx,
+    cut: &CutLine,
+    ends: &ByPartition<i64>,
+) -> Result<Vec<String>, StepError> {
+    let ranges: Vec<ReadRange> = ends
+        .iter()
+        .filter_map(|(tp, end)| {
+            let from = *cut.ends.get(tp)?;
+            (*end > from).then(|| ReadRange { partition: tp.clone(), from, until: *end })
+        })
+        .collect();
+    if ranges.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mover = ctx.mover(ctx.direction().from);
+    let read = mover.read(&ranges, Isolation::ReadUncommitted, ctx.left_ms().min(15_000)).await?;
+    Ok(read
+        .iter()
+        .filter_map(|(tp, records)| Some((tp, records.first()?, records.len())))
+        .map(|(tp, first, n)| format!("{} from {tp} at {} on", count(n, "record"), first.offset))
+        .collect())
 }
 
 /// Puts the settings frozen at the beginning back on the now stopped flow, so that it is whole when it runs again.
