@@ -5,6 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
 
+mod bad_days;
 mod decisions;
 mod properties;
 mod sim;
