@@ -5,6 +5,8 @@
 mod flows;
 mod sides;
 mod standby;
+#[cfg(test)]
+mod tests;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

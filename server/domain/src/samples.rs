@@ -1,6 +1,9 @@
 //! A pair, clusters and surveys for the tests of the rules.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -105,7 +108,11 @@ pub(crate) fn topic(end: i64) -> TopicObservation {
         ("min.insync.replicas".to_owned(), config("2")),
         ("cleanup.policy".to_owned(), config("delete")),
     ]);
-    TopicObservation { id: None, partitions: vec![partition], configs: Observed::known(configs, at(0)) }
+    TopicObservation {
+        id: None,
+        partitions: vec![partition],
+        configs: Observed::known(Arc::new(configs), at(0)),
+    }
 }
 
 fn side(name: &str, end: i64) -> SideObservation {

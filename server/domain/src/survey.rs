@@ -2,7 +2,10 @@
 //!
 //! A survey holds facts only. What they mean is decided by pure rules over it: `readiness`, `lag`, `direction`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -74,8 +77,8 @@ pub struct TopicObservation {
     pub id: Option<Uuid>,
     /// Partitions by number, dense from 0.
     pub partitions: Vec<PartitionObservation>,
-    /// Effective configs; unknown when DESCRIBE_CONFIGS is missing.
-    pub configs: Observed<Configs>,
+    /// Effective configs; unknown when DESCRIBE_CONFIGS is missing. Topics that are configured alike share them.
+    pub configs: Observed<Arc<Configs>>,
 }
 
 /// A partition on one side. Offsets are `None` where the leader gave an error; the error is in `trouble`.

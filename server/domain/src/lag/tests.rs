@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::{
     pair::Side,
@@ -93,7 +95,7 @@ fn with_exactly_once_the_committed_offset_is_exact_and_stops_at_the_stable_end()
 fn lag_of_a_compacted_topic_is_at_most() {
     let mut survey = behind(130);
     let topic = topics(&mut survey, Side::A).get_mut("orders").expect("there");
-    known(&mut topic.configs).get_mut("cleanup.policy").expect("there").value =
+    Arc::make_mut(known(&mut topic.configs)).get_mut("cleanup.policy").expect("there").value =
         Some("compact,delete".to_owned());
     assert_eq!(partition(&survey, &[], 0).records.class, ReadingClass::LowerBound);
 }

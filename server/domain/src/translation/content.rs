@@ -129,7 +129,7 @@ impl<'a> Bracketed<'a> {
         if again == 0 {
             return found;
         }
-        match self.last_copies(&read, &unread).filter(|last| *last > found.target_offset) {
+        match self.after_last_read(&read, &unread).filter(|last| *last > found.target_offset) {
             Some(last) => Mapping::early(last, Method::Content, self.read_again(last, &read, &unread)),
             None if found.class == ReadingClass::Exact => {
                 Mapping::early(found.target_offset, found.method, again)
@@ -138,16 +138,24 @@ impl<'a> Bracketed<'a> {
         }
     }
 
-    /// Records from a position on that the group has read. Where a restart is in view, records that are not known at
-    /// all may be copies of such from before the window.
+    /// Records from a position on that are not known to be unread. First copies are in order: what the source no longer
+    /// has is unread behind an unread record, but may have been read where it stands before all of them. Where a
+    /// restart is in view or possible it may be the copy of a read one anywhere.
     fn read_again(&self, from: i64, read: &HashSet<u64>, unread: &HashSet<u64>) -> i64 {
-        let restarted = self.restart_in_view();
-        let again = |r: &&Visible| {
+        let restarted = self.restart_in_view() || self.bracket.is_some_and(|bracket| bracket.copied_again);
+        let all_unread = self.bracket.is_some_and(|bracket| bracket.before.upstream == self.next().offset);
+        let first_unread = if all_unread {
+            0
+        } else {
+            let first = self.target_after.iter().position(|r| unread.contains(&r.fingerprint));
+            first.unwrap_or(self.target_after.len())
+        };
+        let again = |(at, r): &(usize, &Visible)| {
             r.offset >= from
                 && !unread.contains(&r.fingerprint)
-                && (restarted || read.contains(&r.fingerprint))
+                && (restarted || *at < first_unread || read.contains(&r.fingerprint))
         };
-        records(self.target_after.iter().filter(again).count())
+        records(self.target_after.iter().enumerate().filter(again).count())
     }
 
     /// Whether a record is on the target more often than on the source.
@@ -166,16 +174,45 @@ impl<'a> Bracketed<'a> {
         })
     }
 
-    fn last_copies(&self, read: &HashSet<u64>, unread: &HashSet<u64>) -> Option<i64> {
+    /// Behind the last copy of a read record that has a copy of everything unread after it: a flow copies in order, so
+    /// that is where the restart after which nothing is missing came to what the group has not read.
+    fn after_last_read(&self, read: &HashSet<u64>, unread: &HashSet<u64>) -> Option<i64> {
         // With a next pair the source was read up to it only, and what the target has may be copies of later records.
         let whole = self.bracket.is_none_or(|bracket| bracket.after.is_none());
-        if !whole || unread.len() < self.source.len() - self.at || !unread.is_disjoint(read) {
+        if !whole || !self.tells_apart(read, unread) {
             return None;
         }
-        let needed = self.needed(read, unread).map(|at| self.target_after[at]);
-        let last: HashMap<u64, i64> = needed.map(|r| (r.fingerprint, r.offset)).collect();
-        // Nothing there is unread: everything is before the position.
-        last.into_values().min().or_else(|| self.target_after.last().map(|r| r.offset + 1))
+        let needed = self.needed(read, unread).map(|at| (self.target_after[at].fingerprint, at));
+        let last: HashMap<u64, usize> = needed.collect();
+        let until = last.into_values().min().unwrap_or(self.target_after.len());
+        let was_read = |r: &Visible| read.contains(&r.fingerprint) && !unread.contains(&r.fingerprint);
+        let at = self.target_after[..until].iter().rposition(was_read)?;
+        Some(self.target_after.get(at + 1).map_or(self.target_after[at].offset + 1, |r| r.offset))
+    }
+
+    /// Whether each unread record differs from all others, so that a copy says which record it is. While a restart has
+    /// not caught up, these others are also records that the source may no longer have: the last copy of a content is
+    /// of its last record only after that.
+    fn tells_apart(&self, read: &HashSet<u64>, unread: &HashSet<u64>) -> bool {
+        let distinct = unread.len() == self.source.len() - self.at && unread.is_disjoint(read);
+        let catching_up = self.bracket.is_some_and(|bracket| bracket.restarted);
+        distinct && (!catching_up || self.source_is_whole())
+    }
+
+    /// Whether nothing is missing on the source from where records were copied again: no hole.
+    fn source_is_whole(&self) -> bool {
+        let (Some(bracket), Some(last)) = (self.bracket, self.source.last()) else { return false };
+        let held = after(self.source, bracket.repeats_from - 1).len();
+        records(held) == last.offset - bracket.repeats_from + 1
+    }
+
+    /// Whether nothing can have been copied twice from the pair up to this record: no hole on the source that would make
+    /// up for it, and as far from the pair on both sides.
+    fn copied_once_to(&self, source: Visible, target: Visible) -> bool {
+        let Some(Bracket { before, .. }) = self.bracket else { return false };
+        let distance = source.offset - before.upstream;
+        let there = self.source_after.partition_point(|r| r.offset <= source.offset);
+        distance == records(there) && distance == target.offset - before.downstream
     }
 
     /// Indices in `target_after` of what the group may not have read. A record that the source no longer has was read
@@ -212,6 +249,11 @@ impl<'a> Bracketed<'a> {
         let (mut s, mut t) = self.source[self.at..]
             .iter()
             .find_map(|record| Some((once(&on_source, record)?, once(&on_target, record)?)))?;
+        let (read, unread) = self.read_and_unread();
+        // Copies of a restart are in the way of counting where records repeat themselves.
+        if !self.tells_apart(&read, &unread) && !self.copied_once_to(self.source[s], searched[t]) {
+            return None;
+        }
         let mut position = t;
         while s > self.at {
             s -= 1;
@@ -224,7 +266,6 @@ impl<'a> Bracketed<'a> {
             }
             position = t;
         }
-        let (read, unread) = self.read_and_unread();
         if searched[position].fingerprint != self.next().fingerprint {
             // The next record is gone from the target; what stands before the position may be unread and gone from
             // the source.

@@ -11,6 +11,8 @@ pub(super) struct Bracket {
     pub(super) after: Option<OffsetPair>,
     /// Whether a restart that has not caught up has copied records from before the offset again.
     pub(super) copied_again: bool,
+    /// Whether a pair tells of such a restart; without one it is only possible.
+    pub(super) restarted: bool,
     /// Lowest source offset that is known to be on the target after `before`.
     pub(super) repeats_from: i64,
 }
@@ -142,10 +144,12 @@ impl Lifetimes {
         let unsettled = self.pairs[self.settled..].iter().map(|known| known.pair.upstream).min();
         let reach = after.map_or(upstream, |after| after.upstream);
         let copied_again = unsettled.filter(|from| *from <= reach);
+        let tells = |start: &usize| *start > 0 && *start >= self.settled;
         Some(Bracket {
             before,
             after: after.filter(|_| copied_again.is_none()),
             copied_again: copied_again.is_some(),
+            restarted: copied_again.is_some() && self.starts.iter().any(tells),
             repeats_from: copied_again.map_or(before.upstream, |from| from.min(before.upstream)),
         })
     }

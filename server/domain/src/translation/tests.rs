@@ -158,6 +158,46 @@ fn a_group_before_every_pair_is_refused_unless_records_decide() {
     assert_eq!(translate(10, &pairs[..0], &source, &target, 20), Ok(Mapping::exact(4, Method::Content)));
 }
 
+/// 20 is gone from the source, the group's own next records are gone from the target: nobody can say whether it has read
+/// what stands before the first unread record there.
+#[test]
+fn what_the_source_no_longer_has_before_the_first_unread_record_may_be_read_again() {
+    let source: Vec<Visible> =
+        (21..42).map(|n| Visible { offset: n, fingerprint: 1000 + n as u64 }).collect();
+    let target = |gone_from_source: &[(i64, u64)]| {
+        let unread = (32..42).map(|n| (n - 2, 1000 + n as u64));
+        log(&gone_from_source.iter().copied().chain(unread).collect::<Vec<_>>())
+    };
+    let position = |target: &[Visible]| translate(21, &[pair(0, 0), pair(1, 1)], &source, target, 40);
+    assert_eq!(position(&target(&[(20, 1020)])), Ok(Mapping::early(20, Method::Content, 1)));
+    assert_eq!(position(&target(&[(18, 1018), (20, 1020)])), Ok(Mapping::early(18, Method::Content, 2)));
+    assert_eq!(position(&target(&[])), Ok(Mapping::exact(30, Method::Content)));
+}
+
+/// 8, 9 and 10 were copied twice, and records repeat themselves every three: counting backwards from 12, which exists
+/// once, arrives three records late without meeting one that differs.
+#[test]
+fn counting_back_over_repeating_records_does_not_skip_what_a_restart_copied_twice() {
+    let source = log(&[(1, 0), (4, 1), (5, 2), (6, 0), (7, 1), (8, 2), (9, 0), (10, 1), (11, 2), (12, 9)]);
+    let copied = [0, 0, 3, 1, 1, 2, 0, 1, 2, 0, 1, 2, 0, 1, 2, 9];
+    let target: Vec<Visible> =
+        copied.iter().zip(0..).map(|(&fingerprint, offset)| Visible { offset, fingerprint }).collect();
+    let pairs = [pair(0, 0), pair(8, 8), pair(8, 11)];
+    assert_eq!(translate(0, &pairs, &source, &target, 16), Ok(Mapping::early(1, Method::PairFloor, 15)));
+}
+
+/// 0 to 4 are gone from the source and were copied again last; all of them equal 9, whose only copy stands before that.
+#[test]
+fn the_last_copy_of_a_content_is_not_believed_while_a_restart_has_not_caught_up() {
+    let source = log(&[(5, 1), (6, 2), (7, 1), (8, 1), (9, 0)]);
+    let copied = [0, 0, 0, 0, 1, 2, 1, 1, 0, 0, 0, 0, 0, 1];
+    let target: Vec<Visible> =
+        copied.iter().zip(0..).map(|(&fingerprint, offset)| Visible { offset, fingerprint }).collect();
+    let mapping = translate(9, &[pair(0, 0), pair(0, 9)], &source, &target, 14).expect("a pair is before it");
+    assert!(mapping.target_offset <= 8, "{mapping:?}");
+    assert_eq!(mapping.class, ReadingClass::LowerBound);
+}
+
 fn in_window(records: &[Record], from: Option<i64>, to: Option<i64>) -> Vec<Visible> {
     let mut records = visible(records);
     records.retain(|r| from.is_none_or(|from| r.offset >= from) && to.is_none_or(|to| r.offset <= to));
@@ -175,8 +215,24 @@ fn read_windows(history: &History) -> (Vec<Visible>, Vec<Visible>) {
     )
 }
 
+/// Whether a restart is not known to have caught up and the source has holes. Each may stand for a record that equals
+/// an unread one and was copied again, so exactness would be a guess.
+fn in_doubt(history: &History) -> bool {
+    let Some(next) = history.source.iter().find(|r| r.offset >= history.group) else { return false };
+    let lifetimes = Lifetimes::of(&history.pairs, history.target_end);
+    let restarted = lifetimes.around(next.offset).is_some_and(|bracket| bracket.restarted);
+    restarted && i64::try_from(history.source.len()).expect("small") < history.source_end
+}
+
+/// A few seconds' worth. After a change of the rules run many more, optimised:
+/// `PROPTEST_CASES=2000000 cargo test --release -p muster-domain translation`.
+fn cases() -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked.map_or(20_000, |cases| cases.parse().expect("PROPTEST_CASES is a number"))
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn never_skips_a_record(script in scripts()) {
@@ -205,6 +261,9 @@ proptest! {
         // What only the target still has cannot be told from what the group has read.
         script.compacted[1] = 0;
         let history = History::of(&script);
+        if in_doubt(&history) {
+            return Ok(());
+        }
         let (source, target) = read_windows(&history);
         let mapping = translate(history.group, &history.pairs, &source, &target, history.target_end);
         match mapping {
@@ -230,6 +289,9 @@ proptest! {
         script.expired = [0, 0];
         script.compacted[1] = 0;
         let history = History::of(&script);
+        if in_doubt(&history) {
+            return Ok(());
+        }
         let mut ladder = Mm2Ladder::new();
         history.pairs.iter().for_each(|pair| ladder.push(*pair));
         let (source, target) = read_windows(&history);
