@@ -1,6 +1,9 @@
 //! The verbs Muster needs of a cluster, named by intent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use muster_domain::{
@@ -92,8 +95,9 @@ pub trait ClusterAdmin: Send + Sync + std::fmt::Debug {
         spec: OffsetSpec,
     ) -> Result<PartitionOffsets, KafkaError>;
 
-    /// Effective configs of topics.
-    async fn topic_configs(&self, topics: &[String]) -> Result<BTreeMap<String, Configs>, KafkaError>;
+    /// Effective configs of topics. Topics that are configured alike share one value: some 35 configs of each of many
+    /// thousand topics would be most of what a survey holds.
+    async fn topic_configs(&self, topics: &[String]) -> Result<BTreeMap<String, Arc<Configs>>, KafkaError>;
 
     /// Effective configs of a broker.
     async fn broker_configs(&self, broker: i32) -> Result<Configs, KafkaError>;

@@ -74,7 +74,7 @@ impl ClusterAdmin for KafkaAdmin {
         offsets::list_offsets(self.router(), partitions, spec).await
     }
 
-    async fn topic_configs(&self, topics: &[String]) -> Result<BTreeMap<String, Configs>, KafkaError> {
+    async fn topic_configs(&self, topics: &[String]) -> Result<BTreeMap<String, Arc<Configs>>, KafkaError> {
         configs::topic_configs(self.router(), topics).await
     }
 

@@ -1,12 +1,16 @@
 //! Effective configs of topics and brokers, and changing single ones.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::{DefaultHasher, Hash, Hasher},
+    sync::Arc,
+};
 
-use futures_util::future::try_join_all;
+use futures_util::stream::{FuturesUnordered, TryStreamExt};
 use kafka_protocol::messages::{
     DescribeConfigsRequest, DescribeConfigsResponse, IncrementalAlterConfigsRequest,
     describe_configs_request::DescribeConfigsResource,
-    describe_configs_response::DescribeConfigsResult,
+    describe_configs_response::{DescribeConfigsResourceResult, DescribeConfigsResult},
     incremental_alter_configs_request::{AlterConfigsResource, AlterableConfig},
 };
 use muster_domain::topic::{ConfigEntry, ConfigSource, Configs};
@@ -29,26 +33,26 @@ const BATCH: usize = 250;
 pub(crate) async fn topic_configs(
     router: &Router,
     topics: &[String],
-) -> Result<BTreeMap<String, Configs>, KafkaError> {
+) -> Result<BTreeMap<String, Arc<Configs>>, KafkaError> {
     let what = format!("DescribeConfigs of {} topics", topics.len());
     let call = router.look(&what);
     if topics.is_empty() {
         return Ok(BTreeMap::new());
     }
     let brokers = &call.view().await?.description.brokers;
-    let mut asks = Vec::new();
     // Any broker can answer: spread the work.
-    for (batch, broker) in topics.chunks(BATCH).zip(brokers.iter().cycle()) {
-        asks.push(describe(&call, Target::Node(broker.id), TOPIC, batch));
-    }
-    let mut found = BTreeMap::new();
-    for answer in try_join_all(asks).await? {
+    let batches = topics.chunks(BATCH).zip(brokers.iter().cycle());
+    let mut asks: FuturesUnordered<_> =
+        batches.map(|(batch, broker)| describe(&call, Target::Node(broker.id), TOPIC, batch)).collect();
+    let (mut found, mut alike) = (BTreeMap::new(), Alike::default());
+    // Read as they come: an answer is many times larger than what is kept of it.
+    while let Some(answer) = asks.try_next().await? {
         for result in answer.results {
             if result.error_code == UNKNOWN_TOPIC_OR_PARTITION {
                 continue;
             }
             call.expect_ok(None, result.error_code, result.error_message.as_ref())?;
-            found.insert(result.resource_name.to_string(), read_configs(result));
+            found.insert(result.resource_name.to_string(), alike.share(result));
         }
     }
     Ok(found)
@@ -80,9 +84,43 @@ async fn describe(
     Ok(call.send(target, None, build).await?.0)
 }
 
+/// Configs read so far: most topics of a cluster are configured alike.
+#[derive(Default)]
+struct Alike(HashMap<u64, Vec<Arc<Configs>>>);
+
+impl Alike {
+    fn share(&mut self, result: DescribeConfigsResult) -> Arc<Configs> {
+        let mut hasher = DefaultHasher::new();
+        for config in &result.configs {
+            (config.name.as_str(), value_of(config), config.config_source).hash(&mut hasher);
+        }
+        let candidates = self.0.entry(hasher.finish()).or_default();
+        let same = |known: &&Arc<Configs>| {
+            known.len() == result.configs.len()
+                && result.configs.iter().all(|config| {
+                    known.get(config.name.as_str()).is_some_and(|entry| {
+                        entry.value.as_deref() == value_of(config)
+                            && entry.source == read_source(config.config_source)
+                    })
+                })
+        };
+        if let Some(known) = candidates.iter().find(same) {
+            return Arc::clone(known);
+        }
+        let configs = Arc::new(read_configs(result));
+        candidates.push(Arc::clone(&configs));
+        configs
+    }
+}
+
+/// Nothing of what is sensitive.
+fn value_of(config: &DescribeConfigsResourceResult) -> Option<&str> {
+    config.value.as_ref().filter(|_| !config.is_sensitive).map(|value| value.as_str())
+}
+
 fn read_configs(result: DescribeConfigsResult) -> Configs {
-    let entries = result.configs.into_iter().map(|config| {
-        let value = config.value.filter(|_| !config.is_sensitive).map(|value| value.to_string());
+    let entries = result.configs.iter().map(|config| {
+        let value = value_of(config).map(str::to_owned);
         (config.name.to_string(), ConfigEntry { value, source: read_source(config.config_source) })
     });
     entries.collect()

@@ -9,6 +9,8 @@ pub mod admin;
 pub mod double;
 pub mod error;
 pub mod mover;
+#[cfg(feature = "synthetic")]
+pub mod synthetic;
 
 mod acls;
 mod batches;

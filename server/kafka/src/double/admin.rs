@@ -1,6 +1,9 @@
 //! [`ClusterAdmin`] on a simulated cluster.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use muster_domain::{
@@ -108,11 +111,11 @@ impl ClusterAdmin for MemoryAdmin {
             .collect())
     }
 
-    async fn topic_configs(&self, topics: &[String]) -> Result<BTreeMap<String, Configs>, KafkaError> {
+    async fn topic_configs(&self, topics: &[String]) -> Result<BTreeMap<String, Arc<Configs>>, KafkaError> {
         self.read("topic_configs", |cluster| {
             Ok(topics
                 .iter()
-                .filter_map(|name| Some((name.clone(), cluster.answer_topic_configs(name)?)))
+                .filter_map(|name| Some((name.clone(), Arc::new(cluster.answer_topic_configs(name)?))))
                 .collect())
         })
         .await

@@ -7,5 +7,4 @@
 
 mod routing;
 mod secured;
-mod synthetic;
 mod wire;

@@ -6,7 +6,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::synthetic::{Brokers, Reply, World};
 use kafka_protocol::{
     messages::{
         ApiKey, CreateAclsResponse, DescribeAclsResponse, FindCoordinatorResponse, InitProducerIdResponse,
@@ -27,7 +26,9 @@ use muster_domain::{
 };
 use muster_kafka::{
     ClientOptions, ClusterAdmin, FenceVerdict, KafkaAdmin, KafkaErrorKind, KafkaMover, OffsetSpec,
-    RecordMover, mover::NewRecord,
+    RecordMover,
+    mover::NewRecord,
+    synthetic::{Brokers, Reply, World},
 };
 
 fn deny() -> AclBinding {

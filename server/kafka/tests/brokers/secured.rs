@@ -5,7 +5,10 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use kafka_protocol::messages::{ApiKey, RequestKind, ResponseKind, SaslAuthenticateResponse};
 use muster_domain::cluster::{Cluster, ClusterSecrets, Sasl, Tls};
-use muster_kafka::{ClientOptions, ClusterAdmin, KafkaAdmin, KafkaErrorKind};
+use muster_kafka::{
+    ClientOptions, ClusterAdmin, KafkaAdmin, KafkaErrorKind,
+    synthetic::{Brokers, CLUSTER_ID, Reply, World},
+};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rdkafka::{ClientConfig, producer::BaseProducer, producer::Producer};
 use rustls::{
@@ -13,8 +16,6 @@ use rustls::{
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
     server::WebPkiClientVerifier,
 };
-
-use crate::synthetic::{Brokers, CLUSTER_ID, Reply, World};
 
 struct Authority {
     pem: String,

@@ -6,11 +6,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::synthetic::{Brokers, Reply, World, cluster_at, frame};
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey, MetadataResponse, RequestKind, ResponseKind};
 use muster_domain::cluster::{ClusterSecrets, Sasl, Tls};
-use muster_kafka::{ClientOptions, ClusterAdmin, KafkaAdmin, KafkaErrorKind};
+use muster_kafka::{
+    ClientOptions, ClusterAdmin, KafkaAdmin, KafkaErrorKind,
+    synthetic::{Brokers, Reply, World, cluster_at, frame},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,

@@ -1,0 +1,72 @@
+//! `./dev bench NAME [--json]`: what Muster costs, measured beside what people use today.
+//!
+//! Each benchmark prints its figures and keeps them in docs/benchmarks.md, with the machine they were measured on.
+//! A figure that misses its goal is printed as missed and ends the run with an error, so CI sees it; nothing else here
+//! asserts times.
+
+mod big_cluster;
+mod figures;
+mod machine;
+mod official;
+mod record;
+mod survey;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::figures::Bench;
+
+#[derive(Debug, Parser)]
+#[command(about = "Benchmarks of Muster")]
+struct Arguments {
+    #[command(subcommand)]
+    what: What,
+    /// One JSON object per figure instead of the table.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// One survey of a large pair: wall, memory, cost per partition; and beside Kafka's own tools on a real broker.
+    Survey,
+    /// Serves synthetic clusters until its standard input closes (a process of its own, so that its memory and CPU
+    /// are not the survey's).
+    #[command(hide = true)]
+    SyntheticBrokers(big_cluster::Size),
+    /// Takes surveys of synthetic clusters and prints what they cost (a process of its own, so that its peak of memory
+    /// is the survey's).
+    #[command(hide = true)]
+    TakeSurveys(survey::synthetic::Task),
+}
+
+#[tokio::main]
+async fn main() -> Result<ExitCode> {
+    let arguments = Arguments::parse();
+    let bench = match arguments.what {
+        What::Survey => survey::run().await?,
+        What::SyntheticBrokers(size) => {
+            big_cluster::serve(size).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        What::TakeSurveys(task) => {
+            survey::synthetic::take(&task).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    report(&bench, arguments.json)?;
+    Ok(if bench.all_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn report(bench: &Bench, json: bool) -> Result<()> {
+    if json {
+        for figure in &bench.figures {
+            println!("{}", serde_json::to_string(figure)?);
+        }
+    } else {
+        println!("{}", bench.table());
+    }
+    record::keep(bench)
+}
