@@ -28,7 +28,7 @@ pub(crate) struct DemoArgs {
     /// The `muster` program.
     #[arg(long, default_value = "target/debug/muster")]
     muster: PathBuf,
-    /// Directory for the report and Muster's own data.
+    /// Directory for the report and Muster's log.
     #[arg(long, default_value = "target/demo")]
     out: PathBuf,
     /// Where Muster listens.
@@ -57,7 +57,7 @@ async fn run_until_done(args: &DemoArgs) -> Result<bool> {
     let dir = lab.describe().dir.clone();
     let mut workload = Workload::start(lab.describe(), &dir, workload_options()).await?;
     eprintln!("demo: starting Muster ...");
-    let server = MusterServer::start(&args.muster, &args.out, &args.listen).await?;
+    let server = MusterServer::start(&args.muster, &dir, &args.out, &args.listen).await?;
     furnish(&server, lab.describe()).await?;
 
     eprintln!("demo: switchover drill of pair `orders` to eu-central under load ...");

@@ -16,14 +16,12 @@ pub(super) struct MusterServer {
 }
 
 impl MusterServer {
-    /// Starts `muster serve` with a fresh data directory in `out` and waits until it is ready.
-    pub(super) async fn start(program: &Path, out: &Path, listen: &str) -> Result<Self> {
-        let data = out.join("data");
-        if data.exists() {
-            std::fs::remove_dir_all(&data).with_context(|| format!("remove {}", data.display()))?;
-        }
+    /// Starts `muster serve` with its data in the lab's directory `dir` and its log in `out`, and waits until it is ready.
+    ///
+    /// The repository may be below a directory that only root may enter, and PostgreSQL never runs as root.
+    pub(super) async fn start(program: &Path, dir: &Path, out: &Path, listen: &str) -> Result<Self> {
+        let data = dir.join("muster");
         std::fs::create_dir_all(&data)?;
-        let data = data.canonicalize()?;
         let program =
             program.canonicalize().with_context(|| format!("{} is not built", program.display()))?;
         let args = ["serve".to_owned(), "--data-dir".to_owned(), data.display().to_string()];
