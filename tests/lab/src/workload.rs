@@ -66,6 +66,7 @@ pub(crate) struct Shared {
     stop_consumers: AtomicBool,
     hurry: AtomicBool,
     joined: AtomicUsize,
+    dropped: AtomicBool,
 }
 
 impl Shared {
@@ -104,6 +105,8 @@ pub struct Workload {
     lab: LabDescription,
     producers: Vec<JoinHandle<()>>,
     consumers: Vec<JoinHandle<()>>,
+    /// Writes the ledger file; ended before the lab's directory goes.
+    scribe: Option<JoinHandle<()>>,
 }
 
 impl Workload {
@@ -133,8 +136,10 @@ impl Workload {
             stop_consumers: AtomicBool::new(false),
             hurry: AtomicBool::new(false),
             joined: AtomicUsize::new(0),
+            dropped: AtomicBool::new(false),
         });
-        let mut workload = Self { shared, lab: lab.clone(), producers: Vec::new(), consumers: Vec::new() };
+        let mut workload =
+            Self { shared, lab: lab.clone(), producers: Vec::new(), consumers: Vec::new(), scribe: None };
         workload.start_consumers(&options);
         workload.wait_for_groups().await?;
         workload.start_producers(&options);
@@ -207,17 +212,16 @@ impl Workload {
         .await
     }
 
-    fn keep_ledger_file(&self, path: PathBuf) {
-        let shared = Arc::downgrade(&self.shared);
-        std::thread::spawn(move || {
-            while let Some(shared) = shared.upgrade() {
+    fn keep_ledger_file(&mut self, path: PathBuf) {
+        let shared = Arc::clone(&self.shared);
+        self.scribe = Some(std::thread::spawn(move || {
+            while !shared.dropped.load(Ordering::Relaxed) {
                 if let Err(error) = write_ledger(&shared.ledger.summary(), &path) {
                     tracing::debug!("{} was not written: {error:#}", path.display());
                 }
-                drop(shared);
-                std::thread::sleep(Duration::from_secs(1));
+                std::thread::park_timeout(Duration::from_secs(1));
             }
-        });
+        }));
     }
 }
 
@@ -241,5 +245,10 @@ impl Drop for Workload {
     fn drop(&mut self) {
         self.shared.stop_producers.store(true, Ordering::Relaxed);
         self.shared.stop_consumers.store(true, Ordering::Relaxed);
+        self.shared.dropped.store(true, Ordering::Relaxed);
+        if let Some(scribe) = self.scribe.take() {
+            scribe.thread().unpark();
+            drop(scribe.join());
+        }
     }
 }
