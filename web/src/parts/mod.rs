@@ -7,6 +7,7 @@ mod course;
 mod field;
 mod lag_chart;
 mod reading;
+mod said;
 mod status;
 
 use askama::{Template, filters::HtmlSafe};
@@ -19,6 +20,7 @@ pub use course::Course;
 pub use field::{Choice, Control, Field, FieldSet};
 pub use lag_chart::{LagChart, LagPoint, Spark};
 pub use reading::{ReadingView, Unit};
+pub use said::{Said, said};
 pub use status::{Mark, Pill, Stamp, Tone};
 
 use crate::format;
