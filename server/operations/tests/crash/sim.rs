@@ -167,7 +167,12 @@ impl Sim {
 
     /// A worker. Its lease outlives any pause of a busy machine; a killed worker is expired by hand.
     pub(crate) fn worker(&self, name: &str) -> Engine {
-        let options = EngineOptions { lease_seconds: 60.0, poll_ms: 10, retry_ms: 5 };
+        self.worker_with_lease(name, 60.0)
+    }
+
+    /// A worker whose lease runs out after so many seconds.
+    pub(crate) fn worker_with_lease(&self, name: &str, lease_seconds: f64) -> Engine {
+        let options = EngineOptions { lease_seconds, poll_ms: 10, retry_ms: 5 };
         Engine::new(self.database.pool().clone(), self.clients.clone(), name.to_owned()).with_options(options)
     }
 
