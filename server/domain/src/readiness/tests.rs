@@ -72,6 +72,14 @@ fn all_is_well_where_all_is_well() {
 }
 
 #[test]
+fn a_group_that_reads_nothing_of_the_pair_on_the_active_side_blocks_no_sync() {
+    let results = World::with(|w| {
+        known(&mut w.side(Side::B).groups).insert("elsewhere".to_owned(), group(2, 5));
+    });
+    assert_eq!(results[&Code::StandbyGroupsActive].status, Status::Ok);
+}
+
+#[test]
 fn an_input_that_is_unknown_makes_no_check_ok_that_needs_it() {
     fn unknown<T>() -> Observed<T> {
         Observed::unknown("not readable", at(0))
@@ -200,7 +208,10 @@ fn each_trouble_shows_in_its_own_check() {
             "`orders`-0 has too few replicas in sync",
         ),
         (
-            |w| drop(known(&mut w.side(Side::B).groups).insert("billing".to_owned(), group(2, 5))),
+            |w| {
+                known(&mut w.side(Side::A).groups).insert("billing".to_owned(), group(1, 5));
+                known(&mut w.side(Side::B).groups).insert("billing".to_owned(), group(2, 5));
+            },
             Code::StandbyGroupsActive,
             Status::Critical,
             "`billing` has 2 members there, so MirrorMaker 2 silently skips its offsets",
