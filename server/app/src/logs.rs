@@ -1,5 +1,7 @@
 //! Logs to stderr, as lines for people or as JSON for collectors.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::LogConfig;
@@ -9,7 +11,10 @@ pub fn start(config: &LogConfig) {
     let filter = EnvFilter::try_new(&config.log);
     let bad = filter.is_err();
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
-    let base = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // Colours are for terminals; in a file they are noise.
+    let colours = std::io::stderr().is_terminal();
+    let base =
+        fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).with_target(false);
     // Somebody else has set a subscriber up already only in tests.
     let _ = match config.log_format.as_str() {
         "json" => base.json().flatten_event(true).try_init(),

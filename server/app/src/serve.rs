@@ -55,14 +55,21 @@ impl Database {
 ///
 /// # Errors
 /// When something needed cannot be had; the message says what to do.
-pub async fn serve(config: Config) -> anyhow::Result<()> {
+pub async fn serve(mut config: Config) -> anyhow::Result<()> {
     let listener = TcpListener::bind(config.http.listen)
         .await
         .with_context(|| format!("could not listen on {} (MUSTER_LISTEN)", config.http.listen))?;
+    // Port 0 takes any; people need to know which.
+    config.http.listen = listener.local_addr().context("could not tell the address it listens on")?;
     let database = prepare_database(&config).await?;
-    let app = build_app(&config, &database.pool).await?;
-    let router = layers::wrap(routes::router(&app), &app.public_url)?;
-    first_admin(&app, &config).await?;
+    let started = start(&config, &database.pool).await;
+    let (app, router) = match started {
+        Ok(started) => started,
+        Err(e) => {
+            close(database).await;
+            return Err(e);
+        }
+    };
     let shutdown = shutdown_on_signal();
     let loops = spawn_loops(&app, &config, &shutdown);
     tracing::info!(address = %config.http.listen, "Muster serves {}", app.public_url);
@@ -72,13 +79,26 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     served
 }
 
+async fn start(config: &Config, pool: &PgPool) -> anyhow::Result<(App, Router)> {
+    let app = build_app(config, pool).await?;
+    let router = layers::wrap(routes::router(&app), &app.public_url)?;
+    first_admin(&app, config).await?;
+    Ok((app, router))
+}
+
 /// `muster worker`.
 ///
 /// # Errors
 /// As [`serve`].
 pub async fn work(config: Config) -> anyhow::Result<()> {
     let database = prepare_database(&config).await?;
-    let app = build_app(&config, &database.pool).await?;
+    let app = match build_app(&config, &database.pool).await {
+        Ok(app) => app,
+        Err(e) => {
+            close(database).await;
+            return Err(e);
+        }
+    };
     let shutdown = shutdown_on_signal();
     let loops = spawn_loops(&app, &config, &shutdown);
     tracing::info!("Muster works without pages and API");
@@ -160,8 +180,13 @@ async fn connect_patiently(url: &str, connections: u32) -> Result<PgPool, StoreE
 
 async fn prepare_database(config: &Config) -> anyhow::Result<Database> {
     let database = open_database(&config.data, &config.database).await?;
-    database::migrate(&database.pool).await?;
-    Ok(database)
+    match database::migrate(&database.pool).await {
+        Ok(()) => Ok(database),
+        Err(e) => {
+            close(database).await;
+            Err(e.into())
+        }
+    }
 }
 
 /// The secrets key: from `MUSTER_SECRETS_KEY` or from its file; none when there is neither.

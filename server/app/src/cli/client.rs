@@ -40,6 +40,18 @@ impl Client {
         self.send(Method::GET, path, None).await
     }
 
+    /// Reads something with a query; what is not given is left out.
+    ///
+    /// # Errors
+    /// The problem, as the server tells it.
+    pub async fn list(&self, path: &str, query: &[(&str, Option<String>)]) -> anyhow::Result<Value> {
+        let given = query.iter().filter_map(|(key, value)| Some((*key, value.as_ref()?)));
+        let mut url =
+            reqwest::Url::parse(&format!("{}{path}", self.url)).context("MUSTER_URL is no address")?;
+        url.query_pairs_mut().extend_pairs(given);
+        self.answer(self.http.get(url)).await
+    }
+
     /// Sends something.
     ///
     /// # Errors
@@ -53,13 +65,18 @@ impl Client {
     /// # Errors
     /// The problem, as the server tells it.
     pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let mut request =
-            self.http.request(method, format!("{}{path}", self.url)).timeout(Duration::from_secs(60));
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        self.answer(match body {
+            Some(body) => request.json(body),
+            None => request,
+        })
+        .await
+    }
+
+    async fn answer(&self, mut request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+        request = request.timeout(Duration::from_secs(60));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
-        }
-        if let Some(body) = body {
-            request = request.json(body);
         }
         let response =
             request.send().await.with_context(|| format!("no answer from {} (set MUSTER_URL)", self.url))?;

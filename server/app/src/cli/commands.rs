@@ -310,7 +310,7 @@ pub enum Audit {
         /// Only of this actor.
         #[arg(long)]
         actor: Option<String>,
-        /// Only actions that begin so.
+        /// Only this action; ending in a dot, all that begin with it: `run.`.
         #[arg(long)]
         action: Option<String>,
         /// Only about this object.

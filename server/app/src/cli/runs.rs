@@ -96,13 +96,8 @@ async fn list(
     state: Option<String>,
     limit: u32,
 ) -> anyhow::Result<()> {
-    let mut path = format!("/api/v1/runs?limit={limit}");
-    for (key, value) in [("pair", pair), ("state", state)] {
-        if let Some(value) = value {
-            path.push_str(&format!("&{key}={value}"));
-        }
-    }
-    let reply = client.get(&path).await?;
+    let query = [("pair", pair), ("state", state), ("limit", Some(limit.to_string()))];
+    let reply = client.list("/api/v1/runs", &query).await?;
     if client.json {
         print::json(&reply);
         return Ok(());

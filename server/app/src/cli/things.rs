@@ -146,7 +146,7 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<()>
         Pairs::Check { name } => {
             let reply = client.get(&format!("/api/v1/pairs/{name}/readiness")).await?;
             let row = |check: &Value| {
-                ["status", "check", "reason", "next_step"].map(|key| print::word(check, key)).to_vec()
+                ["status", "code", "reason", "next_step"].map(|key| print::word(check, key)).to_vec()
             };
             list(client, &reply, &["STATUS", "CHECK", "REASON", "NEXT STEP"], row);
         }
@@ -158,12 +158,12 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<()>
 pub(super) async fn audit(client: &Client, command: Audit) -> anyhow::Result<ExitCode> {
     match command {
         Audit::List { actor, action, object, limit } => {
-            let mut path = format!("/api/v1/audit?limit={limit}");
-            for (key, value) in [("actor", actor), ("action", action), ("object", object)] {
-                if let Some(value) = value {
-                    path.push_str(&format!("&{key}={}", value.replace(' ', "%20")));
-                }
-            }
+            let query = [
+                ("actor", actor),
+                ("action", action),
+                ("object", object),
+                ("limit", Some(limit.to_string())),
+            ];
             let row = |e: &Value| {
                 ["number", "at", "actor", "action", "object", "outcome"]
                     .map(|key| print::word(&e["content"], key))
@@ -171,7 +171,7 @@ pub(super) async fn audit(client: &Client, command: Audit) -> anyhow::Result<Exi
             };
             list(
                 client,
-                &client.get(&path).await?,
+                &client.list("/api/v1/audit", &query).await?,
                 &["NO", "AT", "ACTOR", "ACTION", "OBJECT", "OUTCOME"],
                 row,
             );

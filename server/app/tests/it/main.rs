@@ -4,8 +4,10 @@
 
 mod audit_coverage;
 mod auth_coverage;
+mod cli;
 mod clusters;
 mod decisions;
+mod doctor;
 mod imports;
 mod open_api;
 mod pages;

@@ -161,6 +161,20 @@ impl TestApp {
         self.app.tokens.sign(audience, sid, chrono::Utc::now().timestamp(), 3600).unwrap()
     }
 
+    /// Serves on a port of its own, for programs that are no test; until the test ends.
+    pub(crate) async fn serve(&self) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let router = self.router.clone();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        url
+    }
+
+    /// A bearer token of somebody.
+    pub(crate) async fn token_of(&self, name: &str) -> String {
+        self.session_of(name, Audience::Machine).await
+    }
+
     /// Any request, as it is; the body of the answer is not waited for.
     async fn begin(&self, request: Request<Body>) -> Response<Body> {
         self.router.clone().oneshot(request).await.unwrap()

@@ -1,0 +1,223 @@
+//! The command line against a served Muster: it speaks only the API, and its exit codes are for pipelines.
+
+use std::{path::PathBuf, time::Duration};
+
+use muster_kafka::double::Health;
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use crate::test_app::TestApp;
+
+/// No command may take longer, on however busy a machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// The command line of one person.
+struct Shell {
+    url: String,
+    token: Option<String>,
+    home: PathBuf,
+}
+
+impl Drop for Shell {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.home).ok();
+    }
+}
+
+/// What a command printed, and its exit code.
+#[derive(Debug)]
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Said {
+    #[track_caller]
+    fn done(self) -> String {
+        assert_eq!((self.code, self.err.as_str()), (0, ""), "{}", self.out);
+        self.out
+    }
+
+    /// The id behind `Plan` or in `Run 1 (…)`.
+    #[track_caller]
+    fn id(self) -> String {
+        let text = self.done();
+        let id = regex::Regex::new("[0-9a-f]{8}-[0-9a-f-]{27}").unwrap();
+        id.find(&text).unwrap_or_else(|| panic!("no id in {text}")).as_str().to_owned()
+    }
+}
+
+impl Shell {
+    async fn of(app: &TestApp, url: &str, who: &str) -> Self {
+        let home = std::env::temp_dir().join(format!("muster-cli-{}", uuid::Uuid::new_v4()));
+        let token = if who == "nobody" { None } else { Some(app.token_of(who).await) };
+        std::fs::create_dir_all(&home).unwrap();
+        Self { url: url.to_owned(), token, home }
+    }
+
+    async fn muster(&self, line: &str) -> Said {
+        self.run(line.split(' ')).await
+    }
+
+    async fn run(&self, args: impl IntoIterator<Item = &str>) -> Said {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+        command.env_clear().env("MUSTER_URL", &self.url).env("HOME", &self.home);
+        command.env("MUSTER_PASSWORD", "correct horse battery");
+        if let Some(token) = &self.token {
+            command.env("MUSTER_TOKEN", token);
+        }
+        let done = tokio::time::timeout(PATIENCE, command.kill_on_drop(true).args(args).output());
+        let done = done.await.expect("the command should come to an end").unwrap();
+        Said {
+            code: done.status.code().unwrap(),
+            out: String::from_utf8(done.stdout).unwrap(),
+            err: String::from_utf8(done.stderr).unwrap(),
+        }
+    }
+
+    fn file(&self, name: &str, text: &str) -> String {
+        let file = self.home.join(name);
+        std::fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_kept_by_login_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let app = TestApp::with_pair().await;
+    let grants = json!([{"role": "viewer", "team": null}]);
+    let nora = json!({"name": "nora", "password": "correct horse battery", "grants": grants});
+    app.as_user("ada").await.post("/api/v1/users", nora).await.done();
+    let url = app.serve().await;
+    let shell = Shell::of(&app, &url, "nobody").await;
+    let before = shell.muster("pairs list").await;
+    assert_eq!((before.code, before.out.as_str()), (1, ""));
+    assert!(before.err.contains("(sign-in-required)"), "{}", before.err);
+    let said = shell.muster("login --name nora").await.done();
+    assert!(said.starts_with("Signed in as nora until "), "{said}");
+    let file = shell.home.join(".config/muster/sessions.json");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let pairs = shell.muster("pairs list").await.done();
+    assert!(pairs.contains("orders"), "{pairs}");
+    let refused = shell.muster("brake set --reason mine").await;
+    assert_eq!(refused.code, 1);
+    assert!(refused.err.contains("(forbidden)"), "{}", refused.err);
+}
+
+/// Works as soon as somebody has asked for it.
+async fn work_once_asked(app: &TestApp, action: &str) {
+    while app.audited(action).await.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    app.engine.run_pending().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_people_carry_a_switchover_through_by_command() {
+    let app = TestApp::with_pair().await;
+    let url = app.serve().await;
+    let (otto, abel) = (Shell::of(&app, &url, "otto").await, Shell::of(&app, &url, "abel").await);
+    let plan = otto.muster("plan orders --to eu-central").await;
+    assert!(plan.out.contains("Survey eu-west and eu-central again"), "{}", plan.out);
+    let plan = plan.id();
+    let run = otto.run(["run", "request", &plan, "--reason", "brokers are slow"]).await.id();
+    let asked = otto.muster("run list --pair orders --state awaiting_approval").await.done();
+    assert!(asked.contains(&run), "{asked}");
+    let approved = abel.run(["run", "approve", &run, "--comment", "go"]).await.done();
+    assert!(approved.contains("approved"), "{approved}");
+
+    let (started, ()) =
+        tokio::join!(otto.run(["run", "start", &run, "--wait"]), work_once_asked(&app, "run.start"),);
+    // It stopped following where somebody has to answer.
+    assert!(started.done().contains("waiting for input"));
+    let shown = otto.run(["run", "show", &run]).await.done();
+    assert!(shown.contains("waiting_for_input"), "{shown}");
+    let (confirmed, ()) =
+        tokio::join!(otto.run(["run", "confirm", &run, "--wait"]), work_once_asked(&app, "run.confirm"),);
+    let told = confirmed.done();
+    assert!(told.contains("point of no return"), "{told}");
+    let report: Value = serde_json::from_str(&otto.run(["run", "report", &run]).await.done()).unwrap();
+    assert_eq!(report["hash"].as_str().unwrap().len(), 64);
+    assert_eq!(otto.run(["run", "watch", &run]).await.code, 0);
+    let listed: Value = serde_json::from_str(&otto.muster("run list --json").await.done()).unwrap();
+    assert_eq!(listed["items"][0]["state"], "succeeded");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_does_not_succeed_is_exit_code_three() {
+    let app = TestApp::with_pair().await;
+    let url = app.serve().await;
+    let (otto, abel) = (Shell::of(&app, &url, "otto").await, Shell::of(&app, &url, "abel").await);
+    let plan = otto.muster("plan orders --to eu-central --unattended").await.id();
+    let first = otto.run(["run", "request", &plan, "--reason", "try"]).await.id();
+    abel.run(["run", "reject", &first, "--comment", "not tonight"]).await.done();
+    let watched = otto.run(["run", "watch", &first]).await;
+    assert_eq!((watched.code, watched.err.as_str()), (3, ""), "{}", watched.out);
+
+    let second = otto.run(["run", "request", &plan, "--reason", "try again"]).await.id();
+    abel.run(["run", "approve", &second]).await.done();
+    otto.run(["run", "start", &second]).await.done();
+    otto.run(["run", "pause", &second]).await.done();
+    app.engine.run_pending().await.unwrap();
+    let skipped = otto.run(["run", "skip", &second, "--step", "fence_source", "--reason", "no"]).await;
+    assert!(skipped.err.contains("(step-cannot-be-skipped)"), "{}", skipped.err);
+    for (verb, code) in [("retry", "act-does-not-fit-state"), ("close", "forbidden")] {
+        let refused = otto.run(["run", verb, &second, "--reason", "no"]).await;
+        assert!(refused.code == 1 && refused.err.contains(code), "{verb}: {}", refused.err);
+    }
+    let refused = abel.run(["run", "attest", &second, "--verdict", "passed"]).await;
+    assert!(refused.err.contains("(act-does-not-fit-state)"), "{}", refused.err);
+    otto.run(["run", "resume", &second]).await.done();
+    otto.run(["run", "abort", &second, "--reason", "wrong night"]).await.done();
+    app.engine.run_pending().await.unwrap();
+    let watched = otto.run(["run", "watch", &second]).await;
+    assert_eq!(watched.code, 3, "{watched:?}");
+    assert!(watched.out.contains("rolled back"), "{}", watched.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clusters_pairs_audit_and_brake_by_command() {
+    let app = TestApp::with_pair().await;
+    let url = app.serve().await;
+    let (ada, olga) = (Shell::of(&app, &url, "ada").await, Shell::of(&app, &url, "olga").await);
+    let west = json!({"name": "west", "bootstrap": ["b1:9092"], "region": "eu"});
+    let file = ada.file("west.json", &west.to_string());
+    ada.run(["clusters", "create", &file]).await.done();
+    let listed = ada.muster("clusters list").await.done();
+    assert!(listed.contains("west        PLAINTEXT"), "{listed}");
+    let shown: Value = serde_json::from_str(&ada.muster("clusters show west").await.done()).unwrap();
+    assert_eq!(shown["region"], "eu");
+    assert_eq!(ada.muster("clusters delete west").await.done(), "Cluster west is forgotten.\n");
+    let checked = ada.muster("clusters check eu-west").await.done();
+    assert!(checked.starts_with("Cluster id id-of-eu-west\n"), "{checked}");
+    assert!(checked.contains("ALTER on the cluster"), "{checked}");
+    app.small.world.lock().cluster_mut("eu-west").health = Health::Dead;
+    let dead = ada.muster("clusters check eu-west").await;
+    assert!(dead.code == 1 && dead.err.contains("(cluster-unreachable)"), "{}", dead.err);
+
+    let properties = "clusters = primary, dr\nprimary.bootstrap.servers = a:9092\ndr.bootstrap.servers = b:9092\n\
+        primary->dr.enabled = true\nprimary->dr.topics = orders.*\ntasks.max = 4\n";
+    let file = ada.file("mm2.properties", properties);
+    let imported = ada.run(["pairs", "import", &file, "--team", app.team.as_str(), "--name", "shop"]).await;
+    assert_eq!(imported.done(), "Imported pair shop.\nKept, not used by Muster: line 6: tasks.max = 4\n");
+    let file = ada.file("bad.properties", &format!("{properties}primary->dr.topics = (\n"));
+    let bad = ada.run(["pairs", "import", &file, "--team", app.team.as_str()]).await;
+    assert!(bad.code == 1 && bad.err.contains("\n  line 7: "), "{}", bad.err);
+    assert!(olga.muster("pairs show shop").await.done().contains("\"name\": \"shop\""));
+    let unknown = olga.muster("pairs check shop").await;
+    assert!(unknown.code == 1 && unknown.err.contains("(not-surveyed-yet)"), "{}", unknown.err);
+    let ready = olga.muster("pairs check orders").await.done();
+    assert!(ready.contains("flow-moving"), "{ready}");
+
+    let set = olga.run(["brake", "set", "--reason", "a freeze & more"]).await.done();
+    assert!(set.contains("\"on\": true"), "{set}");
+    assert!(olga.muster("brake show").await.done().contains("a freeze & more"));
+    assert!(olga.muster("brake release").await.done().contains("\"on\": false"));
+    let trail = ada.run(["audit", "list", "--action", "brake.", "--object", "brake"]).await.done();
+    let rows: Vec<&str> = trail.lines().collect();
+    assert!(rows.len() == 3 && rows[1].contains("brake.release") && rows[2].contains("olga"), "{trail}");
+    assert!(ada.muster("audit verify").await.done().contains("\"whole\": true"));
+}
