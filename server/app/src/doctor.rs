@@ -80,9 +80,9 @@ pub async fn doctor(config: Config) -> anyhow::Result<ExitCode> {
 }
 
 async fn look(config: &Config, pool: &PgPool, told: &mut Told) {
-    told.print(database::check(pool).await);
-    if told.0 == Verdict::Fail {
-        return;
+    match database::check(pool).await {
+        Ok(lines) => told.print(lines),
+        Err(line) => return told.print(vec![line]),
     }
     match database::check_schema(pool).await {
         Ok(line) => told.print(vec![line]),

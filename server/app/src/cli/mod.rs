@@ -50,7 +50,8 @@ async fn rotate(config: Config, new_key_file: std::path::PathBuf) -> anyhow::Res
     let count = serve::rotate_secrets(config, &new_key_file).await?;
     println!("{count} secrets are sealed with the key in {} now.", new_key_file.display());
     println!(
-        "Restart every process of Muster with that file as its secrets key; the old key opens nothing any more."
+        "Restart every process of Muster with that file as its secrets key; the old key opens nothing any more, and \
+         everybody signs in again."
     );
     Ok(())
 }

@@ -69,18 +69,14 @@ pub(super) async fn check_schema(pool: &PgPool) -> Result<Line, Line> {
     }
 }
 
-/// The server, how safe it keeps what is committed, and its clock.
-pub(super) async fn check(pool: &PgPool) -> Vec<Line> {
-    let mut conn = match pool.acquire().await {
-        Ok(conn) => conn,
-        Err(e) => return vec![fail("database", format!("{e}. Without it Muster does nothing."))],
-    };
-    let mut lines = match server::facts(&mut conn).await {
-        Ok(facts) => judge_server(&facts),
-        Err(e) => vec![fail("database", chain(&e))],
-    };
+/// The server, how safe it keeps what is committed, and its clock; an error when it cannot be asked.
+pub(super) async fn check(pool: &PgPool) -> Result<Vec<Line>, Line> {
+    let silent = |cause: String| fail("database", format!("{cause}. Without it Muster does nothing."));
+    let mut conn = pool.acquire().await.map_err(|e| silent(e.to_string()))?;
+    let facts = server::facts(&mut conn).await.map_err(|e| silent(chain(&e)))?;
+    let mut lines = judge_server(&facts);
     lines.push(check_clock(&mut conn).await);
-    lines
+    Ok(lines)
 }
 
 fn judge_server(facts: &ServerFacts) -> Vec<Line> {

@@ -1,0 +1,78 @@
+//! `muster secrets rotate`: afterwards the new key opens everything and the old one nothing.
+
+use std::path::Path;
+
+use muster_store::testing::TestDatabase;
+use serde_json::json;
+
+use crate::{
+    muster::{Dir, PASSWORD, Running, muster, run},
+    sharing::url_of,
+};
+
+/// Muster's command line with a data directory and a key file.
+fn with_key(database: &TestDatabase, dir: &Dir, command: &[&str], key: &Path) -> std::process::Command {
+    let mut command = muster(command);
+    command.args(["--data-dir", dir.data().to_str().unwrap()]);
+    command.env("DATABASE_URL", url_of(database)).env("MUSTER_SECRETS_KEY_FILE", key);
+    command.env("MUSTER_ADMIN_PASSWORD", PASSWORD);
+    command
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_rotation_the_new_key_opens_everything_and_the_old_one_nothing() {
+    let database = TestDatabase::empty().await;
+    let dir = Dir::new();
+    let (old, new) = (dir.0.join("old.key"), dir.0.join("new.key"));
+    let serving = Running::serve(with_key(&database, &dir, &["serve"], &old));
+    let token = serving.sign_in("admin").await;
+    let west = json!({"name": "west", "bootstrap": ["127.0.0.1:1"],
+        "security": {"sasl": {"mechanism": "scram_sha512", "username": "muster"}},
+        "secrets": {"password": "s3cret-word"}});
+    serving.ask("POST", "/api/v1/clusters", &token, Some(west)).await;
+    serving.stop();
+
+    let rotate = || {
+        let words = ["secrets", "rotate", "--new-key-file", new.to_str().unwrap()];
+        run(&mut with_key(&database, &dir, &words, &old))
+    };
+    for _ in 0..2 {
+        // A second time finds nothing left to do.
+        let (code, out, err) = rotate();
+        assert_eq!(code, 0, "{err}");
+        assert!(
+            out.starts_with(&format!("1 secrets are sealed with the key in {} now.", new.display())),
+            "{out}"
+        );
+    }
+    let (code, _, err) = run(with_key(&database, &dir, &["serve"], &old).args(["--listen", "127.0.0.1:0"]));
+    assert!(code == 1 && err.contains("the secrets key does not fit the database"), "{err}");
+    let (_, out, _) = run(&mut with_key(&database, &dir, &["doctor"], &old));
+    assert!(out.contains("\nFAIL  secrets key: "), "{out}");
+    let (_, out, _) = run(&mut with_key(&database, &dir, &["doctor"], &new));
+    assert!(out.contains("opens the credentials of all 1 clusters"), "{out}");
+
+    let serving = Running::serve(with_key(&database, &dir, &["serve"], &new));
+    // Sessions are signed with the old key and over.
+    let token = serving.sign_in("admin").await;
+    let entries = serving.ask("GET", "/api/v1/audit?action=secrets.rotate", &token, None).await;
+    let done = &entries["items"][1]["content"];
+    assert_eq!((&done["actor"], &done["detail"]["secrets"]), (&json!("muster"), &json!(1)), "{entries:#}");
+    assert_eq!(serving.ask("GET", "/api/v1/audit/verify", &token, None).await["whole"], true);
+    serving.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_present_key_nothing_is_rotated_and_none_is_made() {
+    let database = TestDatabase::empty().await;
+    let dir = Dir::new();
+    let (old, new) = (dir.0.join("old.key"), dir.0.join("new.key"));
+    let words = ["secrets", "rotate", "--new-key-file", new.to_str().unwrap()];
+    let (code, _, err) = run(&mut with_key(&database, &dir, &words, &old));
+    assert_eq!(code, 1);
+    assert_eq!(
+        err,
+        format!("muster: there is no present key to rotate from: {} does not exist\n", old.display())
+    );
+    assert!(!old.exists() && !new.exists());
+}
