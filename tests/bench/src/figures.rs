@@ -34,7 +34,7 @@ impl Figure {
     pub(crate) fn under(mut self, limit: f64) -> Self {
         self.limit = Some(limit);
         self.ok &= self.measured < limit;
-        self.add_goal(&format!("under {} {}", plain(limit), self.unit));
+        self.add_goal(&format!("under {limit} {}", self.unit));
         self
     }
 
@@ -58,7 +58,24 @@ impl Figure {
         self = self.beside(peer);
         self.limit = Some(peer * times);
         self.ok &= self.measured <= peer * times;
-        self.add_goal(&format!("at most {} times that {who}", plain(times)));
+        self.add_goal(&format!("at most {times} times that {who}"));
+        self
+    }
+
+    /// Must be so many times less than the peer's.
+    pub(crate) fn times_less_than_peer(mut self, peer: f64, who: &str, times: f64) -> Self {
+        self = self.beside(peer);
+        self.limit = Some(peer / times);
+        self.ok &= self.measured * times <= peer;
+        self.add_goal(&format!("at least {times} times less than {who}"));
+        self
+    }
+
+    /// Must be zero.
+    pub(crate) fn none(mut self) -> Self {
+        self.limit = Some(0.0);
+        self.ok &= self.measured == 0.0;
+        self.add_goal("none");
         self
     }
 
@@ -158,6 +175,10 @@ mod tests {
         let cpu = Figure::new("cpu", 2.0, "ms").less_than_peer(8.0, "the tool");
         assert_eq!((cpu.ok, cpu.ratio, cpu.goal.as_str()), (true, Some(0.25), "less than the tool"));
         assert!(!Figure::new("cpu", 9.0, "ms").less_than_peer(8.0, "the tool").ok);
+        let away = |seconds| Figure::new("away", seconds, "s").times_less_than_peer(30.0, "by hand", 15.0).ok;
+        assert_eq!((away(2.0), away(2.1)), (true, false));
+        let lost = |records| Figure::new("lost", records, "records").none().ok;
+        assert_eq!((lost(0.0), lost(1.0)), (true, false));
         assert!(Figure::new("alone", 9.0, "ms").ok);
     }
 

@@ -10,6 +10,7 @@ mod machine;
 mod official;
 mod record;
 mod survey;
+mod switchover;
 
 use std::process::ExitCode;
 
@@ -32,6 +33,8 @@ struct Arguments {
 enum What {
     /// One survey of a large pair: wall, memory, cost per partition; and beside Kafka's own tools on a real broker.
     Survey,
+    /// One planned switchover of a pair under load, by Muster and by hand with Kafka's own tools.
+    Switchover,
     /// Serves synthetic clusters until its standard input closes (a process of its own, so that its memory and CPU
     /// are not the survey's).
     #[command(hide = true)]
@@ -47,6 +50,7 @@ async fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let bench = match arguments.what {
         What::Survey => survey::run().await?,
+        What::Switchover => switchover::run().await?,
         What::SyntheticBrokers(size) => {
             big_cluster::serve(size).await?;
             return Ok(ExitCode::SUCCESS);

@@ -57,6 +57,16 @@ impl Tools {
         self.run("org.apache.kafka.tools.GetOffsetShell", &[]).await
     }
 
+    /// `kafka-get-offsets.sh --topic PATTERN`: the ends of some topics.
+    pub(crate) async fn get_offsets_of(&self, pattern: &str) -> Result<Ran> {
+        self.run("org.apache.kafka.tools.GetOffsetShell", &["--topic", pattern]).await
+    }
+
+    /// `kafka-acls.sh`.
+    pub(crate) async fn acls(&self, args: &[&str]) -> Result<Ran> {
+        self.run("org.apache.kafka.tools.AclCommand", args).await
+    }
+
     async fn run(&self, main_class: &str, args: &[&str]) -> Result<Ran> {
         let began = Instant::now();
         let output = Command::new("java")
