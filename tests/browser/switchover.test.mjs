@@ -60,6 +60,12 @@ async function assertAccessible(page, where) {
   assert.deepEqual(violations, [], `${where}: ${violations.join("\n")}`);
 }
 
+/** Kept for documents and for looking at, where `MUSTER_SCREENSHOTS` names a directory. */
+async function picture(page, name, options = {}) {
+  const dir = process.env.MUSTER_SCREENSHOTS;
+  if (dir) await page.screenshot({ path: `${dir}/${name}.png`, ...options });
+}
+
 /** Reloads until a locator is there: what people do while a survey settles. */
 async function reloadUntil(page, locator, withinMs) {
   const until = Date.now() + withinMs;
@@ -79,6 +85,7 @@ test("two people switch the pair back to eu-west", { timeout: 420_000 }, async (
   const plan = olga.locator("#plan button.primary");
   await reloadUntil(olga, plan, 120_000);
   await assertAccessible(olga, "pair");
+  await picture(olga, "pair");
   await plan.click();
   await olga.waitForURL("**/plans/*");
   await assertAccessible(olga, "plan");
@@ -120,11 +127,14 @@ test("two people switch the pair back to eu-west", { timeout: 420_000 }, async (
   // The watcher's page came to the same end by itself.
   await olga.getByText("Succeeded.", { exact: true }).waitFor({ timeout: 60_000 });
   await assertAccessible(olga, "ended run");
+  await picture(olga, "run");
   await olga.goto(`${run}/report`);
   await assertAccessible(olga, "report");
   assert.match(await olga.innerText("main"), /0 records lost/i);
   await olga.goto("/runs");
   await assertAccessible(olga, "runs");
+  await olga.goto("/");
+  await picture(olga, "fleet");
 
   const after = await demo.addressBook("orders");
   assert.equal(after.producers.cluster, "eu-west");
