@@ -210,7 +210,10 @@ pub fn worst(checks: &[CheckResult]) -> &'static str {
 
 /// Causes of trouble by team, kept for a moment: every page shows their number.
 #[derive(Debug, Default)]
-pub struct Causes(tokio::sync::Mutex<Option<(Instant, Vec<(TeamName, String)>)>>);
+pub struct Causes(tokio::sync::Mutex<Option<(Instant, CausesByTeam)>>);
+
+/// Codes of checks that are not well, each with the team of its pair.
+type CausesByTeam = Vec<(TeamName, String)>;
 
 /// How many different causes of trouble there are in the pairs somebody may see.
 ///
@@ -230,7 +233,7 @@ pub async fn count_causes(app: &App, conn: &mut PgConnection, actor: &Actor) -> 
     Ok(count)
 }
 
-async fn read_causes(conn: &mut PgConnection) -> Answer<Vec<(TeamName, String)>> {
+async fn read_causes(conn: &mut PgConnection) -> Answer<CausesByTeam> {
     let mut causes = Vec::new();
     for pair in pairs::list(conn, None, None).await? {
         let Some(kept) = latest(conn, &pair.name).await? else { continue };

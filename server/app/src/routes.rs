@@ -64,7 +64,6 @@ pub fn routes() -> Vec<Route> {
 }
 
 /// The router: every row behind its guard.
-#[must_use]
 pub fn router(app: &App) -> Router {
     let mut router: Router<App> = Router::new();
     for route in routes() {

@@ -77,11 +77,11 @@ async fn ask(app: &App, name: &ClusterName) -> Answer<(ClusterDescription, Vec<R
 }
 
 fn from_kafka(name: &ClusterName, error: &KafkaError) -> Failure {
-    match &error.kind {
-        KafkaErrorKind::WrongCluster { expected, found } => wrong(name, expected, found),
-        // The kind tells what a person can act on: refused credentials, no TLS there, no answer.
-        kind => unreachable(name, &kind.to_string()),
+    if let KafkaErrorKind::WrongCluster { expected, found } = &error.kind {
+        return wrong(name, expected, found);
     }
+    // The kind tells what a person can act on: refused credentials, no TLS there, no answer.
+    unreachable(name, &error.kind.to_string())
 }
 
 fn unreachable(name: &ClusterName, why: &str) -> Failure {

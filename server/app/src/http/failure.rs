@@ -165,16 +165,17 @@ impl From<sqlx::Error> for Failure {
 /// Whether the database itself is away, as opposed to having refused something.
 #[must_use]
 pub fn is_outage(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::Io(_)
-        | sqlx::Error::Tls(_)
-        | sqlx::Error::PoolTimedOut
-        | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        // 57P01..03: shutting down, crashed, starting up.
-        sqlx::Error::Database(e) => e.code().is_some_and(|code| code.starts_with("57P")),
-        _ => false,
-    }
+    // 57P01..03: shutting down, crashed, starting up.
+    let going = error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code.starts_with("57P"));
+    going
+        || matches!(
+            error,
+            sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed
+        )
 }
 
 /// An error with everything behind it, for logs.

@@ -120,9 +120,10 @@ impl Once {
 
 fn replay(kept: Kept) -> Response {
     let status = StatusCode::from_u16(kept.status).unwrap_or(StatusCode::OK);
-    let mut response = match kept.body {
-        Value::Null => status.into_response(),
-        body => (status, axum::Json(body)).into_response(),
+    let mut response = if kept.body.is_null() {
+        status.into_response()
+    } else {
+        (status, axum::Json(kept.body)).into_response()
     };
     if let Some(location) = kept.location.and_then(|location| HeaderValue::from_str(&location).ok()) {
         response.headers_mut().insert(header::LOCATION, location);
