@@ -8,7 +8,8 @@ use crate::config::LogConfig;
 
 /// Starts logging. A filter that cannot be read is replaced by `info`, and the first line says so.
 pub fn start(config: &LogConfig) {
-    let filter = EnvFilter::try_new(&config.log);
+    // What PostgreSQL remarks on its own is noise ("relation exists, skipping"), unless it is asked for by name.
+    let filter = EnvFilter::try_new(format!("sqlx::postgres::notice=warn,{}", config.log));
     let bad = filter.is_err();
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
     // Colours are for terminals; in a file they are noise.

@@ -40,6 +40,22 @@ pub(super) fn word(value: &Value, key: &str) -> String {
     }
 }
 
+/// A time to the second, as the API has it: always UTC.
+pub(super) fn time(value: &Value, key: &str) -> String {
+    let text = word(value, key);
+    match text.split_once('.') {
+        Some((seconds, _)) if text.ends_with('Z') => format!("{seconds}Z"),
+        Some(_) | None => text,
+    }
+}
+
+/// What was found and what to do about it, as two sentences.
+pub(super) fn finding(finding: &Value) -> String {
+    let reason = word(finding, "reason");
+    let end = if reason.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{reason}{end} {}", word(finding, "next_step"))
+}
+
 /// The items of a list reply.
 pub(super) fn items(value: &Value) -> &[Value] {
     value["items"].as_array().map_or(&[], Vec::as_slice)

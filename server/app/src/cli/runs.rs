@@ -29,12 +29,15 @@ pub(super) async fn plan(client: &Client, plan: Plan) -> anyhow::Result<()> {
     }
     let prediction = &made["prediction"];
     println!("Plan {} of {} ({})", print::word(&made, "id"), plan.pair, print::word(&made, "hash"));
-    println!(
-        "Writes away about {}, whole run about {} ({})",
-        print::duration(&prediction["write_unavailability_ms"]),
-        print::duration(&prediction["total_ms"]),
-        print::word(prediction, "basis")
-    );
+    let basis = print::word(prediction, "basis");
+    match prediction["total_ms"].as_i64() {
+        Some(_) => println!(
+            "Writes away about {}, whole run about {} ({basis})",
+            print::duration(&prediction["write_unavailability_ms"]),
+            print::duration(&prediction["total_ms"]),
+        ),
+        None => println!("How long writes are away: {basis}"),
+    }
     let steps = made["content"]["steps"].as_array().cloned().unwrap_or_default();
     let rows: Vec<Vec<String>> = steps
         .iter()
@@ -42,14 +45,18 @@ pub(super) async fn plan(client: &Client, plan: Plan) -> anyhow::Result<()> {
             vec![
                 print::word(step, "phase"),
                 print::word(step, "title"),
-                print::duration(&step["expected_ms"]),
+                if step["expected_ms"].is_null() {
+                    String::new()
+                } else {
+                    print::duration(&step["expected_ms"])
+                },
             ]
         })
         .collect();
     print::table(&["PHASE", "STEP", "ABOUT"], &rows);
     for (kind, findings) in [("Blocked", &made["blockers"]), ("Warning", &made["warnings"])] {
         for finding in findings.as_array().into_iter().flatten() {
-            println!("{kind}: {} {}", print::word(finding, "reason"), print::word(finding, "next_step"));
+            println!("{kind} ({}): {}", print::word(finding, "code"), print::finding(finding));
         }
     }
     Ok(())
@@ -103,9 +110,10 @@ async fn list(
         return Ok(());
     }
     let row = |run: &Value| {
-        ["number", "pair", "operation", "course", "state", "created_at", "id"]
-            .map(|key| print::word(run, key))
-            .to_vec()
+        let mut row =
+            ["number", "pair", "operation", "course", "state"].map(|key| print::word(run, key)).to_vec();
+        row.extend([print::time(run, "created_at"), print::word(run, "id")]);
+        row
     };
     let rows: Vec<Vec<String>> = print::items(&reply).iter().map(row).collect();
     print::table(&["RUN", "PAIR", "OPERATION", "COURSE", "STATE", "ASKED", "ID"], &rows);
@@ -148,7 +156,7 @@ async fn watch(client: &Client, run: Uuid) -> anyhow::Result<ExitCode> {
             if client.json {
                 println!("{event}");
             } else {
-                println!("{}  {}", print::word(event, "at"), print::word(event, "message"));
+                println!("{}  {}", print::time(event, "at"), print::word(event, "message"));
             }
         }
         let now = client.get(&format!("/api/v1/runs/{run}")).await?;

@@ -31,7 +31,7 @@ pub(super) async fn login(config: &ClientConfig, name: Option<String>) -> anyhow
     let reply = Client::new(config)?.post("/api/v1/session", &body).await?;
     let token = reply["token"].as_str().context("the server sent no token")?;
     let file = keep_session(&config.url, token)?;
-    println!("Signed in as {name} until {}; kept in {}.", print::word(&reply, "expires_at"), file.display());
+    println!("Signed in as {name} until {}; kept in {}.", print::time(&reply, "expires_at"), file.display());
     Ok(())
 }
 
@@ -145,10 +145,19 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<()>
         }
         Pairs::Check { name } => {
             let reply = client.get(&format!("/api/v1/pairs/{name}/readiness")).await?;
-            let row = |check: &Value| {
-                ["status", "code", "reason", "next_step"].map(|key| print::word(check, key)).to_vec()
-            };
-            list(client, &reply, &["STATUS", "CHECK", "REASON", "NEXT STEP"], row);
+            if client.json {
+                print::json(&reply);
+                return Ok(());
+            }
+            let mut rows = Vec::new();
+            for check in print::items(&reply) {
+                rows.push(["status", "code", "reason"].map(|key| print::word(check, key)).to_vec());
+                let next = check["next_step"].as_str().unwrap_or_default();
+                if !next.is_empty() {
+                    rows.push(vec![String::new(), String::new(), format!("→ {next}")]);
+                }
+            }
+            print::table(&["STATUS", "CHECK", "REASON"], &rows);
         }
     }
     Ok(())
@@ -165,9 +174,10 @@ pub(super) async fn audit(client: &Client, command: Audit) -> anyhow::Result<Exi
                 ("limit", Some(limit.to_string())),
             ];
             let row = |e: &Value| {
-                ["number", "at", "actor", "action", "object", "outcome"]
-                    .map(|key| print::word(&e["content"], key))
-                    .to_vec()
+                let entry = &e["content"];
+                let mut row = vec![print::word(entry, "number"), print::time(entry, "at")];
+                row.extend(["actor", "action", "object", "outcome"].map(|key| print::word(entry, key)));
+                row
             };
             list(
                 client,

@@ -100,11 +100,10 @@ pub fn conflict(constraint: &str) -> Option<Problem> {
             "A run needs a reason.",
             "Say why, in words the approver and the auditor can follow.",
         ),
-        "cluster_pkey" | "pair_pkey" | "user_name_unique" | "token_name_unique" => Problem::new(
-            "name-taken",
-            "Something of this kind has this name already.",
-            "Choose another name, or change the one there is.",
-        ),
+        "cluster_pkey" => taken("cluster"),
+        "pair_pkey" => taken("pair"),
+        "user_name_unique" => taken("person"),
+        "token_name_unique" => taken("token"),
         "cluster_id_unique" => Problem::new(
             "wrong-cluster",
             "The Kafka cluster that answers there is registered under another name already.",
@@ -133,6 +132,14 @@ pub fn conflict(constraint: &str) -> Option<Problem> {
         "user_is_not_muster" => invalid("`muster` is Muster itself; choose another name."),
         _ => return None,
     })
+}
+
+fn taken(kind: &str) -> Problem {
+    Problem::new(
+        "name-taken",
+        format!("There is a {kind} of this name already."),
+        "Choose another name, or change the one there is.",
+    )
 }
 
 fn invalid(detail: &str) -> Problem {

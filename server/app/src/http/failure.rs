@@ -138,6 +138,9 @@ impl From<StoreError> for Failure {
                     "Wait a moment and try again; Muster reconnects by itself. /readyz says when it is back.",
                 )
             }
+            StoreError::Database { source, .. } if is_unstorable(source) => Self::invalid(
+                "A text or number in the request is one the database cannot keep, such as a text with a zero byte.",
+            ),
             StoreError::Sealed { .. } => {
                 tracing::error!(cause = %chain(&error), "a sealed secret does not open");
                 Self::new(
@@ -176,6 +179,11 @@ pub fn is_outage(error: &sqlx::Error) -> bool {
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::WorkerCrashed
         )
+}
+
+/// Whether what was given cannot be stored as such: PostgreSQL's class 22, data exceptions.
+fn is_unstorable(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(|e| e.code()).is_some_and(|code| code.starts_with("22"))
 }
 
 /// An error with everything behind it, for logs.

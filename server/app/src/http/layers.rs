@@ -54,7 +54,8 @@ pub fn wrap(router: Router, public_url: &str) -> anyhow::Result<Router> {
     Ok(router.layer(
         ServiceBuilder::new()
             .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-            .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log_answer))
+            // What failed is logged where it failed, with its cause.
+            .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log_answer).on_failure(()))
             .layer(PropagateRequestIdLayer::x_request_id())
             .layer(from_fn(security_headers))
             .layer(CompressionLayer::new())

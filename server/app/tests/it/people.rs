@@ -96,6 +96,13 @@ async fn an_admin_adds_and_changes_people() {
     let short = json!({"name": "nils", "password": "short", "grants": []});
     assert_eq!(ada.post("/api/v1/users", short).await.problem().0, "invalid-request");
     with_password(&app, "nils").await;
+    for unstorable in ["/api/v1/users/%00", "/api/v1/pairs/orders%00/survey"] {
+        assert!(ada.get(unstorable).await.problem().1 < 500, "{unstorable}");
+    }
+    let zero = json!({"name": "zero", "display_name": "a\u{0}b", "password": PASSWORD});
+    assert_eq!(ada.post("/api/v1/users", zero).await.problem(), ("invalid-request".to_owned(), 422));
+    let taken = json!({"name": "payments"});
+    assert_eq!(ada.post("/api/v1/teams", taken).await.problem(), ("name-taken".to_owned(), 409));
     let again = json!({"name": "nils", "password": PASSWORD});
     assert_eq!(ada.post("/api/v1/users", again).await.problem(), ("name-taken".to_owned(), 409));
     let shown = ada.get("/api/v1/users/nils").await;
