@@ -31,12 +31,13 @@ fn section(bench: &Bench) -> Result<String> {
     let versions: Vec<String> =
         bench.versions.iter().map(|(what, version)| format!("{what} {version}")).collect();
     Ok(format!(
-        "## {}\n\n{}\n\n{}\n- machine: {} (load before: {:.2})\n- measured: {date}\n- versions: {}\n",
+        "## {}\n\n{}\n\n{}\n- machine: {} (load before: {:.2}, at the end: {:.2})\n- measured: {date}\n- versions: {}\n",
         bench.name,
         bench.how.join("\n"),
         bench.table(),
         machine::describe()?,
         bench.load_before,
+        machine::load()?,
         versions.join(", "),
     ))
 }

@@ -71,8 +71,9 @@ fn how(steps: &str, story: &str) -> Vec<String> {
     let text = format!(
         "A planned switchover of the pair `orders` (identity naming, exactly-once connectors, three topics, seven \
          partitions) from eu-west to eu-central on the real lab, under the workload: {} records a second, one producer \
-         transactional, groups classic and of the new protocol; `{LAGGING}` takes 6 ms for a record and is behind when it \
-         is moved. Each side of the comparison gets a fresh lab and the same time under load before it begins. All \
+         transactional, groups classic and of the new protocol; `{LAGGING}` takes 6 ms for a record and falls \
+         behind while writes come in; whether it still lags when it is moved depends on how long writes were away before: \
+         Muster moves it after five seconds, by hand it has the whole wait to catch up. Each side of the comparison gets a fresh lab and the same time under load before it begins. All \
          figures are the applications' own ledger's: \"without writes\" is the time from the last acknowledgement on the \
          old side to the first on the new; \"peer\" is the same by hand. One run each.",
         stage::workload_options().records_per_second,

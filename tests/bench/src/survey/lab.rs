@@ -12,7 +12,7 @@ use muster_domain::{
 };
 use muster_it::{CENTRAL, WEST, cluster};
 use muster_kafka::{ClientOptions, ClusterAdmin, KafkaAdmin};
-use muster_lab::{Lab, LabOptions, NewTopic, jars};
+use muster_lab::{Lab, LabOptions, NewTopic, WaitBound, jars, wait_until};
 use muster_operations::{PairClients, survey::take_survey};
 
 use super::pair;
@@ -30,6 +30,8 @@ const ROUNDS: usize = 3;
 const SURVEYS_PER_ROUND: u32 = 5;
 /// How long the broker is watched while nobody asks anything.
 const IDLE: Duration = Duration::from_secs(5);
+const FIRST_COMMIT: WaitBound =
+    WaitBound { within: Duration::from_secs(60), every: Duration::from_millis(100) };
 
 /// Figures, and what they were measured on.
 pub(super) struct Beside {
@@ -86,16 +88,22 @@ async fn furnish(lab: &Lab) -> Result<()> {
     }
     let (west, secrets) = cluster(lab.describe(), WEST)?;
     let admin = KafkaAdmin::new(&west, &secrets, ClientOptions::default());
-    let commits = (0..GROUPS).map(|number| {
-        let admin = &admin;
-        let at = CommittedOffset { offset: 0, metadata: String::new(), leader_epoch: None };
-        let positions: ByPartition<CommittedOffset> = (0..PARTITIONS)
-            .map(|partition| (TopicPartition::new(topic(number % TOPICS), partition), at.clone()))
-            .collect();
-        async move { admin.alter_group_offsets(&format!("bench-{number:04}"), &positions).await }
-    });
+    // The first commit of all makes the broker create the topic of positions, which takes a while.
+    wait_until("the first positions to be kept", FIRST_COMMIT, || async {
+        Ok(Some(commit(&admin, 0).await?))
+    })
+    .await?;
+    let commits = (1..GROUPS).map(|number| commit(&admin, number));
     stream::iter(commits).buffer_unordered(32).try_collect::<()>().await?;
     Ok(())
+}
+
+async fn commit(admin: &KafkaAdmin, number: usize) -> Result<()> {
+    let at = CommittedOffset { offset: 0, metadata: String::new(), leader_epoch: None };
+    let positions: ByPartition<CommittedOffset> = (0..PARTITIONS)
+        .map(|partition| (TopicPartition::new(topic(number % TOPICS), partition), at.clone()))
+        .collect();
+    Ok(admin.alter_group_offsets(&format!("bench-{number:04}"), &positions).await?)
 }
 
 fn topic(number: usize) -> String {
