@@ -116,8 +116,10 @@ impl<'a> Bracketed<'a> {
             let unseen = self.target_after.len() - searched.len();
             return Some(Mapping::early(past, Method::Content, records(unseen)));
         };
+        let distinct = self.distinct(&read, &unread);
         let rest = self.target_after.len() - first;
-        Some(Mapping::early(position.offset, Method::Content, records(rest)))
+        let again = if distinct { self.read_again(position.offset, &read, &unread) } else { records(rest) };
+        Some(Mapping::early(position.offset, Method::Content, again))
     }
 
     /// What was copied twice by a restart that the pairs do not show: the last position from which every unread record
@@ -194,9 +196,15 @@ impl<'a> Bracketed<'a> {
     /// not caught up, these others are also records that the source may no longer have: the last copy of a content is
     /// of its last record only after that.
     fn tells_apart(&self, read: &HashSet<u64>, unread: &HashSet<u64>) -> bool {
-        let distinct = unread.len() == self.source.len() - self.at && unread.is_disjoint(read);
         let catching_up = self.bracket.is_some_and(|bracket| bracket.restarted);
-        distinct && (!catching_up || self.source_is_whole())
+        // With a next pair the source was read up to it only; before a restart the target has copies of later records.
+        let beyond = self.bracket.is_some_and(|bracket| bracket.after.is_some()) && self.restart_in_view();
+        self.distinct(read, unread) && !beyond && (!catching_up || self.source_is_whole())
+    }
+
+    /// Whether each unread record that the source has differs from all others there.
+    fn distinct(&self, read: &HashSet<u64>, unread: &HashSet<u64>) -> bool {
+        unread.len() == self.source.len() - self.at && unread.is_disjoint(read)
     }
 
     /// Whether nothing is missing on the source from where records were copied again: no hole.

@@ -11,7 +11,7 @@ pub(super) struct Bracket {
     pub(super) after: Option<OffsetPair>,
     /// Whether a restart that has not caught up has copied records from before the offset again.
     pub(super) copied_again: bool,
-    /// Whether a pair tells of such a restart; without one it is only possible.
+    /// Whether there is a sign of such a restart (more on the target than on the source); without one it is only possible.
     pub(super) restarted: bool,
     /// Lowest source offset that is known to be on the target after `before`.
     pub(super) repeats_from: i64,
@@ -144,12 +144,13 @@ impl Lifetimes {
         let unsettled = self.pairs[self.settled..].iter().map(|known| known.pair.upstream).min();
         let reach = after.map_or(upstream, |after| after.upstream);
         let copied_again = unsettled.filter(|from| *from <= reach);
-        let tells = |start: &usize| *start > 0 && *start >= self.settled;
+        // Every restart that a pair tells of begins such a run, and so may one that skips ahead of the last pair.
+        let restarted = copied_again.is_some() && self.run > 0 && self.run >= self.settled;
         Some(Bracket {
             before,
             after: after.filter(|_| copied_again.is_none()),
             copied_again: copied_again.is_some(),
-            restarted: copied_again.is_some() && self.starts.iter().any(tells),
+            restarted,
             repeats_from: copied_again.map_or(before.upstream, |from| from.min(before.upstream)),
         })
     }

@@ -198,6 +198,43 @@ fn the_last_copy_of_a_content_is_not_believed_while_a_restart_has_not_caught_up(
     assert_eq!(mapping.class, ReadingClass::LowerBound);
 }
 
+/// 3 and 4 are equal and 3 is gone from the source. The flow began again at 2, which no pair says more of than that there
+/// is more on the target than on the source, and died when it had copied 3 again.
+#[test]
+fn a_restart_that_skips_ahead_of_the_last_pair_is_seen_by_what_is_too_much_on_the_target() {
+    let source = log(&[(2, 1), (4, 2)]);
+    let copied = [1, 1, 1, 1, 1, 2, 2, 1, 2];
+    let target: Vec<Visible> =
+        copied.iter().zip(0..).map(|(&fingerprint, offset)| Visible { offset, fingerprint }).collect();
+    let pairs = [pair(0, 0), pair(0, 2), pair(2, 7)];
+    let mapping = translate(3, &pairs, &source, &target, 9).expect("a pair is before it");
+    assert!(mapping.target_offset <= 6, "{mapping:?}");
+}
+
+/// 38 equals 22, whose copy is gone; the flow had copied up to 41 when it began again at 27, and the source was read up to
+/// there only.
+#[test]
+fn a_copy_of_a_later_record_is_not_taken_for_the_next_one() {
+    let source = log(&[(9, 0), (22, 1), (26, 4), (27, 3)]);
+    let mut target =
+        log(&[(2, 4), (3, 3), (4, 2), (6, 0), (7, 5), (8, 0), (9, 1), (10, 0), (11, 4), (12, 2)]);
+    target.extend(log(&[
+        (13, 3),
+        (14, 2),
+        (15, 6),
+        (16, 0),
+        (17, 5),
+        (18, 0),
+        (19, 1),
+        (20, 0),
+        (21, 4),
+        (22, 2),
+    ]));
+    let pairs = [pair(9, 0), pair(27, 13)];
+    let mapping = translate(10, &pairs, &source, &target, 40).expect("a pair is before it");
+    assert!(mapping.target_offset <= 2, "{mapping:?}");
+}
+
 fn in_window(records: &[Record], from: Option<i64>, to: Option<i64>) -> Vec<Visible> {
     let mut records = visible(records);
     records.retain(|r| from.is_none_or(|from| r.offset >= from) && to.is_none_or(|to| r.offset <= to));
