@@ -119,8 +119,10 @@ pub(crate) fn make_cluster_id() -> String {
     }
 }
 
-/// Settings that make a one-node broker small and its first seconds short; shared with the security lab.
+/// Settings that make a one-node broker small and its first seconds short; shared with the security lab. Nothing is ever
+/// deleted by age: tests write records of the past, and the first deletion comes 30 s after a start.
 pub(crate) const SMALL_AND_QUICK: &str = "\
+log.retention.ms=-1
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=5
 transaction.state.log.replication.factor=1
