@@ -56,3 +56,15 @@ async fn a_server_with_another_key_refuses_to_start() {
     assert_eq!(code, 1);
     assert!(err.contains("muster: the secrets key does not fit the database: "), "{err}");
 }
+
+#[test]
+fn a_stop_while_it_waits_for_its_database_is_a_clean_one() {
+    let dir = Dir::new();
+    for command in ["serve", "worker"] {
+        let mut command = muster(&[command, "--data-dir", dir.data().to_str().unwrap()]);
+        command.env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none").env("MUSTER_LISTEN", "127.0.0.1:0");
+        let mut waiting = Running::start(&mut command);
+        waiting.wait_for("the database does not answer yet");
+        waiting.stop();
+    }
+}

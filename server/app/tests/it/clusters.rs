@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::test_app::{TestApp, steady};
+use crate::{session::steady, test_app::TestApp};
 
 fn west() -> Value {
     json!({

@@ -3,7 +3,7 @@
 use axum::http::Method;
 use serde_json::json;
 
-use crate::test_app::{TestApp, steady};
+use crate::{session::steady, test_app::TestApp};
 
 const SEED: &str = "# mm2.properties
 clusters = primary, dr

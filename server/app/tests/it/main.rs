@@ -14,5 +14,6 @@ mod pages;
 mod people;
 mod problems;
 mod runs;
+mod session;
 mod surveys;
 mod test_app;

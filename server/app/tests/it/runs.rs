@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::test_app::{TestApp, steady};
+use crate::{session::steady, test_app::TestApp};
 
 fn uuid(value: &Value) -> Uuid {
     value.as_str().unwrap().parse().unwrap()
