@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -295,12 +296,18 @@ pub(crate) async fn carry_through(sim: &Sim, run: Uuid, trouble: Arc<Trouble>) -
         Ok(_) | Err(Stopped::Killed(_)) => {}
         Err(e) => panic!("the worker stopped for another reason: {e}"),
     }
-    // A renewal that the dead worker had already sent may arrive late and keep the run from the next one once.
-    for _ in 0..2 {
-        sim.expire_lease(run).await;
-        if sim.worker("second").run_pending().await.unwrap() > 0 {
-            break;
+    // What the dead worker had already sent may still hold the run's row, or renew its lease once more; a real worker
+    // looks again after a moment too.
+    let taken_over = async {
+        while sim.run(run).await.state.wants_worker() {
+            sim.expire_lease(run).await;
+            if sim.worker("second").run_pending().await.unwrap() == 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
         }
-    }
+    };
+    tokio::time::timeout(Duration::from_secs(60), taken_over)
+        .await
+        .expect("the next worker takes the run over");
     sim.run(run).await.state
 }
