@@ -7,7 +7,7 @@ use muster_operations::{engine::Moment, switchover};
 use crate::sim::{Sim, Trouble, carry_through};
 
 /// How many worlds run at once; each waits for its database most of the time.
-const AT_ONCE: usize = 12;
+const AT_ONCE: usize = 6;
 
 fn step_names() -> Vec<&'static str> {
     switchover::steps().iter().map(|step| step.name).collect()

@@ -301,12 +301,15 @@ pub(crate) async fn carry_through(sim: &Sim, run: Uuid, trouble: Arc<Trouble>) -
     let taken_over = async {
         while sim.run(run).await.state.wants_worker() {
             sim.expire_lease(run).await;
-            if sim.worker("second").run_pending().await.unwrap() == 0 {
-                tokio::time::sleep(Duration::from_millis(10)).await;
+            match sim.worker("second").run_pending().await {
+                // Nothing yet, or starved of its database for so long that it let go: the next look adopts the run.
+                Ok(0) | Err(Stopped::LeaseLost) => tokio::time::sleep(Duration::from_millis(10)).await,
+                Ok(_) => {}
+                Err(e) => panic!("the next worker stopped: {e}"),
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), taken_over)
+    tokio::time::timeout(Duration::from_secs(120), taken_over)
         .await
         .expect("the next worker takes the run over");
     sim.run(run).await.state
