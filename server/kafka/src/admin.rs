@@ -69,8 +69,8 @@ pub struct NewTopic {
     pub configs: BTreeMap<String, String>,
 }
 
-/// One answer per partition: an offset, or that partition's error.
-pub type PartitionOffsets = ByPartition<Result<i64, KafkaError>>;
+/// One answer per partition: an offset, or that partition's error (boxed: there may be hundreds of thousands of answers).
+pub type PartitionOffsets = ByPartition<Result<i64, Box<KafkaError>>>;
 
 /// Muster's hands on one cluster.
 ///

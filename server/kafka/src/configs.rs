@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use futures_util::stream::{FuturesUnordered, TryStreamExt};
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use kafka_protocol::messages::{
     DescribeConfigsRequest, DescribeConfigsResponse, IncrementalAlterConfigsRequest,
     describe_configs_request::DescribeConfigsResource,
@@ -28,6 +28,8 @@ const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
 /// Topics per request: each answers some 35 configs.
 const BATCH: usize = 250;
+/// Requests under way at each broker: one is answered while the next travels.
+const IN_FLIGHT: usize = 2;
 
 /// Effective configs of topics; a topic that is gone is left out.
 pub(crate) async fn topic_configs(
@@ -42,10 +44,11 @@ pub(crate) async fn topic_configs(
     let brokers = &call.view().await?.description.brokers;
     // Any broker can answer: spread the work.
     let batches = topics.chunks(BATCH).zip(brokers.iter().cycle());
-    let mut asks: FuturesUnordered<_> =
+    let asks: Vec<_> =
         batches.map(|(batch, broker)| describe(&call, Target::Node(broker.id), TOPIC, batch)).collect();
+    // Read as they come, and not all at once: an answer is many times larger than what is kept of it.
+    let mut asks = stream::iter(asks).buffer_unordered(brokers.len().max(1) * IN_FLIGHT);
     let (mut found, mut alike) = (BTreeMap::new(), Alike::default());
-    // Read as they come: an answer is many times larger than what is kept of it.
     while let Some(answer) = asks.try_next().await? {
         for result in answer.results {
             if result.error_code == UNKNOWN_TOPIC_OR_PARTITION {

@@ -287,7 +287,7 @@ async fn jump_to_start(call: &Call<'_>, cursors: &mut [Cursor], which: &[usize])
     for at in which {
         let cursor = &mut cursors[*at];
         let Some(start) = starts.get(&cursor.partition) else { continue };
-        let start = *start.as_ref().map_err(Clone::clone)?;
+        let start = *start.as_ref().map_err(|error| (**error).clone())?;
         cursor.log_start = Some(start);
         // Not below the start means above the end: nothing is there.
         cursor.done = cursor.next >= start || start >= cursor.until;

@@ -1,5 +1,6 @@
 //! What Muster's principal may do: read-only calls are tried, and brokers are asked which operations they would allow.
 
+use futures_util::future::try_join_all;
 use kafka_protocol::messages::{
     DescribeClusterRequest, DescribeGroupsRequest, ListTransactionsRequest, MetadataResponse,
 };
@@ -165,8 +166,7 @@ async fn group_rights(call: &Call<'_>) -> Vec<RightObservation> {
 async fn authorized_on_groups(call: &Call<'_>) -> Result<Vec<(String, i32)>, KafkaError> {
     let listed = groups::list_within(call).await?;
     let names: Vec<&str> = listed.iter().take(SAMPLE).map(|group| group.group.as_str()).collect();
-    let mut told = Vec::with_capacity(names.len());
-    for (node, names) in groups::by_coordinator(call, &names).await? {
+    let asks = groups::by_coordinator(call, &names).await?.into_iter().map(async |(node, names)| {
         let ids: Vec<_> = names.iter().map(|name| group_id(name)).collect();
         let build = |version: i16| {
             let request = DescribeGroupsRequest::default().with_groups(ids.clone());
@@ -174,10 +174,12 @@ async fn authorized_on_groups(call: &Call<'_>) -> Result<Vec<(String, i32)>, Kaf
         };
         // From version 6 on, groups of other types are an error instead of a dead group.
         let (answer, _) = call.send(Target::Node(node), Some(5), build).await?;
-        let described = answer.groups.iter().filter(|group| group.error_code == 0);
-        told.extend(described.map(|group| (group.group_id.to_string(), group.authorized_operations)));
-    }
-    Ok(told)
+        let described = answer.groups.into_iter().filter(|group| group.error_code == 0);
+        Ok(described
+            .map(|group| (group.group_id.to_string(), group.authorized_operations))
+            .collect::<Vec<_>>())
+    });
+    Ok(try_join_all(asks).await?.into_iter().flatten().collect())
 }
 
 async fn acl_rights(call: &Call<'_>) -> Vec<RightObservation> {

@@ -126,66 +126,79 @@ async fn topics(
     side: Side,
 ) -> Result<BTreeMap<String, TopicObservation>, KafkaError> {
     let scope = Scope::of(pair);
-    let described: Vec<TopicDescription> = admin
+    let mut found: BTreeMap<String, TopicObservation> = admin
         .topics(None)
         .await?
         .into_iter()
         .filter(|topic| !topic.internal && scope.topic(side, &topic.name))
+        .map(begin_topic)
         .collect();
-    let partitions: Vec<TopicPartition> = described
+    let partitions: Vec<TopicPartition> = found
         .iter()
-        .flat_map(|topic| {
-            topic.partitions.iter().map(|p| TopicPartition::new(topic.name.clone(), p.partition))
+        .flat_map(|(name, topic)| {
+            (0..).zip(&topic.partitions).map(|(p, _)| TopicPartition::new(name.clone(), p))
         })
         .collect();
-    let names: Vec<String> = described.iter().map(|topic| topic.name.clone()).collect();
+    let names: Vec<String> = found.keys().cloned().collect();
     let (starts, ends, stables, configs) = tokio::join!(
-        admin.offsets(&partitions, OffsetSpec::Start),
-        admin.offsets(&partitions, OffsetSpec::End),
-        admin.offsets(&partitions, OffsetSpec::Stable),
+        column(admin, &partitions, OffsetSpec::Start),
+        column(admin, &partitions, OffsetSpec::End),
+        column(admin, &partitions, OffsetSpec::Stable),
         admin.topic_configs(&names),
     );
-    let (starts, ends, stables) = (starts?, ends?, stables?);
+    drop((partitions, names));
+    let (mut starts, mut ends, mut stables) = (starts?.into_iter(), ends?.into_iter(), stables?.into_iter());
     let now = Utc::now();
-    Ok(described
-        .into_iter()
-        .map(|topic| {
-            let partitions = topic
-                .partitions
-                .iter()
-                .map(|p| {
-                    let tp = TopicPartition::new(topic.name.clone(), p.partition);
-                    let answers = [starts.get(&tp), ends.get(&tp), stables.get(&tp)];
-                    let trouble = answers
-                        .iter()
-                        .find_map(|answer| answer.and_then(|a| a.as_ref().err()).map(ToString::to_string))
-                        .unwrap_or_default();
-                    let [start, end, stable] =
-                        answers.map(|answer| answer.and_then(|a| a.as_ref().ok()).copied());
-                    PartitionObservation {
-                        start,
-                        end,
-                        stable,
-                        replicas: i32::try_from(p.replicas.len()).unwrap_or(i32::MAX),
-                        in_sync: i32::try_from(p.isr.len()).unwrap_or(i32::MAX),
-                        trouble: if p.leader.is_none() {
-                            "the partition has no leader".to_owned()
-                        } else {
-                            trouble
-                        },
-                    }
-                })
-                .collect();
-            let configs = match &configs {
-                Ok(all) => match all.get(&topic.name) {
-                    Some(configs) => Observed::known(Arc::clone(configs), now),
-                    None => Observed::unknown("the broker did not answer for this topic", now),
-                },
-                Err(e) => Observed::unknown(e.to_string(), now),
-            };
-            (topic.name, TopicObservation { id: topic.id, partitions, configs })
-        })
-        .collect())
+    for (name, topic) in &mut found {
+        for partition in &mut topic.partitions {
+            // In the order they were asked.
+            end_partition(
+                partition,
+                [&mut starts, &mut ends, &mut stables].map(|column| column.next().flatten()),
+            );
+        }
+        topic.configs = match &configs {
+            Ok(all) => match all.get(name) {
+                Some(configs) => Observed::known(Arc::clone(configs), now),
+                None => Observed::unknown("the broker did not answer for this topic", now),
+            },
+            Err(e) => Observed::unknown(e.to_string(), now),
+        };
+    }
+    Ok(found)
+}
+
+/// What Metadata says of a topic; the rest is asked for.
+fn begin_topic(topic: TopicDescription) -> (String, TopicObservation) {
+    let partitions = topic.partitions.iter().map(|p| PartitionObservation {
+        replicas: i32::try_from(p.replicas.len()).unwrap_or(i32::MAX),
+        in_sync: i32::try_from(p.isr.len()).unwrap_or(i32::MAX),
+        trouble: if p.leader.is_none() { "the partition has no leader".to_owned() } else { String::new() },
+        ..PartitionObservation::default()
+    });
+    let partitions = partitions.collect();
+    let configs = Observed::unknown("not asked", DateTime::UNIX_EPOCH);
+    (topic.name, TopicObservation { id: topic.id, partitions, configs })
+}
+
+type Answer = Option<Result<i64, Box<KafkaError>>>;
+
+fn end_partition(partition: &mut PartitionObservation, answers: [Answer; 3]) {
+    if partition.trouble.is_empty() {
+        let error = answers.iter().find_map(|answer| answer.as_ref()?.as_ref().err());
+        partition.trouble = error.map(ToString::to_string).unwrap_or_default();
+    }
+    [partition.start, partition.end, partition.stable] = answers.map(|answer| answer?.ok());
+}
+
+/// One answer per partition, in the order asked: of a large cluster a map by name would be most of what a survey needs.
+async fn column(
+    admin: &dyn ClusterAdmin,
+    partitions: &[TopicPartition],
+    spec: OffsetSpec,
+) -> Result<Vec<Answer>, KafkaError> {
+    let mut answers = admin.offsets(partitions, spec).await?;
+    Ok(partitions.iter().map(|tp| answers.remove(tp)).collect())
 }
 
 async fn groups(

@@ -107,7 +107,7 @@ impl ClusterAdmin for MemoryAdmin {
         Ok(answers
             .await?
             .into_iter()
-            .map(|(at, got)| (at.clone(), got.map_err(|kind| error(&at, kind))))
+            .map(|(at, got)| (at.clone(), got.map_err(|kind| Box::new(error(&at, kind)))))
             .collect())
     }
 

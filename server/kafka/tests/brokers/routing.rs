@@ -164,7 +164,7 @@ async fn a_partition_without_leader_has_its_own_error_and_delays_nobody() {
     let began = Instant::now();
     let wanted = [tp(0), tp(1), TopicPartition::new("absent", 0)];
     let offsets = brokers.admin().offsets(&wanted, OffsetSpec::Start).await.unwrap();
-    let codes = wanted.map(|tp| offsets[&tp].as_ref().map_err(muster_kafka::KafkaError::code).copied());
+    let codes = wanted.map(|tp| offsets[&tp].as_ref().map_err(|error| error.code()).copied());
     assert_eq!(codes, [Ok(100), Err(Some(5)), Err(Some(3))]);
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
 }

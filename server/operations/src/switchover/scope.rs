@@ -58,7 +58,7 @@ pub(super) async fn offsets(
     for tp in partitions {
         match answers.get(tp) {
             Some(Ok(offset)) => offsets.insert(tp.clone(), *offset),
-            Some(Err(e)) => return Err(e.clone().into()),
+            Some(Err(e)) => return Err((**e).clone().into()),
             None => return Err(StepError::retry(format!("`{}` did not answer for {tp}", admin.cluster()))),
         };
     }

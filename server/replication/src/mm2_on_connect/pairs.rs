@@ -149,7 +149,7 @@ async fn look_at(
         ));
     };
     let one = |offsets: muster_kafka::admin::PartitionOffsets| match offsets.into_values().next() {
-        Some(answer) => answer.map_err(kind_of),
+        Some(answer) => answer.map_err(|error| kind_of(*error)),
         None => Err(ReplicationErrorKind::Unreadable("no offsets were answered".to_owned())),
     };
     Ok((topic.id, one(starts)?, one(ends)?))
