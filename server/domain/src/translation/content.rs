@@ -55,8 +55,7 @@ impl<'a> Bracketed<'a> {
     }
 
     /// The record of the same rank after the pair. Counting is believed only if every record up to it is equal and
-    /// nothing can have been removed or added unseen: no hole on either side, or equal counts up to the next pair, or
-    /// a record that exists once.
+    /// nothing can have been removed or added unseen: no hole on either side, or the same records up to the next pair.
     pub(super) fn by_rank(&self) -> Option<Mapping> {
         let bracket = self.bracket?;
         let pair = bracket.before;
@@ -87,14 +86,19 @@ impl<'a> Bracketed<'a> {
         self.at - (self.source.len() - self.source_after.len())
     }
 
+    /// As many on both sides up to the next pair, all equal. That proves nothing where equal records could have been both
+    /// copied twice and removed from the target: they must differ, or there must be no hole.
     fn equal_to_next_pair(&self, bracket: Bracket) -> bool {
         let Some(next) = bracket.after else { return false };
         let source = &self.source_after[..self.source_after.partition_point(|r| r.offset <= next.upstream)];
         let ends_there =
             |records: &[Visible], offset| records.last().is_some_and(|last| last.offset == offset);
+        let no_holes = records(self.target_after.len()) == next.downstream - bracket.before.downstream;
+        let differ = || source.iter().map(|r| r.fingerprint).collect::<HashSet<_>>().len() == source.len();
         ends_there(source, next.upstream)
             && ends_there(self.target_after, next.downstream)
             && equal(source, self.target_after)
+            && (no_holes || differ())
     }
 
     /// The position the records themselves prove, or the latest position before which there is provably nothing the

@@ -235,6 +235,15 @@ fn a_copy_of_a_later_record_is_not_taken_for_the_next_one() {
     assert!(mapping.target_offset <= 2, "{mapping:?}");
 }
 
+/// 21 is gone from the target and 24 is there twice: as many equal records up to the next pair as on the source.
+#[test]
+fn as_many_equal_records_are_not_the_same_ones_where_the_target_has_a_hole() {
+    let source = log(&[(19, 5), (20, 5), (21, 4), (23, 4), (24, 4), (25, 0)]);
+    let target = log(&[(12, 5), (13, 5), (15, 4), (16, 4), (17, 4), (18, 0)]);
+    let mapping = translate(22, &[pair(19, 12), pair(24, 17)], &source, &target, 40).expect("a pair");
+    assert!(mapping.target_offset <= 15, "{mapping:?}");
+}
+
 fn in_window(records: &[Record], from: Option<i64>, to: Option<i64>) -> Vec<Visible> {
     let mut records = visible(records);
     records.retain(|r| from.is_none_or(|from| r.offset >= from) && to.is_none_or(|to| r.offset <= to));
