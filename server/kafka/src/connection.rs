@@ -71,6 +71,9 @@ impl Default for Waiting {
     }
 }
 
+/// Where the answer to one request arrives.
+type Answer = oneshot::Receiver<Result<Bytes, KafkaErrorKind>>;
+
 #[derive(Debug)]
 struct Asked {
     id: i32,
@@ -100,24 +103,37 @@ impl Connection {
     }
 
     /// Sends a request in a version the broker knows and decodes the answer.
-    pub(crate) async fn call<R: Request>(
-        &self,
+    ///
+    /// It is sent at once and not kept while its answer is awaited: of a large cluster the requests under way together
+    /// would take more memory than what they ask for.
+    pub(crate) fn call<'a, R: Request>(
+        &'a self,
         version: i16,
         request: &R,
         deadline: Deadline,
-    ) -> Result<R::Response, KafkaErrorKind> {
-        decode(self.exchange(version, request, deadline).await?, version)
+    ) -> impl Future<Output = Result<R::Response, KafkaErrorKind>> + use<'a, R> {
+        let answer = self.exchange(version, request, deadline);
+        async move { decode(answer.await?, version) }
     }
 
     /// Sends a request and answers the body's bytes, header removed.
-    pub(crate) async fn exchange<R: Request>(
-        &self,
+    pub(crate) fn exchange<'a, R: Request>(
+        &'a self,
         version: i16,
         request: &R,
         deadline: Deadline,
+    ) -> impl Future<Output = Result<Bytes, KafkaErrorKind>> + use<'a, R> {
+        let answer = encode(version, request).and_then(|frame| self.enqueue(frame));
+        self.receive::<R>(version, answer, deadline)
+    }
+
+    async fn receive<R: Request>(
+        &self,
+        version: i16,
+        answer: Result<Answer, KafkaErrorKind>,
+        deadline: Deadline,
     ) -> Result<Bytes, KafkaErrorKind> {
-        let frame = encode(version, request)?;
-        let answer = self.enqueue(frame)?;
+        let answer = answer?;
         let received = deadline
             .bound(async {
                 // The sender is dropped only together with the tasks.
@@ -171,10 +187,7 @@ impl Connection {
         &self.inner.cluster_id
     }
 
-    fn enqueue(
-        &self,
-        mut frame: BytesMut,
-    ) -> Result<oneshot::Receiver<Result<Bytes, KafkaErrorKind>>, KafkaErrorKind> {
+    fn enqueue(&self, mut frame: BytesMut) -> Result<Answer, KafkaErrorKind> {
         let (answer, receiver) = oneshot::channel();
         let mut waiting = self.inner.waiting.lock();
         if let Some(kind) = &waiting.failed {

@@ -177,8 +177,8 @@ impl<'a> Call<'a> {
             if self.effect == Effect::Change {
                 self.check_identity(&connection).await?;
             }
-            let answer = connection.call(version, &build(version), self.deadline).await?;
-            Ok((answer, version))
+            let answer = connection.call(version, &build(version), self.deadline);
+            Ok((answer.await?, version))
         };
         attempt.await.map_err(|kind| self.fail(node, kind))
     }

@@ -144,9 +144,10 @@ impl<'a> Bracketed<'a> {
         }
     }
 
-    /// Records from a position on that are not known to be unread. First copies are in order: what the source no longer
-    /// has is unread behind an unread record, but may have been read where it stands before all of them. Where a
-    /// restart is in view or possible it may be the copy of a read one anywhere.
+    /// Records from a position on that are not known to be unread, or are there again further on with everything
+    /// unread. First copies are in order: what the source no longer has is unread behind an unread record, but may have
+    /// been read where it stands before all of them. Where a restart is in view or possible it may be the copy of a read
+    /// one anywhere.
     fn read_again(&self, from: i64, read: &HashSet<u64>, unread: &HashSet<u64>) -> i64 {
         let restarted = self.restart_in_view() || self.bracket.is_some_and(|bracket| bracket.copied_again);
         let all_unread = self.bracket.is_some_and(|bracket| bracket.before.upstream == self.next().offset);
@@ -156,12 +157,29 @@ impl<'a> Bracketed<'a> {
             let first = self.target_after.iter().position(|r| unread.contains(&r.fingerprint));
             first.unwrap_or(self.target_after.len())
         };
+        let whole_until = self.unread_is_whole_until();
         let again = |(at, r): &(usize, &Visible)| {
-            r.offset >= from
-                && !unread.contains(&r.fingerprint)
-                && (restarted || *at < first_unread || read.contains(&r.fingerprint))
+            let may_be_read = restarted || *at < first_unread || read.contains(&r.fingerprint);
+            let is_unread = unread.contains(&r.fingerprint);
+            r.offset >= from && if is_unread { *at < whole_until } else { may_be_read }
         };
         records(self.target_after.iter().enumerate().filter(again).count())
+    }
+
+    /// The last index in `target_after` from which everything unread that the target has is still there.
+    fn unread_is_whole_until(&self) -> usize {
+        let mut left: HashMap<u64, usize> = HashMap::new();
+        for record in &self.source[self.at..] {
+            *left.entry(record.fingerprint).or_default() += 1;
+        }
+        let mut until = self.target_after.len();
+        for (at, r) in self.target_after.iter().enumerate().rev() {
+            if let Some(count) = left.get_mut(&r.fingerprint).filter(|count| **count > 0) {
+                *count -= 1;
+                until = at;
+            }
+        }
+        until
     }
 
     /// Whether a record is on the target more often than on the source.

@@ -154,6 +154,18 @@ impl History {
         let read = |r: &&Record| r.offset >= from && r.offset < to && r.id < self.group;
         i64::try_from(self.target.iter().filter(read).count()).expect("small")
     }
+
+    /// Records that the group is given from a position on although it has read them, or gets them again behind the last
+    /// position that leaves out nothing it has not read.
+    pub(super) fn needless_from(&self, position: i64) -> i64 {
+        let newest: HashMap<i64, i64> = self.target.iter().map(|r| (r.id, r.offset)).collect();
+        let unread = newest.iter().filter(|(id, _)| **id >= self.group);
+        let last = unread.map(|(_, offset)| *offset).min().unwrap_or(self.target_end);
+        let needless = |r: &&Record| {
+            (position..last).contains(&r.offset) && (r.id < self.group || newest[&r.id] >= last)
+        };
+        i64::try_from(self.target.iter().filter(needless).count()).expect("small")
+    }
 }
 
 pub(super) fn visible(records: &[Record]) -> Vec<Visible> {

@@ -294,6 +294,13 @@ proptest! {
                     let again = history.read_between(mapping.target_offset, truth);
                     prop_assert!(again <= mapping.reprocessed_at_most,
                         "{mapping:?} but {again} are read again: {history:?}");
+                    // What is there twice and unread counts too, where nothing is missing that would show it.
+                    let whole = script.expired == [0; 2] && script.compacted == [0; 3];
+                    if whole && !s.is_empty() && !t.is_empty() {
+                        let needless = history.needless_from(mapping.target_offset);
+                        prop_assert!(needless <= mapping.reprocessed_at_most,
+                            "{mapping:?} but {needless} are given needlessly: {history:?}");
+                    }
                 }
             }
         }
