@@ -40,7 +40,7 @@ pub async fn run(pool: PgPool, shutdown: CancellationToken) {
 /// # Errors
 /// When the database refuses.
 pub async fn expire(pool: &PgPool) -> Answer<usize> {
-    let mut tx = pool.begin().await?;
+    let mut tx = muster_store::begin(pool).await?;
     let expired = decisions::expire_overdue(&mut tx).await.map_err(Failure::from)?;
     tx.commit().await?;
     for run in &expired {

@@ -124,7 +124,7 @@ pub async fn migrate(config: Config) -> anyhow::Result<()> {
 
 async fn build_app(config: &Config, pool: &PgPool) -> anyhow::Result<App> {
     let key = Arc::new(load_key(&config.secrets, &config.data.dir())?);
-    let mut tx = pool.begin().await?;
+    let mut tx = muster_store::begin(pool).await?;
     secrets::check_key(&mut tx, &key).await.context("the secrets key does not fit the database")?;
     tx.commit().await?;
     let routing = RoutingOptions {

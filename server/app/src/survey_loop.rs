@@ -165,7 +165,7 @@ impl SurveyLoop {
 
     async fn keep(&self, survey: &Survey, judgement: &Judgement, epoch: i64) -> Result<(), StoreError> {
         let failed = |source| StoreError::Database { op: "keep a survey", source };
-        let mut tx = self.pool.begin().await.map_err(failed)?;
+        let mut tx = muster_store::begin(&self.pool).await.map_err(failed)?;
         surveys::keep(&mut tx, survey, epoch).await?;
         judgement.keep(&mut tx, survey, epoch).await?;
         tx.commit().await.map_err(failed)

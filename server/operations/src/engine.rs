@@ -251,7 +251,7 @@ pub(crate) async fn acquire(pool: &PgPool) -> Result<sqlx::pool::PoolConnection<
 }
 
 pub(crate) async fn begin(pool: &PgPool) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, StoreError> {
-    pool.begin().await.map_err(|source| StoreError::database("begin a transaction", source))
+    muster_store::begin(pool).await.map_err(|source| StoreError::database("begin a transaction", source))
 }
 
 pub(crate) async fn commit(tx: sqlx::Transaction<'static, sqlx::Postgres>) -> Result<(), StoreError> {

@@ -32,5 +32,5 @@ pub mod teams;
 pub mod testing;
 pub mod tokens;
 
-pub use database::{connect, connect_with, migrate};
+pub use database::{begin, connect, connect_with, migrate};
 pub use error::StoreError;

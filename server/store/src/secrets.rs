@@ -221,7 +221,7 @@ pub async fn rotate(pool: &PgPool, old: &SecretsKey, new: &SecretsKey) -> Result
     const OP: &str = "rotate the secrets key";
     let failed = |source| StoreError::database(OP, source);
     let sealed = |source| StoreError::Sealed { op: OP, source };
-    let mut tx = pool.begin().await.map_err(failed)?;
+    let mut tx = crate::begin(pool).await.map_err(failed)?;
     lock_key(&mut tx, old, new).await?;
     let rows = sqlx::query!(
         "select cluster, field, kek_id, sealed

@@ -35,7 +35,7 @@ pub async fn record(conn: &mut PgConnection, actor: &Actor, entry: Entry<'_>) ->
 /// Writes what was refused. The answer does not wait for this to succeed: a refusal stays one.
 pub async fn record_refusal(pool: &PgPool, actor: &str, action: &str, object: &str, detail: Value) {
     let written = async {
-        let mut tx = pool.begin().await.map_err(|e| e.to_string())?;
+        let mut tx = muster_store::begin(pool).await.map_err(|e| e.to_string())?;
         audit::append(&mut tx, actor, action, object, "refused", detail).await.map_err(|e| e.to_string())?;
         tx.commit().await.map_err(|e| e.to_string())
     };

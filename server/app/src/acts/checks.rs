@@ -56,7 +56,7 @@ pub async fn check(app: &App, name: &ClusterName, actor: &Actor) -> Answer<Check
     if let Some(expected) = cluster.expected_cluster_id.filter(|expected| *expected != found.cluster_id) {
         return Err(wrong(name, &expected, &found.cluster_id));
     }
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     let id_recorded = clusters::set_expected_cluster_id(&mut tx, name, &found.cluster_id).await?;
     let missing: Vec<&str> =
         rights.iter().filter(|r| matches!(r.held, RightHeld::No { .. })).map(|r| r.right.as_str()).collect();

@@ -156,7 +156,7 @@ pub async fn change(
         Some(password) => Some(self::hash(password).await?),
         None => None,
     };
-    let mut tx = pool.begin().await?;
+    let mut tx = muster_store::begin(pool).await?;
     let user = people::get_by_name(&mut tx, name).await?.ok_or_else(|| Failure::not_found("person", name))?;
     check_version(version, user.version)?;
     let disabled = edit.disabled.unwrap_or(user.disabled_at.is_some());

@@ -60,7 +60,7 @@ pub async fn decide(
     shown_hash: Option<&str>,
     actor: &Actor,
 ) -> Answer<Run> {
-    let mut tx = pool.begin().await?;
+    let mut tx = muster_store::begin(pool).await?;
     if let Some(shown) = shown_hash {
         check_hash(&get(&mut tx, id).await?, shown)?;
     }

@@ -20,7 +20,7 @@ pub async fn put(
     Acting(actor): Acting,
     Json(asked): Json<PutBrake>,
 ) -> Answer<Json<BrakeView>> {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     let view = brake_acts::put(&mut tx, &asked, &actor).await?;
     tx.commit().await?;
     Ok(Json(view))
@@ -28,7 +28,7 @@ pub async fn put(
 
 /// `DELETE /api/v1/brake`.
 pub async fn release(State(app): State<App>, Acting(actor): Acting) -> Answer<Json<BrakeView>> {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     let view = brake_acts::release(&mut tx, &actor).await?;
     tx.commit().await?;
     Ok(Json(view))

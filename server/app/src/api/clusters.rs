@@ -45,7 +45,7 @@ pub async fn change(
     IfMatch(version): IfMatch,
     Json(edit): Json<ClusterEdit>,
 ) -> Answer {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     let view = clusters::change(&mut tx, &app.secrets_key, &name, version, edit, &actor).await?;
     tx.commit().await?;
     Ok((etag(view.cluster.version), Json(view)).into_response())
@@ -58,7 +58,7 @@ pub async fn delete(
     Path(name): Path<ClusterName>,
     IfMatch(version): IfMatch,
 ) -> Answer<StatusCode> {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     clusters::delete(&mut tx, &name, version, &actor).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)

@@ -82,7 +82,7 @@ pub async fn change(
     IfMatch(version): IfMatch,
     Json(edit): Json<PairEdit>,
 ) -> Answer {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     let pair = pairs::change(&mut tx, &name, version, edit, &actor).await?;
     tx.commit().await?;
     Ok((etag(pair.version), Json(pair)).into_response())
@@ -95,7 +95,7 @@ pub async fn delete(
     Path(name): Path<PairName>,
     IfMatch(version): IfMatch,
 ) -> Answer<StatusCode> {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     pairs::delete(&mut tx, &name, version, &actor).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)

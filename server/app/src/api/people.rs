@@ -80,7 +80,7 @@ pub async fn create_token(
     Acting(actor): Acting,
     Json(new): Json<NewToken>,
 ) -> Answer {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     let made = tokens::create(&mut tx, &new, &actor).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(made)).into_response())
@@ -92,7 +92,7 @@ pub async fn revoke_token(
     Acting(actor): Acting,
     Path(id): Path<Uuid>,
 ) -> Answer<StatusCode> {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     tokens::revoke(&mut tx, id, &actor).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)

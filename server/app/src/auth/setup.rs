@@ -51,7 +51,7 @@ pub async fn with_code(app: &App, given: &str, name: &str, password: String) -> 
 /// `setup-already-done` once there is anybody.
 pub async fn make_first_admin(app: &App, name: &str, display_name: &str, password: String) -> Answer<Actor> {
     let hash = SecretString::from(passwords::hash_password(password).await?);
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     if !people::is_first_run(&mut tx).await? {
         return Err(Failure::new(
             "setup-already-done",

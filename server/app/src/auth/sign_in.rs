@@ -69,7 +69,7 @@ pub async fn sign_in(app: &App, name: &str, password: SecretString, from: &From)
 }
 
 async fn open_session(app: &App, user: Uuid, key: &str, from: &From) -> Answer<(Uuid, Actor)> {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     let actor = people::get(&mut tx, user).await?.ok_or_else(refused)?.actor();
     login_failures::clear(&mut tx, key).await?;
     let sid = Uuid::now_v7();
@@ -100,7 +100,7 @@ async fn count_failure(app: &App, keys: &[(String, LockOut)]) -> Answer<Failure>
 /// # Errors
 /// When the database refuses.
 pub async fn sign_out(app: &App, actor: &Actor, sid: Uuid) -> Answer<()> {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     sessions::revoke(&mut tx, sid).await?;
     audit_trail::record(&mut tx, actor, Entry::done("session.close", &format!("session {sid}"), json!({})))
         .await?;

@@ -52,7 +52,7 @@ pub(super) async fn check_schema(pool: &PgPool) -> Result<Line, Line> {
     let pending = async {
         let failed = |source| muster_store::StoreError::Database { op: "look at the schema", source };
         // Rolled back: looking makes the table of migrations when it is missing.
-        let mut tx = pool.begin().await.map_err(failed)?;
+        let mut tx = muster_store::begin(pool).await.map_err(failed)?;
         database::pending_migrations(&mut tx).await
     };
     match pending.await {

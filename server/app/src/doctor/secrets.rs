@@ -47,7 +47,9 @@ async fn missing(config: &Config, pool: &PgPool) -> Line {
 
 async fn connection(pool: &PgPool) -> Result<sqlx::PgTransaction<'static>, StoreError> {
     // Never committed: the check of a key keeps the first one it sees.
-    pool.begin().await.map_err(|source| StoreError::Database { op: "look at the secrets", source })
+    muster_store::begin(pool)
+        .await
+        .map_err(|source| StoreError::Database { op: "look at the secrets", source })
 }
 
 /// How many clusters have credentials.

@@ -86,7 +86,7 @@ impl<T> Creating<T> {
     /// # Errors
     /// `idempotency-key-reused` when the key was sent with another request.
     pub async fn begin(self, pool: &PgPool, actor: &Actor) -> Answer<(T, Start)> {
-        let mut tx = pool.begin().await?;
+        let mut tx = muster_store::begin(pool).await?;
         let Some(key) = self.key else { return Ok((self.body, Start::Do(Once { tx, taken: None }))) };
         let start = match idempotency::begin(&mut tx, actor.id, &key, &self.hash).await? {
             Begun::New => Start::Do(Once { tx, taken: Some((actor.clone(), key)) }),

@@ -41,7 +41,7 @@ pub async fn act(State(app): State<App>, asking: Asking, Form(form): Form<BrakeF
 
 async fn try_act(app: &App, asking: &Asking, form: &BrakeForm) -> Answer<()> {
     let actor = asking.actor()?;
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     match form.act.as_str() {
         "set" => brake_acts::put(&mut tx, &PutBrake { reason: form.reason.clone() }, actor).await?,
         // Putting it on is for everybody who may act; letting go is for fewer, as in the API.

@@ -98,7 +98,7 @@ async fn try_create(app: &App, asking: &Asking, form: &ClusterForm) -> Answer<Cl
         region: form.region.trim().to_owned(),
         secrets: given(form),
     };
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     let made = clusters::create(&mut tx, &app.secrets_key, new, asking.actor()?).await?;
     tx.commit().await?;
     Ok(made.cluster.name)
@@ -136,7 +136,7 @@ pub async fn change(
 }
 
 async fn try_change(app: &App, asking: &Asking, name: &ClusterName, form: &ClusterForm) -> Answer<()> {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     let before = clusters::get(&mut tx, name).await?;
     let edit = ClusterEdit {
         bootstrap: Some(addresses(&form.bootstrap)),

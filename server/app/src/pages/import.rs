@@ -62,7 +62,7 @@ async fn try_import(app: &App, asking: &Asking, form: &ImportForm) -> Answer<()>
         team: TeamName::new(form.team.trim()).map_err(|e| Failure::invalid(e.to_string()))?,
         name: None,
     };
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     imports::import(&mut tx, &app.secrets_key, &asked, asking.actor()?).await?;
     Ok(tx.commit().await?)
 }

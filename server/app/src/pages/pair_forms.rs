@@ -85,7 +85,7 @@ async fn try_create(app: &App, asking: &Asking, form: &PairForm) -> Answer<PairN
         canary_topic: filled(&form.canary_topic),
         clusters,
     };
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     let pair = pairs::create(&mut tx, new, asking.actor()?).await?;
     tx.commit().await?;
     Ok(pair.name)
@@ -114,7 +114,7 @@ pub async fn change(
 }
 
 async fn try_change(app: &App, asking: &Asking, name: &PairName, form: &PairForm) -> Answer<()> {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     let before = pairs::get(&mut tx, name).await?;
     let edit = PairEdit {
         team: Some(team(form)?).filter(|team| *team != before.team),

@@ -81,7 +81,7 @@ async fn try_create(app: &App, asking: &Asking, form: &PersonForm) -> Answer<()>
         grants: vec![Grant { role, team }],
     };
     let hash = people::hash(&new.password).await?;
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     people::create(&mut tx, &new, &hash, asking.actor()?).await?;
     Ok(tx.commit().await?)
 }

@@ -44,7 +44,7 @@ pub async fn make(
 }
 
 async fn try_make(app: &App, asking: &Asking, name: &PairName, form: &PlanForm) -> Answer<Uuid> {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     let pair = pairs::get(&mut tx, name).await?;
     let from = match form.from.as_str() {
         "a" => Side::A,
@@ -117,7 +117,7 @@ pub async fn request(
 }
 
 async fn try_request(app: &App, asking: &Asking, id: Uuid, form: &RequestForm) -> Answer<Uuid> {
-    let mut tx = app.pool.begin().await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     if plans::get(&mut tx, id).await?.hash != form.plan_hash {
         return Err(Failure::new(
             "plan-changed",

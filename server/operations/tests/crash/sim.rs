@@ -309,8 +309,8 @@ pub(crate) async fn carry_through(sim: &Sim, run: Uuid, trouble: Arc<Trouble>) -
             }
         }
     };
-    tokio::time::timeout(Duration::from_secs(120), taken_over)
-        .await
-        .expect("the next worker takes the run over");
+    if tokio::time::timeout(Duration::from_secs(120), taken_over).await.is_err() {
+        panic!("no worker takes the run over: {}", sim.story(run).await);
+    }
     sim.run(run).await.state
 }

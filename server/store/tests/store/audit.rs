@@ -54,7 +54,7 @@ async fn writers_at_once_take_turns() {
             let pool = database.pool().clone();
             tokio::spawn(async move {
                 for _ in 0..10 {
-                    let mut tx = pool.begin().await.unwrap();
+                    let mut tx = muster_store::begin(&pool).await.unwrap();
                     append(&mut tx, &format!("writer-{n}"), "run.note", "run 1").await;
                     tx.commit().await.unwrap();
                 }

@@ -53,7 +53,7 @@ async fn a_double_click_does_the_work_once() {
     let click = || {
         let pool = database.pool().clone();
         tokio::spawn(async move {
-            let mut tx = pool.begin().await.unwrap();
+            let mut tx = muster_store::begin(&pool).await.unwrap();
             let begun = idempotency::begin(&mut tx, MIRA, "k", "hash-1").await.unwrap();
             if begun == Begun::New {
                 idempotency::finish(&mut tx, MIRA, "k", &answer()).await.unwrap();

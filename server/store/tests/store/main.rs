@@ -12,3 +12,4 @@ mod people;
 mod sample;
 mod secrets;
 mod surveys;
+mod transactions;
