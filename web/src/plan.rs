@@ -1,5 +1,7 @@
 //! A plan: what will happen, to what, call by call, and how long writes will be away.
 
+use std::fmt::Write as _;
+
 use askama::Template;
 use muster_domain::{
     pair::Pair,
@@ -196,7 +198,7 @@ fn rules(rules: &PlanRules, from: &str) -> Vec<(&'static str, String)> {
         IfUnproven::Wait => "a person is asked while writes are away".to_owned(),
         IfUnproven::RollBack => format!("everything is undone and writes return to {from}"),
     };
-    let consumers = match rules.consumers {
+    let mut consumers = match rules.consumers {
         ConsumerRule::DrainThenMove => {
             format!(
                 "read to the end first, at most {}, then move",
@@ -207,6 +209,10 @@ fn rules(rules: &PlanRules, from: &str) -> Vec<(&'static str, String)> {
             "are moved out where they stand; positions are translated exactly".to_owned()
         }
     };
+    if rules.hold_seconds > 0 {
+        let hold = format::seconds(rules.hold_seconds);
+        let _ = write!(consumers, "; are asked to commit and leave, at most {hold}");
+    }
     let go = if rules.confirm_before_fence {
         "a person, with all figures, before the fence"
     } else {

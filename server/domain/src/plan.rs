@@ -109,6 +109,10 @@ pub struct PlanRules {
     pub consumers: ConsumerRule,
     /// Longest wait for groups to read to the end, in seconds, for `DrainThenMove`.
     pub group_drain_seconds: i64,
+    /// Longest wait for consumers to leave their groups by themselves when they are asked to hold, in seconds; those that
+    /// do not are removed, and may process again what they had not committed. 0 asks nobody.
+    #[serde(default = "default_hold_seconds")]
+    pub hold_seconds: i64,
     /// Longest wait for replication to catch up before the fence, in seconds.
     pub catch_up_seconds: i64,
     /// Longest time writes may be away before the run gives up and rolls back, in seconds.
@@ -119,6 +123,10 @@ pub struct PlanRules {
     pub resume_watch_seconds: i64,
 }
 
+const fn default_hold_seconds() -> i64 {
+    10
+}
+
 impl Default for PlanRules {
     fn default() -> Self {
         Self {
@@ -126,6 +134,7 @@ impl Default for PlanRules {
             if_unproven: IfUnproven::RollBack,
             consumers: ConsumerRule::DrainThenMove,
             group_drain_seconds: 30,
+            hold_seconds: default_hold_seconds(),
             catch_up_seconds: 300,
             max_write_outage_seconds: 120,
             transaction_grace_ms: 500,

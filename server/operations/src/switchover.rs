@@ -88,7 +88,10 @@ pub fn steps() -> Vec<Step> {
             .writes_away(),
         // The read path, at the same time from here on.
         step("drain_groups", Translate, &["mark_cut_line"], consumers::drain_groups).bound_ms(600_000),
-        step("fence_consumers", Translate, &["drain_groups", "mark_target_ends"], consumers::fence_consumers)
+        step("hold_consumers", Translate, &["drain_groups", "mark_target_ends"], redirect::hold_consumers)
+            .undo(redirect::capture_consumers, redirect::release_consumers)
+            .bound_ms(300_000),
+        step("fence_consumers", Translate, &["hold_consumers"], consumers::fence_consumers)
             .undo(consumers::capture_consumer_fence, consumers::unfence_consumers),
         step("remove_members", Translate, &["fence_consumers"], consumers::remove_members),
         step("translate_groups", Translate, &["remove_members"], consumers::translate_groups)

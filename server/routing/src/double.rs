@@ -18,6 +18,8 @@ pub enum Moment {
     Before,
     /// The effect: the audience moves now. What the hook answers to this is ignored.
     Effect,
+    /// The effect of a hold: the audience stops and waits. What the hook answers to this is ignored.
+    Hold,
     /// After the effect, before the caller gets to know.
     After,
 }
@@ -108,7 +110,7 @@ impl MemoryRouting {
         switch.sent.push((audience, to.clone()));
         switch.now.insert(audience, to.clone());
         if let Some(hook) = switch.hook.as_mut() {
-            hook(audience, &to.cluster, Moment::Effect);
+            hook(audience, &to.cluster, if to.hold { Moment::Hold } else { Moment::Effect });
         }
     }
 }

@@ -49,6 +49,10 @@ pub struct Destination {
     pub run: uuid::Uuid,
     /// Epoch of the worker that asks: a receiver must ignore an epoch lower than one it has seen for the same run.
     pub epoch: i64,
+    /// For consumers: stop reading, commit what was processed, leave the group and wait until told where to go on. Absent
+    /// in messages where it is false.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hold: bool,
 }
 
 /// What went wrong with a switch.

@@ -87,8 +87,7 @@ impl Webhook {
         let mut request = client
             .post(url.clone())
             .header("content-type", "application/json")
-            // With the cluster, so that sending back within one run is not taken for a repetition.
-            .header("idempotency-key", format!("{}-{audience}-{}", to.run, to.cluster));
+            .header("idempotency-key", idempotency_key(audience, to));
         if let Some(signature) = self.sign(&body) {
             request = request.header("x-muster-signature", signature);
         }
@@ -148,6 +147,12 @@ impl Webhook {
             pause = (pause * 2).min(Duration::from_millis(320));
         }
     }
+}
+
+/// With the cluster and whether to hold, so that sending back within one run is not taken for a repetition.
+fn idempotency_key(audience: Audience, to: &Destination) -> String {
+    let hold = if to.hold { "-hold" } else { "" };
+    format!("{}-{audience}-{}{hold}", to.run, to.cluster)
 }
 
 #[async_trait]

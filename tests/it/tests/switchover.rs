@@ -146,6 +146,7 @@ async fn assert_nothing_lost(workload: &mut Workload, cluster: &str) -> anyhow::
     for (group, summary) in &ledger.groups {
         assert_eq!(summary.skipped, 0, "group `{group}` skipped records");
         assert_eq!(summary.pending, 0, "group `{group}` was not given all records");
+        assert_eq!(summary.reprocessed, 0, "group `{group}` processed records again");
     }
     Ok(())
 }

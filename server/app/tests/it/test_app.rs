@@ -236,11 +236,11 @@ impl ClientSource for Doubles {
         let told = world.clone();
         let routing: Vec<Arc<dyn Routing>> =
             vec![Arc::new(MemoryRouting::new(move |audience, cluster, moment| {
-                if moment == Moment::Effect {
-                    match audience {
-                        Apps::Producers => told.point_producers(cluster),
-                        Apps::Consumers => told.point_consumers(cluster),
-                    }
+                match (moment, audience) {
+                    (Moment::Effect, Apps::Producers) => told.point_producers(cluster),
+                    (Moment::Effect, Apps::Consumers) => told.point_consumers(cluster),
+                    (Moment::Hold, Apps::Consumers) => told.hold_consumers(),
+                    _ => {}
                 }
                 None
             }))];

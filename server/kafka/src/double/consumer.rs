@@ -81,9 +81,14 @@ impl ConsumerApp {
         format!("{}-member-1", self.group)
     }
 
-    /// Leaves the old cluster's group when the switch points elsewhere.
+    /// Leaves the old cluster's group when the switch points elsewhere or asks to hold. What was processed is committed
+    /// by then.
     fn follow(&mut self, state: &mut State) {
-        let to = self.pinned.as_ref().unwrap_or(&state.consumers_at).clone();
+        let to = match &self.pinned {
+            Some(pinned) => pinned.clone(),
+            None if state.consumers_hold => String::new(),
+            None => state.consumers_at.clone(),
+        };
         if to == self.at {
             return;
         }

@@ -25,6 +25,8 @@ pub struct State {
     pub producers_at: String,
     /// Where consumers that follow the switch read; empty: nowhere.
     pub consumers_at: String,
+    /// Whether consumers that follow the switch have left their groups and wait.
+    pub consumers_hold: bool,
     /// Groups whose consumers go on processing after they were removed (mm2-verified, correction 3b).
     pub zombies: BTreeSet<String>,
     /// What applications were promised and what they did.
@@ -158,7 +160,14 @@ impl World {
 
     /// Points consumers that follow the switch at a cluster.
     pub fn point_consumers(&self, cluster: &str) {
-        cluster.clone_into(&mut self.lock().consumers_at);
+        let mut state = self.lock();
+        cluster.clone_into(&mut state.consumers_at);
+        state.consumers_hold = false;
+    }
+
+    /// Makes consumers that follow the switch leave their groups and wait.
+    pub fn hold_consumers(&self) {
+        self.lock().consumers_hold = true;
     }
 
     /// Makes the consumers of a group go on processing after they are removed from it, until topic READ is denied.

@@ -85,7 +85,7 @@ fn at_the_end(committed: &ByPartition<CommittedOffset>, cut: &CutLine) -> bool {
     })
 }
 
-async fn kinds(ctx: &StepCtx) -> Result<Vec<(String, GroupType)>, StepError> {
+pub(super) async fn kinds(ctx: &StepCtx) -> Result<Vec<(String, GroupType)>, StepError> {
     let listed = ctx.admin(ctx.direction().from).list_groups().await?;
     Ok(listed
         .into_iter()

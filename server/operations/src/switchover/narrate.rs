@@ -68,6 +68,7 @@ pub fn title(step: &str, scene: &Scene<'_>) -> String {
         "redirect_producers" => format!("Send producers to {to}"),
         "watch_first_write" => format!("See the first write arrive on {to}"),
         "drain_groups" => format!("Let groups read to the end on {from}"),
+        "hold_consumers" => "Ask consumers to commit, leave their groups and wait".to_owned(),
         "fence_consumers" => format!("Fence consumers on {from}"),
         "remove_members" => format!("Remove group members on {from} and prove that groups stand still"),
         "translate_groups" => "Translate group positions and verify them by content".to_owned(),
@@ -128,15 +129,16 @@ pub fn calls(step: &str, scene: &Scene<'_>) -> Vec<String> {
         "unfence_standby" => vec![format!(
             "CreateAcls on {to}: each ALLOW WRITE applications hold on {from} for the topics in scope"
         )],
-        "redirect_producers" | "redirect_consumers" => scene
-            .pair
-            .routing
-            .iter()
-            .map(|switch| match switch {
-                muster_domain::pair::RoutingTarget::AddressBook { path } => format!("write address book {path}: {to}"),
-                muster_domain::pair::RoutingTarget::Webhook { url } => format!("POST {url}: {to}"),
-            })
-            .collect(),
+        "redirect_producers" | "redirect_consumers" => switches(scene, to.as_str()),
+        "hold_consumers" if scene.content.rules.hold_seconds == 0 => Vec::new(),
+        "hold_consumers" => {
+            let mut calls = switches(scene, &format!("{from}, hold"));
+            calls.push(format!(
+                "look: group members on {from} until there are none, at most {} s",
+                scene.content.rules.hold_seconds
+            ));
+            calls
+        }
         "drain_groups" => vec![format!(
             "look: group positions on {from} until at the end, at most {} s",
             scene.content.rules.group_drain_seconds
@@ -171,4 +173,14 @@ pub fn calls(step: &str, scene: &Scene<'_>) -> Vec<String> {
         "verify_outcome" => vec!["look: content, ACLs, flows, groups on both sides".to_owned()],
         _ => Vec::new(),
     }
+}
+
+/// What every traffic switch of the pair is told.
+fn switches(scene: &Scene<'_>, message: &str) -> Vec<String> {
+    use muster_domain::pair::RoutingTarget;
+    let told = |switch: &RoutingTarget| match switch {
+        RoutingTarget::AddressBook { path } => format!("write address book {path}: {message}"),
+        RoutingTarget::Webhook { url } => format!("POST {url}: {message}"),
+    };
+    scene.pair.routing.iter().map(told).collect()
 }

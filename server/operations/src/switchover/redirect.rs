@@ -3,12 +3,14 @@
 use muster_domain::{
     access,
     acl::AclFilter,
+    pair::Side,
     survey::{ConnectState, ConnectorRole},
 };
 use muster_routing::{Audience, Destination};
 use serde_json::json;
 
 use super::{
+    consumers,
     fence::{add_bindings, prove_fenced, remove_bindings},
     prepare,
     scope::count,
@@ -85,28 +87,87 @@ pub(super) async fn redirect_consumers(ctx: StepCtx) -> Result<Done, StepError> 
     tell(&ctx, Audience::Consumers).await
 }
 
-async fn tell(ctx: &StepCtx, audience: Audience) -> Result<Done, StepError> {
-    let cluster = ctx.clients.clusters.get(ctx.direction().to());
-    let destination = Destination {
+/// Where a run sends an audience.
+fn destination(ctx: &StepCtx, side: Side) -> Destination {
+    let cluster = ctx.clients.clusters.get(side);
+    Destination {
         pair: ctx.clients.pair.name.to_string(),
         cluster: cluster.name.to_string(),
         bootstrap: cluster.bootstrap.clone(),
         run: ctx.run.id,
         epoch: ctx.epoch,
-    };
+        hold: false,
+    }
+}
+
+/// Sends an audience by every switch of the pair; what each is called.
+async fn send(ctx: &StepCtx, audience: Audience, to: &Destination) -> Result<Vec<String>, StepError> {
     let mut told = Vec::new();
     for switch in &ctx.clients.routing {
-        switch.send(audience, &destination).await?;
+        switch.send(audience, to).await?;
         told.push(switch.describe());
     }
-    let who = match audience {
-        Audience::Producers => "producers",
-        Audience::Consumers => "consumers",
-    };
+    Ok(told)
+}
+
+async fn tell(ctx: &StepCtx, audience: Audience) -> Result<Done, StepError> {
+    let to = destination(ctx, ctx.direction().to());
+    let told = send(ctx, audience, &to).await?;
     let sentence = if told.is_empty() {
-        format!("the pair has no traffic switch: {who} must be moved by hand to {}", cluster.name)
+        format!("the pair has no traffic switch: {audience} must be moved by hand to {}", to.cluster)
     } else {
-        format!("{who} are sent to {} by {}", cluster.name, told.join(" and "))
+        format!("{audience} are sent to {} by {}", to.cluster, told.join(" and "))
     };
     Ok(Done::new(sentence, json!({"switches": told})))
+}
+
+/// Where each switch had sent consumers, for undo.
+pub(super) async fn capture_consumers(ctx: StepCtx) -> Result<Vec<Option<Destination>>, StepError> {
+    let mut before = Vec::new();
+    for switch in &ctx.clients.routing {
+        before.push(switch.current(Audience::Consumers).await?);
+    }
+    Ok(before)
+}
+
+/// Asks consumers to commit what they processed, leave their groups and wait, as long as the plan allows. One that does so
+/// processes nothing twice; brokers know only what was committed. Those that stay are removed afterwards.
+pub(super) async fn hold_consumers(ctx: StepCtx) -> Result<Done, StepError> {
+    let bound = u64::try_from(ctx.plan.rules.hold_seconds).unwrap_or(0).saturating_mul(1000);
+    if bound == 0 || ctx.clients.routing.is_empty() {
+        let why = if bound == 0 { "the plan asks nobody to hold" } else { "no traffic switch to ask by" };
+        return Ok(Done::new(why, json!({})));
+    }
+    let to = Destination { hold: true, ..destination(&ctx, ctx.direction().from) };
+    let told = send(&ctx, Audience::Consumers, &to).await?;
+    let admin = ctx.admin(ctx.direction().from);
+    let kinds = consumers::kinds(&ctx).await?;
+    let left = ctx
+        .wait_until("consumers leaving their groups", bound, || async {
+            let groups = admin.describe_groups(&kinds).await?;
+            let stay: Vec<String> =
+                groups.into_iter().filter(|g| !g.members.is_empty()).map(|g| g.group).collect();
+            Ok(if stay.is_empty() { Ok(()) } else { Err(stay.join(", ")) })
+        })
+        .await;
+    let sentence = match left {
+        Ok(()) => "all consumers left their groups by themselves".to_owned(),
+        Err(StepError::Retry(why)) => format!("some consumers do not hold and will be removed: {why}"),
+        Err(other) => return Err(other),
+    };
+    Ok(Done::new(sentence, json!({"switches": told})))
+}
+
+/// Lets consumers read on where they were.
+pub(super) async fn release_consumers(ctx: StepCtx) -> Result<Done, StepError> {
+    let before: Vec<Option<Destination>> = ctx.captured()?;
+    let source = destination(&ctx, ctx.direction().from);
+    for (switch, before) in ctx.clients.routing.iter().zip(before) {
+        let to = match before {
+            Some(before) => Destination { run: source.run, epoch: source.epoch, hold: false, ..before },
+            None => source.clone(),
+        };
+        switch.send(Audience::Consumers, &to).await?;
+    }
+    Ok(Done::new(format!("consumers may go on reading on {}", source.cluster), json!({})))
 }

@@ -97,11 +97,11 @@ impl Sim {
         let world = small.world.clone();
         let routing: Vec<Arc<dyn Routing>> =
             vec![Arc::new(MemoryRouting::new(move |audience, cluster, moment| {
-                if moment == routing_double::Moment::Effect {
-                    match audience {
-                        Audience::Producers => world.point_producers(cluster),
-                        Audience::Consumers => world.point_consumers(cluster),
-                    }
+                match (moment, audience) {
+                    (routing_double::Moment::Effect, Audience::Producers) => world.point_producers(cluster),
+                    (routing_double::Moment::Effect, Audience::Consumers) => world.point_consumers(cluster),
+                    (routing_double::Moment::Hold, Audience::Consumers) => world.hold_consumers(),
+                    _ => {}
                 }
                 None
             }))];
@@ -121,6 +121,7 @@ impl Sim {
         PlanRules {
             confirm_before_fence: false,
             group_drain_seconds: 1,
+            hold_seconds: 1,
             catch_up_seconds: 10,
             max_write_outage_seconds: 20,
             transaction_grace_ms: 20,

@@ -10,6 +10,7 @@ pub(crate) const RUN: Uuid = Uuid::from_u128(214);
 
 pub(crate) fn to(cluster: &str, epoch: i64) -> Destination {
     Destination {
+        hold: false,
         pair: "orders".to_owned(),
         cluster: cluster.to_owned(),
         bootstrap: vec![format!("{cluster}.example:9092")],

@@ -44,6 +44,9 @@ pub struct Address {
     pub run: uuid::Uuid,
     /// Epoch of the worker that redirected.
     pub epoch: i64,
+    /// Whether consumers commit, leave their groups and wait.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hold: bool,
 }
 
 impl Address {
@@ -68,6 +71,7 @@ impl AddressBook {
             bootstrap: vec![cluster.bootstrap.clone()],
             run: uuid::Uuid::nil(),
             epoch: 0,
+            hold: false,
         };
         Ok(Self {
             pair: pair.to_owned(),

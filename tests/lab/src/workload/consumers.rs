@@ -92,6 +92,13 @@ pub(crate) fn run_group_member(plan: &GroupPlan, shared: &Arc<Shared>) {
     while !shared.consumers_stop() {
         let (book, _) = shared.book(plan.pair).newest();
         let wanted = book.of_group(plan.group);
+        if wanted.hold {
+            match consumer.take() {
+                Some(held) => leave(held),
+                None => std::thread::sleep(POLL),
+            }
+            continue;
+        }
         if !address.as_ref().is_some_and(|known| known.is_same_place(wanted)) {
             if let Some(old) = consumer.take() {
                 commit(&old, &mut uncommitted);
@@ -128,10 +135,15 @@ pub(crate) fn run_group_member(plan: &GroupPlan, shared: &Arc<Shared>) {
         }
     }
     if let Some(last) = consumer.take() {
-        // Refused when the group is fenced: then the committed position stays behind, as it would for any application.
-        let _ = last.commit_consumer_state(CommitMode::Sync);
-        bury(last);
+        leave(last);
     }
+}
+
+/// Commits what was processed and leaves the group.
+fn leave(consumer: BaseConsumer<Quiet>) {
+    // Refused when the group is fenced: then the committed position stays behind, as it would for any application.
+    let _ = consumer.commit_consumer_state(CommitMode::Sync);
+    bury(consumer);
 }
 
 /// Commits the logs' ends for a group that starts without positions, so that `latest` means "from before the first
