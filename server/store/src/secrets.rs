@@ -5,7 +5,7 @@ mod key;
 
 use muster_domain::{cluster::ClusterSecrets, ids::ClusterName};
 use secrecy::SecretString;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 
 pub use self::{
     envelope::EnvelopeError,
@@ -212,17 +212,20 @@ pub struct Rotated {
     pub already: u64,
 }
 
-/// Makes every secret need the new key instead of the old one, in one transaction: a rotation that dies has done
-/// nothing, one that is run again finds nothing to do. Processes that still have the old key are refused from then on.
+/// Makes every secret need the new key instead of the old one. In the caller's transaction, with its audit entry: a
+/// rotation that dies has done nothing, one that is run again finds nothing to do. Processes that still have the old key are refused from then on.
 ///
 /// # Errors
 /// `Sealed` when a secret needs neither key, or was changed; then nothing is rotated.
-pub async fn rotate(pool: &PgPool, old: &SecretsKey, new: &SecretsKey) -> Result<Rotated, StoreError> {
+pub async fn rotate(
+    tx: &mut PgConnection,
+    old: &SecretsKey,
+    new: &SecretsKey,
+) -> Result<Rotated, StoreError> {
     const OP: &str = "rotate the secrets key";
     let failed = |source| StoreError::database(OP, source);
     let sealed = |source| StoreError::Sealed { op: OP, source };
-    let mut tx = crate::begin(pool).await.map_err(failed)?;
-    lock_key(&mut tx, old, new).await?;
+    lock_key(&mut *tx, old, new).await?;
     let rows = sqlx::query!(
         "select cluster, field, kek_id, sealed
         from cluster_secret
@@ -258,7 +261,6 @@ pub async fn rotate(pool: &PgPool, old: &SecretsKey, new: &SecretsKey) -> Result
         StoreError::expect_rows(OP, done.rows_affected(), 1)?;
         rotated.rewrapped += 1;
     }
-    tx.commit().await.map_err(failed)?;
     Ok(rotated)
 }
 

@@ -1,11 +1,16 @@
 //! The words of the command line.
 
+mod registry;
+mod runs;
+
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
-use uuid::Uuid;
+use clap::{Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::config::{ClientConfig, Config, LogConfig};
+pub(super) use registry::{Clusters, Pairs, People, Teams, Tokens};
+pub(super) use runs::{Plan, Run};
 
 /// Disaster recovery for Apache Kafka: know how well one cluster could replace another, and carry it out.
 #[derive(Debug, Parser)]
@@ -41,6 +46,11 @@ pub enum Command {
     },
     /// Print the OpenAPI document.
     Openapi,
+    /// Print what makes a shell complete these commands: `source <(muster completion bash)`.
+    Completion {
+        /// The shell.
+        shell: Shell,
+    },
     /// Sign in and keep the session for the client commands.
     Login {
         /// Who; asked for when not given. The password is read from the terminal or from `MUSTER_PASSWORD`.
@@ -66,6 +76,24 @@ pub enum Command {
         /// What about them.
         #[command(subcommand)]
         command: Run,
+    },
+    /// People who may sign in.
+    People {
+        /// What about them.
+        #[command(subcommand)]
+        command: People,
+    },
+    /// Teams: pairs belong to them.
+    Teams {
+        /// What about them.
+        #[command(subcommand)]
+        command: Teams,
+    },
+    /// One's own API tokens.
+    Tokens {
+        /// What about them.
+        #[command(subcommand)]
+        command: Tokens,
     },
     /// The audit.
     Audit {
@@ -93,213 +121,6 @@ pub enum Secrets {
         #[arg(long, value_name = "FILE")]
         new_key_file: PathBuf,
     },
-}
-
-/// Clusters.
-#[derive(Debug, Subcommand)]
-pub enum Clusters {
-    /// All clusters.
-    List,
-    /// One cluster.
-    Show {
-        /// Its name.
-        name: String,
-    },
-    /// Register a cluster from a JSON file (`-` for stdin), as POST /api/v1/clusters takes it.
-    Create {
-        /// The file.
-        file: PathBuf,
-    },
-    /// Connect to a cluster and try each right.
-    Check {
-        /// Its name.
-        name: String,
-    },
-    /// Forget a cluster no pair uses.
-    Delete {
-        /// Its name.
-        name: String,
-    },
-}
-
-/// Pairs.
-#[derive(Debug, Subcommand)]
-pub enum Pairs {
-    /// All pairs with how ready they are.
-    List,
-    /// One pair.
-    Show {
-        /// Its name.
-        name: String,
-    },
-    /// Import an mm2.properties file.
-    Import {
-        /// The file, `-` for stdin.
-        file: PathBuf,
-        /// Team the pair belongs to.
-        #[arg(long)]
-        team: String,
-        /// Name of the pair; the clusters' names joined when not given.
-        #[arg(long)]
-        name: Option<String>,
-    },
-    /// The readiness checks of a pair.
-    Check {
-        /// Its name.
-        name: String,
-    },
-}
-
-/// Plan a switchover of a pair.
-#[derive(Debug, clap::Args)]
-pub struct Plan {
-    /// The pair.
-    pub pair: String,
-    /// Cluster applications move to.
-    #[arg(long, value_name = "CLUSTER")]
-    pub to: String,
-    /// Its end is attested as a drill.
-    #[arg(long)]
-    pub drill: bool,
-    /// Do not ask a person for the final go before the fence.
-    #[arg(long)]
-    pub unattended: bool,
-}
-
-/// Runs.
-#[derive(Debug, Subcommand)]
-pub enum Run {
-    /// Runs, newest first.
-    List {
-        /// Only this pair's.
-        #[arg(long)]
-        pair: Option<String>,
-        /// Only in this state.
-        #[arg(long)]
-        state: Option<String>,
-        /// At most so many.
-        #[arg(long, default_value_t = 20)]
-        limit: u32,
-    },
-    /// One run with its steps.
-    Show {
-        /// The run.
-        run: Uuid,
-    },
-    /// Follow a run until it ends or waits for somebody.
-    Watch {
-        /// The run.
-        run: Uuid,
-    },
-    /// Ask for a plan to be carried out.
-    Request {
-        /// The plan.
-        plan: Uuid,
-        /// Why.
-        #[arg(long)]
-        reason: String,
-    },
-    /// Approve it.
-    Approve(Commented),
-    /// Reject it.
-    Reject(Commented),
-    /// Start it.
-    Start(Followed),
-    /// Answer the question it waits with.
-    Confirm(Followed),
-    /// Pause it at the next step boundary.
-    Pause(OfRun),
-    /// Go on after a pause.
-    Resume(Followed),
-    /// Try the failed step again.
-    Retry(Reasoned),
-    /// Leave a step out.
-    Skip {
-        /// The run.
-        run: Uuid,
-        /// The step.
-        #[arg(long)]
-        step: String,
-        /// Why.
-        #[arg(long)]
-        reason: String,
-    },
-    /// Undo everything, in reverse.
-    Abort(Reasoned),
-    /// Close a stuck run by hand.
-    Close(Reasoned),
-    /// Attest a drill.
-    Attest {
-        /// The run.
-        run: Uuid,
-        /// How it went.
-        #[arg(long, value_enum)]
-        verdict: Verdict,
-        /// In words.
-        #[arg(long, default_value = "")]
-        comment: String,
-    },
-    /// The evidence of a run, as JSON.
-    Report(OfRun),
-}
-
-/// How a drill went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Verdict {
-    /// Passed.
-    Passed,
-    /// Failed.
-    Failed,
-    /// It proved nothing either way.
-    Inconclusive,
-}
-
-impl Verdict {
-    /// Its word in the API.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Passed => "passed",
-            Self::Failed => "failed",
-            Self::Inconclusive => "inconclusive",
-        }
-    }
-}
-
-/// A run.
-#[derive(Debug, clap::Args)]
-pub struct OfRun {
-    /// The run.
-    pub run: Uuid,
-}
-
-/// A run with a comment.
-#[derive(Debug, clap::Args)]
-pub struct Commented {
-    /// The run.
-    pub run: Uuid,
-    /// In words.
-    #[arg(long, default_value = "")]
-    pub comment: String,
-}
-
-/// A run with a reason.
-#[derive(Debug, clap::Args)]
-pub struct Reasoned {
-    /// The run.
-    pub run: Uuid,
-    /// Why.
-    #[arg(long)]
-    pub reason: String,
-}
-
-/// A run that may be followed.
-#[derive(Debug, clap::Args)]
-pub struct Followed {
-    /// The run.
-    pub run: Uuid,
-    /// Follow it until it ends or waits for somebody.
-    #[arg(long)]
-    pub wait: bool,
 }
 
 /// The audit.

@@ -1,16 +1,18 @@
 //! The command line: what a process of Muster is started with, and the client commands that speak only the REST API.
 //!
 //! Exit codes: 0 done; 1 refused or failed, with the reason on stderr; 2 the command line is wrong; 3 a watched run did
-//! not succeed.
+//! not succeed; 4 it waits for a person.
 
 pub mod client;
 mod commands;
 mod print;
+mod registry;
 mod runs;
 mod things;
 
 use std::process::ExitCode;
 
+use clap::CommandFactory as _;
 pub use commands::{Cli, Command};
 
 use crate::{config::Config, doctor, http::openapi, routes, serve};
@@ -36,9 +38,24 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Login { name } => things::login(&cli.client, name).await.map(|()| done),
         Command::Clusters { command } => {
-            things::clusters(&Client::new(&cli.client)?, command).await.map(|()| done)
+            registry::clusters(&Client::new(&cli.client)?, command).await.map(|()| done)
         }
-        Command::Pairs { command } => things::pairs(&Client::new(&cli.client)?, command).await.map(|()| done),
+        Command::Pairs { command } => {
+            registry::pairs(&Client::new(&cli.client)?, command).await.map(|()| done)
+        }
+        Command::People { command } => {
+            registry::people(&Client::new(&cli.client)?, command).await.map(|()| done)
+        }
+        Command::Teams { command } => {
+            registry::teams(&Client::new(&cli.client)?, command).await.map(|()| done)
+        }
+        Command::Tokens { command } => {
+            registry::tokens(&Client::new(&cli.client)?, command).await.map(|()| done)
+        }
+        Command::Completion { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "muster", &mut std::io::stdout());
+            Ok(done)
+        }
         Command::Plan(plan) => runs::plan(&Client::new(&cli.client)?, plan).await.map(|()| done),
         Command::Run { command } => runs::run(&Client::new(&cli.client)?, command).await,
         Command::Audit { command } => things::audit(&Client::new(&cli.client)?, command).await,

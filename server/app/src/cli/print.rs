@@ -70,3 +70,18 @@ pub(super) fn duration(value: &Value) -> String {
         Some(ms) => format!("{} m {} s", ms / 60_000, ms % 60_000 / 1_000),
     }
 }
+
+/// A list as a table, or the whole reply as JSON.
+pub(super) fn list(
+    client: &super::client::Client,
+    reply: &Value,
+    heads: &[&str],
+    row: impl Fn(&Value) -> Vec<String>,
+) {
+    if client.json {
+        json(reply);
+        return;
+    }
+    let rows: Vec<Vec<String>> = items(reply).iter().map(row).collect();
+    table(heads, &rows);
+}

@@ -1,6 +1,9 @@
 //! Plans and runs from the command line.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -13,6 +16,8 @@ use super::{
 
 /// Exit code of a watched run that did not succeed.
 const RUN_FAILED: u8 = 3;
+/// Exit code of a watched run that goes on only when somebody does something.
+const RUN_WAITS: u8 = 4;
 
 /// `muster plan`.
 pub(super) async fn plan(client: &Client, plan: Plan) -> anyhow::Result<()> {
@@ -149,6 +154,7 @@ async fn follow(client: &Client, run: Uuid, wait: bool, verb: &str) -> anyhow::R
 /// Prints what happens until the run ends or waits for somebody.
 async fn watch(client: &Client, run: Uuid) -> anyhow::Result<ExitCode> {
     let mut seen = 0;
+    let mut untaken_since = None;
     loop {
         let events = client.get(&format!("/api/v1/runs/{run}/events?after={seen}&format=json")).await?;
         for event in print::items(&events) {
@@ -160,29 +166,51 @@ async fn watch(client: &Client, run: Uuid) -> anyhow::Result<ExitCode> {
             }
         }
         let now = client.get(&format!("/api/v1/runs/{run}")).await?;
-        let state = print::word(&now, "state");
-        match state.as_str() {
-            "running" | "rolling_back" | "verifying" | "cleaning_up" => {}
-            "succeeded" | "passed" => return Ok(ExitCode::SUCCESS),
-            "rejected"
-            | "expired"
-            | "rolled_back"
-            | "failed"
-            | "succeeded_with_exceptions"
-            | "inconclusive"
-            | "closed_manually"
-            | "stuck"
-            | "paused_by_failure" => {
-                tell(client, &now);
-                return Ok(ExitCode::from(RUN_FAILED));
-            }
-            // Waits for somebody.
-            _ => {
-                tell(client, &now);
-                return Ok(ExitCode::SUCCESS);
-            }
+        if let Some(code) = rests(client, &now) {
+            return Ok(code);
         }
+        say_when_nobody_works(&now, &mut untaken_since);
         tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// Tells where a run rests and by which command it goes on; `None` while it moves.
+fn rests(client: &Client, now: &Value) -> Option<ExitCode> {
+    let (id, state) = (print::word(now, "id"), print::word(now, "state"));
+    let next = match state.as_str() {
+        "running" | "rolling_back" | "verifying" | "cleaning_up" => return None,
+        "succeeded" | "passed" => return Some(ExitCode::SUCCESS),
+        "awaiting_approval" => Some(format!("somebody else: muster run approve {id}")),
+        "approved" => Some(format!("muster run start {id}")),
+        "waiting_for_input" => Some(format!("muster run confirm {id}, or muster run abort {id} --reason …")),
+        "paused_by_operator" => Some(format!("muster run resume {id}, or muster run abort {id} --reason …")),
+        "awaiting_attestation" => {
+            Some(format!("somebody else: muster run attest {id} --verdict passed|failed|inconclusive"))
+        }
+        "paused_by_failure" => Some(format!("mend the cause, then muster run retry {id} --reason …")),
+        "stuck" => Some(format!("mend the cause, then muster run retry {id} --reason …, or close it")),
+        _ => None,
+    };
+    tell(client, now);
+    if let Some(next) = next.as_ref().filter(|_| !client.json) {
+        println!("Next: {next}");
+    }
+    let waits = next.is_some() && !["paused_by_failure", "stuck"].contains(&state.as_str());
+    Some(ExitCode::from(if waits { RUN_WAITS } else { RUN_FAILED }))
+}
+
+/// The first worker that takes a run begins its first epoch; where none does, the person who watches should know.
+fn say_when_nobody_works(now: &Value, since: &mut Option<Instant>) {
+    const SAY_AFTER: Duration = Duration::from_secs(15);
+    if now["epoch"].as_i64().is_none_or(|epoch| epoch > 0) {
+        return;
+    }
+    let began = *since.get_or_insert_with(Instant::now);
+    if began.elapsed() > SAY_AFTER {
+        eprintln!(
+            "No worker has taken this run yet: is a `muster serve` or `muster worker` up? Still waiting."
+        );
+        *since = Some(Instant::now());
     }
 }
 

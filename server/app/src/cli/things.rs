@@ -1,8 +1,7 @@
-//! Signing in, clusters, pairs, audit and brake from the command line.
+//! Signing in, audit and brake from the command line.
 
 use std::{
-    io::{IsTerminal as _, Read as _, Write as _},
-    path::Path,
+    io::{IsTerminal as _, Write as _},
     process::{Command, ExitCode},
 };
 
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::{Client, keep_session},
-    commands::{Audit, Brake, Clusters, Pairs},
+    commands::{Audit, Brake},
     print,
 };
 use crate::config::ClientConfig;
@@ -54,115 +53,6 @@ fn ask(prompt: &str, echo: bool) -> anyhow::Result<String> {
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
-fn read(file: &Path) -> anyhow::Result<String> {
-    if file == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text)?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(file).with_context(|| format!("could not read {}", file.display()))
-}
-
-/// `muster clusters …`.
-pub(super) async fn clusters(client: &Client, command: Clusters) -> anyhow::Result<()> {
-    match command {
-        Clusters::List => {
-            let reply = client.get("/api/v1/clusters").await?;
-            let row = |c: &Value| {
-                let bootstrap = c["bootstrap"].as_array().into_iter().flatten().filter_map(Value::as_str);
-                let bootstrap = bootstrap.collect::<Vec<_>>().join(",");
-                vec![
-                    print::word(c, "name"),
-                    print::word(c, "protocol"),
-                    bootstrap,
-                    print::word(c, "expected_cluster_id"),
-                ]
-            };
-            list(client, &reply, &["CLUSTER", "PROTOCOL", "BOOTSTRAP", "CLUSTER ID"], row);
-        }
-        Clusters::Show { name } => print::json(&client.get(&format!("/api/v1/clusters/{name}")).await?),
-        Clusters::Create { file } => {
-            let body: Value = serde_json::from_str(&read(&file)?).context("the file is not JSON")?;
-            print::json(&client.post("/api/v1/clusters", &body).await?);
-        }
-        Clusters::Check { name } => {
-            let reply = client.post(&format!("/api/v1/clusters/{name}/check"), &json!({})).await?;
-            let row = |right: &Value| {
-                let held = &right["held"];
-                let why = held["error"].as_str().or(held["reason"].as_str()).unwrap_or_default().to_owned();
-                vec![
-                    print::word(held, "held"),
-                    print::word(right, "right"),
-                    print::word(right, "needed_for"),
-                    why,
-                ]
-            };
-            if !client.json {
-                println!("Cluster id {}", print::word(&reply, "cluster_id"));
-            }
-            let rights = json!({"items": reply["rights"]});
-            list(
-                client,
-                if client.json { &reply } else { &rights },
-                &["HELD", "RIGHT", "NEEDED FOR", ""],
-                row,
-            );
-        }
-        Clusters::Delete { name } => {
-            client.send(Method::DELETE, &format!("/api/v1/clusters/{name}"), None).await?;
-            println!("Cluster {name} is forgotten.");
-        }
-    }
-    Ok(())
-}
-
-/// `muster pairs …`.
-pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<()> {
-    match command {
-        Pairs::List => {
-            let reply = client.get("/api/v1/pairs").await?;
-            let row = |p: &Value| {
-                let ends =
-                    format!("{} / {}", print::word(&p["clusters"], "a"), print::word(&p["clusters"], "b"));
-                vec![print::word(p, "name"), print::word(p, "team"), ends, print::word(p, "readiness")]
-            };
-            list(client, &reply, &["PAIR", "TEAM", "CLUSTERS", "READINESS"], row);
-        }
-        Pairs::Show { name } => print::json(&client.get(&format!("/api/v1/pairs/{name}")).await?),
-        Pairs::Import { file, team, name } => {
-            let body = json!({"text": read(&file)?, "team": team, "name": name});
-            let reply = client.post("/api/v1/pairs/import", &body).await?;
-            if client.json {
-                print::json(&reply);
-                return Ok(());
-            }
-            for pair in reply["pairs"].as_array().into_iter().flatten() {
-                println!("Imported pair {}.", print::word(pair, "name"));
-            }
-            for line in reply["unused"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-                println!("Kept, not used by Muster: {line}");
-            }
-        }
-        Pairs::Check { name } => {
-            let reply = client.get(&format!("/api/v1/pairs/{name}/readiness")).await?;
-            if client.json {
-                print::json(&reply);
-                return Ok(());
-            }
-            let mut rows = Vec::new();
-            for check in print::items(&reply) {
-                rows.push(["status", "code", "reason"].map(|key| print::word(check, key)).to_vec());
-                let next = check["next_step"].as_str().unwrap_or_default();
-                if !next.is_empty() {
-                    rows.push(vec![String::new(), String::new(), format!("→ {next}")]);
-                }
-            }
-            print::table(&["STATUS", "CHECK", "REASON"], &rows);
-        }
-    }
-    Ok(())
-}
-
 /// `muster audit …`.
 pub(super) async fn audit(client: &Client, command: Audit) -> anyhow::Result<ExitCode> {
     match command {
@@ -179,7 +69,7 @@ pub(super) async fn audit(client: &Client, command: Audit) -> anyhow::Result<Exi
                 row.extend(["actor", "action", "object", "outcome"].map(|key| print::word(entry, key)));
                 row
             };
-            list(
+            print::list(
                 client,
                 &client.list("/api/v1/audit", &query).await?,
                 &["NO", "AT", "ACTOR", "ACTION", "OBJECT", "OUTCOME"],
@@ -206,13 +96,4 @@ pub(super) async fn brake(client: &Client, command: Brake) -> anyhow::Result<()>
     };
     print::json(&reply);
     Ok(())
-}
-
-fn list(client: &Client, reply: &Value, heads: &[&str], row: impl Fn(&Value) -> Vec<String>) {
-    if client.json {
-        print::json(reply);
-        return;
-    }
-    let rows: Vec<Vec<String>> = print::items(reply).iter().map(row).collect();
-    print::table(heads, &rows);
 }

@@ -34,8 +34,8 @@ pub async fn rotate_secrets(config: Config, new_key_file: &Path) -> anyhow::Resu
 }
 
 async fn rotate(pool: &PgPool, old: &SecretsKey, new: &SecretsKey) -> anyhow::Result<u64> {
-    let rotated = secrets::rotate(pool, old, new).await?;
     let mut tx = muster_store::begin(pool).await?;
+    let rotated = secrets::rotate(&mut tx, old, new).await?;
     let detail = json!({"from": old.id(), "to": new.id(), "secrets": rotated.rewrapped});
     audit::append(&mut tx, &Actor::muster().name, "secrets.rotate", "secrets key", "done", detail).await?;
     tx.commit().await?;

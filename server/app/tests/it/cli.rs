@@ -132,7 +132,9 @@ async fn two_people_carry_a_switchover_through_by_command() {
     let (started, ()) =
         tokio::join!(otto.run(["run", "start", &run, "--wait"]), work_once_asked(&app, "run.start"),);
     // It stopped following where somebody has to answer.
-    assert!(started.done().contains("waiting for input"));
+    assert_eq!((started.code, started.err.as_str()), (4, ""), "{}", started.out);
+    assert!(started.out.contains("waiting for input"), "{}", started.out);
+    assert!(started.out.contains(&format!("Next: muster run confirm {run}")), "{}", started.out);
     let shown = otto.run(["run", "show", &run]).await.done();
     assert!(shown.contains("waiting_for_input"), "{shown}");
     let (confirmed, ()) =
@@ -190,6 +192,10 @@ async fn clusters_pairs_audit_and_brake_by_command() {
     assert!(listed.contains("west        PLAINTEXT"), "{listed}");
     let shown: Value = serde_json::from_str(&ada.muster("clusters show west").await.done()).unwrap();
     assert_eq!(shown["region"], "eu");
+    let moved = ada.file("moved.json", r#"{"region": "us"}"#);
+    let changed: Value =
+        serde_json::from_str(&ada.run(["clusters", "edit", "west", &moved]).await.done()).unwrap();
+    assert_eq!((&changed["region"], &changed["bootstrap"][0]), (&json!("us"), &json!("b1:9092")));
     assert_eq!(ada.muster("clusters delete west").await.done(), "Cluster west is forgotten.\n");
     let checked = ada.muster("clusters check eu-west").await.done();
     assert!(checked.starts_with("Cluster id id-of-eu-west\n"), "{checked}");
@@ -220,4 +226,62 @@ async fn clusters_pairs_audit_and_brake_by_command() {
     let rows: Vec<&str> = trail.lines().collect();
     assert!(rows.len() == 3 && rows[1].contains("brake.release") && rows[2].contains("olga"), "{trail}");
     assert!(ada.muster("audit verify").await.done().contains("\"whole\": true"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pair_is_made_edited_and_removed_by_command() {
+    let app = TestApp::with_pair().await;
+    let url = app.serve().await;
+    let olga = Shell::of(&app, &url, "olga").await;
+    let team = app.team.as_str();
+    let flow = json!({"direction": {"from": "a"}, "mechanism": {"mechanism": "unattached"}, "source_alias": "w",
+        "target_alias": "c", "naming": {"policy": "identity"}, "enabled": true});
+    let new = json!({"name": "shop", "team": team, "clusters": {"a": "eu-west", "b": "eu-central"},
+        "topics": ["shop\\..*"], "flows": [flow]});
+    let file = olga.file("shop.json", &new.to_string());
+    let made = olga.run(["pairs", "create", &file]).await.done();
+    assert!(made.contains("\"name\": \"shop\""), "{made}");
+    let edit = olga.file("edit.json", r#"{"topics": ["shop\\..*", "carts\\..*"]}"#);
+    let edited: Value =
+        serde_json::from_str(&olga.run(["pairs", "edit", "shop", &edit]).await.done()).unwrap();
+    assert_eq!(edited["topics"], json!(["shop\\..*", "carts\\..*"]));
+    let bad = olga.file("bad.json", "topics: shop");
+    let refused = olga.run(["pairs", "edit", "shop", &bad]).await;
+    assert!(refused.code == 1 && refused.err.contains("the file is not JSON"), "{}", refused.err);
+    let removed = olga.muster("pairs delete shop").await.done();
+    assert_eq!(removed, "Pair shop is removed; its runs and audit entries stay.\n");
+    assert!(!olga.muster("pairs list").await.done().contains("shop"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn people_teams_and_tokens_by_command() {
+    let app = TestApp::with_pair().await;
+    let url = app.serve().await;
+    let ada = Shell::of(&app, &url, "ada").await;
+    ada.run(["teams", "create", "payments", "--description", "cards & cash"]).await.done();
+    assert!(ada.muster("teams list").await.done().contains("cards & cash"));
+    let nora = json!({"name": "nora", "password": "correct horse battery",
+        "grants": [{"role": "viewer", "team": "payments"}]});
+    let file = ada.file("nora.json", &nora.to_string());
+    let made = ada.run(["people", "create", &file]).await.done();
+    assert!(!made.contains("correct horse"), "{made}");
+    let disable = ada.file("disable.json", r#"{"disabled": true}"#);
+    ada.run(["people", "edit", "nora", &disable]).await.done();
+    let listed = ada.muster("people list").await.done();
+    assert!(
+        listed.contains("nora") && listed.contains("viewer of payments") && listed.contains("disabled"),
+        "{listed}"
+    );
+    let made: Value =
+        serde_json::from_str(&ada.muster("tokens create pipeline --days 7").await.done()).unwrap();
+    let (id, secret) = (made["id"].as_str().unwrap(), made["token"].as_str().unwrap());
+    let listed = ada.muster("tokens list").await.done();
+    assert!(listed.contains(id) && !listed.contains(secret), "{listed}");
+    let pipeline =
+        Shell { url: url.clone(), token: Some(secret.to_owned()), home: ada.home.join("pipeline") };
+    pipeline.muster("teams list").await.done();
+    ada.run(["tokens", "revoke", id]).await.done();
+    assert_eq!(pipeline.muster("teams list").await.code, 1);
+    let completion = ada.muster("completion bash").await.done();
+    assert!(completion.contains("complete -F _muster"), "{completion}");
 }

@@ -26,7 +26,12 @@ impl Caller {
     }
 
     pub(super) fn error(&self, verb: &str, object: &str, kind: KafkaErrorKind) -> KafkaError {
-        KafkaError { cluster: self.cluster.clone(), call: format!("{verb} {object}"), node: None, kind }
+        KafkaError {
+            cluster: self.cluster.clone(),
+            call: format!("{verb} {object}").trim_end().to_owned(),
+            node: None,
+            kind,
+        }
     }
 
     /// One call: reads just go, mutations check the cluster id first.

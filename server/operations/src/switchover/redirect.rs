@@ -1,5 +1,7 @@
 //! The point of no return and what follows it at once: applications are let in and told.
 
+use std::sync::Mutex;
+
 use muster_domain::{
     access,
     acl::AclFilter,
@@ -7,11 +9,12 @@ use muster_domain::{
     survey::{ConnectState, ConnectorRole},
 };
 use muster_routing::{Audience, Destination};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{
     consumers,
-    fence::{add_bindings, prove_fenced, remove_bindings},
+    fence::{add_bindings, locked, prove_fenced, remove_bindings},
     prepare,
     scope::count,
 };
@@ -136,26 +139,38 @@ pub(super) async fn hold_consumers(ctx: StepCtx) -> Result<Done, StepError> {
     let bound = u64::try_from(ctx.plan.rules.hold_seconds).unwrap_or(0).saturating_mul(1000);
     if bound == 0 || ctx.clients.routing.is_empty() {
         let why = if bound == 0 { "the plan asks nobody to hold" } else { "no traffic switch to ask by" };
-        return Ok(Done::new(why, json!({})));
+        return Done::new(why, json!({})).with_output(&Stayed { groups: ctx.plan.groups.clone() });
     }
     let to = Destination { hold: true, ..destination(&ctx, ctx.direction().from) };
     let told = send(&ctx, Audience::Consumers, &to).await?;
     let admin = ctx.admin(ctx.direction().from);
     let kinds = consumers::kinds(&ctx).await?;
+    let stayed: Mutex<Vec<String>> = Mutex::default();
     let left = ctx
         .wait_until("consumers leaving their groups", bound, || async {
             let groups = admin.describe_groups(&kinds).await?;
             let stay: Vec<String> =
                 groups.into_iter().filter(|g| !g.members.is_empty()).map(|g| g.group).collect();
+            locked(&stayed).clone_from(&stay);
             Ok(if stay.is_empty() { Ok(()) } else { Err(stay.join(", ")) })
         })
         .await;
+    let groups = locked(&stayed).clone();
     let sentence = match left {
         Ok(()) => "all consumers left their groups by themselves".to_owned(),
-        Err(StepError::Retry(why)) => format!("some consumers do not hold and will be removed: {why}"),
+        Err(StepError::Retry(_)) => {
+            format!("not left within {} s, to be removed: {}", bound / 1000, groups.join(", "))
+        }
         Err(other) => return Err(other),
     };
-    Ok(Done::new(sentence, json!({"switches": told})))
+    Done::new(sentence, json!({"switches": told, "stayed": groups})).with_output(&Stayed { groups })
+}
+
+/// Groups whose consumers may not have committed what they processed: they did not leave by themselves.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Stayed {
+    /// Their names.
+    pub(super) groups: Vec<String>,
 }
 
 /// Lets consumers read on where they were.

@@ -22,6 +22,7 @@ use super::{
     drain::{self, TargetEnds},
     fence::{CutLine, locked},
     prepare::{self, FoundAgain},
+    redirect::Stayed,
     scope::{count, offsets},
 };
 use crate::step::{Done, StepCtx, StepError};
@@ -269,16 +270,18 @@ fn groups_exact(ctx: &StepCtx) -> Result<OutcomeCheck, StepError> {
     let translated: Translated = ctx.output("translate_groups")?;
     let refused = translated.inexact();
     let sentence = if refused.is_empty() {
-        let moved_out: MovedOut = ctx.output("drain_groups")?;
+        let behind = ctx.output::<MovedOut>("drain_groups")?.behind;
+        let stayed = ctx.output::<Stayed>("hold_consumers")?.groups;
+        let moved: Vec<String> = behind.into_iter().filter(|group| stayed.contains(group)).collect();
         let exactly =
             format!("{} resume exactly at what they had committed", count(translated.groups.len(), "group"));
-        if moved_out.behind.is_empty() {
+        if moved.is_empty() {
             exactly
         } else {
             // Brokers know commits only.
             format!(
                 "{exactly}; {} moved while reading, so what was processed after the last commit is processed again, as after any restart",
-                moved_out.behind.join(", ")
+                moved.join(", ")
             )
         }
     } else {
@@ -296,7 +299,12 @@ fn groups_exact(ctx: &StepCtx) -> Result<OutcomeCheck, StepError> {
 }
 
 fn groups_back(ctx: &StepCtx) -> Result<OutcomeCheck, StepError> {
-    let resumed: Resumed = ctx.output("watch_groups")?;
+    const NAME: &str = "active_groups_are_back";
+    const METHOD: &str = "members and commits past their new position";
+    let Ok(resumed) = ctx.output::<Resumed>("watch_groups") else {
+        let sentence = "unknown: watching them was left out".to_owned();
+        return Ok(OutcomeCheck { passed: None, ..check(NAME, false, sentence, METHOD) });
+    };
     let missing: Vec<&str> = resumed
         .ms_after_fence
         .iter()
@@ -308,12 +316,7 @@ fn groups_back(ctx: &StepCtx) -> Result<OutcomeCheck, StepError> {
     } else {
         format!("not seen yet: {}", missing.join(", "))
     };
-    Ok(check(
-        "active_groups_are_back",
-        missing.is_empty(),
-        sentence,
-        "members and commits past their new position",
-    ))
+    Ok(check(NAME, missing.is_empty(), sentence, METHOD))
 }
 
 /// The newest committed record before the cut line, milliseconds since the epoch.

@@ -5,7 +5,7 @@ use muster_store::{
     testing::TestDatabase,
 };
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::{Connection, PgConnection};
+use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::sample::{broken, cluster, cluster_name};
 
@@ -100,6 +100,14 @@ async fn a_secret_changed_or_moved_in_the_database_does_not_open() {
     assert!(matches!(changed, EnvelopeError::Tampered { .. }), "{changed:?}");
 }
 
+/// In a transaction of its own.
+async fn rotate(pool: &PgPool, old: &SecretsKey, new: &SecretsKey) -> Result<Rotated, StoreError> {
+    let mut tx = muster_store::begin(pool).await.expect("the database answers");
+    let rotated = secrets::rotate(&mut tx, old, new).await?;
+    tx.commit().await.expect("the database answers");
+    Ok(rotated)
+}
+
 #[tokio::test]
 async fn rotation_moves_every_secret_and_can_be_run_again() {
     let database = TestDatabase::new().await;
@@ -108,11 +116,11 @@ async fn rotation_moves_every_secret_and_can_be_run_again() {
     for name in ["eu-west", "eu-central"] {
         secrets::put(conn, &key(1), &cluster_name(name), &password(name)).await.unwrap();
     }
-    let strangers = secrets::rotate(database.pool(), &key(3), &key(2)).await;
+    let strangers = rotate(database.pool(), &key(3), &key(2)).await;
     assert!(matches!(envelope_error(strangers), EnvelopeError::WrongKey { .. }));
-    let rotated = secrets::rotate(database.pool(), &key(1), &key(2)).await.unwrap();
+    let rotated = rotate(database.pool(), &key(1), &key(2)).await.unwrap();
     assert_eq!(rotated, Rotated { rewrapped: 2, already: 0 });
-    let again = secrets::rotate(database.pool(), &key(1), &key(2)).await.unwrap();
+    let again = rotate(database.pool(), &key(1), &key(2)).await.unwrap();
     assert_eq!(again, Rotated { rewrapped: 0, already: 2 });
     for name in ["eu-west", "eu-central"] {
         let read = secrets::get(conn, &key(2), &cluster_name(name)).await.unwrap();
@@ -136,7 +144,7 @@ async fn a_rotation_that_meets_a_broken_secret_rotates_nothing() {
         .execute(&mut *conn)
         .await
         .unwrap();
-    let failed = envelope_error(secrets::rotate(database.pool(), &key(1), &key(2)).await);
+    let failed = envelope_error(rotate(database.pool(), &key(1), &key(2)).await);
     assert!(matches!(failed, EnvelopeError::Tampered { .. }), "{failed:?}");
     secrets::check_key(conn, &key(1)).await.unwrap();
     let kept = secrets::get(conn, &key(1), &cluster_name("eu-central")).await.unwrap();
@@ -151,7 +159,7 @@ async fn a_rotation_waits_for_a_secret_that_is_being_kept() {
     let mut tx = conn.begin().await.unwrap();
     secrets::put(&mut tx, &key(1), &cluster_name("eu-west"), &password("hunter2")).await.unwrap();
     let pool = database.pool().clone();
-    let rotation = tokio::spawn(async move { secrets::rotate(&pool, &key(1), &key(2)).await });
+    let rotation = tokio::spawn(async move { rotate(&pool, &key(1), &key(2)).await });
     tokio::time::timeout(std::time::Duration::from_millis(100), async {
         while !rotation.is_finished() {
             tokio::task::yield_now().await;

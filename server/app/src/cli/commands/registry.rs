@@ -1,0 +1,143 @@
+//! The words about what is registered: clusters, pairs, people, teams, tokens.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+/// Clusters.
+#[derive(Debug, Subcommand)]
+pub enum Clusters {
+    /// All clusters.
+    List,
+    /// One cluster.
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// Register a cluster from a JSON file (`-` for stdin), as POST /api/v1/clusters takes it.
+    Create {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Change a cluster by a JSON file (`-` for stdin), as PATCH /api/v1/clusters/… takes it.
+    Edit {
+        /// Its name.
+        name: String,
+        /// The file.
+        file: PathBuf,
+    },
+    /// Connect to a cluster and try each right.
+    Check {
+        /// Its name.
+        name: String,
+    },
+    /// Forget a cluster no pair uses.
+    Delete {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Pairs.
+#[derive(Debug, Subcommand)]
+pub enum Pairs {
+    /// All pairs with how ready they are.
+    List,
+    /// One pair.
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// Make a pair from a JSON file (`-` for stdin), as POST /api/v1/pairs takes it.
+    Create {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Change a pair by a JSON file (`-` for stdin), as PATCH /api/v1/pairs/… takes it.
+    Edit {
+        /// Its name.
+        name: String,
+        /// The file.
+        file: PathBuf,
+    },
+    /// Remove a pair; its runs and audit entries stay.
+    Delete {
+        /// Its name.
+        name: String,
+    },
+    /// Import an mm2.properties file.
+    Import {
+        /// The file, `-` for stdin.
+        file: PathBuf,
+        /// Team the pair belongs to.
+        #[arg(long)]
+        team: String,
+        /// Name of the pair; the clusters' names joined when not given.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// The readiness checks of a pair.
+    Check {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// People who may sign in.
+#[derive(Debug, Subcommand)]
+pub enum People {
+    /// All people.
+    List,
+    /// One person.
+    Show {
+        /// The name to sign in with.
+        name: String,
+    },
+    /// Add a person from a JSON file (`-` for stdin), as POST /api/v1/users takes it.
+    Create {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Change a person by a JSON file (`-` for stdin), as PATCH /api/v1/users/… takes it.
+    Edit {
+        /// The name to sign in with.
+        name: String,
+        /// The file.
+        file: PathBuf,
+    },
+}
+
+/// Teams.
+#[derive(Debug, Subcommand)]
+pub enum Teams {
+    /// All teams.
+    List,
+    /// Add a team.
+    Create {
+        /// Its name.
+        name: String,
+        /// What it is there for.
+        #[arg(long, default_value = "")]
+        description: String,
+    },
+}
+
+/// One's own API tokens.
+#[derive(Debug, Subcommand)]
+pub enum Tokens {
+    /// All of them; the tokens themselves are shown only once, when made.
+    List,
+    /// Make one with one's own rights.
+    Create {
+        /// What it is for.
+        name: String,
+        /// Days until it ends.
+        #[arg(long, default_value_t = 90)]
+        days: u32,
+    },
+    /// Revoke one.
+    Revoke {
+        /// Which, by its id.
+        id: uuid::Uuid,
+    },
+}

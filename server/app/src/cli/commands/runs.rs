@@ -1,0 +1,156 @@
+//! The words about plans and runs.
+
+use clap::{Subcommand, ValueEnum};
+use uuid::Uuid;
+
+/// Plan a switchover of a pair.
+#[derive(Debug, clap::Args)]
+pub struct Plan {
+    /// The pair.
+    pub pair: String,
+    /// Cluster applications move to.
+    #[arg(long, value_name = "CLUSTER")]
+    pub to: String,
+    /// Its end is attested as a drill.
+    #[arg(long)]
+    pub drill: bool,
+    /// Do not ask a person for the final go before the fence.
+    #[arg(long)]
+    pub unattended: bool,
+}
+
+/// Runs.
+#[derive(Debug, Subcommand)]
+pub enum Run {
+    /// Runs, newest first.
+    List {
+        /// Only this pair's.
+        #[arg(long)]
+        pair: Option<String>,
+        /// Only in this state.
+        #[arg(long)]
+        state: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 20)]
+        limit: u32,
+    },
+    /// One run with its steps.
+    Show {
+        /// The run.
+        run: Uuid,
+    },
+    /// Follow a run until it ends or waits for somebody.
+    Watch {
+        /// The run.
+        run: Uuid,
+    },
+    /// Ask for a plan to be carried out.
+    Request {
+        /// The plan.
+        plan: Uuid,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Approve it.
+    Approve(Commented),
+    /// Reject it.
+    Reject(Commented),
+    /// Start it.
+    Start(Followed),
+    /// Answer the question it waits with.
+    Confirm(Followed),
+    /// Pause it at the next step boundary.
+    Pause(OfRun),
+    /// Go on after a pause.
+    Resume(Followed),
+    /// Try the failed step again.
+    Retry(Reasoned),
+    /// Leave a step out.
+    Skip {
+        /// The run.
+        run: Uuid,
+        /// The step.
+        #[arg(long)]
+        step: String,
+        /// Why.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Undo everything, in reverse.
+    Abort(Reasoned),
+    /// Close a stuck run by hand.
+    Close(Reasoned),
+    /// Attest a drill.
+    Attest {
+        /// The run.
+        run: Uuid,
+        /// How it went.
+        #[arg(long, value_enum)]
+        verdict: Verdict,
+        /// In words.
+        #[arg(long, default_value = "")]
+        comment: String,
+    },
+    /// The evidence of a run, as JSON.
+    Report(OfRun),
+}
+
+/// How a drill went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Verdict {
+    /// Passed.
+    Passed,
+    /// Failed.
+    Failed,
+    /// It proved nothing either way.
+    Inconclusive,
+}
+
+impl Verdict {
+    /// Its word in the API.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// A run.
+#[derive(Debug, clap::Args)]
+pub struct OfRun {
+    /// The run.
+    pub run: Uuid,
+}
+
+/// A run with a comment.
+#[derive(Debug, clap::Args)]
+pub struct Commented {
+    /// The run.
+    pub run: Uuid,
+    /// In words.
+    #[arg(long, default_value = "")]
+    pub comment: String,
+}
+
+/// A run with a reason.
+#[derive(Debug, clap::Args)]
+pub struct Reasoned {
+    /// The run.
+    pub run: Uuid,
+    /// Why.
+    #[arg(long)]
+    pub reason: String,
+}
+
+/// A run that may be followed.
+#[derive(Debug, clap::Args)]
+pub struct Followed {
+    /// The run.
+    pub run: Uuid,
+    /// Follow it until it ends or waits for somebody.
+    #[arg(long)]
+    pub wait: bool,
+}
