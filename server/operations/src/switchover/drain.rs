@@ -80,53 +80,23 @@ fn lines(ctx: &StepCtx, cut: &CutLine, target_ends: &ByPartition<i64>) -> Vec<ve
         .collect()
 }
 
-/// States of the flow's connectors before it is stopped.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct FlowBefore {
-    /// Roles that were not stopped.
-    running: Vec<ConnectorRole>,
-}
-
-/// Reads which connectors run.
-pub(super) async fn capture_flow(ctx: StepCtx) -> Result<FlowBefore, StepError> {
-    let mut running = Vec::new();
-    for role in [ConnectorRole::Source, ConnectorRole::Heartbeat] {
-        if ctx.forward()?.state(role).await?.is_some_and(|s| s.connector != ConnectState::Stopped) {
-            running.push(role);
-        }
-    }
-    Ok(FlowBefore { running })
+/// Whether the source connector ran.
+pub(super) async fn capture_flow(ctx: StepCtx) -> Result<bool, StepError> {
+    let state = ctx.forward()?.state(ConnectorRole::Source).await?;
+    Ok(state.is_some_and(|state| state.connector != ConnectState::Stopped))
 }
 
 /// Stops copying, so that a restarted task can't copy a second time behind the applications' first writes. Stopping a
 /// stopped connector is fine, so dying halfway is too.
 pub(super) async fn stop_flow(ctx: StepCtx) -> Result<Done, StepError> {
-    let flow = ctx.forward()?;
-    let (source, heartbeat) = tokio::join!(
-        flow.stop(ConnectorRole::Source, ctx.left_ms()),
-        stop_if_any(flow, ConnectorRole::Heartbeat, ctx.left_ms()),
-    );
-    source?;
-    heartbeat?;
+    ctx.forward()?.stop(ConnectorRole::Source, ctx.left_ms()).await?;
     Ok(Done::new("the flow is STOPPED with no tasks", json!({"read_back": "STOPPED, tasks []"})))
 }
 
-async fn stop_if_any(
-    flow: &dyn muster_replication::Replication,
-    role: ConnectorRole,
-    bound_ms: u64,
-) -> Result<(), StepError> {
-    if flow.state(role).await?.is_some() {
-        flow.stop(role, bound_ms).await?;
-    }
-    Ok(())
-}
-
-/// Starts again what ran before.
+/// Starts it again if it ran.
 pub(super) async fn resume_flow(ctx: StepCtx) -> Result<Done, StepError> {
-    let before: FlowBefore = ctx.captured()?;
-    for role in before.running {
-        ctx.forward()?.resume(role, ctx.left_ms()).await?;
+    if ctx.captured::<bool>()? {
+        ctx.forward()?.resume(ConnectorRole::Source, ctx.left_ms()).await?;
     }
     Ok(Done::new("the flow copies again", json!({})))
 }

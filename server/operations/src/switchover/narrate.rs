@@ -100,10 +100,15 @@ pub fn calls(step: &str, scene: &Scene<'_>) -> Vec<String> {
             format!("CreateAcls on {to}: each READ, DESCRIBE, group and transactional-id grant applications hold on {from} and lack there"),
         ],
         "freeze_drift" => vec![format!(
-            "PATCH connector {}: sync.topic.acls.enabled=false, sync.topic.configs.enabled=false",
+            "PATCH connector {}: sync.topic.acls.enabled=false, sync.topic.configs.enabled=false, consumer.poll.timeout.ms=100",
             scene.connector(true, "source")
         )],
-        "stop_checkpoint_sync" => vec![format!("PUT connector {}/stop", scene.connector(true, "checkpoint"))],
+        "stop_checkpoint_sync" => ["checkpoint", "heartbeat"]
+            .iter()
+            .map(|role| scene.connector(true, role))
+            .filter(|name| !name.is_empty())
+            .map(|name| format!("PUT connector {name}/stop"))
+            .collect(),
         "catch_up" => vec![format!("look: offsets of {} until passed", scene.connector(true, "source"))],
         "rehearse_translation" => vec![format!("look: read records around {} group positions on both sides", groups.len())],
         "calibrate_fence_probe" => topics
