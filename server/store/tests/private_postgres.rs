@@ -181,6 +181,30 @@ async fn a_server_that_cannot_start_shows_its_log() {
     );
 }
 
+/// Where nobody collects a server that has ended (a busy or missing init), the next one would take it for alive.
+#[tokio::test]
+async fn a_server_that_ended_and_was_not_collected_is_waited_for() {
+    let mut server = private_server().await;
+    server.postgres.take().unwrap().stop().await.unwrap();
+    let program = server.data_dir.join("postgres");
+    std::fs::copy("/bin/true", &program).unwrap();
+    let mut ended = Command::new(&program).spawn().unwrap();
+    let stat = format!("/proc/{}/stat", ended.id());
+    wait_until("it has ended", async || std::fs::read_to_string(&stat).unwrap().contains(") Z")).await;
+    std::fs::write(server.data_dir.join("pgdata/postmaster.pid"), format!("{}\n", ended.id())).unwrap();
+    let start = tokio::spawn(PrivatePostgres::start(PrivatePostgresOptions::new(&server.data_dir)));
+    let still = tokio::time::timeout(Duration::from_millis(500), async {
+        while !start.is_finished() {
+            tokio::task::yield_now().await;
+        }
+    });
+    still.await.expect_err("the start should wait");
+    ended.wait().unwrap();
+    let log = std::fs::read_to_string(server.data_dir.join("postgres.log")).unwrap();
+    assert!(!log.contains("already exists"), "it was not waited for: {log}");
+    start.await.unwrap().unwrap().stop().await.unwrap();
+}
+
 #[tokio::test]
 async fn an_initdb_that_died_halfway_is_begun_again() {
     let dir = directory("halfway");

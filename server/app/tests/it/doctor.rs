@@ -114,7 +114,7 @@ async fn a_cluster_that_does_not_answer_is_told_with_what_stands_still() {
     let app = TestApp::with_pair().await;
     app.small.world.lock().cluster_mut("eu-central").health = Health::Dead;
     insta::assert_snapshot!(troubles(&lines(&app).await).join("\n"), @r"
-    FAIL  cluster eu-central: describe_cluster  on cluster `eu-central`: connection failed: connection refused. Nothing can be observed or done there.
+    FAIL  cluster eu-central: describe_cluster on cluster `eu-central`: connection failed: connection refused. Nothing can be observed or done there.
     FAIL  flow eu-west → eu-central of orders: observe orders-west-to-central (http://connect.eu-central.example:8083): not reachable: Connect does not answer. The flow can be neither seen nor steered.
     ");
 }

@@ -156,12 +156,22 @@ fn wait_for_orphan(data_dir: &Path, pgdata: &Path) -> Result<(), PrivatePostgres
 }
 
 /// The process named in `postmaster.pid`, if it lives and works on this directory: after a crash the file stays, and
-/// its number may by now be another process's.
+/// its number may by now be another process's. One that has ended and nobody has collected yet counts too: the next
+/// PostgreSQL takes it for alive.
 pub(crate) fn running_postmaster(pgdata: &Path) -> Option<i32> {
     let text = std::fs::read_to_string(pgdata.join("postmaster.pid")).ok()?;
     let pid: i32 = text.lines().next()?.trim().parse().ok()?;
+    if is_uncollected_postgres(pid) {
+        return Some(pid);
+    }
     let works_on = std::fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
     (works_on == pgdata.canonicalize().ok()?).then_some(pid)
+}
+
+/// Whether a process is a zombie that was PostgreSQL: `1234 (postgres) Z …` (proc(5)).
+fn is_uncollected_postgres(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.split_once(' ').is_some_and(|(_, rest)| rest.starts_with("(postgres) Z"))
 }
 
 /// `postgres` itself, not `pg_ctl`: a child that can be waited for.
