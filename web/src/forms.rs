@@ -274,3 +274,50 @@ pub struct AuditFilter {
     /// `on` to verify the whole chain.
     pub verify: String,
 }
+
+/// `POST /drills`: a schedule, every field as typed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct ScheduleForm {
+    /// Pair.
+    pub pair: String,
+    /// `quarter` or `cron`.
+    pub every: String,
+    /// 1 to 3, for `quarter`.
+    pub month: String,
+    /// 1 to 28, for `quarter`.
+    pub day: String,
+    /// `HH:MM`, for `quarter`.
+    pub at: String,
+    /// Five fields, for `cron`.
+    pub cron: String,
+    /// Name of the IANA database.
+    pub zone: String,
+    /// Minutes.
+    pub window_minutes: String,
+    /// Days.
+    pub lead_days: String,
+    /// One a line: `2026-12-10 to 2027-01-06 peak season`.
+    pub blackouts: String,
+    /// Names, separated by commas.
+    pub owners: String,
+}
+
+impl Default for ScheduleForm {
+    fn default() -> Self {
+        let text = str::to_owned;
+        Self {
+            pair: String::new(),
+            every: text("quarter"),
+            month: text("2"),
+            day: text("12"),
+            at: text("09:00"),
+            cron: String::new(),
+            zone: text("UTC"),
+            window_minutes: text("240"),
+            lead_days: text("7"),
+            blackouts: String::new(),
+            owners: String::new(),
+        }
+    }
+}

@@ -13,6 +13,7 @@ pub mod chrome;
 pub mod cluster_form;
 pub mod clusters;
 pub mod confirm;
+pub mod drills;
 pub mod error_page;
 pub mod fleet;
 pub mod format;

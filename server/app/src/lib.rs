@@ -11,6 +11,7 @@ pub mod cli;
 pub mod client_source;
 pub mod config;
 pub mod doctor;
+pub mod drill_loop;
 pub mod housekeeping;
 pub mod http;
 pub mod judgement;

@@ -21,6 +21,7 @@ use crate::{
         pairs::{NewPair, PairEdit},
         people::{NewUser, TeamView, UserEdit, UserView},
         plans::{NewPlan, NewRequest},
+        schedules::{NewSchedule, ScheduleEdit},
         tokens::{NewToken, TokenView},
     },
     api::{
@@ -28,7 +29,7 @@ use crate::{
         decisions::{Attest, Because, SkipStep, Vote},
         events, observation, pairs, people, plans, runs,
         runs::RunView,
-        service, session,
+        schedules, service, session,
         session::{BearerSession, SignIn, Whoami},
     },
     app::App,
@@ -56,6 +57,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(sessions_and_people());
     routes.extend(clusters_and_pairs());
     routes.extend(observations());
+    routes.extend(schedules());
     routes.extend(plans_and_runs());
     routes.extend(deciding());
     routes.extend(audit_and_brake());
@@ -144,6 +146,23 @@ fn observations() -> Vec<Route> { vec![
         .says("Topics in scope on both sides, as last observed."),
     api(GET, "/api/v1/pairs/{pair}/groups", Reader(Of::Pair), Reads, observation::groups)
         .says("Groups in scope on both sides, as last observed."),
+] }
+
+#[rustfmt::skip]
+fn schedules() -> Vec<Route> { vec![
+    api(GET, "/api/v1/schedules", SignedIn, Reads, schedules::list)
+        .says("When drills of one's teams are due.").answers::<Items<schedules::ScheduleView>>(200),
+    api(POST, "/api/v1/schedules", Anywhere(&[Owner]), Writes("schedule.create"), schedules::create)
+        .says("Schedule drills of a pair.").takes::<NewSchedule>().answers::<schedules::ScheduleView>(201).creates(),
+    api(GET, "/api/v1/schedules/{schedule}", Reader(Of::Schedule), Reads, schedules::show)
+        .says("A schedule.").answers::<schedules::ScheduleView>(200),
+    api(PATCH, "/api/v1/schedules/{schedule}", Role(&[Owner], Of::Schedule), Writes("schedule.change"), schedules::change)
+        .says("Change a schedule.").takes::<ScheduleEdit>().answers::<schedules::ScheduleView>(200),
+    api(DELETE, "/api/v1/schedules/{schedule}", Role(&[Owner], Of::Schedule), Writes("schedule.delete"), schedules::delete)
+        .says("Remove a schedule; what came due of it stays.").answers_nothing(),
+    api(GET, "/api/v1/occurrences", SignedIn, Reads, schedules::occurrences)
+        .says("What came due of schedules, newest first.").query(schedules::OCCURRENCE_QUERY)
+        .answers::<Items<schedules::OccurrenceView>>(200),
 ] }
 
 #[rustfmt::skip]

@@ -23,7 +23,7 @@ use crate::{
     auth::{setup, tokens::TokenKey},
     client_source::StoredClients,
     config::Config,
-    housekeeping,
+    drill_loop, housekeeping,
     http::layers,
     routes,
     run_watch::RunWatch,
@@ -169,6 +169,7 @@ fn spawn_loops(app: &App, config: &Config, shutdown: &CancellationToken) -> Join
     let mut loops = JoinSet::new();
     loops.spawn(surveys.run(shutdown.clone()));
     loops.spawn(housekeeping::run(app.pool.clone(), shutdown.clone()));
+    loops.spawn(drill_loop::run(app.pool.clone(), shutdown.clone()));
     loops.spawn(app.watch.clone().listen(app.pool.clone(), shutdown.clone()));
     let token = shutdown.clone();
     loops.spawn(async move { engine.run_until(token).await });

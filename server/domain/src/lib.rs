@@ -24,6 +24,7 @@ pub mod record;
 pub mod run;
 #[cfg(test)]
 mod samples;
+pub mod schedule;
 pub mod survey;
 pub mod topic;
 pub mod translation;

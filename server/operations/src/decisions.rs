@@ -3,12 +3,15 @@
 //! Each function changes the run and writes its audit entry in the caller's transaction. A refusal is a `Problem`;
 //! the caller audits refusals (in a transaction of its own, since this one is rolled back).
 
+use chrono::{DateTime, Utc};
 use muster_domain::{
+    pair::Pair,
     people::{Actor, Role},
     plan::Plan,
     problem::Problem,
     record::{Approval, Person, Run, Vote},
     run::{RunAct, RunState, StepState, next_state},
+    schedule::Occurrence,
 };
 use muster_store::{
     audit, pairs, plans,
@@ -31,10 +34,40 @@ pub async fn request_run(
     reason: &str,
     actor: &Actor,
 ) -> Result<Run, OperationError> {
-    let content = &plan.content;
-    let pair =
-        pairs::get(conn, &content.pair).await?.ok_or_else(|| no_such("pair", content.pair.as_str()))?;
+    let pair = pair_of(conn, plan).await?;
     need_role(actor, Role::Operator, &pair.team)?;
+    insert_run(conn, plan, &pair, reason, actor, None).await
+}
+
+/// Asks for a run on behalf of a schedule: both clocks run at least until its window opens and closes.
+///
+/// # Errors
+/// As [`request_run`], without the role.
+pub async fn request_scheduled_run(
+    conn: &mut PgConnection,
+    plan: &Plan,
+    reason: &str,
+    occurrence: &Occurrence,
+) -> Result<Run, OperationError> {
+    let pair = pair_of(conn, plan).await?;
+    let window = Some((occurrence.due, occurrence.closes));
+    insert_run(conn, plan, &pair, reason, &Actor::muster(), window).await
+}
+
+async fn pair_of(conn: &mut PgConnection, plan: &Plan) -> Result<Pair, OperationError> {
+    let name = &plan.content.pair;
+    pairs::get(conn, name).await?.ok_or_else(|| no_such("pair", name.as_str()))
+}
+
+async fn insert_run(
+    conn: &mut PgConnection,
+    plan: &Plan,
+    pair: &Pair,
+    reason: &str,
+    actor: &Actor,
+    window: Option<(DateTime<Utc>, DateTime<Utc>)>,
+) -> Result<Run, OperationError> {
+    let content = &plan.content;
     if reason.trim().is_empty() {
         return Err(Problem::new(
             "reason-missing",
@@ -63,6 +96,7 @@ pub async fn request_run(
         reason: reason.trim(),
         decide_within_minutes: pair.approval.decide_within_minutes,
         approvals_needed: pair.approval.needed,
+        window,
     };
     runs::insert(conn, &new).await?;
     record(conn, id, actor, "run.request", &format!("Requested by {}: {}", actor.name, reason.trim()))

@@ -23,6 +23,7 @@ pub mod readiness;
 pub mod run_events;
 pub mod run_steps;
 pub mod runs;
+pub mod schedules;
 pub mod secrets;
 pub mod server;
 pub mod sessions;

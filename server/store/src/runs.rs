@@ -114,6 +114,8 @@ pub struct NewRun<'a> {
     pub decide_within_minutes: i64,
     /// Approvals needed.
     pub approvals_needed: u32,
+    /// Both clocks run at least until here: when it is due, and when its window closes.
+    pub window: Option<(DateTime<Utc>, DateTime<Utc>)>,
 }
 
 /// Keeps a new run and its steps.
@@ -125,11 +127,11 @@ pub async fn insert(conn: &mut PgConnection, new: &NewRun<'_>) -> Result<(), Sto
     sqlx::query!(
         "insert into run (
             id, plan_id, plan_hash, pair, team, operation, from_side, course, drill, state, requested_by,
-            requested_by_name, reason, decide_by, approvals_needed
+            requested_by_name, reason, decide_by, approvals_needed, use_until
         )
         values (
             $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,
-            clock_timestamp() + make_interval(mins => $14::int), $15
+            greatest(clock_timestamp() + make_interval(mins => $14::int), $16), $15, $17
         )",
         new.id,
         new.plan.id,
@@ -146,6 +148,8 @@ pub async fn insert(conn: &mut PgConnection, new: &NewRun<'_>) -> Result<(), Sto
         new.reason,
         i32::try_from(new.decide_within_minutes).unwrap_or(i32::MAX),
         i32::try_from(new.approvals_needed).unwrap_or(1),
+        new.window.map(|(due, _)| due),
+        new.window.map(|(_, closes)| closes),
     )
     .execute(&mut *conn)
     .await
@@ -338,7 +342,7 @@ pub async fn mark_approved(
     let done = sqlx::query!(
         "update run
         set approved_at = clock_timestamp(),
-            use_by = clock_timestamp() + make_interval(mins => $2::int)
+            use_by = greatest(clock_timestamp() + make_interval(mins => $2::int), use_until)
         where id = $1",
         run,
         i32::try_from(use_within_minutes).unwrap_or(i32::MAX)

@@ -1,5 +1,6 @@
 //! Every page with the data of one night, 19 Nov 2026 03:12:40 UTC: for tests, screenshots and people who look.
 
+mod drills;
 mod night;
 mod outcome;
 mod pages;
@@ -19,6 +20,7 @@ use crate::{
     cluster_form::ClusterFormPage,
     clusters::{ClusterPage, ClustersPage},
     confirm::{ConfirmAct, ConfirmPage},
+    drills::DrillsPage,
     error_page::ErrorPage,
     fleet::FleetPage,
     import::ImportPage,
@@ -81,6 +83,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("confirm-close", html(&ConfirmPage::sample(ConfirmAct::Close))),
         ("confirm-attest", html(&ConfirmPage::sample(ConfirmAct::Attest))),
         ("runs", html(&RunsPage::sample())),
+        ("drills", html(&DrillsPage::sample())),
+        ("drills-empty", html(&DrillsPage::sample_empty())),
         ("report", html(&ReportPage::sample())),
         ("audit", html(&AuditPage::sample())),
         ("people", html(&PeoplePage::sample())),

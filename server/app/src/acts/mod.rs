@@ -11,6 +11,7 @@ pub mod pairs;
 pub mod people;
 pub mod plans;
 pub mod runs;
+pub mod schedules;
 pub mod teams_of;
 pub mod tokens;
 

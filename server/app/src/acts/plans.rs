@@ -122,7 +122,8 @@ fn rules(given: &serde_json::Map<String, Value>) -> Answer<PlanRules> {
         .map_err(|e| Failure::invalid(format!("The rules cannot be read: {e}.")))
 }
 
-fn not_surveyed(pair: &Pair) -> Failure {
+/// Nothing is planned for a pair before it was observed.
+pub fn not_surveyed(pair: &Pair) -> Failure {
     Failure::new(
         "not-surveyed-yet",
         format!("Pair `{}` has not been observed yet, so there is nothing to plan from.", pair.name),

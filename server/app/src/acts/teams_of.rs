@@ -1,7 +1,7 @@
 //! The team something belongs to, for the guard: by the name or id in the path.
 
 use muster_domain::ids::{PairName, TeamName};
-use muster_store::{pairs, plans, runs};
+use muster_store::{pairs, plans, runs, schedules};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -35,4 +35,14 @@ pub async fn plan(conn: &mut PgConnection, id: &str) -> Answer<TeamName> {
     let missing = || Failure::not_found("plan", id);
     let plan = plans::get(conn, id.parse::<Uuid>().map_err(|_| missing())?).await?.ok_or_else(missing)?;
     pair(conn, plan.content.pair.as_str()).await
+}
+
+/// Of a drill schedule: the team its pair belongs to now.
+///
+/// # Errors
+/// `not-found`.
+pub async fn schedule(conn: &mut PgConnection, id: &str) -> Answer<TeamName> {
+    let missing = || Failure::not_found("schedule", id);
+    let schedule = schedules::get(conn, id.parse::<Uuid>().map_err(|_| missing())?).await?;
+    pair(conn, schedule.ok_or_else(missing)?.pair.as_str()).await
 }

@@ -10,6 +10,7 @@ pub mod pairs;
 pub mod people;
 pub mod plans;
 pub mod runs;
+pub mod schedules;
 pub mod service;
 pub mod session;
 

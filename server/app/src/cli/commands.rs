@@ -9,7 +9,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::{ClientConfig, Config, LogConfig};
-pub(super) use registry::{Clusters, Pairs, People, Teams, Tokens};
+pub(super) use registry::{Clusters, Pairs, People, Schedules, Teams, Tokens};
 pub(super) use runs::{Plan, Run};
 
 /// Disaster recovery for Apache Kafka: know how well one cluster could replace another, and carry it out.
@@ -68,6 +68,12 @@ pub enum Command {
         /// What about them.
         #[command(subcommand)]
         command: Pairs,
+    },
+    /// Drill schedules.
+    Schedules {
+        /// What about them.
+        #[command(subcommand)]
+        command: Schedules,
     },
     /// Plan a switchover of a pair.
     Plan(Plan),

@@ -56,6 +56,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             clap_complete::generate(shell, &mut Cli::command(), "muster", &mut std::io::stdout());
             Ok(done)
         }
+        Command::Schedules { command } => {
+            registry::schedules(&Client::new(&cli.client)?, command).await.map(|()| done)
+        }
         Command::Plan(plan) => runs::plan(&Client::new(&cli.client)?, plan).await.map(|()| done),
         Command::Run { command } => runs::run(&Client::new(&cli.client)?, command).await,
         Command::Audit { command } => things::audit(&Client::new(&cli.client)?, command).await,

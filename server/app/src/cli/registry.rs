@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::Client,
-    commands::{Clusters, Pairs, People, Teams, Tokens},
+    commands::{Clusters, Pairs, People, Schedules, Teams, Tokens},
     print,
 };
 
@@ -131,6 +131,50 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<()>
                 }
             }
             print::table(&["STATUS", "CHECK", "REASON"], &rows);
+        }
+    }
+    Ok(())
+}
+
+/// `muster schedules …`.
+pub(super) async fn schedules(client: &Client, command: Schedules) -> anyhow::Result<()> {
+    let path = |id| format!("/api/v1/schedules/{id}");
+    match command {
+        Schedules::List => {
+            let row = |schedule: &Value| {
+                let cadence = &schedule["cadence"];
+                let how =
+                    cadence["expression"].as_str().map_or_else(|| "every quarter".to_owned(), str::to_owned);
+                let next =
+                    schedule["next"].get(0).map_or_else(|| "-".to_owned(), |next| print::time(next, "due"));
+                vec![
+                    print::word(schedule, "pair"),
+                    how,
+                    print::word(schedule, "zone"),
+                    next,
+                    print::word(schedule, "id"),
+                ]
+            };
+            let heads = ["PAIR", "HOW OFTEN", "ZONE", "NEXT DUE", "ID"];
+            print::list(client, &client.get("/api/v1/schedules").await?, &heads, row);
+        }
+        Schedules::Show { id } => print::json(&client.get(&path(id)).await?),
+        Schedules::Create { file } => {
+            print::json(&client.post("/api/v1/schedules", &read_json(&file)?).await?);
+        }
+        Schedules::Edit { id, file } => edit(client, &path(id), &file).await?,
+        Schedules::Delete { id } => {
+            client.send(Method::DELETE, &path(id), None).await?;
+            println!("Schedule {id} is removed; what came due of it stays.");
+        }
+        Schedules::Due { pair } => {
+            let row = |due: &Value| {
+                let mut row = vec![print::word(due, "pair"), print::time(due, "due")];
+                row.extend(["standing", "run_state", "run", "trouble"].map(|key| print::word(due, key)));
+                row
+            };
+            let heads = ["PAIR", "DUE", "STANDING", "STATE", "RUN", ""];
+            print::list(client, &client.list("/api/v1/occurrences", &[("pair", pair)]).await?, &heads, row);
         }
     }
     Ok(())

@@ -126,6 +126,7 @@ async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
         Of::Pair => "pair",
         Of::Run => "run",
         Of::Plan => "plan",
+        Of::Schedule => "schedule",
     };
     let value = params.iter().find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default();
     let mut conn = app.pool.acquire().await?;
@@ -133,6 +134,7 @@ async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
         Of::Pair => teams_of::pair(&mut conn, value).await,
         Of::Run => teams_of::run(&mut conn, value).await,
         Of::Plan => teams_of::plan(&mut conn, value).await,
+        Of::Schedule => teams_of::schedule(&mut conn, value).await,
     }
 }
 

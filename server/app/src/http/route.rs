@@ -22,6 +22,8 @@ pub enum Of {
     Run,
     /// `{plan}`.
     Plan,
+    /// `{schedule}`.
+    Schedule,
 }
 
 /// Who may use a route.

@@ -8,6 +8,7 @@ pub mod asking;
 pub mod audit;
 pub mod brake;
 pub mod clusters;
+pub mod drills;
 pub mod errors;
 pub mod fleet;
 pub mod import;
@@ -90,6 +91,9 @@ pub fn routes() -> Vec<Route> { vec![
     page(POST, "/runs/{run}/close", Role(&[Owner], Of::Run), Writes("run.close"), runs::close),
     page(GET, "/runs/{run}/attest", Reader(Of::Run), Reads, runs::confirm_attest),
     page(POST, "/runs/{run}/attest", Role(&[Approver], Of::Run), Writes("run.attest"), runs::attest),
+    page(GET, "/drills", SignedIn, Reads, drills::list),
+    page(POST, "/drills", Anywhere(&[Owner]), Writes("schedule.create"), drills::create),
+    page(POST, "/drills/{schedule}/remove", Role(&[Owner], Of::Schedule), Writes("schedule.delete"), drills::remove),
     page(GET, "/audit", Auditor, Reads, audit::list),
     page(GET, "/people", Anywhere(&[Admin]), Reads, people::list),
     page(POST, "/people", Anywhere(&[Admin]), Writes("user.create"), people::create),

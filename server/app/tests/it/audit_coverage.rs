@@ -15,6 +15,7 @@ use crate::{auth_coverage::address, test_app::TestApp};
 async fn every_refusal_of_a_change_is_an_entry() {
     let app = TestApp::with_pair().await;
     let (plan, run) = crate::runs::requested(&app).await;
+    crate::auth_coverage::schedule(&app).await;
     for route in routes::routes() {
         let Audit::Writes(action) = route.rule.audit else { continue };
         // A viewer of the team may do none of these; what everybody signed in may do is refused to nobody, and what
@@ -70,6 +71,9 @@ const DONE_IN: &[(&str, &str)] = &[
     ("pair.change", "clusters::a_pair_is_made_changed_and_removed"),
     ("pair.delete", "clusters::a_pair_is_made_changed_and_removed"),
     ("pair.import", "imports::the_seeds_file_is_imported_whole"),
+    ("schedule.create", "schedules::an_owner_makes_changes_and_removes_a_schedule"),
+    ("schedule.change", "schedules::an_owner_makes_changes_and_removes_a_schedule"),
+    ("schedule.delete", "schedules::an_owner_makes_changes_and_removes_a_schedule"),
     ("plan.make", "runs::two_people_carry_a_switchover_through"),
     ("run.request", "runs::two_people_carry_a_switchover_through"),
     ("run.approve", "runs::two_people_carry_a_switchover_through"),
@@ -104,6 +108,7 @@ fn every_action_has_a_test_that_sees_its_entry() {
         include_str!("decisions.rs"),
         include_str!("imports.rs"),
         include_str!("runs.rs"),
+        include_str!("schedules.rs"),
     ]
     .concat();
     for (action, test) in DONE_IN {

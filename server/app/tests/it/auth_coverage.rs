@@ -12,6 +12,21 @@ use crate::test_app::TestApp;
 
 const WHO: [&str; 8] = ["nobody", "vera", "otto", "abel", "olga", "ada", "outis", "orla"];
 
+/// A schedule of the pair, made by [`schedule`].
+const SCHEDULE: Uuid = Uuid::from_u128(92);
+
+/// Makes the schedule that addresses name.
+pub(crate) async fn schedule(app: &TestApp) {
+    let owner = app.as_user("olga").await;
+    let new = json!({"pair": "orders", "cadence": {"every": "cron", "expression": "0 9 1 1 *"}});
+    owner.post("/api/v1/schedules", new).await.done();
+    sqlx::query("update schedule set id = $1, body = jsonb_set(body, '{id}', to_jsonb($1::text))")
+        .bind(SCHEDULE)
+        .execute(&app.app.pool)
+        .await
+        .unwrap();
+}
+
 /// The address of a route with things that exist.
 pub(crate) fn address(path: &str, run: Uuid, plan: Uuid) -> String {
     path.replace("{pair}", "orders")
@@ -19,6 +34,7 @@ pub(crate) fn address(path: &str, run: Uuid, plan: Uuid) -> String {
         .replace("{run}", &run.to_string())
         .replace("{plan}", &plan.to_string())
         .replace("{user}", "vera")
+        .replace("{schedule}", &SCHEDULE.to_string())
         .replace("{token}", &Uuid::nil().to_string())
         .replace("{*rest}", "none")
 }
@@ -38,6 +54,7 @@ async fn knock(app: &TestApp, who: &str, route: &Route, path: &str) -> StatusCod
 async fn every_route_lets_in_whom_its_row_says() {
     let app = TestApp::with_pair().await;
     let (plan, run) = crate::runs::requested(&app).await;
+    schedule(&app).await;
     let mut table = format!("{:49} {}\n", "", WHO.join(" "));
     for route in routes::routes() {
         let path = address(route.path, run, plan);
@@ -94,6 +111,12 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /api/v1/pairs/{pair}/lag/history           -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/topics                -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/groups                -      x    x    x    x    x   .     .
+    GET    /api/v1/schedules                          -      x    x    x    x    x   x     x
+    POST   /api/v1/schedules                          -      .    .    .    x    .   .     x
+    GET    /api/v1/schedules/{schedule}               -      x    x    x    x    x   .     .
+    PATCH  /api/v1/schedules/{schedule}               -      .    .    .    x    .   .     .
+    DELETE /api/v1/schedules/{schedule}               -      .    .    .    x    .   .     .
+    GET    /api/v1/occurrences                        -      x    x    x    x    x   x     x
     POST   /api/v1/pairs/{pair}/plans                 -      .    x    .    .    .   .     .
     GET    /api/v1/plans/{plan}                       -      x    x    x    x    x   .     .
     POST   /api/v1/runs                               -      .    x    .    .    .   x     .
@@ -167,6 +190,9 @@ async fn every_route_lets_in_whom_its_row_says() {
     POST   /runs/{run}/close                          -      .    .    .    x    .   .     .
     GET    /runs/{run}/attest                         -      x    x    x    x    x   .     .
     POST   /runs/{run}/attest                         -      .    .    x    .    .   .     .
+    GET    /drills                                    -      x    x    x    x    x   x     x
+    POST   /drills                                    -      .    .    .    x    .   .     x
+    POST   /drills/{schedule}/remove                  -      .    .    .    x    .   .     .
     GET    /audit                                     -      .    .    .    .    x   .     .
     GET    /people                                    -      .    .    .    .    x   .     .
     POST   /people                                    -      .    .    .    .    x   .     .

@@ -14,6 +14,7 @@ mod pages;
 mod people;
 mod problems;
 mod runs;
+mod schedules;
 mod session;
 mod surveys;
 mod test_app;

@@ -1,4 +1,4 @@
-//! The words about what is registered: clusters, pairs, people, teams, tokens.
+//! The words about what is registered: clusters, pairs, schedules, people, teams, tokens.
 
 use std::path::PathBuf;
 
@@ -80,6 +80,41 @@ pub enum Pairs {
     Check {
         /// Its name.
         name: String,
+    },
+}
+
+/// Drill schedules.
+#[derive(Debug, Subcommand)]
+pub enum Schedules {
+    /// All schedules with when they are due next.
+    List,
+    /// One schedule.
+    Show {
+        /// Its id.
+        id: uuid::Uuid,
+    },
+    /// Make a schedule from a JSON file (`-` for stdin), as POST /api/v1/schedules takes it.
+    Create {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Change a schedule by a JSON file (`-` for stdin), as PATCH /api/v1/schedules/… takes it.
+    Edit {
+        /// Its id.
+        id: uuid::Uuid,
+        /// The file.
+        file: PathBuf,
+    },
+    /// Remove a schedule; what came due of it stays.
+    Delete {
+        /// Its id.
+        id: uuid::Uuid,
+    },
+    /// What came due, newest first.
+    Due {
+        /// Only of this pair.
+        #[arg(long)]
+        pair: Option<String>,
     },
 }
 

@@ -1,0 +1,184 @@
+//! Drill schedules: who may make them, and what they make happen by themselves, once.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use axum::http::StatusCode;
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_app::drill_loop::{prepare_one, record_one};
+use serde_json::{Value, json};
+
+use crate::test_app::TestApp;
+
+fn weekly() -> Value {
+    json!({"pair": "orders", "cadence": {"every": "cron", "expression": "0 9 * * 4"}, "zone": "Europe/Berlin",
+        "window_minutes": 120, "lead_days": 2, "owners": ["olga"],
+        "blackouts": [{"from": "2026-12-24", "until": "2027-01-01", "reason": "holidays"}]})
+}
+
+fn time(value: &Value) -> DateTime<Utc> {
+    value.as_str().expect("a time").parse().expect("a time")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_makes_changes_and_removes_a_schedule() {
+    let app = TestApp::with_pair().await;
+    let olga = app.as_user("olga").await;
+    let made = olga.post("/api/v1/schedules", weekly()).await;
+    assert_eq!(made.status, StatusCode::CREATED, "{}", made.text);
+    let made = made.done();
+    assert_eq!(made["next"].as_array().unwrap().len(), 4);
+    let path = format!("/api/v1/schedules/{}", made["id"].as_str().unwrap());
+    let refused = app.as_user("otto").await.post("/api/v1/schedules", weekly()).await;
+    assert_eq!(refused.problem(), ("forbidden".to_owned(), 403));
+    let off = olga
+        .request(axum::http::Method::PATCH, &path, Some(json!({"enabled": false})), &[("if-match", "\"1\"")])
+        .await;
+    assert_eq!(off.done()["next"], json!([]));
+    let late = olga
+        .request(axum::http::Method::PATCH, &path, Some(json!({"enabled": true})), &[("if-match", "\"1\"")])
+        .await;
+    assert_eq!(late.problem(), ("edited-in-between".to_owned(), 412));
+    let mut wrong = weekly();
+    wrong["cadence"]["expression"] = json!("0 9 30 2 *");
+    let wrong = olga.post("/api/v1/schedules", wrong).await;
+    assert_eq!(wrong.problem(), ("invalid-request".to_owned(), 422));
+    assert!(wrong.text.contains("never comes"), "{}", wrong.text);
+    let gone = olga.request(axum::http::Method::DELETE, &path, None, &[]).await;
+    assert_eq!(gone.status, StatusCode::NO_CONTENT, "{}", gone.text);
+    assert_eq!(olga.get("/api/v1/schedules").await.done()["items"], json!([]));
+    for action in ["schedule.create", "schedule.change", "schedule.delete"] {
+        assert!(app.audited(action).await.iter().any(|entry| entry.2 == "done"), "{action}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schedule_is_made_by_form_and_shown() {
+    let app = TestApp::with_pair().await;
+    let olga = app.as_browser_of("olga").await;
+    let fields = [
+        ("pair", "orders"),
+        ("every", "quarter"),
+        ("month", "2"),
+        ("day", "12"),
+        ("at", "09:00"),
+        ("zone", "Europe/Berlin"),
+        ("window_minutes", "240"),
+        ("lead_days", "7"),
+        ("blackouts", "2026-12-10 to 2027-01-06 peak <season>"),
+        ("owners", "olga, otto"),
+    ];
+    let wrong: Vec<_> =
+        fields.iter().map(|f| if f.0 == "zone" { ("zone", "Europe/Bärlin") } else { *f }).collect();
+    let refused = olga.form("/drills", &wrong).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.text.contains("is not a time zone"), "{}", refused.text);
+    let made = olga.form("/drills", &fields).await;
+    assert_eq!(made.status, 303, "{}", made.text);
+    let page = olga.get("/drills").await;
+    assert!(page.text.contains("every quarter, second month, day 12 at 09:00"), "{}", page.text);
+    assert!(page.text.contains("2026-12-10 to 2027-01-06"), "{}", page.text);
+    let viewer = app.as_browser_of("vera").await.get("/drills").await;
+    assert!(!viewer.text.contains("Remove the schedule"), "{}", viewer.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn approval_is_asked_for_ahead_of_time_and_once() {
+    let app = TestApp::with_pair().await;
+    let olga = app.as_user("olga").await;
+    let made = olga.post("/api/v1/schedules", weekly()).await.done();
+    let due = time(&made["next"][0]["due"]);
+    let pool = &app.app.pool;
+    let early = due - TimeDelta::days(2) - TimeDelta::minutes(1);
+    assert!(!record_one(pool, early).await.unwrap(), "nothing is recorded before its lead time");
+    let lead = due - TimeDelta::days(2);
+    assert!(record_one(pool, lead).await.unwrap());
+    assert!(!record_one(pool, lead).await.unwrap(), "once");
+    assert!(prepare_one(pool, lead).await.unwrap());
+    assert!(!prepare_one(pool, lead).await.unwrap(), "once");
+    let seen = olga.get("/api/v1/occurrences?pair=orders").await.done()["items"][0].clone();
+    assert_eq!(
+        (&seen["standing"], &seen["run_state"]),
+        (&json!("ahead"), &json!("awaiting_approval")),
+        "{seen:#}"
+    );
+    let run = olga.get(&format!("/api/v1/runs/{}", seen["run"].as_str().unwrap())).await.done();
+    assert_eq!((&run["drill"], &run["requested_by"]["name"]), (&json!(true), &json!("muster")));
+    assert!(time(&run["decide_by"]) >= due, "{run:#}");
+    let approved = app.as_user("abel").await;
+    let approved = approved
+        .post(&format!("/api/v1/runs/{}/approve", run["id"].as_str().unwrap()), json!({}))
+        .await
+        .done();
+    assert!(
+        time(&approved["use_by"]) >= time(&seen["closes"]),
+        "an early approval holds until the window closes"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stands_in_the_way_of_a_plan_is_said_and_tried_again() {
+    let app = TestApp::with_pair().await;
+    sqlx::query("delete from survey").execute(&app.app.pool).await.unwrap();
+    let olga = app.as_user("olga").await;
+    let made = olga.post("/api/v1/schedules", weekly()).await.done();
+    let lead = time(&made["next"][0]["due"]) - TimeDelta::days(2);
+    let pool = &app.app.pool;
+    assert!(record_one(pool, lead).await.unwrap());
+    assert!(prepare_one(pool, lead).await.unwrap());
+    let seen = olga.get("/api/v1/occurrences").await.done()["items"][0].clone();
+    assert!(
+        seen["run"].is_null() && seen["trouble"].as_str().unwrap().contains("not been observed"),
+        "{seen:#}"
+    );
+    assert!(!prepare_one(pool, lead + TimeDelta::minutes(9)).await.unwrap(), "it rests");
+    assert!(prepare_one(pool, lead + TimeDelta::minutes(10)).await.unwrap());
+}
+
+/// Three processes look at the same schedules over a year; each look may die at any moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn each_occurrence_is_recorded_once_whoever_dies() {
+    let app = TestApp::with_pair().await;
+    let olga = app.as_user("olga").await;
+    let mut expected: BTreeMap<String, usize> = BTreeMap::new();
+    let begin = Utc::now();
+    let end = begin + TimeDelta::days(366);
+    for expression in ["30 2 * * *", "0 9 15 2,5,8,11 *", "15 */12 * * 1-5"] {
+        let mut new = weekly();
+        new["cadence"]["expression"] = json!(expression);
+        new["lead_days"] = json!(0);
+        new["blackouts"] = json!([]);
+        let made = olga.post("/api/v1/schedules", new).await.done();
+        let schedule: muster_domain::schedule::Schedule = serde_json::from_value(made.clone()).unwrap();
+        let due = schedule.between(begin, end, usize::MAX).unwrap();
+        expected.insert(made["id"].as_str().unwrap().to_owned(), due.len());
+    }
+    let process = |number: u64| {
+        let pool = app.app.pool.clone();
+        async move {
+            let mut died = 0_u32;
+            for step in 0_u64.. {
+                // Dies after a time that is different at every step.
+                let life = Duration::from_micros((step * 997 + number * 313) % 4_000);
+                match tokio::time::timeout(life, record_one(&pool, end)).await {
+                    Ok(more) => {
+                        if !more.unwrap() {
+                            return died;
+                        }
+                    }
+                    Err(_) => died += 1,
+                }
+            }
+            died
+        }
+    };
+    let (a, b, c) = tokio::join!(process(1), process(2), process(3));
+    assert!(a + b + c > 0, "nobody died: the test shows nothing");
+    let rows: Vec<(String, i64)> =
+        sqlx::query_as("select schedule_id::text, count(*) from drill_occurrence group by 1")
+            .fetch_all(&app.app.pool)
+            .await
+            .unwrap();
+    let recorded: BTreeMap<String, usize> =
+        rows.into_iter().map(|(id, count)| (id, usize::try_from(count).unwrap())).collect();
+    assert_eq!(recorded, expected);
+}

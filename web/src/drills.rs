@@ -1,0 +1,232 @@
+//! The drill programme: which schedules there are, what is due, what came of it, and a form for the next one.
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use muster_domain::{
+    ids::PairName,
+    people::Role,
+    record::Run,
+    run::RunState,
+    schedule::{Cadence, Occurrence, Schedule, Standing},
+};
+
+use crate::{
+    chrome::Chrome,
+    format,
+    forms::ScheduleForm,
+    parts::{Choice, Field, FieldSet, Link, Mark, Notice, Tone, When},
+    words,
+};
+
+/// A time a drill was due, with what came of it.
+#[derive(Debug, Clone)]
+pub struct DueDrill {
+    /// The pair.
+    pub pair: PairName,
+    /// When.
+    pub occurrence: Occurrence,
+    /// Where it stands.
+    pub standing: Standing,
+    /// The run asked for.
+    pub run: Option<Run>,
+    /// Why there is none.
+    pub trouble: String,
+}
+
+#[derive(Debug)]
+struct ScheduleRow {
+    pair: String,
+    cadence: String,
+    zone: String,
+    next: Option<When>,
+    blackouts: String,
+    owners: String,
+    id: String,
+    version: i64,
+    enabled: bool,
+    may_change: bool,
+}
+
+#[derive(Debug)]
+struct DueRow {
+    pair: String,
+    when: When,
+    mark: Mark,
+    run: Option<Link>,
+    said: String,
+}
+
+/// `GET /drills`; posts [`ScheduleForm`].
+#[derive(Debug, Template)]
+#[template(path = "pages/drills.html")]
+pub struct DrillsPage {
+    chrome: Chrome,
+    summary: String,
+    schedules: Vec<ScheduleRow>,
+    unscheduled: Vec<String>,
+    due: Vec<DueRow>,
+    may_create: bool,
+    fields: FieldSet,
+    done: Option<Notice>,
+}
+
+impl DrillsPage {
+    /// The programme of the pairs this person may see. `form` and `errors` are what was sent before and refused.
+    #[must_use]
+    pub fn new(
+        chrome: Chrome,
+        schedules: &[(Schedule, bool)],
+        pairs: &[(String, bool)],
+        due: &[DueDrill],
+        form: Option<&ScheduleForm>,
+        errors: &[(String, String)],
+        done: &str,
+    ) -> Self {
+        let now = chrome.now();
+        let owned: Vec<&str> = pairs.iter().filter(|(_, own)| *own).map(|(name, _)| name.as_str()).collect();
+        let scheduled = |name: &str| schedules.iter().any(|(schedule, _)| schedule.pair.as_str() == name);
+        let unscheduled: Vec<String> =
+            pairs.iter().filter(|(name, _)| !scheduled(name)).map(|(name, _)| name.clone()).collect();
+        Self {
+            summary: summary(due, &unscheduled),
+            schedules: schedules.iter().map(|(schedule, may)| schedule_row(schedule, *may, now)).collect(),
+            unscheduled,
+            due: due.iter().map(|due| due_row(due, now)).collect(),
+            may_create: chrome.may_anywhere(Role::Owner) && !owned.is_empty(),
+            fields: fields(&owned, form, errors),
+            done: match done {
+                "created" => {
+                    Some(Notice::new(Tone::Ok, "The drill is scheduled.", "Its plan is made ahead of time."))
+                }
+                "removed" => {
+                    Some(Notice::new(Tone::Ok, "The schedule is removed.", "What came due of it stays."))
+                }
+                _ => None,
+            },
+            chrome: chrome.titled("Drills"),
+        }
+    }
+}
+
+fn summary(due: &[DueDrill], unscheduled: &[String]) -> String {
+    let count = |standing| due.iter().filter(|due| due.standing == standing).count();
+    let mut parts = Vec::new();
+    for (standing, word) in
+        [(Standing::Overdue, "overdue"), (Standing::Due, "due now"), (Standing::Ahead, "ahead")]
+    {
+        match count(standing) {
+            0 => {}
+            n => parts.push(format!("{n} {word}")),
+        }
+    }
+    if !unscheduled.is_empty() {
+        parts.push(format!("{} without any schedule", format::count(unscheduled.len(), "pair")));
+    }
+    if parts.is_empty() {
+        "Nothing is due.".to_owned()
+    } else {
+        format!("{}.", words::capital(&parts.join(", ")))
+    }
+}
+
+/// How often, in words.
+fn cadence(cadence: &Cadence) -> String {
+    match cadence {
+        Cadence::Quarter { month, day, at } => {
+            let month = ["first", "second", "third"].get(*month as usize - 1).copied().unwrap_or("first");
+            format!("every quarter, {month} month, day {day} at {}", at.format("%H:%M"))
+        }
+        Cadence::Cron { expression } => format!("cron {expression}"),
+    }
+}
+
+fn schedule_row(schedule: &Schedule, may_change: bool, now: DateTime<Utc>) -> ScheduleRow {
+    let next = schedule.enabled.then(|| schedule.next_after(now).ok()).flatten();
+    let blackouts: Vec<String> = schedule
+        .blackouts
+        .iter()
+        .map(|b| match b.from == b.until {
+            true => b.from.to_string(),
+            false => format!("{} to {}", b.from, b.until),
+        })
+        .collect();
+    ScheduleRow {
+        pair: schedule.pair.to_string(),
+        cadence: cadence(&schedule.cadence),
+        zone: schedule.zone.name().to_owned(),
+        next: next.map(|next| When::said(next.due, format::short(now, next.due))),
+        blackouts: blackouts.join(", "),
+        owners: schedule.owners.join(", "),
+        id: schedule.id.to_string(),
+        version: schedule.version,
+        enabled: schedule.enabled,
+        may_change,
+    }
+}
+
+fn due_row(due: &DueDrill, now: DateTime<Utc>) -> DueRow {
+    let ran = due.run.as_ref().map(|run| run.state);
+    let mark = match (due.standing, ran) {
+        (Standing::Satisfied, _) => Mark::new(Tone::Ok, "satisfied"),
+        (Standing::Overdue, Some(state)) if !state.ended() => Mark::new(Tone::Warn, "late, under way"),
+        (Standing::Overdue, _) => Mark::new(Tone::Bad, "overdue"),
+        (Standing::Due, _) => Mark::new(Tone::Warn, "due now"),
+        (Standing::Ahead, _) => Mark::new(Tone::Idle, "ahead"),
+    };
+    let said = match (&due.run, due.trouble.is_empty()) {
+        (Some(run), _) if run.state == RunState::AwaitingApproval => "approval is asked for".to_owned(),
+        (Some(run), _) => words::run_state(run.state).2.to_owned(),
+        (None, false) => format!("no plan yet: {}", due.trouble),
+        (None, true) if due.standing == Standing::Overdue => "nothing was planned in time".to_owned(),
+        (None, true) => "the plan is made within a minute".to_owned(),
+    };
+    let run = due.run.as_ref().map(|run| {
+        let page = if run.state == RunState::AwaitingApproval { "/approval" } else { "" };
+        Link::new(format!("/runs/{}{page}", run.id), words::run_name(run))
+    });
+    DueRow {
+        pair: due.pair.to_string(),
+        when: When::said(due.occurrence.due, format::short(now, due.occurrence.due)),
+        mark,
+        run,
+        said,
+    }
+}
+
+fn fields(owned: &[&str], form: Option<&ScheduleForm>, errors: &[(String, String)]) -> FieldSet {
+    let default = ScheduleForm::default();
+    let form = form.unwrap_or(&default);
+    let pairs = owned.iter().map(|pair| Choice::new(*pair, *pair)).collect();
+    let every = vec![Choice::new("quarter", "every quarter"), Choice::new("cron", "by cron expression")];
+    let months = [("1", "first"), ("2", "second"), ("3", "third")];
+    let months =
+        months.map(|(value, word)| Choice::new(value, format!("{word} month of the quarter"))).to_vec();
+    FieldSet::new(
+        "A drill that comes again",
+        vec![
+            Field::select("pair", "Pair", pairs, &form.pair).required().errors(errors),
+            Field::select("every", "How often", every, &form.every).errors(errors),
+            Field::select("month", "Month, for every quarter", months, &form.month).errors(errors),
+            Field::line("day", "Day of that month", "number", &form.day, "off")
+                .help("1 to 28.")
+                .errors(errors),
+            Field::line("at", "Local time", "time", &form.at, "off").errors(errors),
+            Field::text("cron", "Cron expression, instead", &form.cron)
+                .help("Minute, hour, day of month, month, day of week: 0 9 15 2,5,8,11 *")
+                .errors(errors),
+            Field::text("zone", "Time zone", &form.zone)
+                .help("Of the IANA database: Europe/Berlin.")
+                .errors(errors),
+            Field::line("window_minutes", "Window, minutes", "number", &form.window_minutes, "off")
+                .help("It should begin within this time; after that it is overdue.")
+                .errors(errors),
+            Field::line("lead_days", "Plan ahead, days", "number", &form.lead_days, "off")
+                .help("The plan is made and approval asked for so long before.")
+                .errors(errors),
+            Field::area("blackouts", "Days without drills", &form.blackouts, 3)
+                .help("One a line: 2026-12-10 to 2027-01-06 peak season")
+                .errors(errors),
+            Field::text("owners", "Owners", &form.owners).help("Names, separated by commas.").errors(errors),
+        ],
+    )
+}

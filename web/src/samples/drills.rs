@@ -1,0 +1,76 @@
+//! `sample()` of the drill programme.
+
+use chrono::{Duration, NaiveDate, NaiveTime};
+use chrono_tz::Tz;
+use muster_domain::{
+    people::Role,
+    schedule::{Blackout, Cadence, Drill, Occurrence, Schedule, Standing},
+};
+use uuid::Uuid;
+
+use super::{
+    night::{actor, chrome_of, pair_name},
+    now, runs,
+};
+use crate::{
+    chrome::Brake,
+    drills::{DrillsPage, DueDrill},
+};
+
+fn schedule(id: u128, pair: &str, cadence: Cadence) -> Schedule {
+    let day = |month, day| NaiveDate::from_ymd_opt(2026, month, day).unwrap_or_default();
+    Schedule {
+        id: Uuid::from_u128(id),
+        pair: pair_name(pair),
+        drill: Drill::Switchover,
+        cadence,
+        zone: Tz::Europe__Berlin,
+        window_minutes: 240,
+        blackouts: vec![Blackout { from: day(12, 10), until: day(12, 31), reason: "peak season".to_owned() }],
+        owners: vec!["jonas.lindqvist".to_owned()],
+        lead_days: 7,
+        enabled: true,
+        version: 1,
+    }
+}
+
+fn due(pair: &str, standing: Standing, days_ahead: i64, trouble: &str) -> DueDrill {
+    let due = now() + Duration::days(days_ahead);
+    DueDrill {
+        pair: pair_name(pair),
+        occurrence: Occurrence { nominal: due, due, closes: due + Duration::hours(4) },
+        standing,
+        run: None,
+        trouble: trouble.to_owned(),
+    }
+}
+
+impl DrillsPage {
+    /// Three pairs, one of them late, as an owner sees it.
+    #[must_use]
+    pub fn sample() -> Self {
+        let at = NaiveTime::from_hms_opt(9, 0, 0).unwrap_or_default();
+        let schedules = [
+            (schedule(1, "payments", Cadence::Quarter { month: 2, day: 20, at }), true),
+            (schedule(2, "orders", Cadence::Cron { expression: "0 6 10 */3 *".to_owned() }), false),
+        ];
+        let pairs = [("payments", true), ("orders", false), ("telemetry", false)];
+        let pairs: Vec<_> = pairs.iter().map(|(name, own)| ((*name).to_owned(), *own)).collect();
+        let asked = DueDrill { run: Some(runs::asked()), ..due("payments", Standing::Ahead, 1, "") };
+        let passed = DueDrill { run: Some(runs::drill()), ..due("payments", Standing::Satisfied, -91, "") };
+        let blocked = "The plan is blocked: `telemetry` is not surveyed since 2 Nov. Look at its readiness.";
+        let found = [asked, due("telemetry", Standing::Overdue, -14, blocked), passed];
+        let owner = actor(9, "marta.kowalczyk", &[Role::Owner]);
+        let chrome = chrome_of(Some(owner), "/drills", Brake::Released);
+        Self::new(chrome, &schedules, &pairs, &found, None, &[], "created")
+    }
+
+    /// The first visit of somebody who may schedule nothing.
+    #[must_use]
+    pub fn sample_empty() -> Self {
+        let viewer = actor(10, "wei", &[Role::Viewer]);
+        let chrome = chrome_of(Some(viewer), "/drills", Brake::Released);
+        let pairs = [("payments".to_owned(), false)];
+        Self::new(chrome, &[], &pairs, &[], None, &[], "")
+    }
+}
