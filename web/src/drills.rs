@@ -39,7 +39,7 @@ struct ScheduleRow {
     cadence: String,
     zone: String,
     next: Option<When>,
-    blackouts: String,
+    blackouts: Vec<String>,
     owners: String,
     id: String,
     version: i64,
@@ -142,20 +142,16 @@ fn cadence(cadence: &Cadence) -> String {
 
 fn schedule_row(schedule: &Schedule, may_change: bool, now: DateTime<Utc>) -> ScheduleRow {
     let next = schedule.enabled.then(|| schedule.next_after(now).ok()).flatten();
-    let blackouts: Vec<String> = schedule
-        .blackouts
-        .iter()
-        .map(|b| match b.from == b.until {
-            true => b.from.to_string(),
-            false => format!("{} to {}", b.from, b.until),
-        })
-        .collect();
+    let blackouts = schedule.blackouts.iter().map(|b| match b.from == b.until {
+        true => b.from.to_string(),
+        false => format!("{} to {}", b.from, b.until),
+    });
     ScheduleRow {
         pair: schedule.pair.to_string(),
         cadence: cadence(&schedule.cadence),
         zone: schedule.zone.name().to_owned(),
         next: next.map(|next| When::said(next.due, format::short(now, next.due))),
-        blackouts: blackouts.join(", "),
+        blackouts: blackouts.collect(),
         owners: schedule.owners.join(", "),
         id: schedule.id.to_string(),
         version: schedule.version,
