@@ -275,7 +275,7 @@ fn in_doubt(history: &History) -> bool {
 /// `PROPTEST_CASES=2000000 cargo test --release -p muster-domain translation`.
 fn cases() -> u32 {
     let asked = std::env::var("PROPTEST_CASES").ok();
-    asked.map_or(10_000, |cases| cases.parse().expect("PROPTEST_CASES is a number"))
+    asked.map_or(20_000, |cases| cases.parse().expect("PROPTEST_CASES is a number"))
 }
 
 fn seed() -> RngSeed {
