@@ -246,11 +246,15 @@ impl<'a> Bracketed<'a> {
     }
 
     /// Indices in `target_after` of what the group may not have read. A record that the source no longer has was read
-    /// if a record that was read came to the target for the first time after it: first copies are in order.
+    /// if a record that was read came to the target for the first time after it: first copies are in order. Behind a
+    /// restart that has not caught up the first copy in view may be the second one, the first being compacted away.
     fn needed(&self, read: &HashSet<u64>, unread: &HashSet<u64>) -> impl Iterator<Item = usize> {
+        let copies_from = self.bracket.and_then(|bracket| bracket.copies_from);
+        let first_copies =
+            self.target_after.iter().take_while(|r| copies_from.is_none_or(|from| r.offset < from));
         let mut seen = HashSet::new();
         let mut read_before = 0;
-        for (at, r) in self.target_after.iter().enumerate() {
+        for (at, r) in first_copies.enumerate() {
             let was_read = read.contains(&r.fingerprint) && !unread.contains(&r.fingerprint);
             if was_read && seen.insert(r.fingerprint) {
                 read_before = at;

@@ -15,6 +15,8 @@ pub(super) struct Bracket {
     pub(super) restarted: bool,
     /// Lowest source offset that is known to be on the target after `before`.
     pub(super) repeats_from: i64,
+    /// Target offset from which on records may be copies of ones that are there before it; `None` without such a restart.
+    pub(super) copies_from: Option<i64>,
 }
 
 /// Pairs in the order they were written, as runs in which source offsets rise.
@@ -152,6 +154,7 @@ impl Lifetimes {
             copied_again: copied_again.is_some(),
             restarted,
             repeats_from: copied_again.map_or(before.upstream, |from| from.min(before.upstream)),
+            copies_from: copied_again.map(|_| self.pairs[self.settled].pair.downstream),
         })
     }
 
