@@ -130,15 +130,21 @@ impl Webhook {
         self.fail(call, format!("not reachable: {text}"), !refused)
     }
 
-    /// An endpoint that tells must tell the new place, within a moment.
+    /// An endpoint that tells must tell the new place, within a moment, and must not tell consumers to wait on. One that does
+    /// not know of waiting may tell nothing of it.
     async fn confirm(&self, call: &str, audience: Audience, to: &Destination) -> Result<(), RoutingError> {
         let (began, mut pause) = (Instant::now(), Duration::from_millis(20));
         loop {
+            let as_asked = |told: &Destination| {
+                told.cluster == to.cluster && told.bootstrap == to.bootstrap && (to.hold || !told.hold)
+            };
             match self.current(audience).await? {
                 None => return Ok(()),
-                Some(told) if told.cluster == to.cluster && told.bootstrap == to.bootstrap => return Ok(()),
+                Some(told) if as_asked(&told) => return Ok(()),
                 Some(told) if began.elapsed() >= TOLD_WITHIN => {
-                    let reason = format!("it accepted, but still sends {audience} to `{}`", told.cluster);
+                    let still = if told.hold { "lets them wait on" } else { "sends them to" };
+                    let reason =
+                        format!("it took {audience}' new place, but still {still} `{}`", told.cluster);
                     return Err(self.fail(call, reason, true));
                 }
                 Some(_) => {}

@@ -192,3 +192,37 @@ async fn each_occurrence_is_recorded_once_whoever_dies() {
         rows.into_iter().map(|(id, count)| (id, usize::try_from(count).unwrap())).collect();
     assert_eq!(recorded, expected);
 }
+
+/// The plan, the run, its request for approval and the link to it come together or not at all, whenever the process dies.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_asked_for_once_whoever_dies() {
+    let app = TestApp::with_pair().await;
+    let made = app.as_user("olga").await.post("/api/v1/schedules", weekly()).await.done();
+    let lead = time(&made["next"][0]["due"]) - TimeDelta::days(2);
+    let pool = &app.app.pool;
+    assert!(record_one(pool, lead).await.unwrap());
+    let count = async |sql: &'static str| -> i64 { sqlx::query_scalar(sql).fetch_one(pool).await.unwrap() };
+    let mut died = 0;
+    for life in (0..).map(|n| Duration::from_micros(n * 500)) {
+        match tokio::time::timeout(life, prepare_one(pool, lead)).await {
+            Ok(found) => {
+                // The last one that died may have come to its commit and not lived to know.
+                let runs = count("select count(*) from run").await;
+                if found.unwrap() || runs > 0 {
+                    break;
+                }
+            }
+            Err(_) => died += 1,
+        }
+    }
+    assert!(died > 3, "nobody died: the test shows nothing");
+    assert!(!prepare_one(pool, lead).await.unwrap(), "once");
+    for table in [
+        "select count(*) from run",
+        "select count(*) from plan",
+        "select count(*) from drill_occurrence where run_id is not null and trouble = ''",
+        "select count(*) from audit_entry where action = 'run.request'",
+    ] {
+        assert_eq!(count(table).await, 1, "{table}");
+    }
+}

@@ -145,7 +145,8 @@ pub(super) async fn hold_consumers(ctx: StepCtx) -> Result<Done, StepError> {
     let told = send(&ctx, Audience::Consumers, &to).await?;
     let admin = ctx.admin(ctx.direction().from);
     let kinds = consumers::kinds(&ctx).await?;
-    let stayed: Mutex<Vec<String>> = Mutex::default();
+    // Until the source says so, nobody has left.
+    let stayed = Mutex::new(ctx.plan.groups.clone());
     let left = ctx
         .wait_until("consumers leaving their groups", bound, || async {
             let groups = admin.describe_groups(&kinds).await?;

@@ -176,6 +176,46 @@ impl Hooks for Doing {
     }
 }
 
+/// From the moment consumers are asked to wait until that step is over, the source says nothing about groups.
+struct Silence(muster_kafka::double::World);
+
+impl Hooks for Silence {
+    fn kill_at(&self, step: &str, moment: Moment) -> bool {
+        if step == "hold_consumers" {
+            match moment {
+                Moment::AfterIntent => {
+                    self.0.faults(|faults| faults.always("describe_groups", Fault::Timeout))
+                }
+                Moment::AfterEffect => self.0.faults(muster_kafka::double::Faults::clear),
+                _ => {}
+            }
+        }
+        false
+    }
+
+    fn fail(&self, _step: &str) -> bool {
+        false
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_does_not_say_who_left_is_not_taken_for_empty_groups() {
+    let sim = Sim::new().await;
+    let plan = sim.plan(Side::A, Sim::rules()).await;
+    let run = sim.started(&plan).await;
+    let hooks = Silence(sim.small.world.clone());
+    sim.worker("one").with_hooks(Arc::new(hooks)).run_pending().await.unwrap();
+    let story = sim.story(run.id).await;
+    assert_eq!(sim.run(run.id).await.state, RunState::Succeeded, "{story}");
+    let steps = sim.steps(run.id).await;
+    let held = steps.iter().find(|step| step.name == "hold_consumers").unwrap();
+    assert!(!plan.content.groups.is_empty());
+    for group in &plan.content.groups {
+        assert!(held.sentence.contains(group), "`{group}` is said to have left: {}", held.sentence);
+    }
+    sim.assert_clean("after a source that did not say who left");
+}
+
 /// Somebody resumes the connector right after Muster stopped it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connector_restarted_by_somebody_is_noticed_before_the_point_of_no_return() {

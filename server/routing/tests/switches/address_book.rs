@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use muster_routing::{AddressBook, Audience::*, Routing};
+use muster_routing::{AddressBook, Audience::*, Destination, Routing};
 use uuid::Uuid;
 
 use crate::to;
@@ -58,6 +58,18 @@ async fn audiences_are_sent_one_by_one_and_read_back() {
         .expect("folder")
         .filter(|entry| entry.as_ref().expect("entry").file_name().to_string_lossy().ends_with(".new"));
     assert_eq!(drafts.count(), 0, "nothing half-written is left");
+}
+
+#[tokio::test]
+async fn consumers_are_asked_to_wait_and_let_go_again() {
+    let folder = Folder::new();
+    let book = AddressBook::new(folder.file());
+    let wait = Destination { hold: true, ..to("west", 1) };
+    book.send(Consumers, &wait).await.expect("written");
+    assert_eq!(book.current(Consumers).await.expect("read"), Some(wait));
+    assert_eq!(folder.text()["consumers"]["hold"], true);
+    book.send(Consumers, &to("west", 1)).await.expect("written");
+    assert_eq!(folder.text()["consumers"].get("hold"), None, "absent where nobody waits");
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use axum::{
     routing::get,
 };
 use muster_domain::pair::RoutingTarget;
-use muster_routing::{Audience::*, Routing, RoutingOptions, Webhook, build};
+use muster_routing::{Audience::*, Destination, Routing, RoutingOptions, Webhook, build};
 use serde_json::{Value, json};
 
 use crate::{RUN, to};
@@ -134,7 +134,39 @@ async fn a_receiver_that_tells_is_believed_only_when_it_tells_the_new_place() {
     assert_eq!(webhook.current(Consumers).await.expect("asked"), None);
     receiver.lock().stubborn = Some(json!({"pair": "orders", "producers": to("west", 1), "consumers": null}));
     let error = webhook.send(Producers, &to("central", 1)).await.expect_err("it stays");
-    assert_eq!(error.reason, "it accepted, but still sends producers to `west`");
+    assert_eq!(error.reason, "it took producers' new place, but still sends them to `west`");
+}
+
+#[tokio::test]
+async fn consumers_are_asked_to_wait_and_let_go_again() {
+    let receiver = Receiver::default();
+    let webhook = Webhook::new(&receiver.start().await, &options());
+    let wait = Destination { hold: true, ..to("west", 1) };
+    webhook.send(Consumers, &wait).await.expect("taken");
+    webhook.send(Consumers, &to("west", 1)).await.expect("taken");
+    let messages: Vec<(String, Value)> = receiver
+        .lock()
+        .messages
+        .iter()
+        .map(|(headers, body)| {
+            let text: Value = serde_json::from_slice(body).expect("JSON");
+            (
+                headers["idempotency-key"].to_str().expect("text").to_owned(),
+                text["destination"]["hold"].clone(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        messages,
+        [(format!("{RUN}-consumers-west-hold"), json!(true)), (format!("{RUN}-consumers-west"), Value::Null)],
+        "two wishes, and nothing about waiting where nobody waits"
+    );
+    let tells = |told: &Destination| json!({"pair": "orders", "producers": null, "consumers": told});
+    receiver.lock().stubborn = Some(tells(&wait));
+    let error = webhook.send(Consumers, &to("west", 1)).await.expect_err("they still wait");
+    assert_eq!(error.reason, "it took consumers' new place, but still lets them wait on `west`");
+    receiver.lock().stubborn = Some(tells(&to("west", 1)));
+    webhook.send(Consumers, &wait).await.expect("it knows nothing of waiting");
 }
 
 #[tokio::test]
