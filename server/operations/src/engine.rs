@@ -17,7 +17,7 @@ use muster_domain::{
     record::Outcome,
     run::{Operation, RunState},
 };
-use muster_store::{StoreError, runs};
+use muster_store::{StoreError, run_leases};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -174,7 +174,7 @@ impl Engine {
 
     async fn claim_one(&self) -> Result<Option<(Uuid, i64)>, StoreError> {
         let mut conn = acquire(&self.pool).await?;
-        runs::claim(&mut conn, &self.worker, self.options.lease_seconds).await
+        run_leases::claim(&mut conn, &self.worker, self.options.lease_seconds).await
     }
 
     async fn carry_logged(&self, run: Uuid, epoch: i64, shutdown: &CancellationToken) {
@@ -196,13 +196,13 @@ impl Engine {
             () = lost.cancelled() => Err(Stopped::LeaseLost),
             () = shutdown.cancelled() => {
                 let mut conn = acquire(&self.pool).await?;
-                runs::release(&mut conn, run, epoch).await?;
+                run_leases::release(&mut conn, run, epoch).await?;
                 Err(Stopped::LeaseLost)
             }
             state = self.carry_to_rest(run, epoch) => {
                 let state = state?;
                 let mut conn = acquire(&self.pool).await?;
-                runs::release(&mut conn, run, epoch).await?;
+                run_leases::release(&mut conn, run, epoch).await?;
                 Ok(state)
             }
         }

@@ -1,7 +1,7 @@
 //! The evidence of a run, put together from what was kept, with a hash over all of it.
 
 use muster_domain::{hash::hash_json, record::Report};
-use muster_store::{plans, run_events, run_steps, runs};
+use muster_store::{approvals, plans, run_events, run_steps, runs};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ pub async fn report(conn: &mut PgConnection, run: Uuid) -> Result<Option<Report>
     })?;
     let mut report = Report {
         format: 1,
-        approvals: runs::approvals(conn, run).await?,
+        approvals: approvals::list(conn, run).await?,
         steps: run_steps::list(conn, run).await?,
         events: all_events(conn, run).await?,
         run: found,

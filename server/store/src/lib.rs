@@ -4,6 +4,7 @@
 //! together. Nothing here talks to Kafka, hashes a password or decides who may do something. Times of leases and of
 //! the audit are the database's clock, never a host's.
 
+pub mod approvals;
 pub mod audit;
 pub mod brake;
 pub mod clock;
@@ -21,6 +22,7 @@ pub mod plans;
 pub mod private_postgres;
 pub mod readiness;
 pub mod run_events;
+pub mod run_leases;
 pub mod run_steps;
 pub mod runs;
 pub mod schedules;

@@ -8,7 +8,7 @@ use muster_domain::{
 };
 use muster_operations::report;
 use muster_store::{
-    run_steps,
+    approvals, run_steps,
     runs::{self, RunFilter},
 };
 use serde::{Deserialize, Serialize};
@@ -108,7 +108,7 @@ pub fn teams(actor: &Actor) -> Option<Vec<String>> {
 pub async fn show(State(app): State<App>, Path(id): Path<Uuid>) -> Answer<Json<RunView>> {
     let mut conn = app.pool.acquire().await?;
     let run = acts::get(&mut conn, id).await?;
-    let approvals = runs::approvals(&mut conn, id).await?;
+    let approvals = approvals::list(&mut conn, id).await?;
     Ok(Json(RunView { run, approvals }))
 }
 

@@ -3,7 +3,10 @@
 use axum::{extract::FromRequestParts, http::request::Parts};
 use chrono::Utc;
 use muster_domain::{people::Actor, record::Run, run::RunState};
-use muster_store::runs::{self, RunFilter};
+use muster_store::{
+    approvals,
+    runs::{self, RunFilter},
+};
 use muster_web::{
     approval::may_decide,
     chrome::{Brake, Chrome, Facts, Theme},
@@ -88,7 +91,7 @@ impl Asking {
         let open = open_runs(&mut conn, person).await?;
         let mut approvals_open = 0;
         for run in open.iter().filter(|run| run.state == RunState::AwaitingApproval) {
-            let votes = runs::approvals(&mut conn, run.id).await?;
+            let votes = approvals::list(&mut conn, run.id).await?;
             approvals_open += usize::from(may_decide(run, &votes, Some(person)).is_ok());
         }
         let problems = judgement::count_causes(app, &mut conn, person).await.ok();

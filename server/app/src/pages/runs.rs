@@ -18,7 +18,7 @@ use muster_domain::{
     run::RunEvent,
 };
 use muster_operations::{decisions::Attestation, report};
-use muster_store::{pairs, run_events, run_steps, runs as stored};
+use muster_store::{approvals, pairs, run_events, run_steps, runs as stored};
 use muster_web::{
     confirm::{ConfirmAct, ConfirmPage},
     forms::{ActForm, RunFilter},
@@ -78,7 +78,7 @@ pub(super) async fn everything(conn: &mut PgConnection, id: Uuid) -> Answer<Ever
     let plan = plans::get(conn, run.plan).await?;
     let steps = if run.started_at.is_some() { run_steps::list(conn, id).await? } else { Vec::new() };
     let events = run_events::after(conn, id, 0).await?;
-    let approvals = stored::approvals(conn, id).await?;
+    let approvals = approvals::list(conn, id).await?;
     let objectives = pairs::get(conn, &run.pair).await?.map(|pair| pair.objectives);
     Ok(Everything { run, plan, steps, events, approvals, objectives })
 }

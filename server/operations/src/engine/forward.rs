@@ -8,8 +8,9 @@ use muster_domain::{
     run::{RunAct, StepState},
 };
 use muster_store::{
+    run_leases::{self, Wanted},
     run_steps::{StepChange, StoredStep},
-    runs::{self, Wanted},
+    runs,
 };
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -251,7 +252,7 @@ async fn abort(engine: &Engine, job: &Job, reason: &str) -> Result<(), Stopped> 
         return Ok(());
     }
     let mut tx = begin(&engine.pool).await?;
-    runs::hold(&mut tx, job.run.id, job.epoch).await?;
+    run_leases::hold(&mut tx, job.run.id, job.epoch).await?;
     let event = muster_store::run_events::NewEvent {
         epoch: job.epoch,
         step: None,
@@ -287,7 +288,7 @@ pub(super) async fn conclude(engine: &Engine, job: Job) -> Result<(), Stopped> {
         (false, false) => RunAct::SucceedWithExceptions,
     };
     let mut tx = begin(&engine.pool).await?;
-    runs::hold(&mut tx, job.run.id, job.epoch).await?;
+    run_leases::hold(&mut tx, job.run.id, job.epoch).await?;
     runs::set_outcome(&mut tx, job.run.id, &outcome).await?;
     job.act_in(&mut tx, act, &outcome.summary).await?;
     commit(tx).await?;

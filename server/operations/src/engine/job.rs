@@ -11,8 +11,9 @@ use muster_domain::{
 use muster_store::{
     plans,
     run_events::{self, NewEvent},
+    run_leases::{self, Wanted},
     run_steps::{self, StepChange, StoredStep},
-    runs::{self, Wanted},
+    runs,
 };
 use sqlx::{PgConnection, PgPool};
 use tokio::time::Instant;
@@ -40,7 +41,7 @@ impl Notes {
     pub async fn tell(&self, message: &str, detail: serde_json::Value) {
         let kept = async {
             let mut tx = begin(&self.pool).await?;
-            runs::hold(&mut tx, self.run, self.epoch).await?;
+            run_leases::hold(&mut tx, self.run, self.epoch).await?;
             let event = NewEvent { epoch: self.epoch, step: Some(self.step), kind: "note", message, detail };
             run_events::append(&mut tx, self.run, &event).await?;
             commit(tx).await
@@ -69,7 +70,7 @@ pub(super) struct Job {
 /// Takes a run over: steps a dead worker left in the middle become unknown.
 pub(super) async fn adopt(engine: &Engine, run: Uuid, epoch: i64) -> Result<(), Stopped> {
     let mut tx = begin(&engine.pool).await?;
-    runs::hold(&mut tx, run, epoch).await?;
+    run_leases::hold(&mut tx, run, epoch).await?;
     let unknown = run_steps::adopt(&mut tx, run).await?;
     if epoch > 1 && !unknown.is_empty() {
         let message = format!(
@@ -99,7 +100,7 @@ impl Job {
         let run = runs::get(&mut conn, id).await?.ok_or_else(|| stored("run"))?;
         let plan = plans::get(&mut conn, run.plan).await?.ok_or_else(|| stored("plan"))?;
         let steps = run_steps::list_stored(&mut conn, id).await?;
-        let wanted = runs::wanted(&mut conn, id).await?;
+        let wanted = run_leases::wanted(&mut conn, id).await?;
         let brake = brake(&mut conn).await?;
         let now = muster_store::clock::now(&mut conn).await?;
         drop(conn);
@@ -116,7 +117,7 @@ impl Job {
             .await?
             .ok_or(OperationError::Stored { what: "run", reason: format!("run {id} is gone") })?;
         self.steps = run_steps::list_stored(&mut conn, id).await?;
-        self.wanted = runs::wanted(&mut conn, id).await?;
+        self.wanted = run_leases::wanted(&mut conn, id).await?;
         self.brake = brake(&mut conn).await?;
         self.now = muster_store::clock::now(&mut conn).await?;
         Ok(())
@@ -180,7 +181,7 @@ impl Job {
     /// Moves the run to the state an act leads to, with an event.
     pub(super) async fn act(&self, engine: &Engine, act: RunAct, reason: &str) -> Result<RunState, Stopped> {
         let mut tx = begin(&engine.pool).await?;
-        runs::hold(&mut tx, self.run.id, self.epoch).await?;
+        run_leases::hold(&mut tx, self.run.id, self.epoch).await?;
         let state = self.act_in(&mut tx, act, reason).await?;
         commit(tx).await?;
         Ok(state)
@@ -235,7 +236,7 @@ impl Hand {
         message: &str,
     ) -> Result<(), Stopped> {
         let mut tx = begin(&self.pool).await?;
-        runs::hold(&mut tx, self.run, self.epoch).await?;
+        run_leases::hold(&mut tx, self.run, self.epoch).await?;
         run_steps::change(&mut tx, self.run, step.name, change).await?;
         let event = NewEvent {
             epoch: self.epoch,

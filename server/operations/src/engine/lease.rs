@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use muster_store::runs;
+use muster_store::run_leases;
 use tokio::{task::AbortHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -38,7 +38,7 @@ pub(super) fn renew_until_dropped(
             let left = Duration::from_secs_f64(seconds * 0.8).saturating_sub(asked - renewed);
             let answer = tokio::time::timeout(left, async {
                 let mut conn = acquire(&pool).await?;
-                runs::renew(&mut conn, run, epoch, seconds).await
+                run_leases::renew(&mut conn, run, epoch, seconds).await
             })
             .await;
             match answer {

@@ -1,0 +1,66 @@
+//! What people said to a run before it started.
+
+use muster_domain::record::{Approval, Person, Vote};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::error::StoreError;
+
+/// Keeps a decision. The same person deciding again changes nothing and returns false.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn insert(
+    conn: &mut PgConnection,
+    run: Uuid,
+    person: &Person,
+    vote: Vote,
+    comment: &str,
+    plan_hash: &str,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "insert into approval (run_id, person, person_name, vote, comment, plan_hash)
+        values ($1, $2, $3, $4, $5, $6)
+        on conflict on constraint approval_one_voice_each do nothing",
+        run,
+        person.id,
+        person.name,
+        match vote {
+            Vote::Approve => "approve",
+            Vote::Reject => "reject",
+        },
+        comment,
+        plan_hash
+    )
+    .execute(conn)
+    .await
+    .map_err(|source| StoreError::database("keep approval", source))?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Decisions on a run, oldest first.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn list(conn: &mut PgConnection, run: Uuid) -> Result<Vec<Approval>, StoreError> {
+    let rows = sqlx::query!(
+        "select person, person_name, vote, comment, at, plan_hash
+        from approval
+        where run_id = $1
+        order by at",
+        run
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("read approvals", source))?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Approval {
+            by: Person { id: row.person, name: row.person_name },
+            vote: if row.vote == "approve" { Vote::Approve } else { Vote::Reject },
+            comment: row.comment,
+            at: row.at,
+            plan_hash: row.plan_hash,
+        })
+        .collect())
+}
