@@ -181,14 +181,10 @@ struct Silence(muster_kafka::double::World);
 
 impl Hooks for Silence {
     fn kill_at(&self, step: &str, moment: Moment) -> bool {
-        if step == "hold_consumers" {
-            match moment {
-                Moment::AfterIntent => {
-                    self.0.faults(|faults| faults.always("describe_groups", Fault::Timeout))
-                }
-                Moment::AfterEffect => self.0.faults(muster_kafka::double::Faults::clear),
-                _ => {}
-            }
+        if step == "hold_consumers" && moment == Moment::AfterIntent {
+            self.0.faults(|faults| faults.always("describe_groups", Fault::Timeout));
+        } else if step == "hold_consumers" && moment == Moment::AfterEffect {
+            self.0.faults(muster_kafka::double::Faults::clear);
         }
         false
     }
