@@ -5,7 +5,7 @@ pub use crate::votes::may_decide;
 
 use askama::Template;
 use chrono::{DateTime, Utc};
-use muster_domain::{people::Actor, plan::Finding, reading::Reading, record::Run, run::RunState};
+use muster_domain::{people::Actor, plan::Concern, reading::Reading, record::Run, run::RunState};
 
 use crate::{
     chrome::Chrome,
@@ -56,7 +56,7 @@ pub struct ApprovalPage {
     figures: Vec<Figure>,
     phases: Vec<PlannedPhase>,
     basis: String,
-    warnings: Vec<Finding>,
+    warnings: Vec<Concern>,
     clocks: Vec<Clock>,
     given: String,
     may: Result<String, String>,

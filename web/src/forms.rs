@@ -249,8 +249,14 @@ pub struct RunFilter {
     pub operation: String,
     /// State.
     pub state: String,
+    /// `drill` for drills only, `real` for others only.
+    pub kind: String,
+    /// Words in the reason, in what was said of it, or in its course.
+    pub text: String,
     /// First day, `2026-07-01`.
     pub since: String,
+    /// Last day.
+    pub until: String,
     /// Cursor: number of the last run of the page before.
     pub after: String,
 }
@@ -318,6 +324,73 @@ impl Default for ScheduleForm {
             lead_days: text("7"),
             blackouts: String::new(),
             owners: String::new(),
+        }
+    }
+}
+
+/// `GET /findings`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct FindingFilter {
+    /// `open` or `closed`.
+    pub state: String,
+    /// Pair.
+    pub pair: String,
+    /// `low`, `medium` or `high`.
+    pub severity: String,
+    /// Words in the text or the resolution.
+    pub text: String,
+    /// Cursor: number of the last finding of the page before.
+    pub after: String,
+    /// What was just done.
+    pub done: String,
+    /// Run the form is about, when its page led here.
+    pub run: String,
+}
+
+/// `POST /findings` and `POST /findings/{id}`: every field as typed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default)]
+pub struct FindingForm {
+    /// `change`, `close` or `open`, for an existing one.
+    pub act: String,
+    /// Version it was read at, for an existing one.
+    pub version: String,
+    /// Pair.
+    pub pair: String,
+    /// Id of the run it came up in, if any.
+    pub run: String,
+    /// What was found.
+    pub text: String,
+    /// `low`, `medium` or `high`.
+    pub severity: String,
+    /// Name of who sees to it.
+    pub owner: String,
+    /// Day.
+    pub due: String,
+    /// Address of evidence.
+    pub link: String,
+    /// What was done about it, for `close`.
+    pub resolution: String,
+    /// Number of the run that showed it is mended, for `close`.
+    pub retest: String,
+}
+
+impl Default for FindingForm {
+    fn default() -> Self {
+        let none = String::new;
+        Self {
+            act: none(),
+            version: none(),
+            pair: none(),
+            run: none(),
+            text: none(),
+            severity: "medium".to_owned(),
+            owner: none(),
+            due: none(),
+            link: none(),
+            resolution: none(),
+            retest: none(),
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod clusters;
 pub mod confirm;
 pub mod drills;
 pub mod error_page;
+pub mod findings;
 pub mod fleet;
 pub mod format;
 pub mod forms;

@@ -6,7 +6,7 @@ use askama::Template;
 use muster_domain::{
     pair::Pair,
     people::Role,
-    plan::{ConsumerRule, Finding, IfUnproven, Plan, PlanRules, PlannedStep},
+    plan::{Concern, ConsumerRule, IfUnproven, Plan, PlanRules, PlannedStep},
 };
 
 use crate::{
@@ -52,8 +52,8 @@ pub struct PlanPage {
     made_at: When,
     from: String,
     to: String,
-    blockers: Vec<Finding>,
-    warnings: Vec<Finding>,
+    blockers: Vec<Concern>,
+    warnings: Vec<Concern>,
     writers: String,
     total: String,
     total_bar: Option<Bar>,

@@ -10,6 +10,7 @@ use muster_domain::{
 
 use crate::{
     chrome::Chrome,
+    findings::FindingRow,
     format,
     parts::{Course, Hash, Mark, Segment},
     report_rows::{
@@ -25,6 +26,7 @@ use crate::{
 pub struct ReportPage {
     chrome: Chrome,
     id: String,
+    pair: String,
     number: i64,
     kind: &'static str,
     heading: String,
@@ -45,6 +47,7 @@ pub struct ReportPage {
     groups: Vec<GroupRow>,
     events: Vec<(String, bool, String)>,
     approvals: Vec<(&'static str, String)>,
+    rows: Vec<FindingRow>,
     steps: Vec<StepLine>,
     steps_said: String,
     hash: Hash,
@@ -57,6 +60,7 @@ impl ReportPage {
     pub fn new(chrome: Chrome, report: &Report, objectives: Option<&Objectives>) -> Self {
         let (run, plan) = (&report.run, &report.plan);
         let pair = run.pair.as_str();
+        let today = chrome.now().date_naive();
         let (tone, icon, word) = words::run_state(run.state);
         let none = Outcome::default();
         let outcome = run.outcome.as_ref().unwrap_or(&none);
@@ -69,6 +73,7 @@ impl ReportPage {
                 .under("/runs", "Runs")
                 .under(format!("/runs/{}", run.id), words::run_name(run)),
             id: run.id.to_string(),
+            pair: pair.to_owned(),
             number: run.number,
             kind: if run.drill { "Drill report" } else { "Report" },
             heading: format!("{} of {pair}", words::operation(run.operation)),
@@ -104,7 +109,7 @@ impl ReportPage {
                 ("No return", run.no_return_at.map_or_else(|| "not passed".to_owned(), format::date_time)),
             ],
             plan_hash: Hash::whole(&run.plan_hash),
-            measured: measured(outcome, total, objectives),
+            measured: measured(outcome, objectives),
             total: format::duration(total),
             total_label: phase_label(outcome, total),
             segments: segments(outcome, total),
@@ -117,6 +122,7 @@ impl ReportPage {
                 .map(|e| (format::time(e.at), e.kind == "state", e.message.clone()))
                 .collect(),
             approvals: approvals(report),
+            rows: report.findings.iter().map(|finding| FindingRow::new(finding, today)).collect(),
             steps: report.steps.iter().map(step_line).collect(),
             steps_said: format!("{executed} of {} executed", report.steps.len()),
             hash: Hash::whole(&report.hash),

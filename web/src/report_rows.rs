@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use muster_domain::{
     pair::Objectives,
     record::{Outcome, OutcomeCheck, Report, Vote},
-    run::{Phase, StepState},
+    run::StepState,
 };
 
 use crate::{
@@ -68,14 +68,13 @@ pub(crate) fn check_mark(check: &OutcomeCheck) -> Mark {
     }
 }
 
-pub(crate) fn measured(outcome: &Outcome, total: i64, objectives: Option<&Objectives>) -> Vec<Measured> {
+pub(crate) fn measured(outcome: &Outcome, objectives: Option<&Objectives>) -> Vec<Measured> {
     let said =
         |value: Option<i64>, say: fn(i64) -> String| value.map_or_else(|| "not measured".to_owned(), say);
     let (again, again_said) = over_groups(&outcome.reprocessed_by_group);
     let (skipped, skipped_said) = over_groups(&outcome.skipped_by_group);
-    let people = outcome.rto_ms_by_phase.get(&Phase::Decide).copied().unwrap_or(0);
     let rto = objectives.map(|objectives| objectives.rto_seconds * 1000);
-    let machine = (total > 0).then_some(total - people);
+    let machine = outcome.machine_ms();
     let zero = |value: Option<i64>| met(value.map(|n| n == 0));
     let noted = |value: Option<i64>| match value {
         Some(_) => Mark::new(Tone::Idle, "No objective"),

@@ -109,11 +109,19 @@ fn filters(filter: &RunFilter, pairs: &[String]) -> Vec<Field> {
     kinds.extend(operations.map(|operation| Choice::new(operation.as_str(), words::operation(operation))));
     let mut states = vec![Choice::new("", "all states")];
     states.extend(RunState::ALL.map(|state| Choice::new(state.as_str(), words::run_state(state).2)));
+    let drills = vec![
+        Choice::new("", "drills and others"),
+        Choice::new("drill", "drills"),
+        Choice::new("real", "not drills"),
+    ];
     vec![
         Field::select("pair", "Pair", pair_choices, &filter.pair),
         Field::select("operation", "Kind", kinds, &filter.operation),
         Field::select("state", "State", states, &filter.state),
+        Field::select("kind", "Drill or not", drills, &filter.kind),
         Field::line("since", "Since", "date", &filter.since, "off"),
+        Field::line("until", "Until", "date", &filter.until, "off"),
+        Field::line("text", "Words", "search", &filter.text, "off"),
     ]
 }
 
@@ -124,7 +132,10 @@ pub fn query(filter: &RunFilter) -> String {
         ("pair", &filter.pair),
         ("operation", &filter.operation),
         ("state", &filter.state),
+        ("kind", &filter.kind),
+        ("text", &filter.text),
         ("since", &filter.since),
+        ("until", &filter.until),
         ("after", &filter.after),
     ])
 }

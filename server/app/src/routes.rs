@@ -5,6 +5,7 @@
 use axum::{Router, http::Method, middleware::from_fn_with_state};
 use muster_domain::{
     audit::AuditEntry,
+    finding::Finding,
     pair::Pair,
     people::Role::{Admin, Approver, Operator, Owner},
     plan::Plan,
@@ -17,6 +18,7 @@ use crate::{
         brake_acts::{BrakeView, PutBrake},
         checks::CheckedCluster,
         clusters::{ClusterEdit, ClusterView, NewCluster},
+        findings::{FindingEdit, MAY_WRITE, NewFinding},
         imports::{ImportText, Imported},
         pairs::{NewPair, PairEdit},
         people::{NewUser, TeamView, UserEdit, UserView},
@@ -27,7 +29,7 @@ use crate::{
     api::{
         Items, audit, brake, clusters, decisions,
         decisions::{Attest, Because, SkipStep, Vote},
-        events, observation, pairs, people, plans, runs,
+        events, findings, observation, pairs, people, plans, runs,
         runs::RunView,
         schedules, service, session,
         session::{BearerSession, SignIn, Whoami},
@@ -60,6 +62,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(schedules());
     routes.extend(plans_and_runs());
     routes.extend(deciding());
+    routes.extend(findings());
     routes.extend(audit_and_brake());
     routes.extend(pages::routes());
     routes
@@ -205,6 +208,17 @@ fn deciding() -> Vec<Route> { vec![
         .says("Close a stuck run by hand.").takes::<Because>().answers::<Run>(200),
     api(POST, "/api/v1/runs/{run}/attest", Role(&[Approver], Of::Run), Writes("run.attest"), decisions::attest)
         .says("Say what a drill proved; never by its requester or driver.").takes::<Attest>().answers::<Run>(200),
+] }
+
+#[rustfmt::skip]
+fn findings() -> Vec<Route> { vec![
+    api(GET, "/api/v1/findings", SignedIn, Reads, findings::list)
+        .says("What went wrong or surprised, newest first.").query(findings::FINDING_QUERY).answers::<Items<Finding>>(200),
+    api(POST, "/api/v1/findings", Anywhere(MAY_WRITE), Writes("finding.raise"), findings::raise)
+        .says("Raise a finding.").takes::<NewFinding>().answers::<Finding>(201).creates(),
+    api(GET, "/api/v1/findings/{finding}", Reader(Of::Finding), Reads, findings::show).says("A finding.").answers::<Finding>(200),
+    api(PATCH, "/api/v1/findings/{finding}", Role(MAY_WRITE, Of::Finding), Writes("finding.change"), findings::change)
+        .says("Change, close or open a finding.").takes::<FindingEdit>().answers::<Finding>(200),
 ] }
 
 #[rustfmt::skip]

@@ -8,6 +8,7 @@ pub mod acl;
 pub mod audit;
 pub mod cluster;
 pub mod direction;
+pub mod finding;
 pub mod group;
 pub mod hash;
 pub mod ids;

@@ -25,9 +25,9 @@ pub struct Plan {
     /// What is approved.
     pub content: PlanContent,
     /// Why it can't run now. Not hashed: blockers are looked at again when it starts.
-    pub blockers: Vec<Finding>,
+    pub blockers: Vec<Concern>,
     /// What its approver should know.
-    pub warnings: Vec<Finding>,
+    pub warnings: Vec<Concern>,
     /// How long it will take.
     pub prediction: Prediction,
 }
@@ -166,7 +166,7 @@ pub struct PlannedStep {
 
 /// Something that blocks or a warning.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Finding {
+pub struct Concern {
     /// Stable code in kebab case.
     pub code: String,
     /// What is so, with names and figures.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    finding::Finding,
     ids::{PairName, TeamName},
     pair::Direction,
     plan::Plan,
@@ -172,6 +173,17 @@ pub struct Outcome {
     pub summary: String,
 }
 
+impl Outcome {
+    /// How long the run took without waiting for people, in milliseconds: the sum of its phases but `decide`. `None` when
+    /// no phase was measured.
+    #[must_use]
+    pub fn machine_ms(&self) -> Option<i64> {
+        let total: i64 =
+            self.rto_ms_by_phase.iter().filter(|(phase, _)| **phase != Phase::Decide).map(|(_, ms)| ms).sum();
+        (total > 0).then_some(total)
+    }
+}
+
 /// Something checked at the end of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct OutcomeCheck {
@@ -200,6 +212,9 @@ pub struct Report {
     pub steps: Vec<RunStep>,
     /// Timeline in UTC.
     pub events: Vec<RunEvent>,
+    /// What came up in it, as it stands now. Left out when there is nothing, as in reports made before there were findings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
     /// SHA-256 over everything above as canonical JSON, hex.
     pub hash: String,
 }

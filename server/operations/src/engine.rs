@@ -9,6 +9,7 @@ mod forward;
 mod hooks;
 mod job;
 mod lease;
+mod raising;
 mod undo;
 
 use std::{sync::Arc, time::Duration};

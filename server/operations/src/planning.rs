@@ -9,7 +9,7 @@ use muster_domain::{
     pair::{BySide, Direction, Mechanism, Pair},
     patterns::Scope,
     people::Actor,
-    plan::{Finding, Plan, PlanContent, PlanRules, PlannedStep, Prediction, TopicScope},
+    plan::{Concern, Plan, PlanContent, PlanRules, PlannedStep, Prediction, TopicScope},
     readiness::{CheckResult, CheckStatus},
     run::Operation,
     survey::Survey,
@@ -147,8 +147,8 @@ fn blockers(
     survey: &Survey,
     checks: &[CheckResult],
     direction: Direction,
-) -> Vec<Finding> {
-    let finding = |code: &str, reason: String, next_step: &str| Finding {
+) -> Vec<Concern> {
+    let finding = |code: &str, reason: String, next_step: &str| Concern {
         code: code.to_owned(),
         reason,
         next_step: next_step.to_owned(),
@@ -208,7 +208,7 @@ fn blockers(
     found
 }
 
-fn warnings(checks: &[CheckResult], blockers: &[Finding]) -> Vec<Finding> {
+fn warnings(checks: &[CheckResult], blockers: &[Concern]) -> Vec<Concern> {
     checks
         .iter()
         .filter(|check| match check.status {
@@ -216,7 +216,7 @@ fn warnings(checks: &[CheckResult], blockers: &[Finding]) -> Vec<Finding> {
             CheckStatus::Ok | CheckStatus::NotApplicable => false,
         })
         .filter(|check| !blockers.iter().any(|blocker| blocker.code == check.code.as_str()))
-        .map(|check| Finding {
+        .map(|check| Concern {
             code: check.code.as_str().to_owned(),
             reason: check.reason.clone(),
             next_step: check.next_step.clone(),

@@ -1,11 +1,18 @@
 //! The evidence of a run, put together from what was kept, with a hash over all of it.
 
-use muster_domain::{hash::hash_json, record::Report};
-use muster_store::{approvals, plans, run_events, run_steps, runs};
+use muster_domain::{finding::Finding, hash::hash_json, record::Report};
+use muster_store::{
+    approvals,
+    findings::{self, FindingFilter},
+    plans, run_events, run_steps, runs,
+};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::error::OperationError;
+
+/// More than anybody raises about one run.
+const MOST_FINDINGS: i64 = 1000;
 
 /// The report of a run; `None` when there is no such run. Reports of runs that have not ended say so by their state.
 ///
@@ -22,6 +29,7 @@ pub async fn report(conn: &mut PgConnection, run: Uuid) -> Result<Option<Report>
         approvals: approvals::list(conn, run).await?,
         steps: run_steps::list(conn, run).await?,
         events: all_events(conn, run).await?,
+        findings: of_run(conn, run).await?,
         run: found,
         plan,
         hash: String::new(),
@@ -37,6 +45,14 @@ pub async fn report(conn: &mut PgConnection, run: Uuid) -> Result<Option<Report>
 pub fn hash_of(report: &Report) -> Result<String, OperationError> {
     let bare = Report { hash: String::new(), ..report.clone() };
     hash_json(&bare).map_err(|e| OperationError::Stored { what: "report", reason: e.to_string() })
+}
+
+/// Findings of a run, oldest first.
+async fn of_run(conn: &mut PgConnection, run: Uuid) -> Result<Vec<Finding>, OperationError> {
+    let filter = FindingFilter { run: Some(run), ..FindingFilter::default() };
+    let mut found = findings::list(conn, &filter, None, MOST_FINDINGS).await?;
+    found.reverse();
+    Ok(found)
 }
 
 async fn all_events(

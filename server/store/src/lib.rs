@@ -11,6 +11,7 @@ pub mod clock;
 pub mod clusters;
 pub mod database;
 pub mod error;
+pub mod findings;
 pub mod grants;
 pub mod idempotency;
 pub mod lag;

@@ -195,6 +195,17 @@ async fn read(conn: &mut PgConnection, id: Uuid, _locked: bool) -> Result<Option
     .transpose()
 }
 
+/// The id of the run with a number.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn by_number(conn: &mut PgConnection, number: i64) -> Result<Option<Uuid>, StoreError> {
+    sqlx::query_scalar!("select id from run where number = $1", number)
+        .fetch_optional(conn)
+        .await
+        .map_err(|source| StoreError::database("find run by number", source))
+}
+
 /// Which runs to list; every `None` matches all.
 #[derive(Debug, Clone, Default)]
 pub struct RunFilter {
@@ -208,7 +219,9 @@ pub struct RunFilter {
     pub since: Option<DateTime<Utc>>,
     /// Created before.
     pub until: Option<DateTime<Utc>>,
-    /// Text in the reason or the course.
+    /// Drills only, or others only.
+    pub drill: Option<bool>,
+    /// Words in the reason, in what was reached, in what its deciders said, or in the course.
     pub text: Option<String>,
     /// Only these teams; `None` for all.
     pub teams: Option<Vec<String>>,
@@ -236,11 +249,21 @@ pub async fn list(
             and ($3::text is null or state = $3)
             and ($4::timestamptz is null or created_at >= $4)
             and ($5::timestamptz is null or created_at < $5)
-            and ($6::text is null or reason ilike '%' || $6 || '%' or course ilike '%' || $6 || '%')
+            and (
+                $6::text is null
+                or position(lower($6) in lower(reason || ' ' || course || ' ' || state_reason)) > 0
+                or position(lower($6) in lower(coalesce(outcome ->> 'summary', ''))) > 0
+                or exists (
+                    select from approval
+                    where run_id = run.id
+                        and position(lower($6) in lower(comment)) > 0
+                )
+            )
             and ($7::text[] is null or team = any($7))
             and ($8::bigint is null or number < $8)
+            and ($9::boolean is null or drill = $9)
         order by number desc
-        limit $9"#,
+        limit $10"#,
         filter.pair,
         filter.operation,
         filter.state,
@@ -249,6 +272,7 @@ pub async fn list(
         filter.text,
         filter.teams.as_deref(),
         before,
+        filter.drill,
         limit
     )
     .fetch_all(conn)

@@ -1,6 +1,7 @@
 //! Every page with the data of one night, 19 Nov 2026 03:12:40 UTC: for tests, screenshots and people who look.
 
 mod drills;
+mod findings;
 mod night;
 mod outcome;
 mod pages;
@@ -22,6 +23,7 @@ use crate::{
     confirm::{ConfirmAct, ConfirmPage},
     drills::DrillsPage,
     error_page::ErrorPage,
+    findings::{FindingPage, FindingsPage},
     fleet::FleetPage,
     import::ImportPage,
     pair::PairPage,
@@ -85,6 +87,10 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("runs", html(&RunsPage::sample())),
         ("drills", html(&DrillsPage::sample())),
         ("drills-empty", html(&DrillsPage::sample_empty())),
+        ("findings", html(&FindingsPage::sample())),
+        ("findings-empty", html(&FindingsPage::sample_empty())),
+        ("finding", html(&FindingPage::sample())),
+        ("finding-closed", html(&FindingPage::sample_closed())),
         ("report", html(&ReportPage::sample())),
         ("audit", html(&AuditPage::sample())),
         ("people", html(&PeoplePage::sample())),

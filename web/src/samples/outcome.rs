@@ -103,5 +103,14 @@ pub(super) fn report() -> Report {
         .map(|approval| Approval { at: start - Duration::minutes(5), ..approval })
         .collect();
     let hash = "5d0e8c3b91f72a46e8d407bb6c19f35a42e09d7cb86113af7e58c024d69b30f1".to_owned();
-    Report { format: 1, run, plan: plan("payments", false), approvals, steps, events, hash }
+    Report {
+        format: 1,
+        run,
+        plan: plan("payments", false),
+        approvals,
+        steps,
+        events,
+        findings: super::findings::findings(),
+        hash,
+    }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use muster_domain::{
     pair::{BySide, Direction, Side},
-    plan::{Finding, Plan, PlanContent, PlanRules, Prediction, TopicScope},
+    plan::{Concern, Plan, PlanContent, PlanRules, Prediction, TopicScope},
     record::{Approval, Run, Vote},
     run::{Operation, RunEvent, RunState},
 };
@@ -19,7 +19,7 @@ use super::{
 
 /// The plan of a pair; blocked when asked.
 pub(super) fn plan(pair: &str, blocked: bool) -> Plan {
-    let finding = |code: &str, reason: &str, next: &str| Finding {
+    let finding = |code: &str, reason: &str, next: &str| Concern {
         code: code.to_owned(),
         reason: reason.to_owned(),
         next_step: next.to_owned(),

@@ -1,7 +1,7 @@
 //! The team something belongs to, for the guard: by the name or id in the path.
 
 use muster_domain::ids::{PairName, TeamName};
-use muster_store::{pairs, plans, runs, schedules};
+use muster_store::{findings, pairs, plans, runs, schedules};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -45,4 +45,14 @@ pub async fn schedule(conn: &mut PgConnection, id: &str) -> Answer<TeamName> {
     let missing = || Failure::not_found("schedule", id);
     let schedule = schedules::get(conn, id.parse::<Uuid>().map_err(|_| missing())?).await?;
     pair(conn, schedule.ok_or_else(missing)?.pair.as_str()).await
+}
+
+/// Of a finding: the team its pair belonged to when it was raised.
+///
+/// # Errors
+/// `not-found`.
+pub async fn finding(conn: &mut PgConnection, id: &str) -> Answer<TeamName> {
+    let missing = || Failure::not_found("finding", id);
+    let finding = findings::get(conn, id.parse::<Uuid>().map_err(|_| missing())?).await?;
+    Ok(finding.ok_or_else(missing)?.team)
 }

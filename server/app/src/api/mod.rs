@@ -5,6 +5,7 @@ pub mod brake;
 pub mod clusters;
 pub mod decisions;
 pub mod events;
+pub mod findings;
 pub mod observation;
 pub mod pairs;
 pub mod people;

@@ -44,6 +44,7 @@ pub struct RunQuery {
     state: Option<String>,
     since: Option<DateTime<Utc>>,
     until: Option<DateTime<Utc>>,
+    drill: Option<bool>,
     text: Option<String>,
     after: Option<i64>,
     limit: Option<i64>,
@@ -56,7 +57,8 @@ pub const RUN_QUERY: &[(&str, &str)] = &[
     ("state", "Only in this state."),
     ("since", "Asked for at or after this time (RFC 3339)."),
     ("until", "Asked for before this time (RFC 3339)."),
-    ("text", "Only with this text in the reason or the course."),
+    ("drill", "true for drills only, false for others only."),
+    ("text", "Only with this in the reason, what was reached, what its deciders said, or the course."),
     ("after", "Cursor: `next` of the page before."),
     ("limit", "At most so many, 1 to 200; 50."),
 ];
@@ -85,6 +87,7 @@ pub async fn list(
         state: query.state,
         since: query.since,
         until: query.until,
+        drill: query.drill,
         text: query.text,
         teams: teams(&actor),
     };

@@ -127,6 +127,7 @@ async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
         Of::Run => "run",
         Of::Plan => "plan",
         Of::Schedule => "schedule",
+        Of::Finding => "finding",
     };
     let value = params.iter().find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default();
     let mut conn = app.pool.acquire().await?;
@@ -135,6 +136,7 @@ async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
         Of::Run => teams_of::run(&mut conn, value).await,
         Of::Plan => teams_of::plan(&mut conn, value).await,
         Of::Schedule => teams_of::schedule(&mut conn, value).await,
+        Of::Finding => teams_of::finding(&mut conn, value).await,
     }
 }
 

@@ -24,6 +24,8 @@ pub enum Of {
     Plan,
     /// `{schedule}`.
     Schedule,
+    /// `{finding}`.
+    Finding,
 }
 
 /// Who may use a route.

@@ -10,6 +10,7 @@ pub mod brake;
 pub mod clusters;
 pub mod drills;
 pub mod errors;
+pub mod findings;
 pub mod fleet;
 pub mod import;
 pub mod pair_forms;
@@ -27,12 +28,15 @@ use axum::{
 use muster_domain::people::Role::{Admin, Approver, Operator, Owner};
 use muster_web::Template;
 
-use crate::http::{
-    Answer, Failure,
-    route::{
-        Access::{Anyone, Anywhere, Auditor, Reader, Role, SignedIn},
-        Audit::{Reads, Writes},
-        Of, Route, page,
+use crate::{
+    acts::findings::MAY_WRITE,
+    http::{
+        Answer, Failure,
+        route::{
+            Access::{Anyone, Anywhere, Auditor, Reader, Role, SignedIn},
+            Audit::{Reads, Writes},
+            Of, Route, page,
+        },
     },
 };
 
@@ -94,6 +98,10 @@ pub fn routes() -> Vec<Route> { vec![
     page(GET, "/drills", SignedIn, Reads, drills::list),
     page(POST, "/drills", Anywhere(&[Owner]), Writes("schedule.create"), drills::create),
     page(POST, "/drills/{schedule}/remove", Role(&[Owner], Of::Schedule), Writes("schedule.delete"), drills::remove),
+    page(GET, "/findings", SignedIn, Reads, findings::list),
+    page(POST, "/findings", Anywhere(MAY_WRITE), Writes("finding.raise"), findings::raise),
+    page(GET, "/findings/{finding}", Reader(Of::Finding), Reads, findings::show),
+    page(POST, "/findings/{finding}", Role(MAY_WRITE, Of::Finding), Writes("finding.change"), findings::change),
     page(GET, "/audit", Auditor, Reads, audit::list),
     page(GET, "/people", Anywhere(&[Admin]), Reads, people::list),
     page(POST, "/people", Anywhere(&[Admin]), Writes("user.create"), people::create),

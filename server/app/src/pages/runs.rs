@@ -9,7 +9,7 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use futures_util::stream;
 use muster_domain::{
     pair::Objectives,
@@ -83,6 +83,11 @@ pub(super) async fn everything(conn: &mut PgConnection, id: Uuid) -> Answer<Ever
     Ok(Everything { run, plan, steps, events, approvals, objectives })
 }
 
+/// The beginning of a day as typed, in UTC.
+fn midnight(day: &str) -> Option<DateTime<Utc>> {
+    day.parse::<NaiveDate>().ok().map(|day| day.and_time(NaiveTime::MIN).and_utc())
+}
+
 /// `GET /runs`.
 pub async fn list(State(app): State<App>, asking: Asking, Query(filter): Query<RunFilter>) -> Answer {
     let chrome = asking.chrome(&app).await;
@@ -93,7 +98,15 @@ pub async fn list(State(app): State<App>, asking: Asking, Query(filter): Query<R
         pair: given(&filter.pair),
         operation: given(&filter.operation),
         state: given(&filter.state),
-        since: filter.since.parse::<NaiveDate>().ok().map(|day| day.and_time(NaiveTime::MIN).and_utc()),
+        since: midnight(&filter.since),
+        // The last day counts.
+        until: midnight(&filter.until).and_then(|day| day.checked_add_days(Days::new(1))),
+        drill: match filter.kind.as_str() {
+            "drill" => Some(true),
+            "real" => Some(false),
+            _ => None,
+        },
+        text: given(filter.text.trim()),
         teams: teams(actor),
         ..stored::RunFilter::default()
     };

@@ -16,6 +16,7 @@ async fn every_refusal_of_a_change_is_an_entry() {
     let app = TestApp::with_pair().await;
     let (plan, run) = crate::runs::requested(&app).await;
     crate::auth_coverage::schedule(&app).await;
+    crate::auth_coverage::finding(&app).await;
     for route in routes::routes() {
         let Audit::Writes(action) = route.rule.audit else { continue };
         // A viewer of the team may do none of these; what everybody signed in may do is refused to nobody, and what
@@ -87,6 +88,8 @@ const DONE_IN: &[(&str, &str)] = &[
     ("run.abort", "runs::a_run_that_waits_can_be_taken_back"),
     ("run.close", "decisions::a_stuck_run_is_closed_by_an_owner_with_words"),
     ("run.attest", "decisions::a_drill_is_attested_by_somebody_who_did_not_drive_it"),
+    ("finding.raise", "findings::a_finding_is_raised_changed_closed_and_opened_again"),
+    ("finding.change", "findings::a_finding_is_raised_changed_closed_and_opened_again"),
     ("brake.put", "runs::under_the_brake_nothing_starts"),
     ("brake.release", "runs::under_the_brake_nothing_starts"),
 ];
@@ -106,6 +109,7 @@ fn every_action_has_a_test_that_sees_its_entry() {
         include_str!("people.rs"),
         include_str!("clusters.rs"),
         include_str!("decisions.rs"),
+        include_str!("findings.rs"),
         include_str!("imports.rs"),
         include_str!("runs.rs"),
         include_str!("schedules.rs"),

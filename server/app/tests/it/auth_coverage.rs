@@ -27,6 +27,17 @@ pub(crate) async fn schedule(app: &TestApp) {
         .unwrap();
 }
 
+/// A finding about the pair, made by [`finding`].
+const FINDING: Uuid = Uuid::from_u128(93);
+
+/// Makes the finding that addresses name.
+pub(crate) async fn finding(app: &TestApp) {
+    let operator = app.as_user("otto").await;
+    let new = json!({"pair": "orders", "text": "slow", "severity": "low"});
+    operator.post("/api/v1/findings", new).await.done();
+    sqlx::query("update finding set id = $1").bind(FINDING).execute(&app.app.pool).await.unwrap();
+}
+
 /// The address of a route with things that exist.
 pub(crate) fn address(path: &str, run: Uuid, plan: Uuid) -> String {
     path.replace("{pair}", "orders")
@@ -35,6 +46,7 @@ pub(crate) fn address(path: &str, run: Uuid, plan: Uuid) -> String {
         .replace("{plan}", &plan.to_string())
         .replace("{user}", "vera")
         .replace("{schedule}", &SCHEDULE.to_string())
+        .replace("{finding}", &FINDING.to_string())
         .replace("{token}", &Uuid::nil().to_string())
         .replace("{*rest}", "none")
 }
@@ -55,6 +67,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     let app = TestApp::with_pair().await;
     let (plan, run) = crate::runs::requested(&app).await;
     schedule(&app).await;
+    finding(&app).await;
     let mut table = format!("{:49} {}\n", "", WHO.join(" "));
     for route in routes::routes() {
         let path = address(route.path, run, plan);
@@ -136,6 +149,10 @@ async fn every_route_lets_in_whom_its_row_says() {
     POST   /api/v1/runs/{run}/abort                   -      .    x    .    .    .   .     .
     POST   /api/v1/runs/{run}/close                   -      .    .    .    x    .   .     .
     POST   /api/v1/runs/{run}/attest                  -      .    .    x    .    .   .     .
+    GET    /api/v1/findings                           -      x    x    x    x    x   x     x
+    POST   /api/v1/findings                           -      .    x    x    x    .   x     x
+    GET    /api/v1/findings/{finding}                 -      x    x    x    x    x   .     .
+    PATCH  /api/v1/findings/{finding}                 -      .    x    x    x    .   .     .
     GET    /api/v1/audit                              -      .    .    .    .    x   .     .
     GET    /api/v1/audit/verify                       -      .    .    .    .    x   .     .
     GET    /api/v1/audit/export                       -      .    .    .    .    x   .     .
@@ -193,6 +210,10 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /drills                                    -      x    x    x    x    x   x     x
     POST   /drills                                    -      .    .    .    x    .   .     x
     POST   /drills/{schedule}/remove                  -      .    .    .    x    .   .     .
+    GET    /findings                                  -      x    x    x    x    x   x     x
+    POST   /findings                                  -      .    x    x    x    .   x     x
+    GET    /findings/{finding}                        -      x    x    x    x    x   .     .
+    POST   /findings/{finding}                        -      .    x    x    x    .   .     .
     GET    /audit                                     -      .    .    .    .    x   .     .
     GET    /people                                    -      .    .    .    .    x   .     .
     POST   /people                                    -      .    .    .    .    x   .     .

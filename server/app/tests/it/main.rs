@@ -8,6 +8,7 @@ mod cli;
 mod clusters;
 mod decisions;
 mod doctor;
+mod findings;
 mod imports;
 mod open_api;
 mod pages;

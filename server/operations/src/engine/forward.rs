@@ -18,6 +18,7 @@ use tracing::{info, warn};
 use super::{
     Engine, Moment, Stopped, begin, commit,
     job::{Hand, Job},
+    raising::raise,
 };
 use crate::step::{Done, Step, StepCtx, StepError};
 
@@ -290,6 +291,7 @@ pub(super) async fn conclude(engine: &Engine, job: Job) -> Result<(), Stopped> {
     let mut tx = begin(&engine.pool).await?;
     run_leases::hold(&mut tx, job.run.id, job.epoch).await?;
     runs::set_outcome(&mut tx, job.run.id, &outcome).await?;
+    raise(&mut tx, &job, Some(&outcome), None).await?;
     job.act_in(&mut tx, act, &outcome.summary).await?;
     commit(tx).await?;
     Ok(())

@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use muster_domain::run::{RunAct, StepState};
-use muster_store::run_steps::{StepChange, StoredStep};
+use muster_store::{
+    run_leases,
+    run_steps::{StepChange, StoredStep},
+};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{
-    Engine, Moment, Stopped,
+    Engine, Moment, Stopped, begin, commit,
     forward::{kill, within},
     job::Job,
+    raising::raise,
 };
 use crate::step::{Done, Step, StepError, StepFn};
 
@@ -27,7 +31,11 @@ pub(super) async fn roll_back(engine: &Engine, mut job: Job) -> Result<(), Stopp
         }
         job.refresh(engine).await?;
     }
-    job.act(engine, RunAct::UndoDone, &reason).await?;
+    let mut tx = begin(&engine.pool).await?;
+    run_leases::hold(&mut tx, job.run.id, job.epoch).await?;
+    raise(&mut tx, &job, None, Some(&reason)).await?;
+    job.act_in(&mut tx, RunAct::UndoDone, &reason).await?;
+    commit(tx).await?;
     Ok(())
 }
 

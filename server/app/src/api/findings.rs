@@ -1,0 +1,95 @@
+//! `/api/v1/findings`: what went wrong or surprised.
+
+use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
+use chrono::Utc;
+use muster_domain::finding::Finding;
+use muster_store::findings::{self as stored, FindingFilter};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use super::{Items, page_size, runs::teams};
+use crate::{
+    acts::findings::{self, FindingEdit, NewFinding},
+    app::App,
+    http::{Acting, Answer, Creating, IfMatch, Json, Path, Query, Start, etag},
+};
+
+/// Filters of the list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct FindingQuery {
+    pair: Option<String>,
+    run: Option<Uuid>,
+    severity: Option<String>,
+    open: Option<bool>,
+    owner: Option<String>,
+    text: Option<String>,
+    after: Option<i64>,
+    limit: Option<i64>,
+}
+
+/// What the OpenAPI document says of [`FindingQuery`].
+pub const FINDING_QUERY: &[(&str, &str)] = &[
+    ("pair", "Only about this pair."),
+    ("run", "Only what came up in this run, by its id."),
+    ("severity", "Only of this severity: low, medium, high."),
+    ("open", "true for open ones only, false for closed ones only."),
+    ("owner", "Only of this owner."),
+    ("text", "Only with this in the text or the resolution."),
+    ("after", "Cursor: `next` of the page before."),
+    ("limit", "At most so many, 1 to 200; 50."),
+];
+
+/// `GET /api/v1/findings`.
+pub async fn list(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Query(query): Query<FindingQuery>,
+) -> Answer<Json<Items<Finding>>> {
+    let limit = page_size(query.limit);
+    let filter = FindingFilter {
+        pair: query.pair,
+        run: query.run,
+        severity: query.severity,
+        open: query.open,
+        owner: query.owner,
+        text: query.text,
+        teams: teams(&actor),
+    };
+    let mut conn = app.pool.acquire().await?;
+    let items = stored::list(&mut conn, &filter, query.after, limit).await?;
+    let full = i64::try_from(items.len()).is_ok_and(|n| n == limit);
+    let next = items.last().filter(|_| full).map(|finding| finding.number.to_string());
+    Ok(Json(Items { items, next }))
+}
+
+/// `POST /api/v1/findings`.
+pub async fn raise(State(app): State<App>, Acting(actor): Acting, asked: Creating<NewFinding>) -> Answer {
+    let (new, start) = asked.begin(&app.pool, &actor).await?;
+    let mut once = match start {
+        Start::Do(once) => once,
+        Start::Replay(response) => return Ok(response),
+    };
+    let raised = findings::raise(once.conn(), new, &actor).await?;
+    once.answer(StatusCode::CREATED, &format!("/api/v1/findings/{}", raised.id), &raised).await
+}
+
+/// `GET /api/v1/findings/{finding}`.
+pub async fn show(State(app): State<App>, Path(id): Path<Uuid>) -> Answer {
+    let finding = findings::get(&mut *app.pool.acquire().await?, id).await?;
+    Ok((etag(finding.version), Json(finding)).into_response())
+}
+
+/// `PATCH /api/v1/findings/{finding}`.
+pub async fn change(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Path(id): Path<Uuid>,
+    IfMatch(version): IfMatch,
+    Json(edit): Json<FindingEdit>,
+) -> Answer {
+    let mut tx = muster_store::begin(&app.pool).await?;
+    let finding = findings::change(&mut tx, id, version, edit, &actor, Utc::now()).await?;
+    tx.commit().await?;
+    Ok((etag(finding.version), Json(finding)).into_response())
+}
