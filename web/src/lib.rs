@@ -12,6 +12,7 @@ mod checks_panel;
 pub mod chrome;
 pub mod cluster_form;
 pub mod clusters;
+pub mod comparison;
 pub mod confirm;
 pub mod drills;
 pub mod error_page;

@@ -5,7 +5,6 @@ use muster_domain::{
     pair::{Pair, Side},
     reading::Reading,
     record::{Run, RunStep},
-    run::Phase,
 };
 
 use crate::{
@@ -105,7 +104,5 @@ impl PairFacts<'_> {
 
 /// The RTO a run measured, people not counted.
 pub(crate) fn measured_rto(run: &Run) -> Option<i64> {
-    let phases = &run.outcome.as_ref()?.rto_ms_by_phase;
-    let sum: i64 = phases.iter().filter(|(phase, _)| **phase != Phase::Decide).map(|(_, ms)| ms).sum();
-    (sum > 0).then_some(sum)
+    run.outcome.as_ref()?.machine_ms()
 }

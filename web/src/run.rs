@@ -49,6 +49,7 @@ impl RunRecord<'_> {
 pub struct RunPage {
     chrome: Chrome,
     id: String,
+    pair: String,
     heading: String,
     course: Course,
     reason: String,
@@ -78,6 +79,7 @@ impl RunPage {
         Self {
             chrome,
             id: run.id.to_string(),
+            pair: run.pair.to_string(),
             heading: if ended {
                 words::capital(&words::asks(run.operation, run.pair.as_str()))
             } else {

@@ -5,6 +5,7 @@
 use axum::{Router, http::Method, middleware::from_fn_with_state};
 use muster_domain::{
     audit::AuditEntry,
+    comparison::Comparison,
     finding::Finding,
     pair::Pair,
     people::Role::{Admin, Approver, Operator, Owner},
@@ -181,6 +182,10 @@ fn plans_and_runs() -> Vec<Route> { vec![
     api(GET, "/api/v1/runs/{run}/steps", Reader(Of::Run), Reads, runs::steps).says("Its steps.").answers::<Items<RunStep>>(200),
     api(GET, "/api/v1/runs/{run}/events", Reader(Of::Run), Reads, events::events)
         .says("What happens in it, as server-sent events or as a list.").query(events::EVENTS_QUERY).answers::<Items<RunEvent>>(200),
+    api(GET, "/api/v1/runs/{run}/compare", Reader(Of::Run), Reads, runs::compare)
+        .says("Two runs side by side: figures and steps.").query(runs::COMPARE_QUERY).answers::<Comparison>(200),
+    api(GET, "/api/v1/pairs/{pair}/rto", Reader(Of::Pair), Reads, runs::trend)
+        .says("What runs of a pair measured, beside the objective.").answers::<runs::Trend>(200),
     api(GET, "/api/v1/runs/{run}/report", Reader(Of::Run), Reads, runs::evidence).says("Its evidence.").answers::<Report>(200),
 ] }
 

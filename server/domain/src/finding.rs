@@ -187,26 +187,10 @@ pub fn first_owner(run: &Run) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{record::OutcomeCheck, run::Phase};
+    use crate::{record::OutcomeCheck, run::Phase, samples};
 
     fn step(name: &str, state: StepState) -> RunStep {
-        RunStep {
-            position: 1,
-            name: name.to_owned(),
-            title: format!("Do {name}"),
-            phase: Phase::Drain,
-            after: Vec::new(),
-            undoable: false,
-            point_of_no_return: false,
-            state,
-            attempt: 1,
-            started_at: None,
-            ended_at: None,
-            expected_ms: None,
-            sentence: "so it was".to_owned(),
-            evidence: serde_json::Value::Null,
-            question: None,
-        }
+        RunStep { state, ..samples::run_step(name) }
     }
 
     fn check(name: &str, passed: Option<bool>) -> OutcomeCheck {

@@ -7,6 +7,7 @@ pub mod access;
 pub mod acl;
 pub mod audit;
 pub mod cluster;
+pub mod comparison;
 pub mod direction;
 pub mod finding;
 pub mod group;

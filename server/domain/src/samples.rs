@@ -6,6 +6,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use crate::{
     acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
@@ -16,6 +17,8 @@ use crate::{
         ApprovalRule, BySide, Direction, Flow, Mechanism, NamingPolicy, Objectives, Pair, PairMode, Side,
     },
     reading::Observed,
+    record::{Person, Run, RunStep},
+    run::{Operation, Phase, RunState, StepState},
     survey::{
         AclObservation, CommittedSourceOffsets, ConnectState, ConnectorObservation, ConnectorRole,
         FlowObservation, GroupObservation, NewestPairs, OffsetPair, PartitionObservation, RightHeld,
@@ -232,5 +235,58 @@ pub(crate) fn group(members: usize, offset: i64) -> GroupObservation {
         state: if members == 0 { GroupState::Empty } else { GroupState::Stable },
         members: (0..members).map(member).collect(),
         offsets: BTreeMap::from([(TopicPartition::new("orders", 0), offset)]),
+    }
+}
+
+/// A switchover that has been asked for.
+pub(crate) fn run() -> Run {
+    let otto = Person { id: Uuid::from_u128(1), name: "otto".to_owned() };
+    Run {
+        id: Uuid::from_u128(214),
+        number: 214,
+        plan: Uuid::from_u128(9),
+        plan_hash: "hash".to_owned(),
+        pair: pair().name,
+        team: pair().team,
+        operation: Operation::Switchover,
+        direction: FORWARD,
+        course: "primary → dr".to_owned(),
+        drill: false,
+        state: RunState::AwaitingApproval,
+        state_reason: String::new(),
+        requested_by: otto,
+        reason: "brokers are slow".to_owned(),
+        created_at: at(0),
+        decide_by: at(600),
+        use_by: None,
+        approvals_needed: 1,
+        approved_at: None,
+        driver: None,
+        started_at: None,
+        no_return_at: None,
+        ended_at: None,
+        epoch: 0,
+        outcome: None,
+    }
+}
+
+/// A step that succeeded.
+pub(crate) fn run_step(name: &str) -> RunStep {
+    RunStep {
+        position: 1,
+        name: name.to_owned(),
+        title: format!("Do {name}"),
+        phase: Phase::Drain,
+        after: Vec::new(),
+        undoable: false,
+        point_of_no_return: false,
+        state: StepState::Succeeded,
+        attempt: 1,
+        started_at: None,
+        ended_at: None,
+        expected_ms: None,
+        sentence: "so it was".to_owned(),
+        evidence: serde_json::Value::Null,
+        question: None,
     }
 }

@@ -7,6 +7,7 @@ mod course;
 mod field;
 mod lag_chart;
 mod reading;
+mod rto_trend;
 mod said;
 mod status;
 
@@ -20,6 +21,7 @@ pub use course::Course;
 pub use field::{Choice, Control, Field, FieldSet};
 pub use lag_chart::{LagChart, LagPoint, Spark};
 pub use reading::{ReadingView, Unit};
+pub use rto_trend::RtoTrend;
 pub use said::{Said, said};
 pub use status::{Mark, Pill, Stamp, Tone};
 

@@ -2,6 +2,7 @@
 
 use muster_domain::{
     audit::{AuditContent, AuditEntry, GENESIS},
+    comparison::compare,
     people::Role,
     reading::{Reading, ReadingClass},
     record::{Run, RunStep},
@@ -21,6 +22,7 @@ use crate::{
     audit::AuditPage,
     brake::BrakePage,
     chrome::{Brake, Chrome},
+    comparison::ComparisonPage,
     confirm::{ConfirmAct, ConfirmPage},
     forms::{AuditFilter, RunFilter},
     people::{Listed, PeoplePage},
@@ -156,6 +158,22 @@ impl RunsPage {
             &runs::history(),
             true,
         )
+    }
+}
+
+impl ComparisonPage {
+    /// The drill of August beside the first one.
+    #[must_use]
+    pub fn sample() -> Self {
+        let (run, first) = (runs::drill(), runs::first_drill());
+        let report = outcome::report();
+        let mut before = report.steps.clone();
+        before.remove(4);
+        for step in &mut before {
+            step.ended_at = step.started_at.zip(step.ended_at).map(|(from, to)| from + (to - from) * 16);
+        }
+        let compared = compare((&first, &before), (&run, &report.steps));
+        Self::new(chrome("/runs/x/compare"), &run, &runs::history(), Some((&first, &compared)))
     }
 }
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use muster_domain::{
     pair::{BySide, Direction, Side},
     plan::{Concern, Plan, PlanContent, PlanRules, Prediction, TopicScope},
-    record::{Approval, Run, Vote},
+    record::{Approval, Outcome, Run, Vote},
     run::{Operation, RunEvent, RunState},
 };
 use uuid::Uuid;
@@ -193,6 +193,28 @@ pub(super) fn drill() -> Run {
     }
 }
 
+/// The first drill, a year before: slower, over the objective.
+pub(super) fn first_drill() -> Run {
+    let start = ago(365 * 86_400);
+    let slower = |ms: i64| ms * 16;
+    let then = outcome();
+    Run {
+        number: 58,
+        id: Uuid::from_u128(0x0192_0058),
+        reason: "The first drill of all.".to_owned(),
+        started_at: Some(start),
+        ended_at: Some(start + Duration::milliseconds(slower(68_600))),
+        created_at: start - Duration::minutes(20),
+        outcome: Some(Outcome {
+            rto_ms_by_phase: then.rto_ms_by_phase.iter().map(|(phase, ms)| (*phase, slower(*ms))).collect(),
+            write_unavailability_ms: then.write_unavailability_ms.map(slower),
+            write_fence_ms: None,
+            ..then
+        }),
+        ..drill()
+    }
+}
+
 /// Some history of payments.
 pub(super) fn history() -> Vec<Run> {
     let back = Run {
@@ -211,5 +233,5 @@ pub(super) fn history() -> Vec<Run> {
         created_at: ago(132 * 86_400 + 300),
         ..drill()
     };
-    vec![asked(), back, drill(), undone]
+    vec![asked(), back, drill(), undone, first_drill()]
 }

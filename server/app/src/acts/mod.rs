@@ -6,6 +6,7 @@ pub mod audit_trail;
 pub mod brake_acts;
 pub mod checks;
 pub mod clusters;
+pub mod comparisons;
 pub mod findings;
 pub mod imports;
 pub mod pairs;

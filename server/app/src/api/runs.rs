@@ -3,8 +3,11 @@
 use axum::{extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use muster_domain::{
+    comparison::Comparison,
+    ids::PairName,
     people::{Actor, Role},
     record::{Approval, Report, Run, RunStep},
+    run::RunState,
 };
 use muster_operations::report;
 use muster_store::{
@@ -18,6 +21,7 @@ use uuid::Uuid;
 use super::{Items, page_size};
 use crate::{
     acts::{
+        comparisons, pairs,
         plans::{self, NewRequest},
         runs as acts,
     },
@@ -119,6 +123,78 @@ pub async fn show(State(app): State<App>, Path(id): Path<Uuid>) -> Answer<Json<R
 pub async fn steps(State(app): State<App>, Path(id): Path<Uuid>) -> Answer<Json<Items<RunStep>>> {
     let mut conn = app.pool.acquire().await?;
     Ok(Json(run_steps::list(&mut conn, id).await?.into()))
+}
+
+/// What a run is compared with.
+#[derive(Debug, Deserialize)]
+pub struct CompareQuery {
+    with: Uuid,
+}
+
+/// What the OpenAPI document says of [`CompareQuery`].
+pub const COMPARE_QUERY: &[(&str, &str)] =
+    &[("with", "The other run, by its id; it is the first of the two.")];
+
+/// `GET /api/v1/runs/{run}/compare`.
+pub async fn compare(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Path(id): Path<Uuid>,
+    Query(query): Query<CompareQuery>,
+) -> Answer<Json<Comparison>> {
+    let mut conn = app.pool.acquire().await?;
+    Ok(Json(comparisons::beside(&mut conn, id, query.with, &actor).await?))
+}
+
+/// What one run of a pair measured.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MeasuredRun {
+    /// The run.
+    pub run: Uuid,
+    /// Its number.
+    pub number: i64,
+    /// When it was started.
+    pub started_at: DateTime<Utc>,
+    /// Whether it was a drill.
+    pub drill: bool,
+    /// Where it ended.
+    pub state: RunState,
+    /// The whole run without waiting for people, in milliseconds; null where it was not measured.
+    pub rto_ms: Option<i64>,
+    /// Without writes, in milliseconds; null where it was not measured.
+    pub write_unavailability_ms: Option<i64>,
+    /// Records lost; null where it was not measured.
+    pub lost_records: Option<i64>,
+}
+
+/// What runs of a pair measured, newest first, beside what is aimed at.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Trend {
+    /// RTO objective, in seconds.
+    pub rto_objective_seconds: i64,
+    /// Runs that were started.
+    pub items: Vec<MeasuredRun>,
+}
+
+/// `GET /api/v1/pairs/{pair}/rto`.
+pub async fn trend(State(app): State<App>, Path(pair): Path<PairName>) -> Answer<Json<Trend>> {
+    let mut conn = app.pool.acquire().await?;
+    let objectives = pairs::get(&mut conn, &pair).await?.objectives;
+    let measured = |run: Run| {
+        let outcome = run.outcome.unwrap_or_default();
+        Some(MeasuredRun {
+            run: run.id,
+            number: run.number,
+            started_at: run.started_at?,
+            drill: run.drill,
+            state: run.state,
+            rto_ms: outcome.machine_ms(),
+            write_unavailability_ms: outcome.write_unavailability_ms,
+            lost_records: outcome.lost_records,
+        })
+    };
+    let items = comparisons::started(&mut conn, &pair).await?.into_iter().filter_map(measured).collect();
+    Ok(Json(Trend { rto_objective_seconds: objectives.rto_seconds, items }))
 }
 
 /// `GET /api/v1/runs/{run}/report`.

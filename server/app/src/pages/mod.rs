@@ -81,6 +81,7 @@ pub fn routes() -> Vec<Route> { vec![
     page(GET, "/runs/{run}/approval", Reader(Of::Run), Reads, approval::show),
     page(POST, "/runs/{run}/approve", Role(&[Approver], Of::Run), Writes("run.approve"), approval::approve),
     page(POST, "/runs/{run}/reject", Role(&[Approver], Of::Run), Writes("run.reject"), approval::reject),
+    page(GET, "/runs/{run}/compare", Reader(Of::Run), Reads, runs::compare),
     page(GET, "/runs/{run}/start", Reader(Of::Run), Reads, runs::confirm_start),
     page(POST, "/runs/{run}/start", Role(&[Operator], Of::Run), Writes("run.start"), runs::start),
     page(POST, "/runs/{run}/pause", Role(&[Operator], Of::Run), Writes("run.pause"), runs::pause),

@@ -20,6 +20,7 @@ use muster_domain::{
 use muster_operations::{decisions::Attestation, report};
 use muster_store::{approvals, pairs, run_events, run_steps, runs as stored};
 use muster_web::{
+    comparison::ComparisonPage,
     confirm::{ConfirmAct, ConfirmPage},
     forms::{ActForm, RunFilter},
     report::ReportPage,
@@ -34,7 +35,7 @@ use uuid::Uuid;
 use super::{asking, asking::Asking, html, is_about_the_form, refused_form, see};
 use crate::{
     acts::{
-        pairs as pair_acts, plans,
+        comparisons, pairs as pair_acts, plans,
         runs::{self, Decision},
     },
     api::runs::teams,
@@ -163,6 +164,38 @@ pub async fn report(State(app): State<App>, asking: Asking, Path(id): Path<Uuid>
         report::report(&mut conn, id).await?.ok_or_else(|| Failure::not_found("run", &id.to_string()))?;
     let objectives = pairs::get(&mut conn, &report.run.pair).await?.map(|pair| pair.objectives);
     html(&ReportPage::new(chrome, &report, objectives.as_ref()))
+}
+
+/// Which run this one is compared with.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct With {
+    with: String,
+}
+
+/// `GET /runs/{run}/compare`.
+pub async fn compare(
+    State(app): State<App>,
+    asking: Asking,
+    Path(id): Path<Uuid>,
+    Query(with): Query<With>,
+) -> Answer {
+    let chrome = asking.chrome(&app).await;
+    let actor = asking.actor()?;
+    let mut conn = app.pool.acquire().await?;
+    let run = runs::get(&mut conn, id).await?;
+    let mut others = comparisons::started(&mut conn, &run.pair).await?;
+    others.retain(|other| other.id != id);
+    let chosen = match with.with.parse::<Uuid>() {
+        Ok(with) => Some(runs::get(&mut conn, with).await?),
+        Err(_) => comparisons::usual(&run, &others).or(others.first()).cloned(),
+    };
+    let compared = match &chosen {
+        Some(first) => Some((first, comparisons::beside(&mut conn, id, first.id, actor).await?)),
+        None => None,
+    };
+    let compared = compared.as_ref().map(|(first, comparison)| (*first, comparison));
+    html(&ComparisonPage::new(chrome, &run, &others, compared))
 }
 
 /// Which step an act is about.

@@ -137,6 +137,8 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /api/v1/runs/{run}                         -      x    x    x    x    x   .     .
     GET    /api/v1/runs/{run}/steps                   -      x    x    x    x    x   .     .
     GET    /api/v1/runs/{run}/events                  -      x    x    x    x    x   .     .
+    GET    /api/v1/runs/{run}/compare                 -      x    x    x    x    x   .     .
+    GET    /api/v1/pairs/{pair}/rto                   -      x    x    x    x    x   .     .
     GET    /api/v1/runs/{run}/report                  -      x    x    x    x    x   .     .
     POST   /api/v1/runs/{run}/approve                 -      .    .    x    .    .   .     .
     POST   /api/v1/runs/{run}/reject                  -      .    .    x    .    .   .     .
@@ -193,6 +195,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /runs/{run}/approval                       -      x    x    x    x    x   .     .
     POST   /runs/{run}/approve                        -      .    .    x    .    .   .     .
     POST   /runs/{run}/reject                         -      .    .    x    .    .   .     .
+    GET    /runs/{run}/compare                        -      x    x    x    x    x   .     .
     GET    /runs/{run}/start                          -      x    x    x    x    x   .     .
     POST   /runs/{run}/start                          -      .    x    .    .    .   .     .
     POST   /runs/{run}/pause                          -      .    x    .    .    .   .     .

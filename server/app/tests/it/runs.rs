@@ -225,3 +225,40 @@ async fn a_requested_run_reads_like_this() {
     }
     "#);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_runs_are_compared_step_by_step_and_the_trend_lists_them() {
+    let app = TestApp::with_pair().await;
+    let (otto, abel) = (app.as_user("otto").await, app.as_user("abel").await);
+    let mut ids = Vec::new();
+    for _ in 0..2 {
+        let (_, run) = requested(&app).await;
+        let path = |verb: &str| format!("/api/v1/runs/{run}/{verb}");
+        abel.post(&path("approve"), json!({})).await.done();
+        otto.post(&path("start"), json!({})).await.done();
+        app.engine.run_pending().await.unwrap();
+        otto.post(&path("abort"), json!({"reason": "only to compare"})).await.done();
+        app.engine.run_pending().await.unwrap();
+        ids.push(run);
+    }
+    let compared = otto.get(&format!("/api/v1/runs/{}/compare?with={}", ids[1], ids[0])).await.done();
+    assert_eq!((&compared["first"], &compared["second"]), (&json!(ids[0]), &json!(ids[1])));
+    let look = &compared["steps"][0];
+    assert_eq!(look["name"], "survey_again", "{compared:#}");
+    assert!(look["first"]["took_ms"].is_i64() && look["second"]["took_ms"].is_i64(), "{look:#}");
+    let away =
+        compared["figures"].as_array().unwrap().iter().find(|row| row["name"] == "write_unavailability");
+    assert_eq!(away.unwrap()["first"], json!(null), "what was not measured is not zero");
+    let trend = otto.get("/api/v1/pairs/orders/rto").await.done();
+    let numbers: Vec<&Value> = trend["items"].as_array().unwrap().iter().map(|row| &row["run"]).collect();
+    assert_eq!(numbers, [&json!(ids[1]), &json!(ids[0])]);
+    assert_eq!(trend["items"][0]["rto_ms"], json!(null));
+    let page = otto
+        .request(Method::GET, &format!("/runs/{}/compare", ids[1]), None, &[("accept", "text/html")])
+        .await;
+    assert!(page.text.contains("survey_again") && page.text.contains("not measured"), "{}", page.text);
+    // A run of another team's pair is no run to compare with.
+    let hidden =
+        app.as_user("orla").await.get(&format!("/api/v1/runs/{}/compare?with={}", ids[1], ids[0])).await;
+    assert_eq!(hidden.status, 403);
+}
