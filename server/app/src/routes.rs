@@ -28,7 +28,7 @@ use crate::{
         tokens::{NewToken, TokenView},
     },
     api::{
-        Items, audit, brake, clusters, decisions,
+        Items, audit, brake, calendar, clusters, decisions,
         decisions::{Attest, Because, SkipStep, Vote},
         events, findings, observation, pairs, people, plans, runs,
         runs::RunView,
@@ -164,6 +164,8 @@ fn schedules() -> Vec<Route> { vec![
         .says("Change a schedule.").takes::<ScheduleEdit>().answers::<schedules::ScheduleView>(200),
     api(DELETE, "/api/v1/schedules/{schedule}", Role(&[Owner], Of::Schedule), Writes("schedule.delete"), schedules::delete)
         .says("Remove a schedule; what came due of it stays.").answers_nothing(),
+    api(GET, "/api/v1/calendar.ics", SignedIn, Reads, calendar::show).takes_key()
+        .says("When drills are due, as iCalendar.").query(calendar::CALENDAR_QUERY).answers_media("text/calendar"),
     api(GET, "/api/v1/occurrences", SignedIn, Reads, schedules::occurrences)
         .says("What came due of schedules, newest first.").query(schedules::OCCURRENCE_QUERY)
         .answers::<Items<schedules::OccurrenceView>>(200),

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod cluster;
 pub mod comparison;
 pub mod direction;
+pub mod evidence;
 pub mod finding;
 pub mod group;
 pub mod hash;

@@ -5,7 +5,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{DateTime, Utc};
 use muster_domain::{
     hash::sha256_hex,
-    people::{Actor, Role},
+    people::{Actor, Role, Scope},
 };
 use muster_store::tokens::{self, Token};
 use serde::{Deserialize, Serialize};
@@ -27,6 +27,9 @@ pub struct NewToken {
     pub name: String,
     /// Days until it ends, 1 to 366.
     pub days: i64,
+    /// What it may use of these rights; all of them when left out. `calendar` stands alone.
+    #[serde(default)]
+    pub scopes: Vec<Scope>,
 }
 
 /// A token as shown, without itself.
@@ -36,6 +39,8 @@ pub struct TokenView {
     pub id: Uuid,
     /// Name.
     pub name: String,
+    /// What it may use of its maker's rights; empty for all.
+    pub scopes: Vec<Scope>,
     /// When it ends.
     pub expires_at: DateTime<Utc>,
     /// Last use, to within a minute.
@@ -52,6 +57,7 @@ impl From<Token> for TokenView {
         Self {
             id: token.id,
             name: token.name,
+            scopes: token.scopes.iter().filter_map(|word| Scope::parse(word)).collect(),
             expires_at: token.expires_at,
             last_used_at: token.last_used_at,
             revoked_at: token.revoked_at,
@@ -68,6 +74,10 @@ pub async fn create(conn: &mut PgConnection, new: &NewToken, actor: &Actor) -> A
     if !(1..=LONGEST_DAYS).contains(&new.days) {
         return Err(Failure::invalid(format!("A token lives 1 to {LONGEST_DAYS} days.")));
     }
+    if new.scopes.contains(&Scope::Calendar) && new.scopes.len() > 1 {
+        return Err(Failure::invalid("A calendar's token reads the calendar and nothing else."));
+    }
+    let scopes: Vec<String> = new.scopes.iter().map(|scope| scope.as_str().to_owned()).collect();
     let mut bytes = [0_u8; 32];
     rand::fill(&mut bytes).map_err(|e| Failure::internal("make a token", e))?;
     let token = format!("muster_{}", URL_SAFE_NO_PAD.encode(bytes));
@@ -78,11 +88,11 @@ pub async fn create(conn: &mut PgConnection, new: &NewToken, actor: &Actor) -> A
         &new.name,
         actor.id,
         &sha256_hex(token.as_bytes()),
-        &[],
+        &scopes,
         seconds,
     )
     .await?;
-    let detail = json!({"expires_at": kept.expires_at});
+    let detail = json!({"expires_at": kept.expires_at, "scopes": new.scopes});
     audit_trail::record(conn, actor, Entry::done("token.create", &format!("token {}", new.name), detail))
         .await?;
     Ok(TokenView { token: Some(token), ..kept.into() })

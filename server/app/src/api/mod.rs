@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod brake;
+pub mod calendar;
 pub mod clusters;
 pub mod decisions;
 pub mod events;

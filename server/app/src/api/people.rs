@@ -1,6 +1,6 @@
 //! `/api/v1/users`, `/api/v1/teams`, `/api/v1/tokens`.
 
-use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
+use axum::{Extension, extract::State, http::StatusCode, response::IntoResponse as _};
 use uuid::Uuid;
 
 use super::Items;
@@ -10,7 +10,8 @@ use crate::{
         tokens::{self, NewToken, TokenView},
     },
     app::App,
-    http::{Acting, Answer, Creating, IfMatch, Json, Path, Start, etag},
+    auth::SessionRef,
+    http::{Acting, Answer, Creating, Failure, IfMatch, Json, Path, Start, etag},
 };
 
 /// `GET /api/v1/users`.
@@ -78,8 +79,17 @@ pub async fn tokens(State(app): State<App>, Acting(actor): Acting) -> Answer<Jso
 pub async fn create_token(
     State(app): State<App>,
     Acting(actor): Acting,
+    Extension(session): Extension<SessionRef>,
     Json(new): Json<NewToken>,
 ) -> Answer {
+    // A narrow token would otherwise make itself a wide one.
+    if let SessionRef::Token(_) = session {
+        return Err(Failure::new(
+            "forbidden",
+            "A token makes no tokens.",
+            "Sign in with your name and password, then make the token.",
+        ));
+    }
     let mut tx = muster_store::begin(&app.pool).await?;
     let made = tokens::create(&mut tx, &new, &actor).await?;
     tx.commit().await?;

@@ -7,8 +7,12 @@ pub mod sign_in;
 pub mod tokens;
 
 use axum::http::{HeaderMap, HeaderValue, header};
-use muster_domain::people::Actor;
-use muster_store::{sessions, tokens as api_tokens};
+use muster_domain::people::{Actor, Scope, narrow};
+use muster_store::{
+    sessions,
+    tokens::{self as api_tokens, Token},
+};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{app::App, http::Answer};
@@ -98,10 +102,36 @@ async fn by_bearer(app: &App, token: &str) -> Answer<Identity> {
     }
     let hash = muster_domain::hash::sha256_hex(token.as_bytes());
     let mut conn = app.pool.acquire().await?;
-    let Some((kept, actor)) = api_tokens::get_live(&mut conn, &hash).await? else {
-        return Ok(Identity::Refused);
-    };
-    api_tokens::touch(&mut conn, kept.id).await?;
+    match api_tokens::get_live(&mut conn, &hash).await? {
+        Some((kept, actor)) if !is_for_calendar(&kept) => by_token(&mut conn, kept, actor).await,
+        Some(_) | None => Ok(Identity::Refused),
+    }
+}
+
+/// Who asks by a key in the address. Addresses end up in other people's programs and logs, so only tokens that read the
+/// calendar and nothing else count here, and they count nowhere else.
+///
+/// # Errors
+/// When the database cannot be asked.
+pub async fn identify_by_key(app: &App, key: &str) -> Answer<Identity> {
+    let hash = muster_domain::hash::sha256_hex(key.as_bytes());
+    let mut conn = app.pool.acquire().await?;
+    match api_tokens::get_live(&mut conn, &hash).await? {
+        Some((kept, actor)) if is_for_calendar(&kept) => by_token(&mut conn, kept, actor).await,
+        Some(_) | None => Ok(Identity::Refused),
+    }
+}
+
+fn is_for_calendar(token: &Token) -> bool {
+    token.scopes.iter().any(|scope| scope == Scope::Calendar.as_str())
+}
+
+async fn by_token(conn: &mut PgConnection, kept: Token, actor: Actor) -> Answer<Identity> {
+    api_tokens::touch(conn, kept.id).await?;
+    // A word nobody knows any more gives nothing, but must not read as "all of them".
+    let scopes: Vec<Scope> =
+        kept.scopes.iter().map(|word| Scope::parse(word).unwrap_or(Scope::Read)).collect();
+    let actor = Actor { grants: narrow(actor.grants, &scopes), ..actor };
     Ok(Identity::Person(Box::new(Signed { actor, session: SessionRef::Token(kept.id), renew: false })))
 }
 

@@ -10,7 +10,7 @@ use clap_complete::Shell;
 
 use crate::config::{ClientConfig, Config, LogConfig};
 pub(super) use registry::{Clusters, Pairs, People, Schedules, Teams, Tokens};
-pub(super) use runs::{Plan, Run};
+pub(super) use runs::{Findings, Plan, Run};
 
 /// Disaster recovery for Apache Kafka: know how well one cluster could replace another, and carry it out.
 #[derive(Debug, Parser)]
@@ -74,6 +74,17 @@ pub enum Command {
         /// What about them.
         #[command(subcommand)]
         command: Schedules,
+    },
+    /// What went wrong or surprised.
+    Findings {
+        /// What about it.
+        #[command(subcommand)]
+        command: Findings,
+    },
+    /// Check a run's evidence file or an export of the audit, without a server.
+    Verify {
+        /// The file, `-` for stdin.
+        file: PathBuf,
     },
     /// Plan a switchover of a pair.
     Plan(Plan),

@@ -5,10 +5,12 @@
 
 pub mod client;
 mod commands;
+mod findings;
 mod print;
 mod registry;
 mod runs;
 mod things;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -59,6 +61,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Schedules { command } => {
             registry::schedules(&Client::new(&cli.client)?, command).await.map(|()| done)
         }
+        Command::Findings { command } => {
+            findings::findings(&Client::new(&cli.client)?, command).await.map(|()| done)
+        }
+        Command::Verify { file } => verify::verify(&file, cli.client.json),
         Command::Plan(plan) => runs::plan(&Client::new(&cli.client)?, plan).await.map(|()| done),
         Command::Run { command } => runs::run(&Client::new(&cli.client)?, command).await,
         Command::Audit { command } => things::audit(&Client::new(&cli.client)?, command).await,

@@ -12,7 +12,8 @@ use super::{
     print,
 };
 
-fn read(file: &Path) -> anyhow::Result<String> {
+/// A file's text, or what comes in.
+pub(super) fn read(file: &Path) -> anyhow::Result<String> {
     if file == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text)?;
@@ -227,12 +228,17 @@ pub(super) async fn tokens(client: &Client, command: Tokens) -> anyhow::Result<(
     match command {
         Tokens::List => {
             let row = |token: &Value| {
-                vec![print::word(token, "id"), print::word(token, "name"), print::time(token, "expires_at")]
+                let scopes: Vec<&str> =
+                    token["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+                let scopes = if scopes.is_empty() { "all".to_owned() } else { scopes.join(",") };
+                let (id, name) = (print::word(token, "id"), print::word(token, "name"));
+                vec![id, name, scopes, print::time(token, "expires_at")]
             };
-            print::list(client, &client.get("/api/v1/tokens").await?, &["ID", "NAME", "ENDS"], row);
+            print::list(client, &client.get("/api/v1/tokens").await?, &["ID", "NAME", "SCOPES", "ENDS"], row);
         }
-        Tokens::Create { name, days } => {
-            print::json(&client.post("/api/v1/tokens", &json!({"name": name, "days": days})).await?);
+        Tokens::Create { name, days, scopes } => {
+            let body = json!({"name": name, "days": days, "scopes": scopes});
+            print::json(&client.post("/api/v1/tokens", &body).await?);
         }
         Tokens::Revoke { id } => {
             client.send(Method::DELETE, &format!("/api/v1/tokens/{id}"), None).await?;

@@ -1,8 +1,8 @@
 //! What stands in front of every handler: who is asking, may they, and the audit of what is refused.
 
 use axum::{
-    extract::{FromRequestParts as _, RawPathParams, Request, State},
-    http::{HeaderValue, Method, StatusCode, header},
+    extract::{FromRequestParts as _, Query, RawPathParams, Request, State},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse as _, Redirect, Response},
 };
@@ -21,13 +21,13 @@ use super::{
 use crate::{
     acts::{audit_trail, teams_of},
     app::App,
-    auth::{Identity, identify},
+    auth::{Identity, identify, identify_by_key},
     pages,
 };
 
 /// Runs a request past the rule of its route.
 pub async fn guard(State((app, rule)): State<(App, Rule)>, request: Request, next: Next) -> Response {
-    let identity = match identify(&app, request.headers()).await {
+    let identity = match identify_for(&app, rule, request.headers(), request.uri()).await {
         Ok(identity) => identity,
         Err(failure) => return failure.into_response(),
     };
@@ -50,6 +50,20 @@ pub async fn guard(State((app, rule)): State<(App, Rule)>, request: Request, nex
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
+}
+
+async fn identify_for(app: &App, rule: Rule, headers: &HeaderMap, uri: &Uri) -> Answer<Identity> {
+    #[derive(serde::Deserialize)]
+    struct Key {
+        key: String,
+    }
+    match identify(app, headers).await? {
+        Identity::Nobody if rule.takes_key => match Query::<Key>::try_from_uri(uri) {
+            Ok(Query(Key { key })) => identify_by_key(app, &key).await,
+            Err(_) => Ok(Identity::Nobody),
+        },
+        known @ (Identity::Nobody | Identity::Refused | Identity::Person(_)) => Ok(known),
+    }
 }
 
 /// What is remembered of a request for its refusal.

@@ -74,6 +74,8 @@ pub struct Rule {
     pub kind: Kind,
     /// Whether it creates something, so that `Idempotency-Key` counts.
     pub creates: bool,
+    /// Whether a key in the address lets in who sends no other credentials: calendar programs send no headers.
+    pub takes_key: bool,
 }
 
 /// Adds a type's schemas to the document and names it.
@@ -122,7 +124,7 @@ where
     H: Handler<T, App>,
     T: 'static,
 {
-    row(method, path, Rule { access, audit, kind: Kind::Api, creates: false }, handler)
+    row(method, path, Rule { access, audit, kind: Kind::Api, creates: false, takes_key: false }, handler)
 }
 
 /// A row of the pages.
@@ -131,7 +133,7 @@ where
     H: Handler<T, App>,
     T: 'static,
 {
-    row(method, path, Rule { access, audit, kind: Kind::Page, creates: false }, handler)
+    row(method, path, Rule { access, audit, kind: Kind::Page, creates: false, takes_key: false }, handler)
 }
 
 fn row<H, T>(method: Method, path: &'static str, rule: Rule, handler: H) -> Route
@@ -191,6 +193,13 @@ impl Route {
     #[must_use]
     pub fn query(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
         self.doc.query = query;
+        self
+    }
+
+    /// A key in the address counts.
+    #[must_use]
+    pub fn takes_key(mut self) -> Self {
+        self.rule.takes_key = true;
         self
     }
 

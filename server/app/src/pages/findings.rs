@@ -80,6 +80,7 @@ pub async fn raise(State(app): State<App>, asking: Asking, Form(form): Form<Find
 type Field = (&'static str, Failure);
 
 async fn try_raise(app: &App, asking: &Asking, form: &FindingForm) -> Result<(), Field> {
+    let of_text = |failure: Failure| (about(&failure), failure);
     let new = NewFinding {
         pair: PairName::new(&form.pair).map_err(|e| ("pair", Failure::invalid(e.to_string())))?,
         run: match form.run.as_str() {
@@ -87,12 +88,11 @@ async fn try_raise(app: &App, asking: &Asking, form: &FindingForm) -> Result<(),
             id => Some(id.parse().map_err(|_| ("text", Failure::invalid("That is no run.")))?),
         },
         text: form.text.clone(),
-        severity: severity(form)?,
+        severity: severity(form).map_err(of_text)?,
         owner: form.owner.clone(),
-        due: due(form)?,
+        due: due(form).map_err(of_text)?,
         link: form.link.clone(),
     };
-    let of_text = |failure: Failure| (about(&failure), failure);
     let actor = asking.actor().map_err(of_text)?;
     let mut tx = muster_store::begin(&app.pool).await.map_err(|e| of_text(e.into()))?;
     findings::raise(&mut tx, new, actor).await.map_err(of_text)?;
@@ -104,21 +104,22 @@ fn about(failure: &Failure) -> &'static str {
     let detail = &failure.problem.detail;
     match () {
         () if detail.contains("link") => "link",
+        () if detail.contains("due day") => "due",
+        () if detail.starts_with("Severity") => "severity",
         () if detail.contains("mended") => "retest",
         () if detail.contains("done about it") => "resolution",
         () => "text",
     }
 }
 
-fn severity(form: &FindingForm) -> Result<Severity, Field> {
-    let wrong = || ("severity", Failure::invalid("Severity is low, medium or high."));
-    Severity::parse(&form.severity).ok_or_else(wrong)
+fn severity(form: &FindingForm) -> Answer<Severity> {
+    Severity::parse(&form.severity).ok_or_else(|| Failure::invalid("Severity is low, medium or high."))
 }
 
-fn due(form: &FindingForm) -> Result<Option<NaiveDate>, Field> {
+fn due(form: &FindingForm) -> Answer<Option<NaiveDate>> {
     match form.due.trim() {
         "" => Ok(None),
-        day => day.parse().map(Some).map_err(|_| ("due", Failure::invalid("That is no day."))),
+        day => day.parse().map(Some).map_err(|_| Failure::invalid("That is no due day.")),
     }
 }
 
@@ -183,9 +184,9 @@ async fn try_change(app: &App, asking: &Asking, id: Uuid, form: &FindingForm) ->
         }
         _ => {
             let edit = FindingEdit {
-                severity: Some(severity(form)?),
+                severity: Some(severity(form).map_err(of_act)?),
                 owner: Some(form.owner.clone()),
-                due: Some(due(form)?),
+                due: Some(due(form).map_err(of_act)?),
                 link: Some(form.link.clone()),
                 closed: None,
             };

@@ -109,7 +109,6 @@ pub async fn list(State(app): State<App>, asking: Asking, Query(filter): Query<R
         },
         text: given(filter.text.trim()),
         teams: teams(actor),
-        ..stored::RunFilter::default()
     };
     let mut found = stored::list(&mut conn, &wanted, filter.after.parse().ok(), PAGE + 1).await?;
     let more = found.len() > PAGE as usize;

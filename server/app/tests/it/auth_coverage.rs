@@ -129,6 +129,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /api/v1/schedules/{schedule}               -      x    x    x    x    x   .     .
     PATCH  /api/v1/schedules/{schedule}               -      .    .    .    x    .   .     .
     DELETE /api/v1/schedules/{schedule}               -      .    .    .    x    .   .     .
+    GET    /api/v1/calendar.ics                       -      x    x    x    x    x   x     x
     GET    /api/v1/occurrences                        -      x    x    x    x    x   x     x
     POST   /api/v1/pairs/{pair}/plans                 -      .    x    .    .    .   .     .
     GET    /api/v1/plans/{plan}                       -      x    x    x    x    x   .     .

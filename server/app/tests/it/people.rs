@@ -182,3 +182,31 @@ async fn every_answer_carries_the_security_headers() {
         assert_ne!(reply.header("x-request-id"), "", "{path}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_uses_no_more_than_its_scopes() {
+    let app = TestApp::with_pair().await;
+    let otto = app.as_user("otto").await;
+    let nobody = app.as_user("nobody").await;
+    let made = async |name: &str, scopes: serde_json::Value| {
+        let new = json!({"name": name, "days": 30, "scopes": scopes});
+        let made = otto.post("/api/v1/tokens", new).await.done();
+        format!("Bearer {}", made["token"].as_str().unwrap())
+    };
+    let as_token = async |bearer: &str, method: Method, path: &str, body: Option<serde_json::Value>| {
+        nobody.request(method, path, body, &[("authorization", bearer)]).await
+    };
+    let (reads, drives) = (made("reads", json!(["read"])).await, made("drives", json!(["operator"])).await);
+    let plan = "/api/v1/pairs/orders/plans";
+    assert_eq!(as_token(&reads, Method::GET, "/api/v1/pairs/orders", None).await.status, 200);
+    let refused = as_token(&reads, Method::POST, plan, Some(crate::runs::quick())).await;
+    assert_eq!(refused.problem().0, "forbidden");
+    assert_eq!(as_token(&drives, Method::POST, plan, Some(crate::runs::quick())).await.status, 201);
+    // A narrow token makes itself no wide one.
+    let wide =
+        as_token(&reads, Method::POST, "/api/v1/tokens", Some(json!({"name": "wide", "days": 1}))).await;
+    assert_eq!(wide.problem(), ("forbidden".to_owned(), 403));
+    let mixed =
+        otto.post("/api/v1/tokens", json!({"name": "m", "days": 1, "scopes": ["calendar", "read"]})).await;
+    assert_eq!(mixed.problem().0, "invalid-request");
+}

@@ -226,3 +226,50 @@ async fn a_run_is_asked_for_once_whoever_dies() {
         assert_eq!(count(table).await, 1, "{table}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_calendar_shows_drills_by_its_address_alone() {
+    let app = TestApp::with_pair().await;
+    let olga = app.as_user("olga").await;
+    let mut new = weekly();
+    // What people type is text in a calendar too, and begins no line of its own.
+    new["owners"] = json!(["olga, boss; \\\r\nATTENDEE:mailto:evil@example.org\r\nEND:VEVENT"]);
+    let made = olga.post("/api/v1/schedules", new).await.done();
+    let due = time(&made["next"][0]["due"]);
+    assert!(record_one(&app.app.pool, due - TimeDelta::days(2)).await.unwrap());
+    assert!(prepare_one(&app.app.pool, due - TimeDelta::days(2)).await.unwrap());
+    let token = json!({"name": "calendar", "days": 90, "scopes": ["calendar"]});
+    let token = olga.post("/api/v1/tokens", token).await.done()["token"].as_str().unwrap().to_owned();
+    let nobody = app.as_user("nobody").await;
+    let feed = format!("/api/v1/calendar.ics?team={}&key={token}", app.team);
+    let calendar = nobody.get(&feed).await;
+    assert_eq!(
+        (calendar.status.as_u16(), calendar.header("content-type")),
+        (200, "text/calendar; charset=utf-8")
+    );
+    let unfolded = calendar.text.replace("\r\n ", "");
+    let lines: Vec<&str> = unfolded.split("\r\n").collect();
+    let starts = format!("DTSTART:{}", due.format("%Y%m%dT%H%M%SZ"));
+    assert_eq!(lines.iter().filter(|line| **line == starts).count(), 1, "{unfolded}");
+    let events = lines.iter().filter(|line| **line == "BEGIN:VEVENT").count();
+    assert_eq!(events, lines.iter().filter(|line| **line == "END:VEVENT").count());
+    assert!(events > 50, "a year of weeks: {events}");
+    assert!(!lines.iter().any(|line| line.starts_with("ATTENDEE")), "{unfolded}");
+    let uids: std::collections::BTreeSet<&&str> =
+        lines.iter().filter(|line| line.ends_with("@muster")).collect();
+    assert_eq!(uids.len(), events, "each has a name of its own");
+    assert!(unfolded.contains("/runs/"), "the one that was recorded leads to its run");
+    // The key opens nothing else, and other tokens do not open the calendar by its address.
+    let elsewhere = nobody.get(&format!("/api/v1/runs?key={token}")).await;
+    assert_eq!(elsewhere.problem(), ("sign-in-required".to_owned(), 401));
+    let header = format!("Bearer {token}");
+    let sent = nobody
+        .request(axum::http::Method::GET, "/api/v1/calendar.ics", None, &[("authorization", &header)])
+        .await;
+    assert_eq!(sent.status, 401);
+    let reads = json!({"name": "reads", "days": 90, "scopes": ["read"]});
+    let reads = olga.post("/api/v1/tokens", reads).await.done()["token"].as_str().unwrap().to_owned();
+    assert_eq!(nobody.get(&format!("/api/v1/calendar.ics?key={reads}")).await.status, 401);
+    let others = olga.get("/api/v1/calendar.ics?team=nobodys").await;
+    assert_eq!(others.problem().0, "not-found");
+}

@@ -169,6 +169,9 @@ pub enum Tokens {
         /// Days until it ends.
         #[arg(long, default_value_t = 90)]
         days: u32,
+        /// What it may use of one's rights: read, operator, approver, owner, admin, or calendar alone; all when not given.
+        #[arg(long, value_delimiter = ',')]
+        scopes: Vec<String>,
     },
     /// Revoke one.
     Revoke {

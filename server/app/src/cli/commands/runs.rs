@@ -154,3 +154,65 @@ pub struct Followed {
     #[arg(long)]
     pub wait: bool,
 }
+
+/// What went wrong or surprised.
+#[derive(Debug, Subcommand)]
+pub enum Findings {
+    /// Findings, newest first.
+    List {
+        /// Only about this pair.
+        #[arg(long)]
+        pair: Option<String>,
+        /// Only open ones.
+        #[arg(long)]
+        open: bool,
+        /// Only of this severity: low, medium, high.
+        #[arg(long)]
+        severity: Option<String>,
+        /// Only with this in the text or the resolution.
+        #[arg(long)]
+        text: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// One finding.
+    Show {
+        /// Its id.
+        id: Uuid,
+    },
+    /// Raise a finding.
+    Raise {
+        /// The pair it is about.
+        pair: String,
+        /// What was found; it is not changed later.
+        #[arg(long)]
+        text: String,
+        /// How bad: low, medium, high.
+        #[arg(long, default_value = "medium")]
+        severity: String,
+        /// Who sees to it.
+        #[arg(long, default_value = "")]
+        owner: String,
+        /// Until when, 2027-01-31.
+        #[arg(long)]
+        due: Option<String>,
+        /// The run it came up in.
+        #[arg(long)]
+        run: Option<Uuid>,
+        /// Address of evidence.
+        #[arg(long, default_value = "")]
+        link: String,
+    },
+    /// Close a finding.
+    Close {
+        /// Its id.
+        id: Uuid,
+        /// What was done about it.
+        #[arg(long)]
+        resolution: String,
+        /// The run that showed it is mended.
+        #[arg(long)]
+        retest: Option<Uuid>,
+    },
+}

@@ -1,0 +1,117 @@
+//! `/api/v1/calendar.ics`: when drills are due, for calendars that people already look at.
+
+use axum::{
+    extract::State,
+    http::header,
+    response::{IntoResponse as _, Response},
+};
+use chrono::{DateTime, TimeDelta, Utc};
+use icalendar::{Alarm, Calendar, Component as _, Event, EventLike as _, EventStatus};
+use muster_domain::{
+    ids::TeamName,
+    schedule::{Occurrence, Schedule, Standing},
+};
+use muster_store::schedules as stored;
+use serde::Deserialize;
+
+use super::{
+    runs::teams,
+    schedules::{OccurrenceView, recorded},
+};
+use crate::{
+    app::App,
+    http::{Acting, Answer, Failure, Query},
+};
+
+/// How far ahead drills are shown.
+const AHEAD: TimeDelta = TimeDelta::days(400);
+/// Most drills of one schedule.
+const MOST: usize = 60;
+
+/// What the calendar is of.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct CalendarQuery {
+    team: Option<TeamName>,
+}
+
+/// What the OpenAPI document says of [`CalendarQuery`] and of the key in the address.
+pub const CALENDAR_QUERY: &[(&str, &str)] = &[
+    ("team", "Only drills of this team's pairs."),
+    ("key", "A token with the scope `calendar`, for programs that send no headers."),
+];
+
+/// `GET /api/v1/calendar.ics`.
+pub async fn show(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Query(query): Query<CalendarQuery>,
+) -> Answer<Response> {
+    let seen = match &query.team {
+        Some(team) if !actor.may_read(team) => return Err(Failure::not_found("team", team.as_str())),
+        Some(team) => Some(vec![team.to_string()]),
+        None => teams(&actor),
+    };
+    let due = recorded(&app, &actor, None).await?;
+    let schedules = stored::list(&mut *app.pool.acquire().await?, seen.as_deref()).await?;
+    let now = Utc::now();
+    let name = query.team.as_ref().map_or_else(|| "Drills".to_owned(), |team| format!("Drills of {team}"));
+    let mut calendar = Calendar::new();
+    calendar.name(&name).description("Drills that Muster has scheduled");
+    for schedule in &schedules {
+        let of = |due: &&OccurrenceView| due.schedule == schedule.id;
+        for one in due.iter().filter(of) {
+            calendar.push(event(&app, schedule, &one.occurrence, Some(one), now));
+        }
+        let known =
+            |next: &Occurrence| due.iter().filter(of).any(|one| one.occurrence.nominal == next.nominal);
+        let ahead = match schedule.enabled {
+            true => schedule.between(now, now + AHEAD, MOST).unwrap_or_default(),
+            false => Vec::new(),
+        };
+        for next in ahead.iter().filter(|next| !known(next)) {
+            calendar.push(event(&app, schedule, next, None, now));
+        }
+    }
+    let kind = [(header::CONTENT_TYPE, "text/calendar; charset=utf-8")];
+    Ok((kind, calendar.to_string()).into_response())
+}
+
+fn event(
+    app: &App,
+    schedule: &Schedule,
+    at: &Occurrence,
+    came: Option<&OccurrenceView>,
+    now: DateTime<Utc>,
+) -> Event {
+    let what = format!("Drill: {} of {}", schedule.drill.as_str(), schedule.pair);
+    let (word, status) = match came.map(|came| came.standing) {
+        None | Some(Standing::Ahead) => ("", EventStatus::Tentative),
+        Some(Standing::Due) => (" (due now)", EventStatus::Confirmed),
+        Some(Standing::Overdue) => (" (overdue)", EventStatus::Confirmed),
+        Some(Standing::Satisfied) => (" (held)", EventStatus::Confirmed),
+    };
+    let mut said = Vec::new();
+    if !schedule.owners.is_empty() {
+        said.push(format!("Owners: {}", schedule.owners.join(", ")));
+    }
+    let page = match came.and_then(|came| came.run) {
+        Some(run) => format!("{}/runs/{run}", app.public_url),
+        None => format!("{}/drills", app.public_url),
+    };
+    said.push(page.clone());
+    let mut event = Event::new();
+    event
+        .uid(&format!("{}-{}@muster", schedule.id, at.nominal.timestamp()))
+        .timestamp(now)
+        .starts(at.due)
+        .ends(at.closes)
+        .summary(&format!("{what}{word}"))
+        .description(&said.join("\n"))
+        .url(&page)
+        .status(status);
+    if at.due > now {
+        event.alarm(Alarm::display(&what, -TimeDelta::days(1)));
+    }
+    event.done()
+}
