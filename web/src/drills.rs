@@ -7,7 +7,7 @@ use muster_domain::{
     people::Role,
     record::Run,
     run::RunState,
-    schedule::{Cadence, Occurrence, Schedule, Standing},
+    schedule::{Cadence, Drill, Occurrence, Schedule, Standing},
 };
 
 use crate::{
@@ -23,6 +23,8 @@ use crate::{
 pub struct DueDrill {
     /// The pair.
     pub pair: PairName,
+    /// What is drilled.
+    pub drill: Option<Drill>,
     /// When.
     pub occurrence: Occurrence,
     /// Where it stands.
@@ -36,6 +38,7 @@ pub struct DueDrill {
 #[derive(Debug)]
 struct ScheduleRow {
     pair: String,
+    drill: &'static str,
     cadence: String,
     zone: String,
     next: Option<When>,
@@ -50,6 +53,7 @@ struct ScheduleRow {
 #[derive(Debug)]
 struct DueRow {
     pair: String,
+    drill: &'static str,
     when: When,
     mark: Mark,
     run: Option<Link>,
@@ -129,6 +133,14 @@ fn summary(due: &[DueDrill], unscheduled: &[String]) -> String {
     }
 }
 
+fn drill_word(drill: Option<Drill>) -> &'static str {
+    match drill {
+        Some(Drill::Switchover) => "switchover",
+        Some(Drill::ReadinessDrill) => "readiness drill",
+        None => "of a later version",
+    }
+}
+
 /// How often, in words.
 fn cadence(cadence: &Cadence) -> String {
     match cadence {
@@ -148,6 +160,7 @@ fn schedule_row(schedule: &Schedule, may_change: bool, now: DateTime<Utc>) -> Sc
     });
     ScheduleRow {
         pair: schedule.pair.to_string(),
+        drill: drill_word(Some(schedule.drill)),
         cadence: cadence(&schedule.cadence),
         zone: schedule.zone.name().to_owned(),
         next: next.map(|next| When::said(next.due, format::short(now, next.due))),
@@ -173,6 +186,9 @@ fn due_row(due: &DueDrill, now: DateTime<Utc>) -> DueRow {
         (Some(run), _) if run.state == RunState::AwaitingApproval => "approval is asked for".to_owned(),
         (Some(run), _) => words::run_state(run.state).2.to_owned(),
         (None, false) => format!("no plan yet: {}", due.trouble),
+        (None, true) if due.standing == Standing::Ahead && due.drill == Some(Drill::ReadinessDrill) => {
+            "begins by itself when it is due".to_owned()
+        }
         (None, true) if due.standing == Standing::Overdue => "nothing was planned in time".to_owned(),
         (None, true) => "the plan is made within a minute".to_owned(),
     };
@@ -182,6 +198,7 @@ fn due_row(due: &DueDrill, now: DateTime<Utc>) -> DueRow {
     });
     DueRow {
         pair: due.pair.to_string(),
+        drill: drill_word(due.drill),
         when: When::said(due.occurrence.due, format::short(now, due.occurrence.due)),
         mark,
         run,
@@ -193,6 +210,10 @@ fn fields(owned: &[&str], form: Option<&ScheduleForm>, errors: &[(String, String
     let default = ScheduleForm::default();
     let form = form.unwrap_or(&default);
     let pairs = owned.iter().map(|pair| Choice::new(*pair, *pair)).collect();
+    let drills = vec![
+        Choice::new("switchover", "switchover: applications really move"),
+        Choice::new("readiness_drill", "readiness drill: only looks, begins by itself"),
+    ];
     let every = vec![Choice::new("quarter", "every quarter"), Choice::new("cron", "by cron expression")];
     let months = [("1", "first"), ("2", "second"), ("3", "third")];
     let months =
@@ -201,6 +222,7 @@ fn fields(owned: &[&str], form: Option<&ScheduleForm>, errors: &[(String, String
         "A drill that comes again",
         vec![
             Field::select("pair", "Pair", pairs, &form.pair).required().errors(errors),
+            Field::select("drill", "What", drills, &form.drill).errors(errors),
             Field::select("every", "How often", every, &form.every).errors(errors),
             Field::select("month", "Month, for every quarter", months, &form.month).errors(errors),
             Field::line("day", "Day of that month", "number", &form.day, "off")

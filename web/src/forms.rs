@@ -163,7 +163,7 @@ pub struct PairForm {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct PlanForm {
-    /// `switchover` today.
+    /// `switchover` or `readiness_drill`; empty for the first.
     pub operation: String,
     /// `a` or `b`: the side applications leave; what the page showed as active.
     pub from: String,
@@ -287,6 +287,8 @@ pub struct AuditFilter {
 pub struct ScheduleForm {
     /// Pair.
     pub pair: String,
+    /// `switchover` or `readiness_drill`.
+    pub drill: String,
     /// `quarter` or `cron`.
     pub every: String,
     /// 1 to 3, for `quarter`.
@@ -314,6 +316,7 @@ impl Default for ScheduleForm {
         let text = str::to_owned;
         Self {
             pair: String::new(),
+            drill: text("switchover"),
             every: text("quarter"),
             month: text("2"),
             day: text("12"),

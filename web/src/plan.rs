@@ -73,6 +73,7 @@ pub struct PlanPage {
     request: Request,
     reason: Field,
     outdated: Option<String>,
+    looks: bool,
 }
 
 /// Whether this person may ask for the run.
@@ -91,6 +92,7 @@ impl PlanPage {
         let content = &plan.content;
         let name = content.pair.as_str();
         let (from, to) = (pair.cluster(content.direction.from), pair.cluster(content.direction.to()));
+        let looks = content.operation.only_looks();
         let partitions: i64 = content.topics.iter().map(|topic| i64::from(topic.partitions)).sum();
         let rto = pair.objectives.rto_seconds * 1000;
         let outdated = (content.pair_version != pair.version).then(|| {
@@ -117,7 +119,10 @@ impl PlanPage {
             made_at: When::full(plan.created_at),
             blockers: plan.blockers.clone(),
             warnings: plan.warnings.clone(),
-            writers: about(plan.prediction.write_unavailability_ms),
+            writers: match looks {
+                true => "never".to_owned(),
+                false => about(plan.prediction.write_unavailability_ms),
+            },
             total: about(plan.prediction.total_ms),
             total_bar: plan.prediction.total_ms.map(|ms| Bar::against(ms, rto)),
             objective: format!("objective {}, people not counted", format::duration(rto)),
@@ -136,7 +141,7 @@ impl PlanPage {
                 })
                 .collect(),
             groups: content.groups.clone(),
-            rules: rules(&content.rules, from.as_str()),
+            rules: if looks { Vec::new() } else { rules(&content.rules, from.as_str()) },
             steps_note: format!(
                 "{} in {}; estimates: {}",
                 format::count(content.steps.len(), "step"),
@@ -155,6 +160,7 @@ impl PlanPage {
             from: from.to_string(),
             to: to.to_string(),
             outdated,
+            looks,
         }
     }
 }
@@ -173,8 +179,9 @@ fn plan_pill(plan: &Plan) -> Pill {
 }
 
 fn request(chrome: &Chrome, plan: &Plan, pair: &Pair) -> Request {
+    let verb = if plan.content.operation.only_looks() { "Ask to" } else { "Request approval to" };
     let label = format!(
-        "Request approval to {}, {}",
+        "{verb} {}, {}",
         words::asks(plan.content.operation, pair.name.as_str()).to_lowercase(),
         pair.course(plan.content.direction)
     );
@@ -255,7 +262,11 @@ pub(crate) fn planned_phases(steps: &[PlannedStep]) -> Vec<PlannedPhase> {
                 .expected_ms
                 .map_or_else(|| "no estimate".to_owned(), |ms| format!("≈ {}", format::duration(ms))),
             after,
-            undo: if step.undoable { "can be undone" } else { "" },
+            undo: match (step.undoable, step.calls.iter().all(|call| call.starts_with("look:"))) {
+                (true, _) => "can be undone",
+                (false, true) => "changes nothing",
+                (false, false) => "",
+            },
             calls_said: format::count(step.calls.len(), "call"),
             calls: step.calls.join("\n"),
         };

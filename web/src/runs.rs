@@ -104,6 +104,7 @@ fn filters(filter: &RunFilter, pairs: &[String]) -> Vec<Field> {
         Operation::GameDay,
         Operation::Tabletop,
         Operation::Evacuation,
+        Operation::ReadinessDrill,
     ];
     let mut kinds = vec![Choice::new("", "all kinds")];
     kinds.extend(operations.map(|operation| Choice::new(operation.as_str(), words::operation(operation))));

@@ -19,6 +19,7 @@ pub fn operation(operation: Operation) -> &'static str {
         Operation::GameDay => "Game day",
         Operation::Tabletop => "Tabletop",
         Operation::Evacuation => "Evacuation",
+        Operation::ReadinessDrill => "Readiness drill",
     }
 }
 
@@ -33,6 +34,7 @@ pub fn asks(operation: Operation, pair: &str) -> String {
         Operation::GameDay => format!("Hold a game day on {pair}"),
         Operation::Tabletop => format!("Talk through {pair}"),
         Operation::Evacuation => format!("Evacuate {pair}"),
+        Operation::ReadinessDrill => format!("Look how ready {pair} is"),
     }
 }
 
@@ -47,6 +49,7 @@ pub fn doing(operation: Operation, pair: &str) -> String {
         Operation::GameDay => format!("the game day on {pair}"),
         Operation::Tabletop => format!("talking through {pair}"),
         Operation::Evacuation => format!("evacuating {pair}"),
+        Operation::ReadinessDrill => format!("looking how ready {pair} is"),
     }
 }
 

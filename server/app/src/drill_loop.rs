@@ -10,7 +10,6 @@ use muster_domain::{
     direction::{ActiveSide, active_side},
     people::Actor,
     record::Run,
-    run::Operation,
     schedule::{Drill, Occurrence, Schedule},
 };
 use muster_operations::decisions;
@@ -114,9 +113,7 @@ async fn request(
         }
     };
     let asked = NewPlan {
-        operation: match schedule.drill {
-            Drill::Switchover => Operation::Switchover,
-        },
+        operation: schedule.drill.operation(),
         to: pair.cluster(direction.to()).clone(),
         drill: true,
         rules: serde_json::Map::new(),
@@ -132,5 +129,10 @@ async fn request(
         ));
     }
     let reason = format!("Scheduled drill, due {}", occurrence.due.format("%-d %b %Y %H:%M UTC"));
-    Ok(decisions::request_scheduled_run(conn, &plan, &reason, occurrence).await?)
+    let run = decisions::request_scheduled_run(conn, &plan, &reason, occurrence).await?;
+    match schedule.drill {
+        Drill::Switchover => Ok(run),
+        // It is not asked for before it is due.
+        Drill::ReadinessDrill => Ok(decisions::start_by_schedule(conn, run.id).await?),
+    }
 }

@@ -23,6 +23,8 @@ pub enum Operation {
     Tabletop,
     /// Active-active: empty one side.
     Evacuation,
+    /// Drill that only looks: everything a switchover rests on, with nothing changed.
+    ReadinessDrill,
 }
 
 impl Operation {
@@ -37,6 +39,21 @@ impl Operation {
             Self::GameDay => "game_day",
             Self::Tabletop => "tabletop",
             Self::Evacuation => "evacuation",
+            Self::ReadinessDrill => "readiness_drill",
+        }
+    }
+
+    /// Whether it changes nothing on any cluster: such a run needs no approval.
+    #[must_use]
+    pub fn only_looks(self) -> bool {
+        match self {
+            Self::ReadinessDrill | Self::Tabletop => true,
+            Self::Switchover
+            | Self::Failover
+            | Self::Failback
+            | Self::Rehearsal
+            | Self::GameDay
+            | Self::Evacuation => false,
         }
     }
 }

@@ -14,7 +14,7 @@ use croner::Cron;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::ids::PairName;
+use crate::{ids::PairName, run::Operation};
 
 /// Most days a due date is moved over blackout dates.
 const LONGEST_SHIFT_DAYS: u64 = 366;
@@ -25,14 +25,35 @@ const LONGEST_SHIFT_DAYS: u64 = 366;
 pub enum Drill {
     /// A switchover under drill rules: applications really move.
     Switchover,
+    /// Everything a switchover rests on is looked at; nothing is changed, so it runs by itself when it is due.
+    ReadinessDrill,
 }
 
 impl Drill {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Switchover, Self::ReadinessDrill];
+
     /// The word for pages, the API and the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Switchover => "switchover",
+            Self::ReadinessDrill => "readiness_drill",
+        }
+    }
+
+    /// The kind of a stored word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|drill| drill.as_str() == word)
+    }
+
+    /// The operation that is run.
+    #[must_use]
+    pub fn operation(self) -> Operation {
+        match self {
+            Self::Switchover => Operation::Switchover,
+            Self::ReadinessDrill => Operation::ReadinessDrill,
         }
     }
 }

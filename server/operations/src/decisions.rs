@@ -9,7 +9,7 @@ mod driving;
 
 pub use asking::{approve, expire_overdue, may_approve, reject, request_run, request_scheduled_run};
 pub use attesting::{Attestation, attest, may_attest};
-pub use driving::{abort, close_manually, confirm, pause, resume, retry, skip, start};
+pub use driving::{abort, close_manually, confirm, pause, resume, retry, skip, start, start_by_schedule};
 use muster_domain::{
     ids::TeamName,
     people::{Actor, Role},

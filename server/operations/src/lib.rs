@@ -25,6 +25,7 @@ use muster_domain::run::Operation;
 pub fn runbook(operation: Operation) -> Option<engine::Runbook> {
     match operation {
         Operation::Switchover => Some(switchover::runbook()),
+        Operation::ReadinessDrill => Some(switchover::readiness_drill::runbook()),
         Operation::Failover
         | Operation::Failback
         | Operation::Rehearsal

@@ -20,6 +20,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
+    engine::Runbook,
     error::OperationError,
     step::Step,
     switchover::narrate::{self, Scene},
@@ -40,12 +41,12 @@ pub struct PlanRequest {
     pub rules: PlanRules,
 }
 
-/// Makes and keeps a plan for a switchover. Blockers do not prevent a plan: they are part of what people see.
+/// Makes and keeps a plan. Blockers do not prevent a plan: they are part of what people see.
 ///
 /// # Errors
 /// Refused when there is nothing to plan from; otherwise the store's.
 #[expect(clippy::too_many_arguments, reason = "a plan is made from all of these, each from another place")]
-pub async fn make_switchover_plan(
+pub async fn make_plan(
     conn: &mut PgConnection,
     pair: &Pair,
     clusters: &BySide<Cluster>,
@@ -64,9 +65,12 @@ pub async fn make_switchover_plan(
         to: clusters.get(request.direction.to()),
         content: &content,
     };
-    let table = crate::switchover::steps();
+    let Some(Runbook { steps: table, .. }) = crate::runbook(request.operation) else {
+        let reason = format!("there is no runbook for a {}", request.operation.as_str());
+        return Err(OperationError::Stored { what: "runbook", reason });
+    };
     let steps: Vec<PlannedStep> = table.iter().map(|step| planned(step, &scene, &durations)).collect();
-    let blockers = blockers(pair, &content, clusters, survey, checks, request.direction);
+    let blockers = blockers(request.operation, pair, &content, clusters, survey, checks, request.direction);
     let warnings = warnings(checks, &blockers);
     let prediction = predict(&table, &durations, runs);
     content.steps = steps;
@@ -141,6 +145,7 @@ fn planned(step: &Step, scene: &Scene<'_>, durations: &BTreeMap<String, i64>) ->
 const NOT_BLOCKING: [&str; 2] = ["standby-offsets-stale", "offset-sync-settings"];
 
 fn blockers(
+    operation: Operation,
     pair: &Pair,
     content: &PlanContent,
     clusters: &BySide<Cluster>,
@@ -154,7 +159,10 @@ fn blockers(
         next_step: next_step.to_owned(),
     };
     let mut found = Vec::new();
-    for way in [direction, direction.reverse()] {
+    // A drill that only looks is there to find what is wrong; it is stopped only by what leaves nothing to look at.
+    let looks = operation.only_looks();
+    let ways = if looks { vec![direction] } else { vec![direction, direction.reverse()] };
+    for way in ways {
         let steerable = pair.flow(way).is_some_and(|f| !matches!(f.mechanism, Mechanism::Unattached));
         if !steerable {
             found.push(finding(
@@ -171,7 +179,7 @@ fn blockers(
             "Look at the pair's topic patterns and at the survey.",
         ));
     }
-    if clusters.get(direction.from).probe.is_none() {
+    if !looks && clusters.get(direction.from).probe.is_none() {
         found.push(finding(
             "no-probe-principal",
             format!("`{}` has no probe principal, so a fence there cannot be proven.", pair.cluster(direction.from)),
@@ -201,7 +209,9 @@ fn blockers(
         }
     }
     let serious = checks.iter().filter(|check| match check.status {
-        CheckStatus::Critical | CheckStatus::Unknown => !NOT_BLOCKING.contains(&check.code.as_str()),
+        CheckStatus::Critical | CheckStatus::Unknown => {
+            !looks && !NOT_BLOCKING.contains(&check.code.as_str())
+        }
         CheckStatus::Ok | CheckStatus::Warning | CheckStatus::NotApplicable => false,
     });
     found.extend(serious.map(|check| finding(check.code.as_str(), check.reason.clone(), &check.next_step)));
@@ -233,7 +243,7 @@ fn predict(table: &[Step], durations: &BTreeMap<String, i64>, runs: i64) -> Pred
             basis: "not known: no run of this pair has been finished yet".to_owned(),
         };
     }
-    let until = |last: &str, only_away: bool| -> i64 {
+    let until = |last: Option<&str>, only_away: bool| -> i64 {
         let mut ends: BTreeMap<&str, i64> = BTreeMap::new();
         for step in table {
             let start = step.after.iter().filter_map(|name| ends.get(name)).max().copied().unwrap_or(0);
@@ -241,11 +251,15 @@ fn predict(table: &[Step], durations: &BTreeMap<String, i64>, runs: i64) -> Pred
             let takes = if counts { durations.get(step.name).copied().unwrap_or(0) } else { 0 };
             ends.insert(step.name, start + takes);
         }
-        ends.get(last).copied().unwrap_or(0)
+        match last {
+            Some(last) => ends.get(last).copied().unwrap_or(0),
+            None => ends.into_values().max().unwrap_or(0),
+        }
     };
+    let takes_writes_away = table.iter().any(|step| step.writes_away);
     Prediction {
-        write_unavailability_ms: Some(until("watch_first_write", true)),
-        total_ms: Some(until("verify_outcome", false)),
+        write_unavailability_ms: takes_writes_away.then(|| until(Some("watch_first_write"), true)),
+        total_ms: Some(until(None, false)),
         basis: format!(
             "the slowest of {runs} earlier run{} of this pair, step by step",
             if runs == 1 { "" } else { "s" }

@@ -13,6 +13,7 @@ mod fence;
 pub mod narrate;
 mod outcome;
 mod prepare;
+pub mod readiness_drill;
 mod redirect;
 mod reverse;
 mod scope;

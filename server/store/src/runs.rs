@@ -88,6 +88,7 @@ fn parse_operation(word: &str) -> Option<Operation> {
         Operation::GameDay,
         Operation::Tabletop,
         Operation::Evacuation,
+        Operation::ReadinessDrill,
     ]
     .into_iter()
     .find(|operation| operation.as_str() == word)

@@ -18,7 +18,7 @@ pub struct Recorded {
     pub schedule: Uuid,
     /// The pair.
     pub pair: PairName,
-    /// What is drilled: `switchover` or `readiness`.
+    /// What is drilled: `switchover` or `readiness_drill`.
     pub drill: String,
     /// When.
     pub occurrence: Occurrence,
@@ -246,6 +246,8 @@ pub async fn lock_one_to_prepare(
         where o.run_id is null
             and (o.rest_until is null or o.rest_until <= $1)
             and o.closes > $1
+            -- What runs by itself is not asked for before it is due.
+            and (o.drill <> 'readiness_drill' or o.due <= $1)
             and schedule.removed_at is null
         order by o.due
         limit 1

@@ -16,7 +16,7 @@ use muster_lab::{Lab, LabOptions, Workload, WorkloadOptions, address_book_path};
 use muster_operations::{
     Engine, decisions,
     engine::{EngineOptions, Hooks, Moment, Stopped},
-    planning::{PlanRequest, make_switchover_plan},
+    planning::{PlanRequest, make_plan},
     survey::take_survey,
 };
 use muster_store::{run_steps, runs, teams::Team, testing::TestDatabase};
@@ -63,6 +63,32 @@ impl Bench {
 
     /// Plans, requests, approves and starts leaving a side. Waits until the survey finds no blocker.
     async fn begin(&self, from: Side, rules: PlanRules) -> anyhow::Result<Run> {
+        self.begin_a(Operation::Switchover, from, rules).await
+    }
+
+    /// Drills readiness: every look is fine, and nothing on either side is another than before.
+    async fn drill_readiness(&self) -> anyhow::Result<()> {
+        let acls = async || {
+            let everything = muster_domain::acl::AclFilter::default();
+            let admin = &self.clients.0.admin;
+            Ok::<_, anyhow::Error>((admin.a.acls(&everything).await?, admin.b.acls(&everything).await?))
+        };
+        let before = acls().await?;
+        let run = self.begin_a(Operation::ReadinessDrill, Side::A, rules()).await?;
+        self.worker("looks").run_pending().await?;
+        let (run, story) = self.story(run.id).await?;
+        println!("{story}");
+        assert_eq!(run.state, RunState::AwaitingAttestation, "{story}");
+        assert!(
+            run.outcome.expect("it ended").checks.iter().all(|check| check.passed == Some(true)),
+            "{story}"
+        );
+        let after = acls().await?;
+        assert_eq!((before.0.bindings, before.1.bindings), (after.0.bindings, after.1.bindings));
+        Ok(())
+    }
+
+    async fn begin_a(&self, operation: Operation, from: Side, rules: PlanRules) -> anyhow::Result<Run> {
         let clients = &self.clients.0;
         let mut last = Vec::new();
         for _ in 0..60 {
@@ -72,13 +98,13 @@ impl Bench {
             let checks =
                 readiness::evaluate(&clients.pair, &clients.clusters, &survey, Some(&previous), Utc::now());
             let request = PlanRequest {
-                operation: Operation::Switchover,
+                operation,
                 direction: Direction { from },
-                drill: false,
+                drill: operation.only_looks(),
                 rules: rules.clone(),
             };
             let mut conn = self.database.pool().acquire().await?;
-            let plan = make_switchover_plan(
+            let plan = make_plan(
                 &mut conn,
                 &clients.pair,
                 &clients.clusters,
@@ -94,7 +120,9 @@ impl Bench {
                 continue;
             }
             let run = decisions::request_run(&mut conn, &plan, "lab", &person("mira")).await?;
-            decisions::approve(&mut conn, run.id, "", &person("jonas")).await?;
+            if run.state == RunState::AwaitingApproval {
+                decisions::approve(&mut conn, run.id, "", &person("jonas")).await?;
+            }
             return Ok(decisions::start(&mut conn, run.id, &person("mira")).await?);
         }
         anyhow::bail!("the plan stays blocked: {last:#?}")
@@ -154,6 +182,7 @@ async fn assert_nothing_lost(workload: &mut Workload, cluster: &str) -> anyhow::
 #[tokio::test(flavor = "multi_thread")]
 async fn a_switchover_under_load_loses_nothing() -> anyhow::Result<()> {
     let (bench, mut workload) = Bench::start("orders").await?;
+    bench.drill_readiness().await?;
     let run = bench.begin(Side::A, rules()).await?;
     bench.worker("one").run_pending().await?;
     let (run, story) = bench.story(run.id).await?;
@@ -170,6 +199,7 @@ async fn a_switchover_under_load_loses_nothing() -> anyhow::Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_switchover_with_prefixed_names_skips_nothing() -> anyhow::Result<()> {
     let (bench, mut workload) = Bench::start("clicks").await?;
+    bench.drill_readiness().await?;
     let run = bench.begin(Side::A, rules()).await?;
     bench.worker("one").run_pending().await?;
     let (run, story) = bench.story(run.id).await?;

@@ -38,6 +38,7 @@ fn due(pair: &str, standing: Standing, days_ahead: i64, trouble: &str) -> DueDri
     let due = now() + Duration::days(days_ahead);
     DueDrill {
         pair: pair_name(pair),
+        drill: Some(Drill::Switchover),
         occurrence: Occurrence { nominal: due, due, closes: due + Duration::hours(4) },
         standing,
         run: None,
@@ -52,6 +53,13 @@ impl DrillsPage {
         let at = NaiveTime::from_hms_opt(9, 0, 0).unwrap_or_default();
         let schedules = [
             (schedule(1, "payments", Cadence::Quarter { month: 2, day: 20, at }), true),
+            (
+                Schedule {
+                    drill: Drill::ReadinessDrill,
+                    ..schedule(3, "payments", Cadence::Cron { expression: "0 6 * * 1".to_owned() })
+                },
+                true,
+            ),
             (schedule(2, "orders", Cadence::Cron { expression: "0 6 10 */3 *".to_owned() }), false),
         ];
         let pairs = [("payments", true), ("orders", false), ("telemetry", false)];
@@ -59,7 +67,9 @@ impl DrillsPage {
         let asked = DueDrill { run: Some(runs::asked()), ..due("payments", Standing::Ahead, 1, "") };
         let passed = DueDrill { run: Some(runs::drill()), ..due("payments", Standing::Satisfied, -91, "") };
         let blocked = "The plan is blocked: `telemetry` is not surveyed since 2 Nov. Look at its readiness.";
-        let found = [asked, due("telemetry", Standing::Overdue, -14, blocked), passed];
+        let looks =
+            DueDrill { drill: Some(Drill::ReadinessDrill), ..due("payments", Standing::Ahead, 3, "") };
+        let found = [looks, asked, due("telemetry", Standing::Overdue, -14, blocked), passed];
         let owner = actor(9, "marta.kowalczyk", &[Role::Owner]);
         let chrome = chrome_of(Some(owner), "/drills", Brake::Released);
         Self::new(chrome, &schedules, &pairs, &found, None, &[], "created")

@@ -11,7 +11,7 @@ use muster_domain::{
 };
 use muster_operations::{
     decisions,
-    planning::{PlanRequest, make_switchover_plan},
+    planning::{PlanRequest, make_plan},
 };
 use muster_store::{plans, surveys};
 use serde::Deserialize;
@@ -30,7 +30,7 @@ use crate::{
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewPlan {
-    /// Kind of run; `switchover` can be planned today.
+    /// Kind of run; `switchover` and `readiness_drill` can be planned today.
     #[serde(default = "switchover")]
     pub operation: Operation,
     /// Cluster applications move to.
@@ -77,7 +77,7 @@ pub async fn make(
     let a = super::clusters::get(conn, &pair.clusters.a).await?;
     let b = super::clusters::get(conn, &pair.clusters.b).await?;
     let clusters = BySide { a, b };
-    let plan = make_switchover_plan(conn, &pair, &clusters, &survey, &checks, &request, actor, now).await?;
+    let plan = make_plan(conn, &pair, &clusters, &survey, &checks, &request, actor, now).await?;
     let detail = json!({"plan": plan.id, "hash": plan.hash, "course": pair.course(request.direction),
         "blockers": plan.blockers.len(), "warnings": plan.warnings.len()});
     audit_trail::record(conn, actor, Entry::done("plan.make", &format!("pair {}", pair.name), detail))
@@ -86,14 +86,14 @@ pub async fn make(
 }
 
 fn request(pair: &Pair, asked: &NewPlan) -> Answer<PlanRequest> {
-    if asked.operation != Operation::Switchover {
+    if muster_operations::runbook(asked.operation).is_none() {
         return Err(Failure::new(
             "operation-not-available",
             format!(
                 "A {} cannot be planned with this version of Muster.",
                 asked.operation.as_str().replace('_', " ")
             ),
-            "Plan a switchover.",
+            "Plan a switchover or a readiness drill.",
         ));
     }
     let to = Side::BOTH.into_iter().find(|side| *pair.cluster(*side) == asked.to);
@@ -103,7 +103,8 @@ fn request(pair: &Pair, asked: &NewPlan) -> Answer<PlanRequest> {
     Ok(PlanRequest {
         operation: asked.operation,
         direction: Direction { from: to.other() },
-        drill: asked.drill,
+        // What only looks is never anything but a drill.
+        drill: asked.drill || asked.operation.only_looks(),
         rules: rules(&asked.rules)?,
     })
 }

@@ -86,7 +86,7 @@ pub enum Command {
         /// The file, `-` for stdin.
         file: PathBuf,
     },
-    /// Plan a switchover of a pair.
+    /// Plan a switchover of a pair, or a drill that only looks.
     Plan(Plan),
     /// Runs.
     Run {

@@ -22,7 +22,7 @@ const RUN_WAITS: u8 = 4;
 /// `muster plan`.
 pub(super) async fn plan(client: &Client, plan: Plan) -> anyhow::Result<()> {
     let body = json!({
-        "operation": "switchover",
+        "operation": plan.operation,
         "to": plan.to,
         "drill": plan.drill,
         "rules": {"confirm_before_fence": !plan.unattended},

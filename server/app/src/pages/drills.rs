@@ -69,6 +69,7 @@ async fn page(
         };
         due.push(DueDrill {
             pair: one.pair,
+            drill: Drill::parse(&one.drill),
             occurrence: one.occurrence,
             standing: one.standing,
             run,
@@ -120,7 +121,8 @@ fn parse(form: &ScheduleForm) -> Result<NewSchedule, Wrong> {
     let blackouts = form.blackouts.lines().filter(|line| !line.trim().is_empty()).map(blackout);
     Ok(NewSchedule {
         pair: PairName::new(form.pair.trim()).map_err(|e| ("pair", e.to_string()))?,
-        drill: Drill::Switchover,
+        drill: Drill::parse(&form.drill)
+            .ok_or_else(|| ("drill", format!("There is no drill `{}`.", form.drill)))?,
         cadence,
         zone: form
             .zone

@@ -80,7 +80,13 @@ async fn insert_run(
         )
         .into());
     }
-    let state = if plan.blockers.is_empty() { RunState::AwaitingApproval } else { RunState::Blocked };
+    // Nobody needs to allow what changes nothing.
+    let looks = content.operation.only_looks();
+    let state = match (plan.blockers.is_empty(), looks) {
+        (false, _) => RunState::Blocked,
+        (true, false) => RunState::AwaitingApproval,
+        (true, true) => RunState::Approved,
+    };
     let id = Uuid::now_v7();
     let new = NewRun {
         id,
@@ -91,10 +97,13 @@ async fn insert_run(
         requested_by: &person(actor),
         reason: reason.trim(),
         decide_within_minutes: pair.approval.decide_within_minutes,
-        approvals_needed: pair.approval.needed,
+        approvals_needed: if looks { 0 } else { pair.approval.needed },
         window,
     };
     runs::insert(conn, &new).await?;
+    if state == RunState::Approved {
+        runs::mark_approved(conn, id, pair.approval.use_within_minutes).await?;
+    }
     record(conn, id, actor, "run.request", &format!("Requested by {}: {}", actor.name, reason.trim()))
         .await?;
     read(conn, id).await

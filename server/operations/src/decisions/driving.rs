@@ -27,6 +27,27 @@ pub async fn start(conn: &mut PgConnection, run: Uuid, actor: &Actor) -> Result<
     if run.driver.as_ref().is_some_and(|driver| driver.id == actor.id) && run.state.holds_pair() {
         return Ok(run);
     }
+    begin(conn, run, actor).await
+}
+
+/// Starts what a schedule asked for and what changes nothing: nobody has to be there.
+///
+/// # Errors
+/// As [`start`], without the role. Refused for what changes something.
+pub async fn start_by_schedule(conn: &mut PgConnection, run: Uuid) -> Result<Run, OperationError> {
+    let run = lock(conn, run).await?;
+    if !run.operation.only_looks() {
+        return Err(Problem::new(
+            "role-missing",
+            "Muster starts nothing by itself that changes a cluster.",
+            "An operator of the team starts it.",
+        )
+        .into());
+    }
+    begin(conn, run, &Actor::muster()).await
+}
+
+async fn begin(conn: &mut PgConnection, run: Run, actor: &Actor) -> Result<Run, OperationError> {
     let plan = plans::get(conn, run.plan).await?.ok_or_else(|| no_such("plan", &run.plan.to_string()))?;
     let hash =
         plan.content.hash().map_err(|e| OperationError::Stored { what: "plan", reason: e.to_string() })?;

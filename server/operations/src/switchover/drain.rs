@@ -145,7 +145,7 @@ pub(super) async fn compare(
     Ok(verify::verify_content(&records(ctx, ctx.left_ms())?, &windows).await?)
 }
 
-async fn whole(ctx: &StepCtx, line: verify::CutLine) -> Result<ContentWindow, StepError> {
+pub(super) async fn whole(ctx: &StepCtx, line: verify::CutLine) -> Result<ContentWindow, StepError> {
     let (source, target) = (line.partition.source.clone(), line.partition.target.clone());
     let from =
         offsets(ctx.admin(ctx.direction().from), std::slice::from_ref(&source), OffsetSpec::Start).await?;

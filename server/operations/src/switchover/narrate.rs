@@ -80,6 +80,9 @@ pub fn title(step: &str, scene: &Scene<'_>) -> String {
         "start_reverse_flow" => format!("Start the flow {to} → {from} and prove it"),
         "watch_groups" => format!("Watch groups come back on {to}"),
         "verify_outcome" => "Verify the outcome".to_owned(),
+        "ask_traffic_switches" => "Ask every traffic switch where it sends applications".to_owned(),
+        "look_at_grants" => format!("Look which grants {to} lacks"),
+        "compare_recent_content" => "Compare the last records of every partition on both sides".to_owned(),
         other => other.replace('_', " "),
     }
 }
@@ -109,6 +112,9 @@ pub fn calls(step: &str, scene: &Scene<'_>) -> Vec<String> {
             .filter(|name| !name.is_empty())
             .map(|name| format!("PUT connector {name}/stop"))
             .collect(),
+        "ask_traffic_switches" => asked_switches(scene),
+        "look_at_grants" => vec![format!("look: DescribeAcls on {from} and {to}")],
+        "compare_recent_content" => vec![format!("look: read the last records on {from} and {to}")],
         "catch_up" => vec![format!("look: offsets of {} until passed", scene.connector(true, "source"))],
         "rehearse_translation" => vec![format!("look: read records around {} group positions on both sides", groups.len())],
         "calibrate_fence_probe" => topics
@@ -178,6 +184,16 @@ pub fn calls(step: &str, scene: &Scene<'_>) -> Vec<String> {
         "verify_outcome" => vec!["look: content, ACLs, flows, groups on both sides".to_owned()],
         _ => Vec::new(),
     }
+}
+
+/// What every traffic switch of the pair is asked.
+fn asked_switches(scene: &Scene<'_>) -> Vec<String> {
+    use muster_domain::pair::RoutingTarget;
+    let asked = |switch: &RoutingTarget| match switch {
+        RoutingTarget::AddressBook { path } => format!("look: read address book {path}"),
+        RoutingTarget::Webhook { url } => format!("look: GET {url}"),
+    };
+    scene.pair.routing.iter().map(asked).collect()
 }
 
 /// What every traffic switch of the pair is told.

@@ -119,7 +119,7 @@ fn differences(ctx: &StepCtx, survey: &Survey) -> Result<Vec<String>, StepError>
 }
 
 /// Grants the standby lacks, apart from those that let applications write: these wait for the point of no return.
-async fn missing_grants(ctx: &StepCtx) -> Result<Vec<AclBinding>, StepError> {
+pub(super) async fn missing_grants(ctx: &StepCtx) -> Result<Vec<AclBinding>, StepError> {
     let (here, there) = both_acls(ctx).await?;
     let wanted = grants(ctx, &here);
     Ok(wanted.reading.into_iter().filter(|grant| !there.contains(grant)).collect())

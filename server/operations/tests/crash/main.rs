@@ -8,5 +8,6 @@
 mod bad_days;
 mod decisions;
 mod properties;
+mod readiness_drill;
 mod sim;
 mod switchover;

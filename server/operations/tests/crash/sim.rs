@@ -130,21 +130,22 @@ impl Sim {
         }
     }
 
-    /// A plan to leave a side, from a fresh survey.
+    /// A plan to leave a side by a switchover, from a fresh survey.
     pub(crate) async fn plan(&self, from: Side, rules: PlanRules) -> Plan {
+        self.plan_of(Operation::Switchover, from, rules).await
+    }
+
+    /// A plan from a fresh survey.
+    pub(crate) async fn plan_of(&self, operation: Operation, from: Side, rules: PlanRules) -> Plan {
         let previous = take_survey(&self.clients.0, 1, Utc::now()).await;
         self.small.world.ticks(20);
         let survey = take_survey(&self.clients.0, 2, Utc::now()).await;
         let checks =
             readiness::evaluate(&self.pair, &self.small.clusters, &survey, Some(&previous), Utc::now());
-        let request = PlanRequest {
-            operation: Operation::Switchover,
-            direction: Direction { from },
-            drill: false,
-            rules,
-        };
+        let request =
+            PlanRequest { operation, direction: Direction { from }, drill: operation.only_looks(), rules };
         let mut conn = self.database.pool().acquire().await.unwrap();
-        planning::make_switchover_plan(
+        planning::make_plan(
             &mut conn,
             &self.pair,
             &self.small.clusters,

@@ -20,7 +20,7 @@ use muster_lab::address_book_path;
 use muster_operations::{
     Engine, decisions,
     engine::EngineOptions,
-    planning::{PlanRequest, make_switchover_plan},
+    planning::{PlanRequest, make_plan},
     survey::take_survey,
 };
 use muster_store::{run_steps, runs, teams::Team, testing::TestDatabase};
@@ -98,8 +98,7 @@ async fn plan_without_blockers(database: &TestDatabase, clients: &LabClients) ->
         let mut conn = database.pool().acquire().await?;
         let (pair, clusters) = (&clients.pair, &clients.clusters);
         let (person, now) = (person("mira"), Utc::now());
-        let plan =
-            make_switchover_plan(&mut conn, pair, clusters, &survey, &checks, &request, &person, now).await?;
+        let plan = make_plan(&mut conn, pair, clusters, &survey, &checks, &request, &person, now).await?;
         if plan.blockers.is_empty() {
             return Ok(plan);
         }

@@ -3,11 +3,14 @@
 use clap::{Subcommand, ValueEnum};
 use uuid::Uuid;
 
-/// Plan a switchover of a pair.
+/// Plan a switchover of a pair, or a drill that only looks.
 #[derive(Debug, clap::Args)]
 pub struct Plan {
     /// The pair.
     pub pair: String,
+    /// What: switchover, readiness_drill.
+    #[arg(long, default_value = "switchover")]
+    pub operation: String,
     /// Cluster applications move to.
     #[arg(long, value_name = "CLUSTER")]
     pub to: String,
