@@ -18,10 +18,21 @@ pub async fn insert(
     comment: &str,
     plan_hash: &str,
 ) -> Result<bool, StoreError> {
-    let done = sqlx::query!(
-        "insert into approval (run_id, person, person_name, vote, comment, plan_hash)
-        values ($1, $2, $3, $4, $5, $6)
-        on conflict on constraint approval_one_voice_each do nothing",
+    let kept = sqlx::query_scalar!(
+        r#"with vote as (
+            insert into approval (run_id, person, person_name, vote, comment, plan_hash)
+            values ($1, $2, $3, $4, $5, $6)
+            on conflict on constraint approval_one_voice_each do nothing
+            returning run_id, comment
+        ),
+        -- Found by what was said.
+        noted as (
+            update run
+            set notes = run.notes || ' ' || vote.comment
+            from vote
+            where run.id = vote.run_id
+        )
+        select count(*) as "kept!" from vote"#,
         run,
         person.id,
         person.name,
@@ -32,10 +43,10 @@ pub async fn insert(
         comment,
         plan_hash
     )
-    .execute(conn)
+    .fetch_one(conn)
     .await
     .map_err(|source| StoreError::database("keep approval", source))?;
-    Ok(done.rows_affected() == 1)
+    Ok(kept == 1)
 }
 
 /// Decisions on a run, oldest first.

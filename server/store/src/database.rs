@@ -40,6 +40,8 @@ pub async fn connect_with(options: PgConnectOptions, max_connections: u32) -> Re
         ("statement_timeout", "30s"),
         ("lock_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "60s"),
+        // Lists are filtered by what is given: each combination deserves its own plan, which costs less than a wrong one.
+        ("plan_cache_mode", "force_custom_plan"),
     ]);
     PgPoolOptions::new()
         .max_connections(max_connections)

@@ -222,10 +222,17 @@ pub struct RunFilter {
     pub until: Option<DateTime<Utc>>,
     /// Drills only, or others only.
     pub drill: Option<bool>,
-    /// Words in the reason, in what was reached, in what its deciders said, or in the course.
+    /// Words, or beginnings of words, all of which are in the reason, the course, what its deciders said or what was reached.
     pub text: Option<String>,
     /// Only these teams; `None` for all.
     pub teams: Option<Vec<String>>,
+}
+
+/// The words of a text as a text search query: each of them, or a word that begins with it. What is no letter or digit
+/// parts words, so nothing typed is an operator; a text without any word finds nothing.
+fn words_query(text: &str) -> String {
+    let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+    words.map(|word| format!("{word}:*")).collect::<Vec<_>>().join(" & ")
 }
 
 /// Runs, newest first, at most `limit`, with a number below `before`.
@@ -250,16 +257,7 @@ pub async fn list(
             and ($3::text is null or state = $3)
             and ($4::timestamptz is null or created_at >= $4)
             and ($5::timestamptz is null or created_at < $5)
-            and (
-                $6::text is null
-                or position(lower($6) in lower(reason || ' ' || course || ' ' || state_reason)) > 0
-                or position(lower($6) in lower(coalesce(outcome ->> 'summary', ''))) > 0
-                or exists (
-                    select from approval
-                    where run_id = run.id
-                        and position(lower($6) in lower(comment)) > 0
-                )
-            )
+            and ($6::text is null or words @@ to_tsquery('simple', $6))
             and ($7::text[] is null or team = any($7))
             and ($8::bigint is null or number < $8)
             and ($9::boolean is null or drill = $9)
@@ -270,7 +268,7 @@ pub async fn list(
         filter.state,
         filter.since,
         filter.until,
-        filter.text,
+        filter.text.as_deref().map(words_query),
         filter.teams.as_deref(),
         before,
         filter.drill,

@@ -62,7 +62,10 @@ pub const RUN_QUERY: &[(&str, &str)] = &[
     ("since", "Asked for at or after this time (RFC 3339)."),
     ("until", "Asked for before this time (RFC 3339)."),
     ("drill", "true for drills only, false for others only."),
-    ("text", "Only with this in the reason, what was reached, what its deciders said, or the course."),
+    (
+        "text",
+        "Only with all of these words, or beginnings of words, in the reason, the course, what deciders said or what was reached.",
+    ),
     ("after", "Cursor: `next` of the page before."),
     ("limit", "At most so many, 1 to 200; 50."),
 ];

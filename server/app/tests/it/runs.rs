@@ -262,3 +262,22 @@ async fn two_runs_are_compared_step_by_step_and_the_trend_lists_them() {
         app.as_user("orla").await.get(&format!("/api/v1/runs/{}/compare?with={}", ids[1], ids[0])).await;
     assert_eq!(hidden.status, 403);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn runs_are_found_by_what_was_said_of_them() {
+    let app = TestApp::with_pair().await;
+    let (otto, abel) = (app.as_user("otto").await, app.as_user("abel").await);
+    let (_, run) = requested(&app).await;
+    abel.post(&format!("/api/v1/runs/{run}/approve"), json!({"comment": "after INC-2291: go!"})).await.done();
+    let found = async |text: &str| {
+        let path = format!("/api/v1/runs?text={text}");
+        otto.get(&path).await.done()["items"].as_array().unwrap().len()
+    };
+    for text in ["brokers", "BROK", "slow%20brokers", "inc-2291", "go", "eu-central", "slow%20inc"] {
+        assert_eq!(found(text).await, 1, "{text}");
+    }
+    // Operators of the query language are only what parts words.
+    for text in ["fast", "rokers", "brokers%20fast", "!slow%20%7C%20fast", "%26%20%27", "%5C"] {
+        assert_eq!(found(text).await, 0, "{text}");
+    }
+}

@@ -41,19 +41,22 @@ async fn a_readiness_drill_looks_and_changes_nothing() {
     sim.assert_clean("after a readiness drill");
 }
 
+/// What nobody should: a record on the standby that did not come from the active side.
+fn write_into_the_copy(sim: &Sim) {
+    let foreign =
+        Payload { timestamp: 1, key: None, value: Some(b"foreign".to_vec().into()), headers: Vec::new() };
+    let mut state = sim.small.world.lock();
+    let topic =
+        state.cluster_mut(sim.pair.cluster(Side::B).as_str()).topics.get_mut("orders.placed").unwrap();
+    topic.partitions[0].append(foreign, 0, false);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_wrong_is_a_check_that_failed_and_a_finding() {
     let sim = Sim::new().await;
     let before = sim.picture().await;
     let run = begun(&sim).await;
-    let central = sim.pair.cluster(Side::B).to_string();
-    // Somebody else writes into the copy.
-    let foreign =
-        Payload { timestamp: 1, key: None, value: Some(b"foreign".to_vec().into()), headers: Vec::new() };
-    let mut state = sim.small.world.lock();
-    let topic = state.cluster_mut(&central).topics.get_mut("orders.placed").unwrap();
-    topic.partitions[0].append(foreign, 0, false);
-    drop(state);
+    write_into_the_copy(&sim);
     sim.worker("one").run_pending().await.unwrap();
     let checks = passed(&sim, &run).await;
     let of = |name: &str| checks.iter().find(|(known, _)| known == name).map(|(_, passed)| *passed);
