@@ -141,12 +141,14 @@ fn filters(filter: &FindingFilter, pairs: &[(String, bool)]) -> Vec<Field> {
         Choice::new("open", "open"),
         Choice::new("closed", "closed"),
     ];
-    vec![
+    [
         Field::select("state", "State", states, &filter.state),
         Field::select("pair", "Pair", of_pairs, &filter.pair),
         Field::select("severity", "Severity", bad, &filter.severity),
         Field::line("text", "Words", "search", &filter.text, "off"),
     ]
+    .map(Field::of_filter)
+    .to_vec()
 }
 
 /// The filter as a query string, empty parts left out.

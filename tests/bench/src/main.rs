@@ -8,6 +8,7 @@ mod big_cluster;
 mod figures;
 mod machine;
 mod official;
+mod pages;
 mod record;
 mod survey;
 mod switchover;
@@ -33,6 +34,8 @@ struct Arguments {
 enum What {
     /// One survey of a large pair: wall, memory, cost per partition; and beside Kafka's own tools on a real broker.
     Survey,
+    /// Every page and list with years of history kept.
+    Pages,
     /// One planned switchover of a pair under load, by Muster and by hand with Kafka's own tools.
     Switchover,
     /// Serves synthetic clusters until its standard input closes (a process of its own, so that its memory and CPU
@@ -50,6 +53,7 @@ async fn main() -> Result<ExitCode> {
     let arguments = Arguments::parse();
     let bench = match arguments.what {
         What::Survey => survey::run().await?,
+        What::Pages => pages::run().await?,
         What::Switchover => switchover::run().await?,
         What::SyntheticBrokers(size) => {
             big_cluster::serve(size).await?;

@@ -63,6 +63,8 @@ pub enum Control {
 #[template(path = "parts/field.html")]
 pub struct Field {
     name: &'static str,
+    /// Begins its id: two forms of a page may have fields of one name.
+    scope: &'static str,
     label: &'static str,
     help: String,
     error: String,
@@ -73,7 +75,7 @@ impl HtmlSafe for Field {}
 
 impl Field {
     fn with(name: &'static str, label: &'static str, control: Control) -> Self {
-        Self { name, label, help: String::new(), error: String::new(), required: false, control }
+        Self { name, scope: "f", label, help: String::new(), error: String::new(), required: false, control }
     }
 
     fn explained(&self) -> bool {
@@ -133,6 +135,12 @@ impl Field {
     #[must_use]
     pub fn help(self, help: impl Into<String>) -> Self {
         Self { help: help.into(), ..self }
+    }
+
+    /// In a form that filters, beside another form of the page.
+    #[must_use]
+    pub fn of_filter(self) -> Self {
+        Self { scope: "q", ..self }
     }
 
     /// Must be filled in.

@@ -13,7 +13,6 @@ struct Dot {
     x: f64,
     y: f64,
     class: &'static str,
-    label: String,
 }
 
 /// The same in the table.
@@ -58,17 +57,10 @@ impl RtoTrend {
         let dots: Vec<Dot> = shown
             .iter()
             .enumerate()
-            .map(|(place, (run, at, ms))| Dot {
+            .map(|(place, (run, _, ms))| Dot {
                 x: x(place),
                 y: y(*ms),
                 class: class(run.state, *ms <= objective),
-                label: format!(
-                    "{}, {}: {}, {}",
-                    words::run_name(run),
-                    at.format("%-d %b %Y"),
-                    format::duration(*ms),
-                    words::run_state(run.state).2.to_lowercase()
-                ),
             })
             .collect();
         let path = dots.iter().enumerate().map(|(n, dot)| {

@@ -1,0 +1,121 @@
+//! How long pages and lists take when years of runs are kept: the real router over HTTP, on a real PostgreSQL.
+
+mod history;
+mod house;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use reqwest::{Client, header};
+
+use crate::{
+    figures::{Bench, Figure},
+    machine,
+    pages::{history::Kept, house::House},
+};
+
+/// Requests of each address that are measured, after three that are not.
+const REQUESTS: usize = 200;
+/// The goal for the slowest one in a hundred, in milliseconds.
+const P99_MS: f64 = 50.0;
+/// The goal for the first page with its stylesheets, compressed, in kB.
+const FIRST_PAGE_KB: f64 = 100.0;
+
+/// Measures every page and list there is.
+pub(crate) async fn run() -> Result<Bench> {
+    let load_before = machine::load()?;
+    let house = House::open().await?;
+    let kept = history::keep(&house).await?;
+    let url = house.serve().await?;
+    let client = Client::builder().default_headers(house.signed_in().await?).build()?;
+    let mut figures = Vec::new();
+    for (name, path) in addresses(&kept) {
+        let took = measure(&client, &format!("{url}{path}")).await?;
+        let at = |share: usize| took[(took.len() * share / 100).min(took.len() - 1)].as_secs_f64() * 1000.0;
+        figures.push(Figure::new(format!("{name}, p50"), at(50), "ms"));
+        figures.push(Figure::new(format!("{name}, p99"), at(99), "ms").under(P99_MS));
+    }
+    figures.push(
+        Figure::new("first page with its styles, gzip", first_page_kb(&client, &url).await?, "kB")
+            .under(FIRST_PAGE_KB),
+    );
+    Ok(Bench {
+        name: "pages",
+        how: vec![format!(
+            "Every page and list of an installation that has kept {} pairs, {} runs with {} steps, {} audit entries and \
+             {} findings: the router of `muster serve` over HTTP, one request after the other by an admin of everything, \
+             {REQUESTS} of each after three that are not counted. PostgreSQL is on the same machine, its tables analysed, \
+             otherwise as installed. Nothing is cached by Muster.",
+            kept.pairs, kept.runs, kept.steps, kept.audit, kept.findings
+        )],
+        load_before,
+        versions: vec![("PostgreSQL", house.postgres_version().await?)],
+        figures,
+    })
+}
+
+fn addresses(kept: &Kept) -> Vec<(&'static str, String)> {
+    let (run, plan) = (kept.run, kept.plan);
+    vec![
+        ("fleet", "/".to_owned()),
+        ("pair", "/pairs/pair-007".to_owned()),
+        ("runs", "/runs".to_owned()),
+        ("runs, words in one of a thousand", "/runs?text=inc+500".to_owned()),
+        ("runs, words in all", "/runs?text=brokers+slow".to_owned()),
+        ("runs, words in none", "/runs?text=nowhere".to_owned()),
+        (
+            "runs, all filters",
+            "/runs?pair=pair-007&state=succeeded&kind=real&since=2026-01-01&text=slow".to_owned(),
+        ),
+        ("runs, deep in the past", "/runs?after=500".to_owned()),
+        ("run", format!("/runs/{run}")),
+        ("report", format!("/runs/{run}/report")),
+        ("comparison", format!("/runs/{run}/compare")),
+        ("plan", format!("/plans/{plan}")),
+        ("drills", "/drills".to_owned()),
+        ("findings", "/findings".to_owned()),
+        ("findings, words", "/findings?text=dns&state=open".to_owned()),
+        ("audit", "/audit".to_owned()),
+        ("audit, one actor and action", "/audit?actor=otto&action=run.".to_owned()),
+        ("clusters", "/clusters".to_owned()),
+        ("people", "/people".to_owned()),
+        ("API: pairs", "/api/v1/pairs".to_owned()),
+        ("API: runs, words", "/api/v1/runs?text=slow&limit=200".to_owned()),
+        ("API: readiness", "/api/v1/pairs/pair-007/readiness".to_owned()),
+        ("API: lag history", "/api/v1/pairs/pair-007/lag/history".to_owned()),
+        ("API: audit", "/api/v1/audit?limit=200".to_owned()),
+    ]
+}
+
+/// How long each request took until its whole answer was there, in order of time.
+async fn measure(client: &Client, url: &str) -> Result<Vec<Duration>> {
+    let mut took = Vec::with_capacity(REQUESTS);
+    for nth in 0..REQUESTS + 3 {
+        let began = Instant::now();
+        let answer = client.get(url).send().await?;
+        let status = answer.status();
+        let body = answer.bytes().await?;
+        ensure!(status.is_success(), "{url} answered {status}: {}", String::from_utf8_lossy(&body));
+        if nth >= 3 {
+            took.push(began.elapsed());
+        }
+    }
+    took.sort_unstable();
+    Ok(took)
+}
+
+/// The fleet and every stylesheet it names, as they travel.
+async fn first_page_kb(client: &Client, url: &str) -> Result<f64> {
+    let packed = async |path: &str| -> Result<Vec<u8>> {
+        let asked = client.get(format!("{url}{path}")).header(header::ACCEPT_ENCODING, "gzip");
+        Ok(asked.send().await?.error_for_status()?.bytes().await?.to_vec())
+    };
+    let page = client.get(format!("{url}/")).send().await?.text().await?;
+    let mut bytes = packed("/").await?.len();
+    let sheets = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    for sheet in sheets.filter(|href| href.ends_with(".css")) {
+        bytes += packed(sheet).await?.len();
+    }
+    let bytes = u32::try_from(bytes).context("a page of gigabytes")?;
+    Ok(f64::from(bytes) / 1000.0)
+}

@@ -1,0 +1,133 @@
+//! Years of history, made of one real pair, plan and run, multiplied by the database itself.
+
+use anyhow::{Context, Result};
+use muster_app::acts::{findings, plans};
+use muster_domain::{finding::Severity, run::Operation};
+use muster_operations::decisions;
+use serde_json::Map;
+use uuid::Uuid;
+
+use super::house::House;
+
+/// What was kept, and one of each to ask for.
+pub(super) struct Kept {
+    pub(super) pairs: i64,
+    pub(super) runs: i64,
+    pub(super) steps: i64,
+    pub(super) audit: i64,
+    pub(super) findings: i64,
+    pub(super) run: Uuid,
+    pub(super) plan: Uuid,
+}
+
+/// In order: each builds on the ones before.
+const MULTIPLIED: &[&str] = &[
+    // 200 pairs.
+    "insert into pair (name, team, cluster_a, cluster_b, mode, body)
+    select named.name, p.team, p.cluster_a, p.cluster_b, p.mode, jsonb_set(p.body, '{name}', to_jsonb(named.name))
+    from pair p, lateral (select 'pair-' || lpad(n::text, 3, '0') as name from generate_series(1, 199) n) as named",
+    "insert into survey (pair, number, began_at, took_ms, epoch, body)
+    select pair.name, s.number, s.began_at, s.took_ms, s.epoch, jsonb_set(s.body, '{pair}', to_jsonb(pair.name))
+    from survey s, pair where pair.name like 'pair-%'",
+    "insert into readiness (pair, survey_number, at, results, states)
+    select pair.name, r.survey_number, r.at, r.results, r.states from readiness r, pair where pair.name like 'pair-%'",
+    // A day of lag, a reading every five seconds would be 17,280; housekeeping keeps fewer.
+    "insert into flow_lag_sample (pair, from_side, at, worst_lag_records, total_lag_records, records_class, lag_ms, ms_class)
+    select pair.name, 'a', now() - make_interval(secs => n * 30), n % 90, n % 900, 'tight', n % 4000, 'tight'
+    from pair, generate_series(1, 2880) n where pair.name like 'pair-%'",
+    // 2,000 plans, 100,000 runs over four years, ten steps each.
+    "insert into plan (id, pair, operation, hash, created_by, created_at, body)
+    select gen_random_uuid(), 'pair-' || lpad((n % 199 + 1)::text, 3, '0'), p.operation, p.hash, p.created_by,
+        now() - make_interval(hours => n * 17), p.body
+    from plan p, generate_series(1, 2000) n",
+    "insert into run (
+        id, plan_id, plan_hash, pair, team, operation, from_side, course, drill, state, requested_by, requested_by_name,
+        reason, created_at, decide_by, approvals_needed, approved_at, driver, driver_name, started_at, ended_at, outcome
+    )
+    select gen_random_uuid(), r.plan_id, r.plan_hash, 'pair-' || lpad((n % 199 + 1)::text, 3, '0'), r.team, r.operation,
+        case when n % 2 = 0 then 'a' else 'b' end, r.course, n % 3 = 0,
+        (array['succeeded', 'passed', 'rolled_back', 'succeeded', 'failed'])[n % 5 + 1], r.requested_by,
+        r.requested_by_name, 'brokers are slow, INC ' || n % 1000, at, at, 1, at, r.requested_by, r.requested_by_name, at,
+        at + interval '70 seconds',
+        jsonb_build_object(
+            'lost_records', 0, 'reprocessed_by_group', '{}'::jsonb, 'skipped_by_group', '{}'::jsonb,
+            'write_unavailability_ms', 1800 + n % 900, 'write_fence_ms', 1500,
+            'rto_ms_by_phase', jsonb_build_object('fence', 300, 'drain', 900 + n % 4000, 'settle', 9000),
+            'resumed_ms_by_group', '{}'::jsonb, 'checks', '[]'::jsonb, 'summary', '0 records lost, every check passed'
+        )
+    from run r, lateral (
+        select n, now() - make_interval(mins => (100000 - n) * 20) as at from generate_series(1, 99999) n
+    ) as times",
+    "insert into run_step (
+        run_id, position, name, title, phase, after, undoable, point_of_no_return, expected_ms, state, attempt, started_at,
+        ended_at, sentence, evidence
+    )
+    select run.id, s.position, s.name, s.title, s.phase, s.after, s.undoable, s.point_of_no_return, s.expected_ms,
+        'succeeded', 1, run.started_at, run.ended_at, 'read back and compared', s.evidence
+    from run_step s, run where run.started_at is not null and s.position <= 10",
+    "insert into finding (id, pair, team, run_id, text, severity, owner, raised_by, raised_by_name, closed_at,
+        closed_by_name, resolution)
+    select gen_random_uuid(), run.pair, run.team, run.id, 'Clients kept the old address: DNS cached, case ' || run.number,
+        (array['low', 'medium', 'high'])[run.number % 3 + 1], 'otto', run.requested_by, 'otto',
+        case when run.number % 10 > 0 then now() end, case when run.number % 10 > 0 then 'otto' end,
+        case when run.number % 10 > 0 then 'TTL lowered' else '' end
+    from run where run.number % 10 = 0 or run.number % 7 = 0",
+    // A million entries. The chain is not a real one: nothing here verifies it.
+    "insert into audit_entry (number, at, actor, action, object, outcome, detail, previous_hash, hash)
+    select number, now() - make_interval(mins => (1000000 - n) * 2),
+        (array['otto', 'mira', 'abel', 'muster'])[n % 4 + 1],
+        (array['run.request', 'run.approve', 'session.open', 'plan.make'])[n / 7 % 4 + 1], 'pair pair-007', 'done', '{}',
+        md5(number::text) || md5('p'), md5((number + 1)::text) || md5('p')
+    from generate_series(1, 1000000) n, lateral (select n + (select max(number) from audit_entry) as number) as numbered",
+    "update audit_head set number = (select max(number) from audit_entry)",
+    "analyze",
+];
+
+/// Makes it all.
+pub(super) async fn keep(house: &House) -> Result<Kept> {
+    let pool = &house.app.pool;
+    let mut tx = muster_store::begin(pool).await?;
+    let pair = &house.small.pair;
+    let asked = plans::NewPlan {
+        operation: Operation::Switchover,
+        to: pair.clusters.b.clone(),
+        drill: false,
+        rules: Map::new(),
+    };
+    let plan = plans::make(&mut tx, &pair.name, &asked, &house.admin, House::now()).await.map_err(refused)?;
+    let run = decisions::request_run(&mut tx, &plan, "brokers are slow", &house.admin).await?;
+    let finding = findings::NewFinding {
+        pair: pair.name.clone(),
+        run: Some(run.id),
+        text: "DNS cached".to_owned(),
+        severity: Severity::Low,
+        owner: String::new(),
+        due: None,
+        link: String::new(),
+    };
+    findings::raise(&mut tx, finding, &house.admin).await.map_err(refused)?;
+    tx.commit().await?;
+    // Making it takes longer than any page may.
+    let mut conn = pool.acquire().await?;
+    sqlx::query("set statement_timeout = 0").execute(&mut *conn).await?;
+    for sql in MULTIPLIED.iter().copied() {
+        sqlx::query(sql).execute(&mut *conn).await.with_context(|| format!("in: {sql}"))?;
+    }
+    let mut count =
+        async |sql: &'static str| -> Result<i64> { Ok(sqlx::query_scalar(sql).fetch_one(&mut *conn).await?) };
+    Ok(Kept {
+        pairs: count("select count(*) from pair").await?,
+        runs: count("select count(*) from run").await?,
+        steps: count("select count(*) from run_step").await?,
+        audit: count("select count(*) from audit_entry").await?,
+        findings: count("select count(*) from finding").await?,
+        run: sqlx::query_scalar("select id from run where pair = 'pair-007' order by number desc limit 1")
+            .fetch_one(pool)
+            .await?,
+        plan: plan.id,
+    })
+}
+
+fn refused(failure: muster_app::http::Failure) -> anyhow::Error {
+    anyhow::anyhow!("{}", failure.problem.detail)
+}

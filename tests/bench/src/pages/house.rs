@@ -1,0 +1,161 @@
+//! A Muster to ask: its router on a real PostgreSQL, with one pair that was observed.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use anyhow::Result;
+use async_trait::async_trait;
+use chrono::Utc;
+use muster_app::{
+    app::{App, Hands},
+    auth::tokens::TokenKey,
+    http::layers,
+    lag_history::LagHistory,
+    routes,
+    run_watch::RunWatch,
+    survey_loop::SurveyLoop,
+};
+use muster_domain::{
+    hash::sha256_hex,
+    ids::{ClusterName, PairName},
+    pair::{BySide, Direction, Side},
+    people::{Actor, Grant, Role},
+};
+use muster_kafka::{ClusterAdmin, RecordMover};
+use muster_operations::{ClientSource, OperationError, PairClients, clients::FlowKey};
+use muster_replication::{
+    Replication,
+    double::{SmallWorld, small_world},
+};
+use muster_store::{
+    clusters, leases, pairs, people,
+    secrets::SecretsKey,
+    teams::{self, Team},
+    testing::TestDatabase,
+    tokens,
+};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use uuid::Uuid;
+
+/// See the module.
+pub(super) struct House {
+    pub(super) app: App,
+    pub(super) small: SmallWorld,
+    pub(super) admin: Actor,
+    // Dropped last: the database goes with it.
+    _database: TestDatabase,
+}
+
+/// The simulated clusters, whatever pair is asked for.
+struct Doubles(PairClients);
+
+#[async_trait]
+impl ClientSource for Doubles {
+    async fn pair_clients(&self, _: &PairName) -> Result<PairClients, OperationError> {
+        Ok(self.0.clone())
+    }
+}
+
+#[async_trait]
+impl Hands for Doubles {
+    async fn cluster_admin(&self, _: &ClusterName) -> Result<Arc<dyn ClusterAdmin>, OperationError> {
+        Ok(Arc::clone(&self.0.admin.a))
+    }
+}
+
+fn clients(small: &SmallWorld) -> PairClients {
+    let admin =
+        |side| -> Arc<dyn ClusterAdmin> { Arc::new(small.world.admin(small.pair.cluster(side).as_str())) };
+    let mover =
+        |side| -> Arc<dyn RecordMover> { Arc::new(small.world.mover(small.pair.cluster(side).as_str())) };
+    let flows: BTreeMap<FlowKey, Arc<dyn Replication>> = Side::BOTH
+        .into_iter()
+        .map(|from| {
+            let flow: Arc<dyn Replication> = Arc::new(small.flow(Direction { from }).clone());
+            (FlowKey::from(Direction { from }), flow)
+        })
+        .collect();
+    PairClients {
+        pair: small.pair.clone(),
+        clusters: small.clusters.clone(),
+        admin: BySide { a: admin(Side::A), b: admin(Side::B) },
+        mover: BySide { a: mover(Side::A), b: mover(Side::B) },
+        flows,
+        routing: Vec::new(),
+    }
+}
+
+impl House {
+    /// With the pair registered and observed twice.
+    pub(super) async fn open() -> Result<Self> {
+        let database = TestDatabase::new().await;
+        let small = small_world();
+        let hands = Arc::new(Doubles(clients(&small)));
+        let key = Arc::new(SecretsKey::from_bytes([7; 32]));
+        let app = App {
+            pool: database.pool().clone(),
+            hands: Arc::clone(&hands) as Arc<dyn Hands>,
+            tokens: TokenKey::derive(&key),
+            secrets_key: key,
+            watch: RunWatch::default(),
+            causes: Arc::default(),
+            public_url: "http://muster.example".into(),
+        };
+        let roles = [Role::Viewer, Role::Operator, Role::Approver, Role::Owner, Role::Admin];
+        let admin = Actor {
+            id: Uuid::from_u128(1),
+            name: "otto".to_owned(),
+            grants: roles.map(|role| Grant { role, team: None }).to_vec(),
+        };
+        let mut conn = app.pool.acquire().await?;
+        let team = Team { name: small.pair.team.clone(), description: String::new() };
+        teams::insert(&mut conn, &team).await?;
+        people::insert(&mut conn, admin.id, &admin.name, &admin.name, None, &admin.grants).await?;
+        for cluster in [&small.clusters.a, &small.clusters.b] {
+            clusters::insert(&mut conn, cluster).await?;
+        }
+        pairs::insert(&mut conn, &small.pair).await?;
+        let name = leases::survey_lease(&small.pair.name);
+        let lease = leases::claim(&mut conn, &name, "bench", 600.0).await?;
+        drop(conn);
+        let surveys = SurveyLoop {
+            pool: app.pool.clone(),
+            clients: hands,
+            period: Duration::from_secs(5),
+            worker: "bench".to_owned(),
+        };
+        let mut history = LagHistory::default();
+        let epoch = lease.map_or(0, |lease| lease.epoch);
+        for _ in 0..2 {
+            small.world.ticks(20);
+            surveys.observe(&small.pair.name, epoch, &mut history).await?;
+        }
+        Ok(Self { app, small, admin, _database: database })
+    }
+
+    /// Listens; answers the address.
+    pub(super) async fn serve(&self) -> Result<String> {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let router = layers::wrap(routes::router(&self.app), &self.app.public_url)?;
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Ok(url)
+    }
+
+    /// What a request of the admin carries.
+    pub(super) async fn signed_in(&self) -> Result<HeaderMap> {
+        let mut conn = self.app.pool.acquire().await?;
+        let hash = sha256_hex(b"muster_bench");
+        tokens::insert(&mut conn, Uuid::now_v7(), "bench", self.admin.id, &hash, &[], 3_600.0).await?;
+        Ok(HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer muster_bench"))]))
+    }
+
+    /// What the database says of itself.
+    pub(super) async fn postgres_version(&self) -> Result<String> {
+        Ok(sqlx::query_scalar("show server_version").fetch_one(&self.app.pool).await?)
+    }
+
+    /// The moment pages are read at.
+    pub(super) fn now() -> chrono::DateTime<Utc> {
+        Utc::now()
+    }
+}
