@@ -280,6 +280,7 @@ fn places(person: &Actor, facts: &Facts) -> Vec<Place> {
         Place::plain("/drills", "Drills"),
         Place::plain("/findings", "Findings"),
         Place::plain("/clusters", "Clusters"),
+        Place::plain("/notifications", "Notifications"),
     ];
     if person.has_anywhere(Role::Admin) || person.grants.iter().any(|grant| grant.team.is_none()) {
         places.push(Place::plain("/audit", "Audit"));

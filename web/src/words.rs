@@ -1,6 +1,7 @@
 //! The words for what the domain names: operations, states, phases, steps. One word per thing.
 
 use muster_domain::{
+    notification::{ChannelKind, EventKind},
     people::Actor,
     record::{Run, RunStep},
     run::{Operation, Phase, RunState, StepState},
@@ -180,4 +181,34 @@ pub fn run_title(run: &Run) -> String {
 #[must_use]
 pub fn name_of(name: &str, viewer: Option<&Actor>) -> String {
     if viewer.is_some_and(|viewer| viewer.name == name) { format!("{name}, you") } else { name.to_owned() }
+}
+
+/// A kind of channel in words.
+#[must_use]
+pub fn channel_kind(kind: ChannelKind) -> &'static str {
+    match kind {
+        ChannelKind::Email => "e-mail",
+        ChannelKind::Slack => "Slack, or compatible",
+        ChannelKind::Teams => "Microsoft Teams",
+        ChannelKind::Webhook => "webhook, signed",
+        ChannelKind::Pagerduty => "PagerDuty",
+    }
+}
+
+/// A kind of event a team is told of, in words.
+#[must_use]
+pub fn event(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::ApprovalNeeded => "approval needed",
+        EventKind::RunStarted => "run started",
+        EventKind::WaitingForInput => "run waits for a person",
+        EventKind::PausedByFailure => "run stopped by a failure",
+        EventKind::Ended => "run ended",
+        EventKind::ReadinessWorse => "readiness got worse",
+        EventKind::ReadinessBetter => "readiness got better",
+        EventKind::DrillDue => "drill due",
+        EventKind::DrillOverdue => "drill overdue",
+        EventKind::BreakGlass => "break-glass",
+        EventKind::Test => "test",
+    }
 }

@@ -9,7 +9,7 @@ use muster_operations::{ClientSource, OperationError};
 use muster_store::secrets::SecretsKey;
 use sqlx::PgPool;
 
-use crate::{auth::tokens::TokenKey, judgement::Causes, run_watch::RunWatch};
+use crate::{auth::tokens::TokenKey, courier::Courier, judgement::Causes, run_watch::RunWatch};
 
 /// Hands on clusters: those of pairs for runs and surveys, and of a single cluster for its check.
 #[async_trait]
@@ -33,6 +33,8 @@ pub struct App {
     pub watch: RunWatch,
     /// Causes of trouble, for the number on every page.
     pub causes: Arc<Causes>,
+    /// Delivers messages.
+    pub courier: Arc<Courier>,
     /// Address people type.
     pub public_url: Arc<str>,
 }

@@ -32,6 +32,9 @@ pub struct Config {
     /// Traffic switches.
     #[command(flatten)]
     pub routing: RoutingConfig,
+    /// Notifications.
+    #[command(flatten)]
+    pub notify: NotifyConfig,
 }
 
 /// Where Muster keeps its own files.
@@ -159,9 +162,22 @@ pub struct RoutingConfig {
     /// Key webhooks are signed with (HMAC-SHA256). `MUSTER_WEBHOOK_SECRET`; none, and then they are not signed.
     #[arg(long, env = "MUSTER_WEBHOOK_SECRET", hide_env_values = true, value_name = "KEY")]
     pub webhook_secret: Option<String>,
-    /// Whether webhooks may be on loopback and private addresses. `MUSTER_ALLOW_PRIVATE_WEBHOOKS`; no.
+    /// Whether webhooks, those of notifications too, may be on loopback and private addresses.
+    /// `MUSTER_ALLOW_PRIVATE_WEBHOOKS`; no.
     #[arg(long, env = "MUSTER_ALLOW_PRIVATE_WEBHOOKS")]
     pub allow_private_webhooks: bool,
+}
+
+/// Notifications.
+#[derive(Debug, Clone, Default, Args)]
+pub struct NotifyConfig {
+    /// Mail server: `smtps://user:password@host:465`, `smtp://user:password@host:587?tls=required` or, without a password,
+    /// `smtp://host:25`. `MUSTER_SMTP_URL`; none, and then no mail is sent.
+    #[arg(long, env = "MUSTER_SMTP_URL", hide_env_values = true, value_name = "URL", requires = "smtp_from")]
+    pub smtp_url: Option<String>,
+    /// Who mails are from: `Muster <muster@example.com>`. `MUSTER_SMTP_FROM`; needed with a mail server.
+    #[arg(long, env = "MUSTER_SMTP_FROM", value_name = "ADDRESS")]
+    pub smtp_from: Option<String>,
 }
 
 /// Logs.

@@ -8,12 +8,13 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     direction::{ActiveSide, active_side},
+    notification::Event,
     people::Actor,
     record::Run,
-    schedule::{Drill, Occurrence, Schedule},
+    schedule::{Drill, Occurrence, Schedule, Standing},
 };
 use muster_operations::decisions;
-use muster_store::{clock, schedules, surveys};
+use muster_store::{clock, outbox, schedules, surveys, untold};
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
@@ -46,6 +47,7 @@ async fn look(pool: &PgPool) -> Answer<()> {
     let now = clock::now(&mut *pool.acquire().await?).await?;
     while record_one(pool, now).await? {}
     while prepare_one(pool, now).await? {}
+    while tell_one(pool, now).await? {}
     Ok(())
 }
 
@@ -61,6 +63,31 @@ pub async fn record_one(pool: &PgPool, now: DateTime<Utc>) -> Answer<bool> {
     let occurrence = schedule.occurrence(nominal);
     let next = schedule.to_record_after(nominal);
     schedules::record(&mut tx, &schedule, &occurrence, next).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Tells the team of one occurrence that it is due or overdue, each once; whether there was any to tell of. What a passed
+/// drill satisfies is told nobody.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn tell_one(pool: &PgPool, now: DateTime<Utc>) -> Answer<bool> {
+    let mut tx = muster_store::begin(pool).await?;
+    let Some(untold) = untold::lock_one(&mut tx, now).await? else { return Ok(false) };
+    let (pair, drill) = (untold.schedule.pair.clone(), untold.schedule.drill);
+    let (schedule, occurrence) = (untold.schedule.id, untold.occurrence);
+    let event = match occurrence.standing(untold.passed, now) {
+        Standing::Satisfied | Standing::Ahead => None,
+        // It runs by itself: nobody has to do anything yet.
+        Standing::Due if drill.operation().only_looks() => None,
+        Standing::Due => Some(Event::DrillDue { pair, drill, schedule, occurrence }),
+        Standing::Overdue => Some(Event::DrillOverdue { pair, drill, schedule, occurrence }),
+    };
+    if let Some(event) = event {
+        outbox::write(&mut tx, &untold.team, &event).await?;
+    }
+    untold::keep_told(&mut tx, &untold, now >= occurrence.closes, now).await?;
     tx.commit().await?;
     Ok(true)
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use muster_operations::decisions;
-use muster_store::{idempotency, lag, login_failures, sessions};
+use muster_store::{idempotency, lag, login_failures, outbox, sessions};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -14,6 +14,8 @@ const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 const SWEEP_EVERY: u32 = 60;
 /// Days of lag kept at full resolution.
 const LAG_DAYS: i32 = 30;
+/// Days messages are shown after they were written.
+const MESSAGE_DAYS: i32 = 30;
 
 /// Works until shutdown. Several processes may: rows are locked while they are looked at.
 pub async fn run(pool: PgPool, shutdown: CancellationToken) {
@@ -55,5 +57,6 @@ async fn sweep(pool: &PgPool) -> Answer<()> {
     login_failures::delete_old(&mut conn).await?;
     sessions::delete_ended(&mut conn).await?;
     lag::delete_older_than(&mut conn, LAG_DAYS).await?;
+    outbox::delete_older_than(&mut conn, MESSAGE_DAYS).await?;
     Ok(())
 }

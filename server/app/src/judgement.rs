@@ -10,6 +10,7 @@ use muster_domain::{
     direction::{ActiveSide, active_side},
     ids::{PairName, TeamName},
     lag::{Clock, FlowLag, flow_lag_since},
+    notification::{Told, news_of_readiness},
     pair::{Direction, Flow, Pair, Side},
     people::Actor,
     readiness::{CheckCode, CheckResult, CheckStatus, evaluate, overall},
@@ -20,8 +21,9 @@ use muster_operations::PairClients;
 use muster_store::{
     StoreError,
     lag::{self, LagSample},
-    pairs,
+    outbox, pairs,
     readiness::{self, CheckStatus as KeptStatus, Kept},
+    runs,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -88,10 +90,28 @@ impl Judgement {
             .collect();
         let of = (survey.number, survey.began_at);
         readiness::keep(conn, &survey.pair, epoch, of, self, &statuses).await?;
+        self.tell(conn, survey).await?;
         for flow in &self.lag {
             lag::keep(conn, &survey.pair, epoch, flow.direction, &sample(flow, survey.began_at)).await?;
         }
         Ok(())
+    }
+
+    /// Writes what the team is told of it. While a run moves the pair its readiness is not news: everybody who asked to be
+    /// told follows the run, and what is left of it is told after its end.
+    async fn tell(&self, conn: &mut PgConnection, survey: &Survey) -> Result<(), StoreError> {
+        let Some(pair) = pairs::get(conn, &survey.pair).await? else { return Ok(()) };
+        let told = readiness::told(conn, &pair.name).await?;
+        let told =
+            told.and_then(|(word, better_since)| Some(Told { status: parse_status(&word)?, better_since }));
+        let (now, event) = news_of_readiness(told, &pair.name, &self.checks, survey.began_at);
+        if told == Some(now) || (told.is_some() && runs::active_for_pair(conn, &pair.name).await?.is_some()) {
+            return Ok(());
+        }
+        if let Some(event) = event {
+            outbox::write(conn, &pair.team, &event).await?;
+        }
+        readiness::keep_told(conn, &pair.name, status_word(now.status), now.better_since).await
     }
 
     /// As it is to be read at a later time: what is too old to stand is unknown or stale, whatever it said then.
@@ -165,6 +185,18 @@ pub fn status_word(status: CheckStatus) -> &'static str {
         CheckStatus::Unknown => "unknown",
         CheckStatus::NotApplicable => "not_applicable",
     }
+}
+
+/// From the stored word.
+fn parse_status(word: &str) -> Option<CheckStatus> {
+    let all = [
+        CheckStatus::Ok,
+        CheckStatus::Warning,
+        CheckStatus::Critical,
+        CheckStatus::Unknown,
+        CheckStatus::NotApplicable,
+    ];
+    all.into_iter().find(|status| status_word(*status) == word)
 }
 
 /// The newest judgement of a pair.

@@ -10,6 +10,7 @@ pub mod auth;
 pub mod cli;
 pub mod client_source;
 pub mod config;
+pub mod courier;
 pub mod doctor;
 pub mod drill_loop;
 pub mod housekeeping;

@@ -17,6 +17,7 @@ use muster_domain::{
 use crate::{
     acts::{
         brake_acts::{BrakeView, PutBrake},
+        channels::{ChannelEdit, ChannelView, NewChannel},
         checks::CheckedCluster,
         clusters::{ClusterEdit, ClusterView, NewCluster},
         findings::{FindingEdit, MAY_WRITE, NewFinding},
@@ -28,7 +29,7 @@ use crate::{
         tokens::{NewToken, TokenView},
     },
     api::{
-        Items, audit, brake, calendar, clusters, decisions,
+        Items, audit, brake, calendar, channels, clusters, decisions,
         decisions::{Attest, Because, SkipStep, Vote},
         events, findings, observation, pairs, people, plans, runs,
         runs::RunView,
@@ -61,6 +62,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(clusters_and_pairs());
     routes.extend(observations());
     routes.extend(schedules());
+    routes.extend(channels());
     routes.extend(plans_and_runs());
     routes.extend(deciding());
     routes.extend(findings());
@@ -169,6 +171,25 @@ fn schedules() -> Vec<Route> { vec![
     api(GET, "/api/v1/occurrences", SignedIn, Reads, schedules::occurrences)
         .says("What came due of schedules, newest first.").query(schedules::OCCURRENCE_QUERY)
         .answers::<Items<schedules::OccurrenceView>>(200),
+] }
+
+#[rustfmt::skip]
+fn channels() -> Vec<Route> { vec![
+    api(GET, "/api/v1/channels", SignedIn, Reads, channels::list)
+        .says("Where one's teams are told what happens.").answers::<Items<ChannelView>>(200),
+    api(POST, "/api/v1/channels", Anywhere(&[Owner]), Writes("channel.create"), channels::create)
+        .says("Make a channel of a team.").takes::<NewChannel>().answers::<ChannelView>(201).creates(),
+    api(GET, "/api/v1/channels/{channel}", Reader(Of::Channel), Reads, channels::show)
+        .says("A channel.").answers::<ChannelView>(200),
+    api(PATCH, "/api/v1/channels/{channel}", Role(&[Owner], Of::Channel), Writes("channel.change"), channels::change)
+        .says("Change a channel.").takes::<ChannelEdit>().answers::<ChannelView>(200),
+    api(DELETE, "/api/v1/channels/{channel}", Role(&[Owner], Of::Channel), Writes("channel.delete"), channels::delete)
+        .says("Remove a channel with what it was still to send.").answers_nothing(),
+    api(POST, "/api/v1/channels/{channel}/test", Role(&[Owner], Of::Channel), Writes("channel.test"), channels::test)
+        .says("Send a message that only tries the channel; its deliveries say whether it arrived.")
+        .answers::<channels::DeliveryView>(202),
+    api(GET, "/api/v1/channels/{channel}/deliveries", Reader(Of::Channel), Reads, channels::deliveries)
+        .says("What was and is to be sent there, newest first.").answers::<Items<channels::DeliveryView>>(200),
 ] }
 
 #[rustfmt::skip]

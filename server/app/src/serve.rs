@@ -23,6 +23,7 @@ use crate::{
     auth::{setup, tokens::TokenKey},
     client_source::StoredClients,
     config::Config,
+    courier::Courier,
     drill_loop, housekeeping,
     http::layers,
     routes,
@@ -127,9 +128,13 @@ async fn build_app(config: &Config, pool: &PgPool) -> anyhow::Result<App> {
     let mut tx = muster_store::begin(pool).await?;
     secrets::check_key(&mut tx, &key).await.context("the secrets key does not fit the database")?;
     tx.commit().await?;
+    let public_url: Arc<str> = config.http.public_url().into();
+    let allow_private = config.routing.allow_private_webhooks;
+    let courier =
+        Courier::new(pool.clone(), Arc::clone(&key), Arc::clone(&public_url), allow_private, &config.notify)?;
     let routing = RoutingOptions {
         webhook_secret: config.routing.webhook_secret.clone().map(Into::into),
-        allow_private_webhooks: config.routing.allow_private_webhooks,
+        allow_private_webhooks: allow_private,
     };
     let hands: Arc<dyn Hands> = Arc::new(StoredClients::new(pool.clone(), Arc::clone(&key), routing));
     Ok(App {
@@ -139,7 +144,8 @@ async fn build_app(config: &Config, pool: &PgPool) -> anyhow::Result<App> {
         secrets_key: key,
         watch: RunWatch::default(),
         causes: Arc::default(),
-        public_url: config.http.public_url().into(),
+        courier: Arc::new(courier),
+        public_url,
     })
 }
 
@@ -170,6 +176,7 @@ fn spawn_loops(app: &App, config: &Config, shutdown: &CancellationToken) -> Join
     loops.spawn(surveys.run(shutdown.clone()));
     loops.spawn(housekeeping::run(app.pool.clone(), shutdown.clone()));
     loops.spawn(drill_loop::run(app.pool.clone(), shutdown.clone()));
+    loops.spawn(Arc::clone(&app.courier).run(shutdown.clone()));
     loops.spawn(app.watch.clone().listen(app.pool.clone(), shutdown.clone()));
     let token = shutdown.clone();
     loops.spawn(async move { engine.run_until(token).await });

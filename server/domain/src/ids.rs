@@ -83,6 +83,10 @@ name_type! {
     PairName
 }
 name_type! {
+    /// The name of a notification channel within its team, for example `on-call`.
+    ChannelName
+}
+name_type! {
     /// The name of a team, for example `core-platform`.
     TeamName
 }

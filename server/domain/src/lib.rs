@@ -16,6 +16,7 @@ pub mod hash;
 pub mod ids;
 pub mod lag;
 pub mod mm2_properties;
+pub mod notification;
 pub mod pair;
 pub mod patterns;
 pub mod people;

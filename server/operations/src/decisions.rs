@@ -25,7 +25,7 @@ use muster_store::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::OperationError;
+use crate::{error::OperationError, telling::tell_state};
 
 fn need_role(actor: &Actor, role: Role, team: &TeamName) -> Result<(), Problem> {
     if actor.has(role, team) {
@@ -72,6 +72,7 @@ async fn transition(
         detail: serde_json::json!({"from": run.state, "to": state}),
     };
     run_events::append(conn, run.id, &event).await?;
+    tell_state(conn, run.id, Some(run.state)).await?;
     Ok(())
 }
 

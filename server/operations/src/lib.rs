@@ -13,6 +13,7 @@ pub mod report;
 pub mod step;
 pub mod survey;
 pub mod switchover;
+mod telling;
 
 pub use clients::{ClientSource, PairClients};
 pub use engine::Engine;

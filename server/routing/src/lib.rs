@@ -5,6 +5,7 @@ pub mod double;
 
 pub mod address_book;
 mod guard;
+pub mod outbound;
 pub mod webhook;
 
 use std::sync::Arc;

@@ -4,22 +4,16 @@
 //! receiver can tell Muster from others and a retry from a second wish. Redirects are not followed. An endpoint that
 //! answers GET with an address book says where applications are sent now; then a send is read back.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use aws_lc_rs::hmac;
 use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::Serialize;
 use tokio::time::sleep;
 
 use crate::{
-    Audience, Destination, Routing, RoutingError, RoutingOptions,
-    address_book::AddressBookFile,
-    guard::{NotPublic, PublicOnly, is_public},
+    Audience, Destination, Routing, RoutingError, RoutingOptions, address_book::AddressBookFile, outbound,
 };
 
 /// One attempt.
@@ -58,8 +52,8 @@ impl Webhook {
         let parsed = Url::parse(url.trim()).map_err(|e| format!("the URL cannot be read: {e}"));
         let target = parsed.as_ref().map_or_else(|_| "webhook (unreadable URL)".to_owned(), shown);
         let ready = parsed.and_then(|url| {
-            check_address(&url, options.allow_private_webhooks)?;
-            Ok((url, client(options.allow_private_webhooks)?))
+            outbound::check_address(&url, options.allow_private_webhooks)?;
+            Ok((url, outbound::client(options.allow_private_webhooks)?))
         });
         Self { target, secret: options.webhook_secret.clone(), ready }
     }
@@ -76,8 +70,7 @@ impl Webhook {
     }
 
     fn sign(&self, body: &[u8]) -> Option<String> {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, self.secret.as_ref()?.expose_secret().as_bytes());
-        Some(format!("sha256={}", hex::encode(hmac::sign(&key, body))))
+        self.secret.as_ref().map(|secret| outbound::sign(secret, body))
     }
 
     async fn post(&self, call: &str, audience: Audience, to: &Destination) -> Result<(), RoutingError> {
@@ -112,22 +105,8 @@ impl Webhook {
     }
 
     fn unreachable(&self, call: &str, error: reqwest::Error) -> RoutingError {
-        if error.is_timeout() {
-            return self.fail(call, format!("no answer within {} s", ATTEMPT_WITHIN.as_secs()), true);
-        }
-        // The URL may hold credentials.
-        let error = error.without_url();
-        let (mut text, mut refused) = (error.to_string(), false);
-        let mut cause = std::error::Error::source(&error);
-        while let Some(inner) = cause {
-            text = inner.to_string();
-            if inner.is::<NotPublic>() {
-                refused = true;
-                break;
-            }
-            cause = inner.source();
-        }
-        self.fail(call, format!("not reachable: {text}"), !refused)
+        let unreachable = outbound::why_unreachable(error, ATTEMPT_WITHIN);
+        self.fail(call, unreachable.reason, !unreachable.refused)
     }
 
     /// An endpoint that tells must tell the new place, within a moment, and must not tell consumers to wait on. One that does
@@ -203,30 +182,6 @@ impl Routing for Webhook {
             }
             outcome => outcome,
         }
-    }
-}
-
-fn client(allow_private: bool) -> Result<Client, String> {
-    let builder = Client::builder()
-        .connect_timeout(Duration::from_secs(2))
-        .redirect(reqwest::redirect::Policy::none())
-        // A proxy would resolve the name itself, past the guard.
-        .no_proxy()
-        .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")));
-    let builder = if allow_private { builder } else { builder.dns_resolver(Arc::new(PublicOnly)) };
-    builder.build().map_err(|e| format!("no HTTP client: {e}"))
-}
-
-/// Names are checked when they are resolved; addresses written out are checked here.
-fn check_address(url: &Url, allow_private: bool) -> Result<(), String> {
-    if !matches!(url.scheme(), "http" | "https") {
-        return Err(format!("`{}:` is not http: or https:", url.scheme()));
-    }
-    let host = url.host_str().ok_or("the URL has no host")?;
-    let literal = host.trim_start_matches('[').trim_end_matches(']').parse();
-    match literal {
-        Ok(address) if !allow_private && !is_public(address) => Err(NotPublic(address).to_string()),
-        Ok(_) | Err(_) => Ok(()),
     }
 }
 

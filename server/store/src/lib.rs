@@ -7,6 +7,7 @@
 pub mod approvals;
 pub mod audit;
 pub mod brake;
+pub mod channels;
 pub mod clock;
 pub mod clusters;
 pub mod database;
@@ -17,6 +18,7 @@ pub mod idempotency;
 pub mod lag;
 pub mod leases;
 pub mod login_failures;
+pub mod outbox;
 pub mod pairs;
 pub mod people;
 pub mod plans;
@@ -35,6 +37,7 @@ pub mod teams;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tokens;
+pub mod untold;
 
 pub use database::{begin, connect, connect_with, migrate};
 pub use error::StoreError;

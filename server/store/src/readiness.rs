@@ -164,6 +164,53 @@ pub async fn latest<T: DeserializeOwned>(
     .transpose()
 }
 
+/// What was last told of a pair's readiness: the status word, and since when it is better. Whoever asks holds the survey's
+/// lease, so nobody else writes it meanwhile.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn told(
+    conn: &mut PgConnection,
+    pair: &PairName,
+) -> Result<Option<(String, Option<DateTime<Utc>>)>, StoreError> {
+    let row = sqlx::query!(
+        "select told_status, better_since
+        from readiness
+        where pair = $1",
+        pair.as_str()
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(|source| StoreError::database("read what was told of readiness", source))?;
+    Ok(row.and_then(|row| Some((row.told_status?, row.better_since))))
+}
+
+/// Keeps what was told of a pair's readiness.
+///
+/// # Errors
+/// When nothing is kept of its readiness, or the database refuses.
+pub async fn keep_told(
+    conn: &mut PgConnection,
+    pair: &PairName,
+    status: &str,
+    better_since: Option<DateTime<Utc>>,
+) -> Result<(), StoreError> {
+    const OP: &str = "keep what was told of readiness";
+    let done = sqlx::query!(
+        "update readiness
+        set told_status = $2,
+            better_since = $3
+        where pair = $1",
+        pair.as_str(),
+        status,
+        better_since
+    )
+    .execute(conn)
+    .await
+    .map_err(|source| StoreError::database(OP, source))?;
+    StoreError::expect_rows(OP, done.rows_affected(), 1)
+}
+
 /// Changes of a pair, newest first, at most `limit`, older than `before` if given.
 ///
 /// # Errors

@@ -1,5 +1,7 @@
-//! Secrets at rest: sealed before they come to the database, opened only to connect to a cluster, never listed.
+//! Secrets at rest: sealed before they come to the database, opened only to connect to a cluster or to send through a
+//! channel, never listed.
 
+pub mod channels;
 mod envelope;
 mod key;
 
@@ -261,6 +263,7 @@ pub async fn rotate(
         StoreError::expect_rows(OP, done.rows_affected(), 1)?;
         rotated.rewrapped += 1;
     }
+    channels::rotate(tx, old, new, &mut rotated).await?;
     Ok(rotated)
 }
 

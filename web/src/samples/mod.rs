@@ -3,6 +3,7 @@
 mod drills;
 mod findings;
 mod night;
+mod notifications;
 mod outcome;
 mod pages;
 mod pairs;
@@ -18,6 +19,7 @@ use crate::{
     approval::ApprovalPage,
     audit::AuditPage,
     brake::BrakePage,
+    channel_form::ChannelPage,
     cluster_form::ClusterFormPage,
     clusters::{ClusterPage, ClustersPage},
     comparison::ComparisonPage,
@@ -27,6 +29,7 @@ use crate::{
     findings::{FindingPage, FindingsPage},
     fleet::FleetPage,
     import::ImportPage,
+    notifications::NotificationsPage,
     pair::PairPage,
     pair_form::PairFormPage,
     people::PeoplePage,
@@ -93,6 +96,9 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("finding", html(&FindingPage::sample())),
         ("finding-closed", html(&FindingPage::sample_closed())),
         ("comparison", html(&ComparisonPage::sample())),
+        ("notifications", html(&NotificationsPage::sample())),
+        ("notifications-empty", html(&NotificationsPage::sample_empty())),
+        ("channel", html(&ChannelPage::sample())),
         ("report", html(&ReportPage::sample())),
         ("audit", html(&AuditPage::sample())),
         ("people", html(&PeoplePage::sample())),

@@ -4,6 +4,7 @@
 
 pub mod audit_trail;
 pub mod brake_acts;
+pub mod channels;
 pub mod checks;
 pub mod clusters;
 pub mod comparisons;

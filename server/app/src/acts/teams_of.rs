@@ -1,7 +1,7 @@
 //! The team something belongs to, for the guard: by the name or id in the path.
 
 use muster_domain::ids::{PairName, TeamName};
-use muster_store::{findings, pairs, plans, runs, schedules};
+use muster_store::{channels, findings, pairs, plans, runs, schedules};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -55,4 +55,14 @@ pub async fn finding(conn: &mut PgConnection, id: &str) -> Answer<TeamName> {
     let missing = || Failure::not_found("finding", id);
     let finding = findings::get(conn, id.parse::<Uuid>().map_err(|_| missing())?).await?;
     Ok(finding.ok_or_else(missing)?.team)
+}
+
+/// Of a notification channel.
+///
+/// # Errors
+/// `not-found`.
+pub async fn channel(conn: &mut PgConnection, id: &str) -> Answer<TeamName> {
+    let missing = || Failure::not_found("channel", id);
+    let channel = channels::get(conn, id.parse::<Uuid>().map_err(|_| missing())?).await?;
+    Ok(channel.ok_or_else(missing)?.team)
 }

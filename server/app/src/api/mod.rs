@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod brake;
 pub mod calendar;
+pub mod channels;
 pub mod clusters;
 pub mod decisions;
 pub mod events;

@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+mod channels;
 mod registry;
 mod runs;
 
@@ -9,6 +10,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::{ClientConfig, Config, LogConfig};
+pub(super) use channels::Channels;
 pub(super) use registry::{Clusters, Pairs, People, Schedules, Teams, Tokens};
 pub(super) use runs::{Findings, Plan, Run};
 
@@ -85,6 +87,12 @@ pub enum Command {
     Verify {
         /// The file, `-` for stdin.
         file: PathBuf,
+    },
+    /// Notification channels.
+    Channels {
+        /// What about them.
+        #[command(subcommand)]
+        command: Channels,
     },
     /// Plan a switchover of a pair, or a drill that only looks.
     Plan(Plan),

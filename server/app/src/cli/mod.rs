@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 refused or failed, with the reason on stderr; 2 the command line is wrong; 3 a watched run did
 //! not succeed; 4 it waits for a person.
 
+mod channels;
 pub mod client;
 mod commands;
 mod findings;
@@ -65,6 +66,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             findings::findings(&Client::new(&cli.client)?, command).await.map(|()| done)
         }
         Command::Verify { file } => verify::verify(&file, cli.client.json),
+        Command::Channels { command } => {
+            channels::channels(&Client::new(&cli.client)?, command).await.map(|()| done)
+        }
         Command::Plan(plan) => runs::plan(&Client::new(&cli.client)?, plan).await.map(|()| done),
         Command::Run { command } => runs::run(&Client::new(&cli.client)?, command).await,
         Command::Audit { command } => things::audit(&Client::new(&cli.client)?, command).await,

@@ -22,7 +22,7 @@ pub(super) fn read(file: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(file).with_context(|| format!("could not read {}", file.display()))
 }
 
-fn read_json(file: &Path) -> anyhow::Result<Value> {
+pub(super) fn read_json(file: &Path) -> anyhow::Result<Value> {
     serde_json::from_str(&read(file)?).context("the file is not JSON")
 }
 

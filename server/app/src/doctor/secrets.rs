@@ -1,7 +1,7 @@
 //! The key that seals credentials: there, the right one, and opening every credential.
 
 use muster_store::{
-    StoreError, clusters,
+    StoreError, channels, clusters,
     secrets::{self, SecretsKey},
 };
 use sqlx::{PgConnection, PgPool};
@@ -82,6 +82,16 @@ async fn closed(conn: &mut PgConnection, key: &SecretsKey) -> Result<Vec<Line>, 
             Err(e @ StoreError::Sealed { .. }) => lines.push(fail(
                 format!("credentials of {}", cluster.name),
                 format!("{}. Muster cannot sign in there: enter the credentials again.", chain(&e)),
+            )),
+            Err(e) => return Err(e),
+        }
+    }
+    for channel in channels::list(conn, None).await? {
+        match secrets::channels::get(conn, key, channel.id).await {
+            Ok(_) => {}
+            Err(e @ StoreError::Sealed { .. }) => lines.push(fail(
+                format!("address of channel {}", channel.name),
+                format!("{}. Team {} is not told through it: enter it again.", chain(&e), channel.team),
             )),
             Err(e) => return Err(e),
         }

@@ -104,6 +104,7 @@ pub fn conflict(constraint: &str) -> Option<Problem> {
         "pair_pkey" => taken("pair"),
         "user_name_unique" => taken("person"),
         "token_name_unique" => taken("token"),
+        "channel_name_unique" => taken("channel"),
         "cluster_id_unique" => Problem::new(
             "wrong-cluster",
             "The Kafka cluster that answers there is registered under another name already.",
@@ -120,7 +121,9 @@ pub fn conflict(constraint: &str) -> Option<Problem> {
             "Register the cluster first; to forget one, delete or change the pairs that use it.",
         ),
         "pair_has_two_clusters" => invalid("A pair needs two different clusters."),
-        "pair_team_exists" | "grant_team_exists" => invalid("There is no team of that name."),
+        "pair_team_exists" | "grant_team_exists" | "channel_team_exists" => {
+            invalid("There is no team of that name.")
+        }
         "grant_admin_has_no_team" => invalid("The role admin holds everywhere; leave the team out."),
         "user_name_usable"
         | "token_name_usable"

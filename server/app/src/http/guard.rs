@@ -142,6 +142,7 @@ async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
         Of::Plan => "plan",
         Of::Schedule => "schedule",
         Of::Finding => "finding",
+        Of::Channel => "channel",
     };
     let value = params.iter().find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default();
     let mut conn = app.pool.acquire().await?;
@@ -151,6 +152,7 @@ async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
         Of::Plan => teams_of::plan(&mut conn, value).await,
         Of::Schedule => teams_of::schedule(&mut conn, value).await,
         Of::Finding => teams_of::finding(&mut conn, value).await,
+        Of::Channel => teams_of::channel(&mut conn, value).await,
     }
 }
 

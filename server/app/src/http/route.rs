@@ -26,6 +26,8 @@ pub enum Of {
     Schedule,
     /// `{finding}`.
     Finding,
+    /// `{channel}`.
+    Channel,
 }
 
 /// Who may use a route.

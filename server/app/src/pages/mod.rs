@@ -13,6 +13,7 @@ pub mod errors;
 pub mod findings;
 pub mod fleet;
 pub mod import;
+pub mod notifications;
 pub mod pair_forms;
 pub mod pairs;
 pub mod people;
@@ -103,6 +104,12 @@ pub fn routes() -> Vec<Route> { vec![
     page(POST, "/findings", Anywhere(MAY_WRITE), Writes("finding.raise"), findings::raise),
     page(GET, "/findings/{finding}", Reader(Of::Finding), Reads, findings::show),
     page(POST, "/findings/{finding}", Role(MAY_WRITE, Of::Finding), Writes("finding.change"), findings::change),
+    page(GET, "/notifications", SignedIn, Reads, notifications::list),
+    page(POST, "/notifications", Anywhere(&[Owner]), Writes("channel.create"), notifications::create),
+    page(GET, "/notifications/{channel}/edit", Role(&[Owner], Of::Channel), Reads, notifications::edit),
+    page(POST, "/notifications/{channel}/edit", Role(&[Owner], Of::Channel), Writes("channel.change"), notifications::change),
+    page(POST, "/notifications/{channel}/test", Role(&[Owner], Of::Channel), Writes("channel.test"), notifications::test),
+    page(POST, "/notifications/{channel}/remove", Role(&[Owner], Of::Channel), Writes("channel.delete"), notifications::remove),
     page(GET, "/audit", Auditor, Reads, audit::list),
     page(GET, "/people", Anywhere(&[Admin]), Reads, people::list),
     page(POST, "/people", Anywhere(&[Admin]), Writes("user.create"), people::create),

@@ -17,6 +17,7 @@ async fn every_refusal_of_a_change_is_an_entry() {
     let (plan, run) = crate::runs::requested(&app).await;
     crate::auth_coverage::schedule(&app).await;
     crate::auth_coverage::finding(&app).await;
+    crate::auth_coverage::channel(&app).await;
     for route in routes::routes() {
         let Audit::Writes(action) = route.rule.audit else { continue };
         // A viewer of the team may do none of these; what everybody signed in may do is refused to nobody, and what
@@ -75,6 +76,10 @@ const DONE_IN: &[(&str, &str)] = &[
     ("schedule.create", "schedules::an_owner_makes_changes_and_removes_a_schedule"),
     ("schedule.change", "schedules::an_owner_makes_changes_and_removes_a_schedule"),
     ("schedule.delete", "schedules::an_owner_makes_changes_and_removes_a_schedule"),
+    ("channel.create", "notifications::an_owner_makes_changes_tries_and_removes_a_channel"),
+    ("channel.change", "notifications::an_owner_makes_changes_tries_and_removes_a_channel"),
+    ("channel.test", "notifications::an_owner_makes_changes_tries_and_removes_a_channel"),
+    ("channel.delete", "notifications::an_owner_makes_changes_tries_and_removes_a_channel"),
     ("plan.make", "runs::two_people_carry_a_switchover_through"),
     ("run.request", "runs::two_people_carry_a_switchover_through"),
     ("run.approve", "runs::two_people_carry_a_switchover_through"),
@@ -111,6 +116,7 @@ fn every_action_has_a_test_that_sees_its_entry() {
         include_str!("decisions.rs"),
         include_str!("findings.rs"),
         include_str!("imports.rs"),
+        include_str!("notifications.rs"),
         include_str!("runs.rs"),
         include_str!("schedules.rs"),
     ]

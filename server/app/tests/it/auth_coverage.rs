@@ -38,6 +38,15 @@ pub(crate) async fn finding(app: &TestApp) {
     sqlx::query("update finding set id = $1").bind(FINDING).execute(&app.app.pool).await.unwrap();
 }
 
+/// A channel of the pair's team, made by [`channel`].
+const CHANNEL: Uuid = Uuid::from_u128(94);
+
+/// Makes the channel that addresses name.
+pub(crate) async fn channel(app: &TestApp) {
+    let sql = "insert into channel (id, team, name, kind, events, host) values ($1, $2, 'room', 'slack', '{ended}', 'a')";
+    sqlx::query(sql).bind(CHANNEL).bind(app.team.as_str()).execute(&app.app.pool).await.unwrap();
+}
+
 /// The address of a route with things that exist.
 pub(crate) fn address(path: &str, run: Uuid, plan: Uuid) -> String {
     path.replace("{pair}", "orders")
@@ -47,6 +56,7 @@ pub(crate) fn address(path: &str, run: Uuid, plan: Uuid) -> String {
         .replace("{user}", "vera")
         .replace("{schedule}", &SCHEDULE.to_string())
         .replace("{finding}", &FINDING.to_string())
+        .replace("{channel}", &CHANNEL.to_string())
         .replace("{token}", &Uuid::nil().to_string())
         .replace("{*rest}", "none")
 }
@@ -68,6 +78,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     let (plan, run) = crate::runs::requested(&app).await;
     schedule(&app).await;
     finding(&app).await;
+    channel(&app).await;
     let mut table = format!("{:49} {}\n", "", WHO.join(" "));
     for route in routes::routes() {
         let path = address(route.path, run, plan);
@@ -131,6 +142,13 @@ async fn every_route_lets_in_whom_its_row_says() {
     DELETE /api/v1/schedules/{schedule}               -      .    .    .    x    .   .     .
     GET    /api/v1/calendar.ics                       -      x    x    x    x    x   x     x
     GET    /api/v1/occurrences                        -      x    x    x    x    x   x     x
+    GET    /api/v1/channels                           -      x    x    x    x    x   x     x
+    POST   /api/v1/channels                           -      .    .    .    x    .   .     x
+    GET    /api/v1/channels/{channel}                 -      x    x    x    x    x   .     .
+    PATCH  /api/v1/channels/{channel}                 -      .    .    .    x    .   .     .
+    DELETE /api/v1/channels/{channel}                 -      .    .    .    x    .   .     .
+    POST   /api/v1/channels/{channel}/test            -      .    .    .    x    .   .     .
+    GET    /api/v1/channels/{channel}/deliveries      -      x    x    x    x    x   .     .
     POST   /api/v1/pairs/{pair}/plans                 -      .    x    .    .    .   .     .
     GET    /api/v1/plans/{plan}                       -      x    x    x    x    x   .     .
     POST   /api/v1/runs                               -      .    x    .    .    .   x     .
@@ -218,6 +236,12 @@ async fn every_route_lets_in_whom_its_row_says() {
     POST   /findings                                  -      .    x    x    x    .   x     x
     GET    /findings/{finding}                        -      x    x    x    x    x   .     .
     POST   /findings/{finding}                        -      .    x    x    x    .   .     .
+    GET    /notifications                             -      x    x    x    x    x   x     x
+    POST   /notifications                             -      .    .    .    x    .   .     x
+    GET    /notifications/{channel}/edit              -      .    .    .    x    .   .     .
+    POST   /notifications/{channel}/edit              -      .    .    .    x    .   .     .
+    POST   /notifications/{channel}/test              -      .    .    .    x    .   .     .
+    POST   /notifications/{channel}/remove            -      .    .    .    x    .   .     .
     GET    /audit                                     -      .    .    .    .    x   .     .
     GET    /people                                    -      .    .    .    .    x   .     .
     POST   /people                                    -      .    .    .    .    x   .     .

@@ -319,3 +319,23 @@ async fn findings_by_command_and_evidence_checked_without_a_server() {
     let other = alone.muster(&format!("verify {}", alone.file("notes.txt", "hello"))).await;
     assert!(other.code == 1 && other.err.contains("no entry of an audit"), "{}", other.err);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_channel_is_made_tried_and_removed_by_command() {
+    let app = TestApp::with_pair().await;
+    let olga = Shell::of(&app, &app.serve().await, "olga").await;
+    let new = json!({"team": app.team, "name": "room", "kind": "slack", "events": ["ended"],
+        "url": "https://hooks.chat.example/T0/verysecret"});
+    let id = olga.muster(&format!("channels create {}", olga.file("new.json", &new.to_string()))).await.id();
+    let edit = olga.file("edit.json", &json!({"name": "salon"}).to_string());
+    olga.muster(&format!("channels edit {id} {edit}")).await.done();
+    assert!(olga.muster(&format!("channels test {id}")).await.done().contains("on its way"));
+    let sent = olga.muster(&format!("channels deliveries {id}")).await.done();
+    assert!(sent.contains("test") && sent.contains("waiting"), "{sent}");
+    let list = olga.muster("channels list").await.done();
+    assert!(list.contains("salon") && list.contains("hooks.chat.example"), "{list}");
+    let shown = olga.muster(&format!("channels show {id}")).await.done();
+    assert!(!shown.contains("verysecret"), "{shown}");
+    olga.muster(&format!("channels delete {id}")).await.done();
+    assert!(!olga.muster("channels list").await.done().contains("salon"));
+}

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::test_app::TestApp;
 
 /// Makes one step fail, whatever happens.
-struct Failing(&'static str);
+pub(crate) struct Failing(pub(crate) &'static str);
 
 impl Hooks for Failing {
     fn kill_at(&self, _: &str, _: Moment) -> bool {
@@ -22,7 +22,7 @@ impl Hooks for Failing {
 }
 
 /// A run of otto's, approved by abel and started by otto. What fails before the point of no return waits for a person.
-async fn started(app: &TestApp, drill: bool) -> Uuid {
+pub(crate) async fn started(app: &TestApp, drill: bool) -> Uuid {
     let otto = app.as_user("otto").await;
     let mut asked = crate::runs::quick();
     asked["rules"]["confirm_before_fence"] = json!(false);

@@ -12,6 +12,7 @@ async fn every_page_renders_for_an_admin_of_everything() {
     let app = TestApp::with_pair().await;
     let (plan, run) = crate::runs::requested(&app).await;
     crate::auth_coverage::finding(&app).await;
+    crate::auth_coverage::channel(&app).await;
     let grants = ["operator", "approver", "owner", "viewer"]
         .map(|role| serde_json::json!({"role": role, "team": null}));
     let mut grants = grants.to_vec();

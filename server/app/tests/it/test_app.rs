@@ -11,6 +11,8 @@ use axum::{
 use muster_app::{
     app::{App, Hands},
     auth::tokens::{Audience, TokenKey},
+    config::NotifyConfig,
+    courier::Courier,
     http::layers,
     lag_history::LagHistory,
     routes,
@@ -68,14 +70,31 @@ pub(crate) struct TestApp {
 }
 
 impl TestApp {
-    /// Muster with people and no clusters.
+    /// Muster with people and no clusters. Receivers of tests are on this machine, so it may call private addresses.
     pub(crate) async fn new() -> Self {
+        Self::build(true).await
+    }
+
+    /// Muster that calls public addresses only.
+    pub(crate) async fn guarded() -> Self {
+        Self::build(false).await
+    }
+
+    async fn build(allow_private: bool) -> Self {
         let database = TestDatabase::new().await;
         let pool = database.pool().clone();
         let small = small_world();
         let team = small.pair.team.clone();
         let hands = Arc::new(Doubles { pool: pool.clone(), small: small.clone() });
         let key = Arc::new(SecretsKey::from_bytes([7; 32]));
+        let public_url: Arc<str> = "http://muster.test".into();
+        let courier = Courier::new(
+            pool.clone(),
+            Arc::clone(&key),
+            Arc::clone(&public_url),
+            allow_private,
+            &NotifyConfig::default(),
+        );
         let app = App {
             pool: pool.clone(),
             hands: Arc::clone(&hands) as Arc<dyn Hands>,
@@ -83,7 +102,8 @@ impl TestApp {
             secrets_key: key,
             watch: RunWatch::default(),
             causes: Arc::default(),
-            public_url: "http://muster.test".into(),
+            courier: Arc::new(courier.unwrap()),
+            public_url,
         };
         let surveys = SurveyLoop {
             pool: pool.clone(),
@@ -111,6 +131,12 @@ impl TestApp {
         this.observe("orders").await;
         this.observe("orders").await;
         this
+    }
+
+    /// Another process that delivers messages.
+    pub(crate) fn courier(&self, allow_private: bool, config: &NotifyConfig) -> Courier {
+        let (pool, key) = (self.app.pool.clone(), Arc::clone(&self.app.secrets_key));
+        Courier::new(pool, key, Arc::clone(&self.app.public_url), allow_private, config).unwrap()
     }
 
     async fn add_people(&self) {

@@ -18,7 +18,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{decide, lock, need_role, no_such, person, read, record, transition};
-use crate::error::OperationError;
+use crate::{error::OperationError, telling::tell_state};
 
 /// Asks for a run of a plan. A plan with blockers gives a run that is blocked.
 ///
@@ -106,6 +106,7 @@ async fn insert_run(
     }
     record(conn, id, actor, "run.request", &format!("Requested by {}: {}", actor.name, reason.trim()))
         .await?;
+    tell_state(conn, id, None).await?;
     read(conn, id).await
 }
 

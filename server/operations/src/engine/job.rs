@@ -25,6 +25,7 @@ use crate::{
     clients::PairClients,
     error::OperationError,
     step::{Step, StepCtx},
+    telling::tell_state,
 };
 
 /// Where a step tells progress: an event of the run, seen live.
@@ -208,6 +209,7 @@ impl Job {
             detail: serde_json::json!({"from": run.state, "to": state}),
         };
         run_events::append(conn, run.id, &event).await?;
+        tell_state(conn, run.id, Some(run.state)).await?;
         info!(run.id = %run.id, run.number = run.number, "run {} is {word}", run.number);
         Ok(state)
     }

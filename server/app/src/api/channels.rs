@@ -1,0 +1,159 @@
+//! `/api/v1/channels`: where teams are told what happens, and what was sent there.
+
+use axum::{
+    extract::State,
+    http::{StatusCode, header},
+    response::IntoResponse as _,
+};
+use chrono::{DateTime, Utc};
+use muster_domain::notification::EventKind;
+use muster_store::channels::{self as stored, Delivery};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{Items, runs::teams};
+use crate::{
+    acts::channels::{self, ChannelEdit, ChannelView, NewChannel},
+    app::App,
+    http::{Acting, Answer, Creating, IfMatch, Json, Path, Start, etag},
+};
+
+/// Most deliveries in a list.
+const LIST: i64 = 200;
+
+/// Where a delivery stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryState {
+    /// It is tried, or tried again at `next_at`.
+    Waiting,
+    /// The receiver took it.
+    Delivered,
+    /// It is not tried any more.
+    GaveUp,
+}
+
+/// A message for a channel.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DeliveryView {
+    /// Id of the message, which the receiver sees too.
+    pub id: Uuid,
+    /// What it tells.
+    pub event: EventKind,
+    /// What it is about: events of one subject arrive in their order.
+    pub subject: String,
+    /// When it was written.
+    pub at: DateTime<Utc>,
+    /// Where it stands.
+    pub state: DeliveryState,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// When it is tried next.
+    pub next_at: Option<DateTime<Utc>>,
+    /// When it arrived or was given up.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Why the last failed attempt failed; empty when none did.
+    pub last_error: String,
+}
+
+impl From<Delivery> for DeliveryView {
+    fn from(delivery: Delivery) -> Self {
+        let state = match (delivery.delivered_at, delivery.gave_up_at) {
+            (Some(_), _) => DeliveryState::Delivered,
+            (None, Some(_)) => DeliveryState::GaveUp,
+            (None, None) => DeliveryState::Waiting,
+        };
+        Self {
+            id: delivery.notification,
+            event: delivery.event,
+            subject: delivery.subject,
+            at: delivery.created_at,
+            state,
+            attempts: delivery.attempts,
+            next_at: delivery.next_at,
+            ended_at: delivery.delivered_at.or(delivery.gave_up_at),
+            last_error: delivery.last_error,
+        }
+    }
+}
+
+/// `GET /api/v1/channels`.
+pub async fn list(State(app): State<App>, Acting(actor): Acting) -> Answer<Json<Items<ChannelView>>> {
+    let mut conn = app.pool.acquire().await?;
+    let mut items = Vec::new();
+    for channel in stored::list(&mut conn, teams(&actor).as_deref()).await? {
+        items.push(channels::view(&mut conn, channel).await?);
+    }
+    Ok(Json(items.into()))
+}
+
+/// `POST /api/v1/channels`.
+pub async fn create(State(app): State<App>, Acting(actor): Acting, asked: Creating<NewChannel>) -> Answer {
+    let (new, start) = asked.begin(&app.pool, &actor).await?;
+    let mut once = match start {
+        Start::Do(once) => once,
+        Start::Replay(response) => return Ok(response),
+    };
+    let made = channels::create(&app, once.conn(), new, &actor).await?;
+    let address = format!("/api/v1/channels/{}", made.channel.id);
+    once.answer(StatusCode::CREATED, &address, &made).await
+}
+
+/// `GET /api/v1/channels/{channel}`.
+pub async fn show(State(app): State<App>, Acting(actor): Acting, Path(id): Path<Uuid>) -> Answer {
+    let mut conn = app.pool.acquire().await?;
+    let channel = channels::get(&mut conn, id, &actor).await?;
+    let version = channel.version;
+    Ok((etag(version), Json(channels::view(&mut conn, channel).await?)).into_response())
+}
+
+/// `PATCH /api/v1/channels/{channel}`.
+pub async fn change(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Path(id): Path<Uuid>,
+    IfMatch(version): IfMatch,
+    Json(edit): Json<ChannelEdit>,
+) -> Answer {
+    let mut tx = muster_store::begin(&app.pool).await?;
+    let view = channels::change(&app, &mut tx, id, version, edit, &actor).await?;
+    tx.commit().await?;
+    Ok((etag(view.channel.version), Json(view)).into_response())
+}
+
+/// `DELETE /api/v1/channels/{channel}`.
+pub async fn delete(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Path(id): Path<Uuid>,
+    IfMatch(version): IfMatch,
+) -> Answer<StatusCode> {
+    let mut tx = muster_store::begin(&app.pool).await?;
+    channels::remove(&mut tx, id, version, &actor).await?;
+    tx.commit().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// `POST /api/v1/channels/{channel}/test`.
+pub async fn test(State(app): State<App>, Acting(actor): Acting, Path(id): Path<Uuid>) -> Answer {
+    let mut tx = muster_store::begin(&app.pool).await?;
+    channels::test(&mut tx, id, &actor).await?;
+    let newest = stored::deliveries(&mut tx, None, Some(id), 1).await?.into_iter().next();
+    tx.commit().await?;
+    let location = [(header::LOCATION, format!("/api/v1/channels/{id}/deliveries"))];
+    Ok((StatusCode::ACCEPTED, location, Json(newest.map(DeliveryView::from))).into_response())
+}
+
+/// `GET /api/v1/channels/{channel}/deliveries`.
+pub async fn deliveries(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Path(id): Path<Uuid>,
+) -> Answer<Json<Items<DeliveryView>>> {
+    let mut conn = app.pool.acquire().await?;
+    channels::get(&mut conn, id, &actor).await?;
+    let found = stored::deliveries(&mut conn, None, Some(id), LIST).await?;
+    let items: Vec<DeliveryView> = found.into_iter().map(Into::into).collect();
+    Ok(Json(items.into()))
+}
