@@ -9,7 +9,7 @@ use muster_operations::{ClientSource, OperationError};
 use muster_store::secrets::SecretsKey;
 use sqlx::PgPool;
 
-use crate::{auth::tokens::TokenKey, judgement::Causes, run_watch::RunWatch};
+use crate::{auth::tokens::TokenKey, judgement::Causes, run_watch::RunWatch, telemetry::Telemetry};
 
 /// Hands on clusters: those of pairs for runs and surveys, and of a single cluster for its check.
 #[async_trait]
@@ -33,6 +33,8 @@ pub struct App {
     pub watch: RunWatch,
     /// Causes of trouble, for the number on every page.
     pub causes: Arc<Causes>,
+    /// What is remembered for monitoring.
+    pub telemetry: Arc<Telemetry>,
     /// Address people type.
     pub public_url: Arc<str>,
 }

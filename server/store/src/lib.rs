@@ -12,6 +12,7 @@ pub mod clusters;
 pub mod database;
 pub mod error;
 pub mod findings;
+pub mod figures;
 pub mod grants;
 pub mod idempotency;
 pub mod lag;

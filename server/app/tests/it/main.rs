@@ -10,6 +10,7 @@ mod decisions;
 mod doctor;
 mod findings;
 mod imports;
+mod metrics;
 mod open_api;
 mod pages;
 mod people;

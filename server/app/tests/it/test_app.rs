@@ -16,6 +16,7 @@ use muster_app::{
     routes,
     run_watch::RunWatch,
     survey_loop::SurveyLoop,
+    telemetry::Beat,
 };
 use muster_domain::{
     ids::{ClusterName, PairName, TeamName},
@@ -83,6 +84,7 @@ impl TestApp {
             secrets_key: key,
             watch: RunWatch::default(),
             causes: Arc::default(),
+            telemetry: Arc::default(),
             public_url: "http://muster.test".into(),
         };
         let surveys = SurveyLoop {
@@ -90,10 +92,11 @@ impl TestApp {
             clients: Arc::clone(&hands) as Arc<dyn ClientSource>,
             period: std::time::Duration::from_secs(5),
             worker: "test".to_owned(),
+            beat: Beat::default(),
         };
         let options = EngineOptions { lease_seconds: 2.0, poll_ms: 10, retry_ms: 5 };
         let engine = Engine::new(pool, hands, "test".to_owned()).with_options(options);
-        let router = layers::wrap(routes::router(&app), &app.public_url).unwrap();
+        let router = layers::wrap(routes::router(&app), &app).unwrap();
         let this = Self { small, app, surveys, engine, team, router, _database: database };
         this.add_people().await;
         this
