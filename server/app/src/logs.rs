@@ -9,7 +9,9 @@ mod traces;
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::{
-    EnvFilter, Layer as _, Registry, fmt, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+    EnvFilter, Layer, Registry, fmt,
+    layer::{Layered, SubscriberExt as _},
+    util::SubscriberInitExt as _,
 };
 
 use crate::config::LogConfig;
@@ -22,39 +24,29 @@ pub struct Logs {
     _traces: Option<traces::Traces>,
 }
 
+/// Something lines and spans go to, behind the filter.
+type Part = Box<dyn Layer<Layered<EnvFilter, Registry>> + Send + Sync>;
+
 /// Starts logging. A filter that cannot be read is replaced by `info`, and the first line says so.
 pub fn start(config: &LogConfig) -> Logs {
-    let (filter, bad_filter) = filter(config);
-    let (traces, logs, no_traces) = start_traces(config);
+    // What PostgreSQL remarks on its own is noise ("relation exists, skipping"), unless it is asked for by name.
+    let filter = EnvFilter::try_new(format!("sqlx::postgres::notice=warn,{}", config.log));
+    let bad_filter = filter.is_err();
+    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
+    let mut parts = vec![lines(config)];
+    let (logs, no_traces) = start_traces(config, &mut parts);
     // Somebody else has set a subscriber up already only in tests.
-    let _ = tracing_subscriber::registry()
-        .with(traces.with_filter(filter.clone()))
-        .with(lines(config).with_filter(filter))
-        .try_init();
+    let _ = tracing_subscriber::registry().with(filter).with(parts).try_init();
     if bad_filter {
         tracing::warn!(filter = %config.log, "MUSTER_LOG cannot be read; `info` is used instead");
     }
     if let Some(cause) = no_traces {
-        tracing::warn!(cause, "no traces are sent: {cause}");
+        tracing::warn!("no traces are sent: {cause}");
     }
     logs
 }
 
-/// A part of the subscriber.
-type Part = Box<dyn tracing_subscriber::Layer<Registry> + Send + Sync>;
-
-fn filter(config: &LogConfig) -> (EnvFilter, bool) {
-    // What PostgreSQL remarks on its own is noise ("relation exists, skipping"), unless it is asked for by name.
-    match EnvFilter::try_new(format!("sqlx::postgres::notice=warn,{}", config.log)) {
-        Ok(filter) => (filter, false),
-        Err(_) => (EnvFilter::new("info"), true),
-    }
-}
-
-fn lines<S>(config: &LogConfig) -> Box<dyn tracing_subscriber::Layer<S> + Send + Sync>
-where
-    S: tracing::Subscriber + for<'a> tracing_subscriber::registry::LookupSpan<'a>,
-{
+fn lines(config: &LogConfig) -> Part {
     // Colours are for terminals; in a file they are noise.
     let colours = std::io::stderr().is_terminal();
     let base = fmt::layer().with_writer(std::io::stderr).with_ansi(colours).with_target(false);
@@ -64,19 +56,22 @@ where
     }
 }
 
+/// Adds the sender of traces when there is to be one, or says why there is none.
 #[cfg(feature = "otlp")]
-fn start_traces(config: &LogConfig) -> (Option<Part>, Logs, Option<String>) {
-    let Some(endpoint) = &config.otlp_endpoint else { return (None, Logs::default(), None) };
+fn start_traces(config: &LogConfig, parts: &mut Vec<Part>) -> (Logs, Option<String>) {
+    let Some(endpoint) = &config.otlp_endpoint else { return (Logs::default(), None) };
     match traces::Traces::start(endpoint) {
-        Ok((traces, layer)) => (Some(layer), Logs { _traces: Some(traces) }, None),
-        Err(e) => (None, Logs::default(), Some(e)),
+        Ok((traces, part)) => {
+            parts.push(part);
+            (Logs { _traces: Some(traces) }, None)
+        }
+        Err(e) => (Logs::default(), Some(e)),
     }
 }
 
 #[cfg(not(feature = "otlp"))]
-fn start_traces(config: &LogConfig) -> (Option<Part>, Logs, Option<String>) {
+fn start_traces(config: &LogConfig, _: &mut Vec<Part>) -> (Logs, Option<String>) {
     let set = config.otlp_endpoint.is_some();
-    let cause =
-        set.then(|| "MUSTER_OTLP_ENDPOINT is set, and this build is without the feature `otlp`".to_owned());
-    (None, Logs::default(), cause)
+    let cause = "MUSTER_OTLP_ENDPOINT is set, and this build is without the feature `otlp`";
+    (Logs::default(), set.then(|| cause.to_owned()))
 }
