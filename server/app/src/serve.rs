@@ -9,7 +9,6 @@ use anyhow::Context as _;
 use axum::Router;
 use muster_operations::{ClientSource, Engine};
 use muster_routing::RoutingOptions;
-use muster_store::secrets;
 use sqlx::PgPool;
 use tokio::{
     net::TcpListener,
@@ -130,10 +129,7 @@ pub async fn migrate(config: Config) -> anyhow::Result<()> {
 }
 
 async fn build_app(config: &Config, pool: &PgPool) -> anyhow::Result<App> {
-    let key = Arc::new(load_key(&config.secrets, &config.data.dir())?);
-    let mut tx = muster_store::begin(pool).await?;
-    secrets::check_key(&mut tx, &key).await.context("the secrets key does not fit the database")?;
-    tx.commit().await?;
+    let key = Arc::new(load_key(&config.secrets, &config.data.dir(), pool).await?);
     let routing = RoutingOptions {
         webhook_secret: config.routing.webhook_secret.clone().map(Into::into),
         allow_private_webhooks: config.routing.allow_private_webhooks,
