@@ -180,7 +180,8 @@ pub struct MetricsConfig {
     /// Most pairs with figures in `/metrics`, the first by name. `MUSTER_METRICS_PAIRS`; 200.
     #[arg(long, env = "MUSTER_METRICS_PAIRS", default_value_t = Caps::default().pairs, value_name = "N")]
     pub metrics_pairs: u32,
-    /// Most topics of each flow with figures in `/metrics`, the first by name. `MUSTER_METRICS_TOPICS`; 50.
+    /// Most topics of each flow with figures in `/metrics`, the shortest names first; 0 neither tells nor counts them,
+    /// for fleets of very many. `MUSTER_METRICS_TOPICS`; 50.
     #[arg(long, env = "MUSTER_METRICS_TOPICS", default_value_t = Caps::default().topics, value_name = "N")]
     pub metrics_topics: u32,
 }

@@ -39,7 +39,7 @@ const DATABASE_WITHIN: Duration = Duration::from_secs(5);
 pub struct Caps {
     /// Pairs, the first by name.
     pub pairs: u32,
-    /// Topics of each flow, the first by name.
+    /// Topics of each flow, the shortest names first; with 0 they are neither told nor counted.
     pub topics: u32,
 }
 

@@ -34,8 +34,8 @@ pub struct PairFigures<T> {
     pub topics_left_out: i64,
 }
 
-/// The first so many pairs by name, each with the first so many topics of each flow by name: always the same ones, so
-/// that a series does not come and go.
+/// The first so many pairs by name, each with so many topics of each flow, the shortest names first: always the same
+/// ones, so that a series does not come and go. With none, topics are neither looked at nor counted.
 ///
 /// # Errors
 /// When the database refuses or a row does not read back.
@@ -56,12 +56,11 @@ pub async fn pairs<T: DeserializeOwned>(
             select jsonb_agg(jsonb_set(flow, '{topics}', kept.topics)) as lag, sum(kept.left_out)::bigint as left_out
             from jsonb_array_elements(r.results -> 'lag') flow,
                 lateral (
-                    select coalesce(jsonb_object_agg(key, value) filter (where position <= $2), '{}') as topics,
-                        greatest(count(*) - $2, 0) as left_out
-                    from (
-                        select key, value, row_number() over (order by key) as position
-                        from jsonb_each(flow -> 'topics')
-                    ) topic
+                    select coalesce(jsonb_object_agg(key, value) filter (where position <= $2::bigint), '{}') as topics,
+                        greatest(count(*) - $2::bigint, 0) as left_out
+                    -- In the order they are stored in: sorting ten thousand names would take longer than all the rest.
+                    from jsonb_each(case when $2::bigint > 0 then flow -> 'topics' else '{}' end)
+                        with ordinality as topic (key, value, position)
                 ) kept
         ) flows on true
         order by p.name"#,

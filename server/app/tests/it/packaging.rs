@@ -279,7 +279,7 @@ fn rules_of(arguments: &str) -> Vec<Rule> {
     }
     let (resource, name) = resource.unwrap_or_else(|| panic!("`{line}` is about nothing"));
     let principal = principal.unwrap_or_else(|| panic!("`{line}` is for nobody"));
-    assert!(!operations.is_empty() && name != "", "{line}");
+    assert!(!operations.is_empty() && !name.is_empty(), "{line}");
     operations
         .into_iter()
         .map(|operation| Rule {
