@@ -64,6 +64,18 @@ async fn age_surveys(app: &TestApp, seconds: i32) {
         .unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_only_reads_is_enough_to_scrape() {
+    let app = TestApp::with_pair().await;
+    let new = json!({"name": "prometheus", "days": 365, "scopes": ["read"]});
+    let made = app.as_user("ada").await.post("/api/v1/tokens", new).await.done();
+    let bearer = format!("Bearer {}", made["token"].as_str().unwrap());
+    let headers = [("authorization", bearer.as_str())];
+    let nobody = app.as_user("nobody").await;
+    let scraped = nobody.request(axum::http::Method::GET, "/metrics", None, &headers).await;
+    assert_eq!((scraped.status.as_u16(), Scrape::read(&scraped.text).value("muster_pairs")), (200, 1.0));
+}
+
 const FORWARD: &str = r#"pair="orders",from="eu-west",to="eu-central""#;
 
 #[tokio::test(flavor = "multi_thread")]
