@@ -9,7 +9,9 @@ use muster_operations::{ClientSource, OperationError};
 use muster_store::secrets::SecretsKey;
 use sqlx::PgPool;
 
-use crate::{auth::tokens::TokenKey, courier::Courier, judgement::Causes, run_watch::RunWatch};
+use crate::{
+    auth::tokens::TokenKey, courier::Courier, judgement::Causes, run_watch::RunWatch, telemetry::Telemetry,
+};
 
 /// Hands on clusters: those of pairs for runs and surveys, and of a single cluster for its check.
 #[async_trait]
@@ -35,6 +37,8 @@ pub struct App {
     pub causes: Arc<Causes>,
     /// Delivers messages.
     pub courier: Arc<Courier>,
+    /// What is remembered for monitoring.
+    pub telemetry: Arc<Telemetry>,
     /// Address people type.
     pub public_url: Arc<str>,
 }

@@ -8,6 +8,8 @@ use std::{
 
 use clap::Args;
 
+use crate::telemetry::Caps;
+
 /// Everything a process of Muster is set up with.
 #[derive(Debug, Clone, Args)]
 pub struct Config {
@@ -35,6 +37,9 @@ pub struct Config {
     /// Notifications.
     #[command(flatten)]
     pub notify: NotifyConfig,
+    /// Monitoring.
+    #[command(flatten)]
+    pub metrics: MetricsConfig,
 }
 
 /// Where Muster keeps its own files.
@@ -180,6 +185,31 @@ pub struct NotifyConfig {
     pub smtp_from: Option<String>,
 }
 
+/// Monitoring.
+#[derive(Debug, Clone, Args)]
+pub struct MetricsConfig {
+    /// Address of a second listener with `/metrics`, `/healthz` and `/readyz` only, without signing in: whoever reaches
+    /// it may read the names of all pairs. `MUSTER_METRICS_LISTEN`; none, and then `/metrics` is on the first listener
+    /// only, for people and tokens with a role for all teams.
+    #[arg(long, env = "MUSTER_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<SocketAddr>,
+    /// Most pairs with figures in `/metrics`, the first by name. `MUSTER_METRICS_PAIRS`; 200.
+    #[arg(long, env = "MUSTER_METRICS_PAIRS", default_value_t = Caps::default().pairs, value_name = "N")]
+    pub metrics_pairs: u32,
+    /// Most topics of each flow with figures in `/metrics`, the shortest names first; 0 neither tells nor counts them,
+    /// for fleets of very many. `MUSTER_METRICS_TOPICS`; 50.
+    #[arg(long, env = "MUSTER_METRICS_TOPICS", default_value_t = Caps::default().topics, value_name = "N")]
+    pub metrics_topics: u32,
+}
+
+impl MetricsConfig {
+    /// The bounds of the number of series.
+    #[must_use]
+    pub fn caps(&self) -> Caps {
+        Caps { pairs: self.metrics_pairs, topics: self.metrics_topics }
+    }
+}
+
 /// Logs.
 #[derive(Debug, Clone, Args)]
 pub struct LogConfig {
@@ -190,6 +220,10 @@ pub struct LogConfig {
     #[arg(long, env = "MUSTER_LOG_FORMAT", default_value = "text", global = true, value_name = "FORMAT",
         value_parser = ["text", "json"])]
     pub log_format: String,
+    /// Address of an OpenTelemetry collector that takes traces by OTLP over HTTP, as in `http://127.0.0.1:4318`; needs a
+    /// build with the feature `otlp`. `MUSTER_OTLP_ENDPOINT`; none, and then nothing is sent.
+    #[arg(long, env = "MUSTER_OTLP_ENDPOINT", global = true, value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
 }
 
 /// Where the client commands find the server.

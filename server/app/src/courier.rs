@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::NotifyConfig,
     http::{Answer, failure::chain},
+    telemetry::Beat,
 };
 use mail::Mail;
 
@@ -30,7 +31,8 @@ use mail::Mail;
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// One attempt; less than the lease, whatever happens in it.
 const ATTEMPT_WITHIN: Duration = Duration::from_secs(15);
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// Pause between two looks for messages.
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Deliveries a process makes at the same time, so that a slow receiver does not hold up the others.
 const HANDS: usize = 4;
 
@@ -79,17 +81,19 @@ impl Courier {
     }
 
     /// Delivers until shutdown.
-    pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
+    pub async fn run(self: Arc<Self>, beat: Beat, shutdown: CancellationToken) {
         let mut hands = JoinSet::new();
         for _ in 0..HANDS {
-            hands.spawn(Arc::clone(&self).deliver_until(shutdown.clone()));
+            hands.spawn(Arc::clone(&self).deliver_until(beat.clone(), shutdown.clone()));
         }
         while hands.join_next().await.is_some() {}
     }
 
-    async fn deliver_until(self: Arc<Self>, shutdown: CancellationToken) {
+    async fn deliver_until(self: Arc<Self>, beat: Beat, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
-            match self.look().await {
+            let looked = self.look().await;
+            beat.turned(looked.is_ok());
+            match looked {
                 Ok(true) => continue,
                 Ok(false) => {}
                 Err(failure) => {

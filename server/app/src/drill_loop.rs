@@ -24,16 +24,20 @@ use crate::{
         plans::{self, NewPlan},
     },
     http::{Answer, Failure},
+    telemetry::Beat,
 };
 
-const LOOK_EVERY: Duration = Duration::from_secs(15);
+/// Pause between two turns.
+pub const LOOK_EVERY: Duration = Duration::from_secs(15);
 /// How long an occurrence rests for which no plan could be made.
 const REST: TimeDelta = TimeDelta::minutes(10);
 
 /// Works until shutdown.
-pub async fn run(pool: PgPool, shutdown: CancellationToken) {
+pub async fn run(pool: PgPool, beat: Beat, shutdown: CancellationToken) {
     loop {
-        if let Err(failure) = look(&pool).await {
+        let looked = look(&pool).await;
+        beat.turned(looked.is_ok());
+        if let Err(failure) = looked {
             tracing::warn!(cause = %failure.problem.detail, "could not look after drill schedules; tried again shortly");
         }
         tokio::select! {

@@ -7,9 +7,13 @@ use muster_store::{idempotency, lag, login_failures, outbox, sessions};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
-use crate::http::{Answer, failure::Failure};
+use crate::{
+    http::{Answer, failure::Failure},
+    telemetry::Beat,
+};
 
-const EXPIRE_EVERY: Duration = Duration::from_secs(10);
+/// Pause between two turns.
+pub const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 /// One in so many rounds also removes old rows.
 const SWEEP_EVERY: u32 = 60;
 /// Days of lag kept at full resolution.
@@ -18,10 +22,12 @@ const LAG_DAYS: i32 = 30;
 const MESSAGE_DAYS: i32 = 30;
 
 /// Works until shutdown. Several processes may: rows are locked while they are looked at.
-pub async fn run(pool: PgPool, shutdown: CancellationToken) {
+pub async fn run(pool: PgPool, beat: Beat, shutdown: CancellationToken) {
     let mut round = 0_u32;
     loop {
-        if let Err(failure) = expire(&pool).await {
+        let expired = expire(&pool).await;
+        beat.turned(expired.is_ok());
+        if let Err(failure) = expired {
             tracing::warn!(cause = %failure.problem.detail, "could not end overdue requests; tried again shortly");
         }
         if round.is_multiple_of(SWEEP_EVERY)

@@ -35,7 +35,7 @@ use crate::{app::App, http::Answer, lag_history::LagHistory};
 const CAUSES_WITHIN: Duration = Duration::from_secs(2);
 
 /// Older surveys are not shown as current. The same as the domain's own check of freshness.
-const FRESH: TimeDelta = TimeDelta::seconds(60);
+pub const FRESH: TimeDelta = TimeDelta::seconds(60);
 
 /// What a survey means.
 #[derive(Debug, Clone, Serialize, Deserialize)]

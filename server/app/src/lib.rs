@@ -25,3 +25,4 @@ pub mod run_watch;
 pub mod serve;
 pub mod standing;
 pub mod survey_loop;
+pub mod telemetry;

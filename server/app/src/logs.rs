@@ -1,27 +1,77 @@
-//! Logs to stderr, as lines for people or as JSON for collectors.
+//! Logs to stderr, as lines for people or as JSON for collectors; traces to a collector when the build has them.
+//!
+//! A request, a survey and a run are spans: every line logged inside one, in whatever room, has its id (`request.id`,
+//! `pair.name`, `run.id`). As JSON these are members of `spans`.
+
+#[cfg(feature = "otlp")]
+mod traces;
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{
+    EnvFilter, Layer, Registry, fmt,
+    layer::{Layered, SubscriberExt as _},
+    util::SubscriberInitExt as _,
+};
 
 use crate::config::LogConfig;
 
+/// Sends the last traces when it is dropped.
+#[derive(Debug, Default)]
+#[must_use = "the last traces are sent when it is dropped"]
+pub struct Logs {
+    #[cfg(feature = "otlp")]
+    _traces: Option<traces::Traces>,
+}
+
+/// Something lines and spans go to, behind the filter.
+type Part = Box<dyn Layer<Layered<EnvFilter, Registry>> + Send + Sync>;
+
 /// Starts logging. A filter that cannot be read is replaced by `info`, and the first line says so.
-pub fn start(config: &LogConfig) {
+pub fn start(config: &LogConfig) -> Logs {
     // What PostgreSQL remarks on its own is noise ("relation exists, skipping"), unless it is asked for by name.
     let filter = EnvFilter::try_new(format!("sqlx::postgres::notice=warn,{}", config.log));
-    let bad = filter.is_err();
+    let bad_filter = filter.is_err();
     let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
-    // Colours are for terminals; in a file they are noise.
-    let colours = std::io::stderr().is_terminal();
-    let base =
-        fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).with_target(false);
+    let mut parts = vec![lines(config)];
+    let (logs, no_traces) = start_traces(config, &mut parts);
     // Somebody else has set a subscriber up already only in tests.
-    let _ = match config.log_format.as_str() {
-        "json" => base.json().flatten_event(true).try_init(),
-        _ => base.try_init(),
-    };
-    if bad {
+    let _ = tracing_subscriber::registry().with(filter).with(parts).try_init();
+    if bad_filter {
         tracing::warn!(filter = %config.log, "MUSTER_LOG cannot be read; `info` is used instead");
     }
+    if let Some(cause) = no_traces {
+        tracing::warn!("no traces are sent: {cause}");
+    }
+    logs
+}
+
+fn lines(config: &LogConfig) -> Part {
+    // Colours are for terminals; in a file they are noise.
+    let colours = std::io::stderr().is_terminal();
+    let base = fmt::layer().with_writer(std::io::stderr).with_ansi(colours).with_target(false);
+    match config.log_format.as_str() {
+        "json" => base.json().flatten_event(true).boxed(),
+        _ => base.boxed(),
+    }
+}
+
+/// Adds the sender of traces when there is to be one, or says why there is none.
+#[cfg(feature = "otlp")]
+fn start_traces(config: &LogConfig, parts: &mut Vec<Part>) -> (Logs, Option<String>) {
+    let Some(endpoint) = &config.otlp_endpoint else { return (Logs::default(), None) };
+    match traces::Traces::start(endpoint) {
+        Ok((traces, part)) => {
+            parts.push(part);
+            (Logs { _traces: Some(traces) }, None)
+        }
+        Err(e) => (Logs::default(), Some(e)),
+    }
+}
+
+#[cfg(not(feature = "otlp"))]
+fn start_traces(config: &LogConfig, _: &mut Vec<Part>) -> (Logs, Option<String>) {
+    let set = config.otlp_endpoint.is_some();
+    let cause = "MUSTER_OTLP_ENDPOINT is set, and this build is without the feature `otlp`";
+    (Logs::default(), set.then(|| cause.to_owned()))
 }

@@ -11,7 +11,7 @@ use muster_app::{
 #[tokio::main]
 async fn main() -> ExitCode {
     let cli = Cli::parse();
-    logs::start(&cli.log);
+    let _logs = logs::start(&cli.log);
     match cli::run(cli).await {
         Ok(code) => code,
         Err(error) => {

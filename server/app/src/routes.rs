@@ -81,10 +81,25 @@ pub fn router(app: &App) -> Router {
     router.fallback(pages::errors::nothing_here).with_state(app.clone())
 }
 
+/// What the monitoring listener serves, to whoever reaches it (`MUSTER_METRICS_LISTEN`).
+const MONITORING: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
+/// The router of the monitoring listener: the same handlers, without signing in.
+pub fn monitoring_router(app: &App) -> Router {
+    let mut router: Router<App> = Router::new();
+    for route in service().into_iter().filter(|route| MONITORING.contains(&route.path)) {
+        router = router.route(route.path, route.handler);
+    }
+    router.with_state(app.clone())
+}
+
 #[rustfmt::skip]
 fn service() -> Vec<Route> { vec![
-    api(GET, "/healthz", Anyone, Reads, service::healthz).says("The process answers.").answers_media("text/plain"),
+    api(GET, "/healthz", Anyone, Reads, service::healthz)
+        .says("The process answers and needs no restart.").answers_media("text/plain"),
     api(GET, "/readyz", Anyone, Reads, service::readyz).says("The process can do its work.").answers::<service::Ready>(200),
+    // It names the pairs of all teams. Without signing in it is served on the monitoring listener only.
+    api(GET, "/metrics", Auditor, Reads, service::metrics).says("Figures for Prometheus.").answers_media("text/plain"),
     api(GET, "/api/openapi.json", Anyone, Reads, service::describe).says("This document."),
     api(GET, "/assets/{*rest}", Anyone, Reads, service::asset).says("A static file.").answers_media("application/octet-stream"),
 ] }

@@ -3,13 +3,12 @@
 mod database;
 mod keys;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{future::IntoFuture as _, net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::Router;
 use muster_operations::{ClientSource, Engine};
 use muster_routing::RoutingOptions;
-use muster_store::secrets;
 use sqlx::PgPool;
 use tokio::{
     net::TcpListener,
@@ -23,12 +22,13 @@ use crate::{
     auth::{setup, tokens::TokenKey},
     client_source::StoredClients,
     config::Config,
-    courier::Courier,
+    courier::{self, Courier},
     drill_loop, housekeeping,
     http::layers,
     routes,
     run_watch::RunWatch,
     survey_loop::SurveyLoop,
+    telemetry::{LoopName, Telemetry},
 };
 
 pub use self::{
@@ -40,6 +40,8 @@ use keys::load_key;
 
 /// How long open answers and steps get to end after a signal. Streams of runs never end by themselves.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
+/// Beyond its pauses, how long a loop may take to turn before it counts as stalled. Longer than a wait for the database.
+const TURN_WITHIN: Duration = Duration::from_secs(60);
 const STREAMS_WITHIN: Duration = Duration::from_secs(3);
 
 /// `muster serve`.
@@ -53,6 +55,7 @@ pub async fn serve(mut config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("could not listen on {} (MUSTER_LISTEN)", config.http.listen))?;
     // Port 0 takes any; people need to know which.
     config.http.listen = listener.local_addr().context("could not tell the address it listens on")?;
+    let monitoring = bind_monitoring(&config).await?;
     let Some(database) = database_unless_stopped(&config, &shutdown).await? else { return Ok(()) };
     let started = start(&config, &database.pool).await;
     let (app, router) = match started {
@@ -62,7 +65,8 @@ pub async fn serve(mut config: Config) -> anyhow::Result<()> {
             return Err(e);
         }
     };
-    let loops = spawn_loops(&app, &config, &shutdown);
+    let mut loops = spawn_loops(&app, &config, &shutdown);
+    spawn_monitoring(&mut loops, monitoring, &app, &shutdown);
     tracing::info!(address = %config.http.listen, "Muster serves {}", app.public_url);
     let served = serve_http(listener, router, shutdown.clone()).await;
     shutdown.cancel();
@@ -86,7 +90,7 @@ async fn database_unless_stopped(
 
 async fn start(config: &Config, pool: &PgPool) -> anyhow::Result<(App, Router)> {
     let app = build_app(config, pool).await?;
-    let router = layers::wrap(routes::router(&app), &app.public_url)?;
+    let router = layers::wrap(routes::router(&app), &app)?;
     first_admin(&app, config).await?;
     Ok((app, router))
 }
@@ -97,6 +101,7 @@ async fn start(config: &Config, pool: &PgPool) -> anyhow::Result<(App, Router)> 
 /// As [`serve`].
 pub async fn work(config: Config) -> anyhow::Result<()> {
     let shutdown = shutdown_on_signal()?;
+    let monitoring = bind_monitoring(&config).await?;
     let Some(database) = database_unless_stopped(&config, &shutdown).await? else { return Ok(()) };
     let app = match build_app(&config, &database.pool).await {
         Ok(app) => app,
@@ -105,7 +110,8 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
             return Err(e);
         }
     };
-    let loops = spawn_loops(&app, &config, &shutdown);
+    let mut loops = spawn_loops(&app, &config, &shutdown);
+    spawn_monitoring(&mut loops, monitoring, &app, &shutdown);
     tracing::info!("Muster works without pages and API");
     shutdown.cancelled().await;
     stop(loops, database).await;
@@ -124,10 +130,7 @@ pub async fn migrate(config: Config) -> anyhow::Result<()> {
 }
 
 async fn build_app(config: &Config, pool: &PgPool) -> anyhow::Result<App> {
-    let key = Arc::new(load_key(&config.secrets, &config.data.dir())?);
-    let mut tx = muster_store::begin(pool).await?;
-    secrets::check_key(&mut tx, &key).await.context("the secrets key does not fit the database")?;
-    tx.commit().await?;
+    let key = Arc::new(load_key(&config.secrets, &config.data.dir(), pool).await?);
     let public_url: Arc<str> = config.http.public_url().into();
     let allow_private = config.routing.allow_private_webhooks;
     let courier =
@@ -145,6 +148,7 @@ async fn build_app(config: &Config, pool: &PgPool) -> anyhow::Result<App> {
         watch: RunWatch::default(),
         causes: Arc::default(),
         courier: Arc::new(courier),
+        telemetry: Arc::new(Telemetry::new(config.metrics.caps())),
         public_url,
     })
 }
@@ -165,22 +169,71 @@ async fn first_admin(app: &App, config: &Config) -> anyhow::Result<()> {
 fn spawn_loops(app: &App, config: &Config, shutdown: &CancellationToken) -> JoinSet<()> {
     let worker = worker_name();
     let clients: Arc<dyn ClientSource> = Arc::clone(&app.hands) as Arc<dyn ClientSource>;
+    let begin = |name, pause| app.telemetry.loops.begin(name, pause * 3 + TURN_WITHIN);
+    let beat = begin(LoopName::Surveys, config.survey.period());
     let surveys = SurveyLoop {
         pool: app.pool.clone(),
         clients: Arc::clone(&clients),
         period: config.survey.period(),
         worker: worker.clone(),
+        beat: beat.clone(),
     };
-    let engine = Engine::new(app.pool.clone(), clients, worker);
+    let stopping = shutdown.clone();
+    let told = move || stopping.is_cancelled();
     let mut loops = JoinSet::new();
-    loops.spawn(surveys.run(shutdown.clone()));
-    loops.spawn(housekeeping::run(app.pool.clone(), shutdown.clone()));
-    loops.spawn(drill_loop::run(app.pool.clone(), shutdown.clone()));
-    loops.spawn(Arc::clone(&app.courier).run(shutdown.clone()));
+    loops.spawn(beat.carry(surveys.run(shutdown.clone()), told.clone()));
+    let beat = begin(LoopName::Housekeeping, housekeeping::EXPIRE_EVERY);
+    let keep = housekeeping::run(app.pool.clone(), beat.clone(), shutdown.clone());
+    loops.spawn(beat.carry(keep, told.clone()));
+    let beat = begin(LoopName::Schedules, drill_loop::LOOK_EVERY);
+    let look = drill_loop::run(app.pool.clone(), beat.clone(), shutdown.clone());
+    loops.spawn(beat.carry(look, told.clone()));
+    let beat = begin(LoopName::Notifications, courier::LOOK_EVERY);
+    let deliver = Arc::clone(&app.courier).run(beat.clone(), shutdown.clone());
+    loops.spawn(beat.carry(deliver, told.clone()));
     loops.spawn(app.watch.clone().listen(app.pool.clone(), shutdown.clone()));
+    let beat = begin(LoopName::Engine, Duration::from_secs(1));
+    let looks = beat.clone();
+    let engine =
+        Engine::new(app.pool.clone(), clients, worker).telling(Arc::new(move |worked| looks.turned(worked)));
     let token = shutdown.clone();
-    loops.spawn(async move { engine.run_until(token).await });
+    loops.spawn(beat.carry(async move { engine.run_until(token).await }, told));
+    let (telemetry, token) = (Arc::clone(&app.telemetry), shutdown.clone());
+    loops.spawn(async move {
+        token.cancelled().await;
+        telemetry.stop();
+    });
     loops
+}
+
+/// The second listener, for monitoring, if there is to be one.
+async fn bind_monitoring(config: &Config) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = config.metrics.metrics_listen else { return Ok(None) };
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("could not listen on {address} (MUSTER_METRICS_LISTEN)"))?;
+    Ok(Some(listener))
+}
+
+fn spawn_monitoring(
+    loops: &mut JoinSet<()>,
+    listener: Option<TcpListener>,
+    app: &App,
+    shutdown: &CancellationToken,
+) {
+    let Some(listener) = listener else { return };
+    if let Ok(address) = listener.local_addr() {
+        tracing::info!(%address, "figures for monitoring are at http://{address}/metrics, without signing in");
+    }
+    let (router, shutdown) = (routes::monitoring_router(app), shutdown.clone());
+    loops.spawn(async move {
+        tokio::select! {
+            served = axum::serve(listener, router).into_future() => {
+                tracing::error!(?served, "the monitoring listener stopped");
+            }
+            () = shutdown.cancelled() => {}
+        }
+    });
 }
 
 /// Unique to this start of this process: a restarted one is somebody else to the leases.

@@ -17,8 +17,9 @@ use muster_store::{
 use sqlx::PgPool;
 use tokio::{task::JoinHandle, time::MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
-use crate::{http::failure::chain, judgement::Judgement, lag_history::LagHistory};
+use crate::{http::failure::chain, judgement::Judgement, lag_history::LagHistory, telemetry::Beat};
 
 /// How long a silent process keeps a pair: longer than any survey, whose calls are bounded by 10 s each.
 const LEASE_SECONDS: f64 = 30.0;
@@ -34,6 +35,8 @@ pub struct SurveyLoop {
     pub period: Duration,
     /// Name of this process in leases.
     pub worker: String,
+    /// What it tells its turns to.
+    pub beat: Beat,
 }
 
 impl std::fmt::Debug for SurveyLoop {
@@ -47,7 +50,9 @@ impl SurveyLoop {
     pub async fn run(self, shutdown: CancellationToken) {
         let mut tasks: BTreeMap<PairName, JoinHandle<()>> = BTreeMap::new();
         loop {
-            match self.pairs().await {
+            let names = self.pairs().await;
+            self.beat.turned(names.is_ok());
+            match names {
                 Ok(names) => {
                     tasks.retain(|_, task| !task.is_finished());
                     for name in names {
@@ -87,9 +92,10 @@ impl SurveyLoop {
                 () = shutdown.cancelled() => break,
                 _ = ticks.tick() => {}
             }
+            let span = tracing::error_span!("survey", pair.name = %pair);
             let turn = tokio::select! {
                 () = shutdown.cancelled() => break,
-                turn = self.take_turn(&pair, epoch, &mut history) => turn,
+                turn = self.take_turn(&pair, epoch, &mut history).instrument(span) => turn,
             };
             epoch = match turn {
                 Ok(Turn::Observed(epoch)) => Some(epoch),

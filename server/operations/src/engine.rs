@@ -21,7 +21,7 @@ use muster_domain::{
 use muster_store::{StoreError, run_leases};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{Instrument as _, error, error_span, info, warn};
 use uuid::Uuid;
 
 pub use hooks::{Hooks, Moment, NoHooks};
@@ -101,6 +101,7 @@ pub struct Engine {
     runbooks: Runbooks,
     options: EngineOptions,
     hooks: Arc<dyn Hooks>,
+    looked: Arc<dyn Fn(bool) + Send + Sync>,
 }
 
 impl Engine {
@@ -113,6 +114,7 @@ impl Engine {
             runbooks: crate::runbook,
             options: EngineOptions::default(),
             hooks: Arc::new(NoHooks),
+            looked: Arc::new(|_| {}),
         }
     }
 
@@ -137,12 +139,21 @@ impl Engine {
         self
     }
 
+    /// Who is told of each look for runs, whether it could look.
+    #[must_use]
+    pub fn telling(mut self, looked: Arc<dyn Fn(bool) + Send + Sync>) -> Self {
+        self.looked = looked;
+        self
+    }
+
     /// Looks for runs and carries them, several at a time, until told to stop; then lets each come to a step boundary
     /// no longer: the next worker adopts it.
     pub async fn run_until(&self, shutdown: CancellationToken) {
         let mut carried = tokio::task::JoinSet::new();
         loop {
-            match self.claim_one().await {
+            let claimed = self.claim_one().await;
+            (self.looked)(claimed.is_ok());
+            match claimed {
                 Ok(Some((run, epoch))) => {
                     let engine = self.clone();
                     let stop = shutdown.clone();
@@ -188,8 +199,19 @@ impl Engine {
         }
     }
 
-    /// Carries one run until it needs nobody, its lease is lost, or this process stops.
+    /// Carries one run until it needs nobody, its lease is lost, or this process stops. Every line logged meanwhile,
+    /// in whatever room, has the run's id.
     async fn carry(&self, run: Uuid, epoch: i64, shutdown: &CancellationToken) -> Result<RunState, Stopped> {
+        let span = error_span!("run", run.id = %run, run.epoch = epoch);
+        self.carry_until(run, epoch, shutdown).instrument(span).await
+    }
+
+    async fn carry_until(
+        &self,
+        run: Uuid,
+        epoch: i64,
+        shutdown: &CancellationToken,
+    ) -> Result<RunState, Stopped> {
         let lost = CancellationToken::new();
         let _renewal = lease::renew_until_dropped(self, run, epoch, lost.clone());
         tokio::select! {

@@ -8,6 +8,8 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
+use tracing::Instrument as _;
+
 use crate::error::StoreError;
 
 /// The migrations of this build, embedded.
@@ -60,7 +62,7 @@ pub async fn connect_with(options: PgConnectOptions, max_connections: u32) -> Re
 pub async fn begin(pool: &PgPool) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
     let pool = pool.clone();
     #[expect(clippy::disallowed_methods, reason = "not dropped before it is done")]
-    let begun = tokio::spawn(async move { pool.begin().await });
+    let begun = tokio::spawn(async move { pool.begin().await }.in_current_span());
     begun.await.map_err(|_| sqlx::Error::WorkerCrashed)?
 }
 

@@ -12,6 +12,7 @@ pub mod clock;
 pub mod clusters;
 pub mod database;
 pub mod error;
+pub mod figures;
 pub mod findings;
 pub mod grants;
 pub mod idempotency;

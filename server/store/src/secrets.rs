@@ -205,6 +205,17 @@ pub async fn check_key(conn: &mut PgConnection, key: &SecretsKey) -> Result<(), 
     Err(StoreError::Sealed { op: OP, source: EnvelopeError::WrongKey { needed, given: key.id().to_owned() } })
 }
 
+/// Id of the key this database is sealed with; `None` before the first start.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn key_in_use(conn: &mut PgConnection) -> Result<Option<String>, StoreError> {
+    sqlx::query_scalar!("select kek_id from secrets_key")
+        .fetch_optional(conn)
+        .await
+        .map_err(|source| StoreError::database("look at the secrets key", source))
+}
+
 /// What a rotation did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rotated {

@@ -54,11 +54,17 @@ furnish() {
   topic clicks.page --partitions 3
   topic muster.canary.orders --partitions 1
   topic muster.canary.clicks --partitions 1
-  for principal in mm2-west-to-central mm2-central-to-west; do
-    acl --allow-principal "User:$principal" --operation All --topic '*' --group '*' --cluster --transactional-id '*'
-  done
+  local reads=mm2-west-to-central writes=mm2-central-to-west
+  if [[ "$name" == eu-central ]]; then reads=mm2-central-to-west writes=mm2-west-to-central; fi
+  acl --allow-principal "User:$reads" --topic '*' --operation Read --operation Describe --operation DescribeConfigs
+  acl --allow-principal "User:$reads" --group '*' --operation Describe
+  acl --allow-principal "User:$reads" --cluster --operation Describe
+  acl --allow-principal "User:$writes" --topic '*' --operation Read --operation Write --operation Create --operation Describe \
+    --operation Alter --operation AlterConfigs --operation DescribeConfigs
+  acl --allow-principal "User:$writes" --group '*' --operation Read --operation Describe
+  acl --allow-principal "User:$writes" --cluster --operation Describe --operation Alter
+  acl --allow-principal "User:$writes" --resource-pattern-type prefixed --transactional-id connect- --operation Write --operation Describe
   acl --allow-principal User:connect --operation All --resource-pattern-type prefixed --topic connect- --group connect- --transactional-id connect-
-  acl --allow-principal User:connect --operation All --cluster
   for prefix in orders. payments. clicks.; do
     acl --allow-principal User:muster-probe --operation Write --operation Describe --resource-pattern-type prefixed --topic "$prefix"
     acl --allow-principal User:app-billing --operation Read --resource-pattern-type prefixed --topic "$prefix"

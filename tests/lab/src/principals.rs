@@ -59,7 +59,7 @@ pub struct Acl {
     pub name: String,
     /// Whether `name` is a prefix (PREFIXED) or the whole name (LITERAL; `*` matches all).
     pub prefixed: bool,
-    /// Kafka's operation code: 2 ALL, 3 READ, 4 WRITE, 8 DESCRIBE.
+    /// Kafka's operation code, one of those below.
     pub operation: i8,
     /// ALLOW, else DENY.
     pub allow: bool,
@@ -71,8 +71,16 @@ pub(crate) const ALL: i8 = 2;
 pub(crate) const READ: i8 = 3;
 /// Kafka's code of the operation WRITE.
 pub(crate) const WRITE: i8 = 4;
+/// Kafka's code of the operation CREATE.
+const CREATE: i8 = 5;
+/// Kafka's code of the operation ALTER.
+const ALTER: i8 = 7;
 /// Kafka's code of the operation DESCRIBE.
 pub(crate) const DESCRIBE: i8 = 8;
+/// Kafka's code of the operation DESCRIBE_CONFIGS.
+const DESCRIBE_CONFIGS: i8 = 10;
+/// Kafka's code of the operation ALTER_CONFIGS.
+const ALTER_CONFIGS: i8 = 11;
 
 impl Acl {
     fn allow(user: &str, operation: i8, resource: AclResource, name: &str) -> Self {
@@ -103,7 +111,7 @@ pub(crate) fn make_users() -> BTreeMap<String, String> {
 
 /// The access rules of `cluster`. Applications may write on the active side only.
 pub(crate) fn access_rules(cluster: &str) -> Vec<Acl> {
-    let mut rules = replication_rules();
+    let mut rules = replication_rules(cluster);
     for prefix in ["orders.", "payments.", "clicks."] {
         let topic = |user, operation| Acl::allow(user, operation, AclResource::Topic, prefix).prefixed();
         rules.extend([topic(MUSTER_PROBE, WRITE), topic(MUSTER_PROBE, DESCRIBE), topic(APP_BILLING, READ)]);
@@ -122,17 +130,31 @@ pub(crate) fn access_rules(cluster: &str) -> Vec<Acl> {
     rules
 }
 
-fn replication_rules() -> Vec<Acl> {
+/// What docs/OPERATING.md gives MirrorMaker 2 on a flow's source and on its target, and a Connect worker on the cluster
+/// it is attached to: the lab proves that it is enough.
+fn replication_rules(cluster: &str) -> Vec<Acl> {
+    use AclResource::{Cluster, Group, Topic, TransactionalId};
     let mut rules = Vec::new();
-    for user in Direction::BOTH.map(Direction::principal) {
-        rules.push(Acl::allow(&user, ALL, AclResource::Topic, "*"));
-        rules.push(Acl::allow(&user, ALL, AclResource::Group, "*"));
-        rules.push(Acl::allow(&user, ALL, AclResource::Cluster, "kafka-cluster"));
-        rules.push(Acl::allow(&user, ALL, AclResource::TransactionalId, "*"));
+    for direction in Direction::BOTH {
+        let user = direction.principal();
+        let mut allow = |resource, name: &str, operations: &[i8]| {
+            rules.extend(operations.iter().map(|operation| Acl::allow(&user, *operation, resource, name)));
+        };
+        if cluster == direction.source() {
+            allow(Topic, "*", &[READ, DESCRIBE, DESCRIBE_CONFIGS]);
+            allow(Group, "*", &[DESCRIBE]);
+            allow(Cluster, "kafka-cluster", &[DESCRIBE]);
+        } else {
+            allow(Topic, "*", &[READ, WRITE, CREATE, DESCRIBE, ALTER, ALTER_CONFIGS, DESCRIBE_CONFIGS]);
+            allow(Group, "*", &[READ, DESCRIBE]);
+            allow(Cluster, "kafka-cluster", &[DESCRIBE, ALTER]);
+            let ids =
+                [WRITE, DESCRIBE].map(|op| Acl::allow(&user, op, TransactionalId, "connect-").prefixed());
+            rules.extend(ids);
+        }
     }
-    rules.push(Acl::allow(CONNECT, ALL, AclResource::Topic, "connect-").prefixed());
-    rules.push(Acl::allow(CONNECT, ALL, AclResource::Group, "connect-").prefixed());
-    rules.push(Acl::allow(CONNECT, ALL, AclResource::Cluster, "kafka-cluster"));
-    rules.push(Acl::allow(CONNECT, ALL, AclResource::TransactionalId, "connect-").prefixed());
+    for resource in [Topic, Group, TransactionalId] {
+        rules.push(Acl::allow(CONNECT, ALL, resource, "connect-").prefixed());
+    }
     rules
 }

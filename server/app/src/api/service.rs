@@ -1,4 +1,4 @@
-//! The service itself: alive, ready, its own description, the static files.
+//! The service itself: alive, ready, its figures, its own description, the static files.
 
 use axum::{
     extract::{OriginalUri, State},
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 use crate::{
     app::App,
     http::{Answer, Failure, Json, openapi},
-    routes,
+    routes, telemetry,
 };
 
 /// Whether this process can do its work.
@@ -23,24 +23,46 @@ pub struct Ready {
     pub waiting_for: Option<String>,
 }
 
-/// `GET /healthz`: the process answers. Says nothing of the database, or every restart of it would restart Muster.
-pub async fn healthz() -> &'static str {
-    "ok\n"
+/// `GET /healthz`: the process answers and none of its loops has ended; otherwise only a restart helps. Says nothing of
+/// the database, or every restart of it would restart Muster.
+pub async fn healthz(State(app): State<App>) -> (StatusCode, String) {
+    match app.telemetry.loops.ended() {
+        None => (StatusCode::OK, "ok\n".to_owned()),
+        Some(name) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("the loop `{}` has ended: restart this process\n", name.as_str()),
+        ),
+    }
 }
 
-/// `GET /readyz`: it can do its work.
+/// `GET /readyz`: it can do its work: it was not told to stop, its loops turn, the database answers.
 pub async fn readyz(State(app): State<App>) -> impl axum::response::IntoResponse {
+    let waiting_for = waits_for(&app).await;
+    let status = if waiting_for.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(Ready { ready: waiting_for.is_none(), waiting_for }))
+}
+
+async fn waits_for(app: &App) -> Option<String> {
+    if app.telemetry.stopping() {
+        return Some("it was told to stop".to_owned());
+    }
+    if let Some(name) = app.telemetry.loops.ended() {
+        return Some(format!("a restart: the loop `{}` has ended", name.as_str()));
+    }
     let asked = tokio::time::timeout(std::time::Duration::from_secs(2), async {
         let mut conn = app.pool.acquire().await?;
         sqlx::Connection::ping(&mut *conn).await
     });
-    match asked.await {
-        Ok(Ok(())) => (StatusCode::OK, Json(Ready { ready: true, waiting_for: None })),
-        Ok(Err(_)) | Err(_) => {
-            let waiting_for = Some("the database does not answer".to_owned());
-            (StatusCode::SERVICE_UNAVAILABLE, Json(Ready { ready: false, waiting_for }))
-        }
+    if !matches!(asked.await, Ok(Ok(()))) {
+        return Some("the database does not answer".to_owned());
     }
+    let (name, silent) = app.telemetry.loops.stalled()?;
+    Some(format!("the loop `{}`, silent for {} s", name.as_str(), silent.as_secs()))
+}
+
+/// `GET /metrics`.
+pub async fn metrics(State(app): State<App>) -> impl axum::response::IntoResponse {
+    ([(header::CONTENT_TYPE, telemetry::CONTENT_TYPE)], telemetry::scrape(&app).await)
 }
 
 /// `GET /api/openapi.json`.

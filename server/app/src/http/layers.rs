@@ -1,13 +1,13 @@
-//! What every request passes, outermost first: request id, trace, security headers, compression, time and size limits,
+//! What every request passes, outermost first: request id, trace, measurement, security headers, compression, time and size limits,
 //! refusal of cross-site posts.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request},
     http::{HeaderName, HeaderValue, Response, StatusCode, header},
-    middleware::{Next, from_fn},
+    middleware::{Next, from_fn, from_fn_with_state},
     response::IntoResponse as _,
 };
 use tower::ServiceBuilder;
@@ -18,9 +18,13 @@ use tower_http::{
     timeout::TimeoutLayer,
     trace::TraceLayer,
 };
-use tracing::{Span, info_span};
+use tracing::{Span, error_span};
 
 use super::failure::Failure;
+use crate::{
+    app::App,
+    telemetry::{self, Telemetry},
+};
 
 /// Largest body taken.
 pub const BODY_LIMIT: usize = 2 * 1024 * 1024;
@@ -44,7 +48,8 @@ const FIXED_HEADERS: [(HeaderName, &str); 6] = [
 ///
 /// # Errors
 /// When the public address is not an origin.
-pub fn wrap(router: Router, public_url: &str) -> anyhow::Result<Router> {
+pub fn wrap(router: Router, app: &App) -> anyhow::Result<Router> {
+    let (public_url, telemetry): (&str, Arc<Telemetry>) = (&app.public_url, Arc::clone(&app.telemetry));
     let csrf = CsrfLayer::new()
         .add_trusted_origin(origin(public_url))
         .map_err(|e| {
@@ -57,6 +62,7 @@ pub fn wrap(router: Router, public_url: &str) -> anyhow::Result<Router> {
             // What failed is logged where it failed, with its cause.
             .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log_answer).on_failure(()))
             .layer(PropagateRequestIdLayer::x_request_id())
+            .layer(from_fn_with_state(telemetry, telemetry::measure))
             .layer(from_fn(security_headers))
             .layer(CompressionLayer::new())
             .layer(from_fn(failures_of_layers))
@@ -122,8 +128,9 @@ async fn failures_of_layers(request: Request, next: Next) -> axum::response::Res
 fn span(request: &Request) -> Span {
     let id =
         request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or("");
-    // The path only: queries may carry what people search for.
-    info_span!("request", request.id = %id, method = %request.method(), path = %request.uri().path())
+    // The path only: queries may carry what people search for. An error's span, so that lines have the id whatever
+    // level is logged.
+    error_span!("request", request.id = %id, method = %request.method(), path = %request.uri().path())
 }
 
 fn log_answer<B>(response: &Response<B>, took: Duration, _: &Span) {

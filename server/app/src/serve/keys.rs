@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use muster_domain::people::Actor;
 use muster_store::{
     audit,
@@ -54,19 +54,42 @@ pub fn find_key(config: &SecretsConfig, data_dir: &Path) -> anyhow::Result<Optio
     if file.exists() { Ok(Some(SecretsKey::from_file(&file)?)) } else { Ok(None) }
 }
 
-/// The secrets key as [`find_key`] finds it, or one made the first time.
+/// The secrets key as [`find_key`] finds it, or one made the first time. None is made for a database that is sealed with
+/// another already, as after a restore: it would open nothing and look like the one that is missing.
 ///
 /// # Errors
-/// When it cannot be read, is no key, or cannot be made.
-pub(super) fn load_key(config: &SecretsConfig, data_dir: &Path) -> anyhow::Result<SecretsKey> {
-    if let Some(key) = find_key(config, data_dir)? {
-        return Ok(key);
-    }
-    let file = config.key_file(data_dir);
+/// When it cannot be read, is no key, cannot be made, or does not fit the database.
+pub(super) async fn load_key(
+    config: &SecretsConfig,
+    data_dir: &Path,
+    pool: &PgPool,
+) -> anyhow::Result<SecretsKey> {
+    const UNFIT: &str = "the secrets key does not fit the database";
+    let mut tx = muster_store::begin(pool).await?;
+    let key = match find_key(config, data_dir)? {
+        Some(key) => key,
+        None => {
+            let file = config.key_file(data_dir);
+            if let Some(needed) = secrets::key_in_use(&mut tx).await? {
+                bail!(
+                    "{UNFIT}: it is sealed with the key {needed}, {} does not exist and MUSTER_SECRETS_KEY is not set. \
+                     Put that key there; without it the credentials in this database cannot be opened",
+                    file.display()
+                );
+            }
+            make_key(&file)?
+        }
+    };
+    secrets::check_key(&mut tx, &key).await.context(UNFIT)?;
+    tx.commit().await?;
+    Ok(key)
+}
+
+fn make_key(file: &Path) -> anyhow::Result<SecretsKey> {
     if let Some(parent) = file.parent() {
         std::fs::create_dir_all(parent).with_context(|| format!("could not make {}", parent.display()))?;
     }
-    let key = SecretsKey::generate_file(&file)?;
+    let key = SecretsKey::generate_file(file)?;
     tracing::warn!(file = %file.display(), "made a new secrets key; keep a copy of {} elsewhere", file.display());
     Ok(key)
 }

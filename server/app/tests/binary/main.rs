@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod doctor;
+mod monitoring;
 mod muster;
 mod secrets;
 mod serving;

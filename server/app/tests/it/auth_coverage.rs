@@ -102,6 +102,7 @@ async fn every_route_lets_in_whom_its_row_says() {
                                                       nobody vera otto abel olga ada outis orla
     GET    /healthz                                   x      x    x    x    x    x   x     x
     GET    /readyz                                    x      x    x    x    x    x   x     x
+    GET    /metrics                                   -      .    .    .    .    x   .     .
     GET    /api/openapi.json                          x      x    x    x    x    x   x     x
     GET    /assets/{*rest}                            x      x    x    x    x    x   x     x
     POST   /api/v1/session                            x      x    x    x    x    x   x     x

@@ -375,7 +375,7 @@ async fn readiness_is_no_news_while_a_run_moves_the_pair() {
 
 #[tokio::test]
 async fn no_secret_is_in_replies_pages_audit_or_log() {
-    let log = crate::log_lines::Lines::default();
+    let log = crate::kept_lines::Lines::default();
     let _kept = log.keep();
     let app = TestApp::with_pair().await;
     let receiver = Receiver::start().await;

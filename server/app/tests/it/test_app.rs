@@ -18,6 +18,7 @@ use muster_app::{
     routes,
     run_watch::RunWatch,
     survey_loop::SurveyLoop,
+    telemetry::Beat,
 };
 use muster_domain::{
     ids::{ClusterName, PairName, TeamName},
@@ -103,6 +104,7 @@ impl TestApp {
             watch: RunWatch::default(),
             causes: Arc::default(),
             courier: Arc::new(courier.unwrap()),
+            telemetry: Arc::default(),
             public_url,
         };
         let surveys = SurveyLoop {
@@ -110,10 +112,11 @@ impl TestApp {
             clients: Arc::clone(&hands) as Arc<dyn ClientSource>,
             period: std::time::Duration::from_secs(5),
             worker: "test".to_owned(),
+            beat: Beat::default(),
         };
         let options = EngineOptions { lease_seconds: 2.0, poll_ms: 10, retry_ms: 5 };
         let engine = Engine::new(pool, hands, "test".to_owned()).with_options(options);
-        let router = layers::wrap(routes::router(&app), &app.public_url).unwrap();
+        let router = layers::wrap(routes::router(&app), &app).unwrap();
         let this = Self { small, app, surveys, engine, team, router, _database: database };
         this.add_people().await;
         this

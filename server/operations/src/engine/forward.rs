@@ -13,7 +13,7 @@ use muster_store::{
     runs,
 };
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{Instrument as _, error_span, info, warn};
 
 use super::{
     Engine, Moment, Stopped, begin, commit,
@@ -47,7 +47,8 @@ pub(super) async fn go(engine: &Engine, mut job: Job) -> Result<(), Stopped> {
             for (step, stored) in runnable(&job) {
                 if names.insert(step.name) {
                     let ctx = job.ctx(engine, &step, &stored);
-                    in_flight.push(attempt(engine, job.hand(engine), step, stored, ctx));
+                    let span = error_span!("step", step.name = step.name);
+                    in_flight.push(attempt(engine, job.hand(engine), step, stored, ctx).instrument(span));
                 }
             }
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use muster_store::run_leases;
 use tokio::{task::AbortHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{Instrument as _, warn};
 use uuid::Uuid;
 
 use super::{Engine, acquire};
@@ -30,7 +30,7 @@ pub(super) fn renew_until_dropped(
 ) -> Renewal {
     let pool = engine.pool.clone();
     let seconds = engine.options.lease_seconds;
-    let task = tokio::spawn(async move {
+    let renewing = async move {
         let mut renewed = Instant::now();
         loop {
             tokio::time::sleep(Duration::from_secs_f64(seconds / 3.0)).await;
@@ -48,6 +48,7 @@ pub(super) fn renew_until_dropped(
                 Err(_) => return lost.cancel(),
             }
         }
-    });
+    };
+    let task = tokio::spawn(renewing.in_current_span());
     Renewal(task.abort_handle())
 }

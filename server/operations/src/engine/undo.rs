@@ -8,7 +8,7 @@ use muster_store::{
     run_steps::{StepChange, StoredStep},
 };
 use tokio::time::Instant;
-use tracing::{info, warn};
+use tracing::{Instrument as _, error_span, info, warn};
 
 use super::{
     Engine, Moment, Stopped, begin, commit,
@@ -22,7 +22,8 @@ use crate::step::{Done, Step, StepError, StepFn};
 pub(super) async fn roll_back(engine: &Engine, mut job: Job) -> Result<(), Stopped> {
     let reason = job.run.state_reason.clone();
     while let Some((step, undo, stored)) = next_undo(&job) {
-        if let Err(failure) = undo_step(engine, &job, &step, &undo, &stored).await? {
+        let span = error_span!("undo", step.name = step.name);
+        if let Err(failure) = undo_step(engine, &job, &step, &undo, &stored).instrument(span).await? {
             let change = StepChange { sentence: Some(&failure), ..StepChange::to(StepState::UndoFailed) };
             job.hand(engine).change_step(&step, &change, "undo_outcome", &failure).await?;
             warn!(run.id = %job.run.id, step = step.name, "undo of `{}` failed: {failure}", step.name);

@@ -8,11 +8,14 @@ use chrono::Utc;
 use muster_app::{
     app::{App, Hands},
     auth::tokens::TokenKey,
+    config::NotifyConfig,
+    courier::Courier,
     http::layers,
     lag_history::LagHistory,
     routes,
     run_watch::RunWatch,
     survey_loop::SurveyLoop,
+    telemetry::Beat,
 };
 use muster_domain::{
     hash::sha256_hex,
@@ -91,6 +94,9 @@ impl House {
         let small = small_world();
         let hands = Arc::new(Doubles(clients(&small)));
         let key = Arc::new(SecretsKey::from_bytes([7; 32]));
+        let public_url: Arc<str> = "http://muster.example".into();
+        let (pool, mail) = (database.pool().clone(), NotifyConfig::default());
+        let courier = Courier::new(pool, Arc::clone(&key), Arc::clone(&public_url), false, &mail)?;
         let app = App {
             pool: database.pool().clone(),
             hands: Arc::clone(&hands) as Arc<dyn Hands>,
@@ -98,7 +104,9 @@ impl House {
             secrets_key: key,
             watch: RunWatch::default(),
             causes: Arc::default(),
-            public_url: "http://muster.example".into(),
+            courier: Arc::new(courier),
+            telemetry: Arc::default(),
+            public_url,
         };
         let roles = [Role::Viewer, Role::Operator, Role::Approver, Role::Owner, Role::Admin];
         let admin = Actor {
@@ -122,6 +130,7 @@ impl House {
             clients: hands,
             period: Duration::from_secs(5),
             worker: "bench".to_owned(),
+            beat: Beat::default(),
         };
         let mut history = LagHistory::default();
         let epoch = lease.map_or(0, |lease| lease.epoch);
@@ -136,7 +145,7 @@ impl House {
     pub(super) async fn serve(&self) -> Result<String> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let router = layers::wrap(routes::router(&self.app), &self.app.public_url)?;
+        let router = layers::wrap(routes::router(&self.app), &self.app)?;
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(url)
     }

@@ -1,0 +1,67 @@
+//! Figures of pairs and runs, from the database: every process that shares it tells the same ones.
+
+mod pairs;
+mod runs;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use muster_store::{
+    StoreError, brake,
+    figures::{self, PairFigures, RunFigures},
+};
+use prometheus_client::registry::Registry;
+
+use super::{Caps, figure, set};
+use crate::{app::App, judgement::Judgement};
+
+/// What one scrape has read.
+pub(super) struct Fleet {
+    now: DateTime<Utc>,
+    pairs: Vec<PairFigures<Judgement>>,
+    pair_count: i64,
+    runs_by_state: BTreeMap<&'static str, i64>,
+    runs: Vec<RunFigures>,
+    proofs: Vec<(String, DateTime<Utc>)>,
+    brake_on: bool,
+}
+
+/// Reads everything a scrape tells of pairs and runs.
+pub(super) async fn read(app: &App) -> Result<Fleet, StoreError> {
+    let failed = |source| StoreError::Database { op: "get a connection", source };
+    let conn = &mut *app.pool.acquire().await.map_err(failed)?;
+    let Caps { pairs, topics } = app.telemetry.caps;
+    Ok(Fleet {
+        pairs: figures::pairs(conn, pairs.into(), topics.into()).await?,
+        pair_count: figures::count_pairs(conn).await?,
+        runs_by_state: figures::runs_by_state(conn).await?,
+        runs: figures::newest_runs(conn).await?,
+        proofs: figures::last_proofs(conn).await?,
+        brake_on: brake::get(conn).await?.is_some(),
+        now: Utc::now(),
+    })
+}
+
+impl Fleet {
+    pub(super) fn register(&self, caps: Caps, registry: &mut Registry) {
+        let count = figure(registry, "muster_pairs", "Pairs there are, told here or not");
+        set(&count, [], self.pair_count as f64);
+        let left_out = figure(
+            registry,
+            "muster_metrics_left_out",
+            "Pairs and topics without figures here, because there are more than the caps allow",
+        );
+        set(&left_out, [("what", "pairs")], (self.pair_count - i64::from(caps.pairs)).max(0) as f64);
+        let topics: i64 = self.pairs.iter().map(|pair| pair.topics_left_out).sum();
+        set(&left_out, [("what", "topics")], topics as f64);
+        let brake = figure(registry, "muster_brake_on", "Whether the global stop is on");
+        set(&brake, [], if self.brake_on { 1.0 } else { 0.0 });
+        pairs::register(self, registry);
+        runs::register(self, registry);
+    }
+
+    /// Whether a pair is within the cap.
+    fn tells(&self, pair: &str) -> bool {
+        self.pairs.iter().any(|told| told.pair.as_str() == pair)
+    }
+}
