@@ -2,12 +2,12 @@
 
 mod database;
 mod keys;
+mod loops;
 
-use std::{future::IntoFuture as _, net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::Router;
-use muster_operations::{ClientSource, Engine};
 use muster_routing::RoutingOptions;
 use sqlx::PgPool;
 use tokio::{
@@ -22,13 +22,11 @@ use crate::{
     auth::{setup, tokens::TokenKey},
     client_source::StoredClients,
     config::Config,
-    courier::{self, Courier},
-    drill_loop, housekeeping,
+    courier::Courier,
     http::layers,
     routes,
     run_watch::RunWatch,
-    survey_loop::SurveyLoop,
-    telemetry::{LoopName, Telemetry},
+    telemetry::Telemetry,
 };
 
 pub use self::{
@@ -37,11 +35,10 @@ pub use self::{
 };
 use database::prepare_database;
 use keys::load_key;
+use loops::{bind_monitoring, spawn_loops, spawn_monitoring};
 
 /// How long open answers and steps get to end after a signal. Streams of runs never end by themselves.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
-/// Beyond its pauses, how long a loop may take to turn before it counts as stalled. Longer than a wait for the database.
-const TURN_WITHIN: Duration = Duration::from_secs(60);
 const STREAMS_WITHIN: Duration = Duration::from_secs(3);
 
 /// `muster serve`.
@@ -164,82 +161,6 @@ async fn first_admin(app: &App, config: &Config) -> anyhow::Result<()> {
         tracing::warn!("nobody can sign in yet: open {url}/setup and name the admin with the code {code}");
     }
     Ok(())
-}
-
-fn spawn_loops(app: &App, config: &Config, shutdown: &CancellationToken) -> JoinSet<()> {
-    let worker = worker_name();
-    let clients: Arc<dyn ClientSource> = Arc::clone(&app.hands) as Arc<dyn ClientSource>;
-    let begin = |name, pause| app.telemetry.loops.begin(name, pause * 3 + TURN_WITHIN);
-    let beat = begin(LoopName::Surveys, config.survey.period());
-    let surveys = SurveyLoop {
-        pool: app.pool.clone(),
-        clients: Arc::clone(&clients),
-        period: config.survey.period(),
-        worker: worker.clone(),
-        beat: beat.clone(),
-    };
-    let stopping = shutdown.clone();
-    let told = move || stopping.is_cancelled();
-    let mut loops = JoinSet::new();
-    loops.spawn(beat.carry(surveys.run(shutdown.clone()), told.clone()));
-    let beat = begin(LoopName::Housekeeping, housekeeping::EXPIRE_EVERY);
-    let keep = housekeeping::run(app.pool.clone(), beat.clone(), shutdown.clone());
-    loops.spawn(beat.carry(keep, told.clone()));
-    let beat = begin(LoopName::Schedules, drill_loop::LOOK_EVERY);
-    let look = drill_loop::run(app.pool.clone(), beat.clone(), shutdown.clone());
-    loops.spawn(beat.carry(look, told.clone()));
-    let beat = begin(LoopName::Notifications, courier::LOOK_EVERY);
-    let deliver = Arc::clone(&app.courier).run(beat.clone(), shutdown.clone());
-    loops.spawn(beat.carry(deliver, told.clone()));
-    loops.spawn(app.watch.clone().listen(app.pool.clone(), shutdown.clone()));
-    let beat = begin(LoopName::Engine, Duration::from_secs(1));
-    let looks = beat.clone();
-    let engine =
-        Engine::new(app.pool.clone(), clients, worker).telling(Arc::new(move |worked| looks.turned(worked)));
-    let token = shutdown.clone();
-    loops.spawn(beat.carry(async move { engine.run_until(token).await }, told));
-    let (telemetry, token) = (Arc::clone(&app.telemetry), shutdown.clone());
-    loops.spawn(async move {
-        token.cancelled().await;
-        telemetry.stop();
-    });
-    loops
-}
-
-/// The second listener, for monitoring, if there is to be one.
-async fn bind_monitoring(config: &Config) -> anyhow::Result<Option<TcpListener>> {
-    let Some(address) = config.metrics.metrics_listen else { return Ok(None) };
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("could not listen on {address} (MUSTER_METRICS_LISTEN)"))?;
-    Ok(Some(listener))
-}
-
-fn spawn_monitoring(
-    loops: &mut JoinSet<()>,
-    listener: Option<TcpListener>,
-    app: &App,
-    shutdown: &CancellationToken,
-) {
-    let Some(listener) = listener else { return };
-    if let Ok(address) = listener.local_addr() {
-        tracing::info!(%address, "figures for monitoring are at http://{address}/metrics, without signing in");
-    }
-    let (router, shutdown) = (routes::monitoring_router(app), shutdown.clone());
-    loops.spawn(async move {
-        tokio::select! {
-            served = axum::serve(listener, router).into_future() => {
-                tracing::error!(?served, "the monitoring listener stopped");
-            }
-            () = shutdown.cancelled() => {}
-        }
-    });
-}
-
-/// Unique to this start of this process: a restarted one is somebody else to the leases.
-fn worker_name() -> String {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    format!("{}:{}:{}", host.trim(), std::process::id(), &uuid::Uuid::new_v4().simple().to_string()[..8])
 }
 
 async fn serve_http(

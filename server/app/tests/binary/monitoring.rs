@@ -30,7 +30,7 @@ async fn a_second_listener_tells_of_a_process_that_lives() {
     assert_eq!(get("/readyz").await.0, 200);
     assert_eq!(get("/").await.0, 404);
     let (_, figures) = get("/metrics").await;
-    for name in ["surveys", "engine", "schedules", "housekeeping"] {
+    for name in ["surveys", "engine", "schedules", "notifications", "housekeeping"] {
         assert!(
             figures.contains(&format!("muster_loop_last_success_timestamp_seconds{{loop=\"{name}\"}}")),
             "{figures}"
