@@ -1,4 +1,4 @@
-//! What every [`ClusterAdmin`](crate::ClusterAdmin) and [`RecordMover`](crate::RecordMover) must do, asserted on the
+//! What every [`ClusterAdmin`] and [`RecordMover`](crate::RecordMover) must do, asserted on the
 //! doubles and on real brokers alike. Each function makes its own topics, groups and ACLs under `prefix`.
 #![expect(clippy::unwrap_used, reason = "these are tests, kept where both test crates reach them")]
 
