@@ -149,7 +149,26 @@ impl Words {
     fn of(act: ConfirmAct, record: &RunRecord<'_>, step: Option<&RunStep>) -> Self {
         let (run, pair) = (record.run, record.run.pair.as_str());
         let doing = words::doing(run.operation, pair);
+        let looks = run.operation.only_looks();
         match act {
+            ConfirmAct::Start if looks => Self {
+                button: format!("Start {doing}, {}", run.course),
+                look: "primary",
+                lead: format!(
+                    "Every step only looks. Nothing is changed on {} or {}, so there is nothing to undo either.",
+                    record.from(),
+                    record.to()
+                ),
+                facts: start_facts(record),
+            },
+            ConfirmAct::Abort if looks => Self {
+                button: format!("Abort {doing}"),
+                look: "danger",
+                lead: "It looks no further. Nothing was changed, so nothing has to be undone. Looking once more needs a \
+                       new plan."
+                    .to_owned(),
+                facts: vec![("Undone", undo_list(record))],
+            },
             ConfirmAct::Start => Self {
                 button: format!("Start {doing}, {}", run.course),
                 look: "primary",
@@ -202,12 +221,16 @@ impl Words {
 fn start_facts(record: &RunRecord<'_>) -> Vec<(&'static str, String)> {
     let (run, plan) = (record.run, record.plan);
     let approved: Vec<String> = record.approvals.iter().map(|approval| approval.by.name.clone()).collect();
+    let (stopped, approved) = match run.operation.only_looks() {
+        true => ("never: it only looks".to_owned(), "nobody has to: it changes nothing".to_owned()),
+        false => (
+            format!("{}, from {}", about(plan.prediction.write_unavailability_ms), plan.prediction.basis),
+            format::list(&approved, 6),
+        ),
+    };
     vec![
         ("Direction", run.course.clone()),
-        (
-            "Writers stopped for",
-            format!("{}, from {}", about(plan.prediction.write_unavailability_ms), plan.prediction.basis),
-        ),
+        ("Writers stopped for", stopped),
         ("Whole run", about(plan.prediction.total_ms)),
         (
             "Scope",
@@ -217,7 +240,7 @@ fn start_facts(record: &RunRecord<'_>) -> Vec<(&'static str, String)> {
                 format::count(plan.content.groups.len(), "group")
             ),
         ),
-        ("Approved by", format::list(&approved, 6)),
+        ("Approved by", approved),
         ("Use by", run.use_by.map_or_else(|| "no limit is kept".to_owned(), format::date_time)),
         ("Plan", format::short_hash(&run.plan_hash)),
     ]

@@ -160,6 +160,13 @@ impl Acts<'_> {
 
     fn abort(&self) -> Action {
         let (pair, from, to) = (self.pair(), self.record.from(), self.record.to());
+        let operation = self.record.run.operation;
+        if operation.only_looks() {
+            let label = format!("Abort {}", words::doing(operation, pair));
+            let effect = "It looks no further. Nothing was changed, so nothing has to be undone.";
+            let action = Action::page(self.url("abort"), label, effect).icon("undo").danger();
+            return self.driven(RunAct::Abort, action, "The run has ended.");
+        }
         let label = format!("Abort and return {pair} to {from}");
         let undo: Vec<String> = self
             .record

@@ -319,8 +319,25 @@ async fn a_readiness_drill_is_planned_from_the_page_and_needs_no_approval() {
     let hash = page.text.split("name=\"plan_hash\" value=\"").nth(1).unwrap().split('"').next().unwrap();
     let asked = otto.form(&format!("{plan}/request"), &[("reason", "weekly"), ("plan_hash", hash)]).await;
     let run = asked.header("location").to_owned();
+    for act in ["start", "abort"] {
+        let page = otto.get(&format!("{run}/{act}")).await.text;
+        for untrue in [
+            "point of no return",
+            "takes the writes",
+            "takes writes",
+            "no estimate, from",
+            "Abort and return",
+        ] {
+            assert!(!page.contains(untrue), "{act} speaks of `{untrue}`: {page}");
+        }
+    }
     let started = otto.form(&format!("{run}/start"), &[("typed", "orders")]).await;
     assert_eq!(started.status, 303, "{}", started.text);
+    let under_way = otto.get(&run).await.text;
+    assert!(
+        !under_way.contains("takes writes again") && !under_way.contains("Abort and return"),
+        "{under_way}"
+    );
     app.engine.run_pending().await.unwrap();
     let shown = otto.get(&run).await;
     assert!(shown.text.contains("Waits for attestation") || shown.text.contains("attest"), "{}", shown.text);
