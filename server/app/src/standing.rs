@@ -8,7 +8,7 @@ use muster_domain::{
     readiness::{CheckResult, CheckStatus},
     reading::Reading,
     record::{Run, RunStep},
-    run::RunState,
+    run::{Operation, RunState},
 };
 use muster_store::{
     lag, plans, run_steps,
@@ -44,6 +44,8 @@ pub struct Standing {
     verification: Verification,
     /// Newest first.
     pub runs: Vec<Run>,
+    /// Those that move applications, newest first: what only looks proves nothing of a move, however often it is done.
+    moves: Vec<Run>,
     active_run: Option<(Run, Vec<RunStep>)>,
 }
 
@@ -63,6 +65,9 @@ impl Standing {
         };
         let filter = RunFilter { pair: Some(pair.name.to_string()), ..RunFilter::default() };
         let runs = runs::list(conn, &filter, None, RUNS).await?;
+        // The only operation that moves applications today.
+        let moving = RunFilter { operation: Some(Operation::Switchover.as_str().to_owned()), ..filter };
+        let moves = runs::list(conn, &moving, None, RUNS).await?;
         let active_run = match runs.iter().find(|run| run.state.holds_pair()) {
             Some(run) => Some((run.clone(), run_steps::list(conn, run.id).await?)),
             None => None,
@@ -79,8 +84,9 @@ impl Standing {
             rpo,
             behind,
             history: history(conn, &pair, direction, hours, now).await?,
-            verification: verification(conn, &pair, &runs, now).await?,
+            verification: verification(conn, &pair, &moves, now).await?,
             runs,
+            moves,
             active_run,
             pair,
         })
@@ -96,7 +102,7 @@ impl Standing {
             rpo: self.rpo.clone(),
             history: &self.history,
             verification: self.verification.clone(),
-            last_proof: self.runs.iter().find(|run| is_proof(run)),
+            last_proof: self.moves.iter().find(|run| is_proof(run)),
             active_run: self.active_run.as_ref().map(|(run, steps)| (run, steps.as_slice())),
             waiting: self
                 .runs

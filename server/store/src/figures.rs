@@ -177,6 +177,8 @@ pub async fn last_proofs(conn: &mut PgConnection) -> Result<Vec<(String, DateTim
         join pair on pair.name = run.pair
         where state in ('succeeded', 'succeeded_with_exceptions', 'passed')
             and ended_at is not null
+            -- What only looks proves nothing of a move.
+            and operation <> 'readiness_drill'
         group by run.pair"#
     )
     .fetch_all(conn)

@@ -342,3 +342,20 @@ async fn a_readiness_drill_is_planned_from_the_page_and_needs_no_approval() {
     let shown = otto.get(&run).await;
     assert!(shown.text.contains("Waits for attestation") || shown.text.contains("attest"), "{}", shown.text);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_passed_readiness_drill_is_no_proof_that_applications_can_move() {
+    let app = TestApp::with_pair().await;
+    let (otto, abel) = (app.as_user("otto").await, app.as_user("abel").await);
+    let asked = json!({"operation": "readiness_drill", "to": "eu-central"});
+    let plan = otto.post("/api/v1/pairs/orders/plans", asked).await.done();
+    let run = otto.post("/api/v1/runs", json!({"plan": plan["id"], "reason": "weekly"})).await.done();
+    let path = |verb: &str| format!("/api/v1/runs/{}/{verb}", run["id"].as_str().unwrap());
+    otto.post(&path("start"), json!({})).await.done();
+    app.engine.run_pending().await.unwrap();
+    let passed = abel.post(&path("attest"), json!({"verdict": "passed", "comment": "fine"})).await.done();
+    assert_eq!(passed["state"], "passed", "{passed:#}");
+    let page = app.as_browser_of("otto").await.get("/pairs/orders").await.text;
+    assert!(page.contains("never drilled"), "{page}");
+    assert!(page.contains("never measured"), "{page}");
+}
