@@ -204,8 +204,23 @@ fn parse_status(word: &str) -> Option<CheckStatus> {
 /// # Errors
 /// When the database refuses.
 pub async fn latest(conn: &mut PgConnection, pair: &PairName) -> Answer<Option<Kept<Judgement>>> {
-    let kept = readiness::latest::<Judgement>(conn, pair).await?;
-    Ok(kept.map(|kept| Kept { results: kept.results.aged(Utc::now() - kept.at), ..kept }))
+    Ok(readiness::latest::<Judgement>(conn, pair).await?.map(as_of_now))
+}
+
+/// The newest judgement of each of many pairs, without the lag topic by topic. Pairs never observed are left out.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn latest_of_all(
+    conn: &mut PgConnection,
+    pairs: &[PairName],
+) -> Answer<BTreeMap<PairName, Kept<Judgement>>> {
+    let all = readiness::latest_of_all::<Judgement>(conn, pairs).await?;
+    Ok(all.into_iter().map(|(pair, kept)| (pair, as_of_now(kept))).collect())
+}
+
+fn as_of_now(kept: Kept<Judgement>) -> Kept<Judgement> {
+    Kept { results: kept.results.aged(Utc::now() - kept.at), ..kept }
 }
 
 /// How a pair stands in one line.
@@ -219,19 +234,19 @@ pub struct Glance {
     pub observed_at: Option<DateTime<Utc>>,
 }
 
-/// How a pair stands in one line.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn glance(conn: &mut PgConnection, pair: &Pair) -> Answer<Glance> {
-    let Some(kept) = latest(conn, &pair.name).await? else {
-        return Ok(Glance { readiness: "unknown".to_owned(), active: None, observed_at: None });
-    };
-    Ok(Glance {
-        readiness: worst(&kept.results.checks).to_owned(),
-        active: kept.results.active.map(|side| pair.cluster(side).to_string()),
-        observed_at: Some(kept.at),
-    })
+impl Glance {
+    /// From the newest judgement of a pair, if it was ever observed.
+    #[must_use]
+    pub fn of(pair: &Pair, kept: Option<&Kept<Judgement>>) -> Self {
+        match kept {
+            None => Self { readiness: "unknown".to_owned(), active: None, observed_at: None },
+            Some(kept) => Self {
+                readiness: worst(&kept.results.checks).to_owned(),
+                active: kept.results.active.map(|side| pair.cluster(side).to_string()),
+                observed_at: Some(kept.at),
+            },
+        }
+    }
 }
 
 /// The worst status; what could not be looked at is worse than a warning, and nothing looked at is unknown.
@@ -266,9 +281,12 @@ pub async fn count_causes(app: &App, conn: &mut PgConnection, actor: &Actor) -> 
 }
 
 async fn read_causes(conn: &mut PgConnection) -> Answer<CausesByTeam> {
+    let pairs = pairs::list(conn, None, None).await?;
+    let names: Vec<PairName> = pairs.iter().map(|pair| pair.name.clone()).collect();
+    let judged = latest_of_all(conn, &names).await?;
     let mut causes = Vec::new();
-    for pair in pairs::list(conn, None, None).await? {
-        let Some(kept) = latest(conn, &pair.name).await? else { continue };
+    for pair in pairs {
+        let Some(kept) = judged.get(&pair.name) else { continue };
         let bad = kept.results.checks.iter().filter(|check| match check.status {
             CheckStatus::Critical | CheckStatus::Unknown => true,
             CheckStatus::Ok | CheckStatus::Warning | CheckStatus::NotApplicable => false,

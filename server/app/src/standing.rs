@@ -4,16 +4,14 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
+    ids::PairName,
     pair::{Direction, Pair, Side},
     readiness::{CheckResult, CheckStatus},
     reading::Reading,
     record::{Run, RunStep},
-    run::{Operation, RunState},
+    run::RunState,
 };
-use muster_store::{
-    lag, plans, run_steps,
-    runs::{self, RunFilter},
-};
+use muster_store::{lag, plans, readiness::Kept, run_steps, runs};
 use muster_web::{
     fleet::{PairFacts, Verification},
     pair::TopicLag,
@@ -21,11 +19,13 @@ use muster_web::{
     readiness::{Check, CheckState},
 };
 use sqlx::PgConnection;
+use uuid::Uuid;
 
-use crate::{http::Answer, judgement};
+use crate::{
+    http::Answer,
+    judgement::{self, Judgement},
+};
 
-/// Runs looked at for proofs and shown on the pair's page.
-const RUNS: i64 = 20;
 /// Points of a chart.
 const POINTS: i32 = 240;
 
@@ -38,58 +38,83 @@ pub struct Standing {
     rpo: Reading,
     /// Records on the active side only.
     pub behind: Reading,
-    /// By source topic.
+    /// By source topic; empty where all pairs are shown.
     pub topic_lag: BTreeMap<String, TopicLag>,
     history: Vec<LagPoint>,
     verification: Verification,
-    /// Newest first.
-    pub runs: Vec<Run>,
-    /// Those that move applications, newest first: what only looks proves nothing of a move, however often it is done.
-    moves: Vec<Run>,
+    proof: Option<Run>,
+    waiting: Option<Run>,
     active_run: Option<(Run, Vec<RunStep>)>,
 }
 
 impl Standing {
-    /// Gathers it from what is stored.
+    /// Gathers how one pair stands, with its lag of so many hours and topic by topic.
     ///
     /// # Errors
     /// When the database refuses.
     pub async fn read(conn: &mut PgConnection, pair: Pair, hours: i64, now: DateTime<Utc>) -> Answer<Self> {
         let kept = judgement::latest(conn, &pair.name).await?;
-        let active = kept.as_ref().and_then(|kept| kept.results.active);
-        let direction = Direction { from: active.unwrap_or(Side::A) };
+        let direction = direction(kept.as_ref());
+        let history = history(conn, &pair, direction, hours, now).await?;
+        let topic_lag = kept
+            .iter()
+            .flat_map(|kept| &kept.results.lag)
+            .find(|lag| lag.direction == direction)
+            .map(judgement::by_topic)
+            .unwrap_or_default();
+        let runs = TellingRuns::read(conn, std::slice::from_ref(&pair.name)).await?;
+        Ok(Self { topic_lag, ..Self::new(pair, kept, history, &runs, now) })
+    }
+
+    /// Gathers how pairs stand, with their lag of the last hour; asks as many questions for hundreds of pairs as for two.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn of_all(conn: &mut PgConnection, pairs: Vec<Pair>, now: DateTime<Utc>) -> Answer<Vec<Self>> {
+        let names: Vec<PairName> = pairs.iter().map(|pair| pair.name.clone()).collect();
+        let mut kept = judgement::latest_of_all(conn, &names).await?;
+        let flows: Vec<_> = names.iter().map(|name| (name.clone(), direction(kept.get(name)))).collect();
+        let mut minutes = lag::minutes_of_all(conn, &flows, now - TimeDelta::hours(1)).await?;
+        let runs = TellingRuns::read(conn, &names).await?;
+        let standing = |pair: Pair| {
+            let minutes = minutes.remove(&pair.name).unwrap_or_default();
+            let history = minutes.into_iter().map(|minute| point(minute.at, minute.lag_ms)).collect();
+            Self::new(pair.clone(), kept.remove(&pair.name), history, &runs, now)
+        };
+        Ok(pairs.into_iter().map(standing).collect())
+    }
+
+    fn new(
+        pair: Pair,
+        kept: Option<Kept<Judgement>>,
+        history: Vec<LagPoint>,
+        runs: &TellingRuns,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let direction = direction(kept.as_ref());
         let never = || Reading::unknown(now, "the pair has not been observed yet");
         let (rpo, behind) = match &kept {
             Some(kept) => (kept.results.rpo(direction), kept.results.behind(direction)),
             None => (never(), never()),
         };
-        let filter = RunFilter { pair: Some(pair.name.to_string()), ..RunFilter::default() };
-        let runs = runs::list(conn, &filter, None, RUNS).await?;
-        // The only operation that moves applications today.
-        let moving = RunFilter { operation: Some(Operation::Switchover.as_str().to_owned()), ..filter };
-        let moves = runs::list(conn, &moving, None, RUNS).await?;
-        let active_run = match runs.iter().find(|run| run.state.holds_pair()) {
-            Some(run) => Some((run.clone(), run_steps::list(conn, run.id).await?)),
-            None => None,
-        };
-        Ok(Self {
-            active,
+        let of_pair = || runs.runs.iter().filter(|run| run.pair == pair.name);
+        let active_run = of_pair().find(|run| run.state.holds_pair());
+        Self {
+            active: kept.as_ref().and_then(|kept| kept.results.active),
             checks: kept.as_ref().map(|kept| shown(&kept.results.checks, kept.at)).unwrap_or_default(),
-            topic_lag: kept
-                .iter()
-                .flat_map(|kept| &kept.results.lag)
-                .find(|lag| lag.direction == direction)
-                .map(judgement::by_topic)
-                .unwrap_or_default(),
             rpo,
             behind,
-            history: history(conn, &pair, direction, hours, now).await?,
-            verification: verification(conn, &pair, &moves, now).await?,
-            runs,
-            moves,
-            active_run,
+            topic_lag: BTreeMap::new(),
+            history,
+            verification: runs.verification(&pair, now),
+            proof: of_pair().find(|run| is_proof(run)).cloned(),
+            waiting: of_pair()
+                .find(|run| matches!(run.state, RunState::AwaitingApproval | RunState::Approved))
+                .cloned(),
+            active_run: active_run
+                .map(|run| (run.clone(), runs.steps.get(&run.id).cloned().unwrap_or_default())),
             pair,
-        })
+        }
     }
 
     /// As the pages take it.
@@ -102,19 +127,65 @@ impl Standing {
             rpo: self.rpo.clone(),
             history: &self.history,
             verification: self.verification.clone(),
-            last_proof: self.moves.iter().find(|run| is_proof(run)),
+            last_proof: self.proof.as_ref(),
             active_run: self.active_run.as_ref().map(|(run, steps)| (run, steps.as_slice())),
-            waiting: self
-                .runs
-                .iter()
-                .find(|run| matches!(run.state, RunState::AwaitingApproval | RunState::Approved)),
+            waiting: self.waiting.as_ref(),
         }
+    }
+}
+
+/// The runs that say how pairs stand, newest first, with the steps of those that hold theirs.
+struct TellingRuns {
+    runs: Vec<Run>,
+    steps: BTreeMap<Uuid, Vec<RunStep>>,
+    /// Version of the pair each run's plan was made for.
+    versions: BTreeMap<Uuid, i64>,
+}
+
+impl TellingRuns {
+    async fn read(conn: &mut PgConnection, pairs: &[PairName]) -> Answer<Self> {
+        let runs = runs::telling(conn, pairs).await?;
+        let mut steps = BTreeMap::new();
+        for run in runs.iter().filter(|run| run.state.holds_pair()) {
+            steps.insert(run.id, run_steps::list(conn, run.id).await?);
+        }
+        let drills: Vec<Uuid> = runs.iter().filter(|run| is_ended_drill(run)).map(|run| run.plan).collect();
+        Ok(Self { versions: plans::pair_versions(conn, &drills).await?, runs, steps })
+    }
+
+    /// Verified only while the newest ended drill passed, on the pair as it is now, within the policy's age.
+    fn verification(&self, pair: &Pair, now: DateTime<Utc>) -> Verification {
+        let needs = |reason: &str| Verification::NeedsVerification { reason: reason.to_owned() };
+        let Some(drill) = self.runs.iter().find(|run| run.pair == pair.name && is_ended_drill(run)) else {
+            return needs("never drilled");
+        };
+        let at = drill.ended_at.unwrap_or(drill.created_at);
+        if drill.state != RunState::Passed {
+            return Verification::Failed { at };
+        }
+        if self.versions.get(&drill.plan) != Some(&pair.version) {
+            return needs("settings edited since the last drill");
+        }
+        if now - at > TimeDelta::days(pair.objectives.verify_within_days) {
+            return needs(&format!("proof older than {} days", pair.objectives.verify_within_days));
+        }
+        Verification::Verified { at }
     }
 }
 
 /// A run that proved that the pair can be moved, and back to where it is watched.
 fn is_proof(run: &Run) -> bool {
-    matches!(run.state, RunState::Succeeded | RunState::SucceededWithExceptions | RunState::Passed)
+    !run.operation.only_looks()
+        && matches!(run.state, RunState::Succeeded | RunState::SucceededWithExceptions | RunState::Passed)
+}
+
+fn is_ended_drill(run: &Run) -> bool {
+    run.drill && !run.operation.only_looks() && run.started_at.is_some() && run.state.ended()
+}
+
+/// Away from the side that is active; from the first one when that is not known.
+fn direction(kept: Option<&Kept<Judgement>>) -> Direction {
+    Direction { from: kept.and_then(|kept| kept.results.active).unwrap_or(Side::A) }
 }
 
 async fn history(
@@ -126,35 +197,12 @@ async fn history(
 ) -> Answer<Vec<LagPoint>> {
     let since = now - TimeDelta::hours(hours);
     let samples = lag::history(conn, &pair.name, direction, since, now, POINTS).await?;
-    // The store keeps the worst partition only; a median nobody measured is not drawn.
-    Ok(samples
-        .into_iter()
-        .map(|sample| LagPoint { at: sample.at, worst_ms: sample.lag_ms, median_ms: None })
-        .collect())
+    Ok(samples.into_iter().map(|sample| point(sample.at, sample.lag_ms)).collect())
 }
 
-/// Verified only while the newest ended drill passed, on the pair as it is now, within the policy's age.
-async fn verification(
-    conn: &mut PgConnection,
-    pair: &Pair,
-    runs: &[Run],
-    now: DateTime<Utc>,
-) -> Answer<Verification> {
-    let needs = |reason: &str| Ok(Verification::NeedsVerification { reason: reason.to_owned() });
-    let ended = |run: &&Run| run.drill && run.started_at.is_some() && run.state.ended();
-    let Some(drill) = runs.iter().find(ended) else { return needs("never drilled") };
-    let at = drill.ended_at.unwrap_or(drill.created_at);
-    if drill.state != RunState::Passed {
-        return Ok(Verification::Failed { at });
-    }
-    let version = plans::get(conn, drill.plan).await?.map(|plan| plan.content.pair_version);
-    if version != Some(pair.version) {
-        return needs("settings edited since the last drill");
-    }
-    if now - at > TimeDelta::days(pair.objectives.verify_within_days) {
-        return needs(&format!("proof older than {} days", pair.objectives.verify_within_days));
-    }
-    Ok(Verification::Verified { at })
+/// The store keeps the worst partition only; a median nobody measured is not drawn.
+fn point(at: DateTime<Utc>, worst_ms: Option<i64>) -> LagPoint {
+    LagPoint { at, worst_ms, median_ms: None }
 }
 
 /// Checks as pages take them.

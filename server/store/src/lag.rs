@@ -1,4 +1,6 @@
-//! The history of each flow's lag, for charts: one narrow row per flow and survey.
+//! The history of each flow's lag, for charts: one narrow row per flow and survey, and one per minute.
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
@@ -83,14 +85,65 @@ pub async fn keep(
         sample.lag_ms,
         class_word(sample.ms_class)
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await
     .map_err(|source| StoreError::database("keep lag", source))?;
+    keep_minute(conn, pair, direction, sample).await
+}
+
+/// Adds a sample to its minute: the worst stands. Adding it twice changes nothing.
+async fn keep_minute(
+    conn: &mut PgConnection,
+    pair: &PairName,
+    direction: Direction,
+    sample: &LagSample,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into flow_lag_minute as kept (
+            pair, from_side, at, worst_lag_records, total_lag_records, records_class, lag_ms, ms_class
+        )
+        values ($1, $2, date_trunc('minute', $3::timestamptz), $4, $5, $6, $7, $8)
+        on conflict (pair, from_side, at) do update
+        set -- greatest() of a null is the other value: unknown must win instead.
+            worst_lag_records = case
+                when kept.worst_lag_records is not null and excluded.worst_lag_records is not null
+                    then greatest(kept.worst_lag_records, excluded.worst_lag_records)
+            end,
+            total_lag_records = case
+                when kept.total_lag_records is not null and excluded.total_lag_records is not null
+                    then greatest(kept.total_lag_records, excluded.total_lag_records)
+            end,
+            lag_ms = case
+                when kept.lag_ms is not null and excluded.lag_ms is not null
+                    then greatest(kept.lag_ms, excluded.lag_ms)
+            end,
+            -- From sure to unsure.
+            records_class = ('{exact,tight,lower_bound,stale,unknown}'::text[])[greatest(
+                array_position('{exact,tight,lower_bound,stale,unknown}', kept.records_class),
+                array_position('{exact,tight,lower_bound,stale,unknown}', excluded.records_class)
+            )],
+            ms_class = ('{exact,tight,lower_bound,stale,unknown}'::text[])[greatest(
+                array_position('{exact,tight,lower_bound,stale,unknown}', kept.ms_class),
+                array_position('{exact,tight,lower_bound,stale,unknown}', excluded.ms_class)
+            )]",
+        pair.as_str(),
+        side_word(direction.from),
+        sample.at,
+        sample.worst_lag_records,
+        sample.total_lag_records,
+        class_word(sample.records_class),
+        sample.lag_ms,
+        class_word(sample.ms_class)
+    )
+    .execute(conn)
+    .await
+    .map_err(|source| StoreError::database("keep lag of the minute", source))?;
     Ok(())
 }
 
 /// The lag of a flow over a time, oldest first, in at most `points` stretches. Each stretch shows its worst: one
-/// unknown sample makes it unknown, and the largest lag stands, so that a short outage is not averaged away.
+/// unknown sample makes it unknown, and the largest lag stands, so that a short outage is not averaged away. Stretches of
+/// a minute and more are made of whole minutes.
 ///
 /// # Errors
 /// When the database refuses.
@@ -105,12 +158,16 @@ pub async fn history(
     let seconds = (to - from).num_milliseconds().max(1000) as f64 / 1000.0 / f64::from(points.max(1));
     let rows = sqlx::query!(
         r#"with sample as (
-            select date_bin(make_interval(secs => $5), at, $3) as stretch,
+            select date_bin(make_interval(secs => $5::float8), at, $3) as stretch,
                 worst_lag_records, total_lag_records, lag_ms,
                 -- From sure to unsure, to find the least sure of a stretch.
                 array_position('{exact,tight,lower_bound,stale,unknown}', records_class) as records_rank,
                 array_position('{exact,tight,lower_bound,stale,unknown}', ms_class) as ms_rank
-            from flow_lag_sample
+            from (
+                select * from flow_lag_sample where $5::float8 < 60
+                union all
+                select * from flow_lag_minute where $5::float8 >= 60
+            ) as kept
             where pair = $1
                 and from_side = $2
                 and at >= $3
@@ -147,6 +204,47 @@ pub async fn history(
         .collect())
 }
 
+/// One minute of a flow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LagMinute {
+    /// Its start.
+    pub at: DateTime<Utc>,
+    /// Most milliseconds the worst partition was behind; `None` when that was unknown at any time of the minute.
+    pub lag_ms: Option<i64>,
+}
+
+/// The minutes of one flow of each of many pairs since a time, oldest first.
+///
+/// # Errors
+/// When the database refuses or a pair's name does not read back.
+pub async fn minutes_of_all(
+    conn: &mut PgConnection,
+    flows: &[(PairName, Direction)],
+    since: DateTime<Utc>,
+) -> Result<BTreeMap<PairName, Vec<LagMinute>>, StoreError> {
+    let pairs: Vec<String> = flows.iter().map(|(pair, _)| pair.to_string()).collect();
+    let sides: Vec<String> = flows.iter().map(|(_, flow)| side_word(flow.from).to_owned()).collect();
+    let rows = sqlx::query!(
+        r#"select pair as "pair!", at as "at!", lag_ms
+        from unnest($1::text[], $2::text[]) as asked (pair, from_side)
+        join flow_lag_minute using (pair, from_side)
+        where at >= $3
+        order by pair, at"#,
+        &pairs,
+        &sides,
+        since
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("read lag of all pairs", source))?;
+    let mut by_name: BTreeMap<String, Vec<LagMinute>> = BTreeMap::new();
+    for row in rows {
+        by_name.entry(row.pair).or_default().push(LagMinute { at: row.at, lag_ms: row.lag_ms });
+    }
+    let asked = flows.iter().map(|(pair, _)| pair);
+    Ok(asked.filter_map(|pair| Some((pair.clone(), by_name.remove(pair.as_str())?))).collect())
+}
+
 /// Removes samples older than so many days; says how many.
 ///
 /// # Errors
@@ -157,8 +255,16 @@ pub async fn delete_older_than(conn: &mut PgConnection, days: i32) -> Result<u64
         where at < clock_timestamp() - make_interval(days => $1)",
         days
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await
     .map_err(|source| StoreError::database("remove old lag samples", source))?;
+    sqlx::query!(
+        "delete from flow_lag_minute
+        where at < clock_timestamp() - make_interval(days => $1)",
+        days
+    )
+    .execute(conn)
+    .await
+    .map_err(|source| StoreError::database("remove old minutes of lag", source))?;
     Ok(done.rows_affected())
 }

@@ -1,5 +1,7 @@
 //! Frozen plans.
 
+use std::collections::BTreeMap;
+
 use muster_domain::{ids::PairName, plan::Plan, run::Operation};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
@@ -70,4 +72,24 @@ pub async fn last_approved(
     .await
     .map_err(|source| StoreError::database("read last approved plan", source))?;
     Ok(body.map(|Json(plan)| plan))
+}
+
+/// The version of the pair that each of many plans was made for.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn pair_versions(
+    conn: &mut PgConnection,
+    plans: &[Uuid],
+) -> Result<BTreeMap<Uuid, i64>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select id, (body -> 'content' ->> 'pair_version')::bigint as "version!"
+        from plan
+        where id = any($1)"#,
+        plans
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("read which versions of pairs plans were made for", source))?;
+    Ok(rows.into_iter().map(|row| (row.id, row.version)).collect())
 }

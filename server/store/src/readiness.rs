@@ -164,6 +164,38 @@ pub async fn latest<T: DeserializeOwned>(
     .transpose()
 }
 
+/// The results of the latest survey of each of many pairs, without the lag topic by topic: that is most of it, and nothing
+/// that shows many pairs needs it. Pairs never observed are left out.
+///
+/// # Errors
+/// When the database refuses or results do not read back.
+pub async fn latest_of_all<T: DeserializeOwned>(
+    conn: &mut PgConnection,
+    pairs: &[PairName],
+) -> Result<BTreeMap<PairName, Kept<T>>, StoreError> {
+    let names: Vec<String> = pairs.iter().map(PairName::to_string).collect();
+    let rows = sqlx::query!(
+        r#"select pair, survey_number, at,
+            jsonb_set(results, '{lag}', (
+                select coalesce(jsonb_agg(lag || '{"topics": {}}'), '[]') from jsonb_array_elements(results -> 'lag') as lag
+            )) as "results!"
+        from readiness
+        where pair = any($1)"#,
+        &names
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("read readiness of all pairs", source))?;
+    let mut all = BTreeMap::new();
+    for row in rows {
+        let unreadable = |column| StoreError::unreadable("readiness", column, row.pair.clone());
+        let name = PairName::new(row.pair.clone()).map_err(|_| unreadable("pair"))?;
+        let results = serde_json::from_value(row.results).map_err(|_| unreadable("results"))?;
+        all.insert(name, Kept { survey_number: row.survey_number, at: row.at, results });
+    }
+    Ok(all)
+}
+
 /// What was last told of a pair's readiness: the status word, and since when it is better. Whoever asks holds the survey's
 /// lease, so nobody else writes it meanwhile.
 ///

@@ -282,6 +282,87 @@ pub async fn list(
     .collect()
 }
 
+/// Runs that are not ended, newest first, at most `limit`; of some teams, or of all.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn open(
+    conn: &mut PgConnection,
+    teams: Option<&[String]>,
+    limit: i64,
+) -> Result<Vec<Run>, StoreError> {
+    let open = RunState::ALL.into_iter().filter(|state| !state.ended());
+    let states: Vec<String> = open.map(|state| state.as_str().to_owned()).collect();
+    sqlx::query_as!(
+        RunRow,
+        r#"select
+            id, number, plan_id, plan_hash, pair, team, operation, from_side, course, drill, state, state_reason,
+            requested_by, requested_by_name, reason, created_at, decide_by, use_by, approvals_needed, approved_at,
+            driver, driver_name, started_at, no_return_at, ended_at, epoch, outcome as "outcome: Json<Outcome>"
+        from run
+        where state = any($1)
+            and ($2::text[] is null or team = any($2))
+        order by number desc
+        limit $3"#,
+        &states,
+        teams,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("list open runs", source))?
+    .into_iter()
+    .map(Run::try_from)
+    .collect()
+}
+
+/// Of each of many pairs, the runs that say how it stands, newest first: the one that holds it, the newest request that
+/// waits, the newest that proved that applications can be moved, and the newest ended drill that moves them. A run that
+/// only looks proves nothing of a move, however often it is done.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn telling(conn: &mut PgConnection, pairs: &[PairName]) -> Result<Vec<Run>, StoreError> {
+    let names: Vec<String> = pairs.iter().map(PairName::to_string).collect();
+    sqlx::query_as!(
+        RunRow,
+        r#"select
+            id, number, plan_id, plan_hash, pair, team, operation, from_side, course, drill, state, state_reason,
+            requested_by, requested_by_name, reason, created_at, decide_by, use_by, approvals_needed, approved_at,
+            driver, driver_name, started_at, no_return_at, ended_at, epoch, outcome as "outcome: Json<Outcome>"
+        from run
+        where id in (
+            select told.id
+            from unnest($1::text[]) as asked (name)
+            cross join lateral (
+                (select id from run where pair = name and state in (
+                    'running', 'waiting_for_input', 'paused_by_operator', 'paused_by_failure', 'rolling_back',
+                    'stuck', 'verifying', 'cleaning_up', 'cleanup_incomplete'
+                ))
+                union all
+                (select id from run where pair = name and state in ('awaiting_approval', 'approved')
+                order by number desc limit 1)
+                union all
+                (select id from run where pair = name and operation <> 'readiness_drill'
+                    and state in ('succeeded', 'succeeded_with_exceptions', 'passed')
+                order by number desc limit 1)
+                union all
+                (select id from run where pair = name and operation <> 'readiness_drill' and drill
+                    and started_at is not null and ended_at is not null
+                order by number desc limit 1)
+            ) as told
+        )
+        order by number desc"#,
+        &names
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("read runs that say how pairs stand", source))?
+    .into_iter()
+    .map(Run::try_from)
+    .collect()
+}
+
 /// The run that holds a pair now, if any.
 ///
 /// # Errors

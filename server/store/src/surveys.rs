@@ -1,8 +1,14 @@
-//! The latest survey of each pair. Written only by the process that holds the pair's lease; pages and the API read
+//! The latest survey of each pair, and what was last seen of each cluster. Written only by the process that holds the pair's lease; pages and the API read
 //! what is here and never wait for Kafka.
 
 use chrono::{DateTime, Utc};
-use muster_domain::{ids::PairName, survey::Survey};
+use muster_domain::{
+    cluster::ClusterDescription,
+    ids::{ClusterName, PairName},
+    pair::BySide,
+    reading::Observed,
+    survey::{RightObservation, Survey},
+};
 use sqlx::{PgConnection, types::Json};
 
 use crate::{
@@ -54,11 +60,84 @@ pub async fn keep(conn: &mut PgConnection, survey: &Survey, epoch: i64) -> Resul
     .await
     .map_err(|source| StoreError::database("keep survey", source))?;
     StoreError::expect_rows("keep survey", done.rows_affected(), 1)?;
+    keep_looks(conn, survey).await?;
     sqlx::query_scalar!("select pg_notify($1, $2)", CHANNEL, survey.pair.as_str())
         .fetch_one(conn)
         .await
         .map_err(|source| StoreError::database("notify watchers of the pair", source))?;
     Ok(())
+}
+
+/// Keeps what was seen of both clusters, unless another pair's survey looked later.
+async fn keep_looks(conn: &mut PgConnection, survey: &Survey) -> Result<(), StoreError> {
+    let BySide { a, b } = &survey.sides;
+    // In the order of names, so that surveys of pairs that share clusters never wait for each other in a circle.
+    sqlx::query!(
+        "insert into cluster_look (cluster, at, description, rights)
+        select cluster, $2, description, rights
+        from (
+            select cluster_a as cluster, $3::jsonb as description, $4::jsonb as rights from pair where name = $1
+            union all
+            select cluster_b, $5, $6 from pair where name = $1
+        ) as seen
+        order by cluster
+        on conflict (cluster) do update
+        set at = excluded.at,
+            description = excluded.description,
+            rights = excluded.rights
+        where cluster_look.at < excluded.at",
+        survey.pair.as_str(),
+        survey.began_at,
+        Json(&a.cluster) as _,
+        Json(&a.rights) as _,
+        Json(&b.cluster) as _,
+        Json(&b.rights) as _
+    )
+    .execute(conn)
+    .await
+    .map_err(|source| StoreError::database("keep what was seen of the clusters", source))?;
+    Ok(())
+}
+
+/// What a survey saw of a cluster.
+#[derive(Debug, Clone)]
+pub struct ClusterLook {
+    /// Which cluster.
+    pub cluster: ClusterName,
+    /// Identity and brokers.
+    pub description: Observed<ClusterDescription>,
+    /// What Muster's own principal may do there, by right.
+    pub rights: Observed<Vec<RightObservation>>,
+}
+
+/// What was last seen of a cluster, or of each when none is named; never of one that no survey looked at.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn looks(
+    conn: &mut PgConnection,
+    cluster: Option<&ClusterName>,
+) -> Result<Vec<ClusterLook>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select cluster, description as "description: Json<Observed<ClusterDescription>>",
+            rights as "rights: Json<Observed<Vec<RightObservation>>>"
+        from cluster_look
+        where $1::text is null or cluster = $1"#,
+        cluster.map(ClusterName::as_str)
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("read what was seen of clusters", source))?;
+    rows.into_iter()
+        .map(|row| {
+            let unreadable = |_| StoreError::unreadable("cluster_look", "cluster", row.cluster.clone());
+            Ok(ClusterLook {
+                cluster: ClusterName::new(row.cluster.clone()).map_err(unreadable)?,
+                description: row.description.0,
+                rights: row.rights.0,
+            })
+        })
+        .collect()
 }
 
 /// The latest survey of a pair.

@@ -36,12 +36,11 @@ pub const IMPORT_QUERY: &[(&str, &str)] = &[
 /// `GET /api/v1/pairs`.
 pub async fn list(State(app): State<App>, Acting(actor): Acting) -> Answer<Json<Items<PairView>>> {
     let mut conn = app.pool.acquire().await?;
-    let mut items = Vec::new();
-    for pair in pairs::list(&mut conn, &actor).await? {
-        let glance = judgement::glance(&mut conn, &pair).await?;
-        items.push(PairView { pair, glance });
-    }
-    Ok(Json(items.into()))
+    let pairs = pairs::list(&mut conn, &actor).await?;
+    let names: Vec<PairName> = pairs.iter().map(|pair| pair.name.clone()).collect();
+    let judged = judgement::latest_of_all(&mut conn, &names).await?;
+    let view = |pair: Pair| PairView { glance: Glance::of(&pair, judged.get(&pair.name)), pair };
+    Ok(Json(pairs.into_iter().map(view).collect::<Vec<_>>().into()))
 }
 
 /// `POST /api/v1/pairs`.

@@ -3,10 +3,7 @@
 use axum::{extract::FromRequestParts, http::request::Parts};
 use chrono::Utc;
 use muster_domain::{people::Actor, record::Run, run::RunState};
-use muster_store::{
-    approvals,
-    runs::{self, RunFilter},
-};
+use muster_store::{approvals, runs};
 use muster_web::{
     approval::may_decide,
     chrome::{Brake, Chrome, Facts, Theme},
@@ -111,19 +108,10 @@ pub async fn brake(conn: &mut PgConnection) -> Answer<Brake> {
     })
 }
 
-/// Runs that are not ended and that this person may see, newest first within a state.
+/// Runs that are not ended and that this person may see, newest first.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn open_runs(conn: &mut PgConnection, person: &Actor) -> Answer<Vec<Run>> {
-    let mut open = Vec::new();
-    for state in RunState::ALL.into_iter().filter(|state| !state.ended()) {
-        let filter = RunFilter {
-            state: Some(state.as_str().to_owned()),
-            teams: teams(person),
-            ..RunFilter::default()
-        };
-        open.extend(runs::list(conn, &filter, None, OPEN_RUNS).await?);
-    }
-    Ok(open)
+    Ok(runs::open(conn, teams(person).as_deref(), OPEN_RUNS).await?)
 }

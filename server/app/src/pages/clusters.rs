@@ -2,8 +2,9 @@
 
 use axum::extract::State;
 use muster_domain::{
-    cluster::{ProbePrincipal, Sasl, Security, Tls},
+    cluster::{Cluster, ProbePrincipal, Sasl, Security, Tls},
     ids::ClusterName,
+    pair::BySide,
     problem::Problem,
 };
 use muster_store::{clusters as stored, pairs, secrets, surveys};
@@ -28,12 +29,18 @@ use crate::{
 pub async fn list(State(app): State<App>, asking: Asking) -> Answer {
     let chrome = asking.chrome(&app).await;
     let mut conn = app.pool.acquire().await?;
-    let mut rows = Vec::new();
-    for cluster in stored::list(&mut conn).await? {
-        let look = look(&mut conn, &cluster.name).await?;
-        let pairs = pair_names(&mut conn, &cluster.name).await?;
-        rows.push((cluster, look, pairs));
-    }
+    let pairs = pairs::list(&mut conn, None, None).await?;
+    let looks = surveys::looks(&mut conn, None).await?;
+    let row = |cluster: Cluster| {
+        let look = looks.iter().find(|look| look.cluster == cluster.name).cloned().map(shown);
+        let with = pairs.iter().filter(|pair| {
+            let BySide { a, b } = &pair.clusters;
+            [a, b].contains(&&cluster.name)
+        });
+        let names = with.map(|pair| pair.name.to_string()).collect();
+        (cluster, look, names)
+    };
+    let rows: Vec<_> = stored::list(&mut conn).await?.into_iter().map(row).collect();
     html(&ClustersPage::new(chrome, &rows))
 }
 
@@ -158,15 +165,11 @@ async fn pair_names(conn: &mut PgConnection, cluster: &ClusterName) -> Answer<Ve
 
 /// What the newest survey of any pair saw of a cluster.
 async fn look(conn: &mut PgConnection, name: &ClusterName) -> Answer<Option<ClusterLook>> {
-    let mut newest: Option<ClusterLook> = None;
-    for pair in pairs::list(conn, None, Some(name)).await? {
-        let Some(survey) = surveys::latest(conn, &pair.name).await? else { continue };
-        let side = if pair.clusters.a == *name { survey.sides.a } else { survey.sides.b };
-        if newest.as_ref().is_none_or(|look| look.description.at() < side.cluster.at()) {
-            newest = Some(ClusterLook { description: side.cluster, rights: side.rights });
-        }
-    }
-    Ok(newest)
+    Ok(surveys::looks(conn, Some(name)).await?.into_iter().next().map(shown))
+}
+
+fn shown(look: surveys::ClusterLook) -> ClusterLook {
+    ClusterLook { description: look.description, rights: look.rights }
 }
 
 async fn kept(conn: &mut PgConnection, name: &ClusterName) -> Answer<SecretsKept> {

@@ -10,10 +10,8 @@ use crate::{acts::pairs, app::App, http::Answer, standing::Standing};
 pub async fn show(State(app): State<App>, asking: Asking) -> Answer {
     let chrome = asking.chrome(&app).await;
     let mut conn = app.pool.acquire().await?;
-    let mut standings = Vec::new();
-    for pair in pairs::list(&mut conn, asking.actor()?).await? {
-        standings.push(Standing::read(&mut conn, pair, 1, chrome.now()).await?);
-    }
+    let pairs = pairs::list(&mut conn, asking.actor()?).await?;
+    let standings = Standing::of_all(&mut conn, pairs, chrome.now()).await?;
     let facts: Vec<_> = standings.iter().map(Standing::facts).collect();
     html(&FleetPage::new(chrome, &facts))
 }

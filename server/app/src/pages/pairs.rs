@@ -3,7 +3,10 @@
 use axum::{extract::State, response::Response};
 use chrono::{DateTime, Utc};
 use muster_domain::{ids::PairName, reading::Reading};
-use muster_store::surveys;
+use muster_store::{
+    runs::{self, RunFilter},
+    surveys,
+};
 use muster_web::pair::{PairDetail, PairPage};
 use serde::Deserialize;
 
@@ -14,6 +17,9 @@ use crate::{
     http::{Answer, Failure, Path, Query},
     standing::Standing,
 };
+
+/// Runs of the pair's history on its page.
+const RUNS: i64 = 20;
 
 /// The stretch of time the chart covers.
 #[derive(Debug, Default, Deserialize)]
@@ -49,6 +55,8 @@ pub(super) async fn page(
     let pair = pairs::get(&mut conn, name).await?;
     let standing = Standing::read(&mut conn, pair, hours, chrome.now()).await?;
     let survey = surveys::latest(&mut conn, name).await?;
+    let of_pair = RunFilter { pair: Some(name.to_string()), ..RunFilter::default() };
+    let runs = runs::list(&mut conn, &of_pair, None, RUNS).await?;
     let canary = pair_canary(&standing, chrome.now());
     let detail = PairDetail {
         facts: standing.facts(),
@@ -57,7 +65,7 @@ pub(super) async fn page(
         behind: standing.behind.clone(),
         canary,
         hours,
-        runs: &standing.runs,
+        runs: &runs,
     };
     let errors: Vec<(String, String)> =
         refused.map(|failure| ("operation".to_owned(), failure.problem.detail.clone())).into_iter().collect();

@@ -2,6 +2,7 @@ use chrono::{DateTime, Duration, Utc};
 use muster_domain::{
     pair::{Direction, Side},
     reading::ReadingClass,
+    survey::SideObservation,
 };
 use muster_store::{
     StoreError,
@@ -165,4 +166,61 @@ async fn unknown_lag_is_never_a_number_and_a_number_never_unknown() {
         let kept = lag::keep(conn, &name, epoch, Direction { from: Side::A }, &bad).await;
         assert_eq!(broken(kept), "lag_unknown_has_no_value");
     }
+}
+
+#[tokio::test]
+async fn long_stretches_are_made_of_minutes_and_one_unknown_makes_a_minute_unknown() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let name = pair_name("payments");
+    let epoch = lease(conn, "one").await;
+    let direction = Direction { from: Side::A };
+    let samples = [
+        sample(0, Some(5), ReadingClass::Exact),
+        sample(59, Some(70), ReadingClass::LowerBound),
+        sample(60, None, ReadingClass::Unknown),
+        sample(65, Some(3), ReadingClass::Exact),
+        sample(125, Some(0), ReadingClass::Exact),
+    ];
+    for sample in samples.iter().chain(&samples) {
+        lag::keep(conn, &name, epoch, direction, sample).await.unwrap();
+    }
+    let (from, to) = (samples[0].at, samples[0].at + Duration::minutes(3));
+    let history = lag::history(conn, &name, direction, from, to, 3).await.unwrap();
+    let minutes = [
+        sample(0, Some(70), ReadingClass::LowerBound),
+        sample(60, None, ReadingClass::Unknown),
+        sample(120, Some(0), ReadingClass::Exact),
+    ];
+    assert_eq!(history, minutes);
+    let of_all = lag::minutes_of_all(conn, &[(name.clone(), direction)], from).await.unwrap();
+    let shown: Vec<_> = of_all[&name].iter().map(|minute| (minute.at, minute.lag_ms)).collect();
+    assert_eq!(shown, minutes.map(|minute| (minute.at, minute.lag_ms)));
+    let other = [(name.clone(), direction.reverse())];
+    assert!(lag::minutes_of_all(conn, &other, from).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn the_survey_that_looked_last_says_what_a_cluster_is() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let epoch = lease(conn, "one").await;
+    assert!(surveys::looks(conn, None).await.unwrap().is_empty());
+    let first = survey("payments", 1);
+    surveys::keep(conn, &first, epoch).await.unwrap();
+    let looks = surveys::looks(conn, None).await.unwrap();
+    assert_eq!(looks.len(), 2, "one of each side");
+    let mut later = survey("payments", 2);
+    later.began_at = first.began_at + Duration::seconds(5);
+    later.sides.a = SideObservation::unreachable("nobody answers", later.began_at);
+    surveys::keep(conn, &later, epoch).await.unwrap();
+    let mut delayed = survey("payments", 3);
+    delayed.began_at = first.began_at;
+    surveys::keep(conn, &delayed, epoch).await.unwrap();
+    let a = pairs::get(conn, &pair_name("payments")).await.unwrap().unwrap().clusters.a;
+    let look = surveys::looks(conn, Some(&a)).await.unwrap().pop().unwrap();
+    assert_eq!(look.description, later.sides.a.cluster, "an older look does not replace it");
+    assert_eq!(look.rights, later.sides.a.rights);
 }

@@ -35,6 +35,10 @@ const MULTIPLIED: &[&str] = &[
     "insert into flow_lag_sample (pair, from_side, at, worst_lag_records, total_lag_records, records_class, lag_ms, ms_class)
     select pair.name, 'a', now() - make_interval(secs => n * 30), n % 90, n % 900, 'tight', n % 4000, 'tight'
     from pair, generate_series(1, 2880) n where pair.name like 'pair-%'",
+    "insert into flow_lag_minute (pair, from_side, at, worst_lag_records, total_lag_records, records_class, lag_ms, ms_class)
+    select pair, from_side, date_trunc('minute', at), max(worst_lag_records), max(total_lag_records), 'tight', max(lag_ms),
+        'tight'
+    from flow_lag_sample where pair like 'pair-%' group by pair, from_side, date_trunc('minute', at)",
     // 2,000 plans, 100,000 runs over four years, ten steps each.
     "insert into plan (id, pair, operation, hash, created_by, created_at, body)
     select gen_random_uuid(), 'pair-' || lpad((n % 199 + 1)::text, 3, '0'), p.operation, p.hash, p.created_by,
