@@ -2,8 +2,10 @@
 
 use askama::Template;
 use muster_domain::{
+    break_glass::{BreakGlass, may_be_overridden},
     people::{Actor, Role},
-    record::RunStep,
+    plan::Concern,
+    record::{Person, RunStep},
     run::{RunAct, StepState, next_state},
 };
 
@@ -30,11 +32,16 @@ pub enum ConfirmAct {
     Close,
     /// Say what a drill proved.
     Attest,
+    /// Start a run nobody approved.
+    BreakGlass,
+    /// Say whether that was right.
+    Review,
 }
 
 impl ConfirmAct {
     /// Every one.
-    pub const ALL: [Self; 5] = [Self::Start, Self::Abort, Self::Skip, Self::Close, Self::Attest];
+    pub const ALL: [Self; 7] =
+        [Self::Start, Self::Abort, Self::Skip, Self::Close, Self::Attest, Self::BreakGlass, Self::Review];
 
     /// The word in the URL.
     #[must_use]
@@ -45,6 +52,8 @@ impl ConfirmAct {
             Self::Skip => "skip",
             Self::Close => "close",
             Self::Attest => "attest",
+            Self::BreakGlass => "break-glass",
+            Self::Review => "review",
         }
     }
 
@@ -60,7 +69,8 @@ impl ConfirmAct {
             Self::Abort => Some(RunAct::Abort),
             Self::Skip => Some(RunAct::Skip),
             Self::Close => Some(RunAct::CloseManually),
-            Self::Attest => None,
+            Self::BreakGlass => Some(RunAct::BreakGlass),
+            Self::Attest | Self::Review => None,
         }
     }
 }
@@ -100,7 +110,10 @@ impl ConfirmPage {
         let viewer = chrome.facts.person.as_ref();
         let refused = match act {
             ConfirmAct::Attest => None,
-            ConfirmAct::Close => not_an_owner(record, viewer),
+            ConfirmAct::Close => not_an_owner(record, viewer, "close a stuck run by hand"),
+            ConfirmAct::BreakGlass => not_an_owner(record, viewer, "start a run without approval")
+                .or_else(|| stays(&record.plan.blockers)),
+            ConfirmAct::Review => not_a_reviewer(record, viewer),
             ConfirmAct::Start | ConfirmAct::Abort | ConfirmAct::Skip => not_an_operator(record, viewer),
         };
         let refused = refused.or_else(|| {
@@ -122,7 +135,7 @@ impl ConfirmPage {
             lead: words.lead,
             facts: words.facts,
             refused: refused.map(|rule| Notice::new(Tone::Bad, "Refused.", rule)),
-            fields: fields(act, run.pair.as_str(), errors),
+            fields: fields(act, record, errors),
             step: step.map(|step| step.name.clone()).unwrap_or_default(),
             button: words.button,
             look: words.look,
@@ -131,10 +144,37 @@ impl ConfirmPage {
     }
 }
 
-fn not_an_owner(record: &RunRecord<'_>, viewer: Option<&Actor>) -> Option<String> {
+pub(crate) fn not_an_owner(record: &RunRecord<'_>, viewer: Option<&Actor>, what: &str) -> Option<String> {
     let team = &record.run.team;
     let owner = viewer.is_some_and(|viewer| viewer.has(Role::Owner, team));
-    (!owner).then(|| format!("Only owners of {team} close a stuck run by hand."))
+    (!owner).then(|| format!("Only owners of {team} {what}."))
+}
+
+/// What of a plan's blockers nobody overrides.
+pub(crate) fn stays(blockers: &[Concern]) -> Option<String> {
+    let stays: Vec<&str> = blockers
+        .iter()
+        .filter(|blocker| !may_be_overridden(blocker))
+        .map(|blocker| blocker.reason.as_str())
+        .collect();
+    (!stays.is_empty()).then(|| format!("Nobody overrides this: {}.", stays.join("; ").trim_end_matches('.')))
+}
+
+/// Why this person may not review a start without approval; `None` when they may.
+pub(crate) fn not_a_reviewer(record: &RunRecord<'_>, viewer: Option<&Actor>) -> Option<String> {
+    let run = record.run;
+    let is = |person: &Person| viewer.is_some_and(|viewer| viewer.id == person.id);
+    match record.break_glass {
+        None => Some("It was started with approval; there is nothing to review.".to_owned()),
+        Some(broken) if broken.review.is_some() => Some("It was reviewed before.".to_owned()),
+        Some(_) if !viewer.is_some_and(|viewer| viewer.has(Role::Approver, &run.team)) => {
+            Some(format!("Only approvers of {} review it.", run.team))
+        }
+        Some(_) if is(&run.requested_by) || run.driver.as_ref().is_some_and(is) => {
+            Some("You asked for it or started it; somebody else must review it.".to_owned())
+        }
+        Some(_) => None,
+    }
 }
 
 /// What an act says.
@@ -205,6 +245,22 @@ impl Words {
                     .to_owned(),
                 facts: vec![("Stuck because", run.state_reason.clone())],
             },
+            ConfirmAct::BreakGlass => Self {
+                button: format!("Start {doing} without approval, {}", run.course),
+                look: "danger",
+                lead: "Break-glass: for when waiting for an approver costs more than going on without one. Everybody who \
+                       asked to be told is told now, and somebody else reviews it within 24 hours. Muster's own checks \
+                       are not left out."
+                    .to_owned(),
+                facts: [("Blocked by", blocked_by(&record.plan.blockers))].into_iter().chain(start_facts(record)).collect(),
+            },
+            ConfirmAct::Review => Self {
+                button: format!("Review the start of {} without approval", words::run_name(run)),
+                look: "primary",
+                lead: "You state whether it was right not to wait. One that was not leaves a finding of high severity."
+                    .to_owned(),
+                facts: record.break_glass.map(broken_facts).unwrap_or_default(),
+            },
             ConfirmAct::Attest => Self {
                 button: format!("Attest the drill of {pair}, {}", run.course),
                 look: "primary",
@@ -216,6 +272,24 @@ impl Words {
             },
         }
     }
+}
+
+fn blocked_by(blockers: &[Concern]) -> String {
+    if blockers.is_empty() {
+        return "nothing but the missing approval".to_owned();
+    }
+    blockers.iter().map(|b| format!("{}: {}", b.code, b.reason)).collect::<Vec<_>>().join("; ")
+}
+
+fn broken_facts(broken: &BreakGlass) -> Vec<(&'static str, String)> {
+    let overridden =
+        if broken.overridden.is_empty() { "nothing".to_owned() } else { broken.overridden.join(", ") };
+    vec![
+        ("Started by", format!("{}, {}", broken.by.name, format::date_time(broken.at))),
+        ("Their reason", broken.reason.clone()),
+        ("Overridden", overridden),
+        ("Review due", format::date_time(broken.review_due)),
+    ]
 }
 
 fn start_facts(record: &RunRecord<'_>) -> Vec<(&'static str, String)> {
@@ -240,7 +314,7 @@ fn start_facts(record: &RunRecord<'_>) -> Vec<(&'static str, String)> {
                 format::count(plan.content.groups.len(), "group")
             ),
         ),
-        ("Approved by", approved),
+        ("Approved by", if approved.is_empty() { "nobody".to_owned() } else { approved }),
         ("Use by", run.use_by.map_or_else(|| "no limit is kept".to_owned(), format::date_time)),
         ("Plan", format::short_hash(&run.plan_hash)),
     ]
@@ -269,7 +343,8 @@ fn skip_facts(step: &RunStep) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn fields(act: ConfirmAct, pair: &str, errors: &[(String, String)]) -> Vec<Field> {
+fn fields(act: ConfirmAct, record: &RunRecord<'_>, errors: &[(String, String)]) -> Vec<Field> {
+    let pair = record.run.pair.as_str();
     let typed = || {
         Field::text("typed", "Type the name of the pair", "")
             .help(format!("It is “{pair}”."))
@@ -281,6 +356,20 @@ fn fields(act: ConfirmAct, pair: &str, errors: &[(String, String)]) -> Vec<Field
         ConfirmAct::Start => vec![typed()],
         ConfirmAct::Abort => vec![reason()],
         ConfirmAct::Skip | ConfirmAct::Close => vec![reason(), typed()],
+        ConfirmAct::BreakGlass if record.plan.blockers.is_empty() => vec![reason(), typed()],
+        ConfirmAct::BreakGlass => {
+            let codes: Vec<&str> = record.plan.blockers.iter().map(|b| b.code.as_str()).collect();
+            let named = Field::text("overridden", "Type what you override", "")
+                .help(format!("Each blocker you answer for: {}", codes.join(", ")))
+                .required()
+                .errors(errors);
+            vec![named, reason(), typed()]
+        }
+        ConfirmAct::Review => {
+            let verdicts = [("justified", "It was justified"), ("not_justified", "It was not justified")];
+            let choices = verdicts.map(|(value, label)| Choice::new(value, label)).to_vec();
+            vec![Field::select("verdict", "How you judge it", choices, "justified").errors(errors), reason()]
+        }
         ConfirmAct::Attest => {
             let verdicts = [
                 ("passed", "It passed"),

@@ -202,7 +202,7 @@ pub struct VoteForm {
     pub accept: String,
 }
 
-/// `POST /runs/{id}/{start|pause|resume|retry|skip|confirm|abort|attest|close}`.
+/// `POST /runs/{id}/{start|pause|resume|retry|skip|confirm|abort|attest|close|break-glass|review}`.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct ActForm {
@@ -212,8 +212,20 @@ pub struct ActForm {
     pub reason: String,
     /// The target typed again, for the severe ones: the name of the pair.
     pub typed: String,
-    /// `passed`, `failed` or `inconclusive`, for `attest`.
+    /// `passed`, `failed` or `inconclusive`, for `attest`; `justified` or `not_justified`, for `review`.
     pub verdict: String,
+    /// Codes of blockers that are answered for, parted by commas or spaces: `break-glass`.
+    pub overridden: String,
+}
+
+/// `POST /reauthenticate`.
+#[derive(Debug, Deserialize)]
+pub struct ReauthenticateForm {
+    /// Password.
+    pub password: SecretString,
+    /// Where to go on to.
+    #[serde(default)]
+    pub next: String,
 }
 
 /// `POST /people`.

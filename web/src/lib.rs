@@ -35,6 +35,7 @@ pub mod people;
 pub mod plan;
 mod problems;
 pub mod readiness;
+pub mod reauthenticate;
 pub mod report;
 mod report_rows;
 pub mod run;

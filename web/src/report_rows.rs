@@ -222,6 +222,21 @@ pub(crate) fn approvals(report: &Report) -> Vec<(&'static str, String)> {
             if approval.comment.is_empty() { String::new() } else { format!(", “{}”", approval.comment) };
         rows.push((word, format!("{}, {}{comment}", approval.by.name, format::time(approval.at))));
     }
+    if let Some(broken) = &report.break_glass {
+        let said = format!("{}, “{}”, {}", broken.by.name, broken.reason, format::time(broken.at));
+        rows.push(("Started without approval", said));
+        let review = match &broken.review {
+            None => format!("none yet; due {}", format::date_time(broken.review_due)),
+            Some(review) => format!(
+                "{}, {}, “{}”, {}",
+                review.by.name,
+                review.verdict.as_str().replace('_', " "),
+                review.comment,
+                format::time(review.at)
+            ),
+        };
+        rows.push(("Review of that", review));
+    }
     for event in report.events.iter().filter(|event| event.kind == "decision") {
         rows.push(("Decided", format!("{}, {}", event.message, format::time(event.at))));
     }

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use muster_domain::{
+    break_glass::BreakGlass,
     pair::Objectives,
     plan::Plan,
     record::{Approval, Run, RunStep},
@@ -23,6 +24,8 @@ pub struct RunRecord<'a> {
     pub events: &'a [RunEvent],
     /// Decisions, oldest first.
     pub approvals: &'a [Approval],
+    /// How it was started without approval; `None` when it was not.
+    pub break_glass: Option<&'a BreakGlass>,
     /// Objectives of the pair, for the clock; `None` when the pair is gone.
     pub objectives: Option<&'a Objectives>,
 }

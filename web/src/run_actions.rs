@@ -9,6 +9,7 @@ use muster_domain::{
 
 use crate::{
     chrome::{Brake, roles_of},
+    confirm::{not_a_reviewer, not_an_owner, stays},
     format,
     parts::Action,
     run::RunRecord,
@@ -23,8 +24,16 @@ pub(crate) fn actions(
     now: DateTime<Utc>,
 ) -> Vec<Action> {
     let acts = Acts { record, viewer, brake, now };
-    match record.run.state {
-        RunState::AwaitingApproval => vec![acts.decide()],
+    let mut offered = of_state(&acts, record.run.state);
+    if record.break_glass.is_some_and(|broken| broken.review.is_none()) {
+        offered.push(acts.review());
+    }
+    offered
+}
+
+fn of_state(acts: &Acts<'_>, state: RunState) -> Vec<Action> {
+    match state {
+        RunState::AwaitingApproval => vec![acts.decide(), acts.break_glass()],
         RunState::Approved => vec![acts.start()],
         RunState::Running => vec![acts.pause(), acts.abort(), acts.skip_refused()],
         RunState::WaitingForInput => vec![acts.confirm(), acts.abort()],
@@ -35,8 +44,8 @@ pub(crate) fn actions(
         RunState::RollingBack | RunState::Verifying | RunState::CleaningUp | RunState::CleanupIncomplete => {
             vec![acts.wait()]
         }
-        RunState::Blocked
-        | RunState::Rejected
+        RunState::Blocked => vec![acts.break_glass()],
+        RunState::Rejected
         | RunState::Expired
         | RunState::RolledBack
         | RunState::ClosedManually
@@ -106,18 +115,8 @@ impl Acts<'_> {
     fn start(&self) -> Action {
         let run = self.record.run;
         let label = format!("Start {}, {}", words::doing(run.operation, self.pair()), run.course);
-        match self.brake {
-            Brake::Released => {}
-            Brake::Set { by, reason, .. } => {
-                let rule = format!("{by} pulled the brake: {reason}. Nothing starts until it is released.");
-                return Action::refused(label, rule);
-            }
-            Brake::Unreadable { reason } => {
-                return Action::refused(
-                    label,
-                    format!("The brake cannot be read: {reason}. Nothing starts then."),
-                );
-            }
+        if let Some(rule) = self.braked() {
+            return Action::refused(label, rule);
         }
         let until = run.use_by.map_or_else(String::new, |by| {
             format!(" Offered until {}, for {}.", format::time(by), format::left(self.now, by))
@@ -277,6 +276,43 @@ impl Acts<'_> {
         }
         Action::page(self.url("attest"), label, "You state what the drill proved; the report is then sealed.")
             .primary()
+    }
+
+    fn break_glass(&self) -> Action {
+        let run = self.record.run;
+        let label = format!("Start {} without approval", words::doing(run.operation, self.pair()));
+        let refused = not_an_owner(self.record, self.viewer, "start a run without approval")
+            .or_else(|| stays(&self.record.plan.blockers));
+        if let Some(rule) = refused {
+            return Action::refused(label, rule);
+        }
+        if let Some(rule) = self.braked() {
+            return Action::refused(label, rule);
+        }
+        let effect = "Break-glass. Asks for your password and a reason; everybody is told, and somebody else reviews it \
+                      within 24 hours.";
+        Action::page(self.url("break-glass"), label, effect).icon("warn").danger()
+    }
+
+    fn review(&self) -> Action {
+        let label = format!("Review the start of {} without approval", words::run_name(self.record.run));
+        match not_a_reviewer(self.record, self.viewer) {
+            Some(rule) => Action::refused(label, rule),
+            None => Action::page(self.url("review"), label, "You state whether it was right not to wait."),
+        }
+    }
+
+    /// Why nothing starts now.
+    fn braked(&self) -> Option<String> {
+        match self.brake {
+            Brake::Released => None,
+            Brake::Set { by, reason, .. } => {
+                Some(format!("{by} pulled the brake: {reason}. Nothing starts until it is released."))
+            }
+            Brake::Unreadable { reason } => {
+                Some(format!("The brake cannot be read: {reason}. Nothing starts then."))
+            }
+        }
     }
 
     fn wait(&self) -> Action {

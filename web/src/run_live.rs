@@ -4,8 +4,9 @@
 use askama::{Template, filters::HtmlSafe};
 use chrono::{DateTime, Utc};
 use muster_domain::{
+    break_glass::{BreakGlass, Verdict},
     people::Actor,
-    record::RunStep,
+    record::{Run, RunStep},
     run::{RunEvent, RunState, StepState},
 };
 
@@ -152,6 +153,9 @@ fn notices(record: &RunRecord<'_>) -> Vec<Notice> {
             .more(figures.join(" · ")),
         );
     }
+    if let Some(broken) = record.break_glass {
+        notices.push(without_approval(run, broken));
+    }
     let reason = run.state_reason.clone();
     let why = |tone, icon, lead: &str| Notice::new(tone, lead, reason.clone()).icon(icon);
     match run.state {
@@ -203,6 +207,30 @@ fn notices(record: &RunRecord<'_>) -> Vec<Notice> {
         );
     }
     notices
+}
+
+/// Stays on the run for good: who reads it later must not take it for an approved one.
+fn without_approval(run: &Run, broken: &BreakGlass) -> Notice {
+    let lead = format!("{} started it without approval.", broken.by.name);
+    let overrode = match broken.overridden.as_slice() {
+        [] => String::new(),
+        codes => format!(" Overridden: {}.", codes.join(", ")),
+    };
+    let said = format!("“{}”{overrode}", broken.reason);
+    match &broken.review {
+        None => Notice::new(Tone::Warn, lead, said)
+            .icon("warn")
+            .more(format!("Somebody else reviews it by {}.", format::date_time(broken.review_due)))
+            .link(format!("/runs/{}/review", run.id), format!("Review the start of run {}", run.number)),
+        Some(review) => {
+            let (tone, word) = match review.verdict {
+                Verdict::Justified => (Tone::Idle, "justified"),
+                Verdict::NotJustified => (Tone::Bad, "not justified"),
+            };
+            let judged = format!("{} judged that {word}: “{}”", review.by.name, review.comment);
+            Notice::new(tone, lead, said).icon("warn").more(judged)
+        }
+    }
 }
 
 fn log_row(event: &RunEvent, steps: &[RunStep]) -> LogRow {

@@ -43,14 +43,18 @@ pub async fn run(pool: PgPool, beat: Beat, shutdown: CancellationToken) {
     }
 }
 
-/// Ends requests nobody decided and approvals nobody used in time.
+/// Ends requests nobody decided and approvals nobody used in time, and raises findings for reviews that did not come.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn expire(pool: &PgPool) -> Answer<usize> {
     let mut tx = muster_store::begin(pool).await?;
     let expired = decisions::expire_overdue(&mut tx).await.map_err(Failure::from)?;
+    let unreviewed = decisions::raise_unreviewed(&mut tx).await.map_err(Failure::from)?;
     tx.commit().await?;
+    if unreviewed > 0 {
+        tracing::warn!("{unreviewed} starts without approval were not reviewed in time; findings say so");
+    }
     for run in &expired {
         tracing::info!(run.id = %run.id, pair.name = %run.pair, "run {} of `{}` expired: {}", run.number, run.pair, run.state_reason);
     }

@@ -30,11 +30,11 @@ use crate::{
     },
     api::{
         Items, audit, brake, calendar, channels, clusters, decisions,
-        decisions::{Attest, Because, SkipStep, Vote},
+        decisions::{Attest, Because, BreakingGlass, Reviewing, SkipStep, Vote},
         events, findings, observation, pairs, people, plans, runs,
         runs::RunView,
         schedules, service, session,
-        session::{BearerSession, SignIn, Whoami},
+        session::{Again, BearerSession, SignIn, Whoami},
     },
     app::App,
     http::{
@@ -42,7 +42,7 @@ use crate::{
         route::{
             Access::{Anyone, Anywhere, Auditor, Reader, Role, SignedIn},
             Audit::{Reads, Writes},
-            Of, Route, api,
+            Of, Proof, Route, api,
         },
     },
     pages,
@@ -109,19 +109,22 @@ fn sessions_and_people() -> Vec<Route> { vec![
     api(POST, "/api/v1/session", Anyone, Writes("session.open"), session::open)
         .says("Sign in with name and password; answers a bearer token.").takes::<SignIn>().answers::<BearerSession>(201),
     api(GET, "/api/v1/session", SignedIn, Reads, session::whoami).says("Who is signed in.").answers::<Whoami>(200),
+    api(POST, "/api/v1/session/reauthenticate", SignedIn, Writes("session.reauthenticate"), session::reauthenticate)
+        .says("Show with the password that one is still there: what cannot be undone or opens secrets asks for it.")
+        .takes::<Again>().answers_nothing(),
     api(DELETE, "/api/v1/session", SignedIn, Writes("session.close"), session::close).says("Sign out.").answers_nothing(),
     api(GET, "/api/v1/users", Anywhere(&[Admin]), Reads, people::list).says("All people.").answers::<Items<UserView>>(200),
     api(POST, "/api/v1/users", Anywhere(&[Admin]), Writes("user.create"), people::create)
-        .says("Add a person.").takes::<NewUser>().answers::<UserView>(201).creates(),
+        .says("Add a person.").takes::<NewUser>().answers::<UserView>(201).creates().proven(Proof::PersonOrToken),
     api(GET, "/api/v1/users/{user}", Anywhere(&[Admin]), Reads, people::show).says("A person.").answers::<UserView>(200),
     api(PATCH, "/api/v1/users/{user}", Anywhere(&[Admin]), Writes("user.change"), people::change)
-        .says("Change a person: rights, password, whether they may sign in.").takes::<UserEdit>().answers::<UserView>(200),
+        .says("Change a person: rights, password, whether they may sign in.").takes::<UserEdit>().answers::<UserView>(200).proven(Proof::PersonOrToken),
     api(GET, "/api/v1/teams", SignedIn, Reads, people::teams).says("All teams.").answers::<Items<TeamView>>(200),
     api(POST, "/api/v1/teams", Anywhere(&[Admin]), Writes("team.create"), people::create_team)
         .says("Add a team.").takes::<TeamView>().answers::<TeamView>(201).creates(),
     api(GET, "/api/v1/tokens", SignedIn, Reads, people::tokens).says("One's own API tokens.").answers::<Items<TokenView>>(200),
     api(POST, "/api/v1/tokens", SignedIn, Writes("token.create"), people::create_token)
-        .says("Make an API token with one's own rights; it is shown once.").takes::<NewToken>().answers::<TokenView>(201),
+        .says("Make an API token with one's own rights; it is shown once.").takes::<NewToken>().answers::<TokenView>(201).proven(Proof::PersonOrToken),
     api(DELETE, "/api/v1/tokens/{token}", SignedIn, Writes("token.revoke"), people::revoke_token)
         .says("Revoke one's own API token.").answers_nothing(),
 ] }
@@ -130,10 +133,10 @@ fn sessions_and_people() -> Vec<Route> { vec![
 fn clusters_and_pairs() -> Vec<Route> { vec![
     api(GET, "/api/v1/clusters", SignedIn, Reads, clusters::list).says("All clusters.").answers::<Items<ClusterView>>(200),
     api(POST, "/api/v1/clusters", Anywhere(&[Admin]), Writes("cluster.create"), clusters::create)
-        .says("Register a cluster.").takes::<NewCluster>().answers::<ClusterView>(201).creates(),
+        .says("Register a cluster.").takes::<NewCluster>().answers::<ClusterView>(201).creates().proven(Proof::PersonOrToken),
     api(GET, "/api/v1/clusters/{cluster}", SignedIn, Reads, clusters::show).says("A cluster.").answers::<ClusterView>(200),
     api(PATCH, "/api/v1/clusters/{cluster}", Anywhere(&[Admin]), Writes("cluster.change"), clusters::change)
-        .says("Change a cluster.").takes::<ClusterEdit>().answers::<ClusterView>(200),
+        .says("Change a cluster.").takes::<ClusterEdit>().answers::<ClusterView>(200).proven(Proof::PersonOrToken),
     api(DELETE, "/api/v1/clusters/{cluster}", Anywhere(&[Admin]), Writes("cluster.delete"), clusters::delete)
         .says("Forget a cluster no pair uses.").answers_nothing(),
     api(POST, "/api/v1/clusters/{cluster}/check", Anywhere(&[Admin]), Writes("cluster.check"), clusters::check)
@@ -251,6 +254,12 @@ fn deciding() -> Vec<Route> { vec![
         .says("Close a stuck run by hand.").takes::<Because>().answers::<Run>(200),
     api(POST, "/api/v1/runs/{run}/attest", Role(&[Approver], Of::Run), Writes("run.attest"), decisions::attest)
         .says("Say what a drill proved; never by its requester or driver.").takes::<Attest>().answers::<Run>(200),
+    api(POST, "/api/v1/runs/{run}/break_glass", Role(&[Owner], Of::Run), Writes("run.break_glass"), decisions::break_glass)
+        .says("Start it without approval. Needs a session that was opened or confirmed with a password minutes ago; reviewed within a day.")
+        .takes::<BreakingGlass>().answers::<Run>(202).proven(Proof::Person),
+    api(POST, "/api/v1/runs/{run}/review", Role(&[Approver], Of::Run), Writes("run.review"), decisions::review)
+        .says("Say whether its start without approval was right; never by its requester or driver.")
+        .takes::<Reviewing>().answers::<Run>(200),
 ] }
 
 #[rustfmt::skip]

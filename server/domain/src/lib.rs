@@ -6,6 +6,7 @@
 pub mod access;
 pub mod acl;
 pub mod audit;
+pub mod break_glass;
 pub mod cluster;
 pub mod comparison;
 pub mod direction;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
+    break_glass::BreakGlass,
     finding::Finding,
     ids::{PairName, TeamName},
     pair::Direction,
@@ -208,6 +209,9 @@ pub struct Report {
     pub plan: Plan,
     /// Who approved.
     pub approvals: Vec<Approval>,
+    /// How it was started without approval, and the review of that. Left out when it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub break_glass: Option<BreakGlass>,
     /// Steps, executed and not executed.
     pub steps: Vec<RunStep>,
     /// Timeline in UTC.

@@ -1,14 +1,17 @@
-//! What people decide about runs: ask, approve, start, pause, resume, retry, skip, confirm, abort, attest.
+//! What people decide about runs: ask, approve, start, pause, resume, retry, skip, confirm, abort, attest,
+//! start without approval, review that.
 //!
 //! Each function changes the run and writes its audit entry in the caller's transaction. A refusal is a `Problem`;
 //! the caller audits refusals (in a transaction of its own, since this one is rolled back).
 
 mod asking;
 mod attesting;
+mod breaking_glass;
 mod driving;
 
 pub use asking::{approve, expire_overdue, may_approve, reject, request_run, request_scheduled_run};
 pub use attesting::{Attestation, attest, may_attest};
+pub use breaking_glass::{break_glass, may_review, raise_unreviewed, review};
 pub use driving::{abort, close_manually, confirm, pause, resume, retry, skip, start, start_by_schedule};
 use muster_domain::{
     ids::TeamName,

@@ -2,7 +2,7 @@
 
 use muster_domain::{finding::Finding, hash::hash_json, record::Report};
 use muster_store::{
-    approvals,
+    approvals, break_glass,
     findings::{self, FindingFilter},
     plans, run_events, run_steps, runs,
 };
@@ -27,6 +27,7 @@ pub async fn report(conn: &mut PgConnection, run: Uuid) -> Result<Option<Report>
     let mut report = Report {
         format: 1,
         approvals: approvals::list(conn, run).await?,
+        break_glass: break_glass::get(conn, run).await?,
         steps: run_steps::list(conn, run).await?,
         events: all_events(conn, run).await?,
         findings: of_run(conn, run).await?,

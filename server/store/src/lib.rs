@@ -7,6 +7,7 @@
 pub mod approvals;
 pub mod audit;
 pub mod brake;
+pub mod break_glass;
 pub mod channels;
 pub mod clock;
 pub mod clusters;

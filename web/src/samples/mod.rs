@@ -34,6 +34,7 @@ use crate::{
     pair_form::PairFormPage,
     people::PeoplePage,
     plan::PlanPage,
+    reauthenticate::ReauthenticatePage,
     report::ReportPage,
     run::RunPage,
     run_live::RunLive,
@@ -60,6 +61,7 @@ fn html(page: &impl Template) -> String {
 #[must_use]
 pub fn all() -> Vec<(&'static str, String)> {
     vec![
+        ("reauthenticate", html(&ReauthenticatePage::sample())),
         ("sign-in", html(&SignInPage::sample())),
         ("sign-in-refused", html(&SignInPage::sample_refused())),
         ("setup", html(&SetupPage::sample())),
@@ -87,6 +89,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("confirm-abort", html(&ConfirmPage::sample(ConfirmAct::Abort))),
         ("confirm-skip", html(&ConfirmPage::sample(ConfirmAct::Skip))),
         ("confirm-close", html(&ConfirmPage::sample(ConfirmAct::Close))),
+        ("confirm-break-glass", html(&ConfirmPage::sample(ConfirmAct::BreakGlass))),
+        ("confirm-review", html(&ConfirmPage::sample(ConfirmAct::Review))),
         ("confirm-attest", html(&ConfirmPage::sample(ConfirmAct::Attest))),
         ("runs", html(&RunsPage::sample())),
         ("drills", html(&DrillsPage::sample())),

@@ -108,6 +108,7 @@ pub(super) fn report() -> Report {
         run,
         plan: plan("payments", false),
         approvals,
+        break_glass: None,
         steps,
         events,
         findings: super::findings::findings(),

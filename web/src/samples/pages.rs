@@ -25,6 +25,7 @@ use crate::{
     pair::{PairDetail, PairPage},
     pair_form::PairFormPage,
     parts::Link,
+    reauthenticate::ReauthenticatePage,
     sign_in::{SetupPage, SignInPage},
 };
 
@@ -39,6 +40,14 @@ fn facts(seen: &Seen) -> PairFacts<'_> {
         last_proof: None,
         active_run: None,
         waiting: None,
+    }
+}
+
+impl ReauthenticatePage {
+    /// On the way to a cluster's form.
+    #[must_use]
+    pub fn sample() -> Self {
+        Self::new(chrome("/reauthenticate"), "/clusters/new", None)
     }
 }
 

@@ -52,12 +52,14 @@ fn with<T>(run: &Run, steps: &[RunStep], show: impl FnOnce(&RunRecord<'_>) -> T)
     let (plan, events, approvals) = (runs::plan(run.pair.as_str(), false), runs::events(), runs::approvals());
     let objectives = pairs::payments().pair.objectives;
     let events = if steps.is_empty() { Vec::new() } else { events };
+    let broken = runs::break_glass();
     show(&RunRecord {
         run,
         plan: &plan,
         steps,
         events: &events,
         approvals: &approvals,
+        break_glass: (run.id == runs::started_without_approval().id).then_some(&broken),
         objectives: Some(&objectives),
     })
 }
@@ -138,6 +140,8 @@ impl ConfirmPage {
                 runs::under_way(RunState::Stuck, "The deny on 2 topics could not be taken back."),
                 steps::steps_failed(),
             ),
+            ConfirmAct::BreakGlass => (runs::asked(), Vec::new()),
+            ConfirmAct::Review => (runs::started_without_approval(), steps::steps_running()),
             ConfirmAct::Attest => (Run { state: RunState::AwaitingAttestation, ..runs::drill() }, Vec::new()),
         };
         let chrome = chrome_of(Some(adaeze()), "/runs/x/act", Brake::Released);

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 use muster_domain::{
+    break_glass::BreakGlass,
     pair::{BySide, Direction, Side},
     plan::{Concern, Plan, PlanContent, PlanRules, Prediction, TopicScope},
     record::{Approval, Outcome, Run, Vote},
@@ -133,6 +134,24 @@ pub(super) fn under_way(state: RunState, reason: &str) -> Run {
         approved_at: Some(ago(600)),
         use_by: Some(now() + Duration::minutes(50)),
         ..run(143, "orders", "order-platform", state, ago(1800))
+    }
+}
+
+/// Orders, started without approval.
+pub(super) fn started_without_approval() -> Run {
+    Run { id: Uuid::from_u128(0xb6), approved_at: None, use_by: None, ..under_way(RunState::Running, "") }
+}
+
+/// How it was.
+pub(super) fn break_glass() -> BreakGlass {
+    BreakGlass {
+        by: person(2, "ines.novak"),
+        at: ago(58),
+        reason: "Both approvers are on the plane to the offsite; eu-west loses its power at 04:00."
+            .to_owned(),
+        overridden: vec!["standby-durability".to_owned()],
+        review_due: ago(58) + Duration::hours(24),
+        review: None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! People's decisions on runs: one function for all of them, so that pages and API cannot differ.
 
-use muster_domain::{people::Actor, record::Run};
+use muster_domain::{break_glass::Verdict, people::Actor, record::Run};
 use muster_operations::decisions::{self, Attestation};
 use muster_store::runs;
 use sqlx::{PgConnection, PgPool};
@@ -38,6 +38,15 @@ pub enum Decision {
     Close(String),
     /// Say what a drill proved.
     Attest(Attestation, String),
+    /// Begin without approval.
+    BreakGlass {
+        /// Why nobody can be waited for.
+        reason: String,
+        /// Codes of the blockers the person answers for.
+        overridden: Vec<String>,
+    },
+    /// Say whether that was right.
+    Review(Verdict, String),
 }
 
 /// A run.
@@ -77,6 +86,10 @@ pub async fn decide(
         Decision::Abort(reason) => decisions::abort(conn, id, &reason, actor).await?,
         Decision::Close(reason) => decisions::close_manually(conn, id, &reason, actor).await?,
         Decision::Attest(verdict, comment) => decisions::attest(conn, id, verdict, &comment, actor).await?,
+        Decision::BreakGlass { reason, overridden } => {
+            decisions::break_glass(conn, id, &reason, &overridden, actor).await?
+        }
+        Decision::Review(verdict, comment) => decisions::review(conn, id, verdict, &comment, actor).await?,
     };
     tx.commit().await?;
     Ok(run)

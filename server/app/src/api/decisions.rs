@@ -4,7 +4,7 @@ use axum::{
     extract::State,
     http::{HeaderName, StatusCode, header},
 };
-use muster_domain::record::Run;
+use muster_domain::{break_glass::Verdict, record::Run};
 use muster_operations::decisions::Attestation;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -53,6 +53,29 @@ pub struct Attest {
     pub verdict: Attestation,
     /// In words.
     #[serde(default)]
+    pub comment: String,
+}
+
+/// A start without approval.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BreakingGlass {
+    /// Why nobody can be waited for.
+    pub reason: String,
+    /// Codes of the plan's blockers that the person answers for; all of them, if there are any.
+    #[serde(default)]
+    pub overridden: Vec<String>,
+    /// Hash of the plan that was read; another one is refused.
+    pub plan_hash: String,
+}
+
+/// What somebody else says of a start without approval.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reviewing {
+    /// Whether it was right to.
+    pub verdict: Verdict,
+    /// In words.
     pub comment: String,
 }
 
@@ -124,4 +147,15 @@ pub async fn close(of: Of, Json(because): Json<Because>) -> Answer<Decided> {
 /// `…/attest`.
 pub async fn attest(of: Of, Json(said): Json<Attest>) -> Answer<Decided> {
     decide(of, Decision::Attest(said.verdict, said.comment), None).await
+}
+
+/// `…/break_glass`.
+pub async fn break_glass(of: Of, Json(asked): Json<BreakingGlass>) -> Answer<Decided> {
+    let decision = Decision::BreakGlass { reason: asked.reason, overridden: asked.overridden };
+    decide(of, decision, Some(asked.plan_hash)).await
+}
+
+/// `…/review`.
+pub async fn review(of: Of, Json(said): Json<Reviewing>) -> Answer<Decided> {
+    decide(of, Decision::Review(said.verdict, said.comment), None).await
 }

@@ -3,6 +3,7 @@
 use axum::{extract::State, http::StatusCode};
 use chrono::{DateTime, Utc};
 use muster_domain::{
+    break_glass::BreakGlass,
     comparison::Comparison,
     ids::PairName,
     people::{Actor, Role},
@@ -11,7 +12,7 @@ use muster_domain::{
 };
 use muster_operations::report;
 use muster_store::{
-    approvals, run_steps,
+    approvals, break_glass, run_steps,
     runs::{self, RunFilter},
 };
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,8 @@ pub struct RunView {
     pub run: Run,
     /// Who approved or rejected it.
     pub approvals: Vec<Approval>,
+    /// How it was started without approval, and the review of that; null when it was not.
+    pub break_glass: Option<BreakGlass>,
 }
 
 /// Filters of the list.
@@ -119,7 +122,8 @@ pub async fn show(State(app): State<App>, Path(id): Path<Uuid>) -> Answer<Json<R
     let mut conn = app.pool.acquire().await?;
     let run = acts::get(&mut conn, id).await?;
     let approvals = approvals::list(&mut conn, id).await?;
-    Ok(Json(RunView { run, approvals }))
+    let break_glass = break_glass::get(&mut conn, id).await?;
+    Ok(Json(RunView { run, approvals, break_glass }))
 }
 
 /// `GET /api/v1/runs/{run}/steps`.

@@ -82,6 +82,32 @@ pub async fn open(
     Ok((StatusCode::CREATED, [(header::LOCATION, "/api/v1/session")], Json(reply)).into_response())
 }
 
+/// The password once more.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Again {
+    /// Password.
+    #[schema(value_type = String, write_only)]
+    pub password: SecretString,
+}
+
+/// `POST /api/v1/session/reauthenticate`.
+pub async fn reauthenticate(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Extension(session): Extension<SessionRef>,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+    headers: HeaderMap,
+    Json(again): Json<Again>,
+) -> Answer<StatusCode> {
+    let SessionRef::Session(sid) = session else {
+        return Err(Failure::invalid("An API token is not a session and has no password."));
+    };
+    let from = From::new(&headers, peer.map(|Extension(ConnectInfo(peer))| peer.ip()));
+    sign_in::reauthenticate(&app, &actor, sid, again.password, &from).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// `GET /api/v1/session`.
 pub async fn whoami(Acting(actor): Acting) -> Json<Whoami> {
     Json(actor.into())

@@ -39,6 +39,8 @@ pub struct Signed {
     pub actor: Actor,
     /// By what.
     pub session: SessionRef,
+    /// Seconds since they signed in or gave their password again; `None` by an API token.
+    pub proven_seconds_ago: Option<f64>,
     /// A browser's token is past half of its time and is replaced with the answer.
     renew: bool,
 }
@@ -60,6 +62,12 @@ impl Identity {
             Self::Person(signed) => Some(&signed.actor),
             Self::Nobody | Self::Refused => None,
         }
+    }
+
+    /// Whether a session stands behind it, which can be confirmed by a password.
+    #[must_use]
+    pub fn has_session(&self) -> bool {
+        matches!(self, Self::Person(signed) if matches!(signed.session, SessionRef::Session(_)))
     }
 
     /// The cookie with a fresh token, when it is due.
@@ -132,7 +140,8 @@ async fn by_token(conn: &mut PgConnection, kept: Token, actor: Actor) -> Answer<
     let scopes: Vec<Scope> =
         kept.scopes.iter().map(|word| Scope::parse(word).unwrap_or(Scope::Read)).collect();
     let actor = Actor { grants: narrow(actor.grants, &scopes), ..actor };
-    Ok(Identity::Person(Box::new(Signed { actor, session: SessionRef::Token(kept.id), renew: false })))
+    let session = SessionRef::Token(kept.id);
+    Ok(Identity::Person(Box::new(Signed { actor, session, proven_seconds_ago: None, renew: false })))
 }
 
 async fn by_cookie(app: &App, token: &str) -> Answer<Identity> {
@@ -149,5 +158,10 @@ async fn by_session(app: &App, sid: Uuid, renew: bool) -> Answer<Identity> {
         return Ok(Identity::Refused);
     };
     sessions::touch(&mut conn, sid).await?;
-    Ok(Identity::Person(Box::new(Signed { actor: signed.actor, session: SessionRef::Session(sid), renew })))
+    Ok(Identity::Person(Box::new(Signed {
+        actor: signed.actor,
+        session: SessionRef::Session(sid),
+        proven_seconds_ago: Some(signed.stepped_up_seconds_ago),
+        renew,
+    })))
 }

@@ -51,9 +51,56 @@ impl From {
 /// # Errors
 /// `sign-in-refused`, or `locked-out` after too many failures.
 pub async fn sign_in(app: &App, name: &str, password: SecretString, from: &From) -> Answer<(Uuid, Actor)> {
-    let keys = [(format!("user:{name}"), BY_NAME), (format!("address:{}", from.address), BY_ADDRESS)];
+    let keys = lock_outs(name, from);
+    match verified(app, name, password, &keys).await? {
+        Some(user) => open_session(app, user, &keys[0].0, from).await,
+        None => Err(count_failure(app, &keys).await?),
+    }
+}
+
+/// Checks the password of somebody who is signed in: the session shows again that they are there. Failures count as those
+/// of signing in do.
+///
+/// # Errors
+/// `sign-in-refused`, or `locked-out` after too many failures.
+pub async fn reauthenticate(
+    app: &App,
+    actor: &Actor,
+    sid: Uuid,
+    password: SecretString,
+    from: &From,
+) -> Answer<()> {
+    let keys = lock_outs(&actor.name, from);
+    if verified(app, &actor.name, password, &keys).await? != Some(actor.id) {
+        return Err(count_failure(app, &keys).await?);
+    }
+    let mut tx = muster_store::begin(&app.pool).await?;
+    login_failures::clear(&mut tx, &keys[0].0).await?;
+    sessions::step_up(&mut tx, sid).await?;
+    let detail = json!({"address": from.address});
+    audit_trail::record(
+        &mut tx,
+        actor,
+        Entry::done("session.reauthenticate", &format!("session {sid}"), detail),
+    )
+    .await?;
+    Ok(tx.commit().await?)
+}
+
+/// What failures are counted under: the name and the address.
+fn lock_outs(name: &str, from: &From) -> [(String, LockOut); 2] {
+    [(format!("user:{name}"), BY_NAME), (format!("address:{}", from.address), BY_ADDRESS)]
+}
+
+/// Whose name and password these are; `None` when they do not fit.
+async fn verified(
+    app: &App,
+    name: &str,
+    password: SecretString,
+    keys: &[(String, LockOut)],
+) -> Answer<Option<Uuid>> {
     let mut conn = app.pool.acquire().await?;
-    for (key, _) in &keys {
+    for (key, _) in keys {
         if let Some(until) = login_failures::locked_until(&mut conn, key).await? {
             return Err(locked_out(until));
         }
@@ -62,10 +109,7 @@ pub async fn sign_in(app: &App, name: &str, password: SecretString, from: &From)
     drop(conn);
     let hash = kept.as_ref().map(|(_, hash)| hash.expose_secret().to_owned());
     let right = passwords::verify_password(password.expose_secret().to_owned(), hash).await?;
-    match kept {
-        Some((user, _)) if right => open_session(app, user, &keys[0].0, from).await,
-        Some(_) | None => Err(count_failure(app, &keys).await?),
-    }
+    Ok(kept.filter(|_| right).map(|(user, _)| user))
 }
 
 async fn open_session(app: &App, user: Uuid, key: &str, from: &From) -> Answer<(Uuid, Actor)> {

@@ -16,7 +16,7 @@ use tower_http::request_id::RequestId;
 use super::{
     extract::Acting,
     failure::{Answer, Failure},
-    route::{Access, Audit, Kind, Of, Rule},
+    route::{Access, Audit, Kind, Of, Proof, Rule},
 };
 use crate::{
     acts::{audit_trail, teams_of},
@@ -111,6 +111,9 @@ async fn admit_and_run(app: &App, rule: Rule, identity: &Identity, request: Requ
             RawPathParams::from_request_parts(&mut parts, app).await.map_err(|_| sign_in_required())?;
         admit(app, rule.access, actor, &params).await?;
     }
+    if let (Some(proof), Identity::Person(signed)) = (rule.proof, identity) {
+        proven(proof, signed.proven_seconds_ago, rule.audit)?;
+    }
     if let Identity::Person(signed) = identity {
         parts.extensions.insert(Acting(signed.actor.clone()));
         parts.extensions.insert(signed.session);
@@ -133,6 +136,29 @@ async fn admit(app: &App, access: Access, actor: &Actor, params: &RawPathParams)
         }
     };
     if allowed { Ok(()) } else { Err(forbidden(access)) }
+}
+
+/// Seconds since it was shown who is there, within which a form is opened, and within which it is sent: who opened it in
+/// time has time to fill it in.
+const PROVEN_TO_OPEN: f64 = 300.0;
+const PROVEN_TO_ACT: f64 = 900.0;
+
+fn proven(proof: Proof, seconds_ago: Option<f64>, audit: Audit) -> Answer<()> {
+    let within = if audit == Audit::Reads { PROVEN_TO_OPEN } else { PROVEN_TO_ACT };
+    match (proof, seconds_ago) {
+        (_, Some(seconds)) if seconds <= within => Ok(()),
+        (Proof::PersonOrToken, None) => Ok(()),
+        (Proof::Person, None) => Err(Failure::new(
+            "reauthentication-needed",
+            "This needs a person who is there; an API token does not show that.",
+            "Sign in with your name and password (`muster login`, POST /api/v1/session) and do it in that session.",
+        )),
+        (_, Some(_)) => Err(Failure::new(
+            "reauthentication-needed",
+            format!("You signed in, or gave your password, more than {} minutes ago.", within / 60.0),
+            "Confirm with your password that it is you (POST /api/v1/session/reauthenticate), then do it again.",
+        )),
+    }
 }
 
 async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
@@ -212,6 +238,10 @@ async fn failure_page(app: &App, identity: &Identity, asked: &Asked, failure: &F
         // Only a page can be returned to; a form's content would be lost, so that goes to the start.
         let next = if asked.reads { asked.target.as_str() } else { "/" };
         return Redirect::to(&pages::sign_in::address(next)).into_response();
+    }
+    if failure.problem.code == "reauthentication-needed" && identity.has_session() {
+        let next = if asked.reads { asked.target.as_str() } else { "/" };
+        return Redirect::to(&pages::reauthenticate::address(next)).into_response();
     }
     let mut page = pages::errors::page(app, identity.actor(), failure, &asked.request_id).await;
     *page.status_mut() = failure.status;

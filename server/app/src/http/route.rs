@@ -65,6 +65,15 @@ pub enum Kind {
     Page,
 }
 
+/// What has to have been shown a short while ago, beyond being signed in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// That the person is there: they signed in or gave their password again minutes ago. An API token never is.
+    Person,
+    /// The same for sessions. An API token counts: it was made for this by somebody who had shown it.
+    PersonOrToken,
+}
+
 /// The part of a row the guard carries.
 #[derive(Debug, Clone, Copy)]
 pub struct Rule {
@@ -78,6 +87,8 @@ pub struct Rule {
     pub creates: bool,
     /// Whether a key in the address lets in who sends no other credentials: calendar programs send no headers.
     pub takes_key: bool,
+    /// What has to have been shown a short while ago.
+    pub proof: Option<Proof>,
 }
 
 /// Adds a type's schemas to the document and names it.
@@ -126,7 +137,12 @@ where
     H: Handler<T, App>,
     T: 'static,
 {
-    row(method, path, Rule { access, audit, kind: Kind::Api, creates: false, takes_key: false }, handler)
+    row(
+        method,
+        path,
+        Rule { access, audit, kind: Kind::Api, creates: false, takes_key: false, proof: None },
+        handler,
+    )
 }
 
 /// A row of the pages.
@@ -135,7 +151,12 @@ where
     H: Handler<T, App>,
     T: 'static,
 {
-    row(method, path, Rule { access, audit, kind: Kind::Page, creates: false, takes_key: false }, handler)
+    row(
+        method,
+        path,
+        Rule { access, audit, kind: Kind::Page, creates: false, takes_key: false, proof: None },
+        handler,
+    )
 }
 
 fn row<H, T>(method: Method, path: &'static str, rule: Rule, handler: H) -> Route
@@ -195,6 +216,13 @@ impl Route {
     #[must_use]
     pub fn query(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
         self.doc.query = query;
+        self
+    }
+
+    /// It needs to have been shown a short while ago who asks.
+    #[must_use]
+    pub fn proven(mut self, proof: Proof) -> Self {
+        self.rule.proof = Some(proof);
         self
     }
 

@@ -18,6 +18,7 @@ pub mod pair_forms;
 pub mod pairs;
 pub mod people;
 pub mod plans;
+pub mod reauthenticate;
 pub mod runs;
 pub mod setup;
 pub mod sign_in;
@@ -36,7 +37,7 @@ use crate::{
         route::{
             Access::{Anyone, Anywhere, Auditor, Reader, Role, SignedIn},
             Audit::{Reads, Writes},
-            Of, Route, page,
+            Of, Proof, Route, page,
         },
     },
 };
@@ -52,15 +53,17 @@ pub fn routes() -> Vec<Route> { vec![
     page(GET, "/sign-in", Anyone, Reads, sign_in::form),
     page(POST, "/sign-in", Anyone, Writes("session.open"), sign_in::sign_in),
     page(POST, "/sign-out", SignedIn, Writes("session.close"), sign_in::sign_out),
+    page(GET, "/reauthenticate", SignedIn, Reads, reauthenticate::form),
+    page(POST, "/reauthenticate", SignedIn, Writes("session.reauthenticate"), reauthenticate::reauthenticate),
     page(GET, "/setup", Anyone, Reads, setup::form),
     page(POST, "/setup", Anyone, Writes("setup"), setup::set_up),
     page(POST, "/theme", Anyone, Reads, sign_in::theme),
     page(GET, "/clusters", SignedIn, Reads, clusters::list),
-    page(POST, "/clusters", Anywhere(&[Admin]), Writes("cluster.create"), clusters::create),
-    page(GET, "/clusters/new", Anywhere(&[Admin]), Reads, clusters::new),
+    page(POST, "/clusters", Anywhere(&[Admin]), Writes("cluster.create"), clusters::create).proven(Proof::PersonOrToken),
+    page(GET, "/clusters/new", Anywhere(&[Admin]), Reads, clusters::new).proven(Proof::PersonOrToken),
     page(GET, "/clusters/{cluster}", SignedIn, Reads, clusters::show),
-    page(GET, "/clusters/{cluster}/edit", Anywhere(&[Admin]), Reads, clusters::edit),
-    page(POST, "/clusters/{cluster}/edit", Anywhere(&[Admin]), Writes("cluster.change"), clusters::change),
+    page(GET, "/clusters/{cluster}/edit", Anywhere(&[Admin]), Reads, clusters::edit).proven(Proof::PersonOrToken),
+    page(POST, "/clusters/{cluster}/edit", Anywhere(&[Admin]), Writes("cluster.change"), clusters::change).proven(Proof::PersonOrToken),
     page(POST, "/clusters/{cluster}/check", Anywhere(&[Admin]), Writes("cluster.check"), clusters::check),
     page(GET, "/pairs", SignedIn, Reads, fleet::pairs),
     page(POST, "/pairs", Anywhere(&[Owner]), Writes("pair.create"), pair_forms::create),
@@ -97,6 +100,11 @@ pub fn routes() -> Vec<Route> { vec![
     page(POST, "/runs/{run}/close", Role(&[Owner], Of::Run), Writes("run.close"), runs::close),
     page(GET, "/runs/{run}/attest", Reader(Of::Run), Reads, runs::confirm_attest),
     page(POST, "/runs/{run}/attest", Role(&[Approver], Of::Run), Writes("run.attest"), runs::attest),
+    page(GET, "/runs/{run}/break-glass", Reader(Of::Run), Reads, runs::confirm_break_glass).proven(Proof::Person),
+    page(POST, "/runs/{run}/break-glass", Role(&[Owner], Of::Run), Writes("run.break_glass"), runs::start_without_approval)
+        .proven(Proof::Person),
+    page(GET, "/runs/{run}/review", Reader(Of::Run), Reads, runs::confirm_review),
+    page(POST, "/runs/{run}/review", Role(&[Approver], Of::Run), Writes("run.review"), runs::review),
     page(GET, "/drills", SignedIn, Reads, drills::list),
     page(POST, "/drills", Anywhere(&[Owner]), Writes("schedule.create"), drills::create),
     page(POST, "/drills/{schedule}/remove", Role(&[Owner], Of::Schedule), Writes("schedule.delete"), drills::remove),
@@ -112,7 +120,7 @@ pub fn routes() -> Vec<Route> { vec![
     page(POST, "/notifications/{channel}/remove", Role(&[Owner], Of::Channel), Writes("channel.delete"), notifications::remove),
     page(GET, "/audit", Auditor, Reads, audit::list),
     page(GET, "/people", Anywhere(&[Admin]), Reads, people::list),
-    page(POST, "/people", Anywhere(&[Admin]), Writes("user.create"), people::create),
+    page(POST, "/people", Anywhere(&[Admin]), Writes("user.create"), people::create).proven(Proof::PersonOrToken),
     page(GET, "/brake", SignedIn, Reads, brake::show),
     page(POST, "/brake", Anywhere(&[Operator, Owner, Admin]), Writes("brake.put"), brake::act),
 ] }

@@ -12,13 +12,14 @@ use axum::{
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
 use futures_util::stream;
 use muster_domain::{
+    break_glass::{BreakGlass, Verdict},
     pair::Objectives,
     plan::Plan,
     record::{Approval, Run, RunStep},
     run::RunEvent,
 };
 use muster_operations::{decisions::Attestation, report};
-use muster_store::{approvals, pairs, run_events, run_steps, runs as stored};
+use muster_store::{approvals, break_glass, pairs, run_events, run_steps, runs as stored};
 use muster_web::{
     comparison::ComparisonPage,
     confirm::{ConfirmAct, ConfirmPage},
@@ -56,6 +57,7 @@ pub(super) struct Everything {
     steps: Vec<RunStep>,
     events: Vec<RunEvent>,
     approvals: Vec<Approval>,
+    break_glass: Option<BreakGlass>,
     objectives: Option<Objectives>,
 }
 
@@ -68,6 +70,7 @@ impl Everything {
             steps: &self.steps,
             events: &self.events,
             approvals: &self.approvals,
+            break_glass: self.break_glass.as_ref(),
             objectives: self.objectives.as_ref(),
         }
     }
@@ -80,8 +83,9 @@ pub(super) async fn everything(conn: &mut PgConnection, id: Uuid) -> Answer<Ever
     let steps = if run.started_at.is_some() { run_steps::list(conn, id).await? } else { Vec::new() };
     let events = run_events::after(conn, id, 0).await?;
     let approvals = approvals::list(conn, id).await?;
+    let break_glass = break_glass::get(conn, id).await?;
     let objectives = pairs::get(conn, &run.pair).await?.map(|pair| pair.objectives);
-    Ok(Everything { run, plan, steps, events, approvals, objectives })
+    Ok(Everything { run, plan, steps, events, approvals, break_glass, objectives })
 }
 
 /// The beginning of a day as typed, in UTC.
@@ -231,6 +235,16 @@ pub async fn confirm_attest(of: Confirming) -> Answer {
     confirm_page(of, ConfirmAct::Attest).await
 }
 
+/// `GET /runs/{run}/break-glass`.
+pub async fn confirm_break_glass(of: Confirming) -> Answer {
+    confirm_page(of, ConfirmAct::BreakGlass).await
+}
+
+/// `GET /runs/{run}/review`.
+pub async fn confirm_review(of: Confirming) -> Answer {
+    confirm_page(of, ConfirmAct::Review).await
+}
+
 async fn confirm_page((State(app), asking, Path(id), Query(about)): Confirming, act: ConfirmAct) -> Answer {
     html(&confirming(&app, &asking, id, act, &about.step, &[]).await?)
 }
@@ -312,6 +326,28 @@ pub async fn attest(of: Acting) -> Answer {
     .await
 }
 
+/// `POST /runs/{run}/break-glass`.
+pub async fn start_without_approval(of: Acting) -> Answer {
+    act(of, Some(ConfirmAct::BreakGlass), |form| {
+        let named = form.overridden.split([',', ' ', '\n', '\r']).filter(|code| !code.is_empty());
+        Ok(Decision::BreakGlass {
+            reason: form.reason.clone(),
+            overridden: named.map(str::to_owned).collect(),
+        })
+    })
+    .await
+}
+
+/// `POST /runs/{run}/review`.
+pub async fn review(of: Acting) -> Answer {
+    act(of, Some(ConfirmAct::Review), |form| {
+        let verdict = Verdict::parse(&form.verdict)
+            .ok_or_else(|| Failure::invalid("Say how you judge it: justified, or not justified."))?;
+        Ok(Decision::Review(verdict, form.reason.clone()))
+    })
+    .await
+}
+
 /// Carries an act out and goes back to the run. `page` is the page before it, shown again when something is missing.
 async fn act(
     (State(app), asking, Path(id), Form(form)): Acting,
@@ -322,7 +358,11 @@ async fn act(
     match (done, page) {
         (Ok(()), _) => Ok(see(&format!("/runs/{id}"))),
         (Err(failure), Some(page)) if is_about_the_form(&failure) => {
-            let field = if failure.problem.detail.contains("typed") { "typed" } else { "reason" };
+            let field = match failure.problem.code.as_str() {
+                "override-missing" => "overridden",
+                _ if failure.problem.detail.contains("typed") => "typed",
+                _ => "reason",
+            };
             let errors = [(field.to_owned(), failure.problem.detail.clone())];
             refused_form(&failure, &confirming(&app, &asking, id, page, &form.step, &errors).await?)
         }
@@ -356,7 +396,7 @@ async fn try_act(
 /// The severe ones, whose pages have the name of the pair typed again.
 fn asks_for_target(act: ConfirmAct) -> bool {
     match act {
-        ConfirmAct::Start | ConfirmAct::Skip | ConfirmAct::Close => true,
-        ConfirmAct::Abort | ConfirmAct::Attest => false,
+        ConfirmAct::Start | ConfirmAct::Skip | ConfirmAct::Close | ConfirmAct::BreakGlass => true,
+        ConfirmAct::Abort | ConfirmAct::Attest | ConfirmAct::Review => false,
     }
 }

@@ -28,14 +28,19 @@ use crate::{
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Next {
-    next: String,
+    pub(super) next: String,
 }
 
 /// The sign-in page's address with the way back.
 #[must_use]
 pub fn address(next: &str) -> String {
+    way_back("/sign-in", next)
+}
+
+/// A page's address that says where to go on to.
+pub(super) fn way_back(page: &str, next: &str) -> String {
     match next {
-        "/" => "/sign-in".to_owned(),
+        "/" => page.to_owned(),
         next => {
             let safe = next.bytes().map(|b| match b {
                 b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'/' => {
@@ -43,13 +48,13 @@ pub fn address(next: &str) -> String {
                 }
                 other => format!("%{other:02X}"),
             });
-            format!("/sign-in?next={}", safe.collect::<String>())
+            format!("{page}?next={}", safe.collect::<String>())
         }
     }
 }
 
 /// A way back that stays on this server: one slash, and nothing a browser would read as another host.
-fn local(next: &str) -> &str {
+pub(super) fn local(next: &str) -> &str {
     let fits = next.starts_with('/')
         && !next.starts_with("//")
         && !next.contains('\\')

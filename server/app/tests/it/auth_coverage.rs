@@ -107,6 +107,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /assets/{*rest}                            x      x    x    x    x    x   x     x
     POST   /api/v1/session                            x      x    x    x    x    x   x     x
     GET    /api/v1/session                            -      x    x    x    x    x   x     x
+    POST   /api/v1/session/reauthenticate             -      x    x    x    x    x   x     x
     DELETE /api/v1/session                            -      x    x    x    x    x   x     x
     GET    /api/v1/users                              -      .    .    .    .    x   .     .
     POST   /api/v1/users                              -      .    .    .    .    x   .     .
@@ -171,6 +172,8 @@ async fn every_route_lets_in_whom_its_row_says() {
     POST   /api/v1/runs/{run}/abort                   -      .    x    .    .    .   .     .
     POST   /api/v1/runs/{run}/close                   -      .    .    .    x    .   .     .
     POST   /api/v1/runs/{run}/attest                  -      .    .    x    .    .   .     .
+    POST   /api/v1/runs/{run}/break_glass             -      .    .    .    x    .   .     .
+    POST   /api/v1/runs/{run}/review                  -      .    .    x    .    .   .     .
     GET    /api/v1/findings                           -      x    x    x    x    x   x     x
     POST   /api/v1/findings                           -      .    x    x    x    .   x     x
     GET    /api/v1/findings/{finding}                 -      x    x    x    x    x   .     .
@@ -185,6 +188,8 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /sign-in                                   x      x    x    x    x    x   x     x
     POST   /sign-in                                   x      x    x    x    x    x   x     x
     POST   /sign-out                                  -      x    x    x    x    x   x     x
+    GET    /reauthenticate                            -      x    x    x    x    x   x     x
+    POST   /reauthenticate                            -      x    x    x    x    x   x     x
     GET    /setup                                     x      x    x    x    x    x   x     x
     POST   /setup                                     x      x    x    x    x    x   x     x
     POST   /theme                                     x      x    x    x    x    x   x     x
@@ -230,6 +235,10 @@ async fn every_route_lets_in_whom_its_row_says() {
     POST   /runs/{run}/close                          -      .    .    .    x    .   .     .
     GET    /runs/{run}/attest                         -      x    x    x    x    x   .     .
     POST   /runs/{run}/attest                         -      .    .    x    .    .   .     .
+    GET    /runs/{run}/break-glass                    -      x    x    x    x    x   .     .
+    POST   /runs/{run}/break-glass                    -      .    .    .    x    .   .     .
+    GET    /runs/{run}/review                         -      x    x    x    x    x   .     .
+    POST   /runs/{run}/review                         -      .    .    x    .    .   .     .
     GET    /drills                                    -      x    x    x    x    x   x     x
     POST   /drills                                    -      .    .    .    x    .   .     x
     POST   /drills/{schedule}/remove                  -      .    .    .    x    .   .     .

@@ -4,6 +4,7 @@
 
 mod audit_coverage;
 mod auth_coverage;
+mod break_glass;
 mod cli;
 mod clusters;
 mod decisions;

@@ -27,7 +27,7 @@ pub async fn start(conn: &mut PgConnection, run: Uuid, actor: &Actor) -> Result<
     if run.driver.as_ref().is_some_and(|driver| driver.id == actor.id) && run.state.holds_pair() {
         return Ok(run);
     }
-    begin(conn, run, actor).await
+    begin_approved(conn, run, actor).await
 }
 
 /// Starts what a schedule asked for and what changes nothing: nobody has to be there.
@@ -44,10 +44,24 @@ pub async fn start_by_schedule(conn: &mut PgConnection, run: Uuid) -> Result<Run
         )
         .into());
     }
-    begin(conn, run, &Actor::muster()).await
+    begin_approved(conn, run, &Actor::muster()).await
 }
 
-async fn begin(conn: &mut PgConnection, run: Run, actor: &Actor) -> Result<Run, OperationError> {
+async fn begin_approved(conn: &mut PgConnection, run: Run, actor: &Actor) -> Result<Run, OperationError> {
+    let said = format!("Started by {}, who drives it", actor.name);
+    begin(conn, run, actor, RunAct::Start, "", ("run.start", &said)).await
+}
+
+/// Starts a run, approved or not: its plan is what was asked for, the brake is off and the pair is free. `reason` becomes
+/// the reason of its state; `record` is the audit's action and sentence.
+pub(super) async fn begin(
+    conn: &mut PgConnection,
+    run: Run,
+    actor: &Actor,
+    act: RunAct,
+    reason: &str,
+    (action, said): (&str, &str),
+) -> Result<Run, OperationError> {
     let plan = plans::get(conn, run.plan).await?.ok_or_else(|| no_such("plan", &run.plan.to_string()))?;
     let hash =
         plan.content.hash().map_err(|e| OperationError::Stored { what: "plan", reason: e.to_string() })?;
@@ -64,18 +78,18 @@ async fn begin(conn: &mut PgConnection, run: Run, actor: &Actor) -> Result<Run, 
         return Err(pair_is_held(&other).into());
     }
     runs::mark_started(conn, run.id, &person(actor)).await?;
-    match transition(conn, &run, RunAct::Start, "").await {
+    match transition(conn, &run, act, reason).await {
         Err(OperationError::Store(e)) if e.constraint() == Some("run_one_at_a_time_per_pair") => {
             return Err(Problem::new(
                 "pair-has-active-run",
                 format!("Another run of pair `{}` was started in the same moment.", run.pair),
-                "Watch that run; this one stays approved until its second clock ends.",
+                "Watch that run; this one stays as it is until its clock ends.",
             )
             .into());
         }
         other => other?,
     };
-    record(conn, run.id, actor, "run.start", &format!("Started by {}, who drives it", actor.name)).await?;
+    record(conn, run.id, actor, action, said).await?;
     read(conn, run.id).await
 }
 
