@@ -25,11 +25,12 @@ const LOOK_WHILE_DEAF: Duration = Duration::from_secs(1);
 pub struct RunWatch {
     changes: broadcast::Sender<Uuid>,
     listening: Arc<AtomicBool>,
+    closing: CancellationToken,
 }
 
 impl Default for RunWatch {
     fn default() -> Self {
-        Self { changes: broadcast::channel(1024).0, listening: Arc::default() }
+        Self { changes: broadcast::channel(1024).0, listening: Arc::default(), closing: CancellationToken::new() }
     }
 }
 
@@ -72,7 +73,17 @@ impl RunWatch {
     /// A watch on one run.
     #[must_use]
     pub fn watch(&self, run: Uuid) -> Watch {
-        Watch { run, changes: self.changes.subscribe(), listening: Arc::clone(&self.listening) }
+        Watch {
+            run,
+            changes: self.changes.subscribe(),
+            listening: Arc::clone(&self.listening),
+            closing: self.closing.clone(),
+        }
+    }
+
+    /// Ends all watches: this process stops, and whoever watches asks another one from where it was.
+    pub fn close(&self) {
+        self.closing.cancel();
     }
 }
 
@@ -82,6 +93,7 @@ pub struct Watch {
     run: Uuid,
     changes: broadcast::Receiver<Uuid>,
     listening: Arc<AtomicBool>,
+    closing: CancellationToken,
 }
 
 impl Watch {
@@ -99,6 +111,15 @@ impl Watch {
                 }
             }
         };
-        let _ = tokio::time::timeout(wait, told).await;
+        tokio::select! {
+            () = self.closing.cancelled() => {}
+            _ = tokio::time::timeout(wait, told) => {}
+        }
+    }
+
+    /// Whether it was ended: there is nothing more to wait for here.
+    #[must_use]
+    pub fn closed(&self) -> bool {
+        self.closing.is_cancelled()
     }
 }

@@ -73,6 +73,7 @@ impl SurveyLoop {
         for (_, task) in tasks {
             let _ = task.await;
         }
+        self.let_go().await;
     }
 
     async fn pairs(&self) -> Result<Vec<PairName>, StoreError> {
@@ -93,21 +94,17 @@ impl SurveyLoop {
                 _ = ticks.tick() => {}
             }
             let span = tracing::error_span!("survey", pair.name = %pair);
-            let turn = tokio::select! {
-                () = shutdown.cancelled() => break,
-                turn = self.take_turn(&pair, epoch, &mut history).instrument(span) => turn,
-            };
+            let turn = self.take_turn(&pair, epoch, &mut history, &shutdown).instrument(span).await;
             epoch = match turn {
                 Ok(Turn::Observed(epoch)) => Some(epoch),
                 Ok(Turn::SomebodyElse) => None,
-                Ok(Turn::PairGone) => return,
+                Ok(Turn::PairGone | Turn::CutShort) => return,
                 Err(e) => {
                     tracing::warn!(pair.name = %pair, cause = %chain(&e), "could not observe pair `{pair}`; tried again in {:?}", self.period);
                     None
                 }
             };
         }
-        self.let_go(&pair, epoch).await;
     }
 
     async fn take_turn(
@@ -115,6 +112,7 @@ impl SurveyLoop {
         pair: &PairName,
         held: Option<i64>,
         history: &mut LagHistory,
+        shutdown: &CancellationToken,
     ) -> Result<Turn, OperationError> {
         let mut conn = self.connection().await?;
         if pairs::get(&mut conn, pair).await?.is_none() {
@@ -122,7 +120,12 @@ impl SurveyLoop {
         }
         let Some(epoch) = self.hold(&mut conn, pair, held).await? else { return Ok(Turn::SomebodyElse) };
         drop(conn);
-        match self.observe(pair, epoch, history).await {
+        // Only this is cut off: a claim that was, might come to the database after everything was given back.
+        let observed = tokio::select! {
+            () = shutdown.cancelled() => return Ok(Turn::CutShort),
+            observed = self.observe(pair, epoch, history) => observed,
+        };
+        match observed {
             Err(OperationError::Store(StoreError::LeaseLost { .. })) => Ok(Turn::SomebodyElse),
             // Deleted while it was observed.
             Err(OperationError::Store(e)) if e.constraint() == Some("survey_of_pair") => Ok(Turn::PairGone),
@@ -177,15 +180,17 @@ impl SurveyLoop {
         tx.commit().await.map_err(failed)
     }
 
-    /// Gives the pair to whoever is next, at once.
-    async fn let_go(&self, pair: &PairName, epoch: Option<i64>) {
-        let Some(epoch) = epoch else { return };
+    /// Gives all pairs to whoever is next, at once.
+    async fn let_go(&self) {
         let released = async {
             let mut conn = self.connection().await?;
-            leases::release(&mut conn, &survey_lease(pair), epoch).await
+            leases::release_all(&mut conn, &self.worker).await
         };
-        if let Err(e) = released.await {
-            tracing::warn!(pair.name = %pair, cause = %chain(&e), "could not give pair `{pair}` back; others wait for the lease");
+        match released.await {
+            Ok(names) => tracing::info!("gave {} pairs back to be observed by others", names.len()),
+            Err(e) => {
+                tracing::warn!(cause = %chain(&e), "could not give pairs back; others wait for the leases");
+            }
         }
     }
 
@@ -202,4 +207,6 @@ enum Turn {
     SomebodyElse,
     /// There is no such pair any more.
     PairGone,
+    /// This process stops.
+    CutShort,
 }

@@ -80,7 +80,8 @@ fn stream_events(app: App, run: Uuid, seen: i64) -> impl Stream<Item = Result<Ev
                 follow.seen = event.number;
                 return Some((Ok(written(&event)), follow));
             }
-            if follow.closed {
+            // Without an `end` whoever follows asks again, with the number of what came last: another process answers.
+            if follow.closed || follow.watch.closed() {
                 return None;
             }
             if follow.ended {

@@ -114,7 +114,7 @@ impl TestApp {
             worker: "test".to_owned(),
             beat: Beat::default(),
         };
-        let options = EngineOptions { lease_seconds: 2.0, poll_ms: 10, retry_ms: 5 };
+        let options = EngineOptions { lease_seconds: 2.0, poll_ms: 10, retry_ms: 5, ..EngineOptions::default() };
         let engine = Engine::new(pool, hands, "test".to_owned()).with_options(options);
         let router = layers::wrap(routes::router(&app), &app).unwrap();
         let this = Self { small, app, surveys, engine, team, router, _database: database };
