@@ -30,7 +30,11 @@ pub struct RunWatch {
 
 impl Default for RunWatch {
     fn default() -> Self {
-        Self { changes: broadcast::channel(1024).0, listening: Arc::default(), closing: CancellationToken::new() }
+        Self {
+            changes: broadcast::channel(1024).0,
+            listening: Arc::default(),
+            closing: CancellationToken::new(),
+        }
     }
 }
 

@@ -129,7 +129,8 @@ impl Bench {
     }
 
     fn worker(&self, name: &str) -> Engine {
-        let options = EngineOptions { lease_seconds: 3.0, poll_ms: 50, retry_ms: 50, ..EngineOptions::default() };
+        let options =
+            EngineOptions { lease_seconds: 3.0, poll_ms: 50, retry_ms: 50, ..EngineOptions::default() };
         Engine::new(self.database.pool().clone(), std::sync::Arc::new(self.clients.clone()), name.to_owned())
             .with_options(options)
     }

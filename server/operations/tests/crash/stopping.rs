@@ -60,11 +60,13 @@ async fn assert_given_back(sim: &Sim, run: Uuid) {
 }
 
 async fn took_over(sim: &Sim, run: Uuid) -> i64 {
-    sqlx::query_scalar("select count(*) from run_event where run_id = $1 and message like '%took the run over%'")
-        .bind(run)
-        .fetch_one(sim.database.pool())
-        .await
-        .unwrap()
+    sqlx::query_scalar(
+        "select count(*) from run_event where run_id = $1 and message like '%took the run over%'",
+    )
+    .bind(run)
+    .fetch_one(sim.database.pool())
+    .await
+    .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
