@@ -16,6 +16,8 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::run_feed::{Feeds, Found};
+
 const CHANNEL: &str = "muster_run";
 const LOOK_ANYWAY: Duration = Duration::from_secs(5);
 const LOOK_WHILE_DEAF: Duration = Duration::from_secs(1);
@@ -26,6 +28,7 @@ pub struct RunWatch {
     changes: broadcast::Sender<Uuid>,
     listening: Arc<AtomicBool>,
     closing: CancellationToken,
+    feeds: Feeds,
 }
 
 impl Default for RunWatch {
@@ -34,6 +37,7 @@ impl Default for RunWatch {
             changes: broadcast::channel(1024).0,
             listening: Arc::default(),
             closing: CancellationToken::new(),
+            feeds: Feeds::default(),
         }
     }
 }
@@ -85,6 +89,12 @@ impl RunWatch {
         }
     }
 
+    /// A watch on one run, and what is found of it from now on; see [`Feeds::follow`].
+    #[must_use]
+    pub fn follow(&self, pool: &PgPool, run: Uuid, seen: i64) -> (Watch, broadcast::Receiver<Arc<Found>>) {
+        (self.watch(run), self.feeds.follow(pool, self, run, seen))
+    }
+
     /// Ends all watches: this process stops, and whoever watches asks another one from where it was.
     pub fn close(&self) {
         self.closing.cancel();
@@ -119,6 +129,11 @@ impl Watch {
             () = self.closing.cancelled() => {}
             _ = tokio::time::timeout(wait, told) => {}
         }
+    }
+
+    /// Returns when it is ended.
+    pub async fn until_closed(&self) {
+        self.closing.cancelled().await;
     }
 
     /// Whether it was ended: there is nothing more to wait for here.
