@@ -206,7 +206,7 @@ impl SurveyLoop {
 }
 
 /// When to begin with each of some pairs: a little apart, and all within one period. Two hundred surveys at the same
-/// moment would need the memory of two hundred (measured: 205 MB instead of 80), and so would every period after that.
+/// moment would need the memory of two hundred, and so would every period after that.
 fn spread(pairs: Vec<PairName>, period: Duration) -> impl Iterator<Item = (PairName, Duration)> {
     let count = u32::try_from(pairs.len()).unwrap_or(u32::MAX).max(1);
     let apart = APART.min(period / count);

@@ -42,7 +42,6 @@ pub(crate) async fn run() -> Result<Bench> {
     tokio::time::sleep(SETTLE).await;
     let mut figures = vec![
         Figure::new("nothing registered: resident", nothing.resident_mb(LOOK).await?, "MB").under(LIMIT_MB),
-        Figure::new("nothing registered: peak, its start included", nothing.peak_mb()?, "MB"),
         Figure::new("nothing registered: CPU since it began", nothing.cpu()?.as_secs_f64(), "s"),
     ];
     drop(nothing);
@@ -58,7 +57,6 @@ pub(crate) async fn run() -> Result<Bench> {
     let surveys = observed(&database).await? - before;
     figures.extend([
         Figure::new(format!("{what}: resident"), resident, "MB").under(LIMIT_MB),
-        Figure::new(format!("{what}: peak, its start included"), observing.peak_mb()?, "MB"),
         Figure::new(format!("{what}: surveys in {} s", LOOK.as_secs()), f64::from(surveys), "surveys"),
     ]);
     let version: String = sqlx::query_scalar("show server_version").fetch_one(database.pool()).await?;

@@ -32,3 +32,4 @@ mod schedules;
 mod session;
 mod surveys;
 mod test_app;
+mod watching;
