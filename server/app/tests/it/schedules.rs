@@ -135,9 +135,12 @@ async fn what_stands_in_the_way_of_a_plan_is_said_and_tried_again() {
     assert!(prepare_one(pool, lead + TimeDelta::minutes(10)).await.unwrap());
 }
 
+/// Expression, zone, and days without drills, from and until.
+type Course = (&'static str, &'static str, Option<(&'static str, &'static str)>);
+
 /// Schedules of every sort: once a week in an hour that daylight saving leaves out or has twice, monthly around a blackout,
 /// quarterly where clocks go by half an hour.
-const CADENCES: [(&str, &str, Option<(&str, &str)>); 5] = [
+const CADENCES: [Course; 5] = [
     ("30 2 * * 0", "Europe/Berlin", None),
     ("30 1 1 * *", "America/New_York", Some(("2029-12-20", "2030-02-10"))),
     ("0 0 31 * *", "Pacific/Apia", None),

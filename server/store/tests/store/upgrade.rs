@@ -39,14 +39,15 @@ fn previous() -> Previous {
 /// The migrations with these numbers, as files say them.
 fn migrations(wanted: impl Fn(i64) -> bool) -> BTreeMap<i64, String> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
-    let files = std::fs::read_dir(directory).unwrap().map(|file| file.unwrap().path());
+    let files =
+        std::fs::read_dir(directory).expect("the migrations").map(|file| file.expect("a file").path());
     let numbered = files.filter_map(|path| {
         let name = path.file_name()?.to_str()?.to_owned();
         Some((name.split('_').next()?.parse().ok()?, path))
     });
     numbered
         .filter(|(number, _)| wanted(*number))
-        .map(|(number, path)| (number, std::fs::read_to_string(path).unwrap()))
+        .map(|(number, path)| (number, std::fs::read_to_string(path).expect("a migration")))
         .collect()
 }
 
@@ -92,7 +93,7 @@ async fn what_the_version_before_says_still_holds_on_connections_that_said_it_be
 }
 
 /// A column as the catalogue has it.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Column {
     kind: String,
     nullable: bool,
@@ -108,7 +109,7 @@ async fn columns(conn: &mut PgConnection) -> BTreeMap<(String, String), Column> 
     )
     .fetch_all(conn)
     .await
-    .unwrap();
+    .expect("the catalogue");
     let column = |(table, name, kind, nullable, filled)| ((table, name), Column { kind, nullable, filled });
     rows.into_iter().map(column).collect()
 }
@@ -142,7 +143,7 @@ async fn rules(conn: &mut PgConnection) -> BTreeMap<String, (String, Vec<String>
     )
     .fetch_all(conn)
     .await
-    .unwrap();
+    .expect("the catalogue");
     rows.into_iter().map(|(name, table, columns)| (name, (table, columns))).collect()
 }
 
