@@ -62,7 +62,7 @@ pub(crate) async fn run() -> Result<Bench> {
     Ok(Bench {
         name: "schedules",
         how: vec![format!(
-            "{SCHEDULES} schedules (quarterly, yearly by cron, monthly; five time zones, one in ten with blackouts) over {YEARS} \
+            "{SCHEDULES} schedules (quarterly, twice a year by cron, monthly; five time zones, one in ten with blackouts) over {YEARS} \
              simulated years on a real PostgreSQL: the clock goes {} days at once, then {PROCESSES} processes record what is \
              due, each of which dies within {} ms wherever it is and is started again. What is recorded is compared with what \
              the rules say, one by one.",

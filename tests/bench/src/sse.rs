@@ -64,10 +64,11 @@ pub(crate) async fn run() -> Result<Bench> {
     let (watched, resident) = (watched?, resident?);
     let events = writing.end().await?;
     let peak = process.peak_mb()?;
-    let mut conn = house.app.pool.acquire().await?;
-    decisions::reject(&mut conn, run.id, "enough", &house.admin).await?;
-    let total = run_events::after(&mut conn, run.id, 0).await?.len();
-    drop(conn);
+    // In one transaction, as handlers do: who watches must not see the end before its event.
+    let mut tx = muster_store::begin(&house.app.pool).await?;
+    decisions::reject(&mut tx, run.id, "enough", &house.admin).await?;
+    let total = run_events::after(&mut tx, run.id, 0).await?.len();
+    tx.commit().await?;
     let missed = watchers.missed(total).await?;
 
     let mut figures = vec![
