@@ -35,7 +35,7 @@ const REST: TimeDelta = TimeDelta::minutes(10);
 /// Works until shutdown.
 pub async fn run(pool: PgPool, beat: Beat, shutdown: CancellationToken) {
     loop {
-        let looked = look(&pool).await;
+        let looked = look(&pool, &shutdown).await;
         beat.turned(looked.is_ok());
         if let Err(failure) = looked {
             tracing::warn!(cause = %failure.problem.detail, "could not look after drill schedules; tried again shortly");
@@ -47,11 +47,11 @@ pub async fn run(pool: PgPool, beat: Beat, shutdown: CancellationToken) {
     }
 }
 
-async fn look(pool: &PgPool) -> Answer<()> {
+async fn look(pool: &PgPool, shutdown: &CancellationToken) -> Answer<()> {
     let now = clock::now(&mut *pool.acquire().await?).await?;
-    while record_one(pool, now).await? {}
-    while prepare_one(pool, now).await? {}
-    while tell_one(pool, now).await? {}
+    while !shutdown.is_cancelled() && record_one(pool, now).await? {}
+    while !shutdown.is_cancelled() && prepare_one(pool, now).await? {}
+    while !shutdown.is_cancelled() && tell_one(pool, now).await? {}
     Ok(())
 }
 

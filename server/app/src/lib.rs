@@ -21,6 +21,7 @@ pub mod logs;
 pub mod pages;
 pub mod postgres;
 pub mod routes;
+pub mod run_feed;
 pub mod run_watch;
 pub mod serve;
 pub mod standing;

@@ -16,6 +16,8 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use crate::run_feed::{Feeds, Found};
+
 const CHANNEL: &str = "muster_run";
 const LOOK_ANYWAY: Duration = Duration::from_secs(5);
 const LOOK_WHILE_DEAF: Duration = Duration::from_secs(1);
@@ -25,11 +27,18 @@ const LOOK_WHILE_DEAF: Duration = Duration::from_secs(1);
 pub struct RunWatch {
     changes: broadcast::Sender<Uuid>,
     listening: Arc<AtomicBool>,
+    closing: CancellationToken,
+    feeds: Feeds,
 }
 
 impl Default for RunWatch {
     fn default() -> Self {
-        Self { changes: broadcast::channel(1024).0, listening: Arc::default() }
+        Self {
+            changes: broadcast::channel(1024).0,
+            listening: Arc::default(),
+            closing: CancellationToken::new(),
+            feeds: Feeds::default(),
+        }
     }
 }
 
@@ -72,7 +81,23 @@ impl RunWatch {
     /// A watch on one run.
     #[must_use]
     pub fn watch(&self, run: Uuid) -> Watch {
-        Watch { run, changes: self.changes.subscribe(), listening: Arc::clone(&self.listening) }
+        Watch {
+            run,
+            changes: self.changes.subscribe(),
+            listening: Arc::clone(&self.listening),
+            closing: self.closing.clone(),
+        }
+    }
+
+    /// A watch on one run, and what is found of it from now on; see [`Feeds::follow`].
+    #[must_use]
+    pub fn follow(&self, pool: &PgPool, run: Uuid, seen: i64) -> (Watch, broadcast::Receiver<Arc<Found>>) {
+        (self.watch(run), self.feeds.follow(pool, self, run, seen))
+    }
+
+    /// Ends all watches: this process stops, and whoever watches asks another one from where it was.
+    pub fn close(&self) {
+        self.closing.cancel();
     }
 }
 
@@ -82,6 +107,7 @@ pub struct Watch {
     run: Uuid,
     changes: broadcast::Receiver<Uuid>,
     listening: Arc<AtomicBool>,
+    closing: CancellationToken,
 }
 
 impl Watch {
@@ -99,6 +125,20 @@ impl Watch {
                 }
             }
         };
-        let _ = tokio::time::timeout(wait, told).await;
+        tokio::select! {
+            () = self.closing.cancelled() => {}
+            _ = tokio::time::timeout(wait, told) => {}
+        }
+    }
+
+    /// Returns when it is ended.
+    pub async fn until_closed(&self) {
+        self.closing.cancelled().await;
+    }
+
+    /// Whether it was ended: there is nothing more to wait for here.
+    #[must_use]
+    pub fn closed(&self) -> bool {
+        self.closing.is_cancelled()
     }
 }

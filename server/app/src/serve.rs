@@ -37,9 +37,11 @@ use database::prepare_database;
 use keys::load_key;
 use loops::{bind_monitoring, spawn_loops, spawn_monitoring};
 
-/// How long open answers and steps get to end after a signal. Streams of runs never end by themselves.
+/// How long requests under way get after a signal. Streams of runs end at once; what is left then asks nothing.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// How long loops get after that: longer than one delivery, and than steps get to end. Both together are less than the
+/// 45 s after which the service unit and Kubernetes kill.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
-const STREAMS_WITHIN: Duration = Duration::from_secs(3);
 
 /// `muster serve`.
 ///
@@ -175,7 +177,7 @@ async fn serve_http(
         served = server => served.context("the HTTP server stopped"),
         () = async {
             shutdown.cancelled().await;
-            tokio::time::sleep(STREAMS_WITHIN).await;
+            tokio::time::sleep(ANSWERS_WITHIN).await;
         } => Ok(()),
     }
 }

@@ -15,7 +15,10 @@ use muster_store::{
     pairs, surveys,
 };
 use sqlx::PgPool;
-use tokio::{task::JoinHandle, time::MissedTickBehavior};
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, MissedTickBehavior},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
@@ -23,6 +26,8 @@ use crate::{http::failure::chain, judgement::Judgement, lag_history::LagHistory,
 
 /// How long a silent process keeps a pair: longer than any survey, whose calls are bounded by 10 s each.
 const LEASE_SECONDS: f64 = 30.0;
+/// Between the beginnings of two pairs, unless there are too many for that.
+const APART: Duration = Duration::from_millis(25);
 
 /// What the loop works with.
 #[derive(Clone)]
@@ -55,10 +60,11 @@ impl SurveyLoop {
             match names {
                 Ok(names) => {
                     tasks.retain(|_, task| !task.is_finished());
-                    for name in names {
-                        tasks.entry(name.clone()).or_insert_with(|| {
-                            tokio::spawn(self.clone().observe_until(name, shutdown.clone()))
-                        });
+                    let new: Vec<PairName> =
+                        names.into_iter().filter(|name| !tasks.contains_key(name)).collect();
+                    for (name, begin_in) in spread(new, self.period) {
+                        let task = self.clone().observe_until(name.clone(), begin_in, shutdown.clone());
+                        tasks.insert(name, tokio::spawn(task));
                     }
                 }
                 Err(e) => {
@@ -73,6 +79,7 @@ impl SurveyLoop {
         for (_, task) in tasks {
             let _ = task.await;
         }
+        self.let_go().await;
     }
 
     async fn pairs(&self) -> Result<Vec<PairName>, StoreError> {
@@ -81,8 +88,8 @@ impl SurveyLoop {
     }
 
     /// Observes one pair until shutdown, or until it is deleted.
-    async fn observe_until(self, pair: PairName, shutdown: CancellationToken) {
-        let mut ticks = tokio::time::interval(self.period);
+    async fn observe_until(self, pair: PairName, begin_in: Duration, shutdown: CancellationToken) {
+        let mut ticks = tokio::time::interval_at(Instant::now() + begin_in, self.period);
         // A slow survey is followed by a full pause less its own time, never by a burst.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut epoch = None;
@@ -93,21 +100,17 @@ impl SurveyLoop {
                 _ = ticks.tick() => {}
             }
             let span = tracing::error_span!("survey", pair.name = %pair);
-            let turn = tokio::select! {
-                () = shutdown.cancelled() => break,
-                turn = self.take_turn(&pair, epoch, &mut history).instrument(span) => turn,
-            };
+            let turn = self.take_turn(&pair, epoch, &mut history, &shutdown).instrument(span).await;
             epoch = match turn {
                 Ok(Turn::Observed(epoch)) => Some(epoch),
                 Ok(Turn::SomebodyElse) => None,
-                Ok(Turn::PairGone) => return,
+                Ok(Turn::PairGone | Turn::CutShort) => return,
                 Err(e) => {
                     tracing::warn!(pair.name = %pair, cause = %chain(&e), "could not observe pair `{pair}`; tried again in {:?}", self.period);
                     None
                 }
             };
         }
-        self.let_go(&pair, epoch).await;
     }
 
     async fn take_turn(
@@ -115,6 +118,7 @@ impl SurveyLoop {
         pair: &PairName,
         held: Option<i64>,
         history: &mut LagHistory,
+        shutdown: &CancellationToken,
     ) -> Result<Turn, OperationError> {
         let mut conn = self.connection().await?;
         if pairs::get(&mut conn, pair).await?.is_none() {
@@ -122,7 +126,12 @@ impl SurveyLoop {
         }
         let Some(epoch) = self.hold(&mut conn, pair, held).await? else { return Ok(Turn::SomebodyElse) };
         drop(conn);
-        match self.observe(pair, epoch, history).await {
+        // Only this is cut off: a claim that was, might come to the database after everything was given back.
+        let observed = tokio::select! {
+            () = shutdown.cancelled() => return Ok(Turn::CutShort),
+            observed = self.observe(pair, epoch, history) => observed,
+        };
+        match observed {
             Err(OperationError::Store(StoreError::LeaseLost { .. })) => Ok(Turn::SomebodyElse),
             // Deleted while it was observed.
             Err(OperationError::Store(e)) if e.constraint() == Some("survey_of_pair") => Ok(Turn::PairGone),
@@ -177,21 +186,31 @@ impl SurveyLoop {
         tx.commit().await.map_err(failed)
     }
 
-    /// Gives the pair to whoever is next, at once.
-    async fn let_go(&self, pair: &PairName, epoch: Option<i64>) {
-        let Some(epoch) = epoch else { return };
+    /// Gives all pairs to whoever is next, at once.
+    async fn let_go(&self) {
         let released = async {
             let mut conn = self.connection().await?;
-            leases::release(&mut conn, &survey_lease(pair), epoch).await
+            leases::release_all(&mut conn, &self.worker).await
         };
-        if let Err(e) = released.await {
-            tracing::warn!(pair.name = %pair, cause = %chain(&e), "could not give pair `{pair}` back; others wait for the lease");
+        match released.await {
+            Ok(names) => tracing::info!("gave {} pairs back to be observed by others", names.len()),
+            Err(e) => {
+                tracing::warn!(cause = %chain(&e), "could not give pairs back; others wait for the leases");
+            }
         }
     }
 
     async fn connection(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, StoreError> {
         self.pool.acquire().await.map_err(|source| StoreError::Database { op: "get a connection", source })
     }
+}
+
+/// When to begin with each of some pairs: a little apart, and all within one period. Two hundred surveys at the same
+/// moment would need the memory of two hundred, and so would every period after that.
+fn spread(pairs: Vec<PairName>, period: Duration) -> impl Iterator<Item = (PairName, Duration)> {
+    let count = u32::try_from(pairs.len()).unwrap_or(u32::MAX).max(1);
+    let apart = APART.min(period / count);
+    pairs.into_iter().zip(0_u32..).map(move |(pair, nth)| (pair, apart * nth))
 }
 
 /// What came of one turn.
@@ -202,4 +221,23 @@ enum Turn {
     SomebodyElse,
     /// There is no such pair any more.
     PairGone,
+    /// This process stops.
+    CutShort,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_begin_apart_and_all_within_a_period() {
+        let begins = |count: usize| -> Vec<u128> {
+            let pairs = (0..count).map(|n| PairName::new(format!("pair-{n}")).expect("a name")).collect();
+            spread(pairs, Duration::from_secs(5)).map(|(_, begin_in)| begin_in.as_millis()).collect()
+        };
+        assert_eq!(begins(3), [0, 25, 50]);
+        let many = begins(1000);
+        assert_eq!((many[1], many[999]), (5, 4995));
+        assert!(begins(0).is_empty());
+    }
 }

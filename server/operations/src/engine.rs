@@ -54,11 +54,13 @@ pub struct EngineOptions {
     pub poll_ms: u64,
     /// First pause before a retry, in milliseconds; doubles up to 16 times that.
     pub retry_ms: i64,
+    /// How long steps under way may go on when this process is told to stop, in milliseconds.
+    pub hand_over_ms: u64,
 }
 
 impl Default for EngineOptions {
     fn default() -> Self {
-        Self { lease_seconds: 10.0, poll_ms: 200, retry_ms: 100 }
+        Self { lease_seconds: 10.0, poll_ms: 200, retry_ms: 100, hand_over_ms: 10_000 }
     }
 }
 
@@ -68,6 +70,9 @@ pub enum Stopped {
     /// Another worker has it.
     #[error("the lease is lost")]
     LeaseLost,
+    /// This process stops; the lease was given back.
+    #[error("handed over to another worker")]
+    HandedOver,
     /// A test hook killed the worker here.
     #[error("killed by a test at {0}")]
     Killed(String),
@@ -146,11 +151,11 @@ impl Engine {
         self
     }
 
-    /// Looks for runs and carries them, several at a time, until told to stop; then lets each come to a step boundary
-    /// no longer: the next worker adopts it.
+    /// Looks for runs and carries them, several at a time, until told to stop; then lets the steps under way end, begins
+    /// none, and gives each run back at once: the next worker adopts it at that boundary.
     pub async fn run_until(&self, shutdown: CancellationToken) {
         let mut carried = tokio::task::JoinSet::new();
-        loop {
+        while !shutdown.is_cancelled() {
             let claimed = self.claim_one().await;
             (self.looked)(claimed.is_ok());
             match claimed {
@@ -195,6 +200,9 @@ impl Engine {
             Err(Stopped::LeaseLost) => {
                 warn!(run.id = %run, run.epoch = epoch, "another worker has the run now")
             }
+            Err(Stopped::HandedOver) => {
+                info!(run.id = %run, run.epoch = epoch, "gave the run back: this process stops")
+            }
             Err(e) => error!(run.id = %run, run.epoch = epoch, "let go of the run: {:#}", anyhow_chain(&e)),
         }
     }
@@ -213,32 +221,47 @@ impl Engine {
         shutdown: &CancellationToken,
     ) -> Result<RunState, Stopped> {
         let lost = CancellationToken::new();
-        let _renewal = lease::renew_until_dropped(self, run, epoch, lost.clone());
-        tokio::select! {
+        let renewal = lease::renew_until_dropped(self, run, epoch, lost.clone());
+        let carried = tokio::select! {
             biased;
-            () = lost.cancelled() => Err(Stopped::LeaseLost),
-            () = shutdown.cancelled() => {
-                let mut conn = acquire(&self.pool).await?;
-                run_leases::release(&mut conn, run, epoch).await?;
-                Err(Stopped::LeaseLost)
-            }
-            state = self.carry_to_rest(run, epoch) => {
-                let state = state?;
-                let mut conn = acquire(&self.pool).await?;
-                run_leases::release(&mut conn, run, epoch).await?;
-                Ok(state)
-            }
+            () = lost.cancelled() => return Err(Stopped::LeaseLost),
+            state = self.carry_to_rest(run, epoch, shutdown) => state,
+            // A step that waits for something outside may wait longer than this process has. It is cut off where it is,
+            // as by a crash: whoever adopts the run looks again before it acts.
+            () = self.time_to_hand_over_is_up(shutdown) => Err(Stopped::HandedOver),
+        };
+        if let Err(stopped) = &carried
+            && !matches!(stopped, Stopped::HandedOver)
+        {
+            return carried;
         }
+        drop(renewal);
+        let mut conn = acquire(&self.pool).await?;
+        run_leases::release(&mut conn, run, epoch).await?;
+        carried
     }
 
-    async fn carry_to_rest(&self, run: Uuid, epoch: i64) -> Result<RunState, Stopped> {
+    async fn time_to_hand_over_is_up(&self, shutdown: &CancellationToken) {
+        shutdown.cancelled().await;
+        tokio::time::sleep(Duration::from_millis(self.options.hand_over_ms)).await;
+    }
+
+    async fn carry_to_rest(
+        &self,
+        run: Uuid,
+        epoch: i64,
+        shutdown: &CancellationToken,
+    ) -> Result<RunState, Stopped> {
         job::adopt(self, run, epoch).await?;
         loop {
             let job = job::Job::load(self, run, epoch).await?;
             let state = job.run.state;
+            if state.wants_worker() && shutdown.is_cancelled() {
+                return Err(Stopped::HandedOver);
+            }
             match state {
-                RunState::Running => forward::go(self, job).await?,
-                RunState::RollingBack => undo::roll_back(self, job).await?,
+                RunState::Running => forward::go(self, job, shutdown).await?,
+                RunState::RollingBack => undo::roll_back(self, job, shutdown).await?,
                 RunState::Verifying | RunState::CleaningUp => forward::conclude(self, job).await?,
                 RunState::Blocked
                 | RunState::AwaitingApproval

@@ -85,24 +85,24 @@ pub async fn renew(
     Ok(done.rows_affected() == 1)
 }
 
-/// Gives a lease back, so that others need not wait for it to run out. Does nothing when it is somebody else's.
+/// Gives back everything an owner holds, so that others need not wait for it to run out; the names, in order.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn release(conn: &mut PgConnection, name: &str, epoch: i64) -> Result<(), StoreError> {
-    sqlx::query!(
+pub async fn release_all(conn: &mut PgConnection, owner: &str) -> Result<Vec<String>, StoreError> {
+    let mut names = sqlx::query_scalar!(
         "update lease
         set owner = '',
             until = '-infinity'
-        where name = $1
-            and epoch = $2",
-        name,
-        epoch
+        where owner = $1
+        returning name",
+        owner
     )
-    .execute(conn)
+    .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("release lease", source))?;
-    Ok(())
+    .map_err(|source| StoreError::database("release leases", source))?;
+    names.sort_unstable();
+    Ok(names)
 }
 
 /// Checks, for the rest of the caller's transaction, that the lease is still of this epoch: a claim by somebody else

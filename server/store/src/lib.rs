@@ -40,6 +40,7 @@ pub mod teams;
 pub mod testing;
 pub mod tokens;
 pub mod untold;
+pub mod waiting;
 
 pub use database::{begin, connect, connect_with, migrate};
 pub use error::StoreError;

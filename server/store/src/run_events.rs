@@ -54,7 +54,10 @@ pub async fn append(conn: &mut PgConnection, run: Uuid, event: &NewEvent<'_>) ->
     Ok(number)
 }
 
-/// Events after a number, oldest first, at most 1,000.
+/// Most events read at once.
+pub const AT_MOST: usize = 1000;
+
+/// Events after a number, oldest first, at most [`AT_MOST`].
 ///
 /// # Errors
 /// When the database refuses.
@@ -65,9 +68,10 @@ pub async fn after(conn: &mut PgConnection, run: Uuid, number: i64) -> Result<Ve
         where run_id = $1
             and number > $2
         order by number
-        limit 1000",
+        limit $3",
         run,
-        number
+        number,
+        AT_MOST as i64
     )
     .fetch_all(conn)
     .await

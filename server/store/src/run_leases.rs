@@ -91,7 +91,8 @@ pub async fn claim(
     Ok(row.map(|row| (row.id, row.epoch)))
 }
 
-/// Extends the lease; false when somebody else has the run now.
+/// Extends the lease; false when somebody else has the run now, or it was given back: a renewal that was on its way
+/// must not keep others from it.
 ///
 /// # Errors
 /// When the database refuses.
@@ -105,7 +106,8 @@ pub async fn renew(
         "update run
         set lease_until = clock_timestamp() + make_interval(secs => $3)
         where id = $1
-            and epoch = $2",
+            and epoch = $2
+            and lease_owner is not null",
         run,
         epoch,
         lease_seconds

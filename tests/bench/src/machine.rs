@@ -43,6 +43,17 @@ pub(crate) fn cpu_of(pid: u32) -> Result<Duration> {
     Ok(Duration::from_millis(ticks * 1000 / clock_ticks_per_second()))
 }
 
+/// Memory another process has resident now, and the most it ever had, in MB (10^6 bytes).
+pub(crate) fn resident_mb_of(pid: u32) -> Result<(f64, f64)> {
+    let status =
+        std::fs::read_to_string(format!("/proc/{pid}/status")).context("read the process's status")?;
+    let mb = |name| -> Result<f64> {
+        let kib = field(&status, name).and_then(kib).with_context(|| format!("no {name}"))?;
+        Ok(f64::from(u32::try_from(kib)?) * 1024.0 / 1e6)
+    };
+    Ok((mb("VmRSS")?, mb("VmHWM")?))
+}
+
 /// Most memory this process ever had resident, in MB (10^6 bytes).
 pub(crate) fn peak_resident_mb() -> Result<f64> {
     let status = std::fs::read_to_string("/proc/self/status").context("read /proc/self/status")?;

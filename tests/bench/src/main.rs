@@ -6,10 +6,15 @@
 
 mod big_cluster;
 mod figures;
+mod house;
+mod idle;
 mod machine;
 mod official;
 mod pages;
+mod process;
 mod record;
+mod schedules;
+mod sse;
 mod survey;
 mod switchover;
 
@@ -36,6 +41,12 @@ enum What {
     Survey,
     /// Every page and list with years of history kept.
     Pages,
+    /// Memory of `muster serve` that nobody asks anything.
+    Idle,
+    /// 500 watchers of one run: memory, and how long everybody else waits for pages.
+    Sse,
+    /// Ten years of 10,000 schedules, looked after by three processes that die.
+    Schedules,
     /// One planned switchover of a pair under load, by Muster and by hand with Kafka's own tools.
     Switchover,
     /// Serves synthetic clusters until its standard input closes (a process of its own, so that its memory and CPU
@@ -54,6 +65,9 @@ async fn main() -> Result<ExitCode> {
     let bench = match arguments.what {
         What::Survey => survey::run().await?,
         What::Pages => pages::run().await?,
+        What::Idle => idle::run().await?,
+        What::Sse => sse::run().await?,
+        What::Schedules => schedules::run().await?,
         What::Switchover => switchover::run().await?,
         What::SyntheticBrokers(size) => {
             big_cluster::serve(size).await?;

@@ -1,7 +1,6 @@
 //! How long pages and lists take when years of runs are kept: the real router over HTTP, on a real PostgreSQL.
 
 mod history;
-mod house;
 
 use std::time::{Duration, Instant};
 
@@ -10,14 +9,15 @@ use reqwest::{Client, header};
 
 use crate::{
     figures::{Bench, Figure},
+    house::House,
     machine,
-    pages::{history::Kept, house::House},
+    pages::history::Kept,
 };
 
 /// Requests of each address that are measured, after three that are not.
 const REQUESTS: usize = 200;
 /// The goal for the slowest one in a hundred, in milliseconds.
-const P99_MS: f64 = 50.0;
+pub(crate) const P99_MS: f64 = 50.0;
 /// The goal for the first page with its stylesheets, compressed, in kB.
 const FIRST_PAGE_KB: f64 = 100.0;
 
@@ -30,10 +30,9 @@ pub(crate) async fn run() -> Result<Bench> {
     let client = Client::builder().default_headers(house.signed_in().await?).build()?;
     let mut figures = Vec::new();
     for (name, path) in addresses(&kept) {
-        let took = measure(&client, &format!("{url}{path}")).await?;
-        let at = |share: usize| took[(took.len() * share / 100).min(took.len() - 1)].as_secs_f64() * 1000.0;
-        figures.push(Figure::new(format!("{name}, p50"), at(50), "ms"));
-        figures.push(Figure::new(format!("{name}, p99"), at(99), "ms").under(P99_MS));
+        let took = measure(&client, &format!("{url}{path}"), REQUESTS).await?;
+        figures.push(Figure::new(format!("{name}, p50"), percentile_ms(&took, 50), "ms"));
+        figures.push(Figure::new(format!("{name}, p99"), percentile_ms(&took, 99), "ms").under(P99_MS));
     }
     figures.push(
         Figure::new("first page with its styles, gzip", first_page_kb(&client, &url).await?, "kB")
@@ -87,10 +86,10 @@ fn addresses(kept: &Kept) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// How long each request took until its whole answer was there, in order of time.
-async fn measure(client: &Client, url: &str) -> Result<Vec<Duration>> {
-    let mut took = Vec::with_capacity(REQUESTS);
-    for nth in 0..REQUESTS + 3 {
+/// How long each of so many requests took until its whole answer was there, in order of time.
+pub(crate) async fn measure(client: &Client, url: &str, requests: usize) -> Result<Vec<Duration>> {
+    let mut took = Vec::with_capacity(requests);
+    for nth in 0..requests + 3 {
         let began = Instant::now();
         let answer = client.get(url).send().await?;
         let status = answer.status();
@@ -102,6 +101,12 @@ async fn measure(client: &Client, url: &str) -> Result<Vec<Duration>> {
     }
     took.sort_unstable();
     Ok(took)
+}
+
+/// What so many of a hundred took at most, in milliseconds; they are in order.
+pub(crate) fn percentile_ms(took: &[Duration], share: usize) -> f64 {
+    took.get((took.len() * share / 100).min(took.len().saturating_sub(1)))
+        .map_or(f64::NAN, |took| took.as_secs_f64() * 1000.0)
 }
 
 /// The fleet and every stylesheet it names, as they travel.

@@ -2,7 +2,7 @@
 //! tools.
 
 mod lab;
-mod pair;
+pub(crate) mod pair;
 pub(crate) mod synthetic;
 
 use anyhow::Result;

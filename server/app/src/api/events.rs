@@ -1,6 +1,6 @@
 //! `GET /api/v1/runs/{run}/events`: what happens in a run, as a stream of server-sent events or as a list.
 
-use std::{convert::Infallible, time::Duration};
+use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     extract::State,
@@ -11,15 +11,16 @@ use axum::{
     },
 };
 use futures_util::{Stream, stream};
-use muster_domain::run::RunEvent;
-use muster_store::{run_events, runs};
+use muster_store::run_events;
 use serde::Deserialize;
+use tokio::sync::broadcast::{Receiver, error::RecvError};
 use uuid::Uuid;
 
 use super::Items;
 use crate::{
     app::App,
     http::{Answer, Json, Path, Query},
+    run_feed::{self, Found, Written},
     run_watch::Watch,
 };
 
@@ -63,24 +64,29 @@ struct Follow {
     app: App,
     run: Uuid,
     watch: Watch,
+    live: Receiver<Arc<Found>>,
+    /// Whether there may be something to read that `live` does not bring: before the first look, or when it was too slow.
+    behind: bool,
     seen: i64,
-    waiting: std::vec::IntoIter<RunEvent>,
+    waiting: VecDeque<Written>,
     ended: bool,
     closed: bool,
 }
 
 /// Each event as it comes; after the last one of an ended run a closing `end`. A database that is away is waited for.
 fn stream_events(app: App, run: Uuid, seen: i64) -> impl Stream<Item = Result<Event, Infallible>> {
-    let watch = app.watch.watch(run);
-    let start =
-        Follow { app, run, watch, seen, waiting: Vec::new().into_iter(), ended: false, closed: false };
+    let (watch, live) = app.watch.follow(&app.pool, run, seen);
+    let waiting = VecDeque::new();
+    let start = Follow { app, run, watch, live, behind: true, seen, waiting, ended: false, closed: false };
     stream::unfold(start, |mut follow| async move {
         loop {
-            if let Some(event) = follow.waiting.next() {
+            if let Some(event) = follow.waiting.pop_front() {
                 follow.seen = event.number;
-                return Some((Ok(written(&event)), follow));
+                let told = Event::default().id(event.number.to_string()).event("run").data(&*event.text);
+                return Some((Ok(told), follow));
             }
-            if follow.closed {
+            // Without an `end` whoever follows asks again, with the number of what came last: another process answers.
+            if follow.closed || follow.watch.closed() {
                 return None;
             }
             if follow.ended {
@@ -94,24 +100,32 @@ fn stream_events(app: App, run: Uuid, seen: i64) -> impl Stream<Item = Result<Ev
 
 impl Follow {
     async fn look(&mut self) {
-        match self.read().await {
-            Ok((events, ended)) if !events.is_empty() || ended => {
-                self.ended = ended && events.len() < 1000;
-                self.waiting = events.into_iter();
+        if self.behind {
+            match run_feed::look(&self.app.pool, self.run, self.seen).await {
+                Ok(found) => {
+                    self.behind = found.events.len() >= run_events::AT_MOST;
+                    self.take(&found);
+                }
+                Err(_) => self.watch.changed().await,
             }
-            Ok(_) | Err(_) => self.watch.changed().await,
+            return;
+        }
+        tokio::select! {
+            () = self.watch.until_closed() => {}
+            found = self.live.recv() => match found {
+                Ok(found) => self.take(&found),
+                Err(RecvError::Lagged(_)) => self.behind = true,
+                Err(RecvError::Closed) => {
+                    self.watch.changed().await;
+                    self.behind = true;
+                }
+            }
         }
     }
 
-    /// Whether it ended is read before the events, so that none can be missed.
-    async fn read(&self) -> Answer<(Vec<RunEvent>, bool)> {
-        let mut conn = self.app.pool.acquire().await?;
-        let ended = runs::get(&mut conn, self.run).await?.is_none_or(|run| run.state.ended());
-        Ok((run_events::after(&mut conn, self.run, self.seen).await?, ended))
+    fn take(&mut self, found: &Found) {
+        let new = found.events.iter().filter(|event| event.number > self.seen);
+        self.waiting.extend(new.cloned());
+        self.ended = found.ended;
     }
-}
-
-fn written(event: &RunEvent) -> Event {
-    let data = serde_json::to_string(event).unwrap_or_else(|_| "{}".to_owned());
-    Event::default().id(event.number.to_string()).event("run").data(data)
 }

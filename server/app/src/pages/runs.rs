@@ -154,6 +154,9 @@ pub async fn events(State(app): State<App>, Path(id): Path<Uuid>) -> axum::respo
     let watch = app.watch.watch(id);
     let changes = stream::unfold(watch, |mut watch| async move {
         watch.changed().await;
+        if watch.closed() {
+            return None;
+        }
         Some((Ok::<_, Infallible>(Event::default().event("changed").data("{}")), watch))
     });
     Sse::new(changes).keep_alive(KeepAlive::default()).into_response()

@@ -46,10 +46,11 @@ pub(super) fn spawn_loops(app: &App, config: &Config, shutdown: &CancellationTok
     });
     let mut all = loops.all;
     all.spawn(app.watch.clone().listen(pool.clone(), shutdown.clone()));
-    let (telemetry, shutdown) = (Arc::clone(&app.telemetry), shutdown.clone());
+    let (telemetry, watch, shutdown) = (Arc::clone(&app.telemetry), app.watch.clone(), shutdown.clone());
     all.spawn(async move {
         shutdown.cancelled().await;
         telemetry.stop();
+        watch.close();
     });
     all
 }

@@ -1,7 +1,8 @@
-//! Figures of pairs and runs, from the database: every process that shares it tells the same ones.
+//! Figures of pairs, runs and what waits for somebody, from the database: every process that shares it tells the same ones.
 
 mod pairs;
 mod runs;
+mod waiting;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ pub(super) struct Fleet {
     runs: Vec<RunFigures>,
     proofs: Vec<(String, DateTime<Utc>)>,
     brake_on: bool,
+    waiting: waiting::Waiting,
 }
 
 /// Reads everything a scrape tells of pairs and runs.
@@ -31,6 +33,7 @@ pub(super) async fn read(app: &App) -> Result<Fleet, StoreError> {
     let failed = |source| StoreError::Database { op: "get a connection", source };
     let conn = &mut *app.pool.acquire().await.map_err(failed)?;
     let Caps { pairs, topics } = app.telemetry.caps;
+    let now = Utc::now();
     Ok(Fleet {
         pairs: figures::pairs(conn, pairs.into(), topics.into()).await?,
         pair_count: figures::count_pairs(conn).await?,
@@ -38,7 +41,8 @@ pub(super) async fn read(app: &App) -> Result<Fleet, StoreError> {
         runs: figures::newest_runs(conn).await?,
         proofs: figures::last_proofs(conn).await?,
         brake_on: brake::get(conn).await?.is_some(),
-        now: Utc::now(),
+        waiting: waiting::read(conn, now).await?,
+        now,
     })
 }
 
@@ -58,6 +62,7 @@ impl Fleet {
         set(&brake, [], if self.brake_on { 1.0 } else { 0.0 });
         pairs::register(self, registry);
         runs::register(self, registry);
+        waiting::register(self, registry);
     }
 
     /// Whether a pair is within the cap.

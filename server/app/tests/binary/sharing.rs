@@ -42,6 +42,25 @@ async fn a_server_and_a_worker_share_a_database_and_both_stop_cleanly() {
     assert_eq!(code, Some(0), "{log}");
 }
 
+/// In a rolling upgrade a process of the version before may be started again after the schema went on.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_starts_on_a_schema_that_is_newer_than_itself() {
+    let database = TestDatabase::new().await;
+    let dir = Dir::new();
+    sqlx::query(
+        "insert into _sqlx_migrations (version, description, success, checksum, execution_time)
+        values (9999, 'of the next version', true, ''::bytea, 0)",
+    )
+    .execute(database.pool())
+    .await
+    .unwrap();
+    let mut command = muster(&["serve", "--data-dir", dir.data().to_str().unwrap()]);
+    command.env("DATABASE_URL", url_of(&database)).env("MUSTER_ADMIN_PASSWORD", PASSWORD);
+    let serving = Running::serve(command);
+    serving.sign_in("admin").await;
+    serving.stop();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_with_another_key_refuses_to_start() {
     let database = TestDatabase::empty().await;

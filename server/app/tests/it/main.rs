@@ -14,6 +14,9 @@ mod imports;
 mod kept_lines;
 mod log_lines;
 mod metrics;
+#[path = "../binary/muster.rs"]
+#[expect(dead_code, reason = "shared with the tests of the binary")]
+mod muster;
 mod notifications;
 mod notifications_sent;
 mod observability;
@@ -22,6 +25,7 @@ mod packaging;
 mod pages;
 mod people;
 mod problems;
+mod processes;
 mod receiver;
 mod restore;
 mod runs;
@@ -29,3 +33,4 @@ mod schedules;
 mod session;
 mod surveys;
 mod test_app;
+mod watching;

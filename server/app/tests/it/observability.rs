@@ -32,9 +32,14 @@ fn named(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Names of figures of real scrapes: with a run that ended and one that waits, loops, and lag in time.
+/// Names of figures of real scrapes: with a run that ended and one that waits, loops, lag in time, a message that waits
+/// and a schedule.
 async fn scraped() -> BTreeSet<String> {
     let app = TestApp::with_pair().await;
+    crate::notifications::webhook(&app, "bot", "https://bot.example").await;
+    let quarterly =
+        json!({"pair": "orders", "cadence": {"every": "cron", "expression": "0 9 15 2,5,8,11 *"}});
+    app.as_user("olga").await.post("/api/v1/schedules", quarterly).await.done();
     app.app.telemetry.loops.begin(LoopName::Engine, Duration::from_secs(60)).turned(true);
     app.as_user("vera").await.get("/api/v1/pairs").await.done();
     observe_with_history(&app).await;

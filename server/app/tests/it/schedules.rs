@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use axum::http::StatusCode;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_app::drill_loop::{prepare_one, record_one};
+use muster_domain::schedule::Schedule;
 use serde_json::{Value, json};
 
 use crate::test_app::TestApp;
@@ -134,63 +135,93 @@ async fn what_stands_in_the_way_of_a_plan_is_said_and_tried_again() {
     assert!(prepare_one(pool, lead + TimeDelta::minutes(10)).await.unwrap());
 }
 
-/// Three processes look at the same schedules over a year; each look may die at any moment.
+/// Expression, zone, and days without drills, from and until.
+type Course = (&'static str, &'static str, Option<(&'static str, &'static str)>);
+
+/// Schedules of every sort: once a week in an hour that daylight saving leaves out or has twice, monthly around a blackout,
+/// quarterly where clocks go by half an hour.
+const CADENCES: [Course; 5] = [
+    ("30 2 * * 0", "Europe/Berlin", None),
+    ("30 1 1 * *", "America/New_York", Some(("2029-12-20", "2030-02-10"))),
+    ("0 0 31 * *", "Pacific/Apia", None),
+    ("0 9 15 2,5,8,11 *", "Australia/Lord_Howe", Some(("2031-01-01", "2031-06-30"))),
+    ("15 23 29 2 *", "Asia/Kolkata", None),
+];
+
+/// Three processes look at the same schedules over ten years, the clock going on by strides of any length; each look may
+/// die at any moment. `MUSTER_TEST_SEED` repeats the moments of a failure as far as a scheduler lets it.
 #[tokio::test(flavor = "multi_thread")]
-async fn each_occurrence_is_recorded_once_whoever_dies() {
+async fn each_occurrence_is_recorded_once_in_ten_years_whoever_dies() {
     let app = TestApp::with_pair().await;
     let olga = app.as_user("olga").await;
-    let mut expected: BTreeMap<String, usize> = BTreeMap::new();
     let begin = Utc::now();
-    let end = begin + TimeDelta::days(366);
-    for expression in ["30 2 * * *", "0 9 15 2,5,8,11 *", "15 */12 * * 1-5"] {
+    let end = begin + TimeDelta::days(3653);
+    let mut expected: BTreeMap<String, Vec<DateTime<Utc>>> = BTreeMap::new();
+    for (expression, zone, blackout) in CADENCES {
         let mut new = weekly();
         new["cadence"]["expression"] = json!(expression);
+        new["zone"] = json!(zone);
         new["lead_days"] = json!(0);
-        new["blackouts"] = json!([]);
+        new["blackouts"] =
+            blackout.map_or_else(|| json!([]), |(from, until)| json!([{"from": from, "until": until}]));
         let made = olga.post("/api/v1/schedules", new).await.done();
-        let schedule: muster_domain::schedule::Schedule = serde_json::from_value(made.clone()).unwrap();
-        let due = schedule.between(begin, end, usize::MAX).unwrap();
-        expected.insert(made["id"].as_str().unwrap().to_owned(), due.len());
+        let schedule: Schedule = serde_json::from_value(made.clone()).unwrap();
+        let due = schedule.between(begin, end, usize::MAX).unwrap().into_iter().filter(|one| one.due <= end);
+        expected.insert(made["id"].as_str().unwrap().to_owned(), due.map(|one| one.nominal).collect());
     }
-    let process = |number: u64| {
-        let pool = app.app.pool.clone();
-        async move {
-            let mut died = 0_u32;
-            for step in 0_u64.. {
-                // Dies after a time that is different at every step.
-                let life = Duration::from_micros((step * 997 + number * 313) % 4_000);
-                match tokio::time::timeout(life, record_one(&pool, end)).await {
-                    Ok(more) => {
-                        if !more.unwrap() {
-                            return died;
-                        }
-                    }
-                    Err(_) => died += 1,
-                }
-            }
-            died
-        }
+    let mut seed = std::env::var("MUSTER_TEST_SEED")
+        .map_or_else(|_| uuid::Uuid::new_v4().as_u64_pair().0, |seed| seed.parse().unwrap());
+    println!("MUSTER_TEST_SEED={seed}");
+    let mut random = move |below: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
     };
-    let (a, b, c) = tokio::join!(process(1), process(2), process(3));
-    assert!(a + b + c > 0, "nobody died: the test shows nothing");
+    let (mut now, mut died) = (begin, 0);
+    while now < end {
+        now = (now + TimeDelta::hours(i64::try_from(random(90 * 24)).unwrap())).min(end);
+        let lives = [(); 3].map(|()| live(&app.app.pool, now, random(4_000)));
+        let [a, b, c] = lives;
+        let (a, b, c) = tokio::join!(a, b, c);
+        died += a + b + c;
+    }
+    assert!(died > 20, "only {died} died: the test shows nothing");
     // Others may have held the last schedules when a process found nothing to do; one that lives comes by again.
-    let expected_rows = i64::try_from(expected.values().sum::<usize>()).unwrap();
+    let total = i64::try_from(expected.values().map(Vec::len).sum::<usize>()).unwrap();
     let count = async || -> i64 {
         let sql = "select count(*) from drill_occurrence";
         sqlx::query_scalar(sql).fetch_one(&app.app.pool).await.unwrap()
     };
-    while count().await < expected_rows {
+    while count().await < total {
         record_one(&app.app.pool, end).await.unwrap();
     }
     assert!(!record_one(&app.app.pool, end).await.unwrap(), "nothing is left");
-    let rows: Vec<(String, i64)> =
-        sqlx::query_as("select schedule_id::text, count(*) from drill_occurrence group by 1")
+    let rows: Vec<(String, DateTime<Utc>)> =
+        sqlx::query_as("select schedule_id::text, nominal from drill_occurrence order by 1, 2")
             .fetch_all(&app.app.pool)
             .await
             .unwrap();
-    let recorded: BTreeMap<String, usize> =
-        rows.into_iter().map(|(id, count)| (id, usize::try_from(count).unwrap())).collect();
+    let mut recorded: BTreeMap<String, Vec<DateTime<Utc>>> = BTreeMap::new();
+    for (schedule, nominal) in rows {
+        recorded.entry(schedule).or_default().push(nominal);
+    }
     assert_eq!(recorded, expected);
+}
+
+/// Records what is due until nothing is left; dies after a time that is different at every start. How often it died.
+async fn live(pool: &sqlx::PgPool, now: DateTime<Utc>, first_micros: u64) -> u32 {
+    let mut died = 0_u32;
+    for start in 0_u64.. {
+        let life = Duration::from_micros((first_micros + start * 997) % 4_000);
+        match tokio::time::timeout(life, record_one(pool, now)).await {
+            Ok(more) => {
+                if !more.unwrap() {
+                    break;
+                }
+            }
+            Err(_) => died += 1,
+        }
+    }
+    died
 }
 
 /// The plan, the run, its request for approval and the link to it come together or not at all, whenever the process dies.

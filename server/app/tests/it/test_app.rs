@@ -40,7 +40,7 @@ use muster_routing::{
 use muster_store::{
     clusters, leases, pairs, people, secrets::SecretsKey, sessions, teams, teams::Team, testing::TestDatabase,
 };
-use sqlx::PgPool;
+use sqlx::{PgPool, postgres::PgConnectOptions};
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
@@ -58,6 +58,9 @@ pub(crate) const PEOPLE: [(&str, Role, bool); 8] = [
     ("orla", Role::Owner, false),
 ];
 
+/// The secrets key.
+pub(crate) const KEY: [u8; 32] = [7; 32];
+
 /// Muster with its people.
 pub(crate) struct TestApp {
     pub(crate) small: SmallWorld,
@@ -67,7 +70,7 @@ pub(crate) struct TestApp {
     pub(crate) team: TeamName,
     router: Router,
     // Dropped last: the database goes with it.
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 impl TestApp {
@@ -87,7 +90,7 @@ impl TestApp {
         let small = small_world();
         let team = small.pair.team.clone();
         let hands = Arc::new(Doubles { pool: pool.clone(), small: small.clone() });
-        let key = Arc::new(SecretsKey::from_bytes([7; 32]));
+        let key = Arc::new(SecretsKey::from_bytes(KEY));
         let public_url: Arc<str> = "http://muster.test".into();
         let courier = Courier::new(
             pool.clone(),
@@ -114,10 +117,11 @@ impl TestApp {
             worker: "test".to_owned(),
             beat: Beat::default(),
         };
-        let options = EngineOptions { lease_seconds: 2.0, poll_ms: 10, retry_ms: 5 };
+        let options =
+            EngineOptions { lease_seconds: 2.0, poll_ms: 10, retry_ms: 5, ..EngineOptions::default() };
         let engine = Engine::new(pool, hands, "test".to_owned()).with_options(options);
         let router = layers::wrap(routes::router(&app), &app).unwrap();
-        let this = Self { small, app, surveys, engine, team, router, _database: database };
+        let this = Self { small, app, surveys, engine, team, router, database };
         this.add_people().await;
         this
     }
@@ -134,6 +138,11 @@ impl TestApp {
         this.observe("orders").await;
         this.observe("orders").await;
         this
+    }
+
+    /// How other processes connect to the database.
+    pub(crate) fn connect_options(&self) -> PgConnectOptions {
+        self.database.connect_options()
     }
 
     /// Another process that delivers messages.

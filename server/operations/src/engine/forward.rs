@@ -13,6 +13,7 @@ use muster_store::{
     runs,
 };
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, error_span, info, warn};
 
 use super::{
@@ -22,8 +23,8 @@ use super::{
 };
 use crate::step::{Done, Step, StepCtx, StepError};
 
-/// Carries a running run until its state changes.
-pub(super) async fn go(engine: &Engine, mut job: Job) -> Result<(), Stopped> {
+/// Carries a running run until its state changes, or to the next step boundary when this process stops.
+pub(super) async fn go(engine: &Engine, mut job: Job, shutdown: &CancellationToken) -> Result<(), Stopped> {
     let mut in_flight = FuturesUnordered::new();
     let mut names: BTreeSet<&'static str> = BTreeSet::new();
     loop {
@@ -43,7 +44,8 @@ pub(super) async fn go(engine: &Engine, mut job: Job) -> Result<(), Stopped> {
             Some(Wanted::Pause(reason)) => Some(reason.clone()),
             Some(Wanted::Abort(_)) | None => job.brake.clone(),
         };
-        if pause.is_none() {
+        let stopping = shutdown.is_cancelled();
+        if pause.is_none() && !stopping {
             for (step, stored) in runnable(&job) {
                 if names.insert(step.name) {
                     let ctx = job.ctx(engine, &step, &stored);
@@ -53,10 +55,13 @@ pub(super) async fn go(engine: &Engine, mut job: Job) -> Result<(), Stopped> {
             }
         }
         if in_flight.is_empty() {
-            if let Some(wait) = at_rest(engine, &job, failed, pause).await? {
-                tokio::time::sleep(wait).await;
-            } else {
+            if stopping {
                 return Ok(());
+            }
+            let Some(wait) = at_rest(engine, &job, failed, pause).await? else { return Ok(()) };
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = tokio::time::sleep(wait) => {}
             }
         } else {
             tokio::select! {

@@ -8,6 +8,7 @@ use muster_store::{
     run_steps::{StepChange, StoredStep},
 };
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, error_span, info, warn};
 
 use super::{
@@ -18,10 +19,18 @@ use super::{
 };
 use crate::step::{Done, Step, StepError, StepFn};
 
-/// Undoes everything that was begun, then ends the run as rolled back, or leaves it stuck at the undo that failed.
-pub(super) async fn roll_back(engine: &Engine, mut job: Job) -> Result<(), Stopped> {
+/// Undoes everything that was begun, then ends the run as rolled back, or leaves it stuck at the undo that failed. Stops
+/// between two undos when this process does.
+pub(super) async fn roll_back(
+    engine: &Engine,
+    mut job: Job,
+    shutdown: &CancellationToken,
+) -> Result<(), Stopped> {
     let reason = job.run.state_reason.clone();
     while let Some((step, undo, stored)) = next_undo(&job) {
+        if shutdown.is_cancelled() {
+            return Ok(());
+        }
         let span = error_span!("undo", step.name = step.name);
         if let Err(failure) = undo_step(engine, &job, &step, &undo, &stored).instrument(span).await? {
             let change = StepChange { sentence: Some(&failure), ..StepChange::to(StepState::UndoFailed) };

@@ -10,4 +10,5 @@ mod decisions;
 mod properties;
 mod readiness_drill;
 mod sim;
+mod stopping;
 mod switchover;

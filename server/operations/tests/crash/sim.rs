@@ -175,7 +175,19 @@ impl Sim {
 
     /// A worker whose lease runs out after so many seconds.
     pub(crate) fn worker_with_lease(&self, name: &str, lease_seconds: f64) -> Engine {
-        let options = EngineOptions { lease_seconds, poll_ms: 10, retry_ms: 5 };
+        self.worker_with(name, EngineOptions { lease_seconds, ..Self::quick() })
+    }
+
+    /// A worker that hands a run over after so many milliseconds when it is told to stop.
+    pub(crate) fn worker_that_stops_within(&self, name: &str, hand_over_ms: u64) -> Engine {
+        self.worker_with(name, EngineOptions { hand_over_ms, ..Self::quick() })
+    }
+
+    fn quick() -> EngineOptions {
+        EngineOptions { lease_seconds: 60.0, poll_ms: 10, retry_ms: 5, ..EngineOptions::default() }
+    }
+
+    fn worker_with(&self, name: &str, options: EngineOptions) -> Engine {
         Engine::new(self.database.pool().clone(), self.clients.clone(), name.to_owned()).with_options(options)
     }
 

@@ -30,7 +30,7 @@ async fn a_lease_is_one_owners_until_it_runs_out() {
     assert!(!leases::renew(conn, &name, first.epoch, 30.0).await.unwrap());
     let lost = leases::hold(conn, &name, first.epoch).await;
     assert!(matches!(lost, Err(StoreError::LeaseLost { epoch: 1, .. })), "{lost:?}");
-    leases::release(conn, &name, first.epoch).await.unwrap();
+    assert_eq!(leases::release_all(conn, "one").await.unwrap(), Vec::<String>::new());
     assert_eq!(
         leases::get(conn, &name).await.unwrap().unwrap().owner,
         "two",
@@ -45,7 +45,10 @@ async fn epochs_never_go_back() {
     let one = leases::claim(conn, "x", "one", 30.0).await.unwrap().unwrap();
     let again = leases::claim(conn, "x", "one", 30.0).await.unwrap().unwrap();
     assert_eq!(again.epoch, one.epoch + 1, "a restarted task fences what is left of the old one");
-    leases::release(conn, "x", again.epoch).await.unwrap();
+    leases::claim(conn, "w", "one", 30.0).await.unwrap().unwrap();
+    leases::claim(conn, "y", "two", 30.0).await.unwrap().unwrap();
+    assert_eq!(leases::release_all(conn, "one").await.unwrap(), ["w", "x"]);
+    assert!(leases::get(conn, "y").await.unwrap().is_some(), "what is others' stays theirs");
     assert!(leases::hold(conn, "x", again.epoch).await.is_err(), "released is released");
     assert!(!leases::renew(conn, "x", again.epoch, 30.0).await.unwrap());
     let two = leases::claim(conn, "x", "two", 30.0).await.unwrap().unwrap();

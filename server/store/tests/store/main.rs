@@ -13,3 +13,4 @@ mod sample;
 mod secrets;
 mod surveys;
 mod transactions;
+mod upgrade;

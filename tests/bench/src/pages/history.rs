@@ -1,13 +1,11 @@
 //! Years of history, made of one real pair, plan and run, multiplied by the database itself.
 
 use anyhow::{Context, Result};
-use muster_app::acts::{findings, plans};
-use muster_domain::{finding::Severity, run::Operation};
-use muster_operations::decisions;
-use serde_json::Map;
+use muster_app::acts::findings;
+use muster_domain::finding::Severity;
 use uuid::Uuid;
 
-use super::house::House;
+use crate::house::{House, refused};
 
 /// What was kept, and one of each to ask for.
 pub(super) struct Kept {
@@ -90,16 +88,9 @@ const MULTIPLIED: &[&str] = &[
 /// Makes it all.
 pub(super) async fn keep(house: &House) -> Result<Kept> {
     let pool = &house.app.pool;
+    let (plan, run) = house.request_run().await?;
     let mut tx = muster_store::begin(pool).await?;
     let pair = &house.small.pair;
-    let asked = plans::NewPlan {
-        operation: Operation::Switchover,
-        to: pair.clusters.b.clone(),
-        drill: false,
-        rules: Map::new(),
-    };
-    let plan = plans::make(&mut tx, &pair.name, &asked, &house.admin, House::now()).await.map_err(refused)?;
-    let run = decisions::request_run(&mut tx, &plan, "brokers are slow", &house.admin).await?;
     let finding = findings::NewFinding {
         pair: pair.name.clone(),
         run: Some(run.id),
@@ -130,8 +121,4 @@ pub(super) async fn keep(house: &House) -> Result<Kept> {
             .await?,
         plan: plan.id,
     })
-}
-
-fn refused(failure: muster_app::http::Failure) -> anyhow::Error {
-    anyhow::anyhow!("{}", failure.problem.detail)
 }

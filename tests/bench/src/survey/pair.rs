@@ -6,7 +6,7 @@ use anyhow::Result;
 use chrono::Utc;
 use muster_domain::{
     cluster::{Cluster, ClusterSecrets},
-    ids::{PairName, TeamName},
+    ids::{ClusterName, PairName, TeamName},
     pair::{ApprovalRule, BySide, Objectives, Pair, PairMode},
 };
 use muster_kafka::{ClientOptions, ClusterAdmin, KafkaAdmin, KafkaMover, RecordMover};
@@ -25,10 +25,23 @@ pub(super) fn clients(
     let mover = |(cluster, secrets): &(Cluster, ClusterSecrets)| -> Arc<dyn RecordMover> {
         Arc::new(KafkaMover::new(cluster, secrets, options))
     };
-    let pair = Pair {
+    let pair = of(BySide { a: sides.a.0.name.clone(), b: sides.b.0.name.clone() }, topics, groups)?;
+    Ok(PairClients {
+        pair,
+        clusters: BySide { a: sides.a.0.clone(), b: sides.b.0.clone() },
+        admin: BySide { a: admin(&sides.a), b: admin(&sides.b) },
+        mover: BySide { a: mover(&sides.a), b: mover(&sides.b) },
+        flows: BTreeMap::new(),
+        routing: Vec::new(),
+    })
+}
+
+/// The pair alone. Topics and groups are patterns.
+pub(crate) fn of(clusters: BySide<ClusterName>, topics: &str, groups: &str) -> Result<Pair> {
+    Ok(Pair {
         name: PairName::new("bench")?,
         team: TeamName::new("bench")?,
-        clusters: BySide { a: sides.a.0.name.clone(), b: sides.b.0.name.clone() },
+        clusters,
         mode: PairMode::ActivePassive,
         topics: vec![topics.to_owned()],
         topics_exclude: Vec::new(),
@@ -42,13 +55,5 @@ pub(super) fn clients(
         unused_settings: BTreeMap::new(),
         version: 1,
         updated_at: Utc::now(),
-    };
-    Ok(PairClients {
-        pair,
-        clusters: BySide { a: sides.a.0.clone(), b: sides.b.0.clone() },
-        admin: BySide { a: admin(&sides.a), b: admin(&sides.b) },
-        mover: BySide { a: mover(&sides.a), b: mover(&sides.b) },
-        flows: BTreeMap::new(),
-        routing: Vec::new(),
     })
 }

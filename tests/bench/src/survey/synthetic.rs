@@ -105,13 +105,15 @@ async fn measure(sides: [Size; 2], rounds: u32) -> Result<Cost> {
     serde_json::from_slice(&output.stdout).context("what the process that takes surveys printed")
 }
 
-struct Brokers {
-    port: u16,
+pub(crate) struct Brokers {
+    /// Port of the first.
+    pub(crate) port: u16,
     /// Its standard input is held open; it ends when that closes.
     _process: Child,
 }
 
-async fn start_brokers(size: Size) -> Result<Brokers> {
+/// Brokers of a cluster that does not exist, as a process of their own.
+pub(crate) async fn start_brokers(size: Size) -> Result<Brokers> {
     let mut process = Command::new(std::env::current_exe()?)
         .arg("synthetic-brokers")
         .args(["--topics", &size.topics.to_string(), "--groups", &size.groups.to_string()])

@@ -44,7 +44,7 @@ pub(super) async fn measure() -> Result<(Verdict, Duration, String)> {
     let warm_up = stage.since.elapsed();
     let began = Instant::now();
     let run = decisions::start(&mut conn, run.id, &person("mira")).await?;
-    let options = EngineOptions { lease_seconds: 3.0, poll_ms: 50, retry_ms: 50 };
+    let options = EngineOptions { lease_seconds: 3.0, poll_ms: 50, retry_ms: 50, ..EngineOptions::default() };
     let engine = Engine::new(database.pool().clone(), Arc::new(clients), "bench".to_owned());
     engine.with_options(options).run_pending().await?;
     let total = began.elapsed();

@@ -1,5 +1,7 @@
 //! Planned switchovers on the real lab under load: nothing lost, nothing skipped, also when workers die on the way.
 
+mod processes;
+
 use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
 use chrono::Utc;
@@ -26,7 +28,7 @@ use uuid::Uuid;
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 struct Bench {
-    _lab: Lab,
+    lab: Lab,
     _turn: tokio::sync::MutexGuard<'static, ()>,
     database: TestDatabase,
     clients: LabClients,
@@ -58,7 +60,7 @@ impl Bench {
         }
         clients.0.pair = muster_store::pairs::insert(&mut conn, &clients.0.pair).await?;
         drop(conn);
-        Ok((Self { _lab: lab, _turn: turn, database, clients }, workload))
+        Ok((Self { lab, _turn: turn, database, clients }, workload))
     }
 
     /// Plans, requests, approves and starts leaving a side. Waits until the survey finds no blocker.
@@ -129,7 +131,8 @@ impl Bench {
     }
 
     fn worker(&self, name: &str) -> Engine {
-        let options = EngineOptions { lease_seconds: 3.0, poll_ms: 50, retry_ms: 50 };
+        let options =
+            EngineOptions { lease_seconds: 3.0, poll_ms: 50, retry_ms: 50, ..EngineOptions::default() };
         Engine::new(self.database.pool().clone(), std::sync::Arc::new(self.clients.clone()), name.to_owned())
             .with_options(options)
     }

@@ -6,6 +6,7 @@ use anyhow::Result;
 use async_trait::async_trait;
 use chrono::Utc;
 use muster_app::{
+    acts::plans,
     app::{App, Hands},
     auth::tokens::TokenKey,
     config::NotifyConfig,
@@ -22,9 +23,12 @@ use muster_domain::{
     ids::{ClusterName, PairName},
     pair::{BySide, Direction, Side},
     people::{Actor, Grant, Role},
+    plan::Plan,
+    record::Run,
+    run::Operation,
 };
 use muster_kafka::{ClusterAdmin, RecordMover};
-use muster_operations::{ClientSource, OperationError, PairClients, clients::FlowKey};
+use muster_operations::{ClientSource, OperationError, PairClients, clients::FlowKey, decisions};
 use muster_replication::{
     Replication,
     double::{SmallWorld, small_world},
@@ -37,15 +41,16 @@ use muster_store::{
     tokens,
 };
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use serde_json::Map;
 use uuid::Uuid;
 
 /// See the module.
-pub(super) struct House {
-    pub(super) app: App,
-    pub(super) small: SmallWorld,
-    pub(super) admin: Actor,
-    // Dropped last: the database goes with it.
-    _database: TestDatabase,
+pub(crate) struct House {
+    pub(crate) app: App,
+    pub(crate) small: SmallWorld,
+    pub(crate) admin: Actor,
+    /// Dropped last: everything goes with it.
+    pub(crate) database: TestDatabase,
 }
 
 /// The simulated clusters, whatever pair is asked for.
@@ -89,7 +94,7 @@ fn clients(small: &SmallWorld) -> PairClients {
 
 impl House {
     /// With the pair registered and observed twice.
-    pub(super) async fn open() -> Result<Self> {
+    pub(crate) async fn open() -> Result<Self> {
         let database = TestDatabase::new().await;
         let small = small_world();
         let hands = Arc::new(Doubles(clients(&small)));
@@ -138,11 +143,11 @@ impl House {
             small.world.ticks(20);
             surveys.observe(&small.pair.name, epoch, &mut history).await?;
         }
-        Ok(Self { app, small, admin, _database: database })
+        Ok(Self { app, small, admin, database })
     }
 
     /// Listens; answers the address.
-    pub(super) async fn serve(&self) -> Result<String> {
+    pub(crate) async fn serve(&self) -> Result<String> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
         let router = layers::wrap(routes::router(&self.app), &self.app)?;
@@ -151,20 +156,41 @@ impl House {
     }
 
     /// What a request of the admin carries.
-    pub(super) async fn signed_in(&self) -> Result<HeaderMap> {
+    pub(crate) async fn signed_in(&self) -> Result<HeaderMap> {
         let mut conn = self.app.pool.acquire().await?;
         let hash = sha256_hex(b"muster_bench");
         tokens::insert(&mut conn, Uuid::now_v7(), "bench", self.admin.id, &hash, &[], 3_600.0).await?;
         Ok(HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer muster_bench"))]))
     }
 
+    /// A switchover of the pair, planned and asked for.
+    pub(crate) async fn request_run(&self) -> Result<(Plan, Run)> {
+        let mut tx = muster_store::begin(&self.app.pool).await?;
+        let asked = plans::NewPlan {
+            operation: Operation::Switchover,
+            to: self.small.pair.clusters.b.clone(),
+            drill: false,
+            rules: Map::new(),
+        };
+        let pair = &self.small.pair.name;
+        let plan = plans::make(&mut tx, pair, &asked, &self.admin, Self::now()).await.map_err(refused)?;
+        let run = decisions::request_run(&mut tx, &plan, "brokers are slow", &self.admin).await?;
+        tx.commit().await?;
+        Ok((plan, run))
+    }
+
     /// What the database says of itself.
-    pub(super) async fn postgres_version(&self) -> Result<String> {
+    pub(crate) async fn postgres_version(&self) -> Result<String> {
         Ok(sqlx::query_scalar("show server_version").fetch_one(&self.app.pool).await?)
     }
 
     /// The moment pages are read at.
-    pub(super) fn now() -> chrono::DateTime<Utc> {
+    pub(crate) fn now() -> chrono::DateTime<Utc> {
         Utc::now()
     }
+}
+
+/// What an act refuses, as an error.
+pub(crate) fn refused(failure: muster_app::http::Failure) -> anyhow::Error {
+    anyhow::anyhow!("{}", failure.problem.detail)
 }
