@@ -4,6 +4,7 @@
 
 mod audit_coverage;
 mod auth_coverage;
+mod bad_input;
 mod cli;
 mod clusters;
 mod decisions;

@@ -14,12 +14,30 @@ fn every_api_route_is_described_and_every_reference_resolves() {
     let routes = routes::routes();
     let document = openapi::document(&routes);
     for route in routes.iter().filter(|route| route.rule.kind == Kind::Api) {
-        let operation = &document["paths"][route.path][route.method.as_str().to_lowercase()];
+        let operation =
+            &document["paths"][route.path.replace("{*", "{")][route.method.as_str().to_lowercase()];
         assert!(operation["summary"].as_str().is_some_and(|s| !s.is_empty()), "{route:?} says nothing");
     }
     let mut dangling = Vec::new();
     walk(&document, &document, &mut dangling);
     assert_eq!(dangling, Vec::<String>::new());
+}
+
+#[test]
+fn a_name_of_a_schema_means_one_type() {
+    let mut schemas = std::collections::BTreeMap::new();
+    for route in routes::routes() {
+        let used = [route.doc.takes.map(|(schema, _)| schema), route.doc.answers, route.doc.streams];
+        for schema in used.into_iter().flatten() {
+            let mut found = Vec::new();
+            schema(&mut found);
+            for (name, schema) in found {
+                let schema = serde_json::to_value(schema).unwrap();
+                let known = schemas.entry(name.clone()).or_insert_with(|| schema.clone());
+                assert_eq!(*known, schema, "two types are described as {name}; {route:?} uses one");
+            }
+        }
+    }
 }
 
 fn walk(value: &Value, document: &Value, dangling: &mut Vec<String>) {

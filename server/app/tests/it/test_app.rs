@@ -17,6 +17,7 @@ use muster_app::{
     lag_history::LagHistory,
     routes,
     run_watch::RunWatch,
+    serve::serve_http,
     survey_loop::SurveyLoop,
     telemetry::Beat,
 };
@@ -41,6 +42,7 @@ use muster_store::{
     clusters, leases, pairs, people, secrets::SecretsKey, sessions, teams, teams::Team, testing::TestDatabase,
 };
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
@@ -57,6 +59,9 @@ pub(crate) const PEOPLE: [(&str, Role, bool); 8] = [
     ("outis", Role::Operator, false),
     ("orla", Role::Owner, false),
 ];
+
+/// How long a client may be silent; short, since tests are.
+pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Muster with its people.
 pub(crate) struct TestApp {
@@ -116,7 +121,7 @@ impl TestApp {
         };
         let options = EngineOptions { lease_seconds: 2.0, poll_ms: 10, retry_ms: 5 };
         let engine = Engine::new(pool, hands, "test".to_owned()).with_options(options);
-        let router = layers::wrap(routes::router(&app), &app).unwrap();
+        let router = layers::wrap(routes::router(&app), &app, PATIENCE).unwrap();
         let this = Self { small, app, surveys, engine, team, router, _database: database };
         this.add_people().await;
         this
@@ -197,7 +202,7 @@ impl TestApp {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let router = self.router.clone();
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        tokio::spawn(serve_http(listener, router, PATIENCE, CancellationToken::new()));
         url
     }
 
