@@ -12,6 +12,7 @@ mod doctor;
 mod findings;
 mod imports;
 mod kept_lines;
+mod lists;
 mod log_lines;
 mod metrics;
 mod notifications;

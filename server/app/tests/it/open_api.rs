@@ -2,7 +2,7 @@
 
 use axum::http::Method;
 use muster_app::{
-    http::{openapi, route::Kind},
+    http::{codes, openapi, route::Kind},
     routes,
 };
 use serde_json::Value;
@@ -53,6 +53,40 @@ fn walk(value: &Value, document: &Value, dangling: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|item| walk(item, document, dangling)),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_explain_every_address_and_every_code() {
+    let app = TestApp::new().await;
+    let vera = app.as_browser_of("vera").await;
+    let page = vera.get("/api").await.text;
+    let document = openapi::document(&routes::routes());
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let said = format!("<code>{} {path}</code>", method.to_uppercase());
+            assert!(page.contains(&said), "{said}");
+            let group = format!("/api/reference/{}", operation["tags"][0].as_str().unwrap());
+            let id = operation["operationId"].as_str().unwrap();
+            assert!(page.contains(&format!("href=\"{group}#{id}\"")), "{said} leads nowhere");
+            let explained = vera.get(&group).await;
+            assert!(explained.text.contains(&format!("id=\"{id}\"")), "{group} does not explain {said}");
+        }
+    }
+    for code in codes::CODES {
+        assert!(page.contains(&format!("id=\"{}\"", code.code)), "{}", code.code);
+        assert_ne!(codes::meaning(code.code), "", "{}", code.code);
+    }
+    assert_eq!(vera.get("/api/reference/none").await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_method_an_address_does_not_take_is_answered_with_those_it_takes() {
+    let app = TestApp::new().await;
+    let reply = app.as_user("nobody").await.request(Method::PATCH, "/api/v1/brake", None, &[]).await;
+    assert_eq!(reply.problem(), ("method-not-allowed".to_owned(), 405));
+    let mut allowed: Vec<&str> = reply.header("allow").split(',').collect();
+    allowed.sort_unstable();
+    assert_eq!(allowed, ["DELETE", "GET", "HEAD", "PUT"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
