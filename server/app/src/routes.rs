@@ -113,9 +113,11 @@ fn sessions_and_people() -> Vec<Route> { vec![
     api(GET, "/api/v1/users", Anywhere(&[Admin]), Reads, people::list).says("All people.").answers::<Items<UserView>>(200),
     api(POST, "/api/v1/users", Anywhere(&[Admin]), Writes("user.create"), people::create)
         .says("Add a person.").takes::<NewUser>().answers::<UserView>(201).creates(),
-    api(GET, "/api/v1/users/{user}", Anywhere(&[Admin]), Reads, people::show).says("A person.").answers::<UserView>(200).versioned(),
+    api(GET, "/api/v1/users/{user}", Anywhere(&[Admin]), Reads, people::show)
+        .says("A person.").answers::<UserView>(200).versioned(),
     api(PATCH, "/api/v1/users/{user}", Anywhere(&[Admin]), Writes("user.change"), people::change)
-        .says("Change a person: rights, password, whether they may sign in.").takes::<UserEdit>().answers::<UserView>(200).versioned(),
+        .says("Change a person: rights, password, whether they may sign in.").takes::<UserEdit>()
+        .answers::<UserView>(200).versioned(),
     api(GET, "/api/v1/teams", SignedIn, Reads, people::teams).says("All teams.").answers::<Items<TeamView>>(200),
     api(POST, "/api/v1/teams", Anywhere(&[Admin]), Writes("team.create"), people::create_team)
         .says("Add a team.").takes::<TeamView>().answers::<TeamView>(201).creates(),
@@ -131,7 +133,8 @@ fn clusters_and_pairs() -> Vec<Route> { vec![
     api(GET, "/api/v1/clusters", SignedIn, Reads, clusters::list).says("All clusters.").answers::<Items<ClusterView>>(200),
     api(POST, "/api/v1/clusters", Anywhere(&[Admin]), Writes("cluster.create"), clusters::create)
         .says("Register a cluster.").takes::<NewCluster>().answers::<ClusterView>(201).creates(),
-    api(GET, "/api/v1/clusters/{cluster}", SignedIn, Reads, clusters::show).says("A cluster.").answers::<ClusterView>(200).versioned(),
+    api(GET, "/api/v1/clusters/{cluster}", SignedIn, Reads, clusters::show)
+        .says("A cluster.").answers::<ClusterView>(200).versioned(),
     api(PATCH, "/api/v1/clusters/{cluster}", Anywhere(&[Admin]), Writes("cluster.change"), clusters::change)
         .says("Change a cluster.").takes::<ClusterEdit>().answers::<ClusterView>(200).versioned(),
     api(DELETE, "/api/v1/clusters/{cluster}", Anywhere(&[Admin]), Writes("cluster.delete"), clusters::delete)
@@ -221,7 +224,8 @@ fn plans_and_runs() -> Vec<Route> { vec![
     api(GET, "/api/v1/runs/{run}", Reader(Of::Run), Reads, runs::show).says("A run.").answers::<RunView>(200),
     api(GET, "/api/v1/runs/{run}/steps", Reader(Of::Run), Reads, runs::steps).says("Its steps.").answers::<Items<RunStep>>(200),
     api(GET, "/api/v1/runs/{run}/events", Reader(Of::Run), Reads, events::events)
-        .says("What happens in it, as server-sent events or as a list.").query::<events::EventsQuery>().answers::<Items<RunEvent>>(200).streams::<RunEvent>()
+        .says("What happens in it, as server-sent events or as a list.").query::<events::EventsQuery>()
+        .answers::<Items<RunEvent>>(200).streams::<RunEvent>()
         .headers(&[("Last-Event-ID", "Number of the last event that arrived: the stream goes on after it.")]),
     api(GET, "/api/v1/runs/{run}/compare", Reader(Of::Run), Reads, runs::compare)
         .says("Two runs side by side: figures and steps.").query::<runs::CompareQuery>().answers::<Comparison>(200),
@@ -264,7 +268,8 @@ fn findings() -> Vec<Route> { vec![
         .says("What went wrong or surprised, newest first.").query::<findings::FindingQuery>().answers::<Items<Finding>>(200),
     api(POST, "/api/v1/findings", Anywhere(MAY_WRITE), Writes("finding.raise"), findings::raise)
         .says("Raise a finding.").takes::<NewFinding>().answers::<Finding>(201).creates(),
-    api(GET, "/api/v1/findings/{finding}", Reader(Of::Finding), Reads, findings::show).says("A finding.").answers::<Finding>(200).versioned(),
+    api(GET, "/api/v1/findings/{finding}", Reader(Of::Finding), Reads, findings::show)
+        .says("A finding.").answers::<Finding>(200).versioned(),
     api(PATCH, "/api/v1/findings/{finding}", Role(MAY_WRITE, Of::Finding), Writes("finding.change"), findings::change)
         .says("Change, close or open a finding.").takes::<FindingEdit>().answers::<Finding>(200).versioned(),
 ] }
