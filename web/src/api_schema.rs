@@ -40,16 +40,16 @@ pub(crate) fn text(value: &Value, key: &str) -> String {
     value[key].as_str().unwrap_or_default().to_owned()
 }
 
-/// A type in words: `list of Run`, `text (date-time) or null`, ``one of `low`, `medium` ``.
+/// A type in words: `list of Run`, `text (date-time) or null`, `one of low, medium`.
 pub(crate) fn kind(schema: &Value) -> Vec<Word> {
     if let Some(name) = name_of(schema) {
         return vec![Word { text: name.to_owned(), named: true }];
     }
     if let Some(value) = schema.get("const") {
-        return vec![plain(format!("`{}`", bare(value)))];
+        return vec![plain(bare(value))];
     }
     if let Some(values) = schema["enum"].as_array() {
-        let values: Vec<String> = values.iter().map(|value| format!("`{}`", bare(value))).collect();
+        let values: Vec<String> = values.iter().map(bare).collect();
         return vec![plain(if values.len() == 1 {
             values.concat()
         } else {
@@ -83,7 +83,7 @@ fn of_one_type(word: &str, schema: &Value) -> Vec<Word> {
         ("string", Some(format)) => vec![plain(format!("text ({format})"))],
         ("string", None) => vec![plain("text")],
         ("integer" | "number", _) => vec![plain("number")],
-        ("boolean", _) => vec![plain("`true` or `false`")],
+        ("boolean", _) => vec![plain("true or false")],
         (other, _) => vec![plain(other)],
     }
 }
@@ -189,8 +189,8 @@ mod tests {
         assert_eq!(said(json!({"type": "array", "items": run})), "list of Run");
         assert_eq!(said(json!({"oneOf": [run, {"type": "null"}]})), "Run or null");
         assert_eq!(said(json!({"type": ["string", "null"], "format": "uuid"})), "text (uuid) or null");
-        assert_eq!(said(json!({"type": "string", "enum": ["low", "high"]})), "one of `low`, `high`");
-        assert_eq!(said(json!({"const": "end"})), "`end`");
+        assert_eq!(said(json!({"type": "string", "enum": ["low", "high"]})), "one of low, high");
+        assert_eq!(said(json!({"const": "end"})), "end");
         assert_eq!(said(json!({"type": "object", "additionalProperties": run})), "map of Run");
         assert_eq!(said(json!({})), "anything");
     }

@@ -90,8 +90,10 @@ fn operation_id(route: &Route) -> String {
     format!("{}{}", route.method.as_str().to_lowercase(), path.replace(['/', '-'], "_"))
 }
 
+/// What an address is about: its first part, without an ending. What is not under `/api/v1` is about the service.
 fn tag(path: &str) -> &str {
-    path.trim_start_matches("/api/v1/").trim_start_matches('/').split('/').next().unwrap_or("service")
+    let about = path.strip_prefix("/api/v1/").and_then(|rest| rest.split(['/', '.']).next());
+    about.unwrap_or("service")
 }
 
 fn who_and_audit(route: &Route) -> String {
@@ -124,11 +126,10 @@ fn parameters(route: &Route) -> Value {
             .push(json!({"name": "key", "in": "query", "required": false, "schema": {"type": "string"},
             "description": "A token with the scope `calendar`, for programs that send no headers."}));
     }
-    let header = |name: &str, what: &str, schema: Value| json!({"name": name, "in": "header", "required": false, "description": what, "schema": schema});
     if route.rule.creates {
         let what =
             "Repeating the request with the same key within a day answers what the first one answered.";
-        parameters.push(header(
+        parameters.push(in_header(
             "Idempotency-Key",
             what,
             json!({"type": "string", "minLength": 1, "maxLength": 255}),
@@ -136,15 +137,20 @@ fn parameters(route: &Route) -> Value {
     }
     if route.doc.versioned && route.method != Method::GET {
         let what = "The ETag of what was read; refused with 412 when it was edited since.";
-        parameters.push(header(
+        parameters.push(in_header(
             "If-Match",
             what,
             json!({"type": "string", "pattern": "^(\\*|(W/)?\"?[0-9]{1,18}\"?)$"}),
         ));
     }
-    parameters
-        .extend(route.doc.headers.iter().map(|(name, what)| header(name, what, json!({"type": "string"}))));
+    parameters.extend(
+        route.doc.headers.iter().map(|(name, what)| in_header(name, what, json!({"type": "string"}))),
+    );
     Value::Array(parameters)
+}
+
+fn in_header(name: &str, what: &str, schema: Value) -> Value {
+    json!({"name": name, "in": "header", "required": false, "description": what, "schema": schema})
 }
 
 /// A query has no null: what is left out is simply not there.
