@@ -60,8 +60,8 @@ pub(crate) const PEOPLE: [(&str, Role, bool); 8] = [
     ("orla", Role::Owner, false),
 ];
 
-/// How long a client may be silent; short, since tests are.
-pub(crate) const PATIENCE: std::time::Duration = std::time::Duration::from_millis(500);
+/// How long a client may be silent.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(75);
 
 /// Muster with its people.
 pub(crate) struct TestApp {
@@ -199,10 +199,15 @@ impl TestApp {
 
     /// Serves on a port of its own, for programs that are no test; until the test ends.
     pub(crate) async fn serve(&self) -> String {
+        self.serve_with(PATIENCE).await
+    }
+
+    /// Serves clients that may be silent for so long.
+    pub(crate) async fn serve_with(&self, patience: std::time::Duration) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = self.router.clone();
-        tokio::spawn(serve_http(listener, router, PATIENCE, CancellationToken::new()));
+        let router = layers::wrap(routes::router(&self.app), &self.app, patience).unwrap();
+        tokio::spawn(serve_http(listener, router, patience, CancellationToken::new()));
         url
     }
 

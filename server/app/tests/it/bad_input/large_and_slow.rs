@@ -11,6 +11,8 @@ use tokio::{
 
 use crate::test_app::TestApp;
 
+/// How long clients may be silent where they are.
+const SILENCE: Duration = Duration::from_millis(500);
 /// No answer may take longer, on however busy a machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -50,7 +52,7 @@ async fn until_closed(mut stream: TcpStream) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_does_not_come_to_the_point_is_hung_up_on() {
     let app = TestApp::new().await;
-    let url = app.serve().await;
+    let url = app.serve_with(SILENCE).await;
     let silent = connect(&url).await;
     let mut dripping = connect(&url).await;
     dripping.write_all(b"GET /healthz HTTP/1.1\r\nhost: muster.test\r\nx-slow: ").await.unwrap();
@@ -62,7 +64,7 @@ async fn a_client_that_does_not_come_to_the_point_is_hung_up_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_body_that_stops_coming_is_refused_and_audited() {
     let app = TestApp::with_pair().await;
-    let url = app.serve().await;
+    let url = app.serve_with(SILENCE).await;
     let token = app.token_of("otto").await;
     let mut stream = connect(&url).await;
     let head = format!(
