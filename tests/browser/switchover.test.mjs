@@ -86,6 +86,11 @@ async function reloadUntil(page, locator, withinMs) {
 test("two people switch the pair back to eu-west", { timeout: 420_000 }, async () => {
   const olga = await signIn("olga");
   await assertAccessible(olga, "fleet");
+  for (const about of ["/api", "/api/reference/runs"]) {
+    await olga.goto(about);
+    await assertAccessible(olga, about);
+  }
+  await olga.goto("/");
   await olga.locator("a[href='/pairs/orders']").first().click();
   await olga.waitForURL("**/pairs/orders");
 

@@ -201,6 +201,8 @@ pub struct FindingPage {
     raised: When,
     runs: Vec<(&'static str, Link)>,
     link: String,
+    /// Whether it is one a browser may follow; others would act in the reader's name.
+    followable: bool,
     closed: bool,
     resolution: String,
     may_write: bool,
@@ -250,6 +252,7 @@ impl FindingPage {
                 .into_iter()
                 .flatten()
                 .collect(),
+            followable: ["https://", "http://"].iter().any(|begins| finding.link.starts_with(begins)),
             link: finding.link.clone(),
             closed: finding.closed.is_some(),
             resolution: finding.closed.as_ref().map(|closed| closed.resolution.clone()).unwrap_or_default(),

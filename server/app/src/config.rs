@@ -97,9 +97,20 @@ pub struct HttpConfig {
     /// proxy: cross-site posts are told from it, and an `https` address makes the session cookie `Secure`.
     #[arg(long, env = "MUSTER_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// Seconds a client may be silent: until the head of a request is complete, between parts of its body, and between two
+    /// requests. `MUSTER_CLIENT_SECONDS`; 75, since proxies keep idle connections for 60 and must be the first to close one.
+    #[arg(long, env = "MUSTER_CLIENT_SECONDS", default_value_t = 75, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..=600))]
+    pub client_seconds: u64,
 }
 
 impl HttpConfig {
+    /// How long a client may be silent while it sends a request.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs(self.client_seconds)
+    }
+
     /// The address people type, without a slash at the end.
     #[must_use]
     pub fn public_url(&self) -> String {

@@ -29,8 +29,8 @@ use crate::{
         tokens::{NewToken, TokenView},
     },
     api::{
-        Items, audit, brake, calendar, channels, clusters, decisions,
-        decisions::{Attest, Because, BreakingGlass, Reviewing, SkipStep, Vote},
+        Items, approvals, audit, brake, calendar, channels, clusters, decisions,
+        decisions::{Attest, Because, BreakingGlass, NewVote, Reviewing, SkipStep},
         events, findings, observation, pairs, people, plans, runs,
         runs::RunView,
         schedules, service, session,
@@ -75,7 +75,7 @@ pub fn routes() -> Vec<Route> {
 pub fn router(app: &App) -> Router {
     let mut router: Router<App> = Router::new();
     for route in routes() {
-        let guarded = route.handler.layer(from_fn_with_state((app.clone(), route.rule), guard));
+        let guarded = route.handler.route_layer(from_fn_with_state((app.clone(), route.rule), guard));
         router = router.route(route.path, guarded);
     }
     router.fallback(pages::errors::nothing_here).with_state(app.clone())
@@ -96,8 +96,8 @@ pub fn monitoring_router(app: &App) -> Router {
 #[rustfmt::skip]
 fn service() -> Vec<Route> { vec![
     api(GET, "/healthz", Anyone, Reads, service::healthz)
-        .says("The process answers and needs no restart.").answers_media("text/plain"),
-    api(GET, "/readyz", Anyone, Reads, service::readyz).says("The process can do its work.").answers::<service::Ready>(200),
+        .says("The process answers and needs no restart.").answers_media("text/plain").or(503),
+    api(GET, "/readyz", Anyone, Reads, service::readyz).says("The process can do its work.").answers::<service::Ready>(200).or(503),
     // It names the pairs of all teams. Without signing in it is served on the monitoring listener only.
     api(GET, "/metrics", Auditor, Reads, service::metrics).says("Figures for Prometheus.").answers_media("text/plain"),
     api(GET, "/api/openapi.json", Anyone, Reads, service::describe).says("This document."),
@@ -107,7 +107,7 @@ fn service() -> Vec<Route> { vec![
 #[rustfmt::skip]
 fn sessions_and_people() -> Vec<Route> { vec![
     api(POST, "/api/v1/session", Anyone, Writes("session.open"), session::open)
-        .says("Sign in with name and password; answers a bearer token.").takes::<SignIn>().answers::<BearerSession>(201),
+        .says("Sign in with name and password; answers a bearer token.").takes::<SignIn>().answers::<BearerSession>(201).located(),
     api(GET, "/api/v1/session", SignedIn, Reads, session::whoami).says("Who is signed in.").answers::<Whoami>(200),
     api(POST, "/api/v1/session/reauthenticate", SignedIn, Writes("session.reauthenticate"), session::reauthenticate)
         .says("Show with the password that one is still there: what cannot be undone or opens secrets asks for it.")
@@ -116,9 +116,11 @@ fn sessions_and_people() -> Vec<Route> { vec![
     api(GET, "/api/v1/users", Anywhere(&[Admin]), Reads, people::list).says("All people.").answers::<Items<UserView>>(200),
     api(POST, "/api/v1/users", Anywhere(&[Admin]), Writes("user.create"), people::create)
         .says("Add a person.").takes::<NewUser>().answers::<UserView>(201).creates().proven(Proof::PersonOrToken),
-    api(GET, "/api/v1/users/{user}", Anywhere(&[Admin]), Reads, people::show).says("A person.").answers::<UserView>(200),
+    api(GET, "/api/v1/users/{user}", Anywhere(&[Admin]), Reads, people::show)
+        .says("A person.").answers::<UserView>(200).versioned(),
     api(PATCH, "/api/v1/users/{user}", Anywhere(&[Admin]), Writes("user.change"), people::change)
-        .says("Change a person: rights, password, whether they may sign in.").takes::<UserEdit>().answers::<UserView>(200).proven(Proof::PersonOrToken),
+        .says("Change a person: rights, password, whether they may sign in.").takes::<UserEdit>()
+        .answers::<UserView>(200).versioned().proven(Proof::PersonOrToken),
     api(GET, "/api/v1/teams", SignedIn, Reads, people::teams).says("All teams.").answers::<Items<TeamView>>(200),
     api(POST, "/api/v1/teams", Anywhere(&[Admin]), Writes("team.create"), people::create_team)
         .says("Add a team.").takes::<TeamView>().answers::<TeamView>(201).creates(),
@@ -134,11 +136,12 @@ fn clusters_and_pairs() -> Vec<Route> { vec![
     api(GET, "/api/v1/clusters", SignedIn, Reads, clusters::list).says("All clusters.").answers::<Items<ClusterView>>(200),
     api(POST, "/api/v1/clusters", Anywhere(&[Admin]), Writes("cluster.create"), clusters::create)
         .says("Register a cluster.").takes::<NewCluster>().answers::<ClusterView>(201).creates().proven(Proof::PersonOrToken),
-    api(GET, "/api/v1/clusters/{cluster}", SignedIn, Reads, clusters::show).says("A cluster.").answers::<ClusterView>(200),
+    api(GET, "/api/v1/clusters/{cluster}", SignedIn, Reads, clusters::show)
+        .says("A cluster.").answers::<ClusterView>(200).versioned(),
     api(PATCH, "/api/v1/clusters/{cluster}", Anywhere(&[Admin]), Writes("cluster.change"), clusters::change)
-        .says("Change a cluster.").takes::<ClusterEdit>().answers::<ClusterView>(200).proven(Proof::PersonOrToken),
+        .says("Change a cluster.").takes::<ClusterEdit>().answers::<ClusterView>(200).versioned().proven(Proof::PersonOrToken),
     api(DELETE, "/api/v1/clusters/{cluster}", Anywhere(&[Admin]), Writes("cluster.delete"), clusters::delete)
-        .says("Forget a cluster no pair uses.").answers_nothing(),
+        .says("Forget a cluster no pair uses.").answers_nothing().versioned(),
     api(POST, "/api/v1/clusters/{cluster}/check", Anywhere(&[Admin]), Writes("cluster.check"), clusters::check)
         .says("Connect to a cluster, record its id, try each right.").answers::<CheckedCluster>(200),
     api(GET, "/api/v1/pairs", SignedIn, Reads, pairs::list).says("Pairs of one's teams.").answers::<Items<pairs::PairView>>(200),
@@ -146,12 +149,12 @@ fn clusters_and_pairs() -> Vec<Route> { vec![
         .says("Make a pair.").takes::<NewPair>().answers::<Pair>(201).creates(),
     api(POST, "/api/v1/pairs/import", Anywhere(&[Owner, Admin]), Writes("pair.import"), pairs::import)
         .says("Import an mm2.properties file: JSON, or text/plain with `team` and `name` in the query.")
-        .query(pairs::IMPORT_QUERY).takes::<ImportText>().answers::<Imported>(201).creates(),
-    api(GET, "/api/v1/pairs/{pair}", Reader(Of::Pair), Reads, pairs::show).says("A pair.").answers::<Pair>(200),
+        .query::<pairs::ImportQuery>().takes::<ImportText>().answers::<Imported>(201).creates().or_text(),
+    api(GET, "/api/v1/pairs/{pair}", Reader(Of::Pair), Reads, pairs::show).says("A pair.").answers::<Pair>(200).versioned(),
     api(PATCH, "/api/v1/pairs/{pair}", Role(&[Owner], Of::Pair), Writes("pair.change"), pairs::change)
-        .says("Change a pair: scope, flows, objectives, approval, routing.").takes::<PairEdit>().answers::<Pair>(200),
+        .says("Change a pair: scope, flows, objectives, approval, routing.").takes::<PairEdit>().answers::<Pair>(200).versioned(),
     api(DELETE, "/api/v1/pairs/{pair}", Role(&[Owner], Of::Pair), Writes("pair.delete"), pairs::delete)
-        .says("Remove a pair; its runs and audit entries stay.").answers_nothing(),
+        .says("Remove a pair; its runs and audit entries stay.").answers_nothing().versioned(),
 ] }
 
 #[rustfmt::skip]
@@ -161,11 +164,12 @@ fn observations() -> Vec<Route> { vec![
     api(GET, "/api/v1/pairs/{pair}/readiness", Reader(Of::Pair), Reads, observation::readiness)
         .says("The checks of a pair, each with its reason and next step.").answers::<observation::Readiness>(200),
     api(GET, "/api/v1/pairs/{pair}/readiness/changes", Reader(Of::Pair), Reads, observation::changes)
-        .says("When checks changed, newest first."),
+        .says("When checks changed, newest first.").query::<observation::ChangesQuery>()
+        .answers::<Items<observation::ReadinessChange>>(200),
     api(GET, "/api/v1/pairs/{pair}/lag", Reader(Of::Pair), Reads, observation::lag)
         .says("How far the standby is behind, as last observed."),
     api(GET, "/api/v1/pairs/{pair}/lag/history", Reader(Of::Pair), Reads, observation::lag_history)
-        .says("Lag over time.").query(observation::HISTORY_QUERY),
+        .says("Lag over time.").query::<observation::HistoryQuery>(),
     api(GET, "/api/v1/pairs/{pair}/topics", Reader(Of::Pair), Reads, observation::topics)
         .says("Topics in scope on both sides, as last observed."),
     api(GET, "/api/v1/pairs/{pair}/groups", Reader(Of::Pair), Reads, observation::groups)
@@ -179,15 +183,15 @@ fn schedules() -> Vec<Route> { vec![
     api(POST, "/api/v1/schedules", Anywhere(&[Owner]), Writes("schedule.create"), schedules::create)
         .says("Schedule drills of a pair.").takes::<NewSchedule>().answers::<schedules::ScheduleView>(201).creates(),
     api(GET, "/api/v1/schedules/{schedule}", Reader(Of::Schedule), Reads, schedules::show)
-        .says("A schedule.").answers::<schedules::ScheduleView>(200),
+        .says("A schedule.").answers::<schedules::ScheduleView>(200).versioned(),
     api(PATCH, "/api/v1/schedules/{schedule}", Role(&[Owner], Of::Schedule), Writes("schedule.change"), schedules::change)
-        .says("Change a schedule.").takes::<ScheduleEdit>().answers::<schedules::ScheduleView>(200),
+        .says("Change a schedule.").takes::<ScheduleEdit>().answers::<schedules::ScheduleView>(200).versioned(),
     api(DELETE, "/api/v1/schedules/{schedule}", Role(&[Owner], Of::Schedule), Writes("schedule.delete"), schedules::delete)
-        .says("Remove a schedule; what came due of it stays.").answers_nothing(),
+        .says("Remove a schedule; what came due of it stays.").answers_nothing().versioned(),
     api(GET, "/api/v1/calendar.ics", SignedIn, Reads, calendar::show).takes_key()
-        .says("When drills are due, as iCalendar.").query(calendar::CALENDAR_QUERY).answers_media("text/calendar"),
+        .says("When drills are due, as iCalendar.").query::<calendar::CalendarQuery>().answers_media("text/calendar"),
     api(GET, "/api/v1/occurrences", SignedIn, Reads, schedules::occurrences)
-        .says("What came due of schedules, newest first.").query(schedules::OCCURRENCE_QUERY)
+        .says("What came due of schedules, newest first.").query::<schedules::OccurrenceQuery>()
         .answers::<Items<schedules::OccurrenceView>>(200),
 ] }
 
@@ -198,16 +202,17 @@ fn channels() -> Vec<Route> { vec![
     api(POST, "/api/v1/channels", Anywhere(&[Owner]), Writes("channel.create"), channels::create)
         .says("Make a channel of a team.").takes::<NewChannel>().answers::<ChannelView>(201).creates(),
     api(GET, "/api/v1/channels/{channel}", Reader(Of::Channel), Reads, channels::show)
-        .says("A channel.").answers::<ChannelView>(200),
+        .says("A channel.").answers::<ChannelView>(200).versioned(),
     api(PATCH, "/api/v1/channels/{channel}", Role(&[Owner], Of::Channel), Writes("channel.change"), channels::change)
-        .says("Change a channel.").takes::<ChannelEdit>().answers::<ChannelView>(200),
+        .says("Change a channel.").takes::<ChannelEdit>().answers::<ChannelView>(200).versioned(),
     api(DELETE, "/api/v1/channels/{channel}", Role(&[Owner], Of::Channel), Writes("channel.delete"), channels::delete)
-        .says("Remove a channel with what it was still to send.").answers_nothing(),
+        .says("Remove a channel with what it was still to send.").answers_nothing().versioned(),
     api(POST, "/api/v1/channels/{channel}/test", Role(&[Owner], Of::Channel), Writes("channel.test"), channels::test)
         .says("Send a message that only tries the channel; its deliveries say whether it arrived.")
-        .answers::<channels::DeliveryView>(202),
+        .answers::<channels::DeliveryView>(202).located(),
     api(GET, "/api/v1/channels/{channel}/deliveries", Reader(Of::Channel), Reads, channels::deliveries)
-        .says("What was and is to be sent there, newest first.").answers::<Items<channels::DeliveryView>>(200),
+        .says("What was and is to be sent there, newest first.").query::<channels::DeliveryQuery>()
+        .answers::<Items<channels::DeliveryView>>(200),
 ] }
 
 #[rustfmt::skip]
@@ -218,13 +223,15 @@ fn plans_and_runs() -> Vec<Route> { vec![
     api(POST, "/api/v1/runs", Anywhere(&[Operator]), Writes("run.request"), runs::request)
         .says("Ask for a plan to be carried out.").takes::<NewRequest>().answers::<Run>(201).creates(),
     api(GET, "/api/v1/runs", SignedIn, Reads, runs::list)
-        .says("Runs of one's teams, newest first.").query(runs::RUN_QUERY).answers::<Items<Run>>(200),
+        .says("Runs of one's teams, newest first.").query::<runs::RunQuery>().answers::<Items<Run>>(200),
     api(GET, "/api/v1/runs/{run}", Reader(Of::Run), Reads, runs::show).says("A run.").answers::<RunView>(200),
     api(GET, "/api/v1/runs/{run}/steps", Reader(Of::Run), Reads, runs::steps).says("Its steps.").answers::<Items<RunStep>>(200),
     api(GET, "/api/v1/runs/{run}/events", Reader(Of::Run), Reads, events::events)
-        .says("What happens in it, as server-sent events or as a list.").query(events::EVENTS_QUERY).answers::<Items<RunEvent>>(200),
+        .says("What happens in it, as server-sent events or as a list.").query::<events::EventsQuery>()
+        .answers::<Items<RunEvent>>(200).streams::<RunEvent>()
+        .headers(&[("Last-Event-ID", "Number of the last event that arrived: the stream goes on after it.")]),
     api(GET, "/api/v1/runs/{run}/compare", Reader(Of::Run), Reads, runs::compare)
-        .says("Two runs side by side: figures and steps.").query(runs::COMPARE_QUERY).answers::<Comparison>(200),
+        .says("Two runs side by side: figures and steps.").query::<runs::CompareQuery>().answers::<Comparison>(200),
     api(GET, "/api/v1/pairs/{pair}/rto", Reader(Of::Pair), Reads, runs::trend)
         .says("What runs of a pair measured, beside the objective.").answers::<runs::Trend>(200),
     api(GET, "/api/v1/runs/{run}/report", Reader(Of::Run), Reads, runs::evidence).says("Its evidence.").answers::<Report>(200),
@@ -232,51 +239,54 @@ fn plans_and_runs() -> Vec<Route> { vec![
 
 #[rustfmt::skip]
 fn deciding() -> Vec<Route> { vec![
+    api(GET, "/api/v1/approvals", SignedIn, Reads, approvals::list)
+        .says("Runs that wait for one's own decision.").answers::<Items<RunView>>(200),
     api(POST, "/api/v1/runs/{run}/approve", Role(&[Approver], Of::Run), Writes("run.approve"), decisions::approve)
-        .says("Approve it; never by its requester.").takes::<Vote>().answers::<Run>(200),
+        .says("Approve it; never by its requester.").takes::<NewVote>().answers::<Run>(200).located(),
     api(POST, "/api/v1/runs/{run}/reject", Role(&[Approver], Of::Run), Writes("run.reject"), decisions::reject)
-        .says("Reject it; one is final.").takes::<Vote>().answers::<Run>(200),
+        .says("Reject it; one is final.").takes::<NewVote>().answers::<Run>(200).located(),
     api(POST, "/api/v1/runs/{run}/start", Role(&[Operator], Of::Run), Writes("run.start"), decisions::start)
-        .says("Start an approved run.").answers::<Run>(202),
+        .says("Start an approved run.").answers::<Run>(202).or(200).located(),
     api(POST, "/api/v1/runs/{run}/pause", Role(&[Operator], Of::Run), Writes("run.pause"), decisions::pause)
-        .says("Stop at the next step boundary.").answers::<Run>(202),
+        .says("Stop at the next step boundary.").answers::<Run>(202).or(200).located(),
     api(POST, "/api/v1/runs/{run}/resume", Role(&[Operator], Of::Run), Writes("run.resume"), decisions::resume)
-        .says("Go on after a pause.").answers::<Run>(202),
+        .says("Go on after a pause.").answers::<Run>(202).or(200).located(),
     api(POST, "/api/v1/runs/{run}/confirm", Role(&[Operator], Of::Run), Writes("run.confirm"), decisions::confirm)
-        .says("Answer the question a step waits with.").answers::<Run>(202),
+        .says("Answer the question a step waits with.").answers::<Run>(202).or(200).located(),
     api(POST, "/api/v1/runs/{run}/retry", Role(&[Operator], Of::Run), Writes("run.retry"), decisions::retry)
-        .says("Try again what failed.").takes::<Because>().answers::<Run>(202),
+        .says("Try again what failed.").takes::<Because>().answers::<Run>(202).or(200).located(),
     api(POST, "/api/v1/runs/{run}/skip", Role(&[Operator], Of::Run), Writes("run.skip"), decisions::skip)
-        .says("Leave a failed step out.").takes::<SkipStep>().answers::<Run>(202),
+        .says("Leave a failed step out.").takes::<SkipStep>().answers::<Run>(202).or(200).located(),
     api(POST, "/api/v1/runs/{run}/abort", Role(&[Operator], Of::Run), Writes("run.abort"), decisions::abort)
-        .says("Take everything back, in reverse.").takes::<Because>().answers::<Run>(202),
+        .says("Take everything back, in reverse.").takes::<Because>().answers::<Run>(202).or(200).located(),
     api(POST, "/api/v1/runs/{run}/close", Role(&[Owner], Of::Run), Writes("run.close"), decisions::close)
-        .says("Close a stuck run by hand.").takes::<Because>().answers::<Run>(200),
+        .says("Close a stuck run by hand.").takes::<Because>().answers::<Run>(200).located(),
     api(POST, "/api/v1/runs/{run}/attest", Role(&[Approver], Of::Run), Writes("run.attest"), decisions::attest)
-        .says("Say what a drill proved; never by its requester or driver.").takes::<Attest>().answers::<Run>(200),
+        .says("Say what a drill proved; never by its requester or driver.").takes::<Attest>().answers::<Run>(200).located(),
     api(POST, "/api/v1/runs/{run}/break_glass", Role(&[Owner], Of::Run), Writes("run.break_glass"), decisions::break_glass)
         .says("Start it without approval. Needs a session that was opened or confirmed with a password minutes ago; reviewed within a day.")
-        .takes::<BreakingGlass>().answers::<Run>(202).proven(Proof::Person),
+        .takes::<BreakingGlass>().answers::<Run>(202).or(200).located().proven(Proof::Person),
     api(POST, "/api/v1/runs/{run}/review", Role(&[Approver], Of::Run), Writes("run.review"), decisions::review)
         .says("Say whether its start without approval was right; never by its requester or driver.")
-        .takes::<Reviewing>().answers::<Run>(200),
+        .takes::<Reviewing>().answers::<Run>(200).located(),
 ] }
 
 #[rustfmt::skip]
 fn findings() -> Vec<Route> { vec![
     api(GET, "/api/v1/findings", SignedIn, Reads, findings::list)
-        .says("What went wrong or surprised, newest first.").query(findings::FINDING_QUERY).answers::<Items<Finding>>(200),
+        .says("What went wrong or surprised, newest first.").query::<findings::FindingQuery>().answers::<Items<Finding>>(200),
     api(POST, "/api/v1/findings", Anywhere(MAY_WRITE), Writes("finding.raise"), findings::raise)
         .says("Raise a finding.").takes::<NewFinding>().answers::<Finding>(201).creates(),
-    api(GET, "/api/v1/findings/{finding}", Reader(Of::Finding), Reads, findings::show).says("A finding.").answers::<Finding>(200),
+    api(GET, "/api/v1/findings/{finding}", Reader(Of::Finding), Reads, findings::show)
+        .says("A finding.").answers::<Finding>(200).versioned(),
     api(PATCH, "/api/v1/findings/{finding}", Role(MAY_WRITE, Of::Finding), Writes("finding.change"), findings::change)
-        .says("Change, close or open a finding.").takes::<FindingEdit>().answers::<Finding>(200),
+        .says("Change, close or open a finding.").takes::<FindingEdit>().answers::<Finding>(200).versioned(),
 ] }
 
 #[rustfmt::skip]
 fn audit_and_brake() -> Vec<Route> { vec![
     api(GET, "/api/v1/audit", Auditor, Reads, audit::list)
-        .says("Entries, newest first.").query(audit::AUDIT_QUERY).answers::<Items<AuditEntry>>(200),
+        .says("Entries, newest first.").query::<audit::AuditQuery>().answers::<Items<AuditEntry>>(200),
     api(GET, "/api/v1/audit/verify", Auditor, Reads, audit::verify).says("Check the whole chain.").answers::<audit::Verified>(200),
     api(GET, "/api/v1/audit/export", Auditor, Reads, audit::export)
         .says("All entries, one a line, oldest first.").answers_media("application/x-ndjson"),

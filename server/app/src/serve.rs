@@ -1,10 +1,11 @@
 //! Starting a process: database, key, loops, HTTP; and stopping it without leaving anything half done.
 
 mod database;
+mod http;
 mod keys;
 mod loops;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use axum::Router;
@@ -31,16 +32,15 @@ use crate::{
 
 pub use self::{
     database::{Database, close, open_database},
+    http::serve_http,
     keys::{find_key, rotate_secrets},
 };
 use database::prepare_database;
 use keys::load_key;
 use loops::{bind_monitoring, spawn_loops, spawn_monitoring};
 
-/// How long requests under way get after a signal. Streams of runs end at once; what is left then asks nothing.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
-/// How long loops get after that: longer than one delivery, and than steps get to end. Both together are less than the
-/// 45 s after which the service unit and Kubernetes kill.
+/// How long loops get after a signal, once requests have ended: longer than one delivery, and than steps get to end. With
+/// what requests get, it is less than the 45 s after which the service unit and Kubernetes kill.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 
 /// `muster serve`.
@@ -67,7 +67,7 @@ pub async fn serve(mut config: Config) -> anyhow::Result<()> {
     let mut loops = spawn_loops(&app, &config, &shutdown);
     spawn_monitoring(&mut loops, monitoring, &app, &shutdown);
     tracing::info!(address = %config.http.listen, "Muster serves {}", app.public_url);
-    let served = serve_http(listener, router, shutdown.clone()).await;
+    let served = serve_http(listener, router, config.http.patience(), shutdown.clone()).await;
     shutdown.cancel();
     stop(loops, database).await;
     served
@@ -89,7 +89,7 @@ async fn database_unless_stopped(
 
 async fn start(config: &Config, pool: &PgPool) -> anyhow::Result<(App, Router)> {
     let app = build_app(config, pool).await?;
-    let router = layers::wrap(routes::router(&app), &app)?;
+    let router = layers::wrap(routes::router(&app), &app, config.http.patience())?;
     first_admin(&app, config).await?;
     Ok((app, router))
 }
@@ -163,23 +163,6 @@ async fn first_admin(app: &App, config: &Config) -> anyhow::Result<()> {
         tracing::warn!("nobody can sign in yet: open {url}/setup and name the admin with the code {code}");
     }
     Ok(())
-}
-
-async fn serve_http(
-    listener: TcpListener,
-    router: Router,
-    shutdown: CancellationToken,
-) -> anyhow::Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let gone = shutdown.clone();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move { gone.cancelled().await });
-    tokio::select! {
-        served = server => served.context("the HTTP server stopped"),
-        () = async {
-            shutdown.cancelled().await;
-            tokio::time::sleep(ANSWERS_WITHIN).await;
-        } => Ok(()),
-    }
 }
 
 /// Listens for signals from now on: whoever starts Muster may stop it at any moment, also while it is starting.

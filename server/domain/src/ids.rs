@@ -31,10 +31,21 @@ fn check(name: &str) -> Result<(), BadName> {
     Ok(())
 }
 
+/// The rule as an API description says it.
+fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+    let rule = utoipa::openapi::ObjectBuilder::new()
+        .schema_type(utoipa::openapi::Type::String)
+        .description(Some(
+            "1 to 63 characters of `a-z`, `0-9`, `-`, `_` and `.`, starting with a letter or digit.",
+        ))
+        .pattern(Some("^[a-z0-9][a-z0-9._-]{0,62}$"));
+    rule.build().into()
+}
+
 macro_rules! name_type {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
         pub struct $name(String);
 
@@ -52,6 +63,14 @@ macro_rules! name_type {
                 &self.0
             }
         }
+
+        impl utoipa::PartialSchema for $name {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::Schema> {
+                schema()
+            }
+        }
+
+        impl utoipa::ToSchema for $name {}
 
         impl TryFrom<String> for $name {
             type Error = BadName;

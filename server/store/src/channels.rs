@@ -200,7 +200,8 @@ pub struct Delivery {
     pub gave_up_at: Option<DateTime<Utc>>,
 }
 
-/// What is to be, or was, sent through channels of some teams (`None`: of all), newest first.
+/// What is to be, or was, sent through channels of some teams (`None`: of all), newest first; what was written before the
+/// message `before` only, if given.
 ///
 /// # Errors
 /// When the database refuses or a row does not read back.
@@ -208,6 +209,7 @@ pub async fn deliveries(
     conn: &mut PgConnection,
     teams: Option<&[String]>,
     channel: Option<Uuid>,
+    before: Option<Uuid>,
     limit: i64,
 ) -> Result<Vec<Delivery>, StoreError> {
     let rows = sqlx::query!(
@@ -218,10 +220,16 @@ pub async fn deliveries(
         join channel on channel.id = d.channel_id
         where ($1::text[] is null or channel.team = any($1))
             and ($2::uuid is null or d.channel_id = $2)
+            and ($3::uuid is null or d.number < (
+                select min(earlier.number)
+                from delivery earlier
+                where earlier.notification_id = $3
+            ))
         order by d.number desc, channel.name
-        limit $3"#,
+        limit $4"#,
         teams,
         channel,
+        before,
         limit
     )
     .fetch_all(conn)

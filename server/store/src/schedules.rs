@@ -319,7 +319,8 @@ pub async fn keep_trouble(
     Ok(())
 }
 
-/// Recorded occurrences of pairs of some teams (`None`: of all), newest due first.
+/// Recorded occurrences of pairs of some teams (`None`: of all), newest due first; only those that come after `before` in
+/// this order, if given: its due time and schedule.
 ///
 /// # Errors
 /// When the database refuses.
@@ -327,6 +328,7 @@ pub async fn recorded(
     conn: &mut PgConnection,
     teams: Option<&[String]>,
     pair: Option<&PairName>,
+    before: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
 ) -> Result<Vec<Recorded>, StoreError> {
     let rows = sqlx::query!(
@@ -354,10 +356,13 @@ pub async fn recorded(
         left join run on run.id = o.run_id
         where ($1::text[] is null or pair.team = any($1))
             and ($2::text is null or o.pair = $2)
-        order by o.due desc, o.schedule_id
-        limit $3"#,
+            and ($3::timestamptz is null or (o.due, o.schedule_id) < ($3, $4::uuid))
+        order by o.due desc, o.schedule_id desc
+        limit $5"#,
         teams,
         pair.map(PairName::as_str),
+        before.map(|(due, _)| due),
+        before.map(|(_, schedule)| schedule),
         limit
     )
     .fetch_all(conn)

@@ -150,7 +150,7 @@ impl House {
     pub(crate) async fn serve(&self) -> Result<String> {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let router = layers::wrap(routes::router(&self.app), &self.app)?;
+        let router = layers::wrap(routes::router(&self.app), &self.app, Duration::from_secs(15))?;
         tokio::spawn(async move { axum::serve(listener, router).await });
         Ok(url)
     }

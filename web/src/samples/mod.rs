@@ -1,5 +1,6 @@
 //! Every page with the data of one night, 19 Nov 2026 03:12:40 UTC: for tests, screenshots and people who look.
 
+mod api;
 mod drills;
 mod findings;
 mod night;
@@ -16,6 +17,7 @@ use askama::Template;
 use chrono::{DateTime, Duration, TimeZone, Utc};
 
 use crate::{
+    api::{ApiGroupPage, ApiPage},
     approval::ApprovalPage,
     audit::AuditPage,
     brake::BrakePage,
@@ -105,6 +107,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("channel", html(&ChannelPage::sample())),
         ("report", html(&ReportPage::sample())),
         ("audit", html(&AuditPage::sample())),
+        ("api", html(&ApiPage::sample())),
+        ("api-group", html(&ApiGroupPage::sample())),
         ("people", html(&PeoplePage::sample())),
         ("brake", html(&BrakePage::sample())),
         ("brake-set", html(&BrakePage::sample_set())),

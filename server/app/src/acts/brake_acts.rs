@@ -14,6 +14,7 @@ use crate::http::{Answer, Failure};
 /// Putting the brake on.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "Network works in eu-central until 06:00"}))]
 pub struct PutBrake {
     /// Why, in words.
     pub reason: String,

@@ -29,6 +29,8 @@ use crate::{
 /// A channel to make.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"team": "core-platform", "name": "on-call", "kind": "email", "events": ["approval_needed", "ended"],
+    "recipients": ["oncall@example.com"]}))]
 pub struct NewChannel {
     /// Team whose events it is told of.
     pub team: TeamName,
@@ -65,6 +67,7 @@ fn yes() -> bool {
 /// Changes to a channel; what is left out stays. Its kind and team stay for good.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"events": ["approval_needed", "paused_by_failure", "ended"]}))]
 pub struct ChannelEdit {
     /// Its name within the team.
     #[serde(default)]

@@ -21,6 +21,9 @@ use crate::http::{Answer, Failure, check_version};
 /// A cluster to register.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "us-east", "bootstrap": ["kafka-1.us-east.example:9092"], "region": "us-east",
+    "security": {"sasl": {"mechanism": "scram_sha512", "username": "muster"}},
+    "secrets": {"password": "of the principal"}}))]
 pub struct NewCluster {
     /// Its name in Muster.
     pub name: ClusterName,
@@ -47,6 +50,7 @@ fn plaintext() -> Security {
 /// Changes to a cluster; what is left out stays.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"bootstrap": ["kafka-1.eu-west.example:9092", "kafka-2.eu-west.example:9092"]}))]
 pub struct ClusterEdit {
     /// See [`NewCluster::bootstrap`].
     #[serde(default)]

@@ -33,6 +33,8 @@ const LONGEST: usize = 4_000;
 /// A finding to raise.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"pair": "orders", "text": "Clients kept the old address for 5 minutes", "severity": "medium",
+    "owner": "mira", "due": "2027-01-31"}))]
 pub struct NewFinding {
     /// The pair it is about.
     pub pair: PairName,
@@ -57,6 +59,7 @@ pub struct NewFinding {
 /// Changes to a finding; what is left out stays.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"closed": {"resolution": "TTL lowered to 30 s"}}))]
 pub struct FindingEdit {
     /// How bad it is.
     #[serde(default)]

@@ -26,6 +26,9 @@ use crate::http::{Answer, Failure};
 /// A file to import.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"team": "core-platform", "name": "carts",
+    "text": "clusters = primary, dr\nprimary.bootstrap.servers = a:9092\ndr.bootstrap.servers = b:9092\n\
+        primary->dr.enabled = true\nprimary->dr.topics = carts.*\n"}))]
 pub struct ImportText {
     /// The file as it is.
     pub text: String,

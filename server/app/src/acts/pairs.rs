@@ -23,6 +23,10 @@ use crate::http::{Answer, Failure, check_version};
 /// A pair to make.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "shop", "team": "core-platform", "clusters": {"a": "eu-west", "b": "eu-central"},
+    "topics": ["shop\\..*"], "groups": ["shop-.*"],
+    "flows": [{"direction": {"from": "a"}, "mechanism": {"mechanism": "unattached"}, "source_alias": "eu-west",
+        "target_alias": "eu-central", "naming": {"policy": "identity"}, "enabled": true}]}))]
 pub struct NewPair {
     /// Its name.
     pub name: PairName,
@@ -101,6 +105,7 @@ pub struct Attachment {
 /// Changes to a pair; what is left out stays.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"objectives": {"rpo_seconds": 10, "rto_seconds": 120, "verify_within_days": 90}}))]
 pub struct PairEdit {
     /// The team it belongs to.
     #[serde(default)]

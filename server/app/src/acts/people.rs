@@ -24,6 +24,8 @@ use crate::{
 /// A person to add.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "nora", "display_name": "Nora Lind", "password": "correct horse battery",
+    "grants": [{"role": "approver", "team": "core-platform"}]}))]
 pub struct NewUser {
     /// What they sign in with.
     pub name: String,
@@ -41,6 +43,7 @@ pub struct NewUser {
 /// Changes to a person; what is left out stays.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"disabled": true}))]
 pub struct UserEdit {
     /// Name for people.
     #[serde(default)]
@@ -90,6 +93,7 @@ impl From<User> for UserView {
 /// A team as shown and as added.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "payments", "description": "Cards and cash"}))]
 pub struct TeamView {
     /// Its name.
     pub name: TeamName,

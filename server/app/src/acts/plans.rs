@@ -29,6 +29,7 @@ use crate::{
 /// What is to be planned.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"to": "eu-central", "rules": {"confirm_before_fence": true}}))]
 pub struct NewPlan {
     /// Kind of run; `switchover` and `readiness_drill` can be planned today.
     #[serde(default = "switchover")]
@@ -51,6 +52,7 @@ fn switchover() -> Operation {
 /// What is to be run.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"plan": "01a20f08-dba9-73ee-bbd5-8b4e341d8ed8", "reason": "INC-2291: brokers in eu-west are slow"}))]
 pub struct NewRequest {
     /// The plan.
     pub plan: Uuid,

@@ -23,6 +23,8 @@ use crate::http::{Answer, Failure, check_version};
 /// A schedule to make.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"pair": "orders", "cadence": {"every": "cron", "expression": "0 9 15 2,5,8,11 *"},
+    "zone": "Europe/Berlin", "owners": ["mira"]}))]
 pub struct NewSchedule {
     /// The pair.
     pub pair: PairName,
@@ -75,6 +77,7 @@ fn yes() -> bool {
 /// Changes to a schedule; what is left out stays.
 #[derive(Debug, Clone, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"enabled": false}))]
 pub struct ScheduleEdit {
     /// How often.
     #[serde(default)]

@@ -22,6 +22,7 @@ const LONGEST_DAYS: i64 = 366;
 /// A token to make: it acts with the rights of whoever makes it.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "pipeline", "days": 90, "scopes": ["operator"]}))]
 pub struct NewToken {
     /// Its name; the audit shows `token:name`.
     pub name: String,

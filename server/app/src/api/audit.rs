@@ -7,11 +7,11 @@ use axum::{
     response::IntoResponse as _,
 };
 use chrono::{DateTime, Utc};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use muster_domain::audit::AuditEntry;
 use muster_store::audit::{self, AuditFilter};
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::{Items, page_size};
 use crate::{
@@ -20,30 +20,26 @@ use crate::{
 };
 
 /// Filters of the list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 pub struct AuditQuery {
+    /// Only of this actor.
     actor: Option<String>,
+    /// Only this action; ending in a dot, all that begin with it: `run.`.
     action: Option<String>,
+    /// Only about this object: `pair payments`.
     object: Option<String>,
+    /// `done` or `refused`.
     outcome: Option<String>,
+    /// At or after this time (RFC 3339).
     since: Option<DateTime<Utc>>,
+    /// Before this time (RFC 3339).
     until: Option<DateTime<Utc>>,
+    /// Cursor: `next` of the page before.
     after: Option<i64>,
+    /// At most so many, 1 to 200; 50.
     limit: Option<i64>,
 }
-
-/// What the OpenAPI document says of [`AuditQuery`].
-pub const AUDIT_QUERY: &[(&str, &str)] = &[
-    ("actor", "Only of this actor."),
-    ("action", "Only this action; ending in a dot, all that begin with it: `run.`."),
-    ("object", "Only about this object: `pair payments`."),
-    ("outcome", "`done` or `refused`."),
-    ("since", "At or after this time (RFC 3339)."),
-    ("until", "Before this time (RFC 3339)."),
-    ("after", "Cursor: `next` of the page before."),
-    ("limit", "At most so many, 1 to 200; 50."),
-];
 
 /// What the check of the chain found.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -75,9 +71,7 @@ pub async fn list(
     };
     let mut conn = app.pool.acquire().await?;
     let items = audit::list(&mut conn, &filter, limit).await?;
-    let full = i64::try_from(items.len()).is_ok_and(|n| n == limit);
-    let next = items.last().filter(|_| full).map(|entry| entry.content.number.to_string());
-    Ok(Json(Items { items, next }))
+    Ok(Json(Items::page(items, limit, |entry| entry.content.number.to_string())))
 }
 
 /// `GET /api/v1/audit/verify`.
@@ -109,7 +103,8 @@ pub async fn export(State(app): State<App>) -> Answer {
         (header::CONTENT_TYPE, "application/x-ndjson"),
         (header::CONTENT_DISPOSITION, "attachment; filename=\"muster-audit.ndjson\""),
     ];
-    Ok((heads, Body::from_stream(lines)).into_response())
+    // Compression asks once more after the end.
+    Ok((heads, Body::from_stream(lines.fuse())).into_response())
 }
 
 fn written(entries: &[AuditEntry]) -> Bytes {

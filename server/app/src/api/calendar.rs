@@ -13,6 +13,7 @@ use muster_domain::{
 };
 use muster_store::schedules as stored;
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::{
     runs::teams,
@@ -25,21 +26,19 @@ use crate::{
 
 /// How far ahead drills are shown.
 const AHEAD: TimeDelta = TimeDelta::days(400);
+/// Most drills that came due.
+const RECORDED: i64 = 200;
 /// Most drills of one schedule.
 const MOST: usize = 60;
 
 /// What the calendar is of.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 pub struct CalendarQuery {
+    /// Only drills of this team's pairs.
+    #[param(inline)]
     team: Option<TeamName>,
 }
-
-/// What the OpenAPI document says of [`CalendarQuery`] and of the key in the address.
-pub const CALENDAR_QUERY: &[(&str, &str)] = &[
-    ("team", "Only drills of this team's pairs."),
-    ("key", "A token with the scope `calendar`, for programs that send no headers."),
-];
 
 /// `GET /api/v1/calendar.ics`.
 pub async fn show(
@@ -52,7 +51,7 @@ pub async fn show(
         Some(team) => Some(vec![team.to_string()]),
         None => teams(&actor),
     };
-    let due = recorded(&app, &actor, None).await?;
+    let due = recorded(&app, &actor, None, None, RECORDED).await?;
     let schedules = stored::list(&mut *app.pool.acquire().await?, seen.as_deref()).await?;
     let now = Utc::now();
     let name = query.team.as_ref().map_or_else(|| "Drills".to_owned(), |team| format!("Drills of {team}"));
@@ -93,7 +92,9 @@ fn event(
     };
     let mut said = Vec::new();
     if !schedule.owners.is_empty() {
-        said.push(format!("Owners: {}", schedule.owners.join(", ")));
+        // A carriage return would be left as it is, and some programs end a line there.
+        let owners = schedule.owners.join(", ").replace(char::is_control, " ");
+        said.push(format!("Owners: {owners}"));
     }
     let page = match came.and_then(|came| came.run) {
         Some(run) => format!("{}/runs/{run}", app.public_url),

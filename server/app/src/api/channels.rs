@@ -8,19 +8,16 @@ use axum::{
 use chrono::{DateTime, Utc};
 use muster_domain::notification::EventKind;
 use muster_store::channels::{self as stored, Delivery};
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{Items, runs::teams};
+use super::{Items, page_size, runs::teams};
 use crate::{
     acts::channels::{self, ChannelEdit, ChannelView, NewChannel},
     app::App,
-    http::{Acting, Answer, Creating, IfMatch, Json, Path, Start, etag},
+    http::{Acting, Answer, Creating, IfMatch, Json, Path, Query, Start, etag},
 };
-
-/// Most deliveries in a list.
-const LIST: i64 = 200;
 
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
@@ -139,10 +136,20 @@ pub async fn delete(
 pub async fn test(State(app): State<App>, Acting(actor): Acting, Path(id): Path<Uuid>) -> Answer {
     let mut tx = muster_store::begin(&app.pool).await?;
     channels::test(&mut tx, id, &actor).await?;
-    let newest = stored::deliveries(&mut tx, None, Some(id), 1).await?.into_iter().next();
+    let newest = stored::deliveries(&mut tx, None, Some(id), None, 1).await?.into_iter().next();
     tx.commit().await?;
     let location = [(header::LOCATION, format!("/api/v1/channels/{id}/deliveries"))];
     Ok((StatusCode::ACCEPTED, location, Json(newest.map(DeliveryView::from))).into_response())
+}
+
+/// Which page of the list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct DeliveryQuery {
+    /// Cursor: `next` of the page before.
+    after: Option<Uuid>,
+    /// At most so many, 1 to 200; 50.
+    limit: Option<i64>,
 }
 
 /// `GET /api/v1/channels/{channel}/deliveries`.
@@ -150,10 +157,12 @@ pub async fn deliveries(
     State(app): State<App>,
     Acting(actor): Acting,
     Path(id): Path<Uuid>,
+    Query(page): Query<DeliveryQuery>,
 ) -> Answer<Json<Items<DeliveryView>>> {
+    let limit = page_size(page.limit);
     let mut conn = app.pool.acquire().await?;
     channels::get(&mut conn, id, &actor).await?;
-    let found = stored::deliveries(&mut conn, None, Some(id), LIST).await?;
+    let found = stored::deliveries(&mut conn, None, Some(id), page.after, limit).await?;
     let items: Vec<DeliveryView> = found.into_iter().map(Into::into).collect();
-    Ok(Json(items.into()))
+    Ok(Json(Items::page(items, limit, |delivery| delivery.id.to_string())))
 }

@@ -19,7 +19,8 @@ use crate::{
 /// A vote.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Vote {
+#[schema(example = json!({"comment": "Read the plan; go"}))]
+pub struct NewVote {
     /// Words kept in the evidence.
     pub comment: String,
     /// Hash of the plan that was read; another one is refused.
@@ -29,6 +30,7 @@ pub struct Vote {
 /// A reason.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schema(example = json!({"reason": "The broker is back"}))]
 pub struct Because {
     /// Why; kept in the evidence.
     pub reason: String,
@@ -37,6 +39,7 @@ pub struct Because {
 /// A step to leave out.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"step": "watch_resume", "reason": "Seen on the dashboards"}))]
 pub struct SkipStep {
     /// Name of the step.
     pub step: String,
@@ -47,6 +50,7 @@ pub struct SkipStep {
 /// What a drill proved.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"verdict": "passed", "comment": "Orders went through within a minute"}))]
 pub struct Attest {
     /// Whether it proved what it should: `passed`, `failed` or `inconclusive`.
     #[schema(value_type = String)]
@@ -95,12 +99,12 @@ async fn decide(
 }
 
 /// `…/approve`.
-pub async fn approve(of: Of, Json(vote): Json<Vote>) -> Answer<Decided> {
+pub async fn approve(of: Of, Json(vote): Json<NewVote>) -> Answer<Decided> {
     decide(of, Decision::Approve(vote.comment), vote.plan_hash).await
 }
 
 /// `…/reject`.
-pub async fn reject(of: Of, Json(vote): Json<Vote>) -> Answer<Decided> {
+pub async fn reject(of: Of, Json(vote): Json<NewVote>) -> Answer<Decided> {
     decide(of, Decision::Reject(vote.comment), vote.plan_hash).await
 }
 

@@ -10,10 +10,11 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use futures_util::{Stream, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use muster_store::run_events;
 use serde::Deserialize;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::Items;
@@ -25,18 +26,14 @@ use crate::{
 };
 
 /// How the events are wanted.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 pub struct EventsQuery {
+    /// Only events with a higher number; the header `Last-Event-ID` counts more.
     after: Option<i64>,
+    /// `json` for the events there are now as a list; otherwise a stream that ends with the run.
     format: Option<String>,
 }
-
-/// What the OpenAPI document says of [`EventsQuery`].
-pub const EVENTS_QUERY: &[(&str, &str)] = &[
-    ("after", "Only events with a higher number; the header `Last-Event-ID` counts more."),
-    ("format", "`json` for the events there are now as a list; otherwise a stream that ends with the run."),
-];
 
 /// The handler.
 pub async fn events(
@@ -96,6 +93,7 @@ fn stream_events(app: App, run: Uuid, seen: i64) -> impl Stream<Item = Result<Ev
             follow.look().await;
         }
     })
+    .fuse()
 }
 
 impl Follow {

@@ -2,9 +2,10 @@
 
 use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
 use chrono::Utc;
-use muster_domain::finding::Finding;
+use muster_domain::finding::{Finding, Severity};
 use muster_store::findings::{self as stored, FindingFilter};
 use serde::Deserialize;
+use utoipa::IntoParams;
 use uuid::Uuid;
 
 use super::{Items, page_size, runs::teams};
@@ -15,30 +16,27 @@ use crate::{
 };
 
 /// Filters of the list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 pub struct FindingQuery {
+    /// Only about this pair.
     pair: Option<String>,
+    /// Only what came up in this run, by its id.
     run: Option<Uuid>,
-    severity: Option<String>,
+    /// Only of this severity.
+    #[param(inline)]
+    severity: Option<Severity>,
+    /// true for open ones only, false for closed ones only.
     open: Option<bool>,
+    /// Only of this owner.
     owner: Option<String>,
+    /// Only with this in the text or the resolution.
     text: Option<String>,
+    /// Cursor: `next` of the page before.
     after: Option<i64>,
+    /// At most so many, 1 to 200; 50.
     limit: Option<i64>,
 }
-
-/// What the OpenAPI document says of [`FindingQuery`].
-pub const FINDING_QUERY: &[(&str, &str)] = &[
-    ("pair", "Only about this pair."),
-    ("run", "Only what came up in this run, by its id."),
-    ("severity", "Only of this severity: low, medium, high."),
-    ("open", "true for open ones only, false for closed ones only."),
-    ("owner", "Only of this owner."),
-    ("text", "Only with this in the text or the resolution."),
-    ("after", "Cursor: `next` of the page before."),
-    ("limit", "At most so many, 1 to 200; 50."),
-];
 
 /// `GET /api/v1/findings`.
 pub async fn list(
@@ -50,7 +48,7 @@ pub async fn list(
     let filter = FindingFilter {
         pair: query.pair,
         run: query.run,
-        severity: query.severity,
+        severity: query.severity.map(|severity| severity.as_str().to_owned()),
         open: query.open,
         owner: query.owner,
         text: query.text,
@@ -58,9 +56,7 @@ pub async fn list(
     };
     let mut conn = app.pool.acquire().await?;
     let items = stored::list(&mut conn, &filter, query.after, limit).await?;
-    let full = i64::try_from(items.len()).is_ok_and(|n| n == limit);
-    let next = items.last().filter(|_| full).map(|finding| finding.number.to_string());
-    Ok(Json(Items { items, next }))
+    Ok(Json(Items::page(items, limit, |finding| finding.number.to_string())))
 }
 
 /// `POST /api/v1/findings`.

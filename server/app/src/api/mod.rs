@@ -1,5 +1,6 @@
 //! Handlers of `/api/v1`: take apart, call one act, answer.
 
+pub mod approvals;
 pub mod audit;
 pub mod brake;
 pub mod calendar;
@@ -17,17 +18,56 @@ pub mod schedules;
 pub mod service;
 pub mod session;
 
+use std::borrow::Cow;
+
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{Array, ObjectBuilder, Ref, RefOr, Schema, Type},
+};
 
 /// A list, or a page of one.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Serialize)]
 pub struct Items<T: ToSchema> {
     /// What there is, in order.
     pub items: Vec<T>,
     /// Cursor of the next page (`after`); left out when this was the last.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
+}
+
+/// Each kind of list has a schema of its own: derived, all of them would have one name.
+impl<T: ToSchema> PartialSchema for Items<T> {
+    fn schema() -> RefOr<Schema> {
+        let next = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("Cursor of the next page (`after`); left out when this was the last."));
+        let list = ObjectBuilder::new()
+            .property("items", Array::new(Ref::from_schema_name(T::name())))
+            .required("items")
+            .property("next", next);
+        list.build().into()
+    }
+}
+
+impl<T: ToSchema> ToSchema for Items<T> {
+    fn name() -> Cow<'static, str> {
+        format!("{}List", T::name()).into()
+    }
+
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((T::name().into_owned(), T::schema()));
+        T::schemas(schemas);
+    }
+}
+
+impl<T: ToSchema> Items<T> {
+    /// A page of at most so many; a full one may have another behind it, after the cursor of its last item.
+    pub fn page(items: Vec<T>, limit: i64, cursor: impl FnOnce(&T) -> String) -> Self {
+        let full = i64::try_from(items.len()).is_ok_and(|n| n == limit);
+        let next = items.last().filter(|_| full).map(cursor);
+        Self { items, next }
+    }
 }
 
 impl<T: ToSchema> From<Vec<T>> for Items<T> {

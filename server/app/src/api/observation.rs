@@ -8,11 +8,16 @@ use muster_domain::{
     readiness::CheckResult,
     survey::Survey,
 };
-use muster_store::{lag, readiness, surveys};
+use muster_store::{
+    lag,
+    readiness::{self, Change},
+    surveys,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
+use super::{Items, page_size};
 use crate::{
     acts::pairs,
     app::App,
@@ -38,6 +43,42 @@ pub struct Readiness {
     pub items: Vec<CheckResult>,
 }
 
+/// A check that changed.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReadinessChange {
+    /// Number of the change.
+    pub id: i64,
+    /// Code of the check.
+    pub check: String,
+    /// What it was; null when the check is new.
+    pub from: Option<String>,
+    /// What it is since then; null when the check is gone.
+    pub to: Option<String>,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Number of the survey that showed it.
+    pub survey_number: i64,
+}
+
+impl From<Change> for ReadinessChange {
+    fn from(change: Change) -> Self {
+        let Change { id, check, from, to, reason, at, survey_number } = change;
+        Self { id, check, from, to, reason, at, survey_number }
+    }
+}
+
+/// Which page of the list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct ChangesQuery {
+    /// Cursor: `next` of the page before.
+    after: Option<i64>,
+    /// At most so many, 1 to 200; 50.
+    limit: Option<i64>,
+}
+
 /// `GET /api/v1/pairs/{pair}/survey`.
 pub async fn survey(State(app): State<App>, Path(name): Path<PairName>) -> Answer<Json<Survey>> {
     Ok(Json(latest(&app, &name).await?))
@@ -59,10 +100,16 @@ pub async fn readiness(State(app): State<App>, Path(name): Path<PairName>) -> An
 }
 
 /// `GET /api/v1/pairs/{pair}/readiness/changes`.
-pub async fn changes(State(app): State<App>, Path(name): Path<PairName>) -> Answer<Json<Value>> {
+pub async fn changes(
+    State(app): State<App>,
+    Path(name): Path<PairName>,
+    Query(page): Query<ChangesQuery>,
+) -> Answer<Json<Items<ReadinessChange>>> {
+    let limit = page_size(page.limit);
     let mut conn = app.pool.acquire().await?;
-    let items = readiness::changes(&mut conn, &name, None, 200).await?;
-    Ok(Json(json!({"items": items})))
+    let found = readiness::changes(&mut conn, &name, page.after, limit).await?;
+    let items = found.into_iter().map(ReadinessChange::from).collect();
+    Ok(Json(Items::page(items, limit, |change: &ReadinessChange| change.id.to_string())))
 }
 
 /// `GET /api/v1/pairs/{pair}/lag`.
@@ -73,22 +120,19 @@ pub async fn lag(State(app): State<App>, Path(name): Path<PairName>) -> Answer<J
 }
 
 /// Which stretch of the history.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 pub struct HistoryQuery {
+    /// Begin (RFC 3339); an hour before the end.
     from: Option<DateTime<Utc>>,
+    /// End (RFC 3339); now.
     to: Option<DateTime<Utc>>,
+    /// Cluster records come from; the first cluster of the pair.
+    #[param(inline)]
     source: Option<ClusterName>,
+    /// At most so many points, each the worst of its stretch, 1 to 2000; 240.
     points: Option<i32>,
 }
-
-/// What the OpenAPI document says of [`HistoryQuery`].
-pub const HISTORY_QUERY: &[(&str, &str)] = &[
-    ("from", "Begin (RFC 3339); an hour before the end."),
-    ("to", "End (RFC 3339); now."),
-    ("source", "Cluster records come from; the first cluster of the pair."),
-    ("points", "At most so many points, each the worst of its stretch; 240."),
-];
 
 /// `GET /api/v1/pairs/{pair}/lag/history`.
 pub async fn lag_history(

@@ -1,9 +1,12 @@
 //! `/api/v1/pairs`.
 
 use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
-use muster_domain::{ids::PairName, pair::Pair};
+use muster_domain::{
+    ids::{PairName, TeamName},
+    pair::Pair,
+};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 use super::Items;
 use crate::{
@@ -27,11 +30,16 @@ pub struct PairView {
     pub glance: Glance,
 }
 
-/// What the OpenAPI document says of an import as text.
-pub const IMPORT_QUERY: &[(&str, &str)] = &[
-    ("team", "Team the pairs belong to, for a body of `text/plain`."),
-    ("name", "Name of the pair, for a body of `text/plain`."),
-];
+/// What an import takes in the query when its body is the file itself, as `text/plain`.
+#[derive(Debug, IntoParams)]
+pub struct ImportQuery {
+    /// Team the pairs belong to, for a body of `text/plain`.
+    #[param(inline)]
+    pub team: Option<TeamName>,
+    /// Name of the pair, for a body of `text/plain`.
+    #[param(inline)]
+    pub name: Option<PairName>,
+}
 
 /// `GET /api/v1/pairs`.
 pub async fn list(State(app): State<App>, Acting(actor): Acting) -> Answer<Json<Items<PairView>>> {

@@ -8,7 +8,7 @@ use muster_domain::{
     ids::PairName,
     people::{Actor, Role},
     record::{Approval, Report, Run, RunStep},
-    run::RunState,
+    run::{Operation, RunState},
 };
 use muster_operations::report;
 use muster_store::{
@@ -16,7 +16,7 @@ use muster_store::{
     runs::{self, RunFilter},
 };
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::{Items, page_size};
@@ -43,35 +43,31 @@ pub struct RunView {
 }
 
 /// Filters of the list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 pub struct RunQuery {
+    /// Only of this pair.
     pair: Option<String>,
-    operation: Option<String>,
-    state: Option<String>,
+    /// Only of this kind.
+    #[param(inline)]
+    operation: Option<Operation>,
+    /// Only in this state.
+    #[param(inline)]
+    state: Option<RunState>,
+    /// Asked for at or after this time (RFC 3339).
     since: Option<DateTime<Utc>>,
+    /// Asked for before this time (RFC 3339).
     until: Option<DateTime<Utc>>,
+    /// true for drills only, false for others only.
     drill: Option<bool>,
+    /// Only with all of these words, or beginnings of words, in the reason, the course, what deciders said or what was
+    /// reached.
     text: Option<String>,
+    /// Cursor: `next` of the page before.
     after: Option<i64>,
+    /// At most so many, 1 to 200; 50.
     limit: Option<i64>,
 }
-
-/// What the OpenAPI document says of [`RunQuery`].
-pub const RUN_QUERY: &[(&str, &str)] = &[
-    ("pair", "Only of this pair."),
-    ("operation", "Only of this kind."),
-    ("state", "Only in this state."),
-    ("since", "Asked for at or after this time (RFC 3339)."),
-    ("until", "Asked for before this time (RFC 3339)."),
-    ("drill", "true for drills only, false for others only."),
-    (
-        "text",
-        "Only with all of these words, or beginnings of words, in the reason, the course, what deciders said or what was reached.",
-    ),
-    ("after", "Cursor: `next` of the page before."),
-    ("limit", "At most so many, 1 to 200; 50."),
-];
 
 /// `POST /api/v1/runs`.
 pub async fn request(State(app): State<App>, Acting(actor): Acting, asked: Creating<NewRequest>) -> Answer {
@@ -93,8 +89,8 @@ pub async fn list(
     let limit = page_size(query.limit);
     let filter = RunFilter {
         pair: query.pair,
-        operation: query.operation,
-        state: query.state,
+        operation: query.operation.map(|operation| operation.as_str().to_owned()),
+        state: query.state.map(|state| state.as_str().to_owned()),
         since: query.since,
         until: query.until,
         drill: query.drill,
@@ -103,9 +99,7 @@ pub async fn list(
     };
     let mut conn = app.pool.acquire().await?;
     let items = runs::list(&mut conn, &filter, query.after, limit).await?;
-    let full = i64::try_from(items.len()).is_ok_and(|n| n == limit);
-    let next = items.last().filter(|_| full).map(|run| run.number.to_string());
-    Ok(Json(Items { items, next }))
+    Ok(Json(Items::page(items, limit, |run| run.number.to_string())))
 }
 
 /// Teams whose runs somebody may see; `None` for all.
@@ -133,14 +127,11 @@ pub async fn steps(State(app): State<App>, Path(id): Path<Uuid>) -> Answer<Json<
 }
 
 /// What a run is compared with.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
 pub struct CompareQuery {
+    /// The other run, by its id; it is the first of the two.
     with: Uuid,
 }
-
-/// What the OpenAPI document says of [`CompareQuery`].
-pub const COMPARE_QUERY: &[(&str, &str)] =
-    &[("with", "The other run, by its id; it is the first of the two.")];
 
 /// `GET /api/v1/runs/{run}/compare`.
 pub async fn compare(

@@ -10,20 +10,18 @@ use muster_domain::{
 };
 use muster_store::schedules as stored;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{Items, runs::teams};
+use super::{Items, page_size, runs::teams};
 use crate::{
     acts::schedules::{self, NewSchedule, ScheduleEdit},
     app::App,
-    http::{Acting, Answer, Creating, IfMatch, Json, Path, Query, Start, etag},
+    http::{Acting, Answer, Creating, Failure, IfMatch, Json, Path, Query, Start, etag},
 };
 
 /// Occurrences shown of one schedule.
 const NEXT: usize = 4;
-/// Most occurrences in a list.
-const LIST: i64 = 200;
 
 /// A schedule with what comes next.
 #[derive(Debug, Serialize, ToSchema)]
@@ -67,15 +65,21 @@ pub struct OccurrenceView {
     pub trouble: String,
 }
 
-/// Recorded occurrences this person may see, newest due first.
+/// Recorded occurrences this person may see, newest due first, at most `limit` of those after `before`.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn recorded(app: &App, actor: &Actor, pair: Option<&PairName>) -> Answer<Vec<OccurrenceView>> {
+pub async fn recorded(
+    app: &App,
+    actor: &Actor,
+    pair: Option<&PairName>,
+    before: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Answer<Vec<OccurrenceView>> {
     let mut conn = app.pool.acquire().await?;
     let now = muster_store::clock::now(&mut conn).await?;
     let teams = teams(actor);
-    let found = stored::recorded(&mut conn, teams.as_deref(), pair, LIST).await?;
+    let found = stored::recorded(&mut conn, teams.as_deref(), pair, before, limit).await?;
     let view = |recorded: stored::Recorded| {
         let run_state = recorded.run.map(|(_, _, state)| state);
         OccurrenceView {
@@ -149,14 +153,17 @@ pub async fn delete(
 }
 
 /// Filter of [`occurrences`].
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 pub struct OccurrenceQuery {
+    /// Only of this pair.
+    #[param(inline)]
     pair: Option<PairName>,
+    /// Cursor: `next` of the page before.
+    after: Option<String>,
+    /// At most so many, 1 to 200; 50.
+    limit: Option<i64>,
 }
-
-/// What the OpenAPI document says of [`OccurrenceQuery`].
-pub const OCCURRENCE_QUERY: &[(&str, &str)] = &[("pair", "Only of this pair.")];
 
 /// `GET /api/v1/occurrences`.
 pub async fn occurrences(
@@ -164,5 +171,21 @@ pub async fn occurrences(
     Acting(actor): Acting,
     Query(query): Query<OccurrenceQuery>,
 ) -> Answer<Json<Items<OccurrenceView>>> {
-    Ok(Json(recorded(&app, &actor, query.pair.as_ref()).await?.into()))
+    let limit = page_size(query.limit);
+    let before = query.after.as_deref().map(read_cursor).transpose()?;
+    let items = recorded(&app, &actor, query.pair.as_ref(), before, limit).await?;
+    Ok(Json(Items::page(items, limit, cursor)))
+}
+
+/// Due time and schedule: two schedules can be due at the same moment.
+fn cursor(one: &OccurrenceView) -> String {
+    format!("{}_{}", one.occurrence.due.timestamp_micros(), one.schedule)
+}
+
+fn read_cursor(text: &str) -> Answer<(DateTime<Utc>, Uuid)> {
+    let parts = text.split_once('_');
+    let read = parts.and_then(|(due, schedule)| {
+        Some((DateTime::from_timestamp_micros(due.parse().ok()?)?, schedule.parse().ok()?))
+    });
+    read.ok_or_else(|| Failure::invalid("`after` is not the `next` of an earlier page."))
 }

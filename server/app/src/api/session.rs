@@ -28,6 +28,7 @@ use crate::{
 /// Name and password.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "mira", "password": "correct horse battery"}))]
 pub struct SignIn {
     /// Name.
     pub name: String,

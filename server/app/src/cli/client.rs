@@ -28,7 +28,11 @@ impl Client {
     pub fn new(config: &ClientConfig) -> anyhow::Result<Self> {
         let url = config.url.trim_end_matches('/').to_owned();
         let token = config.token.clone().or_else(|| kept_sessions().remove(&url));
-        let http = reqwest::Client::builder().connect_timeout(Duration::from_secs(10)).build()?;
+        let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(10))
+            // Before the server does: a request on a connection that is just being closed would fail.
+            .pool_idle_timeout(Duration::from_secs(20))
+            .build()?;
         Ok(Self { http, url, token, json: config.json })
     }
 

@@ -12,7 +12,7 @@ use clap_complete::Shell;
 use crate::config::{ClientConfig, Config, LogConfig};
 pub(super) use channels::Channels;
 pub(super) use registry::{Clusters, Pairs, People, Schedules, Teams, Tokens};
-pub(super) use runs::{Findings, Plan, Run};
+pub(super) use runs::{Approvals, Findings, Plan, Run};
 
 /// Disaster recovery for Apache Kafka: know how well one cluster could replace another, and carry it out.
 #[derive(Debug, Parser)]
@@ -101,6 +101,12 @@ pub enum Command {
         /// What about them.
         #[command(subcommand)]
         command: Run,
+    },
+    /// What waits for one's own decision.
+    Approvals {
+        /// What about it.
+        #[command(subcommand)]
+        command: Approvals,
     },
     /// People who may sign in.
     People {

@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 refused or failed, with the reason on stderr; 2 the command line is wrong; 3 a watched run did
 //! not succeed; 4 it waits for a person.
 
+mod approvals;
 mod channels;
 pub mod client;
 mod commands;
@@ -71,6 +72,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Plan(plan) => runs::plan(&Client::new(&cli.client)?, plan).await.map(|()| done),
         Command::Run { command } => runs::run(&Client::new(&cli.client)?, command).await,
+        Command::Approvals { command } => {
+            approvals::approvals(&Client::new(&cli.client)?, command).await.map(|()| done)
+        }
         Command::Audit { command } => things::audit(&Client::new(&cli.client)?, command).await,
         Command::Brake { command } => things::brake(&Client::new(&cli.client)?, command).await.map(|()| done),
     }

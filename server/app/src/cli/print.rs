@@ -34,10 +34,17 @@ pub(super) fn table(heads: &[&str], rows: &[Vec<String>]) {
 /// The text of a member; words of the API's enums are written with spaces.
 pub(super) fn word(value: &Value, key: &str) -> String {
     match &value[key] {
-        Value::String(text) => text.clone(),
+        Value::String(text) => harmless(text),
         Value::Null => "unknown".to_owned(),
         other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => other.to_string(),
     }
+}
+
+/// Text others wrote, without what a terminal would obey: an escape sequence could hide or fake lines.
+fn harmless(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
+        .collect()
 }
 
 /// A time to the second, as the API has it: always UTC.
@@ -84,4 +91,17 @@ pub(super) fn list(
     }
     let rows: Vec<Vec<String>> = items(reply).iter().map(row).collect();
     table(heads, &rows);
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_terminal_obeys_nothing_others_wrote() {
+        let finding = json!({"text": "slow\u{1b}[2J\r\nRun 7: succeeded\u{9b}0m"});
+        assert_eq!(word(&finding, "text"), "slow\\u{1b}[2J\\r\\nRun 7: succeeded\\u{9b}0m");
+    }
 }

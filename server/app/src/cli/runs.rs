@@ -32,8 +32,19 @@ pub(super) async fn plan(client: &Client, plan: Plan) -> anyhow::Result<()> {
         print::json(&made);
         return Ok(());
     }
+    tell_plan(&made);
+    Ok(())
+}
+
+/// A plan as people read it.
+pub(super) fn tell_plan(made: &Value) {
     let prediction = &made["prediction"];
-    println!("Plan {} of {} ({})", print::word(&made, "id"), plan.pair, print::word(&made, "hash"));
+    println!(
+        "Plan {} of {} ({})",
+        print::word(made, "id"),
+        print::word(&made["content"], "pair"),
+        print::word(made, "hash")
+    );
     let basis = print::word(prediction, "basis");
     match prediction["total_ms"].as_i64() {
         Some(_) => println!(
@@ -64,7 +75,6 @@ pub(super) async fn plan(client: &Client, plan: Plan) -> anyhow::Result<()> {
             println!("{kind} ({}): {}", print::word(finding, "code"), print::finding(finding));
         }
     }
-    Ok(())
 }
 
 /// `muster run …`.
@@ -214,7 +224,8 @@ fn say_when_nobody_works(now: &Value, since: &mut Option<Instant>) {
     }
 }
 
-fn tell(client: &Client, run: &Value) {
+/// Where a run is, in a line.
+pub(super) fn tell(client: &Client, run: &Value) {
     if client.json {
         print::json(run);
         return;

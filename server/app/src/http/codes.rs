@@ -55,6 +55,7 @@ pub const CODES: &[Code] = &[
     code("reason-missing", 422),
     code("reauthentication-needed", 403),
     code("request-too-large", 413),
+    code("request-too-slow", 408),
     code("role-missing", 403),
     code("secrets-sealed", 503),
     code("setup-already-done", 409),
@@ -77,6 +78,16 @@ pub fn status(code: &str) -> StatusCode {
         .find(|c| c.code == code)
         .and_then(|c| StatusCode::from_u16(c.status).ok())
         .unwrap_or(StatusCode::CONFLICT)
+}
+
+/// What a code means, as docs/API.md says it, without its status.
+#[must_use]
+pub fn meaning(code: &str) -> String {
+    const DOCUMENTED: &str = include_str!("../../../../docs/API.md");
+    let heading = format!("### {code}\n");
+    let Some((_, text)) = DOCUMENTED.split_once(&heading) else { return String::new() };
+    let text = text.trim_start().lines().next().unwrap_or_default();
+    text.split_once(". ").map_or(text, |(_, meaning)| meaning).replace('`', "")
 }
 
 /// `pair-has-active-run` → `Pair has active run`.

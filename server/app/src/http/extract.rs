@@ -1,19 +1,20 @@
 //! What handlers take in: bodies, paths and queries whose refusals are problems, the person acting, If-Match.
 
-use std::marker::PhantomData;
-
 use axum::{
-    extract::{FromRequest, FromRequestParts, Request, rejection},
+    extract::{FromRequest, FromRequestParts, Request},
     http::{StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
+use bytes::Bytes;
 use muster_domain::people::Actor;
-use serde::{
-    Deserialize, Deserializer, Serialize,
-    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
-};
+use serde::{Serialize, de::DeserializeOwned};
 
-use super::failure::Failure;
+use tower_http::timeout::TimeoutError;
+
+use super::{
+    failure::Failure,
+    strict::{self, NotTaken},
+};
 
 /// A JSON body.
 #[derive(Debug)]
@@ -23,41 +24,27 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     type Rejection = Failure;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
-        match axum::Json::<Object<T>>::from_request(request, state).await {
-            Ok(axum::Json(Object(value))) => Ok(Self(value)),
-            Err(rejection::JsonRejection::JsonDataError(e)) => Err(Failure::invalid(deepest(&e))),
-            Err(e) => Err(unreadable(e.status(), &deepest(&e))),
+        let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        if !kind.is_some_and(is_json) {
+            return Err(unreadable(StatusCode::UNSUPPORTED_MEDIA_TYPE, "JSON is expected"));
         }
+        let bytes = Bytes::from_request(request, state).await.map_err(|e| unread(e.status(), &e))?;
+        strict::from_slice(&bytes).map(Self).map_err(|why| match why {
+            NotTaken::Unreadable(why) => unreadable(StatusCode::BAD_REQUEST, &why),
+            NotTaken::Unfit(why) => Failure::invalid(format!("The body does not hold together: {why}.")),
+        })
     }
+}
+
+/// `application/json` with or without parameters, and what is built on it: `application/merge-patch+json`.
+fn is_json(kind: &str) -> bool {
+    let essence = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
 }
 
 impl<T: Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         axum::Json(self.0).into_response()
-    }
-}
-
-/// Something written as a JSON object. Serde would take a list for a struct as well, by position, and `[]` for one whose
-/// members all have defaults: nobody means that, least of all as a vote.
-struct Object<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(members)).map(Object)
-            }
-        }
-
-        deserializer.deserialize_map(Members(PhantomData))
     }
 }
 
@@ -71,7 +58,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Form<T> {
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         match axum::Form::<T>::from_request(request, state).await {
             Ok(axum::Form(value)) => Ok(Self(value)),
-            Err(e) => Err(unreadable(e.status(), &deepest(&e))),
+            Err(e) => Err(unread(e.status(), &e)),
         }
     }
 }
@@ -86,7 +73,7 @@ impl<S: Send + Sync> FromRequest<S> for Text {
     async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
         match String::from_request(request, state).await {
             Ok(text) => Ok(Self(text)),
-            Err(e) => Err(unreadable(e.status(), &deepest(&e))),
+            Err(e) => Err(unread(e.status(), &e)),
         }
     }
 }
@@ -170,6 +157,22 @@ pub fn check_version(asked: Option<i64>, present: i64) -> Result<(), Failure> {
         Some(version) if version != present => Err(muster_store::StoreError::Stale { op: "edit" }.into()),
         Some(_) | None => Ok(()),
     }
+}
+
+/// A body that could not be read: too slow, too large, or not what it should be.
+pub(super) fn unread(status: StatusCode, error: &(dyn std::error::Error + 'static)) -> Failure {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.is::<TimeoutError>() {
+            return Failure::new(
+                "request-too-slow",
+                "The body did not arrive: nothing more of it came for too long. Nothing was changed.",
+                "Send it again. Slow lines need another MUSTER_CLIENT_SECONDS.",
+            );
+        }
+        cause = error.source();
+    }
+    unreadable(status, &deepest(error))
 }
 
 pub(super) fn unreadable(status: StatusCode, why: &str) -> Failure {

@@ -107,8 +107,10 @@ async fn admit_and_run(app: &App, rule: Rule, identity: &Identity, request: Requ
             Identity::Refused => return Err(session_over()),
             Identity::Person(signed) => &signed.actor,
         };
-        let params =
-            RawPathParams::from_request_parts(&mut parts, app).await.map_err(|_| sign_in_required())?;
+        // What is no text in any encoding names nothing.
+        let params = RawPathParams::from_request_parts(&mut parts, app)
+            .await
+            .map_err(|_| Failure::not_found("page or resource", parts.uri.path()))?;
         admit(app, rule.access, actor, &params).await?;
     }
     if let (Some(proof), Identity::Person(signed)) = (rule.proof, identity) {

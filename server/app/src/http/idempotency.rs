@@ -38,9 +38,8 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Creating<T> {
         let line = format!("{} {}\n", request.method(), request.uri().path());
         let (parts, body) = request.into_parts();
         let copy = Request::from_parts(parts.clone(), body);
-        let bytes = Bytes::from_request(copy, state)
-            .await
-            .map_err(|e| super::extract::unreadable(e.status(), &e.body_text()))?;
+        let bytes =
+            Bytes::from_request(copy, state).await.map_err(|e| super::extract::unread(e.status(), &e))?;
         let hash = sha256_hex(&[line.as_bytes(), &bytes].concat());
         let plain =
             parts.headers.get(header::CONTENT_TYPE).is_some_and(|t| t.as_bytes().starts_with(b"text/plain"));

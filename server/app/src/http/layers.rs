@@ -1,28 +1,33 @@
 //! What every request passes, outermost first: request id, trace, measurement, security headers, compression, time and size limits,
 //! refusal of cross-site posts.
 
-use std::{sync::Arc, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request},
-    http::{HeaderName, HeaderValue, Response, StatusCode, header},
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header},
     middleware::{Next, from_fn, from_fn_with_state},
     response::IntoResponse as _,
 };
+use serde_json::json;
 use tower::ServiceBuilder;
 use tower_http::{
+    catch_panic::CatchPanicLayer,
     compression::CompressionLayer,
     csrf::{CsrfLayer, ProtectionError},
     request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
-    timeout::TimeoutLayer,
+    timeout::{RequestBodyTimeoutLayer, TimeoutLayer},
     trace::TraceLayer,
 };
 use tracing::{Span, error_span};
 
-use super::failure::Failure;
+use super::{failure::Failure, route::Audit};
 use crate::{
+    acts::audit_trail,
     app::App,
+    auth::identify,
+    routes,
     telemetry::{self, Telemetry},
 };
 
@@ -44,11 +49,11 @@ const FIXED_HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("permissions-policy"), "camera=(), geolocation=(), microphone=()"),
 ];
 
-/// Wraps the routes.
+/// Wraps the routes. `patience` is how long a client may be silent while it sends a body.
 ///
 /// # Errors
 /// When the public address is not an origin.
-pub fn wrap(router: Router, app: &App) -> anyhow::Result<Router> {
+pub fn wrap(router: Router, app: &App, patience: Duration) -> anyhow::Result<Router> {
     let (public_url, telemetry): (&str, Arc<Telemetry>) = (&app.public_url, Arc::clone(&app.telemetry));
     let csrf = CsrfLayer::new()
         .add_trusted_origin(origin(public_url))
@@ -65,9 +70,11 @@ pub fn wrap(router: Router, app: &App) -> anyhow::Result<Router> {
             .layer(from_fn_with_state(telemetry, telemetry::measure))
             .layer(from_fn(security_headers))
             .layer(CompressionLayer::new())
-            .layer(from_fn(failures_of_layers))
+            .layer(CatchPanicLayer::custom(panicked))
+            .layer(from_fn_with_state(app.clone(), failures_of_layers))
             .layer(TimeoutLayer::with_status_code(StatusCode::GATEWAY_TIMEOUT, ANSWER_WITHIN))
             .layer(DefaultBodyLimit::max(BODY_LIMIT))
+            .layer(RequestBodyTimeoutLayer::new(patience))
             .layer(csrf),
     ))
 }
@@ -104,9 +111,17 @@ async fn security_headers(request: Request, next: Next) -> axum::response::Respo
 }
 
 /// Layers answer with a bare status; everybody gets a problem document.
-async fn failures_of_layers(request: Request, next: Next) -> axum::response::Response {
+async fn failures_of_layers(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> axum::response::Response {
     let path = request.uri().path().to_owned();
+    let asked = Asked::of(&request);
     let response = next.run(request).await;
+    if let Some(failure) = response.extensions().get::<Failure>().filter(|f| f.problem.code == "cross-site") {
+        asked.audit(&app, &path, failure).await;
+    }
     let bare = response.extensions().get::<Failure>().is_none();
     match response.status() {
         StatusCode::GATEWAY_TIMEOUT if bare => Failure::new(
@@ -115,13 +130,57 @@ async fn failures_of_layers(request: Request, next: Next) -> axum::response::Res
             "Look at the state of what you acted on before you repeat it.",
         )
         .into_response(),
-        StatusCode::METHOD_NOT_ALLOWED if bare => Failure::new(
-            "method-not-allowed",
-            format!("`{path}` does not take this method."),
-            "See /api/openapi.json for the methods of each address.",
-        )
-        .into_response(),
+        StatusCode::METHOD_NOT_ALLOWED if bare => {
+            let failure = Failure::new(
+                "method-not-allowed",
+                format!("`{path}` does not take this method."),
+                "See /api/openapi.json for the methods of each address.",
+            );
+            let mut refused = failure.into_response();
+            // RFC 9110, section 15.5.6: which methods it takes.
+            if let Some(allow) = response.headers().get(header::ALLOW) {
+                refused.headers_mut().insert(header::ALLOW, allow.clone());
+            }
+            refused
+        }
         _ => response,
+    }
+}
+
+/// A handler that panics answers as every other fault inside; without this the connection would just close. The panic
+/// itself, with its place, is logged by the hook.
+fn panicked(_: Box<dyn Any + Send>) -> axum::response::Response {
+    Failure::internal("answer a request", "the handler panicked").into_response()
+}
+
+/// What is told of a request that the guard of its route never saw.
+struct Asked {
+    headers: HeaderMap,
+    method: Method,
+    route: String,
+}
+
+impl Asked {
+    fn of(request: &Request) -> Self {
+        let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
+        Self {
+            headers: request.headers().clone(),
+            method: request.method().clone(),
+            route: route.unwrap_or_default(),
+        }
+    }
+
+    /// Whoever is signed in there did not mean it, but it was done with their session.
+    async fn audit(&self, app: &App, path: &str, failure: &Failure) {
+        let asked = routes::routes().into_iter().find(|r| r.path == self.route && r.method == self.method);
+        let Some(Audit::Writes(action)) = asked.map(|route| route.rule.audit) else { return };
+        let identity = identify(app, &self.headers).await;
+        let actor = identity.ok().and_then(|identity| identity.actor().map(|actor| actor.name.clone()));
+        let origin = self.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
+        let detail =
+            json!({"code": failure.problem.code, "reason": failure.problem.detail, "origin": origin});
+        audit_trail::record_refusal(&app.pool, actor.as_deref().unwrap_or("nobody"), action, path, detail)
+            .await;
     }
 }
 

@@ -8,6 +8,7 @@ pub mod idempotency;
 pub mod layers;
 pub mod openapi;
 pub mod route;
+mod strict;
 
 pub use extract::{Acting, Form, IfMatch, Json, Path, Query, Text, check_version, etag};
 pub use failure::{Answer, Failure};

@@ -2,24 +2,28 @@
 
 use std::collections::BTreeMap;
 
+use axum::http::Method;
+use muster_domain::ids::{ClusterName, PairName};
 use serde_json::{Map, Value, json};
+use utoipa::{PartialSchema as _, openapi::path::Parameter};
 
 use super::{
     codes,
-    route::{Access, Audit, Doc, Kind, Route, SchemaOf},
+    route::{Access, Audit, Kind, Route, SchemaOf},
 };
 
 /// The document.
 #[must_use]
 pub fn document(routes: &[Route]) -> Value {
     let mut schemas = BTreeMap::new();
-    let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
+    let mut paths: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     schemas.insert("Problem".to_owned(), problem_schema());
     for route in routes.iter().filter(|route| route.rule.kind == Kind::Api) {
         let operation = operation(route, &mut schemas);
-        paths.entry(route.path).or_default().insert(route.method.as_str().to_lowercase(), operation);
+        let path = route.path.replace("{*", "{");
+        paths.entry(path).or_default().insert(route.method.as_str().to_lowercase(), operation);
     }
-    json!({
+    let mut document = json!({
         "openapi": "3.1.0",
         "info": {
             "title": "Muster",
@@ -38,7 +42,23 @@ pub fn document(routes: &[Route]) -> Value {
                 "cookie": {"type": "apiKey", "in": "cookie", "name": "__Host-muster"},
             },
         },
-    })
+    });
+    for_readers(&mut document);
+    document
+}
+
+/// Descriptions come from comments of the code: without their links and line ends.
+fn for_readers(value: &mut Value) {
+    match value {
+        Value::Object(members) => {
+            if let Some(Value::String(text)) = members.get_mut("description") {
+                *text = text.replace("[`", "`").replace("`]", "`").replace('\n', " ");
+            }
+            members.values_mut().for_each(for_readers);
+        }
+        Value::Array(items) => items.iter_mut().for_each(for_readers),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
 }
 
 fn operation(route: &Route, schemas: &mut BTreeMap<String, Value>) -> Value {
@@ -51,10 +71,13 @@ fn operation(route: &Route, schemas: &mut BTreeMap<String, Value>) -> Value {
     operation.insert("parameters".to_owned(), parameters(route));
     if let Some((schema, media)) = doc.takes {
         let reference = reference(schema, schemas);
-        let body = json!({"required": true, "content": {media: {"schema": reference}}});
+        let mut body = json!({"required": true, "content": {media: {"schema": reference}}});
+        if doc.text {
+            body["content"]["text/plain"] = json!({"schema": {"type": "string"}});
+        }
         operation.insert("requestBody".to_owned(), body);
     }
-    operation.insert("responses".to_owned(), responses(doc, schemas));
+    operation.insert("responses".to_owned(), responses(route, schemas));
     if route.rule.access == Access::Anyone {
         operation.insert("security".to_owned(), json!([]));
     }
@@ -67,8 +90,10 @@ fn operation_id(route: &Route) -> String {
     format!("{}{}", route.method.as_str().to_lowercase(), path.replace(['/', '-'], "_"))
 }
 
+/// What an address is about: its first part, without an ending. What is not under `/api/v1` is about the service.
 fn tag(path: &str) -> &str {
-    path.trim_start_matches("/api/v1/").trim_start_matches('/').split('/').next().unwrap_or("service")
+    let about = path.strip_prefix("/api/v1/").and_then(|rest| rest.split(['/', '.']).next());
+    about.unwrap_or("service")
 }
 
 fn who_and_audit(route: &Route) -> String {
@@ -93,35 +118,151 @@ fn words(roles: &[muster_domain::people::Role]) -> String {
 fn parameters(route: &Route) -> Value {
     let in_path = route.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let mut parameters: Vec<Value> = in_path
-        .map(|name| {
-            json!({"name": name.trim_start_matches('*'), "in": "path", "required": true, "schema": {"type": "string"}})
-        })
+        .map(|name| json!({"name": name.trim_start_matches('*'), "in": "path", "required": true, "schema": path_schema(name)}))
         .collect();
-    parameters.extend(route.doc.query.iter().map(|(name, what)| {
-        json!({"name": name, "in": "query", "required": false, "description": what, "schema": {"type": "string"}})
-    }));
-    if route.rule.creates {
-        parameters.push(json!({"name": "Idempotency-Key", "in": "header", "required": false,
-            "description": "Repeating the request with the same key answers what the first one answered.",
-            "schema": {"type": "string", "maxLength": 200}}));
+    parameters.extend(route.doc.query.iter().flat_map(|query| query()).map(in_query));
+    if route.rule.takes_key {
+        parameters
+            .push(json!({"name": "key", "in": "query", "required": false, "schema": {"type": "string"},
+            "description": "A token with the scope `calendar`, for programs that send no headers."}));
     }
+    if route.rule.creates {
+        let what =
+            "Repeating the request with the same key within a day answers what the first one answered.";
+        parameters.push(in_header(
+            "Idempotency-Key",
+            what,
+            json!({"type": "string", "minLength": 1, "maxLength": 255}),
+        ));
+    }
+    if route.doc.versioned && route.method != Method::GET {
+        let what = "The ETag of what was read; refused with 412 when it was edited since.";
+        parameters.push(in_header(
+            "If-Match",
+            what,
+            json!({"type": "string", "pattern": "^(\\*|(W/)?\"?[0-9]{1,18}\"?)$"}),
+        ));
+    }
+    parameters.extend(
+        route.doc.headers.iter().map(|(name, what)| in_header(name, what, json!({"type": "string"}))),
+    );
     Value::Array(parameters)
 }
 
-fn responses(doc: &Doc, schemas: &mut BTreeMap<String, Value>) -> Value {
-    let good = match (doc.answers, doc.media) {
-        (Some(schema), _) => {
-            json!({"description": "Done.", "content": {"application/json": {"schema": reference(schema, schemas)}}})
+fn in_header(name: &str, what: &str, schema: Value) -> Value {
+    json!({"name": name, "in": "header", "required": false, "description": what, "schema": schema})
+}
+
+/// A query has no null: what is left out is simply not there.
+fn in_query(parameter: Parameter) -> Value {
+    let mut parameter = json!(parameter);
+    let schema = &mut parameter["schema"];
+    if let Some(Value::Array(types)) = schema.get_mut("type") {
+        types.retain(|word| word != "null");
+        if let [only] = types.as_slice() {
+            schema["type"] = only.clone();
         }
-        (None, Some(media)) => {
-            json!({"description": "Done.", "content": {media: {"schema": {"type": "string"}}}})
+    } else if let Some(Value::Array(forms)) = schema.get_mut("oneOf") {
+        forms.retain(|form| form["type"] != "null");
+        if let [only] = forms.as_slice() {
+            *schema = only.clone();
         }
-        (None, None) if doc.status == 204 => json!({"description": "Done."}),
-        (None, None) => json!({"description": "Done.", "content": {"application/json": {"schema": {}}}}),
-    };
-    let problem = json!({"description": "Not done; `code` says why.",
-        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}});
-    json!({doc.status.to_string(): good, "default": problem})
+    }
+    parameter
+}
+
+/// What can stand for a part of the path: an id, or a name.
+fn path_schema(part: &str) -> Value {
+    match part {
+        "run" | "plan" | "schedule" | "finding" | "channel" | "token" => {
+            json!({"type": "string", "format": "uuid"})
+        }
+        "pair" => json!(PairName::schema()),
+        "cluster" => json!(ClusterName::schema()),
+        _ => json!({"type": "string"}),
+    }
+}
+
+fn responses(route: &Route, schemas: &mut BTreeMap<String, Value>) -> Value {
+    let doc = &route.doc;
+    let mut content = Map::new();
+    if let Some(schema) = doc.answers {
+        content.insert("application/json".to_owned(), json!({"schema": reference(schema, schemas)}));
+    }
+    if let Some(media) = doc.media {
+        content.insert(media.to_owned(), json!({"schema": {"type": "string"}}));
+    }
+    if let Some(schema) = doc.streams {
+        let data = json!({"type": "string", "contentMediaType": "application/json", "contentSchema": reference(schema, schemas)});
+        let event = json!({"type": "object", "required": ["id", "event", "data"],
+            "properties": {"id": {"type": "string"}, "event": {"const": "run"}, "data": data}});
+        let end = json!({"type": "object", "required": ["event"], "properties": {"event": {"const": "end"}}});
+        content.insert("text/event-stream".to_owned(), json!({"schema": {"oneOf": [event, end]}}));
+    }
+    if content.is_empty() && doc.status != 204 {
+        content.insert("application/json".to_owned(), json!({"schema": {}}));
+    }
+    let mut headers = Map::new();
+    if doc.versioned && doc.status != 204 {
+        headers.insert("ETag".to_owned(), told("Its version, for `If-Match`.", json!({"type": "string"})));
+    }
+    if doc.located {
+        let schema = json!({"type": "string", "format": "uri-reference"});
+        headers.insert("Location".to_owned(), told("Where it is.", schema));
+    }
+    let mut good = json!({"description": "Done."});
+    if !content.is_empty() {
+        good["content"] = Value::Object(content);
+    }
+    if !headers.is_empty() {
+        good["headers"] = Value::Object(headers);
+    }
+    let mut responses = Map::new();
+    for status in [Some(doc.status), doc.or_status].into_iter().flatten() {
+        responses.insert(status.to_string(), good.clone());
+    }
+    for (status, what) in refusals(route) {
+        let mut refused = json!({"description": what,
+            "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}});
+        if status == "401" {
+            let challenge = told("What to authenticate with (RFC 9110).", json!({"type": "string"}));
+            refused["headers"] = json!({"WWW-Authenticate": challenge});
+        }
+        // Readiness says what it waits for under the same status.
+        responses.entry(status).or_insert(refused);
+    }
+    Value::Object(responses)
+}
+
+fn told(what: &str, schema: Value) -> Value {
+    json!({"description": what, "required": true, "schema": schema})
+}
+
+/// The statuses of problems a route can answer with. Outages are on every one.
+fn refusals(route: &Route) -> Vec<(&'static str, &'static str)> {
+    let changes = matches!(route.rule.audit, Audit::Writes(_));
+    let (body, versioned) = (route.doc.takes.is_some(), route.doc.versioned && changes);
+    let names = route.path.contains('{');
+    let narrow = !matches!(route.rule.access, Access::Anyone | Access::SignedIn);
+    let reads_query = route.doc.query.is_some();
+    let all = [
+        (body || reads_query || names, "400", "It cannot be read."),
+        (route.rule.access != Access::Anyone || body, "401", "Nobody is signed in, or not with this."),
+        (narrow || changes || reads_query, "403", "Not allowed to this person, or from another site."),
+        (names || body || reads_query, "404", "There is no such thing, or not for this person."),
+        (body, "408", "The body did not arrive."),
+        (changes || narrow, "409", "The state of things does not take it."),
+        (versioned, "412", "Edited by somebody else since it was read."),
+        (body, "413", "The body is too large."),
+        (body, "415", "The body is in another format."),
+        (body || reads_query || changes, "422", "It can be read and does not hold together."),
+        (route.path == "/api/v1/session", "429", "Too many tries."),
+        (route.path.ends_with("/check"), "502", "The cluster cannot be reached."),
+        (true, "500", "Something went wrong inside."),
+        (true, "503", "The database or what it needs is away."),
+        (true, "504", "It took too long."),
+    ];
+    all.into_iter().filter(|(applies, ..)| *applies).map(|(_, status, what)| (status, what)).collect()
 }
 
 fn reference(schema: SchemaOf, schemas: &mut BTreeMap<String, Value>) -> Value {

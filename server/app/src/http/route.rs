@@ -7,8 +7,11 @@ use axum::{
 };
 use muster_domain::people::Role;
 use utoipa::{
-    ToSchema,
-    openapi::{RefOr, Schema},
+    IntoParams, ToSchema,
+    openapi::{
+        RefOr, Schema,
+        path::{Parameter, ParameterIn},
+    },
 };
 
 use crate::app::App;
@@ -94,6 +97,9 @@ pub struct Rule {
 /// Adds a type's schemas to the document and names it.
 pub type SchemaOf = fn(&mut Vec<(String, RefOr<Schema>)>) -> String;
 
+/// The query parameters of a type.
+pub type QueryOf = fn() -> Vec<Parameter>;
+
 /// What the OpenAPI document says of a row beyond its rule.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Doc {
@@ -101,14 +107,26 @@ pub struct Doc {
     pub says: &'static str,
     /// Body, and its media type.
     pub takes: Option<(SchemaOf, &'static str)>,
+    /// Whether the body may be `text/plain` too.
+    pub text: bool,
     /// Status when all is well.
     pub status: u16,
+    /// Status when all is well and nothing, or something, goes on after the answer, unlike usually.
+    pub or_status: Option<u16>,
     /// Reply, when it has a body.
     pub answers: Option<SchemaOf>,
-    /// Query parameters, each with what it does.
-    pub query: &'static [(&'static str, &'static str)],
+    /// Query parameters.
+    pub query: Option<QueryOf>,
     /// Media type of a reply that is not JSON.
     pub media: Option<&'static str>,
+    /// Data of the events, when it can answer as a stream too.
+    pub streams: Option<SchemaOf>,
+    /// Whether what it answers has an ETag, which edits of it take as `If-Match`.
+    pub versioned: bool,
+    /// Whether it answers the address of what was made or goes on.
+    pub located: bool,
+    /// Request headers of its own, each with what it does.
+    pub headers: &'static [(&'static str, &'static str)],
 }
 
 /// One row.
@@ -212,10 +230,52 @@ impl Route {
         self
     }
 
+    /// It also answers as a stream of server-sent events, each with one of these as its data.
+    #[must_use]
+    pub fn streams<T: ToSchema>(mut self) -> Self {
+        self.doc.streams = Some(schema_of::<T>);
+        self
+    }
+
     /// Query parameters it takes.
     #[must_use]
-    pub fn query(mut self, query: &'static [(&'static str, &'static str)]) -> Self {
-        self.doc.query = query;
+    pub fn query<T: IntoParams>(mut self) -> Self {
+        self.doc.query = Some(|| T::into_params(|| Some(ParameterIn::Query)));
+        self
+    }
+
+    /// It also answers this status when all is well.
+    #[must_use]
+    pub fn or(mut self, status: u16) -> Self {
+        self.doc.or_status = Some(status);
+        self
+    }
+
+    /// Its body may be text instead, with the other members in the query.
+    #[must_use]
+    pub fn or_text(mut self) -> Self {
+        self.doc.text = true;
+        self
+    }
+
+    /// What it answers or changes has versions: `ETag` and `If-Match`.
+    #[must_use]
+    pub fn versioned(mut self) -> Self {
+        self.doc.versioned = true;
+        self
+    }
+
+    /// It answers the address of what goes on.
+    #[must_use]
+    pub fn located(mut self) -> Self {
+        self.doc.located = true;
+        self
+    }
+
+    /// Request headers of its own.
+    #[must_use]
+    pub fn headers(mut self, headers: &'static [(&'static str, &'static str)]) -> Self {
+        self.doc.headers = headers;
         self
     }
 
@@ -237,6 +297,7 @@ impl Route {
     #[must_use]
     pub fn creates(mut self) -> Self {
         self.rule.creates = true;
+        self.doc.located = true;
         self
     }
 }

@@ -2,7 +2,11 @@
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use chrono::Utc;
-use muster_domain::{people::Actor, record::Run, run::RunState};
+use muster_domain::{
+    people::Actor,
+    record::{Approval, Run},
+    run::RunState,
+};
 use muster_store::{approvals, runs};
 use muster_web::{
     approval::may_decide,
@@ -86,15 +90,30 @@ impl Asking {
         let mut conn = app.pool.acquire().await?;
         let brake = brake(&mut conn).await?;
         let open = open_runs(&mut conn, person).await?;
-        let mut approvals_open = 0;
-        for run in open.iter().filter(|run| run.state == RunState::AwaitingApproval) {
-            let votes = approvals::list(&mut conn, run.id).await?;
-            approvals_open += usize::from(may_decide(run, &votes, Some(person)).is_ok());
-        }
+        let approvals_open = waiting_for(&mut conn, person, &open).await?.len();
         let problems = judgement::count_causes(app, &mut conn, person).await.ok();
         let runs_active = open.iter().filter(|run| run.state.holds_pair()).count();
         Ok(Facts { problems, runs_active, approvals_open, ..self.bare(brake) })
     }
+}
+
+/// Those of open runs that wait for this person's decision, with the votes there are.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn waiting_for(
+    conn: &mut PgConnection,
+    person: &Actor,
+    open: &[Run],
+) -> Answer<Vec<(Run, Vec<Approval>)>> {
+    let mut waiting = Vec::new();
+    for run in open.iter().filter(|run| run.state == RunState::AwaitingApproval) {
+        let votes = approvals::list(conn, run.id).await?;
+        if may_decide(run, &votes, Some(person)).is_ok() {
+            waiting.push((run.clone(), votes));
+        }
+    }
+    Ok(waiting)
 }
 
 /// The brake, for pages.

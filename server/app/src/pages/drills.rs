@@ -33,6 +33,9 @@ pub struct Done {
     done: String,
 }
 
+/// Most drills that came due looked at for the page.
+const SHOWN: i64 = 200;
+
 /// `GET /drills`.
 pub async fn list(State(app): State<App>, asking: Asking, Query(done): Query<Done>) -> Answer {
     html(&page(&app, &asking, None, &[], &done.done).await?)
@@ -47,7 +50,7 @@ async fn page(
 ) -> Answer<DrillsPage> {
     let chrome = asking.chrome(app).await;
     let actor = asking.actor()?;
-    let occurrences = recorded(app, actor, None).await?;
+    let occurrences = recorded(app, actor, None, None, SHOWN).await?;
     let mut conn = app.pool.acquire().await?;
     let mine = pairs::list(&mut conn, actor).await?;
     let owns =

@@ -3,6 +3,7 @@
 //! Forms call the same acts as the API. A refused form is answered by the same page with what was wrong beside the
 //! fields; anything else that fails becomes the error page, in the guard.
 
+pub mod api;
 pub mod approval;
 pub mod asking;
 pub mod audit;
@@ -118,6 +119,8 @@ pub fn routes() -> Vec<Route> { vec![
     page(POST, "/notifications/{channel}/edit", Role(&[Owner], Of::Channel), Writes("channel.change"), notifications::change),
     page(POST, "/notifications/{channel}/test", Role(&[Owner], Of::Channel), Writes("channel.test"), notifications::test),
     page(POST, "/notifications/{channel}/remove", Role(&[Owner], Of::Channel), Writes("channel.delete"), notifications::remove),
+    page(GET, "/api", SignedIn, Reads, api::show),
+    page(GET, "/api/reference/{group}", SignedIn, Reads, api::group),
     page(GET, "/audit", Auditor, Reads, audit::list),
     page(GET, "/people", Anywhere(&[Admin]), Reads, people::list),
     page(POST, "/people", Anywhere(&[Admin]), Writes("user.create"), people::create).proven(Proof::PersonOrToken),

@@ -58,7 +58,7 @@ async fn page(
         .map(|team| team.name.to_string())
         .collect();
     let channels = stored::list(&mut conn, mine.as_deref()).await?;
-    let deliveries = stored::deliveries(&mut conn, mine.as_deref(), None, SHOWN).await?;
+    let deliveries = stored::deliveries(&mut conn, mine.as_deref(), None, None, SHOWN).await?;
     let seen = |delivery: stored::Delivery| Seen {
         channel: delivery.channel,
         event: delivery.event,

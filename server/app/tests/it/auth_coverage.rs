@@ -59,6 +59,7 @@ pub(crate) fn address(path: &str, run: Uuid, plan: Uuid) -> String {
         .replace("{channel}", &CHANNEL.to_string())
         .replace("{token}", &Uuid::nil().to_string())
         .replace("{*rest}", "none")
+        .replace("{group}", "runs")
 }
 
 /// The status somebody gets who tries a route without meaning it: an empty body stops at the handler, behind the guard,
@@ -161,6 +162,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /api/v1/runs/{run}/compare                 -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/rto                   -      x    x    x    x    x   .     .
     GET    /api/v1/runs/{run}/report                  -      x    x    x    x    x   .     .
+    GET    /api/v1/approvals                          -      x    x    x    x    x   x     x
     POST   /api/v1/runs/{run}/approve                 -      .    .    x    .    .   .     .
     POST   /api/v1/runs/{run}/reject                  -      .    .    x    .    .   .     .
     POST   /api/v1/runs/{run}/start                   -      .    x    .    .    .   .     .
@@ -252,6 +254,8 @@ async fn every_route_lets_in_whom_its_row_says() {
     POST   /notifications/{channel}/edit              -      .    .    .    x    .   .     .
     POST   /notifications/{channel}/test              -      .    .    .    x    .   .     .
     POST   /notifications/{channel}/remove            -      .    .    .    x    .   .     .
+    GET    /api                                       -      x    x    x    x    x   x     x
+    GET    /api/reference/{group}                     -      x    x    x    x    x   x     x
     GET    /audit                                     -      .    .    .    .    x   .     .
     GET    /people                                    -      .    .    .    .    x   .     .
     POST   /people                                    -      .    .    .    .    x   .     .

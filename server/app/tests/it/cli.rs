@@ -321,6 +321,45 @@ async fn findings_by_command_and_evidence_checked_without_a_server() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_decision_is_listed_read_and_decided_by_command() {
+    let app = TestApp::with_pair().await;
+    let url = app.serve().await;
+    let (otto, abel) = (Shell::of(&app, &url, "otto").await, Shell::of(&app, &url, "abel").await);
+    let (_, run) = crate::runs::requested(&app).await;
+    let id = run.to_string();
+    let waits = abel.muster("approvals list").await.done();
+    assert!(waits.contains(&id) && waits.contains("brokers are slow"), "{waits}");
+    // Not for whoever asked.
+    assert!(!otto.muster("approvals list").await.done().contains(&id));
+    let shown = abel.run(["approvals", "show", &id]).await.done();
+    assert!(shown.starts_with("otto asks: brokers are slow\n"), "{shown}");
+    assert!(shown.contains("Survey eu-west and eu-central again"), "{shown}");
+    let own = otto.run(["approvals", "approve", &id]).await;
+    assert!(own.code == 1 && own.err.contains("(forbidden)"), "{own:?}");
+    let approved = abel.run(["approvals", "approve", &id, "--comment", "go"]).await.done();
+    assert!(approved.contains("approved"), "{approved}");
+    assert!(!abel.muster("approvals list").await.done().contains(&id));
+    let nothing = abel.muster(&format!("approvals approve {}", uuid::Uuid::nil())).await;
+    assert!(nothing.code == 1 && nothing.err.contains("(not-found)"), "{nothing:?}");
+    let wrong = abel.muster("approvals nothing").await;
+    assert_eq!(wrong.code, 2, "{wrong:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_shell_completes_every_word() {
+    let app = TestApp::new().await;
+    let shell = Shell::of(&app, "http://127.0.0.1:9", "nobody").await;
+    for kind in ["bash", "zsh", "fish"] {
+        let script = shell.muster(&format!("completion {kind}")).await.done();
+        for word in
+            ["pairs", "plan", "run", "approvals", "schedules", "findings", "audit", "brake", "channels"]
+        {
+            assert!(script.contains(word), "{kind} does not complete {word}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_channel_is_made_tried_and_removed_by_command() {
     let app = TestApp::with_pair().await;
     let olga = Shell::of(&app, &app.serve().await, "olga").await;

@@ -4,6 +4,7 @@
 
 mod audit_coverage;
 mod auth_coverage;
+mod bad_input;
 mod break_glass;
 mod cli;
 mod clusters;
@@ -12,6 +13,7 @@ mod doctor;
 mod findings;
 mod imports;
 mod kept_lines;
+mod lists;
 mod log_lines;
 mod metrics;
 #[path = "../binary/muster.rs"]

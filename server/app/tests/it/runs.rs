@@ -194,6 +194,7 @@ async fn a_requested_run_reads_like_this() {
       "approvals": [],
       "approvals_needed": 1,
       "approved_at": null,
+      "break_glass": null,
       "course": "eu-west → eu-central",
       "created_at": "[created_at]",
       "decide_by": "[decide_by]",

@@ -17,6 +17,7 @@ use muster_app::{
     lag_history::LagHistory,
     routes,
     run_watch::RunWatch,
+    serve::serve_http,
     survey_loop::SurveyLoop,
     telemetry::Beat,
 };
@@ -41,6 +42,7 @@ use muster_store::{
     clusters, leases, pairs, people, secrets::SecretsKey, sessions, teams, teams::Team, testing::TestDatabase,
 };
 use sqlx::{PgPool, postgres::PgConnectOptions};
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
@@ -60,6 +62,8 @@ pub(crate) const PEOPLE: [(&str, Role, bool); 8] = [
 
 /// The secrets key.
 pub(crate) const KEY: [u8; 32] = [7; 32];
+/// How long a client may be silent.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(75);
 
 /// Muster with its people.
 pub(crate) struct TestApp {
@@ -120,7 +124,7 @@ impl TestApp {
         let options =
             EngineOptions { lease_seconds: 2.0, poll_ms: 10, retry_ms: 5, ..EngineOptions::default() };
         let engine = Engine::new(pool, hands, "test".to_owned()).with_options(options);
-        let router = layers::wrap(routes::router(&app), &app).unwrap();
+        let router = layers::wrap(routes::router(&app), &app, PATIENCE).unwrap();
         let this = Self { small, app, surveys, engine, team, router, database };
         this.add_people().await;
         this
@@ -203,10 +207,15 @@ impl TestApp {
 
     /// Serves on a port of its own, for programs that are no test; until the test ends.
     pub(crate) async fn serve(&self) -> String {
+        self.serve_with(PATIENCE).await
+    }
+
+    /// Serves clients that may be silent for so long.
+    pub(crate) async fn serve_with(&self, patience: std::time::Duration) -> String {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = self.router.clone();
-        tokio::spawn(async move { axum::serve(listener, router).await });
+        let router = layers::wrap(routes::router(&self.app), &self.app, patience).unwrap();
+        tokio::spawn(serve_http(listener, router, patience, CancellationToken::new()));
         url
     }
 

@@ -99,6 +99,22 @@ pub enum Run {
     Report(OfRun),
 }
 
+/// What waits for one's own decision.
+#[derive(Debug, Subcommand)]
+pub enum Approvals {
+    /// Runs one may approve or reject and has not.
+    List,
+    /// One of them: what is asked for, and each step of its plan.
+    Show {
+        /// The run.
+        run: Uuid,
+    },
+    /// Approve it.
+    Approve(Commented),
+    /// Reject it.
+    Reject(Commented),
+}
+
 /// How a drill went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Verdict {
