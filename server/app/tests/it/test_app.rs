@@ -106,6 +106,7 @@ impl TestApp {
             courier: Arc::new(courier.unwrap()),
             telemetry: Arc::default(),
             public_url,
+            oidc: None,
         };
         let surveys = SurveyLoop {
             pool: pool.clone(),
