@@ -17,7 +17,7 @@ pub struct Identity {
     pub user: Uuid,
     /// Groups it named at the last sign-in.
     pub groups: Vec<String>,
-    /// Last sign-in there; none when an admin only linked them.
+    /// When they last came from there, let in or not; none when an admin only linked them.
     pub signed_in_at: Option<DateTime<Utc>>,
 }
 
@@ -56,6 +56,23 @@ pub async fn get(
     .fetch_optional(conn)
     .await
     .map_err(|source| StoreError::database("read identity", source))
+}
+
+/// Who a user is at the provider; none when they are nobody there.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn of_user(conn: &mut PgConnection, user: Uuid) -> Result<Option<Identity>, StoreError> {
+    sqlx::query_as!(
+        Identity,
+        r#"select issuer, subject, user_id as "user", groups, signed_in_at
+        from identity
+        where user_id = $1"#,
+        user
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(|source| StoreError::database("read identity of user", source))
 }
 
 /// Who everybody is that signs in at a provider.
@@ -114,7 +131,7 @@ pub async fn delete(conn: &mut PgConnection, user: Uuid) -> Result<bool, StoreEr
     Ok(done.rows_affected() == 1)
 }
 
-/// Notes a sign-in and the groups the provider named.
+/// Notes that somebody came from the provider, and the groups it named.
 ///
 /// # Errors
 /// `Rows` when the user is nobody there.

@@ -1,13 +1,15 @@
 //! People, their roles and teams.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::TeamName,
     people::{Actor, Grant, Role},
 };
-use muster_store::{grants, identities, people, people::User, sessions, teams, teams::Team};
+use muster_store::{
+    grants, identities, identities::Identity, people, people::User, sessions, teams, teams::Team,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -73,15 +75,37 @@ pub struct UserView {
     pub grants: Vec<Grant>,
     /// Those of it that their groups at the identity provider gave at the last sign-in there.
     pub from_provider: Vec<Grant>,
+    /// Who they are at the identity provider, if anybody.
+    pub identity: Option<IdentityView>,
     /// Since when they may not sign in.
     pub disabled_at: Option<DateTime<Utc>>,
     /// Row version for If-Match.
     pub version: i64,
 }
 
-impl From<User> for UserView {
-    fn from(user: User) -> Self {
+/// Somebody as the identity provider knows them.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct IdentityView {
+    /// The provider.
+    pub issuer: String,
+    /// What it calls them for ever.
+    pub subject: String,
+    /// Groups it named when they last came from there.
+    pub groups: Vec<String>,
+    /// When that was; none when an admin said who they are and they have not come yet.
+    pub signed_in_at: Option<DateTime<Utc>>,
+}
+
+impl UserView {
+    fn new(user: User, identity: Option<Identity>) -> Self {
+        let identity = identity.map(|known| IdentityView {
+            issuer: known.issuer,
+            subject: known.subject,
+            groups: known.groups,
+            signed_in_at: known.signed_in_at,
+        });
         Self {
+            identity,
             id: user.id,
             name: user.name,
             display_name: user.display_name,
@@ -135,8 +159,9 @@ pub async fn create(
 /// # Errors
 /// `not-found`.
 pub async fn get(conn: &mut PgConnection, name: &str) -> Answer<UserView> {
-    let user = people::get_by_name(conn, name).await?;
-    user.map(UserView::from).ok_or_else(|| Failure::not_found("person", name))
+    let user = people::get_by_name(conn, name).await?.ok_or_else(|| Failure::not_found("person", name))?;
+    let identity = identities::of_user(conn, user.id).await?;
+    Ok(UserView::new(user, identity))
 }
 
 /// All people.
@@ -144,7 +169,15 @@ pub async fn get(conn: &mut PgConnection, name: &str) -> Answer<UserView> {
 /// # Errors
 /// When the database refuses.
 pub async fn list(conn: &mut PgConnection) -> Answer<Vec<UserView>> {
-    Ok(people::list(conn).await?.into_iter().map(UserView::from).collect())
+    let known = identities::list(conn).await?.into_iter().map(|identity| (identity.user, identity));
+    let mut known: BTreeMap<Uuid, Identity> = known.collect();
+    let users = people::list(conn).await?.into_iter();
+    Ok(users
+        .map(|user| {
+            let identity = known.remove(&user.id);
+            UserView::new(user, identity)
+        })
+        .collect())
 }
 
 /// Changes a person. The last admin stays one. `issuer` is the identity provider that is set up.

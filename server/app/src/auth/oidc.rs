@@ -50,7 +50,7 @@ pub struct Begun {
 }
 
 /// What the provider sends a browser back with (RFC 6749, 4.1.2; `iss` by RFC 9207).
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Returned {
     code: String,

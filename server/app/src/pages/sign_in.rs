@@ -122,11 +122,10 @@ pub async fn sign_out(
     let (Some(way_out), Some(provider)) = (oidc::way_out(&app, sid).await, &app.oidc) else {
         return Ok((gone, see("/sign-in")).into_response());
     };
-    let onward = format!("0; url={way_out}");
     let provider =
         Provider { label: provider.label().to_owned(), href: way_out.into(), only: provider.only() };
     let page = html(&SignedOutPage::new(asking.nobody().chrome(&app).await, provider))?;
-    Ok((gone, [(header::REFRESH, onward)], page).into_response())
+    Ok((gone, page).into_response())
 }
 
 /// `POST /theme`: kept in the browser only.

@@ -4,10 +4,12 @@
 
 mod audit_coverage;
 mod auth_coverage;
+mod browser;
 mod cli;
 mod clusters;
 mod decisions;
 mod doctor;
+mod fake_provider;
 mod findings;
 mod imports;
 mod kept_lines;
@@ -16,6 +18,8 @@ mod metrics;
 mod notifications;
 mod notifications_sent;
 mod observability;
+mod oidc;
+mod oidc_refusals;
 mod open_api;
 mod packaging;
 mod pages;

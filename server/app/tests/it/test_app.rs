@@ -10,8 +10,11 @@ use axum::{
 };
 use muster_app::{
     app::{App, Hands},
-    auth::tokens::{Audience, TokenKey},
-    config::NotifyConfig,
+    auth::{
+        oidc,
+        tokens::{Audience, TokenKey},
+    },
+    config::{NotifyConfig, OidcConfig},
     courier::Courier,
     http::layers,
     lag_history::LagHistory,
@@ -73,15 +76,20 @@ pub(crate) struct TestApp {
 impl TestApp {
     /// Muster with people and no clusters. Receivers of tests are on this machine, so it may call private addresses.
     pub(crate) async fn new() -> Self {
-        Self::build(true).await
+        Self::build(true, &OidcConfig::default()).await
     }
 
     /// Muster that calls public addresses only.
     pub(crate) async fn guarded() -> Self {
-        Self::build(false).await
+        Self::build(false, &OidcConfig::default()).await
     }
 
-    async fn build(allow_private: bool) -> Self {
+    /// Muster where people sign in at a provider too.
+    pub(crate) async fn with_provider(oidc: &OidcConfig) -> Self {
+        Self::build(true, oidc).await
+    }
+
+    async fn build(allow_private: bool, oidc: &OidcConfig) -> Self {
         let database = TestDatabase::new().await;
         let pool = database.pool().clone();
         let small = small_world();
@@ -105,8 +113,8 @@ impl TestApp {
             causes: Arc::default(),
             courier: Arc::new(courier.unwrap()),
             telemetry: Arc::default(),
+            oidc: provider(oidc, &public_url),
             public_url,
-            oidc: None,
         };
         let surveys = SurveyLoop {
             pool: pool.clone(),
@@ -135,6 +143,17 @@ impl TestApp {
         this.observe("orders").await;
         this.observe("orders").await;
         this
+    }
+
+    /// What a browser reaches.
+    pub(crate) fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// The router of another process over the same database, which knows nothing of what this one remembers.
+    pub(crate) fn another_process(&self, config: &OidcConfig) -> Router {
+        let app = App { oidc: provider(config, &self.app.public_url), ..self.app.clone() };
+        layers::wrap(routes::router(&app), &app).unwrap()
     }
 
     /// Another process that delivers messages.
@@ -233,6 +252,11 @@ impl TestApp {
         entries.reverse();
         entries.into_iter().map(|e| (e.content.actor, e.content.object, e.content.outcome)).collect()
     }
+}
+
+fn provider(config: &OidcConfig, public_url: &str) -> Option<Arc<oidc::Provider>> {
+    let settings = oidc::Settings::read(config, public_url).unwrap()?;
+    Some(Arc::new(oidc::Provider::new(settings).unwrap()))
 }
 
 /// The id of somebody of [`PEOPLE`].

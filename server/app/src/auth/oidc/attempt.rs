@@ -18,6 +18,8 @@ use crate::{
 const MINUTES: i64 = 10;
 /// How far the provider's clock may be behind.
 pub(super) const CLOCKS_DIFFER: TimeDelta = TimeDelta::seconds(30);
+/// Longest way back that is kept, in bytes: browsers drop cookies above 4096.
+const LONGEST_NEXT: usize = 1500;
 const ISSUER: &str = "muster";
 const AUDIENCE: &str = "muster-sign-in-attempt";
 
@@ -48,7 +50,7 @@ impl Attempt {
             state: way.state.secret().clone(),
             nonce: way.nonce.secret().clone(),
             verifier: way.verifier.secret().clone(),
-            next: next.to_owned(),
+            next: if next.len() > LONGEST_NEXT { "/" } else { next }.to_owned(),
             session: match purpose {
                 Purpose::SignIn => None,
                 Purpose::StepUp { session } => Some(session),
@@ -113,7 +115,9 @@ fn write(app: &App, token: &str, seconds: i64) -> HeaderValue {
     let secure = if app.secure() { "; Secure" } else { "" };
     // Lax: the provider's page sends the browser back by a plain link, which is the one case Strict would not stand.
     let text = format!("{}={token}; Path=/; HttpOnly; SameSite=Lax; Max-Age={seconds}{secure}", name(app));
-    HeaderValue::from_str(&text).expect("a JWT and our own words are header text")
+    let mut value = HeaderValue::from_str(&text).expect("a JWT and our own words are header text");
+    value.set_sensitive(true);
+    value
 }
 
 /// The attempt of a browser, if it has one that has not run out.

@@ -1,4 +1,4 @@
-//! The provider: its description, read when it is first needed and kept for an hour, and the requests to it.
+//! The provider: its description, read when it is needed and kept for a minute, and the requests to it.
 //!
 //! Muster starts without it. A key it does not know makes it read the description again, so that a provider may change
 //! its keys at any time.
@@ -29,8 +29,9 @@ use super::{
 use crate::http::{Answer, Failure, failure::chain};
 use tokens::Client;
 
-/// How long a description is used before it is read again.
-const KEPT: Duration = Duration::from_secs(3600);
+/// How long a description is used before it is read again. Short, since reading it also tells whether the provider is
+/// there: a browser is not sent to one that is away.
+const KEPT: Duration = Duration::from_secs(60);
 /// Longest a person who signs out waits for the provider's description.
 const SIGN_OUT_WITHIN: Duration = Duration::from_secs(3);
 
@@ -202,7 +203,7 @@ impl Provider {
         let mut asked = LogoutRequest::from(place)
             .set_client_id(self.settings.client_id.clone())
             .set_post_logout_redirect_uri(self.settings.after_sign_out.clone());
-        if let Some(hint) = tokens::parse_id_token(token.expose_secret()) {
+        if let Some(hint) = tokens::hint(token.expose_secret()) {
             asked = asked.set_id_token_hint(&hint);
         }
         Some(asked.http_get_url())
@@ -227,13 +228,12 @@ impl Provider {
         tokens::client(&known.metadata, &self.settings)
     }
 
-    /// What is known of the provider, read when it is not known or old. An old description is better than none.
+    /// What is known of the provider, read when it is not known or old.
     async fn known(&self) -> Answer<Arc<Known>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
         match known {
             Some(known) if known.read_at.elapsed() < KEPT => Ok(known),
-            Some(old) => Ok(self.read_again().await.unwrap_or(old)),
-            None => self.read_again().await,
+            Some(_) | None => self.read_again().await,
         }
     }
 

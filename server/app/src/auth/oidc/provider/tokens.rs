@@ -101,6 +101,9 @@ where
     Ok(asked.set_pkce_verifier(verifier).request_async(call).await)
 }
 
+/// Longest ID token sent back in an address, in bytes; servers take 8 kB of it.
+const LONGEST_HINT: usize = 6000;
+
 /// A verified ID token.
 pub(super) struct Verified {
     pub(super) subject: String,
@@ -126,8 +129,19 @@ pub(super) enum Untrusted {
     Unreadable(#[from] serde_json::Error),
 }
 
+impl From<ClaimsVerificationError> for Untrusted {
+    fn from(error: ClaimsVerificationError) -> Self {
+        if let ClaimsVerificationError::SignatureVerification(cause) = error {
+            Self::Signature(cause)
+        } else {
+            Self::Claims(error)
+        }
+    }
+}
+
 impl Untrusted {
     /// For people.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what the library adds needs no words of its own")]
     pub(super) fn words(&self) -> &'static str {
         match self {
             Self::Missing => "there was no ID token in it",
@@ -154,10 +168,7 @@ pub(super) fn verify(client: &Client, tokens: &Tokens, nonce: &str) -> Result<Ve
     let token = tokens.id_token().ok_or(Untrusted::Missing)?;
     let verifier =
         client.id_token_verifier().set_allowed_algs(SIGNATURES).set_time_fn(|| Utc::now() - CLOCKS_DIFFER);
-    let claims = token.claims(&verifier, &Nonce::new(nonce.to_owned())).map_err(|error| match error {
-        ClaimsVerificationError::SignatureVerification(cause) => Untrusted::Signature(cause),
-        other => Untrusted::Claims(other),
-    })?;
+    let claims = token.claims(&verifier, &Nonce::new(nonce.to_owned()))?;
     if claims.authorized_party().is_some_and(|party| party != client.client_id()) {
         return Err(Untrusted::Party);
     }
@@ -195,9 +206,10 @@ where
     Ok(serde_json::to_value(said).map(as_map).unwrap_or_default())
 }
 
-/// A stored ID token, as the hint it is sent back as.
-pub(super) fn parse_id_token(text: &str) -> Option<Token> {
-    text.parse().ok()
+/// A stored ID token, as the hint it is sent back as. None when it is too long for an address: without it the provider
+/// asks the person.
+pub(super) fn hint(id_token: &str) -> Option<Token> {
+    if id_token.len() > LONGEST_HINT { None } else { id_token.parse().ok() }
 }
 
 fn as_map(claims: Value) -> Map<String, Value> {
