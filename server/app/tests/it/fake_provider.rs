@@ -42,7 +42,9 @@ type Shared = Arc<Mutex<Told>>;
 
 /// How it behaves.
 pub(crate) struct Told {
-    pub(crate) url: String,
+    url: String,
+    /// What its description says otherwise than it should.
+    pub(crate) description: Value,
     key: Key,
     /// Keys that are published; the signing one unless a test says otherwise.
     published: Vec<Value>,
@@ -54,8 +56,6 @@ pub(crate) struct Told {
     pub(crate) tokens: Option<(StatusCode, Value)>,
     /// How the ID token is signed.
     pub(crate) signed: Signed,
-    /// Never answers.
-    pub(crate) silent: bool,
     /// Codes given out, each with the nonce and the PKCE challenge of its request.
     codes: HashMap<String, (String, String)>,
     /// How many codes were redeemed.
@@ -102,13 +102,13 @@ impl FakeProvider {
         let key = Key::new();
         let state = Arc::new(Mutex::new(Told {
             url: url.clone(),
+            description: json!({}),
             published: vec![key.public.clone()],
             key,
             claims: person("248289761001", "Mira.Holt@example.com", &["oncall", "staff"]),
             userinfo: json!({}),
             tokens: None,
             signed: Signed::WithKey,
-            silent: false,
             codes: HashMap::new(),
             redeemed: 0,
         }));
@@ -199,15 +199,10 @@ pub(crate) fn person(subject: &str, name: &str, groups: &[&str]) -> Value {
     json!({"sub": subject, "preferred_username": name, "name": "Mira Holt", "groups": groups})
 }
 
-async fn describe(State(state): State<Shared>) -> Response {
-    let (silent, url) = {
-        let told = state.lock().unwrap();
-        (told.silent, told.url.clone())
-    };
-    if silent {
-        std::future::pending::<()>().await;
-    }
-    Json(json!({
+async fn describe(State(state): State<Shared>) -> Json<Value> {
+    let told = state.lock().unwrap();
+    let url = &told.url;
+    let mut description = json!({
         "issuer": url,
         "authorization_endpoint": format!("{url}/authorize"),
         "token_endpoint": format!("{url}/token"),
@@ -217,8 +212,11 @@ async fn describe(State(state): State<Shared>) -> Response {
         "response_types_supported": ["code"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256", "HS256", "none"],
-    }))
-    .into_response()
+    });
+    for (name, value) in told.description.as_object().unwrap() {
+        description[name] = value.clone();
+    }
+    Json(description)
 }
 
 async fn jwks(State(state): State<Shared>) -> Json<Value> {

@@ -64,6 +64,17 @@ async fn a_person_who_comes_first_is_made_and_has_the_roles_of_their_groups() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_browsers_come_by_tls_the_attempt_is_bound_to_it() {
+    let provider = FakeProvider::start();
+    let app = TestApp::with_provider(&provider.config()).await;
+    let mut browser = Browser::at(&app.behind_tls(&provider.config()));
+    let sent = browser.get("/sign-in/oidc").await;
+    let cookie = sent.header("set-cookie");
+    assert!(cookie.starts_with("__Host-muster-sign-in=") && cookie.ends_with("; Secure"), "{cookie}");
+    assert!(sent.header("location").contains("redirect_uri=https%3A%2F%2Fmuster.test%2F"), "{sent:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_first_sign_in_in_two_windows_at_once_makes_one_person() {
     let provider = FakeProvider::start();
     let app = TestApp::with_provider(&provider.config()).await;
@@ -223,6 +234,14 @@ async fn signing_out_ends_the_sign_in_at_the_provider_too() {
     let kept: i64 =
         sqlx::query_scalar("select count(*) from session_id_token").fetch_one(&app.app.pool).await.unwrap();
     assert_eq!(kept, 0);
+
+    // A provider that is away holds nobody up.
+    browser.sign_in(&provider).await;
+    let away = OidcConfig { oidc_issuer: Some("http://127.0.0.1:1".to_owned()), ..provider.config() };
+    browser.at = app.another_process(&away);
+    let out = browser.post("/sign-out", "").await;
+    assert_eq!((out.status.as_u16(), out.header("location")), (303, "/sign-in"));
+    assert!(app.audited("session.close").await.iter().all(|entry| entry.2 == "done"));
 
     // Whoever came by password has nothing to end there.
     let otto = app.as_browser_of("otto").await.form("/sign-out", &[]).await;

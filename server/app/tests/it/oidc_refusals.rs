@@ -1,7 +1,9 @@
 //! What a sign-in at an identity provider is refused for: forged tokens, foreign answers, a provider that is away.
 
 use axum::http::StatusCode;
+use jsonwebtoken::{EncodingKey, Header};
 use muster_app::config::OidcConfig;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use crate::{
@@ -112,6 +114,31 @@ async fn an_answer_counts_once_and_in_the_browser_that_asked_only() {
     assert_eq!((refused.count(), entries.len()), (7, 8));
 }
 
+/// The browser's attempt as it would be had it been begun so many seconds earlier.
+fn age(app: &TestApp, browser: &mut Browser, seconds: i64) {
+    let key = app.app.secrets_key.derive("sign-in attempts, version 1");
+    let cookie = browser.cookies.get_mut("muster-sign-in").unwrap();
+    let mut claims: Value = jsonwebtoken::dangerous::insecure_decode(&cookie).unwrap().claims;
+    for time in ["iat", "exp"] {
+        claims[time] = json!(claims[time].as_i64().unwrap() - seconds);
+    }
+    let key = EncodingKey::from_secret(key.expose_secret());
+    *cookie = jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_is_good_for_ten_minutes() {
+    let provider = FakeProvider::start();
+    let app = TestApp::with_provider(&provider.config()).await;
+    let mut browser = Browser::at(app.router());
+    let back = browser.go_to(&provider, "/sign-in/oidc").await;
+    age(&app, &mut browser, 601);
+    assert_refused(&browser.get(&back).await, &browser, 409, "This sign-in does not count");
+    let back = browser.go_to(&provider, "/sign-in/oidc").await;
+    age(&app, &mut browser, 540);
+    assert_eq!(browser.get(&back).await.status, 303);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_from_another_issuer_is_refused_before_its_code_is_used() {
     let provider = FakeProvider::start();
@@ -168,21 +195,35 @@ async fn without_the_provider_the_page_says_so_and_passwords_still_work() {
     let form = format!("name=otto&password={}&next=/runs", PASSWORD.replace(' ', "+"));
     assert_eq!(elsewhere.post("/sign-in", &form).await.header("location"), "/runs");
 
-    // It comes, and goes while somebody is on the way.
+    // It comes, and goes in part while somebody is on the way.
+    provider.told().description = json!({"token_endpoint": "http://127.0.0.1:1/token"});
     provider.come();
     let back = browser.go_to(&provider, "/sign-in/oidc").await;
-    drop(provider);
     assert_refused(&browser.get(&back).await, &browser, 502, unreachable);
     assert_eq!(details(&app, "session.open").await.last().unwrap()["code"], "provider-unreachable");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_description_that_leads_into_the_clear_is_not_followed() {
+async fn a_description_that_leads_astray_is_not_followed() {
     let provider = FakeProvider::start();
-    provider.told().url = "http://login.example.com".to_owned();
     let app = TestApp::with_provider(&provider.config()).await;
-    let mut browser = Browser::at(app.router());
-    assert_refused(&browser.get("/sign-in/oidc").await, &browser, 502, "does not answer as it should");
+    // By this address it is reached as well, and it is not known to be this machine.
+    let clear = provider.url.replace("127.0.0.1", "0.0.0.0");
+    let astray = [
+        json!({"issuer": "https://login.example.com"}),
+        json!({"authorization_endpoint": format!("{clear}/authorize")}),
+        json!({"jwks_uri": format!("{clear}/jwks")}),
+    ];
+    for description in astray {
+        provider.told().description = description;
+        let mut browser = Browser::at(&app.another_process(&provider.config()));
+        assert_refused(&browser.get("/sign-in/oidc").await, &browser, 502, "does not answer as it should");
+    }
+    provider.told().description = json!({"token_endpoint": format!("{clear}/token")});
+    let mut browser = Browser::at(&app.another_process(&provider.config()));
+    assert_refused(&browser.sign_in(&provider).await, &browser, 502, "does not answer as it should");
+    let allowed = OidcConfig { oidc_allow_http: true, ..provider.config() };
+    assert_eq!(Browser::at(&app.another_process(&allowed)).sign_in(&provider).await.status, 303);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -152,7 +152,17 @@ impl TestApp {
 
     /// The router of another process over the same database, which knows nothing of what this one remembers.
     pub(crate) fn another_process(&self, config: &OidcConfig) -> Router {
-        let app = App { oidc: provider(config, &self.app.public_url), ..self.app.clone() };
+        self.process_at("http://muster.test", config)
+    }
+
+    /// Another one, which people reach by TLS.
+    pub(crate) fn behind_tls(&self, config: &OidcConfig) -> Router {
+        self.process_at("https://muster.test", config)
+    }
+
+    fn process_at(&self, public_url: &str, config: &OidcConfig) -> Router {
+        let oidc = provider(config, public_url);
+        let app = App { oidc, public_url: public_url.into(), ..self.app.clone() };
         layers::wrap(routes::router(&app), &app).unwrap()
     }
 

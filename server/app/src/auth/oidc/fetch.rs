@@ -6,9 +6,10 @@ use axum::http;
 use openidconnect::{HttpRequest, HttpResponse};
 use reqwest::{Client, Url};
 
-/// Longest wait for one answer. A sign-in needs three at most, all within the 30 s of a request.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
-const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// Longest wait for one answer. A sign-in needs six at most (the description and the keys twice, the tokens, the userinfo), all
+/// within the 30 s of a request.
+const ANSWER_WITHIN: Duration = Duration::from_secs(4);
+const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// Largest answer taken, in bytes. Sets of keys are some kilobytes.
 const LARGEST: usize = 1024 * 1024;
 
