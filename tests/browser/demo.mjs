@@ -65,13 +65,15 @@ export class Demo {
   }
 }
 
-function required(name) {
+/** A program that the environment names. */
+export function required(name) {
   const value = process.env[name];
   if (!value) throw new Error(`${name} must name the program to test; ./dev test sets it`);
   return value;
 }
 
-async function freePort() {
+/** A port nothing listens on. */
+export async function freePort() {
   const server = createServer();
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address();

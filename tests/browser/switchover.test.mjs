@@ -3,15 +3,13 @@
 // Every page on the way is checked by axe, and nothing may reach the console as an error.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 
 import { chromium } from "playwright-core";
 
+import { assertAccessible } from "./accessible.mjs";
 import { Demo } from "./demo.mjs";
 
-const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PASSWORD = "muster-demo-only";
 
 let demo;
@@ -53,18 +51,6 @@ async function signIn(name, options = {}) {
   await page.getByRole("button", { name: /sign in/i }).click();
   await page.getByRole("heading", { level: 1 }).waitFor();
   return page;
-}
-
-/** Nothing axe objects to, by the rules of WCAG 2.2 A and AA. */
-async function assertAccessible(page, where) {
-  // Past the page's own content security policy, which would refuse an inline script.
-  await page.evaluate(axe);
-  const violations = await page.evaluate(async () => {
-    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-    const found = await globalThis.axe.run(document, { runOnly: { type: "tag", values: tags } });
-    return found.violations.map((v) => `${v.id}: ${v.nodes.map((node) => node.html).join(" | ")}`);
-  });
-  assert.deepEqual(violations, [], `${where}: ${violations.join("\n")}`);
 }
 
 /** Kept for documents and for looking at, where `MUSTER_SCREENSHOTS` names a directory. */

@@ -15,6 +15,8 @@ use crate::{
 pub struct Listed {
     /// Who.
     pub person: Actor,
+    /// Those of their roles that their groups at the identity provider give.
+    pub from_provider: Vec<Grant>,
     /// Last sign-in.
     pub last_seen: Option<DateTime<Utc>>,
     /// Whether they are locked out.
@@ -57,7 +59,7 @@ impl PeoplePage {
         let rows = people.iter().map(|listed| Row {
             name: listed.person.name.clone(),
             you: me == Some(listed.person.id),
-            grants: listed.person.grants.iter().map(grant).collect(),
+            grants: listed.person.grants.iter().map(|held| grant(held, &listed.from_provider)).collect(),
             seen: listed.last_seen.map(|at| When::ago(now, at)),
             locked: listed.locked,
         });
@@ -73,9 +75,10 @@ impl PeoplePage {
     }
 }
 
-fn grant(grant: &Grant) -> String {
+fn grant(grant: &Grant, from_provider: &[Grant]) -> String {
     let team = grant.team.as_ref().map_or_else(|| "all teams".to_owned(), ToString::to_string);
-    format!("{} of {team}", role_word(grant.role))
+    let by = if from_provider.contains(grant) { ", by their groups" } else { "" };
+    format!("{} of {team}{by}", role_word(grant.role))
 }
 
 fn fields(teams: &[String], form: Option<&PersonForm>, errors: &[(String, String)]) -> FieldSet {

@@ -15,22 +15,62 @@ pub struct SignInPage {
     chrome: Chrome,
     problem: Option<Notice>,
     next: String,
+    provider: Option<Provider>,
+    typed: bool,
+    look: &'static str,
     fields: Vec<Field>,
 }
 
+/// The identity provider as pages show it.
+#[derive(Debug, Clone)]
+pub struct Provider {
+    /// What people call it.
+    pub label: String,
+    /// Where the way there begins.
+    pub href: String,
+    /// Whether passwords are for administrators only.
+    pub only: bool,
+}
+
 impl SignInPage {
-    /// The form; `name` as typed before, `next` where the person was going, `problem` why it was refused.
+    /// The form; `name` as typed before, `next` where the person was going, `provider` where they can sign in besides,
+    /// `problem` why it was refused.
     #[must_use]
-    pub fn new(chrome: Chrome, name: &str, next: &str, problem: Option<&Problem>) -> Self {
+    pub fn new(
+        chrome: Chrome,
+        name: &str,
+        next: &str,
+        provider: Option<Provider>,
+        problem: Option<&Problem>,
+    ) -> Self {
         Self {
             chrome: chrome.titled("Sign in"),
             problem: problem.map(notice),
             next: next.to_owned(),
+            look: if provider.is_some() { "" } else { " primary" },
+            provider,
+            typed: !name.is_empty(),
             fields: vec![
                 Field::line("name", "User name", "text", name, "username").required(),
                 Field::line("password", "Password", "password", "", "current-password").required(),
             ],
         }
+    }
+}
+
+/// What `POST /sign-out` answers when there is something left to do at the provider.
+#[derive(Debug, Template)]
+#[template(path = "pages/signed_out.html")]
+pub struct SignedOutPage {
+    chrome: Chrome,
+    provider: Provider,
+}
+
+impl SignedOutPage {
+    /// The page; `provider` with the address that ends the sign-in there.
+    #[must_use]
+    pub fn new(chrome: Chrome, provider: Provider) -> Self {
+        Self { chrome: chrome.titled("Signed out"), provider }
     }
 }
 

@@ -10,7 +10,11 @@ use muster_store::secrets::SecretsKey;
 use sqlx::PgPool;
 
 use crate::{
-    auth::tokens::TokenKey, courier::Courier, judgement::Causes, run_watch::RunWatch, telemetry::Telemetry,
+    auth::{oidc, tokens::TokenKey},
+    courier::Courier,
+    judgement::Causes,
+    run_watch::RunWatch,
+    telemetry::Telemetry,
 };
 
 /// Hands on clusters: those of pairs for runs and surveys, and of a single cluster for its check.
@@ -41,6 +45,8 @@ pub struct App {
     pub telemetry: Arc<Telemetry>,
     /// Address people type.
     pub public_url: Arc<str>,
+    /// Where people sign in besides; none: with passwords only.
+    pub oidc: Option<Arc<oidc::Provider>>,
 }
 
 impl std::fmt::Debug for App {

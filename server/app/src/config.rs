@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::Args;
+use secrecy::SecretString;
 
 use crate::telemetry::Caps;
 
@@ -28,6 +29,9 @@ pub struct Config {
     /// People.
     #[command(flatten)]
     pub people: PeopleConfig,
+    /// Signing in at an identity provider.
+    #[command(flatten)]
+    pub oidc: OidcConfig,
     /// Surveys.
     #[command(flatten)]
     pub survey: SurveyConfig,
@@ -153,6 +157,60 @@ pub struct PeopleConfig {
     /// first visitor of `/setup` names the admin. Has no effect once there is a person.
     #[arg(long, env = "MUSTER_ADMIN_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
     pub admin_password: Option<String>,
+}
+
+/// Signing in at an identity provider, by OpenID Connect.
+#[derive(Debug, Clone, Default, Args)]
+pub struct OidcConfig {
+    /// The provider, as it names itself: `https://login.example.com/realms/main`. `MUSTER_OIDC_ISSUER`; none, and then
+    /// people sign in with passwords only.
+    #[arg(long, env = "MUSTER_OIDC_ISSUER", value_name = "URL", requires = "oidc_client_id")]
+    pub oidc_issuer: Option<String>,
+    /// What Muster is called at the provider. `MUSTER_OIDC_CLIENT_ID`; needed with a provider.
+    #[arg(long, env = "MUSTER_OIDC_CLIENT_ID", value_name = "ID", requires = "oidc_issuer")]
+    pub oidc_client_id: Option<String>,
+    /// Muster's secret at the provider. `MUSTER_OIDC_CLIENT_SECRET`; none, and then Muster is a public client.
+    #[arg(
+        long,
+        env = "MUSTER_OIDC_CLIENT_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET",
+        conflicts_with = "oidc_client_secret_file"
+    )]
+    pub oidc_client_secret: Option<SecretString>,
+    /// File with that secret. `MUSTER_OIDC_CLIENT_SECRET_FILE`; none.
+    #[arg(long, env = "MUSTER_OIDC_CLIENT_SECRET_FILE", value_name = "FILE")]
+    pub oidc_client_secret_file: Option<PathBuf>,
+    /// Scopes asked for besides `openid`, separated by spaces. `MUSTER_OIDC_SCOPES`; `profile email`.
+    #[arg(long, env = "MUSTER_OIDC_SCOPES", default_value = "profile email", value_name = "SCOPES")]
+    pub oidc_scopes: String,
+    /// Claim with the groups of a person, of the ID token or else of the userinfo endpoint. `MUSTER_OIDC_GROUPS_CLAIM`;
+    /// `groups`.
+    #[arg(long, env = "MUSTER_OIDC_GROUPS_CLAIM", default_value = "groups", value_name = "CLAIM")]
+    pub oidc_groups_claim: String,
+    /// Claim with the user name of a person who comes for the first time; what follows an `@` is left out.
+    /// `MUSTER_OIDC_NAME_CLAIM`; `preferred_username`.
+    #[arg(long, env = "MUSTER_OIDC_NAME_CLAIM", default_value = "preferred_username", value_name = "CLAIM")]
+    pub oidc_name_claim: String,
+    /// Which roles the provider's groups give: `kafka-admins=admin;payments-oncall=operator@payments,approver@payments`.
+    /// `MUSTER_OIDC_ROLES`; none, and then only people with a role of Muster's own get in.
+    #[arg(
+        long,
+        env = "MUSTER_OIDC_ROLES",
+        default_value = "",
+        hide_default_value = true,
+        value_name = "RULES"
+    )]
+    pub oidc_roles: String,
+    /// What people call the provider; on the sign-in page. `MUSTER_OIDC_NAME`; the host of the issuer.
+    #[arg(long, env = "MUSTER_OIDC_NAME", value_name = "NAME")]
+    pub oidc_name: Option<String>,
+    /// Passwords are taken of admins only, for the day the provider is away. `MUSTER_OIDC_ONLY`; no.
+    #[arg(long, env = "MUSTER_OIDC_ONLY", requires = "oidc_issuer")]
+    pub oidc_only: bool,
+    /// Whether the provider may be on plain `http` elsewhere than on this machine. `MUSTER_OIDC_ALLOW_HTTP`; no.
+    #[arg(long, env = "MUSTER_OIDC_ALLOW_HTTP")]
+    pub oidc_allow_http: bool,
 }
 
 /// Surveys.

@@ -4,6 +4,7 @@
 mod clusters;
 mod database;
 mod flows;
+mod provider;
 mod secrets;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
@@ -89,6 +90,7 @@ async fn look(config: &Config, pool: &PgPool, told: &mut Told) {
         // Without its tables nothing further can be asked.
         Err(line) => return told.print(vec![line]),
     }
+    told.print(provider::check(config, pool).await);
     let (key, lines) = secrets::check(config, pool).await;
     told.print(lines);
     let Some(key) = key else { return };

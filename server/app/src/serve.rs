@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::{App, Hands},
-    auth::{setup, tokens::TokenKey},
+    auth::{oidc, setup, tokens::TokenKey},
     client_source::StoredClients,
     config::Config,
     courier::Courier,
@@ -131,6 +131,7 @@ pub async fn migrate(config: Config) -> anyhow::Result<()> {
 async fn build_app(config: &Config, pool: &PgPool) -> anyhow::Result<App> {
     let key = Arc::new(load_key(&config.secrets, &config.data.dir(), pool).await?);
     let public_url: Arc<str> = config.http.public_url().into();
+    let oidc = oidc::Settings::read(&config.oidc, &public_url)?.map(oidc::Provider::new).transpose()?;
     let allow_private = config.routing.allow_private_webhooks;
     let courier =
         Courier::new(pool.clone(), Arc::clone(&key), Arc::clone(&public_url), allow_private, &config.notify)?;
@@ -149,6 +150,7 @@ async fn build_app(config: &Config, pool: &PgPool) -> anyhow::Result<App> {
         courier: Arc::new(courier),
         telemetry: Arc::new(Telemetry::new(config.metrics.caps())),
         public_url,
+        oidc: oidc.map(Arc::new),
     })
 }
 

@@ -9,18 +9,45 @@ use uuid::Uuid;
 
 use crate::error::StoreError;
 
+/// Where a role comes from, in the column `source`: an admin, or groups at the identity provider.
+const LOCAL: &str = "local";
+pub(crate) const PROVIDER: &str = "provider";
+
 /// Gives a role; false when the user has it already.
 ///
 /// # Errors
 /// `Conflict` with `grant_team_exists` or `grant_admin_has_no_team`.
 pub async fn insert(conn: &mut PgConnection, user: Uuid, grant: &Grant) -> Result<bool, StoreError> {
+    insert_from(conn, user, grant, LOCAL).await
+}
+
+/// Gives a role that the user's groups at the identity provider stand for; false when the user has it already, also
+/// when an admin gave it: then it stays the admin's.
+///
+/// # Errors
+/// As [`insert`].
+pub async fn insert_from_provider(
+    conn: &mut PgConnection,
+    user: Uuid,
+    grant: &Grant,
+) -> Result<bool, StoreError> {
+    insert_from(conn, user, grant, PROVIDER).await
+}
+
+async fn insert_from(
+    conn: &mut PgConnection,
+    user: Uuid,
+    grant: &Grant,
+    source: &str,
+) -> Result<bool, StoreError> {
     let done = sqlx::query!(
-        "insert into app_grant (user_id, role, team)
-        values ($1, $2, $3)
+        "insert into app_grant (user_id, role, team, source)
+        values ($1, $2, $3, $4)
         on conflict do nothing",
         user,
         role_word(grant.role),
-        grant.team.as_ref().map(TeamName::as_str)
+        grant.team.as_ref().map(TeamName::as_str),
+        source
     )
     .execute(conn)
     .await

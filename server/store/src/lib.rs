@@ -17,6 +17,7 @@ pub mod figures;
 pub mod findings;
 pub mod grants;
 pub mod idempotency;
+pub mod identities;
 pub mod lag;
 pub mod leases;
 pub mod login_failures;

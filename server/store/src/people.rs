@@ -28,6 +28,8 @@ pub struct User {
     pub created_at: DateTime<Utc>,
     /// What they may do.
     pub grants: Vec<Grant>,
+    /// Those of it that their groups at the identity provider gave, as of the last sign-in there.
+    pub from_provider: Vec<Grant>,
 }
 
 impl User {
@@ -116,7 +118,8 @@ async fn read(
         r#"select id, name, display_name, disabled_at, version, created_at,
             array_remove(array_agg(app_grant.role order by app_grant.role, app_grant.team), null) as "roles!",
             array_agg(coalesce(app_grant.team, '') order by app_grant.role, app_grant.team)
-                filter (where app_grant.role is not null) as teams
+                filter (where app_grant.role is not null) as teams,
+            array_remove(array_agg(app_grant.source order by app_grant.role, app_grant.team), null) as "sources!"
         from app_user
         left join app_grant on app_grant.user_id = app_user.id
         where ($1::uuid is null or id = $1)
@@ -131,8 +134,11 @@ async fn read(
     .map_err(|source| StoreError::database("read users", source))?;
     rows.into_iter()
         .map(|row| {
+            let grants = parse_grants(&row.roles, row.teams.unwrap_or_default(), row.id)?;
+            let given = grants.iter().zip(&row.sources).filter(|(_, source)| *source == grants::PROVIDER);
             Ok(User {
-                grants: parse_grants(&row.roles, row.teams.unwrap_or_default(), row.id)?,
+                from_provider: given.map(|(grant, _)| grant.clone()).collect(),
+                grants,
                 id: row.id,
                 name: row.name,
                 display_name: row.display_name,

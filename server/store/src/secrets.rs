@@ -3,6 +3,7 @@
 
 pub mod channels;
 mod envelope;
+pub mod id_tokens;
 mod key;
 
 use muster_domain::{cluster::ClusterSecrets, ids::ClusterName};
@@ -275,6 +276,7 @@ pub async fn rotate(
         rotated.rewrapped += 1;
     }
     channels::rotate(tx, old, new, &mut rotated).await?;
+    id_tokens::delete_all(tx).await?;
     Ok(rotated)
 }
 

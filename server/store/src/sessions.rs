@@ -143,7 +143,30 @@ pub async fn touch(conn: &mut PgConnection, id: Uuid) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Notes that the person has just proven their password again.
+/// Notes when the person last proved to the identity provider who they are, which may be long before this session:
+/// providers remember people. Without a time it counts as never.
+///
+/// # Errors
+/// `Rows` when the session is gone.
+pub async fn note_proof(
+    conn: &mut PgConnection,
+    id: Uuid,
+    at: Option<DateTime<Utc>>,
+) -> Result<(), StoreError> {
+    let done = sqlx::query!(
+        "update session
+        set stepped_up_at = least(coalesce($2::timestamptz, 'epoch'::timestamptz), clock_timestamp())
+        where id = $1",
+        id,
+        at
+    )
+    .execute(conn)
+    .await
+    .map_err(|source| StoreError::database("note proof of identity", source))?;
+    StoreError::expect_rows("note proof of identity", done.rows_affected(), 1)
+}
+
+/// Notes that the person has just proven who they are again, by password or at the identity provider.
 ///
 /// # Errors
 /// `Rows` when the session is revoked or gone.

@@ -111,6 +111,7 @@ impl House {
             causes: Arc::default(),
             courier: Arc::new(courier),
             telemetry: Arc::default(),
+            oidc: None,
             public_url,
         };
         let roles = [Role::Viewer, Role::Operator, Role::Approver, Role::Owner, Role::Admin];

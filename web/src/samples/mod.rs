@@ -41,7 +41,7 @@ use crate::{
     run::RunPage,
     run_live::RunLive,
     runs::RunsPage,
-    sign_in::{SetupPage, SignInPage},
+    sign_in::{SetupPage, SignInPage, SignedOutPage},
 };
 
 /// The moment every sample is read at.
@@ -66,6 +66,9 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("reauthenticate", html(&ReauthenticatePage::sample())),
         ("sign-in", html(&SignInPage::sample())),
         ("sign-in-refused", html(&SignInPage::sample_refused())),
+        ("sign-in-provider", html(&SignInPage::sample_provider())),
+        ("sign-in-no-role", html(&SignInPage::sample_no_role())),
+        ("signed-out", html(&SignedOutPage::sample())),
         ("setup", html(&SetupPage::sample())),
         ("error", html(&ErrorPage::sample())),
         ("fleet", html(&FleetPage::sample())),

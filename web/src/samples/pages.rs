@@ -26,7 +26,7 @@ use crate::{
     pair_form::PairFormPage,
     parts::Link,
     reauthenticate::ReauthenticatePage,
-    sign_in::{SetupPage, SignInPage},
+    sign_in::{Provider, SetupPage, SignInPage, SignedOutPage},
 };
 
 fn facts(seen: &Seen) -> PairFacts<'_> {
@@ -55,7 +55,27 @@ impl SignInPage {
     /// See [`crate::samples`].
     #[must_use]
     pub fn sample() -> Self {
-        Self::new(chrome_of(None, "/sign-in", Brake::Released), "", "/", None)
+        Self::new(chrome_of(None, "/sign-in", Brake::Released), "", "/", None, None)
+    }
+
+    /// With an identity provider, and passwords for everybody.
+    #[must_use]
+    pub fn sample_provider() -> Self {
+        let provider = keycloak("/sign-in/oidc?next=%2Fruns", false);
+        Self::new(chrome_of(None, "/sign-in", Brake::Released), "", "/runs", Some(provider), None)
+    }
+
+    /// Somebody whose groups give no role, where passwords are for administrators only.
+    #[must_use]
+    pub fn sample_no_role() -> Self {
+        let problem = Problem::new(
+            "no-role-from-groups",
+            "Keycloak knows you and named the groups `staff`, `payments`. That gives you no role in Muster, so there is \
+             nothing you could see.",
+            "Ask whoever runs Muster to map one of your groups (MUSTER_OIDC_ROLES). Then sign in again.",
+        );
+        let chrome = chrome_of(None, "/sign-in/oidc/callback", Brake::Released);
+        Self::new(chrome, "", "/", Some(keycloak("/sign-in/oidc?next=%2F", true)), Some(&problem))
     }
 
     /// After a wrong password.
@@ -66,7 +86,20 @@ impl SignInPage {
             "That name and password do not fit together.",
             "Try again; after 5 tries the name is locked for 15 minutes.",
         );
-        Self::new(chrome_of(None, "/sign-in", Brake::Released), "adaeze.obi", "/runs", Some(&problem))
+        Self::new(chrome_of(None, "/sign-in", Brake::Released), "adaeze.obi", "/runs", None, Some(&problem))
+    }
+}
+
+fn keycloak(href: &str, only: bool) -> Provider {
+    Provider { label: "Keycloak".to_owned(), href: href.to_owned(), only }
+}
+
+impl SignedOutPage {
+    /// On the way to the provider.
+    #[must_use]
+    pub fn sample() -> Self {
+        let chrome = chrome_of(None, "/sign-out", Brake::Released);
+        Self::new(chrome, keycloak("https://login.example.com/logout?client_id=muster", false))
     }
 }
 

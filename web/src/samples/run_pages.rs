@@ -240,6 +240,8 @@ impl PeoplePage {
     #[must_use]
     pub fn sample() -> Self {
         let listed = everybody().into_iter().enumerate().map(|(i, person)| Listed {
+            // One has their roles from the identity provider.
+            from_provider: if i == 1 { person.grants.clone() } else { Vec::new() },
             person,
             last_seen: (i != 4).then(|| ago(100 * i64::try_from(i * i * 9 + 1).unwrap_or(1))),
             locked: i == 5,

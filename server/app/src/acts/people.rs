@@ -1,13 +1,15 @@
 //! People, their roles and teams.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::TeamName,
     people::{Actor, Grant, Role},
 };
-use muster_store::{grants, people, people::User, sessions, teams, teams::Team};
+use muster_store::{
+    grants, identities, identities::Identity, people, people::User, sessions, teams, teams::Team,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -52,12 +54,15 @@ pub struct UserEdit {
     #[schema(value_type = Option<String>, write_only)]
     #[serde(default)]
     pub password: Option<SecretString>,
-    /// All they may do from now on.
+    /// All they may do from now on, besides what their groups at the identity provider give.
     #[serde(default)]
     pub grants: Option<Vec<Grant>>,
     /// True: may not sign in any more, and is signed out everywhere.
     #[serde(default)]
     pub disabled: Option<bool>,
+    /// Who they are at the identity provider (`sub`), from their next sign-in there; empty: nobody.
+    #[serde(default)]
+    pub provider_subject: Option<String>,
 }
 
 /// A person as shown.
@@ -71,19 +76,44 @@ pub struct UserView {
     pub display_name: String,
     /// What they may do.
     pub grants: Vec<Grant>,
+    /// Those of it that their groups at the identity provider gave at the last sign-in there.
+    pub from_provider: Vec<Grant>,
+    /// Who they are at the identity provider, if anybody.
+    pub identity: Option<IdentityView>,
     /// Since when they may not sign in.
     pub disabled_at: Option<DateTime<Utc>>,
     /// Row version for If-Match.
     pub version: i64,
 }
 
-impl From<User> for UserView {
-    fn from(user: User) -> Self {
+/// Somebody as the identity provider knows them.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct IdentityView {
+    /// The provider.
+    pub issuer: String,
+    /// What it calls them for ever.
+    pub subject: String,
+    /// Groups it named when they last came from there.
+    pub groups: Vec<String>,
+    /// When that was; none when an admin said who they are and they have not come yet.
+    pub signed_in_at: Option<DateTime<Utc>>,
+}
+
+impl UserView {
+    fn new(user: User, identity: Option<Identity>) -> Self {
+        let identity = identity.map(|known| IdentityView {
+            issuer: known.issuer,
+            subject: known.subject,
+            groups: known.groups,
+            signed_in_at: known.signed_in_at,
+        });
         Self {
+            identity,
             id: user.id,
             name: user.name,
             display_name: user.display_name,
             grants: user.grants,
+            from_provider: user.from_provider,
             disabled_at: user.disabled_at,
             version: user.version,
         }
@@ -133,8 +163,9 @@ pub async fn create(
 /// # Errors
 /// `not-found`.
 pub async fn get(conn: &mut PgConnection, name: &str) -> Answer<UserView> {
-    let user = people::get_by_name(conn, name).await?;
-    user.map(UserView::from).ok_or_else(|| Failure::not_found("person", name))
+    let user = people::get_by_name(conn, name).await?.ok_or_else(|| Failure::not_found("person", name))?;
+    let identity = identities::of_user(conn, user.id).await?;
+    Ok(UserView::new(user, identity))
 }
 
 /// All people.
@@ -142,15 +173,24 @@ pub async fn get(conn: &mut PgConnection, name: &str) -> Answer<UserView> {
 /// # Errors
 /// When the database refuses.
 pub async fn list(conn: &mut PgConnection) -> Answer<Vec<UserView>> {
-    Ok(people::list(conn).await?.into_iter().map(UserView::from).collect())
+    let known = identities::list(conn).await?.into_iter().map(|identity| (identity.user, identity));
+    let mut known: BTreeMap<Uuid, Identity> = known.collect();
+    let users = people::list(conn).await?.into_iter();
+    Ok(users
+        .map(|user| {
+            let identity = known.remove(&user.id);
+            UserView::new(user, identity)
+        })
+        .collect())
 }
 
-/// Changes a person. The last admin stays one.
+/// Changes a person. The last admin stays one. `issuer` is the identity provider that is set up.
 ///
 /// # Errors
-/// `last-admin`, `edited-in-between`, `not-found`, `invalid-request`.
+/// `last-admin`, `edited-in-between`, `not-found`, `invalid-request`, `name-taken`.
 pub async fn change(
     pool: &PgPool,
+    issuer: Option<&str>,
     name: &str,
     version: Option<i64>,
     edit: UserEdit,
@@ -173,10 +213,18 @@ pub async fn change(
     if let Some(wanted) = &edit.grants {
         set_grants(&mut tx, &user, wanted).await?;
     }
-    if hash.is_some() || disabled {
+    if let Some(subject) = &edit.provider_subject {
+        link(&mut tx, &user, issuer, subject).await?;
+    }
+    if hash.is_some() || disabled || edit.provider_subject.is_some() {
         sessions::revoke_all(&mut tx, user.id, None).await?;
     }
-    let detail = json!({"grants": edit.grants, "disabled": edit.disabled, "new_password": hash.is_some()});
+    let detail = json!({
+        "grants": edit.grants,
+        "disabled": edit.disabled,
+        "new_password": hash.is_some(),
+        "provider_subject": edit.provider_subject,
+    });
     audit_trail::record(&mut tx, actor, Entry::done("user.change", &object(name), detail)).await?;
     tx.commit().await?;
     let mut conn = pool.acquire().await?;
@@ -184,13 +232,32 @@ pub async fn change(
 }
 
 async fn set_grants(conn: &mut PgConnection, user: &User, wanted: &[Grant]) -> Answer<()> {
-    let had: BTreeSet<_> = user.grants.iter().map(|g| (g.role, g.team.clone())).collect();
-    let wants: BTreeSet<_> = wanted.iter().map(|g| (g.role, g.team.clone())).collect();
-    for (role, team) in had.difference(&wants).cloned() {
-        grants::delete(conn, user.id, &Grant { role, team }).await?;
+    let given = |grant: &&Grant| !user.from_provider.contains(grant);
+    let had: BTreeSet<_> = user.grants.iter().filter(given).collect();
+    let wants: BTreeSet<_> = wanted.iter().filter(given).collect();
+    for grant in had.difference(&wants) {
+        grants::delete(conn, user.id, grant).await?;
     }
-    for (role, team) in wants.difference(&had).cloned() {
-        grants::insert(conn, user.id, &Grant { role, team }).await?;
+    for grant in wants.difference(&had) {
+        grants::insert(conn, user.id, grant).await?;
+    }
+    Ok(())
+}
+
+/// Says who somebody is at the provider. What groups gave the one they were before goes; it comes anew with a sign-in.
+async fn link(conn: &mut PgConnection, user: &User, issuer: Option<&str>, subject: &str) -> Answer<()> {
+    let issuer = issuer.ok_or_else(|| {
+        Failure::invalid(
+            "No identity provider is set up (MUSTER_OIDC_ISSUER), so nobody can be somebody there.",
+        )
+    })?;
+    for grant in &user.from_provider {
+        grants::delete(conn, user.id, grant).await?;
+    }
+    if subject.is_empty() {
+        identities::delete(conn, user.id).await?;
+    } else {
+        identities::put(conn, user.id, issuer, subject).await?;
     }
     Ok(())
 }
@@ -203,7 +270,8 @@ async fn keep_an_admin(
     wanted: Option<&[Grant]>,
 ) -> Answer<()> {
     let admins = grants::lock_admins(conn).await?;
-    let stays = !disabled && wanted.unwrap_or(&user.grants).iter().any(|grant| grant.role == Role::Admin);
+    let is_admin = |grants: &[Grant]| grants.iter().any(|grant| grant.role == Role::Admin);
+    let stays = !disabled && (is_admin(wanted.unwrap_or(&user.grants)) || is_admin(&user.from_provider));
     if stays || admins != [user.id] {
         return Ok(());
     }

@@ -48,7 +48,8 @@ pub async fn change(
     IfMatch(version): IfMatch,
     Json(edit): Json<UserEdit>,
 ) -> Answer {
-    let view = people::change(&app.pool, &name, version, edit, &actor).await?;
+    let issuer = app.oidc.as_ref().map(|provider| provider.issuer());
+    let view = people::change(&app.pool, issuer, &name, version, edit, &actor).await?;
     Ok((etag(view.version), Json(view)).into_response())
 }
 

@@ -1,6 +1,7 @@
 //! Who is asking: the session cookie of a browser, or the bearer token of a machine.
 
 pub mod cookie;
+pub mod oidc;
 pub mod passwords;
 pub mod setup;
 pub mod sign_in;
@@ -19,7 +20,7 @@ use crate::{app::App, http::Answer};
 use tokens::Audience;
 
 /// Seconds without a request after which a session is over.
-const IDLE_SECONDS: f64 = 2.0 * 3600.0;
+pub(crate) const IDLE_SECONDS: f64 = 2.0 * 3600.0;
 
 /// What the credentials of a request amount to.
 #[derive(Debug)]

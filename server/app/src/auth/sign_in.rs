@@ -3,13 +3,16 @@
 use std::net::IpAddr;
 
 use axum::http::HeaderMap;
-use muster_domain::people::Actor;
+use muster_domain::people::{Actor, Grant, Role};
 use muster_store::{
     login_failures::{self, LockOut},
-    people, sessions,
+    people,
+    people::User,
+    sessions,
 };
 use secrecy::{ExposeSecret as _, SecretString};
-use serde_json::json;
+use serde_json::{Value, json};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{passwords, tokens::SESSION_HOURS};
@@ -53,7 +56,7 @@ impl From {
 pub async fn sign_in(app: &App, name: &str, password: SecretString, from: &From) -> Answer<(Uuid, Actor)> {
     let keys = lock_outs(name, from);
     match verified(app, name, password, &keys).await? {
-        Some(user) => open_session(app, user, &keys[0].0, from).await,
+        Some(user) => by_password(app, user, &keys, from).await,
         None => Err(count_failure(app, &keys).await?),
     }
 }
@@ -112,22 +115,51 @@ async fn verified(
     Ok(kept.filter(|_| right).map(|(user, _)| user))
 }
 
-async fn open_session(app: &App, user: Uuid, key: &str, from: &From) -> Answer<(Uuid, Actor)> {
+async fn by_password(
+    app: &App,
+    user: Uuid,
+    keys: &[(String, LockOut)],
+    from: &From,
+) -> Answer<(Uuid, Actor)> {
     let mut tx = muster_store::begin(&app.pool).await?;
-    let actor = people::get(&mut tx, user).await?.ok_or_else(refused)?.actor();
-    login_failures::clear(&mut tx, key).await?;
-    let sid = Uuid::now_v7();
-    let seconds = (SESSION_HOURS * 3600) as f64;
-    sessions::insert(&mut tx, sid, user, seconds, &from.user_agent, &from.address).await?;
-    let object = format!("session {sid}");
-    audit_trail::record(
-        &mut tx,
-        &actor,
-        Entry::done("session.open", &object, json!({"address": from.address})),
-    )
-    .await?;
+    let user = people::get(&mut tx, user).await?.ok_or_else(|| refused(app))?;
+    if !passwords_count_for(app, &user) {
+        drop(tx);
+        // As for a wrong password: whoever guesses learns nothing from being told to go elsewhere.
+        return Err(count_failure(app, keys).await?);
+    }
+    login_failures::clear(&mut tx, &keys[0].0).await?;
+    let actor = user.actor();
+    let sid = open_session(&mut tx, &actor, from, json!({})).await?;
     tx.commit().await?;
     Ok((sid, actor))
+}
+
+/// Whether this person may sign in with a password. Where everybody signs in at the provider, admins whom an admin made
+/// still may: somebody must get in when the provider is away.
+fn passwords_count_for(app: &App, user: &User) -> bool {
+    let local = |grant: &&Grant| !user.from_provider.contains(grant);
+    let only = app.oidc.as_ref().is_some_and(|provider| provider.only());
+    !only || user.grants.iter().filter(local).any(|grant| grant.role == Role::Admin)
+}
+
+/// Opens a session, in the caller's transaction. `detail` is told in the audit besides where they came from.
+///
+/// # Errors
+/// When the database refuses.
+pub(super) async fn open_session(
+    conn: &mut PgConnection,
+    actor: &Actor,
+    from: &From,
+    mut detail: Value,
+) -> Answer<Uuid> {
+    let sid = Uuid::now_v7();
+    let seconds = (SESSION_HOURS * 3600) as f64;
+    sessions::insert(conn, sid, actor.id, seconds, &from.user_agent, &from.address).await?;
+    let object = format!("session {sid}");
+    detail["address"] = json!(from.address);
+    audit_trail::record(conn, actor, Entry::done("session.open", &object, detail)).await?;
+    Ok(sid)
 }
 
 async fn count_failure(app: &App, keys: &[(String, LockOut)]) -> Answer<Failure> {
@@ -136,7 +168,7 @@ async fn count_failure(app: &App, keys: &[(String, LockOut)]) -> Answer<Failure>
     for (key, rule) in keys {
         locked = login_failures::count(&mut conn, key, *rule).await?.or(locked);
     }
-    Ok(locked.map_or_else(refused, locked_out))
+    Ok(locked.map_or_else(|| refused(app), locked_out))
 }
 
 /// Ends a session.
@@ -151,11 +183,17 @@ pub async fn sign_out(app: &App, actor: &Actor, sid: Uuid) -> Answer<()> {
     Ok(tx.commit().await?)
 }
 
-fn refused() -> Failure {
+fn refused(app: &App) -> Failure {
+    let next_step = match app.oidc.as_ref().filter(|provider| provider.only()) {
+        Some(provider) => {
+            format!("Sign in with {}: passwords are taken of admins only.", provider.label())
+        }
+        None => "Try again. An admin can set a new password.".to_owned(),
+    };
     Failure::new(
         "sign-in-refused",
         "Name and password do not fit, or this person may not sign in.",
-        "Try again. An admin can set a new password.",
+        next_step,
     )
 }
 

@@ -21,6 +21,7 @@ const fn code(code: &'static str, status: u16) -> Code {
 pub const CODES: &[Code] = &[
     code("act-does-not-fit-state", 409),
     code("already-decided", 409),
+    code("attempt-over", 409),
     code("blocker-stays", 409),
     code("brake-is-on", 409),
     code("clients-unavailable", 503),
@@ -32,6 +33,7 @@ pub const CODES: &[Code] = &[
     code("edited-in-between", 412),
     code("forbidden", 403),
     code("idempotency-key-reused", 422),
+    code("id-token-refused", 401),
     code("import-has-bad-lines", 422),
     code("internal", 500),
     code("invalid-request", 422),
@@ -39,8 +41,10 @@ pub const CODES: &[Code] = &[
     code("locked-out", 429),
     code("method-not-allowed", 405),
     code("name-taken", 409),
+    code("no-role-from-groups", 403),
     code("not-awaiting-approval", 409),
     code("not-found", 404),
+    code("not-proven-again", 403),
     code("not-surveyed-yet", 409),
     code("nothing-to-confirm", 409),
     code("operation-not-available", 409),
@@ -52,6 +56,8 @@ pub const CODES: &[Code] = &[
     code("past-point-of-no-return", 409),
     code("plan-changed", 409),
     code("plan-outdated", 409),
+    code("provider-refused", 401),
+    code("provider-unreachable", 502),
     code("reason-missing", 422),
     code("reauthentication-needed", 403),
     code("request-too-large", 413),
@@ -146,6 +152,11 @@ pub fn conflict(constraint: &str) -> Option<Problem> {
         | "pair_name_usable"
         | "team_name_usable" => invalid(
             "Names are 1 to 63 characters of `a-z`, `0-9`, `-`, `_` and `.`, and start with a letter or digit.",
+        ),
+        "identity_pkey" => Problem::new(
+            "name-taken",
+            "Somebody else here is that person at the identity provider already.",
+            "Take it from them first: PATCH them with an empty `provider_subject`.",
         ),
         "user_is_not_muster" => invalid("`muster` is Muster itself; choose another name."),
         _ => return None,

@@ -53,6 +53,12 @@ impl Asking {
         Self { person, path: path.to_owned(), theme: Theme::System }
     }
 
+    /// For a page whose reader has just been signed out.
+    #[must_use]
+    pub fn nobody(self) -> Self {
+        Self { person: None, ..self }
+    }
+
     /// Who acts.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ pub mod findings;
 pub mod fleet;
 pub mod import;
 pub mod notifications;
+pub mod oidc;
 pub mod pair_forms;
 pub mod pairs;
 pub mod people;
@@ -53,6 +54,8 @@ pub fn routes() -> Vec<Route> { vec![
     page(GET, "/", SignedIn, Reads, fleet::show),
     page(GET, "/sign-in", Anyone, Reads, sign_in::form),
     page(POST, "/sign-in", Anyone, Writes("session.open"), sign_in::sign_in),
+    page(GET, "/sign-in/oidc", Anyone, Reads, oidc::begin),
+    page(GET, "/sign-in/oidc/callback", Anyone, Writes("session.open"), oidc::callback),
     page(POST, "/sign-out", SignedIn, Writes("session.close"), sign_in::sign_out),
     page(GET, "/reauthenticate", SignedIn, Reads, reauthenticate::form),
     page(POST, "/reauthenticate", SignedIn, Writes("session.reauthenticate"), reauthenticate::reauthenticate),

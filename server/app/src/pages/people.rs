@@ -46,7 +46,7 @@ async fn page(
         let last_seen =
             sessions::list(&mut conn, user.id).await?.into_iter().map(|session| session.last_seen_at).max();
         let locked = login_failures::locked_until(&mut conn, &format!("user:{}", user.name)).await?.is_some();
-        listed.push(Listed { person: user.actor(), last_seen, locked });
+        listed.push(Listed { person: user.actor(), from_provider: user.from_provider, last_seen, locked });
     }
     let teams: Vec<String> =
         people::list_teams(&mut conn).await?.into_iter().map(|team| team.name.to_string()).collect();

@@ -8,9 +8,10 @@ use axum::{
     http::{HeaderMap, HeaderValue, header},
     response::{IntoResponse as _, Response},
 };
+use muster_domain::problem::Problem;
 use muster_web::{
     forms::{SignInForm, ThemeForm},
-    sign_in::SignInPage,
+    sign_in::{Provider, SignInPage, SignedOutPage},
 };
 use serde::Deserialize;
 
@@ -18,7 +19,7 @@ use super::{asking::Asking, html, refused_form, see};
 use crate::{
     app::App,
     auth::{
-        SessionRef, cookie, setup,
+        SessionRef, cookie, oidc, setup,
         sign_in::{self, From},
     },
     http::{Acting, Answer, Form, Query},
@@ -28,7 +29,8 @@ use crate::{
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Next {
-    pub(super) next: String,
+    /// Path and query on this server.
+    pub next: String,
 }
 
 /// The sign-in page's address with the way back.
@@ -53,6 +55,22 @@ pub(super) fn way_back(page: &str, next: &str) -> String {
     }
 }
 
+/// The sign-in page: with the provider, where there is one.
+pub(super) async fn page(
+    app: &App,
+    asking: &Asking,
+    name: &str,
+    next: &str,
+    problem: Option<&Problem>,
+) -> SignInPage {
+    let provider = app.oidc.as_ref().map(|provider| Provider {
+        label: provider.label().to_owned(),
+        href: way_back("/sign-in/oidc", next),
+        only: provider.only(),
+    });
+    SignInPage::new(asking.chrome(app).await, name, next, provider, problem)
+}
+
 /// A way back that stays on this server: one slash, and nothing a browser would read as another host.
 pub(super) fn local(next: &str) -> &str {
     let fits = next.starts_with('/')
@@ -70,7 +88,7 @@ pub async fn form(State(app): State<App>, asking: Asking, Query(Next { next }): 
     if asking.person.is_some() {
         return Ok(see(local(&next)));
     }
-    html(&SignInPage::new(asking.chrome(&app).await, "", local(&next), None))
+    html(&page(&app, &asking, "", local(&next), None).await)
 }
 
 /// `POST /sign-in`.
@@ -85,25 +103,30 @@ pub async fn sign_in(
     match sign_in::sign_in(&app, &form.name, form.password, &from).await {
         Ok((sid, _)) => Ok((cookie::header(cookie::set(&app, sid)?), see(local(&form.next))).into_response()),
         Err(failure) => {
-            let chrome = asking.chrome(&app).await;
-            refused_form(
-                &failure,
-                &SignInPage::new(chrome, &form.name, local(&form.next), Some(&failure.problem)),
-            )
+            let page = page(&app, &asking, &form.name, local(&form.next), Some(&failure.problem)).await;
+            refused_form(&failure, &page)
         }
     }
 }
 
-/// `POST /sign-out`.
+/// `POST /sign-out`. Whoever signed in at the provider goes on there. Not by a redirect: the policy of our pages lets
+/// forms end on this server only, and browsers hold redirects of forms to that.
 pub async fn sign_out(
     State(app): State<App>,
+    asking: Asking,
     Acting(actor): Acting,
     Extension(session): Extension<SessionRef>,
 ) -> Answer {
-    if let SessionRef::Session(sid) = session {
-        sign_in::sign_out(&app, &actor, sid).await?;
-    }
-    Ok((cookie::header(cookie::clear(&app)), see("/sign-in")).into_response())
+    let gone = cookie::header(cookie::clear(&app));
+    let SessionRef::Session(sid) = session else { return Ok((gone, see("/sign-in")).into_response()) };
+    sign_in::sign_out(&app, &actor, sid).await?;
+    let (Some(way_out), Some(provider)) = (oidc::way_out(&app, sid).await, &app.oidc) else {
+        return Ok((gone, see("/sign-in")).into_response());
+    };
+    let provider =
+        Provider { label: provider.label().to_owned(), href: way_out.into(), only: provider.only() };
+    let page = html(&SignedOutPage::new(asking.nobody().chrome(&app).await, provider))?;
+    Ok((gone, page).into_response())
 }
 
 /// `POST /theme`: kept in the browser only.

@@ -87,3 +87,29 @@ async fn it_looks_at_a_private_postgres_whether_it_serves_or_rests() {
     assert!(lost.contains("but credentials of 1 clusters are sealed: none of them can be reached"), "{lost}");
     assert!(!dir.data().join("secrets.key").exists(), "it makes no key");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_identity_provider_that_cannot_be_used_is_told_with_what_it_would_break() {
+    let (dir, database) = (Dir::new(), TestDatabase::new().await);
+    let said = |settings: &[(&str, &str)]| {
+        let mut command = muster(&["doctor", "--data-dir", dir.data().to_str().unwrap()]);
+        command.env("DATABASE_URL", url_of(&database)).env("MUSTER_OIDC_CLIENT_ID", "muster");
+        let (code, out, err) = run(command.envs(settings.iter().copied()));
+        assert_eq!(code, 1, "{out}{err}");
+        out
+    };
+    // Nothing listens on port 1.
+    let roles = ("MUSTER_OIDC_ROLES", "oncall=operator@nowhere;dr=approver");
+    let away = said(&[("MUSTER_OIDC_ISSUER", "http://127.0.0.1:1"), roles]);
+    assert!(away.contains("\nFAIL  identity provider: http://127.0.0.1:1: Request failed: "), "{away}");
+    assert!(away.contains("Nobody can sign in there; passwords still work.\n"), "{away}");
+    assert!(
+        away.contains("\nwarn  roles from groups (MUSTER_OIDC_ROLES): there is no team nowhere: "),
+        "{away}"
+    );
+    let clear = said(&[("MUSTER_OIDC_ISSUER", "http://login.example.com")]);
+    assert!(
+        clear.contains("is not https") && clear.contains("`muster serve` does not start like this."),
+        "{clear}"
+    );
+}

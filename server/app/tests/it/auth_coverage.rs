@@ -189,6 +189,8 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /                                          -      x    x    x    x    x   x     x
     GET    /sign-in                                   x      x    x    x    x    x   x     x
     POST   /sign-in                                   x      x    x    x    x    x   x     x
+    GET    /sign-in/oidc                              x      x    x    x    x    x   x     x
+    GET    /sign-in/oidc/callback                     x      x    x    x    x    x   x     x
     POST   /sign-out                                  -      x    x    x    x    x   x     x
     GET    /reauthenticate                            -      x    x    x    x    x   x     x
     POST   /reauthenticate                            -      x    x    x    x    x   x     x

@@ -10,8 +10,11 @@ use axum::{
 };
 use muster_app::{
     app::{App, Hands},
-    auth::tokens::{Audience, TokenKey},
-    config::NotifyConfig,
+    auth::{
+        oidc,
+        tokens::{Audience, TokenKey},
+    },
+    config::{NotifyConfig, OidcConfig},
     courier::Courier,
     http::layers,
     lag_history::LagHistory,
@@ -80,15 +83,20 @@ pub(crate) struct TestApp {
 impl TestApp {
     /// Muster with people and no clusters. Receivers of tests are on this machine, so it may call private addresses.
     pub(crate) async fn new() -> Self {
-        Self::build(true).await
+        Self::build(true, &OidcConfig::default()).await
     }
 
     /// Muster that calls public addresses only.
     pub(crate) async fn guarded() -> Self {
-        Self::build(false).await
+        Self::build(false, &OidcConfig::default()).await
     }
 
-    async fn build(allow_private: bool) -> Self {
+    /// Muster where people sign in at a provider too.
+    pub(crate) async fn with_provider(oidc: &OidcConfig) -> Self {
+        Self::build(true, oidc).await
+    }
+
+    async fn build(allow_private: bool, oidc: &OidcConfig) -> Self {
         let database = TestDatabase::new().await;
         let pool = database.pool().clone();
         let small = small_world();
@@ -112,6 +120,7 @@ impl TestApp {
             causes: Arc::default(),
             courier: Arc::new(courier.unwrap()),
             telemetry: Arc::default(),
+            oidc: provider(oidc, &public_url),
             public_url,
         };
         let surveys = SurveyLoop {
@@ -147,6 +156,27 @@ impl TestApp {
     /// How other processes connect to the database.
     pub(crate) fn connect_options(&self) -> PgConnectOptions {
         self.database.connect_options()
+    }
+
+    /// What a browser reaches.
+    pub(crate) fn router(&self) -> &Router {
+        &self.router
+    }
+
+    /// The router of another process over the same database, which knows nothing of what this one remembers.
+    pub(crate) fn another_process(&self, config: &OidcConfig) -> Router {
+        self.process_at("http://muster.test", config)
+    }
+
+    /// Another one, which people reach by TLS.
+    pub(crate) fn behind_tls(&self, config: &OidcConfig) -> Router {
+        self.process_at("https://muster.test", config)
+    }
+
+    fn process_at(&self, public_url: &str, config: &OidcConfig) -> Router {
+        let oidc = provider(config, public_url);
+        let app = App { oidc, public_url: public_url.into(), ..self.app.clone() };
+        layers::wrap(routes::router(&app), &app, PATIENCE).unwrap()
     }
 
     /// Another process that delivers messages.
@@ -250,6 +280,11 @@ impl TestApp {
         entries.reverse();
         entries.into_iter().map(|e| (e.content.actor, e.content.object, e.content.outcome)).collect()
     }
+}
+
+fn provider(config: &OidcConfig, public_url: &str) -> Option<Arc<oidc::Provider>> {
+    let settings = oidc::Settings::read(config, public_url).unwrap()?;
+    Some(Arc::new(oidc::Provider::new(settings).unwrap()))
 }
 
 /// The id of somebody of [`PEOPLE`].

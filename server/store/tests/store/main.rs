@@ -4,6 +4,7 @@ mod audit;
 mod brake;
 mod clusters;
 mod idempotency;
+mod identities;
 mod leases;
 mod login;
 mod migrations;

@@ -1,0 +1,19 @@
+// What axe says of a page.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+/** Nothing axe objects to, by the rules of WCAG 2.2 A and AA. */
+export async function assertAccessible(page, where) {
+  // Past the page's own content security policy, which would refuse an inline script.
+  await page.evaluate(axe);
+  const violations = await page.evaluate(async () => {
+    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+    const found = await globalThis.axe.run(document, { runOnly: { type: "tag", values: tags } });
+    return found.violations.map((v) => `${v.id}: ${v.nodes.map((node) => node.html).join(" | ")}`);
+  });
+  assert.deepEqual(violations, [], `${where}: ${violations.join("\n")}`);
+}
