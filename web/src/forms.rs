@@ -344,6 +344,18 @@ impl Default for ScheduleForm {
     }
 }
 
+/// `GET /pairs/{pair}/translation`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct TranslationFilter {
+    /// Only groups with this verdict: `exactly`, `reprocesses` or `cannot_say`.
+    pub verdict: String,
+    /// Only groups with this in their name.
+    pub group: String,
+    /// The proof to show, by its id; the newest that is done when empty.
+    pub proof: String,
+}
+
 /// `GET /findings`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]

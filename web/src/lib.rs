@@ -48,6 +48,7 @@ mod run_steps;
 pub mod runs;
 pub mod samples;
 pub mod sign_in;
+pub mod translation;
 mod votes;
 pub mod words;
 

@@ -45,6 +45,8 @@ pub struct App {
     pub telemetry: Arc<Telemetry>,
     /// Address people type.
     pub public_url: Arc<str>,
+    /// Most requests of one person in a minute that may change something.
+    pub writes_per_minute: u32,
     /// Where people sign in besides; none: with passwords only.
     pub oidc: Option<Arc<oidc::Provider>>,
 }

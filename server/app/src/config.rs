@@ -106,6 +106,11 @@ pub struct HttpConfig {
     #[arg(long, env = "MUSTER_CLIENT_SECONDS", default_value_t = 75, value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(1..=600))]
     pub client_seconds: u64,
+    /// Most requests of one person in a minute that may change something; what goes beyond is refused.
+    /// `MUSTER_WRITES_PER_MINUTE`; 600.
+    #[arg(long, env = "MUSTER_WRITES_PER_MINUTE", default_value_t = 600, value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..))]
+    pub writes_per_minute: u32,
 }
 
 impl HttpConfig {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use muster_operations::decisions;
-use muster_store::{idempotency, identities, lag, login_failures, outbox, sessions};
+use muster_store::{happenings, idempotency, identities, lag, login_failures, outbox, sessions};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -65,6 +65,7 @@ async fn sweep(pool: &PgPool) -> Answer<()> {
     let mut conn = pool.acquire().await?;
     idempotency::delete_old(&mut conn).await?;
     login_failures::delete_old(&mut conn).await?;
+    happenings::delete_old(&mut conn).await?;
     sessions::delete_ended(&mut conn).await?;
     identities::delete_old_attempts(&mut conn).await?;
     lag::delete_older_than(&mut conn, LAG_DAYS).await?;

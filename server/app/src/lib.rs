@@ -20,6 +20,7 @@ pub mod lag_history;
 pub mod logs;
 pub mod pages;
 pub mod postgres;
+pub mod proof_loop;
 pub mod routes;
 pub mod run_feed;
 pub mod run_watch;

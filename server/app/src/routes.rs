@@ -10,6 +10,7 @@ use muster_domain::{
     pair::Pair,
     people::Role::{Admin, Approver, Operator, Owner},
     plan::Plan,
+    proof::{Proof, ProofEvidence},
     record::{Report, Run, RunStep},
     run::RunEvent,
 };
@@ -25,13 +26,14 @@ use crate::{
         pairs::{NewPair, PairEdit},
         people::{NewUser, TeamView, UserEdit, UserView},
         plans::{NewPlan, NewRequest},
+        proofs::NewProof,
         schedules::{NewSchedule, ScheduleEdit},
         tokens::{NewToken, TokenView},
     },
     api::{
         Items, approvals, audit, brake, calendar, channels, clusters, decisions,
         decisions::{Attest, Because, BreakingGlass, NewVote, Reviewing, SkipStep},
-        events, findings, observation, pairs, people, plans, runs,
+        events, findings, observation, pairs, people, plans, proofs, runs,
         runs::RunView,
         schedules, service, session,
         session::{Again, BearerSession, SignIn, Whoami},
@@ -42,7 +44,7 @@ use crate::{
         route::{
             Access::{Anyone, Anywhere, Auditor, Reader, Role, SignedIn},
             Audit::{Reads, Writes},
-            Of, Proof, Route, api,
+            Of, Proof as Shown, Route, api,
         },
     },
     pages,
@@ -61,6 +63,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(sessions_and_people());
     routes.extend(clusters_and_pairs());
     routes.extend(observations());
+    routes.extend(proofs());
     routes.extend(schedules());
     routes.extend(channels());
     routes.extend(plans_and_runs());
@@ -115,18 +118,18 @@ fn sessions_and_people() -> Vec<Route> { vec![
     api(DELETE, "/api/v1/session", SignedIn, Writes("session.close"), session::close).says("Sign out.").answers_nothing(),
     api(GET, "/api/v1/users", Anywhere(&[Admin]), Reads, people::list).says("All people.").answers::<Items<UserView>>(200),
     api(POST, "/api/v1/users", Anywhere(&[Admin]), Writes("user.create"), people::create)
-        .says("Add a person.").takes::<NewUser>().answers::<UserView>(201).creates().proven(Proof::PersonOrToken),
+        .says("Add a person.").takes::<NewUser>().answers::<UserView>(201).creates().proven(Shown::PersonOrToken),
     api(GET, "/api/v1/users/{user}", Anywhere(&[Admin]), Reads, people::show)
         .says("A person.").answers::<UserView>(200).versioned(),
     api(PATCH, "/api/v1/users/{user}", Anywhere(&[Admin]), Writes("user.change"), people::change)
         .says("Change a person: rights, password, whether they may sign in.").takes::<UserEdit>()
-        .answers::<UserView>(200).versioned().proven(Proof::PersonOrToken),
+        .answers::<UserView>(200).versioned().proven(Shown::PersonOrToken),
     api(GET, "/api/v1/teams", SignedIn, Reads, people::teams).says("All teams.").answers::<Items<TeamView>>(200),
     api(POST, "/api/v1/teams", Anywhere(&[Admin]), Writes("team.create"), people::create_team)
         .says("Add a team.").takes::<TeamView>().answers::<TeamView>(201).creates(),
     api(GET, "/api/v1/tokens", SignedIn, Reads, people::tokens).says("One's own API tokens.").answers::<Items<TokenView>>(200),
     api(POST, "/api/v1/tokens", SignedIn, Writes("token.create"), people::create_token)
-        .says("Make an API token with one's own rights; it is shown once.").takes::<NewToken>().answers::<TokenView>(201).proven(Proof::PersonOrToken),
+        .says("Make an API token with one's own rights; it is shown once.").takes::<NewToken>().answers::<TokenView>(201).proven(Shown::PersonOrToken),
     api(DELETE, "/api/v1/tokens/{token}", SignedIn, Writes("token.revoke"), people::revoke_token)
         .says("Revoke one's own API token.").answers_nothing(),
 ] }
@@ -135,11 +138,11 @@ fn sessions_and_people() -> Vec<Route> { vec![
 fn clusters_and_pairs() -> Vec<Route> { vec![
     api(GET, "/api/v1/clusters", SignedIn, Reads, clusters::list).says("All clusters.").answers::<Items<ClusterView>>(200),
     api(POST, "/api/v1/clusters", Anywhere(&[Admin]), Writes("cluster.create"), clusters::create)
-        .says("Register a cluster.").takes::<NewCluster>().answers::<ClusterView>(201).creates().proven(Proof::PersonOrToken),
+        .says("Register a cluster.").takes::<NewCluster>().answers::<ClusterView>(201).creates().proven(Shown::PersonOrToken),
     api(GET, "/api/v1/clusters/{cluster}", SignedIn, Reads, clusters::show)
         .says("A cluster.").answers::<ClusterView>(200).versioned(),
     api(PATCH, "/api/v1/clusters/{cluster}", Anywhere(&[Admin]), Writes("cluster.change"), clusters::change)
-        .says("Change a cluster.").takes::<ClusterEdit>().answers::<ClusterView>(200).versioned().proven(Proof::PersonOrToken),
+        .says("Change a cluster.").takes::<ClusterEdit>().answers::<ClusterView>(200).versioned().proven(Shown::PersonOrToken),
     api(DELETE, "/api/v1/clusters/{cluster}", Anywhere(&[Admin]), Writes("cluster.delete"), clusters::delete)
         .says("Forget a cluster no pair uses.").answers_nothing().versioned(),
     api(POST, "/api/v1/clusters/{cluster}/check", Anywhere(&[Admin]), Writes("cluster.check"), clusters::check)
@@ -174,6 +177,19 @@ fn observations() -> Vec<Route> { vec![
         .says("Topics in scope on both sides, as last observed."),
     api(GET, "/api/v1/pairs/{pair}/groups", Reader(Of::Pair), Reads, observation::groups)
         .says("Groups in scope on both sides, as last observed."),
+] }
+
+#[rustfmt::skip]
+fn proofs() -> Vec<Route> { vec![
+    api(GET, "/api/v1/pairs/{pair}/proofs", Reader(Of::Pair), Reads, proofs::list)
+        .says("What comparing the records of both sides has shown, newest first.").query::<proofs::ProofQuery>()
+        .answers::<Items<Proof>>(200),
+    api(POST, "/api/v1/pairs/{pair}/proofs", Role(&[Operator], Of::Pair), Writes("proof.ask"), proofs::ask)
+        .says("Ask for a proof. It only reads, and goes on after the answer.").takes::<NewProof>().answers::<Proof>(202).creates(),
+    api(GET, "/api/v1/proofs/{proof}", Reader(Of::Proof), Reads, proofs::show)
+        .says("A proof with its result, as evidence.").answers::<ProofEvidence>(200),
+    api(POST, "/api/v1/proofs/{proof}/cancel", Role(&[Operator], Of::Proof), Writes("proof.cancel"), proofs::cancel)
+        .says("Stop a proof.").answers::<Proof>(200),
 ] }
 
 #[rustfmt::skip]
@@ -265,7 +281,7 @@ fn deciding() -> Vec<Route> { vec![
         .says("Say what a drill proved; never by its requester or driver.").takes::<Attest>().answers::<Run>(200).located(),
     api(POST, "/api/v1/runs/{run}/break_glass", Role(&[Owner], Of::Run), Writes("run.break_glass"), decisions::break_glass)
         .says("Start it without approval. Needs a session that was opened or confirmed with a password minutes ago; reviewed within a day.")
-        .takes::<BreakingGlass>().answers::<Run>(202).or(200).located().proven(Proof::Person),
+        .takes::<BreakingGlass>().answers::<Run>(202).or(200).located().proven(Shown::Person),
     api(POST, "/api/v1/runs/{run}/review", Role(&[Approver], Of::Run), Writes("run.review"), decisions::review)
         .says("Say whether its start without approval was right; never by its requester or driver.")
         .takes::<Reviewing>().answers::<Run>(200).located(),

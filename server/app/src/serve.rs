@@ -150,6 +150,7 @@ async fn build_app(config: &Config, pool: &PgPool) -> anyhow::Result<App> {
         courier: Arc::new(courier),
         telemetry: Arc::new(Telemetry::new(config.metrics.caps())),
         public_url,
+        writes_per_minute: config.http.writes_per_minute,
         oidc: oidc.map(Arc::new),
     })
 }

@@ -71,6 +71,24 @@ pub fn check_report(report: &Value) -> Vec<Checked> {
     ]
 }
 
+/// Checks the file of a proof as it is written.
+#[must_use]
+pub fn check_proof(proof: &Value) -> Vec<Checked> {
+    let told = proof["hash"].as_str().unwrap_or_default().to_owned();
+    let mut bare = proof.clone();
+    bare["hash"] = Value::String(String::new());
+    let whole = hash_json(&bare).unwrap_or_default();
+    let state = proof["state"].as_str().unwrap_or("unknown");
+    vec![
+        checked(
+            "the file is whole",
+            whole == told,
+            format!("its content has the hash {whole}, it says {told}"),
+        ),
+        checked("the proof has come to its end", state == "done", format!("it is {state}")),
+    ]
+}
+
 /// Checks an export of the audit: one entry a line, from the first one on.
 ///
 /// # Errors

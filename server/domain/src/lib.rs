@@ -23,6 +23,7 @@ pub mod patterns;
 pub mod people;
 pub mod plan;
 pub mod problem;
+pub mod proof;
 pub mod provider_roles;
 pub mod readiness;
 pub mod reading;

@@ -14,6 +14,7 @@ pub mod step;
 pub mod survey;
 pub mod switchover;
 mod telling;
+pub mod translation_proof;
 
 pub use clients::{ClientSource, PairClients};
 pub use engine::Engine;

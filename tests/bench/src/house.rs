@@ -111,6 +111,7 @@ impl House {
             causes: Arc::default(),
             courier: Arc::new(courier),
             telemetry: Arc::default(),
+            writes_per_minute: u32::MAX,
             oidc: None,
             public_url,
         };

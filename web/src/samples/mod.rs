@@ -12,6 +12,7 @@ mod run_pages;
 mod runs;
 mod steps;
 mod survey;
+mod translation;
 
 use askama::Template;
 use chrono::{DateTime, Duration, TimeZone, Utc};
@@ -42,6 +43,7 @@ use crate::{
     run_live::RunLive,
     runs::RunsPage,
     sign_in::{SetupPage, SignInPage, SignedOutPage},
+    translation::TranslationPage,
 };
 
 /// The moment every sample is read at.
@@ -64,6 +66,7 @@ fn html(page: &impl Template) -> String {
 pub fn all() -> Vec<(&'static str, String)> {
     vec![
         ("reauthenticate", html(&ReauthenticatePage::sample())),
+        ("reauthenticate-provider", html(&ReauthenticatePage::sample_provider())),
         ("sign-in", html(&SignInPage::sample())),
         ("sign-in-refused", html(&SignInPage::sample_refused())),
         ("sign-in-provider", html(&SignInPage::sample_provider())),
@@ -112,6 +115,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("audit", html(&AuditPage::sample())),
         ("api", html(&ApiPage::sample())),
         ("api-group", html(&ApiGroupPage::sample())),
+        ("translation", html(&TranslationPage::sample())),
+        ("translation-empty", html(&TranslationPage::sample_empty())),
         ("people", html(&PeoplePage::sample())),
         ("brake", html(&BrakePage::sample())),
         ("brake-set", html(&BrakePage::sample_set())),

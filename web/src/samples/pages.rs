@@ -25,7 +25,7 @@ use crate::{
     pair::{PairDetail, PairPage},
     pair_form::PairFormPage,
     parts::Link,
-    reauthenticate::ReauthenticatePage,
+    reauthenticate::{ReauthenticatePage, Ways},
     sign_in::{Provider, SetupPage, SignInPage, SignedOutPage},
 };
 
@@ -47,7 +47,15 @@ impl ReauthenticatePage {
     /// On the way to a cluster's form.
     #[must_use]
     pub fn sample() -> Self {
-        Self::new(chrome("/reauthenticate"), "/clusters/new", None)
+        let ways = Ways { password: true, provider: None };
+        Self::new(chrome("/reauthenticate"), "/clusters/new", ways, None)
+    }
+
+    /// Somebody who has a password and is known at the provider.
+    #[must_use]
+    pub fn sample_provider() -> Self {
+        let provider = Some(keycloak("/reauthenticate/oidc?next=%2Fclusters%2Fnew", false));
+        Self::new(chrome("/reauthenticate"), "/clusters/new", Ways { password: true, provider }, None)
     }
 }
 

@@ -1,8 +1,8 @@
 //! Writing the audit: what was done goes with the change, what was refused goes alone.
 
 use muster_domain::people::Actor;
-use muster_store::audit;
-use serde_json::Value;
+use muster_store::{audit, happenings};
+use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 
 use crate::http::Answer;
@@ -32,14 +32,64 @@ pub async fn record(conn: &mut PgConnection, actor: &Actor, entry: Entry<'_>) ->
     Ok(())
 }
 
-/// Writes what was refused. The answer does not wait for this to succeed: a refusal stays one.
-pub async fn record_refusal(pool: &PgPool, actor: &str, action: &str, object: &str, detail: Value) {
-    let written = async {
-        let mut tx = muster_store::begin(pool).await.map_err(|e| e.to_string())?;
-        audit::append(&mut tx, actor, action, object, "refused", detail).await.map_err(|e| e.to_string())?;
-        tx.commit().await.map_err(|e| e.to_string())
-    };
-    if let Err(cause) = written.await {
-        tracing::error!(%actor, %action, %object, %cause, "could not audit a refusal");
+/// Who was refused.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused<'a> {
+    /// Their name; none when nobody is signed in.
+    pub name: Option<&'a str>,
+    /// Where the request came from; empty when that is not known.
+    pub address: &'a str,
+}
+
+/// Most refusals an hour that are entries each: of one person, of one address where nobody is signed in, of nobody at all.
+/// What goes beyond is counted only, or whoever likes could fill the audit with their refusals.
+const OF_PERSON: i32 = 1000;
+const FROM_ADDRESS: i32 = 200;
+const OF_NOBODY: i32 = 2000;
+const HOUR: f64 = 3600.0;
+
+impl Refused<'_> {
+    /// What their refusals are counted under, the narrowest first, with how many of them are entries.
+    fn counted_as(&self) -> Vec<(String, i32)> {
+        match self.name {
+            Some(name) => vec![(format!("refusals of {name}"), OF_PERSON)],
+            None => vec![
+                (format!("refusals from {}", self.address), FROM_ADDRESS),
+                ("refusals of nobody".to_owned(), OF_NOBODY),
+            ],
+        }
     }
+}
+
+/// Writes what was refused, unless there was too much of it; the last entry says so. The answer does not wait for this to
+/// succeed: a refusal stays one.
+pub async fn record_refusal(pool: &PgPool, who: Refused<'_>, action: &str, object: &str, detail: Value) {
+    let actor = who.name.unwrap_or("nobody");
+    if let Err(cause) = write_refusal(pool, who, actor, action, object, detail).await {
+        tracing::error!(%actor, %action, %object, cause = %cause.problem.detail, "could not audit a refusal");
+    }
+}
+
+async fn write_refusal(
+    pool: &PgPool,
+    who: Refused<'_>,
+    actor: &str,
+    action: &str,
+    object: &str,
+    mut detail: Value,
+) -> Answer<()> {
+    let mut tx = muster_store::begin(pool).await?;
+    for (key, most) in who.counted_as() {
+        let counted = happenings::count(&mut tx, &key, HOUR).await?;
+        if counted.count > most {
+            tx.commit().await?;
+            tracing::warn!(%actor, %action, %object, address = who.address, "a refusal is counted and no entry: {key} were {} within an hour", counted.count);
+            return Ok(());
+        }
+        if counted.count == most {
+            detail["only_counted_until"] = json!(counted.until);
+        }
+    }
+    audit::append(&mut tx, actor, action, object, "refused", detail).await?;
+    Ok(tx.commit().await?)
 }

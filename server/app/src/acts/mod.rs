@@ -13,6 +13,7 @@ pub mod imports;
 pub mod pairs;
 pub mod people;
 pub mod plans;
+pub mod proofs;
 pub mod runs;
 pub mod schedules;
 pub mod teams_of;

@@ -1,7 +1,7 @@
 //! The team something belongs to, for the guard: by the name or id in the path.
 
 use muster_domain::ids::{PairName, TeamName};
-use muster_store::{channels, findings, pairs, plans, runs, schedules};
+use muster_store::{channels, findings, pairs, plans, proofs, runs, schedules};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -65,4 +65,13 @@ pub async fn channel(conn: &mut PgConnection, id: &str) -> Answer<TeamName> {
     let missing = || Failure::not_found("channel", id);
     let channel = channels::get(conn, id.parse::<Uuid>().map_err(|_| missing())?).await?;
     Ok(channel.ok_or_else(missing)?.team)
+}
+
+/// Of a proof: the team its pair belonged to when it was asked for.
+///
+/// # Errors
+/// `not-found`.
+pub async fn proof(conn: &mut PgConnection, id: &str) -> Answer<TeamName> {
+    let missing = || Failure::not_found("proof", id);
+    proofs::team(conn, id.parse::<Uuid>().map_err(|_| missing())?).await?.ok_or_else(missing)
 }

@@ -13,6 +13,7 @@ pub mod observation;
 pub mod pairs;
 pub mod people;
 pub mod plans;
+pub mod proofs;
 pub mod runs;
 pub mod schedules;
 pub mod service;

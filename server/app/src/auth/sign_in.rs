@@ -198,9 +198,11 @@ fn refused(app: &App) -> Failure {
 }
 
 fn locked_out(until: chrono::DateTime<chrono::Utc>) -> Failure {
+    let seconds = (until - chrono::Utc::now()).num_seconds().max(1);
     Failure::new(
         "locked-out",
         format!("Too many sign-ins failed; none is taken until {} UTC.", until.format("%H:%M:%S")),
         "Wait until then. If it was not you, tell an admin: somebody is guessing.",
     )
+    .with("retry_after_seconds", json!(seconds))
 }

@@ -1,7 +1,8 @@
 //! The client side of the REST API, and the session `muster login` keeps.
 
 use std::{
-    collections::BTreeMap, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::PathBuf, time::Duration,
+    collections::BTreeMap, fmt, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::PathBuf,
+    time::Duration,
 };
 
 use anyhow::{Context as _, bail};
@@ -93,20 +94,33 @@ impl Client {
             };
         }
         match serde_json::from_str::<Value>(&text) {
-            Ok(problem) => bail!("{}", tell(&problem)),
+            Ok(problem) => Err(Refused(problem).into()),
             Err(_) => bail!("{} answered {status}", self.url),
         }
     }
 }
 
-/// A problem document as a person reads it.
-fn tell(problem: &Value) -> String {
-    let word = |key: &str| problem[key].as_str().unwrap_or_default();
-    let mut text = format!("{}\n{} ({})", word("detail"), word("next_step"), word("code"));
-    for line in problem["lines"].as_array().into_iter().flatten() {
-        text.push_str(&format!("\n  line {}: {}", line["line"], line["reason"].as_str().unwrap_or_default()));
+/// The server's no: a problem document, shown as a person reads it.
+#[derive(Debug, thiserror::Error)]
+pub struct Refused(Value);
+
+impl Refused {
+    /// Whether an error of the client is a refusal with this code.
+    #[must_use]
+    pub fn with_code(error: &anyhow::Error, code: &str) -> bool {
+        error.downcast_ref::<Self>().is_some_and(|refused| refused.0["code"] == code)
     }
-    text
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |key: &str| self.0[key].as_str().unwrap_or_default();
+        write!(f, "{}\n{} ({})", word("detail"), word("next_step"), word("code"))?;
+        for line in self.0["lines"].as_array().into_iter().flatten() {
+            write!(f, "\n  line {}: {}", line["line"], line["reason"].as_str().unwrap_or_default())?;
+        }
+        Ok(())
+    }
 }
 
 fn session_file() -> PathBuf {

@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 mod channels;
+mod proofs;
 mod registry;
 mod runs;
 
@@ -11,6 +12,7 @@ use clap_complete::Shell;
 
 use crate::config::{ClientConfig, Config, LogConfig};
 pub(super) use channels::Channels;
+pub(super) use proofs::Proofs;
 pub(super) use registry::{Clusters, Pairs, People, Schedules, Teams, Tokens};
 pub(super) use runs::{Approvals, Findings, Plan, Run};
 
@@ -107,6 +109,12 @@ pub enum Command {
         /// What about it.
         #[command(subcommand)]
         command: Approvals,
+    },
+    /// What comparing the records of both sides shows.
+    Proofs {
+        /// What about it.
+        #[command(subcommand)]
+        command: Proofs,
     },
     /// People who may sign in.
     People {

@@ -9,8 +9,11 @@ pub mod client;
 mod commands;
 mod findings;
 mod print;
+mod progress;
+mod proofs;
 mod registry;
 mod runs;
+mod terminal;
 mod things;
 mod verify;
 
@@ -75,6 +78,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Approvals { command } => {
             approvals::approvals(&Client::new(&cli.client)?, command).await.map(|()| done)
         }
+        Command::Proofs { command } => proofs::proofs(&Client::new(&cli.client)?, command).await,
         Command::Audit { command } => things::audit(&Client::new(&cli.client)?, command).await,
         Command::Brake { command } => things::brake(&Client::new(&cli.client)?, command).await.map(|()| done),
     }

@@ -9,9 +9,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    client::Client,
+    client::{Client, Refused},
     commands::{Plan, Run},
     print,
+    progress::Progress,
+    terminal,
 };
 
 /// Exit code of a watched run that did not succeed.
@@ -105,11 +107,42 @@ pub(super) async fn run(client: &Client, command: Run) -> anyhow::Result<ExitCod
             let body = json!({"verdict": verdict.as_str(), "comment": comment});
             act(client, run, "attest", body).await.map(|()| done)
         }
+        Run::BreakGlass { run, pair, reason, overridden, wait } => {
+            break_glass(client, run, &pair, json!({"reason": reason, "overridden": overridden})).await?;
+            if wait { watch(client, run).await } else { Ok(done) }
+        }
+        Run::Review { run, verdict, comment } => {
+            let body = json!({"verdict": verdict.as_str(), "comment": comment});
+            act(client, run, "review", body).await.map(|()| done)
+        }
         Run::Report(of) => {
             print::json(&client.get(&format!("/api/v1/runs/{}/report", of.run)).await?);
             Ok(done)
         }
     }
+}
+
+/// Starts a run without approval, by the plan as it is now, of the pair that was typed. The password is asked for when the
+/// session does not show any more that somebody is there.
+async fn break_glass(client: &Client, run: Uuid, pair: &str, mut body: Value) -> anyhow::Result<()> {
+    let read = client.get(&format!("/api/v1/runs/{run}")).await?;
+    anyhow::ensure!(
+        read["pair"] == pair,
+        "Run {run} is of the pair `{}`, not `{pair}`: nothing was started.",
+        print::word(&read, "pair")
+    );
+    body["plan_hash"] = read["plan_hash"].clone();
+    let path = format!("/api/v1/runs/{run}/break_glass");
+    let started = match client.post(&path, &body).await {
+        Err(refused) if Refused::with_code(&refused, "reauthentication-needed") => {
+            let again = json!({"password": terminal::password("Your password, once more: ")?});
+            client.post("/api/v1/session/reauthenticate", &again).await?;
+            client.post(&path, &body).await?
+        }
+        answer => answer?,
+    };
+    tell(client, &started);
+    Ok(())
 }
 
 async fn list(
@@ -165,31 +198,39 @@ async fn follow(client: &Client, run: Uuid, wait: bool, verb: &str) -> anyhow::R
 async fn watch(client: &Client, run: Uuid) -> anyhow::Result<ExitCode> {
     let mut seen = 0;
     let mut untaken_since = None;
+    let progress = Progress::new();
     loop {
         let events = client.get(&format!("/api/v1/runs/{run}/events?after={seen}&format=json")).await?;
         for event in print::items(&events) {
             seen = event["number"].as_i64().unwrap_or(seen);
-            if client.json {
-                println!("{event}");
-            } else {
-                println!("{}  {}", print::time(event, "at"), print::word(event, "message"));
-            }
+            progress.above(|| match client.json {
+                true => println!("{event}"),
+                false => println!("{}  {}", print::time(event, "at"), print::word(event, "message")),
+            });
         }
         let now = client.get(&format!("/api/v1/runs/{run}")).await?;
-        if let Some(code) = rests(client, &now) {
-            return Ok(code);
+        if !moves(&now) {
+            progress.clear();
+            return Ok(rests(client, &now));
         }
-        say_when_nobody_works(&now, &mut untaken_since);
+        if progress.is_seen() {
+            progress.show(&client.get(&format!("/api/v1/runs/{run}/steps")).await?);
+        }
+        progress.above(|| say_when_nobody_works(&now, &mut untaken_since));
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 }
 
-/// Tells where a run rests and by which command it goes on; `None` while it moves.
-fn rests(client: &Client, now: &Value) -> Option<ExitCode> {
+/// Whether a run goes on by itself.
+fn moves(now: &Value) -> bool {
+    ["running", "rolling_back", "verifying", "cleaning_up"].iter().any(|state| now["state"] == *state)
+}
+
+/// Tells where a run rests and by which command it goes on.
+fn rests(client: &Client, now: &Value) -> ExitCode {
     let (id, state) = (print::word(now, "id"), print::word(now, "state"));
     let next = match state.as_str() {
-        "running" | "rolling_back" | "verifying" | "cleaning_up" => return None,
-        "succeeded" | "passed" => return Some(ExitCode::SUCCESS),
+        "succeeded" | "passed" => return ExitCode::SUCCESS,
         "awaiting_approval" => Some(format!("somebody else: muster run approve {id}")),
         "approved" => Some(format!("muster run start {id}")),
         "waiting_for_input" => Some(format!("muster run confirm {id}, or muster run abort {id} --reason …")),
@@ -206,7 +247,7 @@ fn rests(client: &Client, now: &Value) -> Option<ExitCode> {
         println!("Next: {next}");
     }
     let waits = next.is_some() && !["paused_by_failure", "stuck"].contains(&state.as_str());
-    Some(ExitCode::from(if waits { RUN_WAITS } else { RUN_FAILED }))
+    ExitCode::from(if waits { RUN_WAITS } else { RUN_FAILED })
 }
 
 /// The first worker that takes a run begins its first epoch; where none does, the person who watches should know.

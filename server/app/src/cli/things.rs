@@ -1,9 +1,6 @@
 //! Signing in, audit and brake from the command line.
 
-use std::{
-    io::{IsTerminal as _, Write as _},
-    process::{Command, ExitCode},
-};
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use reqwest::Method;
@@ -12,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     client::{Client, keep_session},
     commands::{Audit, Brake},
-    print,
+    print, terminal,
 };
 use crate::config::ClientConfig;
 
@@ -20,37 +17,15 @@ use crate::config::ClientConfig;
 pub(super) async fn login(config: &ClientConfig, name: Option<String>) -> anyhow::Result<()> {
     let name = match name {
         Some(name) => name,
-        None => ask("Name: ", true)?,
+        None => terminal::line("Name: ")?,
     };
-    let password = match std::env::var("MUSTER_PASSWORD") {
-        Ok(password) => password,
-        Err(_) => ask("Password: ", false)?,
-    };
+    let password = terminal::password("Password: ")?;
     let body = json!({"name": name, "password": password});
     let reply = Client::new(config)?.post("/api/v1/session", &body).await?;
     let token = reply["token"].as_str().context("the server sent no token")?;
     let file = keep_session(&config.url, token)?;
     println!("Signed in as {name} until {}; kept in {}.", print::time(&reply, "expires_at"), file.display());
     Ok(())
-}
-
-/// Asks on the terminal, without echo for passwords.
-fn ask(prompt: &str, echo: bool) -> anyhow::Result<String> {
-    let hide = !echo && std::io::stdin().is_terminal();
-    let stty = |mode: &str| Command::new("stty").arg(mode).status();
-    eprint!("{prompt}");
-    std::io::stderr().flush()?;
-    if hide {
-        stty("-echo")?;
-    }
-    let mut line = String::new();
-    let read = std::io::stdin().read_line(&mut line);
-    if hide {
-        stty("echo")?;
-        eprintln!();
-    }
-    read?;
-    Ok(line.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// `muster audit …`.

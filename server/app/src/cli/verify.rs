@@ -3,7 +3,7 @@
 use std::{path::Path, process::ExitCode};
 
 use anyhow::Context as _;
-use muster_domain::evidence::{Checked, check_audit, check_report};
+use muster_domain::evidence::{Checked, check_audit, check_proof, check_report};
 
 use super::{print, registry::read};
 
@@ -21,16 +21,21 @@ pub(super) fn verify(file: &Path, json: bool) -> anyhow::Result<ExitCode> {
     Ok(if whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// A report is one JSON object, an export of the audit one a line.
+/// A report or a proof is one JSON object, an export of the audit one a line.
 fn check(text: &str) -> anyhow::Result<Vec<Checked>> {
-    if let Ok(report) = serde_json::from_str::<serde_json::Value>(text)
-        && report.get("format").is_some()
-    {
-        return Ok(check_report(&report));
+    if let Ok(file) = serde_json::from_str::<serde_json::Value>(text) {
+        if file.get("format").is_some() {
+            return Ok(check_report(&file));
+        }
+        if file.get("proof_format").is_some() {
+            return Ok(check_proof(&file));
+        }
     }
     check_audit(text)
         .map_err(|line| {
-            anyhow::anyhow!("line {line} is no entry of an audit, and the file is no report of a run")
+            anyhow::anyhow!(
+                "line {line} is no entry of an audit, and the file is neither a report nor a proof"
+            )
         })
         .context("nothing to verify")
 }

@@ -1,7 +1,9 @@
 //! What stands in front of every handler: who is asking, may they, and the audit of what is refused.
 
+use std::net::SocketAddr;
+
 use axum::{
-    extract::{FromRequestParts as _, Query, RawPathParams, Request, State},
+    extract::{ConnectInfo, FromRequestParts as _, Query, RawPathParams, Request, State},
     http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header},
     middleware::Next,
     response::{IntoResponse as _, Redirect, Response},
@@ -16,6 +18,7 @@ use tower_http::request_id::RequestId;
 use super::{
     extract::Acting,
     failure::{Answer, Failure},
+    limits,
     route::{Access, Audit, Kind, Of, Proof, Rule},
 };
 use crate::{
@@ -73,6 +76,7 @@ pub struct Asked {
     pub target: String,
     path: String,
     request_id: String,
+    address: String,
     reads: bool,
     wants_page: bool,
 }
@@ -93,10 +97,17 @@ impl Asked {
                 .and_then(|id| id.header_value().to_str().ok())
                 .unwrap_or_default()
                 .to_owned(),
+            address: peer_address(request),
             reads: request.method() == Method::GET || request.method() == Method::HEAD,
             wants_page: rule.kind == Kind::Page && accepts_html,
         }
     }
+}
+
+/// Where a request comes from; empty when the listener does not say.
+pub(super) fn peer_address(request: &Request) -> String {
+    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    peer.map(|ConnectInfo(peer)| peer.ip().to_string()).unwrap_or_default()
 }
 
 async fn admit_and_run(app: &App, rule: Rule, identity: &Identity, request: Request, next: Next) -> Answer {
@@ -112,6 +123,9 @@ async fn admit_and_run(app: &App, rule: Rule, identity: &Identity, request: Requ
             .await
             .map_err(|_| Failure::not_found("page or resource", parts.uri.path()))?;
         admit(app, rule.access, actor, &params).await?;
+    }
+    if let (Audit::Writes(_), Identity::Person(signed)) = (rule.audit, identity) {
+        limits::count_write(app, &signed.actor).await?;
     }
     if let (Some(proof), Identity::Person(signed)) = (rule.proof, identity) {
         proven(proof, signed.proven_seconds_ago, rule.audit)?;
@@ -171,6 +185,7 @@ async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
         Of::Schedule => "schedule",
         Of::Finding => "finding",
         Of::Channel => "channel",
+        Of::Proof => "proof",
     };
     let value = params.iter().find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default();
     let mut conn = app.pool.acquire().await?;
@@ -181,6 +196,7 @@ async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
         Of::Schedule => teams_of::schedule(&mut conn, value).await,
         Of::Finding => teams_of::finding(&mut conn, value).await,
         Of::Channel => teams_of::channel(&mut conn, value).await,
+        Of::Proof => teams_of::proof(&mut conn, value).await,
     }
 }
 
@@ -231,8 +247,8 @@ async fn audit_refusal(app: &App, rule: Rule, actor: Option<&Actor>, asked: &Ask
         (Audit::Reads, _) => return,
     };
     let detail = json!({"code": failure.problem.code, "reason": failure.problem.detail});
-    let name = actor.map_or("nobody", |actor| actor.name.as_str());
-    audit_trail::record_refusal(&app.pool, name, action, &asked.path, detail).await;
+    let who = audit_trail::Refused { name: actor.map(|actor| actor.name.as_str()), address: &asked.address };
+    audit_trail::record_refusal(&app.pool, who, action, &asked.path, detail).await;
 }
 
 async fn failure_page(app: &App, identity: &Identity, asked: &Asked, failure: &Failure) -> Response {

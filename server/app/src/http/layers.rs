@@ -22,7 +22,7 @@ use tower_http::{
 };
 use tracing::{Span, error_span};
 
-use super::{failure::Failure, route::Audit};
+use super::{failure::Failure, guard::peer_address, route::Audit};
 use crate::{
     acts::audit_trail,
     app::App,
@@ -158,6 +158,7 @@ struct Asked {
     headers: HeaderMap,
     method: Method,
     route: String,
+    address: String,
 }
 
 impl Asked {
@@ -167,6 +168,7 @@ impl Asked {
             headers: request.headers().clone(),
             method: request.method().clone(),
             route: route.unwrap_or_default(),
+            address: peer_address(request),
         }
     }
 
@@ -179,8 +181,8 @@ impl Asked {
         let origin = self.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
         let detail =
             json!({"code": failure.problem.code, "reason": failure.problem.detail, "origin": origin});
-        audit_trail::record_refusal(&app.pool, actor.as_deref().unwrap_or("nobody"), action, path, detail)
-            .await;
+        let who = audit_trail::Refused { name: actor.as_deref(), address: &self.address };
+        audit_trail::record_refusal(&app.pool, who, action, path, detail).await;
     }
 }
 

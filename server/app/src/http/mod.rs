@@ -6,6 +6,7 @@ pub mod failure;
 pub mod guard;
 pub mod idempotency;
 pub mod layers;
+mod limits;
 pub mod openapi;
 pub mod route;
 mod strict;

@@ -31,6 +31,8 @@ pub enum Of {
     Finding,
     /// `{channel}`.
     Channel,
+    /// `{proof}`.
+    Proof,
 }
 
 /// Who may use a route.

@@ -20,6 +20,7 @@ pub mod pair_forms;
 pub mod pairs;
 pub mod people;
 pub mod plans;
+pub mod proofs;
 pub mod reauthenticate;
 pub mod runs;
 pub mod setup;
@@ -58,6 +59,7 @@ pub fn routes() -> Vec<Route> { vec![
     page(GET, "/sign-in/oidc/callback", Anyone, Writes("session.open"), oidc::callback),
     page(POST, "/sign-out", SignedIn, Writes("session.close"), sign_in::sign_out),
     page(GET, "/reauthenticate", SignedIn, Reads, reauthenticate::form),
+    page(GET, "/reauthenticate/oidc", SignedIn, Reads, reauthenticate::begin_at_provider),
     page(POST, "/reauthenticate", SignedIn, Writes("session.reauthenticate"), reauthenticate::reauthenticate),
     page(GET, "/setup", Anyone, Reads, setup::form),
     page(POST, "/setup", Anyone, Writes("setup"), setup::set_up),
@@ -79,6 +81,9 @@ pub fn routes() -> Vec<Route> { vec![
     page(POST, "/pairs/{pair}/edit", Role(&[Owner], Of::Pair), Writes("pair.change"), pair_forms::change),
     page(POST, "/pairs/{pair}/check", Reader(Of::Pair), Reads, pairs::check),
     page(POST, "/pairs/{pair}/plan", Role(&[Operator], Of::Pair), Writes("plan.make"), plans::make),
+    page(GET, "/pairs/{pair}/translation", Reader(Of::Pair), Reads, proofs::show),
+    page(POST, "/pairs/{pair}/translation", Role(&[Operator], Of::Pair), Writes("proof.ask"), proofs::ask),
+    page(POST, "/proofs/{proof}/cancel", Role(&[Operator], Of::Proof), Writes("proof.cancel"), proofs::cancel),
     page(GET, "/plans/{plan}", Reader(Of::Plan), Reads, plans::show),
     page(POST, "/plans/{plan}/request", Role(&[Operator], Of::Plan), Writes("run.request"), plans::request),
     page(GET, "/runs", SignedIn, Reads, runs::list),

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     config::Config,
-    courier, drill_loop, housekeeping, routes,
+    courier, drill_loop, housekeeping, proof_loop, routes,
     survey_loop::SurveyLoop,
     telemetry::{Beat, LoopName},
 };
@@ -38,6 +38,10 @@ pub(super) fn spawn_loops(app: &App, config: &Config, shutdown: &CancellationTok
     });
     loops.spawn(LoopName::Notifications, courier::LOOK_EVERY, |beat, shutdown| {
         Arc::clone(&app.courier).run(beat, shutdown)
+    });
+    let proving = Arc::clone(&clients);
+    loops.spawn(LoopName::Proofs, proof_loop::LOOK_EVERY, |beat, shutdown| {
+        proof_loop::run(pool.clone(), proving, beat, shutdown)
     });
     loops.spawn(LoopName::Engine, ENGINE_PAUSE, |beat, shutdown| {
         let engine = Engine::new(pool.clone(), clients, worker);

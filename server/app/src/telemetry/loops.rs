@@ -21,6 +21,8 @@ pub enum LoopName {
     Housekeeping,
     /// Delivers messages.
     Notifications,
+    /// Carries out proofs.
+    Proofs,
 }
 
 impl LoopName {
@@ -33,6 +35,7 @@ impl LoopName {
             Self::Schedules => "schedules",
             Self::Housekeeping => "housekeeping",
             Self::Notifications => "notifications",
+            Self::Proofs => "proofs",
         }
     }
 }

@@ -42,6 +42,7 @@ async fn no_request_gets_an_answer_the_description_does_not_know() {
     let dir = Dir::new();
     let mut command = muster(&["serve", "--data-dir", dir.data().to_str().unwrap()]);
     command.env("DATABASE_URL", app.app.pool.connect_options().to_url_lossy().to_string());
+    command.env("MUSTER_WRITES_PER_MINUTE", "1000000");
     command.env("MUSTER_SECRETS_KEY", STANDARD.encode([7_u8; 32]));
     let serving = Running::serve(command);
 

@@ -18,6 +18,7 @@ async fn every_refusal_of_a_change_is_an_entry() {
     crate::auth_coverage::schedule(&app).await;
     crate::auth_coverage::finding(&app).await;
     crate::auth_coverage::channel(&app).await;
+    crate::proofs::proof(&app).await;
     for route in routes::routes() {
         let Audit::Writes(action) = route.rule.audit else { continue };
         // A viewer of the team may do none of these; what everybody signed in may do is refused to nobody, and what
@@ -80,6 +81,8 @@ const DONE_IN: &[(&str, &str)] = &[
     ("channel.change", "notifications::an_owner_makes_changes_tries_and_removes_a_channel"),
     ("channel.test", "notifications::an_owner_makes_changes_tries_and_removes_a_channel"),
     ("channel.delete", "notifications::an_owner_makes_changes_tries_and_removes_a_channel"),
+    ("proof.ask", "proofs::a_proof_is_asked_for_carried_out_and_kept_as_evidence"),
+    ("proof.cancel", "proofs::a_proof_nobody_wants_any_more_is_ended"),
     ("plan.make", "runs::two_people_carry_a_switchover_through"),
     ("run.request", "runs::two_people_carry_a_switchover_through"),
     ("run.approve", "runs::two_people_carry_a_switchover_through"),
@@ -121,6 +124,7 @@ fn every_action_has_a_test_that_sees_its_entry() {
         include_str!("findings.rs"),
         include_str!("imports.rs"),
         include_str!("notifications.rs"),
+        include_str!("proofs.rs"),
         include_str!("runs.rs"),
         include_str!("schedules.rs"),
     ]
@@ -140,4 +144,21 @@ fn everything_that_is_not_a_get_is_audited_or_said_to_change_nothing() {
         let audited = matches!(route.rule.audit, Audit::Writes(_));
         assert_eq!(audited, !harmless.contains(&route.path), "{route:?}");
     }
+}
+
+#[test]
+fn what_a_page_can_do_a_program_can_do_too() {
+    // The first admin is named by a person who can read the log; a browser's colours are its own.
+    let for_people_only = ["setup"];
+    let actions = |kind: Kind| -> BTreeSet<&'static str> {
+        let routes = routes::routes().into_iter().filter(|route| route.rule.kind == kind);
+        routes
+            .filter_map(|route| match route.rule.audit {
+                Audit::Writes(action) => Some(action),
+                Audit::Reads => None,
+            })
+            .collect()
+    };
+    let missing: Vec<&str> = actions(Kind::Page).difference(&actions(Kind::Api)).copied().collect();
+    assert_eq!(missing, for_people_only);
 }

@@ -57,6 +57,7 @@ pub(crate) fn address(path: &str, run: Uuid, plan: Uuid) -> String {
         .replace("{schedule}", &SCHEDULE.to_string())
         .replace("{finding}", &FINDING.to_string())
         .replace("{channel}", &CHANNEL.to_string())
+        .replace("{proof}", &crate::proofs::PROOF.to_string())
         .replace("{token}", &Uuid::nil().to_string())
         .replace("{*rest}", "none")
         .replace("{group}", "runs")
@@ -80,6 +81,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     schedule(&app).await;
     finding(&app).await;
     channel(&app).await;
+    crate::proofs::proof(&app).await;
     let mut table = format!("{:49} {}\n", "", WHO.join(" "));
     for route in routes::routes() {
         let path = address(route.path, run, plan);
@@ -138,6 +140,10 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /api/v1/pairs/{pair}/lag/history           -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/topics                -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/groups                -      x    x    x    x    x   .     .
+    GET    /api/v1/pairs/{pair}/proofs                -      x    x    x    x    x   .     .
+    POST   /api/v1/pairs/{pair}/proofs                -      .    x    .    .    .   .     .
+    GET    /api/v1/proofs/{proof}                     -      x    x    x    x    x   .     .
+    POST   /api/v1/proofs/{proof}/cancel              -      .    x    .    .    .   .     .
     GET    /api/v1/schedules                          -      x    x    x    x    x   x     x
     POST   /api/v1/schedules                          -      .    .    .    x    .   .     x
     GET    /api/v1/schedules/{schedule}               -      x    x    x    x    x   .     .
@@ -193,6 +199,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /sign-in/oidc/callback                     x      x    x    x    x    x   x     x
     POST   /sign-out                                  -      x    x    x    x    x   x     x
     GET    /reauthenticate                            -      x    x    x    x    x   x     x
+    GET    /reauthenticate/oidc                       -      x    x    x    x    x   x     x
     POST   /reauthenticate                            -      x    x    x    x    x   x     x
     GET    /setup                                     x      x    x    x    x    x   x     x
     POST   /setup                                     x      x    x    x    x    x   x     x
@@ -214,6 +221,9 @@ async fn every_route_lets_in_whom_its_row_says() {
     POST   /pairs/{pair}/edit                         -      .    .    .    x    .   .     .
     POST   /pairs/{pair}/check                        -      x    x    x    x    x   .     .
     POST   /pairs/{pair}/plan                         -      .    x    .    .    .   .     .
+    GET    /pairs/{pair}/translation                  -      x    x    x    x    x   .     .
+    POST   /pairs/{pair}/translation                  -      .    x    .    .    .   .     .
+    POST   /proofs/{proof}/cancel                     -      .    x    .    .    .   .     .
     GET    /plans/{plan}                              -      x    x    x    x    x   .     .
     POST   /plans/{plan}/request                      -      .    x    .    .    .   .     .
     GET    /runs                                      -      x    x    x    x    x   x     x

@@ -2,11 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use muster_app::auth::passwords;
 use muster_kafka::double::Health;
+use muster_store::people;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::test_app::TestApp;
+use crate::test_app::{TestApp, id};
 
 /// No command may take longer, on however busy a machine.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -105,6 +107,36 @@ async fn a_session_is_kept_by_login_for_its_owner_only() {
     let refused = shell.muster("brake set --reason mine").await;
     assert_eq!(refused.code, 1);
     assert!(refused.err.contains("(forbidden)"), "{}", refused.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_owner_breaks_the_glass_by_command_and_an_approver_reviews_it() {
+    let app = TestApp::with_pair().await;
+    let url = app.serve().await;
+    let (olga, abel) = (Shell::of(&app, &url, "olga").await, Shell::of(&app, &url, "abel").await);
+    let (_, run) = crate::runs::requested(&app).await;
+    let run = run.to_string();
+    let asked =
+        |pair: &'static str| ["run", "break-glass", &run, "--pair", pair, "--reason", "nobody answers"];
+    let other = olga.run(asked("invoices")).await;
+    assert_eq!((other.code, other.out.as_str()), (1, ""));
+    assert!(other.err.contains("is of the pair `orders`, not `invoices`"), "{}", other.err);
+    assert!(app.audited("run.break_glass").await.is_empty());
+
+    // She signed in a while ago, so she is asked for her password.
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    let password = passwords::hash_password("correct horse battery".to_owned()).await.unwrap();
+    people::set_password_hash(&mut conn, id("olga"), &password.into()).await.unwrap();
+    let ago = "update session set stepped_up_at = stepped_up_at - interval '16 minutes'";
+    sqlx::query(ago).execute(&mut *conn).await.unwrap();
+    let started = olga.run(asked("orders")).await.done();
+    assert!(started.contains("running"), "{started}");
+    assert_eq!(app.audited("session.reauthenticate").await.len(), 1);
+    app.engine.run_pending().await.unwrap();
+    let reviewed =
+        abel.run(["run", "review", &run, "--verdict", "justified", "--comment", "I was asleep"]).await.done();
+    assert!(reviewed.contains(&run), "{reviewed}");
+    assert_eq!(app.audited("run.review").await.last().unwrap().0, "abel");
 }
 
 /// Works as soon as somebody has asked for it.

@@ -263,14 +263,16 @@ async fn a_session_is_stepped_up_by_proving_again_now_as_the_same_person() {
     };
     assert_eq!(stepped_up().await, proven_long_ago, "the provider remembered them: that is no proof of now");
 
+    let page = browser.get("/reauthenticate?next=/runs").await.text;
+    let way = "href=\"/reauthenticate/oidc?next=/runs\"><span>Sign in again with Keycloak</span>";
+    assert!(page.contains(way) && !page.contains("type=\"password\""), "they have no password: {page}");
     let begin = async |browser: &mut Browser| {
-        let begun = oidc::begin(&app.app, Purpose::StepUp { session }, "/runs").await.unwrap();
+        let sent = browser.get("/reauthenticate/oidc?next=/runs").await;
+        let to = sent.header("location");
         for asked in ["prompt=login", "max_age=0"] {
-            assert!(begun.to.query().unwrap().contains(asked), "{}", begun.to);
+            assert!(to.contains(asked), "{to}");
         }
-        let cookie = begun.cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
-        browser.cookies.insert(cookie.0.to_owned(), cookie.1.to_owned());
-        provider.agree(begun.to.as_str())
+        provider.agree(to)
     };
     // Still the old sign-in, none said at all, and somebody else.
     let tries = [
@@ -291,7 +293,11 @@ async fn a_session_is_stepped_up_by_proving_again_now_as_the_same_person() {
     // Somebody whose session is another one.
     provider.told().claims = person("248289761001", "mira", &["oncall"]);
     let mut stranger = Browser::at(app.router());
-    let back = begin(&mut stranger).await;
+    stranger.sign_in(&provider).await;
+    let begun = oidc::begin(&app.app, Purpose::StepUp { session }, "/runs").await.unwrap();
+    let cookie = begun.cookie.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
+    stranger.cookies.insert(cookie.0.to_owned(), cookie.1.to_owned());
+    let back = provider.agree(begun.to.as_str());
     assert_eq!(stranger.get(&back).await.status, 403);
     assert_eq!(app.audited("session.step_up").await.iter().filter(|entry| entry.2 == "refused").count(), 4);
 

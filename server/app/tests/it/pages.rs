@@ -20,7 +20,7 @@ async fn every_page_renders_for_an_admin_of_everything() {
     app.as_user("ada").await.patch("/api/v1/users/ada", serde_json::json!({"grants": grants})).await.done();
     let ada = app.as_browser_of("ada").await;
     // A stream that lasts as long as its run, and the way to a provider, of which there is none here.
-    let no_pages = ["/runs/{run}/events", "/sign-in/oidc", "/sign-in/oidc/callback"];
+    let no_pages = ["/runs/{run}/events", "/sign-in/oidc", "/sign-in/oidc/callback", "/reauthenticate/oidc"];
     for route in
         routes::routes().iter().filter(|route| route.rule.kind == Kind::Page && route.method == Method::GET)
     {

@@ -1,23 +1,30 @@
 //! Somebody using Muster, and what they get.
 
 use axum::{
-    body::Body,
+    Router,
+    body::{Body, to_bytes},
     http::{HeaderMap, Method, Request, Response, StatusCode, header},
 };
 use serde_json::Value;
+use tower::ServiceExt as _;
 
 use crate::test_app::TestApp;
 
 /// Somebody using Muster.
 pub(crate) struct Session<'a> {
-    app: &'a TestApp,
+    router: &'a Router,
     credentials: Option<(&'static str, String)>,
 }
 
 impl<'a> Session<'a> {
     /// With a header that says who it is.
     pub(crate) fn new(app: &'a TestApp, credentials: Option<(&'static str, String)>) -> Self {
-        Self { app, credentials }
+        Self { router: app.router(), credentials }
+    }
+
+    /// The same person at another process.
+    pub(crate) fn at(self, router: &'a Router) -> Self {
+        Self { router, ..self }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
@@ -61,7 +68,7 @@ impl<'a> Session<'a> {
         headers: &[(&str, &str)],
     ) -> Response<Body> {
         let (kind, text) = json_body(body);
-        self.app.begin(self.written(method, path, kind, text, headers)).await
+        self.router.clone().oneshot(self.written(method, path, kind, text, headers)).await.unwrap()
     }
 
     /// A form as a browser sends it.
@@ -88,7 +95,8 @@ impl<'a> Session<'a> {
         body: String,
         headers: &[(&str, &str)],
     ) -> Reply {
-        self.app.send(self.written(method, path, kind, body, headers)).await
+        Reply::of(self.router.clone().oneshot(self.written(method, path, kind, body, headers)).await.unwrap())
+            .await
     }
 
     fn written(
@@ -129,6 +137,17 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
+    /// The whole of an answer.
+    pub(crate) async fn of(response: Response<Body>) -> Self {
+        let (parts, body) = response.into_parts();
+        let bytes = to_bytes(body, 10_000_000).await.unwrap();
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
+        }
+    }
+
     /// The body.
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e} in {} {}", self.status, self.text))

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use axum::{
     Router,
-    body::{Body, to_bytes},
+    body::Body,
     http::{Request, Response, header},
 };
 use muster_app::{
@@ -49,7 +49,7 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use uuid::Uuid;
 
-use crate::session::{Reply, Session};
+use crate::session::Session;
 
 /// Everybody there is: name, role, and whether for the pair's team (`true`) or another one (`false`).
 pub(crate) const PEOPLE: [(&str, Role, bool); 8] = [
@@ -120,6 +120,7 @@ impl TestApp {
             causes: Arc::default(),
             courier: Arc::new(courier.unwrap()),
             telemetry: Arc::default(),
+            writes_per_minute: 100_000,
             oidc: provider(oidc, &public_url),
             public_url,
         };
@@ -175,7 +176,12 @@ impl TestApp {
 
     fn process_at(&self, public_url: &str, config: &OidcConfig) -> Router {
         let oidc = provider(config, public_url);
-        let app = App { oidc, public_url: public_url.into(), ..self.app.clone() };
+        self.process(App { oidc, public_url: public_url.into(), ..self.app.clone() })
+    }
+
+    /// Another one that is set up in its own way.
+    #[expect(clippy::unused_self, reason = "it is another process over this one's database")]
+    pub(crate) fn process(&self, app: App) -> Router {
         layers::wrap(routes::router(&app), &app, PATIENCE).unwrap()
     }
 
@@ -257,18 +263,6 @@ impl TestApp {
     /// Any request, as it is; the body of the answer is not waited for.
     pub(crate) async fn begin(&self, request: Request<Body>) -> Response<Body> {
         self.router.clone().oneshot(request).await.unwrap()
-    }
-
-    /// Any request, as it is.
-    pub(crate) async fn send(&self, request: Request<Body>) -> Reply {
-        let response = self.begin(request).await;
-        let (parts, body) = response.into_parts();
-        let bytes = to_bytes(body, 10_000_000).await.unwrap();
-        Reply {
-            status: parts.status,
-            headers: parts.headers,
-            text: String::from_utf8(bytes.to_vec()).unwrap(),
-        }
     }
 
     /// Audit entries with an action, oldest first: actor, object, outcome.

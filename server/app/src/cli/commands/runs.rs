@@ -61,6 +61,34 @@ pub enum Run {
     Reject(Commented),
     /// Start it.
     Start(Followed),
+    /// Start it without approval. Asks for your password; everybody is told, and somebody else reviews it within a day.
+    BreakGlass {
+        /// The run.
+        run: Uuid,
+        /// Its pair, typed to show that this is the run that is meant.
+        #[arg(long)]
+        pair: String,
+        /// Why nobody can be waited for.
+        #[arg(long)]
+        reason: String,
+        /// A blocker of its plan that you answer for, by its code; once for each.
+        #[arg(long = "override", value_name = "CODE")]
+        overridden: Vec<String>,
+        /// Follow it until it ends or waits for somebody.
+        #[arg(long)]
+        wait: bool,
+    },
+    /// Say whether its start without approval was right.
+    Review {
+        /// The run.
+        run: Uuid,
+        /// Whether it was.
+        #[arg(long, value_enum)]
+        verdict: Review,
+        /// In words.
+        #[arg(long)]
+        comment: String,
+    },
     /// Answer the question it waits with.
     Confirm(Followed),
     /// Pause it at the next step boundary.
@@ -133,6 +161,26 @@ impl Verdict {
             Self::Passed => "passed",
             Self::Failed => "failed",
             Self::Inconclusive => "inconclusive",
+        }
+    }
+}
+
+/// What a start without approval was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Review {
+    /// Right.
+    Justified,
+    /// Wrong; leaves a finding.
+    #[value(name = "not_justified")]
+    NotJustified,
+}
+
+impl Review {
+    /// Its word in the API.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Justified => "justified",
+            Self::NotJustified => "not_justified",
         }
     }
 }

@@ -1,0 +1,95 @@
+//! `muster proofs …`: what comparing the records of both sides shows.
+
+use std::{process::ExitCode, time::Duration};
+
+use serde_json::{Value, json};
+
+use super::{client::Client, commands::Proofs, print};
+
+/// Exit code of a proof that is done and says that something would not go on exactly.
+const NOT_EXACT: u8 = 3;
+
+/// Lists, asks, shows and stops.
+pub(super) async fn proofs(client: &Client, command: Proofs) -> anyhow::Result<ExitCode> {
+    match command {
+        Proofs::List { pair, limit } => {
+            let reply = client
+                .list(&format!("/api/v1/pairs/{pair}/proofs"), &[("limit", Some(limit.to_string()))])
+                .await?;
+            let row = |proof: &Value| {
+                let mut row =
+                    ["number", "kind", "from", "to", "state"].map(|key| print::word(proof, key)).to_vec();
+                row.push(print::time(proof, "asked_at"));
+                row.extend(["sentence", "id"].map(|key| print::word(proof, key)));
+                row
+            };
+            let heads = ["NO", "KIND", "FROM", "TO", "STATE", "ASKED", "RESULT", "ID"];
+            print::list(client, &reply, &heads, row);
+            Ok(ExitCode::SUCCESS)
+        }
+        Proofs::Translation { pair, from, wait } => {
+            let body = json!({"kind": "translation", "from": from});
+            let asked = client.post(&format!("/api/v1/pairs/{pair}/proofs"), &body).await?;
+            if wait { follow(client, &print::word(&asked, "id")).await } else { Ok(tell(client, &asked)) }
+        }
+        Proofs::Show { proof } => Ok(tell(client, &client.get(&format!("/api/v1/proofs/{proof}")).await?)),
+        Proofs::Stop { proof } => {
+            Ok(tell(client, &client.post(&format!("/api/v1/proofs/{proof}/cancel"), &json!({})).await?))
+        }
+    }
+}
+
+/// Waits until a proof has ended.
+async fn follow(client: &Client, id: &str) -> anyhow::Result<ExitCode> {
+    loop {
+        let proof = client.get(&format!("/api/v1/proofs/{id}")).await?;
+        if !proof["ended_at"].is_null() {
+            return Ok(tell(client, &proof));
+        }
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+fn tell(client: &Client, proof: &Value) -> ExitCode {
+    if client.json {
+        print::json(proof);
+    } else {
+        let said = ["sentence", "reason"]
+            .map(|key| print::word(proof, key))
+            .into_iter()
+            .find(|said| !said.is_empty());
+        println!(
+            "Proof {} ({}) of {}, {}: {}",
+            print::word(proof, "number"),
+            print::word(proof, "id"),
+            print::word(proof, "pair"),
+            print::word(proof, "state"),
+            said.unwrap_or_default()
+        );
+        groups(&proof["result"]["groups"]);
+    }
+    let summary = &proof["result"]["summary"];
+    let all_exact = summary["reprocess"] == 0 && summary["cannot_say"] == 0;
+    match proof["state"].as_str() {
+        Some("done") if !all_exact => ExitCode::from(NOT_EXACT),
+        Some("failed" | "cancelled") => ExitCode::FAILURE,
+        _ => ExitCode::SUCCESS,
+    }
+}
+
+fn groups(groups: &Value) {
+    let Some(groups) = groups.as_object() else { return };
+    let rows: Vec<Vec<String>> = groups.iter().map(|(name, group)| row(name, group)).collect();
+    print::table(&["GROUP", "THERE IT", "PARTITIONS", "MM2 READS AGAIN", "MM2 SKIPS"], &rows);
+}
+
+fn row(name: &str, group: &Value) -> Vec<String> {
+    let verdict = &group["verdict"];
+    let said = match verdict["verdict"].as_str() {
+        Some("exactly") => "goes on exactly".to_owned(),
+        Some("reprocesses") => format!("reads at most {} again", verdict["at_most"]),
+        _ => format!("cannot be told: {}", print::word(verdict, "because")),
+    };
+    let of = |key: &str| print::word(&group["mirrored"], key);
+    vec![name.to_owned(), said, print::word(group, "positions"), of("reprocess"), of("skip")]
+}

@@ -1,0 +1,96 @@
+//! `/pairs/{pair}/translation`: where groups would go on, and how that is proven.
+
+use axum::extract::State;
+use muster_domain::{
+    ids::PairName,
+    pair::Pair,
+    proof::{Proof, ProofKind, ProofState, translation::TranslationProof},
+};
+use muster_store::proofs as stored;
+use muster_web::{
+    forms::TranslationFilter,
+    parts::Course,
+    translation::{ProvenTranslation, TranslationPage},
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{asking::Asking, html, see};
+use crate::{
+    acts::{
+        pairs,
+        proofs::{self, NewProof},
+    },
+    app::App,
+    http::{Answer, Failure, Path, Query},
+    judgement,
+};
+
+/// Proofs in the history.
+const HISTORY: i64 = 20;
+
+/// `GET /pairs/{pair}/translation`.
+pub async fn show(
+    State(app): State<App>,
+    asking: Asking,
+    Path(name): Path<PairName>,
+    Query(filter): Query<TranslationFilter>,
+) -> Answer {
+    let chrome = asking.chrome(&app).await;
+    let mut conn = app.pool.acquire().await?;
+    let pair = pairs::get(&mut conn, &name).await?;
+    let history = stored::list(&mut conn, &name, None, HISTORY).await?;
+    let shown = match wanted(&filter, &history)? {
+        Some(id) => Some(proven(&mut conn, &pair, id).await?),
+        None => None,
+    };
+    let course = course(&mut conn, &pair).await?;
+    html(&TranslationPage::new(chrome, &pair, course, &history, shown.as_ref(), &filter))
+}
+
+/// The proof that is asked for, or the newest that is done.
+fn wanted(filter: &TranslationFilter, history: &[Proof]) -> Answer<Option<Uuid>> {
+    let is_done = |proof: &&Proof| proof.kind == ProofKind::Translation && proof.state == ProofState::Done;
+    match filter.proof.as_str() {
+        "" => Ok(history.iter().find(is_done).map(|proof| proof.id)),
+        id => {
+            let id = id.parse().map_err(|_| Failure::not_found("proof", id))?;
+            let known = history.iter().find(|proof| proof.id == id);
+            Ok(known.is_none_or(|proof| proof.state == ProofState::Done).then_some(id))
+        }
+    }
+}
+
+async fn proven(conn: &mut PgConnection, pair: &Pair, id: Uuid) -> Answer<ProvenTranslation> {
+    let missing = || Failure::not_found("proof", &id.to_string());
+    let evidence = stored::evidence(conn, id).await?.ok_or_else(missing)?;
+    if evidence.proof.pair != pair.name {
+        return Err(missing());
+    }
+    let result = evidence.result.unwrap_or_default();
+    let result: TranslationProof =
+        serde_json::from_value(result).map_err(|e| Failure::internal("read the result of a proof", e))?;
+    Ok(ProvenTranslation { proof: evidence.proof, result, hash: evidence.hash })
+}
+
+async fn course(conn: &mut PgConnection, pair: &Pair) -> Answer<Course> {
+    let judged = judgement::latest(conn, &pair.name).await?;
+    Ok(Course::of_pair(pair, judged.and_then(|kept| kept.results.active)))
+}
+
+/// `POST /pairs/{pair}/translation`.
+pub async fn ask(State(app): State<App>, asking: Asking, Path(name): Path<PairName>) -> Answer {
+    let new = NewProof { kind: ProofKind::Translation, from: None };
+    let mut tx = muster_store::begin(&app.pool).await?;
+    proofs::ask(&mut tx, &name, &new, asking.actor()?).await?;
+    tx.commit().await?;
+    Ok(see(&format!("/pairs/{name}/translation")))
+}
+
+/// `POST /proofs/{proof}/cancel`.
+pub async fn cancel(State(app): State<App>, asking: Asking, Path(id): Path<Uuid>) -> Answer {
+    let mut tx = muster_store::begin(&app.pool).await?;
+    let proof = proofs::cancel(&mut tx, id, asking.actor()?).await?;
+    tx.commit().await?;
+    Ok(see(&format!("/pairs/{}/translation", proof.pair)))
+}

@@ -1,0 +1,194 @@
+//! Carries out proofs that people asked for: one at a time in each process, taken by a lease that is renewed while it works.
+//!
+//! A proof only reads, so one whose process died is simply begun again by another. Told to stop, a process gives its proof
+//! back at once.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use muster_domain::{
+    pair::{Direction, Side},
+    proof::{Progress, Proof, ProofKind},
+};
+use muster_operations::{
+    ClientSource,
+    translation_proof::{ProofError, Watcher, prove_translation},
+};
+use muster_store::{
+    StoreError,
+    proofs::{self, Taken},
+};
+use serde_json::Value;
+use sqlx::PgPool;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
+
+use crate::{http::failure::chain, telemetry::Beat};
+
+/// Pause between two looks for proofs.
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long a silent process keeps a proof, in seconds; and how often one says that it lives.
+const LEASE_SECONDS: f64 = 30.0;
+const RENEW_EVERY: Duration = Duration::from_secs(2);
+/// Takings after which a proof is given up: whoever takes it seems to die of it.
+const MOST_TAKINGS: i64 = 5;
+
+/// Works until shutdown.
+pub async fn run(pool: PgPool, clients: Arc<dyn ClientSource>, beat: Beat, shutdown: CancellationToken) {
+    let mut under_way: Option<JoinHandle<()>> = None;
+    while !shutdown.is_cancelled() {
+        let free = under_way.as_ref().is_none_or(JoinHandle::is_finished);
+        let taken = if free { take(&pool).await } else { Ok(None) };
+        beat.turned(taken.is_ok());
+        match taken {
+            Ok(Some(taken)) => {
+                let (pool, clients, shutdown) = (pool.clone(), Arc::clone(&clients), shutdown.clone());
+                let span =
+                    tracing::error_span!("proof", proof.id = %taken.proof.id, pair.name = %taken.proof.pair);
+                let work = async move { carry_out(&pool, &*clients, taken, &shutdown).await };
+                under_way = Some(tokio::spawn(work.instrument(span)));
+            }
+            Ok(None) => {}
+            Err(e) => tracing::warn!(cause = %chain(&e), "could not look for proofs; tried again shortly"),
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => {}
+            () = tokio::time::sleep(LOOK_EVERY) => {}
+        }
+    }
+    if let Some(work) = under_way {
+        // It gives the proof back by itself.
+        let _ = work.await;
+    }
+}
+
+async fn take(pool: &PgPool) -> Result<Option<Taken>, StoreError> {
+    let mut conn =
+        pool.acquire().await.map_err(|source| StoreError::Database { op: "get a connection", source })?;
+    proofs::take(&mut conn, LEASE_SECONDS).await
+}
+
+/// Takes one proof and carries it out; whether there was any.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn carry_out_one(
+    pool: &PgPool,
+    clients: &dyn ClientSource,
+    shutdown: &CancellationToken,
+) -> Result<bool, StoreError> {
+    let Some(taken) = take(pool).await? else { return Ok(false) };
+    carry_out(pool, clients, taken, shutdown).await;
+    Ok(true)
+}
+
+async fn carry_out(pool: &PgPool, clients: &dyn ClientSource, taken: Taken, shutdown: &CancellationToken) {
+    let told = Told::default();
+    let outcome = if taken.epoch > MOST_TAKINGS {
+        Outcome::Failed(format!("{MOST_TAKINGS} processes began it and none came to its end"))
+    } else {
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => Outcome::GivenBack,
+            outcome = prove(clients, &taken.proof, &told) => outcome,
+            () = renew(pool, &taken, &told) => Outcome::Lost,
+        }
+    };
+    if let Err(e) = keep(pool, &taken, outcome).await {
+        tracing::warn!(cause = %chain(&e), "could not keep what came of a proof; it is begun again");
+    }
+}
+
+enum Outcome {
+    Done(String, Value),
+    Failed(String),
+    /// Another process has it, or somebody ended it.
+    Lost,
+    /// This process stops.
+    GivenBack,
+}
+
+async fn prove(clients: &dyn ClientSource, proof: &Proof, told: &Told) -> Outcome {
+    let clients = match clients.pair_clients(&proof.pair).await {
+        Ok(clients) => clients,
+        Err(e) => return Outcome::Failed(e.to_string()),
+    };
+    let named = |side: Side| clients.pair.cluster(side);
+    let directions = Side::BOTH.map(|from| Direction { from });
+    let asked = |d: &Direction| *named(d.from) == proof.from && *named(d.to()) == proof.to;
+    let Some(direction) = directions.into_iter().find(asked) else {
+        return Outcome::Failed("the pair has other clusters now".to_owned());
+    };
+    match proof.kind {
+        ProofKind::Translation => match prove_translation(&clients, direction, told).await {
+            Ok(proven) => match serde_json::to_value(&proven) {
+                Ok(result) => Outcome::Done(proven.sentence(), result),
+                Err(e) => Outcome::Failed(e.to_string()),
+            },
+            Err(ProofError::Stopped) => Outcome::Lost,
+            Err(e) => Outcome::Failed(e.to_string()),
+        },
+    }
+}
+
+/// Says every now and then how far the proof is; comes back when it is not this process's any more.
+async fn renew(pool: &PgPool, taken: &Taken, told: &Told) {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        let kept = async {
+            let mut conn = pool.acquire().await?;
+            let progress = told.progress();
+            proofs::keep_progress(&mut conn, taken.proof.id, taken.epoch, progress, LEASE_SECONDS)
+                .await
+                .map_err(|e| sqlx::Error::Protocol(e.to_string()))
+        };
+        match kept.await {
+            Ok(true) => {}
+            Ok(false) => return,
+            // The lease outlasts a short outage; the next write finds out whether it did.
+            Err(cause) => tracing::warn!(%cause, "could not say how far a proof is"),
+        }
+    }
+}
+
+async fn keep(pool: &PgPool, taken: &Taken, outcome: Outcome) -> Result<(), StoreError> {
+    let failed = |source| StoreError::Database { op: "keep a proof", source };
+    let (id, epoch) = (taken.proof.id, taken.epoch);
+    let mut tx = muster_store::begin(pool).await.map_err(failed)?;
+    match outcome {
+        Outcome::Done(sentence, result) => {
+            if proofs::finish(&mut tx, id, epoch, &sentence, result).await? {
+                tracing::info!("proved `{}`: {sentence}", taken.proof.pair);
+            }
+        }
+        Outcome::Failed(reason) => {
+            tracing::warn!("a proof of `{}` could not be carried out: {reason}", taken.proof.pair);
+            proofs::fail(&mut tx, id, epoch, &reason).await?;
+        }
+        Outcome::Lost => {}
+        Outcome::GivenBack => proofs::give_back(&mut tx, id, epoch).await?,
+    }
+    tx.commit().await.map_err(failed)
+}
+
+/// How far the work is, as it said last.
+#[derive(Default)]
+struct Told(Mutex<Progress>);
+
+impl Told {
+    fn progress(&self) -> Progress {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Watcher for Told {
+    async fn so_far(&self, progress: Progress) -> bool {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = progress;
+        true
+    }
+}

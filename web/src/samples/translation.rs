@@ -1,0 +1,117 @@
+//! `sample()` of translation proofs.
+
+use std::collections::BTreeMap;
+
+use muster_domain::{
+    proof::{
+        Progress, Proof, ProofKind, ProofState,
+        translation::{Found, GroupProof, PartitionProof, TranslationProof},
+    },
+    reading::ReadingClass,
+    record::Person,
+    topic::TopicPartition,
+    translation::Method,
+};
+use uuid::Uuid;
+
+use super::{
+    ago,
+    night::{chrome, cluster_name, pair_name},
+    pairs::pair,
+};
+use crate::{
+    forms::TranslationFilter,
+    parts::Course,
+    translation::{ProvenTranslation, TranslationPage},
+};
+
+fn proof(number: i64, state: ProofState, sentence: &str, reason: &str, asked: i64) -> Proof {
+    Proof {
+        id: Uuid::from_u128(9_000 + number.unsigned_abs() as u128),
+        number,
+        pair: pair_name("payments"),
+        kind: ProofKind::Translation,
+        from: cluster_name("eu-west"),
+        to: cluster_name("eu-central"),
+        asked_by: Person { id: Uuid::nil(), name: "mira.holt".to_owned() },
+        asked_at: ago(asked),
+        state,
+        reason: reason.to_owned(),
+        progress: Progress { done: 36, of: 96 },
+        ended_at: state.is_ended().then(|| ago(asked - 9)),
+        sentence: sentence.to_owned(),
+    }
+}
+
+fn partition(topic: &str, number: i32, position: i64, found: Option<(i64, Method, i64)>) -> PartitionProof {
+    PartitionProof {
+        partition: TopicPartition::new(topic.to_owned(), number),
+        position,
+        found: found.map(|(target_offset, method, again)| Found {
+            target_offset,
+            class: if again == 0 { ReadingClass::Exact } else { ReadingClass::LowerBound },
+            method,
+            reprocessed_at_most: again,
+            run: if again == 0 { 5 } else { 0 },
+        }),
+        because: match found {
+            Some(_) => String::new(),
+            None => {
+                "no offset sync of this partition was ever seen and the records decide nothing".to_owned()
+            }
+        },
+        mirrored: found.map(|(offset, ..)| offset - i64::from(number) * 412),
+    }
+}
+
+fn result() -> TranslationProof {
+    let exact = |topic: &str, position: i64| {
+        let at =
+            |n: i32| partition(topic, n, position + i64::from(n), Some((position - 240, Method::Content, 0)));
+        GroupProof::of((0..6).map(at).collect())
+    };
+    let settlement = GroupProof::of(vec![
+        partition("settlements", 0, 48_210, Some((47_903, Method::PairFloor, 118))),
+        partition("settlements", 1, 48_007, Some((47_700, Method::Rank, 0))),
+    ]);
+    let replay = GroupProof::of(vec![
+        partition("ledger", 0, 17, None),
+        partition("ledger", 1, 20, Some((20, Method::Pair, 0))),
+    ]);
+    let groups = BTreeMap::from([
+        ("fraud".to_owned(), exact("payments", 880_412)),
+        ("ledger-replay".to_owned(), replay),
+        ("notifications".to_owned(), exact("payments", 880_390)),
+        ("settlement".to_owned(), settlement),
+    ]);
+    TranslationProof::new(ago(540), 8_420, groups)
+}
+
+impl TranslationPage {
+    /// One proof that is done, one under way.
+    #[must_use]
+    pub fn sample() -> Self {
+        let result = result();
+        let done = proof(41, ProofState::Done, &result.sentence(), "", 540);
+        let history = [
+            proof(42, ProofState::Running, "", "", 12),
+            done.clone(),
+            proof(40, ProofState::Failed, "", "read offset syncs: not reachable: connection refused", 90_000),
+        ];
+        let shown = ProvenTranslation { proof: done, result, hash: "c0ffee".repeat(11)[..64].to_owned() };
+        Self::page(&history, Some(&shown))
+    }
+
+    /// Nothing was asked for yet.
+    #[must_use]
+    pub fn sample_empty() -> Self {
+        Self::page(&[], None)
+    }
+
+    fn page(history: &[Proof], shown: Option<&ProvenTranslation>) -> Self {
+        let pair = pair("payments", "mira.holt", ("eu-west", "eu-central"), (30, 300));
+        let chrome = chrome("/pairs/payments/translation");
+        let course = Course::flowing("eu-west", "eu-central");
+        Self::new(chrome, &pair, course, history, shown, &TranslationFilter::default())
+    }
+}

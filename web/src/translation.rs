@@ -1,0 +1,367 @@
+//! Where the groups of a pair would go on reading on the other side: the newest proof, and how one is asked for.
+
+use std::cmp::Reverse;
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use muster_domain::{
+    pair::Pair,
+    people::Role,
+    proof::{
+        Proof, ProofState,
+        translation::{GroupProof, MirroredSum, PartitionProof, TranslationProof, Verdict},
+    },
+    reading::ReadingClass,
+    translation::Method,
+};
+
+use crate::{
+    chrome::Chrome,
+    format,
+    forms::TranslationFilter,
+    parts::{Choice, Course, Field, Hash, Mark, Notice, Tone, When},
+};
+
+/// Groups on one page.
+const GROUPS: usize = 100;
+/// Partitions shown of one group.
+const PARTITIONS: usize = 50;
+
+/// A proof that is done, with what it found.
+#[derive(Debug, Clone)]
+pub struct ProvenTranslation {
+    /// The proof.
+    pub proof: Proof,
+    /// What it found.
+    pub result: TranslationProof,
+    /// Hash of its evidence.
+    pub hash: String,
+}
+
+/// `GET /pairs/{pair}/translation`; its filter form sends [`TranslationFilter`].
+#[derive(Debug, Template)]
+#[template(path = "pages/translation.html")]
+pub struct TranslationPage {
+    chrome: Chrome,
+    pair: String,
+    course: Course,
+    ask: Result<String, &'static str>,
+    open: Option<Open>,
+    notices: Vec<Notice>,
+    shown: Option<Shown>,
+    filters: Vec<Field>,
+    filtered: bool,
+    history: Vec<Row>,
+}
+
+/// A proof that is under way.
+#[derive(Debug)]
+struct Open {
+    id: String,
+    said: String,
+    by: String,
+    may_stop: bool,
+}
+
+/// What the newest proof that is done found.
+#[derive(Debug)]
+struct Shown {
+    id: String,
+    sentence: String,
+    tone: Tone,
+    when: When,
+    took: String,
+    hash: Hash,
+    course: Course,
+    exactly: String,
+    again: String,
+    cannot: usize,
+    theirs: Mark,
+    groups: Vec<Group>,
+    matching: usize,
+}
+
+#[derive(Debug)]
+struct Group {
+    name: String,
+    verdict: Mark,
+    because: String,
+    positions: String,
+    theirs: Mark,
+    partitions: Vec<Partition>,
+    left_out: usize,
+}
+
+#[derive(Debug)]
+struct Partition {
+    name: String,
+    position: String,
+    goes_on: String,
+    how: String,
+    verdict: Mark,
+    theirs: String,
+}
+
+/// A proof in the history.
+#[derive(Debug)]
+struct Row {
+    href: String,
+    number: i64,
+    when: When,
+    by: String,
+    state: Mark,
+    sentence: String,
+}
+
+impl TranslationPage {
+    /// The page. `proofs` are those of the pair, newest first; `shown` is the one whose result is told.
+    #[must_use]
+    pub fn new(
+        chrome: Chrome,
+        pair: &Pair,
+        course: Course,
+        proofs: &[Proof],
+        shown: Option<&ProvenTranslation>,
+        filter: &TranslationFilter,
+    ) -> Self {
+        let now = chrome.now();
+        let may = chrome.may(Role::Operator, &pair.team);
+        let open = proofs.iter().find(|proof| !proof.state.is_ended());
+        let chrome = chrome
+            .titled(format!("Translation of {}", pair.name))
+            .under(format!("/pairs/{}", pair.name), pair.name.to_string());
+        Self {
+            chrome: if open.is_some() { chrome.refreshing(2).live() } else { chrome },
+            ask: match (may, open) {
+                (false, _) => Err("Operators of its team ask for a proof."),
+                (true, Some(_)) => Err("One is under way."),
+                (true, None) => Ok(format!("Prove translation of {} now", pair.name)),
+            },
+            open: open.map(|proof| Open {
+                id: proof.id.to_string(),
+                said: match (proof.state, proof.progress.of) {
+                    (ProofState::Waiting, _) => "waits for a process to take it".to_owned(),
+                    (_, 0) => "reads positions and offset syncs".to_owned(),
+                    (_, of) => format!(
+                        "{} of {} partitions compared",
+                        format::number(proof.progress.done),
+                        format::number(of)
+                    ),
+                },
+                by: proof.asked_by.name.clone(),
+                may_stop: may,
+            }),
+            notices: notices(proofs, now),
+            shown: shown.map(|shown| Shown::new(shown, filter, now)),
+            filters: filters(filter),
+            filtered: *filter != TranslationFilter::default(),
+            history: proofs.iter().map(|proof| Row::new(proof, now)).collect(),
+            pair: pair.name.to_string(),
+            course,
+        }
+    }
+}
+
+/// The last one that failed, unless a newer one is done.
+fn notices(proofs: &[Proof], now: DateTime<Utc>) -> Vec<Notice> {
+    let newest = proofs.iter().find(|proof| proof.state.is_ended());
+    let failed = newest.filter(|proof| proof.state == ProofState::Failed);
+    let notice = |proof: &Proof| {
+        let at = proof.ended_at.map_or_else(|| "a while ago".to_owned(), |at| format::ago(now, at));
+        Notice::new(
+            Tone::Bad,
+            format!("Proof {} could not be carried out, {at}: {}.", proof.number, proof.reason),
+            "Mend what it names, then ask for another one.",
+        )
+    };
+    failed.map(notice).into_iter().collect()
+}
+
+fn filters(filter: &TranslationFilter) -> Vec<Field> {
+    let verdicts = vec![
+        Choice::new("", "all groups"),
+        Choice::new("cannot_say", "cannot be told"),
+        Choice::new("reprocesses", "read records again"),
+        Choice::new("exactly", "go on exactly"),
+    ];
+    [
+        Field::select("verdict", "Verdict", verdicts, &filter.verdict),
+        Field::line("group", "Group", "search", &filter.group, "off"),
+    ]
+    .map(Field::of_filter)
+    .to_vec()
+}
+
+fn word(verdict: &Verdict) -> &'static str {
+    match verdict {
+        Verdict::Exactly => "exactly",
+        Verdict::Reprocesses { .. } => "reprocesses",
+        Verdict::CannotSay { .. } => "cannot_say",
+    }
+}
+
+impl Shown {
+    fn new(shown: &ProvenTranslation, filter: &TranslationFilter, now: DateTime<Utc>) -> Self {
+        let ProvenTranslation { proof, result, hash } = shown;
+        let summary = &result.summary;
+        let wanted = |(name, group): &(&String, &GroupProof)| {
+            (filter.verdict.is_empty() || filter.verdict == word(&group.verdict))
+                && name.contains(filter.group.trim())
+        };
+        let mut groups: Vec<(&String, &GroupProof)> = result.groups.iter().filter(wanted).collect();
+        groups.sort_by_key(|(name, group)| (severity(&group.verdict), (*name).clone()));
+        let matching = groups.len();
+        groups.truncate(GROUPS);
+        Self {
+            id: proof.id.to_string(),
+            sentence: proof.sentence.clone(),
+            tone: match (summary.cannot_say, summary.reprocess, summary.exactly) {
+                (0, 0, 0) => Tone::Unk,
+                (0, 0, _) => Tone::Ok,
+                (0, _, _) => Tone::Warn,
+                _ => Tone::Bad,
+            },
+            when: When::moment(now, result.began_at),
+            took: format::duration(result.took_ms),
+            hash: Hash::short(hash),
+            course: Course::of_flow(proof.from.as_str(), proof.to.as_str()),
+            exactly: format!(
+                "{} of {}",
+                format::number(count(summary.exactly)),
+                format::number(count(result.groups.len()))
+            ),
+            again: format::number(summary.reprocessed_at_most),
+            cannot: summary.cannot_say,
+            theirs: theirs(MirroredSum {
+                reprocess: summary.mirrored_reprocess,
+                skip: summary.mirrored_skip,
+                missing: summary.mirrored_missing,
+            }),
+            groups: groups.into_iter().map(|(name, group)| Group::new(name, group)).collect(),
+            matching,
+        }
+    }
+}
+
+fn count(n: usize) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+/// Those with trouble first, the worst of these before the others.
+fn severity(verdict: &Verdict) -> (u8, Reverse<i64>) {
+    match verdict {
+        Verdict::CannotSay { .. } => (0, Reverse(0)),
+        Verdict::Reprocesses { at_most } => (1, Reverse(*at_most)),
+        Verdict::Exactly => (2, Reverse(0)),
+    }
+}
+
+/// What MirrorMaker 2's own positions would do.
+fn theirs(sum: MirroredSum) -> Mark {
+    let mut said = Vec::new();
+    if sum.skip > 0 {
+        said.push(format!("skips {}", format::number(sum.skip)));
+    }
+    if sum.reprocess > 0 {
+        said.push(format!("reads {} again", format::number(sum.reprocess)));
+    }
+    if sum.missing > 0 {
+        said.push(format!("none on {}", format::number(count(sum.missing))));
+    }
+    match (sum.skip, said.is_empty()) {
+        (_, true) => Mark::new(Tone::Ok, "the same"),
+        (0, false) => Mark::new(Tone::Warn, said.join(", ")),
+        (_, false) => Mark::new(Tone::Bad, said.join(", ")),
+    }
+}
+
+impl Group {
+    fn new(name: &str, group: &GroupProof) -> Self {
+        let (verdict, because) = match &group.verdict {
+            Verdict::Exactly => (Mark::new(Tone::Ok, "goes on exactly"), String::new()),
+            Verdict::Reprocesses { at_most } => (
+                Mark::new(Tone::Warn, format!("reads at most {} again", format::number(*at_most))),
+                String::new(),
+            ),
+            Verdict::CannotSay { partitions, because } => (
+                Mark::new(
+                    Tone::Unk,
+                    format!("cannot be told on {}", format::count(*partitions, "partition")),
+                ),
+                because.clone(),
+            ),
+        };
+        let partitions: Vec<Partition> =
+            group.partitions.iter().take(PARTITIONS).map(Partition::new).collect();
+        Self {
+            name: name.to_owned(),
+            verdict,
+            because,
+            positions: format::number(count(group.positions)),
+            theirs: theirs(group.mirrored),
+            left_out: group.positions - partitions.len(),
+            partitions,
+        }
+    }
+}
+
+impl Partition {
+    fn new(partition: &PartitionProof) -> Self {
+        let (goes_on, how, verdict) = match partition.found {
+            Some(found) => {
+                let verdict = match found.class {
+                    ReadingClass::Exact => Mark::new(Tone::Ok, "exact"),
+                    _ => Mark::new(
+                        Tone::Warn,
+                        format!("reads at most {} again", format::number(found.reprocessed_at_most)),
+                    ),
+                };
+                (format::number(found.target_offset), method(found.method, found.run), verdict)
+            }
+            None => ("nowhere".to_owned(), partition.because.clone(), Mark::new(Tone::Unk, "cannot be told")),
+        };
+        Self {
+            name: partition.partition.to_string(),
+            position: format::number(partition.position),
+            goes_on,
+            how,
+            verdict,
+            theirs: partition.mirrored.map_or_else(|| "none".to_owned(), format::number),
+        }
+    }
+}
+
+fn method(method: Method, run: usize) -> String {
+    let how = match method {
+        Method::Drained => "nothing is left to read",
+        Method::Pair => "an offset sync names the record",
+        Method::Linear => "between two offset syncs as far apart on both sides",
+        Method::Rank => "counted from an offset sync, all records equal",
+        Method::Content => "found by comparing records",
+        Method::PairFloor => "the offset sync before it: records could not decide",
+    };
+    match run {
+        0 => how.to_owned(),
+        run => format!("{how}; {} from there on equal", format::count(run, "record")),
+    }
+}
+
+impl Row {
+    fn new(proof: &Proof, now: DateTime<Utc>) -> Self {
+        let state = match proof.state {
+            ProofState::Waiting => Mark::new(Tone::Run, "waiting"),
+            ProofState::Running => Mark::new(Tone::Run, "running"),
+            ProofState::Done => Mark::new(Tone::Ok, "done"),
+            ProofState::Failed => Mark::new(Tone::Bad, "failed"),
+            ProofState::Cancelled => Mark::new(Tone::Idle, "ended"),
+        };
+        Self {
+            href: format!("/pairs/{}/translation?proof={}", proof.pair, proof.id),
+            number: proof.number,
+            when: When::moment(now, proof.asked_at),
+            by: proof.asked_by.name.clone(),
+            sentence: if proof.sentence.is_empty() { proof.reason.clone() } else { proof.sentence.clone() },
+            state,
+        }
+    }
+}
