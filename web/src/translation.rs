@@ -72,7 +72,8 @@ struct Shown {
     when: When,
     took: String,
     hash: Hash,
-    course: Course,
+    from: String,
+    to: String,
     exactly: String,
     again: String,
     cannot: usize,
@@ -224,7 +225,8 @@ impl Shown {
             when: When::moment(now, result.began_at),
             took: format::duration(result.took_ms),
             hash: Hash::short(hash),
-            course: Course::of_flow(proof.from.as_str(), proof.to.as_str()),
+            from: proof.from.to_string(),
+            to: proof.to.to_string(),
             exactly: format!(
                 "{} of {}",
                 format::number(count(summary.exactly)),
@@ -232,11 +234,14 @@ impl Shown {
             ),
             again: format::number(summary.reprocessed_at_most),
             cannot: summary.cannot_say,
-            theirs: theirs(MirroredSum {
-                reprocess: summary.mirrored_reprocess,
-                skip: summary.mirrored_skip,
-                missing: summary.mirrored_missing,
-            }),
+            theirs: theirs(
+                MirroredSum {
+                    reprocess: summary.mirrored_reprocess,
+                    skip: summary.mirrored_skip,
+                    missing: summary.mirrored_missing,
+                },
+                "group",
+            ),
             groups: groups.into_iter().map(|(name, group)| Group::new(name, group)).collect(),
             matching,
         }
@@ -257,7 +262,7 @@ fn severity(verdict: &Verdict) -> (u8, Reverse<i64>) {
 }
 
 /// What MirrorMaker 2's own positions would do.
-fn theirs(sum: MirroredSum) -> Mark {
+fn theirs(sum: MirroredSum, each: &str) -> Mark {
     let mut said = Vec::new();
     if sum.skip > 0 {
         said.push(format!("skips {}", format::number(sum.skip)));
@@ -266,7 +271,7 @@ fn theirs(sum: MirroredSum) -> Mark {
         said.push(format!("reads {} again", format::number(sum.reprocess)));
     }
     if sum.missing > 0 {
-        said.push(format!("none on {}", format::number(count(sum.missing))));
+        said.push(format!("none for {}", format::count(sum.missing, each)));
     }
     match (sum.skip, said.is_empty()) {
         (_, true) => Mark::new(Tone::Ok, "the same"),
@@ -298,7 +303,7 @@ impl Group {
             verdict,
             because,
             positions: format::number(count(group.positions)),
-            theirs: theirs(group.mirrored),
+            theirs: theirs(group.mirrored, "partition"),
             left_out: group.positions - partitions.len(),
             partitions,
         }
