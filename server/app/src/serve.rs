@@ -27,6 +27,7 @@ use crate::{
     http::layers,
     routes,
     run_watch::RunWatch,
+    settings,
     telemetry::Telemetry,
 };
 
@@ -151,6 +152,7 @@ async fn build_app(config: &Config, pool: &PgPool) -> anyhow::Result<App> {
         telemetry: Arc::new(Telemetry::new(config.metrics.caps())),
         public_url,
         oidc: oidc.map(Arc::new),
+        settings: settings::read(std::env::args_os()).into(),
     })
 }
 

@@ -112,6 +112,7 @@ impl House {
             courier: Arc::new(courier),
             telemetry: Arc::default(),
             oidc: None,
+            settings: Arc::default(),
             public_url,
         };
         let roles = [Role::Viewer, Role::Operator, Role::Approver, Role::Owner, Role::Admin];

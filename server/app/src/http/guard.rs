@@ -171,6 +171,7 @@ async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
         Of::Schedule => "schedule",
         Of::Finding => "finding",
         Of::Channel => "channel",
+        Of::Team => "team",
     };
     let value = params.iter().find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default();
     let mut conn = app.pool.acquire().await?;
@@ -181,6 +182,7 @@ async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
         Of::Schedule => teams_of::schedule(&mut conn, value).await,
         Of::Finding => teams_of::finding(&mut conn, value).await,
         Of::Channel => teams_of::channel(&mut conn, value).await,
+        Of::Team => teams_of::team(&mut conn, value).await,
     }
 }
 
@@ -211,6 +213,7 @@ pub fn forbidden(access: Access) -> Failure {
     let needed = match access {
         Access::Role(roles, _) => format!("the role {} for this pair's team", who(roles)),
         Access::Anywhere(roles) => format!("the role {}", who(roles)),
+        Access::Reader(Of::Team) => "a role for this team".to_owned(),
         Access::Reader(_) => "a role for this pair's team".to_owned(),
         Access::Auditor => "the role admin, or any role for all teams".to_owned(),
         Access::Anyone | Access::SignedIn => "another role".to_owned(),

@@ -31,6 +31,8 @@ pub enum Of {
     Finding,
     /// `{channel}`.
     Channel,
+    /// `{team}`.
+    Team,
 }
 
 /// Who may use a route.
