@@ -1,6 +1,6 @@
 //! What kind of program a session is used with, in words, from what the program calls itself.
 
-use woothee::parser::Parser;
+use woothee::parser::{Parser, WootheeResult};
 
 /// `Firefox on Linux`, `the muster command`; what is not known is said as it was sent, and never taken for more than that:
 /// anybody can call their program anything.
@@ -12,7 +12,9 @@ pub(crate) fn client_words(user_agent: &str) -> String {
     if let Some(version) = sent.strip_prefix("muster/") {
         return format!("muster {version}, the command line");
     }
-    match Parser::new().parse(sent).filter(|found| found.category != "UNKNOWN" && found.name != "UNKNOWN") {
+    // Browsers only: what is taken for one of many crawlers is better known by what it calls itself.
+    let browser = |found: &WootheeResult<'_>| ["pc", "smartphone", "mobilephone"].contains(&found.category);
+    match Parser::new().parse(sent).filter(browser) {
         Some(found) if found.os == "UNKNOWN" => found.name.to_owned(),
         Some(found) => format!("{} on {}", found.name, found.os),
         None => sent.chars().take(60).collect(),

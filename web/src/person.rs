@@ -257,7 +257,7 @@ fn fields(facts: &PersonFacts<'_>, form: &PersonEditForm) -> FieldSet {
     if facts.has_provider {
         fields.push(
             Field::text("provider_subject", "Subject at the identity provider", &form.provider_subject)
-                .help("Who they are there (`sub`); empty for nobody. Another one ends all their sessions."),
+                .help("Who they are there (sub); empty for nobody. Another one ends all their sessions."),
         );
     }
     FieldSet::new("The person", fields)

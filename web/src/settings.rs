@@ -131,8 +131,8 @@ fn facts(seen: &InstallationSeen<'_>) -> Vec<(&'static str, String)> {
 fn bytes(bytes: i64) -> String {
     match bytes {
         ..1_000_000 => format!("{} kB", bytes / 1_000),
-        ..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
-        _ => format!("{}.{} GB", bytes / 1_000_000_000, bytes / 100_000_000 % 10),
+        1_000_000..1_000_000_000 => format!("{} MB", bytes / 1_000_000),
+        1_000_000_000.. => format!("{}.{} GB", bytes / 1_000_000_000, bytes / 100_000_000 % 10),
     }
 }
 

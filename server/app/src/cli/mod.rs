@@ -51,9 +51,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::People { command } => {
             people::people(&Client::new(&cli.client)?, command).await.map(|()| done)
         }
-        Command::Teams { command } => {
-            people::teams(&Client::new(&cli.client)?, command).await.map(|()| done)
-        }
+        Command::Teams { command } => people::teams(&Client::new(&cli.client)?, command).await.map(|()| done),
         Command::Sessions { command } => {
             people::sessions(&Client::new(&cli.client)?, command).await.map(|()| done)
         }

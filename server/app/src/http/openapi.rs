@@ -256,7 +256,8 @@ fn refusals(route: &Route) -> Vec<(&'static str, &'static str)> {
         (body, "413", "The body is too large."),
         (body, "415", "The body is in another format."),
         (body || reads_query || changes, "422", "It can be read and does not hold together."),
-        (route.path == "/api/v1/session", "429", "Too many tries."),
+        // Wherever a password is tried.
+        (body && route.path.starts_with("/api/v1/session"), "429", "Too many tries."),
         (route.path.ends_with("/check"), "502", "The cluster cannot be reached."),
         (true, "500", "Something went wrong inside."),
         (true, "503", "The database or what it needs is away."),

@@ -121,7 +121,7 @@ async fn settings_are_told_to_admins_without_secrets_and_places() {
         assert!(page.contains(words), "{words}");
     }
     // A key that was rotated away from under the process is said.
-    sqlx::query("update secrets_key set kek_id = 'another'").execute(&app.app.pool).await.unwrap();
+    sqlx::query("insert into secrets_key (kek_id) values ('another') on conflict (one) do update set kek_id = 'another'").execute(&app.app.pool).await.unwrap();
     let said = app.as_user("ada").await.get("/api/v1/settings").await.done();
     assert_eq!(said["secrets_key"]["fits"], false);
     assert!(
