@@ -129,7 +129,7 @@ struct TokenRow {
     works: bool,
 }
 
-/// `GET /account`; its password form posts [`crate::forms::PasswordForm`].
+/// `GET /account`; its password form posts [`crate::people_forms::PasswordForm`].
 #[derive(Debug, Template)]
 #[template(path = "pages/account.html")]
 pub struct AccountPage {

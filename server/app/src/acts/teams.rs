@@ -176,9 +176,13 @@ pub async fn delete(
     if !said.is_empty() {
         return Err(in_use(name, &said.join("; ")));
     }
-    // What begins to belong to it at this moment is told by the database.
-    if !teams::delete(conn, name).await? {
-        return Err(Failure::not_found("team", name.as_str()));
+    match teams::delete(conn, name).await {
+        Ok(true) => {}
+        Ok(false) => return Err(Failure::not_found("team", name.as_str())),
+        Err(e) if e.constraint().is_some() => {
+            return Err(in_use(name, "something that was given to it at this moment"));
+        }
+        Err(e) => return Err(e.into()),
     }
     audit_trail::record(conn, actor, Entry::done("team.delete", &object(name), json!({}))).await
 }
