@@ -230,8 +230,13 @@ impl Chrome {
             "/runs" => {
                 is("/runs") && !self.facts.path.contains("awaiting_approval") && !path.ends_with("/approval")
             }
+            "/people" => is("/people") || is("/teams"),
             other => is(other),
         }
+    }
+
+    pub(crate) fn at_account(&self) -> bool {
+        self.facts.path.starts_with("/account")
     }
 
     pub(crate) fn read_date(&self) -> String {
@@ -287,6 +292,7 @@ fn places(person: &Actor, facts: &Facts) -> Vec<Place> {
     }
     if person.has_anywhere(Role::Admin) {
         places.push(Place::plain("/people", "People"));
+        places.push(Place::plain("/settings", "Settings"));
     }
     places
 }

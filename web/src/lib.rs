@@ -4,6 +4,7 @@
 //! Nothing here reads a clock, a database or a cluster, and no stored text is ever marked safe. Pages work without
 //! scripts; only the live page of a run loads any.
 
+pub mod account;
 pub mod api;
 mod api_schema;
 pub mod approval;
@@ -13,6 +14,7 @@ pub mod brake;
 pub mod channel_form;
 mod checks_panel;
 pub mod chrome;
+mod client;
 pub mod cluster_form;
 pub mod clusters;
 pub mod comparison;
@@ -34,6 +36,8 @@ mod pair_tables;
 mod pair_topology;
 pub mod parts;
 pub mod people;
+pub mod people_forms;
+pub mod person;
 pub mod plan;
 mod problems;
 pub mod readiness;
@@ -47,7 +51,10 @@ mod run_stats;
 mod run_steps;
 pub mod runs;
 pub mod samples;
+pub mod settings;
 pub mod sign_in;
+pub mod teams;
+pub mod token_page;
 pub mod translation;
 mod votes;
 pub mod words;

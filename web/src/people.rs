@@ -21,6 +21,8 @@ pub struct Listed {
     pub last_seen: Option<DateTime<Utc>>,
     /// Whether they are locked out.
     pub locked: bool,
+    /// Whether they may not sign in.
+    pub disabled: bool,
 }
 
 #[derive(Debug)]
@@ -30,6 +32,7 @@ struct Row {
     grants: Vec<String>,
     seen: Option<When>,
     locked: bool,
+    disabled: bool,
 }
 
 /// `GET /people`; posts [`PersonForm`].
@@ -62,6 +65,7 @@ impl PeoplePage {
             grants: listed.person.grants.iter().map(|held| grant(held, &listed.from_provider)).collect(),
             seen: listed.last_seen.map(|at| When::ago(now, at)),
             locked: listed.locked,
+            disabled: listed.disabled,
         });
         Self {
             rows: rows.collect(),

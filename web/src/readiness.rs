@@ -99,6 +99,7 @@ fn heading_of(code: &str) -> &'static str {
         "rights" | "authorizer" | "probe-principal" => "Rights and fences",
         "standby-topics" | "standby-configs" | "standby-durability" | "standby-fenced" => "Standby cluster",
         "standby-grants" => "Access",
+        "approvers" => "People",
         "standby-groups-active" | "standby-offsets-stale" | "hung-transactions" | "offset-sync-settings" => {
             "Groups and offsets"
         }

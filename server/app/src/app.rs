@@ -14,6 +14,7 @@ use crate::{
     courier::Courier,
     judgement::Causes,
     run_watch::RunWatch,
+    settings::Setting,
     telemetry::Telemetry,
 };
 
@@ -49,6 +50,8 @@ pub struct App {
     pub writes_per_minute: u32,
     /// Where people sign in besides; none: with passwords only.
     pub oidc: Option<Arc<oidc::Provider>>,
+    /// What this process was started with, for admins to see.
+    pub settings: Arc<[Setting]>,
 }
 
 impl std::fmt::Debug for App {

@@ -17,9 +17,9 @@ pub const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 /// One in so many rounds also removes old rows.
 const SWEEP_EVERY: u32 = 60;
 /// Days of lag kept at full resolution.
-const LAG_DAYS: i32 = 30;
+pub const LAG_DAYS: i32 = 30;
 /// Days messages are shown after they were written.
-const MESSAGE_DAYS: i32 = 30;
+pub const MESSAGE_DAYS: i32 = 30;
 
 /// Works until shutdown. Several processes may: rows are locked while they are looked at.
 pub async fn run(pool: PgPool, beat: Beat, shutdown: CancellationToken) {

@@ -13,7 +13,7 @@ use muster_domain::{
     notification::{Told, news_of_readiness},
     pair::{Direction, Flow, Pair, Side},
     people::Actor,
-    readiness::{CheckCode, CheckResult, CheckStatus, evaluate, overall},
+    readiness::{CheckCode, CheckResult, CheckStatus, evaluate, judge_approvers, overall},
     reading::{Reading, ReadingClass},
     survey::Survey,
 };
@@ -42,6 +42,10 @@ pub const FRESH: TimeDelta = TimeDelta::seconds(60);
 pub struct Judgement {
     /// The readiness checks.
     pub checks: Vec<CheckResult>,
+    /// Those about people, kept apart and joined to the others when read: a process of the version before, which may serve
+    /// pages over the same rows during an upgrade, reads `checks` and knows no such code.
+    #[serde(default)]
+    people: Vec<CheckResult>,
     /// Side applications are on; `None` when it cannot be told.
     pub active: Option<Side>,
     /// Why it cannot be told.
@@ -51,10 +55,12 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// Judges a survey. `history` is what was remembered before it.
+    /// Judges a survey. `approvers` are those who may approve runs of the pair's team now; `history` is what was remembered
+    /// before the survey.
     #[must_use]
     pub fn of(
         clients: &PairClients,
+        approvers: &[String],
         survey: &Survey,
         previous: Option<&Survey>,
         history: &LagHistory,
@@ -68,10 +74,15 @@ impl Judgement {
         let lag = |flow: &Flow| flow_lag_since(pair, flow, survey, history.of(flow.direction.from), clock);
         Self {
             checks: evaluate(pair, clusters, survey, previous, clock.now),
+            people: vec![judge_approvers(pair, approvers)],
             active,
             active_unknown,
             lag: pair.flows.iter().map(lag).collect(),
         }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &CheckResult> {
+        self.checks.iter().chain(&self.people)
     }
 
     /// Keeps it, in the transaction that keeps the survey.
@@ -80,8 +91,7 @@ impl Judgement {
     /// When the lease is lost or the database refuses.
     pub async fn keep(&self, conn: &mut PgConnection, survey: &Survey, epoch: i64) -> Result<(), StoreError> {
         let statuses: Vec<KeptStatus<'_>> = self
-            .checks
-            .iter()
+            .all()
             .map(|check| KeptStatus {
                 check: check.code.as_str(),
                 status: status_word(check.status),
@@ -104,7 +114,8 @@ impl Judgement {
         let told = readiness::told(conn, &pair.name).await?;
         let told =
             told.and_then(|(word, better_since)| Some(Told { status: parse_status(&word)?, better_since }));
-        let (now, event) = news_of_readiness(told, &pair.name, &self.checks, survey.began_at);
+        let all: Vec<CheckResult> = self.all().cloned().collect();
+        let (now, event) = news_of_readiness(told, &pair.name, &all, survey.began_at);
         if told == Some(now) || (told.is_some() && runs::active_for_pair(conn, &pair.name).await?.is_some()) {
             return Ok(());
         }
@@ -117,6 +128,7 @@ impl Judgement {
     /// As it is to be read at a later time: what is too old to stand is unknown or stale, whatever it said then.
     #[must_use]
     pub fn aged(mut self, age: TimeDelta) -> Self {
+        self.checks.append(&mut self.people);
         if age <= FRESH {
             return self;
         }

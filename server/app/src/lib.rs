@@ -25,6 +25,7 @@ pub mod routes;
 pub mod run_feed;
 pub mod run_watch;
 pub mod serve;
+pub mod settings;
 pub mod standing;
 pub mod survey_loop;
 pub mod telemetry;

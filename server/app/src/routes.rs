@@ -23,20 +23,26 @@ use crate::{
         clusters::{ClusterEdit, ClusterView, NewCluster},
         findings::{FindingEdit, MAY_WRITE, NewFinding},
         imports::{ImportText, Imported},
+        installation::Installation,
         pairs::{NewPair, PairEdit},
-        people::{NewUser, TeamView, UserEdit, UserView},
+        people::{NewUser, UserEdit, UserView},
         plans::{NewPlan, NewRequest},
         proofs::NewProof,
         schedules::{NewSchedule, ScheduleEdit},
+        sessions::SessionView,
+        teams::{TeamDetail, TeamEdit, TeamView},
         tokens::{NewToken, TokenView},
     },
     api::{
         Items, approvals, audit, brake, calendar, channels, clusters, decisions,
         decisions::{Attest, Because, BreakingGlass, NewVote, Reviewing, SkipStep},
-        events, findings, observation, pairs, people, plans, proofs, runs,
+        events, findings, installation, observation, pairs, people, plans, proofs, runs,
         runs::RunView,
         schedules, service, session,
         session::{Again, BearerSession, SignIn, Whoami},
+        sessions,
+        sessions::{NewPassword, SessionQuery},
+        teams,
     },
     app::App,
     http::{
@@ -116,6 +122,14 @@ fn sessions_and_people() -> Vec<Route> { vec![
         .says("Show with the password that one is still there: what cannot be undone or opens secrets asks for it.")
         .takes::<Again>().answers_nothing(),
     api(DELETE, "/api/v1/session", SignedIn, Writes("session.close"), session::close).says("Sign out.").answers_nothing(),
+    api(PUT, "/api/v1/session/password", SignedIn, Writes("session.password"), sessions::change_password)
+        .says("Change one's own password; ends all one's other sessions.").takes::<NewPassword>().answers_nothing(),
+    api(GET, "/api/v1/sessions", SignedIn, Reads, sessions::list)
+        .says("One's own sessions, newest first; an admin asks for anybody's.").query::<SessionQuery>().answers::<Items<SessionView>>(200),
+    api(DELETE, "/api/v1/sessions", SignedIn, Writes("session.revoke_all"), sessions::revoke_all)
+        .says("End all one's sessions but the one that asks; an admin ends anybody's.").query::<SessionQuery>().answers_nothing(),
+    api(DELETE, "/api/v1/sessions/{session}", SignedIn, Writes("session.revoke"), sessions::revoke)
+        .says("End a session of one's own; an admin ends any.").answers_nothing(),
     api(GET, "/api/v1/users", Anywhere(&[Admin]), Reads, people::list).says("All people.").answers::<Items<UserView>>(200),
     api(POST, "/api/v1/users", Anywhere(&[Admin]), Writes("user.create"), people::create)
         .says("Add a person.").takes::<NewUser>().answers::<UserView>(201).creates().proven(Shown::PersonOrToken),
@@ -124,9 +138,17 @@ fn sessions_and_people() -> Vec<Route> { vec![
     api(PATCH, "/api/v1/users/{user}", Anywhere(&[Admin]), Writes("user.change"), people::change)
         .says("Change a person: rights, password, whether they may sign in.").takes::<UserEdit>()
         .answers::<UserView>(200).versioned().proven(Shown::PersonOrToken),
-    api(GET, "/api/v1/teams", SignedIn, Reads, people::teams).says("All teams.").answers::<Items<TeamView>>(200),
-    api(POST, "/api/v1/teams", Anywhere(&[Admin]), Writes("team.create"), people::create_team)
+    api(GET, "/api/v1/teams", SignedIn, Reads, teams::list).says("All teams.").answers::<Items<TeamView>>(200),
+    api(POST, "/api/v1/teams", Anywhere(&[Admin]), Writes("team.create"), teams::create)
         .says("Add a team.").takes::<TeamView>().answers::<TeamView>(201).creates(),
+    api(GET, "/api/v1/teams/{team}", Reader(Of::Team), Reads, teams::show)
+        .says("A team with its members, pairs and channels.").answers::<TeamDetail>(200).versioned(),
+    api(PATCH, "/api/v1/teams/{team}", Anywhere(&[Admin]), Writes("team.change"), teams::change)
+        .says("Change what a team is said to do.").takes::<TeamEdit>().answers::<TeamDetail>(200).versioned(),
+    api(DELETE, "/api/v1/teams/{team}", Anywhere(&[Admin]), Writes("team.delete"), teams::delete)
+        .says("Remove a team nothing belongs to.").answers_nothing().versioned(),
+    api(GET, "/api/v1/settings", Anywhere(&[Admin]), Reads, installation::show)
+        .says("What this installation is and is set to; secrets are told as set or not set.").answers::<Installation>(200),
     api(GET, "/api/v1/tokens", SignedIn, Reads, people::tokens).says("One's own API tokens.").answers::<Items<TokenView>>(200),
     api(POST, "/api/v1/tokens", SignedIn, Writes("token.create"), people::create_token)
         .says("Make an API token with one's own rights; it is shown once.").takes::<NewToken>().answers::<TokenView>(201).proven(Shown::PersonOrToken),

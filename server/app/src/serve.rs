@@ -27,6 +27,7 @@ use crate::{
     http::layers,
     routes,
     run_watch::RunWatch,
+    settings,
     telemetry::Telemetry,
 };
 
@@ -152,6 +153,7 @@ async fn build_app(config: &Config, pool: &PgPool) -> anyhow::Result<App> {
         public_url,
         writes_per_minute: config.http.writes_per_minute,
         oidc: oidc.map(Arc::new),
+        settings: settings::read(std::env::args_os()).into(),
     })
 }
 

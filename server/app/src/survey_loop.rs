@@ -10,7 +10,7 @@ use chrono::{TimeDelta, Utc};
 use muster_domain::{ids::PairName, lag::Clock, survey::Survey};
 use muster_operations::{ClientSource, OperationError, survey::take_survey};
 use muster_store::{
-    StoreError,
+    StoreError, grants,
     leases::{self, survey_lease},
     pairs, surveys,
 };
@@ -166,12 +166,16 @@ impl SurveyLoop {
         history: &mut LagHistory,
     ) -> Result<Survey, OperationError> {
         let clients = self.clients.pair_clients(pair).await?;
-        let previous = surveys::latest(&mut *self.connection().await?, pair).await?;
+        let (previous, approvers) = {
+            let mut conn = self.connection().await?;
+            let previous = surveys::latest(&mut conn, pair).await?;
+            (previous, grants::approvers(&mut conn, &clients.pair.team).await?)
+        };
         let number = previous.as_ref().map_or(1, |survey| survey.number + 1);
         let survey = take_survey(&clients, number, Utc::now()).await;
         let clock =
             Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };
-        let judgement = Judgement::of(&clients, &survey, previous.as_ref(), history, clock);
+        let judgement = Judgement::of(&clients, &approvers, &survey, previous.as_ref(), history, clock);
         self.keep(&survey, &judgement, epoch).await?;
         history.remember(&clients.pair, &survey);
         tracing::debug!(pair.name = %pair, survey.number = number, took_ms = survey.took_ms, "observed pair `{pair}`");

@@ -2,11 +2,14 @@
 //!
 //! Every check is answered every time. An input that is unknown makes its checks unknown, never ok.
 
+mod approvers;
 mod flows;
 mod sides;
 mod standby;
 #[cfg(test)]
 mod tests;
+
+pub use approvers::{TooFewApprovers, enough_approvers, judge_approvers};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -61,6 +64,7 @@ pub enum CheckCode {
     StandbyGroupsActive,
     StandbyOffsetsStale,
     HungTransactions,
+    Approvers,
 }
 
 impl CheckCode {
@@ -90,6 +94,7 @@ impl CheckCode {
             Self::StandbyGroupsActive => "standby-groups-active",
             Self::StandbyOffsetsStale => "standby-offsets-stale",
             Self::HungTransactions => "hung-transactions",
+            Self::Approvers => "approvers",
         }
     }
 
@@ -119,6 +124,7 @@ impl CheckCode {
             Self::StandbyGroupsActive => "No group is active on the standby",
             Self::StandbyOffsetsStale => "No stale group offset on the standby blocks syncing",
             Self::HungTransactions => "No transaction hangs",
+            Self::Approvers => "Enough people may approve",
         }
     }
 }
@@ -199,7 +205,7 @@ impl Scene<'_> {
     }
 }
 
-/// Answers every check.
+/// Answers every check of the clusters and flows. The one about people is [`judge_approvers`]: no survey sees them.
 #[must_use]
 pub fn evaluate(
     pair: &Pair,

@@ -95,6 +95,29 @@ pub async fn lock_admins(conn: &mut PgConnection) -> Result<Vec<Uuid>, StoreErro
     .map_err(|source| StoreError::database("lock admins", source))
 }
 
+/// Names of those who may approve runs of a team, in order: who has the role for it, or for all teams, and may sign in.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn approvers(conn: &mut PgConnection, team: &TeamName) -> Result<Vec<String>, StoreError> {
+    sqlx::query_scalar!(
+        "select name
+        from app_user
+        where disabled_at is null
+            and exists (
+                select from app_grant
+                where app_grant.user_id = app_user.id
+                    and role = 'approver'
+                    and (team is null or team = $1)
+            )
+        order by name",
+        team.as_str()
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("list approvers", source))
+}
+
 /// Reads grants back from two arrays of equal length; the team '' means all teams.
 pub(crate) fn parse_grants(
     roles: &[String],

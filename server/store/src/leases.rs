@@ -22,6 +22,43 @@ pub struct Lease {
     pub until: DateTime<Utc>,
 }
 
+/// A process that holds something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// As it names itself: host and process.
+    pub process: String,
+    /// Pairs it observes.
+    pub pairs: i64,
+    /// Runs it carries out.
+    pub runs: i64,
+}
+
+/// Every process that holds a lease or a run now, by name. One that only serves pages holds nothing and is not told.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn holders(conn: &mut PgConnection) -> Result<Vec<Holder>, StoreError> {
+    sqlx::query_as!(
+        Holder,
+        r#"select process as "process!", count(*) filter (where not is_run) as "pairs!", count(*) filter (where is_run) as "runs!"
+        from (
+            select owner as process, false as is_run
+            from lease
+            where until > clock_timestamp()
+                and owner <> ''
+            union all
+            select coalesce(lease_owner, ''), true
+            from run
+            where lease_until > clock_timestamp()
+        ) as held
+        group by process
+        order by process"#
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("list processes", source))
+}
+
 /// Name of the lease that makes one process observe a pair.
 #[must_use]
 pub fn survey_lease(pair: &PairName) -> String {

@@ -1,5 +1,6 @@
 //! What the database server says of itself, for `doctor`.
 
+use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection};
 
 use crate::error::StoreError;
@@ -37,4 +38,32 @@ pub async fn facts(conn: &mut PgConnection) -> Result<ServerFacts, StoreError> {
     .fetch_one(conn)
     .await
     .map_err(|source| StoreError::database("read the settings of the database", source))
+}
+
+/// How large the database is and how new its tables are.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct SizeFacts {
+    /// Bytes on disk.
+    pub bytes: i64,
+    /// Number of the newest migration that was applied.
+    pub migration: i64,
+    /// When it was.
+    pub migrated_at: DateTime<Utc>,
+}
+
+/// Reads them.
+///
+/// # Errors
+/// When the database does not answer.
+pub async fn size(conn: &mut PgConnection) -> Result<SizeFacts, StoreError> {
+    sqlx::query_as(
+        "select pg_database_size(current_database()) as bytes, version as migration, installed_on as migrated_at
+        from _sqlx_migrations
+        where success
+        order by version desc
+        limit 1",
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(|source| StoreError::database("read the size of the database", source))
 }

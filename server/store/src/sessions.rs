@@ -242,6 +242,26 @@ pub async fn list(conn: &mut PgConnection, user: Uuid) -> Result<Vec<Session>, S
     .map_err(|source| StoreError::database("list sessions", source))
 }
 
+/// Whose a session is that has not ended: id and name.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn whose(conn: &mut PgConnection, id: Uuid) -> Result<Option<(Uuid, String)>, StoreError> {
+    let row = sqlx::query!(
+        "select app_user.id, app_user.name
+        from session
+        join app_user on app_user.id = session.user_id
+        where session.id = $1
+            and revoked_at is null
+            and expires_at > clock_timestamp()",
+        id
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(|source| StoreError::database("find whose session", source))?;
+    Ok(row.map(|row| (row.id, row.name)))
+}
+
 /// Removes sessions that ended more than a week ago; says how many. What they did is in the audit.
 ///
 /// # Errors

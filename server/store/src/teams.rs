@@ -54,28 +54,48 @@ pub async fn list(conn: &mut PgConnection) -> Result<Vec<Team>, StoreError> {
         .collect()
 }
 
-/// Changes what a team is said to do; false when there is no such team.
+/// A team by name, and its row version for If-Match.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn update(conn: &mut PgConnection, team: &Team) -> Result<bool, StoreError> {
+pub async fn get(conn: &mut PgConnection, name: &TeamName) -> Result<Option<(Team, i64)>, StoreError> {
+    let row = sqlx::query!(
+        "select description, version
+        from team
+        where name = $1",
+        name.as_str()
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(|source| StoreError::database("read team", source))?;
+    Ok(row.map(|row| (Team { name: name.clone(), description: row.description }, row.version)))
+}
+
+/// Changes what a team is said to do.
+///
+/// # Errors
+/// `Stale` when the row has another version by now, or is gone.
+pub async fn update(conn: &mut PgConnection, team: &Team, version: i64) -> Result<(), StoreError> {
     let done = sqlx::query!(
         "update team
-        set description = $2
-        where name = $1",
+        set description = $2,
+            version = version + 1
+        where name = $1
+            and version = $3",
         team.name.as_str(),
-        team.description
+        team.description,
+        version
     )
     .execute(conn)
     .await
     .map_err(|source| StoreError::database("change team", source))?;
-    Ok(done.rows_affected() == 1)
+    if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Stale { op: "change team" }) }
 }
 
 /// Removes a team; false when there is none.
 ///
 /// # Errors
-/// `Conflict` with `pair_team_exists` or `grant_team_exists` while something still belongs to it.
+/// `Conflict` with `pair_team_exists`, `grant_team_exists` or `channel_team_exists` while something still belongs to it.
 pub async fn delete(conn: &mut PgConnection, name: &TeamName) -> Result<bool, StoreError> {
     let done = sqlx::query!(
         "delete from team

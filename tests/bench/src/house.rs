@@ -113,6 +113,7 @@ impl House {
             telemetry: Arc::default(),
             writes_per_minute: u32::MAX,
             oidc: None,
+            settings: Arc::default(),
             public_url,
         };
         let roles = [Role::Viewer, Role::Operator, Role::Approver, Role::Owner, Role::Admin];

@@ -1,5 +1,6 @@
 //! Every page with the data of one night, 19 Nov 2026 03:12:40 UTC: for tests, screenshots and people who look.
 
+mod account;
 mod api;
 mod drills;
 mod findings;
@@ -8,6 +9,7 @@ mod notifications;
 mod outcome;
 mod pages;
 mod pairs;
+mod people;
 mod run_pages;
 mod runs;
 mod steps;
@@ -18,6 +20,7 @@ use askama::Template;
 use chrono::{DateTime, Duration, TimeZone, Utc};
 
 use crate::{
+    account::AccountPage,
     api::{ApiGroupPage, ApiPage},
     approval::ApprovalPage,
     audit::AuditPage,
@@ -36,13 +39,17 @@ use crate::{
     pair::PairPage,
     pair_form::PairFormPage,
     people::PeoplePage,
+    person::{PersonFormPage, PersonPage},
     plan::PlanPage,
     reauthenticate::ReauthenticatePage,
     report::ReportPage,
     run::RunPage,
     run_live::RunLive,
     runs::RunsPage,
+    settings::SettingsPage,
     sign_in::{SetupPage, SignInPage, SignedOutPage},
+    teams::{TeamPage, TeamsPage},
+    token_page::{TokenFormPage, TokenMadePage},
     translation::TranslationPage,
 };
 
@@ -117,7 +124,21 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("api-group", html(&ApiGroupPage::sample())),
         ("translation", html(&TranslationPage::sample())),
         ("translation-empty", html(&TranslationPage::sample_empty())),
+        ("account", html(&AccountPage::sample())),
+        ("account-empty", html(&AccountPage::sample_empty())),
+        ("account-refused", html(&AccountPage::sample_refused())),
+        ("token-form", html(&TokenFormPage::sample())),
+        ("token", html(&TokenMadePage::sample())),
         ("people", html(&PeoplePage::sample())),
+        ("person", html(&PersonPage::sample())),
+        ("person-left", html(&PersonPage::sample_left())),
+        ("person-form", html(&PersonFormPage::sample())),
+        ("teams", html(&TeamsPage::sample())),
+        ("teams-empty", html(&TeamsPage::sample_empty())),
+        ("team", html(&TeamPage::sample())),
+        ("team-empty", html(&TeamPage::sample_empty())),
+        ("settings", html(&SettingsPage::sample())),
+        ("settings-rotated", html(&SettingsPage::sample_rotated())),
         ("brake", html(&BrakePage::sample())),
         ("brake-set", html(&BrakePage::sample_set())),
     ]

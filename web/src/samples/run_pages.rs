@@ -245,6 +245,7 @@ impl PeoplePage {
             person,
             last_seen: (i != 4).then(|| ago(100 * i64::try_from(i * i * 9 + 1).unwrap_or(1))),
             locked: i == 5,
+            disabled: false,
         });
         let people: Vec<Listed> = listed.collect();
         let chrome = chrome_of(Some(wei()), "/people", Brake::Released);

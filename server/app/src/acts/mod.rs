@@ -2,6 +2,7 @@
 //!
 //! Each act is one transaction that holds the change and its audit entry, the entry last.
 
+pub mod approvers;
 pub mod audit_trail;
 pub mod brake_acts;
 pub mod channels;
@@ -10,12 +11,15 @@ pub mod clusters;
 pub mod comparisons;
 pub mod findings;
 pub mod imports;
+pub mod installation;
 pub mod pairs;
 pub mod people;
 pub mod plans;
 pub mod proofs;
 pub mod runs;
 pub mod schedules;
+pub mod sessions;
+pub mod teams;
 pub mod teams_of;
 pub mod tokens;
 

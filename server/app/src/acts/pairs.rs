@@ -14,6 +14,7 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use super::{
+    approvers,
     audit_trail::{self, Entry},
     clusters::present,
     needs_role,
@@ -165,7 +166,7 @@ pub async fn list(conn: &mut PgConnection, actor: &Actor) -> Answer<Vec<Pair>> {
 /// Makes a pair.
 ///
 /// # Errors
-/// `forbidden`, `name-taken`, `cluster-in-use` when a cluster is not registered, `invalid-request`.
+/// `forbidden`, `name-taken`, `cluster-in-use` when a cluster is not registered, `too-few-approvers`, `invalid-request`.
 pub async fn create(conn: &mut PgConnection, new: NewPair, actor: &Actor) -> Answer<Pair> {
     needs_role(actor, Role::Owner, &new.team)?;
     let pair = Pair {
@@ -187,6 +188,7 @@ pub async fn create(conn: &mut PgConnection, new: NewPair, actor: &Actor) -> Ans
         updated_at: chrono::DateTime::UNIX_EPOCH,
     };
     check(&pair)?;
+    approvers::are_enough(conn, &pair).await?;
     let pair = pairs::insert(conn, &pair).await?;
     audit_trail::record(conn, actor, Entry::done("pair.create", &object(&pair.name), told(&pair))).await?;
     Ok(pair)
@@ -195,7 +197,7 @@ pub async fn create(conn: &mut PgConnection, new: NewPair, actor: &Actor) -> Ans
 /// Changes a pair. Refused while a run holds it: the run was approved for the pair as it was.
 ///
 /// # Errors
-/// `pair-has-active-run`, `edited-in-between`, `forbidden`, `not-found`, `invalid-request`.
+/// `pair-has-active-run`, `edited-in-between`, `forbidden`, `not-found`, `too-few-approvers`, `invalid-request`.
 pub async fn change(
     conn: &mut PgConnection,
     name: &PairName,
@@ -208,8 +210,13 @@ pub async fn change(
     if let Some(team) = &edit.team {
         needs_role(actor, Role::Owner, team)?;
     }
+    let (rule, team) = (before.approval.clone(), before.team.clone());
     let pair = edited(before, edit)?;
     check(&pair)?;
+    // A rule that people left behind is shown, and does not keep owners from other edits.
+    if pair.approval.needed > rule.needed || pair.team != team {
+        approvers::are_enough(conn, &pair).await?;
+    }
     let pair = pairs::update(conn, &pair).await?;
     audit_trail::record(conn, actor, Entry::done("pair.change", &object(name), told(&pair))).await?;
     Ok(pair)

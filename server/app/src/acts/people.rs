@@ -1,14 +1,11 @@
-//! People, their roles and teams.
+//! People and their roles.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use muster_domain::{
-    ids::TeamName,
-    people::{Actor, Grant, Role},
-};
+use muster_domain::people::{Actor, Grant, Role};
 use muster_store::{
-    grants, identities, identities::Identity, people, people::User, sessions, teams, teams::Team,
+    grants, identities, identities::Identity, login_failures, people, people::User, sessions,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -17,7 +14,10 @@ use sqlx::{PgConnection, PgPool};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::audit_trail::{self, Entry};
+use super::{
+    approvers,
+    audit_trail::{self, Entry},
+};
 use crate::{
     auth::passwords,
     http::{Answer, Failure, check_version},
@@ -63,6 +63,9 @@ pub struct UserEdit {
     /// Who they are at the identity provider (`sub`), from their next sign-in there; empty: nobody.
     #[serde(default)]
     pub provider_subject: Option<String>,
+    /// True: may try to sign in again at once, after too many tries failed.
+    #[serde(default)]
+    pub unlock: bool,
 }
 
 /// A person as shown.
@@ -82,6 +85,8 @@ pub struct UserView {
     pub identity: Option<IdentityView>,
     /// Since when they may not sign in.
     pub disabled_at: Option<DateTime<Utc>>,
+    /// Until when no sign-in of theirs is taken, after too many that failed.
+    pub locked_until: Option<DateTime<Utc>>,
     /// Row version for If-Match.
     pub version: i64,
 }
@@ -100,7 +105,7 @@ pub struct IdentityView {
 }
 
 impl UserView {
-    fn new(user: User, identity: Option<Identity>) -> Self {
+    fn new(user: User, identity: Option<Identity>, locked_until: Option<DateTime<Utc>>) -> Self {
         let identity = identity.map(|known| IdentityView {
             issuer: known.issuer,
             subject: known.subject,
@@ -109,6 +114,7 @@ impl UserView {
         });
         Self {
             identity,
+            locked_until,
             id: user.id,
             name: user.name,
             display_name: user.display_name,
@@ -118,18 +124,6 @@ impl UserView {
             version: user.version,
         }
     }
-}
-
-/// A team as shown and as added.
-#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "payments", "description": "Cards and cash"}))]
-pub struct TeamView {
-    /// Its name.
-    pub name: TeamName,
-    /// What it does.
-    #[serde(default)]
-    pub description: String,
 }
 
 /// Hashes the password of a new person, before any transaction is open.
@@ -164,8 +158,28 @@ pub async fn create(
 /// `not-found`.
 pub async fn get(conn: &mut PgConnection, name: &str) -> Answer<UserView> {
     let user = people::get_by_name(conn, name).await?.ok_or_else(|| Failure::not_found("person", name))?;
+    view(conn, user).await
+}
+
+/// Whoever acts, as a person; also by a token of theirs.
+///
+/// # Errors
+/// `not-found`.
+pub async fn of(conn: &mut PgConnection, actor: &Actor) -> Answer<UserView> {
+    let user = people::get(conn, actor.id).await?;
+    let user = user.ok_or_else(|| Failure::not_found("person", &actor.name))?;
+    view(conn, user).await
+}
+
+async fn view(conn: &mut PgConnection, user: User) -> Answer<UserView> {
     let identity = identities::of_user(conn, user.id).await?;
-    Ok(UserView::new(user, identity))
+    let locked_until = login_failures::locked_until(conn, &lock_key(&user.name)).await?;
+    Ok(UserView::new(user, identity, locked_until))
+}
+
+/// What failed sign-ins of a person are counted under.
+fn lock_key(name: &str) -> String {
+    format!("user:{name}")
 }
 
 /// All people.
@@ -175,19 +189,19 @@ pub async fn get(conn: &mut PgConnection, name: &str) -> Answer<UserView> {
 pub async fn list(conn: &mut PgConnection) -> Answer<Vec<UserView>> {
     let known = identities::list(conn).await?.into_iter().map(|identity| (identity.user, identity));
     let mut known: BTreeMap<Uuid, Identity> = known.collect();
-    let users = people::list(conn).await?.into_iter();
-    Ok(users
-        .map(|user| {
-            let identity = known.remove(&user.id);
-            UserView::new(user, identity)
-        })
-        .collect())
+    let mut listed = Vec::new();
+    for user in people::list(conn).await? {
+        let locked_until = login_failures::locked_until(conn, &lock_key(&user.name)).await?;
+        let identity = known.remove(&user.id);
+        listed.push(UserView::new(user, identity, locked_until));
+    }
+    Ok(listed)
 }
 
 /// Changes a person. The last admin stays one. `issuer` is the identity provider that is set up.
 ///
 /// # Errors
-/// `last-admin`, `edited-in-between`, `not-found`, `invalid-request`, `name-taken`.
+/// `last-admin`, `too-few-approvers`, `edited-in-between`, `not-found`, `invalid-request`, `name-taken`.
 pub async fn change(
     pool: &PgPool,
     issuer: Option<&str>,
@@ -211,7 +225,15 @@ pub async fn change(
         people::set_password_hash(&mut tx, user.id, hash).await?;
     }
     if let Some(wanted) = &edit.grants {
+        let fulfilled = approvers::fulfilled(&mut tx).await?;
         set_grants(&mut tx, &user, wanted).await?;
+        // Who may not sign in any more has left; that is not held up.
+        if !disabled {
+            approvers::still_fulfil(&mut tx, &fulfilled).await?;
+        }
+    }
+    if edit.unlock {
+        login_failures::clear(&mut tx, &lock_key(name)).await?;
     }
     if let Some(subject) = &edit.provider_subject {
         link(&mut tx, &user, issuer, subject).await?;
@@ -224,6 +246,7 @@ pub async fn change(
         "disabled": edit.disabled,
         "new_password": hash.is_some(),
         "provider_subject": edit.provider_subject,
+        "unlock": edit.unlock,
     });
     audit_trail::record(&mut tx, actor, Entry::done("user.change", &object(name), detail)).await?;
     tx.commit().await?;
@@ -280,32 +303,6 @@ async fn keep_an_admin(
         format!("`{}` is the last admin; without one nobody could add people any more.", user.name),
         "Make somebody else an admin first.",
     ))
-}
-
-/// Adds a team.
-///
-/// # Errors
-/// `name-taken`.
-pub async fn create_team(conn: &mut PgConnection, team: &TeamView, actor: &Actor) -> Answer<()> {
-    let new = Team { name: team.name.clone(), description: team.description.clone() };
-    if !teams::insert(conn, &new).await? {
-        return Err(Failure::new(
-            "name-taken",
-            format!("There is a team `{}` already.", team.name),
-            "Use it, or choose another name.",
-        ));
-    }
-    audit_trail::record(conn, actor, Entry::done("team.create", &format!("team {}", team.name), json!({})))
-        .await
-}
-
-/// All teams.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn list_teams(conn: &mut PgConnection) -> Answer<Vec<TeamView>> {
-    let all = teams::list(conn).await?;
-    Ok(all.into_iter().map(|team| TeamView { name: team.name, description: team.description }).collect())
 }
 
 fn object(name: &str) -> String {

@@ -1,7 +1,7 @@
 //! The team something belongs to, for the guard: by the name or id in the path.
 
 use muster_domain::ids::{PairName, TeamName};
-use muster_store::{channels, findings, pairs, plans, proofs, runs, schedules};
+use muster_store::{channels, findings, pairs, plans, proofs, runs, schedules, teams};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -74,4 +74,14 @@ pub async fn channel(conn: &mut PgConnection, id: &str) -> Answer<TeamName> {
 pub async fn proof(conn: &mut PgConnection, id: &str) -> Answer<TeamName> {
     let missing = || Failure::not_found("proof", id);
     proofs::team(conn, id.parse::<Uuid>().map_err(|_| missing())?).await?.ok_or_else(missing)
+}
+
+/// A team itself.
+///
+/// # Errors
+/// `not-found`.
+pub async fn team(conn: &mut PgConnection, name: &str) -> Answer<TeamName> {
+    let missing = || Failure::not_found("team", name);
+    let team = TeamName::new(name).map_err(|_| missing())?;
+    Ok(teams::get(conn, &team).await?.ok_or_else(missing)?.0.name)
 }

@@ -15,9 +15,13 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::audit_trail::{self, Entry};
-use crate::http::{Answer, Failure};
+use crate::{
+    auth::SessionRef,
+    http::{Answer, Failure},
+};
 
-const LONGEST_DAYS: i64 = 366;
+/// Most days a token lives.
+pub const LONGEST_DAYS: i64 = 366;
 
 /// A token to make: it acts with the rights of whoever makes it.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -67,11 +71,23 @@ impl From<Token> for TokenView {
     }
 }
 
-/// Makes a token.
+/// Makes a token. A token makes none: a narrow one would otherwise make itself a wide one.
 ///
 /// # Errors
-/// `name-taken`, `invalid-request`.
-pub async fn create(conn: &mut PgConnection, new: &NewToken, actor: &Actor) -> Answer<TokenView> {
+/// `forbidden` by a token, `name-taken`, `invalid-request`.
+pub async fn create(
+    conn: &mut PgConnection,
+    new: &NewToken,
+    actor: &Actor,
+    asking: SessionRef,
+) -> Answer<TokenView> {
+    if let SessionRef::Token(_) = asking {
+        return Err(Failure::new(
+            "forbidden",
+            "A token makes no tokens.",
+            "Sign in with your name and password, then make the token.",
+        ));
+    }
     if !(1..=LONGEST_DAYS).contains(&new.days) {
         return Err(Failure::invalid(format!("A token lives 1 to {LONGEST_DAYS} days.")));
     }

@@ -9,6 +9,7 @@ pub mod clusters;
 pub mod decisions;
 pub mod events;
 pub mod findings;
+pub mod installation;
 pub mod observation;
 pub mod pairs;
 pub mod people;
@@ -18,6 +19,8 @@ pub mod runs;
 pub mod schedules;
 pub mod service;
 pub mod session;
+pub mod sessions;
+pub mod teams;
 
 use std::borrow::Cow;
 

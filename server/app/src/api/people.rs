@@ -1,4 +1,4 @@
-//! `/api/v1/users`, `/api/v1/teams`, `/api/v1/tokens`.
+//! `/api/v1/users`, `/api/v1/tokens`.
 
 use axum::{Extension, extract::State, http::StatusCode, response::IntoResponse as _};
 use uuid::Uuid;
@@ -6,12 +6,12 @@ use uuid::Uuid;
 use super::Items;
 use crate::{
     acts::{
-        people::{self, NewUser, TeamView, UserEdit, UserView},
+        people::{self, NewUser, UserEdit, UserView},
         tokens::{self, NewToken, TokenView},
     },
     app::App,
     auth::SessionRef,
-    http::{Acting, Answer, Creating, Failure, IfMatch, Json, Path, Start, etag},
+    http::{Acting, Answer, Creating, IfMatch, Json, Path, Start, etag},
 };
 
 /// `GET /api/v1/users`.
@@ -53,23 +53,6 @@ pub async fn change(
     Ok((etag(view.version), Json(view)).into_response())
 }
 
-/// `GET /api/v1/teams`.
-pub async fn teams(State(app): State<App>) -> Answer<Json<Items<TeamView>>> {
-    let mut conn = app.pool.acquire().await?;
-    Ok(Json(people::list_teams(&mut conn).await?.into()))
-}
-
-/// `POST /api/v1/teams`.
-pub async fn create_team(State(app): State<App>, Acting(actor): Acting, asked: Creating<TeamView>) -> Answer {
-    let (team, start) = asked.begin(&app.pool, &actor).await?;
-    let mut once = match start {
-        Start::Do(once) => once,
-        Start::Replay(response) => return Ok(response),
-    };
-    people::create_team(once.conn(), &team, &actor).await?;
-    once.answer(StatusCode::CREATED, "/api/v1/teams", &team).await
-}
-
 /// `GET /api/v1/tokens`.
 pub async fn tokens(State(app): State<App>, Acting(actor): Acting) -> Answer<Json<Items<TokenView>>> {
     let mut conn = app.pool.acquire().await?;
@@ -83,16 +66,8 @@ pub async fn create_token(
     Extension(session): Extension<SessionRef>,
     Json(new): Json<NewToken>,
 ) -> Answer {
-    // A narrow token would otherwise make itself a wide one.
-    if let SessionRef::Token(_) = session {
-        return Err(Failure::new(
-            "forbidden",
-            "A token makes no tokens.",
-            "Sign in with your name and password, then make the token.",
-        ));
-    }
     let mut tx = muster_store::begin(&app.pool).await?;
-    let made = tokens::create(&mut tx, &new, &actor).await?;
+    let made = tokens::create(&mut tx, &new, &actor, session).await?;
     tx.commit().await?;
     Ok((StatusCode::CREATED, Json(made)).into_response())
 }

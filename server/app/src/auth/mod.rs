@@ -2,6 +2,7 @@
 
 pub mod cookie;
 pub mod oidc;
+pub mod own_password;
 pub mod passwords;
 pub mod setup;
 pub mod sign_in;

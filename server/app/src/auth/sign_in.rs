@@ -91,12 +91,15 @@ pub async fn reauthenticate(
 }
 
 /// What failures are counted under: the name and the address.
-fn lock_outs(name: &str, from: &From) -> [(String, LockOut); 2] {
+pub(super) fn lock_outs(name: &str, from: &From) -> [(String, LockOut); 2] {
     [(format!("user:{name}"), BY_NAME), (format!("address:{}", from.address), BY_ADDRESS)]
 }
 
 /// Whose name and password these are; `None` when they do not fit.
-async fn verified(
+///
+/// # Errors
+/// `locked-out`.
+pub(super) async fn verified(
     app: &App,
     name: &str,
     password: SecretString,
@@ -162,7 +165,11 @@ pub(super) async fn open_session(
     Ok(sid)
 }
 
-async fn count_failure(app: &App, keys: &[(String, LockOut)]) -> Answer<Failure> {
+/// Counts a failed try under each key; what it is answered with.
+///
+/// # Errors
+/// When the database refuses.
+pub(super) async fn count_failure(app: &App, keys: &[(String, LockOut)]) -> Answer<Failure> {
     let mut conn = app.pool.acquire().await?;
     let mut locked = None;
     for (key, rule) in keys {

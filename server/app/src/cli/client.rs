@@ -31,6 +31,8 @@ impl Client {
         let token = config.token.clone().or_else(|| kept_sessions().remove(&url));
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
+            // What the list of one's sessions shows.
+            .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
             // Before the server does: a request on a connection that is just being closed would fail.
             .pool_idle_timeout(Duration::from_secs(20))
             .build()?;
@@ -50,11 +52,23 @@ impl Client {
     /// # Errors
     /// The problem, as the server tells it.
     pub async fn list(&self, path: &str, query: &[(&str, Option<String>)]) -> anyhow::Result<Value> {
+        self.answer(self.http.get(self.address(path, query)?)).await
+    }
+
+    /// Removes what a query names; what is not given is left out.
+    ///
+    /// # Errors
+    /// The problem, as the server tells it.
+    pub async fn delete(&self, path: &str, query: &[(&str, Option<String>)]) -> anyhow::Result<Value> {
+        self.answer(self.http.delete(self.address(path, query)?)).await
+    }
+
+    fn address(&self, path: &str, query: &[(&str, Option<String>)]) -> anyhow::Result<reqwest::Url> {
         let given = query.iter().filter_map(|(key, value)| Some((*key, value.as_ref()?)));
         let mut url =
             reqwest::Url::parse(&format!("{}{path}", self.url)).context("MUSTER_URL is no address")?;
         url.query_pairs_mut().extend_pairs(given);
-        self.answer(self.http.get(url)).await
+        Ok(url)
     }
 
     /// Sends something.

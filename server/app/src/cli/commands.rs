@@ -13,7 +13,7 @@ use clap_complete::Shell;
 use crate::config::{ClientConfig, Config, LogConfig};
 pub(super) use channels::Channels;
 pub(super) use proofs::Proofs;
-pub(super) use registry::{Clusters, Pairs, People, Schedules, Teams, Tokens};
+pub(super) use registry::{Clusters, Pairs, People, Schedules, Sessions, Teams, Tokens};
 pub(super) use runs::{Approvals, Findings, Plan, Run};
 
 /// Disaster recovery for Apache Kafka: know how well one cluster could replace another, and carry it out.
@@ -121,6 +121,12 @@ pub enum Command {
         /// What about them.
         #[command(subcommand)]
         command: People,
+    },
+    /// Who is signed in as oneself, from where.
+    Sessions {
+        /// What about them.
+        #[command(subcommand)]
+        command: Sessions,
     },
     /// Teams: pairs belong to them.
     Teams {

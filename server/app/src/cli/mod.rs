@@ -8,6 +8,7 @@ mod channels;
 pub mod client;
 mod commands;
 mod findings;
+mod people;
 mod print;
 mod progress;
 mod proofs;
@@ -51,13 +52,14 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             registry::pairs(&Client::new(&cli.client)?, command).await.map(|()| done)
         }
         Command::People { command } => {
-            registry::people(&Client::new(&cli.client)?, command).await.map(|()| done)
+            people::people(&Client::new(&cli.client)?, command).await.map(|()| done)
         }
-        Command::Teams { command } => {
-            registry::teams(&Client::new(&cli.client)?, command).await.map(|()| done)
+        Command::Teams { command } => people::teams(&Client::new(&cli.client)?, command).await.map(|()| done),
+        Command::Sessions { command } => {
+            people::sessions(&Client::new(&cli.client)?, command).await.map(|()| done)
         }
         Command::Tokens { command } => {
-            registry::tokens(&Client::new(&cli.client)?, command).await.map(|()| done)
+            people::tokens(&Client::new(&cli.client)?, command).await.map(|()| done)
         }
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "muster", &mut std::io::stdout());

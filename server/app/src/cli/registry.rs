@@ -1,4 +1,4 @@
-//! Clusters, pairs, people, teams and tokens from the command line.
+//! Clusters, pairs and schedules from the command line.
 
 use std::{io::Read as _, path::Path};
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::Client,
-    commands::{Clusters, Pairs, People, Schedules, Teams, Tokens},
+    commands::{Clusters, Pairs, Schedules},
     print,
 };
 
@@ -26,7 +26,7 @@ pub(super) fn read_json(file: &Path) -> anyhow::Result<Value> {
     serde_json::from_str(&read(file)?).context("the file is not JSON")
 }
 
-async fn edit(client: &Client, path: &str, file: &Path) -> anyhow::Result<()> {
+pub(super) async fn edit(client: &Client, path: &str, file: &Path) -> anyhow::Result<()> {
     print::json(&client.send(Method::PATCH, path, Some(&read_json(file)?)).await?);
     Ok(())
 }
@@ -176,73 +176,6 @@ pub(super) async fn schedules(client: &Client, command: Schedules) -> anyhow::Re
             };
             let heads = ["PAIR", "DUE", "STANDING", "STATE", "RUN", ""];
             print::list(client, &client.list("/api/v1/occurrences", &[("pair", pair)]).await?, &heads, row);
-        }
-    }
-    Ok(())
-}
-
-/// `muster people …`.
-pub(super) async fn people(client: &Client, command: People) -> anyhow::Result<()> {
-    match command {
-        People::List => {
-            let row = |user: &Value| {
-                let grants: Vec<String> =
-                    user["grants"].as_array().into_iter().flatten().map(grant).collect();
-                let may = if user["disabled_at"].is_null() { "may sign in" } else { "disabled" };
-                vec![print::word(user, "name"), may.to_owned(), grants.join(", ")]
-            };
-            print::list(client, &client.get("/api/v1/users").await?, &["NAME", "", "ROLES"], row);
-        }
-        People::Show { name } => print::json(&client.get(&format!("/api/v1/users/{name}")).await?),
-        People::Create { file } => print::json(&client.post("/api/v1/users", &read_json(&file)?).await?),
-        People::Edit { name, file } => edit(client, &format!("/api/v1/users/{name}"), &file).await?,
-    }
-    Ok(())
-}
-
-/// A role with the team it holds for.
-fn grant(grant: &Value) -> String {
-    match grant["team"].as_str() {
-        Some(team) => format!("{} of {team}", print::word(grant, "role")),
-        None => print::word(grant, "role"),
-    }
-}
-
-/// `muster teams …`.
-pub(super) async fn teams(client: &Client, command: Teams) -> anyhow::Result<()> {
-    match command {
-        Teams::List => {
-            let row = |team: &Value| ["name", "description"].map(|key| print::word(team, key)).to_vec();
-            print::list(client, &client.get("/api/v1/teams").await?, &["TEAM", "DESCRIPTION"], row);
-        }
-        Teams::Create { name, description } => {
-            let body = json!({"name": name, "description": description});
-            print::json(&client.post("/api/v1/teams", &body).await?);
-        }
-    }
-    Ok(())
-}
-
-/// `muster tokens …`.
-pub(super) async fn tokens(client: &Client, command: Tokens) -> anyhow::Result<()> {
-    match command {
-        Tokens::List => {
-            let row = |token: &Value| {
-                let scopes: Vec<&str> =
-                    token["scopes"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-                let scopes = if scopes.is_empty() { "all".to_owned() } else { scopes.join(",") };
-                let (id, name) = (print::word(token, "id"), print::word(token, "name"));
-                vec![id, name, scopes, print::time(token, "expires_at")]
-            };
-            print::list(client, &client.get("/api/v1/tokens").await?, &["ID", "NAME", "SCOPES", "ENDS"], row);
-        }
-        Tokens::Create { name, days, scopes } => {
-            let body = json!({"name": name, "days": days, "scopes": scopes});
-            print::json(&client.post("/api/v1/tokens", &body).await?);
-        }
-        Tokens::Revoke { id } => {
-            client.send(Method::DELETE, &format!("/api/v1/tokens/{id}"), None).await?;
-            println!("Token {id} opens nothing any more.");
         }
     }
     Ok(())

@@ -186,6 +186,7 @@ async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
         Of::Finding => "finding",
         Of::Channel => "channel",
         Of::Proof => "proof",
+        Of::Team => "team",
     };
     let value = params.iter().find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default();
     let mut conn = app.pool.acquire().await?;
@@ -197,6 +198,7 @@ async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
         Of::Finding => teams_of::finding(&mut conn, value).await,
         Of::Channel => teams_of::channel(&mut conn, value).await,
         Of::Proof => teams_of::proof(&mut conn, value).await,
+        Of::Team => teams_of::team(&mut conn, value).await,
     }
 }
 
@@ -227,6 +229,7 @@ pub fn forbidden(access: Access) -> Failure {
     let needed = match access {
         Access::Role(roles, _) => format!("the role {} for this pair's team", who(roles)),
         Access::Anywhere(roles) => format!("the role {}", who(roles)),
+        Access::Reader(Of::Team) => "a role for this team".to_owned(),
         Access::Reader(_) => "a role for this pair's team".to_owned(),
         Access::Auditor => "the role admin, or any role for all teams".to_owned(),
         Access::Anyone | Access::SignedIn => "another role".to_owned(),

@@ -33,6 +33,8 @@ pub enum Of {
     Channel,
     /// `{proof}`.
     Proof,
+    /// `{team}`.
+    Team,
 }
 
 /// Who may use a route.

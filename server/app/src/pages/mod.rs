@@ -3,6 +3,7 @@
 //! Forms call the same acts as the API. A refused form is answered by the same page with what was wrong beside the
 //! fields; anything else that fails becomes the error page, in the guard.
 
+pub mod account;
 pub mod api;
 pub mod approval;
 pub mod asking;
@@ -19,12 +20,15 @@ pub mod oidc;
 pub mod pair_forms;
 pub mod pairs;
 pub mod people;
+pub mod person;
 pub mod plans;
 pub mod proofs;
 pub mod reauthenticate;
 pub mod runs;
+pub mod settings;
 pub mod setup;
 pub mod sign_in;
+pub mod teams;
 
 use axum::{
     http::{Method, StatusCode, header},
@@ -130,8 +134,26 @@ pub fn routes() -> Vec<Route> { vec![
     page(GET, "/api", SignedIn, Reads, api::show),
     page(GET, "/api/reference/{group}", SignedIn, Reads, api::group),
     page(GET, "/audit", Auditor, Reads, audit::list),
+    page(GET, "/account", SignedIn, Reads, account::show),
+    page(POST, "/account/password", SignedIn, Writes("session.password"), account::change_password),
+    page(POST, "/account/sessions/revoke", SignedIn, Writes("session.revoke_all"), account::revoke_sessions),
+    page(POST, "/account/sessions/{session}/revoke", SignedIn, Writes("session.revoke"), account::revoke_session),
+    page(GET, "/account/tokens/new", SignedIn, Reads, account::new_token).proven(Proof::PersonOrToken),
+    page(POST, "/account/tokens", SignedIn, Writes("token.create"), account::create_token).proven(Proof::PersonOrToken),
+    page(POST, "/account/tokens/{token}/revoke", SignedIn, Writes("token.revoke"), account::revoke_token),
     page(GET, "/people", Anywhere(&[Admin]), Reads, people::list),
     page(POST, "/people", Anywhere(&[Admin]), Writes("user.create"), people::create).proven(Proof::PersonOrToken),
+    page(GET, "/people/{user}", Anywhere(&[Admin]), Reads, person::show),
+    page(GET, "/people/{user}/edit", Anywhere(&[Admin]), Reads, person::edit).proven(Proof::PersonOrToken),
+    page(POST, "/people/{user}/edit", Anywhere(&[Admin]), Writes("user.change"), person::change).proven(Proof::PersonOrToken),
+    page(POST, "/people/{user}/unlock", Anywhere(&[Admin]), Writes("user.change"), person::unlock),
+    page(POST, "/people/{user}/sessions/revoke", Anywhere(&[Admin]), Writes("session.revoke_all"), person::revoke_sessions),
+    page(GET, "/teams", SignedIn, Reads, teams::list),
+    page(POST, "/teams", Anywhere(&[Admin]), Writes("team.create"), teams::create),
+    page(GET, "/teams/{team}", Reader(Of::Team), Reads, teams::show),
+    page(POST, "/teams/{team}", Anywhere(&[Admin]), Writes("team.change"), teams::change),
+    page(POST, "/teams/{team}/remove", Anywhere(&[Admin]), Writes("team.delete"), teams::remove),
+    page(GET, "/settings", Anywhere(&[Admin]), Reads, settings::show),
     page(GET, "/brake", SignedIn, Reads, brake::show),
     page(POST, "/brake", Anywhere(&[Operator, Owner, Admin]), Writes("brake.put"), brake::act),
 ] }
@@ -156,7 +178,12 @@ fn see(path: &str) -> Response {
 fn is_about_the_form(failure: &Failure) -> bool {
     matches!(
         failure.problem.code.as_str(),
-        "invalid-request" | "name-taken" | "edited-in-between" | "cluster-in-use" | "reason-missing"
+        "invalid-request"
+            | "name-taken"
+            | "edited-in-between"
+            | "cluster-in-use"
+            | "reason-missing"
+            | "too-few-approvers"
     )
 }
 

@@ -5,7 +5,7 @@ use muster_domain::{
     ids::TeamName,
     people::{Grant, Role},
 };
-use muster_store::{login_failures, people as stored, sessions};
+use muster_store::{login_failures, people as stored, sessions, teams};
 use muster_web::{
     forms::PersonForm,
     people::{Listed, PeoplePage},
@@ -46,10 +46,16 @@ async fn page(
         let last_seen =
             sessions::list(&mut conn, user.id).await?.into_iter().map(|session| session.last_seen_at).max();
         let locked = login_failures::locked_until(&mut conn, &format!("user:{}", user.name)).await?.is_some();
-        listed.push(Listed { person: user.actor(), from_provider: user.from_provider, last_seen, locked });
+        listed.push(Listed {
+            person: user.actor(),
+            disabled: user.disabled_at.is_some(),
+            from_provider: user.from_provider,
+            last_seen,
+            locked,
+        });
     }
     let teams: Vec<String> =
-        people::list_teams(&mut conn).await?.into_iter().map(|team| team.name.to_string()).collect();
+        teams::list(&mut conn).await?.into_iter().map(|team| team.name.to_string()).collect();
     let made = made.filter(|name| listed.iter().any(|person| person.person.name == *name));
     Ok(PeoplePage::new(chrome, &listed, &teams, form, errors, made))
 }

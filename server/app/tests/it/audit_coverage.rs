@@ -61,9 +61,14 @@ const DONE_IN: &[(&str, &str)] = &[
     ("setup", "people::the_first_admin_is_made_once_with_the_code_from_the_log"),
     ("session.open", "people::signing_in_and_out_by_cookie"),
     ("session.close", "people::signing_in_and_out_by_cookie"),
+    ("session.password", "accounts::another_password_takes_the_present_one_and_ends_all_other_sessions"),
+    ("session.revoke", "accounts::a_revoked_session_is_refused_at_its_next_request"),
+    ("session.revoke_all", "accounts::sessions_of_others_are_an_admins_matter"),
     ("user.create", "people::an_admin_adds_and_changes_people"),
     ("user.change", "people::an_admin_adds_and_changes_people"),
     ("team.create", "people::an_admin_adds_and_changes_people"),
+    ("team.change", "teams::a_team_is_made_described_and_removed_once_nothing_belongs_to_it"),
+    ("team.delete", "teams::a_team_is_made_described_and_removed_once_nothing_belongs_to_it"),
     ("token.create", "people::a_token_acts_as_its_maker_until_it_is_revoked"),
     ("token.revoke", "people::a_token_acts_as_its_maker_until_it_is_revoked"),
     ("cluster.create", "clusters::a_cluster_is_registered_changed_and_forgotten"),
@@ -117,6 +122,7 @@ fn every_action_has_a_test_that_sees_its_entry() {
         .collect();
     assert_eq!(listed, routed);
     let sources = [
+        include_str!("accounts.rs"),
         include_str!("break_glass.rs"),
         include_str!("people.rs"),
         include_str!("clusters.rs"),
@@ -127,6 +133,7 @@ fn every_action_has_a_test_that_sees_its_entry() {
         include_str!("proofs.rs"),
         include_str!("runs.rs"),
         include_str!("schedules.rs"),
+        include_str!("teams.rs"),
     ]
     .concat();
     for (action, test) in DONE_IN {

@@ -58,6 +58,8 @@ pub(crate) fn address(path: &str, run: Uuid, plan: Uuid) -> String {
         .replace("{finding}", &FINDING.to_string())
         .replace("{channel}", &CHANNEL.to_string())
         .replace("{proof}", &crate::proofs::PROOF.to_string())
+        .replace("{session}", &Uuid::nil().to_string())
+        .replace("{team}", "core-platform")
         .replace("{token}", &Uuid::nil().to_string())
         .replace("{*rest}", "none")
         .replace("{group}", "runs")
@@ -112,12 +114,20 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /api/v1/session                            -      x    x    x    x    x   x     x
     POST   /api/v1/session/reauthenticate             -      x    x    x    x    x   x     x
     DELETE /api/v1/session                            -      x    x    x    x    x   x     x
+    PUT    /api/v1/session/password                   -      x    x    x    x    x   x     x
+    GET    /api/v1/sessions                           -      x    x    x    x    x   x     x
+    DELETE /api/v1/sessions                           -      x    x    x    x    x   x     x
+    DELETE /api/v1/sessions/{session}                 -      x    x    x    x    x   x     x
     GET    /api/v1/users                              -      .    .    .    .    x   .     .
     POST   /api/v1/users                              -      .    .    .    .    x   .     .
     GET    /api/v1/users/{user}                       -      .    .    .    .    x   .     .
     PATCH  /api/v1/users/{user}                       -      .    .    .    .    x   .     .
     GET    /api/v1/teams                              -      x    x    x    x    x   x     x
     POST   /api/v1/teams                              -      .    .    .    .    x   .     .
+    GET    /api/v1/teams/{team}                       -      x    x    x    x    x   .     .
+    PATCH  /api/v1/teams/{team}                       -      .    .    .    .    x   .     .
+    DELETE /api/v1/teams/{team}                       -      .    .    .    .    x   .     .
+    GET    /api/v1/settings                           -      .    .    .    .    x   .     .
     GET    /api/v1/tokens                             -      x    x    x    x    x   x     x
     POST   /api/v1/tokens                             -      x    x    x    x    x   x     x
     DELETE /api/v1/tokens/{token}                     -      x    x    x    x    x   x     x
@@ -269,8 +279,26 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /api                                       -      x    x    x    x    x   x     x
     GET    /api/reference/{group}                     -      x    x    x    x    x   x     x
     GET    /audit                                     -      .    .    .    .    x   .     .
+    GET    /account                                   -      x    x    x    x    x   x     x
+    POST   /account/password                          -      x    x    x    x    x   x     x
+    POST   /account/sessions/revoke                   -      x    x    x    x    x   x     x
+    POST   /account/sessions/{session}/revoke         -      x    x    x    x    x   x     x
+    GET    /account/tokens/new                        -      x    x    x    x    x   x     x
+    POST   /account/tokens                            -      x    x    x    x    x   x     x
+    POST   /account/tokens/{token}/revoke             -      x    x    x    x    x   x     x
     GET    /people                                    -      .    .    .    .    x   .     .
     POST   /people                                    -      .    .    .    .    x   .     .
+    GET    /people/{user}                             -      .    .    .    .    x   .     .
+    GET    /people/{user}/edit                        -      .    .    .    .    x   .     .
+    POST   /people/{user}/edit                        -      .    .    .    .    x   .     .
+    POST   /people/{user}/unlock                      -      .    .    .    .    x   .     .
+    POST   /people/{user}/sessions/revoke             -      .    .    .    .    x   .     .
+    GET    /teams                                     -      x    x    x    x    x   x     x
+    POST   /teams                                     -      .    .    .    .    x   .     .
+    GET    /teams/{team}                              -      x    x    x    x    x   .     .
+    POST   /teams/{team}                              -      .    .    .    .    x   .     .
+    POST   /teams/{team}/remove                       -      .    .    .    .    x   .     .
+    GET    /settings                                  -      .    .    .    .    x   .     .
     GET    /brake                                     -      x    x    x    x    x   x     x
     POST   /brake                                     -      .    x    .    x    x   x     x
     ");

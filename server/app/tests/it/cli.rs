@@ -319,6 +319,32 @@ async fn people_teams_and_tokens_by_command() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn sessions_and_teams_by_command() {
+    let app = TestApp::with_pair().await;
+    let url = app.serve().await;
+    let ada = Shell::of(&app, &url, "ada").await;
+    let lost = Shell::of(&app, &url, "otto").await;
+    let listed = ada.muster("sessions list").await.done();
+    assert!(listed.contains("this one"), "{listed}");
+    let others: Value =
+        serde_json::from_str(&ada.muster("sessions list --user otto --json").await.done()).unwrap();
+    let id = others["items"][0]["id"].as_str().unwrap();
+    assert_eq!(ada.run(["sessions", "end", id]).await.done(), format!("Session {id} has ended.\n"));
+    assert_eq!(lost.muster("teams list").await.code, 1);
+    let again = Shell::of(&app, &url, "otto").await;
+    ada.muster("sessions end-all --user otto").await.done();
+    assert_eq!(again.muster("teams list").await.code, 1);
+    ada.muster("sessions end-all").await.done();
+
+    ada.muster("teams create ledger").await.done();
+    ada.run(["teams", "edit", "ledger", "--description", "Books"]).await.done();
+    assert!(ada.muster("teams show ledger").await.done().contains("\"description\": \"Books\""));
+    let held = ada.run(["teams", "delete", app.team.as_str()]).await;
+    assert!(held.code == 1 && held.err.contains("pairs: orders"), "{}", held.err);
+    assert_eq!(ada.muster("teams delete ledger").await.done(), "Team ledger is removed.\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn findings_by_command_and_evidence_checked_without_a_server() {
     let app = TestApp::with_pair().await;
     let url = app.serve().await;

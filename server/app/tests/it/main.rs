@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod accounts;
+mod approvers;
 mod audit_coverage;
 mod auth_coverage;
 mod bad_input;
@@ -31,6 +33,7 @@ mod open_api;
 mod packaging;
 mod pages;
 mod people;
+mod people_pages;
 mod problems;
 mod processes;
 mod proofs;
@@ -40,5 +43,6 @@ mod runs;
 mod schedules;
 mod session;
 mod surveys;
+mod teams;
 mod test_app;
 mod watching;

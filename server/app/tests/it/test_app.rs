@@ -21,6 +21,7 @@ use muster_app::{
     routes,
     run_watch::RunWatch,
     serve::serve_http,
+    settings,
     survey_loop::SurveyLoop,
     telemetry::Beat,
 };
@@ -52,12 +53,13 @@ use uuid::Uuid;
 use crate::session::Session;
 
 /// Everybody there is: name, role, and whether for the pair's team (`true`) or another one (`false`).
-pub(crate) const PEOPLE: [(&str, Role, bool); 8] = [
+pub(crate) const PEOPLE: [(&str, Role, bool); 9] = [
     ("ada", Role::Admin, true),
     ("olga", Role::Owner, true),
     ("otto", Role::Operator, true),
     ("mira", Role::Operator, true),
     ("abel", Role::Approver, true),
+    ("anna", Role::Approver, true),
     ("vera", Role::Viewer, true),
     ("outis", Role::Operator, false),
     ("orla", Role::Owner, false),
@@ -122,6 +124,7 @@ impl TestApp {
             telemetry: Arc::default(),
             writes_per_minute: 100_000,
             oidc: provider(oidc, &public_url),
+            settings: settings::read(["muster", "serve"].map(Into::into)).into(),
             public_url,
         };
         let surveys = SurveyLoop {

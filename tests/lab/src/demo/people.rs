@@ -17,12 +17,14 @@ pub(super) const OWNER: &str = "oscar";
 /// Team that the sample pairs belong to.
 pub(super) const TEAM: &str = "payments";
 
-/// Operator, approver, owner and viewer.
+/// Operator, two approvers, owner and viewer.
 pub(super) async fn create_people(admin: &Rest) -> Result<()> {
     admin.create_team(TEAM).await?;
     let people = [
         (OPERATOR, "Olga Operator", "operator"),
         (APPROVER, "Anton Approver", "approver"),
+        // Whoever asks never counts, so one approver alone would be too few.
+        ("alma", "Alma Approver", "approver"),
         (OWNER, "Oscar Owner", "owner"),
         ("vera", "Vera Viewer", "viewer"),
     ];

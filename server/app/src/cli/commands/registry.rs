@@ -1,4 +1,4 @@
-//! The words about what is registered: clusters, pairs, schedules, people, teams, tokens.
+//! The words about what is registered: clusters, pairs, schedules, people, sessions, teams, tokens.
 
 use std::path::PathBuf;
 
@@ -142,11 +142,51 @@ pub enum People {
     },
 }
 
+/// Sessions.
+#[derive(Debug, Subcommand)]
+pub enum Sessions {
+    /// One's own sessions, newest first.
+    List {
+        /// Those of this person instead; for admins.
+        #[arg(long)]
+        user: Option<String>,
+    },
+    /// End a session.
+    End {
+        /// Which, by its id.
+        id: uuid::Uuid,
+    },
+    /// End all one's sessions but this one.
+    EndAll {
+        /// Those of this person instead; for admins.
+        #[arg(long)]
+        user: Option<String>,
+    },
+}
+
 /// Teams.
 #[derive(Debug, Subcommand)]
 pub enum Teams {
     /// All teams.
     List,
+    /// One team with its members, pairs and channels.
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// Say anew what a team is there for.
+    Edit {
+        /// Its name.
+        name: String,
+        /// What it is there for.
+        #[arg(long)]
+        description: String,
+    },
+    /// Remove a team nothing belongs to.
+    Delete {
+        /// Its name.
+        name: String,
+    },
     /// Add a team.
     Create {
         /// Its name.

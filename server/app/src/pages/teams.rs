@@ -1,0 +1,155 @@
+//! `/teams`: what teams there are and what belongs to them.
+
+use axum::extract::State;
+use muster_domain::ids::TeamName;
+use muster_web::{
+    people_forms::TeamForm,
+    teams::{MemberSeen, TeamPage, TeamSeen, TeamsPage},
+};
+use serde::Deserialize;
+
+use super::{asking::Asking, html, is_about_the_form, refused_form, see};
+use crate::{
+    acts::teams::{self, TeamDetail, TeamEdit, TeamView},
+    app::App,
+    http::{Answer, Failure, Form, Path, Query},
+};
+
+/// What was just done.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Done {
+    done: String,
+}
+
+/// `GET /teams`.
+pub async fn list(State(app): State<App>, asking: Asking, Query(done): Query<Done>) -> Answer {
+    html(&list_page(&app, &asking, &TeamForm::default(), None, &done.done).await?)
+}
+
+async fn list_page(
+    app: &App,
+    asking: &Asking,
+    form: &TeamForm,
+    wrong: Option<&Failure>,
+    done: &str,
+) -> Answer<TeamsPage> {
+    let chrome = asking.chrome(app).await;
+    let mut conn = app.pool.acquire().await?;
+    let mut seen = Vec::new();
+    for team in teams::list(&mut conn).await? {
+        seen.push(shown(teams::get(&mut conn, &team.name).await?));
+    }
+    Ok(TeamsPage::new(chrome, &seen, form, wrong.map(|failure| &failure.problem), done))
+}
+
+fn shown(team: TeamDetail) -> TeamSeen {
+    let member = |member: teams::Member| MemberSeen {
+        name: member.name,
+        roles: member.roles,
+        everywhere: member.everywhere,
+        may_sign_in: member.may_sign_in,
+    };
+    TeamSeen {
+        name: team.name.to_string(),
+        description: team.description,
+        members: team.members.into_iter().map(member).collect(),
+        pairs: team.pairs,
+        channels: team.channels,
+        version: team.version,
+    }
+}
+
+/// `POST /teams`.
+pub async fn create(State(app): State<App>, asking: Asking, Form(form): Form<TeamForm>) -> Answer {
+    match try_create(&app, &asking, &form).await {
+        Ok(()) => Ok(see("/teams?done=created")),
+        Err(failure) if is_about_the_form(&failure) => {
+            refused_form(&failure, &list_page(&app, &asking, &form, Some(&failure), "").await?)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn try_create(app: &App, asking: &Asking, form: &TeamForm) -> Answer<()> {
+    let name = TeamName::new(form.name.trim()).map_err(|e| Failure::invalid(format!("{e}.")))?;
+    let team = TeamView { name, description: form.description.trim().to_owned() };
+    let mut tx = muster_store::begin(&app.pool).await?;
+    teams::create(&mut tx, &team, asking.actor()?).await?;
+    Ok(tx.commit().await?)
+}
+
+/// `GET /teams/{team}`.
+pub async fn show(
+    State(app): State<App>,
+    asking: Asking,
+    Path(name): Path<TeamName>,
+    Query(done): Query<Done>,
+) -> Answer {
+    html(&page(&app, &asking, &name, None, None, &done.done).await?)
+}
+
+async fn page(
+    app: &App,
+    asking: &Asking,
+    name: &TeamName,
+    form: Option<&TeamForm>,
+    wrong: Option<&Failure>,
+    done: &str,
+) -> Answer<TeamPage> {
+    let chrome = asking.chrome(app).await;
+    let mut conn = app.pool.acquire().await?;
+    let team = shown(teams::get(&mut conn, name).await?);
+    Ok(TeamPage::new(chrome, &team, form, wrong.map(|failure| &failure.problem), done))
+}
+
+/// `POST /teams/{team}`.
+pub async fn change(
+    State(app): State<App>,
+    asking: Asking,
+    Path(name): Path<TeamName>,
+    Form(form): Form<TeamForm>,
+) -> Answer {
+    match try_change(&app, &asking, &name, &form).await {
+        Ok(()) => Ok(see(&format!("/teams/{name}?done=changed"))),
+        Err(failure) if is_about_the_form(&failure) => {
+            refused_form(&failure, &page(&app, &asking, &name, Some(&form), Some(&failure), "").await?)
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+async fn try_change(app: &App, asking: &Asking, name: &TeamName, form: &TeamForm) -> Answer<()> {
+    let edit = TeamEdit { description: Some(form.description.trim().to_owned()) };
+    let mut tx = muster_store::begin(&app.pool).await?;
+    teams::change(&mut tx, name, Some(form.version), edit, asking.actor()?).await?;
+    Ok(tx.commit().await?)
+}
+
+/// What removing a team sends.
+#[derive(Debug, Deserialize)]
+pub struct RemoveForm {
+    version: i64,
+}
+
+/// `POST /teams/{team}/remove`.
+pub async fn remove(
+    State(app): State<App>,
+    asking: Asking,
+    Path(name): Path<TeamName>,
+    Form(form): Form<RemoveForm>,
+) -> Answer {
+    let removed = async {
+        let mut tx = muster_store::begin(&app.pool).await?;
+        teams::delete(&mut tx, &name, Some(form.version), asking.actor()?).await?;
+        tx.commit().await?;
+        Ok::<_, Failure>(())
+    };
+    match removed.await {
+        Ok(()) => Ok(see("/teams?done=removed")),
+        Err(failure) if failure.problem.code == "team-in-use" => {
+            refused_form(&failure, &page(&app, &asking, &name, None, Some(&failure), "").await?)
+        }
+        Err(failure) => Err(failure),
+    }
+}

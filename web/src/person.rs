@@ -1,0 +1,264 @@
+//! A person as admins see them, and the form that changes one.
+
+use std::collections::BTreeSet;
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use muster_domain::{
+    audit::AuditEntry,
+    people::{Grant, Role},
+    problem::Problem,
+};
+
+use crate::{
+    account::{HeldRole, SessionRow, SessionSeen, held_roles, session_rows},
+    chrome::{Chrome, role_word},
+    parts::{Field, FieldSet, Mark, Notice, Tone, When},
+    people_forms::PersonEditForm,
+    sign_in::notice,
+};
+
+/// A person as their page needs them.
+#[derive(Debug, Clone)]
+pub struct PersonSeen<'a> {
+    /// What they sign in with.
+    pub name: &'a str,
+    /// Name for people.
+    pub display_name: &'a str,
+    /// What they may do.
+    pub grants: &'a [Grant],
+    /// Those of it that their groups at the identity provider give.
+    pub from_provider: &'a [Grant],
+    /// Who they are at the identity provider: issuer and subject.
+    pub identity: Option<(&'a str, &'a str)>,
+    /// Groups the provider named at their last sign-in there.
+    pub groups: &'a [String],
+    /// Since when they may not sign in.
+    pub disabled_at: Option<DateTime<Utc>>,
+    /// Until when no sign-in of theirs is taken.
+    pub locked_until: Option<DateTime<Utc>>,
+    /// Sessions that count, newest first.
+    pub sessions: &'a [SessionSeen],
+    /// What they did or were refused lately, newest first.
+    pub did: &'a [AuditEntry],
+}
+
+#[derive(Debug)]
+struct Deed {
+    at: When,
+    action: String,
+    object: String,
+    outcome: Mark,
+}
+
+/// `GET /people/{user}`.
+#[derive(Debug, Template)]
+#[template(path = "pages/person.html")]
+pub struct PersonPage {
+    chrome: Chrome,
+    name: String,
+    known_as: String,
+    you: bool,
+    notice: Option<Notice>,
+    standing: Mark,
+    locked: Option<When>,
+    roles: Vec<HeldRole>,
+    identity: Vec<(&'static str, String)>,
+    sessions: Vec<SessionRow>,
+    deeds: Vec<Deed>,
+}
+
+impl PersonPage {
+    /// One person; `done` is the word of what was just done about them.
+    #[must_use]
+    pub fn new(chrome: Chrome, person: &PersonSeen<'_>, done: &str) -> Self {
+        let now = chrome.now();
+        let mut identity = Vec::new();
+        if let Some((issuer, subject)) = person.identity {
+            identity.push(("Provider", issuer.to_owned()));
+            identity.push(("Subject", subject.to_owned()));
+            identity.push((
+                "Groups at the last sign-in",
+                match person.groups.is_empty() {
+                    true => "none".to_owned(),
+                    false => person.groups.join(", "),
+                },
+            ));
+        }
+        Self {
+            name: person.name.to_owned(),
+            known_as: Some(person.display_name)
+                .filter(|shown| *shown != person.name)
+                .unwrap_or_default()
+                .to_owned(),
+            you: chrome.facts.person.as_ref().is_some_and(|me| me.name == person.name),
+            notice: done_notice(done, person.name),
+            standing: match person.disabled_at {
+                Some(_) => Mark::new(Tone::Idle, "may not sign in"),
+                None => Mark::new(Tone::Ok, "may sign in"),
+            },
+            locked: person.locked_until.map(|until| When::moment(now, until)),
+            roles: held_roles(person.grants, person.from_provider, "their groups at the identity provider"),
+            identity,
+            sessions: session_rows(person.sessions, now),
+            deeds: person.did.iter().map(|entry| deed(entry, now)).collect(),
+            chrome: chrome.titled(person.name).under("/people", "People"),
+        }
+    }
+}
+
+fn deed(entry: &AuditEntry, now: DateTime<Utc>) -> Deed {
+    let content = &entry.content;
+    Deed {
+        at: When::ago(now, content.at),
+        action: content.action.clone(),
+        object: content.object.clone(),
+        outcome: match content.outcome.as_str() {
+            "done" => Mark::new(Tone::Ok, "done"),
+            other => Mark::new(Tone::Bad, other),
+        },
+    }
+}
+
+fn done_notice(done: &str, name: &str) -> Option<Notice> {
+    let (lead, rest) = match done {
+        "changed" => (format!("{name} is changed."), "What they may do holds from their next request on."),
+        "unlocked" => (format!("{name} may try again."), "Failed sign-ins are counted anew."),
+        "sessions" => (format!("All sessions of {name} have ended."), "They have to sign in again."),
+        _ => return None,
+    };
+    Some(Notice::new(Tone::Ok, lead, rest))
+}
+
+/// One box of the table of roles.
+#[derive(Debug)]
+struct Tick {
+    value: String,
+    label: String,
+    on: bool,
+    /// Their groups give it; nobody takes it away here.
+    given: bool,
+}
+
+#[derive(Debug)]
+struct TickRow {
+    team: String,
+    ticks: Vec<Tick>,
+}
+
+/// Roles that are held for teams, in the order of the table.
+const OF_TEAMS: [Role; 4] = [Role::Viewer, Role::Operator, Role::Approver, Role::Owner];
+
+/// `GET /people/{user}/edit`; posts [`PersonEditForm`] there.
+#[derive(Debug, Template)]
+#[template(path = "pages/person_form.html")]
+pub struct PersonFormPage {
+    chrome: Chrome,
+    name: String,
+    problem: Option<Notice>,
+    version: String,
+    fields: FieldSet,
+    admin: Tick,
+    rows: Vec<TickRow>,
+}
+
+/// What the form is made from besides what was typed.
+#[derive(Debug, Clone)]
+pub struct PersonFacts<'a> {
+    /// What they sign in with.
+    pub name: &'a str,
+    /// Roles their groups at the identity provider give.
+    pub from_provider: &'a [Grant],
+    /// All teams.
+    pub teams: &'a [String],
+    /// Whether there is an identity provider.
+    pub has_provider: bool,
+}
+
+impl PersonEditForm {
+    /// A person as the form shows them at first.
+    #[must_use]
+    pub fn of(person: &PersonSeen<'_>, version: i64) -> Self {
+        let local = person.grants.iter().filter(|grant| !person.from_provider.contains(grant));
+        Self {
+            version: version.to_string(),
+            display_name: person.display_name.to_owned(),
+            may_sign_in: if person.disabled_at.is_none() { "on".to_owned() } else { String::new() },
+            provider_subject: person.identity.map(|(_, subject)| subject.to_owned()).unwrap_or_default(),
+            ticked: local
+                .map(|grant| {
+                    (tick_value(grant.role, grant.team.as_ref().map(|t| t.as_str())), "on".to_owned())
+                })
+                .collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// `operator@payments`, `viewer@` for all teams.
+fn tick_value(role: Role, team: Option<&str>) -> String {
+    format!("{}@{}", role_word(role), team.unwrap_or_default())
+}
+
+impl PersonFormPage {
+    /// The form as it is or as it was sent; `problem` is why it was refused.
+    #[must_use]
+    pub fn new(
+        chrome: Chrome,
+        facts: &PersonFacts<'_>,
+        form: &PersonEditForm,
+        problem: Option<&Problem>,
+    ) -> Self {
+        let given: BTreeSet<String> = facts
+            .from_provider
+            .iter()
+            .map(|grant| tick_value(grant.role, grant.team.as_ref().map(|team| team.as_str())))
+            .collect();
+        let tick = |role: Role, team: Option<&str>| {
+            let value = tick_value(role, team);
+            let of = team.map_or_else(|| "all teams".to_owned(), str::to_owned);
+            Tick {
+                on: form.ticked.contains_key(&value) || given.contains(&value),
+                given: given.contains(&value),
+                label: format!("{} of {of}", role_word(role)),
+                value,
+            }
+        };
+        let row = |team: Option<&str>| TickRow {
+            team: team.unwrap_or("all teams").to_owned(),
+            ticks: OF_TEAMS.map(|role| tick(role, team)).into(),
+        };
+        let teams = facts.teams.iter().map(|team| row(Some(team)));
+        Self {
+            rows: std::iter::once(row(None)).chain(teams).collect(),
+            admin: Tick {
+                label: "admin: people, clusters, secrets, everywhere".to_owned(),
+                ..tick(Role::Admin, None)
+            },
+            name: facts.name.to_owned(),
+            problem: problem.map(notice),
+            version: form.version.clone(),
+            fields: fields(facts, form),
+            chrome: chrome
+                .titled(format!("Edit {}", facts.name))
+                .under("/people", "People")
+                .under(format!("/people/{}", facts.name), facts.name),
+        }
+    }
+}
+
+fn fields(facts: &PersonFacts<'_>, form: &PersonEditForm) -> FieldSet {
+    let mut fields = vec![
+        Field::text("display_name", "Name for people", &form.display_name),
+        Field::line("password", "New password", "password", "", "new-password")
+            .help("Leave empty to keep the one there is. At least 12 characters; ends all their sessions."),
+        Field::check("may_sign_in", "may sign in", form.may_sign_in == "on"),
+    ];
+    if facts.has_provider {
+        fields.push(
+            Field::text("provider_subject", "Subject at the identity provider", &form.provider_subject)
+                .help("Who they are there (sub); empty for nobody. Another one ends all their sessions."),
+        );
+    }
+    FieldSet::new("The person", fields)
+}
