@@ -35,6 +35,7 @@ mod pair_topology;
 pub mod parts;
 pub mod people;
 pub mod plan;
+mod plan_difference;
 mod problems;
 pub mod readiness;
 pub mod reauthenticate;

@@ -10,6 +10,7 @@ use muster_domain::{
     pair::Pair,
     people::Role::{Admin, Approver, Operator, Owner},
     plan::Plan,
+    plan_difference::PlanDifference,
     record::{Report, Run, RunStep},
     run::RunEvent,
 };
@@ -220,6 +221,8 @@ fn plans_and_runs() -> Vec<Route> { vec![
     api(POST, "/api/v1/pairs/{pair}/plans", Role(&[Operator], Of::Pair), Writes("plan.make"), plans::make)
         .says("Plan an operation: steps, calls, blockers, warnings, prediction.").takes::<NewPlan>().answers::<Plan>(201).creates(),
     api(GET, "/api/v1/plans/{plan}", Reader(Of::Plan), Reads, plans::show).says("A plan.").answers::<Plan>(200),
+    api(GET, "/api/v1/plans/{plan}/difference", Reader(Of::Plan), Reads, plans::difference)
+        .says("What differs between it and the plan of its pair and operation approved before it.").answers::<PlanDifference>(200),
     api(POST, "/api/v1/runs", Anywhere(&[Operator]), Writes("run.request"), runs::request)
         .says("Ask for a plan to be carried out.").takes::<NewRequest>().answers::<Run>(201).creates(),
     api(GET, "/api/v1/runs", SignedIn, Reads, runs::list)

@@ -22,6 +22,7 @@ pub mod pair;
 pub mod patterns;
 pub mod people;
 pub mod plan;
+pub mod plan_difference;
 pub mod problem;
 pub mod provider_roles;
 pub mod readiness;

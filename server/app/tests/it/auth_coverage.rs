@@ -154,6 +154,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /api/v1/channels/{channel}/deliveries      -      x    x    x    x    x   .     .
     POST   /api/v1/pairs/{pair}/plans                 -      .    x    .    .    .   .     .
     GET    /api/v1/plans/{plan}                       -      x    x    x    x    x   .     .
+    GET    /api/v1/plans/{plan}/difference            -      x    x    x    x    x   .     .
     POST   /api/v1/runs                               -      .    x    .    .    .   x     .
     GET    /api/v1/runs                               -      x    x    x    x    x   x     x
     GET    /api/v1/runs/{run}                         -      x    x    x    x    x   .     .

@@ -30,6 +30,7 @@ mod open_api;
 mod packaging;
 mod pages;
 mod people;
+mod plan_differences;
 mod problems;
 mod processes;
 mod receiver;
