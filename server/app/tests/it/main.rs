@@ -35,6 +35,7 @@ mod problems;
 mod processes;
 mod receiver;
 mod restore;
+mod route_list;
 mod runs;
 mod schedules;
 mod session;
