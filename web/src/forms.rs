@@ -344,6 +344,16 @@ impl Default for ScheduleForm {
     }
 }
 
+/// Which differences of a pair are shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct DifferenceFilter {
+    /// `topics`, `access`, `limits` or `groups`.
+    pub part: String,
+    /// Part of the name of a topic, group or principal.
+    pub who: String,
+}
+
 /// `GET /findings`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]

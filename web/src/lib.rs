@@ -17,6 +17,7 @@ pub mod cluster_form;
 pub mod clusters;
 pub mod comparison;
 pub mod confirm;
+pub mod differences;
 pub mod drills;
 pub mod error_page;
 pub mod findings;

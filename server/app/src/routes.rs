@@ -171,6 +171,9 @@ fn observations() -> Vec<Route> { vec![
         .says("How far the standby is behind, as last observed."),
     api(GET, "/api/v1/pairs/{pair}/lag/history", Reader(Of::Pair), Reads, observation::lag_history)
         .says("Lag over time.").query::<observation::HistoryQuery>(),
+    api(GET, "/api/v1/pairs/{pair}/differences", Reader(Of::Pair), Reads, observation::differences)
+        .says("What applications would find different on the other side, by cause, worst first.")
+        .query::<observation::DifferencesQuery>().answers::<observation::SideDifferences>(200),
     api(GET, "/api/v1/pairs/{pair}/topics", Reader(Of::Pair), Reads, observation::topics)
         .says("Topics in scope on both sides, as last observed."),
     api(GET, "/api/v1/pairs/{pair}/groups", Reader(Of::Pair), Reads, observation::groups)

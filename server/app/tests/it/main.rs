@@ -10,6 +10,7 @@ mod browser;
 mod cli;
 mod clusters;
 mod decisions;
+mod differences;
 mod doctor;
 mod fake_provider;
 mod findings;

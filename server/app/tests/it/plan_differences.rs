@@ -4,6 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::{
+    cli::Shell,
     runs::{quick, requested},
     test_app::TestApp,
 };
@@ -84,4 +85,21 @@ async fn another_kind_of_run_is_nothing_to_compare_with() {
     approve(&app, run).await;
     let drill = planned(&app, json!({"operation": "readiness_drill", "to": "eu-central"})).await;
     assert_eq!(difference(&app, &drill).await["compared_with"], Value::Null);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approver_reads_what_is_new_by_command_too() {
+    let app = TestApp::with_pair().await;
+    let (_, run) = requested(&app).await;
+    approve(&app, run).await;
+    let mut other = quick();
+    other["rules"]["max_write_outage_seconds"] = json!(30);
+    let plan = planned(&app, other).await;
+    let asked = json!({"plan": plan, "reason": "longer"});
+    let run = app.as_user("otto").await.post("/api/v1/runs", asked).await.done();
+    let url = app.serve().await;
+    let shell = Shell::of(&app, &url, "abel").await;
+    let told = shell.muster(&format!("approvals show {}", run["id"].as_str().unwrap())).await.done();
+    assert!(told.contains("Compared with the plan approved at "), "{told}");
+    assert!(told.contains("1 decision made in advance is different: `max_write_outage_seconds`."), "{told}");
 }
