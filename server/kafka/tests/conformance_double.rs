@@ -122,7 +122,7 @@ async fn client_limits() {
         let mut state = world.lock();
         let cluster = state.cluster_mut(EU_WEST);
         cluster.quotas.push(quota(Some("shop"), "producer_byte_rate", 1_000_000.0));
-        cluster.quotas.push(quota(None, "consumer_byte_rate", 2_500_000.5));
+        cluster.quotas.push(quota(None, "request_percentage", 150.5));
         cluster.users.insert("shop".to_owned(), BTreeSet::from(["SCRAM-SHA-512".to_owned()]));
     }
     conformance::client_limits(&world.admin(EU_WEST), "shop").await;

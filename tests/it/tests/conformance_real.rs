@@ -56,11 +56,11 @@ async fn client_limits(lab: &Lab, real: &Real) -> Result<()> {
     let (named, everybody) = (["--entity-name", user.as_str()], ["--entity-default"]);
     configure(&[&named[..], &["--add-config", "SCRAM-SHA-512=[password=never-used]"]].concat()).await?;
     configure(&[&named[..], &["--add-config", "producer_byte_rate=1000000"]].concat()).await?;
-    configure(&[&everybody[..], &["--add-config", "consumer_byte_rate=2500000.5"]].concat()).await?;
+    configure(&[&everybody[..], &["--add-config", "request_percentage=150.5"]].concat()).await?;
     conformance::client_limits(&real.admin, &user).await;
     configure(&[&named[..], &["--delete-config", "SCRAM-SHA-512"]].concat()).await?;
     configure(&[&named[..], &["--delete-config", "producer_byte_rate"]].concat()).await?;
-    configure(&[&everybody[..], &["--delete-config", "consumer_byte_rate"]].concat()).await?;
+    configure(&[&everybody[..], &["--delete-config", "request_percentage"]].concat()).await?;
     Ok(())
 }
 

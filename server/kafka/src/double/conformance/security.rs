@@ -62,16 +62,14 @@ pub async fn fence_probe(admin: &dyn ClusterAdmin, probe: &str, prefix: &str) {
 }
 
 /// Quotas and SCRAM users are seen as they were set: `user` may produce 1,000,000 bytes a second and signs in by
-/// SCRAM-SHA-512, and every user without a quota may consume 2,500,000.5. Muster sets neither, so whoever calls has.
+/// SCRAM-SHA-512, and every user without a quota may take 150.5 percent of a thread. Muster sets neither, so whoever calls has.
 pub async fn client_limits(admin: &dyn ClusterAdmin, user: &str) {
     let quota = |name: Option<&str>, key: &str, value: f64| ClientQuota {
         entity: BTreeMap::from([("user".to_owned(), name.map(str::to_owned))]),
         limits: BTreeMap::from([(key.to_owned(), value)]),
     };
-    let expected = [
-        quota(None, "consumer_byte_rate", 2_500_000.5),
-        quota(Some(user), "producer_byte_rate", 1_000_000.0),
-    ];
+    let expected =
+        [quota(None, "request_percentage", 150.5), quota(Some(user), "producer_byte_rate", 1_000_000.0)];
     eventually("both quotas are seen, and no other of theirs", async || {
         let found = admin.client_quotas().await.unwrap();
         let theirs = |quota: &ClientQuota| {
