@@ -1,14 +1,17 @@
-// Two people carry a switchover through in browsers, on real clusters, from a demo that has just been started.
+// Two people carry a switchover through in browsers, on real clusters, from a demo that has just been started; then every
+// page there is gets looked at, with what the switchover left behind.
 //
-// Every page on the way is checked by axe, and nothing may reach the console as an error.
+// Every page on the way is checked by axe in both schemes, and nothing may reach the console as an error.
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { after, before, test } from "node:test";
 
 import { chromium } from "playwright-core";
 
-import { assertAccessible } from "./accessible.mjs";
-import { Demo } from "./demo.mjs";
+import { Demo, freePort, required } from "./demo.mjs";
+import { look } from "./looks.mjs";
+import { Muster } from "./muster.mjs";
 
 const PASSWORD = "muster-demo-only";
 
@@ -53,12 +56,6 @@ async function signIn(name, options = {}) {
   return page;
 }
 
-/** Kept for documents and for looking at, where `MUSTER_SCREENSHOTS` names a directory. */
-async function picture(page, name, options = {}) {
-  const dir = process.env.MUSTER_SCREENSHOTS;
-  if (dir) await page.screenshot({ path: `${dir}/${name}.png`, ...options });
-}
-
 /** Reloads until a locator is there: what people do while a survey settles. */
 async function reloadUntil(page, locator, withinMs) {
   const until = Date.now() + withinMs;
@@ -71,22 +68,16 @@ async function reloadUntil(page, locator, withinMs) {
 
 test("two people switch the pair back to eu-west", { timeout: 420_000 }, async () => {
   const olga = await signIn("olga");
-  await assertAccessible(olga, "fleet");
-  for (const about of ["/api", "/api/reference/runs"]) {
-    await olga.goto(about);
-    await assertAccessible(olga, about);
-  }
-  await olga.goto("/");
+  await look(olga, "walk-1-fleet");
   await olga.locator("a[href='/pairs/orders']").first().click();
   await olga.waitForURL("**/pairs/orders");
 
   const plan = olga.locator("#plan button.primary");
   await reloadUntil(olga, plan, 120_000);
-  await assertAccessible(olga, "pair");
-  await picture(olga, "pair");
+  await look(olga, "walk-2-pair");
   await plan.click();
   await olga.waitForURL("**/plans/*");
-  await assertAccessible(olga, "plan");
+  await look(olga, "walk-3-plan");
   await olga.getByLabel(/^Why/).fill("Back home after the drill");
   await olga.locator("form[action$='/request'] button.primary").click();
   await olga.waitForURL("**/runs/*");
@@ -95,17 +86,18 @@ test("two people switch the pair back to eu-west", { timeout: 420_000 }, async (
   // Whoever asked cannot approve.
   await olga.goto(`${run}/approval`);
   await olga.getByText("You cannot decide").waitFor();
+  await look(olga, "walk-4-approval-of-ones-own");
 
   const anton = await signIn("anton");
   await anton.goto(`${run}/approval`);
-  await assertAccessible(anton, "approval");
+  await look(anton, "walk-5-approval");
   const accept = anton.locator("input[name='accept']");
   if (await accept.count()) await accept.check();
   await anton.locator("button.primary", { hasText: "Approve" }).click();
   await anton.waitForURL(`**${run}`);
 
   await olga.goto(`${run}/start`);
-  await assertAccessible(olga, "confirm start");
+  await look(olga, "walk-6-start");
   const typed = olga.locator("input[name='typed']");
   if (await typed.count()) await typed.fill("orders");
   await olga.locator(`form[action='${run}/start'] button`).click();
@@ -114,7 +106,7 @@ test("two people switch the pair back to eu-west", { timeout: 420_000 }, async (
   // The final go stands before the fence; the page shows it without a reload.
   const go = olga.locator(`form[action='${run}/confirm'] button`);
   await go.waitFor({ timeout: 120_000 });
-  await assertAccessible(olga, "run that waits");
+  await look(olga, "walk-7-run-that-waits");
   await go.click();
 
   // Somebody without JavaScript follows by reloading.
@@ -124,19 +116,109 @@ test("two people switch the pair back to eu-west", { timeout: 420_000 }, async (
 
   // The watcher's page came to the same end by itself.
   await olga.getByText("Succeeded.", { exact: true }).waitFor({ timeout: 60_000 });
-  await assertAccessible(olga, "ended run");
   // An ended run's page asks for nothing any more.
   await olga.waitForLoadState("networkidle");
-  await picture(olga, "run");
+  await look(olga, "walk-8-ended-run");
   await olga.goto(`${run}/report`);
-  await assertAccessible(olga, "report");
+  await look(olga, "walk-9-report");
   assert.match(await olga.innerText("main"), /0 records lost/i);
-  await olga.goto("/runs");
-  await assertAccessible(olga, "runs");
-  await olga.goto("/");
-  await picture(olga, "fleet");
-
   const after = await demo.addressBook("orders");
   assert.equal(after.producers.cluster, "eu-west");
   for (const page of [olga, anton]) assert.deepEqual(page.errors, []);
+});
+
+/** Addresses that answer no page of their own. Each must still be in the table of routes. */
+const NO_PAGE = {
+  "/pairs": "leads to the fleet",
+  "/runs/{run}/live": "the part of a run's page that it fetches again",
+  "/runs/{run}/events": "a stream",
+  "/sign-in/oidc": "leads to the provider",
+  "/sign-in/oidc/callback": "comes from the provider: sign_in.test.mjs looks at it",
+};
+
+/** The table of routes, as the program that is tested has it: pages people open. */
+function pages() {
+  const { items } = JSON.parse(execFileSync(required("MUSTER_BIN"), ["routes", "--json"], { encoding: "utf8" }));
+  return items.filter((route) => route.kind === "page" && route.method === "GET");
+}
+
+/** What somebody posted to the API, as their browser may too. */
+async function post(page, address, data) {
+  const answer = await page.request.post(`/api/v1${address}`, { data, headers: { origin: demo.url } });
+  assert.ok(answer.ok(), `${address}: ${answer.status()} ${await answer.text()}`);
+  return answer.json();
+}
+
+/** Something of each kind that addresses name. */
+async function things(olga, oscar) {
+  const { items } = await (await olga.request.get("/api/v1/runs?pair=orders")).json();
+  const run = items.find((run) => run.state === "succeeded");
+  assert.ok(run, "the switchover has succeeded before");
+  const finding = await post(olga, "/findings", {
+    pair: "orders",
+    run: run.id,
+    text: "Clients kept the old address for 5 minutes",
+    severity: "medium",
+  });
+  const channel = await post(oscar, "/channels", {
+    team: "payments",
+    name: "room",
+    kind: "slack",
+    url: "https://hooks.example.com/services/T1/B1/secret",
+    events: ["ended"],
+  });
+  await post(oscar, "/schedules", { pair: "orders", cadence: { every: "cron", expression: "0 9 1 2 *" } });
+  return {
+    "{cluster}": "eu-west",
+    "{pair}": "orders",
+    "{plan}": run.plan,
+    "{run}": run.id,
+    "{finding}": finding.id,
+    "{channel}": channel.id,
+    "{group}": "runs",
+  };
+}
+
+test("every page there is looks right on every screen, in both schemes", { timeout: 600_000 }, async () => {
+  const [olga, oscar, admin] = [await signIn("olga"), await signIn("oscar"), await signIn("admin")];
+  const nobody = await (await browser.newContext({ baseURL: demo.url })).newPage();
+  const named = await things(olga, oscar);
+  const routes = pages();
+  const wrong = [];
+  for (const known of Object.keys(NO_PAGE)) {
+    assert.ok(routes.some((route) => route.path === known), `${known} is no address any more`);
+  }
+  for (const { path, who } of routes) {
+    if (path in NO_PAGE || path === "/setup") continue;
+    const address = path.replace(/\{\w+\}/g, (name) => {
+      assert.ok(name in named, `${path} names a ${name}, of which this test makes none`);
+      return named[name];
+    });
+    let page = olga;
+    if (who === "anyone") page = nobody;
+    else if (who.startsWith("owner")) page = oscar;
+    else if (who.startsWith("admin") || who === "who may read everything") page = admin;
+    // A skipped step is one of the plan's.
+    const answer = await page.goto(path.endsWith("/skip") ? `${address}?step=watch_groups` : address);
+    assert.equal(answer.status(), 200, `${path} for ${who}`);
+    assert.equal(new URL(page.url()).pathname, address, `${path} leads elsewhere`);
+    // All pages are looked at, however many of them are wrong.
+    await look(page, path.replaceAll(/[{}]/g, "").slice(1).replaceAll("/", "-") || "fleet").catch((error) => {
+      wrong.push(error.message);
+    });
+  }
+  assert.deepEqual(wrong, []);
+  for (const page of [olga, oscar, admin]) assert.deepEqual(page.errors, []);
+});
+
+test("the first page of a Muster nobody has set up looks right", { timeout: 120_000 }, async () => {
+  const listen = `127.0.0.1:${await freePort()}`;
+  const muster = await Muster.start(listen, {});
+  try {
+    const page = await (await browser.newContext({ baseURL: `http://${listen}` })).newPage();
+    assert.equal((await page.goto("/setup")).status(), 200);
+    await look(page, "setup");
+  } finally {
+    await muster.stop();
+  }
 });

@@ -5,13 +5,17 @@ pub use crate::votes::may_decide;
 
 use askama::Template;
 use chrono::{DateTime, Utc};
-use muster_domain::{people::Actor, plan::Concern, reading::Reading, record::Run, run::RunState};
+use muster_domain::{
+    people::Actor, plan::Concern, plan_difference::PlanDifference, reading::Reading, record::Run,
+    run::RunState,
+};
 
 use crate::{
     chrome::Chrome,
     format,
     parts::{Bar, Course, Field, Hash, Pill, ReadingView, Unit, When},
     plan::{PlannedPhase, about, planned_phases},
+    plan_difference::DifferencePanel,
     run::RunRecord,
     votes::{Voter, approvals_given, voters},
     words,
@@ -57,6 +61,7 @@ pub struct ApprovalPage {
     phases: Vec<PlannedPhase>,
     basis: String,
     warnings: Vec<Concern>,
+    difference: DifferencePanel,
     clocks: Vec<Clock>,
     given: String,
     may: Result<String, String>,
@@ -76,6 +81,7 @@ impl ApprovalPage {
     pub fn new(
         chrome: Chrome,
         record: &RunRecord<'_>,
+        difference: &PlanDifference,
         approvers: &[Actor],
         rpo: Option<&Reading>,
         errors: &[(String, String)],
@@ -113,6 +119,7 @@ impl ApprovalPage {
                 n => format!("I accept the {n} warnings listed here"),
             },
             warnings,
+            difference: DifferencePanel::new(difference, record.plan),
             clocks: clocks(record, now),
             given: format!("{given} of {} approvals given", run.approvals_needed),
             may,

@@ -356,6 +356,16 @@ pub struct TranslationFilter {
     pub proof: String,
 }
 
+/// Which differences of a pair are shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct DifferenceFilter {
+    /// `topics`, `access`, `limits` or `groups`.
+    pub part: String,
+    /// Part of the name of a topic, group or principal.
+    pub who: String,
+}
+
 /// `GET /findings`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]

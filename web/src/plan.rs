@@ -7,12 +7,14 @@ use muster_domain::{
     pair::Pair,
     people::Role,
     plan::{Concern, ConsumerRule, IfUnproven, Plan, PlanRules, PlannedStep},
+    plan_difference::PlanDifference,
 };
 
 use crate::{
     chrome::{Chrome, roles_of},
     format,
     parts::{Bar, Course, Field, Hash, Pill, Tone, When},
+    plan_difference::DifferencePanel,
     words,
 };
 
@@ -54,6 +56,7 @@ pub struct PlanPage {
     to: String,
     blockers: Vec<Concern>,
     warnings: Vec<Concern>,
+    difference: DifferencePanel,
     writers: String,
     total: String,
     total_bar: Option<Bar>,
@@ -88,7 +91,14 @@ enum Request {
 impl PlanPage {
     /// The plan as the signed-in person sees it. `reason` is what they typed when the request came back with `errors`.
     #[must_use]
-    pub fn new(chrome: Chrome, plan: &Plan, pair: &Pair, reason: &str, errors: &[(String, String)]) -> Self {
+    pub fn new(
+        chrome: Chrome,
+        plan: &Plan,
+        pair: &Pair,
+        difference: &PlanDifference,
+        reason: &str,
+        errors: &[(String, String)],
+    ) -> Self {
         let content = &plan.content;
         let name = content.pair.as_str();
         let (from, to) = (pair.cluster(content.direction.from), pair.cluster(content.direction.to()));
@@ -119,6 +129,7 @@ impl PlanPage {
             made_at: When::full(plan.created_at),
             blockers: plan.blockers.clone(),
             warnings: plan.warnings.clone(),
+            difference: DifferencePanel::new(difference, plan),
             writers: match looks {
                 true => "never".to_owned(),
                 false => about(plan.prediction.write_unavailability_ms),

@@ -10,6 +10,7 @@ use muster_domain::{
     pair::Pair,
     people::Role::{Admin, Approver, Operator, Owner},
     plan::Plan,
+    plan_difference::PlanDifference,
     proof::{Proof, ProofEvidence},
     record::{Report, Run, RunStep},
     run::RunEvent,
@@ -195,6 +196,9 @@ fn observations() -> Vec<Route> { vec![
         .says("How far the standby is behind, as last observed."),
     api(GET, "/api/v1/pairs/{pair}/lag/history", Reader(Of::Pair), Reads, observation::lag_history)
         .says("Lag over time.").query::<observation::HistoryQuery>(),
+    api(GET, "/api/v1/pairs/{pair}/differences", Reader(Of::Pair), Reads, observation::differences)
+        .says("What applications would find different on the other side, by cause, worst first.")
+        .query::<observation::DifferencesQuery>().answers::<observation::SideDifferences>(200),
     api(GET, "/api/v1/pairs/{pair}/topics", Reader(Of::Pair), Reads, observation::topics)
         .says("Topics in scope on both sides, as last observed."),
     api(GET, "/api/v1/pairs/{pair}/groups", Reader(Of::Pair), Reads, observation::groups)
@@ -258,6 +262,8 @@ fn plans_and_runs() -> Vec<Route> { vec![
     api(POST, "/api/v1/pairs/{pair}/plans", Role(&[Operator], Of::Pair), Writes("plan.make"), plans::make)
         .says("Plan an operation: steps, calls, blockers, warnings, prediction.").takes::<NewPlan>().answers::<Plan>(201).creates(),
     api(GET, "/api/v1/plans/{plan}", Reader(Of::Plan), Reads, plans::show).says("A plan.").answers::<Plan>(200),
+    api(GET, "/api/v1/plans/{plan}/difference", Reader(Of::Plan), Reads, plans::difference)
+        .says("What differs between it and the plan of its pair and operation approved before it.").answers::<PlanDifference>(200),
     api(POST, "/api/v1/runs", Anywhere(&[Operator]), Writes("run.request"), runs::request)
         .says("Ask for a plan to be carried out.").takes::<NewRequest>().answers::<Run>(201).creates(),
     api(GET, "/api/v1/runs", SignedIn, Reads, runs::list)

@@ -17,7 +17,7 @@ pub use self::{
 use crate::acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType};
 
 /// Everybody.
-const EVERYBODY: &str = "User:*";
+pub(crate) const EVERYBODY: &str = "User:*";
 
 /// What ALL means on a topic, apart from WRITE.
 const TOPIC_BUT_WRITE: [AclOperation; 7] = [

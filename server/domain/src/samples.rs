@@ -138,6 +138,8 @@ fn side(name: &str, end: i64) -> SideObservation {
         ),
         transactions: Observed::known(Vec::new(), now),
         rights: Observed::known(rights, now),
+        quotas: Observed::known(Vec::new(), now),
+        users: Observed::known(BTreeMap::new(), now),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     group::{GroupMember, GroupState, GroupType},
     ids::PairName,
     pair::{BySide, Direction},
+    quota::{ClientQuota, ScramUsers},
     reading::Observed,
     topic::{ByPartition, Configs, by_partition},
 };
@@ -53,6 +54,17 @@ pub struct SideObservation {
     pub transactions: Observed<Vec<OpenTransaction>>,
     /// What Muster's own principal may do there, by right.
     pub rights: Observed<Vec<RightObservation>>,
+    /// Client quotas of the cluster.
+    #[serde(default = "not_read")]
+    pub quotas: Observed<Vec<ClientQuota>>,
+    /// Users that can sign in by SCRAM; names and mechanisms, nothing secret.
+    #[serde(default = "not_read")]
+    pub users: Observed<ScramUsers>,
+}
+
+/// Surveys that an earlier version took have less in them.
+fn not_read<T>() -> Observed<T> {
+    Observed::unknown("not read by the version of Muster that took this survey", DateTime::UNIX_EPOCH)
 }
 
 impl SideObservation {
@@ -66,6 +78,8 @@ impl SideObservation {
             acls: Observed::unknown(reason, at),
             transactions: Observed::unknown(reason, at),
             rights: Observed::unknown(reason, at),
+            quotas: Observed::unknown(reason, at),
+            users: Observed::unknown(reason, at),
         }
     }
 }

@@ -10,6 +10,7 @@ use muster_domain::{
     acl::{AclBinding, AclFilter},
     cluster::ClusterDescription,
     group::{CommittedOffset, GroupDescription, GroupListing, GroupMember, GroupType},
+    quota::{ClientQuota, ScramUsers},
     survey::{AclObservation, OpenTransaction, RightObservation},
     topic::{ByPartition, Configs, TopicDescription, TopicPartition},
 };
@@ -185,6 +186,12 @@ pub trait ClusterAdmin: Send + Sync + std::fmt::Debug {
     /// Ends a straggler's transaction by fencing its producer (InitProducerId with its id), repeated while the
     /// coordinator answers `CONCURRENT_TRANSACTIONS`.
     async fn abort_transaction(&self, transactional_id: &str) -> Result<(), KafkaError>;
+
+    /// Client quotas that were set, ordered by whom they limit. Needs DESCRIBE_CONFIGS on the cluster.
+    async fn client_quotas(&self) -> Result<Vec<ClientQuota>, KafkaError>;
+
+    /// Users with a SCRAM password, by name, with their mechanisms. Needs DESCRIBE on the cluster.
+    async fn scram_users(&self) -> Result<ScramUsers, KafkaError>;
 
     /// Tries, without changing anything, what Muster's principal may do here.
     async fn rights(&self) -> Result<Vec<RightObservation>, KafkaError>;

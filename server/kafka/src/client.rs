@@ -10,6 +10,7 @@ use muster_domain::{
     acl::{AclBinding, AclFilter},
     cluster::{Cluster, ClusterDescription, ClusterSecrets},
     group::{CommittedOffset, GroupDescription, GroupListing, GroupMember, GroupType},
+    quota::{ClientQuota, ScramUsers},
     survey::{AclObservation, OpenTransaction, RightObservation},
     topic::{ByPartition, Configs, TopicDescription, TopicPartition},
 };
@@ -17,7 +18,7 @@ use muster_domain::{
 use crate::{
     acls,
     admin::{ClusterAdmin, FenceVerdict, NewTopic, OffsetSpec, PartitionOffsets, ProducerState},
-    configs,
+    client_limits, configs,
     error::KafkaError,
     group_members, group_offsets, groups, offsets,
     options::ClientOptions,
@@ -174,6 +175,14 @@ impl ClusterAdmin for KafkaAdmin {
 
     async fn abort_transaction(&self, transactional_id: &str) -> Result<(), KafkaError> {
         transactions::abort_transaction(self.router(), transactional_id).await
+    }
+
+    async fn client_quotas(&self) -> Result<Vec<ClientQuota>, KafkaError> {
+        client_limits::client_quotas(self.router()).await
+    }
+
+    async fn scram_users(&self) -> Result<ScramUsers, KafkaError> {
+        client_limits::scram_users(self.router()).await
     }
 
     async fn rights(&self) -> Result<Vec<RightObservation>, KafkaError> {

@@ -16,6 +16,7 @@ mod acls;
 mod batches;
 mod broker_error;
 mod client;
+mod client_limits;
 mod configs;
 mod connection;
 mod coordinators;

@@ -201,7 +201,11 @@ async fn broker_config_rights(call: &Call<'_>) -> Vec<RightObservation> {
         None => unknown("no broker answered"),
         Some(broker) => held_by(configs::broker_configs(call.router, broker).await.map(drop)),
     };
-    vec![right("DESCRIBE_CONFIGS on the cluster", "comparing brokers' defaults of both sides", held)]
+    vec![right(
+        "DESCRIBE_CONFIGS on the cluster",
+        "comparing brokers' defaults and client quotas of both sides",
+        held,
+    )]
 }
 
 async fn transaction_rights(call: &Call<'_>) -> Vec<RightObservation> {

@@ -1,10 +1,13 @@
 //! The in-memory double behaves as the conformance tests say. The same tests run on real brokers in `tests/it`.
 #![cfg(feature = "double")]
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use bytes::Bytes;
 use muster_domain::{
     acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
     group::GroupType,
+    quota::ClientQuota,
     topic::TopicPartition,
 };
 use muster_kafka::{
@@ -106,4 +109,21 @@ async fn transactions() {
         cluster.produce("User:muster", &at, (id, Some("hung")), payload).unwrap();
     }
     conformance::transactions(&admin, &world.mover(EU_WEST), &at, "hung").await;
+}
+
+#[tokio::test]
+async fn client_limits() {
+    let world = world();
+    let quota = |name: Option<&str>, key: &str, value: f64| ClientQuota {
+        entity: BTreeMap::from([("user".to_owned(), name.map(str::to_owned))]),
+        limits: BTreeMap::from([(key.to_owned(), value)]),
+    };
+    {
+        let mut state = world.lock();
+        let cluster = state.cluster_mut(EU_WEST);
+        cluster.quotas.push(quota(Some("shop"), "producer_byte_rate", 1_000_000.0));
+        cluster.quotas.push(quota(None, "request_percentage", 150.5));
+        cluster.users.insert("shop".to_owned(), BTreeSet::from(["SCRAM-SHA-512".to_owned()]));
+    }
+    conformance::client_limits(&world.admin(EU_WEST), "shop").await;
 }

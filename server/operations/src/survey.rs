@@ -66,12 +66,14 @@ async fn observe_side(clients: &PairClients, side: Side, now: DateTime<Utc>) -> 
         return side;
     }
     let everything = AclFilter::default();
-    let (topics, groups, acls, transactions, rights) = tokio::join!(
+    let (topics, groups, acls, transactions, rights, quotas, users) = tokio::join!(
         topics(admin, &clients.pair, side),
         groups(admin, &clients.pair),
         admin.acls(&everything),
         admin.open_transactions(),
         admin.rights(),
+        admin.client_quotas(),
+        admin.scram_users(),
     );
     let in_scope: Option<BTreeSet<String>> =
         topics.as_ref().ok().map(|topics| topics.keys().cloned().collect());
@@ -82,6 +84,8 @@ async fn observe_side(clients: &PairClients, side: Side, now: DateTime<Utc>) -> 
         acls: observed(acls_or_none(acls), now),
         transactions: observed(transactions.map(|open| touching(open, in_scope.as_ref())), now),
         rights: observed(rights, now),
+        quotas: observed(quotas, now),
+        users: observed(users, now),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use muster_domain::{ids::PairName, plan::Plan, run::Operation};
+use muster_domain::{pair::Side, plan::Plan, plan_difference::ApprovedPlan};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
@@ -47,31 +47,42 @@ pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Plan>, Stor
     Ok(body.map(|Json(plan)| plan))
 }
 
-/// The plan most recently approved and started for a pair and operation: what a new plan is compared with.
+/// The plan that was approved last before this one, of the same pair and operation: what its approvers compare it with.
+///
+/// One that moves applications the same way comes first: the way back names everything else. Of a plan that was approved
+/// itself, only what was approved before it counts, so that what its approvers saw stays to be seen.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn last_approved(
-    conn: &mut PgConnection,
-    pair: &PairName,
-    operation: Operation,
-) -> Result<Option<Plan>, StoreError> {
-    let body = sqlx::query_scalar!(
-        r#"select plan.body as "body: Json<Plan>"
+pub async fn last_approved(conn: &mut PgConnection, plan: &Plan) -> Result<Option<ApprovedPlan>, StoreError> {
+    let row = sqlx::query!(
+        r#"select plan.body as "body: Json<Plan>", run.id, run.number, run.approved_at as "approved_at!"
         from run
         join plan on plan.id = run.plan_id
         where run.pair = $1
             and run.operation = $2
+            and run.plan_id <> $3
             and run.approved_at is not null
-        order by run.number desc
+            and run.approved_at < coalesce(
+                (select min(own.approved_at) from run own where own.pair = $1 and own.plan_id = $3),
+                'infinity'
+            )
+        order by (run.from_side = $4) desc, run.approved_at desc
         limit 1"#,
-        pair.as_str(),
-        operation.as_str()
+        plan.content.pair.as_str(),
+        plan.content.operation.as_str(),
+        plan.id,
+        if plan.content.direction.from == Side::A { "a" } else { "b" },
     )
     .fetch_optional(conn)
     .await
     .map_err(|source| StoreError::database("read last approved plan", source))?;
-    Ok(body.map(|Json(plan)| plan))
+    Ok(row.map(|row| ApprovedPlan {
+        plan: row.body.0,
+        run: row.id,
+        run_number: row.number,
+        approved_at: row.approved_at,
+    }))
 }
 
 /// The version of the pair that each of many plans was made for.

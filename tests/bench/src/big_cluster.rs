@@ -70,6 +70,10 @@ fn answer(size: Size, node: i32, ports: &[u16], request: &RequestKind) -> Option
         RequestKind::DescribeCluster(_) => ResponseKind::DescribeCluster(cluster::describe(ports)),
         RequestKind::DescribeAcls(_) => ResponseKind::DescribeAcls(cluster::acls(size)),
         RequestKind::ListTransactions(_) => ResponseKind::ListTransactions(cluster::transactions()),
+        RequestKind::DescribeClientQuotas(_) => ResponseKind::DescribeClientQuotas(cluster::quotas(size)),
+        RequestKind::DescribeUserScramCredentials(_) => {
+            ResponseKind::DescribeUserScramCredentials(cluster::users(size))
+        }
         // ApiVersions and FindCoordinator, as any synthetic cluster answers them.
         _ => return None,
     })

@@ -42,6 +42,25 @@ async fn real_clusters_and_flows_conform() -> Result<()> {
         }
     }
     assert!(failed.is_empty(), "{failed:?}");
+    client_limits(&lab, &real).await
+}
+
+/// Muster sets no quota and no password: Kafka's own program does.
+async fn client_limits(lab: &Lab, real: &Real) -> Result<()> {
+    let user = format!("{}user", real.prefix);
+    let properties = lab.admin_properties()?;
+    let own = ["--bootstrap-server", &lab.describe().cluster(WEST)?.bootstrap, "--command-config"];
+    let own = [&own[..], &[properties.to_str().unwrap(), "--alter", "--entity-type", "users"]].concat();
+    let configure =
+        async |of: &[&str]| lab.java_tool("kafka.admin.ConfigCommand", &[&own, of].concat()).await;
+    let (named, everybody) = (["--entity-name", user.as_str()], ["--entity-default"]);
+    configure(&[&named[..], &["--add-config", "SCRAM-SHA-512=[password=never-used]"]].concat()).await?;
+    configure(&[&named[..], &["--add-config", "producer_byte_rate=1000000"]].concat()).await?;
+    configure(&[&everybody[..], &["--add-config", "request_percentage=150.5"]].concat()).await?;
+    conformance::client_limits(&real.admin, &user).await;
+    configure(&[&named[..], &["--delete-config", "SCRAM-SHA-512"]].concat()).await?;
+    configure(&[&named[..], &["--delete-config", "producer_byte_rate"]].concat()).await?;
+    configure(&[&everybody[..], &["--delete-config", "request_percentage"]].concat()).await?;
     Ok(())
 }
 

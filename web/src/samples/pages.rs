@@ -2,10 +2,13 @@
 
 use muster_domain::{
     cluster::Cluster,
+    difference::differences,
+    pair::BySide,
     problem::Problem,
     reading::{Reading, ReadingClass},
     record::Run,
     run::RunState,
+    survey::Survey,
 };
 
 use super::{
@@ -18,9 +21,10 @@ use crate::{
     chrome::Brake,
     cluster_form::ClusterFormPage,
     clusters::{ClusterPage, ClustersPage, SecretsKept},
+    differences::DifferencesPage,
     error_page::ErrorPage,
     fleet::{FleetPage, PairFacts, Verification},
-    forms::{ClusterForm, ImportForm, PairForm},
+    forms::{ClusterForm, DifferenceFilter, ImportForm, PairForm},
     import::{BadLine, ImportPage, ImportResult, ImportedSetting},
     pair::{PairDetail, PairPage},
     pair_form::PairFormPage,
@@ -328,5 +332,35 @@ impl ClusterFormPage {
         let cluster: Cluster = cluster("eu-west", "ew-core-1");
         let chrome = chrome_of(Some(wei()), "/clusters/eu-west/edit", Brake::Released);
         Self::new(chrome, Some("eu-west"), &ClusterForm::from(&cluster), KEPT, &[], None)
+    }
+}
+
+/// Payments as a survey shows it, `who` typed.
+fn differences_of(survey: &Survey, who: &str) -> DifferencesPage {
+    let clusters = BySide { a: cluster("eu-west", "ew-core-1"), b: cluster("eu-central", "ec-core-1") };
+    let pair = pairs::payments().pair;
+    let found = differences(&pair, &clusters, survey).filtered(&[], who).shortened();
+    let filter = DifferenceFilter { who: who.to_owned(), ..DifferenceFilter::default() };
+    let chrome = chrome("/pairs/payments/differences");
+    DifferencesPage::new(chrome, &pair, &filter, Some((&found, survey.began_at)))
+}
+
+impl DifferencesPage {
+    /// Payments: two applications without a password, a shorter retention, a consumer on the wrong side.
+    #[must_use]
+    pub fn sample() -> Self {
+        differences_of(&survey::payments(false), "")
+    }
+
+    /// Nothing matches what was typed.
+    #[must_use]
+    pub fn sample_none() -> Self {
+        differences_of(&survey::payments(false), "nobody")
+    }
+
+    /// One side does not answer.
+    #[must_use]
+    pub fn sample_unknown() -> Self {
+        differences_of(&survey::payments(true), "")
     }
 }

@@ -4,6 +4,7 @@ use muster_domain::{
     audit::{AuditContent, AuditEntry, GENESIS},
     comparison::compare,
     people::Role,
+    plan_difference,
     reading::{Reading, ReadingClass},
     record::{Run, RunStep},
     run::RunState,
@@ -37,13 +38,15 @@ impl PlanPage {
     /// Payments.
     #[must_use]
     pub fn sample() -> Self {
-        Self::new(chrome("/plans/x"), &runs::plan("payments", false), &pairs::payments().pair, "", &[])
+        let (plan, pair) = (runs::plan("payments", false), pairs::payments().pair);
+        Self::new(chrome("/plans/x"), &plan, &pair, &runs::difference(&plan), "", &[])
     }
 
     /// Payments, blocked.
     #[must_use]
     pub fn sample_blocked() -> Self {
-        Self::new(chrome("/plans/x"), &runs::plan("payments", true), &pairs::payments().pair, "", &[])
+        let (plan, pair) = (runs::plan("payments", true), pairs::payments().pair);
+        Self::new(chrome("/plans/x"), &plan, &pair, &plan_difference::difference(None, &plan), "", &[])
     }
 }
 
@@ -68,7 +71,10 @@ fn approval(chrome: Chrome) -> ApprovalPage {
     let approvers: Vec<_> =
         everybody().into_iter().filter(|person| person.has_anywhere(Role::Approver)).collect();
     let rpo = Reading::new(17_570, ReadingClass::LowerBound, ago(2), "");
-    with(&runs::asked(), &[], |record| ApprovalPage::new(chrome, record, &approvers, Some(&rpo), &[]))
+    let difference = runs::difference(&runs::plan("payments", false));
+    with(&runs::asked(), &[], |record| {
+        ApprovalPage::new(chrome, record, &difference, &approvers, Some(&rpo), &[])
+    })
 }
 
 impl ApprovalPage {

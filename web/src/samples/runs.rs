@@ -5,6 +5,7 @@ use muster_domain::{
     break_glass::BreakGlass,
     pair::{BySide, Direction, Side},
     plan::{Concern, Plan, PlanContent, PlanRules, Prediction, TopicScope},
+    plan_difference::{ApprovedPlan, PlanDifference, difference as difference_of},
     record::{Approval, Outcome, Run, Vote},
     run::{Operation, RunEvent, RunState},
 };
@@ -81,6 +82,25 @@ pub(super) fn plan(pair: &str, blocked: bool) -> Plan {
             basis: "5 earlier runs of this pair".to_owned(),
         },
     }
+}
+
+/// What became of the plan since the drill of August.
+pub(super) fn difference(plan: &Plan) -> PlanDifference {
+    let mut before = plan.clone();
+    before.id = Uuid::from_u128(0x0192_0800);
+    before.content.pair_version = 13;
+    before.content.rules.max_write_outage_seconds = 60;
+    before.content.topics.pop();
+    before.content.groups.push("chargeback-mailer".to_owned());
+    before.warnings.truncate(1);
+    before.prediction.write_unavailability_ms = Some(3900);
+    let approved = ApprovedPlan {
+        plan: before,
+        run: drill().id,
+        run_number: drill().number,
+        approved_at: ago(86_400 * 96),
+    };
+    difference_of(Some(&approved), plan)
 }
 
 fn run(number: i64, pair: &str, owner: &str, state: RunState, created: DateTime<Utc>) -> Run {

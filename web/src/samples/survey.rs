@@ -9,6 +9,7 @@ use muster_domain::{
     acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
     group::{GroupMember, GroupState, GroupType},
     pair::{BySide, Direction, Side},
+    quota::{ClientQuota, ScramUsers},
     reading::{Observed, Reading, ReadingClass},
     survey::{
         AclObservation, CommittedSourceOffsets, ConnectState, ConnectorObservation, ConnectorRole,
@@ -115,7 +116,24 @@ fn side(name: &str, id: &str, here: bool) -> SideObservation {
         ),
         transactions: Observed::known(Vec::new(), ago(5)),
         rights: Observed::known(rights(), ago(5)),
+        quotas: Observed::known(quotas(here), ago(5)),
+        users: Observed::known(users(here), ago(5)),
     }
+}
+
+/// The batch loader is slowed down on eu-west only.
+fn quotas(here: bool) -> Vec<ClientQuota> {
+    let quota = ClientQuota {
+        entity: BTreeMap::from([("user".to_owned(), Some("app-7".to_owned()))]),
+        limits: BTreeMap::from([("producer_byte_rate".to_owned(), 10_485_760.0)]),
+    };
+    if here { vec![quota] } else { Vec::new() }
+}
+
+/// Two new applications have no password on eu-central yet.
+fn users(here: bool) -> ScramUsers {
+    let scram = BTreeSet::from(["SCRAM-SHA-512".to_owned()]);
+    (0..if here { 61 } else { 59 }).map(|n| (format!("app-{n}"), scram.clone())).collect()
 }
 
 fn flow(from: Side, running: bool) -> FlowObservation {

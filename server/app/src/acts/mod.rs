@@ -9,6 +9,7 @@ pub mod channels;
 pub mod checks;
 pub mod clusters;
 pub mod comparisons;
+pub mod differences;
 pub mod findings;
 pub mod imports;
 pub mod installation;

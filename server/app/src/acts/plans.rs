@@ -6,6 +6,7 @@ use muster_domain::{
     pair::{BySide, Direction, Pair, Side},
     people::Actor,
     plan::{Plan, PlanRules},
+    plan_difference::{self, PlanDifference},
     record::Run,
     run::Operation,
 };
@@ -140,6 +141,15 @@ pub fn not_surveyed(pair: &Pair) -> Failure {
 /// `not-found`.
 pub async fn get(conn: &mut PgConnection, id: Uuid) -> Answer<Plan> {
     plans::get(conn, id).await?.ok_or_else(|| Failure::not_found("plan", &id.to_string()))
+}
+
+/// What differs between a plan and the one approved before it.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn difference(conn: &mut PgConnection, plan: &Plan) -> Answer<PlanDifference> {
+    let approved = plans::last_approved(conn, plan).await?;
+    Ok(plan_difference::difference(approved.as_ref(), plan))
 }
 
 /// Asks for a plan to be carried out.

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
+    difference::{Difference, DifferenceKind, NotCompared},
     ids::{ClusterName, PairName},
     pair::{Direction, Pair, Side},
     readiness::CheckResult,
@@ -19,7 +20,10 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Items, page_size};
 use crate::{
-    acts::pairs,
+    acts::{
+        differences::{self, Wanted},
+        pairs,
+    },
     app::App,
     http::{Answer, Failure, Json, Path, Query},
     judgement,
@@ -170,6 +174,54 @@ pub async fn topics(State(app): State<App>, Path(name): Path<PairName>) -> Answe
 pub async fn groups(State(app): State<App>, Path(name): Path<PairName>) -> Answer<Json<Value>> {
     let survey = latest(&app, &name).await?;
     Ok(Json(json!({"at": survey.began_at, "a": survey.sides.a.groups, "b": survey.sides.b.groups})))
+}
+
+/// What would be different for applications on the other side.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SideDifferences {
+    /// When the survey began that they are about.
+    pub at: DateTime<Utc>,
+    /// Number of that survey.
+    pub survey: i64,
+    /// Cluster applications are on; null when it cannot be told, and then nothing was compared.
+    pub active: Option<ClusterName>,
+    /// Cluster they would move to.
+    pub standby: Option<ClusterName>,
+    /// One for each cause, worst first, each with the first 50 names and 20 commands.
+    pub items: Vec<Difference>,
+    /// What nobody can say anything about: it does not count as alike.
+    pub not_compared: Vec<NotCompared>,
+}
+
+/// Which differences.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct DifferencesQuery {
+    /// Only of this kind.
+    #[param(inline)]
+    kind: Option<DifferenceKind>,
+    /// Only those that concern a topic, group or principal with this in its name.
+    who: String,
+}
+
+/// `GET /api/v1/pairs/{pair}/differences`.
+pub async fn differences(
+    State(app): State<App>,
+    Path(name): Path<PairName>,
+    Query(query): Query<DifferencesQuery>,
+) -> Answer<Json<SideDifferences>> {
+    let mut conn = app.pool.acquire().await?;
+    let wanted = Wanted { kinds: query.kind.into_iter().collect(), who: query.who };
+    let (_, found) = differences::of_pair(&mut conn, &name, &wanted).await?;
+    let (survey, found) = found.ok_or_else(|| not_observed(&name))?;
+    Ok(Json(SideDifferences {
+        at: survey.began_at,
+        survey: survey.number,
+        active: found.active,
+        standby: found.standby,
+        items: found.differences,
+        not_compared: found.not_compared,
+    }))
 }
 
 async fn latest(app: &App, name: &PairName) -> Answer<Survey> {

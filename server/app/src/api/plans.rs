@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::StatusCode};
 use chrono::Utc;
-use muster_domain::{ids::PairName, plan::Plan};
+use muster_domain::{ids::PairName, plan::Plan, plan_difference::PlanDifference};
 use uuid::Uuid;
 
 use crate::{
@@ -31,4 +31,11 @@ pub async fn make(
 pub async fn show(State(app): State<App>, Path(id): Path<Uuid>) -> Answer<Json<Plan>> {
     let mut conn = app.pool.acquire().await?;
     Ok(Json(plans::get(&mut conn, id).await?))
+}
+
+/// `GET /api/v1/plans/{plan}/difference`.
+pub async fn difference(State(app): State<App>, Path(id): Path<Uuid>) -> Answer<Json<PlanDifference>> {
+    let mut conn = app.pool.acquire().await?;
+    let plan = plans::get(&mut conn, id).await?;
+    Ok(Json(plans::difference(&mut conn, &plan).await?))
 }

@@ -50,6 +50,8 @@ pub enum Command {
     },
     /// Print the OpenAPI document.
     Openapi,
+    /// Print every address, who may use it and what the audit calls it.
+    Routes,
     /// Print what makes a shell complete these commands: `source <(muster completion bash)`.
     Completion {
         /// The shell.

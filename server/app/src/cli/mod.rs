@@ -13,6 +13,7 @@ mod print;
 mod progress;
 mod proofs;
 mod registry;
+mod routes;
 mod runs;
 mod terminal;
 mod things;
@@ -23,7 +24,7 @@ use std::process::ExitCode;
 use clap::CommandFactory as _;
 pub use commands::{Cli, Command};
 
-use crate::{config::Config, doctor, http::openapi, routes, serve};
+use crate::{config::Config, doctor, http::openapi, routes as table, serve};
 use client::Client;
 
 /// Carries a command out.
@@ -41,7 +42,11 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             rotate(config, new_key_file).await.map(|()| done)
         }
         Command::Openapi => {
-            println!("{}", serde_json::to_string_pretty(&openapi::document(&routes::routes()))?);
+            println!("{}", serde_json::to_string_pretty(&openapi::document(&table::routes()))?);
+            Ok(done)
+        }
+        Command::Routes => {
+            routes::routes(cli.client.json);
             Ok(done)
         }
         Command::Login { name } => things::login(&cli.client, name).await.map(|()| done),

@@ -117,6 +117,14 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<()>
                 println!("Kept, not used by Muster: {line}");
             }
         }
+        Pairs::Differences { name, who } => {
+            let reply = client.list(&format!("/api/v1/pairs/{name}/differences"), &[("who", who)]).await?;
+            if client.json {
+                print::json(&reply);
+                return Ok(());
+            }
+            tell_differences(&reply);
+        }
         Pairs::Check { name } => {
             let reply = client.get(&format!("/api/v1/pairs/{name}/readiness")).await?;
             if client.json {
@@ -179,4 +187,20 @@ pub(super) async fn schedules(client: &Client, command: Schedules) -> anyhow::Re
         }
     }
     Ok(())
+}
+
+/// Differences as people read them: each cause with what it does and what to do.
+fn tell_differences(reply: &Value) {
+    println!("From {} to {}:", print::word(reply, "active"), print::word(reply, "standby"));
+    let mut rows = Vec::new();
+    for cause in print::items(reply) {
+        rows.push(["weight", "kind", "says"].map(|key| print::word(cause, key)).to_vec());
+        for key in ["consequence", "next_step"] {
+            rows.push(vec![String::new(), String::new(), format!("→ {}", print::word(cause, key))]);
+        }
+    }
+    print::table(&["WEIGHT", "KIND", "DIFFERENCE"], &rows);
+    for part in reply["not_compared"].as_array().into_iter().flatten() {
+        println!("Not compared: {}: {}", print::word(part, "what"), print::word(part, "reason"));
+    }
 }

@@ -35,7 +35,34 @@ pub(super) async fn plan(client: &Client, plan: Plan) -> anyhow::Result<()> {
         return Ok(());
     }
     tell_plan(&made);
+    tell_difference(&client.get(&difference_of(&made)).await?);
     Ok(())
+}
+
+/// Where the server says what differs between a plan and the one approved before it.
+pub(super) fn difference_of(plan: &Value) -> String {
+    format!("/api/v1/plans/{}/difference", print::word(plan, "id"))
+}
+
+/// What is new since people last said yes.
+pub(super) fn tell_difference(difference: &Value) {
+    let with = &difference["compared_with"];
+    if with.is_null() {
+        println!("No such plan was approved before: read it whole.");
+        return;
+    }
+    println!(
+        "Compared with the plan approved at {} (run {}):",
+        print::time(with, "approved_at"),
+        with["run_number"]
+    );
+    let changes = difference["changes"].as_array().map_or(&[][..], Vec::as_slice);
+    for change in changes {
+        println!("  {}", print::word(change, "says"));
+    }
+    if changes.is_empty() {
+        println!("  Nothing changed.");
+    }
 }
 
 /// A plan as people read it.

@@ -13,7 +13,10 @@ use super::{
     see,
 };
 use crate::{
-    acts::runs::{self, Decision},
+    acts::{
+        plans,
+        runs::{self, Decision},
+    },
     app::App,
     http::{Answer, Failure, Form, Path},
     judgement,
@@ -37,7 +40,8 @@ async fn page(app: &App, asking: &Asking, id: Uuid, errors: &[(String, String)])
         .collect();
     let behind =
         judgement::latest(&mut conn, &all.run.pair).await?.map(|kept| kept.results.behind(all.run.direction));
-    Ok(ApprovalPage::new(chrome, &all.record(), &approvers, behind.as_ref(), errors))
+    let difference = plans::difference(&mut conn, &all.plan).await?;
+    Ok(ApprovalPage::new(chrome, &all.record(), &difference, &approvers, behind.as_ref(), errors))
 }
 
 /// `POST /runs/{run}/approve`.

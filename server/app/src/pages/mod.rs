@@ -10,6 +10,7 @@ pub mod asking;
 pub mod audit;
 pub mod brake;
 pub mod clusters;
+pub mod differences;
 pub mod drills;
 pub mod errors;
 pub mod findings;
@@ -81,6 +82,7 @@ pub fn routes() -> Vec<Route> { vec![
     page(GET, "/pairs/import", Anywhere(&[Owner, Admin]), Reads, import::form),
     page(POST, "/pairs/import", Anywhere(&[Owner, Admin]), Writes("pair.import"), import::import),
     page(GET, "/pairs/{pair}", Reader(Of::Pair), Reads, pairs::show),
+    page(GET, "/pairs/{pair}/differences", Reader(Of::Pair), Reads, differences::show),
     page(GET, "/pairs/{pair}/edit", Role(&[Owner], Of::Pair), Reads, pair_forms::edit),
     page(POST, "/pairs/{pair}/edit", Role(&[Owner], Of::Pair), Writes("pair.change"), pair_forms::change),
     page(POST, "/pairs/{pair}/check", Reader(Of::Pair), Reads, pairs::check),

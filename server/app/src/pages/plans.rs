@@ -96,7 +96,8 @@ async fn page(
     let mut conn = app.pool.acquire().await?;
     let plan = plans::get(&mut conn, id).await?;
     let pair = pairs::get(&mut conn, &plan.content.pair).await?;
-    Ok(PlanPage::new(chrome, &plan, &pair, reason, errors))
+    let difference = plans::difference(&mut conn, &plan).await?;
+    Ok(PlanPage::new(chrome, &plan, &pair, &difference, reason, errors))
 }
 
 /// `POST /plans/{plan}/request`.

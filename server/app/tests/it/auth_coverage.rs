@@ -148,6 +148,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /api/v1/pairs/{pair}/readiness/changes     -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/lag                   -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/lag/history           -      x    x    x    x    x   .     .
+    GET    /api/v1/pairs/{pair}/differences           -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/topics                -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/groups                -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/proofs                -      x    x    x    x    x   .     .
@@ -170,6 +171,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /api/v1/channels/{channel}/deliveries      -      x    x    x    x    x   .     .
     POST   /api/v1/pairs/{pair}/plans                 -      .    x    .    .    .   .     .
     GET    /api/v1/plans/{plan}                       -      x    x    x    x    x   .     .
+    GET    /api/v1/plans/{plan}/difference            -      x    x    x    x    x   .     .
     POST   /api/v1/runs                               -      .    x    .    .    .   x     .
     GET    /api/v1/runs                               -      x    x    x    x    x   x     x
     GET    /api/v1/runs/{run}                         -      x    x    x    x    x   .     .
@@ -227,6 +229,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /pairs/import                              -      .    .    .    x    x   .     x
     POST   /pairs/import                              -      .    .    .    x    x   .     x
     GET    /pairs/{pair}                              -      x    x    x    x    x   .     .
+    GET    /pairs/{pair}/differences                  -      x    x    x    x    x   .     .
     GET    /pairs/{pair}/edit                         -      .    .    .    x    .   .     .
     POST   /pairs/{pair}/edit                         -      .    .    .    x    .   .     .
     POST   /pairs/{pair}/check                        -      x    x    x    x    x   .     .

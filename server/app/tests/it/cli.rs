@@ -14,7 +14,7 @@ use crate::test_app::{TestApp, id};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The command line of one person.
-struct Shell {
+pub(crate) struct Shell {
     url: String,
     token: Option<String>,
     home: PathBuf,
@@ -28,7 +28,7 @@ impl Drop for Shell {
 
 /// What a command printed, and its exit code.
 #[derive(Debug)]
-struct Said {
+pub(crate) struct Said {
     code: i32,
     out: String,
     err: String,
@@ -36,14 +36,14 @@ struct Said {
 
 impl Said {
     #[track_caller]
-    fn done(self) -> String {
+    pub(crate) fn done(self) -> String {
         assert_eq!((self.code, self.err.as_str()), (0, ""), "{}", self.out);
         self.out
     }
 
     /// The id behind `Plan` or in `Run 1 (…)`.
     #[track_caller]
-    fn id(self) -> String {
+    pub(crate) fn id(self) -> String {
         let text = self.done();
         let id = regex::Regex::new("[0-9a-f]{8}-[0-9a-f-]{27}").unwrap();
         id.find(&text).unwrap_or_else(|| panic!("no id in {text}")).as_str().to_owned()
@@ -51,18 +51,18 @@ impl Said {
 }
 
 impl Shell {
-    async fn of(app: &TestApp, url: &str, who: &str) -> Self {
+    pub(crate) async fn of(app: &TestApp, url: &str, who: &str) -> Self {
         let home = std::env::temp_dir().join(format!("muster-cli-{}", uuid::Uuid::new_v4()));
         let token = if who == "nobody" { None } else { Some(app.token_of(who).await) };
         std::fs::create_dir_all(&home).unwrap();
         Self { url: url.to_owned(), token, home }
     }
 
-    async fn muster(&self, line: &str) -> Said {
+    pub(crate) async fn muster(&self, line: &str) -> Said {
         self.run(line.split(' ')).await
     }
 
-    async fn run(&self, args: impl IntoIterator<Item = &str>) -> Said {
+    pub(crate) async fn run(&self, args: impl IntoIterator<Item = &str>) -> Said {
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
         command.env_clear().env("MUSTER_URL", &self.url).env("HOME", &self.home);
         command.env("MUSTER_PASSWORD", "correct horse battery");

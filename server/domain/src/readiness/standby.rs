@@ -5,20 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{CheckCode as Code, CheckResult, CheckStatus, Scene};
 use crate::{
     access,
+    difference::{self, DECISIVE, TopicGap, config_gaps, topic_gaps},
     pair::{Direction, Side},
-    patterns::Scope,
     survey::TopicObservation,
 };
-
-/// Configs whose difference changes what applications can do or what is kept.
-const COMPARED: [&str; 6] = [
-    "cleanup.policy",
-    "max.message.bytes",
-    "message.timestamp.type",
-    "retention.bytes",
-    "retention.ms",
-    "min.insync.replicas",
-];
 
 pub(super) fn evaluate(scene: &Scene<'_>) -> Vec<CheckResult> {
     match (&scene.active, both_topics(scene)) {
@@ -75,43 +65,31 @@ impl View<'_> {
 
     /// Application topics on the active side, with the name of their replica.
     fn scope(&self) -> Vec<(String, String)> {
-        let flow = self.scene.pair.flow(self.active);
-        let scope = Scope::of(self.scene.pair);
-        self.of(self.active.from)
-            .keys()
-            .filter(|topic| scope.application_topic(self.active.from, topic))
-            .map(|topic| {
-                let replica =
-                    flow.map_or_else(|| topic.clone(), |f| f.naming.target_name(&f.source_alias, topic));
-                (topic.clone(), replica)
-            })
-            .collect()
+        difference::application_topics(self.scene.pair, self.active, self.of(self.active.from))
     }
 
     fn topics_there(&self) -> CheckResult {
         let standby = self.scene.name(self.active.to());
-        let there = self.of(self.active.to());
-        let mut troubles = Vec::new();
-        for (topic, replica) in self.scope() {
-            let here = self.of(self.active.from).get(&topic).map_or(0, |t| t.partitions.len());
-            match there.get(&replica) {
-                None => troubles.push(format!("`{replica}` is missing on `{standby}`")),
-                Some(found) if found.partitions.len() < here => troubles.push(format!(
-                    "`{replica}` has {} partitions on `{standby}` and `{topic}` has {here}",
-                    found.partitions.len()
+        let scope = self.scope();
+        let gaps = topic_gaps(&scope, self.of(self.active.from), self.of(self.active.to()));
+        let troubles: Vec<String> = gaps
+            .into_iter()
+            .filter_map(|gap| match gap {
+                TopicGap::Missing { replica, .. } => Some(format!("`{replica}` is missing on `{standby}`")),
+                TopicGap::Partitions { topic, replica, here, there } if there < here => Some(format!(
+                    "`{replica}` has {there} partitions on `{standby}` and `{topic}` has {here}"
                 )),
-                Some(_) => {}
-            }
-            if topic != replica && !there.contains_key(&topic) {
-                troubles
-                    .push(format!("`{topic}`, which applications would write, is missing on `{standby}`"));
-            }
-        }
+                TopicGap::Partitions { .. } => None,
+                TopicGap::NotOwned { topic } => {
+                    Some(format!("`{topic}`, which applications would write, is missing on `{standby}`"))
+                }
+            })
+            .collect();
         CheckResult::from_troubles(
             Code::StandbyTopics,
             CheckStatus::Critical,
             &troubles,
-            format!("all {} topics are there with enough partitions", self.scope().len()),
+            format!("all {} topics are there with enough partitions", scope.len()),
             "Wait for MirrorMaker 2's topic refresh, or create what is missing.",
         )
     }
@@ -129,18 +107,9 @@ impl View<'_> {
                     return CheckResult::unknown(Code::StandbyConfigs, reason);
                 }
                 (Ok(here), Ok(there)) => {
-                    for key in COMPARED {
-                        let value =
-                            |configs: &crate::topic::Configs| configs.get(key).and_then(|c| c.value.clone());
-                        let (a, b) = (value(here), value(there));
-                        if a != b {
-                            let shown = |v: Option<String>| v.unwrap_or_else(|| "unset".to_owned());
-                            troubles.push(format!(
-                                "{key} of `{topic}` is {} here and {} there",
-                                shown(a),
-                                shown(b)
-                            ));
-                        }
+                    for gap in config_gaps(here, there).iter().filter(|gap| DECISIVE.contains(&gap.key)) {
+                        let [a, b] = gap.values();
+                        troubles.push(format!("{} of `{topic}` is {a} here and {b} there", gap.key));
                     }
                 }
             }
@@ -196,11 +165,7 @@ impl View<'_> {
     }
 
     fn probes(&self) -> BTreeSet<String> {
-        Side::BOTH
-            .into_iter()
-            .filter_map(|side| self.scene.clusters.get(side).probe.as_ref())
-            .map(|probe| format!("User:{}", probe.username))
-            .collect()
+        difference::probes(self.scene.clusters)
     }
 
     fn grants(&self) -> CheckResult {
@@ -263,16 +228,11 @@ impl View<'_> {
             Ok(groups) => groups,
             Err(reason) => return CheckResult::unknown(Code::StandbyGroupsActive, reason),
         };
-        // A group without positions on the active side has nothing to be synced; where that is not known it counts.
         let here = self.scene.survey.sides.get(self.active.from).groups.value();
-        let reads_here = |name: &String| {
-            here.is_none_or(|here| here.get(name).is_some_and(|group| !group.offsets.is_empty()))
-        };
-        let troubles: Vec<String> = groups
-            .iter()
-            .filter(|(name, group)| !group.members.is_empty() && reads_here(name))
-            .map(|(name, group)| {
-                let members = match group.members.len() {
+        let troubles: Vec<String> = difference::active_groups(here, groups)
+            .into_iter()
+            .map(|(name, members)| {
+                let members = match members {
                     1 => "a member".to_owned(),
                     n => format!("{n} members"),
                 };

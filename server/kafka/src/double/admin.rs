@@ -10,6 +10,7 @@ use muster_domain::{
     acl::{AclBinding, AclFilter},
     cluster::ClusterDescription,
     group::{CommittedOffset, GroupDescription, GroupListing, GroupMember, GroupType},
+    quota::{ClientQuota, ScramUsers},
     survey::{AclObservation, OpenTransaction, RightObservation},
     topic::{ByPartition, Configs, TopicDescription, TopicPartition},
 };
@@ -272,6 +273,19 @@ impl ClusterAdmin for MemoryAdmin {
             Ok(())
         })
         .await
+    }
+
+    async fn client_quotas(&self) -> Result<Vec<ClientQuota>, KafkaError> {
+        self.read("client_quotas", |cluster| {
+            let mut quotas = cluster.quotas.clone();
+            quotas.sort_by(|one, other| one.entity.cmp(&other.entity));
+            Ok(quotas)
+        })
+        .await
+    }
+
+    async fn scram_users(&self) -> Result<ScramUsers, KafkaError> {
+        self.read("scram_users", |cluster| Ok(cluster.users.clone())).await
     }
 
     async fn rights(&self) -> Result<Vec<RightObservation>, KafkaError> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use muster_domain::{
     acl::{AclOperation, ResourceType},
     group::{CommittedOffset, GroupMember, GroupState, GroupType},
+    quota::{ClientQuota, ScramUsers},
     topic::{ByPartition, TopicPartition},
 };
 use uuid::Uuid;
@@ -94,6 +95,10 @@ pub struct ClusterState {
     pub groups: BTreeMap<String, Group>,
     /// ACLs.
     pub authorizer: Authorizer,
+    /// Client quotas.
+    pub quotas: Vec<ClientQuota>,
+    /// Users with a SCRAM password.
+    pub users: ScramUsers,
     /// Transactional ids.
     pub txns: BTreeMap<String, Txn>,
     /// The world's clock, kept up by it.
@@ -116,6 +121,8 @@ impl ClusterState {
             topics: BTreeMap::new(),
             groups: BTreeMap::new(),
             authorizer,
+            quotas: Vec::new(),
+            users: ScramUsers::new(),
             txns: BTreeMap::new(),
             now: 0,
             next_producer_id: 1000,

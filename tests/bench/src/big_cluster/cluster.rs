@@ -1,10 +1,13 @@
-//! The cluster itself: brokers, grants, transactions.
+//! The cluster itself: brokers, grants, transactions, and what it knows of its clients.
 
 use kafka_protocol::{
     messages::{
-        BrokerId, DescribeAclsResponse, DescribeClusterResponse, ListTransactionsResponse,
+        BrokerId, DescribeAclsResponse, DescribeClientQuotasResponse, DescribeClusterResponse,
+        DescribeUserScramCredentialsResponse, ListTransactionsResponse,
         describe_acls_response::{AclDescription, DescribeAclsResource},
+        describe_client_quotas_response::{EntityData, EntryData, ValueData},
         describe_cluster_response::DescribeClusterBroker,
+        describe_user_scram_credentials_response::{CredentialInfo, DescribeUserScramCredentialsResult},
     },
     protocol::StrBytes,
 };
@@ -59,4 +62,30 @@ pub(super) fn acls(size: Size) -> DescribeAclsResponse {
 /// None is open.
 pub(super) fn transactions() -> ListTransactionsResponse {
     ListTransactionsResponse::default()
+}
+
+/// Every writer has a limit of their own.
+pub(super) fn quotas(size: Size) -> DescribeClientQuotasResponse {
+    let entries = (0..size.topics).step_by(10).map(|number| {
+        let entity = EntityData::default()
+            .with_entity_type(StrBytes::from_static_str("user"))
+            .with_entity_name(Some(text(format!("writer-{number}"))));
+        let limit = ValueData::default()
+            .with_key(StrBytes::from_static_str("producer_byte_rate"))
+            .with_value(10_000_000.0);
+        EntryData::default().with_entity(vec![entity]).with_values(vec![limit])
+    });
+    DescribeClientQuotasResponse::default().with_entries(Some(entries.collect()))
+}
+
+/// Writers and readers sign in by SCRAM-SHA-512.
+pub(super) fn users(size: Size) -> DescribeUserScramCredentialsResponse {
+    let names = (0..size.topics).step_by(10).flat_map(|n| [format!("writer-{n}"), format!("reader-{n}")]);
+    let users = names.map(|name| {
+        let credential = CredentialInfo::default().with_mechanism(2).with_iterations(4096);
+        DescribeUserScramCredentialsResult::default()
+            .with_user(text(name))
+            .with_credential_infos(vec![credential])
+    });
+    DescribeUserScramCredentialsResponse::default().with_results(users.collect())
 }

@@ -159,13 +159,15 @@ pub(crate) async fn take(task: &Task) -> Result<()> {
 fn check_complete(survey: &Survey, task: &Task) -> Result<()> {
     let (mut topics, mut groups) = (0, 0);
     for side in Side::BOTH {
-        let SideObservation { cluster, topics: t, groups: g, acls, transactions, rights } =
+        let SideObservation { cluster, topics: t, groups: g, acls, transactions, rights, quotas, users } =
             survey.sides.get(side);
         let unread = [
             cluster.as_result().err(),
             acls.as_result().err(),
             transactions.as_result().err(),
             rights.as_result().err(),
+            quotas.as_result().err(),
+            users.as_result().err(),
         ];
         ensure!(unread.iter().all(Option::is_none), "not read: {unread:?}");
         let t = t.as_result().map_err(|reason| anyhow::anyhow!("topics: {reason}"))?;

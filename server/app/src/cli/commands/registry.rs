@@ -76,6 +76,14 @@ pub enum Pairs {
         #[arg(long)]
         name: Option<String>,
     },
+    /// What applications would find different on the other side of a pair, by cause, worst first.
+    Differences {
+        /// Its name.
+        name: String,
+        /// Only those that concern a topic, group or principal with this in its name.
+        #[arg(long)]
+        who: Option<String>,
+    },
     /// The readiness checks of a pair.
     Check {
         /// Its name.

@@ -1,6 +1,11 @@
 //! ACLs and the fence probe.
 
-use muster_domain::acl::{AclBinding, AclFilter, AclOperation, AclPermission, PatternType, ResourceType};
+use std::collections::{BTreeMap, BTreeSet};
+
+use muster_domain::{
+    acl::{AclBinding, AclFilter, AclOperation, AclPermission, PatternType, ResourceType},
+    quota::ClientQuota,
+};
 
 use super::{eventually, fresh_topic};
 use crate::admin::{ClusterAdmin, FenceVerdict};
@@ -54,4 +59,27 @@ pub async fn fence_probe(admin: &dyn ClusterAdmin, probe: &str, prefix: &str) {
     eventually("open again", async || all(FenceVerdict::Open).await).await;
     admin.delete_acls(&allow).await.unwrap();
     admin.delete_topic(&topic).await.unwrap();
+}
+
+/// Quotas and SCRAM users are seen as they were set: `user` may produce 1,000,000 bytes a second and signs in by
+/// SCRAM-SHA-512, and every user without a quota may take 150.5 percent of a thread. Muster sets neither, so whoever calls has.
+pub async fn client_limits(admin: &dyn ClusterAdmin, user: &str) {
+    let quota = |name: Option<&str>, key: &str, value: f64| ClientQuota {
+        entity: BTreeMap::from([("user".to_owned(), name.map(str::to_owned))]),
+        limits: BTreeMap::from([(key.to_owned(), value)]),
+    };
+    let expected =
+        [quota(None, "request_percentage", 150.5), quota(Some(user), "producer_byte_rate", 1_000_000.0)];
+    eventually("both quotas are seen, and no other of theirs", async || {
+        let found = admin.client_quotas().await.unwrap();
+        let theirs = |quota: &ClientQuota| {
+            quota.entity.keys().eq(["user"]) && [None, Some(user)].contains(&quota.entity["user"].as_deref())
+        };
+        found.into_iter().filter(theirs).eq(expected.clone())
+    })
+    .await;
+    eventually("the user is seen", async || {
+        admin.scram_users().await.unwrap().get(user) == Some(&BTreeSet::from(["SCRAM-SHA-512".to_owned()]))
+    })
+    .await;
 }

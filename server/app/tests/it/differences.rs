@@ -1,0 +1,102 @@
+//! What would be different on the other side: in the API, on its page, by command.
+
+use axum::http::Method;
+use muster_domain::quota::ClientQuota;
+use serde_json::{Value, json};
+
+use crate::{cli::Shell, test_app::TestApp};
+
+/// The standby lacks a password, a limit and a setting that eu-west has.
+async fn unlike() -> TestApp {
+    let app = TestApp::with_pair().await;
+    {
+        let mut world = app.small.world.lock();
+        let west = world.cluster_mut("eu-west");
+        west.users.insert("shop".to_owned(), ["SCRAM-SHA-512".to_owned()].into());
+        west.quotas.push(ClientQuota {
+            entity: [("user".to_owned(), Some("shop".to_owned()))].into(),
+            limits: [("producer_byte_rate".to_owned(), 1000.0)].into(),
+        });
+        let placed = world.cluster_mut("eu-central").topics.get_mut("orders.placed").unwrap();
+        placed.configs.insert("retention.ms".to_owned(), "3600000".to_owned());
+    }
+    app.observe("orders").await;
+    app
+}
+
+fn kinds(reply: &Value) -> Vec<&str> {
+    reply["items"].as_array().unwrap().iter().map(|cause| cause["kind"].as_str().unwrap()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_difference_is_told_with_its_cause_and_what_to_do() {
+    let app = unlike().await;
+    let vera = app.as_user("vera").await;
+    let reply = vera.get("/api/v1/pairs/orders/differences").await.done();
+    assert_eq!((&reply["active"], &reply["standby"]), (&json!("eu-west"), &json!("eu-central")));
+    assert_eq!(reply["not_compared"], json!([]));
+    for kind in ["config", "scram_user", "quota"] {
+        assert!(kinds(&reply).contains(&kind), "{kind}: {reply:#}");
+    }
+    let config = vera.get("/api/v1/pairs/orders/differences?kind=config&who=orders.placed").await.done();
+    assert_eq!(kinds(&config), ["config"]);
+    let cause = &config["items"][0];
+    assert_eq!(cause["weight"], "costs");
+    assert_eq!(cause["expected"], "7 d (Kafka's default)");
+    assert_eq!(cause["actual"], "1 h (set on the topic)");
+    assert_eq!(cause["affected"]["topics"], json!({"count": 1, "names": ["orders.placed"]}));
+    assert!(
+        cause["commands"][0].as_str().unwrap().ends_with("--add-config 'retention.ms=604800000'"),
+        "{cause:#}"
+    );
+
+    let page = |path: &'static str| {
+        let app = &app;
+        async move {
+            let html = [("accept", "text/html")];
+            app.as_browser_of("vera").await.request(Method::GET, path, None, &html).await.text
+        }
+    };
+    let all = page("/pairs/orders/differences").await;
+    for said in
+        ["has no SCRAM-SHA-512 password on eu-central", "<code>retention.ms</code>", "producer_byte_rate"]
+    {
+        assert!(all.contains(said), "{said}: {all}");
+    }
+    let limits = page("/pairs/orders/differences?part=limits").await;
+    assert!(limits.contains("producer_byte_rate") && !limits.contains("retention.ms"), "{limits}");
+    let nobody = page("/pairs/orders/differences?who=nobody-has-this-name").await;
+    assert!(nobody.contains("No difference matches."), "{nobody}");
+    assert!(page("/pairs/orders").await.contains("href=\"/pairs/orders/differences\""));
+
+    let url = app.serve().await;
+    let shell = Shell::of(&app, &url, "vera").await;
+    let told = shell.muster("pairs differences orders --who orders.placed").await.done();
+    assert!(told.starts_with("From eu-west to eu-central:"), "{told}");
+    assert!(told.contains("`retention.ms` of topic `orders.placed` is 1 h"), "{told}");
+    assert!(!told.contains("SCRAM"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_says_the_same_of_the_same_facts() {
+    let app = unlike().await;
+    let vera = app.as_user("vera").await;
+    let checks = vera.get("/api/v1/pairs/orders/readiness").await.done();
+    let check = checks["items"].as_array().unwrap().iter().find(|check| check["code"] == "standby-configs");
+    let check = check.unwrap();
+    assert_eq!(check["status"], "warning", "{check:#}");
+    assert!(check["reason"].as_str().unwrap().contains("retention.ms of `orders.placed`"), "{check:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn before_the_first_survey_nothing_is_alike() {
+    let app = TestApp::with_pair().await;
+    sqlx::query("truncate survey, readiness").execute(&app.app.pool).await.unwrap();
+    let refused = app.as_user("vera").await.get("/api/v1/pairs/orders/differences").await;
+    assert_eq!(refused.problem(), ("not-surveyed-yet".to_owned(), 409));
+    let html = [("accept", "text/html")];
+    let browser = app.as_browser_of("vera").await;
+    let page = browser.request(Method::GET, "/pairs/orders/differences", None, &html).await;
+    assert!(page.text.contains("Never surveyed."), "{}", page.text);
+    assert!(!page.text.contains("No differences"), "{}", page.text);
+}

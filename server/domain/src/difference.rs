@@ -1,0 +1,271 @@
+//! What would be different for applications on the standby, beyond the records: what breaks if they move there now.
+//!
+//! Differences with one cause are one: thirty topics that take a limit from the standby's brokers are told once, with
+//! all their names. What cannot be compared is said beside them and never counts as equal.
+
+mod affected;
+mod clients;
+mod configs;
+mod grants;
+mod groups;
+mod sides;
+#[cfg(test)]
+mod tests;
+mod topics;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    cluster::Cluster,
+    direction::{self, ActiveSide},
+    ids::ClusterName,
+    pair::{BySide, Pair},
+    survey::Survey,
+};
+use affected::Users;
+pub(crate) use configs::{DECISIVE, config_gaps};
+pub(crate) use groups::active_groups;
+use sides::Sides;
+pub(crate) use sides::{application_topics, probes};
+pub(crate) use topics::{TopicGap, topic_gaps};
+
+/// Names of one kind that are shown; all are counted.
+pub const SHOWN: usize = 50;
+/// Commands that are shown for one cause.
+pub const COMMANDS: usize = 20;
+
+/// What a difference does when applications move. Ordered from least to worst.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Weight {
+    /// Nothing stops working.
+    Differs,
+    /// It costs something, or a switchover by Muster makes it good and a failover by hand does not.
+    Costs,
+    /// Applications fail.
+    Breaks,
+}
+
+/// What is different.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum DifferenceKind {
+    /// A topic is not there.
+    TopicMissing,
+    /// A topic has another number of partitions.
+    Partitions,
+    /// A topic has fewer copies.
+    Replicas,
+    /// A topic is on the standby only.
+    TopicExtra,
+    /// An effective config.
+    Config,
+    /// A grant is not there.
+    Grant,
+    /// A DENY is on the standby only.
+    Deny,
+    /// A user cannot sign in.
+    ScramUser,
+    /// A client quota.
+    Quota,
+    /// A group has members on the standby.
+    GroupActive,
+    /// A group has no positions on the standby.
+    GroupPositions,
+    /// A group speaks another protocol on the standby.
+    GroupType,
+}
+
+impl DifferenceKind {
+    /// All of them, in the order they are listed.
+    pub const ALL: [Self; 12] = [
+        Self::TopicMissing,
+        Self::Partitions,
+        Self::Replicas,
+        Self::TopicExtra,
+        Self::Config,
+        Self::Grant,
+        Self::Deny,
+        Self::ScramUser,
+        Self::Quota,
+        Self::GroupActive,
+        Self::GroupPositions,
+        Self::GroupType,
+    ];
+
+    /// The word of the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TopicMissing => "topic_missing",
+            Self::Partitions => "partitions",
+            Self::Replicas => "replicas",
+            Self::TopicExtra => "topic_extra",
+            Self::Config => "config",
+            Self::Grant => "grant",
+            Self::Deny => "deny",
+            Self::ScramUser => "scram_user",
+            Self::Quota => "quota",
+            Self::GroupActive => "group_active",
+            Self::GroupPositions => "group_positions",
+            Self::GroupType => "group_type",
+        }
+    }
+}
+
+/// Names that are concerned.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Names {
+    /// How many.
+    pub count: usize,
+    /// The first of them, in order.
+    pub names: Vec<String>,
+}
+
+impl Names {
+    fn all(names: impl IntoIterator<Item = String>) -> Self {
+        let names: Vec<String> = names.into_iter().collect();
+        Self { count: names.len(), names }
+    }
+
+    fn mention(&self, text: &str) -> bool {
+        self.names.iter().any(|name| name.contains(text))
+    }
+}
+
+/// Who is affected.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Affected {
+    /// Topics by the name applications use.
+    pub topics: Names,
+    /// Groups.
+    pub groups: Names,
+    /// Principals of applications.
+    pub principals: Names,
+}
+
+/// What is different for one cause.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Difference {
+    /// What.
+    pub kind: DifferenceKind,
+    /// What it does.
+    pub weight: Weight,
+    /// A sentence with names between backticks.
+    pub says: String,
+    /// Where it would be put right.
+    pub cluster: ClusterName,
+    /// How the active side has it.
+    pub expected: String,
+    /// How the standby has it.
+    pub actual: String,
+    /// What happens when applications move, in plain words.
+    pub consequence: String,
+    /// Who is affected.
+    pub affected: Affected,
+    /// What to do.
+    pub next_step: String,
+    /// Commands that do it, ready to be pasted; `COMMAND_CONFIG` stands for the file with the credentials.
+    pub commands: Vec<String>,
+}
+
+/// Something that could not be compared.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct NotCompared {
+    /// What.
+    pub what: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// What would be different for applications.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Differences {
+    /// The cluster applications are on; `None` when that is not known, and then nothing was compared.
+    pub active: Option<ClusterName>,
+    /// The cluster they would move to.
+    pub standby: Option<ClusterName>,
+    /// Causes, worst first.
+    pub differences: Vec<Difference>,
+    /// What nobody can say anything about.
+    pub not_compared: Vec<NotCompared>,
+}
+
+impl Differences {
+    /// Only those of some kinds that concern whoever's name contains a text. Empty lets all through.
+    #[must_use]
+    pub fn filtered(mut self, kinds: &[DifferenceKind], who: &str) -> Self {
+        self.differences.retain(|found| {
+            let Affected { topics, groups, principals } = &found.affected;
+            (kinds.is_empty() || kinds.contains(&found.kind))
+                && (who.is_empty() || [topics, groups, principals].iter().any(|names| names.mention(who)))
+        });
+        self
+    }
+
+    /// At most so many names and commands of each cause. The counts stay.
+    #[must_use]
+    pub fn shortened(mut self) -> Self {
+        for found in &mut self.differences {
+            let Affected { topics, groups, principals } = &mut found.affected;
+            for names in [topics, groups, principals] {
+                names.names.truncate(SHOWN);
+            }
+            found.commands.truncate(COMMANDS);
+        }
+        self
+    }
+}
+
+/// Compares both sides of a pair as last observed.
+#[must_use]
+pub fn differences(pair: &Pair, clusters: &BySide<Cluster>, survey: &Survey) -> Differences {
+    let active = match direction::active_side(pair, survey) {
+        ActiveSide::Active(active) => active,
+        ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => {
+            let all = NotCompared { what: "both sides".to_owned(), reason };
+            return Differences { not_compared: vec![all], ..Differences::default() };
+        }
+    };
+    let (here, there) = (survey.sides.get(active.from), survey.sides.get(active.to()));
+    let scope =
+        here.topics.value().map(|topics| application_topics(pair, active, topics)).unwrap_or_default();
+    let users = Users::new(here, clusters);
+    let sides = Sides { pair, clusters, active, here, there, scope, users };
+    let (mut found, mut not_compared) = (Vec::new(), Vec::new());
+    let parts: [(&str, Result<Vec<Difference>, &str>); 8] = [
+        ("topics and partitions", topics::differences(&sides)),
+        ("configs", configs::differences(&sides, &mut not_compared)),
+        ("grants", grants::missing(&sides)),
+        ("DENYs", grants::denied(&sides)),
+        ("SCRAM users", clients::users(&sides)),
+        ("client quotas", clients::quotas(&sides)),
+        ("groups", groups::differences(&sides)),
+        ("protocols of groups", groups::types(&sides)),
+    ];
+    for (what, part) in parts {
+        match part {
+            Ok(differences) => found.extend(differences),
+            Err(reason) => {
+                not_compared.push(NotCompared { what: what.to_owned(), reason: reason.to_owned() });
+            }
+        }
+    }
+    found.sort_by_key(|difference: &Difference| {
+        (
+            std::cmp::Reverse(difference.weight),
+            difference.kind,
+            std::cmp::Reverse(difference.affected.topics.count),
+        )
+    });
+    Differences {
+        active: Some(sides.active().clone()),
+        standby: Some(sides.standby().clone()),
+        differences: found,
+        not_compared,
+    }
+}

@@ -1,0 +1,107 @@
+//! Consumer groups: who is busy on the standby, who has nothing there, who speaks otherwise there.
+
+use super::{
+    Affected, Difference, DifferenceKind as Kind, Names, Sides, Weight,
+    sides::{Groups, counted},
+};
+use crate::group::GroupType;
+
+/// Groups of the active side that have members on the standby, with how many. A group without positions on the active
+/// side has nothing to be synced; where that is not known it counts.
+pub(crate) fn active_groups(here: Option<&Groups>, there: &Groups) -> Vec<(String, usize)> {
+    let reads_here =
+        |name: &String| here.is_none_or(|here| here.get(name).is_some_and(|group| !group.offsets.is_empty()));
+    there
+        .iter()
+        .filter(|(name, group)| !group.members.is_empty() && reads_here(name))
+        .map(|(name, group)| (name.clone(), group.members.len()))
+        .collect()
+}
+
+pub(super) fn differences<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a str> {
+    let there = sides.there.groups.as_result()?;
+    let here = sides.here.groups.value();
+    let (active, standby) = (sides.active(), sides.standby());
+    let mut found = Vec::new();
+    let busy: Vec<String> = active_groups(here, there).into_iter().map(|(name, _)| name).collect();
+    if !busy.is_empty() {
+        let has = if busy.len() == 1 { "has" } else { "have" };
+        found.push(Difference {
+            kind: Kind::GroupActive,
+            weight: Weight::Breaks,
+            says: format!("{} {has} members on {standby} now", counted(&busy, "group")),
+            cluster: standby.clone(),
+            expected: "no members".to_owned(),
+            actual: "members".to_owned(),
+            consequence: "MirrorMaker 2 silently skips their offsets, so they would read from wherever they stand there.".to_owned(),
+            affected: of_groups(busy),
+            next_step: format!("Stop these consumers on {standby}."),
+            commands: Vec::new(),
+        });
+    }
+    let Some(here) = here else { return Ok(found) };
+    let without: Vec<String> = here
+        .iter()
+        .filter(|(_, group)| !group.offsets.is_empty())
+        .filter(|(name, _)| there.get(*name).is_none_or(|group| group.offsets.is_empty()))
+        .map(|(name, _)| name.clone())
+        .collect();
+    if !without.is_empty() {
+        let has = if without.len() == 1 { "has" } else { "have" };
+        found.push(Difference {
+            kind: Kind::GroupPositions,
+            weight: Weight::Costs,
+            says: format!("{} {has} positions on {active} and none on {standby}", counted(&without, "group")),
+            cluster: standby.clone(),
+            expected: "positions".to_owned(),
+            actual: "none".to_owned(),
+            consequence: "Moved by hand they begin where auto.offset.reset says: everything again, or nothing of what they missed.".to_owned(),
+            affected: of_groups(without),
+            next_step: "A switchover by Muster writes their exact positions. For a failover without it, let the checkpoint connector sync offsets (sync.group.offsets.enabled).".to_owned(),
+            commands: Vec::new(),
+        });
+    }
+    Ok(found)
+}
+
+fn of_groups(groups: Vec<String>) -> Affected {
+    Affected { groups: Names::all(groups), ..Affected::default() }
+}
+
+/// Groups that hold on to another protocol on the standby. An empty one takes the protocol of whoever joins first, so it
+/// is no difference.
+pub(super) fn types<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a str> {
+    let (here, there) = sides.groups()?;
+    let other: Vec<(String, GroupType, GroupType)> = here
+        .iter()
+        .filter_map(|(name, group)| Some((name.clone(), group.kind, there.get(name)?)))
+        .filter(|(_, kind, found)| *kind != found.kind && !found.members.is_empty())
+        .map(|(name, kind, found)| (name, kind, found.kind))
+        .collect();
+    let Some((_, wanted, actual)) = other.first().cloned() else { return Ok(Vec::new()) };
+    let names: Vec<String> = other.into_iter().map(|(name, ..)| name).collect();
+    let speaks = if names.len() == 1 { "speaks" } else { "speak" };
+    Ok(vec![Difference {
+        kind: Kind::GroupType,
+        weight: Weight::Breaks,
+        says: format!("{} {speaks} another protocol on {}", counted(&names, "group"), sides.standby()),
+        cluster: sides.standby().clone(),
+        expected: protocol(wanted).to_owned(),
+        actual: protocol(actual).to_owned(),
+        consequence:
+            "Consumers of the other protocol may be refused while members of this one are in the group."
+                .to_owned(),
+        affected: of_groups(names),
+        next_step: format!("Stop these consumers on {}: an empty group takes any protocol.", sides.standby()),
+        commands: Vec::new(),
+    }])
+}
+
+fn protocol(kind: GroupType) -> &'static str {
+    match kind {
+        GroupType::Classic => "classic",
+        GroupType::Consumer => "consumer (KIP-848)",
+        GroupType::Share => "share (KIP-932)",
+        GroupType::Streams => "streams (KIP-1071)",
+    }
+}

@@ -1,0 +1,96 @@
+//! Both sides of a pair as the rules look at them, and how names and commands are written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::affected::Users;
+use crate::{
+    cluster::Cluster,
+    ids::ClusterName,
+    pair::{BySide, Direction, Pair, Side},
+    patterns::Scope,
+    survey::{AclObservation, GroupObservation, SideObservation, TopicObservation},
+};
+
+/// Both sides as they were seen, from the active to the standby one.
+pub(super) struct Sides<'a> {
+    pub(super) pair: &'a Pair,
+    pub(super) clusters: &'a BySide<Cluster>,
+    pub(super) active: Direction,
+    pub(super) here: &'a SideObservation,
+    pub(super) there: &'a SideObservation,
+    /// Application topics of the active side with the names of their replicas.
+    pub(super) scope: Vec<(String, String)>,
+    pub(super) users: Users<'a>,
+}
+
+pub(crate) type Topics = BTreeMap<String, TopicObservation>;
+pub(crate) type Groups = BTreeMap<String, GroupObservation>;
+
+impl<'a> Sides<'a> {
+    pub(super) fn topics(&self) -> Result<(&'a Topics, &'a Topics), &'a str> {
+        Ok((self.here.topics.as_result()?, self.there.topics.as_result()?))
+    }
+
+    pub(super) fn groups(&self) -> Result<(&'a Groups, &'a Groups), &'a str> {
+        Ok((self.here.groups.as_result()?, self.there.groups.as_result()?))
+    }
+
+    pub(super) fn acls(&self) -> Result<(&'a AclObservation, &'a AclObservation), &'a str> {
+        Ok((self.here.acls.as_result()?, self.there.acls.as_result()?))
+    }
+
+    pub(super) fn standby(&self) -> &'a ClusterName {
+        self.pair.cluster(self.active.to())
+    }
+
+    pub(super) fn active(&self) -> &'a ClusterName {
+        self.pair.cluster(self.active.from)
+    }
+
+    /// One of Kafka's own programs against the standby.
+    pub(super) fn command(&self, program: &str, arguments: &str) -> String {
+        let cluster = self.clusters.get(self.active.to());
+        let address = cluster.bootstrap.first().map_or("BOOTSTRAP", String::as_str);
+        format!("{program} --bootstrap-server {address} --command-config COMMAND_CONFIG {arguments}")
+    }
+}
+
+/// Application topics on the side that is active, each with the name of its replica.
+pub(crate) fn application_topics(pair: &Pair, active: Direction, topics: &Topics) -> Vec<(String, String)> {
+    let flow = pair.flow(active);
+    let scope = Scope::of(pair);
+    topics
+        .keys()
+        .filter(|topic| scope.application_topic(active.from, topic))
+        .map(|topic| {
+            let replica =
+                flow.map_or_else(|| topic.clone(), |f| f.naming.target_name(&f.source_alias, topic));
+            (topic.clone(), replica)
+        })
+        .collect()
+}
+
+/// Principals by which a fence is probed: no applications.
+pub(crate) fn probes(clusters: &BySide<Cluster>) -> BTreeSet<String> {
+    Side::BOTH
+        .into_iter()
+        .filter_map(|side| clusters.get(side).probe.as_ref())
+        .map(|probe| format!("User:{}", probe.username))
+        .collect()
+}
+
+/// `1 topic` or `7 topics`, then the first three names.
+pub(super) fn counted(names: &[String], one: &str) -> String {
+    let said: Vec<String> = names.iter().take(3).map(|name| format!("`{name}`")).collect();
+    let more = names.len().saturating_sub(said.len());
+    let list = if more == 0 { said.join(", ") } else { format!("{} and {more} more", said.join(", ")) };
+    match names.len() {
+        1 => format!("{one} {list}"),
+        n => format!("{n} {one}s ({list})"),
+    }
+}
+
+/// A name as a shell takes it, whatever is in it.
+pub(super) fn quoted(name: &str) -> String {
+    format!("'{}'", name.replace('\'', r"'\''"))
+}
