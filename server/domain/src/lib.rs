@@ -16,6 +16,7 @@ pub mod group;
 pub mod hash;
 pub mod ids;
 pub mod lag;
+pub mod loss;
 pub mod mm2_properties;
 pub mod notification;
 pub mod pair;
@@ -27,6 +28,7 @@ pub mod provider_roles;
 pub mod readiness;
 pub mod reading;
 pub mod record;
+pub mod recorder;
 pub mod run;
 #[cfg(test)]
 mod samples;
