@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     direction::{ActiveSide, active_side},
     ids::{PairName, TeamName},
-    lag::{Clock, FlowLag, flow_lag_since},
+    lag::{Clock, FlowLag, PartitionLag, judge_flow},
     notification::{Told, news_of_readiness},
     pair::{Direction, Flow, Pair, Side},
     people::Actor,
@@ -51,7 +51,8 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// Judges a survey. `history` is what was remembered before it.
+    /// Judges a survey. `history` is what was remembered before it. With it comes the lag of the partitions of each flow, for
+    /// the flight recorder.
     #[must_use]
     pub fn of(
         clients: &PairClients,
@@ -59,19 +60,21 @@ impl Judgement {
         previous: Option<&Survey>,
         history: &LagHistory,
         clock: Clock,
-    ) -> Self {
+    ) -> (Self, Vec<Vec<PartitionLag>>) {
         let (pair, clusters) = (&clients.pair, &clients.clusters);
         let (active, active_unknown) = match active_side(pair, survey) {
             ActiveSide::Active(direction) => (Some(direction.from), None),
             ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => (None, Some(reason)),
         };
-        let lag = |flow: &Flow| flow_lag_since(pair, flow, survey, history.of(flow.direction.from), clock);
-        Self {
+        let judge = |flow: &Flow| judge_flow(pair, flow, survey, history.of(flow.direction.from), clock);
+        let (lag, partitions) = pair.flows.iter().map(judge).unzip();
+        let judgement = Self {
             checks: evaluate(pair, clusters, survey, previous, clock.now),
             active,
             active_unknown,
-            lag: pair.flows.iter().map(lag).collect(),
-        }
+            lag,
+        };
+        (judgement, partitions)
     }
 
     /// Keeps it, in the transaction that keeps the survey.

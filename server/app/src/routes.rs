@@ -31,7 +31,7 @@ use crate::{
     api::{
         Items, approvals, audit, brake, calendar, channels, clusters, decisions,
         decisions::{Attest, Because, BreakingGlass, NewVote, Reviewing, SkipStep},
-        events, findings, observation, pairs, people, plans, runs,
+        events, findings, losses, observation, pairs, people, plans, runs,
         runs::RunView,
         schedules, service, session,
         session::{Again, BearerSession, SignIn, Whoami},
@@ -169,7 +169,10 @@ fn observations() -> Vec<Route> { vec![
     api(GET, "/api/v1/pairs/{pair}/lag", Reader(Of::Pair), Reads, observation::lag)
         .says("How far the standby is behind, as last observed."),
     api(GET, "/api/v1/pairs/{pair}/lag/history", Reader(Of::Pair), Reads, observation::lag_history)
-        .says("Lag over time.").query::<observation::HistoryQuery>(),
+        .says("Lag over time: of a flow, or of one topic or partition.").query::<observation::HistoryQuery>(),
+    api(GET, "/api/v1/pairs/{pair}/loss", Reader(Of::Pair), Reads, losses::show)
+        .says("What was lost when a source died: an interval, and what it turned out to be.")
+        .query::<losses::LossQuery>().answers::<losses::LossView>(200),
     api(GET, "/api/v1/pairs/{pair}/topics", Reader(Of::Pair), Reads, observation::topics)
         .says("Topics in scope on both sides, as last observed."),
     api(GET, "/api/v1/pairs/{pair}/groups", Reader(Of::Pair), Reads, observation::groups)

@@ -9,6 +9,7 @@ mod facts;
 mod history;
 mod retention;
 mod seal;
+mod series;
 mod tracks;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,9 +23,10 @@ use sqlx::PgConnection;
 use self::{codec::Chain, tracks::Tracks};
 pub use self::{
     facts::keep_fact,
-    history::{Selection, blocks, recent_ends, series},
+    history::{blocks, recent_ends},
     retention::{cover, retire, size},
     seal::seal,
+    series::{Selection, series},
 };
 use crate::error::StoreError;
 

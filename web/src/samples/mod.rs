@@ -3,6 +3,7 @@
 mod api;
 mod drills;
 mod findings;
+mod loss;
 mod night;
 mod notifications;
 mod outcome;

@@ -9,6 +9,7 @@ pub mod clusters;
 pub mod decisions;
 pub mod events;
 pub mod findings;
+pub mod losses;
 pub mod observation;
 pub mod pairs;
 pub mod people;

@@ -8,6 +8,7 @@ mod channels;
 pub mod client;
 mod commands;
 mod findings;
+mod losses;
 mod print;
 mod registry;
 mod runs;

@@ -33,6 +33,7 @@ mod people;
 mod problems;
 mod processes;
 mod receiver;
+mod recorder;
 mod restore;
 mod runs;
 mod schedules;

@@ -4,6 +4,10 @@
 //! not move cost nothing. The columns that are left are packed by pco. A body says its hash first: bytes that are cut, torn
 //! or somebody else's are refused before anything is made of them.
 
+mod bytes;
+#[cfg(test)]
+mod tests;
+
 use muster_domain::recorder::Block;
 use pco::{ChunkConfig, DeltaSpec, ModeSpec, data_types::Number, standalone};
 
@@ -89,10 +93,10 @@ pub fn decode(body: &[u8], parents: &[Option<usize>], chain: &mut Chain) -> Resu
     let before = chain.clone();
     let mut filled: Vec<Vec<i64>> = Vec::with_capacity(columns);
     let mut block = Block { at, tracks, columns: Vec::with_capacity(columns) };
-    for column in 0..columns {
+    for (column, parent) in parents.iter().enumerate() {
         let missing = read_list(&mut reader, tracks * samples + 1)?;
         let mut known = read_moves(&mut reader, tracks, samples)?;
-        let parent = parents[column].map(|parent| (&filled[parent], &before.0[parent]));
+        let parent = parent.map(|parent| (&filled[parent], &before.0[parent]));
         add_up(&mut known, &before.0[column], parent, samples);
         if samples > 0 {
             for track in 0..tracks {
@@ -229,144 +233,4 @@ fn unpack<T: Number>(packed: &[u8], count: usize) -> Result<Vec<T>, CodecError> 
         return Err(CodecError::Foreign("a column has another length"));
     }
     Ok(numbers)
-}
-
-mod bytes {
-    //! Counts and stretches of bytes, one after the other, behind a mark and a hash.
-
-    use aws_lc_rs::digest::{SHA256, digest};
-
-    use super::CodecError;
-
-    /// Of the hash, so many bytes are kept.
-    const HASH: usize = 8;
-
-    #[derive(Default)]
-    pub(super) struct Writer(Vec<u8>);
-
-    impl Writer {
-        pub(super) fn count(&mut self, count: usize) {
-            self.0.extend(u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
-        }
-
-        pub(super) fn bytes(&mut self, bytes: &[u8]) {
-            self.count(bytes.len());
-            self.0.extend(bytes);
-        }
-
-        pub(super) fn into_bytes(self) -> Vec<u8> {
-            self.0
-        }
-    }
-
-    pub(super) struct Reader<'a>(pub(super) &'a [u8]);
-
-    impl<'a> Reader<'a> {
-        pub(super) fn count(&mut self) -> Result<usize, CodecError> {
-            let bytes = self.take(4)?;
-            Ok(u32::from_le_bytes(bytes.try_into().map_err(|_| CodecError::Foreign("no number"))?) as usize)
-        }
-
-        pub(super) fn bytes(&mut self) -> Result<&'a [u8], CodecError> {
-            let length = self.count()?;
-            self.take(length)
-        }
-
-        fn take(&mut self, length: usize) -> Result<&'a [u8], CodecError> {
-            let (taken, rest) =
-                self.0.split_at_checked(length).ok_or(CodecError::Foreign("it ends early"))?;
-            self.0 = rest;
-            Ok(taken)
-        }
-    }
-
-    pub(super) fn sealed(mark: &[u8; 4], content: &[u8]) -> Vec<u8> {
-        let hash = digest(&SHA256, content);
-        [mark.as_slice(), &hash.as_ref()[..HASH], content].concat()
-    }
-
-    pub(super) fn opened<'a>(mark: &[u8; 4], body: &'a [u8]) -> Option<&'a [u8]> {
-        let (hash, content) = body.strip_prefix(mark)?.split_at_checked(HASH)?;
-        (hash == &digest(&SHA256, content).as_ref()[..HASH]).then_some(content)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use muster_domain::recorder::{Cells, Kind};
-    use proptest::prelude::*;
-
-    use super::*;
-
-    const PARENTS: &[Option<usize>] = &[None, Some(0), Some(1)];
-
-    /// Blocks that follow one another, tracks coming in on the way.
-    fn blocks() -> impl Strategy<Value = Vec<Block>> {
-        let value = prop_oneof![
-            1 => Just(None),
-            6 => (0_i64..1000).prop_map(Some),
-            1 => any::<i64>().prop_map(Some)
-        ];
-        let cells = proptest::collection::vec(value, 3);
-        let sample = (any::<i64>(), proptest::collection::vec(cells, 0..6));
-        let block = proptest::collection::vec(sample, 0..5).prop_map(|samples| Block::of(3, &samples));
-        proptest::collection::vec(block, 1..4)
-    }
-
-    proptest! {
-        #[test]
-        fn what_was_packed_comes_back(blocks in blocks()) {
-            let (mut writing, mut reading) = (Chain::default(), Chain::default());
-            for block in &blocks {
-                let body = encode(block, PARENTS, &mut writing).unwrap();
-                prop_assert_eq!(&decode(&body, PARENTS, &mut reading).unwrap(), block);
-            }
-            prop_assert_eq!(writing, reading);
-        }
-
-        #[test]
-        fn bytes_that_are_cut_or_changed_are_refused(
-            blocks in blocks(), at in any::<prop::sample::Index>(), bit in 0..8_u32
-        ) {
-            let body = encode(&blocks[0], PARENTS, &mut Chain::default()).unwrap();
-            let cut = at.index(body.len());
-            prop_assert!(decode(&body[..cut], PARENTS, &mut Chain::default()).is_err());
-            let mut torn = body;
-            torn[cut] ^= 1 << bit;
-            prop_assert!(decode(&torn, PARENTS, &mut Chain::default()).is_err());
-        }
-
-        /// Whoever can make the hash right can write anything: an error, never a panic, and never more memory than a block.
-        #[test]
-        fn foreign_bytes_with_a_right_hash_never_panic(
-            blocks in blocks(), noise in proptest::collection::vec(any::<(prop::sample::Index, u8)>(), 1..8)
-        ) {
-            let body = encode(&blocks[0], PARENTS, &mut Chain::default()).unwrap();
-            let mut content = bytes::opened(MARK, &body).unwrap().to_vec();
-            for (at, byte) in noise {
-                let at = at.index(content.len());
-                content[at] = byte;
-            }
-            let _ = decode(&bytes::sealed(MARK, &content), PARENTS, &mut Chain::default());
-        }
-    }
-
-    #[test]
-    fn partitions_that_do_not_move_cost_nothing() {
-        let still: Vec<Cells> = vec![vec![Some(1_000_000_000); 10]; 2000];
-        let samples: Vec<_> = (0..60).map(|n| (n * 5000, still.clone())).collect();
-        let mut chain = Chain::default();
-        let parents = Kind::Partitions.parents();
-        let first = encode(&Block::of(10, &samples[..1]), parents, &mut chain).unwrap();
-        let rest = encode(&Block::of(10, &samples[1..]), parents, &mut chain).unwrap();
-        assert!(rest.len() < 1000, "{} bytes after {}", rest.len(), first.len());
-    }
-
-    #[test]
-    fn another_shape_is_refused() {
-        let body = encode(&Block::default(), &[], &mut Chain::default()).unwrap();
-        assert!(decode(&body, PARENTS, &mut Chain::default()).is_err());
-        let many = Block { at: vec![0], tracks: MOST_TRACKS + 1, columns: vec![vec![None; MOST_TRACKS + 1]] };
-        assert!(encode(&many, &[None], &mut Chain::default()).is_err());
-    }
 }

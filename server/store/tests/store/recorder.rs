@@ -49,12 +49,12 @@ fn orders(id: u128, end: i64, behind: i64) -> Vec<TopicSample> {
 }
 
 async fn open(conn: &mut PgConnection) -> Recording {
-    Recording::open(conn, &pair_name("payments"), FORWARD, Kind::Partitions).await.unwrap()
+    Recording::open(conn, &pair_name("payments"), FORWARD, Kind::Partitions).await.expect("a stream")
 }
 
 async fn series(conn: &mut PgConnection, from: DateTime<Utc>, to: DateTime<Utc>, points: i32) -> Vec<Point> {
     let name = pair_name("payments");
-    recorder::series(conn, (&name, FORWARD), ORDERS, (from, to), points).await.unwrap()
+    recorder::series(conn, (&name, FORWARD), ORDERS, (from, to), points).await.expect("a series")
 }
 
 /// Records behind at each moment, five seconds apart.
@@ -65,7 +65,7 @@ async fn behind(conn: &mut PgConnection, from: DateTime<Utc>, moments: i32) -> V
 
 async fn seal_all(conn: &mut PgConnection, recording: &Recording, now: DateTime<Utc>) -> usize {
     let mut sealed = 0;
-    while recorder::seal(conn, recording.stream(), recording.kind(), now).await.unwrap() {
+    while recorder::seal(conn, recording.stream(), recording.kind(), now).await.expect("sealing") {
         sealed += 1;
     }
     sealed
