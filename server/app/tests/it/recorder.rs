@@ -70,6 +70,8 @@ async fn a_death_is_stated_with_its_interval_and_settled_after_the_return() {
     let page = app.as_browser_of("vera").await.get("/pairs/orders").await.text;
     assert!(page.contains("Lost with the source") && page.contains("are missing on the target"), "{page}");
 
+    // Applications went to the other side meanwhile, so nobody adds to what died.
+    app.small.world.point_producers("eu-central");
     app.small.world.set_health("eu-west", Health::Up);
     observe(&app, &mut memory).await;
     observe(&app, &mut memory).await;
@@ -96,7 +98,9 @@ async fn the_history_of_one_topic_comes_from_the_recorder() {
     assert_eq!(points.len(), 1, "{all:#}");
     assert!(points[0]["worst_lag_records"].is_number() && points[0]["records_class"].is_string(), "{all:#}");
     let one = history("topic=orders.placed&partition=0").await.done();
-    assert_eq!(one["items"].as_array().unwrap().len(), 2, "both surveys: {one:#}");
+    assert_eq!(one["partition"], 0, "{one:#}");
+    let of_one = one["items"][0]["total_lag_records"].as_i64();
+    assert!(of_one.is_some() && of_one <= points[0]["total_lag_records"].as_i64(), "{one:#}, of {all:#}");
     assert_eq!(history("topic=no.such&points=1").await.done()["items"], serde_json::json!([]));
     assert_eq!(history("partition=0").await.problem(), ("invalid-request".to_owned(), 422));
     app.small.world.set_health("eu-west", Health::Dead);
