@@ -32,6 +32,7 @@ pub mod pair;
 mod pair_facts;
 mod pair_flows;
 pub mod pair_form;
+mod pair_loss;
 mod pair_plan;
 mod pair_tables;
 mod pair_topology;

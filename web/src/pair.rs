@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use chrono::{DateTime, Duration, Utc};
 use muster_domain::{
+    loss::Loss,
     pair::{Direction, Side},
     people::Role,
     reading::Reading,
@@ -20,6 +21,7 @@ use crate::{
     format,
     pair_facts::measured_rto,
     pair_flows::{FlowRow, flow_rows},
+    pair_loss::LossPanel,
     pair_plan::{Planning, plan_fields, planning, settings},
     pair_tables::{GroupRow, TopicRow, group_rows, topic_rows},
     pair_topology::Topology,
@@ -52,6 +54,8 @@ pub struct PairDetail<'a> {
     pub canary: Option<Reading>,
     /// Hours the chart covers: 1, 24 or 168.
     pub hours: i64,
+    /// What was lost when a source died lately, if one did.
+    pub loss: Option<&'a Loss>,
     /// Runs of this pair, newest first.
     pub runs: &'a [Run],
 }
@@ -76,6 +80,7 @@ pub struct PairPage {
     groups_note: String,
     rto: String,
     rto_note: String,
+    loss: Option<LossPanel>,
     topology: Option<Topology>,
     read: Option<When>,
     chart: LagChart,
@@ -128,6 +133,7 @@ impl PairPage {
             groups_note,
             rto,
             rto_note,
+            loss: detail.loss.map(|loss| LossPanel::new(pair, loss, now)),
             topology: detail
                 .survey
                 .map(|survey| Topology::new(pair, facts.active, survey, &facts.rpo, &detail.behind, now)),

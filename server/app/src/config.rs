@@ -225,6 +225,12 @@ pub struct SurveyConfig {
     #[arg(long, env = "MUSTER_SURVEY_SECONDS", default_value_t = 5, value_name = "SECONDS",
         value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub survey_seconds: u64,
+
+    /// Hours every survey's numbers are kept in full; roll-ups by the hour are kept for a year, and what lies around incidents
+    /// for good. `MUSTER_RECORDER_HOURS`; 24.
+    #[arg(long, env = "MUSTER_RECORDER_HOURS", default_value_t = 24, value_name = "HOURS",
+        value_parser = clap::value_parser!(i64).range(1..=8784))]
+    pub recorder_hours: i64,
 }
 
 impl SurveyConfig {

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use chrono::Utc;
 use muster_operations::decisions;
-use muster_store::{happenings, idempotency, identities, lag, login_failures, outbox, sessions};
+use muster_store::{happenings, idempotency, identities, lag, login_failures, outbox, recorder, sessions};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +23,7 @@ pub const LAG_DAYS: i32 = 30;
 pub const MESSAGE_DAYS: i32 = 30;
 
 /// Works until shutdown. Several processes may: rows are locked while they are looked at.
-pub async fn run(pool: PgPool, beat: Beat, shutdown: CancellationToken) {
+pub async fn run(pool: PgPool, recorder_hours: i64, beat: Beat, shutdown: CancellationToken) {
     let mut round = 0_u32;
     loop {
         let expired = expire(&pool).await;
@@ -31,7 +32,7 @@ pub async fn run(pool: PgPool, beat: Beat, shutdown: CancellationToken) {
             tracing::warn!(cause = %failure.problem.detail, "could not end overdue requests; tried again shortly");
         }
         if round.is_multiple_of(SWEEP_EVERY)
-            && let Err(failure) = sweep(&pool).await
+            && let Err(failure) = sweep(&pool, recorder_hours).await
         {
             tracing::warn!(cause = %failure.problem.detail, "could not remove old rows; tried again later");
         }
@@ -61,7 +62,7 @@ pub async fn expire(pool: &PgPool) -> Answer<usize> {
     Ok(expired.len())
 }
 
-async fn sweep(pool: &PgPool) -> Answer<()> {
+async fn sweep(pool: &PgPool, recorder_hours: i64) -> Answer<()> {
     let mut conn = pool.acquire().await?;
     idempotency::delete_old(&mut conn).await?;
     login_failures::delete_old(&mut conn).await?;
@@ -70,5 +71,9 @@ async fn sweep(pool: &PgPool) -> Answer<()> {
     identities::delete_old_attempts(&mut conn).await?;
     lag::delete_older_than(&mut conn, LAG_DAYS).await?;
     outbox::delete_older_than(&mut conn, MESSAGE_DAYS).await?;
+    drop(conn);
+    let mut tx = muster_store::begin(pool).await?;
+    recorder::retire(&mut tx, Utc::now(), recorder_hours).await?;
+    tx.commit().await?;
     Ok(())
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     direction::{ActiveSide, active_side},
     ids::{PairName, TeamName},
-    lag::{Clock, FlowLag, flow_lag_since},
+    lag::{Clock, FlowLag, PartitionLag, judge_flow},
     notification::{Told, news_of_readiness},
     pair::{Direction, Flow, Pair, Side},
     people::Actor,
@@ -56,7 +56,7 @@ pub struct Judgement {
 
 impl Judgement {
     /// Judges a survey. `approvers` are those who may approve runs of the pair's team now; `history` is what was remembered
-    /// before the survey.
+    /// before the survey. With it comes the lag of the partitions of each flow, for the flight recorder.
     #[must_use]
     pub fn of(
         clients: &PairClients,
@@ -65,20 +65,22 @@ impl Judgement {
         previous: Option<&Survey>,
         history: &LagHistory,
         clock: Clock,
-    ) -> Self {
+    ) -> (Self, Vec<Vec<PartitionLag>>) {
         let (pair, clusters) = (&clients.pair, &clients.clusters);
         let (active, active_unknown) = match active_side(pair, survey) {
             ActiveSide::Active(direction) => (Some(direction.from), None),
             ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => (None, Some(reason)),
         };
-        let lag = |flow: &Flow| flow_lag_since(pair, flow, survey, history.of(flow.direction.from), clock);
-        Self {
+        let judge = |flow: &Flow| judge_flow(pair, flow, survey, history.of(flow.direction.from), clock);
+        let (lag, partitions) = pair.flows.iter().map(judge).unzip();
+        let judgement = Self {
             checks: evaluate(pair, clusters, survey, previous, clock.now),
             people: vec![judge_approvers(pair, approvers)],
             active,
             active_unknown,
-            lag: pair.flows.iter().map(lag).collect(),
-        }
+            lag,
+        };
+        (judgement, partitions)
     }
 
     fn all(&self) -> impl Iterator<Item = &CheckResult> {

@@ -18,6 +18,7 @@ pub mod http;
 pub mod judgement;
 pub mod lag_history;
 pub mod logs;
+pub mod memory;
 pub mod pages;
 pub mod postgres;
 pub mod proof_loop;

@@ -37,7 +37,7 @@ use crate::{
     api::{
         Items, approvals, audit, brake, calendar, channels, clusters, decisions,
         decisions::{Attest, Because, BreakingGlass, NewVote, Reviewing, SkipStep},
-        events, findings, installation, observation, pairs, people, plans, proofs, runs,
+        events, findings, installation, losses, observation, pairs, people, plans, proofs, runs,
         runs::RunView,
         schedules, service, session,
         session::{Again, BearerSession, SignIn, Whoami},
@@ -195,7 +195,10 @@ fn observations() -> Vec<Route> { vec![
     api(GET, "/api/v1/pairs/{pair}/lag", Reader(Of::Pair), Reads, observation::lag)
         .says("How far the standby is behind, as last observed."),
     api(GET, "/api/v1/pairs/{pair}/lag/history", Reader(Of::Pair), Reads, observation::lag_history)
-        .says("Lag over time.").query::<observation::HistoryQuery>(),
+        .says("Lag over time: of a flow, or of one topic or partition.").query::<observation::HistoryQuery>(),
+    api(GET, "/api/v1/pairs/{pair}/loss", Reader(Of::Pair), Reads, losses::show)
+        .says("What was lost when a source died: an interval, and what it turned out to be.")
+        .query::<losses::LossQuery>().answers::<losses::LossView>(200),
     api(GET, "/api/v1/pairs/{pair}/differences", Reader(Of::Pair), Reads, observation::differences)
         .says("What applications would find different on the other side, by cause, worst first.")
         .query::<observation::DifferencesQuery>().answers::<observation::SideDifferences>(200),

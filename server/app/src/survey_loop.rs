@@ -6,13 +6,18 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use chrono::{TimeDelta, Utc};
-use muster_domain::{ids::PairName, lag::Clock, survey::Survey};
+use chrono::{SubsecRound as _, TimeDelta, Utc};
+use muster_domain::{
+    ids::PairName,
+    lag::{Clock, PartitionLag},
+    pair::Pair,
+    survey::Survey,
+};
 use muster_operations::{ClientSource, OperationError, survey::take_survey};
 use muster_store::{
     StoreError, grants,
     leases::{self, survey_lease},
-    pairs, surveys,
+    losses, pairs, surveys,
 };
 use sqlx::PgPool;
 use tokio::{
@@ -22,7 +27,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::{http::failure::chain, judgement::Judgement, lag_history::LagHistory, telemetry::Beat};
+use crate::{http::failure::chain, judgement::Judgement, memory::Memory, telemetry::Beat};
 
 /// How long a silent process keeps a pair: longer than any survey, whose calls are bounded by 10 s each.
 const LEASE_SECONDS: f64 = 30.0;
@@ -93,14 +98,14 @@ impl SurveyLoop {
         // A slow survey is followed by a full pause less its own time, never by a burst.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut epoch = None;
-        let mut history = LagHistory::default();
+        let mut memory = Memory::default();
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 _ = ticks.tick() => {}
             }
             let span = tracing::error_span!("survey", pair.name = %pair);
-            let turn = self.take_turn(&pair, epoch, &mut history, &shutdown).instrument(span).await;
+            let turn = self.take_turn(&pair, epoch, &mut memory, &shutdown).instrument(span).await;
             epoch = match turn {
                 Ok(Turn::Observed(epoch)) => Some(epoch),
                 Ok(Turn::SomebodyElse) => None,
@@ -117,7 +122,7 @@ impl SurveyLoop {
         &self,
         pair: &PairName,
         held: Option<i64>,
-        history: &mut LagHistory,
+        memory: &mut Memory,
         shutdown: &CancellationToken,
     ) -> Result<Turn, OperationError> {
         let mut conn = self.connection().await?;
@@ -129,7 +134,7 @@ impl SurveyLoop {
         // Only this is cut off: a claim that was, might come to the database after everything was given back.
         let observed = tokio::select! {
             () = shutdown.cancelled() => return Ok(Turn::CutShort),
-            observed = self.observe(pair, epoch, history) => observed,
+            observed = self.observe(pair, epoch, memory) => observed,
         };
         match observed {
             Err(OperationError::Store(StoreError::LeaseLost { .. })) => Ok(Turn::SomebodyElse),
@@ -163,30 +168,48 @@ impl SurveyLoop {
         &self,
         pair: &PairName,
         epoch: i64,
-        history: &mut LagHistory,
+        memory: &mut Memory,
     ) -> Result<Survey, OperationError> {
         let clients = self.clients.pair_clients(pair).await?;
-        let (previous, approvers) = {
-            let mut conn = self.connection().await?;
-            let previous = surveys::latest(&mut conn, pair).await?;
-            (previous, grants::approvers(&mut conn, &clients.pair.team).await?)
-        };
+        let mut conn = self.connection().await?;
+        let previous = surveys::latest(&mut conn, pair).await?;
+        let approvers = grants::approvers(&mut conn, &clients.pair.team).await?;
+        memory.recall(&mut conn, &clients.pair, Utc::now()).await?;
+        drop(conn);
         let number = previous.as_ref().map_or(1, |survey| survey.number + 1);
-        let survey = take_survey(&clients, number, Utc::now()).await;
+        // The recorder keeps milliseconds: what is remembered and what is read back are one time.
+        let survey = take_survey(&clients, number, Utc::now().trunc_subsecs(3)).await;
         let clock =
             Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };
-        let judgement = Judgement::of(&clients, &approvers, &survey, previous.as_ref(), history, clock);
-        self.keep(&survey, &judgement, epoch).await?;
-        history.remember(&clients.pair, &survey);
+        let judged = Judgement::of(&clients, &approvers, &survey, previous.as_ref(), &memory.history, clock);
+        if let Err(e) = self.keep(&clients.pair, (&survey, previous.as_ref()), &judged, epoch, memory).await {
+            memory.doubt();
+            return Err(e.into());
+        }
+        memory.committed(&clients.pair, &survey);
+        if let Err(e) = memory.seal(&self.pool, survey.began_at).await {
+            tracing::warn!(pair.name = %pair, cause = %chain(&e), "could not seal what was recorded of pair `{pair}`; it stays unsealed and is tried again");
+        }
         tracing::debug!(pair.name = %pair, survey.number = number, took_ms = survey.took_ms, "observed pair `{pair}`");
         Ok(survey)
     }
 
-    async fn keep(&self, survey: &Survey, judgement: &Judgement, epoch: i64) -> Result<(), StoreError> {
+    async fn keep(
+        &self,
+        pair: &Pair,
+        (survey, previous): (&Survey, Option<&Survey>),
+        (judgement, lags): &(Judgement, Vec<Vec<PartitionLag>>),
+        epoch: i64,
+        memory: &mut Memory,
+    ) -> Result<(), StoreError> {
         let failed = |source| StoreError::Database { op: "keep a survey", source };
         let mut tx = muster_store::begin(&self.pool).await.map_err(failed)?;
         surveys::keep(&mut tx, survey, epoch).await?;
         judgement.keep(&mut tx, survey, epoch).await?;
+        memory.record(&mut tx, pair, survey, lags).await?;
+        let unsettled = losses::unsettled(&mut tx, &pair.name).await?;
+        let news = memory.losses(pair, survey, previous, &unsettled);
+        Memory::keep_losses(&mut tx, pair, &news).await?;
         tx.commit().await.map_err(failed)
     }
 

@@ -13,11 +13,12 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+pub(crate) use self::partition::fit;
 pub use self::partition::{Hole, PartitionLag, partition_lags};
 use crate::{
     pair::{Direction, Flow, Pair},
     reading::Reading,
-    survey::{ConnectorRole, Survey},
+    survey::{ConnectorRole, PartitionObservation, Survey},
     topic::{ByPartition, TopicPartition},
 };
 
@@ -137,6 +138,24 @@ pub fn flow_lag_since(
     history: &[EndsAt],
     clock: Clock,
 ) -> FlowLag {
+    judge_flow(pair, flow, survey, history, clock).0
+}
+
+/// Lag of a flow, and of each of its partitions.
+#[must_use]
+pub fn judge_flow(
+    pair: &Pair,
+    flow: &Flow,
+    survey: &Survey,
+    history: &[EndsAt],
+    clock: Clock,
+) -> (FlowLag, Vec<PartitionLag>) {
     let lags = partition_lags(pair, flow, survey, history, clock);
-    summary::summarise(flow, survey, &lags, history, clock)
+    (summary::summarise(flow, survey, &lags, history, clock), lags)
+}
+
+/// One past the last record of a partition that a flow could copy.
+pub fn copyable_ends(flow: &Flow, survey: &Survey) -> impl Fn(&PartitionObservation) -> Option<i64> + use<> {
+    let mode = CopyMode::of(survey, flow.direction);
+    move |observed| partition::copyable_end(observed, mode)
 }

@@ -17,6 +17,7 @@ pub mod group;
 pub mod hash;
 pub mod ids;
 pub mod lag;
+pub mod loss;
 pub mod mm2_properties;
 pub mod notification;
 pub mod pair;
@@ -31,6 +32,7 @@ pub mod quota;
 pub mod readiness;
 pub mod reading;
 pub mod record;
+pub mod recorder;
 pub mod run;
 #[cfg(test)]
 mod samples;

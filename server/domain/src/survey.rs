@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -16,7 +16,7 @@ use crate::{
     cluster::ClusterDescription,
     group::{GroupMember, GroupState, GroupType},
     ids::PairName,
-    pair::{BySide, Direction},
+    pair::{BySide, Direction, Side},
     quota::{ClientQuota, ScramUsers},
     reading::Observed,
     topic::{ByPartition, Configs, by_partition},
@@ -37,6 +37,18 @@ pub struct Survey {
     pub sides: BySide<SideObservation>,
     /// What each flow of the pair showed.
     pub flows: Vec<FlowObservation>,
+}
+
+impl Survey {
+    /// By when a side that could not be read did not answer: whatever was written there was written before.
+    #[must_use]
+    pub fn unanswered_at(&self, side: Side) -> DateTime<Utc> {
+        match &self.sides.get(side).cluster {
+            Observed::Unknown { at, .. } => *at,
+            // It answered at first.
+            Observed::Known { .. } => self.began_at + TimeDelta::milliseconds(self.took_ms),
+        }
+    }
 }
 
 /// What one cluster showed.

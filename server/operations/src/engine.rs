@@ -92,6 +92,7 @@ impl From<StoreError> for Stopped {
             | StoreError::Sealed { .. }
             | StoreError::Migrate { .. }
             | StoreError::Rows { .. }
+            | StoreError::Samples { .. }
             | StoreError::Unreadable { .. } => Self::Operation(e.into()),
         }
     }

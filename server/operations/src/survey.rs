@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     acl::AclFilter,
     group::{GroupListing, GroupType},
@@ -49,9 +49,14 @@ async fn observe_flows(clients: &PairClients, now: DateTime<Utc>) -> Vec<FlowObs
 /// One side. The identity comes first: nothing else is believed of a cluster that is not the expected one.
 async fn observe_side(clients: &PairClients, side: Side, now: DateTime<Utc>) -> SideObservation {
     let admin = clients.admin.get(side).as_ref();
+    let started = std::time::Instant::now();
     let cluster = match admin.describe_cluster().await {
         Ok(cluster) => cluster,
-        Err(e) => return SideObservation::unreachable(&e.to_string(), now),
+        Err(e) => {
+            // When it was known: until then it may have answered others.
+            let at = now + TimeDelta::from_std(started.elapsed()).unwrap_or_default();
+            return SideObservation::unreachable(&e.to_string(), at);
+        }
     };
     let expected = clients.clusters.get(side).expected_cluster_id.as_deref();
     if expected.is_some_and(|expected| expected != cluster.cluster_id) {

@@ -51,6 +51,14 @@ pub enum StoreError {
         /// Why it does not open.
         source: crate::secrets::EnvelopeError,
     },
+    /// Samples of the flight recorder could not be packed.
+    #[error("could not {op}")]
+    Samples {
+        /// What was tried.
+        op: &'static str,
+        /// Why not.
+        source: crate::recorder::codec::CodecError,
+    },
     /// The schema could not be brought up to date.
     #[error("could not migrate the database")]
     Migrate {
@@ -115,6 +123,7 @@ impl StoreError {
             | Self::Sealed { .. }
             | Self::Migrate { .. }
             | Self::Rows { .. }
+            | Self::Samples { .. }
             | Self::Unreadable { .. } => None,
         }
     }

@@ -12,7 +12,7 @@ use muster_app::{
     config::NotifyConfig,
     courier::Courier,
     http::layers,
-    lag_history::LagHistory,
+    memory::Memory,
     routes,
     run_watch::RunWatch,
     survey_loop::SurveyLoop,
@@ -140,11 +140,11 @@ impl House {
             worker: "bench".to_owned(),
             beat: Beat::default(),
         };
-        let mut history = LagHistory::default();
+        let mut memory = Memory::default();
         let epoch = lease.map_or(0, |lease| lease.epoch);
         for _ in 0..2 {
             small.world.ticks(20);
-            surveys.observe(&small.pair.name, epoch, &mut history).await?;
+            surveys.observe(&small.pair.name, epoch, &mut memory).await?;
         }
         Ok(Self { app, small, admin, database })
     }

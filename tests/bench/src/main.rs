@@ -13,6 +13,8 @@ mod official;
 mod pages;
 mod process;
 mod record;
+mod recorder;
+mod rpo;
 mod schedules;
 mod sse;
 mod survey;
@@ -47,6 +49,10 @@ enum What {
     Sse,
     /// Ten years of 10,000 schedules, looked after by three processes that die.
     Schedules,
+    /// The flight recorder at 100,000 partitions: bytes, CPU, reading a month.
+    Recorder,
+    /// Twenty kills of the source broker under load: whether the loss that is stated holds what was lost.
+    Rpo,
     /// One planned switchover of a pair under load, by Muster and by hand with Kafka's own tools.
     Switchover,
     /// Serves synthetic clusters until its standard input closes (a process of its own, so that its memory and CPU
@@ -68,6 +74,8 @@ async fn main() -> Result<ExitCode> {
         What::Idle => idle::run().await?,
         What::Sse => sse::run().await?,
         What::Schedules => schedules::run().await?,
+        What::Recorder => recorder::run().await?,
+        What::Rpo => rpo::run().await?,
         What::Switchover => switchover::run().await?,
         What::SyntheticBrokers(size) => {
             big_cluster::serve(size).await?;

@@ -4,6 +4,7 @@ mod account;
 mod api;
 mod drills;
 mod findings;
+mod loss;
 mod night;
 mod notifications;
 mod outcome;

@@ -12,7 +12,7 @@ use muster_domain::{
 };
 
 use super::{
-    ago,
+    ago, loss,
     night::{chrome, chrome_of, cluster, look, wei},
     pairs::{self, Seen},
     runs, steps, survey,
@@ -182,9 +182,18 @@ fn pair_page(dark: bool) -> PairPage {
         behind = Reading::unknown(ago(2), "eu-west does not answer");
         canary = Some(behind.clone());
     }
+    let loss = dark.then(|| loss::of(&seen.pair));
     let facts = PairFacts { waiting: Some(&asked), last_proof: Some(&drill), ..facts(&seen) };
-    let detail =
-        PairDetail { facts, survey: Some(&survey), lag: &lag, behind, canary, hours: 24, runs: &runs };
+    let detail = PairDetail {
+        facts,
+        survey: Some(&survey),
+        lag: &lag,
+        behind,
+        canary,
+        hours: 24,
+        loss: loss.as_ref(),
+        runs: &runs,
+    };
     PairPage::new(chrome("/pairs/payments"), &detail, &[])
 }
 

@@ -10,6 +10,7 @@ pub mod decisions;
 pub mod events;
 pub mod findings;
 pub mod installation;
+pub mod losses;
 pub mod observation;
 pub mod pairs;
 pub mod people;

@@ -12,7 +12,7 @@ use muster_domain::{
 use muster_store::{
     lag,
     readiness::{self, Change},
-    surveys,
+    recorder, surveys,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -136,6 +136,10 @@ pub struct HistoryQuery {
     source: Option<ClusterName>,
     /// At most so many points, each the worst of its stretch, 1 to 2000; 240.
     points: Option<i32>,
+    /// One source topic, in records only; all of the flow when not given.
+    topic: Option<String>,
+    /// One partition of the topic; all of them when not given.
+    partition: Option<i32>,
 }
 
 /// `GET /api/v1/pairs/{pair}/lag/history`.
@@ -153,11 +157,22 @@ pub async fn lag_history(
     }
     let direction = direction(&pair, query.source.as_ref())?;
     let points = query.points.unwrap_or(240).clamp(1, 2000);
-    let items = lag::history(&mut conn, &name, direction, from, to, points).await?;
-    Ok(Json(json!({"course": pair.course(direction), "from": from, "to": to, "items": items})))
+    let (course, partition) = (pair.course(direction), query.partition);
+    let Some(topic) = &query.topic else {
+        if partition.is_some() {
+            return Err(Failure::invalid("`partition` needs a `topic`."));
+        }
+        let items = lag::history(&mut conn, &name, direction, from, to, points).await?;
+        return Ok(Json(json!({"course": course, "from": from, "to": to, "items": items})));
+    };
+    let of = recorder::Selection { topic, partition };
+    let items = recorder::series(&mut conn, (&name, direction), of, (from, to), points).await?;
+    Ok(Json(json!({
+        "course": course, "topic": topic, "partition": partition, "from": from, "to": to, "items": items
+    })))
 }
 
-fn direction(pair: &Pair, source: Option<&ClusterName>) -> Answer<Direction> {
+pub(super) fn direction(pair: &Pair, source: Option<&ClusterName>) -> Answer<Direction> {
     let Some(source) = source else { return Ok(Direction { from: Side::A }) };
     let side = Side::BOTH.into_iter().find(|side| pair.cluster(*side) == source);
     side.map(|from| Direction { from })

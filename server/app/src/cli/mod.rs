@@ -8,6 +8,7 @@ mod channels;
 pub mod client;
 mod commands;
 mod findings;
+mod losses;
 mod people;
 mod print;
 mod progress;

@@ -60,5 +60,7 @@ fn thing(of: Of) -> &'static str {
         Of::Schedule => "schedule",
         Of::Finding => "finding",
         Of::Channel => "channel",
+        Of::Proof => "proof",
+        Of::Team => "team",
     }
 }

@@ -154,6 +154,7 @@ impl From<StoreError> for Failure {
             | StoreError::Migrate { .. }
             | StoreError::Fenced { .. }
             | StoreError::Rows { .. }
+            | StoreError::Samples { .. }
             | StoreError::Unreadable { .. } => Self::internal("ask the database", chain(&error)),
         }
     }

@@ -1,9 +1,10 @@
 //! `/pairs/{pair}`: how a pair stands, and the way to a plan.
 
 use axum::{extract::State, response::Response};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{ids::PairName, reading::Reading};
 use muster_store::{
+    losses,
     runs::{self, RunFilter},
     surveys,
 };
@@ -20,6 +21,8 @@ use crate::{
 
 /// Runs of the pair's history on its page.
 const RUNS: i64 = 20;
+/// How long a loss is shown on the pair's page; the API knows all.
+const LOSS_SHOWN: TimeDelta = TimeDelta::days(7);
 
 /// The stretch of time the chart covers.
 #[derive(Debug, Default, Deserialize)]
@@ -57,6 +60,8 @@ pub(super) async fn page(
     let survey = surveys::latest(&mut conn, name).await?;
     let of_pair = RunFilter { pair: Some(name.to_string()), ..RunFilter::default() };
     let runs = runs::list(&mut conn, &of_pair, None, RUNS).await?;
+    let loss = losses::at(&mut conn, name, None, chrome.now()).await?;
+    let loss = loss.filter(|loss| chrome.now() - loss.noticed_at < LOSS_SHOWN);
     let canary = pair_canary(&standing, chrome.now());
     let detail = PairDetail {
         facts: standing.facts(),
@@ -65,6 +70,7 @@ pub(super) async fn page(
         behind: standing.behind.clone(),
         canary,
         hours,
+        loss: loss.as_ref(),
         runs: &runs,
     };
     let errors: Vec<(String, String)> =

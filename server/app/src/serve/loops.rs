@@ -31,7 +31,7 @@ pub(super) fn spawn_loops(app: &App, config: &Config, shutdown: &CancellationTok
         SurveyLoop { pool, clients, period, worker, beat }.run(shutdown)
     });
     loops.spawn(LoopName::Housekeeping, housekeeping::EXPIRE_EVERY, |beat, shutdown| {
-        housekeeping::run(pool.clone(), beat, shutdown)
+        housekeeping::run(pool.clone(), config.survey.recorder_hours, beat, shutdown)
     });
     loops.spawn(LoopName::Schedules, drill_loop::LOOK_EVERY, |beat, shutdown| {
         drill_loop::run(pool.clone(), beat, shutdown)

@@ -148,6 +148,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /api/v1/pairs/{pair}/readiness/changes     -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/lag                   -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/lag/history           -      x    x    x    x    x   .     .
+    GET    /api/v1/pairs/{pair}/loss                  -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/differences           -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/topics                -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/groups                -      x    x    x    x    x   .     .

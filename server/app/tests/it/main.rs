@@ -40,6 +40,7 @@ mod problems;
 mod processes;
 mod proofs;
 mod receiver;
+mod recorder;
 mod restore;
 mod route_list;
 mod runs;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use muster_app::{
-    lag_history::LagHistory,
+    memory::Memory,
     telemetry::{self, LoopName},
 };
 use muster_domain::ids::PairName;
@@ -63,13 +63,13 @@ async fn scraped() -> BTreeSet<String> {
 /// Lag in time is known only to whoever has watched for a while.
 async fn observe_with_history(app: &TestApp) {
     let pair = PairName::new("orders").unwrap();
-    let mut history = LagHistory::default();
+    let mut memory = Memory::default();
     for _ in 0..3 {
         let mut conn = app.app.pool.acquire().await.unwrap();
         let lease =
             leases::claim(&mut conn, &leases::survey_lease(&pair), "test", 60.0).await.unwrap().unwrap();
         drop(conn);
-        app.surveys.observe(&pair, lease.epoch, &mut history).await.unwrap();
+        app.surveys.observe(&pair, lease.epoch, &mut memory).await.unwrap();
     }
 }
 

@@ -17,7 +17,7 @@ use muster_app::{
     config::{NotifyConfig, OidcConfig},
     courier::Courier,
     http::layers,
-    lag_history::LagHistory,
+    memory::Memory,
     routes,
     run_watch::RunWatch,
     serve::serve_http,
@@ -219,7 +219,7 @@ impl TestApp {
         let name = leases::survey_lease(&pair);
         let lease = leases::claim(&mut conn, &name, "test", 60.0).await.unwrap().unwrap();
         drop(conn);
-        self.surveys.observe(&pair, lease.epoch, &mut LagHistory::default()).await.unwrap();
+        self.surveys.observe(&pair, lease.epoch, &mut Memory::default()).await.unwrap();
     }
 
     /// A program signed in as somebody; `nobody` is nobody.

@@ -302,7 +302,7 @@ impl<'a> Judge<'a> {
 
 /// Source and target advance alike behind a pair. Holes on the source make this too low, which is safe; records that
 /// were copied twice or foreign ones make it too high, so it is never better than tight.
-fn fit((pair, target_end): (OffsetPair, i64)) -> Option<i64> {
+pub(crate) fn fit((pair, target_end): (OffsetPair, i64)) -> Option<i64> {
     let ahead = target_end - 1 - pair.downstream;
     (ahead >= 0).then_some(pair.upstream + ahead)
 }

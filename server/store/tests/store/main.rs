@@ -10,6 +10,7 @@ mod login;
 mod migrations;
 mod pairs;
 mod people;
+mod recorder;
 mod sample;
 mod secrets;
 mod surveys;

@@ -89,6 +89,14 @@ pub enum Pairs {
         /// Its name.
         name: String,
     },
+    /// What was lost when a source of a pair died.
+    Loss {
+        /// Its name.
+        name: String,
+        /// The loss that stood at this time (RFC 3339) instead of now.
+        #[arg(long)]
+        at: Option<chrono::DateTime<chrono::Utc>>,
+    },
 }
 
 /// Drill schedules.

@@ -1,0 +1,197 @@
+//! What the process that observes a pair remembers of it between surveys: the ends lag in time is read from, and where the
+//! flight recorder stands.
+//!
+//! Whoever takes a pair over reads the ends back from the recorder, so that lag in time and what a death would cost are known
+//! from the first survey on, unless nobody observed the pair for longer than is looked back.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_domain::{
+    hash::hash_json,
+    lag::PartitionLag,
+    loss::{Evidence, Loss, settle, state_loss},
+    pair::{Flow, Pair, Side},
+    recorder::{Kind, facts_of, group_samples, partition_samples},
+    survey::Survey,
+};
+use muster_store::{
+    StoreError, losses,
+    recorder::{self, Recording},
+};
+use sqlx::{PgConnection, PgPool};
+
+use crate::lag_history::{LagHistory, MOST_ENDS, MOST_SURVEYS};
+
+/// How far a new process looks back.
+const LOOK_BACK: TimeDelta = TimeDelta::minutes(20);
+/// Most blocks sealed after one survey: a few minutes of a large pair are sealed over some surveys, not at once.
+const SEALED_AT_ONCE: usize = 4;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// The ends of both sides.
+    pub(crate) history: LagHistory,
+    recalled: bool,
+    recordings: BTreeMap<(Side, Kind), Recording>,
+    /// Hash of the ACLs and configs that were kept last.
+    facts: BTreeMap<(Side, &'static str), String>,
+}
+
+impl Memory {
+    /// Reads back what an earlier process saw, once.
+    ///
+    /// # Errors
+    /// When the database refuses or what is kept does not read back.
+    pub async fn recall(
+        &mut self,
+        conn: &mut PgConnection,
+        pair: &Pair,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        if self.recalled {
+            return Ok(());
+        }
+        for flow in &pair.flows {
+            let bounds = (MOST_SURVEYS, MOST_ENDS);
+            let of = (&pair.name, flow.direction);
+            let (ends, high) = recorder::recent_ends(conn, of, now - LOOK_BACK, bounds).await?;
+            self.history.recall(flow.direction.from, ends, high);
+        }
+        self.recalled = true;
+        Ok(())
+    }
+
+    /// Records a survey, in the transaction that keeps it. `lags` are those of the pair's flows in their order.
+    ///
+    /// # Errors
+    /// When the pair was deleted, or the database refuses.
+    pub(crate) async fn record(
+        &mut self,
+        conn: &mut PgConnection,
+        pair: &Pair,
+        survey: &Survey,
+        lags: &[Vec<PartitionLag>],
+    ) -> Result<(), StoreError> {
+        for (flow, lags) in pair.flows.iter().zip(lags) {
+            for kind in Kind::ALL {
+                let samples = match kind {
+                    Kind::Partitions => partition_samples(pair, flow, survey, lags),
+                    Kind::Groups => group_samples(flow, survey),
+                };
+                if samples.is_empty() {
+                    continue;
+                }
+                let recording = self.recording(conn, pair, flow, kind).await?;
+                recording.append(conn, survey.began_at, samples).await?;
+            }
+        }
+        self.record_facts(conn, survey).await
+    }
+
+    async fn recording(
+        &mut self,
+        conn: &mut PgConnection,
+        pair: &Pair,
+        flow: &Flow,
+        kind: Kind,
+    ) -> Result<&mut Recording, StoreError> {
+        use std::collections::btree_map::Entry;
+        match self.recordings.entry((flow.direction.from, kind)) {
+            Entry::Occupied(open) => Ok(open.into_mut()),
+            Entry::Vacant(place) => {
+                Ok(place.insert(Recording::open(conn, &pair.name, flow.direction, kind).await?))
+            }
+        }
+    }
+
+    async fn record_facts(&mut self, conn: &mut PgConnection, survey: &Survey) -> Result<(), StoreError> {
+        for side in Side::BOTH {
+            for (kind, body) in facts_of(survey.sides.get(side)) {
+                let hash = hash_json(&body)
+                    .map_err(|_| StoreError::unreadable("recorder_fact", "body", kind.to_owned()))?;
+                if self.facts.get(&(side, kind)) != Some(&hash) {
+                    recorder::keep_fact(conn, (&survey.pair, side, kind), survey.began_at, &hash, &body)
+                        .await?;
+                    self.facts.insert((side, kind), hash);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The transaction of [`Memory::record`] is committed: the survey is remembered and the next builds on it.
+    pub(crate) fn committed(&mut self, pair: &Pair, survey: &Survey) {
+        for recording in self.recordings.values_mut() {
+            recording.committed();
+        }
+        self.history.remember(pair, survey);
+    }
+
+    /// Forgets what was on its way: the next survey begins with rows that stand alone, whatever came of the last.
+    pub(crate) fn doubt(&mut self) {
+        self.recordings.clear();
+        self.facts.clear();
+    }
+
+    /// Seals what is over, each block in a transaction of its own.
+    ///
+    /// # Errors
+    /// When the database refuses or a row does not read back.
+    pub(crate) async fn seal(&self, pool: &PgPool, now: DateTime<Utc>) -> Result<(), StoreError> {
+        for recording in self.recordings.values() {
+            for _ in 0..SEALED_AT_ONCE {
+                let failed = |source| StoreError::Database { op: "seal a block of samples", source };
+                let mut tx = muster_store::begin(pool).await.map_err(failed)?;
+                let sealed = recorder::seal(&mut tx, recording.stream(), recording.kind(), now).await?;
+                tx.commit().await.map_err(failed)?;
+                if !sealed {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be said of losses after a survey: of a source that does not answer what it costs, of one that is back what
+    /// it turned out to be. Only what is new.
+    pub(crate) fn losses(
+        &self,
+        pair: &Pair,
+        survey: &Survey,
+        previous: Option<&Survey>,
+        unsettled: &[Loss],
+    ) -> Vec<Loss> {
+        let mut news = Vec::new();
+        for flow in &pair.flows {
+            let from = flow.direction.from;
+            let of_flow = || unsettled.iter().filter(|loss| loss.direction == flow.direction);
+            if survey.sides.get(from).topics.value().is_some() {
+                news.extend(
+                    of_flow()
+                        .cloned()
+                        .filter_map(|mut loss| settle(&mut loss, survey, previous).then_some(loss)),
+                );
+                continue;
+            }
+            let Some(high) = self.history.high(from) else { continue };
+            let said = of_flow().find(|loss| loss.seen_at == high.0);
+            let evidence = Evidence { history: self.history.of(from), high, previous, said };
+            news.extend(state_loss(pair, flow, survey, &evidence).filter(|loss| Some(loss) != said));
+        }
+        news
+    }
+
+    /// Keeps them, in the transaction that keeps the survey.
+    pub(crate) async fn keep_losses(
+        conn: &mut PgConnection,
+        pair: &Pair,
+        losses: &[Loss],
+    ) -> Result<(), StoreError> {
+        for loss in losses {
+            losses::keep(conn, &pair.name, loss).await?;
+        }
+        Ok(())
+    }
+}

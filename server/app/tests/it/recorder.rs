@@ -1,0 +1,147 @@
+//! The flight recorder through the front: what a new process knows, and what a death costs.
+
+use std::time::Duration;
+
+use muster_app::memory::Memory;
+use muster_domain::ids::PairName;
+use muster_kafka::double::Health;
+use muster_store::leases;
+use serde_json::Value;
+
+use crate::test_app::TestApp;
+
+/// One survey by whoever remembers this.
+async fn observe(app: &TestApp, memory: &mut Memory) {
+    let pair = PairName::new("orders").unwrap();
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    let name = leases::survey_lease(&pair);
+    let lease = leases::claim(&mut conn, &name, "test", 60.0).await.unwrap().unwrap();
+    drop(conn);
+    app.surveys.observe(&pair, lease.epoch, memory).await.unwrap();
+}
+
+async fn loss(app: &TestApp) -> Value {
+    app.as_user("vera").await.get("/api/v1/pairs/orders/loss").await.done()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_process_knows_from_its_first_survey_on_what_the_one_before_saw() {
+    let app = TestApp::with_pair().await;
+    let rpo = async || {
+        let lag = app.as_user("vera").await.get("/api/v1/pairs/orders/lag").await.done();
+        lag["items"][0]["rpo"]["records_at_most"].clone()
+    };
+    // `with_pair` is two processes that observed once each.
+    observe(&app, &mut Memory::default()).await;
+    assert!(rpo().await.is_number(), "the third knows the rate from what both saw");
+    sqlx::query("delete from recorder_open").execute(&app.app.pool).await.unwrap();
+    observe(&app, &mut Memory::default()).await;
+    assert!(rpo().await.is_null(), "and does not without the recorder: {}", rpo().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_death_is_stated_with_its_interval_and_settled_after_the_return() {
+    let app = TestApp::with_pair().await;
+    assert_eq!(loss(&app).await["loss"], Value::Null, "nobody died");
+    let mut memory = Memory::default();
+    for _ in 0..3 {
+        app.small.world.ticks(3);
+        observe(&app, &mut memory).await;
+    }
+    app.small.world.set_health("eu-west", Health::Dead);
+    observe(&app, &mut memory).await;
+    let said = loss(&app).await;
+    assert_eq!(said["course"], "eu-west → eu-central", "{said:#}");
+    let stated = &said["loss"];
+    assert_eq!(stated["owner"], app.team.as_str());
+    assert!(stated["total"]["records_at_most"].is_number(), "{said:#}");
+    assert!(stated["total"]["ms_at_most"].as_i64().is_some_and(|ms| ms >= 0), "{said:#}");
+    let topics: Vec<&str> =
+        stated["topics"].as_array().unwrap().iter().map(|t| t["topic"].as_str().unwrap()).collect();
+    assert!(topics.contains(&"orders.placed"), "{topics:?}");
+    assert_eq!(stated["truth"], Value::Null);
+
+    // A process that takes over in between goes on with the same death.
+    let mut memory = Memory::default();
+    observe(&app, &mut memory).await;
+    let again = loss(&app).await;
+    assert_eq!(again["loss"]["seen_at"], stated["seen_at"]);
+    assert_eq!(again["loss"]["noticed_at"], stated["noticed_at"]);
+    let page = app.as_browser_of("vera").await.get("/pairs/orders").await.text;
+    assert!(page.contains("Lost with the source") && page.contains("are missing on the target"), "{page}");
+
+    // Applications went to the other side meanwhile, so nobody adds to what died.
+    app.small.world.point_producers("eu-central");
+    app.small.world.set_health("eu-west", Health::Up);
+    observe(&app, &mut memory).await;
+    observe(&app, &mut memory).await;
+    let settled = loss(&app).await;
+    let truth = &settled["loss"]["truth"];
+    assert_eq!((&truth["exact"], &truth["settled"]), (&Value::Bool(true), &Value::Bool(true)), "{settled:#}");
+    let total = &settled["loss"]["total"];
+    let (records, least, most) =
+        (truth["records"].as_i64(), total["records_at_least"].as_i64(), total["records_at_most"].as_i64());
+    assert!(least <= records && records <= most, "{settled:#}");
+    let earlier = app.as_user("vera").await.get("/api/v1/pairs/orders/loss?at=2020-01-01T00:00:00Z").await;
+    assert_eq!(earlier.done()["loss"], Value::Null);
+    let other = app.as_user("vera").await.get("/api/v1/pairs/orders/loss?source=eu-central").await;
+    assert_eq!(other.done()["loss"], Value::Null, "the other side did not die");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_history_of_one_topic_comes_from_the_recorder() {
+    let app = TestApp::with_pair().await;
+    let vera = app.as_user("vera").await;
+    let history = async |query: &str| vera.get(&format!("/api/v1/pairs/orders/lag/history?{query}")).await;
+    let all = history("topic=orders.placed&points=1").await.done();
+    let points = all["items"].as_array().unwrap();
+    assert_eq!(points.len(), 1, "{all:#}");
+    assert!(points[0]["worst_lag_records"].is_number() && points[0]["records_class"].is_string(), "{all:#}");
+    let one = history("topic=orders.placed&partition=0").await.done();
+    assert_eq!(one["partition"], 0, "{one:#}");
+    let of_one = one["items"][0]["total_lag_records"].as_i64();
+    assert!(of_one.is_some() && of_one <= points[0]["total_lag_records"].as_i64(), "{one:#}, of {all:#}");
+    assert_eq!(history("topic=no.such&points=1").await.done()["items"], serde_json::json!([]));
+    assert_eq!(history("partition=0").await.problem(), ("invalid-request".to_owned(), 422));
+    app.small.world.set_health("eu-west", Health::Dead);
+    app.observe("orders").await;
+    let dead = history("topic=orders.placed&points=1").await.done();
+    assert_eq!(dead["items"][0]["worst_lag_records"], Value::Null, "unknown is the worst: {dead:#}");
+    assert_eq!(dead["items"][0]["records_class"], "unknown");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn acls_configs_and_groups_are_recorded_when_they_change() {
+    let app = TestApp::with_pair().await;
+    let facts = async || -> Vec<(String, String)> {
+        let sql = "select side, kind from recorder_fact order by side, kind, at";
+        sqlx::query_as(sql).fetch_all(&app.app.pool).await.unwrap()
+    };
+    let first = facts().await;
+    assert_eq!(first.len(), 4, "ACLs and configs of both sides, once over two surveys: {first:?}");
+    let groups: i64 = sqlx::query_scalar(
+        "select count(*) from recorder_track t join recorder_stream s on s.id = t.stream where s.kind = 'groups'",
+    )
+    .fetch_one(&app.app.pool)
+    .await
+    .unwrap();
+    assert!(groups > 0);
+    app.observe("orders").await;
+    assert_eq!(facts().await.len(), 4, "another process sees that they are as they were");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_says_what_was_lost() {
+    let app = TestApp::with_pair().await;
+    app.small.world.set_health("eu-west", Health::Dead);
+    app.observe("orders").await;
+    let url = app.serve().await;
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_muster"));
+    command.args(["pairs", "loss", "orders"]).env("MUSTER_URL", url);
+    command.env("MUSTER_TOKEN", app.token_of("vera").await).env_remove("MUSTER_PASSWORD").kill_on_drop(true);
+    let said = tokio::time::timeout(Duration::from_secs(120), command.output()).await.unwrap().unwrap();
+    let out = String::from_utf8(said.stdout).unwrap();
+    assert!(said.status.success(), "{out}{}", String::from_utf8_lossy(&said.stderr));
+    assert!(out.contains("eu-west → eu-central, found not to answer at"), "{out}");
+    assert!(out.contains("orders.placed") && out.contains("partition 0"), "{out}");
+}

@@ -1,0 +1,192 @@
+//! What was lost when a source died: as an interval while it is away, and as a figure once it can be read again.
+//!
+//! What is proven: the ends the source had when it was last seen, and what has reached the target. How much was written
+//! after that moment nobody can read while the source is away; it is bounded by the fastest rate of the kept history.
+//! Offsets count transaction markers and compacted records as well, so where a flow's source may have such, only the
+//! upper bound says anything about records.
+
+mod rate;
+mod settle;
+mod stage;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub use self::settle::settle;
+use self::stage::Stage;
+use crate::{
+    ids::TeamName,
+    lag::EndsAt,
+    pair::{Direction, Flow, Pair},
+    survey::{ConnectState, ConnectorRole, Survey},
+    topic::{ByPartition, TopicPartition},
+};
+
+/// What was lost of one flow when its source died.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Loss {
+    /// Which flow.
+    pub direction: Direction,
+    /// Team the pair belongs to: whose loss it is.
+    pub owner: TeamName,
+    /// When the source's ends were last read.
+    pub seen_at: DateTime<Utc>,
+    /// When it was found not to answer: it died in between.
+    pub noticed_at: DateTime<Utc>,
+    /// What came back instead of an answer.
+    pub reason: String,
+    /// All partitions together.
+    pub total: Interval,
+    /// By source topic, in the order of names.
+    pub topics: Vec<TopicLoss>,
+    /// How the interval was found, in sentences.
+    pub method: String,
+    /// What it turned out to be, once the source could be read again.
+    pub truth: Option<Truth>,
+}
+
+/// A loss as an interval. `None` is not known, and is neither zero nor the end of the interval.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Interval {
+    /// At least so many records: proven.
+    pub records_at_least: i64,
+    /// At most so many records, if nothing was written faster than in the kept history.
+    pub records_at_most: Option<i64>,
+    /// Writes of at least so many milliseconds.
+    pub ms_at_least: i64,
+    /// Writes of at most the last so many milliseconds before it was found not to answer.
+    pub ms_at_most: Option<i64>,
+}
+
+/// What was lost of one topic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TopicLoss {
+    /// Name on the source.
+    pub topic: String,
+    /// Whose it is.
+    pub owner: TeamName,
+    /// All its partitions together.
+    pub lost: Interval,
+    /// Partition by partition.
+    pub partitions: Vec<PartitionLoss>,
+    /// Records it turned out to be; `None` until then, or when it cannot be told.
+    pub truth: Option<i64>,
+}
+
+/// What was lost of one partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PartitionLoss {
+    /// Its number.
+    pub partition: i32,
+    /// High watermark of the source when it was last seen.
+    pub end: i64,
+    /// Last source offset proven to be on the target; `None` when nothing can be told about it.
+    pub through: Option<i64>,
+    /// How much.
+    pub lost: Interval,
+    /// Records it turned out to be.
+    pub truth: Option<i64>,
+}
+
+/// What the loss turned out to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Truth {
+    /// When the source was first read again.
+    pub at: DateTime<Utc>,
+    /// Records on the source beyond what had reached the target when it died; `None` when it cannot be told.
+    pub records: Option<i64>,
+    /// Whether nothing was added since: its ends stood still over two surveys. If not, it was at most so many.
+    pub exact: bool,
+    /// Whether this is the last word: the survey after the first was looked at, too.
+    pub settled: bool,
+    /// How it was found, as a sentence.
+    pub method: String,
+}
+
+/// What is known of a source that does not answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// Ends the flow could copy to, as earlier surveys saw them, oldest first.
+    pub history: &'a [EndsAt],
+    /// High watermarks when they were last read.
+    pub high: &'a EndsAt,
+    /// The last survey before this one.
+    pub previous: Option<&'a Survey>,
+    /// What was said of the same loss before.
+    pub said: Option<&'a Loss>,
+}
+
+/// What was lost of a flow whose source does not answer in this survey; `None` while it answers, when nothing was seen of
+/// it before, or when the flow did not copy.
+#[must_use]
+pub fn state_loss(pair: &Pair, flow: &Flow, survey: &Survey, evidence: &Evidence<'_>) -> Option<Loss> {
+    let reason = survey.sides.get(flow.direction.from).topics.as_result().err()?;
+    let (seen_at, high) = evidence.high;
+    if evidence.said.is_none() && !copied(flow, survey, evidence.previous) {
+        return None;
+    }
+    // The first time it did not answer stands.
+    let noticed_at =
+        evidence.said.map_or_else(|| survey.unanswered_at(flow.direction.from), |said| said.noticed_at);
+    let reason = evidence.said.map_or(reason, |said| &said.reason).to_owned();
+    let stage = Stage::new(pair, flow, survey, evidence, noticed_at);
+    let mut by_topic: BTreeMap<&str, Vec<(&TopicPartition, i64)>> = BTreeMap::new();
+    for (key, end) in high {
+        by_topic.entry(&key.topic).or_default().push((key, *end));
+    }
+    by_topic.retain(|topic, _| stage.scope.application_topic(flow.direction.from, topic));
+    let topics: Vec<TopicLoss> =
+        by_topic.iter().map(|(topic, partitions)| stage.topic(topic, partitions, &pair.team)).collect();
+    let everything: Vec<(&TopicPartition, i64)> = by_topic.into_values().flatten().collect();
+    let total = stage.together(&everything, topics.iter().map(|topic| topic.lost));
+    Some(Loss {
+        direction: flow.direction,
+        owner: pair.team.clone(),
+        seen_at: *seen_at,
+        noticed_at,
+        reason,
+        total,
+        topics,
+        method: stage.method(),
+        truth: None,
+    })
+}
+
+/// Whether records flowed this way: loss of a flow that was stopped is nobody's loss. Where its state could not be read,
+/// what people want of the flow decides.
+fn copied(flow: &Flow, survey: &Survey, previous: Option<&Survey>) -> bool {
+    let state = |survey: &Survey| {
+        let observed = survey.flows.iter().find(|observed| observed.direction == flow.direction)?;
+        Some(observed.connectors.get(&ConnectorRole::Source)?.value()?.state)
+    };
+    match previous.and_then(state).or_else(|| state(survey)) {
+        Some(ConnectState::Stopped | ConnectState::Paused | ConnectState::Destroyed) => false,
+        Some(
+            ConnectState::Running
+            | ConnectState::Failed
+            | ConnectState::Restarting
+            | ConnectState::Unassigned,
+        ) => true,
+        None => flow.enabled,
+    }
+}
+
+/// The high watermarks of a survey's source side, to be kept for [`Evidence::high`]; `None` where it was not read.
+#[must_use]
+pub fn high_watermarks(flow: &Flow, survey: &Survey) -> Option<EndsAt> {
+    let topics = &survey.sides.get(flow.direction.from).topics;
+    let mut ends: ByPartition<i64> = BTreeMap::new();
+    for (name, topic) in topics.value()? {
+        for (number, partition) in (0..).zip(&topic.partitions) {
+            if let Some(end) = partition.end {
+                ends.insert(TopicPartition::new(name.clone(), number), end);
+            }
+        }
+    }
+    Some((topics.at(), ends))
+}

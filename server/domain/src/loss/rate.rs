@@ -1,0 +1,30 @@
+//! How much can have been written in a time nobody looked.
+
+use chrono::TimeDelta;
+
+use crate::{lag::EndsAt, topic::TopicPartition};
+
+/// The most some partitions together can have grown in a time, if they never grew faster than in the kept history; `None`
+/// without two samples. Counts of independent writes vary by about their root, so twice that comes on top.
+pub(super) fn most_in<'k>(
+    history: &[EndsAt],
+    keys: impl Iterator<Item = &'k TopicPartition> + Clone,
+    window: TimeDelta,
+) -> Option<i64> {
+    let window_ms = window.num_milliseconds().max(0) as f64;
+    let steps = history.windows(2).filter_map(|step| {
+        let [(before, earlier), (after, later)] = step else { return None };
+        let elapsed = (*after - *before).num_milliseconds();
+        if elapsed <= 0 {
+            return None;
+        }
+        let grown: i64 =
+            keys.clone().filter_map(|key| Some((later.get(key)? - earlier.get(key)?).max(0))).sum();
+        Some(grown as f64 / elapsed as f64)
+    });
+    let fastest = steps.reduce(f64::max)?;
+    let expected = fastest * window_ms;
+    // Offsets are far below 2^52: exact as floats.
+    #[expect(clippy::cast_possible_truncation, reason = "rounded up, and far below 2^63")]
+    Some((expected + 2.0 * expected.sqrt()).ceil() as i64)
+}

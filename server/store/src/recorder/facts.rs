@@ -1,0 +1,58 @@
+//! What changes seldom: ACLs and configs, kept when they differ from what was kept last.
+
+use chrono::{DateTime, Utc};
+use muster_domain::{ids::PairName, pair::Side};
+use serde::Serialize;
+use sqlx::PgConnection;
+
+use super::side_word;
+use crate::error::StoreError;
+
+/// Keeps what a side's ACLs (`acls`) or configs (`configs`) are from a time on, unless they are as they were. `hash` tells
+/// one content from another. Answers whether they had changed.
+///
+/// # Errors
+/// `Conflict` with `recorder_fact_of_pair` when the pair was deleted; when the database refuses.
+pub async fn keep_fact(
+    conn: &mut PgConnection,
+    (pair, side, kind): (&PairName, Side, &str),
+    at: DateTime<Utc>,
+    hash: &str,
+    body: &impl Serialize,
+) -> Result<bool, StoreError> {
+    let last = sqlx::query_scalar!(
+        "select hash
+        from recorder_fact
+        where pair = $1
+            and side = $2
+            and kind = $3
+        order by at desc
+        limit 1",
+        pair.as_str(),
+        side_word(side),
+        kind
+    )
+    .fetch_optional(&mut *conn)
+    .await
+    .map_err(|source| StoreError::database("read which ACLs and configs were kept last", source))?;
+    if last.as_deref() == Some(hash) {
+        return Ok(false);
+    }
+    let body = serde_json::to_value(body)
+        .map_err(|_| StoreError::unreadable("recorder_fact", "body", format!("{kind} of `{pair}`")))?;
+    sqlx::query!(
+        "insert into recorder_fact (pair, side, kind, at, hash, body)
+        values ($1, $2, $3, $4, $5, $6)
+        on conflict (pair, side, kind, at) do nothing",
+        pair.as_str(),
+        side_word(side),
+        kind,
+        at,
+        hash,
+        body
+    )
+    .execute(conn)
+    .await
+    .map_err(|source| StoreError::database("keep ACLs or configs", source))?;
+    Ok(true)
+}

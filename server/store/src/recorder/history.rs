@@ -1,0 +1,195 @@
+//! Reading samples back: blocks, and the ends lag in time is read from.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_domain::{
+    ids::PairName,
+    lag::EndsAt,
+    pair::Direction,
+    recorder::{Block, Column, Kind},
+    topic::TopicPartition,
+};
+use sqlx::PgConnection;
+
+use super::{
+    BLOCK_MS, MOST_TRACKS,
+    codec::{self, Chain},
+    find_stream, unreadable,
+};
+use crate::error::StoreError;
+
+/// A row that is not sealed yet.
+#[derive(Debug)]
+pub(super) struct OpenRow {
+    pub(super) at: DateTime<Utc>,
+    pub(super) starts: bool,
+    pub(super) body: Vec<u8>,
+}
+
+/// Rows of one chunk, oldest first, as samples. Rows before the first that stands alone say nothing.
+pub(super) fn unchain(rows: Vec<OpenRow>, kind: Kind, chunk: i32) -> Result<Vec<Block>, StoreError> {
+    let mut chain: Option<Chain> = None;
+    let mut samples = Vec::with_capacity(rows.len());
+    for row in rows {
+        if row.starts {
+            chain = Some(Chain::default());
+        }
+        let Some(chain) = &mut chain else { continue };
+        let sample = codec::decode(&row.body, kind.parents(), chain);
+        samples.push(sample.map_err(unreadable("recorder_open", chunk, row.at))?);
+    }
+    Ok(samples)
+}
+
+/// Everything of some chunks of a stream that touches a time, sealed or not, oldest first within a chunk. Blocks reach
+/// beyond the time asked for.
+///
+/// # Errors
+/// When the database refuses or bytes do not read back.
+pub async fn blocks(
+    conn: &mut PgConnection,
+    (stream, kind): (i64, Kind),
+    chunks: &[i32],
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<Vec<(i32, Block)>, StoreError> {
+    let sealed = sqlx::query!(
+        r#"select chunk as "chunk!", from_at as "from_at!", body as "body!"
+        from (
+            select stream, chunk, from_at, to_at, body from recorder_block
+            union
+            select stream, chunk, from_at, to_at, body from recorder_frozen
+        ) as kept
+        where stream = $1
+            and chunk = any($2)
+            -- A block is no longer than this; without it every partition would be looked at.
+            and from_at >= $3::timestamptz - $5::interval
+            and from_at < $4
+            and to_at >= $3
+        order by chunk, from_at"#,
+        stream,
+        chunks,
+        from,
+        to,
+        TimeDelta::milliseconds(BLOCK_MS) as _
+    )
+    .fetch_all(&mut *conn)
+    .await
+    .map_err(|source| StoreError::database("read blocks of samples", source))?;
+    let mut found = Vec::with_capacity(sealed.len());
+    for row in sealed {
+        let block = codec::decode(&row.body, kind.parents(), &mut Chain::default());
+        found.push((row.chunk, block.map_err(unreadable("recorder_block", row.chunk, row.from_at))?));
+    }
+    found.extend(open_blocks(conn, (stream, kind), chunks, from, to).await?);
+    Ok(found)
+}
+
+async fn open_blocks(
+    conn: &mut PgConnection,
+    (stream, kind): (i64, Kind),
+    chunks: &[i32],
+    from: DateTime<Utc>,
+    to: DateTime<Utc>,
+) -> Result<Vec<(i32, Block)>, StoreError> {
+    let rows = sqlx::query!(
+        "select chunk, at, starts, body
+        from recorder_open
+        where stream = $1
+            and chunk = any($2)
+            and at < $3
+        order by chunk, at",
+        stream,
+        chunks,
+        to
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("read samples that are not sealed", source))?;
+    let mut by_chunk: BTreeMap<i32, Vec<OpenRow>> = BTreeMap::new();
+    for row in rows {
+        let open = OpenRow { at: row.at, starts: row.starts, body: row.body };
+        by_chunk.entry(row.chunk).or_default().push(open);
+    }
+    let mut found = Vec::new();
+    for (chunk, rows) in by_chunk {
+        let samples = unchain(rows, kind, chunk)?;
+        let recent = samples.into_iter().filter(|sample| sample.at.first() >= Some(&from.timestamp_millis()));
+        found.extend(recent.map(|sample| (chunk, sample)));
+    }
+    Ok(found)
+}
+
+/// The ends of a flow's source as its last surveys saw them, oldest first: one past what the flow can copy, and the newest
+/// high watermarks. None is older than `since`, and there are at most so many surveys and ends; surveys that could not read
+/// the source have none.
+///
+/// # Errors
+/// When the database refuses or bytes do not read back.
+pub async fn recent_ends(
+    conn: &mut PgConnection,
+    (pair, direction): (&PairName, Direction),
+    since: DateTime<Utc>,
+    (most_surveys, most_ends): (usize, usize),
+) -> Result<(Vec<EndsAt>, Option<EndsAt>), StoreError> {
+    let Some(stream) = find_stream(conn, pair, direction, Kind::Partitions).await? else {
+        return Ok((Vec::new(), None));
+    };
+    let names = newest_names(conn, stream).await?;
+    let partitions: usize = names.values().map(Vec::len).sum();
+    let most = (most_ends / partitions.max(1)).clamp(4, most_surveys.max(4));
+    let chunks: Vec<i32> = names.keys().copied().collect();
+    let mut reaches: BTreeMap<i64, BTreeMap<TopicPartition, i64>> = BTreeMap::new();
+    let mut highs: BTreeMap<i64, BTreeMap<TopicPartition, i64>> = BTreeMap::new();
+    // By chunk, so that no more is unpacked at once than one chunk's minutes.
+    for chunk in chunks {
+        let found =
+            blocks(conn, (stream, Kind::Partitions), &[chunk], since, DateTime::<Utc>::MAX_UTC).await?;
+        for (track, name) in &names[&chunk] {
+            for (_, block) in &found {
+                for (sample, at) in block.at.iter().enumerate() {
+                    let ends = [(Column::Reach, &mut reaches), (Column::End, &mut highs)];
+                    for (column, ends) in ends {
+                        if let Some(end) = block.value(column as usize, *track, sample) {
+                            ends.entry(*at).or_default().insert(name.clone(), end);
+                        }
+                    }
+                }
+            }
+        }
+        while reaches.len() > most {
+            reaches.pop_first();
+        }
+        while highs.len() > 1 {
+            highs.pop_first();
+        }
+    }
+    let timed = |(at, ends)| Some((DateTime::from_timestamp_millis(at)?, ends));
+    Ok((reaches.into_iter().filter_map(timed).collect(), highs.pop_last().and_then(timed)))
+}
+
+/// The tracks of each chunk with their partitions; of a topic that was recreated only the newest.
+async fn newest_names(
+    conn: &mut PgConnection,
+    stream: i64,
+) -> Result<BTreeMap<i32, Vec<(usize, TopicPartition)>>, StoreError> {
+    let rows = sqlx::query!(
+        "select distinct on (topic, partition) number, topic, partition
+        from recorder_track
+        where stream = $1
+        order by topic, partition, number desc",
+        stream
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("read the recorder's tracks", source))?;
+    let mut names: BTreeMap<i32, Vec<(usize, TopicPartition)>> = BTreeMap::new();
+    for row in rows {
+        let Ok(number) = usize::try_from(row.number) else { continue };
+        let chunk = i32::try_from(number / MOST_TRACKS).unwrap_or(i32::MAX);
+        let name = TopicPartition::new(row.topic, row.partition);
+        names.entry(chunk).or_default().push((number % MOST_TRACKS, name));
+    }
+    Ok(names)
+}

@@ -1,0 +1,157 @@
+//! Sealing: the rows of some minutes become one block, and are added to their hour.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_domain::recorder::{Block, Cells, Hours, Kind, hours_of, join_hours};
+use sqlx::PgConnection;
+
+use super::{
+    BLOCK_MS, BLOCKS_OF, HOURS_OF, block_begin,
+    codec::{self, Chain},
+    history::{OpenRow, unchain},
+    retention::cover,
+    unreadable,
+};
+use crate::error::StoreError;
+
+/// Seals the oldest block of a stream that is over by `now`; answers whether there was one. To be called in a transaction of
+/// its own: dying in it leaves the rows as they were.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn seal(
+    conn: &mut PgConnection,
+    stream: i64,
+    kind: Kind,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let oldest = sqlx::query!(
+        r#"select chunk, min(at) as "at!"
+        from recorder_open
+        where stream = $1
+            and at < $2
+        group by chunk
+        order by 2, chunk
+        limit 1"#,
+        stream,
+        block_begin(now)
+    )
+    .fetch_optional(&mut *conn)
+    .await
+    .map_err(|source| StoreError::database("find what is to be sealed", source))?;
+    let Some(oldest) = oldest else { return Ok(false) };
+    let begin = block_begin(oldest.at);
+    let rows = take_rows(conn, stream, oldest.chunk, begin).await?;
+    let block = merged(&unchain(rows, kind, oldest.chunk)?, kind);
+    let (Some(first), Some(last)) = (block.at.first(), block.at.last()) else { return Ok(true) };
+    let time = |ms: i64| DateTime::from_timestamp_millis(ms).unwrap_or(begin);
+    let body = codec::encode(&block, kind.parents(), &mut Chain::default())
+        .map_err(|source| StoreError::Samples { op: "pack a block of samples", source })?;
+    cover(conn, "recorder_block", time(*first), BLOCKS_OF).await?;
+    sqlx::query!(
+        "insert into recorder_block (stream, chunk, from_at, to_at, samples, body)
+        values ($1, $2, $3, $4, $5, $6)",
+        stream,
+        oldest.chunk,
+        time(*first),
+        time(*last),
+        i32::try_from(block.at.len()).unwrap_or(i32::MAX),
+        body
+    )
+    .execute(&mut *conn)
+    .await
+    .map_err(|source| StoreError::database("keep a block of samples", source))?;
+    if kind == Kind::Partitions {
+        add_to_hour(conn, stream, oldest.chunk, begin, &block).await?;
+    }
+    Ok(true)
+}
+
+async fn take_rows(
+    conn: &mut PgConnection,
+    stream: i64,
+    chunk: i32,
+    begin: DateTime<Utc>,
+) -> Result<Vec<OpenRow>, StoreError> {
+    let mut rows = sqlx::query_as!(
+        OpenRow,
+        "delete from recorder_open
+        where stream = $1
+            and chunk = $2
+            and at >= $3
+            and at < $4
+        returning at, starts, body",
+        stream,
+        chunk,
+        begin,
+        begin + TimeDelta::milliseconds(BLOCK_MS)
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("take what is to be sealed", source))?;
+    rows.sort_by_key(|row| row.at);
+    Ok(rows)
+}
+
+/// Blocks of one sample each as one.
+fn merged(samples: &[Block], kind: Kind) -> Block {
+    let columns = kind.parents().len();
+    let samples: Vec<(i64, Vec<Cells>)> = samples
+        .iter()
+        .filter_map(|sample| {
+            let at = *sample.at.first()?;
+            let cells = |track| (0..columns).map(|column| sample.value(column, track, 0)).collect();
+            Some((at, (0..sample.tracks).map(cells).collect()))
+        })
+        .collect();
+    Block::of(columns, &samples)
+}
+
+async fn add_to_hour(
+    conn: &mut PgConnection,
+    stream: i64,
+    chunk: i32,
+    begin: DateTime<Utc>,
+    block: &Block,
+) -> Result<(), StoreError> {
+    let hour = begin - TimeDelta::seconds(begin.timestamp().rem_euclid(3600));
+    cover(conn, "recorder_hour", hour, HOURS_OF).await?;
+    let kept = sqlx::query_scalar!(
+        "select body
+        from recorder_hour
+        where stream = $1
+            and chunk = $2
+            and at = $3",
+        stream,
+        chunk,
+        hour
+    )
+    .fetch_optional(&mut *conn)
+    .await
+    .map_err(|source| StoreError::database("read an hour", source))?;
+    let rolled = hours_of(block, hour.timestamp_millis());
+    let rolled =
+        match kept {
+            Some(body) => {
+                let before = codec::decode(&body, &Hours::PARENTS, &mut Chain::default())
+                    .map_err(unreadable("recorder_hour", chunk, hour))?;
+                join_hours(&before, &rolled)
+            }
+            None => rolled,
+        };
+    let body = codec::encode(&rolled, &Hours::PARENTS, &mut Chain::default())
+        .map_err(|source| StoreError::Samples { op: "pack an hour", source })?;
+    sqlx::query!(
+        "insert into recorder_hour (stream, chunk, at, body)
+        values ($1, $2, $3, $4)
+        on conflict (stream, chunk, at) do update
+        set body = excluded.body",
+        stream,
+        chunk,
+        hour,
+        body
+    )
+    .execute(conn)
+    .await
+    .map_err(|source| StoreError::database("keep an hour", source))?;
+    Ok(())
+}

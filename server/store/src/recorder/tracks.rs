@@ -1,0 +1,158 @@
+//! Which track has which number. A recreated topic has another id, so its partitions get numbers of their own.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use muster_domain::recorder::{Block, TopicSample};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::MOST_TRACKS;
+use crate::error::StoreError;
+
+/// The newest tracks by group and topic.
+#[derive(Debug, Default)]
+pub(super) struct Tracks {
+    by_topic: BTreeMap<(String, String), OfTopic>,
+    /// The next number.
+    count: usize,
+}
+
+#[derive(Debug, Clone, Default)]
+struct OfTopic {
+    id: Uuid,
+    /// Number of each partition that was ever seen with values.
+    numbers: Vec<Option<usize>>,
+}
+
+/// A track that was not there before.
+#[derive(Debug)]
+pub(super) struct NewTrack {
+    number: usize,
+    group: String,
+    topic: String,
+    id: Uuid,
+    partition: usize,
+}
+
+impl Tracks {
+    /// All tracks of a stream.
+    pub(super) async fn read(conn: &mut PgConnection, stream: i64) -> Result<Self, StoreError> {
+        let rows = sqlx::query!(
+            "select number, group_id, topic, topic_id, partition
+            from recorder_track
+            where stream = $1
+            order by number",
+            stream
+        )
+        .fetch_all(conn)
+        .await
+        .map_err(|source| StoreError::database("read the recorder's tracks", source))?;
+        let mut tracks = Self::default();
+        for row in rows {
+            let (Ok(number), Ok(partition)) = (usize::try_from(row.number), usize::try_from(row.partition))
+            else {
+                continue;
+            };
+            let of_topic = tracks.by_topic.entry((row.group_id, row.topic)).or_default();
+            // In the order of numbers, so the newest topic of a name is the last.
+            of_topic.take_id(row.topic_id);
+            of_topic.put(partition, number);
+            tracks.count = number + 1;
+        }
+        Ok(tracks)
+    }
+
+    /// Puts values where their tracks are: one block of one sample for each chunk; and the tracks that are new.
+    pub(super) fn place(
+        &mut self,
+        at_ms: i64,
+        columns: usize,
+        samples: Vec<TopicSample>,
+    ) -> (Vec<Block>, Vec<NewTrack>) {
+        let mut new = Vec::new();
+        let mut placed = Vec::with_capacity(self.count);
+        for TopicSample { group, topic, id, tracks } in samples {
+            let of_topic = self.by_topic.entry((group.clone(), topic.clone())).or_default();
+            // Who does not answer has the topics it had.
+            of_topic.take_id(id.unwrap_or(of_topic.id));
+            for (partition, cells) in tracks.into_iter().enumerate() {
+                if cells.iter().all(Option::is_none) {
+                    continue;
+                }
+                let number = of_topic.numbers.get(partition).copied().flatten().unwrap_or_else(|| {
+                    let number = self.count;
+                    self.count += 1;
+                    of_topic.put(partition, number);
+                    let (group, topic) = (group.clone(), topic.clone());
+                    new.push(NewTrack { number, group, topic, id: of_topic.id, partition });
+                    number
+                });
+                placed.push((number, cells));
+            }
+        }
+        let mut chunks: Vec<Block> = (0..self.count.div_ceil(MOST_TRACKS))
+            .map(|chunk| {
+                let tracks = (self.count - chunk * MOST_TRACKS).min(MOST_TRACKS);
+                Block { at: vec![at_ms], tracks, columns: vec![vec![None; tracks]; columns] }
+            })
+            .collect();
+        for (number, cells) in placed {
+            let block = &mut chunks[number / MOST_TRACKS];
+            for (column, value) in block.columns.iter_mut().zip(cells) {
+                column[number % MOST_TRACKS] = value;
+            }
+        }
+        (chunks, new)
+    }
+}
+
+impl OfTopic {
+    fn take_id(&mut self, id: Uuid) {
+        if self.id != id {
+            *self = Self { id, numbers: Vec::new() };
+        }
+    }
+
+    fn put(&mut self, partition: usize, number: usize) {
+        if self.numbers.len() <= partition {
+            self.numbers.resize(partition + 1, None);
+        }
+        self.numbers[partition] = Some(number);
+    }
+}
+
+/// Keeps new tracks.
+pub(super) async fn insert(
+    conn: &mut PgConnection,
+    stream: i64,
+    at: DateTime<Utc>,
+    new: &[NewTrack],
+) -> Result<(), StoreError> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let number = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
+    let numbers: Vec<i32> = new.iter().map(|track| number(track.number)).collect();
+    let groups: Vec<String> = new.iter().map(|track| track.group.clone()).collect();
+    let topics: Vec<String> = new.iter().map(|track| track.topic.clone()).collect();
+    let ids: Vec<Uuid> = new.iter().map(|track| track.id).collect();
+    let partitions: Vec<i32> = new.iter().map(|track| number(track.partition)).collect();
+    sqlx::query!(
+        "insert into recorder_track (stream, number, group_id, topic, topic_id, partition, seen_at)
+        select $1, number, group_id, topic, topic_id, partition, $2
+        from unnest($3::integer[], $4::text[], $5::text[], $6::uuid[], $7::integer[])
+            as row (number, group_id, topic, topic_id, partition)",
+        stream,
+        at,
+        &numbers,
+        &groups,
+        &topics,
+        &ids,
+        &partitions
+    )
+    .execute(conn)
+    .await
+    .map_err(|source| StoreError::database("keep the recorder's tracks", source))?;
+    Ok(())
+}

@@ -1,0 +1,283 @@
+//! The flight recorder on a real PostgreSQL: what was written reads back whoever died in between, old partitions go, and
+//! incidents stay.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_domain::{
+    loss::{Interval, Loss},
+    pair::{Direction, Side},
+    reading::ReadingClass,
+    recorder::{Cells, Column, Kind, Point, TopicSample},
+    topic::TopicPartition,
+};
+use muster_store::{
+    StoreError, losses, pairs,
+    recorder::{self, Recording, Selection},
+    testing::TestDatabase,
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::sample::{broken, keep_pair, pair_name, team};
+
+const FORWARD: Direction = Direction { from: Side::A };
+const ORDERS: Selection<'static> = Selection { topic: "orders", partition: None };
+
+/// The full hour `hours` ago, and so many seconds after it.
+fn at(hours: i64, seconds: i64) -> DateTime<Utc> {
+    let hour = Utc::now().timestamp() / 3600 - hours;
+    DateTime::from_timestamp(hour * 3600 + seconds, 0).expect("a time")
+}
+
+/// `orders` with two partitions of which so much was written and `behind` is missing.
+fn orders(id: u128, end: i64, behind: i64) -> Vec<TopicSample> {
+    let cells = |end: i64| -> Cells {
+        let mut cells = vec![None; Column::COUNT];
+        for column in [Column::End, Column::Stable, Column::Reach] {
+            cells[column as usize] = Some(end);
+        }
+        cells[Column::Through as usize] = Some(end - 1 - behind);
+        cells[Column::Class as usize] = Some(0);
+        cells
+    };
+    let tracks = vec![cells(end), cells(end * 2)];
+    vec![TopicSample {
+        group: String::new(),
+        topic: "orders".to_owned(),
+        id: Some(Uuid::from_u128(id)),
+        tracks,
+    }]
+}
+
+async fn open(conn: &mut PgConnection) -> Recording {
+    Recording::open(conn, &pair_name("payments"), FORWARD, Kind::Partitions).await.expect("a stream")
+}
+
+async fn series(conn: &mut PgConnection, from: DateTime<Utc>, to: DateTime<Utc>, points: i32) -> Vec<Point> {
+    let name = pair_name("payments");
+    recorder::series(conn, (&name, FORWARD), ORDERS, (from, to), points).await.expect("a series")
+}
+
+/// Records behind at each moment, five seconds apart.
+async fn behind(conn: &mut PgConnection, from: DateTime<Utc>, moments: i32) -> Vec<Option<i64>> {
+    let to = from + TimeDelta::seconds(5 * i64::from(moments));
+    series(conn, from, to, moments).await.iter().map(|point| point.total_lag_records).collect()
+}
+
+async fn seal_all(conn: &mut PgConnection, recording: &Recording, now: DateTime<Utc>) -> usize {
+    let mut sealed = 0;
+    while recorder::seal(conn, recording.stream(), recording.kind(), now).await.expect("sealing") {
+        sealed += 1;
+    }
+    sealed
+}
+
+#[tokio::test]
+async fn what_was_recorded_reads_back_before_during_and_after_sealing() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let mut recording = open(conn).await;
+    let begin = at(2, 0);
+    for n in 0..3 {
+        let sample = orders(1, 1000 + n * 100, n);
+        recording.append(conn, begin + TimeDelta::seconds(n * 5), sample).await.unwrap();
+        recording.committed();
+    }
+    let expected = [Some(0), Some(2), Some(4)];
+    assert_eq!(behind(conn, begin, 3).await, expected, "unsealed");
+    assert!(
+        !recorder::seal(conn, recording.stream(), recording.kind(), begin).await.unwrap(),
+        "it is not over"
+    );
+
+    let later = begin + TimeDelta::minutes(5);
+    let mut dying = muster_store::begin(database.pool()).await.unwrap();
+    assert!(recorder::seal(&mut dying, recording.stream(), recording.kind(), later).await.unwrap());
+    dying.rollback().await.unwrap();
+    assert_eq!(behind(conn, begin, 3).await, expected, "died while sealing");
+
+    assert_eq!(seal_all(conn, &recording, later).await, 1);
+    let open: i64 =
+        sqlx::query_scalar("select count(*) from recorder_open").fetch_one(&mut *conn).await.unwrap();
+    assert_eq!(open, 0);
+    assert_eq!(behind(conn, begin, 3).await, expected, "sealed");
+    let points = series(conn, begin, begin + TimeDelta::seconds(15), 1).await;
+    assert_eq!((points[0].worst_lag_records, points[0].records_class), (Some(2), ReadingClass::Exact));
+}
+
+#[tokio::test]
+async fn another_process_goes_on_where_one_died_and_so_does_one_whose_transaction_failed() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let begin = at(2, 0);
+    let mut first = open(conn).await;
+    first.append(conn, begin, orders(1, 100, 1)).await.unwrap();
+    first.committed();
+    let mut lost = muster_store::begin(database.pool()).await.unwrap();
+    first.append(&mut lost, begin + TimeDelta::seconds(5), orders(1, 150, 2)).await.unwrap();
+    lost.rollback().await.unwrap();
+    first.append(conn, begin + TimeDelta::seconds(10), orders(1, 200, 3)).await.unwrap();
+    first.committed();
+    let mut second = open(conn).await;
+    second.append(conn, begin + TimeDelta::seconds(15), orders(1, 300, 4)).await.unwrap();
+    second.committed();
+    let expected = [Some(2), Some(6), Some(8)];
+    assert_eq!(behind(conn, begin, 4).await, expected);
+    seal_all(conn, &second, begin + TimeDelta::minutes(5)).await;
+    assert_eq!(behind(conn, begin, 4).await, expected);
+
+    let name = pair_name("payments");
+    let (ends, high) = recorder::recent_ends(conn, (&name, FORWARD), begin, (120, 1_000_000)).await.unwrap();
+    let times: Vec<i64> = ends.iter().map(|(at, _)| (*at - begin).num_seconds()).collect();
+    assert_eq!(times, [0, 10, 15], "the survey that was not kept is not remembered");
+    assert_eq!(ends[2].1[&TopicPartition::new("orders", 1)], 600);
+    assert_eq!(high.unwrap().1[&TopicPartition::new("orders", 0)], 300);
+}
+
+#[tokio::test]
+async fn a_recreated_topic_is_another_track() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let begin = at(2, 0);
+    let mut recording = open(conn).await;
+    for (seconds, sample) in [(0, orders(1, 5000, 7)), (5, orders(2, 10, 1)), (10, orders(2, 20, 1))] {
+        recording.append(conn, begin + TimeDelta::seconds(seconds), sample).await.unwrap();
+        recording.committed();
+    }
+    assert_eq!(behind(conn, begin, 3).await, [Some(14), Some(2), Some(2)]);
+    let tracks: Vec<(i32, i32)> =
+        sqlx::query_as("select number, partition from recorder_track order by number")
+            .fetch_all(&mut *conn)
+            .await
+            .unwrap();
+    assert_eq!(tracks, [(0, 0), (1, 1), (2, 0), (3, 1)]);
+    let name = pair_name("payments");
+    let (ends, _) = recorder::recent_ends(conn, (&name, FORWARD), begin, (120, 1_000_000)).await.unwrap();
+    let of_first: Vec<Option<&i64>> =
+        ends.iter().map(|(_, ends)| ends.get(&TopicPartition::new("orders", 0))).collect();
+    assert_eq!(of_first, [Some(&10), Some(&20)], "the ends of the topic before say nothing of this one");
+}
+
+#[tokio::test]
+async fn more_tracks_than_one_chunk_holds_read_back() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let begin = at(2, 0);
+    let mut recording = open(conn).await;
+    let mut wide = orders(1, 100, 1);
+    wide[0].tracks = vec![wide[0].tracks[0].clone(); recorder::MOST_TRACKS + 3];
+    for n in 0..2 {
+        recording.append(conn, begin + TimeDelta::seconds(n * 5), wide.clone()).await.unwrap();
+        recording.committed();
+    }
+    let all = i64::try_from(recorder::MOST_TRACKS + 3).unwrap();
+    assert_eq!(behind(conn, begin, 2).await, [Some(all), Some(all)]);
+    assert_eq!(seal_all(conn, &recording, begin + TimeDelta::minutes(5)).await, 2);
+    assert_eq!(behind(conn, begin, 2).await, [Some(all), Some(all)]);
+}
+
+#[tokio::test]
+async fn what_is_old_goes_with_its_partition_hours_stay_and_incidents_are_frozen() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let mut recording = open(conn).await;
+    // Old and unremarkable, old with a death, and recent.
+    for (hours, behind) in [(40, 1), (30, 2), (2, 3)] {
+        recording.append(conn, at(hours, 60), orders(1, 10_000 - hours, behind)).await.unwrap();
+        recording.committed();
+    }
+    seal_all(conn, &recording, Utc::now()).await;
+    losses::keep(conn, &pair_name("payments"), &loss(at(30, 120))).await.unwrap();
+    sqlx::query("update loss set at = seen_at").execute(&mut *conn).await.unwrap();
+    let mut tx = muster_store::begin(database.pool()).await.unwrap();
+    assert_eq!(recorder::retire(&mut tx, Utc::now(), 24).await.unwrap(), 2);
+    tx.commit().await.unwrap();
+    for (hours, expected) in [(40, vec![]), (30, vec![Some(4)]), (2, vec![Some(6)])] {
+        assert_eq!(behind(conn, at(hours, 60), 1).await, expected, "{hours} hours ago");
+    }
+    let days = series(conn, at(48, 0), at(-1, 0), 49).await;
+    let seen: Vec<Option<i64>> = days.iter().map(|point| point.total_lag_records).collect();
+    assert_eq!(seen, [Some(2), Some(4), Some(6)], "hours are kept for a year");
+    let mut again = muster_store::begin(database.pool()).await.unwrap();
+    assert_eq!(recorder::retire(&mut again, Utc::now(), 24).await.unwrap(), 0);
+    again.commit().await.unwrap();
+    assert!(recorder::size(conn).await.unwrap() > 0);
+}
+
+fn loss(seen_at: DateTime<Utc>) -> Loss {
+    Loss {
+        direction: FORWARD,
+        owner: team("payments"),
+        seen_at,
+        noticed_at: seen_at + TimeDelta::seconds(5),
+        reason: "connection refused".to_owned(),
+        total: Interval { records_at_most: Some(70), ..Interval::default() },
+        topics: Vec::new(),
+        method: String::new(),
+        truth: None,
+    }
+}
+
+#[tokio::test]
+async fn losses_are_found_by_when_they_stood() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let name = pair_name("payments");
+    let (old, new) = (loss(at(30, 0)), loss(at(3, 0)));
+    for loss in [&old, &new] {
+        losses::keep(conn, &name, loss).await.unwrap();
+        losses::keep(conn, &name, loss).await.unwrap();
+    }
+    assert_eq!(losses::unsettled(conn, &name).await.unwrap(), [new.clone(), old.clone()]);
+    assert_eq!(losses::at(conn, &name, None, Utc::now()).await.unwrap(), Some(new));
+    assert_eq!(losses::at(conn, &name, Some(FORWARD), at(4, 0)).await.unwrap(), Some(old));
+    assert_eq!(losses::at(conn, &name, None, at(31, 0)).await.unwrap(), None);
+    assert_eq!(losses::at(conn, &name, Some(FORWARD.reverse()), Utc::now()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_samples_are_told_and_not_made_into_figures() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let begin = at(2, 0);
+    let mut recording = open(conn).await;
+    recording.append(conn, begin, orders(1, 100, 1)).await.unwrap();
+    recording.committed();
+    sqlx::query("update recorder_open set body = substring(body for 40)").execute(&mut *conn).await.unwrap();
+    let name = pair_name("payments");
+    let range = (begin, begin + TimeDelta::minutes(1));
+    let refused = recorder::series(conn, (&name, FORWARD), ORDERS, range, 1).await;
+    assert!(matches!(refused, Err(StoreError::Unreadable { table: "recorder_open", .. })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_pair_made_anew_begins_without_the_past_of_the_one_before() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    let pair = keep_pair(conn, "payments").await.unwrap();
+    let name = pair_name("payments");
+    let begin = at(2, 0);
+    let mut recording = open(conn).await;
+    recording.append(conn, begin, orders(1, 100, 1)).await.unwrap();
+    recording.committed();
+    seal_all(conn, &recording, begin + TimeDelta::minutes(5)).await;
+    let fact = serde_json::json!({"bindings": []});
+    let kept = (&name, Side::A, "acls");
+    assert!(recorder::keep_fact(conn, kept, begin, "one", &fact).await.unwrap());
+    assert!(!recorder::keep_fact(conn, kept, at(1, 0), "one", &fact).await.unwrap(), "as it was");
+    assert!(recorder::keep_fact(conn, kept, at(1, 0), "two", &fact).await.unwrap());
+    pairs::delete(conn, &name, 1).await.unwrap();
+    let gone =
+        Recording::open(conn, &name, FORWARD, Kind::Partitions).await.map(|recording| recording.stream());
+    assert_eq!(broken(gone), "recorder_stream_of_pair");
+    pairs::insert(conn, &pair).await.unwrap();
+    let again = open(conn).await;
+    assert_ne!(again.stream(), recording.stream());
+    assert_eq!(behind(conn, begin, 1).await, []);
+}

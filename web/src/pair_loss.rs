@@ -1,0 +1,120 @@
+//! What was lost when the pair's source died: as an interval, and what it turned out to be.
+
+use askama::{Template, filters::HtmlSafe};
+use chrono::{DateTime, Utc};
+use muster_domain::{
+    loss::{Interval, Loss, PartitionLoss},
+    pair::Pair,
+};
+
+use crate::{
+    format,
+    parts::{Mark, Tone, When},
+};
+
+/// Partitions listed of one topic.
+const PARTITIONS: usize = 20;
+
+/// One topic or partition.
+#[derive(Debug)]
+pub(crate) struct LossRow {
+    name: String,
+    owner: String,
+    at_least: String,
+    at_most: String,
+    writes: String,
+    truth: String,
+    partitions: Vec<LossRow>,
+}
+
+/// The panel of a pair whose source died.
+#[derive(Debug, Template)]
+#[template(path = "parts/loss.html")]
+pub(crate) struct LossPanel {
+    course: String,
+    noticed: When,
+    said: Mark,
+    truth: Option<Mark>,
+    truth_method: String,
+    method: String,
+    reason: String,
+    rows: Vec<LossRow>,
+}
+impl HtmlSafe for LossPanel {}
+
+impl LossPanel {
+    /// The panel of a loss.
+    pub(crate) fn new(pair: &Pair, loss: &Loss, now: DateTime<Utc>) -> Self {
+        let known = loss.total.records_at_most.is_some();
+        let tone = if known { Tone::Bad } else { Tone::Unk };
+        let truth = loss.truth.as_ref().map(|truth| match truth.records {
+            Some(records) if truth.exact => {
+                Mark::new(Tone::Idle, format!("It was {} records.", format::number(records)))
+            }
+            Some(records) => {
+                Mark::new(Tone::Warn, format!("It was at most {} records.", format::number(records)))
+            }
+            None => Mark::new(Tone::Unk, "It cannot be told what it was."),
+        });
+        let rows = loss.topics.iter().map(|topic| {
+            let mut worst: Vec<&PartitionLoss> = topic.partitions.iter().collect();
+            worst.sort_by_key(|partition| std::cmp::Reverse(rank(&partition.lost)));
+            let partition = |lost: &&PartitionLoss| {
+                row(format!("partition {}", lost.partition), String::new(), &lost.lost, lost.truth)
+            };
+            LossRow {
+                partitions: worst.iter().take(PARTITIONS).map(partition).collect(),
+                ..row(topic.topic.clone(), topic.owner.to_string(), &topic.lost, topic.truth)
+            }
+        });
+        Self {
+            course: pair.course(loss.direction),
+            noticed: When::ago(now, loss.noticed_at),
+            said: Mark::new(tone, sentence(&loss.total)),
+            truth,
+            truth_method: loss.truth.as_ref().map(|truth| truth.method.clone()).unwrap_or_default(),
+            method: loss.method.clone(),
+            reason: loss.reason.clone(),
+            rows: rows.collect(),
+        }
+    }
+}
+
+/// What is not known comes first, then the most.
+fn rank(lost: &Interval) -> i64 {
+    lost.records_at_most.unwrap_or(i64::MAX)
+}
+
+fn row(name: String, owner: String, lost: &Interval, truth: Option<i64>) -> LossRow {
+    LossRow {
+        name,
+        owner,
+        at_least: format::number(lost.records_at_least),
+        at_most: lost.records_at_most.map_or_else(|| "unknown".to_owned(), format::number),
+        writes: lost.ms_at_most.map_or_else(|| "unknown".to_owned(), format::duration),
+        truth: truth.map_or_else(|| "not known".to_owned(), format::number),
+        partitions: Vec::new(),
+    }
+}
+
+fn sentence(total: &Interval) -> String {
+    let at_least = format::number(total.records_at_least);
+    let records = match total.records_at_most {
+        Some(at_most) => {
+            format!(
+                "At least {at_least} and at most {} records are missing on the target",
+                format::number(at_most)
+            )
+        }
+        None => {
+            format!("At least {at_least} records are missing on the target; how many at most is not known")
+        }
+    };
+    match total.ms_at_most {
+        Some(ms) => format!(
+            "{records}, written in the last {} before it was found not to answer.",
+            format::duration(ms)
+        ),
+        None => format!("{records}. Since when is not known."),
+    }
+}

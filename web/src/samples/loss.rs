@@ -1,0 +1,53 @@
+//! What eu-west's death cost.
+
+use muster_domain::{
+    loss::{Interval, Loss, PartitionLoss, TopicLoss},
+    pair::{Direction, Pair, Side},
+};
+
+use super::ago;
+
+/// Of a source that is still away.
+pub(super) fn of(pair: &Pair) -> Loss {
+    let lost = |at_least, at_most, ms| Interval {
+        records_at_least: at_least,
+        records_at_most: at_most,
+        ms_at_least: 0,
+        ms_at_most: ms,
+    };
+    let partition =
+        |number, through, lost| PartitionLoss { partition: number, end: 184_201, through, lost, truth: None };
+    let topic = |name: &str, total, partitions| TopicLoss {
+        topic: name.to_owned(),
+        owner: pair.team.clone(),
+        lost: total,
+        partitions,
+        truth: None,
+    };
+    let captured = lost(12, Some(1_904), Some(5_100));
+    let refunds = lost(0, None, None);
+    Loss {
+        direction: Direction { from: Side::A },
+        owner: pair.team.clone(),
+        seen_at: ago(257),
+        noticed_at: ago(252),
+        reason: "connect to 10.20.0.11:9093: connection refused".to_owned(),
+        total: lost(12, None, None),
+        topics: vec![
+            topic(
+                "payments.captured",
+                captured,
+                vec![
+                    partition(0, Some(183_402), lost(12, Some(980), Some(5_100))),
+                    partition(1, Some(183_398), lost(0, Some(924), Some(5_000))),
+                ],
+            ),
+            topic("payments.refunds", refunds, vec![partition(0, None, refunds)]),
+        ],
+        method: "Its ends were last read 5003 ms before it was found not to answer. Whatever had not reached the target by \
+                 the connector's committed offsets and offset syncs is lost; on top comes what may have been written in \
+                 these 5003 ms, at the fastest rate of the 600 s before. Offsets are counted."
+            .to_owned(),
+        truth: None,
+    }
+}
