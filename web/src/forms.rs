@@ -146,6 +146,8 @@ pub struct PairForm {
     pub verify_within_days: String,
     /// Approvals needed.
     pub approvals_needed: String,
+    /// The same of single operations, one a line: `failover 2`.
+    pub approvals_by_operation: String,
     /// Minutes to decide.
     pub decide_within_minutes: String,
     /// Minutes to start once approved.

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use muster_domain::{
-    pair::{Direction, Flow, Mechanism, NamingPolicy, Pair, PairMode, RoutingTarget, Side},
+    pair::{ApprovalRule, Direction, Flow, Mechanism, NamingPolicy, Pair, PairMode, RoutingTarget, Side},
     problem::Problem,
 };
 
@@ -12,6 +12,11 @@ use crate::{
     parts::{Choice, Field, FieldSet, Notice},
     sign_in::notice,
 };
+
+/// Approvals of operations that need another number than the others: `failover 2`.
+pub(crate) fn by_operation(rule: &ApprovalRule) -> Vec<String> {
+    rule.by_operation.iter().map(|(operation, needed)| format!("{} {needed}", operation.as_str())).collect()
+}
 
 impl From<&Pair> for PairForm {
     fn from(pair: &Pair) -> Self {
@@ -53,6 +58,7 @@ impl From<&Pair> for PairForm {
             rto_seconds: pair.objectives.rto_seconds.to_string(),
             verify_within_days: pair.objectives.verify_within_days.to_string(),
             approvals_needed: pair.approval.needed.to_string(),
+            approvals_by_operation: by_operation(&pair.approval).join("\n"),
             decide_within_minutes: pair.approval.decide_within_minutes.to_string(),
             use_within_minutes: pair.approval.use_within_minutes.to_string(),
             canary_topic: pair.canary_topic.clone().unwrap_or_default(),
@@ -251,6 +257,13 @@ fn rules(form: &PairForm, errors: &[(String, String)]) -> Vec<FieldSet> {
             vec![
                 number("approvals_needed", "Approvers needed", &form.approvals_needed)
                     .help("The requester never counts."),
+                e(Field::area(
+                    "approvals_by_operation",
+                    "For single operations",
+                    &form.approvals_by_operation,
+                    2,
+                )
+                .help("One a line, where another number is needed: failover 2")),
                 number("decide_within_minutes", "Decide within, minutes", &form.decide_within_minutes),
                 number("use_within_minutes", "Start within, minutes", &form.use_within_minutes),
             ],

@@ -9,6 +9,7 @@ use crate::{
     chrome::Chrome,
     fleet::PairFacts,
     format,
+    pair_form::by_operation,
     parts::{Choice, Field},
 };
 
@@ -107,8 +108,11 @@ pub(crate) fn settings(pair: &Pair) -> Vec<(&'static str, String)> {
         (
             "Approval",
             format!(
-                "{} needed, decide within {} m, start within {} m",
-                approval.needed, approval.decide_within_minutes, approval.use_within_minutes
+                "{} needed{}, decide within {} m, start within {} m",
+                approval.needed,
+                by_operation(approval).into_iter().map(|one| format!(", {one}")).collect::<String>(),
+                approval.decide_within_minutes,
+                approval.use_within_minutes
             ),
         ),
         ("Topics", list(&pair.topics)),

@@ -316,7 +316,10 @@ impl Partition {
             Some(found) => {
                 let verdict = match found.class {
                     ReadingClass::Exact => Mark::new(Tone::Ok, "exact"),
-                    _ => Mark::new(
+                    ReadingClass::Tight
+                    | ReadingClass::LowerBound
+                    | ReadingClass::Stale
+                    | ReadingClass::Unknown => Mark::new(
                         Tone::Warn,
                         format!("reads at most {} again", format::number(found.reprocessed_at_most)),
                     ),

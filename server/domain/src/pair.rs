@@ -1,9 +1,14 @@
 //! A pair: two clusters protecting one another, what flows between them, and what its owners want of it.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{ClusterName, PairName, TeamName};
+use crate::{
+    ids::{ClusterName, PairName, TeamName},
+    run::Operation,
+};
 
 /// One of the two clusters of a pair. Which of them is active is observed, never implied by the letter.
 #[derive(
@@ -167,10 +172,40 @@ pub struct Objectives {
 pub struct ApprovalRule {
     /// Distinct approvers needed, at least 1; the requester never counts.
     pub needed: u32,
+    /// The same of operations that need another number.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = std::collections::HashMap<String, u32>)]
+    pub by_operation: BTreeMap<Operation, u32>,
     /// Minutes to decide before the request expires.
     pub decide_within_minutes: i64,
     /// Minutes after approval within which the run must start.
     pub use_within_minutes: i64,
+}
+
+impl ApprovalRule {
+    /// The same number for every operation.
+    #[must_use]
+    pub fn new(needed: u32, decide_within_minutes: i64, use_within_minutes: i64) -> Self {
+        Self { needed, by_operation: BTreeMap::new(), decide_within_minutes, use_within_minutes }
+    }
+
+    /// Distinct approvers an operation needs.
+    #[must_use]
+    pub fn needed_for(&self, operation: Operation) -> u32 {
+        self.by_operation.get(&operation).copied().unwrap_or(self.needed)
+    }
+
+    /// The most any operation needs.
+    #[must_use]
+    pub fn most(&self) -> u32 {
+        self.by_operation.values().copied().fold(self.needed, u32::max)
+    }
+
+    /// The fewest any operation needs.
+    #[must_use]
+    pub fn fewest(&self) -> u32 {
+        self.by_operation.values().copied().fold(self.needed, u32::min)
+    }
 }
 
 /// How applications are told to move.

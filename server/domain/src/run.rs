@@ -43,6 +43,24 @@ impl Operation {
         }
     }
 
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Switchover,
+        Self::Failover,
+        Self::Failback,
+        Self::Rehearsal,
+        Self::GameDay,
+        Self::Tabletop,
+        Self::Evacuation,
+        Self::ReadinessDrill,
+    ];
+
+    /// The operation a word names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|operation| operation.as_str() == word)
+    }
+
     /// Whether it changes nothing on any cluster: such a run needs no approval.
     #[must_use]
     pub fn only_looks(self) -> bool {

@@ -64,7 +64,7 @@ pub(crate) fn pair() -> Pair {
         groups_exclude: Vec::new(),
         flows: vec![flow(Side::A, "primary", "dr"), flow(Side::B, "dr", "primary")],
         objectives: Objectives { rpo_seconds: 30, rto_seconds: 300, verify_within_days: 90 },
-        approval: ApprovalRule { needed: 1, decide_within_minutes: 60, use_within_minutes: 60 },
+        approval: ApprovalRule::new(1, 60, 60),
         routing: Vec::new(),
         canary_topic: None,
         unused_settings: BTreeMap::new(),

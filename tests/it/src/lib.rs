@@ -71,7 +71,7 @@ pub fn pair(lab: &LabDescription, name: &str, address_book: &Path) -> Result<Pai
         groups_exclude: Vec::new(),
         flows: flows.into_iter().collect::<Result<_>>()?,
         objectives: Objectives { rpo_seconds: 10, rto_seconds: 120, verify_within_days: 90 },
-        approval: ApprovalRule { needed: 1, decide_within_minutes: 60, use_within_minutes: 60 },
+        approval: ApprovalRule::new(1, 60, 60),
         routing: vec![RoutingTarget::AddressBook { path: address_book.display().to_string() }],
         canary_topic: Some(format!("muster.canary.{name}")),
         unused_settings: BTreeMap::new(),

@@ -48,7 +48,7 @@ pub(super) fn pair(name: &str, owner: &str, (a, b): (&str, &str), (rpo, rto): (i
         groups_exclude: Vec::new(),
         flows: vec![flow(Side::A, a, b), flow(Side::B, b, a)],
         objectives: Objectives { rpo_seconds: rpo, rto_seconds: rto, verify_within_days: 92 },
-        approval: ApprovalRule { needed: 2, decide_within_minutes: 30, use_within_minutes: 60 },
+        approval: ApprovalRule::new(2, 30, 60),
         routing: vec![RoutingTarget::AddressBook { path: format!("/etc/muster/{name}.json") }],
         canary_topic: Some(format!("muster-canary-{name}")),
         unused_settings: BTreeMap::from([

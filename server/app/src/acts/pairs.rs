@@ -82,7 +82,7 @@ pub fn default_objectives() -> Objectives {
 /// Approval of a pair nobody has set a rule for.
 #[must_use]
 pub fn default_approval() -> ApprovalRule {
-    ApprovalRule { needed: 1, decide_within_minutes: 240, use_within_minutes: 60 }
+    ApprovalRule::new(1, 240, 60)
 }
 
 /// Connectors of one flow, by the cluster records come from.
@@ -214,7 +214,7 @@ pub async fn change(
     let pair = edited(before, edit)?;
     check(&pair)?;
     // A rule that people left behind is shown, and does not keep owners from other edits.
-    if pair.approval.needed > rule.needed || pair.team != team {
+    if pair.approval.most() > rule.most() || pair.team != team {
         approvers::are_enough(conn, &pair).await?;
     }
     let pair = pairs::update(conn, &pair).await?;
@@ -313,7 +313,7 @@ pub(super) fn check(pair: &Pair) -> Answer<()> {
         RoutingTarget::Webhook { url } => web(url),
     }) {
         "An address book is an absolute path; a webhook begins with http:// or https://."
-    } else if pair.approval.needed == 0 {
+    } else if pair.approval.fewest() == 0 {
         "At least one person must approve; the requester never counts."
     } else if pair.approval.decide_within_minutes < 1 || pair.approval.use_within_minutes < 1 {
         "Both clocks of an approval run for at least a minute."

@@ -1,5 +1,7 @@
 //! Making and editing a pair by form.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use muster_domain::{
     ids::{ClusterName, PairName, TeamName},
@@ -7,6 +9,7 @@ use muster_domain::{
         ApprovalRule, BySide, Direction, Flow, Mechanism, NamingPolicy, Objectives, Pair, PairMode,
         RoutingTarget, Side,
     },
+    run::Operation,
 };
 use muster_store::{clusters, teams};
 use muster_web::{forms::PairForm, pair_form::PairFormPage};
@@ -173,9 +176,23 @@ fn objectives(form: &PairForm) -> Answer<Objectives> {
 fn approval(form: &PairForm) -> Answer<ApprovalRule> {
     Ok(ApprovalRule {
         needed: number(&form.approvals_needed, "The number of approvals")?,
+        by_operation: by_operation(&form.approvals_by_operation)?,
         decide_within_minutes: number(&form.decide_within_minutes, "The time to decide in minutes")?,
         use_within_minutes: number(&form.use_within_minutes, "The time to start in minutes")?,
     })
+}
+
+/// One operation a line, with its number: `failover 2`.
+fn by_operation(text: &str) -> Answer<BTreeMap<Operation, u32>> {
+    let line = |line: String| {
+        let (operation, needed) = line.rsplit_once(' ').unwrap_or((&line, ""));
+        let known = Operation::parse(operation.trim()).filter(|operation| !operation.only_looks());
+        let known = known.ok_or_else(|| {
+            Failure::invalid(format!("`{operation}` is no operation that is approved; write `failover 2`."))
+        })?;
+        Ok((known, number(needed, &format!("The number of approvals of `{operation}`"))?))
+    };
+    lines(text).into_iter().map(line).collect()
 }
 
 fn routing(form: &PairForm) -> Vec<RoutingTarget> {

@@ -103,3 +103,34 @@ async fn the_form_of_a_pair_says_who_is_missing() {
     assert_eq!(refused.status, 409, "{}", refused.text);
     assert!(refused.text.contains("(abel, anna); 1 more is needed"), "{}", refused.text);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operation_may_need_more_approvals_than_the_others() {
+    let app = TestApp::with_pair().await;
+    let rule = |switchover: u32| {
+        json!({"approval": {"needed": 1, "by_operation": {"switchover": switchover}, "decide_within_minutes": 60,
+            "use_within_minutes": 60}})
+    };
+    let olga = app.as_user("olga").await;
+    let refused = olga.patch("/api/v1/pairs/orders", rule(2)).await;
+    assert_eq!(
+        refused.problem(),
+        ("too-few-approvers".to_owned(), 409),
+        "the most any operation needs counts"
+    );
+    assert_eq!(olga.patch("/api/v1/pairs/orders", rule(0)).await.problem().1, 422);
+    let grants = json!([{"role": "approver", "team": null}]);
+    app.as_user("ada").await.patch("/api/v1/users/outis", json!({"grants": grants})).await.done();
+    olga.patch("/api/v1/pairs/orders", rule(2)).await.done();
+    let page = app.as_browser_of("olga").await.get("/pairs/orders/edit").await.text;
+    assert!(page.contains(">switchover 2</textarea>"), "the form keeps it: {page}");
+    app.observe("orders").await;
+    let (_, run) = crate::runs::requested(&app).await;
+    let shown = app.as_user("vera").await.get(&format!("/api/v1/runs/{run}")).await.done();
+    assert_eq!(shown["approvals_needed"], 2);
+    let vote = json!({"comment": "go"});
+    let path = format!("/api/v1/runs/{run}/approve");
+    let once = app.as_user("abel").await.post(&path, vote.clone()).await.done();
+    assert_eq!(once["state"], "awaiting_approval");
+    assert_eq!(app.as_user("anna").await.post(&path, vote).await.done()["state"], "approved");
+}

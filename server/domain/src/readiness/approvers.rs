@@ -69,10 +69,10 @@ impl TooFewApprovers {
 /// # Errors
 /// Who they are and how many are missing.
 pub fn enough_approvers(rule: &ApprovalRule, approvers: &[String]) -> Result<(), TooFewApprovers> {
-    if approvers.len() > rule.needed as usize {
+    if approvers.len() > rule.most() as usize {
         return Ok(());
     }
-    Err(TooFewApprovers { needed: rule.needed, approvers: approvers.to_vec() })
+    Err(TooFewApprovers { needed: rule.most(), approvers: approvers.to_vec() })
 }
 
 /// The same as a check of the pair: people leave, and nobody refuses that.
@@ -81,7 +81,7 @@ pub fn judge_approvers(pair: &Pair, approvers: &[String]) -> CheckResult {
     match enough_approvers(&pair.approval, approvers) {
         Ok(()) => CheckResult::ok(
             CheckCode::Approvers,
-            format!("{} people may approve, {} needed", approvers.len(), pair.approval.needed),
+            format!("{} people may approve, {} needed at most", approvers.len(), pair.approval.most()),
         ),
         Err(few) => {
             let status = if few.nobody_can() { CheckStatus::Critical } else { CheckStatus::Warning };
@@ -93,7 +93,7 @@ pub fn judge_approvers(pair: &Pair, approvers: &[String]) -> CheckResult {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::pair;
+    use crate::{run::Operation, samples::pair};
 
     fn people(count: usize) -> Vec<String> {
         ["abel", "anna", "arne", "alma"][..count].iter().map(|name| (*name).to_owned()).collect()
@@ -106,6 +106,12 @@ mod tests {
             let found = enough_approvers(&rule(needed), &people(count));
             assert_eq!(found.map_or_else(|few| few.missing(), |()| 0), missing, "{needed} of {count}");
         }
+        // The operation that needs the most decides.
+        let mut rule = rule(1);
+        rule.by_operation = [(Operation::Failover, 2)].into();
+        assert_eq!([Operation::Switchover, Operation::Failover].map(|o| rule.needed_for(o)), [1, 2]);
+        assert_eq!(enough_approvers(&rule, &people(2)).map_err(|few| few.missing()), Err(1));
+        assert_eq!(enough_approvers(&rule, &people(3)), Ok(()));
     }
 
     #[test]

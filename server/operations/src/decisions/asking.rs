@@ -97,7 +97,7 @@ async fn insert_run(
         requested_by: &person(actor),
         reason: reason.trim(),
         decide_within_minutes: pair.approval.decide_within_minutes,
-        approvals_needed: if looks { 0 } else { pair.approval.needed },
+        approvals_needed: if looks { 0 } else { pair.approval.needed_for(content.operation) },
         window,
     };
     runs::insert(conn, &new).await?;

@@ -231,7 +231,7 @@ fn pair(name: &str, mode: PairMode, topics: &[&str], naming: &NamingPolicy) -> P
         groups_exclude: Vec::new(),
         flows: vec![flow(Side::A), flow(Side::B)],
         objectives: Objectives { rpo_seconds: 60, rto_seconds: 600, verify_within_days: 90 },
-        approval: ApprovalRule { needed: 1, decide_within_minutes: 60, use_within_minutes: 60 },
+        approval: ApprovalRule::new(1, 60, 60),
         routing: vec![RoutingTarget::AddressBook { path: "/var/lib/muster/routing/orders.json".to_owned() }],
         canary_topic: None,
         unused_settings: BTreeMap::new(),

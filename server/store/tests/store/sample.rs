@@ -70,7 +70,7 @@ pub(crate) fn pair(name: &str) -> Pair {
         groups_exclude: Vec::new(),
         flows: vec![flow(Side::A, true), flow(Side::B, false)],
         objectives: Objectives { rpo_seconds: 5, rto_seconds: 60, verify_within_days: 90 },
-        approval: ApprovalRule { needed: 1, decide_within_minutes: 60, use_within_minutes: 60 },
+        approval: ApprovalRule::new(1, 60, 60),
         routing: vec![RoutingTarget::AddressBook { path: "/run/address-book.json".to_owned() }],
         canary_topic: None,
         unused_settings: BTreeMap::from([("tasks.max".to_owned(), "4".to_owned())]),

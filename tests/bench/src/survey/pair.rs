@@ -49,7 +49,7 @@ pub(crate) fn of(clusters: BySide<ClusterName>, topics: &str, groups: &str) -> R
         groups_exclude: Vec::new(),
         flows: Vec::new(),
         objectives: Objectives { rpo_seconds: 10, rto_seconds: 120, verify_within_days: 90 },
-        approval: ApprovalRule { needed: 1, decide_within_minutes: 60, use_within_minutes: 60 },
+        approval: ApprovalRule::new(1, 60, 60),
         routing: Vec::new(),
         canary_topic: None,
         unused_settings: BTreeMap::new(),
