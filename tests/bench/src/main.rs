@@ -19,6 +19,7 @@ mod schedules;
 mod sse;
 mod survey;
 mod switchover;
+mod translation;
 
 use std::process::ExitCode;
 
@@ -53,6 +54,8 @@ enum What {
     Recorder,
     /// Twenty kills of the source broker under load: whether the loss that is stated holds what was lost.
     Rpo,
+    /// Groups that lag, each put where it goes on: by Muster, by MirrorMaker 2's sync and by its checkpoints.
+    Translation,
     /// One planned switchover of a pair under load, by Muster and by hand with Kafka's own tools.
     Switchover,
     /// Serves synthetic clusters until its standard input closes (a process of its own, so that its memory and CPU
@@ -76,6 +79,7 @@ async fn main() -> Result<ExitCode> {
         What::Schedules => schedules::run().await?,
         What::Recorder => recorder::run().await?,
         What::Rpo => rpo::run().await?,
+        What::Translation => translation::run().await?,
         What::Switchover => switchover::run().await?,
         What::SyntheticBrokers(size) => {
             big_cluster::serve(size).await?;

@@ -22,6 +22,8 @@ pub(crate) struct WorkerPlan<'a> {
     /// Principal of the worker's own topics.
     pub(crate) user: &'a str,
     pub(crate) password: &'a str,
+    /// Whether sources copy exactly once.
+    pub(crate) exactly_once: bool,
 }
 
 impl WorkerPlan<'_> {
@@ -56,13 +58,14 @@ value.converter=org.apache.kafka.connect.converters.ByteArrayConverter
 header.converter=org.apache.kafka.connect.converters.ByteArrayConverter
 offset.flush.interval.ms=1000
 connector.client.config.override.policy=All
-exactly.once.source.support=enabled
+exactly.once.source.support={exactly_once}
 scheduled.rebalance.max.delay.ms=0
 plugin.discovery=service_load
 ",
             bootstrap = self.bootstrap,
             name = self.name,
             url = self.url(),
+            exactly_once = if self.exactly_once { "enabled" } else { "disabled" },
         );
         for prefix in ["", "producer.", "consumer.", "admin."] {
             for (key, value) in sasl_settings(self.user, self.password) {

@@ -26,13 +26,15 @@ pub struct LabOptions {
     pub dir: Option<PathBuf>,
     /// Connect workers and MirrorMaker connectors too (else only the two clusters).
     pub connect: bool,
+    /// Workers and connectors copy exactly once; else at least once, with everything read.
+    pub exactly_once: bool,
     /// More topics for both clusters: name and partitions.
     pub topics: Vec<(String, i32)>,
 }
 
 impl Default for LabOptions {
     fn default() -> Self {
-        Self { dir: None, connect: true, topics: Vec::new() }
+        Self { dir: None, connect: true, exactly_once: true, topics: Vec::new() }
     }
 }
 

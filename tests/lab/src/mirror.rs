@@ -37,9 +37,13 @@ pub(crate) fn plan_flows(connect_url: impl Fn(Direction) -> String) -> Vec<FlowD
 }
 
 /// Creates the three connectors of `flow`.
-pub(crate) async fn create_connectors(lab: &LabDescription, flow: &FlowDescription) -> Result<()> {
+pub(crate) async fn create_connectors(
+    lab: &LabDescription,
+    flow: &FlowDescription,
+    exactly_once: bool,
+) -> Result<()> {
     let connect = Connect::new(&flow.connect_url)?;
-    connect.create(&flow.source_connector, &source_config(lab, flow)?, flow.running).await?;
+    connect.create(&flow.source_connector, &source_config(lab, flow, exactly_once)?, flow.running).await?;
     connect.create(&flow.checkpoint_connector, &checkpoint_config(lab, flow)?, flow.running).await?;
     connect.create(&flow.heartbeat_connector, &heartbeat_config(lab, flow)?, flow.running).await
 }
@@ -61,13 +65,13 @@ pub(crate) async fn look_at_connectors(flow: &FlowDescription) -> Result<Option<
     Ok(Some(()))
 }
 
-fn source_config(lab: &LabDescription, flow: &FlowDescription) -> Result<Value> {
+fn source_config(lab: &LabDescription, flow: &FlowDescription, exactly_once: bool) -> Result<Value> {
     let mut config = common_config(lab, flow, "MirrorSourceConnector")?;
     let own = [
         ("topics", flow.topics.as_str()),
         ("offset-syncs.topic.location", "target"),
-        ("exactly.once.support", "required"),
-        ("source.consumer.isolation.level", "read_committed"),
+        ("exactly.once.support", if exactly_once { "required" } else { "requested" }),
+        ("source.consumer.isolation.level", if exactly_once { "read_committed" } else { "read_uncommitted" }),
         ("refresh.topics.interval.seconds", "3"),
         ("sync.topic.configs.interval.seconds", "10"),
         ("sync.topic.acls.interval.seconds", "10"),

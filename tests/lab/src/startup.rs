@@ -35,7 +35,7 @@ pub(crate) async fn start_everything(
     let mut description = describe(dir, users, [&west, &central]);
     if options.connect {
         description.flows = mirror::plan_flows(|direction| worker_url(&description, direction));
-        start_replication(&description).await?;
+        start_replication(&description, options.exactly_once).await?;
         tracing::info!("all connectors are as wanted");
     }
     let members = west.members.into_iter().chain(central.members).collect();
@@ -72,7 +72,7 @@ async fn start_side(
     let cluster = ClusterDescription { name: name.to_owned(), cluster_id, bootstrap: plan.bootstrap() };
     let mut side = Side { cluster, worker: None, members: vec![broker] };
     if options.connect {
-        let (worker, member) = start_worker(&plan, java, ports[2]).await?;
+        let (worker, member) = start_worker(&plan, java, ports[2], options.exactly_once).await?;
         side.worker = Some(worker);
         side.members.push(member);
     }
@@ -97,14 +97,15 @@ async fn start_worker(
     broker: &BrokerPlan<'_>,
     java: &Java,
     port: u16,
+    exactly_once: bool,
 ) -> Result<(WorkerDescription, Member)> {
     let direction =
         if broker.name == EU_CENTRAL { Direction::WestToCentral } else { Direction::CentralToWest };
     let name = direction.worker();
     let bootstrap = broker.bootstrap();
     let password = broker.users.get(CONNECT).context("no connect user")?;
-    let plan =
-        WorkerPlan { name: &name, dir: broker.dir, port, bootstrap: &bootstrap, user: CONNECT, password };
+    let (dir, bootstrap) = (broker.dir, &*bootstrap);
+    let plan = WorkerPlan { name: &name, dir, port, bootstrap, user: CONNECT, password, exactly_once };
     plan.write_properties()?;
     let properties = plan.properties_path().display().to_string();
     let mut member = Member {
@@ -145,12 +146,12 @@ fn worker_url(description: &LabDescription, direction: Direction) -> String {
     description.workers.get(&direction.worker()).map(|worker| worker.url.clone()).unwrap_or_default()
 }
 
-async fn start_replication(description: &LabDescription) -> Result<()> {
+async fn start_replication(description: &LabDescription, exactly_once: bool) -> Result<()> {
     // One worker's connectors one after the other (each is a rebalance), the two workers at the same time.
     let of = |direction| description.flows.iter().filter(move |flow| flow.direction == direction);
     let create_all = |direction| async move {
         for flow in of(direction) {
-            mirror::create_connectors(description, flow).await?;
+            mirror::create_connectors(description, flow, exactly_once).await?;
             tracing::info!("created the connectors of `{}` {}", flow.pair, direction.id());
         }
         anyhow::Ok(())
