@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use askama::Template;
 use chrono::{DateTime, Duration, Utc};
 use muster_domain::{
+    lag::Rpo,
     loss::Loss,
     pair::{Direction, Side},
     people::Role,
@@ -37,6 +38,8 @@ pub struct TopicLag {
     pub records: Reading,
     /// In milliseconds, worst partition.
     pub rpo: Reading,
+    /// What would be lost if the source died now.
+    pub lost: Rpo,
 }
 
 /// What the pair's page is made from besides its facts.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use muster_domain::{
     group::GroupState,
+    lag::Rpo,
     pair::{Direction, Flow, NamingPolicy, Pair},
     survey::{GroupObservation, Survey, TopicObservation},
     topic::{ConfigSource, Configs},
@@ -23,6 +24,7 @@ pub(crate) struct TopicRow {
     pub(crate) copy: Mark,
     pub(crate) behind: Option<ReadingView>,
     pub(crate) rpo: Option<ReadingView>,
+    pub(crate) lost: String,
     pub(crate) config: Mark,
 }
 
@@ -52,6 +54,7 @@ pub(crate) fn topic_rows(
                 config: config_mark(topic, &copy),
                 behind: lag.map(|lag| ReadingView::new(&lag.records, Unit::Records, now).brief()),
                 rpo: lag.map(|lag| ReadingView::new(&lag.rpo, Unit::Milliseconds, now).inline()),
+                lost: lag.map(|lag| lost(&lag.lost)).unwrap_or_default(),
                 replica: if replica == *name { String::new() } else { replica },
                 name: name.clone(),
             };
@@ -60,6 +63,18 @@ pub(crate) fn topic_rows(
         .collect();
     rows.sort_by(|(a, x), (b, y)| b.cmp(a).then_with(|| x.name.cmp(&y.name)));
     Ok(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// What would be lost of a topic if its source died now.
+fn lost(rpo: &Rpo) -> String {
+    match (rpo.records_at_least, rpo.records_at_most) {
+        (Some(least), Some(most)) if least == most => format!("{} records", format::number(most)),
+        (Some(least), Some(most)) => {
+            format!("{} to {} records", format::number(least), format::number(most))
+        }
+        (Some(least), None) => format!("{} records or more", format::number(least)),
+        (None, _) => "records not known".to_owned(),
+    }
 }
 
 /// Whether a name on the active side is a copy the reverse flow made there.

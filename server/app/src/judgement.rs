@@ -316,8 +316,8 @@ pub fn by_topic(lag: &FlowLag) -> BTreeMap<String, muster_web::pair::TopicLag> {
     lag.topics
         .iter()
         .map(|(topic, of)| {
-            let shown = muster_web::pair::TopicLag { records: of.records.clone(), rpo: of.ms.clone() };
-            (topic.clone(), shown)
+            let (records, rpo, lost) = (of.records.clone(), of.ms.clone(), of.rpo.clone());
+            (topic.clone(), muster_web::pair::TopicLag { records, rpo, lost })
         })
         .collect()
 }

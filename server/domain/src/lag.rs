@@ -55,6 +55,9 @@ pub struct TopicLag {
     pub records: Reading,
     /// Milliseconds of its worst partition.
     pub ms: Reading,
+    /// What would be lost of it if the source died now.
+    #[serde(default)]
+    pub rpo: Rpo,
 }
 
 /// What would be lost, as an interval. `None` is not known and is never shown as zero.

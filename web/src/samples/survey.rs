@@ -8,6 +8,7 @@ use std::{
 use muster_domain::{
     acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
     group::{GroupMember, GroupState, GroupType},
+    lag::Rpo,
     pair::{BySide, Direction, Side},
     quota::{ClientQuota, ScramUsers},
     reading::{Observed, Reading, ReadingClass},
@@ -42,8 +43,13 @@ pub(super) fn lag() -> BTreeMap<String, TopicLag> {
     TOPICS
         .into_iter()
         .map(|(name, _, records, ms, class)| {
+            let rpo = |records| Rpo {
+                records_at_least: Some(if class == ReadingClass::Exact { records } else { 0 }),
+                records_at_most: Some(records + 45),
+                ms_at_most: Some(ms + 5_000),
+            };
             let reading = |value| Reading::new(value, class, ago(2), "");
-            (name.to_owned(), TopicLag { records: reading(records), rpo: reading(ms) })
+            (name.to_owned(), TopicLag { records: reading(records), rpo: reading(ms), lost: rpo(records) })
         })
         .collect()
 }

@@ -29,14 +29,15 @@ pub(super) fn summarise(
     let all = || lags.iter();
     let (total, worst_records, worst_ms) =
         (sum(all().map(|l| &l.records)), worst(all().map(|l| &l.records)), worst(all().map(|l| &l.ms)));
-    let rpo = rpo(&total, &worst_ms, lags, history, clock);
+    let written = Written::between_last_two(history);
+    let rpo = rpo(&total, &worst_ms, lags, written.as_ref().map(|written| written.in_all()), clock);
     FlowLag {
         direction: flow.direction,
         worst_records: worst_records.unwrap_or_else(|| nothing.clone()),
         total_records: total.unwrap_or_else(|| nothing.clone()),
         worst_ms: worst_ms.unwrap_or(nothing),
         worst: furthest_behind(lags),
-        topics: by_topic(lags),
+        topics: by_topic(lags, written.as_ref(), clock),
         in_open_transactions: lags.iter().map(|lag| lag.in_open_transactions).sum(),
         holes: lags.iter().filter_map(|lag| lag.hole.clone()).take(HOLES).collect(),
         rpo,
@@ -48,12 +49,19 @@ fn furthest_behind(lags: &[PartitionLag]) -> Option<crate::topic::TopicPartition
     behind.max_by_key(|lag| (lag.ms.value, lag.records.value)).map(|lag| lag.partition.clone())
 }
 
-fn by_topic(lags: &[PartitionLag]) -> BTreeMap<String, TopicLag> {
+fn by_topic(
+    lags: &[PartitionLag],
+    written: Option<&Written<'_>>,
+    clock: Clock,
+) -> BTreeMap<String, TopicLag> {
     lags.chunk_by(|a, b| a.partition.topic == b.partition.topic)
         .filter_map(|of_topic| {
-            let records = sum(of_topic.iter().map(|lag| &lag.records))?;
-            let ms = worst(of_topic.iter().map(|lag| &lag.ms))?;
-            Some((of_topic[0].partition.topic.clone(), TopicLag { records, ms }))
+            let name = &of_topic[0].partition.topic;
+            let total = Some(sum(of_topic.iter().map(|lag| &lag.records))?);
+            let worst_ms = Some(worst(of_topic.iter().map(|lag| &lag.ms))?);
+            let rate = written.map(|written| written.of_topic(name));
+            let rpo = rpo(&total, &worst_ms, of_topic, rate, clock);
+            Some((name.clone(), TopicLag { records: total?, ms: worst_ms?, rpo }))
         })
         .collect()
 }
@@ -94,12 +102,12 @@ fn combine<'a>(
 }
 
 /// What is behind is lost at least, as far as it is proven to be missing. What was written since the ends were read, or
-/// will be before they are read again, comes on top.
+/// will be before they are read again, comes on top: `rate` is what that was of late.
 fn rpo(
     total: &Option<Reading>,
     worst_ms: &Option<Reading>,
     lags: &[PartitionLag],
-    history: &[EndsAt],
+    rate: Option<Rate>,
     clock: Clock,
 ) -> Rpo {
     let Some(total) = total else { return Rpo::default() };
@@ -111,26 +119,64 @@ fn rpo(
         records_at_most: total
             .value
             .filter(|_| !stale)
-            .and_then(|value| Some(value + unseen(history, unseen_ms)?)),
+            .and_then(|value| Some(value + rate?.within(unseen_ms))),
         ms_at_most: worst_ms.as_ref().and_then(|worst| worst.value).map(|ms| ms + unseen_ms),
     }
 }
 
-/// Records written in so many milliseconds, at the rate of the last two samples.
-fn unseen(history: &[EndsAt], ms: i64) -> Option<i64> {
-    let [.., (before, earlier), (after, later)] = history else { return None };
-    let elapsed = (*after - *before).num_milliseconds();
-    if elapsed <= 0 {
-        return None;
+/// So many records in so many milliseconds.
+#[derive(Debug, Clone, Copy)]
+struct Rate {
+    records: i64,
+    ms: i64,
+}
+
+impl Rate {
+    /// Records in another time, rounded up.
+    fn within(self, ms: i64) -> i64 {
+        let exact = self.records * ms;
+        exact.div_euclid(self.ms) + i64::from(exact % self.ms != 0)
     }
-    // Both maps are in the same order, so they are walked side by side.
-    let mut earlier = earlier.iter().peekable();
-    let mut grown: i64 = 0;
-    for (key, end) in later {
-        while earlier.next_if(|(other, _)| *other < key).is_some() {}
-        if let Some((_, before)) = earlier.next_if(|(other, _)| *other == key) {
-            grown += (end - before).max(0);
+}
+
+/// What was written between the last two samples of a history, by topic.
+struct Written<'a> {
+    by_topic: BTreeMap<&'a str, i64>,
+    ms: i64,
+}
+
+impl<'a> Written<'a> {
+    /// `None` when there are not two samples, or no time between them.
+    fn between_last_two(history: &'a [EndsAt]) -> Option<Self> {
+        let [.., (before, earlier), (after, later)] = history else { return None };
+        let ms = (*after - *before).num_milliseconds();
+        if ms <= 0 {
+            return None;
         }
+        let mut by_topic: BTreeMap<&str, i64> = BTreeMap::new();
+        // The run of one topic is added at once: of 100,000 partitions a look-up each would be what this costs.
+        let (mut topic, mut grown) = ("", 0_i64);
+        // Both maps are in the same order, so they are walked side by side.
+        let mut earlier = earlier.iter().peekable();
+        for (key, end) in later {
+            while earlier.next_if(|(other, _)| *other < key).is_some() {}
+            if topic != key.topic {
+                *by_topic.entry(topic).or_default() += std::mem::take(&mut grown);
+                topic = &key.topic;
+            }
+            if let Some((_, before)) = earlier.next_if(|(other, _)| *other == key) {
+                grown += (end - before).max(0);
+            }
+        }
+        *by_topic.entry(topic).or_default() += grown;
+        Some(Self { by_topic, ms })
     }
-    Some((grown * ms).div_euclid(elapsed) + i64::from(grown * ms % elapsed != 0))
+
+    fn in_all(&self) -> Rate {
+        Rate { records: self.by_topic.values().sum(), ms: self.ms }
+    }
+
+    fn of_topic(&self, topic: &str) -> Rate {
+        Rate { records: self.by_topic.get(topic).copied().unwrap_or(0), ms: self.ms }
+    }
 }

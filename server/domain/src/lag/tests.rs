@@ -57,6 +57,23 @@ fn all_arrived_is_zero_and_exact() {
 }
 
 #[test]
+fn what_each_topic_would_lose_follows_its_own_rate() {
+    let mut survey = samples::survey();
+    topics(&mut survey, Side::A).insert("payments".to_owned(), samples::topic(100));
+    topics(&mut survey, Side::B).insert("payments".to_owned(), samples::topic(100));
+    known(&mut survey.flows[0].committed).offsets.insert(TopicPartition::new("payments", 0), 99);
+    let both = |seconds, orders: i64| -> EndsAt {
+        let quiet = TopicPartition::new("payments", 0);
+        (at(seconds), BTreeMap::from([(self::orders(), orders), (quiet, 100)]))
+    };
+    let lag = lag_of(&survey, &[both(-5, 90), both(0, 100)], 1);
+    let at_most = |topic: &str| lag.topics[topic].rpo.records_at_most;
+    assert_eq!((at_most("orders"), at_most("payments"), lag.rpo.records_at_most), (Some(10), Some(0), Some(10)));
+    // Without two samples nobody knows how fast it is written.
+    assert_eq!(lag_of(&survey, &[both(0, 100)], 1).topics["payments"].rpo.records_at_most, None);
+}
+
+#[test]
 fn behind_a_pair_source_and_target_are_counted_alike() {
     let lag = partition(&behind(130), &[ends(-20, 100), ends(-10, 130), ends(-5, 140)], 0);
     assert_eq!((lag.through.value, lag.through.class), (Some(129), ReadingClass::Tight));
