@@ -155,3 +155,55 @@ fn read_bytes(data: &mut Bytes) -> Option<Option<Bytes>> {
     let length = usize::try_from(length).ok().filter(|length| *length <= data.len())?;
     Some(Some(data.split_to(length)))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// All batches of some bytes, and how many records came of them.
+    fn read_all(mut data: Bytes) -> usize {
+        let mut records = 0;
+        while let Ok(Some(batch)) = next_batch(&mut data) {
+            let _ = batch.is_abort_marker();
+            records += batch.records().map_or(0, |records| records.len());
+        }
+        records
+    }
+
+    /// A batch whose header is right and says whatever else it likes.
+    fn batch(attributes: i16, count: i32, records: &[u8]) -> Bytes {
+        let mut data = Vec::new();
+        data.extend_from_slice(&7_i64.to_be_bytes());
+        let length = i32::try_from(HEADER - PREFIX + records.len()).expect("short");
+        data.extend_from_slice(&length.to_be_bytes());
+        data.extend_from_slice(&[0, 0, 0, 0, 2, 0, 0, 0, 0]);
+        data.extend_from_slice(&attributes.to_be_bytes());
+        data.extend_from_slice(&[0; 34]);
+        data.extend_from_slice(&count.to_be_bytes());
+        data.extend_from_slice(records);
+        data.into()
+    }
+
+    #[test]
+    fn a_batch_that_claims_more_than_it_holds_is_refused() {
+        let mut data = batch(0, i32::MAX, &[1, 2, 3]);
+        let batch = next_batch(&mut data).expect("a batch").expect("whole");
+        assert_eq!(batch.records(), Err("a record that ends too soon".to_owned()));
+        // One record without key, value and headers.
+        assert_eq!(read_all(self::batch(0, 1, &[12, 0, 0, 0, 1, 1, 0])), 1);
+    }
+
+    proptest! {
+        #[test]
+        fn fuzz_no_bytes_of_a_broker_make_it_panic(bytes: Vec<u8>) {
+            read_all(bytes.into());
+        }
+
+        #[test]
+        fn fuzz_no_records_of_a_batch_make_it_panic(attributes: i16, count: i32, records: Vec<u8>) {
+            read_all(batch(attributes, count, &records));
+        }
+    }
+}

@@ -4,12 +4,12 @@ use bytes::{Buf, Bytes};
 use futures_util::future::try_join_all;
 use kafka_protocol::{
     messages::{
-        ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest, ConsumerProtocolAssignment,
-        DescribeGroupsRequest, GroupId, LeaveGroupRequest, ShareGroupDescribeRequest,
-        ShareGroupHeartbeatRequest, consumer_group_describe_response, describe_groups_response,
-        leave_group_request::MemberIdentity, share_group_describe_response,
+        ConsumerGroupDescribeRequest, ConsumerGroupHeartbeatRequest, DescribeGroupsRequest, GroupId,
+        LeaveGroupRequest, ShareGroupDescribeRequest, ShareGroupHeartbeatRequest,
+        consumer_group_describe_response, describe_groups_response, leave_group_request::MemberIdentity,
+        share_group_describe_response,
     },
-    protocol::{Decodable, StrBytes},
+    protocol::StrBytes,
 };
 use muster_domain::{
     group::{GroupDescription, GroupMember, GroupType},
@@ -83,17 +83,25 @@ fn read_classic(
     (description.group.clone(), group.error_code, group.error_message, description)
 }
 
-/// Consumers of every client agree on this format; one that does not read is shown as holding nothing.
-fn read_assignment(mut bytes: Bytes) -> Vec<TopicPartition> {
-    if bytes.len() < 2 {
-        return Vec::new();
+/// Consumers of every client agree on this format (`ConsumerProtocolAssignment`, all versions alike as far as this goes);
+/// one that does not read is shown as holding nothing. The bytes are the client's own: what they claim is no reason to
+/// allocate, which the codec's decoder would.
+fn read_assignment(bytes: Bytes) -> Vec<TopicPartition> {
+    try_read_assignment(bytes).unwrap_or_default()
+}
+
+fn try_read_assignment(mut bytes: Bytes) -> Option<Vec<TopicPartition>> {
+    bytes.try_get_i16().ok()?; // version
+    let mut assigned = Vec::new();
+    for _ in 0..bytes.try_get_i32().ok()? {
+        let length = usize::try_from(bytes.try_get_i16().ok()?).ok()?;
+        let name = (bytes.len() >= length).then(|| bytes.split_to(length))?;
+        let topic = std::str::from_utf8(&name).ok()?;
+        for _ in 0..bytes.try_get_i32().ok()? {
+            assigned.push(TopicPartition::new(topic, bytes.try_get_i32().ok()?));
+        }
     }
-    let version = bytes.get_i16().clamp(0, 3);
-    let Ok(assignment) = ConsumerProtocolAssignment::decode(&mut bytes, version) else { return Vec::new() };
-    let topics = assignment.assigned_partitions.iter();
-    topics
-        .flat_map(|topic| topic.partitions.iter().map(|p| TopicPartition::new(topic.topic.as_str(), *p)))
-        .collect()
+    Some(assigned)
 }
 
 fn read_consumer(
@@ -255,4 +263,56 @@ pub(crate) fn group_id(group: &str) -> GroupId {
 /// Text for a request.
 pub(crate) fn text(value: &str) -> StrBytes {
     StrBytes::from_string(value.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use kafka_protocol::{
+        messages::{
+            ConsumerProtocolAssignment, TopicName, consumer_protocol_assignment::TopicPartition as Assigned,
+        },
+        protocol::Encodable as _,
+    };
+
+    use super::*;
+
+    fn written(topics: &[(&str, &[i32])]) -> Bytes {
+        let topics = topics.iter().map(|(topic, partitions)| {
+            let name = TopicName(StrBytes::from_string((*topic).to_owned()));
+            Assigned::default().with_topic(name).with_partitions(partitions.to_vec())
+        });
+        let assignment = ConsumerProtocolAssignment::default().with_assigned_partitions(topics.collect());
+        let mut bytes = bytes::BytesMut::new();
+        bytes.extend_from_slice(&3_i16.to_be_bytes());
+        assignment.encode(&mut bytes, 3).expect("encodes");
+        bytes.freeze()
+    }
+
+    #[test]
+    fn an_assignment_reads_as_clients_write_it() {
+        let read = read_assignment(written(&[("orders.placed", &[0, 2]), ("payments", &[1])]));
+        let at = TopicPartition::new;
+        assert_eq!(read, [at("orders.placed", 0), at("orders.placed", 2), at("payments", 1)]);
+        assert_eq!(read_assignment(written(&[])), []);
+    }
+
+    #[test]
+    fn what_a_client_claims_to_hold_is_no_reason_to_allocate() {
+        let claims = |bytes: &[u8]| read_assignment(Bytes::copy_from_slice(bytes));
+        assert_eq!(claims(&[0, 0, 0x7F, 0xFF, 0xFF, 0xFF]), [], "two billion topics");
+        assert_eq!(
+            claims(&[0, 0, 0, 0, 0, 1, 0, 1, b'a', 0x7F, 0xFF, 0xFF, 0xFF]),
+            [],
+            "two billion partitions"
+        );
+        assert_eq!(claims(&[0, 0, 0xFF, 0xFF, 0xFF, 0xFF]), [], "fewer than none");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn fuzz_no_bytes_of_a_client_make_it_panic(bytes: Vec<u8>) {
+            let most = bytes.len();
+            assert!(read_assignment(bytes.into()).len() <= most);
+        }
+    }
 }

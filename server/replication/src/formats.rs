@@ -223,7 +223,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn no_bytes_make_it_panic(key: Vec<u8>, value: Vec<u8>) {
+        fn fuzz_no_bytes_make_it_panic(key: Vec<u8>, value: Vec<u8>) {
             let _ = decode_offset_sync(&key, &value);
             let _ = decode_checkpoint(&key, &value);
             let _ = decode_heartbeat(&key, &value);

@@ -68,7 +68,10 @@ fn what_each_topic_would_lose_follows_its_own_rate() {
     };
     let lag = lag_of(&survey, &[both(-5, 90), both(0, 100)], 1);
     let at_most = |topic: &str| lag.topics[topic].rpo.records_at_most;
-    assert_eq!((at_most("orders"), at_most("payments"), lag.rpo.records_at_most), (Some(10), Some(0), Some(10)));
+    assert_eq!(
+        (at_most("orders"), at_most("payments"), lag.rpo.records_at_most),
+        (Some(10), Some(0), Some(10))
+    );
     // Without two samples nobody knows how fast it is written.
     assert_eq!(lag_of(&survey, &[both(0, 100)], 1).topics["payments"].rpo.records_at_most, None);
 }
