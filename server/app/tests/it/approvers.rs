@@ -123,7 +123,7 @@ async fn an_operation_may_need_more_approvals_than_the_others() {
     app.as_user("ada").await.patch("/api/v1/users/outis", json!({"grants": grants})).await.done();
     olga.patch("/api/v1/pairs/orders", rule(2)).await.done();
     let page = app.as_browser_of("olga").await.get("/pairs/orders/edit").await.text;
-    assert!(page.contains(">switchover 2</textarea>"), "the form keeps it: {page}");
+    assert!(page.contains("\nswitchover 2</textarea>"), "the form keeps it: {page}");
     app.observe("orders").await;
     let (_, run) = crate::runs::requested(&app).await;
     let shown = app.as_user("vera").await.get(&format!("/api/v1/runs/{run}")).await.done();
