@@ -4,6 +4,7 @@
 //! Nothing here reads a clock, a database or a cluster, and no stored text is ever marked safe. Pages work without
 //! scripts; only the live page of a run loads any.
 
+pub mod alarms;
 pub mod api;
 mod api_schema;
 pub mod approval;

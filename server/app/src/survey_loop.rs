@@ -22,7 +22,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::{http::failure::chain, judgement::Judgement, lag_history::LagHistory, telemetry::Beat};
+use crate::{
+    alarm_watch::{self, Watched},
+    http::failure::chain, judgement::Judgement, lag_history::LagHistory, telemetry::Beat};
 
 /// How long a silent process keeps a pair: longer than any survey, whose calls are bounded by 10 s each.
 const LEASE_SECONDS: f64 = 30.0;
@@ -168,21 +170,31 @@ impl SurveyLoop {
         let clients = self.clients.pair_clients(pair).await?;
         let previous = surveys::latest(&mut *self.connection().await?, pair).await?;
         let number = previous.as_ref().map_or(1, |survey| survey.number + 1);
+        let moved = alarm_watch::moved_by(&mut *self.connection().await?, pair).await?;
         let survey = take_survey(&clients, number, Utc::now()).await;
         let clock =
             Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };
         let judgement = Judgement::of(&clients, &survey, previous.as_ref(), history, clock);
-        self.keep(&survey, &judgement, epoch).await?;
+        let conn = &mut *self.connection().await?;
+        let alarms = alarm_watch::watch(conn, &clients, &survey, previous.as_ref(), moved).await?;
+        self.keep(&survey, &judgement, alarms, epoch).await?;
         history.remember(&clients.pair, &survey);
         tracing::debug!(pair.name = %pair, survey.number = number, took_ms = survey.took_ms, "observed pair `{pair}`");
         Ok(survey)
     }
 
-    async fn keep(&self, survey: &Survey, judgement: &Judgement, epoch: i64) -> Result<(), StoreError> {
+    async fn keep(
+        &self,
+        survey: &Survey,
+        judgement: &Judgement,
+        alarms: Watched,
+        epoch: i64,
+    ) -> Result<(), StoreError> {
         let failed = |source| StoreError::Database { op: "keep a survey", source };
         let mut tx = muster_store::begin(&self.pool).await.map_err(failed)?;
         surveys::keep(&mut tx, survey, epoch).await?;
         judgement.keep(&mut tx, survey, epoch).await?;
+        alarms.keep(&mut tx, survey, epoch).await?;
         tx.commit().await.map_err(failed)
     }
 

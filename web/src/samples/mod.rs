@@ -1,5 +1,6 @@
 //! Every page with the data of one night, 19 Nov 2026 03:12:40 UTC: for tests, screenshots and people who look.
 
+mod alarms;
 mod api;
 mod drills;
 mod findings;
@@ -18,6 +19,7 @@ use askama::Template;
 use chrono::{DateTime, Duration, TimeZone, Utc};
 
 use crate::{
+    alarms::AlarmsPage,
     api::{ApiGroupPage, ApiPage},
     approval::ApprovalPage,
     audit::AuditPage,
@@ -103,6 +105,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("runs", html(&RunsPage::sample())),
         ("drills", html(&DrillsPage::sample())),
         ("drills-empty", html(&DrillsPage::sample_empty())),
+        ("alarms", html(&AlarmsPage::sample())),
+        ("alarms-empty", html(&AlarmsPage::sample_empty())),
         ("findings", html(&FindingsPage::sample())),
         ("findings-empty", html(&FindingsPage::sample_empty())),
         ("finding", html(&FindingPage::sample())),

@@ -31,6 +31,7 @@ use crate::{
 
 fn facts(seen: &Seen) -> PairFacts<'_> {
     PairFacts {
+        alarms: &[],
         pair: &seen.pair,
         active: seen.active,
         checks: &seen.checks,
@@ -178,7 +179,9 @@ fn pair_page(dark: bool) -> PairPage {
         behind = Reading::unknown(ago(2), "eu-west does not answer");
         canary = Some(behind.clone());
     }
-    let facts = PairFacts { waiting: Some(&asked), last_proof: Some(&drill), ..facts(&seen) };
+    let alarms = super::alarms::alarms();
+    let facts =
+        PairFacts { waiting: Some(&asked), last_proof: Some(&drill), alarms: &alarms[..2], ..facts(&seen) };
     let detail =
         PairDetail { facts, survey: Some(&survey), lag: &lag, behind, canary, hours: 24, runs: &runs };
     PairPage::new(chrome("/pairs/payments"), &detail, &[])

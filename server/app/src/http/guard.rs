@@ -186,6 +186,7 @@ async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
         Of::Finding => "finding",
         Of::Channel => "channel",
         Of::Proof => "proof",
+        Of::Alarm => "alarm",
     };
     let value = params.iter().find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default();
     let mut conn = app.pool.acquire().await?;
@@ -197,6 +198,7 @@ async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
         Of::Finding => teams_of::finding(&mut conn, value).await,
         Of::Channel => teams_of::channel(&mut conn, value).await,
         Of::Proof => teams_of::proof(&mut conn, value).await,
+        Of::Alarm => teams_of::alarm(&mut conn, value).await,
     }
 }
 

@@ -33,6 +33,8 @@ pub enum Of {
     Channel,
     /// `{proof}`.
     Proof,
+    /// `{alarm}`.
+    Alarm,
 }
 
 /// Who may use a route.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{CheckCode as Code, CheckResult, CheckStatus, Scene};
 use crate::{
-    access,
+    access, alarm,
     pair::{Direction, Side},
     patterns::Scope,
     survey::TopicObservation,
@@ -263,14 +263,10 @@ impl View<'_> {
             Ok(groups) => groups,
             Err(reason) => return CheckResult::unknown(Code::StandbyGroupsActive, reason),
         };
-        // A group without positions on the active side has nothing to be synced; where that is not known it counts.
         let here = self.scene.survey.sides.get(self.active.from).groups.value();
-        let reads_here = |name: &String| {
-            here.is_none_or(|here| here.get(name).is_some_and(|group| !group.offsets.is_empty()))
-        };
         let troubles: Vec<String> = groups
             .iter()
-            .filter(|(name, group)| !group.members.is_empty() && reads_here(name))
+            .filter(|(name, group)| alarm::blocks_syncing(group, here.map(|here| here.get(*name))))
             .map(|(name, group)| {
                 let members = match group.members.len() {
                     1 => "a member".to_owned(),
