@@ -24,7 +24,11 @@ use tracing::Instrument as _;
 
 use crate::{
     alarm_watch::{self, Watched},
-    http::failure::chain, judgement::Judgement, lag_history::LagHistory, telemetry::Beat};
+    http::failure::chain,
+    judgement::Judgement,
+    lag_history::LagHistory,
+    telemetry::Beat,
+};
 
 /// How long a silent process keeps a pair: longer than any survey, whose calls are bounded by 10 s each.
 const LEASE_SECONDS: f64 = 30.0;

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+use self::view::View;
 pub use self::{
     book::{Change, Ending, StandingAlarm, settle},
     memory::Memory,
@@ -27,7 +28,6 @@ pub(crate) use self::{
     settings::{live_identity_flows, rewriting},
     standby::blocks_syncing,
 };
-use self::view::View;
 use crate::{
     cluster::Cluster,
     notification::Severity,
@@ -237,6 +237,11 @@ impl Lost {
         }
     }
 
+    /// At all of some places.
+    fn at_all(places: &[Place]) -> Self {
+        places.iter().map(|place| place.lost).reduce(Self::and).unwrap_or(Self::NOTHING)
+    }
+
     /// Both together; what is not known of one is not known of both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
@@ -318,7 +323,7 @@ impl Alarm {
 
     /// With its places, and what is lost at all of them.
     fn at(mut self, places: Vec<Place>) -> Self {
-        self.lost = places.iter().fold(Lost::NOTHING, |lost, place| lost.and(place.lost));
+        self.lost = Lost::at_all(&places);
         self.more_places = places.len().saturating_sub(MOST_PLACES);
         self.places = places;
         self.places.truncate(MOST_PLACES);

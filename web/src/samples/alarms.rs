@@ -58,7 +58,8 @@ pub(super) fn alarms() -> Vec<StandingAlarm> {
         lost: Lost::up_to(700),
     }];
     hole.alarm.lost = Lost::up_to(700);
-    hole.alarm.facts = vec!["The first offset on the source is past the last one that was copied.".to_owned()];
+    hole.alarm.facts =
+        vec!["The first offset on the source is past the last one that was copied.".to_owned()];
     hole.alarm.command = Some(
         "kafka-configs.sh --bootstrap-server eu-west-1.kafka:9092 --command-config admin.properties --describe --all \
          --entity-type topics --entity-name payments.captured"
@@ -73,7 +74,12 @@ pub(super) fn alarms() -> Vec<StandingAlarm> {
     let unseen = StandingAlarm {
         not_seen_because: "connection to eu-central-1.kafka:9092 refused".to_owned(),
         last_seen_at: ago(400),
-        ..kept(41, AlarmCode::GroupActive, "ledger", "`ledger` has members on `eu-central`, so its offsets are not synced.")
+        ..kept(
+            41,
+            AlarmCode::GroupActive,
+            "ledger",
+            "`ledger` has members on `eu-central`, so its offsets are not synced.",
+        )
     };
     let ending = Ending {
         at: now() - Duration::hours(3),
@@ -82,7 +88,12 @@ pub(super) fn alarms() -> Vec<StandingAlarm> {
     };
     let ended = StandingAlarm {
         ended: Some(ending),
-        ..kept(40, AlarmCode::ForeignWriter, "payments.refunded", "`payments.refunded` on `eu-central` has grown by records that replication did not bring.")
+        ..kept(
+            40,
+            AlarmCode::ForeignWriter,
+            "payments.refunded",
+            "`payments.refunded` on `eu-central` has grown by records that replication did not bring.",
+        )
     };
     vec![gone, hole, unseen, ended]
 }

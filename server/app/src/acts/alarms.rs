@@ -68,6 +68,7 @@ pub async fn acknowledge(
     muster_store::outbox::write(conn, &alarm.team, &alarm.event(true)).await?;
     let detail = json!({"pair": alarm.pair, "code": alarm.alarm.code, "subject": alarm.alarm.subject,
         "comment": comment});
-    audit_trail::record(conn, actor, Entry::done("alarm.acknowledge", &format!("alarm {id}"), detail)).await?;
+    audit_trail::record(conn, actor, Entry::done("alarm.acknowledge", &format!("alarm {id}"), detail))
+        .await?;
     Ok(alarm)
 }

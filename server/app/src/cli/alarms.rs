@@ -13,7 +13,8 @@ pub(super) async fn alarms(client: &Client, command: Alarms) -> anyhow::Result<(
                 ("code", code),
                 ("limit", Some(limit.to_string())),
             ];
-            let path = pair.map_or_else(|| "/api/v1/alarms".to_owned(), |pair| format!("/api/v1/pairs/{pair}/alarms"));
+            let path = pair
+                .map_or_else(|| "/api/v1/alarms".to_owned(), |pair| format!("/api/v1/pairs/{pair}/alarms"));
             let row = |alarm: &Value| {
                 let what = &alarm["alarm"];
                 let state = match (alarm["ended"].is_null(), alarm["not_seen_because"] == "") {

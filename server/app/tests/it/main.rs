@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod alarms;
 mod audit_coverage;
 mod auth_coverage;
 mod bad_input;

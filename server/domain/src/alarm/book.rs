@@ -66,8 +66,12 @@ impl StandingAlarm {
     #[must_use]
     pub fn event(&self, over: bool) -> Event {
         let alarm = &self.alarm;
-        let mut places: Vec<String> =
-            alarm.places.iter().take(MOST_TOLD).map(|place| format!("{} {}", place.name, place.said)).collect();
+        let mut places: Vec<String> = alarm
+            .places
+            .iter()
+            .take(MOST_TOLD)
+            .map(|place| format!("{} {}", place.name, place.said))
+            .collect();
         let more = alarm.places.len().saturating_sub(MOST_TOLD) + alarm.more_places;
         if more > 0 {
             places.push(format!("and {more} more"));
@@ -153,11 +157,14 @@ fn merged(kept: &Alarm, now: Alarm) -> Alarm {
     let mut places: Vec<super::Place> =
         kept.places.iter().filter(|old| !now.places.iter().any(|new| same(old, new))).cloned().collect();
     // What was lost at places beyond those that are named is in the sum only.
-    let named = |alarm: &Alarm| alarm.places.iter().fold(super::Lost::NOTHING, |lost, place| lost.and(place.lost));
-    let unnamed = kept.lost.at_most.zip(named(kept).at_most).map_or(0, |(all, named)| (all - named).max(0));
+    let unnamed = kept
+        .lost
+        .at_most
+        .zip(super::Lost::at_all(&kept.places).at_most)
+        .map_or(0, |(all, named)| (all - named).max(0));
     let more = kept.more_places;
     places.extend(now.places.iter().cloned());
-    let mut lost = places.iter().fold(super::Lost::NOTHING, |lost, place| lost.and(place.lost));
+    let mut lost = super::Lost::at_all(&places);
     lost.at_most = lost.at_most.map(|most| most + unnamed);
     let beyond = places.len().saturating_sub(MOST_PLACES);
     places.truncate(MOST_PLACES);
@@ -180,9 +187,12 @@ fn bounded(open: &[StandingAlarm], standing: Vec<Alarm>) -> BTreeMap<(AlarmCode,
             continue;
         }
         let beyond = *count - MOST_SUBJECTS;
-        let rest = kept
-            .entry((alarm.code, THE_REST.to_owned()))
-            .or_insert_with(|| Alarm { places: Vec::new(), more_places: 0, lost: super::Lost::NOTHING, ..alarm.clone() });
+        let rest = kept.entry((alarm.code, THE_REST.to_owned())).or_insert_with(|| Alarm {
+            places: Vec::new(),
+            more_places: 0,
+            lost: super::Lost::NOTHING,
+            ..alarm.clone()
+        });
         rest.subject = THE_REST.to_owned();
         rest.said = format!("So it is with {beyond} more: there is one alarm for them all.");
         rest.lost = rest.lost.and(alarm.lost);

@@ -63,7 +63,7 @@ fn tasks(
     if found.state != ConnectState::Running || missing.is_empty() || nothing_to_do {
         return;
     }
-    let streak = memory.again(view, format!("connector:task:{role}"), 0, 0);
+    let streak = memory.again(view, format!("connector:task:{role}"), 0);
     if streak.surveys < IN_A_ROW {
         return;
     }
@@ -81,7 +81,10 @@ fn tasks(
             .at(missing)
             .since(since(&streak))
             .fact(format!("Connect says so in {} surveys in a row.", streak.surveys))
-            .next("Restart the connector with its tasks; look in the worker's log why they are gone.", restart),
+            .next(
+                "Restart the connector with its tasks; look in the worker's log why they are gone.",
+                restart,
+            ),
     );
 }
 
@@ -98,11 +101,12 @@ fn worker(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
     if was.and_then(Observed::value).is_some_and(|source| source.state == ConnectState::Stopped) {
         return;
     }
-    let streak = memory.again(view, KEY.to_owned(), 0, 0);
+    let streak = memory.again(view, KEY.to_owned(), 0);
     if streak.surveys < IN_A_ROW {
         return;
     }
-    let said = format!("The Connect worker of `{name}` does not answer: nothing says that records are copied.");
+    let said =
+        format!("The Connect worker of `{name}` does not answer: nothing says that records are copied.");
     judged.raise(
         Alarm::of(Code::WorkerGone, name, view, said)
             .at(vec![Place::new(url, reason).losing(0, Lost { at_least: None, at_most: None })])
@@ -139,7 +143,7 @@ fn source(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
     if found.state != ConnectState::Running {
         return;
     }
-    let streak = memory.again(view, KEY.to_owned(), 0, 0);
+    let streak = memory.again(view, KEY.to_owned(), 0);
     if streak.surveys < IN_A_ROW {
         return;
     }

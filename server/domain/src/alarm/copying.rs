@@ -85,7 +85,9 @@ impl Pass {
         let quiet = same_way && is_quiet(view, &row);
         let was_quiet = view.memory.busy_known
             && !view.memory.busy.get(row.topic).is_some_and(|numbers| numbers.contains(&row.number));
-        if quiet && was_quiet && same_way
+        if quiet
+            && was_quiet
+            && same_way
             && let Some(place) = written_by_others(&row)
         {
             self.foreign.entry(row.topic.to_owned()).or_default().push(place);
@@ -96,9 +98,9 @@ impl Pass {
         if let Some((stable, end)) = row.source.stable.zip(row.source.end)
             && stable < end
         {
-            let key = format!("frozen:{}", row.name());
-            let streak = memory.again(view, key, stable, end);
-            if streak.surveys >= FROZEN_FOR {
+            let was = row.was_source.filter(|was| was.stable < was.end).and_then(|was| was.stable);
+            let streak = memory.still(view, format!("frozen:{}", row.name()), stable, was);
+            if let Some(streak) = streak.filter(|streak| streak.surveys >= FROZEN_FOR) {
                 self.frozen.push((TopicPartition::new(row.topic, row.number), streak, stable, end));
             }
         }
@@ -106,7 +108,8 @@ impl Pass {
     }
 
     fn count(&mut self, view: &View<'_>, row: &Row<'_>) {
-        let Some(written) = row.copyable(view.mode).zip(row.was_copyable(view.mode)).map(|(now, was)| now - was)
+        let Some(written) =
+            row.copyable(view.mode).zip(row.was_copyable(view.mode)).map(|(now, was)| now - was)
         else {
             return;
         };
@@ -115,7 +118,8 @@ impl Pass {
         self.written += written.max(0);
         self.arrived += arrived.max(0);
         if written > 0 && arrived <= 0 {
-            let behind = row.copyable(view.mode).zip(row.committed).map(|(end, committed)| end - 1 - committed);
+            let behind =
+                row.copyable(view.mode).zip(row.committed).map(|(end, committed)| end - 1 - committed);
             self.waiting.push(
                 Place::new(row.name(), format!("{written} offsets were written since the survey before"))
                     .losing(0, Lost { at_least: None, at_most: behind }),
@@ -132,7 +136,10 @@ fn is_quiet(view: &View<'_>, row: &Row<'_>) -> bool {
     let position_stands = same(row.committed, row.was_committed);
     let all_there = view.mode.exactly_once
         || view.stopped()
-        || row.through(view.mode).zip(row.copyable(view.mode)).is_some_and(|(through, end)| through >= end - 1);
+        || row
+            .through(view.mode)
+            .zip(row.copyable(view.mode))
+            .is_some_and(|(through, end)| through >= end - 1);
     never_had_any || (position_stands && (nothing_new || view.stopped()) && all_there)
 }
 
@@ -227,10 +234,11 @@ fn backwards(view: &View<'_>, judged: &mut Judged) {
     let Some(flow) = view.observed() else { return };
     let Some(now) = flow.newest_pairs.value() else { return };
     let remembered = view.memory.active == Some(view.way());
-    let before = view
-        .previous_flow()
-        .and_then(|flow| flow.newest_pairs.value())
-        .or(view.memory.pairs.as_ref().filter(|_| remembered));
+    let before = view.previous_flow().and_then(|flow| flow.newest_pairs.value()).or(view
+        .memory
+        .pairs
+        .as_ref()
+        .filter(|_| remembered));
     let Some(before) = before else { return };
     let way = view.way();
     let mut by_topic = ByTopic::new();
@@ -241,11 +249,16 @@ fn backwards(view: &View<'_>, judged: &mut Judged) {
             .id_before(way.from, &key.topic)
             .zip(view.topics(way.from).ok().and_then(|topics| topics.get(&key.topic)?.id))
             .is_some_and(|(old, new)| old != new);
-        if !new || recreated || !now.0.contains_key(key) || !view.scope.application_topic(way.from, &key.topic) {
+        if !new
+            || recreated
+            || !now.0.contains_key(key)
+            || !view.scope.application_topic(way.from, &key.topic)
+        {
             continue;
         }
         let Rewind { from, to, downstream } = *rewind;
-        let said = format!("went back from offset {from} to {to}: up to {} records are there twice", from - to + 1);
+        let said =
+            format!("went back from offset {from} to {to}: up to {} records are there twice", from - to + 1);
         by_topic
             .entry(key.topic.clone())
             .or_default()
@@ -303,8 +316,12 @@ fn hung(view: &View<'_>, subject: &str, holder: Option<&OpenTransaction>) -> Ala
     let way = view.way();
     let from = view.name(way.from);
     let said = match holder {
-        Some(_) => format!("Transaction `{subject}` is open on `{from}`: nothing behind its first record can be read committed, or copied."),
-        None => format!("The last stable offset of `{subject}` on `{from}` does not move: an open transaction holds it."),
+        Some(_) => format!(
+            "Transaction `{subject}` is open on `{from}`: nothing behind its first record can be read committed, or copied."
+        ),
+        None => format!(
+            "The last stable offset of `{subject}` on `{from}` does not move: an open transaction holds it."
+        ),
     };
     let alarm = Alarm::of(Code::HungTransaction, subject, view, said).next(
         "Ask its owner to end it, or abort it; records are waiting, not lost, while the source lives.",
@@ -339,7 +356,7 @@ fn still(view: &View<'_>, judged: &mut Judged, memory: &mut Memory, pass: &Pass)
     if pass.written == 0 {
         return memory.keep_streaks(view, "still");
     }
-    let streak = memory.again(view, "still".to_owned(), 0, 0);
+    let streak = memory.again(view, "still".to_owned(), 0);
     if before.is_none() || streak.surveys < STILL_FOR {
         return;
     }

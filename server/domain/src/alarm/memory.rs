@@ -27,6 +27,8 @@ pub struct Memory {
     pub(super) committed: Option<CommittedSourceOffsets>,
     /// Newest offset pairs of the active flow, while they are unreadable.
     pub(super) pairs: Option<NewestPairs>,
+    /// When the survey before the newest one began.
+    pub(super) before_last: Option<DateTime<Utc>>,
     /// Since when something that must last before it is an alarm has been so.
     pub(super) streaks: BTreeMap<String, Streak>,
     /// Partitions of the active flow between the last two surveys to which something came, or may have come: by topic.
@@ -64,8 +66,6 @@ pub(super) struct Streak {
     pub(super) by: DateTime<Utc>,
     /// A figure that must stay the same all along.
     pub(super) figure: i64,
-    /// A figure as it was at the beginning.
-    pub(super) from: i64,
 }
 
 impl Memory {
@@ -76,17 +76,36 @@ impl Memory {
     }
 
     /// Counts one more survey in which something is so; begins anew when its figure is another one.
-    pub(super) fn again(&mut self, view: &View<'_>, key: String, figure: i64, from: i64) -> Streak {
+    pub(super) fn again(&mut self, view: &View<'_>, key: String, figure: i64) -> Streak {
         let before = view.memory.streaks.get(&key).filter(|streak| streak.figure == figure);
         let streak = match before {
             Some(streak) => Streak { surveys: streak.surveys + 1, ..streak.clone() },
             None => {
                 let since = view.just_now();
-                Streak { surveys: 1, after: since.after, by: since.by, figure, from }
+                Streak { surveys: 1, after: since.after, by: since.by, figure }
             }
         };
         self.streaks.insert(key, streak.clone());
         streak
+    }
+
+    /// The same for what the survey before showed too. Only from the second on it is remembered, so that what is different
+    /// in every survey (a transaction that is under way just now) takes no place.
+    pub(super) fn still(
+        &mut self,
+        view: &View<'_>,
+        key: String,
+        figure: i64,
+        was: Option<i64>,
+    ) -> Option<Streak> {
+        let kept = view.memory.streaks.get(&key).is_some_and(|streak| streak.figure == figure);
+        if kept {
+            return Some(self.again(view, key, figure));
+        }
+        let previous = view.previous.filter(|_| was == Some(figure))?;
+        let streak = Streak { surveys: 2, after: view.memory.before_last, by: previous.began_at, figure };
+        self.streaks.insert(key, streak.clone());
+        Some(streak)
     }
 
     /// Keeps the streaks of a kind as they were: what they are about could not be read.
@@ -98,7 +117,11 @@ impl Memory {
 
 /// What the newest survey adds; the rules add their streaks.
 pub(super) fn next(view: &View<'_>) -> Memory {
-    let mut memory = Memory { active: view.active.as_ref().ok().copied().or(view.memory.active), ..Memory::default() };
+    let mut memory = Memory {
+        active: view.active.as_ref().ok().copied().or(view.memory.active),
+        before_last: view.previous.map(|previous| previous.began_at),
+        ..Memory::default()
+    };
     for side in Side::BOTH {
         let mut last = view.memory.topics.get(&side).cloned().unwrap_or_default();
         let before = view.previous.map(|survey| &survey.sides.get(side).topics);

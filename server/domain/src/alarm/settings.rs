@@ -35,7 +35,9 @@ pub(crate) fn live_identity_flows<'a>(
     for (flow, source) in flows {
         match source.map(Observed::as_result) {
             Some(Err(reason)) => return Err(reason.to_owned()),
-            Some(Ok(source)) if flow.naming == NamingPolicy::Identity && source.state != ConnectState::Stopped => {
+            Some(Ok(source))
+                if flow.naming == NamingPolicy::Identity && source.state != ConnectState::Stopped =>
+            {
                 live.push(source);
             }
             Some(Ok(_)) | None => {}
@@ -76,7 +78,8 @@ fn converters(view: &View<'_>, judged: &mut Judged) {
         let places = rewriting
             .iter()
             .map(|(key, class)| {
-                Place::new(*key, format!("is {class}")).losing(0, super::Lost { at_least: None, at_most: None })
+                Place::new(*key, format!("is {class}"))
+                    .losing(0, super::Lost { at_least: None, at_most: None })
             })
             .collect();
         let mut alarm = Alarm::of(Code::ConverterRewrites, &found.name, view, said)

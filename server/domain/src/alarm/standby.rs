@@ -25,11 +25,10 @@ pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
 
 fn denies(view: &View<'_>, judged: &mut Judged) {
     let way = view.way();
-    let (topics, acls) =
-        match (view.topics(way.to()), view.survey.sides.get(way.to()).acls.as_result()) {
-            (Ok(topics), Ok(acls)) => (topics, acls),
-            (Err(reason), _) | (_, Err(reason)) => return judged.unknown(Code::DenyCopied, reason),
-        };
+    let (topics, acls) = match (view.topics(way.to()), view.survey.sides.get(way.to()).acls.as_result()) {
+        (Ok(topics), Ok(acls)) => (topics, acls),
+        (Err(reason), _) | (_, Err(reason)) => return judged.unknown(Code::DenyCopied, reason),
+    };
     let on_source = view.survey.sides.get(way.from).acls.value();
     let bad = |binding: &&AclBinding| {
         binding.permission == AclPermission::Deny
@@ -50,7 +49,9 @@ fn denies(view: &View<'_>, judged: &mut Judged) {
             Some(source) if source.bindings.contains(binding) => {
                 "The same one stands on the source: MirrorMaker 2 copies DENYs and never removes them."
             }
-            Some(_) => "It does not stand on the source now; MirrorMaker 2 never removes one that it has copied.",
+            Some(_) => {
+                "It does not stand on the source now; MirrorMaker 2 never removes one that it has copied."
+            }
             None => "Whether it stands on the source too is not known.",
         };
         let remove = format!(
@@ -100,10 +101,12 @@ fn retention(view: &View<'_>, judged: &mut Judged) {
         if earlier.is_empty() {
             continue;
         }
-        let (key, value) = (earlier[0].name.clone(), here.get(&earlier[0].name).and_then(|c| c.value.clone()));
+        let (key, value) =
+            (earlier[0].name.clone(), here.get(&earlier[0].name).and_then(|c| c.value.clone()));
         let (from, to) = (view.name(way.from), view.name(way.to()));
         let set = value.map(|value| {
-            let arguments = format!("--alter --entity-type topics --entity-name {replica} --add-config {key}={value}");
+            let arguments =
+                format!("--alter --entity-type topics --entity-name {replica} --add-config {key}={value}");
             view.tool(way.to(), "kafka-configs", &arguments)
         });
         judged.raise(
@@ -129,7 +132,10 @@ fn deletes_earlier(here: &Configs, there: &Configs) -> Vec<Place> {
         Some(if value < 0 { i64::MAX } else { value })
     };
     let deletes = |configs: &Configs| {
-        configs.get("cleanup.policy").and_then(|c| c.value.as_ref()).is_some_and(|policy| policy.contains("delete"))
+        configs
+            .get("cleanup.policy")
+            .and_then(|c| c.value.as_ref())
+            .is_some_and(|policy| policy.contains("delete"))
     };
     let mut earlier = Vec::new();
     let said = |key: &str| {
@@ -214,7 +220,8 @@ fn offsets(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
     let here = side(way.from).groups.value();
     let pairs = view.observed().and_then(|flow| flow.newest_pairs.value());
     if here.is_none() || pairs.is_none() {
-        judged.unknown(Code::OffsetsBlocking, "positions on the active side or offset syncs could not be read");
+        judged
+            .unknown(Code::OffsetsBlocking, "positions on the active side or offset syncs could not be read");
     }
     for (name, group) in there.iter().filter(|(_, group)| matches!(group.state, GroupState::Empty)) {
         let mut places = Vec::new();
@@ -223,7 +230,9 @@ fn offsets(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
             let number = usize::try_from(key.partition).unwrap_or(usize::MAX);
             let end = topics.get(&key.topic).and_then(|topic| topic.partitions.get(number)?.end);
             let source_key = source_name(view, key);
-            let position = here.zip(source_key.as_ref()).and_then(|(here, key)| here.get(name)?.offsets.get(key).copied());
+            let position = here
+                .zip(source_key.as_ref())
+                .and_then(|(here, key)| here.get(name)?.offsets.get(key).copied());
             let pair = pairs.zip(source_key.as_ref()).and_then(|(pairs, key)| pairs.0.get(key).copied());
             let furthest = match (end, position.zip(pair)) {
                 (Some(end), Some((position, pair))) => Some(end.min(furthest(position, pair))),
@@ -232,7 +241,7 @@ fn offsets(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
                 (None, None) => None,
             };
             let Some(furthest) = furthest.filter(|furthest| offset > furthest) else { continue };
-            let streak = memory.again(view, format!("ahead:{name}:{key}"), *offset, furthest);
+            let streak = memory.again(view, format!("ahead:{name}:{key}"), *offset);
             if streak.surveys < AHEAD_FOR {
                 continue;
             }

@@ -130,8 +130,8 @@ fn nothing_is_wrong_with_a_flow_that_copies() {
 #[test]
 fn records_removed_before_they_were_copied_are_a_hole_while_replication_stands() {
     let (mut story, mut survey) = (Story::new(), Story::survey());
-    source(&mut survey).state = ConnectState::Stopped;
     story.judge(survey.clone());
+    source(&mut survey).state = ConnectState::Stopped;
     written(&mut survey, 1000);
     story.judge(survey.clone());
     orders(&mut survey, Side::A).start = Some(800);
@@ -210,12 +210,22 @@ fn a_topic_made_anew_on_the_standby_has_lost_what_it_held() {
 fn partitions_of_the_source_only_are_missing_until_they_are_there() {
     let (mut story, mut survey) = (Story::new(), Story::survey());
     let topic = samples::topics(&mut survey, Side::A).get_mut("orders").unwrap();
-    topic.partitions.push(PartitionObservation { start: Some(0), end: Some(7), stable: Some(7), ..topic.partitions[0].clone() });
+    topic.partitions.push(PartitionObservation {
+        start: Some(0),
+        end: Some(7),
+        stable: Some(7),
+        ..topic.partitions[0].clone()
+    });
     let judged = story.judge(survey.clone());
     let alarm = one(&judged);
     assert_eq!((alarm.code, alarm.places[0].name.as_str()), (Code::PartitionsMissing, "orders-1"));
     assert_eq!(alarm.lost, Lost::up_to(7));
-    let empty = PartitionObservation { start: Some(0), end: Some(0), stable: Some(0), ..PartitionObservation::default() };
+    let empty = PartitionObservation {
+        start: Some(0),
+        end: Some(0),
+        stable: Some(0),
+        ..PartitionObservation::default()
+    };
     samples::topics(&mut survey, Side::B).get_mut("orders").unwrap().partitions.push(empty);
     assert_eq!(codes(&story.judge(survey)), []);
 }
@@ -297,11 +307,8 @@ fn running_without_a_task_must_last_longer_than_a_rebalance() {
     let judged = story.judge(survey.clone());
     assert_eq!((one(&judged).code, one(&judged).since), (Code::TaskMissing, between(5, 10)));
     assert_eq!(codes(&story.judge(well)), []);
-    source(&mut survey).tasks = vec![crate::survey::TaskObservation {
-        id: 1,
-        state: ConnectState::Running,
-        trace: None,
-    }];
+    source(&mut survey).tasks =
+        vec![crate::survey::TaskObservation { id: 1, state: ConnectState::Running, trace: None }];
     let judged = story.stays(&survey, 2);
     assert_eq!(one(&judged).places[0].name, "source, task 0");
 }
@@ -413,7 +420,10 @@ fn converters_that_rewrite_and_directions_that_chase_one_another_need_no_active_
     let (mut story, mut survey) = (Story::new(), Story::survey());
     source(&mut survey).config.remove("header.converter");
     let judged = story.judge(survey.clone());
-    assert_eq!((one(&judged).code, one(&judged).places[0].name.as_str()), (Code::ConverterRewrites, "header.converter"));
+    assert_eq!(
+        (one(&judged).code, one(&judged).places[0].name.as_str()),
+        (Code::ConverterRewrites, "header.converter")
+    );
     let back = known(survey.flows[1].connectors.get_mut(&ConnectorRole::Source).unwrap());
     back.state = ConnectState::Running;
     let judged = story.judge(survey);
@@ -479,7 +489,12 @@ fn what_cannot_be_looked_at_neither_opens_nor_ends_an_alarm() {
 fn what_happened_stays_until_somebody_says_something_and_grows_when_it_happens_again() {
     let hole = |from: i64| {
         let place = Place::new("orders-0", "gone").losing(from, Lost::up_to(10));
-        Alarm { since: between(from, from + 5), lost: Lost::up_to(10), places: vec![place], ..alarm(Code::ReplicationHole, "orders") }
+        Alarm {
+            since: between(from, from + 5),
+            lost: Lost::up_to(10),
+            places: vec![place],
+            ..alarm(Code::ReplicationHole, "orders")
+        }
     };
     let open = [kept(hole(100))];
     assert_eq!(settle(&open, Judged::default()), [Change::Stays { id: open[0].id }]);

@@ -12,7 +12,8 @@ pub(super) fn judge(view: &View<'_>, judged: &mut Judged) {
         match view.topics(side) {
             Ok(topics) => {
                 for (name, topic) in topics {
-                    let another = view.id_before(side, name).zip(topic.id).is_some_and(|(old, new)| old != new);
+                    let another =
+                        view.id_before(side, name).zip(topic.id).is_some_and(|(old, new)| old != new);
                     if another && let Some(before) = view.topic_before(side, name) {
                         judged.raise(recreated(view, side, name, topic, &before));
                     }
@@ -24,21 +25,18 @@ pub(super) fn judge(view: &View<'_>, judged: &mut Judged) {
     partitions(view, judged);
 }
 
-fn recreated(
-    view: &View<'_>,
-    side: Side,
-    name: &str,
-    topic: &TopicObservation,
-    before: &LastTopic,
-) -> Alarm {
+fn recreated(view: &View<'_>, side: Side, name: &str, topic: &TopicObservation, before: &LastTopic) -> Alarm {
     let way = view.way();
     let on_source = side == way.from;
     let places = before.offsets.iter().zip(0..).map(|((start, end), number)| {
         let now = topic.partitions.get(usize::try_from(number).unwrap_or(usize::MAX)).and_then(|p| p.end);
         let shown = |offset: Option<i64>| offset.map_or_else(|| "unknown".to_owned(), |o| o.to_string());
         let lost = if on_source { lost_on_source(view, name, number, *end, now) } else { held(*start, *end) };
-        Place::new(format!("{name}-{number}"), format!("ended at {} before, at {} now", shown(*end), shown(now)))
-            .losing(before.seen_at.timestamp(), lost)
+        Place::new(
+            format!("{name}-{number}"),
+            format!("ended at {} before, at {} now", shown(*end), shown(now)),
+        )
+        .losing(before.seen_at.timestamp(), lost)
     });
     let cluster = view.name(side);
     let id = |id: Option<uuid::Uuid>| id.map_or_else(|| "unknown".to_owned(), |id| id.to_string());
@@ -124,7 +122,10 @@ fn partitions(view: &View<'_>, judged: &mut Judged) {
         }
         let places = topic.partitions.iter().enumerate().skip(has).map(|(number, partition)| {
             let most = partition.start.zip(partition.end).map(|(start, end)| end - start);
-            let said = most.map_or_else(|| "is not there".to_owned(), |most| format!("is not there; {most} offsets are on it"));
+            let said = most.map_or_else(
+                || "is not there".to_owned(),
+                |most| format!("is not there; {most} offsets are on it"),
+            );
             Place::new(format!("{name}-{number}"), said).losing(0, Lost { at_least: None, at_most: most })
         });
         let (from, to) = (view.name(way.from), view.name(way.to()));

@@ -259,9 +259,20 @@ fn silent_loss(
     let (title, text, next_step) = if over {
         (format!("Over on {pair}: {title} ({about})"), format!("The cause is gone: {said}"), "Nothing to do.")
     } else {
-        (format!("Silent loss on {pair}: {title} ({about})"), said.to_owned(), "Open the alarm: it has a command to copy.")
+        (
+            format!("Silent loss on {pair}: {title} ({about})"),
+            said.to_owned(),
+            "Open the alarm: it has a command to copy.",
+        )
     };
-    Words { title, text, facts, next_step, link_text: "Open the alarms", path: format!("/alarms?pair={pair}") }
+    Words {
+        title,
+        text,
+        facts,
+        next_step,
+        link_text: "Open the alarms",
+        path: format!("/alarms?pair={pair}"),
+    }
 }
 
 fn readiness(

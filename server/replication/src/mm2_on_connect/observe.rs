@@ -51,17 +51,9 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
         connectors.insert(role, connector);
         newest_pairs = newest_pairs.or(pairs);
     }
-    let (newest_pairs, rewinds) = newest_pairs.unwrap_or_else(|| {
-        (Observed::unknown("the flow has no source connector", now), ByPartition::new())
-    });
-    FlowObservation {
-        direction: flow.flow.direction,
-        worker,
-        connectors,
-        committed,
-        newest_pairs,
-        rewinds,
-    }
+    let (newest_pairs, rewinds) = newest_pairs
+        .unwrap_or_else(|| (Observed::unknown("the flow has no source connector", now), ByPartition::new()));
+    FlowObservation { direction: flow.flow.direction, worker, connectors, committed, newest_pairs, rewinds }
 }
 
 fn connector(

@@ -114,7 +114,8 @@ impl PairStore {
             Ok((partition, pair)) => {
                 let last = self.pairs.get(&partition).and_then(|pairs| pairs.last());
                 if let Some(last) = last.filter(|last| pair.upstream < last.upstream) {
-                    let rewind = Rewind { from: last.upstream, to: pair.upstream, downstream: pair.downstream };
+                    let rewind =
+                        Rewind { from: last.upstream, to: pair.upstream, downstream: pair.downstream };
                     self.rewinds.insert(partition.clone(), rewind);
                 }
                 let pairs = self.pairs.entry(partition).or_default();

@@ -51,7 +51,11 @@ pub(super) fn register(fleet: &Fleet, registry: &mut Registry) {
         let found = findings.iter().find(|(word, _)| word == severity.as_str());
         set(&open, [("severity", severity.as_str())], found.map_or(0.0, |(_, count)| *count as f64));
     }
-    let silent_loss = figure(registry, "muster_alarms", "Open alarms of silent loss, by pair and code; absent when there is none");
+    let silent_loss = figure(
+        registry,
+        "muster_alarms",
+        "Open alarms of silent loss, by pair and code; absent when there is none",
+    );
     for (pair, code, count) in alarms.iter().filter(|(pair, _, _)| fleet.tells(pair)) {
         set(&silent_loss, [("pair", pair.as_str()), ("code", code.as_str())], *count as f64);
     }
