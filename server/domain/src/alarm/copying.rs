@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Alarm, AlarmCode as Code, Judged, Lost, Memory, Place, Since,
-    connectors::since,
+    Alarm, AlarmCode as Code, Judged, Lost, Memory, Place,
     memory::Streak,
+    stalled,
     view::{Row, View},
 };
 use crate::{
     reading::Observed,
-    survey::{ConnectState, ConnectorRole, OpenTransaction, Rewind},
+    survey::{ConnectState, ConnectorRole, Rewind},
     topic::TopicPartition,
 };
 
@@ -21,8 +21,6 @@ pub(super) const CODES: &[Code] =
 
 /// Surveys in a row with the same last stable offset before a transaction is said to hang.
 const FROZEN_FOR: u32 = 3;
-/// Surveys in a row in which records were written and none arrived.
-const STILL_FOR: u32 = 2;
 
 pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
     let mut pass = Pass::default();
@@ -59,22 +57,22 @@ pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
         judged.raise(foreign(view, &topic, places));
     }
     backwards(view, judged);
-    frozen(view, judged, &pass);
-    still(view, judged, memory, &pass);
+    stalled::frozen(view, judged, &pass);
+    stalled::still(view, judged, memory, &pass);
 }
 
 type ByTopic = BTreeMap<String, Vec<Place>>;
 
 /// What one pass over the partitions found.
 #[derive(Default)]
-struct Pass {
+pub(super) struct Pass {
     holes: ByTopic,
     foreign: ByTopic,
-    frozen: Vec<(TopicPartition, Streak, i64, i64)>,
+    pub(super) frozen: Vec<(TopicPartition, Streak, i64, i64)>,
     /// Offsets written since the survey before, offsets that arrived, and where the former were.
-    written: i64,
-    arrived: i64,
-    waiting: Vec<Place>,
+    pub(super) written: i64,
+    pub(super) arrived: i64,
+    pub(super) waiting: Vec<Place>,
 }
 
 impl Pass {
@@ -133,7 +131,8 @@ fn is_quiet(view: &View<'_>, row: &Row<'_>) -> bool {
     let same = |now: Option<i64>, was: Option<i64>| now.is_some() && now == was;
     let nothing_new = same(row.copyable(view.mode), row.was_copyable(view.mode));
     let never_had_any = row.source.end == Some(0) && nothing_new;
-    let position_stands = same(row.committed, row.was_committed);
+    // Copying again ends at the same position; its first record is a pair.
+    let position_stands = same(row.committed, row.was_committed) && row.pair == row.was_pair;
     let all_there = view.mode.exactly_once
         || view.stopped()
         || row
@@ -281,101 +280,4 @@ fn backwards(view: &View<'_>, judged: &mut Judged) {
             ),
         );
     }
-}
-
-/// Transactions that hold the last stable offset, by transactional id; partitions nobody is known to hold by themselves.
-fn frozen(view: &View<'_>, judged: &mut Judged, pass: &Pass) {
-    let way = view.way();
-    let open = match view.survey.sides.get(way.from).transactions.as_result() {
-        Ok(open) => open.as_slice(),
-        Err(reason) => {
-            judged.unknown(Code::HungTransaction, reason);
-            &[]
-        }
-    };
-    let mut by_holder: BTreeMap<String, (Vec<Place>, Since)> = BTreeMap::new();
-    for (key, streak, stable, end) in &pass.frozen {
-        let holder = open.iter().find(|transaction| transaction.partitions.contains(key));
-        let subject = holder.map_or_else(|| key.to_string(), |holder| holder.transactional_id.clone());
-        let said = format!("stands at offset {stable} and ends at {end}");
-        let place = Place::new(key.to_string(), said)
-            .losing(0, if view.mode.read_committed { Lost::up_to(end - stable) } else { Lost::NOTHING });
-        let entry = by_holder.entry(subject).or_insert_with(|| (Vec::new(), since(streak)));
-        entry.0.push(place);
-        if streak.by < entry.1.by {
-            entry.1 = since(streak);
-        }
-    }
-    for (subject, (places, since)) in by_holder {
-        let holder = open.iter().find(|transaction| transaction.transactional_id == subject);
-        judged.raise(hung(view, &subject, holder).at(places).since(since));
-    }
-}
-
-fn hung(view: &View<'_>, subject: &str, holder: Option<&OpenTransaction>) -> Alarm {
-    let way = view.way();
-    let from = view.name(way.from);
-    let said = match holder {
-        Some(_) => format!(
-            "Transaction `{subject}` is open on `{from}`: nothing behind its first record can be read committed, or copied."
-        ),
-        None => format!(
-            "The last stable offset of `{subject}` on `{from}` does not move: an open transaction holds it."
-        ),
-    };
-    let alarm = Alarm::of(Code::HungTransaction, subject, view, said).next(
-        "Ask its owner to end it, or abort it; records are waiting, not lost, while the source lives.",
-        holder.map(|_| view.tool(way.from, "kafka-transactions", "find-hanging --broker-id 1")),
-    );
-    match holder.and_then(|holder| Some((holder, holder.began_at?))) {
-        Some((holder, began)) => alarm.fact(format!(
-            "The coordinator says it is {} since {} UTC, producer id {}.",
-            holder.state,
-            began.format("%-d %b %Y %H:%M:%S"),
-            holder.producer_id
-        )),
-        None => alarm,
-    }
-}
-
-/// The source takes writes, nothing arrives anywhere, and Connect says RUNNING.
-fn still(view: &View<'_>, judged: &mut Judged, memory: &mut Memory, pass: &Pass) {
-    let source = match view.connector(ConnectorRole::Source).map(Observed::as_result) {
-        Some(Ok(source)) => source,
-        Some(Err(reason)) => {
-            judged.unknown(Code::WorkerGone, reason);
-            return memory.keep_streaks(view, "still");
-        }
-        None => return,
-    };
-    if source.state != ConnectState::Running || pass.arrived > 0 || view.previous.is_none() {
-        return;
-    }
-    let before = view.memory.streaks.get("still");
-    // Nothing new to copy proves nothing either way: what stood still before still does.
-    if pass.written == 0 {
-        return memory.keep_streaks(view, "still");
-    }
-    let streak = memory.again(view, "still".to_owned(), 0);
-    if before.is_none() || streak.surveys < STILL_FOR {
-        return;
-    }
-    let (from, to) = (view.name(view.way().from), view.name(view.way().to()));
-    judged.raise(
-        Alarm::of(
-            Code::WorkerGone,
-            &source.name,
-            view,
-            format!("`{}` says RUNNING, `{from}` takes writes and nothing arrives on `{to}`.", source.name),
-        )
-        .at(pass.waiting.clone())
-        .since(since(&streak))
-        .fact(format!("{} offsets were written since the survey before and none arrived; so it was {} surveys in a row.", pass.written, streak.surveys))
-        .next(
-            "Do not believe RUNNING: look at the worker's log, then restart the connector with all its tasks.",
-            view.connect().map(|(url, connector)| {
-                format!("curl -X POST '{url}/connectors/{connector}/restart?includeTasks=true&onlyFailed=false'")
-            }),
-        ),
-    );
 }

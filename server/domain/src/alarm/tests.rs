@@ -259,6 +259,19 @@ fn growth_of_the_standby_that_replication_did_not_bring_is_a_foreign_writer() {
 }
 
 #[test]
+fn what_is_copied_again_between_two_surveys_is_no_foreign_writer() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.stays(&survey, 2);
+    let partition = orders(&mut survey, Side::B);
+    (partition.end, partition.stable) = (Some(151), Some(151));
+    let key = TopicPartition::new("orders", 0);
+    let pair = OffsetPair { upstream: 99, downstream: 149 };
+    known(&mut survey.flows[0].newest_pairs).0.insert(key.clone(), pair);
+    survey.flows[0].rewinds.insert(key, Rewind { from: 99, to: 50, downstream: 100 });
+    assert_eq!(codes(&story.judge(survey)), [Code::PairsBackwards]);
+}
+
+#[test]
 fn what_arrives_a_survey_after_it_was_written_is_replications_own() {
     let (mut story, mut survey) = (Story::new(), Story::survey());
     story.stays(&survey, 2);

@@ -87,7 +87,10 @@ impl Stage {
     pub(crate) async fn replication_set_back(&mut self) -> Result<()> {
         self.look().await?;
         self.flow().stop(ConnectorRole::Source, BOUND_MS).await?;
-        self.flow().set_committed_offsets(&BTreeMap::from([(at("back"), Some(49))])).await?;
+        let stored = self.flow().committed_offsets().await?.0.into_iter();
+        let set_back =
+            stored.map(|(key, offset)| if key == at("back") { (key, Some(49)) } else { (key, Some(offset)) });
+        self.flow().set_committed_offsets(&set_back.collect()).await?;
         let before = self.end(Side::B, "back").await?;
         self.flow().resume(ConnectorRole::Source, BOUND_MS).await?;
         wait_until("fifty records to come again", WaitBound::seconds(60), || async {
