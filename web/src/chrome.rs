@@ -283,6 +283,7 @@ fn places(person: &Actor, facts: &Facts) -> Vec<Place> {
             ..Place::plain("/runs?state=awaiting_approval", "Approvals")
         },
         Place::plain("/drills", "Drills"),
+        Place::plain("/alarms", "Alarms"),
         Place::plain("/findings", "Findings"),
         Place::plain("/clusters", "Clusters"),
         Place::plain("/notifications", "Notifications"),

@@ -7,6 +7,7 @@ use chrono::{DateTime, Duration, Utc};
 use muster_domain::{people::Role, record::Run, run::RunState};
 
 use crate::{
+    alarms::as_problem,
     chrome::Chrome,
     format,
     pair_facts::measured_rto,
@@ -89,7 +90,13 @@ impl FleetPage {
         let could = with(Verdict::Yes) + with(Verdict::Warnings);
         let verified =
             pairs.iter().filter(|f| matches!(f.verification, Verification::Verified { .. })).count();
-        let causes: Vec<(&str, &[Check])> = pairs.iter().map(|f| (f.pair.name.as_str(), f.checks)).collect();
+        let alarms: Vec<Vec<Check>> =
+            pairs.iter().map(|facts| facts.alarms.iter().map(as_problem).collect()).collect();
+        let causes = pairs.iter().zip(&alarms).flat_map(|(facts, alarms)| {
+            let name = facts.pair.name.as_str();
+            [(name, facts.checks), (name, alarms.as_slice())]
+        });
+        let causes: Vec<(&str, &[Check])> = causes.collect();
         let problems = problems(&causes, now);
         let mut sorted: Vec<&PairFacts<'_>> = pairs.iter().collect();
         sorted.sort_by_key(|facts| (facts.active_run.is_none(), facts.verdict(), facts.pair.name.clone()));

@@ -368,6 +368,30 @@ pub struct DifferenceFilter {
     pub who: String,
 }
 
+/// `GET /alarms`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct AlarmFilter {
+    /// `ended` or `all`; open ones otherwise.
+    pub state: String,
+    /// Pair.
+    pub pair: String,
+    /// Code of the alarm.
+    pub code: String,
+    /// Cursor: number of the last alarm of the page before.
+    pub after: String,
+    /// What was just done.
+    pub done: String,
+}
+
+/// `POST /alarms/{id}/acknowledge`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct AcknowledgeForm {
+    /// What was done about it.
+    pub comment: String,
+}
+
 /// `GET /findings`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -478,6 +502,8 @@ pub struct ChannelForm {
     pub drill_overdue: String,
     /// `on` when it is told of [`EventKind::BreakGlass`].
     pub break_glass: String,
+    /// `on` when it is told of [`EventKind::Alarm`].
+    pub alarm: String,
 }
 
 impl ChannelForm {
@@ -505,6 +531,7 @@ impl ChannelForm {
             EventKind::DrillDue => &self.drill_due,
             EventKind::DrillOverdue => &self.drill_overdue,
             EventKind::BreakGlass => &self.break_glass,
+            EventKind::Alarm => &self.alarm,
             EventKind::Test => return false,
         };
         word == "on"
@@ -523,6 +550,7 @@ impl ChannelForm {
             EventKind::DrillDue => &mut self.drill_due,
             EventKind::DrillOverdue => &mut self.drill_overdue,
             EventKind::BreakGlass => &mut self.break_glass,
+            EventKind::Alarm => &mut self.alarm,
             EventKind::Test => return,
         };
         *word = if ticked { "on".to_owned() } else { String::new() };

@@ -5,6 +5,7 @@
 //! scripts; only the live page of a run loads any.
 
 pub mod account;
+pub mod alarms;
 pub mod api;
 mod api_schema;
 pub mod approval;

@@ -16,6 +16,7 @@ use muster_domain::{
 };
 
 use crate::{
+    alarms::AlarmView,
     checks_panel::ChecksPanel,
     chrome::Chrome,
     fleet::PairFacts,
@@ -75,6 +76,7 @@ pub struct PairPage {
     stamp_ground: String,
     may_edit: bool,
     notices: Vec<Notice>,
+    alarms: Vec<AlarmView>,
     rpo: ReadingView,
     rpo_note: String,
     behind: ReadingView,
@@ -122,6 +124,7 @@ impl PairPage {
             stamp_ground,
             may_edit: chrome.may(Role::Owner, &pair.team),
             notices: notices(facts, now),
+            alarms: facts.alarms.iter().map(|alarm| AlarmView::new(alarm, false, None, now)).collect(),
             rpo: facts.rpo_view(now).large(),
             rpo_note: reading_note(
                 &facts.rpo,

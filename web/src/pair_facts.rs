@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Duration, Utc};
 use muster_domain::{
+    alarm::StandingAlarm,
     pair::{Pair, Side},
     reading::Reading,
     record::{Run, RunStep},
@@ -53,6 +54,8 @@ pub struct PairFacts<'a> {
     pub last_proof: Option<&'a Run>,
     /// Run that holds the pair, with its steps.
     pub active_run: Option<(&'a Run, &'a [RunStep])>,
+    /// Its open alarms of silent loss, newest first.
+    pub alarms: &'a [StandingAlarm],
     /// Request that waits for approval, or approved run that waits for its start.
     pub waiting: Option<&'a Run>,
 }

@@ -206,6 +206,7 @@ pub fn event(kind: EventKind) -> &'static str {
         EventKind::Ended => "run ended",
         EventKind::ReadinessWorse => "readiness got worse",
         EventKind::ReadinessBetter => "readiness got better",
+        EventKind::Alarm => "alarm of silent loss",
         EventKind::DrillDue => "drill due",
         EventKind::DrillOverdue => "drill overdue",
         EventKind::BreakGlass => "break-glass",

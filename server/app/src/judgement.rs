@@ -19,7 +19,7 @@ use muster_domain::{
 };
 use muster_operations::PairClients;
 use muster_store::{
-    StoreError,
+    StoreError, alarms,
     lag::{self, LagSample},
     outbox, pairs,
     readiness::{self, CheckStatus as KeptStatus, Kept},
@@ -307,6 +307,8 @@ async fn read_causes(conn: &mut PgConnection) -> Answer<CausesByTeam> {
         });
         causes.extend(bad.map(|check| (pair.team.clone(), check.code.as_str().to_owned())));
     }
+    let open = alarms::open_of(conn, &names).await?;
+    causes.extend(open.into_iter().map(|kept| (kept.team, kept.alarm.code.as_str().to_owned())));
     Ok(causes)
 }
 

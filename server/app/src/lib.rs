@@ -4,6 +4,7 @@
 //! machines. Tests use it through its router.
 
 pub mod acts;
+pub mod alarm_watch;
 pub mod api;
 pub mod app;
 pub mod auth;

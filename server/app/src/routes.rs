@@ -4,6 +4,7 @@
 
 use axum::{Router, http::Method, middleware::from_fn_with_state};
 use muster_domain::{
+    alarm::StandingAlarm,
     audit::AuditEntry,
     comparison::Comparison,
     finding::Finding,
@@ -18,6 +19,7 @@ use muster_domain::{
 
 use crate::{
     acts::{
+        alarms::Acknowledge,
         brake_acts::{BrakeView, PutBrake},
         channels::{ChannelEdit, ChannelView, NewChannel},
         checks::CheckedCluster,
@@ -35,7 +37,7 @@ use crate::{
         tokens::{NewToken, TokenView},
     },
     api::{
-        Items, approvals, audit, brake, calendar, channels, clusters, decisions,
+        Items, alarms, approvals, audit, brake, calendar, channels, clusters, decisions,
         decisions::{Attest, Because, BreakingGlass, NewVote, Reviewing, SkipStep},
         events, findings, installation, losses, observation, pairs, people, plans, proofs, runs,
         runs::RunView,
@@ -70,6 +72,7 @@ pub fn routes() -> Vec<Route> {
     routes.extend(sessions_and_people());
     routes.extend(clusters_and_pairs());
     routes.extend(observations());
+    routes.extend(alarms());
     routes.extend(proofs());
     routes.extend(schedules());
     routes.extend(channels());
@@ -206,6 +209,20 @@ fn observations() -> Vec<Route> { vec![
         .says("Topics in scope on both sides, as last observed."),
     api(GET, "/api/v1/pairs/{pair}/groups", Reader(Of::Pair), Reads, observation::groups)
         .says("Groups in scope on both sides, as last observed."),
+] }
+
+#[rustfmt::skip]
+fn alarms() -> Vec<Route> { vec![
+    api(GET, "/api/v1/alarms", SignedIn, Reads, alarms::list)
+        .says("Alarms of silent loss of one's teams, newest first.").query::<alarms::AlarmQuery>()
+        .answers::<Items<StandingAlarm>>(200),
+    api(GET, "/api/v1/alarms/{alarm}", Reader(Of::Alarm), Reads, alarms::show)
+        .says("An alarm: where, since when, what was lost, what to do.").answers::<StandingAlarm>(200),
+    api(POST, "/api/v1/alarms/{alarm}/acknowledge", Role(&[Operator], Of::Alarm), Writes("alarm.acknowledge"), alarms::acknowledge)
+        .says("Say that something that happened is dealt with.").takes::<Acknowledge>().answers::<StandingAlarm>(200),
+    api(GET, "/api/v1/pairs/{pair}/alarms", Reader(Of::Pair), Reads, alarms::of_pair)
+        .says("Alarms of silent loss of a pair, newest first.").query::<alarms::AlarmQuery>()
+        .answers::<Items<StandingAlarm>>(200),
 ] }
 
 #[rustfmt::skip]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
+    alarm::StandingAlarm,
     ids::PairName,
     pair::{Direction, Pair, Side},
     readiness::{CheckResult, CheckStatus},
@@ -11,7 +12,7 @@ use muster_domain::{
     record::{Run, RunStep},
     run::RunState,
 };
-use muster_store::{lag, plans, readiness::Kept, run_steps, runs};
+use muster_store::{alarms, lag, plans, readiness::Kept, run_steps, runs};
 use muster_web::{
     fleet::{PairFacts, Verification},
     pair::TopicLag,
@@ -45,6 +46,7 @@ pub struct Standing {
     proof: Option<Run>,
     waiting: Option<Run>,
     active_run: Option<(Run, Vec<RunStep>)>,
+    alarms: Vec<StandingAlarm>,
 }
 
 impl Standing {
@@ -63,7 +65,8 @@ impl Standing {
             .map(judgement::by_topic)
             .unwrap_or_default();
         let runs = TellingRuns::read(conn, std::slice::from_ref(&pair.name)).await?;
-        Ok(Self { topic_lag, ..Self::new(pair, kept, history, &runs, now) })
+        let alarms = alarms::open_of(conn, std::slice::from_ref(&pair.name)).await?;
+        Ok(Self { topic_lag, alarms, ..Self::new(pair, kept, history, &runs, now) })
     }
 
     /// Gathers how pairs stand, with their lag of the last hour; asks as many questions for hundreds of pairs as for two.
@@ -76,10 +79,12 @@ impl Standing {
         let flows: Vec<_> = names.iter().map(|name| (name.clone(), direction(kept.get(name)))).collect();
         let mut minutes = lag::minutes_of_all(conn, &flows, now - TimeDelta::hours(1)).await?;
         let runs = TellingRuns::read(conn, &names).await?;
+        let alarms = alarms::open_of(conn, &names).await?;
         let standing = |pair: Pair| {
+            let alarms = alarms.iter().filter(|alarm| alarm.pair == pair.name).cloned().collect();
             let minutes = minutes.remove(&pair.name).unwrap_or_default();
             let history = minutes.into_iter().map(|minute| point(minute.at, minute.lag_ms)).collect();
-            Self::new(pair.clone(), kept.remove(&pair.name), history, &runs, now)
+            Self { alarms, ..Self::new(pair.clone(), kept.remove(&pair.name), history, &runs, now) }
         };
         Ok(pairs.into_iter().map(standing).collect())
     }
@@ -113,6 +118,7 @@ impl Standing {
                 .cloned(),
             active_run: active_run
                 .map(|run| (run.clone(), runs.steps.get(&run.id).cloned().unwrap_or_default())),
+            alarms: Vec::new(),
             pair,
         }
     }
@@ -129,6 +135,7 @@ impl Standing {
             verification: self.verification.clone(),
             last_proof: self.proof.as_ref(),
             active_run: self.active_run.as_ref().map(|(run, steps)| (run, steps.as_slice())),
+            alarms: &self.alarms,
             waiting: self.waiting.as_ref(),
         }
     }

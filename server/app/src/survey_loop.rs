@@ -27,7 +27,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-use crate::{http::failure::chain, judgement::Judgement, memory::Memory, telemetry::Beat};
+use crate::{
+    alarm_watch::{self, Watched},
+    http::failure::chain,
+    judgement::Judgement,
+    memory::Memory,
+    telemetry::Beat,
+};
 
 /// How long a silent process keeps a pair: longer than any survey, whose calls are bounded by 10 s each.
 const LEASE_SECONDS: f64 = 30.0;
@@ -175,6 +181,7 @@ impl SurveyLoop {
         let previous = surveys::latest(&mut conn, pair).await?;
         let approvers = grants::approvers(&mut conn, &clients.pair.team).await?;
         memory.recall(&mut conn, &clients.pair, Utc::now()).await?;
+        let moved = alarm_watch::moved_by(&mut conn, pair).await?;
         drop(conn);
         let number = previous.as_ref().map_or(1, |survey| survey.number + 1);
         // The recorder keeps milliseconds: what is remembered and what is read back are one time.
@@ -182,7 +189,11 @@ impl SurveyLoop {
         let clock =
             Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };
         let judged = Judgement::of(&clients, &approvers, &survey, previous.as_ref(), &memory.history, clock);
-        if let Err(e) = self.keep(&clients.pair, (&survey, previous.as_ref()), &judged, epoch, memory).await {
+        let mut conn = self.connection().await?;
+        let alarms = alarm_watch::watch(&mut conn, &clients, &survey, previous.as_ref(), moved).await?;
+        drop(conn);
+        let seen = (&survey, previous.as_ref());
+        if let Err(e) = self.keep(&clients.pair, seen, &judged, alarms, epoch, memory).await {
             memory.doubt();
             return Err(e.into());
         }
@@ -199,6 +210,7 @@ impl SurveyLoop {
         pair: &Pair,
         (survey, previous): (&Survey, Option<&Survey>),
         (judgement, lags): &(Judgement, Vec<Vec<PartitionLag>>),
+        alarms: Watched,
         epoch: i64,
         memory: &mut Memory,
     ) -> Result<(), StoreError> {
@@ -210,6 +222,7 @@ impl SurveyLoop {
         let unsettled = losses::unsettled(&mut tx, &pair.name).await?;
         let news = memory.losses(pair, survey, previous, &unsettled);
         Memory::keep_losses(&mut tx, pair, &news).await?;
+        alarms.keep(&mut tx, survey, epoch).await?;
         tx.commit().await.map_err(failed)
     }
 

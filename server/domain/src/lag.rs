@@ -61,7 +61,7 @@ pub struct TopicLag {
 }
 
 /// What would be lost, as an interval. `None` is not known and is never shown as zero.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rpo {
     /// At least so many records.
     pub records_at_least: Option<i64>,

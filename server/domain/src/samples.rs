@@ -193,6 +193,7 @@ fn flow(from: Side, target: &str, state: ConnectState, copied: i64) -> FlowObser
         connectors: BTreeMap::from(connectors),
         committed: Observed::known(committed, now),
         newest_pairs: Observed::known(NewestPairs(BTreeMap::from([(orders, newest)])), now),
+        rewinds: BTreeMap::new(),
     }
 }
 

@@ -207,6 +207,9 @@ pub struct FlowObservation {
     pub committed: Observed<CommittedSourceOffsets>,
     /// Per source partition, the newest offset sync seen.
     pub newest_pairs: Observed<NewestPairs>,
+    /// Per source partition, the last time its offset syncs went back; none where they never did.
+    #[serde(default, with = "by_partition")]
+    pub rewinds: ByPartition<Rewind>,
 }
 
 /// See [`FlowObservation::committed`].
@@ -229,6 +232,17 @@ pub struct OffsetPair {
     /// Source offset of a record.
     pub upstream: i64,
     /// Target offset of the same record.
+    pub downstream: i64,
+}
+
+/// Two offset syncs in a row of which the second has a lower source offset: records between were copied again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Rewind {
+    /// Source offset of the first.
+    pub from: i64,
+    /// Source offset of the second.
+    pub to: i64,
+    /// Target offset of the second.
     pub downstream: i64,
 }
 

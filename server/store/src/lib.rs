@@ -4,6 +4,7 @@
 //! together. Nothing here talks to Kafka, hashes a password or decides who may do something. Times of leases and of
 //! the audit are the database's clock, never a host's.
 
+pub mod alarms;
 pub mod approvals;
 pub mod audit;
 pub mod brake;

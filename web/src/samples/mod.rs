@@ -1,6 +1,7 @@
 //! Every page with the data of one night, 19 Nov 2026 03:12:40 UTC: for tests, screenshots and people who look.
 
 mod account;
+mod alarms;
 mod api;
 mod drills;
 mod findings;
@@ -22,6 +23,7 @@ use chrono::{DateTime, Duration, TimeZone, Utc};
 
 use crate::{
     account::AccountPage,
+    alarms::AlarmsPage,
     api::{ApiGroupPage, ApiPage},
     approval::ApprovalPage,
     audit::AuditPage,
@@ -115,6 +117,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("runs", html(&RunsPage::sample())),
         ("drills", html(&DrillsPage::sample())),
         ("drills-empty", html(&DrillsPage::sample_empty())),
+        ("alarms", html(&AlarmsPage::sample())),
+        ("alarms-empty", html(&AlarmsPage::sample_empty())),
         ("findings", html(&FindingsPage::sample())),
         ("findings-empty", html(&FindingsPage::sample_empty())),
         ("finding", html(&FindingPage::sample())),

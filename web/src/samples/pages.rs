@@ -35,6 +35,7 @@ use crate::{
 
 fn facts(seen: &Seen) -> PairFacts<'_> {
     PairFacts {
+        alarms: &[],
         pair: &seen.pair,
         active: seen.active,
         checks: &seen.checks,
@@ -183,7 +184,9 @@ fn pair_page(dark: bool) -> PairPage {
         canary = Some(behind.clone());
     }
     let loss = dark.then(|| loss::of(&seen.pair));
-    let facts = PairFacts { waiting: Some(&asked), last_proof: Some(&drill), ..facts(&seen) };
+    let alarms = super::alarms::alarms();
+    let facts =
+        PairFacts { waiting: Some(&asked), last_proof: Some(&drill), alarms: &alarms[..2], ..facts(&seen) };
     let detail = PairDetail {
         facts,
         survey: Some(&survey),

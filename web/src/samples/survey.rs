@@ -161,6 +161,7 @@ fn flow(from: Side, running: bool) -> FlowObservation {
         ]),
         committed: Observed::known(CommittedSourceOffsets::default(), ago(2)),
         newest_pairs: Observed::known(NewestPairs::default(), ago(2)),
+        rewinds: std::collections::BTreeMap::new(),
     }
 }
 

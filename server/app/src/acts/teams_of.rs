@@ -1,7 +1,7 @@
 //! The team something belongs to, for the guard: by the name or id in the path.
 
 use muster_domain::ids::{PairName, TeamName};
-use muster_store::{channels, findings, pairs, plans, proofs, runs, schedules, teams};
+use muster_store::{alarms, channels, findings, pairs, plans, proofs, runs, schedules, teams};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -84,4 +84,14 @@ pub async fn team(conn: &mut PgConnection, name: &str) -> Answer<TeamName> {
     let missing = || Failure::not_found("team", name);
     let team = TeamName::new(name).map_err(|_| missing())?;
     Ok(teams::get(conn, &team).await?.ok_or_else(missing)?.0.name)
+}
+
+/// Of an alarm: the team its pair belonged to when it opened.
+///
+/// # Errors
+/// `not-found`.
+pub async fn alarm(conn: &mut PgConnection, id: &str) -> Answer<TeamName> {
+    let missing = || Failure::not_found("alarm", id);
+    let alarm = alarms::get(conn, id.parse::<Uuid>().map_err(|_| missing())?).await?;
+    Ok(alarm.ok_or_else(missing)?.team)
 }

@@ -1,5 +1,6 @@
 //! Handlers of `/api/v1`: take apart, call one act, answer.
 
+pub mod alarms;
 pub mod approvals;
 pub mod audit;
 pub mod brake;

@@ -1,5 +1,6 @@
 //! The words of the command line.
 
+mod alarms;
 mod channels;
 mod proofs;
 mod registry;
@@ -11,6 +12,7 @@ use clap::{Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::{ClientConfig, Config, LogConfig};
+pub(super) use alarms::Alarms;
 pub(super) use channels::Channels;
 pub(super) use proofs::Proofs;
 pub(super) use registry::{Clusters, Pairs, People, Schedules, Sessions, Teams, Tokens};
@@ -86,6 +88,12 @@ pub enum Command {
         /// What about it.
         #[command(subcommand)]
         command: Findings,
+    },
+    /// Alarms of silent loss.
+    Alarms {
+        /// What about them.
+        #[command(subcommand)]
+        command: Alarms,
     },
     /// Check a run's evidence file or an export of the audit, without a server.
     Verify {

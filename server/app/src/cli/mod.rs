@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 refused or failed, with the reason on stderr; 2 the command line is wrong; 3 a watched run did
 //! not succeed; 4 it waits for a person.
 
+mod alarms;
 mod approvals;
 mod channels;
 pub mod client;
@@ -76,6 +77,9 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Findings { command } => {
             findings::findings(&Client::new(&cli.client)?, command).await.map(|()| done)
+        }
+        Command::Alarms { command } => {
+            alarms::alarms(&Client::new(&cli.client)?, command).await.map(|()| done)
         }
         Command::Verify { file } => verify::verify(&file, cli.client.json),
         Command::Channels { command } => {

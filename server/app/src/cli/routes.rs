@@ -62,5 +62,6 @@ fn thing(of: Of) -> &'static str {
         Of::Channel => "channel",
         Of::Proof => "proof",
         Of::Team => "team",
+        Of::Alarm => "alarm",
     }
 }

@@ -20,6 +20,8 @@ const fn code(code: &'static str, status: u16) -> Code {
 /// All codes, by name. A refusal by the state of things is 409, by who somebody is 403.
 pub const CODES: &[Code] = &[
     code("act-does-not-fit-state", 409),
+    code("alarm-ended", 409),
+    code("alarm-stands", 409),
     code("already-decided", 409),
     code("attempt-over", 409),
     code("blocker-stays", 409),

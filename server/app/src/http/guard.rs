@@ -187,6 +187,7 @@ async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
         Of::Channel => "channel",
         Of::Proof => "proof",
         Of::Team => "team",
+        Of::Alarm => "alarm",
     };
     let value = params.iter().find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default();
     let mut conn = app.pool.acquire().await?;
@@ -199,6 +200,7 @@ async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
         Of::Channel => teams_of::channel(&mut conn, value).await,
         Of::Proof => teams_of::proof(&mut conn, value).await,
         Of::Team => teams_of::team(&mut conn, value).await,
+        Of::Alarm => teams_of::alarm(&mut conn, value).await,
     }
 }
 

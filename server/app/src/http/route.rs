@@ -35,6 +35,8 @@ pub enum Of {
     Proof,
     /// `{team}`.
     Team,
+    /// `{alarm}`.
+    Alarm,
 }
 
 /// Who may use a route.

@@ -4,6 +4,7 @@
 //! fields; anything else that fails becomes the error page, in the guard.
 
 pub mod account;
+pub mod alarms;
 pub mod api;
 pub mod approval;
 pub mod asking;
@@ -123,6 +124,8 @@ pub fn routes() -> Vec<Route> { vec![
     page(GET, "/drills", SignedIn, Reads, drills::list),
     page(POST, "/drills", Anywhere(&[Owner]), Writes("schedule.create"), drills::create),
     page(POST, "/drills/{schedule}/remove", Role(&[Owner], Of::Schedule), Writes("schedule.delete"), drills::remove),
+    page(GET, "/alarms", SignedIn, Reads, alarms::list),
+    page(POST, "/alarms/{alarm}/acknowledge", Role(&[Operator], Of::Alarm), Writes("alarm.acknowledge"), alarms::acknowledge),
     page(GET, "/findings", SignedIn, Reads, findings::list),
     page(POST, "/findings", Anywhere(MAY_WRITE), Writes("finding.raise"), findings::raise),
     page(GET, "/findings/{finding}", Reader(Of::Finding), Reads, findings::show),

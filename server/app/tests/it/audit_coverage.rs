@@ -104,6 +104,7 @@ const DONE_IN: &[(&str, &str)] = &[
     ("run.review", "break_glass::an_owner_starts_it_everybody_is_told_and_an_approver_reviews_it"),
     ("session.reauthenticate", "break_glass::it_needs_a_person_who_has_just_shown_that_they_are_there"),
     ("run.attest", "decisions::a_drill_is_attested_by_somebody_who_did_not_drive_it"),
+    ("alarm.acknowledge", "alarms::what_happened_is_acknowledged_by_an_operator_with_words"),
     ("finding.raise", "findings::a_finding_is_raised_changed_closed_and_opened_again"),
     ("finding.change", "findings::a_finding_is_raised_changed_closed_and_opened_again"),
     ("brake.put", "runs::under_the_brake_nothing_starts"),
@@ -123,6 +124,7 @@ fn every_action_has_a_test_that_sees_its_entry() {
     assert_eq!(listed, routed);
     let sources = [
         include_str!("accounts.rs"),
+        include_str!("alarms.rs"),
         include_str!("break_glass.rs"),
         include_str!("people.rs"),
         include_str!("clusters.rs"),

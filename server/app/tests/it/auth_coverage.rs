@@ -57,6 +57,7 @@ pub(crate) fn address(path: &str, run: Uuid, plan: Uuid) -> String {
         .replace("{schedule}", &SCHEDULE.to_string())
         .replace("{finding}", &FINDING.to_string())
         .replace("{channel}", &CHANNEL.to_string())
+        .replace("{alarm}", &crate::alarms::ALARM.to_string())
         .replace("{proof}", &crate::proofs::PROOF.to_string())
         .replace("{session}", &Uuid::nil().to_string())
         .replace("{team}", "core-platform")
@@ -84,6 +85,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     finding(&app).await;
     channel(&app).await;
     crate::proofs::proof(&app).await;
+    crate::alarms::alarm(&app).await;
     let mut table = format!("{:49} {}\n", "", WHO.join(" "));
     for route in routes::routes() {
         let path = address(route.path, run, plan);
@@ -152,6 +154,10 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /api/v1/pairs/{pair}/differences           -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/topics                -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/groups                -      x    x    x    x    x   .     .
+    GET    /api/v1/alarms                             -      x    x    x    x    x   x     x
+    GET    /api/v1/alarms/{alarm}                     -      x    x    x    x    x   .     .
+    POST   /api/v1/alarms/{alarm}/acknowledge         -      .    x    .    .    .   .     .
+    GET    /api/v1/pairs/{pair}/alarms                -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/proofs                -      x    x    x    x    x   .     .
     POST   /api/v1/pairs/{pair}/proofs                -      .    x    .    .    .   .     .
     GET    /api/v1/proofs/{proof}                     -      x    x    x    x    x   .     .
@@ -270,6 +276,8 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /drills                                    -      x    x    x    x    x   x     x
     POST   /drills                                    -      .    .    .    x    .   .     x
     POST   /drills/{schedule}/remove                  -      .    .    .    x    .   .     .
+    GET    /alarms                                    -      x    x    x    x    x   x     x
+    POST   /alarms/{alarm}/acknowledge                -      .    x    .    .    .   .     .
     GET    /findings                                  -      x    x    x    x    x   x     x
     POST   /findings                                  -      .    x    x    x    .   x     x
     GET    /findings/{finding}                        -      x    x    x    x    x   .     .

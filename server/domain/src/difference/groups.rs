@@ -4,16 +4,14 @@ use super::{
     Affected, Difference, DifferenceKind as Kind, Names, Sides, Weight,
     sides::{Groups, counted},
 };
-use crate::group::GroupType;
+use crate::{alarm, group::GroupType};
 
 /// Groups of the active side that have members on the standby, with how many. A group without positions on the active
 /// side has nothing to be synced; where that is not known it counts.
 pub(crate) fn active_groups(here: Option<&Groups>, there: &Groups) -> Vec<(String, usize)> {
-    let reads_here =
-        |name: &String| here.is_none_or(|here| here.get(name).is_some_and(|group| !group.offsets.is_empty()));
     there
         .iter()
-        .filter(|(name, group)| !group.members.is_empty() && reads_here(name))
+        .filter(|(name, group)| alarm::blocks_syncing(group, here.map(|here| here.get(*name))))
         .map(|(name, group)| (name.clone(), group.members.len()))
         .collect()
 }

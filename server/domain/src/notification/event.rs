@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::EventKind;
 use crate::{
+    alarm::AlarmCode,
     ids::{ChannelName, PairName},
     readiness::CheckStatus,
     record::Run,
@@ -152,6 +153,29 @@ pub enum Event {
         /// Why, in their words.
         reason: String,
     },
+    /// See [`EventKind::Alarm`].
+    Alarm {
+        /// Pair.
+        pair: PairName,
+        /// Id of the alarm.
+        id: Uuid,
+        /// Which.
+        code: AlarmCode,
+        /// The topic, group, connector or transaction it is about.
+        about: String,
+        /// What is so, in a sentence.
+        said: String,
+        /// Where, in words.
+        places: Vec<String>,
+        /// Since when, in words.
+        since: String,
+        /// What is lost, in words.
+        lost: String,
+        /// What to do.
+        next: String,
+        /// Whether it is over.
+        over: bool,
+    },
     /// See [`EventKind::Test`].
     Test {
         /// Channel.
@@ -210,6 +234,7 @@ impl Event {
             Self::DrillDue { .. } => EventKind::DrillDue,
             Self::DrillOverdue { .. } => EventKind::DrillOverdue,
             Self::BreakGlass { .. } => EventKind::BreakGlass,
+            Self::Alarm { .. } => EventKind::Alarm,
             Self::Test { .. } => EventKind::Test,
         }
     }
@@ -227,7 +252,8 @@ impl Event {
             Self::ReadinessWorse { pair, .. }
             | Self::ReadinessBetter { pair, .. }
             | Self::DrillDue { pair, .. }
-            | Self::DrillOverdue { pair, .. } => Some(pair),
+            | Self::DrillOverdue { pair, .. }
+            | Self::Alarm { pair, .. } => Some(pair),
             Self::Test { .. } => None,
         }
     }
@@ -249,6 +275,7 @@ impl Event {
                 format!("muster/drill/{schedule}/{}", occurrence.nominal.timestamp())
             }
             Self::BreakGlass { run, .. } => format!("muster/break-glass/{}", run.id),
+            Self::Alarm { id, .. } => format!("muster/alarm/{id}"),
             Self::Test { channel, .. } => format!("muster/test/{channel}"),
         }
     }
@@ -257,7 +284,8 @@ impl Event {
     #[must_use]
     pub fn alarm(&self) -> Alarm {
         match self {
-            Self::RunStarted { .. } | Self::Ended { .. } => Alarm::Resolved,
+            Self::RunStarted { .. } | Self::Ended { .. } | Self::Alarm { over: true, .. } => Alarm::Resolved,
+            Self::Alarm { code, over: false, .. } => Alarm::Open(code.severity()),
             Self::ReadinessBetter { to: CheckStatus::Ok | CheckStatus::NotApplicable, .. } => Alarm::Resolved,
             Self::ReadinessWorse { to, .. } | Self::ReadinessBetter { to, .. } => Alarm::Open(match to {
                 CheckStatus::Critical => Severity::Critical,

@@ -28,13 +28,15 @@ pub enum EventKind {
     DrillOverdue,
     /// A run was started past its approval.
     BreakGlass,
+    /// An alarm of silent loss opened, grew or ended.
+    Alarm,
     /// Somebody tries a channel. Every channel is told; none asks for it.
     Test,
 }
 
 impl EventKind {
     /// Those a channel can ask for.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::ApprovalNeeded,
         Self::RunStarted,
         Self::WaitingForInput,
@@ -45,6 +47,7 @@ impl EventKind {
         Self::DrillDue,
         Self::DrillOverdue,
         Self::BreakGlass,
+        Self::Alarm,
     ];
 
     /// The stored word.
@@ -61,6 +64,7 @@ impl EventKind {
             Self::DrillDue => "drill_due",
             Self::DrillOverdue => "drill_overdue",
             Self::BreakGlass => "break_glass",
+            Self::Alarm => "alarm",
             Self::Test => "test",
         }
     }

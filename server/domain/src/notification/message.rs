@@ -140,6 +140,9 @@ fn words(event: &Event) -> Words {
             vec![("Reason", reason.clone())],
             "Look at what it does, and review it within 24 hours.",
         ),
+        Event::Alarm { pair, code, about, said, places, since, lost, next, over, .. } => {
+            silent_loss((pair, code.title(), about), said, (places, since, lost, next), *over)
+        }
         Event::Test { name, by, .. } => Words {
             title: format!("Test of channel {name}"),
             text: format!("{by} tries whether messages of Muster arrive here."),
@@ -238,6 +241,38 @@ fn ended(run: &NamedRun, driver: &str, why: &str) -> Words {
         vec![("Outcome", why.to_owned()), ("Driven by", driver.to_owned())],
         next_step,
     )
+}
+
+fn silent_loss(
+    (pair, title, about): (&PairName, &str, &str),
+    said: &str,
+    (places, since, lost, next): (&[String], &str, &str, &str),
+    over: bool,
+) -> Words {
+    let facts = vec![
+        ("Pair", pair.to_string()),
+        ("Where", places.join("; ")),
+        ("Since", since.to_owned()),
+        ("Lost", lost.to_owned()),
+        ("What to do", if over { String::new() } else { next.to_owned() }),
+    ];
+    let (title, text, next_step) = if over {
+        (format!("Over on {pair}: {title} ({about})"), format!("The cause is gone: {said}"), "Nothing to do.")
+    } else {
+        (
+            format!("Silent loss on {pair}: {title} ({about})"),
+            said.to_owned(),
+            "Open the alarm: it has a command to copy.",
+        )
+    };
+    Words {
+        title,
+        text,
+        facts,
+        next_step,
+        link_text: "Open the alarms",
+        path: format!("/alarms?pair={pair}"),
+    }
 }
 
 fn readiness(

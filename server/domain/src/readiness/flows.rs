@@ -2,6 +2,7 @@
 
 use super::{CheckCode as Code, CheckResult, CheckStatus, Scene};
 use crate::{
+    alarm,
     pair::{Direction, NamingPolicy},
     patterns,
     survey::{ConnectState, ConnectorObservation, ConnectorRole, FlowObservation},
@@ -155,14 +156,20 @@ fn interlock(scene: &Scene<'_>) -> CheckResult {
     if scene.pair.flows.iter().any(|flow| flow.naming != NamingPolicy::Identity) {
         return CheckResult::not_applicable(Code::DirectionInterlock, "prefixed names cannot loop");
     }
-    let mut live = Vec::new();
+    let source = |direction| {
+        let observed = scene.survey.flows.iter().find(|flow| flow.direction == direction)?;
+        observed.connectors.get(&ConnectorRole::Source)
+    };
     for flow in &scene.pair.flows {
-        match connector(scene, flow.direction, ConnectorRole::Source) {
-            Err(reason) => return CheckResult::unknown(Code::DirectionInterlock, reason),
-            Ok(Some(found)) if found.state != ConnectState::Stopped => live.push(found.name.clone()),
-            Ok(_) => {}
+        if let Err(reason) = observed(scene, flow.direction) {
+            return CheckResult::unknown(Code::DirectionInterlock, reason);
         }
     }
+    let flows = scene.pair.flows.iter().map(|flow| (flow, source(flow.direction)));
+    let live: Vec<&str> = match alarm::live_identity_flows(flows) {
+        Ok(live) => live.into_iter().map(|found| found.name.as_str()).collect(),
+        Err(reason) => return CheckResult::unknown(Code::DirectionInterlock, reason),
+    };
     if live.len() > 1 {
         return CheckResult::new(
             Code::DirectionInterlock,
@@ -184,16 +191,10 @@ fn converters(scene: &Scene<'_>) -> CheckResult {
             Err(reason) => return CheckResult::unknown(Code::Converters, reason),
             Ok(None) => return CheckResult::unknown(Code::Converters, "a flow has no source connector"),
             Ok(Some(found)) => {
-                for key in ["key.converter", "value.converter", "header.converter"] {
-                    let set = found.config.get(key);
-                    if set.is_none_or(|class| !class.ends_with("ByteArrayConverter")) {
-                        troubles.push(format!(
-                            "{key} of `{}` is {}",
-                            found.name,
-                            set.map_or("the worker's own", String::as_str)
-                        ));
-                    }
-                }
+                let rewriting = alarm::rewriting(found);
+                troubles.extend(
+                    rewriting.iter().map(|(key, class)| format!("{key} of `{}` is {class}", found.name)),
+                );
             }
         }
     }

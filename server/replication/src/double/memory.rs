@@ -175,6 +175,7 @@ impl Replication for MemoryReplication {
                 connectors: flow.connectors.iter().map(|(role, it)| (*role, known(it))).collect(),
                 committed: Observed::known(committed, now),
                 newest_pairs: Observed::known(NewestPairs(pairs.collect()), now),
+                rewinds: ByPartition::new(),
             })
         });
         seen.await.unwrap_or_else(|error| {
@@ -186,6 +187,7 @@ impl Replication for MemoryReplication {
                 connectors: roles.into_iter().map(|role| (role, Observed::unknown(&reason, now))).collect(),
                 committed: Observed::unknown(&reason, now),
                 newest_pairs: Observed::unknown(&reason, now),
+                rewinds: ByPartition::new(),
             }
         })
     }

@@ -8,9 +8,10 @@ use futures_util::future::join_all;
 use muster_domain::{
     reading::Observed,
     survey::{
-        CommittedSourceOffsets, ConnectorObservation, ConnectorRole, FlowObservation, NewestPairs,
+        CommittedSourceOffsets, ConnectorObservation, ConnectorRole, FlowObservation, NewestPairs, Rewind,
         TaskObservation,
     },
+    topic::ByPartition,
 };
 use tokio::time::Instant;
 
@@ -34,7 +35,7 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
         let (status, config) = tokio::join!(flow.connect.status(name), flow.connect.config(name));
         let pairs = match (role, &config) {
             (ConnectorRole::Source, Ok(config)) => Some(look_at_pairs(flow, config, &clock).await),
-            (ConnectorRole::Source, Err(error)) => Some(clock.unknown(error)),
+            (ConnectorRole::Source, Err(error)) => Some((clock.unknown(error), ByPartition::new())),
             (ConnectorRole::Checkpoint | ConnectorRole::Heartbeat, _) => None,
         };
         (*role, clock.observed(connector(name, status, config)), pairs)
@@ -50,14 +51,9 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
         connectors.insert(role, connector);
         newest_pairs = newest_pairs.or(pairs);
     }
-    FlowObservation {
-        direction: flow.flow.direction,
-        worker,
-        connectors,
-        committed,
-        newest_pairs: newest_pairs
-            .unwrap_or_else(|| Observed::unknown("the flow has no source connector", now)),
-    }
+    let (newest_pairs, rewinds) = newest_pairs
+        .unwrap_or_else(|| (Observed::unknown("the flow has no source connector", now), ByPartition::new()));
+    FlowObservation { direction: flow.flow.direction, worker, connectors, committed, newest_pairs, rewinds }
 }
 
 fn connector(
@@ -84,15 +80,20 @@ async fn committed(flow: &Mm2OnConnect) -> Result<CommittedSourceOffsets, Replic
     Ok(CommittedSourceOffsets { offsets, foreign })
 }
 
-async fn look_at_pairs(flow: &Mm2OnConnect, config: &Config, clock: &Clock) -> Observed<NewestPairs> {
+async fn look_at_pairs(
+    flow: &Mm2OnConnect,
+    config: &Config,
+    clock: &Clock,
+) -> (Observed<NewestPairs>, ByPartition<Rewind>) {
     let settings = FlowSettings::from_config(&flow.flow, config);
     // A run that reads all pairs right now holds the store; the next survey will see them.
     let Ok(mut store) = tokio::time::timeout(PAIRS_WITHIN, flow.pairs.lock()).await else {
-        return Observed::unknown("the offset-syncs topic is being read by a run", clock.time());
+        let reason = "the offset-syncs topic is being read by a run";
+        return (Observed::unknown(reason, clock.time()), ByPartition::new());
     };
     match store.refresh(flow.hands(settings.syncs_on), &settings.syncs_topic, PAIRS_WITHIN).await {
-        Ok(()) => Observed::known(NewestPairs(store.newest()), clock.time()),
-        Err(error) => clock.unknown(&error),
+        Ok(()) => (Observed::known(NewestPairs(store.newest()), clock.time()), store.rewinds()),
+        Err(error) => (clock.unknown(&error), ByPartition::new()),
     }
 }
 

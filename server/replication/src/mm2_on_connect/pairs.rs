@@ -7,7 +7,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use muster_domain::{
-    survey::OffsetPair,
+    survey::{OffsetPair, Rewind},
     topic::{ByPartition, TopicPartition},
 };
 use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, ReadRange};
@@ -26,6 +26,7 @@ const READ_AT_ONCE: i64 = 50_000;
 pub(super) struct PairStore {
     topic: Option<KnownTopic>,
     pairs: ByPartition<Vec<OffsetPair>>,
+    rewinds: ByPartition<Rewind>,
 }
 
 /// What the pairs were read from, and how far.
@@ -70,6 +71,11 @@ impl PairStore {
         self.pairs.iter().filter_map(|(partition, pairs)| Some((partition.clone(), *pairs.last()?))).collect()
     }
 
+    /// The last time the pairs of a partition went back, where they ever did.
+    pub(super) fn rewinds(&self) -> ByPartition<Rewind> {
+        self.rewinds.clone()
+    }
+
     async fn read_on(
         &mut self,
         hands: &ClusterHands,
@@ -84,6 +90,7 @@ impl PairStore {
         if !self.topic.as_ref().is_some_and(|known| same(known) && known.next <= end) {
             self.topic = None;
             self.pairs.clear();
+            self.rewinds.clear();
         }
         let mut next = self.topic.as_ref().map_or(start, |known| known.next.max(start));
         let deadline_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
@@ -105,6 +112,12 @@ impl PairStore {
         let (Some(key), Some(value)) = (key, value) else { return };
         match decode_offset_sync(key, value) {
             Ok((partition, pair)) => {
+                let last = self.pairs.get(&partition).and_then(|pairs| pairs.last());
+                if let Some(last) = last.filter(|last| pair.upstream < last.upstream) {
+                    let rewind =
+                        Rewind { from: last.upstream, to: pair.upstream, downstream: pair.downstream };
+                    self.rewinds.insert(partition.clone(), rewind);
+                }
                 let pairs = self.pairs.entry(partition).or_default();
                 pairs.push(pair);
                 if pairs.len() > MOST_PER_PARTITION {

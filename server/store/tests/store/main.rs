@@ -1,5 +1,6 @@
 //! The store against a real PostgreSQL: every rule the database holds, and every race that matters.
 
+mod alarms;
 mod audit;
 mod brake;
 mod clusters;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use muster_domain::{finding::Severity, notification::ChannelKind};
 use muster_store::{
-    StoreError,
+    StoreError, alarms,
     waiting::{self, OverdueDrills, Undelivered},
 };
 use prometheus_client::registry::Registry;
@@ -19,6 +19,7 @@ pub(super) struct Waiting {
     undelivered: Vec<Undelivered>,
     findings: Vec<(String, i64)>,
     drills: Vec<OverdueDrills>,
+    alarms: Vec<(String, String, i64)>,
 }
 
 pub(super) async fn read(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<Waiting, StoreError> {
@@ -26,11 +27,12 @@ pub(super) async fn read(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<
         undelivered: waiting::undelivered(conn).await?,
         findings: waiting::open_findings(conn).await?,
         drills: waiting::overdue_drills(conn, now).await?,
+        alarms: alarms::count_open(conn).await?,
     })
 }
 
 pub(super) fn register(fleet: &Fleet, registry: &mut Registry) {
-    let Waiting { undelivered, findings, drills } = &fleet.waiting;
+    let Waiting { undelivered, findings, drills, alarms } = &fleet.waiting;
     let count = figure(registry, "muster_messages_undelivered", "Messages that wait, by kind of channel");
     let oldest = figure(
         registry,
@@ -48,6 +50,14 @@ pub(super) fn register(fleet: &Fleet, registry: &mut Registry) {
     for severity in Severity::ALL {
         let found = findings.iter().find(|(word, _)| word == severity.as_str());
         set(&open, [("severity", severity.as_str())], found.map_or(0.0, |(_, count)| *count as f64));
+    }
+    let silent_loss = figure(
+        registry,
+        "muster_alarms",
+        "Open alarms of silent loss, by pair and code; absent when there is none",
+    );
+    for (pair, code, count) in alarms.iter().filter(|(pair, _, _)| fleet.tells(pair)) {
+        set(&silent_loss, [("pair", pair.as_str()), ("code", code.as_str())], *count as f64);
     }
     let overdue = figure(
         registry,

@@ -1,0 +1,283 @@
+//! What the offsets of both sides say about copying, partition by partition, in one pass: holes, going back, writes that
+//! are not replication's, transactions that hold records back, and standing still while everything says RUNNING.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Alarm, AlarmCode as Code, Judged, Lost, Memory, Place,
+    memory::Streak,
+    stalled,
+    view::{Row, View},
+};
+use crate::{
+    reading::Observed,
+    survey::{ConnectState, ConnectorRole, Rewind},
+    topic::TopicPartition,
+};
+
+/// What is judged here; `worker-gone` in part.
+pub(super) const CODES: &[Code] =
+    &[Code::ReplicationHole, Code::PairsBackwards, Code::ForeignWriter, Code::HungTransaction];
+
+/// Surveys in a row with the same last stable offset before a transaction is said to hang.
+const FROZEN_FOR: u32 = 3;
+
+pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
+    let mut pass = Pass::default();
+    let same_way = view.memory.active == Some(view.way());
+    let read = view.each_row(|row| pass.look(view, memory, same_way, row));
+    if let Err(reason) = read {
+        for code in [CODES, &[Code::WorkerGone]].concat() {
+            judged.unknown(code, reason.as_str());
+        }
+        memory.keep_streaks(view, "frozen:");
+        memory.keep_streaks(view, "still");
+        memory.busy_known = false;
+        return;
+    }
+    let flow = view.observed();
+    let positions = flow.map(|flow| (flow.committed.as_result(), flow.newest_pairs.as_result()));
+    match positions {
+        Some((Err(reason), Err(_))) => {
+            for code in [Code::ReplicationHole, Code::ForeignWriter] {
+                judged.unknown(code, reason);
+            }
+        }
+        Some(_) => {}
+        None => judged.unknown(Code::ReplicationHole, "Muster cannot see this flow"),
+    }
+    if let Some(Err(reason)) = flow.map(|flow| flow.newest_pairs.as_result()) {
+        judged.unknown(Code::PairsBackwards, reason);
+    }
+    memory.busy_known = true;
+    for (topic, places) in std::mem::take(&mut pass.holes) {
+        judged.raise(hole(view, &topic, places));
+    }
+    for (topic, places) in std::mem::take(&mut pass.foreign) {
+        judged.raise(foreign(view, &topic, places));
+    }
+    backwards(view, judged);
+    stalled::frozen(view, judged, &pass);
+    stalled::still(view, judged, memory, &pass);
+}
+
+type ByTopic = BTreeMap<String, Vec<Place>>;
+
+/// What one pass over the partitions found.
+#[derive(Default)]
+pub(super) struct Pass {
+    holes: ByTopic,
+    foreign: ByTopic,
+    pub(super) frozen: Vec<(TopicPartition, Streak, i64, i64)>,
+    /// Offsets written since the survey before, offsets that arrived, and where the former were.
+    pub(super) written: i64,
+    pub(super) arrived: i64,
+    pub(super) waiting: Vec<Place>,
+}
+
+impl Pass {
+    fn look(&mut self, view: &View<'_>, memory: &mut Memory, same_way: bool, row: Row<'_>) {
+        if let Some(place) = lost_before_copied(view, &row) {
+            self.holes.entry(row.topic.to_owned()).or_default().push(place);
+        }
+        let quiet = same_way && is_quiet(view, &row);
+        let was_quiet = view.memory.busy_known
+            && !view.memory.busy.get(row.topic).is_some_and(|numbers| numbers.contains(&row.number));
+        if quiet
+            && was_quiet
+            && same_way
+            && let Some(place) = written_by_others(&row)
+        {
+            self.foreign.entry(row.topic.to_owned()).or_default().push(place);
+        }
+        if !quiet {
+            memory.busy.entry(row.topic.to_owned()).or_default().insert(row.number);
+        }
+        if let Some((stable, end)) = row.source.stable.zip(row.source.end)
+            && stable < end
+        {
+            let was = row.was_source.filter(|was| was.stable < was.end).and_then(|was| was.stable);
+            let streak = memory.still(view, format!("frozen:{}", row.name()), stable, was);
+            if let Some(streak) = streak.filter(|streak| streak.surveys >= FROZEN_FOR) {
+                self.frozen.push((TopicPartition::new(row.topic, row.number), streak, stable, end));
+            }
+        }
+        self.count(view, &row);
+    }
+
+    fn count(&mut self, view: &View<'_>, row: &Row<'_>) {
+        let Some(written) =
+            row.copyable(view.mode).zip(row.was_copyable(view.mode)).map(|(now, was)| now - was)
+        else {
+            return;
+        };
+        let moved = row.committed.zip(row.was_committed).map_or(0, |(now, was)| now - was);
+        let arrived = row.grown().unwrap_or(0).max(moved);
+        self.written += written.max(0);
+        self.arrived += arrived.max(0);
+        if written > 0 && arrived <= 0 {
+            let behind =
+                row.copyable(view.mode).zip(row.committed).map(|(end, committed)| end - 1 - committed);
+            self.waiting.push(
+                Place::new(row.name(), format!("{written} offsets were written since the survey before"))
+                    .losing(0, Lost { at_least: None, at_most: behind }),
+            );
+        }
+    }
+}
+
+/// Whether replication brought nothing to the replica between the survey before and this one.
+fn is_quiet(view: &View<'_>, row: &Row<'_>) -> bool {
+    let same = |now: Option<i64>, was: Option<i64>| now.is_some() && now == was;
+    let nothing_new = same(row.copyable(view.mode), row.was_copyable(view.mode));
+    let never_had_any = row.source.end == Some(0) && nothing_new;
+    // Copying again ends at the same position; its first record is a pair.
+    let position_stands = same(row.committed, row.was_committed) && row.pair == row.was_pair;
+    let all_there = view.mode.exactly_once
+        || view.stopped()
+        || row
+            .through(view.mode)
+            .zip(row.copyable(view.mode))
+            .is_some_and(|(through, end)| through >= end - 1);
+    never_had_any || (position_stands && (nothing_new || view.stopped()) && all_there)
+}
+
+/// The replica grew though replication brought nothing for two periods. With a transaction open there it may be
+/// replication's own, which has not committed yet.
+fn written_by_others(row: &Row<'_>) -> Option<Place> {
+    let target = row.target?;
+    let grown = row.grown().filter(|grown| *grown > 0)?;
+    let (end, stable) = (target.end?, target.stable?);
+    (end == stable).then(|| {
+        let said = format!("{grown} offsets from {} on are not replication's", end - grown);
+        Place::new(row.name(), said).losing(end - grown, Lost::NOTHING)
+    })
+}
+
+/// The source's first offset is past what was copied: what was between is gone from the source.
+fn lost_before_copied(view: &View<'_>, row: &Row<'_>) -> Option<Place> {
+    let start = row.source.start?;
+    let through = row.through(view.mode);
+    if let Some(through) = through
+        && start > through + 1
+    {
+        // All is gone, and replication had a whole period with nothing new: only markers were left to copy.
+        let only_markers = row.source.end == Some(start)
+            && row.sparse
+            && !view.stopped()
+            && row.copyable(view.mode) == row.was_copyable(view.mode)
+            && row.was_through(view.mode) == Some(through)
+            && running(view);
+        return (!only_markers).then(|| gone(row, through + 1, start, None));
+    }
+    // Replication has jumped already, between two surveys: fewer records came than offsets were passed.
+    let was = row.was_through(view.mode)?;
+    let passed = through? - was;
+    let arrived = row.grown()?;
+    (start > was + 1 && arrived < passed).then(|| {
+        let at_least = (!row.sparse).then_some((passed - arrived).min(start - was - 1));
+        gone(row, was + 1, start, at_least)
+    })
+}
+
+fn running(view: &View<'_>) -> bool {
+    let source = view.connector(ConnectorRole::Source).and_then(Observed::value);
+    source.is_some_and(|source| source.state == ConnectState::Running && !source.tasks.is_empty())
+}
+
+fn gone(row: &Row<'_>, from: i64, until: i64, at_least: Option<i64>) -> Place {
+    Place::new(row.name(), format!("offsets {from} to {} were not copied", until - 1))
+        .losing(from, Lost { at_least, at_most: Some(until - from) })
+}
+
+fn hole(view: &View<'_>, topic: &str, places: Vec<Place>) -> Alarm {
+    let way = view.way();
+    let (from, to) = (view.name(way.from), view.name(way.to()));
+    Alarm::of(
+        Code::ReplicationHole,
+        topic,
+        view,
+        format!("Records of `{topic}` were removed from `{from}` before they were copied: `{to}` will never have them."),
+    )
+    .at(places)
+    .fact("The first offset on the source is past the last one that was copied; replication jumps over it without an error.")
+    .next(
+        "Look whether what wrote these records can write them again. Then keep records longer than replication may be \
+         behind, and acknowledge this.",
+        Some(view.tool(way.from, "kafka-configs", &format!("--describe --all --entity-type topics --entity-name {topic}"))),
+    )
+}
+
+fn foreign(view: &View<'_>, topic: &str, places: Vec<Place>) -> Alarm {
+    let way = view.way();
+    let replica = view.scope.replica(way, topic);
+    let to = view.name(way.to());
+    Alarm::of(
+        Code::ForeignWriter,
+        topic,
+        view,
+        format!("`{replica}` on `{to}` has grown by records that replication did not bring: somebody writes there."),
+    )
+    .at(places)
+    .fact("Nothing was written on the source and no position moved for two surveys, while the replica grew.")
+    .fact("What a worker that was killed had written and not committed would look the same.")
+    .next(
+        "Find who writes there and take their WRITE away: the two sides have parted. Decide which records count, then \
+         acknowledge this.",
+        Some(view.tool(way.to(), "kafka-transactions", &format!("describe-producers --topic {replica} --partition 0"))),
+    )
+}
+
+/// Pairs whose source offset is below that of the pair before: what lies between was copied twice.
+fn backwards(view: &View<'_>, judged: &mut Judged) {
+    let Some(flow) = view.observed() else { return };
+    let Some(now) = flow.newest_pairs.value() else { return };
+    let remembered = view.memory.active == Some(view.way());
+    let before = view.previous_flow().and_then(|flow| flow.newest_pairs.value()).or(view
+        .memory
+        .pairs
+        .as_ref()
+        .filter(|_| remembered));
+    let Some(before) = before else { return };
+    let way = view.way();
+    let mut by_topic = ByTopic::new();
+    for (key, rewind) in &flow.rewinds {
+        // A rewind that the newest pair of the survey before comes after was told already, or is older than Muster.
+        let new = before.0.get(key).is_some_and(|before| rewind.downstream > before.downstream);
+        let recreated = view
+            .id_before(way.from, &key.topic)
+            .zip(view.topics(way.from).ok().and_then(|topics| topics.get(&key.topic)?.id))
+            .is_some_and(|(old, new)| old != new);
+        if !new
+            || recreated
+            || !now.0.contains_key(key)
+            || !view.scope.application_topic(way.from, &key.topic)
+        {
+            continue;
+        }
+        let Rewind { from, to, downstream } = *rewind;
+        let said =
+            format!("went back from offset {from} to {to}: up to {} records are there twice", from - to + 1);
+        by_topic
+            .entry(key.topic.clone())
+            .or_default()
+            .push(Place::new(key.to_string(), said).losing(downstream, Lost::NOTHING));
+    }
+    for (topic, places) in by_topic {
+        judged.raise(
+            Alarm::of(
+                Code::PairsBackwards,
+                &topic,
+                view,
+                format!("Replication of `{topic}` went back to an earlier offset: records are on `{}` twice.", view.name(way.to())),
+            )
+            .at(places)
+            .fact("An offset sync has a lower source offset than the one before it, of the same topic.")
+            .next(
+                "Consumers on the standby would see these records twice; those that cannot bear that have to know. With \
+                 exactly-once support this only happens when somebody sets offsets back.",
+                view.connect().map(|(url, connector)| format!("curl {url}/connectors/{connector}/offsets")),
+            ),
+        );
+    }
+}

@@ -1,0 +1,154 @@
+//! What has to be remembered from one survey to the next beyond the survey itself: little while everything is readable.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::view::View;
+use crate::{
+    pair::{Direction, Side},
+    survey::{CommittedSourceOffsets, NewestPairs, TopicObservation},
+};
+
+/// Topics that are gone and remembered, of one side: enough to know one again that is made anew.
+const MOST_GONE: usize = 20_000;
+
+/// See the module. Kept in the database, so that a restart or another process changes nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    /// The way records flowed when that was last told.
+    pub(super) active: Option<Direction>,
+    /// Topics as they were last seen, of those the newest survey does not show.
+    pub(super) topics: BTreeMap<Side, BTreeMap<String, LastTopic>>,
+    /// Committed source offsets of the active flow, while they are unreadable.
+    pub(super) committed: Option<CommittedSourceOffsets>,
+    /// Newest offset pairs of the active flow, while they are unreadable.
+    pub(super) pairs: Option<NewestPairs>,
+    /// When the survey before the newest one began.
+    pub(super) before_last: Option<DateTime<Utc>>,
+    /// Since when something that must last before it is an alarm has been so.
+    pub(super) streaks: BTreeMap<String, Streak>,
+    /// Partitions of the active flow between the last two surveys to which something came, or may have come: by topic.
+    pub(super) busy: BTreeMap<String, BTreeSet<i32>>,
+    /// Whether `busy` is complete; otherwise every partition counts as busy.
+    pub(super) busy_known: bool,
+}
+
+/// A topic as it was last seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct LastTopic {
+    /// Its id.
+    pub(super) id: Option<Uuid>,
+    /// First offset and end of its partitions.
+    pub(super) offsets: Vec<(Option<i64>, Option<i64>)>,
+    /// When.
+    pub(super) seen_at: DateTime<Utc>,
+}
+
+impl LastTopic {
+    pub(super) fn of(topic: &TopicObservation, seen_at: DateTime<Utc>) -> Self {
+        let offsets = topic.partitions.iter().map(|partition| (partition.start, partition.end)).collect();
+        Self { id: topic.id, offsets, seen_at }
+    }
+}
+
+/// Something that is so for some surveys in a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Streak {
+    /// Surveys that showed it, without a gap.
+    pub(super) surveys: u32,
+    /// The last survey that did not show it.
+    pub(super) after: Option<DateTime<Utc>>,
+    /// The first that did.
+    pub(super) by: DateTime<Utc>,
+    /// A figure that must stay the same all along.
+    pub(super) figure: i64,
+}
+
+impl Memory {
+    /// A run changes on purpose what the rules would take for trouble. Ids of topics it never changes.
+    pub(super) fn forget_what_runs_change(&mut self) {
+        let topics = std::mem::take(&mut self.topics);
+        *self = Self { topics, ..Self::default() };
+    }
+
+    /// Counts one more survey in which something is so; begins anew when its figure is another one.
+    pub(super) fn again(&mut self, view: &View<'_>, key: String, figure: i64) -> Streak {
+        let before = view.memory.streaks.get(&key).filter(|streak| streak.figure == figure);
+        let streak = match before {
+            Some(streak) => Streak { surveys: streak.surveys + 1, ..streak.clone() },
+            None => {
+                let since = view.just_now();
+                Streak { surveys: 1, after: since.after, by: since.by, figure }
+            }
+        };
+        self.streaks.insert(key, streak.clone());
+        streak
+    }
+
+    /// The same for what the survey before showed too. Only from the second on it is remembered, so that what is different
+    /// in every survey (a transaction that is under way just now) takes no place.
+    pub(super) fn still(
+        &mut self,
+        view: &View<'_>,
+        key: String,
+        figure: i64,
+        was: Option<i64>,
+    ) -> Option<Streak> {
+        let kept = view.memory.streaks.get(&key).is_some_and(|streak| streak.figure == figure);
+        if kept {
+            return Some(self.again(view, key, figure));
+        }
+        let previous = view.previous.filter(|_| was == Some(figure))?;
+        let streak = Streak { surveys: 2, after: view.memory.before_last, by: previous.began_at, figure };
+        self.streaks.insert(key, streak.clone());
+        Some(streak)
+    }
+
+    /// Keeps the streaks of a kind as they were: what they are about could not be read.
+    pub(super) fn keep_streaks(&mut self, view: &View<'_>, prefix: &str) {
+        let kept = view.memory.streaks.iter().filter(|(key, _)| key.starts_with(prefix));
+        self.streaks.extend(kept.map(|(key, streak)| (key.clone(), streak.clone())));
+    }
+}
+
+/// What the newest survey adds; the rules add their streaks.
+pub(super) fn next(view: &View<'_>) -> Memory {
+    let mut memory = Memory {
+        active: view.active.as_ref().ok().copied().or(view.memory.active),
+        before_last: view.previous.map(|previous| previous.began_at),
+        ..Memory::default()
+    };
+    for side in Side::BOTH {
+        let mut last = view.memory.topics.get(&side).cloned().unwrap_or_default();
+        let before = view.previous.map(|survey| &survey.sides.get(side).topics);
+        let now = view.survey.sides.get(side).topics.value();
+        if let Some(Some(topics)) = before.map(|topics| topics.value()) {
+            let at = view.previous.map_or(view.survey.began_at, |previous| previous.began_at);
+            let hidden = topics.iter().filter(|(name, _)| now.is_none_or(|now| !now.contains_key(*name)));
+            last.extend(hidden.map(|(name, topic)| (name.clone(), LastTopic::of(topic, at))));
+        }
+        if let Some(now) = now {
+            last.retain(|name, _| !now.contains_key(name));
+            while last.len() > MOST_GONE {
+                last.pop_first();
+            }
+        }
+        memory.topics.insert(side, last);
+    }
+    if let Some(flow) = view.observed() {
+        let before = view.previous_flow();
+        if flow.committed.value().is_none() {
+            let last = before.and_then(|flow| flow.committed.value());
+            memory.committed = last.or(view.memory.committed.as_ref()).cloned();
+        }
+        if flow.newest_pairs.value().is_none() {
+            let last = before.and_then(|flow| flow.newest_pairs.value());
+            memory.pairs = last.or(view.memory.pairs.as_ref()).cloned();
+        }
+    }
+    memory
+}

@@ -1,0 +1,158 @@
+//! Settings that spoil every record: converters that rewrite, two directions live at once. Readiness tells the same by
+//! the same rules; it needs no active side.
+
+use super::{Alarm, AlarmCode as Code, Judged, Place, view::View};
+use crate::{
+    pair::{Flow, Mechanism, NamingPolicy},
+    reading::Observed,
+    survey::{ConnectState, ConnectorObservation, ConnectorRole},
+};
+
+/// The class that copies bytes as they are.
+const BYTES: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
+
+/// Converters of a source connector that may rewrite what it copies: key and what it is set to. One that is not set is
+/// the worker's own, which Muster cannot see.
+#[must_use]
+pub(crate) fn rewriting(source: &ConnectorObservation) -> Vec<(&'static str, String)> {
+    let converters = ["key.converter", "value.converter", "header.converter"].into_iter();
+    let rewriting = converters.filter_map(|key| match source.config.get(key) {
+        Some(class) if class.ends_with("ByteArrayConverter") => None,
+        Some(class) => Some((key, class.clone())),
+        None => Some((key, "the worker's own".to_owned())),
+    });
+    rewriting.collect()
+}
+
+/// Source connectors of identity flows that are not STOPPED; with more than one, records go in circles.
+///
+/// # Errors
+/// Why it cannot be told.
+pub(crate) fn live_identity_flows<'a>(
+    flows: impl Iterator<Item = (&'a Flow, Option<&'a Observed<ConnectorObservation>>)>,
+) -> Result<Vec<&'a ConnectorObservation>, String> {
+    let mut live = Vec::new();
+    for (flow, source) in flows {
+        match source.map(Observed::as_result) {
+            Some(Err(reason)) => return Err(reason.to_owned()),
+            Some(Ok(source))
+                if flow.naming == NamingPolicy::Identity && source.state != ConnectState::Stopped =>
+            {
+                live.push(source);
+            }
+            Some(Ok(_)) | None => {}
+        }
+    }
+    Ok(live)
+}
+
+pub(super) fn judge(view: &View<'_>, judged: &mut Judged) {
+    converters(view, judged);
+    identity_loop(view, judged);
+}
+
+fn source<'a>(view: &View<'a>, flow: &Flow) -> Option<&'a Observed<ConnectorObservation>> {
+    let observed = view.survey.flows.iter().find(|observed| observed.direction == flow.direction)?;
+    observed.connectors.get(&ConnectorRole::Source)
+}
+
+fn converters(view: &View<'_>, judged: &mut Judged) {
+    for flow in &view.pair.flows {
+        let found = match source(view, flow).map(Observed::as_result) {
+            Some(Ok(found)) => found,
+            Some(Err(reason)) => {
+                judged.unknown(Code::ConverterRewrites, reason);
+                continue;
+            }
+            None => continue,
+        };
+        let rewriting = rewriting(found);
+        if rewriting.is_empty() || found.state != ConnectState::Running {
+            continue;
+        }
+        let said = format!(
+            "`{}` copies {} through converters that may rewrite records: what arrives is not what was written.",
+            found.name,
+            view.pair.course(flow.direction)
+        );
+        let places = rewriting
+            .iter()
+            .map(|(key, class)| {
+                Place::new(*key, format!("is {class}"))
+                    .losing(0, super::Lost { at_least: None, at_most: None })
+            })
+            .collect();
+        let mut alarm = Alarm::of(Code::ConverterRewrites, &found.name, view, said)
+            .at(places)
+            .fact("Only ByteArrayConverter copies bytes as they are; SimpleHeaderConverter turns header bytes into text.")
+            .next(
+                "Set all three converters, then copy again what was rewritten since.",
+                put_converters(flow, &found.name),
+            );
+        alarm.course = view.pair.course(flow.direction);
+        judged.raise(alarm);
+    }
+}
+
+fn put_converters(flow: &Flow, connector: &str) -> Option<String> {
+    let Mechanism::Mm2OnConnect { connect_url, .. } = &flow.mechanism else { return None };
+    Some(format!(
+        "curl -X PATCH -H 'Content-Type: application/json' {connect_url}/connectors/{connector}/config -d \
+         '{{\"key.converter\":\"{BYTES}\",\"value.converter\":\"{BYTES}\",\"header.converter\":\"{BYTES}\"}}'"
+    ))
+}
+
+fn identity_loop(view: &View<'_>, judged: &mut Judged) {
+    let flows = view.pair.flows.iter().map(|flow| (flow, source(view, flow)));
+    let live = match live_identity_flows(flows) {
+        Ok(live) => live,
+        Err(reason) => {
+            judged.unknown(Code::IdentityLoop, reason);
+            return;
+        }
+    };
+    let running: Vec<&str> = live
+        .iter()
+        .filter(|source| source.state == ConnectState::Running)
+        .map(|source| source.name.as_str())
+        .collect();
+    let [first, .., last] = running.as_slice() else { return };
+    let said = format!(
+        "`{first}` and `{last}` are both live with identity names: each copies what the other copied, for ever."
+    );
+    let places = running.iter().map(|name| Place::new(*name, "is RUNNING")).collect();
+    // The way back is the one that is off, whichever side is active: the flow that people do not want now.
+    let back = view.pair.flows.iter().find(|flow| !flow.enabled).or(view.pair.flows.last());
+    let stop = back.and_then(|flow| match &flow.mechanism {
+        Mechanism::Mm2OnConnect { connect_url, source_connector, .. } => {
+            Some(format!("curl -X PUT {connect_url}/connectors/{source_connector}/stop"))
+        }
+        Mechanism::Unattached => None,
+    });
+    let mut alarm = Alarm::of(Code::IdentityLoop, "both directions", view, said)
+        .at(places)
+        .fact(growth(view))
+        .next(
+            "Stop the direction that leads to the active side at once. Nothing is lost; every record is there many times.",
+            stop,
+        );
+    alarm.course = format!("{} and {}", view.name(crate::pair::Side::A), view.name(crate::pair::Side::B));
+    judged.raise(alarm);
+}
+
+/// How fast both sides grow.
+fn growth(view: &View<'_>) -> String {
+    let ends = |survey: &crate::survey::Survey, side| -> Option<i64> {
+        let topics = survey.sides.get(side).topics.value()?;
+        Some(topics.values().flat_map(|topic| &topic.partitions).filter_map(|partition| partition.end).sum())
+    };
+    let grown = |side| Some(ends(view.survey, side)? - ends(view.previous?, side)?);
+    match (grown(crate::pair::Side::A), grown(crate::pair::Side::B)) {
+        (Some(a), Some(b)) => format!(
+            "Since the survey before `{}` grew by {a} offsets and `{}` by {b}.",
+            view.name(crate::pair::Side::A),
+            view.name(crate::pair::Side::B)
+        ),
+        (None, _) | (_, None) => "How fast both sides grow is not known yet.".to_owned(),
+    }
+}

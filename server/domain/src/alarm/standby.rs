@@ -1,0 +1,294 @@
+//! What on the standby works against being one: DENYs that block, configs that delete, groups and offsets in the way.
+
+use super::{Alarm, AlarmCode as Code, Judged, Lost, Memory, Place, connectors::since, view::View};
+use crate::{
+    acl::{AclBinding, AclOperation, AclPermission, ResourceType},
+    group::GroupState,
+    pair::Side,
+    survey::{GroupObservation, OffsetPair},
+    topic::{ConfigEntry, ConfigSource, Configs, TopicPartition},
+};
+
+/// What is judged here.
+pub(super) const CODES: &[Code] =
+    &[Code::DenyCopied, Code::EarlyDeletion, Code::GroupActive, Code::OffsetsBlocking];
+
+/// Surveys in a row in which a position must stand still too far ahead.
+const AHEAD_FOR: u32 = 2;
+
+pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
+    denies(view, judged);
+    retention(view, judged);
+    groups_active(view, judged);
+    offsets(view, judged, memory);
+}
+
+fn denies(view: &View<'_>, judged: &mut Judged) {
+    let way = view.way();
+    let (topics, acls) = match (view.topics(way.to()), view.survey.sides.get(way.to()).acls.as_result()) {
+        (Ok(topics), Ok(acls)) => (topics, acls),
+        (Err(reason), _) | (_, Err(reason)) => return judged.unknown(Code::DenyCopied, reason),
+    };
+    let on_source = view.survey.sides.get(way.from).acls.value();
+    let bad = |binding: &&AclBinding| {
+        binding.permission == AclPermission::Deny
+            && binding.resource == ResourceType::Topic
+            && matches!(binding.operation, AclOperation::Write | AclOperation::Read | AclOperation::All)
+    };
+    for binding in acls.bindings.iter().filter(bad) {
+        let hit: Vec<Place> = topics
+            .keys()
+            .filter(|topic| view.scope.topic(way.to(), topic) && binding.covers(ResourceType::Topic, topic))
+            .map(|topic| Place::new(topic, "is refused by it"))
+            .collect();
+        if hit.is_empty() {
+            continue;
+        }
+        let to = view.name(way.to());
+        let origin = match on_source {
+            Some(source) if source.bindings.contains(binding) => {
+                "The same one stands on the source: MirrorMaker 2 copies DENYs and never removes them."
+            }
+            Some(_) => {
+                "It does not stand on the source now; MirrorMaker 2 never removes one that it has copied."
+            }
+            None => "Whether it stands on the source too is not known.",
+        };
+        let remove = format!(
+            "--remove --deny-principal {} --operation {:?} --topic '{}' --resource-pattern-type {}",
+            binding.principal,
+            binding.operation,
+            binding.name,
+            format!("{:?}", binding.pattern).to_lowercase()
+        );
+        judged.raise(
+            Alarm::of(
+                Code::DenyCopied,
+                binding.to_string(),
+                view,
+                format!("{binding} stands on `{to}`: it stops replication's own writes, or applications after a move."),
+            )
+            .at(hit)
+            .fact(origin)
+            .next(
+                "Remove it there, and set sync.topic.acls.enabled=false so that it does not come back.",
+                Some(view.tool(way.to(), "kafka-acls", &remove)),
+            ),
+        );
+    }
+}
+
+fn retention(view: &View<'_>, judged: &mut Judged) {
+    let way = view.way();
+    let (source, target) = match (view.topics(way.from), view.topics(way.to())) {
+        (Ok(source), Ok(target)) => (source, target),
+        (Err(reason), _) | (_, Err(reason)) => return judged.unknown(Code::EarlyDeletion, reason),
+    };
+    for (name, topic) in source {
+        let replica = view.scope.replica(way, name);
+        let Some(there) = target.get(&replica) else { continue };
+        if !view.scope.application_topic(way.from, name) {
+            continue;
+        }
+        let (here, configs) = match (topic.configs.as_result(), there.configs.as_result()) {
+            (Ok(here), Ok(there)) => (here, there),
+            (Err(reason), _) | (_, Err(reason)) => {
+                judged.unknown(Code::EarlyDeletion, reason);
+                continue;
+            }
+        };
+        let earlier = deletes_earlier(here, configs);
+        if earlier.is_empty() {
+            continue;
+        }
+        let (key, value) =
+            (earlier[0].name.clone(), here.get(&earlier[0].name).and_then(|c| c.value.clone()));
+        let (from, to) = (view.name(way.from), view.name(way.to()));
+        let set = value.map(|value| {
+            let arguments =
+                format!("--alter --entity-type topics --entity-name {replica} --add-config {key}={value}");
+            view.tool(way.to(), "kafka-configs", &arguments)
+        });
+        judged.raise(
+            Alarm::of(
+                Code::EarlyDeletion,
+                name,
+                view,
+                format!("`{replica}` on `{to}` deletes history earlier than `{name}` on `{from}`."),
+            )
+            .at(earlier)
+            .lost(Lost { at_least: None, at_most: None })
+            .fact("MirrorMaker 2 copies what is set on a topic, never a broker's default: those of the two sides differ.")
+            .next("Set it on the topic of the standby; what was deleted there already has to be copied again.", set),
+        );
+    }
+}
+
+/// Configs by which the replica keeps less.
+fn deletes_earlier(here: &Configs, there: &Configs) -> Vec<Place> {
+    // Without a limit (-1) everything is kept.
+    let limit = |configs: &Configs, key: &str| -> Option<i64> {
+        let value: i64 = configs.get(key)?.value.as_ref()?.parse().ok()?;
+        Some(if value < 0 { i64::MAX } else { value })
+    };
+    let deletes = |configs: &Configs| {
+        configs
+            .get("cleanup.policy")
+            .and_then(|c| c.value.as_ref())
+            .is_some_and(|policy| policy.contains("delete"))
+    };
+    let mut earlier = Vec::new();
+    let said = |key: &str| {
+        let shown = |entry: Option<&ConfigEntry>| {
+            let value = entry.and_then(|entry| entry.value.clone()).unwrap_or_else(|| "unset".to_owned());
+            format!("{value} ({})", entry.map_or("unknown", |entry| origin(entry.source)))
+        };
+        format!("is {} there and {} here", shown(there.get(key)), shown(here.get(key)))
+    };
+    if deletes(there) && !deletes(here) {
+        earlier.push(Place::new("cleanup.policy", said("cleanup.policy")));
+    }
+    for key in ["retention.ms", "retention.bytes"] {
+        let less = limit(here, key).zip(limit(there, key)).is_some_and(|(here, there)| there < here);
+        if deletes(there) && deletes(here) && less {
+            earlier.push(Place::new(key, said(key)));
+        }
+    }
+    earlier
+}
+
+fn origin(source: ConfigSource) -> &'static str {
+    match source {
+        ConfigSource::Topic => "set on the topic",
+        ConfigSource::DynamicBroker | ConfigSource::StaticBroker => "the broker's default",
+        ConfigSource::Default => "Kafka's default",
+        ConfigSource::Other => "set elsewhere",
+    }
+}
+
+/// Whether a group on the standby keeps its own offsets from being synced: it has members, and positions on the active
+/// side that would be. Where those are not known it counts.
+#[must_use]
+pub(crate) fn blocks_syncing(there: &GroupObservation, here: Option<Option<&GroupObservation>>) -> bool {
+    let reads_here = here.is_none_or(|here| here.is_some_and(|group| !group.offsets.is_empty()));
+    !there.members.is_empty() && reads_here
+}
+
+fn groups_active(view: &View<'_>, judged: &mut Judged) {
+    let way = view.way();
+    let groups = match view.survey.sides.get(way.to()).groups.as_result() {
+        Ok(groups) => groups,
+        Err(reason) => return judged.unknown(Code::GroupActive, reason),
+    };
+    let here = view.survey.sides.get(way.from).groups.value();
+    let to = view.name(way.to());
+    for (name, group) in groups {
+        if !blocks_syncing(group, here.map(|here| here.get(name))) {
+            continue;
+        }
+        let members = group.members.iter().map(|member| {
+            Place::new(&member.client_id, format!("from {}", member.client_host.trim_start_matches('/')))
+        });
+        judged.raise(
+            Alarm::of(
+                Code::GroupActive,
+                name,
+                view,
+                format!("`{name}` has members on `{to}`, so its offsets are not synced; nobody is told but by this."),
+            )
+            .at(members.collect())
+            .fact("MirrorMaker 2 writes offsets of empty groups only, and logs a warning for the others.")
+            .next(
+                "Stop these consumers on the standby; its offsets are synced again once the group is empty.",
+                Some(view.tool(way.to(), "kafka-consumer-groups", &format!("--describe --members --group {name}"))),
+            ),
+        );
+    }
+}
+
+/// The position a group has on the standby is past where it can be: replication only ever moves positions on.
+fn offsets(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
+    let way = view.way();
+    let side = |side: Side| view.survey.sides.get(side);
+    let (there, topics) = match (side(way.to()).groups.as_result(), view.topics(way.to())) {
+        (Ok(groups), Ok(topics)) => (groups, topics),
+        (Err(reason), _) | (_, Err(reason)) => {
+            judged.unknown(Code::OffsetsBlocking, reason);
+            return memory.keep_streaks(view, "ahead:");
+        }
+    };
+    let here = side(way.from).groups.value();
+    let pairs = view.observed().and_then(|flow| flow.newest_pairs.value());
+    if here.is_none() || pairs.is_none() {
+        judged
+            .unknown(Code::OffsetsBlocking, "positions on the active side or offset syncs could not be read");
+    }
+    for (name, group) in there.iter().filter(|(_, group)| matches!(group.state, GroupState::Empty)) {
+        let mut places = Vec::new();
+        let mut began = None;
+        for (key, offset) in &group.offsets {
+            let number = usize::try_from(key.partition).unwrap_or(usize::MAX);
+            let end = topics.get(&key.topic).and_then(|topic| topic.partitions.get(number)?.end);
+            let source_key = source_name(view, key);
+            let position = here
+                .zip(source_key.as_ref())
+                .and_then(|(here, key)| here.get(name)?.offsets.get(key).copied());
+            let pair = pairs.zip(source_key.as_ref()).and_then(|(pairs, key)| pairs.0.get(key).copied());
+            let furthest = match (end, position.zip(pair)) {
+                (Some(end), Some((position, pair))) => Some(end.min(furthest(position, pair))),
+                (Some(end), None) => Some(end),
+                (None, Some((position, pair))) => Some(furthest(position, pair)),
+                (None, None) => None,
+            };
+            let Some(furthest) = furthest.filter(|furthest| offset > furthest) else { continue };
+            let streak = memory.again(view, format!("ahead:{name}:{key}"), *offset);
+            if streak.surveys < AHEAD_FOR {
+                continue;
+            }
+            let said = format!("stands at {offset}; the group belongs at {furthest} at most");
+            places.push(Place::new(key.to_string(), said).losing(0, Lost::up_to(offset - furthest)));
+            began = began.or(Some(since(&streak)));
+        }
+        if let Some(since) = began {
+            judged.raise(blocking(view, name, places).since(since));
+        }
+    }
+}
+
+fn blocking(view: &View<'_>, group: &str, places: Vec<Place>) -> Alarm {
+    let to = view.name(view.way().to());
+    let first = places.first().map(|place| place.name.clone()).unwrap_or_default();
+    let delete = first.rsplit_once('-').map(|(topic, _)| {
+        let arguments = format!("--delete-offsets --group {group} --topic {topic}");
+        view.tool(view.way().to(), "kafka-consumer-groups", &arguments)
+    });
+    Alarm::of(
+        Code::OffsetsBlocking,
+        group,
+        view,
+        format!("`{group}` stands too far ahead on `{to}`: its offsets are not synced, and after a move it would skip records."),
+    )
+    .at(places)
+    .fact("MirrorMaker 2 never moves a position back, so one that was left over blocks syncing until it is deleted.")
+    .next("Delete these offsets on the standby; the next sync writes the right ones.", delete)
+}
+
+/// The furthest a position on the source can be translated to: what lies behind the newest pair is counted double,
+/// because each record may have a marker of its transaction behind it.
+fn furthest(position: i64, pair: OffsetPair) -> i64 {
+    let beyond = position - pair.upstream;
+    if beyond <= 0 { pair.downstream + 1 } else { pair.downstream + 1 + 2 * beyond }
+}
+
+/// The source's name of a partition of the standby.
+fn source_name(view: &View<'_>, key: &TopicPartition) -> Option<TopicPartition> {
+    let way = view.way();
+    let source = view.topics(way.from).ok()?;
+    if view.scope.replica(way, &key.topic) == key.topic && source.contains_key(&key.topic) {
+        return Some(key.clone());
+    }
+    let flow = view.flow()?;
+    let prefix = flow.naming.target_name(&flow.source_alias, "");
+    let topic = key.topic.strip_prefix(&prefix)?;
+    Some(TopicPartition::new(topic, key.partition))
+}

@@ -1,0 +1,283 @@
+//! A survey as the rules look at it: the active flow, partition by partition, beside what was seen before.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::{Inputs, Since, memory::LastTopic};
+use crate::{
+    cluster::Cluster,
+    direction::{self, ActiveSide},
+    lag::CopyMode,
+    pair::{BySide, Direction, Flow, Mechanism, Pair, Side},
+    patterns::Scope,
+    reading::Observed,
+    survey::{
+        ConnectState, ConnectorObservation, ConnectorRole, FlowObservation, OffsetPair, PartitionObservation,
+        Survey, TopicObservation,
+    },
+    topic::{ByPartition, TopicPartition},
+};
+
+/// Topics by name.
+pub(super) type Topics = BTreeMap<String, TopicObservation>;
+
+pub(super) struct View<'a> {
+    pub(super) pair: &'a Pair,
+    pub(super) clusters: &'a BySide<Cluster>,
+    pub(super) survey: &'a Survey,
+    pub(super) previous: Option<&'a Survey>,
+    pub(super) memory: &'a super::Memory,
+    pub(super) scope: Scope,
+    /// The way records flow, or why it is not known. Nobody copying now does not make it unknown: it was known before.
+    pub(super) active: Result<Direction, String>,
+    pub(super) mode: CopyMode,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(inputs: Inputs<'a>) -> Self {
+        let Inputs { pair, clusters, survey, previous, memory, .. } = inputs;
+        let active = match direction::active_side(pair, survey) {
+            ActiveSide::Active(direction) => Ok(direction),
+            ActiveSide::NeitherKnown { reason } => memory.active.ok_or(reason),
+            ActiveSide::Contested { reason } => Err(reason),
+        };
+        let mode = CopyMode::of(survey, active.clone().unwrap_or(Direction { from: Side::A }));
+        Self { pair, clusters, survey, previous, memory, scope: Scope::of(pair), active, mode }
+    }
+
+    /// Where records come from; rules that ask have made sure that it is known.
+    pub(super) fn way(&self) -> Direction {
+        self.active.clone().unwrap_or(Direction { from: Side::A })
+    }
+
+    pub(super) fn flow(&self) -> Option<&'a Flow> {
+        self.pair.flow(self.way())
+    }
+
+    pub(super) fn name(&self, side: Side) -> &str {
+        self.pair.cluster(side).as_str()
+    }
+
+    pub(super) fn course(&self) -> String {
+        match &self.active {
+            Ok(direction) => self.pair.course(*direction),
+            Err(_) => format!("{} and {}", self.name(Side::A), self.name(Side::B)),
+        }
+    }
+
+    /// Between the survey before and this one.
+    pub(super) fn just_now(&self) -> Since {
+        Since { after: self.previous.map(|previous| previous.began_at), by: self.survey.began_at }
+    }
+
+    pub(super) fn observed(&self) -> Option<&'a FlowObservation> {
+        self.survey.flows.iter().find(|flow| flow.direction == self.way())
+    }
+
+    /// The active flow as the survey before showed it, if records flowed the same way then.
+    pub(super) fn previous_flow(&self) -> Option<&'a FlowObservation> {
+        let previous = self.previous.filter(|_| self.memory.active == Some(self.way()))?;
+        previous.flows.iter().find(|flow| flow.direction == self.way())
+    }
+
+    pub(super) fn connector(&self, role: ConnectorRole) -> Option<&'a Observed<ConnectorObservation>> {
+        self.observed()?.connectors.get(&role)
+    }
+
+    /// Whether the source connector was asked to stand still: nothing it does not copy is lost silently.
+    pub(super) fn stopped(&self) -> bool {
+        let source = self.connector(ConnectorRole::Source).and_then(Observed::value);
+        source.is_some_and(|source| match source.state {
+            ConnectState::Stopped | ConnectState::Paused => true,
+            ConnectState::Unassigned
+            | ConnectState::Running
+            | ConnectState::Failed
+            | ConnectState::Destroyed
+            | ConnectState::Restarting => false,
+        })
+    }
+
+    pub(super) fn topics(&self, side: Side) -> Result<&'a Topics, &'a str> {
+        self.survey.sides.get(side).topics.as_result()
+    }
+
+    /// The id a topic had when it was last seen before this survey.
+    pub(super) fn id_before(&self, side: Side, name: &str) -> Option<Uuid> {
+        let previous = self.previous.and_then(|survey| survey.sides.get(side).topics.value()?.get(name));
+        match previous {
+            Some(topic) => topic.id,
+            None => self.memory.topics.get(&side)?.get(name)?.id,
+        }
+    }
+
+    /// A topic as it was last seen before this survey.
+    pub(super) fn topic_before(&self, side: Side, name: &str) -> Option<LastTopic> {
+        let previous = self.previous.and_then(|survey| {
+            let topic = survey.sides.get(side).topics.value()?.get(name)?;
+            Some(LastTopic::of(topic, survey.began_at))
+        });
+        previous.or_else(|| self.memory.topics.get(&side)?.get(name).cloned())
+    }
+
+    /// Looks at every application partition of the active flow's source, in order.
+    ///
+    /// # Errors
+    /// Why the topics of a side are not known; nothing is looked at then.
+    pub(super) fn each_row(&self, mut look: impl FnMut(Row<'a>)) -> Result<(), String> {
+        let way = self.way();
+        let source = self.topics(way.from).map_err(ToOwned::to_owned)?;
+        let target = self.topics(way.to()).map_err(ToOwned::to_owned)?;
+        let known = |survey: &'a Survey, side| survey.sides.get(side).topics.value();
+        let (was_source, was_target) =
+            (self.previous.and_then(|s| known(s, way.from)), self.previous.and_then(|s| known(s, way.to())));
+        let (flow, before) = (self.observed(), self.previous_flow());
+        let committed = flow.and_then(|flow| flow.committed.value()).map(|c| &c.offsets);
+        let pairs = flow.and_then(|flow| flow.newest_pairs.value()).map(|pairs| &pairs.0);
+        let remembered = self.memory.active == Some(way);
+        let was_committed = before
+            .and_then(|flow| flow.committed.value())
+            .or(self.memory.committed.as_ref().filter(|_| remembered))
+            .map(|c| &c.offsets);
+        let was_pairs = before
+            .and_then(|flow| flow.newest_pairs.value())
+            .or(self.memory.pairs.as_ref().filter(|_| remembered))
+            .map(|pairs| &pairs.0);
+        for (name, topic) in source {
+            if !self.scope.application_topic(way.from, name) {
+                continue;
+            }
+            let replica_name = self.scope.replica(way, name);
+            let replica = target.get(&replica_name);
+            let old = |topics: Option<&'a Topics>, name: &str, id| {
+                topics.and_then(|topics| topics.get(name)).filter(|old: &&TopicObservation| old.id == id)
+            };
+            let old_source = old(was_source, name, topic.id);
+            let old_replica = replica.and_then(|replica| old(was_target, &replica_name, replica.id));
+            let columns = (
+                Column::of(committed, name),
+                Column::of(pairs, name),
+                Column::of(was_committed, name),
+                Column::of(was_pairs, name),
+            );
+            for (number, partition) in (0..).zip(&topic.partitions) {
+                let at = usize::try_from(number).unwrap_or(usize::MAX);
+                look(Row {
+                    topic: name,
+                    number,
+                    sparse: self.mode.read_committed || is_compacted(topic),
+                    source: partition,
+                    target: replica.and_then(|replica| replica.partitions.get(at)),
+                    was_source: old_source.and_then(|old| old.partitions.get(at)),
+                    was_target: old_replica.and_then(|old| old.partitions.get(at)),
+                    committed: columns.0.get(number),
+                    pair: columns.1.get(number),
+                    was_committed: columns.2.get(number),
+                    was_pair: columns.3.get(number),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Connect's address and the source connector of the active flow.
+    pub(super) fn connect(&self) -> Option<(&'a str, &'a str)> {
+        match &self.flow()?.mechanism {
+            Mechanism::Mm2OnConnect { connect_url, source_connector, .. } => {
+                Some((connect_url, source_connector))
+            }
+            Mechanism::Unattached => None,
+        }
+    }
+
+    /// A command of Kafka's own tools against a cluster.
+    pub(super) fn tool(&self, side: Side, tool: &str, arguments: &str) -> String {
+        let bootstrap = self.clusters.get(side).bootstrap.join(",");
+        format!("{tool}.sh --bootstrap-server {bootstrap} --command-config admin.properties {arguments}")
+    }
+}
+
+fn is_compacted(topic: &TopicObservation) -> bool {
+    let policy = topic.configs.value().and_then(|configs| configs.get("cleanup.policy")?.value.as_deref());
+    policy.is_some_and(|policy| policy.contains("compact"))
+}
+
+/// One source partition, its replica, and both as the survey before saw them (only of the same topic: ids are equal).
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'a> {
+    pub(super) topic: &'a str,
+    pub(super) number: i32,
+    /// Offsets without records are to be expected: markers, compaction.
+    pub(super) sparse: bool,
+    pub(super) source: &'a PartitionObservation,
+    pub(super) target: Option<&'a PartitionObservation>,
+    pub(super) was_source: Option<&'a PartitionObservation>,
+    pub(super) was_target: Option<&'a PartitionObservation>,
+    pub(super) committed: Option<i64>,
+    pub(super) pair: Option<OffsetPair>,
+    pub(super) was_committed: Option<i64>,
+    pub(super) was_pair: Option<OffsetPair>,
+}
+
+impl Row<'_> {
+    pub(super) fn name(&self) -> String {
+        format!("{}-{}", self.topic, self.number)
+    }
+
+    /// One past the last record the flow could copy.
+    pub(super) fn copyable(&self, mode: CopyMode) -> Option<i64> {
+        if mode.read_committed { self.source.stable } else { self.source.end }
+    }
+
+    /// The same at the survey before.
+    pub(super) fn was_copyable(&self, mode: CopyMode) -> Option<i64> {
+        let was = self.was_source?;
+        if mode.read_committed { was.stable } else { was.end }
+    }
+
+    /// Last source offset on the target, inclusive, where that is sure enough to conclude from.
+    pub(super) fn through(&self, mode: CopyMode) -> Option<i64> {
+        through(self.committed, self.pair, self.target, mode)
+    }
+
+    /// The same at the survey before.
+    pub(super) fn was_through(&self, mode: CopyMode) -> Option<i64> {
+        through(self.was_committed, self.was_pair, self.was_target, mode)
+    }
+
+    /// Offsets the replica has grown by since the survey before.
+    pub(super) fn grown(&self) -> Option<i64> {
+        Some(self.target?.end? - self.was_target?.end?)
+    }
+}
+
+fn through(
+    committed: Option<i64>,
+    pair: Option<OffsetPair>,
+    target: Option<&PartitionObservation>,
+    mode: CopyMode,
+) -> Option<i64> {
+    if mode.exactly_once {
+        return committed;
+    }
+    let pair = pair?;
+    let ahead = target?.end? - 1 - pair.downstream;
+    (ahead >= 0).then(|| (pair.upstream + ahead).max(committed.unwrap_or(-1)))
+}
+
+/// The values of one topic's partitions: a name is compared once a topic and not once a partition.
+struct Column<'a, T>(Vec<(i32, &'a T)>);
+
+impl<'a, T: Copy> Column<'a, T> {
+    fn of(map: Option<&'a ByPartition<T>>, topic: &str) -> Self {
+        let Some(map) = map else { return Self(Vec::new()) };
+        let from = TopicPartition::new(topic, 0);
+        let values = map.range(from..).take_while(|(key, _)| key.topic == topic);
+        Self(values.map(|(key, value)| (key.partition, value)).collect())
+    }
+
+    fn get(&self, number: i32) -> Option<T> {
+        let found = self.0.binary_search_by_key(&number, |(number, _)| *number).ok()?;
+        Some(*self.0[found].1)
+    }
+}

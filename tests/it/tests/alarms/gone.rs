@@ -1,0 +1,58 @@
+//! Causes that take a process away while Connect goes on saying RUNNING.
+
+use anyhow::{Result, ensure};
+use muster_domain::{alarm::AlarmCode as Code, pair::Side};
+use muster_it::WEST;
+use muster_lab::{Connect, Direction, WaitBound, wait_until};
+
+use crate::stage::Stage;
+
+impl Stage {
+    pub(crate) async fn the_worker_gone(&mut self) -> Result<()> {
+        self.look().await?;
+        let worker = Direction::WestToCentral.worker();
+        self.lab.kill(&worker).await?;
+        let connector = self.connector_name()?;
+        let alarm = self
+            .alarmed_while(Code::WorkerGone, &connector, async |stage: &Self| {
+                stage.write(Side::A, "quiet", 5).await
+            })
+            .await?;
+        ensure!(alarm.alarm.lost.at_most.is_some_and(|most| most >= 5), "{:?}", alarm.alarm.lost);
+        self.lab.restart(&worker).await?;
+        let end = self.end(Side::A, "quiet").await?;
+        self.copied("quiet", end - 1).await?;
+        self.over().await
+    }
+
+    pub(crate) async fn the_source_gone_and_a_task_with_it(&mut self) -> Result<()> {
+        let checkpoint =
+            self.lab.describe().flow("orders", Direction::WestToCentral)?.checkpoint_connector.clone();
+        self.look().await?;
+        self.lab.kill(WEST).await?;
+        let alarm = self.alarmed(Code::SourceUnreachable, WEST).await?;
+        ensure!(alarm.alarm.said.contains("RUNNING"), "{}", alarm.alarm.said);
+        ensure!(alarm.alarm.lost.at_most.is_none(), "what a dead source held is not known");
+        // In its dark the checkpoint connector loses its task and goes on saying RUNNING.
+        let connect = Connect::new(self.lab.connect_url(Direction::WestToCentral)?)?;
+        wait_until("the checkpoint connector to lose its task", WaitBound::seconds(150), || async {
+            let (state, tasks) = connect.states(&checkpoint).await?;
+            Ok((state == "RUNNING" && tasks.is_empty()).then_some(()))
+        })
+        .await?;
+        let mut seen = None;
+        for _ in 0..3 {
+            self.look().await?;
+            let open = self.open().await?;
+            seen = open.into_iter().find(|kept| kept.alarm.code == Code::TaskMissing);
+            if seen.is_some() {
+                break;
+            }
+        }
+        let seen =
+            seen.ok_or_else(|| anyhow::anyhow!("the missing task was not alarmed within 3 surveys"))?;
+        ensure!(seen.alarm.subject == checkpoint, "{seen:#?}");
+        self.lab.restart(WEST).await?;
+        self.over().await
+    }
+}

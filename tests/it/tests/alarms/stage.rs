@@ -1,0 +1,248 @@
+//! The lab with a pair of its own topics, surveyed and judged as the product does it, survey by survey.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use chrono::Utc;
+use muster_domain::{
+    alarm::{AlarmCode, Inputs, StandingAlarm, judge},
+    group::CommittedOffset,
+    pair::{Direction, Side},
+    survey::{ConnectorRole, Survey},
+    topic::TopicPartition,
+};
+use muster_it::{CENTRAL, LabClients, WEST, pair};
+use muster_kafka::{OffsetSpec, admin::NewTopic, mover::NewRecord};
+use muster_lab::{Lab, LabOptions, WaitBound, wait_until};
+use muster_operations::{PairClients, survey::take_survey};
+use muster_replication::Replication;
+use muster_store::{
+    alarms::{self, AlarmFilter},
+    leases, surveys,
+    teams::Team,
+    testing::TestDatabase,
+};
+use rdkafka::ClientConfig;
+
+/// From the beginning of a survey to the next.
+const PERIOD: Duration = Duration::from_secs(2);
+/// Surveys within which a cause is alarmed.
+const WITHIN: i64 = 3;
+pub(crate) const BOUND_MS: u64 = 60_000;
+/// The way records flow.
+pub(crate) const FORWARD: Direction = Direction { from: Side::A };
+/// Topics of the story, all in scope of the pair and of both connectors.
+const TOPICS: [&str; 6] = ["hole", "anew", "anew-there", "grown", "back", "quiet"];
+
+pub(crate) struct Stage {
+    pub(crate) lab: Lab,
+    database: TestDatabase,
+    pub(crate) clients: PairClients,
+    epoch: i64,
+    previous: Option<Survey>,
+    began: Option<Instant>,
+}
+
+impl Stage {
+    pub(crate) async fn start() -> Result<Self> {
+        let lab = Lab::attach_or_start(LabOptions::default()).await?;
+        let mut pair = pair(lab.describe(), "orders", &lab.describe().dir.join("unused.json"))?;
+        pair.topics = vec![r"orders\.alarm-.*".to_owned()];
+        pair.groups = vec!["alarm-.*".to_owned()];
+        pair.canary_topic = None;
+        let database = TestDatabase::new().await;
+        let mut conn = database.conn().await;
+        muster_store::teams::insert(&mut conn, &Team { name: pair.team.clone(), description: String::new() })
+            .await?;
+        let mut clients = LabClients::new(lab.describe(), pair)?.0;
+        for cluster in [&clients.clusters.a, &clients.clusters.b] {
+            muster_store::clusters::insert(&mut conn, cluster).await?;
+        }
+        clients.pair = muster_store::pairs::insert(&mut conn, &clients.pair).await?;
+        let lease = leases::survey_lease(&clients.pair.name);
+        let epoch = leases::claim(&mut conn, &lease, "stage", 3_600.0).await?.context("a free lease")?.epoch;
+        drop(conn);
+        let stage = Self { lab, database, clients, epoch, previous: None, began: None };
+        stage.furnish().await?;
+        Ok(stage)
+    }
+
+    /// A hundred records on each topic, all of them on both sides.
+    async fn furnish(&self) -> Result<()> {
+        for name in TOPICS {
+            let topic =
+                NewTopic { name: topic(name), partitions: 1, replication: 1, configs: BTreeMap::new() };
+            self.clients.admin.a.create_topic(&topic).await?;
+            self.write(Side::A, name, 100).await?;
+        }
+        for name in TOPICS {
+            self.copied(name, 99).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until everything up to a source offset is on the standby.
+    pub(crate) async fn copied(&self, name: &str, offset: i64) -> Result<()> {
+        let at = at(name);
+        let what = format!("offset {offset} of {at} to be copied");
+        wait_until(&what, WaitBound::seconds(60), || async {
+            let committed = self.flow().committed_offsets().await?.0;
+            Ok(committed.get(&at).is_some_and(|committed| *committed >= offset).then_some(()))
+        })
+        .await
+    }
+
+    pub(crate) async fn write(&self, side: Side, name: &str, count: usize) -> Result<()> {
+        let record = |number: usize| NewRecord {
+            key: Some(Bytes::from(format!("k{number}"))),
+            value: Some(Bytes::from(format!("{name} {number}"))),
+            timestamp: Utc::now().timestamp_millis(),
+        };
+        let records = (0..count).map(record).collect();
+        self.clients.mover.get(side).write(&at(name), records, 30_000).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn end(&self, side: Side, name: &str) -> Result<i64> {
+        let at = at(name);
+        let offsets =
+            self.clients.admin.get(side).offsets(std::slice::from_ref(&at), OffsetSpec::End).await?;
+        let end = offsets.into_values().next().context("an answer")?;
+        Ok(end.map_err(|e| anyhow::anyhow!("{e}"))?)
+    }
+
+    pub(crate) fn flow(&self) -> Arc<dyn Replication> {
+        self.clients.flow(FORWARD).unwrap().clone()
+    }
+
+    /// Changes configs of the source connector and waits until its tasks run again.
+    pub(crate) async fn configure(&self, changes: &[(&str, Option<&str>)]) -> Result<()> {
+        let changes = changes.iter().map(|(key, value)| ((*key).to_owned(), value.map(str::to_owned)));
+        self.flow().change_config(ConnectorRole::Source, &changes.collect(), BOUND_MS).await?;
+        Ok(())
+    }
+
+    pub(crate) fn client(&self, cluster: &str) -> ClientConfig {
+        let lab = self.lab.describe();
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &lab.cluster(cluster).unwrap().bootstrap)
+            .set("security.protocol", &lab.security_protocol)
+            .set("sasl.mechanisms", &lab.sasl_mechanism)
+            .set("sasl.username", "muster")
+            .set("sasl.password", lab.password("muster").unwrap());
+        config
+    }
+
+    pub(crate) async fn commit(&self, side: Side, group: &str, name: &str, offset: i64) -> Result<()> {
+        let committed = CommittedOffset { offset, metadata: String::new(), leader_epoch: None };
+        let offsets = BTreeMap::from([(at(name), committed)]);
+        Ok(self.clients.admin.get(side).alter_group_offsets(group, &offsets).await?)
+    }
+
+    /// Takes one survey a period after the one before, judges and keeps it as the survey loop does. Its number.
+    pub(crate) async fn look(&mut self) -> Result<i64> {
+        if let Some(began) = self.began {
+            tokio::time::sleep_until((began + PERIOD).into()).await;
+        }
+        self.began = Some(Instant::now());
+        let number = self.previous.as_ref().map_or(1, |survey| survey.number + 1);
+        let survey = take_survey(&self.clients, number, Utc::now()).await;
+        let (pair, clusters) = (&self.clients.pair, &self.clients.clusters);
+        let mut tx = muster_store::begin(self.database.pool()).await?;
+        let memory = alarms::memory(&mut tx, &pair.name).await?;
+        let previous = self.previous.as_ref();
+        let (judged, memory) =
+            judge(Inputs { pair, clusters, survey: &survey, previous, memory: &memory, moved_by: None });
+        surveys::keep(&mut tx, &survey, self.epoch).await?;
+        let of = (number, survey.began_at);
+        alarms::keep(&mut tx, (&pair.name, &pair.team), self.epoch, of, judged, &memory).await?;
+        tx.commit().await?;
+        self.previous = Some(survey);
+        Ok(number)
+    }
+
+    pub(crate) async fn open(&self) -> Result<Vec<StandingAlarm>> {
+        let filter = AlarmFilter { open: Some(true), ..AlarmFilter::default() };
+        Ok(alarms::list(&mut *self.database.conn().await, &filter, None, 100).await?)
+    }
+
+    /// Looks until this alarm is open, at most three surveys; it must be the only one.
+    pub(crate) async fn alarmed(&mut self, code: AlarmCode, subject: &str) -> Result<StandingAlarm> {
+        self.alarmed_while(code, subject, async |_| Ok(())).await
+    }
+
+    /// The same, with something that goes on before each survey.
+    pub(crate) async fn alarmed_while(
+        &mut self,
+        code: AlarmCode,
+        subject: &str,
+        goes_on: impl AsyncFn(&Self) -> Result<()>,
+    ) -> Result<StandingAlarm> {
+        for surveys in 1..=WITHIN {
+            goes_on(self).await?;
+            let number = self.look().await?;
+            let open = self.open().await?;
+            let found = open.iter().find(|kept| kept.alarm.code == code && kept.alarm.subject == subject);
+            if let Some(found) = found {
+                println!("{code} of {subject}: alarmed by survey {surveys} after its cause");
+                println!("{}", serde_json::to_string_pretty(&found.alarm)?);
+                ensure!(found.opened_survey == number, "{found:#?}");
+                let others: Vec<_> = open.iter().filter(|kept| kept.alarm.code != code).collect();
+                ensure!(others.is_empty(), "alarmed besides {code}: {others:#?}");
+                return Ok(found.clone());
+            }
+        }
+        let shown = self.previous.as_ref().map(serde_json::to_string_pretty).transpose()?.unwrap_or_default();
+        anyhow::bail!("{code} of {subject} was not alarmed within {WITHIN} surveys; the last one:\n{shown}")
+    }
+
+    /// Looks until no alarm is open: their causes are gone.
+    pub(crate) async fn over(&mut self) -> Result<()> {
+        let mut open = Vec::new();
+        for _ in 0..20 {
+            self.look().await?;
+            open = self.open().await?;
+            if open.is_empty() {
+                return Ok(());
+            }
+        }
+        anyhow::bail!("still open: {open:#?}")
+    }
+
+    /// What happened stays open, survey by survey, until somebody acknowledges it.
+    pub(crate) async fn acknowledged(&mut self, alarm: &StandingAlarm) -> Result<()> {
+        self.look().await?;
+        let open: BTreeSet<_> = self.open().await?.into_iter().map(|kept| kept.id).collect();
+        ensure!(open == BTreeSet::from([alarm.id]), "open: {open:?}");
+        let conn = &mut *self.database.conn().await;
+        ensure!(alarms::acknowledge(conn, alarm.id, "mira", "seen to").await?);
+        Ok(())
+    }
+
+    pub(crate) async fn nothing_is_alarmed(&mut self) -> Result<()> {
+        for _ in 0..4 {
+            self.look().await?;
+            let open = self.open().await?;
+            ensure!(open.is_empty(), "alarmed with nothing wrong: {open:#?}");
+            self.write(Side::A, "quiet", 20).await?;
+        }
+        let end = self.end(Side::A, "quiet").await?;
+        self.copied("quiet", end - 1).await
+    }
+}
+
+pub(crate) fn topic(name: &str) -> String {
+    format!("orders.alarm-{name}")
+}
+
+pub(crate) fn at(name: &str) -> TopicPartition {
+    TopicPartition::new(topic(name), 0)
+}
+
+pub(crate) const SIDES: [(Side, &str); 2] = [(Side::A, WEST), (Side::B, CENTRAL)];

@@ -1,0 +1,194 @@
+//! Alarms of silent loss: each says where, since when, what was lost and what to do. Filters are kept in the address.
+
+use askama::{Template, filters::HtmlSafe};
+use chrono::{DateTime, Utc};
+use muster_domain::{
+    alarm::{AlarmCode, StandingAlarm},
+    notification::Severity,
+};
+use uuid::Uuid;
+
+use crate::{
+    chrome::Chrome,
+    format,
+    forms::AlarmFilter,
+    parts::{Choice, Field, Link, Mark, Notice, Tone, When},
+    readiness::{Check, CheckState},
+    runs::query_string,
+};
+
+/// One alarm, as a list and the pair's page show it.
+#[derive(Debug, Template)]
+#[template(path = "parts/alarm.html")]
+pub(crate) struct AlarmView {
+    id: String,
+    number: i64,
+    title: &'static str,
+    code: &'static str,
+    subject: String,
+    pair: String,
+    course: String,
+    state: Mark,
+    said: String,
+    places: Vec<(String, String)>,
+    more_places: usize,
+    since: String,
+    lost: String,
+    seen: When,
+    not_seen_because: String,
+    facts: Vec<String>,
+    next_step: String,
+    command: Option<String>,
+    ended: Option<(String, String)>,
+    acknowledge: Option<Field>,
+}
+impl HtmlSafe for AlarmView {}
+
+impl AlarmView {
+    /// An alarm; `may_acknowledge` gives it the form, with what was wrong with one that was sent.
+    pub(crate) fn new(
+        kept: &StandingAlarm,
+        may_acknowledge: bool,
+        refused: Option<&str>,
+        now: DateTime<Utc>,
+    ) -> Self {
+        let alarm = &kept.alarm;
+        Self {
+            id: kept.id.to_string(),
+            number: kept.number,
+            title: alarm.code.title(),
+            code: alarm.code.as_str(),
+            subject: alarm.subject.clone(),
+            pair: kept.pair.to_string(),
+            course: alarm.course.clone(),
+            state: state(kept),
+            said: alarm.said.clone(),
+            places: alarm.places.iter().map(|place| (place.name.clone(), place.said.clone())).collect(),
+            more_places: alarm.more_places,
+            since: alarm.since.said(),
+            lost: alarm.lost.said(),
+            seen: When::ago(now, kept.last_seen_at),
+            not_seen_because: kept.not_seen_because.clone(),
+            facts: alarm.facts.clone(),
+            next_step: alarm.next_step.clone(),
+            command: alarm.command.clone(),
+            ended: kept.ended.as_ref().map(|ended| {
+                let at = format::date_time(ended.at);
+                match &ended.by {
+                    Some(by) => (format!("{at} UTC, acknowledged by {by}"), ended.comment.clone()),
+                    None => (format!("{at} UTC"), "A survey showed that its cause is gone.".to_owned()),
+                }
+            }),
+            acknowledge: may_acknowledge.then(|| {
+                let field = Field::area("comment", "What was done about it, or why nothing has to be", "", 2);
+                match refused {
+                    Some(why) => field.required().errors(&[("comment".to_owned(), why.to_owned())]),
+                    None => field.required(),
+                }
+            }),
+        }
+    }
+}
+
+fn state(kept: &StandingAlarm) -> Mark {
+    if kept.ended.is_some() {
+        return Mark::new(Tone::Idle, "ended");
+    }
+    if !kept.not_seen_because.is_empty() {
+        return Mark::new(Tone::Unk, "open, not seen again");
+    }
+    match kept.alarm.code.severity() {
+        Severity::Critical => Mark::new(Tone::Bad, "critical"),
+        Severity::Warning | Severity::Info => Mark::new(Tone::Warn, "warning"),
+    }
+}
+
+/// An open alarm as a cause in the problems strip.
+pub(crate) fn as_problem(kept: &StandingAlarm) -> Check {
+    let state = match (kept.not_seen_because.is_empty(), kept.alarm.code.severity()) {
+        (false, _) => CheckState::Unknown,
+        (true, Severity::Critical) => CheckState::Critical,
+        (true, Severity::Warning | Severity::Info) => CheckState::Warning,
+    };
+    Check {
+        code: kept.alarm.code.as_str().to_owned(),
+        group: String::new(),
+        state,
+        reason: kept.alarm.said.clone(),
+        next_step: kept.alarm.next_step.clone(),
+        at: kept.last_seen_at,
+    }
+}
+
+/// `GET /alarms`; its filter form sends [`AlarmFilter`], each alarm's form posts [`crate::forms::AcknowledgeForm`].
+#[derive(Debug, Template)]
+#[template(path = "pages/alarms.html")]
+pub struct AlarmsPage {
+    chrome: Chrome,
+    filters: Vec<Field>,
+    filtered: bool,
+    alarms: Vec<AlarmView>,
+    older: Option<Link>,
+    done: Option<Notice>,
+}
+
+impl AlarmsPage {
+    /// Alarms that match, newest first, each with whether this person may acknowledge it. `refused` is an alarm whose form
+    /// was sent and refused, and why.
+    #[must_use]
+    pub fn new(
+        chrome: Chrome,
+        filter: &AlarmFilter,
+        pairs: &[String],
+        found: &[(&StandingAlarm, bool)],
+        more: bool,
+        refused: Option<(Uuid, &str)>,
+    ) -> Self {
+        let now = chrome.now();
+        let last = found.last().map(|(alarm, _)| alarm.number);
+        let older = last.filter(|_| more).map(|number| {
+            let next = AlarmFilter { after: number.to_string(), ..filter.clone() };
+            Link::new(format!("/alarms{}", query(&next)), "Older alarms")
+        });
+        let view = |(alarm, may): &(&StandingAlarm, bool)| {
+            let refused = refused.filter(|(id, _)| *id == alarm.id).map(|(_, why)| why);
+            AlarmView::new(alarm, *may, refused, now)
+        };
+        Self {
+            filters: filters(filter, pairs),
+            filtered: AlarmFilter { done: String::new(), ..filter.clone() } != AlarmFilter::default(),
+            alarms: found.iter().map(view).collect(),
+            older,
+            done: (filter.done == "acknowledged").then(|| {
+                Notice::new(Tone::Ok, "The alarm is acknowledged.", "It is kept with what you said of it.")
+            }),
+            chrome: chrome.titled("Alarms").refreshing(30),
+        }
+    }
+}
+
+fn filters(filter: &AlarmFilter, pairs: &[String]) -> Vec<Field> {
+    let states =
+        vec![Choice::new("", "open"), Choice::new("ended", "ended"), Choice::new("all", "open and ended")];
+    let mut of_pairs = vec![Choice::new("", "all pairs")];
+    of_pairs.extend(pairs.iter().map(|pair| Choice::new(pair, pair)));
+    let mut codes = vec![Choice::new("", "any alarm")];
+    codes.extend(AlarmCode::ALL.map(|code| Choice::new(code.as_str(), code.title())));
+    [
+        Field::select("state", "State", states, &filter.state),
+        Field::select("pair", "Pair", of_pairs, &filter.pair),
+        Field::select("code", "Alarm", codes, &filter.code),
+    ]
+    .map(Field::of_filter)
+    .to_vec()
+}
+
+/// The filter as a query string, empty parts left out.
+fn query(filter: &AlarmFilter) -> String {
+    query_string(&[
+        ("state", &filter.state),
+        ("pair", &filter.pair),
+        ("code", &filter.code),
+        ("after", &filter.after),
+    ])
+}
