@@ -140,10 +140,7 @@ async fn the_page_has_the_form_for_those_who_may_and_says_what_was_wrong_with_it
     assert_eq!(refused.status, 422);
     assert!(refused.text.contains("Say what was done about it"), "{}", refused.text);
     let done = otto.form(&path, &[("comment", "seen to")]).await;
-    assert_eq!(
-        (done.status.as_u16(), done.header("location")),
-        (303, "/alarms?done=acknowledged")
-    );
+    assert_eq!((done.status.as_u16(), done.header("location")), (303, "/alarms?done=acknowledged"));
     let ended = otto.get("/alarms?state=ended").await.text;
     assert!(ended.contains("acknowledged by otto") && ended.contains("seen to"), "{ended}");
     let elsewhere = app.as_user("orla").await.get("/api/v1/alarms").await.done();

@@ -19,6 +19,7 @@ async fn every_refusal_of_a_change_is_an_entry() {
     crate::auth_coverage::finding(&app).await;
     crate::auth_coverage::channel(&app).await;
     crate::proofs::proof(&app).await;
+    crate::alarms::alarm(&app).await;
     for route in routes::routes() {
         let Audit::Writes(action) = route.rule.audit else { continue };
         // A viewer of the team may do none of these; what everybody signed in may do is refused to nobody, and what

@@ -43,6 +43,7 @@ async fn scraped() -> BTreeSet<String> {
     app.app.telemetry.loops.begin(LoopName::Engine, Duration::from_secs(60)).turned(true);
     app.as_user("vera").await.get("/api/v1/pairs").await.done();
     observe_with_history(&app).await;
+    crate::alarms::alarm(&app).await;
     let mut text = telemetry::scrape(&app.app).await;
     let run = started(&app).await;
     app.as_user("otto").await.post(&format!("/api/v1/runs/{run}/confirm"), json!({})).await.done();

@@ -36,7 +36,7 @@ fn judged(codes: &[AlarmCode]) -> Judged {
 
 async fn lease(conn: &mut PgConnection, owner: &str) -> i64 {
     let name = survey_lease(&pair_name("payments"));
-    leases::claim(conn, &name, owner, -1.0).await.expect("the database answers").expect("a free lease").epoch
+    leases::claim(conn, &name, owner, -1.0).await.expect("a claim").expect("a free lease").epoch
 }
 
 /// Keeps a judgement as survey so-and-so; the codes that are told, with whether they are over.
@@ -54,7 +54,7 @@ async fn keep(
 
 async fn open(conn: &mut PgConnection) -> Vec<AlarmCode> {
     let filter = AlarmFilter { open: Some(true), ..AlarmFilter::default() };
-    let open = alarms::list(conn, &filter, None, 10).await.expect("the database answers");
+    let open = alarms::list(conn, &filter, None, 10).await.expect("the list");
     open.into_iter().map(|kept| kept.alarm.code).collect()
 }
 
