@@ -128,6 +128,7 @@ impl Load {
             connectors: BTreeMap::new(),
             committed: Observed::known(committed, at),
             newest_pairs: Observed::known(newest, at),
+            rewinds: BTreeMap::new(),
         };
         Survey {
             pair: pair.name.clone(),
