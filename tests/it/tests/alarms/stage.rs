@@ -113,7 +113,7 @@ impl Stage {
         let offsets =
             self.clients.admin.get(side).offsets(std::slice::from_ref(&at), OffsetSpec::End).await?;
         let end = offsets.into_values().next().context("an answer")?;
-        Ok(end.map_err(|e| anyhow::anyhow!("{e}"))?)
+        end.map_err(|e| anyhow::anyhow!("{e}"))
     }
 
     pub(crate) fn flow(&self) -> Arc<dyn Replication> {
