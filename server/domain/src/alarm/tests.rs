@@ -524,9 +524,12 @@ fn a_thousand_topics_are_twenty_alarms_and_one_for_the_rest() {
     let standing = (0..1000).map(|n| alarm(Code::EarlyDeletion, &format!("topic-{n:04}"))).collect();
     let changes = settle(&[], Judged { standing, ..Judged::default() });
     assert_eq!(changes.len(), MOST_SUBJECTS + 1);
-    let opened =
-        changes.iter().filter_map(|change| if let Change::Open(alarm) = change { Some(alarm) } else { None });
-    let rest = opened.into_iter().find(|alarm| alarm.subject == THE_REST).expect("one for the rest");
+    let mut opened = changes.iter().filter_map(|change| {
+        let Change::Open(alarm) = change else { return None };
+        Some(alarm)
+    });
+    let rest = opened.find(|alarm| alarm.subject == THE_REST);
+    let rest = rest.expect("one for the rest");
     assert_eq!(rest.places.len() + rest.more_places, 980);
 }
 
