@@ -42,6 +42,8 @@ pub(crate) struct TopicPage {
     last_error: Option<String>,
     /// Records of transactions that the application aborted; no reader may see one.
     aborted: u64,
+    /// Records whose fate was not known when their producer was replaced, and that were written again.
+    cut_off: u64,
 }
 
 #[derive(Debug, Default)]
@@ -97,6 +99,11 @@ impl Ledger {
         let page = pages.topics.entry(topic.to_owned()).or_default();
         page.failed_attempts += 1;
         page.last_error = Some(error.to_owned());
+    }
+
+    /// `count` records of `topic` had no answer when their producer was replaced: each may be there twice.
+    pub(crate) fn cut_off(&self, topic: &str, count: usize) {
+        self.pages().topics.entry(topic.to_owned()).or_default().cut_off += count as u64;
     }
 
     /// `count` records of `topic` were written in a transaction that the application aborted.

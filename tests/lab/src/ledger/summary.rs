@@ -35,6 +35,8 @@ pub struct TopicSummary {
     pub last_ack_ms: Option<i64>,
     /// Newest error.
     pub last_error: Option<String>,
+    /// Records whose fate was not known when their producer was replaced, and that were written again.
+    pub cut_off: u64,
 }
 
 /// One consumer group.
@@ -104,6 +106,7 @@ impl Ledger {
 
 fn sum_topic(page: &TopicPage) -> TopicSummary {
     TopicSummary {
+        cut_off: page.cut_off,
         cluster: page.stays.last().map(|stay| stay.cluster.clone()).unwrap_or_default(),
         acked: page.acked,
         failed_attempts: page.failed_attempts,

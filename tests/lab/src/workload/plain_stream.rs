@@ -227,6 +227,7 @@ impl Writer<'_> {
         let Some(producer) = connect(self.stream, self.shared, &address) else { return false };
         let old = std::mem::replace(&mut self.producer, producer);
         old.purge(PurgeConfig::default().queue().inflight());
+        self.shared.ledger.cut_off(self.stream.topic, self.in_flight.len());
         self.waiting.append(&mut self.in_flight);
         self.refused_until = None;
         self.address = address;
