@@ -19,6 +19,7 @@ mod schedules;
 mod sse;
 mod survey;
 mod switchover;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -55,6 +56,8 @@ enum What {
     Rpo,
     /// One planned switchover of a pair under load, by Muster and by hand with Kafka's own tools.
     Switchover,
+    /// Content verification beside reading the same bytes with librdkafka.
+    Verify,
     /// Serves synthetic clusters until its standard input closes (a process of its own, so that its memory and CPU
     /// are not the survey's).
     #[command(hide = true)]
@@ -63,6 +66,10 @@ enum What {
     /// is the survey's).
     #[command(hide = true)]
     TakeSurveys(survey::synthetic::Task),
+    /// Verifies the content of a lab's topic and prints what it cost (a process of its own, so that its peak of memory is
+    /// the verification's).
+    #[command(hide = true)]
+    VerifyContent(verify::Task),
 }
 
 #[tokio::main]
@@ -77,12 +84,17 @@ async fn main() -> Result<ExitCode> {
         What::Recorder => recorder::run().await?,
         What::Rpo => rpo::run().await?,
         What::Switchover => switchover::run().await?,
+        What::Verify => verify::run().await?,
         What::SyntheticBrokers(size) => {
             big_cluster::serve(size).await?;
             return Ok(ExitCode::SUCCESS);
         }
         What::TakeSurveys(task) => {
             survey::synthetic::take(&task).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        What::VerifyContent(task) => {
+            verify::verify(&task).await?;
             return Ok(ExitCode::SUCCESS);
         }
     };
