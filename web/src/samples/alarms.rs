@@ -65,12 +65,13 @@ pub(super) fn alarms() -> Vec<StandingAlarm> {
          --entity-type topics --entity-name payments.captured"
             .to_owned(),
     );
-    let gone = kept(
+    let mut gone = kept(
         43,
         AlarmCode::WorkerGone,
         "payments-eu-west-source",
         "`payments-eu-west-source` says RUNNING, `eu-west` takes writes and nothing arrives on `eu-central`.",
     );
+    gone.alarm.lost = Lost::up_to(8_120);
     let unseen = StandingAlarm {
         not_seen_because: "connection to eu-central-1.kafka:9092 refused".to_owned(),
         last_seen_at: ago(400),
