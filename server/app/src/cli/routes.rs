@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::print;
 use crate::{
-    http::route::{Access, Audit, Kind, Of, Route},
+    http::route::{Access, Audit, Kind, Route},
     routes,
 };
 
@@ -45,23 +45,9 @@ fn who(access: Access) -> String {
     match access {
         Access::Anyone => "anyone".to_owned(),
         Access::SignedIn => "anyone signed in".to_owned(),
-        Access::Reader(of) => format!("who may read the {}", thing(of)),
-        Access::Role(roles, of) => format!("{} of the {}", named(roles), thing(of)),
+        Access::Reader(of) => format!("who may read the {}", of.as_str()),
+        Access::Role(roles, of) => format!("{} of the {}", named(roles), of.as_str()),
         Access::Anywhere(roles) => format!("{} of any team", named(roles)),
         Access::Auditor => "who may read everything".to_owned(),
-    }
-}
-
-fn thing(of: Of) -> &'static str {
-    match of {
-        Of::Pair => "pair",
-        Of::Run => "run",
-        Of::Plan => "plan",
-        Of::Schedule => "schedule",
-        Of::Finding => "finding",
-        Of::Channel => "channel",
-        Of::Proof => "proof",
-        Of::Team => "team",
-        Of::Alarm => "alarm",
     }
 }

@@ -178,18 +178,8 @@ fn proven(proof: Proof, seconds_ago: Option<f64>, audit: Audit) -> Answer<()> {
 }
 
 async fn team(app: &App, of: Of, params: &RawPathParams) -> Answer<TeamName> {
-    let name = match of {
-        Of::Pair => "pair",
-        Of::Run => "run",
-        Of::Plan => "plan",
-        Of::Schedule => "schedule",
-        Of::Finding => "finding",
-        Of::Channel => "channel",
-        Of::Proof => "proof",
-        Of::Team => "team",
-        Of::Alarm => "alarm",
-    };
-    let value = params.iter().find(|(key, _)| *key == name).map(|(_, value)| value).unwrap_or_default();
+    let value =
+        params.iter().find(|(key, _)| *key == of.as_str()).map(|(_, value)| value).unwrap_or_default();
     let mut conn = app.pool.acquire().await?;
     match of {
         Of::Pair => teams_of::pair(&mut conn, value).await,

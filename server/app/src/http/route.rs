@@ -39,6 +39,24 @@ pub enum Of {
     Alarm,
 }
 
+impl Of {
+    /// What it is called, in paths and in words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pair => "pair",
+            Self::Run => "run",
+            Self::Plan => "plan",
+            Self::Schedule => "schedule",
+            Self::Finding => "finding",
+            Self::Channel => "channel",
+            Self::Proof => "proof",
+            Self::Team => "team",
+            Self::Alarm => "alarm",
+        }
+    }
+}
+
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
