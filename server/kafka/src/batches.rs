@@ -6,7 +6,10 @@
 use bytes::{Buf, Bytes};
 use kafka_protocol::compression::{Decompressor, Gzip, Lz4, Snappy, Zstd};
 
-use crate::mover::Record;
+use crate::{
+    mover::Record,
+    prints::{RecordPrint, take_varint},
+};
 
 /// Bytes before a batch's records.
 const HEADER: usize = 61;
@@ -95,6 +98,32 @@ impl Batch {
         Ok(records)
     }
 
+    /// Hands out the print of each record, copying nothing: most of a large read is this.
+    pub(crate) fn each_print(&self, mut keep: impl FnMut(RecordPrint)) -> Result<(), String> {
+        let data = self.decompress()?;
+        let mut rest = &data[..];
+        for _ in 0..self.count {
+            keep(self.read_print(&mut rest).ok_or("a record that ends too soon")?);
+        }
+        Ok(())
+    }
+
+    fn read_print(&self, rest: &mut &[u8]) -> Option<RecordPrint> {
+        let length = usize::try_from(take_varint(rest)?).ok()?;
+        let (record, after) = rest.split_at_checked(length)?;
+        *rest = after;
+        let (_, mut body) = record.split_first()?; // attributes, unused
+        let timestamp = self.timestamp(take_varint(&mut body)?);
+        let offset = self.base_offset.checked_add(take_varint(&mut body)?)?;
+        RecordPrint::of_body(offset, timestamp, body)
+    }
+
+    /// The time of a record so many milliseconds after the first; the broker's own where the topic says so.
+    fn timestamp(&self, delta: i64) -> i64 {
+        let log_append_time = self.attributes & 0x08 != 0;
+        if log_append_time { self.max_timestamp } else { self.first_timestamp.wrapping_add(delta) }
+    }
+
     fn decompress(&self) -> Result<Bytes, String> {
         let mut packed = self.records.clone();
         let keep = |data: &mut Bytes| Ok(data.split_off(0));
@@ -118,8 +147,7 @@ impl Batch {
         data.try_get_u8().ok()?; // attributes, unused
         let timestamp_delta = read_varint(&mut data)?;
         let offset = self.base_offset.checked_add(read_varint(&mut data)?)?;
-        let log_append_time = self.attributes & 0x08 != 0;
-        let created = self.first_timestamp.wrapping_add(timestamp_delta);
+        let timestamp = self.timestamp(timestamp_delta);
         let key = read_bytes(&mut data)?;
         let value = read_bytes(&mut data)?;
         let count = usize::try_from(read_varint(&mut data)?).ok()?;
@@ -128,7 +156,6 @@ impl Batch {
             let name = read_bytes(&mut data)??;
             headers.push((String::from_utf8_lossy(&name).into_owned(), read_bytes(&mut data)?));
         }
-        let timestamp = if log_append_time { self.max_timestamp } else { created };
         Some(Record { offset, timestamp, key, value, headers })
     }
 }

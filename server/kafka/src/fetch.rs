@@ -21,6 +21,8 @@ use crate::{
     error::{KafkaError, KafkaErrorKind},
     mover::{Isolation, Record},
     offsets,
+    patience::Patience,
+    prints::PrintRange,
     routing::{Call, Target},
     topics::topic_name,
 };
@@ -52,6 +54,8 @@ pub(crate) struct Cursor {
 pub(crate) enum Found {
     All(Vec<Record>),
     Last(Option<Record>),
+    /// Prints only; where it stands is told to the stretch after each round.
+    Prints(Box<PrintRange>),
 }
 
 impl Cursor {
@@ -61,11 +65,37 @@ impl Cursor {
         Self { partition, next: from, until, log_start: None, found, stuck: false, done: from >= until }
     }
 
-    fn keep(&mut self, record: Record) {
-        match &mut self.found {
-            Found::All(records) => records.push(record),
-            Found::Last(last) => *last = Some(record),
+    /// Goes on where a stretch was left.
+    fn of_range(stretch: &mut PrintRange) -> Self {
+        let prints = std::mem::take(&mut stretch.prints);
+        let stretch = PrintRange { prints, ..stretch.clone() };
+        let (partition, next, until) = (stretch.partition.clone(), stretch.next, stretch.until);
+        let stuck = stretch.left_out;
+        Self { stuck, ..Self::new(partition, next, until, Found::Prints(Box::new(stretch))) }
+    }
+
+    /// Everything below is read.
+    fn go_to(&mut self, next: i64) {
+        self.next = next;
+        if let Found::Prints(range) = &mut self.found {
+            range.next = next;
         }
+    }
+
+    /// Takes what of a batch is within the stretch.
+    fn keep(&mut self, batch: &Batch) -> Result<(), String> {
+        let (next, until) = (self.next, self.until);
+        let wanted = |record: &Record| record.offset >= next && record.offset < until;
+        match &mut self.found {
+            Found::All(records) => records.extend(batch.records()?.into_iter().filter(wanted)),
+            Found::Last(last) => {
+                if let Some(record) = batch.records()?.into_iter().rfind(wanted) {
+                    *last = Some(record);
+                }
+            }
+            Found::Prints(range) => batch.each_print(|print| range.keep(print))?,
+        }
+        Ok(())
     }
 }
 
@@ -75,28 +105,61 @@ pub(crate) async fn read_to_end(
     cursors: &mut [Cursor],
     isolation: Isolation,
 ) -> Result<(), KafkaError> {
-    let mut patience = call.patience();
-    let mut unknown_topic = 0;
-    loop {
-        let mut open: Vec<usize> = (0..cursors.len()).filter(|at| !cursors[*at].done).collect();
-        if open.is_empty() {
-            return Ok(());
-        }
-        // A broker serves the first partitions of a request first: those it left out come to the front.
-        open.sort_by_key(|at| !cursors[*at].stuck);
-        let partitions: Vec<TopicPartition> = open.iter().map(|at| cursors[*at].partition.clone()).collect();
-        let answers = fetch_round(call, cursors, &open, isolation).await?;
-        let index: HashMap<&TopicPartition, usize> = partitions.iter().zip(open.iter().copied()).collect();
-        let trouble = take_answers(call, cursors, &index, answers, isolation).await?;
-        if let Some(error) = trouble {
-            call.router.leaders.forget(&partitions);
-            // A topic that brokers do not know a moment later either is gone.
-            unknown_topic += u32::from(error.code() == Some(UNKNOWN_TOPIC_OR_PARTITION));
-            if unknown_topic > 3 || !patience.wait().await {
-                return Err(error);
-            }
+    let mut setbacks = Setbacks { patience: call.patience(), unknown_topic: 0 };
+    while cursors.iter().any(|cursor| !cursor.done) {
+        read_round(call, cursors, isolation, &mut setbacks).await?;
+    }
+    Ok(())
+}
+
+/// Reads stretches on by what one answer holds: a round that is of use, however many it takes.
+pub(crate) async fn read_on(
+    call: &Call<'_>,
+    stretches: &mut [&mut PrintRange],
+    isolation: Isolation,
+) -> Result<(), KafkaError> {
+    let mut setbacks = Setbacks { patience: call.patience(), unknown_topic: 0 };
+    let open: Vec<usize> = (0..stretches.len()).filter(|at| !stretches[*at].done).collect();
+    let mut cursors: Vec<Cursor> = open.iter().map(|at| Cursor::of_range(stretches[*at])).collect();
+    while !cursors.is_empty() && !read_round(call, &mut cursors, isolation, &mut setbacks).await? {}
+    for (at, cursor) in open.into_iter().zip(cursors) {
+        if let Found::Prints(mut stretch) = cursor.found {
+            (stretch.next, stretch.done, stretch.left_out) = (cursor.next, cursor.done, cursor.stuck);
+            *stretches[at] = *stretch;
         }
     }
+    Ok(())
+}
+
+/// What went wrong so far in one read.
+struct Setbacks<'a> {
+    patience: Patience<'a>,
+    unknown_topic: u32,
+}
+
+/// One question to every leader; false when some of it has to be asked again.
+async fn read_round(
+    call: &Call<'_>,
+    cursors: &mut [Cursor],
+    isolation: Isolation,
+    setbacks: &mut Setbacks<'_>,
+) -> Result<bool, KafkaError> {
+    let mut open: Vec<usize> = (0..cursors.len()).filter(|at| !cursors[*at].done).collect();
+    // A broker serves the first partitions of a request first: those it left out come to the front.
+    open.sort_by_key(|at| !cursors[*at].stuck);
+    let partitions: Vec<TopicPartition> = open.iter().map(|at| cursors[*at].partition.clone()).collect();
+    let answers = fetch_round(call, cursors, &open, isolation).await?;
+    let index: HashMap<&TopicPartition, usize> = partitions.iter().zip(open.iter().copied()).collect();
+    let Some(error) = take_answers(call, cursors, &index, answers, isolation).await? else {
+        return Ok(true);
+    };
+    call.router.leaders.forget(&partitions);
+    // A topic that brokers do not know a moment later either is gone.
+    setbacks.unknown_topic += u32::from(error.code() == Some(UNKNOWN_TOPIC_OR_PARTITION));
+    if setbacks.unknown_topic > 3 || !setbacks.patience.wait().await {
+        return Err(error);
+    }
+    Ok(false)
 }
 
 type Answers = Vec<(i32, Result<FetchResponse, KafkaError>)>;
@@ -218,6 +281,9 @@ fn advance(cursor: &mut Cursor, data: PartitionData, isolation: Isolation) -> Re
     }
     let mut aborted = Aborted::new(if committed { data.aborted_transactions.as_deref() } else { None });
     let mut bytes = data.records.unwrap_or_default();
+    if let Found::Prints(range) = &mut cursor.found {
+        range.bytes += bytes.len() as u64;
+    }
     let before = cursor.next;
     while let Some(batch) = next_batch(&mut bytes)? {
         if batch.base_offset >= cursor.until {
@@ -227,13 +293,9 @@ fn advance(cursor: &mut Cursor, data: PartitionData, isolation: Isolation) -> Re
         let hidden = aborted.hides(&batch)?;
         if batch.last_offset >= cursor.next {
             if !hidden {
-                for record in batch.records()? {
-                    if record.offset >= cursor.next && record.offset < cursor.until {
-                        cursor.keep(record);
-                    }
-                }
+                cursor.keep(&batch)?;
             }
-            cursor.next = batch.last_offset + 1;
+            cursor.go_to(batch.last_offset + 1);
         }
     }
     cursor.stuck = cursor.next == before;
@@ -291,7 +353,10 @@ async fn jump_to_start(call: &Call<'_>, cursors: &mut [Cursor], which: &[usize])
         cursor.log_start = Some(start);
         // Not below the start means above the end: nothing is there.
         cursor.done = cursor.next >= start || start >= cursor.until;
-        cursor.next = start;
+        if let Found::Prints(range) = &mut cursor.found {
+            range.gone += (start.min(cursor.until) - cursor.next).max(0);
+        }
+        cursor.go_to(start);
     }
     Ok(())
 }

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use muster_domain::topic::TopicPartition;
 
-use crate::error::KafkaError;
+use crate::{error::KafkaError, prints::PrintRange};
+
+/// Offsets a mover that knows no batches reads on at a time.
+const STEP: i64 = 1_000;
 
 /// Which records a read shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,26 +47,11 @@ pub struct Record {
 }
 
 impl Record {
-    /// XXH3-64 over timestamp, key, value and headers: equal records have equal fingerprints on both clusters, since
-    /// MirrorMaker 2 keeps all four (mm2.md 4.1). Lengths are hashed too, so that fields cannot run into one another.
+    /// Equal records have equal fingerprints on both clusters, since MirrorMaker 2 keeps timestamp, key, value and headers
+    /// (mm2.md 4.1). See [`crate::RecordPrint::fingerprint`].
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        let mut hasher = xxhash_rust::xxh3::Xxh3::new();
-        hasher.update(&self.timestamp.to_le_bytes());
-        let mut field = |bytes: Option<&[u8]>| match bytes {
-            None => hasher.update(&u64::MAX.to_le_bytes()),
-            Some(bytes) => {
-                hasher.update(&(bytes.len() as u64).to_le_bytes());
-                hasher.update(bytes);
-            }
-        };
-        field(self.key.as_deref());
-        field(self.value.as_deref());
-        for (name, value) in &self.headers {
-            field(Some(name.as_bytes()));
-            field(value.as_deref());
-        }
-        hasher.digest()
+        self.print().fingerprint
     }
 }
 
@@ -104,6 +92,32 @@ pub trait RecordMover: Send + Sync + std::fmt::Debug {
         isolation: Isolation,
         deadline_ms: u64,
     ) -> Result<BTreeMap<TopicPartition, Vec<Record>>, KafkaError>;
+
+    /// Reads every stretch on that is not done: by what one answer of its leader holds, about a megabyte. Only prints are
+    /// kept, so stretches of any length are read in bounded memory, and nothing is sent twice.
+    async fn read_on(
+        &self,
+        stretches: &mut [&mut PrintRange],
+        isolation: Isolation,
+        deadline_ms: u64,
+    ) -> Result<(), KafkaError> {
+        let step = |at: &PrintRange| (at.next + STEP).min(at.until);
+        let open = stretches.iter().filter(|stretch| !stretch.done);
+        let ranges: Vec<ReadRange> = open
+            .map(|at| ReadRange { partition: at.partition.clone(), from: at.next, until: step(at) })
+            .collect();
+        let mut read = self.read(&ranges, isolation, deadline_ms).await?;
+        for stretch in stretches.iter_mut().filter(|stretch| !stretch.done) {
+            for record in read.remove(&stretch.partition).unwrap_or_default() {
+                let print = record.print();
+                stretch.bytes += u64::from(print.bytes);
+                stretch.keep(print);
+            }
+            stretch.next = step(stretch);
+            stretch.done = stretch.next >= stretch.until;
+        }
+        Ok(())
+    }
 
     /// The last visible record below `until` of each partition, found by reading backwards in growing steps over
     /// control records and aborted data. `None` when the partition holds no visible record below it.

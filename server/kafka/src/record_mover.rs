@@ -18,6 +18,7 @@ use crate::{
     mover::{Isolation, NewRecord, ReadRange, Record, RecordMover, TailRecord},
     options::ClientOptions,
     pool::lock,
+    prints::PrintRange,
     routing::{Call, Router},
     tails,
 };
@@ -87,6 +88,17 @@ impl RecordMover for KafkaMover {
             }
         }
         Ok(read)
+    }
+
+    async fn read_on(
+        &self,
+        stretches: &mut [&mut PrintRange],
+        isolation: Isolation,
+        deadline_ms: u64,
+    ) -> Result<(), KafkaError> {
+        let what = format!("read {} stretches of records on", stretches.len());
+        let call = self.inner.router.look(&what).within(deadline_ms);
+        fetch::read_on(&call, stretches, isolation).await
     }
 
     async fn tails(

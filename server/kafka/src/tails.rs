@@ -39,11 +39,13 @@ pub(crate) async fn find_tails(
                     let tail = TailRecord { offset: record.offset, timestamp: record.timestamp, fingerprint };
                     tails.insert(cursor.partition, Some(tail));
                 }
-                Found::Last(None) | Found::All(_) if from <= cursor.log_start.unwrap_or_default() => {
+                Found::Last(None) | Found::All(_) | Found::Prints(_)
+                    if from <= cursor.log_start.unwrap_or_default() =>
+                {
                     tails.insert(cursor.partition, None);
                 }
                 // What was read needs no second look.
-                Found::Last(None) | Found::All(_) => open.push((cursor.partition, from)),
+                Found::Last(None) | Found::All(_) | Found::Prints(_) => open.push((cursor.partition, from)),
             }
         }
         step = step.saturating_mul(GROWTH);

@@ -6,7 +6,7 @@ use std::{
 };
 
 use muster_domain::topic::{ByPartition, TopicPartition};
-use muster_kafka::{Isolation, KafkaError, ReadRange, RecordMover};
+use muster_kafka::{Isolation, KafkaError, ReadRange, Record, RecordMover, RecordPrint};
 
 /// Most offsets of one partition in one call.
 const PIECE: i64 = 50_000;
@@ -36,14 +36,6 @@ pub struct PartitionEnds {
     pub target: TopicPartition,
 }
 
-/// A record, forgotten but for what tells it from others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Seen {
-    pub(crate) offset: i64,
-    pub(crate) timestamp: i64,
-    pub(crate) fingerprint: u64,
-}
-
 /// What is left of a bound.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Deadline(Instant);
@@ -61,18 +53,18 @@ impl Deadline {
 }
 
 /// Reads one stretch per partition, all partitions in as few calls as memory allows.
-pub(crate) async fn read_seen(
+pub(crate) async fn read_prints(
     mover: &dyn RecordMover,
     ranges: Vec<ReadRange>,
     isolation: Isolation,
     deadline: Deadline,
-) -> Result<ByPartition<Vec<Seen>>, KafkaError> {
-    let mut seen: ByPartition<Vec<Seen>> = BTreeMap::new();
+) -> Result<ByPartition<Vec<RecordPrint>>, KafkaError> {
+    let mut prints: ByPartition<Vec<RecordPrint>> = BTreeMap::new();
     let mut left = ranges;
     loop {
         left.retain(|range| range.from < range.until);
         if left.is_empty() {
-            return Ok(seen);
+            return Ok(prints);
         }
         let mut room = CALL;
         let mut call = Vec::new();
@@ -85,12 +77,7 @@ pub(crate) async fn read_seen(
             }
         }
         for (partition, records) in mover.read(&call, isolation, deadline.left_ms()).await? {
-            let records = records.iter().map(|record| Seen {
-                offset: record.offset,
-                timestamp: record.timestamp,
-                fingerprint: record.fingerprint(),
-            });
-            seen.entry(partition).or_default().extend(records);
+            prints.entry(partition).or_default().extend(records.iter().map(Record::print));
         }
     }
 }

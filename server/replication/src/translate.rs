@@ -16,10 +16,12 @@ use muster_domain::{
     topic::{ByPartition, TopicPartition},
     translation::{Mapping, Method, Untranslatable, Visible, translate, windows},
 };
-use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, TailRecord, admin::PartitionOffsets};
+use muster_kafka::{
+    ClusterAdmin, Isolation, KafkaError, OffsetSpec, RecordPrint, TailRecord, admin::PartitionOffsets,
+};
 use serde::{Deserialize, Serialize};
 
-use crate::records::{Deadline, FlowRecords, Seen};
+use crate::records::{Deadline, FlowRecords};
 use segments::{Stretch, read_stretches};
 
 /// Longest stretch of one partition that is compared record by record. Between pairs of a flow in catch-up, 6,000 records
@@ -316,7 +318,7 @@ impl Search<'_> {
     }
 
     /// Where to look on when the next record of the group is not between the pairs that were read.
-    fn look_on(self, source: &[Seen]) -> Option<Self> {
+    fn look_on(self, source: &[RecordPrint]) -> Option<Self> {
         let read = self.source_stretch();
         let next =
             source.iter().map(|seen| seen.offset).find(|offset| (self.offset..read.until).contains(offset));
@@ -333,7 +335,11 @@ impl Search<'_> {
         }
     }
 
-    fn by_reading(&self, source: &[Seen], target: &[Seen]) -> Result<Translated, NotTranslated> {
+    fn by_reading(
+        &self,
+        source: &[RecordPrint],
+        target: &[RecordPrint],
+    ) -> Result<Translated, NotTranslated> {
         let (source, target) = (self.source_stretch().of(source), self.target_stretch().of(target));
         let mapping = translate(self.offset, self.pairs, &source, &target, self.bounds.target_end)
             .map_err(|untranslatable| NotTranslated::Untranslatable { untranslatable })?;

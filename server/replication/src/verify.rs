@@ -5,24 +5,26 @@
 //! connector with transforms, differs by intent and can be proven neither way.
 
 mod compare;
+mod content;
+mod held;
+mod meter;
 
 use std::collections::BTreeMap;
 
-use muster_domain::{
-    survey::OffsetPair,
-    topic::{ByPartition, TopicPartition},
-};
-use muster_kafka::{Isolation, KafkaError, ReadRange, TailRecord};
+use muster_domain::topic::{ByPartition, TopicPartition};
+use muster_kafka::{Isolation, KafkaError, ReadRange, RecordPrint, TailRecord};
 use serde::{Deserialize, Serialize};
 
-use crate::records::{Deadline, FlowRecords, PartitionEnds, Seen, read_seen};
-use compare::Comparison;
-pub use compare::{Difference, DifferenceKind, Found};
+use crate::records::{Deadline, FlowRecords, PartitionEnds, read_prints};
+pub use compare::{Compacted, Difference, DifferenceKind, Found};
+pub use content::{
+    ContentEvidence, ContentRules, ContentWindow, PartitionContent, compare_content, content_window,
+    verify_content,
+};
+pub use meter::Meter;
 
 /// Records before the last one that are looked at, to see whether the last one is one of many alike.
 const BEFORE_TAIL: i64 = 64;
-/// Offsets read per call over all partitions while comparing.
-const READ_AT_ONCE: i64 = 100_000;
 
 /// A partition whose drain is to be proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,43 +61,6 @@ pub struct Tail {
     pub timestamp: i64,
     /// Fingerprint, hex.
     pub fingerprint: String,
-}
-
-/// A stretch to compare: the records at both beginnings are the same one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContentWindow {
-    /// The partition.
-    pub partition: PartitionEnds,
-    /// First source offset.
-    pub source_from: i64,
-    /// One past the last source offset.
-    pub source_until: i64,
-    /// First target offset.
-    pub target_from: i64,
-    /// One past the last target offset.
-    pub target_until: i64,
-}
-
-/// What comparing found, partition by partition.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ContentEvidence {
-    /// Each partition.
-    pub partitions: Vec<PartitionContent>,
-    /// Records compared, of the source.
-    pub records: u64,
-    /// Every record of the source is on the target, in order, and nothing foreign is (second copies may be).
-    pub nothing_lost: bool,
-    /// And there are no second copies.
-    pub equal: bool,
-}
-
-/// What comparing one partition found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PartitionContent {
-    /// What was compared.
-    pub window: ContentWindow,
-    /// What was found.
-    pub found: Found,
 }
 
 /// Proves drains: the last visible record below the cut line is the last visible record of the target.
@@ -146,10 +111,10 @@ async fn count_runs(
     let source = alike.iter().map(|(line, tail, _)| before(&line.partition.source, *tail)).collect();
     let target = alike.iter().map(|(line, _, tail)| before(&line.partition.target, *tail)).collect();
     let (sources, targets) = tokio::try_join!(
-        read_seen(records.source, source, records.isolation, deadline),
-        read_seen(records.target, target, Isolation::ReadCommitted, deadline),
+        read_prints(records.source, source, records.isolation, deadline),
+        read_prints(records.target, target, Isolation::ReadCommitted, deadline),
     )?;
-    let run = |seen: Option<&Vec<Seen>>, tail: i64| {
+    let run = |seen: Option<&Vec<RecordPrint>>, tail: i64| {
         let seen = seen.map(Vec::as_slice).unwrap_or_default();
         let last = seen.last().map(|seen| seen.fingerprint);
         let length = seen.iter().rev().take_while(|seen| Some(seen.fingerprint) == last).count();
@@ -205,98 +170,4 @@ fn judge_tails(
         drained: reason.is_empty(),
         reason,
     }
-}
-
-/// The stretch that holds about the last `records` offsets of a partition, beginning at a pair of the task's newest
-/// lifetime. `None` without pairs: there is no common beginning.
-#[must_use]
-pub fn content_window(line: &CutLine, pairs: &[OffsetPair], records: i64) -> Option<ContentWindow> {
-    let lifetime =
-        pairs.windows(2).rposition(|two| two[1].upstream <= two[0].upstream).map_or(0, |last| last + 1);
-    let newest = pairs.get(lifetime..)?;
-    let from =
-        newest.iter().rev().find(|pair| pair.upstream <= line.source_until - records).or(newest.first())?;
-    Some(ContentWindow {
-        partition: line.partition.clone(),
-        source_from: from.upstream,
-        source_until: line.source_until,
-        target_from: from.downstream,
-        target_until: line.target_until,
-    })
-}
-
-/// Compares stretches record by record: all partitions at once, both sides at once, in bounded memory.
-pub async fn verify_content(
-    records: &FlowRecords<'_>,
-    windows: &[ContentWindow],
-) -> Result<ContentEvidence, KafkaError> {
-    let deadline = Deadline::after(records.deadline_ms);
-    let mut open: Vec<Comparing> = windows.iter().cloned().map(Comparing::new).collect();
-    loop {
-        let busy = open.iter().filter(|one| one.is_open()).count();
-        if busy == 0 {
-            break;
-        }
-        let step = (READ_AT_ONCE / i64::try_from(busy).unwrap_or(i64::MAX)).clamp(500, 10_000);
-        let source = open.iter_mut().filter_map(|one| one.next_source(step)).collect();
-        let target = open.iter_mut().filter_map(|one| one.next_target(step)).collect();
-        let (sources, targets) = tokio::try_join!(
-            read_seen(records.source, source, records.isolation, deadline),
-            read_seen(records.target, target, Isolation::ReadCommitted, deadline),
-        )?;
-        for one in &mut open {
-            let (source, target) = (&one.window.partition.source, &one.window.partition.target);
-            one.comparison.take_source(sources.get(source).map(Vec::as_slice).unwrap_or_default());
-            one.comparison.take_target(targets.get(target).map(Vec::as_slice).unwrap_or_default());
-            one.comparison.source_done = one.source_next >= one.window.source_until;
-            one.comparison.target_done = one.target_next >= one.window.target_until;
-            one.comparison.go_on();
-        }
-    }
-    let finish = |one: Comparing| PartitionContent { window: one.window, found: one.comparison.finish() };
-    let partitions: Vec<_> = open.into_iter().map(finish).collect();
-    Ok(ContentEvidence {
-        records: partitions.iter().map(|partition| partition.found.on_source).sum(),
-        nothing_lost: partitions.iter().all(|partition| partition.found.nothing_lost()),
-        equal: partitions.iter().all(|partition| partition.found.equal()),
-        partitions,
-    })
-}
-
-/// One partition being compared.
-struct Comparing {
-    window: ContentWindow,
-    source_next: i64,
-    target_next: i64,
-    comparison: Comparison,
-}
-
-impl Comparing {
-    fn new(window: ContentWindow) -> Self {
-        let (source_next, target_next) = (window.source_from, window.target_from);
-        Self { window, source_next, target_next, comparison: Comparison::default() }
-    }
-
-    fn is_open(&self) -> bool {
-        !(self.comparison.source_done && self.comparison.target_done)
-    }
-
-    fn next_source(&mut self, step: i64) -> Option<ReadRange> {
-        let wants = self.comparison.wants_source();
-        next(&mut self.source_next, &self.window.partition.source, self.window.source_until, step, wants)
-    }
-
-    fn next_target(&mut self, step: i64) -> Option<ReadRange> {
-        let wants = self.comparison.wants_target();
-        next(&mut self.target_next, &self.window.partition.target, self.window.target_until, step, wants)
-    }
-}
-
-fn next(from: &mut i64, partition: &TopicPartition, end: i64, step: i64, wants: bool) -> Option<ReadRange> {
-    if !wants || *from >= end {
-        return None;
-    }
-    let range = ReadRange { partition: partition.clone(), from: *from, until: end.min(*from + step) };
-    *from = range.until;
-    Some(range)
 }

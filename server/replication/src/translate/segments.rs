@@ -1,9 +1,9 @@
 //! What to read of one partition so that several windows are covered without gaps, and each record once.
 
 use muster_domain::{topic::TopicPartition, translation::Visible};
-use muster_kafka::{Isolation, KafkaError, ReadRange, RecordMover};
+use muster_kafka::{Isolation, KafkaError, ReadRange, RecordMover, RecordPrint};
 
-use crate::records::{Deadline, Seen, read_seen};
+use crate::records::{Deadline, read_prints};
 use muster_domain::topic::ByPartition;
 
 /// Windows this close are read in one go.
@@ -22,10 +22,11 @@ impl Stretch {
     }
 
     /// The records of a stretch that was read as part of a longer one.
-    pub(super) fn of(self, seen: &[Seen]) -> Vec<Visible> {
+    pub(super) fn of(self, seen: &[RecordPrint]) -> Vec<Visible> {
         let begin = seen.partition_point(|record| record.offset < self.from);
         let end = seen.partition_point(|record| record.offset < self.until);
-        let visible = |record: &Seen| Visible { offset: record.offset, fingerprint: record.fingerprint };
+        let visible =
+            |record: &RecordPrint| Visible { offset: record.offset, fingerprint: record.fingerprint };
         seen.get(begin..end).unwrap_or_default().iter().map(visible).collect()
     }
 }
@@ -37,10 +38,10 @@ pub(super) async fn read_stretches(
     wanted: ByPartition<Vec<Stretch>>,
     isolation: Isolation,
     deadline: Deadline,
-) -> Result<ByPartition<Vec<Seen>>, KafkaError> {
+) -> Result<ByPartition<Vec<RecordPrint>>, KafkaError> {
     let mut merged: ByPartition<std::vec::IntoIter<Stretch>> =
         wanted.into_iter().map(|(partition, stretches)| (partition, merge(stretches).into_iter())).collect();
-    let mut seen: ByPartition<Vec<Seen>> = ByPartition::new();
+    let mut seen: ByPartition<Vec<RecordPrint>> = ByPartition::new();
     loop {
         // One stretch per partition and call: answers come back by partition.
         let next = |(partition, stretches): (&TopicPartition, &mut std::vec::IntoIter<Stretch>)| {
@@ -51,7 +52,7 @@ pub(super) async fn read_stretches(
         if ranges.is_empty() {
             return Ok(seen);
         }
-        for (partition, records) in read_seen(mover, ranges, isolation, deadline).await? {
+        for (partition, records) in read_prints(mover, ranges, isolation, deadline).await? {
             seen.entry(partition).or_default().extend(records);
         }
     }

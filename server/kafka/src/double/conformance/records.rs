@@ -7,7 +7,8 @@ use muster_domain::topic::TopicPartition;
 use super::{eventually, fresh_topic, records};
 use crate::{
     admin::{ClusterAdmin, OffsetSpec},
-    mover::{Isolation, ReadRange, RecordMover},
+    mover::{Isolation, ReadRange, Record, RecordMover},
+    prints::PrintRange,
 };
 
 const WITHIN_MS: u64 = 10_000;
@@ -34,6 +35,12 @@ pub async fn mover(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, prefix: &s
     }
     assert_eq!(read(4, 100).await.len(), 2, "to the end of the log, no further");
     assert!(read(6, 100).await.is_empty());
+    let [from] = range(&at, 1, 5);
+    let mut prints = PrintRange::new(from);
+    while !prints.done {
+        mover.read_on(&mut [&mut prints], Isolation::ReadCommitted, WITHIN_MS).await.unwrap();
+    }
+    assert_eq!(prints.prints, middle.iter().map(Record::print).collect::<Vec<_>>());
     let tail = async |until| {
         let until = BTreeMap::from([(at.clone(), until)]);
         mover.tails(&until, Isolation::ReadCommitted, WITHIN_MS).await.unwrap()[&at].clone()

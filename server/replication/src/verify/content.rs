@@ -1,0 +1,192 @@
+//! Comparing stretches record by record: both sides at once, in bounded memory.
+
+use muster_domain::survey::OffsetPair;
+use muster_kafka::{Isolation, KafkaError, PrintRange, ReadRange};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    CutLine,
+    compare::{Compacted, Comparison, Found},
+    meter::Meter,
+};
+use crate::records::{Deadline, FlowRecords, PartitionEnds};
+
+/// A stretch to compare: the records at both beginnings are the same one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContentWindow {
+    /// The partition.
+    pub partition: PartitionEnds,
+    /// First source offset.
+    pub source_from: i64,
+    /// One past the last source offset.
+    pub source_until: i64,
+    /// First target offset.
+    pub target_from: i64,
+    /// One past the last target offset.
+    pub target_until: i64,
+}
+
+/// What comparing found, partition by partition.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContentEvidence {
+    /// Each partition.
+    pub partitions: Vec<PartitionContent>,
+    /// Records compared, of the source.
+    pub records: u64,
+    /// Every record of the source is on the target, in order, and nothing foreign is (second copies may be).
+    pub nothing_lost: bool,
+    /// And there are no second copies.
+    pub equal: bool,
+}
+
+/// What comparing one partition found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionContent {
+    /// What was compared.
+    pub window: ContentWindow,
+    /// What was found.
+    pub found: Found,
+    /// Source offsets of the window that retention removed before they were read.
+    #[serde(default)]
+    pub source_gone: i64,
+    /// The same of the target.
+    #[serde(default)]
+    pub target_gone: i64,
+}
+
+/// How two partitions are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContentRules {
+    /// Timestamps must be the same; false where the target's brokers write their own.
+    pub timestamps: bool,
+    /// Which sides are compacted.
+    pub compacted: Compacted,
+}
+
+/// The stretch that holds about the last `records` offsets of a partition, beginning at a pair of the task's newest
+/// lifetime. `None` without pairs: there is no common beginning.
+#[must_use]
+pub fn content_window(line: &CutLine, pairs: &[OffsetPair], records: i64) -> Option<ContentWindow> {
+    let lifetime =
+        pairs.windows(2).rposition(|two| two[1].upstream <= two[0].upstream).map_or(0, |last| last + 1);
+    let newest = pairs.get(lifetime..)?;
+    let from =
+        newest.iter().rev().find(|pair| pair.upstream <= line.source_until - records).or(newest.first())?;
+    Some(ContentWindow {
+        partition: line.partition.clone(),
+        source_from: from.upstream,
+        source_until: line.source_until,
+        target_from: from.downstream,
+        target_until: line.target_until,
+    })
+}
+
+/// Compares stretches record by record: all partitions at once, within the bound of `records`.
+pub async fn verify_content(
+    records: &FlowRecords<'_>,
+    windows: &[ContentWindow],
+) -> Result<ContentEvidence, KafkaError> {
+    let deadline = Deadline::after(records.deadline_ms);
+    let rules = ContentRules { timestamps: true, compacted: Compacted::default() };
+    let mut open: Vec<Comparing> = windows.iter().map(|window| Comparing::new(window, rules)).collect();
+    while read_round(records, &mut open, deadline.left_ms()).await?.is_some() {}
+    let partitions: Vec<_> = open.into_iter().map(Comparing::finish).collect();
+    Ok(ContentEvidence {
+        records: partitions.iter().map(|partition| partition.found.on_source).sum(),
+        nothing_lost: partitions.iter().all(|partition| partition.found.nothing_lost()),
+        equal: partitions.iter().all(|partition| partition.found.equal()),
+        partitions,
+    })
+}
+
+/// Compares one stretch, however long it takes; the bound of `records` is for each single read. What was read is counted by
+/// the meter, which may slow it down.
+pub async fn compare_content(
+    records: &FlowRecords<'_>,
+    window: &ContentWindow,
+    rules: ContentRules,
+    meter: &Meter,
+) -> Result<PartitionContent, KafkaError> {
+    let mut one = [Comparing::new(window, rules)];
+    while let Some(read) = read_round(records, &mut one, records.deadline_ms).await? {
+        meter.pass(read.bytes, read.records).await;
+    }
+    let [one] = one;
+    Ok(one.finish())
+}
+
+/// What one round read of both sides.
+#[derive(Debug, Default)]
+struct Round {
+    bytes: u64,
+    records: u64,
+}
+
+/// Reads on whatever is of use now and compares it; `None` when nothing is left.
+async fn read_round(
+    records: &FlowRecords<'_>,
+    open: &mut [Comparing],
+    within_ms: u64,
+) -> Result<Option<Round>, KafkaError> {
+    let (mut sources, mut targets) = (Vec::new(), Vec::new());
+    for one in open.iter_mut() {
+        if one.comparison.wants_source() {
+            sources.push(&mut one.source);
+        }
+        if one.comparison.wants_target() {
+            targets.push(&mut one.target);
+        }
+    }
+    if sources.is_empty() && targets.is_empty() {
+        return Ok(None);
+    }
+    tokio::try_join!(
+        records.source.read_on(&mut sources, records.isolation, within_ms),
+        records.target.read_on(&mut targets, Isolation::ReadCommitted, within_ms),
+    )?;
+    let mut round = Round::default();
+    open.iter_mut().for_each(|one| one.take(&mut round));
+    Ok(Some(round))
+}
+
+/// One partition being compared.
+struct Comparing {
+    window: ContentWindow,
+    source: PrintRange,
+    target: PrintRange,
+    comparison: Comparison,
+}
+
+impl Comparing {
+    fn new(window: &ContentWindow, rules: ContentRules) -> Self {
+        let range = |partition: &muster_domain::topic::TopicPartition, from, until| {
+            let range = PrintRange::new(ReadRange { partition: partition.clone(), from, until });
+            if rules.timestamps { range } else { range.without_timestamps() }
+        };
+        let ends = &window.partition;
+        let source = range(&ends.source, window.source_from, window.source_until);
+        let target = range(&ends.target, window.target_from, window.target_until);
+        let mut comparison = Comparison::of(rules.compacted);
+        (comparison.source_done, comparison.target_done) = (source.done, target.done);
+        comparison.go_on();
+        Self { window: window.clone(), source, target, comparison }
+    }
+
+    /// Compares what was read.
+    fn take(&mut self, round: &mut Round) {
+        round.records += (self.source.prints.len() + self.target.prints.len()) as u64;
+        round.bytes += self.source.take_bytes() + self.target.take_bytes();
+        self.comparison.take_source(&self.source.prints);
+        self.comparison.take_target(&self.target.prints);
+        self.source.prints.clear();
+        self.target.prints.clear();
+        self.comparison.source_done = self.source.done;
+        self.comparison.target_done = self.target.done;
+        self.comparison.go_on();
+    }
+
+    fn finish(self) -> PartitionContent {
+        let (source_gone, target_gone) = (self.source.gone, self.target.gone);
+        PartitionContent { window: self.window, found: self.comparison.finish(), source_gone, target_gone }
+    }
+}
