@@ -66,12 +66,10 @@ impl Cursor {
     }
 
     /// Goes on where a stretch was left.
-    fn of_range(stretch: &mut PrintRange) -> Self {
-        let prints = std::mem::take(&mut stretch.prints);
-        let stretch = PrintRange { prints, ..stretch.clone() };
-        let (partition, next, until) = (stretch.partition.clone(), stretch.next, stretch.until);
-        let stuck = stretch.left_out;
-        Self { stuck, ..Self::new(partition, next, until, Found::Prints(Box::new(stretch))) }
+    fn of_range(range: &PrintRange) -> Self {
+        let (partition, stuck) = (range.partition.clone(), range.left_out);
+        let found = Found::Prints(Box::new(range.rest()));
+        Self { stuck, ..Self::new(partition, range.next, range.until, found) }
     }
 
     /// Everything below is read.
@@ -123,9 +121,9 @@ pub(crate) async fn read_on(
     let mut cursors: Vec<Cursor> = open.iter().map(|at| Cursor::of_range(stretches[*at])).collect();
     while !cursors.is_empty() && !read_round(call, &mut cursors, isolation, &mut setbacks).await? {}
     for (at, cursor) in open.into_iter().zip(cursors) {
-        if let Found::Prints(mut stretch) = cursor.found {
-            (stretch.next, stretch.done, stretch.left_out) = (cursor.next, cursor.done, cursor.stuck);
-            *stretches[at] = *stretch;
+        if let Found::Prints(read) = cursor.found {
+            stretches[at].take_over(*read);
+            (stretches[at].done, stretches[at].left_out) = (cursor.done, cursor.stuck);
         }
     }
     Ok(())

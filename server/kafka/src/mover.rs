@@ -94,7 +94,8 @@ pub trait RecordMover: Send + Sync + std::fmt::Debug {
     ) -> Result<BTreeMap<TopicPartition, Vec<Record>>, KafkaError>;
 
     /// Reads every stretch on that is not done: by what one answer of its leader holds, about a megabyte. Only prints are
-    /// kept, so stretches of any length are read in bounded memory, and nothing is sent twice.
+    /// kept, so stretches of any length are read in bounded memory, and nothing is sent twice. After an error all are as they
+    /// were.
     async fn read_on(
         &self,
         stretches: &mut [&mut PrintRange],

@@ -71,7 +71,6 @@ impl Record {
 }
 
 /// A stretch of a partition that is read piece by piece; only prints of its records are kept.
-#[derive(Clone)]
 pub struct PrintRange {
     /// Partition.
     pub partition: TopicPartition,
@@ -115,6 +114,24 @@ impl PrintRange {
     #[must_use]
     pub fn without_timestamps(self) -> Self {
         Self { timestamps: false, ..self }
+    }
+
+    /// What is left of it, to be read apart: if that fails, this is as it was.
+    pub(crate) fn rest(&self) -> Self {
+        let range = ReadRange { partition: self.partition.clone(), from: self.next, until: self.until };
+        Self { timestamps: self.timestamps, ..Self::new(range) }
+    }
+
+    /// Takes what was read apart.
+    pub(crate) fn take_over(&mut self, read: Self) {
+        self.next = read.next;
+        self.bytes += read.bytes;
+        self.gone += read.gone;
+        if self.prints.is_empty() {
+            self.prints = read.prints;
+        } else {
+            self.prints.extend(read.prints);
+        }
     }
 
     /// Bytes sent for it since they were asked for last.

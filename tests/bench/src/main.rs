@@ -20,6 +20,7 @@ mod sse;
 mod survey;
 mod switchover;
 mod translation;
+mod verify;
 
 use std::process::ExitCode;
 
@@ -58,6 +59,8 @@ enum What {
     Translation,
     /// One planned switchover of a pair under load, by Muster and by hand with Kafka's own tools.
     Switchover,
+    /// Content verification beside reading the same bytes with librdkafka.
+    Verify,
     /// Serves synthetic clusters until its standard input closes (a process of its own, so that its memory and CPU
     /// are not the survey's).
     #[command(hide = true)]
@@ -66,6 +69,10 @@ enum What {
     /// is the survey's).
     #[command(hide = true)]
     TakeSurveys(survey::synthetic::Task),
+    /// Verifies the content of a lab's topic and prints what it cost (a process of its own, so that its peak of memory is
+    /// the verification's).
+    #[command(hide = true)]
+    VerifyContent(verify::Task),
 }
 
 #[tokio::main]
@@ -81,12 +88,17 @@ async fn main() -> Result<ExitCode> {
         What::Rpo => rpo::run().await?,
         What::Translation => translation::run().await?,
         What::Switchover => switchover::run().await?,
+        What::Verify => verify::run().await?,
         What::SyntheticBrokers(size) => {
             big_cluster::serve(size).await?;
             return Ok(ExitCode::SUCCESS);
         }
         What::TakeSurveys(task) => {
             survey::synthetic::take(&task).await?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        What::VerifyContent(task) => {
+            verify::verify(&task).await?;
             return Ok(ExitCode::SUCCESS);
         }
     };

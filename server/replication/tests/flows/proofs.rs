@@ -14,7 +14,9 @@ use muster_kafka::{
 use muster_replication::{
     FlowRecords, PartitionEnds,
     translate::{NotTranslated, Translator, translate_group},
-    verify::{CutLine, content_window, tails_match, verify_content},
+    verify::{
+        Compacted, ContentRules, CutLine, Meter, compare_content, content_window, tails_match, verify_content,
+    },
 };
 
 use crate::{flow, world};
@@ -242,4 +244,28 @@ async fn content_is_equal_from_a_pair_on_and_a_hole_is_found() {
     assert_eq!((lost.nothing_lost, lost.partitions[0].found.missing), (false, 1));
     assert!(serde_json::to_string(&lost).expect("evidence").contains("\"missing\":1"));
     assert_eq!(content_window(&logs.line(), &[], 1_000), None);
+}
+
+#[tokio::test]
+async fn a_target_that_keeps_its_own_time_is_compared_without_and_no_payload_is_told() {
+    let mut logs = Logs::new();
+    logs.fill(3_000);
+    let there = Payload { timestamp: 77, ..payload(9_999) };
+    for (cluster, record) in [("A", payload(9_999)), ("B", there)] {
+        logs.world.lock().cluster_mut(cluster).log_mut(&at(0)).expect("the topic").append(record, 0, false);
+    }
+    let window = content_window(&logs.line(), &logs.pairs, 3_000).expect("there are pairs");
+    let (records, meter) = (logs.records(), Meter::new(None));
+    let compare = async |timestamps| {
+        let rules = ContentRules { timestamps, compacted: Compacted::default() };
+        compare_content(&records, &window, rules, &meter).await.expect("readable").found
+    };
+    let timed = compare(true).await;
+    assert_eq!((timed.missing, timed.extra, timed.matched), (1, 1, timed.on_source - 1), "{timed:?}");
+    let told = serde_json::to_string(&timed).expect("evidence");
+    assert!(told.contains("key_hash") && !told.contains("record 9999"), "{told}");
+    let timeless = compare(false).await;
+    assert!(timeless.equal() && timeless.source_digest == timeless.target_digest, "{timeless:?}");
+    assert_eq!(meter.records(), 4 * timeless.on_source);
+    assert!(meter.bytes() > 0);
 }
