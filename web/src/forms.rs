@@ -358,6 +358,28 @@ pub struct TranslationFilter {
     pub proof: String,
 }
 
+/// `GET /pairs/{pair}/content`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ContentFilter {
+    /// The proof to show, by its id; the newest that is done when empty.
+    pub proof: String,
+}
+
+/// `POST /pairs/{pair}/content`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ContentForm {
+    /// Topics by the source's names, apart by spaces or lines; all when empty.
+    pub topics: String,
+    /// Hours back from now; everything when empty.
+    pub hours: String,
+    /// Percent of stretches that would have to differ to be found; everything is compared when empty.
+    pub sample: String,
+    /// Most megabytes a second; no bound when empty.
+    pub mb_per_second: String,
+}
+
 /// Which differences of a pair are shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]

@@ -6,9 +6,8 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use muster_domain::{
     pair::Pair,
-    people::Role,
     proof::{
-        Proof, ProofState,
+        Proof,
         translation::{GroupProof, MirroredSum, PartitionProof, TranslationProof, Verdict},
     },
     reading::ReadingClass,
@@ -19,7 +18,8 @@ use crate::{
     chrome::Chrome,
     format,
     forms::TranslationFilter,
-    parts::{Choice, Course, Field, Hash, Mark, Notice, Tone, When},
+    parts::{Choice, Course, Field, Hash, Mark, Tone, When},
+    proofs::ProofParts,
 };
 
 /// Groups on one page.
@@ -45,22 +45,10 @@ pub struct TranslationPage {
     chrome: Chrome,
     pair: String,
     course: Course,
-    ask: Result<String, &'static str>,
-    open: Option<Open>,
-    notices: Vec<Notice>,
+    proofs: ProofParts,
     shown: Option<Shown>,
     filters: Vec<Field>,
     filtered: bool,
-    history: Vec<Row>,
-}
-
-/// A proof that is under way.
-#[derive(Debug)]
-struct Open {
-    id: String,
-    said: String,
-    by: String,
-    may_stop: bool,
 }
 
 /// What the newest proof that is done found.
@@ -103,17 +91,6 @@ struct Partition {
     theirs: String,
 }
 
-/// A proof in the history.
-#[derive(Debug)]
-struct Row {
-    href: String,
-    number: i64,
-    when: When,
-    by: String,
-    state: Mark,
-    sentence: String,
-}
-
 impl TranslationPage {
     /// The page. `proofs` are those of the pair, newest first; `shown` is the one whose result is told.
     #[must_use]
@@ -126,56 +103,21 @@ impl TranslationPage {
         filter: &TranslationFilter,
     ) -> Self {
         let now = chrome.now();
-        let may = chrome.may(Role::Operator, &pair.team);
-        let open = proofs.iter().find(|proof| !proof.state.is_ended());
         let chrome = chrome
             .titled(format!("Translation of {}", pair.name))
             .under(format!("/pairs/{}", pair.name), pair.name.to_string());
+        let proofs =
+            ProofParts::new(&chrome, pair, proofs, format!("Prove translation of {} now", pair.name));
         Self {
-            chrome: if open.is_some() { chrome.refreshing(2).live() } else { chrome },
-            ask: match (may, open) {
-                (false, _) => Err("Operators of its team ask for a proof."),
-                (true, Some(_)) => Err("One is under way."),
-                (true, None) => Ok(format!("Prove translation of {} now", pair.name)),
-            },
-            open: open.map(|proof| Open {
-                id: proof.id.to_string(),
-                said: match (proof.state, proof.progress.of) {
-                    (ProofState::Waiting, _) => "waits for a process to take it".to_owned(),
-                    (_, 0) => "reads positions and offset syncs".to_owned(),
-                    (_, of) => format!(
-                        "{} of {} partitions compared",
-                        format::number(proof.progress.done),
-                        format::number(of)
-                    ),
-                },
-                by: proof.asked_by.name.clone(),
-                may_stop: may,
-            }),
-            notices: notices(proofs, now),
+            chrome: proofs.of_chrome(chrome),
+            proofs,
             shown: shown.map(|shown| Shown::new(shown, filter, now)),
             filters: filters(filter),
             filtered: *filter != TranslationFilter::default(),
-            history: proofs.iter().map(|proof| Row::new(proof, now)).collect(),
             pair: pair.name.to_string(),
             course,
         }
     }
-}
-
-/// The last one that failed, unless a newer one is done.
-fn notices(proofs: &[Proof], now: DateTime<Utc>) -> Vec<Notice> {
-    let newest = proofs.iter().find(|proof| proof.state.is_ended());
-    let failed = newest.filter(|proof| proof.state == ProofState::Failed);
-    let notice = |proof: &Proof| {
-        let at = proof.ended_at.map_or_else(|| "a while ago".to_owned(), |at| format::ago(now, at));
-        Notice::new(
-            Tone::Bad,
-            format!("Proof {} could not be carried out, {at}: {}.", proof.number, proof.reason),
-            "Mend what it names, then ask for another one.",
-        )
-    };
-    failed.map(notice).into_iter().collect()
 }
 
 fn filters(filter: &TranslationFilter) -> Vec<Field> {
@@ -351,25 +293,5 @@ fn method(method: Method, run: usize) -> String {
     match run {
         0 => how.to_owned(),
         run => format!("{how}; {} from there on equal", format::count(run, "record")),
-    }
-}
-
-impl Row {
-    fn new(proof: &Proof, now: DateTime<Utc>) -> Self {
-        let state = match proof.state {
-            ProofState::Waiting => Mark::new(Tone::Run, "waiting"),
-            ProofState::Running => Mark::new(Tone::Run, "running"),
-            ProofState::Done => Mark::new(Tone::Ok, "done"),
-            ProofState::Failed => Mark::new(Tone::Bad, "failed"),
-            ProofState::Cancelled => Mark::new(Tone::Idle, "ended"),
-        };
-        Self {
-            href: format!("/pairs/{}/translation?proof={}", proof.pair, proof.id),
-            number: proof.number,
-            when: When::moment(now, proof.asked_at),
-            by: proof.asked_by.name.clone(),
-            sentence: if proof.sentence.is_empty() { proof.reason.clone() } else { proof.sentence.clone() },
-            state,
-        }
     }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use chrono::Utc;
 use muster_operations::decisions;
-use muster_store::{happenings, idempotency, identities, lag, login_failures, outbox, recorder, sessions};
+use muster_store::{
+    happenings, idempotency, identities, lag, login_failures, outbox, proof_stretches, recorder, sessions,
+};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -71,6 +73,7 @@ async fn sweep(pool: &PgPool, recorder_hours: i64) -> Answer<()> {
     identities::delete_old_attempts(&mut conn).await?;
     lag::delete_older_than(&mut conn, LAG_DAYS).await?;
     outbox::delete_older_than(&mut conn, MESSAGE_DAYS).await?;
+    proof_stretches::forget_ended(&mut conn).await?;
     drop(conn);
     let mut tx = muster_store::begin(pool).await?;
     recorder::retire(&mut tx, Utc::now(), recorder_hours).await?;

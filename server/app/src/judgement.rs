@@ -295,17 +295,14 @@ pub async fn count_causes(app: &App, conn: &mut PgConnection, actor: &Actor) -> 
 }
 
 async fn read_causes(conn: &mut PgConnection) -> Answer<CausesByTeam> {
-    let pairs = pairs::list(conn, None, None).await?;
-    let names: Vec<PairName> = pairs.iter().map(|pair| pair.name.clone()).collect();
-    let judged = latest_of_all(conn, &names).await?;
-    let mut causes = Vec::new();
-    for pair in pairs {
-        let Some(kept) = judged.get(&pair.name) else { continue };
-        let bad = kept.results.checks.iter().filter(|check| match check.status {
-            CheckStatus::Critical | CheckStatus::Unknown => true,
-            CheckStatus::Ok | CheckStatus::Warning | CheckStatus::NotApplicable => false,
-        });
-        causes.extend(bad.map(|check| (pair.team.clone(), check.code.as_str().to_owned())));
+    let (now, mut causes, mut names) = (Utc::now(), Vec::new(), Vec::new());
+    for bad in readiness::bad_of_all(conn).await? {
+        causes.extend(bad.checks.into_iter().map(|check| (bad.team.clone(), check)));
+        if now - bad.at > FRESH {
+            // As [`Judgement::aged`] says it.
+            causes.push((bad.team, CheckCode::SurveyFresh.as_str().to_owned()));
+        }
+        names.push(bad.pair);
     }
     let open = alarms::open_of(conn, &names).await?;
     causes.extend(open.into_iter().map(|kept| (kept.team, kept.alarm.code.as_str().to_owned())));

@@ -11,6 +11,7 @@ pub mod auth;
 pub mod cli;
 pub mod client_source;
 pub mod config;
+mod content_loop;
 pub mod courier;
 pub mod doctor;
 pub mod drill_loop;

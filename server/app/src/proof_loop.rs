@@ -1,7 +1,7 @@
 //! Carries out proofs that people asked for: one at a time in each process, taken by a lease that is renewed while it works.
 //!
 //! A proof only reads, so one whose process died is simply begun again by another. Told to stop, a process gives its proof
-//! back at once.
+//! back at once. A process that has none shares in comparing content for those that have.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -18,16 +18,22 @@ use muster_operations::{
     translation_proof::{ProofError, Watcher, prove_translation},
 };
 use muster_store::{
-    StoreError,
+    StoreError, proof_stretches,
     proofs::{self, Taken},
 };
+use serde::Serialize;
 use serde_json::Value;
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
+use uuid::Uuid;
 
-use crate::{http::failure::chain, telemetry::Beat};
+use crate::{
+    content_loop::{self, Stopped},
+    http::failure::chain,
+    telemetry::Beat,
+};
 
 /// Pause between two looks for proofs.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -38,7 +44,13 @@ const RENEW_EVERY: Duration = Duration::from_secs(2);
 const MOST_TAKINGS: i64 = 5;
 
 /// Works until shutdown.
-pub async fn run(pool: PgPool, clients: Arc<dyn ClientSource>, beat: Beat, shutdown: CancellationToken) {
+pub async fn run(
+    pool: PgPool,
+    clients: Arc<dyn ClientSource>,
+    process: String,
+    beat: Beat,
+    shutdown: CancellationToken,
+) {
     let mut under_way: Option<JoinHandle<()>> = None;
     while !shutdown.is_cancelled() {
         let free = under_way.as_ref().is_none_or(JoinHandle::is_finished);
@@ -47,11 +59,26 @@ pub async fn run(pool: PgPool, clients: Arc<dyn ClientSource>, beat: Beat, shutd
         match taken {
             Ok(Some(taken)) => {
                 let (pool, clients, shutdown) = (pool.clone(), Arc::clone(&clients), shutdown.clone());
-                let span =
-                    tracing::error_span!("proof", proof.id = %taken.proof.id, pair.name = %taken.proof.pair);
-                let work = async move { carry_out(&pool, &*clients, taken, &shutdown).await };
+                let span = span(&taken.proof);
+                let process = process.clone();
+                let work = async move { carry_out(&pool, &*clients, taken, &process, &shutdown).await };
                 under_way = Some(tokio::spawn(work.instrument(span)));
             }
+            Ok(None) if free => match content_loop::to_share(&pool).await {
+                Ok(Some(proof)) => {
+                    let (pool, clients, process) = (pool.clone(), Arc::clone(&clients), process.clone());
+                    let (shutdown, span) = (shutdown.clone(), span(&proof));
+                    let work = async move {
+                        tokio::select! {
+                            () = shutdown.cancelled() => {}
+                            () = content_loop::help(&pool, &*clients, &proof, &process) => {}
+                        }
+                    };
+                    under_way = Some(tokio::spawn(work.instrument(span)));
+                }
+                Ok(None) => {}
+                Err(e) => tracing::warn!(cause = %chain(&e), "could not look for proofs to share in"),
+            },
             Ok(None) => {}
             Err(e) => tracing::warn!(cause = %chain(&e), "could not look for proofs; tried again shortly"),
         }
@@ -64,6 +91,10 @@ pub async fn run(pool: PgPool, clients: Arc<dyn ClientSource>, beat: Beat, shutd
         // It gives the proof back by itself.
         let _ = work.await;
     }
+}
+
+fn span(proof: &Proof) -> tracing::Span {
+    tracing::error_span!("proof", proof.id = %proof.id, pair.name = %proof.pair)
 }
 
 async fn take(pool: &PgPool) -> Result<Option<Taken>, StoreError> {
@@ -79,14 +110,21 @@ async fn take(pool: &PgPool) -> Result<Option<Taken>, StoreError> {
 pub async fn carry_out_one(
     pool: &PgPool,
     clients: &dyn ClientSource,
+    process: &str,
     shutdown: &CancellationToken,
 ) -> Result<bool, StoreError> {
     let Some(taken) = take(pool).await? else { return Ok(false) };
-    carry_out(pool, clients, taken, shutdown).await;
+    carry_out(pool, clients, taken, process, shutdown).await;
     Ok(true)
 }
 
-async fn carry_out(pool: &PgPool, clients: &dyn ClientSource, taken: Taken, shutdown: &CancellationToken) {
+async fn carry_out(
+    pool: &PgPool,
+    clients: &dyn ClientSource,
+    taken: Taken,
+    process: &str,
+    shutdown: &CancellationToken,
+) {
     let told = Told::default();
     let outcome = if taken.epoch > MOST_TAKINGS {
         Outcome::Failed(format!("{MOST_TAKINGS} processes began it and none came to its end"))
@@ -94,7 +132,7 @@ async fn carry_out(pool: &PgPool, clients: &dyn ClientSource, taken: Taken, shut
         tokio::select! {
             biased;
             () = shutdown.cancelled() => Outcome::GivenBack,
-            outcome = prove(clients, &taken.proof, &told) => outcome,
+            outcome = prove(pool, clients, &taken, process, &told) => outcome,
             () = renew(pool, &taken, &told) => Outcome::Lost,
         }
     };
@@ -112,7 +150,31 @@ enum Outcome {
     GivenBack,
 }
 
-async fn prove(clients: &dyn ClientSource, proof: &Proof, told: &Told) -> Outcome {
+async fn prove(
+    pool: &PgPool,
+    clients: &dyn ClientSource,
+    taken: &Taken,
+    process: &str,
+    told: &Told,
+) -> Outcome {
+    match taken.proof.kind {
+        ProofKind::Translation => translation(clients, &taken.proof, told).await,
+        ProofKind::Content => match content_loop::lead(pool, clients, taken, process).await {
+            Ok(proven) => done(proven.sentence(), &proven),
+            Err(Stopped::Failed(reason)) => Outcome::Failed(reason),
+            Err(Stopped::Lost) => Outcome::Lost,
+        },
+    }
+}
+
+fn done(sentence: String, proven: &impl Serialize) -> Outcome {
+    match serde_json::to_value(proven) {
+        Ok(result) => Outcome::Done(sentence, result),
+        Err(e) => Outcome::Failed(e.to_string()),
+    }
+}
+
+async fn translation(clients: &dyn ClientSource, proof: &Proof, told: &Told) -> Outcome {
     let clients = match clients.pair_clients(&proof.pair).await {
         Ok(clients) => clients,
         Err(e) => return Outcome::Failed(e.to_string()),
@@ -123,15 +185,10 @@ async fn prove(clients: &dyn ClientSource, proof: &Proof, told: &Told) -> Outcom
     let Some(direction) = directions.into_iter().find(asked) else {
         return Outcome::Failed("the pair has other clusters now".to_owned());
     };
-    match proof.kind {
-        ProofKind::Translation => match prove_translation(&clients, direction, told).await {
-            Ok(proven) => match serde_json::to_value(&proven) {
-                Ok(result) => Outcome::Done(proven.sentence(), result),
-                Err(e) => Outcome::Failed(e.to_string()),
-            },
-            Err(ProofError::Stopped) => Outcome::Lost,
-            Err(e) => Outcome::Failed(e.to_string()),
-        },
+    match prove_translation(&clients, direction, told).await {
+        Ok(proven) => done(proven.sentence(), &proven),
+        Err(ProofError::Stopped) => Outcome::Lost,
+        Err(e) => Outcome::Failed(e.to_string()),
     }
 }
 
@@ -141,7 +198,10 @@ async fn renew(pool: &PgPool, taken: &Taken, told: &Told) {
         tokio::time::sleep(RENEW_EVERY).await;
         let kept = async {
             let mut conn = pool.acquire().await?;
-            let progress = told.progress();
+            let progress = match taken.proof.kind {
+                ProofKind::Translation => told.progress(),
+                ProofKind::Content => content_progress(&mut conn, taken.proof.id).await?,
+            };
             proofs::keep_progress(&mut conn, taken.proof.id, taken.epoch, progress, LEASE_SECONDS)
                 .await
                 .map_err(|e| sqlx::Error::Protocol(e.to_string()))
@@ -153,6 +213,13 @@ async fn renew(pool: &PgPool, taken: &Taken, told: &Told) {
             Err(cause) => tracing::warn!(%cause, "could not say how far a proof is"),
         }
     }
+}
+
+/// How far all processes together are.
+async fn content_progress(conn: &mut PgConnection, proof: Uuid) -> Result<Progress, sqlx::Error> {
+    let (done, of) =
+        proof_stretches::progress(conn, proof).await.map_err(|e| sqlx::Error::Protocol(e.to_string()))?;
+    Ok(Progress { done, of })
 }
 
 async fn keep(pool: &PgPool, taken: &Taken, outcome: Outcome) -> Result<(), StoreError> {

@@ -10,6 +10,7 @@ pub mod audit;
 pub mod break_glass;
 pub mod cluster;
 pub mod comparison;
+pub mod content;
 pub mod difference;
 pub mod direction;
 pub mod evidence;

@@ -3,6 +3,7 @@
 //! A proof only reads. It is asked for by a person, carried out by whichever process takes it, and kept as evidence with a
 //! hash. One that is cut off begins again from what it had kept.
 
+pub mod content;
 pub mod translation;
 
 use chrono::{DateTime, Utc};
@@ -23,21 +24,27 @@ use crate::{
 pub enum ProofKind {
     /// Where every group would go on reading on the other side: [`translation::TranslationProof`].
     Translation,
+    /// Whether both sides hold the same records: [`content::ContentProof`].
+    Content,
 }
 
 impl ProofKind {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Translation, Self::Content];
+
     /// Its word in the database, the API and addresses.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Translation => "translation",
+            Self::Content => "content",
         }
     }
 
     /// The kind a word names.
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        (word == Self::Translation.as_str()).then_some(Self::Translation)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 }
 
@@ -92,9 +99,9 @@ impl ProofState {
 /// How far a proof is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Progress {
-    /// Partitions done.
+    /// Done: partitions of a translation proof, source offsets of a content proof.
     pub done: i64,
-    /// Partitions in all; 0 while that is not known.
+    /// The same in all; 0 while that is not known.
     pub of: i64,
 }
 
@@ -115,6 +122,9 @@ pub struct Proof {
     pub to: ClusterName,
     /// Who asked for it.
     pub asked_by: Person,
+    /// What a content proof is to compare; null for others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<content::ContentAsk>,
     /// When, by the database's clock.
     pub asked_at: DateTime<Utc>,
     /// Where it is.

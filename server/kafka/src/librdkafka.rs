@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 use crate::{
     broker_error::{UNKNOWN_TOPIC_OR_PARTITION, broker_error},
     error::KafkaErrorKind,
+    group_share::GroupShare,
     options::ClientOptions,
     pool::lock,
     sasl::Credentials,
@@ -36,6 +37,28 @@ pub(crate) struct Context {
     options: ClientOptions,
     /// Why it cannot connect: librdkafka tells once, and afterwards only that time is up.
     pub(crate) trouble: Trouble,
+}
+
+impl Context {
+    fn new(
+        cluster: &Cluster,
+        credentials: &Credentials,
+        options: ClientOptions,
+        runtime: Handle,
+    ) -> Result<Self, KafkaErrorKind> {
+        let tokens = match credentials {
+            Credentials::Bearer { source, extensions } if extensions.is_empty() => {
+                Some((Arc::clone(source), runtime))
+            }
+            Credentials::Bearer { .. } => {
+                // rdkafka hands librdkafka a token without extensions.
+                let what = "writing records or sharing work with SASL extensions";
+                return Err(KafkaErrorKind::Unsupported(what.to_owned()));
+            }
+            Credentials::None | Credentials::Password { .. } => None,
+        };
+        Ok(Self { cluster: cluster.name.to_string(), tokens, options, trouble: Arc::default() })
+    }
 }
 
 impl ClientContext for Context {
@@ -84,21 +107,23 @@ pub(crate) fn create_producer(
         // Few records, each waited for; what was not delivered in time must not arrive minutes later.
         .set("linger.ms", "0")
         .set("message.timeout.ms", options.call_deadline_ms.max(1000).to_string());
-    let tokens = match credentials {
-        Credentials::Bearer { source, extensions } if extensions.is_empty() => {
-            Some((Arc::clone(source), runtime))
-        }
-        Credentials::Bearer { .. } => {
-            // rdkafka hands librdkafka a token without extensions.
-            return Err(KafkaErrorKind::Unsupported("writing records with SASL extensions".to_owned()));
-        }
-        Credentials::None | Credentials::Password { .. } => None,
-    };
-    let trouble = Arc::new(Mutex::new(None));
-    let context =
-        Context { cluster: cluster.name.to_string(), tokens, options, trouble: Arc::clone(&trouble) };
+    let context = Context::new(cluster, credentials, options, runtime)?;
+    let trouble = Arc::clone(&context.trouble);
     let producer = config.create_with_context(context).map_err(|e| kind_of(&e, ""))?;
     Ok((producer, trouble))
+}
+
+/// Joins a consumer group that only shares work. Blocks while it reads keys and authorities.
+pub(crate) fn join_group(
+    (cluster, secrets, credentials): (&Cluster, &ClusterSecrets, &Credentials),
+    options: ClientOptions,
+    runtime: Handle,
+    (group, topics): (&str, &[String]),
+) -> Result<GroupShare, KafkaErrorKind> {
+    let config = base_config(cluster, secrets, credentials, options);
+    let context = Context::new(cluster, credentials, options, runtime.clone())?;
+    let _runtime = runtime.enter();
+    GroupShare::join(config, context, group, topics)
 }
 
 fn base_config(

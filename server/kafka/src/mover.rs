@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use muster_domain::topic::TopicPartition;
 
-use crate::{error::KafkaError, prints::PrintRange};
+use crate::{error::KafkaError, prints::PrintRange, share::WorkShare};
 
 /// Offsets a mover that knows no batches reads on at a time.
 const STEP: i64 = 1_000;
@@ -128,6 +128,10 @@ pub trait RecordMover: Send + Sync + std::fmt::Debug {
         isolation: Isolation,
         deadline_ms: u64,
     ) -> Result<BTreeMap<TopicPartition, Option<TailRecord>>, KafkaError>;
+
+    /// Joins a consumer group only to have the partitions of topics dealt out among its members; nothing is awaited. Needs
+    /// READ on the group.
+    async fn share(&self, group: &str, topics: &[String]) -> Result<Box<dyn WorkShare>, KafkaError>;
 
     /// Writes records to one partition with acks=all and an idempotent producer; returns their offsets. Checks the
     /// cluster id first, like every mutation.

@@ -14,12 +14,14 @@ use tokio::{runtime::Handle, sync::OnceCell};
 use crate::{
     error::{KafkaError, KafkaErrorKind},
     fetch::{self, Cursor, Found},
+    group_share::GroupShare,
     librdkafka::{self, Producer, Trouble, kind_of},
     mover::{Isolation, NewRecord, ReadRange, Record, RecordMover, TailRecord},
     options::ClientOptions,
     pool::lock,
     prints::PrintRange,
     routing::{Call, Router},
+    share::WorkShare,
     tails,
 };
 
@@ -112,6 +114,13 @@ impl RecordMover for KafkaMover {
         tails::find_tails(&call, until, isolation).await
     }
 
+    async fn share(&self, group: &str, topics: &[String]) -> Result<Box<dyn WorkShare>, KafkaError> {
+        let what = format!("join group {group}");
+        let call = self.inner.router.look(&what);
+        let joined = self.inner.join(group, topics).await.map_err(|kind| call.fail(None, kind))?;
+        Ok(Box::new(joined))
+    }
+
     async fn write(
         &self,
         partition: &TopicPartition,
@@ -156,6 +165,17 @@ async fn expect_leader(call: &Call<'_>, partition: &TopicPartition) -> Result<()
 }
 
 impl Inner {
+    async fn join(&self, group: &str, topics: &[String]) -> Result<GroupShare, KafkaErrorKind> {
+        let credentials = self.router.dialer().credentials()?.clone();
+        let (cluster, secrets, options) = (self.cluster.clone(), self.secrets.clone(), self.options);
+        let (runtime, group, topics) = (Handle::current(), group.to_owned(), topics.to_vec());
+        let joined = tokio::task::spawn_blocking(move || {
+            let who = (&cluster, &secrets, &credentials);
+            librdkafka::join_group(who, options, runtime, (&group, &topics))
+        });
+        joined.await.map_err(|_| KafkaErrorKind::Protocol("the group could not be joined".to_owned()))?
+    }
+
     async fn writer(&self, call: &Call<'_>) -> Result<&Writer, KafkaErrorKind> {
         // Nothing is even connected to a cluster that is not known.
         if self.cluster.expected_cluster_id.is_none() {

@@ -5,6 +5,7 @@
 //! undos; everything it decides is either a pure rule of `domain` or an answer read back from the clusters.
 
 pub mod clients;
+pub mod content_proof;
 pub mod decisions;
 pub mod engine;
 pub mod error;

@@ -44,6 +44,19 @@ pub enum ProofError {
         /// Target.
         to: String,
     },
+    /// The connector changes records on the way, so both sides differ by intent.
+    #[error(
+        "the flow's connector has transforms: records differ by intent, and nothing can be said by comparing them"
+    )]
+    Transforms,
+    /// A topic that was asked for is not one of the pair's.
+    #[error("topic `{topic}` is not an application topic of this pair on {on}")]
+    NoTopic {
+        /// Its name.
+        topic: String,
+        /// The source.
+        on: String,
+    },
     /// Something could not be read.
     #[error("{what}: {reason}")]
     Unreadable {
@@ -54,7 +67,7 @@ pub enum ProofError {
     },
 }
 
-fn unreadable<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> ProofError {
+pub(crate) fn unreadable<E: std::fmt::Display>(what: &'static str) -> impl FnOnce(E) -> ProofError {
     move |error| ProofError::Unreadable { what, reason: error.to_string() }
 }
 
@@ -127,11 +140,14 @@ fn count(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-fn target_of(flow: &Flow, partition: &TopicPartition) -> TopicPartition {
+pub(crate) fn target_of(flow: &Flow, partition: &TopicPartition) -> TopicPartition {
     TopicPartition::new(flow.naming.target_name(&flow.source_alias, &partition.topic), partition.partition)
 }
 
-fn flow_of(clients: &PairClients, direction: Direction) -> Result<(&Flow, &dyn Replication), ProofError> {
+pub(crate) fn flow_of(
+    clients: &PairClients,
+    direction: Direction,
+) -> Result<(&Flow, &dyn Replication), ProofError> {
     let pair = &clients.pair;
     match (pair.flow(direction), clients.flow(direction)) {
         (Some(flow), Some(replication)) => Ok((flow, &**replication)),

@@ -8,6 +8,7 @@ mod compare;
 mod content;
 mod held;
 mod meter;
+mod stretch;
 
 use std::collections::BTreeMap;
 
@@ -16,12 +17,9 @@ use muster_kafka::{Isolation, KafkaError, ReadRange, RecordPrint, TailRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::records::{Deadline, FlowRecords, PartitionEnds, read_prints};
-pub use compare::{Compacted, Difference, DifferenceKind, Found};
-pub use content::{
-    ContentEvidence, ContentRules, ContentWindow, PartitionContent, compare_content, content_window,
-    verify_content,
-};
+pub use content::{ContentEvidence, ContentWindow, PartitionContent, content_window, verify_content};
 pub use meter::Meter;
+pub use stretch::{CompareStretch, Keep};
 
 /// Records before the last one that are looked at, to see whether the last one is one of many alike.
 const BEFORE_TAIL: i64 = 64;

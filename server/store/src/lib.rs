@@ -29,6 +29,7 @@ pub mod pairs;
 pub mod people;
 pub mod plans;
 pub mod private_postgres;
+pub mod proof_stretches;
 pub mod proofs;
 pub mod readiness;
 pub mod recorder;

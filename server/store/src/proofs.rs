@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::{ClusterName, PairName, TeamName},
-    proof::{Progress, Proof, ProofEvidence, ProofKind, ProofState},
+    proof::{Progress, Proof, ProofEvidence, ProofKind, ProofState, content::ContentAsk},
     record::Person,
 };
 use serde_json::Value;
@@ -27,6 +27,8 @@ pub struct NewProof<'a> {
     pub to: &'a ClusterName,
     /// Who asks.
     pub asked_by: &'a Person,
+    /// What a content proof is to compare.
+    pub content: Option<&'a ContentAsk>,
 }
 
 /// A proof a process has taken.
@@ -55,6 +57,7 @@ struct ProofRow {
     of_all: i64,
     ended_at: Option<DateTime<Utc>>,
     sentence: String,
+    content: Option<Value>,
 }
 
 impl TryFrom<ProofRow> for Proof {
@@ -77,6 +80,11 @@ impl TryFrom<ProofRow> for Proof {
             progress: Progress { done: row.done, of: row.of_all },
             ended_at: row.ended_at,
             sentence: row.sentence,
+            content: row
+                .content
+                .map(serde_json::from_value)
+                .transpose()
+                .map_err(|_| unreadable("content"))?,
         })
     }
 }
@@ -91,9 +99,11 @@ fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
 /// `Conflict` with `proof_one_at_a_time` while one of this kind is open for the pair.
 pub async fn insert(conn: &mut PgConnection, new: &NewProof<'_>) -> Result<Uuid, StoreError> {
     let id = Uuid::now_v7();
+    let content = new.content.map(serde_json::to_value).transpose();
+    let unwritable = |_| StoreError::Unreadable { table: "proof", column: "content", row: id.to_string() };
     sqlx::query!(
-        "insert into proof (id, pair, team, kind, from_cluster, to_cluster, asked_by, asked_by_name)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "insert into proof (id, pair, team, kind, from_cluster, to_cluster, asked_by, asked_by_name, content)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         id,
         new.pair.as_str(),
         new.team.as_str(),
@@ -101,7 +111,8 @@ pub async fn insert(conn: &mut PgConnection, new: &NewProof<'_>) -> Result<Uuid,
         new.from.as_str(),
         new.to.as_str(),
         new.asked_by.id,
-        new.asked_by.name
+        new.asked_by.name,
+        content.map_err(unwritable)?
     )
     .execute(conn)
     .await
@@ -117,7 +128,7 @@ pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Proof>, Sto
     let row = sqlx::query_as!(
         ProofRow,
         "select id, number, pair, kind, from_cluster, to_cluster, asked_by, asked_by_name, asked_at, state, reason,
-            done, of_all, ended_at, sentence
+            done, of_all, ended_at, sentence, content
         from proof
         where id = $1",
         id
@@ -164,26 +175,29 @@ pub async fn team(conn: &mut PgConnection, id: Uuid) -> Result<Option<TeamName>,
     team.map(|team| TeamName::new(&team).map_err(unreadable)).transpose()
 }
 
-/// Proofs of a pair, newest first, with a number below `after`.
+/// Proofs of a pair, of one kind or all, newest first, with a number below `after`.
 ///
 /// # Errors
 /// When the database refuses or a row does not read back.
 pub async fn list(
     conn: &mut PgConnection,
     pair: &PairName,
+    kind: Option<ProofKind>,
     after: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Proof>, StoreError> {
     let rows = sqlx::query_as!(
         ProofRow,
         "select id, number, pair, kind, from_cluster, to_cluster, asked_by, asked_by_name, asked_at, state, reason,
-            done, of_all, ended_at, sentence
+            done, of_all, ended_at, sentence, content
         from proof
         where pair = $1
-            and ($2::bigint is null or number < $2)
+            and ($2::text is null or kind = $2)
+            and ($3::bigint is null or number < $3)
         order by number desc
-        limit $3",
+        limit $4",
         pair.as_str(),
+        kind.map(ProofKind::as_str),
         after,
         limit
     )

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use muster_domain::ids::PairName;
+use muster_domain::ids::{PairName, TeamName};
 use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{PgConnection, types::Json};
 
@@ -178,7 +178,7 @@ pub async fn latest_of_all<T: DeserializeOwned>(
         r#"select pair, survey_number, at,
             jsonb_set(results, '{lag}', (
                 select coalesce(jsonb_agg(lag || '{"topics": {}}'), '[]') from jsonb_array_elements(results -> 'lag') as lag
-            )) as "results!"
+            ))::text as "results!"
         from readiness
         where pair = any($1)"#,
         &names
@@ -190,10 +190,52 @@ pub async fn latest_of_all<T: DeserializeOwned>(
     for row in rows {
         let unreadable = |column| StoreError::unreadable("readiness", column, row.pair.clone());
         let name = PairName::new(row.pair.clone()).map_err(|_| unreadable("pair"))?;
-        let results = serde_json::from_value(row.results).map_err(|_| unreadable("results"))?;
+        let results = serde_json::from_str(&row.results).map_err(|_| unreadable("results"))?;
         all.insert(name, Kept { survey_number: row.survey_number, at: row.at, results });
     }
     Ok(all)
+}
+
+/// How the checks of one pair stood at its latest survey, in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bad {
+    /// The pair.
+    pub pair: PairName,
+    /// Its team.
+    pub team: TeamName,
+    /// When that survey began.
+    pub at: DateTime<Utc>,
+    /// Names of checks that were critical or unknown.
+    pub checks: Vec<String>,
+}
+
+/// Which checks of all pairs are bad. Reads states only, not why: it is asked for every page.
+///
+/// # Errors
+/// When the database refuses or a name does not read back.
+pub async fn bad_of_all(conn: &mut PgConnection) -> Result<Vec<Bad>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select pair.name, pair.team, readiness.at, array(
+                select state.key
+                from jsonb_each_text(states) as state
+                where state.value in ('critical', 'unknown')
+            ) as "checks!"
+        from readiness
+        join pair on pair.name = readiness.pair"#
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("read bad checks of all pairs", source))?;
+    let bad = rows.into_iter().map(|row| {
+        let unreadable = |column| StoreError::unreadable("pair", column, row.name.clone());
+        Ok(Bad {
+            pair: PairName::new(row.name.clone()).map_err(|_| unreadable("name"))?,
+            team: TeamName::new(row.team.clone()).map_err(|_| unreadable("team"))?,
+            at: row.at,
+            checks: row.checks,
+        })
+    });
+    bad.collect()
 }
 
 /// What was last told of a pair's readiness: the status word, and since when it is better. Whoever asks holds the survey's

@@ -9,14 +9,19 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
+use async_trait::async_trait;
 use clap::Args;
-use muster_domain::topic::TopicPartition;
+use muster_domain::{
+    content::Compacted,
+    proof::content::{Checkpoint, Stretch, StretchEnd},
+    topic::TopicPartition,
+};
 use muster_it::{CENTRAL, WEST, cluster};
-use muster_kafka::{ClientOptions, Isolation, KafkaMover, RecordMover, mover::NewRecord};
+use muster_kafka::{ClientOptions, Isolation, KafkaAdmin, KafkaMover, RecordMover, mover::NewRecord};
 use muster_lab::{Lab, LabDescription, LabOptions, NewTopic};
 use muster_replication::{
-    FlowRecords, PartitionEnds,
-    verify::{Compacted, ContentRules, ContentWindow, Meter, compare_content},
+    FlowRecords,
+    verify::{CompareStretch, Keep, Meter},
 };
 use rdkafka::{
     ClientConfig, Offset, TopicPartitionList,
@@ -113,6 +118,21 @@ fn mover(lab: &LabDescription, side: &str) -> Result<KafkaMover> {
     Ok(KafkaMover::new(&cluster, &secrets, ClientOptions::default()))
 }
 
+fn admin(lab: &LabDescription, side: &str) -> Result<KafkaAdmin> {
+    let (cluster, secrets) = cluster(lab, side)?;
+    Ok(KafkaAdmin::new(&cluster, &secrets, ClientOptions::default()))
+}
+
+/// Nobody goes on with it.
+struct Nobody;
+
+#[async_trait]
+impl Keep for Nobody {
+    async fn keep(&self, _: Checkpoint) -> bool {
+        true
+    }
+}
+
 /// Writes the same records whichever side it is.
 async fn fill(mover: &KafkaMover) -> Result<()> {
     for partition in 0..PARTITIONS {
@@ -188,19 +208,25 @@ async fn verify_elsewhere(lab: &Path) -> Result<Verified> {
 pub(crate) async fn verify(task: &Task) -> Result<()> {
     let lab = LabDescription::read(&task.lab)?;
     let (source, target) = (Arc::new(mover(&lab, WEST)?), Arc::new(mover(&lab, CENTRAL)?));
+    let (west, central) = (Arc::new(admin(&lab, WEST)?), Arc::new(admin(&lab, CENTRAL)?));
     let meter = Arc::new(Meter::new(None));
     let began = Instant::now();
     let mut partitions = JoinSet::new();
     for partition in 0..PARTITIONS {
         let (source, target, meter) = (Arc::clone(&source), Arc::clone(&target), Arc::clone(&meter));
+        let (west, central) = (Arc::clone(&west), Arc::clone(&central));
         partitions.spawn(async move {
             let at = TopicPartition::new(TOPIC, partition);
-            let window = ContentWindow {
-                partition: PartitionEnds { source: at.clone(), target: at },
+            let stretch = Stretch {
+                source: at.clone(),
+                target: at,
                 source_from: 0,
                 source_until: RECORDS,
-                target_from: 0,
+                required_until: RECORDS,
                 target_until: RECORDS,
+                source_goes_on: false,
+                timestamps: true,
+                compacted: Compacted::default(),
             };
             let records = FlowRecords {
                 source: &*source,
@@ -208,13 +234,21 @@ pub(crate) async fn verify(task: &Task) -> Result<()> {
                 isolation: Isolation::ReadCommitted,
                 deadline_ms: WITHIN_MS,
             };
-            let rules = ContentRules { timestamps: true, compacted: Compacted::default() };
-            compare_content(&records, &window, rules, &meter).await
+            let (source, target) = (&*west, &*central);
+            let compare = CompareStretch {
+                records: &records,
+                source,
+                target,
+                pairs: &[],
+                stretch: &stretch,
+                meter: &meter,
+            };
+            compare.run(None, &Nobody).await
         });
     }
     while let Some(compared) = partitions.join_next().await {
-        let found = compared??.found;
-        ensure!(found.equal(), "{found:?}");
+        let end = compared??;
+        ensure!(matches!(&end, Some(StretchEnd::Compared { found, .. }) if found.equal()), "{end:?}");
     }
     let (seconds, peak_mb) = (began.elapsed().as_secs_f64(), machine::peak_resident_mb()?);
     println!("{}", serde_json::to_string(&Verified { seconds, records: meter.records(), peak_mb })?);

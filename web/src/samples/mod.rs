@@ -3,6 +3,7 @@
 mod account;
 mod alarms;
 mod api;
+mod content;
 mod drills;
 mod findings;
 mod loss;
@@ -33,6 +34,7 @@ use crate::{
     clusters::{ClusterPage, ClustersPage},
     comparison::ComparisonPage,
     confirm::{ConfirmAct, ConfirmPage},
+    content::ContentPage,
     differences::DifferencesPage,
     drills::DrillsPage,
     error_page::ErrorPage,
@@ -131,6 +133,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("audit", html(&AuditPage::sample())),
         ("api", html(&ApiPage::sample())),
         ("api-group", html(&ApiGroupPage::sample())),
+        ("content", html(&ContentPage::sample())),
+        ("content-empty", html(&ContentPage::sample_empty())),
         ("translation", html(&TranslationPage::sample())),
         ("translation-empty", html(&TranslationPage::sample_empty())),
         ("account", html(&AccountPage::sample())),

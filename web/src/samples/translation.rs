@@ -25,7 +25,8 @@ use crate::{
     translation::{ProvenTranslation, TranslationPage},
 };
 
-fn proof(number: i64, state: ProofState, sentence: &str, reason: &str, asked: i64) -> Proof {
+/// A proof of the sample pair.
+pub(super) fn proof(number: i64, state: ProofState, sentence: &str, reason: &str, asked: i64) -> Proof {
     Proof {
         id: Uuid::from_u128(9_000 + number.unsigned_abs() as u128),
         number,
@@ -34,6 +35,7 @@ fn proof(number: i64, state: ProofState, sentence: &str, reason: &str, asked: i6
         from: cluster_name("eu-west"),
         to: cluster_name("eu-central"),
         asked_by: Person { id: Uuid::nil(), name: "mira.holt".to_owned() },
+        content: None,
         asked_at: ago(asked),
         state,
         reason: reason.to_owned(),

@@ -5,7 +5,7 @@ use muster_domain::{
     ids::{ClusterName, PairName},
     pair::{Direction, Pair, Side},
     people::Actor,
-    proof::{Proof, ProofEvidence, ProofKind},
+    proof::{Proof, ProofEvidence, ProofKind, content::ContentAsk},
     record::Person,
 };
 use muster_store::{
@@ -34,6 +34,9 @@ pub struct NewProof {
     /// Cluster whose groups are taken as they stand; the active side when left out.
     #[serde(default)]
     pub from: Option<ClusterName>,
+    /// What a content proof is to compare; everything when left out.
+    #[serde(default)]
+    pub content: Option<ContentAsk>,
 }
 
 /// A proof without its result.
@@ -62,12 +65,30 @@ pub async fn evidence(conn: &mut PgConnection, id: Uuid) -> Answer<ProofEvidence
 /// `not-found`, `invalid-request`; `proof-under-way` while one of this kind is.
 pub async fn ask(conn: &mut PgConnection, pair: &PairName, new: &NewProof, actor: &Actor) -> Answer<Proof> {
     let pair = pairs::get(conn, pair).await?;
+    let content = match (new.kind, &new.content) {
+        (ProofKind::Translation, None) => None,
+        (ProofKind::Translation, Some(_)) => {
+            return Err(Failure::invalid("`content` is for proofs of kind `content`."));
+        }
+        (ProofKind::Content, asked) => Some(asked.clone().unwrap_or_default()),
+    };
+    if let Some(asked) = &content {
+        asked.check().map_err(|e| Failure::invalid(format!("{e}.")))?;
+    }
     let direction = direction(conn, &pair, new.from.as_ref()).await?;
     let (from, to) = (pair.cluster(direction.from), pair.cluster(direction.to()));
     let asked_by = Person { id: actor.id, name: actor.name.clone() };
-    let row = Row { pair: &pair.name, team: &pair.team, kind: new.kind, from, to, asked_by: &asked_by };
+    let row = Row {
+        pair: &pair.name,
+        team: &pair.team,
+        kind: new.kind,
+        from,
+        to,
+        asked_by: &asked_by,
+        content: content.as_ref(),
+    };
     let id = proofs::insert(conn, &row).await?;
-    let detail = json!({"pair": pair.name, "kind": new.kind, "from": from, "to": to});
+    let detail = json!({"pair": pair.name, "kind": new.kind, "from": from, "to": to, "content": content});
     audit_trail::record(conn, actor, Entry::done("proof.ask", &object(id), detail)).await?;
     get(conn, id).await
 }

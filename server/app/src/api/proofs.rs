@@ -3,7 +3,7 @@
 use axum::{extract::State, http::StatusCode};
 use muster_domain::{
     ids::PairName,
-    proof::{Proof, ProofEvidence},
+    proof::{Proof, ProofEvidence, ProofKind},
 };
 use muster_store::proofs as stored;
 use serde::Deserialize;
@@ -28,6 +28,8 @@ pub struct ProofQuery {
     after: Option<i64>,
     /// At most so many, 1 to 200; 50.
     limit: Option<i64>,
+    /// Only proofs of this kind.
+    kind: Option<ProofKind>,
 }
 
 /// `GET /api/v1/pairs/{pair}/proofs`.
@@ -39,7 +41,7 @@ pub async fn list(
     let limit = page_size(query.limit);
     let mut conn = app.pool.acquire().await?;
     pairs::get(&mut conn, &pair).await?;
-    let items = stored::list(&mut conn, &pair, query.after, limit).await?;
+    let items = stored::list(&mut conn, &pair, query.kind, query.after, limit).await?;
     Ok(Json(Items::page(items, limit, |proof| proof.number.to_string())))
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{client::Client, commands::Proofs, print};
 
-/// Exit code of a proof that is done and says that something would not go on exactly.
+/// Exit code of a proof that is done and says that something would not go on exactly, or is not the same.
 const NOT_EXACT: u8 = 3;
 
 /// Lists, asks, shows and stops.
@@ -29,6 +29,16 @@ pub(super) async fn proofs(client: &Client, command: Proofs) -> anyhow::Result<E
         }
         Proofs::Translation { pair, from, wait } => {
             let body = json!({"kind": "translation", "from": from});
+            let asked = client.post(&format!("/api/v1/pairs/{pair}/proofs"), &body).await?;
+            if wait { follow(client, &print::word(&asked, "id")).await } else { Ok(tell(client, &asked)) }
+        }
+        Proofs::Content { pair, from, topic, since, until, sample, confidence, mb_per_second, wait } => {
+            let sample =
+                sample.map(|percent| json!({"differing": percent / 100.0, "confidence": confidence / 100.0}));
+            let content = json!({
+                "topics": topic, "since": since, "until": until, "sample": sample, "mb_per_second": mb_per_second
+            });
+            let body = json!({"kind": "content", "from": from, "content": content});
             let asked = client.post(&format!("/api/v1/pairs/{pair}/proofs"), &body).await?;
             if wait { follow(client, &print::word(&asked, "id")).await } else { Ok(tell(client, &asked)) }
         }
@@ -67,9 +77,13 @@ fn tell(client: &Client, proof: &Value) -> ExitCode {
             said.unwrap_or_default()
         );
         groups(&proof["result"]["groups"]);
+        topics(&proof["result"]["topics"]);
     }
     let summary = &proof["result"]["summary"];
-    let all_exact = summary["reprocess"] == 0 && summary["cannot_say"] == 0;
+    let all_exact = match proof["kind"].as_str() {
+        Some("content") => matches!(summary["verdict"].as_str(), Some("same" | "second_copies")),
+        _ => summary["reprocess"] == 0 && summary["cannot_say"] == 0,
+    };
     match proof["state"].as_str() {
         Some("done") if !all_exact => ExitCode::from(NOT_EXACT),
         Some("failed" | "cancelled") => ExitCode::FAILURE,
@@ -81,6 +95,19 @@ fn groups(groups: &Value) {
     let Some(groups) = groups.as_object() else { return };
     let rows: Vec<Vec<String>> = groups.iter().map(|(name, group)| row(name, group)).collect();
     print::table(&["GROUP", "THERE IT", "PARTITIONS", "MM2 READS AGAIN", "MM2 SKIPS"], &rows);
+}
+
+fn topics(topics: &Value) {
+    let Some(topics) = topics.as_object() else { return };
+    let row = |(name, topic): (&String, &Value)| {
+        let of = |key: &str| print::word(&topic["found"], key);
+        let mut row = vec![name.clone(), print::word(topic, "verdict").replace('_', " ")];
+        row.extend(["on_source", "missing", "extra", "out_of_order", "duplicates", "pending"].map(of));
+        row
+    };
+    let rows: Vec<Vec<String>> = topics.iter().map(row).collect();
+    let heads = ["TOPIC", "THERE", "RECORDS", "MISSING", "FOREIGN", "OUT OF ORDER", "TWICE", "ON THEIR WAY"];
+    print::table(&heads, &rows);
 }
 
 fn row(name: &str, group: &Value) -> Vec<String> {

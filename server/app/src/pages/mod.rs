@@ -11,6 +11,7 @@ pub mod asking;
 pub mod audit;
 pub mod brake;
 pub mod clusters;
+pub mod content;
 pub mod differences;
 pub mod drills;
 pub mod errors;
@@ -90,6 +91,8 @@ pub fn routes() -> Vec<Route> { vec![
     page(POST, "/pairs/{pair}/plan", Role(&[Operator], Of::Pair), Writes("plan.make"), plans::make),
     page(GET, "/pairs/{pair}/translation", Reader(Of::Pair), Reads, proofs::show),
     page(POST, "/pairs/{pair}/translation", Role(&[Operator], Of::Pair), Writes("proof.ask"), proofs::ask),
+    page(GET, "/pairs/{pair}/content", Reader(Of::Pair), Reads, content::show),
+    page(POST, "/pairs/{pair}/content", Role(&[Operator], Of::Pair), Writes("proof.ask"), content::ask),
     page(POST, "/proofs/{proof}/cancel", Role(&[Operator], Of::Proof), Writes("proof.cancel"), proofs::cancel),
     page(GET, "/plans/{plan}", Reader(Of::Plan), Reads, plans::show),
     page(POST, "/plans/{plan}/request", Role(&[Operator], Of::Plan), Writes("run.request"), plans::request),

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// Proofs in the history.
-const HISTORY: i64 = 20;
+pub(super) const HISTORY: i64 = 20;
 
 /// `GET /pairs/{pair}/translation`.
 pub async fn show(
@@ -39,8 +39,8 @@ pub async fn show(
     let chrome = asking.chrome(&app).await;
     let mut conn = app.pool.acquire().await?;
     let pair = pairs::get(&mut conn, &name).await?;
-    let history = stored::list(&mut conn, &name, None, HISTORY).await?;
-    let shown = match wanted(&filter, &history)? {
+    let history = stored::list(&mut conn, &name, Some(ProofKind::Translation), None, HISTORY).await?;
+    let shown = match wanted(&filter.proof, &history)? {
         Some(id) => Some(proven(&mut conn, &pair, id).await?),
         None => None,
     };
@@ -49,9 +49,9 @@ pub async fn show(
 }
 
 /// The proof that is asked for, or the newest that is done.
-fn wanted(filter: &TranslationFilter, history: &[Proof]) -> Answer<Option<Uuid>> {
-    let is_done = |proof: &&Proof| proof.kind == ProofKind::Translation && proof.state == ProofState::Done;
-    match filter.proof.as_str() {
+pub(super) fn wanted(asked: &str, history: &[Proof]) -> Answer<Option<Uuid>> {
+    let is_done = |proof: &&Proof| proof.state == ProofState::Done;
+    match asked {
         "" => Ok(history.iter().find(is_done).map(|proof| proof.id)),
         id => {
             let id = id.parse().map_err(|_| Failure::not_found("proof", id))?;
@@ -64,7 +64,7 @@ fn wanted(filter: &TranslationFilter, history: &[Proof]) -> Answer<Option<Uuid>>
 async fn proven(conn: &mut PgConnection, pair: &Pair, id: Uuid) -> Answer<ProvenTranslation> {
     let missing = || Failure::not_found("proof", &id.to_string());
     let evidence = stored::evidence(conn, id).await?.ok_or_else(missing)?;
-    if evidence.proof.pair != pair.name {
+    if evidence.proof.pair != pair.name || evidence.proof.kind != ProofKind::Translation {
         return Err(missing());
     }
     let result = evidence.result.unwrap_or_default();
@@ -73,14 +73,14 @@ async fn proven(conn: &mut PgConnection, pair: &Pair, id: Uuid) -> Answer<Proven
     Ok(ProvenTranslation { proof: evidence.proof, result, hash: evidence.hash })
 }
 
-async fn course(conn: &mut PgConnection, pair: &Pair) -> Answer<Course> {
+pub(super) async fn course(conn: &mut PgConnection, pair: &Pair) -> Answer<Course> {
     let judged = judgement::latest(conn, &pair.name).await?;
     Ok(Course::of_pair(pair, judged.and_then(|kept| kept.results.active)))
 }
 
 /// `POST /pairs/{pair}/translation`.
 pub async fn ask(State(app): State<App>, asking: Asking, Path(name): Path<PairName>) -> Answer {
-    let new = NewProof { kind: ProofKind::Translation, from: None };
+    let new = NewProof { kind: ProofKind::Translation, from: None, content: None };
     let mut tx = muster_store::begin(&app.pool).await?;
     proofs::ask(&mut tx, &name, &new, asking.actor()?).await?;
     tx.commit().await?;
@@ -92,5 +92,5 @@ pub async fn cancel(State(app): State<App>, asking: Asking, Path(id): Path<Uuid>
     let mut tx = muster_store::begin(&app.pool).await?;
     let proof = proofs::cancel(&mut tx, id, asking.actor()?).await?;
     tx.commit().await?;
-    Ok(see(&format!("/pairs/{}/translation", proof.pair)))
+    Ok(see(&format!("/pairs/{}/{}", proof.pair, proof.kind.as_str())))
 }

@@ -39,9 +39,9 @@ pub(super) fn spawn_loops(app: &App, config: &Config, shutdown: &CancellationTok
     loops.spawn(LoopName::Notifications, courier::LOOK_EVERY, |beat, shutdown| {
         Arc::clone(&app.courier).run(beat, shutdown)
     });
-    let proving = Arc::clone(&clients);
+    let (proving, process) = (Arc::clone(&clients), worker.clone());
     loops.spawn(LoopName::Proofs, proof_loop::LOOK_EVERY, |beat, shutdown| {
-        proof_loop::run(pool.clone(), proving, beat, shutdown)
+        proof_loop::run(pool.clone(), proving, process, beat, shutdown)
     });
     loops.spawn(LoopName::Engine, ENGINE_PAUSE, |beat, shutdown| {
         let engine = Engine::new(pool.clone(), clients, worker);

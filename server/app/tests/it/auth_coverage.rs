@@ -243,6 +243,8 @@ async fn every_route_lets_in_whom_its_row_says() {
     POST   /pairs/{pair}/plan                         -      .    x    .    .    .   .     .
     GET    /pairs/{pair}/translation                  -      x    x    x    x    x   .     .
     POST   /pairs/{pair}/translation                  -      .    x    .    .    .   .     .
+    GET    /pairs/{pair}/content                      -      x    x    x    x    x   .     .
+    POST   /pairs/{pair}/content                      -      .    x    .    .    .   .     .
     POST   /proofs/{proof}/cancel                     -      .    x    .    .    .   .     .
     GET    /plans/{plan}                              -      x    x    x    x    x   .     .
     POST   /plans/{plan}/request                      -      .    x    .    .    .   .     .

@@ -12,6 +12,7 @@ mod break_glass;
 mod browser;
 mod cli;
 mod clusters;
+mod content;
 mod decisions;
 mod differences;
 mod doctor;

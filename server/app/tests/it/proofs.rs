@@ -30,7 +30,7 @@ async fn ask(app: &TestApp) -> Uuid {
 
 async fn work(app: &TestApp) -> bool {
     let clients = &*app.app.hands;
-    carry_out_one(&app.app.pool, clients, &CancellationToken::new()).await.unwrap()
+    carry_out_one(&app.app.pool, clients, "one", &CancellationToken::new()).await.unwrap()
 }
 
 async fn shown(app: &TestApp, id: Uuid) -> Value {
@@ -148,7 +148,7 @@ async fn who_is_told_to_stop_gives_the_proof_back_at_once() {
     let id = ask(&app).await;
     let told = CancellationToken::new();
     told.cancel();
-    assert!(carry_out_one(&app.app.pool, &*app.app.hands, &told).await.unwrap());
+    assert!(carry_out_one(&app.app.pool, &*app.app.hands, "one", &told).await.unwrap());
     assert_eq!(shown(&app, id).await["state"], "waiting");
     assert!(work(&app).await);
     assert_eq!(shown(&app, id).await["state"], "done");

@@ -22,6 +22,7 @@ mod log;
 mod mover;
 mod picture;
 mod producer;
+mod shares;
 mod verdict;
 mod world;
 
@@ -35,5 +36,6 @@ pub use faults::{Call, DIED, Fault, Faults, Hook, When};
 pub use log::{Entry, EntryKind, Log, Payload, TxnStatus};
 pub use mover::MemoryMover;
 pub use producer::{Producer, Transactions};
+pub use shares::Shares;
 pub use verdict::{GroupVerdict, Verdict};
 pub use world::{State, World};

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use muster_domain::topic::TopicPartition;
 
-use super::{caller::Caller, log::Payload, world::World};
+use super::{caller::Caller, log::Payload, shares::MemoryShare, world::World};
 use crate::{
     error::KafkaError,
     mover::{Isolation, NewRecord, ReadRange, Record, RecordMover, TailRecord},
+    share::WorkShare,
 };
 
 /// [`RecordMover`] on a simulated cluster.
@@ -75,6 +76,12 @@ impl RecordMover for MemoryMover {
             Ok(tails)
         });
         done.await
+    }
+
+    async fn share(&self, group: &str, topics: &[String]) -> Result<Box<dyn WorkShare>, KafkaError> {
+        self.caller.call(("share", false), group.to_owned(), |_| Ok(())).await?;
+        let (world, cluster) = (self.caller.world.clone(), &self.caller.cluster);
+        Ok(Box::new(MemoryShare::join(world, cluster, group, topics)))
     }
 
     async fn write(

@@ -11,6 +11,7 @@ use super::{
     cluster::{ClusterState, Health},
     faults::{Call, Fault, Faults, When},
     mover::MemoryMover,
+    shares::Shares,
     verdict::{self, Verdict},
 };
 
@@ -33,6 +34,8 @@ pub struct State {
     pub ledger: Ledger,
     /// Every mutating call that got as far as the world, in order.
     pub journal: Vec<Call>,
+    /// Groups whose members share work.
+    pub shares: Shares,
     /// The script of trouble.
     pub faults: Faults,
     actors: Vec<Box<dyn Actor>>,

@@ -3,121 +3,39 @@
 //! Streams that are equal cost little more than counting. Where they differ, up to `LOOK_AHEAD` records of both are held to
 //! tell what is missing, extra, out of order or copied twice.
 
-use serde::{Deserialize, Serialize};
+use muster_domain::content::{Compacted, Difference, DifferenceKind, Found};
+use muster_kafka::RecordPrint;
 
 use super::held::{Held, Remembered, Waiting};
-use muster_kafka::RecordPrint;
 
 /// Records of each side held to find one again after a difference.
 pub(crate) const LOOK_AHEAD: usize = 20_000;
-/// Differences cited in the evidence.
-const EXAMPLES: usize = 5;
 
-/// What a comparison found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Found {
-    /// Visible records of the source.
-    pub on_source: u64,
-    /// Visible records of the target.
-    pub on_target: u64,
-    /// Records found on both, in order or not.
-    pub matched: u64,
-    /// Records of the source that the target does not hold.
-    pub missing: u64,
-    /// Records of the target that the source does not hold.
-    pub extra: u64,
-    /// Second copies of matched records on the target.
-    pub duplicates: u64,
-    /// Matched records at another place in the order.
-    pub out_of_order: u64,
-    /// Records of one side that compaction removed on the other: a newer one of the same key follows there.
-    #[serde(default)]
-    pub compacted: u64,
-    /// Records that are on one side only and that compaction may have removed on the other: what deletes their key was
-    /// removed, too, or there were more of them than are remembered.
-    #[serde(default)]
-    pub undecided: u64,
-    /// XXH3-64 over the fingerprints of the source's records in order, hex.
-    pub source_digest: String,
-    /// The same of the target's.
-    pub target_digest: String,
-    /// The first few differences.
-    pub examples: Vec<Difference>,
+/// Which side may begin with records the other has no answer to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// Neither: both begin with the same record.
+    #[default]
+    Same,
+    /// The source: retention removed their copies.
+    SourceEarlier,
+    /// The target: retention removed what they are copies of, or the comparison begins in the middle.
+    TargetEarlier,
 }
 
-/// One difference, without what is in the record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Difference {
-    /// What it is.
-    pub kind: DifferenceKind,
-    /// Offset on the source, where there is one.
-    pub source_offset: Option<i64>,
-    /// Offset on the target, where there is one.
-    pub target_offset: Option<i64>,
-    /// XXH3-64 of the key, hex; `None` for a record without one.
-    #[serde(default)]
-    pub key_hash: Option<String>,
-    /// Timestamp in milliseconds since the epoch.
-    #[serde(default)]
-    pub timestamp: Option<i64>,
-    /// Bytes of key, value and headers.
-    #[serde(default)]
-    pub bytes: Option<u32>,
+/// What is known of the two ends of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Edges {
+    pub(crate) beginning: Beginning,
+    /// One past the last source offset whose record must be on the target.
+    pub(crate) required_until: i64,
+    /// The target goes on behind the last record of the source: what stands there is not looked at.
+    pub(crate) target_goes_on: bool,
 }
 
-/// What a difference is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[expect(missing_docs, reason = "the words of `Found`")]
-pub enum DifferenceKind {
-    Missing,
-    Extra,
-    Duplicate,
-    OutOfOrder,
-}
-
-/// Which sides keep only the newest record of each key.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Compacted {
-    /// The source's topic has `compact` in its `cleanup.policy`.
-    pub source: bool,
-    /// The target's has.
-    pub target: bool,
-}
-
-impl Found {
-    /// Every record of the source is on the target, in order, and nothing else is but second copies; but for what
-    /// compaction removed.
-    #[must_use]
-    pub fn nothing_lost(&self) -> bool {
-        self.missing == 0 && self.extra == 0 && self.out_of_order == 0 && self.undecided == 0
-    }
-
-    /// And no second copies either, and nothing was removed.
-    #[must_use]
-    pub fn equal(&self) -> bool {
-        self.nothing_lost() && self.duplicates == 0 && self.compacted == 0
-    }
-
-    fn note(&mut self, kind: DifferenceKind, source: Option<RecordPrint>, target: Option<RecordPrint>) {
-        let counter = match kind {
-            DifferenceKind::Missing => &mut self.missing,
-            DifferenceKind::Extra => &mut self.extra,
-            DifferenceKind::Duplicate => &mut self.duplicates,
-            DifferenceKind::OutOfOrder => &mut self.out_of_order,
-        };
-        *counter += 1;
-        if self.examples.len() < EXAMPLES {
-            let record = source.or(target);
-            self.examples.push(Difference {
-                kind,
-                source_offset: source.map(|print| print.offset),
-                target_offset: target.map(|print| print.offset),
-                key_hash: record.and_then(|print| print.key).map(|key| format!("{key:016x}")),
-                timestamp: record.map(|print| print.timestamp),
-                bytes: record.map(|print| print.bytes),
-            });
-        }
+impl Default for Edges {
+    fn default() -> Self {
+        Self { beginning: Beginning::Same, required_until: i64::MAX, target_goes_on: false }
     }
 }
 
@@ -128,6 +46,7 @@ pub(crate) struct Comparison {
     target: Held,
     matched: Remembered,
     compacted: Compacted,
+    edges: Edges,
     /// On the source only, so far.
     missing: Waiting,
     /// On the target only, so far.
@@ -139,21 +58,44 @@ pub(crate) struct Comparison {
     pub(crate) target_done: bool,
 }
 
+/// Where a comparison that was interrupted goes on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Level {
+    /// Next source offset to tell; `None`: whatever is read next.
+    pub(crate) source: Option<i64>,
+    /// The same of the target.
+    pub(crate) target: Option<i64>,
+    /// What was found before.
+    pub(crate) found: Found,
+}
+
 impl Comparison {
     /// Of topics some of which may be compacted.
-    pub(crate) fn of(compacted: Compacted) -> Self {
-        Self { compacted, ..Self::default() }
+    pub(crate) fn of(compacted: Compacted, edges: Edges) -> Self {
+        Self { compacted, edges, ..Self::default() }
+    }
+
+    /// Goes on behind what was found before. What was matched before is not remembered: see [`Self::remember`].
+    pub(crate) fn after(mut self, found: Found) -> Self {
+        let digest = |hex: &str| u64::from_str_radix(hex, 16).unwrap_or(0);
+        self.source = Held::after(digest(&found.source_digest), found.on_source);
+        self.target = Held::after(digest(&found.target_digest), found.on_target);
+        self.found = found;
+        self
+    }
+
+    /// Takes records of the source before its beginning, to recognise second copies of them.
+    pub(crate) fn remember(&mut self, records: &[RecordPrint]) {
+        records.iter().for_each(|print| self.matched.add(print.fingerprint));
     }
 
     /// Takes records of the source.
     pub(crate) fn take_source(&mut self, records: &[RecordPrint]) {
-        self.found.on_source += records.len() as u64;
         self.source.take(records);
     }
 
     /// Takes records of the target.
     pub(crate) fn take_target(&mut self, records: &[RecordPrint]) {
-        self.found.on_target += records.len() as u64;
         self.target.take(records);
     }
 
@@ -179,23 +121,56 @@ impl Comparison {
                 }
                 (Some(source), Some(target)) if can_tell => self.tell(source, target),
                 (Some(source), None) if self.target_done => self.shortfall(source),
+                (None, _) if self.source_done && self.edges.target_goes_on => {
+                    self.target_done = true;
+                    return;
+                }
                 (None, Some(target)) if self.source_done => self.surplus(target),
                 (Some(_), Some(_)) | (Some(_), None) | (None, Some(_)) | (None, None) => return,
             }
         }
     }
 
+    /// Where it could go on if it ended now: when everything before is told.
+    pub(crate) fn level(&self) -> Option<Level> {
+        let (source, target) = (self.source.first(), self.target.first());
+        let told = self.source.is_level() && self.target.is_level() && (source.is_none() || target.is_none());
+        let nothing_waits = self.missing.is_empty() && self.extra.is_empty();
+        (told && nothing_waits).then(|| Level {
+            source: source.map(|print| print.offset),
+            target: target.map(|print| print.offset),
+            found: self.so_far(),
+        })
+    }
+
     /// What was found; only once both sides are done and went on.
     pub(crate) fn finish(mut self) -> Found {
         let (missing, undecided) = self.missing.end();
         self.found.undecided += undecided;
-        missing.into_iter().for_each(|source| self.found.note(DifferenceKind::Missing, Some(source), None));
+        for source in missing {
+            // A newer record of its key may stand behind the end.
+            if self.edges.target_goes_on { self.found.undecided += 1 } else { self.miss(source) }
+        }
         let (extra, undecided) = self.extra.end();
         self.found.undecided += undecided;
-        extra.into_iter().for_each(|target| self.found.note(DifferenceKind::Extra, None, Some(target)));
-        self.found.source_digest = self.source.digest();
-        self.found.target_digest = self.target.digest();
-        self.found
+        for target in extra {
+            if self.edges.target_goes_on {
+                self.found.undecided += 1;
+            } else {
+                self.found.note(difference(DifferenceKind::Extra, None, Some(target)));
+            }
+        }
+        self.so_far()
+    }
+
+    fn so_far(&self) -> Found {
+        Found {
+            on_source: self.source.passed(),
+            on_target: self.target.passed(),
+            source_digest: format!("{:016x}", self.source.digest()),
+            target_digest: format!("{:016x}", self.target.digest()),
+            ..self.found.clone()
+        }
     }
 
     fn match_one(&mut self, source: RecordPrint, target: RecordPrint) {
@@ -206,6 +181,15 @@ impl Comparison {
 
     /// The first records differ, and enough of both sides is held to say why.
     fn tell(&mut self, source: RecordPrint, target: RecordPrint) {
+        match self.leads() {
+            Beginning::SourceEarlier if !self.target.holds(source.fingerprint) => {
+                return self.shortfall(source);
+            }
+            Beginning::TargetEarlier if !self.source.holds(target.fingerprint) => {
+                return self.surplus(target);
+            }
+            Beginning::Same | Beginning::SourceEarlier | Beginning::TargetEarlier => {}
+        }
         if self.matched.holds(target.fingerprint) && !self.source.holds(target.fingerprint) {
             self.surplus(target);
             return;
@@ -215,35 +199,69 @@ impl Comparison {
                 self.source.pop();
                 let moved = self.target.remove(source.fingerprint);
                 self.match_one(source, moved.unwrap_or(target));
-                self.found.note(DifferenceKind::OutOfOrder, Some(source), moved);
+                self.found.note(difference(DifferenceKind::OutOfOrder, Some(source), moved));
             }
             (true, false) => self.surplus(target),
             (false, _) => self.shortfall(source),
         }
     }
 
+    /// Which side still shows records from before the other's beginning: none once one record was found on both.
+    fn leads(&self) -> Beginning {
+        if self.found.matched == 0 { self.edges.beginning } else { Beginning::Same }
+    }
+
     /// A record of the source that nothing on the target answers to.
     fn shortfall(&mut self, source: RecordPrint) {
         self.source.pop();
+        if self.leads() == Beginning::SourceEarlier {
+            self.found.before += 1;
+            return;
+        }
         // A newer record of its key is on the source, whatever became of that on the target.
         self.found.compacted += self.extra.settle(source.key);
         match source.key {
             Some(key) if self.compacted.target => self.found.undecided += self.missing.put(key, source),
-            Some(_) | None => self.found.note(DifferenceKind::Missing, Some(source), None),
+            Some(_) | None => self.miss(source),
+        }
+    }
+
+    /// The target does not hold it, and is to hold it by now or not.
+    fn miss(&mut self, source: RecordPrint) {
+        if source.offset >= self.edges.required_until {
+            self.found.pending += 1;
+        } else {
+            self.found.note(difference(DifferenceKind::Missing, Some(source), None));
         }
     }
 
     /// A record of the target that nothing on the source answers to.
     fn surplus(&mut self, target: RecordPrint) {
         self.target.pop();
+        let second = self.matched.holds(target.fingerprint);
+        if self.leads() == Beginning::TargetEarlier && !second {
+            self.found.before += 1;
+            return;
+        }
         self.found.compacted += self.missing.settle(target.key);
         match target.key {
-            _ if self.matched.holds(target.fingerprint) => {
-                self.found.note(DifferenceKind::Duplicate, None, Some(target));
-            }
+            _ if second => self.found.note(difference(DifferenceKind::Duplicate, None, Some(target))),
             Some(key) if self.compacted.source => self.found.undecided += self.extra.put(key, target),
-            Some(_) | None => self.found.note(DifferenceKind::Extra, None, Some(target)),
+            Some(_) | None => self.found.note(difference(DifferenceKind::Extra, None, Some(target))),
         }
+    }
+}
+
+/// A difference without what is in the record.
+fn difference(kind: DifferenceKind, source: Option<RecordPrint>, target: Option<RecordPrint>) -> Difference {
+    let record = source.or(target);
+    Difference {
+        kind,
+        source_offset: source.map(|print| print.offset),
+        target_offset: target.map(|print| print.offset),
+        key_hash: record.and_then(|print| print.key).map(|key| format!("{key:016x}")),
+        timestamp: record.map(|print| print.timestamp),
+        bytes: record.map(|print| print.bytes),
     }
 }
 
@@ -265,7 +283,16 @@ mod tests {
     }
 
     fn compare_prints(source: &[RecordPrint], target: &[RecordPrint], compacted: Compacted) -> Found {
-        let mut comparison = Comparison::of(compacted);
+        compare_edges(source, target, compacted, Edges::default())
+    }
+
+    fn compare_edges(
+        source: &[RecordPrint],
+        target: &[RecordPrint],
+        compacted: Compacted,
+        edges: Edges,
+    ) -> Found {
+        let mut comparison = Comparison::of(compacted, edges);
         let (mut source, mut target) = (source.chunks(3), target.chunks(2));
         while !comparison.source_done || !comparison.target_done {
             match source.next() {
@@ -322,6 +349,44 @@ mod tests {
             bytes: Some(9),
         };
         assert_eq!(hole.examples, [example]);
+    }
+
+    #[test]
+    fn what_lies_before_the_other_sides_beginning_is_no_difference() {
+        let edges = |beginning| Edges { beginning, ..Edges::default() };
+        let compare = |source: &[u64], target: &[u64], beginning| {
+            let found =
+                compare_edges(&records(source), &records(target), Compacted::default(), edges(beginning));
+            (found.before, found.matched, found.missing, found.extra)
+        };
+        assert_eq!(compare(&[3, 4, 5], &[1, 2, 3, 4, 5], Beginning::TargetEarlier), (2, 3, 0, 0));
+        assert_eq!(compare(&[1, 2, 3, 4, 5], &[3, 4, 5], Beginning::SourceEarlier), (2, 3, 0, 0));
+        assert_eq!(compare(&[3, 4, 5], &[1, 2, 4, 5], Beginning::TargetEarlier), (2, 2, 1, 0), "3 is lost");
+        assert_eq!(
+            compare(&[3, 4, 5], &[1, 2, 3, 9, 5], Beginning::TargetEarlier),
+            (2, 2, 1, 1),
+            "later it is one"
+        );
+        assert_eq!(
+            compare(&[3, 4, 5], &[1, 2, 3], Beginning::Same),
+            (0, 1, 2, 2),
+            "nothing is given for nothing"
+        );
+        // Far more than is held at once.
+        let long: Vec<u64> = (0..60_000).collect();
+        assert_eq!(compare(&long[50_000..], &long, Beginning::TargetEarlier), (50_000, 10_000, 0, 0));
+    }
+
+    #[test]
+    fn what_need_not_be_there_yet_is_on_its_way_and_what_follows_the_end_is_not_looked_at() {
+        let edges = Edges { required_until: 3, ..Edges::default() };
+        let found = compare_edges(&records(&[1, 2, 3, 4, 5]), &records(&[1, 2]), Compacted::default(), edges);
+        assert_eq!((found.missing, found.pending, found.nothing_lost(), found.equal()), (1, 2, false, false));
+        let edges = Edges { target_goes_on: true, ..Edges::default() };
+        let found = compare_edges(&records(&[1, 2]), &records(&[1, 2, 3, 4]), Compacted::default(), edges);
+        assert!(found.equal() && found.on_target == 2, "{found:?}");
+        let found = compare_edges(&records(&[1, 2, 3]), &records(&[1, 8, 3, 4]), Compacted::default(), edges);
+        assert_eq!((found.missing, found.extra), (1, 1));
     }
 
     /// A log of records of a few keys, and what its cleaner leaves below a place.
@@ -383,6 +448,48 @@ mod tests {
             let missing = gone.iter().filter(|at| **at < length).count();
             assert_eq!((found.missing, found.extra), (missing as u64, foreign.len() as u64));
             assert_eq!((found.duplicates, found.out_of_order), (copied.len() as u64, 0));
+        }
+
+        /// Interrupted wherever it is level, and gone on with what was kept.
+        #[test]
+        fn one_that_is_interrupted_finds_the_same(
+            length in 1usize..60,
+            gone in proptest::collection::btree_set(0usize..60, 0..4),
+            again in 0usize..60,
+            every in 1usize..9,
+        ) {
+            let source: Vec<u64> = (0..length as u64).collect();
+            let mut target: Vec<u64> = source.iter().copied().filter(|n| !gone.contains(&(*n as usize))).collect();
+            let copied: Vec<u64> = target.iter().skip(again).copied().collect();
+            target.extend(&copied);
+            let (source, target) = (records(&source), records(&target));
+            let mut comparison = Comparison::default();
+            let (mut taken, mut given) = (0, 0);
+            let mut interruptions = 0;
+            while !comparison.source_done || !comparison.target_done {
+                let piece = |all: &[RecordPrint], at: &mut usize| {
+                    let some = all[(*at).min(all.len())..(*at + every).min(all.len())].to_vec();
+                    *at += every;
+                    some
+                };
+                comparison.take_source(&piece(&source, &mut taken));
+                comparison.take_target(&piece(&target, &mut given));
+                comparison.source_done = taken >= source.len();
+                comparison.target_done = given >= target.len();
+                comparison.go_on();
+                if let Some(level) = comparison.level() {
+                    interruptions += 1;
+                    taken = level.source.map_or(taken.min(source.len()), |at| at as usize);
+                    given = level.target.map_or(given.min(target.len()), |at| at as usize);
+                    comparison = Comparison::default().after(level.found);
+                    comparison.remember(&source[..taken]);
+                    comparison.source_done = taken >= source.len();
+                    comparison.target_done = given >= target.len();
+                    comparison.go_on();
+                }
+            }
+            assert!(interruptions > 0 || !gone.is_empty() || !copied.is_empty());
+            assert_eq!(comparison.finish(), compare_prints(&source, &target, Compacted::default()));
         }
 
         /// Cleaners of both sides stand at different places, and one record is lost besides.

@@ -1,13 +1,12 @@
 //! Comparing stretches record by record: both sides at once, in bounded memory.
 
-use muster_domain::survey::OffsetPair;
+use muster_domain::{content::Found, survey::OffsetPair, topic::TopicPartition};
 use muster_kafka::{Isolation, KafkaError, PrintRange, ReadRange};
 use serde::{Deserialize, Serialize};
 
 use super::{
     CutLine,
-    compare::{Compacted, Comparison, Found},
-    meter::Meter,
+    compare::{Comparison, Level},
 };
 use crate::records::{Deadline, FlowRecords, PartitionEnds};
 
@@ -54,15 +53,6 @@ pub struct PartitionContent {
     pub target_gone: i64,
 }
 
-/// How two partitions are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ContentRules {
-    /// Timestamps must be the same; false where the target's brokers write their own.
-    pub timestamps: bool,
-    /// Which sides are compacted.
-    pub compacted: Compacted,
-}
-
 /// The stretch that holds about the last `records` offsets of a partition, beginning at a pair of the task's newest
 /// lifetime. `None` without pairs: there is no common beginning.
 #[must_use]
@@ -87,10 +77,17 @@ pub async fn verify_content(
     windows: &[ContentWindow],
 ) -> Result<ContentEvidence, KafkaError> {
     let deadline = Deadline::after(records.deadline_ms);
-    let rules = ContentRules { timestamps: true, compacted: Compacted::default() };
-    let mut open: Vec<Comparing> = windows.iter().map(|window| Comparing::new(window, rules)).collect();
+    let start = |window: &ContentWindow| Comparing::new(window, true, Comparison::default());
+    let mut open: Vec<Comparing> = windows.iter().map(start).collect();
     while read_round(records, &mut open, deadline.left_ms()).await?.is_some() {}
-    let partitions: Vec<_> = open.into_iter().map(Comparing::finish).collect();
+    let partitions: Vec<_> = open
+        .into_iter()
+        .zip(windows)
+        .map(|(one, window)| {
+            let (source_gone, target_gone) = one.gone();
+            PartitionContent { window: window.clone(), found: one.finish(), source_gone, target_gone }
+        })
+        .collect();
     Ok(ContentEvidence {
         records: partitions.iter().map(|partition| partition.found.on_source).sum(),
         nothing_lost: partitions.iter().all(|partition| partition.found.nothing_lost()),
@@ -99,31 +96,15 @@ pub async fn verify_content(
     })
 }
 
-/// Compares one stretch, however long it takes; the bound of `records` is for each single read. What was read is counted by
-/// the meter, which may slow it down.
-pub async fn compare_content(
-    records: &FlowRecords<'_>,
-    window: &ContentWindow,
-    rules: ContentRules,
-    meter: &Meter,
-) -> Result<PartitionContent, KafkaError> {
-    let mut one = [Comparing::new(window, rules)];
-    while let Some(read) = read_round(records, &mut one, records.deadline_ms).await? {
-        meter.pass(read.bytes, read.records).await;
-    }
-    let [one] = one;
-    Ok(one.finish())
-}
-
 /// What one round read of both sides.
 #[derive(Debug, Default)]
-struct Round {
-    bytes: u64,
-    records: u64,
+pub(super) struct Round {
+    pub(super) bytes: u64,
+    pub(super) records: u64,
 }
 
 /// Reads on whatever is of use now and compares it; `None` when nothing is left.
-async fn read_round(
+pub(super) async fn read_round(
     records: &FlowRecords<'_>,
     open: &mut [Comparing],
     within_ms: u64,
@@ -150,26 +131,24 @@ async fn read_round(
 }
 
 /// One partition being compared.
-struct Comparing {
-    window: ContentWindow,
-    source: PrintRange,
-    target: PrintRange,
+pub(super) struct Comparing {
+    pub(super) source: PrintRange,
+    pub(super) target: PrintRange,
     comparison: Comparison,
 }
 
 impl Comparing {
-    fn new(window: &ContentWindow, rules: ContentRules) -> Self {
-        let range = |partition: &muster_domain::topic::TopicPartition, from, until| {
+    pub(super) fn new(window: &ContentWindow, timestamps: bool, mut comparison: Comparison) -> Self {
+        let range = |partition: &TopicPartition, from, until| {
             let range = PrintRange::new(ReadRange { partition: partition.clone(), from, until });
-            if rules.timestamps { range } else { range.without_timestamps() }
+            if timestamps { range } else { range.without_timestamps() }
         };
         let ends = &window.partition;
         let source = range(&ends.source, window.source_from, window.source_until);
         let target = range(&ends.target, window.target_from, window.target_until);
-        let mut comparison = Comparison::of(rules.compacted);
         (comparison.source_done, comparison.target_done) = (source.done, target.done);
         comparison.go_on();
-        Self { window: window.clone(), source, target, comparison }
+        Self { source, target, comparison }
     }
 
     /// Compares what was read.
@@ -181,12 +160,21 @@ impl Comparing {
         self.source.prints.clear();
         self.target.prints.clear();
         self.comparison.source_done = self.source.done;
-        self.comparison.target_done = self.target.done;
+        self.comparison.target_done |= self.target.done;
         self.comparison.go_on();
     }
 
-    fn finish(self) -> PartitionContent {
-        let (source_gone, target_gone) = (self.source.gone, self.target.gone);
-        PartitionContent { window: self.window, found: self.comparison.finish(), source_gone, target_gone }
+    /// Where it could go on, and what was found until there.
+    pub(super) fn level(&self) -> Option<Level> {
+        self.comparison.level()
+    }
+
+    /// Offsets of both sides that retention removed before they were read.
+    pub(super) fn gone(&self) -> (i64, i64) {
+        (self.source.gone, self.target.gone)
+    }
+
+    pub(super) fn finish(self) -> Found {
+        self.comparison.finish()
     }
 }

@@ -1,35 +1,33 @@
 //! What a comparison remembers: records not told yet, those that were matched, those that wait for a newer one of their key.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use muster_kafka::RecordPrint;
-use xxhash_rust::xxh3::Xxh3;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Matched records remembered to recognise second copies: a killed at-least-once worker was seen to leave 39,000 with a
 /// flush interval of one second.
-const REMEMBERED: usize = 100_000;
+pub(crate) const REMEMBERED: usize = 100_000;
 /// Records of one side held until it is known whether compaction removed them on the other.
 const WAITING: usize = 100_000;
-/// Fingerprints given to the digest at once.
-const DIGESTED: usize = 64;
-
 /// Records of one side that are not told yet.
 #[derive(Default)]
 pub(super) struct Held {
     queue: VecDeque<RecordPrint>,
+    /// Offsets of records that were taken out of their turn and are still in the queue.
+    gone: HashSet<i64>,
     counts: Counts,
-    digest: Xxh3,
+    digest: u64,
+    passed: u64,
 }
 
 impl Held {
+    /// None yet, after others that have that digest.
+    pub(super) fn after(digest: u64, passed: u64) -> Self {
+        Self { digest, passed, ..Self::default() }
+    }
+
     pub(super) fn take(&mut self, records: &[RecordPrint]) {
-        for some in records.chunks(DIGESTED) {
-            let mut bytes = [0; DIGESTED * 8];
-            for (place, print) in bytes.chunks_exact_mut(8).zip(some) {
-                place.copy_from_slice(&print.fingerprint.to_le_bytes());
-            }
-            self.digest.update(bytes.get(..some.len() * 8).unwrap_or_default());
-        }
         records.iter().for_each(|print| self.counts.add(print.fingerprint));
         self.queue.extend(records);
     }
@@ -43,23 +41,58 @@ impl Held {
     }
 
     pub(super) fn pop(&mut self) {
-        if let Some(print) = self.queue.pop_front() {
+        if let Some(print) = self.queue.front().copied() {
             self.counts.forget(print.fingerprint);
+            self.pass();
         }
     }
 
+    /// The first one leaves, and whatever stands behind it and left before.
+    fn pass(&mut self) {
+        while let Some(print) = self.queue.pop_front() {
+            self.digest = xxh3_64_with_seed(&print.fingerprint.to_le_bytes(), self.digest);
+            self.passed += 1;
+            let next_is_gone = !self.gone.is_empty()
+                && self.queue.front().is_some_and(|next| self.gone.remove(&next.offset));
+            if !next_is_gone {
+                return;
+            }
+        }
+    }
+
+    /// Takes one out of its turn.
     pub(super) fn remove(&mut self, fingerprint: u64) -> Option<RecordPrint> {
-        let position = self.queue.iter().position(|print| print.fingerprint == fingerprint)?;
+        let wanted =
+            |print: &&RecordPrint| print.fingerprint == fingerprint && !self.gone.contains(&print.offset);
+        let (place, print) = self.queue.iter().enumerate().find(|(_, print)| wanted(print))?;
+        let print = *print;
         self.counts.forget(fingerprint);
-        self.queue.remove(position)
+        if place == 0 {
+            self.pass();
+        } else {
+            self.gone.insert(print.offset);
+        }
+        Some(print)
     }
 
     pub(super) fn holds(&mut self, fingerprint: u64) -> bool {
-        self.counts.hold(fingerprint, self.queue.iter().map(|print| print.fingerprint))
+        let here = self.queue.iter().filter(|print| !self.gone.contains(&print.offset));
+        self.counts.hold(fingerprint, here.map(|print| print.fingerprint))
     }
 
-    pub(super) fn digest(&self) -> String {
-        format!("{:016x}", self.digest.digest())
+    /// Whether every record up to the first one left in its turn.
+    pub(super) fn is_level(&self) -> bool {
+        self.gone.is_empty()
+    }
+
+    /// Of the records that left, in the order of the log.
+    pub(super) fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// How many left.
+    pub(super) fn passed(&self) -> u64 {
+        self.passed
     }
 }
 
@@ -141,6 +174,11 @@ impl Waiting {
         self.held += 1;
         self.by_key.entry(key).or_default().push(print);
         0
+    }
+
+    /// None waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.held == 0
     }
 
     /// A newer record of that key is there: how many waited for it.

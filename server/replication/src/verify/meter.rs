@@ -11,8 +11,8 @@ use std::{
 /// Counts what is read and says how long to wait before reading on. Shared by everything that reads for one purpose.
 #[derive(Debug)]
 pub struct Meter {
-    /// Bytes a second over both sides; `None` reads as fast as it can.
-    limit: Option<u64>,
+    /// Bytes a second over both sides; `u64::MAX` reads as fast as it can.
+    limit: AtomicU64,
     began: Instant,
     /// When what was read so far would have been read at that rate, in microseconds after the beginning.
     paid_until: Mutex<u64>,
@@ -25,12 +25,17 @@ impl Meter {
     #[must_use]
     pub fn new(limit: Option<u64>) -> Self {
         Self {
-            limit: limit.map(|limit| limit.max(1)),
+            limit: AtomicU64::new(bytes_a_second(limit)),
             began: Instant::now(),
             paid_until: Mutex::default(),
             bytes: AtomicU64::new(0),
             records: AtomicU64::new(0),
         }
+    }
+
+    /// Keeps to another rate from now on.
+    pub fn limit(&self, limit: Option<u64>) {
+        self.limit.store(bytes_a_second(limit), Ordering::Relaxed);
     }
 
     /// Bytes read of both sides, as they were sent.
@@ -58,13 +63,20 @@ impl Meter {
 
     /// Microseconds to wait after having read so many bytes by a time.
     fn wait_us(&self, now_us: u64, bytes: u64) -> u64 {
-        let Some(limit) = self.limit else { return 0 };
+        let limit = self.limit.load(Ordering::Relaxed);
+        if limit == u64::MAX {
+            return 0;
+        }
         let price = u128::from(bytes) * 1_000_000 / u128::from(limit);
         let price = u64::try_from(price).unwrap_or(u64::MAX);
         let mut paid_until = self.paid_until.lock().unwrap_or_else(PoisonError::into_inner);
         *paid_until = (*paid_until).max(now_us).saturating_add(price);
         *paid_until - now_us
     }
+}
+
+fn bytes_a_second(limit: Option<u64>) -> u64 {
+    limit.map_or(u64::MAX, |limit| limit.max(1))
 }
 
 #[cfg(test)]

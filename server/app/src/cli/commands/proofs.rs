@@ -25,6 +25,35 @@ pub enum Proofs {
         #[arg(long)]
         wait: bool,
     },
+    /// Prove whether both sides hold the same records. Reads only; all processes of Muster share the work.
+    Content {
+        /// The pair.
+        pair: String,
+        /// Cluster whose records are looked for on the other; the active side when not given.
+        #[arg(long)]
+        from: Option<String>,
+        /// Only this topic, by the source's name; may be given several times.
+        #[arg(long)]
+        topic: Vec<String>,
+        /// Only records from here on (RFC 3339).
+        #[arg(long)]
+        since: Option<String>,
+        /// Only records before (RFC 3339).
+        #[arg(long)]
+        until: Option<String>,
+        /// Compare a sample that finds a difference if at least this percentage of stretches differs.
+        #[arg(long)]
+        sample: Option<f64>,
+        /// How sure a sample is to be, in percent.
+        #[arg(long, default_value_t = 95.0, requires = "sample")]
+        confidence: f64,
+        /// Most megabytes read a second, over both sides and all processes.
+        #[arg(long)]
+        mb_per_second: Option<u32>,
+        /// Wait for the result.
+        #[arg(long)]
+        wait: bool,
+    },
     /// One proof with its result.
     Show {
         /// The proof.

@@ -1,0 +1,201 @@
+//! Carries out content proofs: the process that took one plans it and puts the answers together; it and all others compare
+//! what Kafka's group protocol deals them.
+
+use async_trait::async_trait;
+use chrono::Utc;
+use muster_domain::{
+    pair::{Direction, Pair, Side},
+    proof::{
+        Proof,
+        content::{Checkpoint, ContentAsk, ContentFacts, ContentPlan, ContentProof, StretchEnd},
+    },
+};
+use muster_operations::{
+    ClientSource,
+    content_proof::{OpenStretch, Share, StretchBook, compare_stretches, plan_content},
+    translation_proof::ProofError,
+};
+use muster_store::{
+    StoreError, proof_stretches,
+    proofs::{self, Taken},
+};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::http::failure::chain;
+
+/// Why a process stopped leading a proof.
+#[derive(Debug)]
+pub(crate) enum Stopped {
+    /// It cannot be carried out.
+    Failed(String),
+    /// It is somebody else's now, or not wanted.
+    Lost,
+}
+
+impl From<ProofError> for Stopped {
+    fn from(error: ProofError) -> Self {
+        Self::Failed(error.to_string())
+    }
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(chain(&error))
+    }
+}
+
+/// Plans a proof unless an earlier process has, compares what it is dealt, and puts everything together.
+pub(crate) async fn lead(
+    pool: &PgPool,
+    clients: &dyn ClientSource,
+    taken: &Taken,
+    process: &str,
+) -> Result<ContentProof, Stopped> {
+    let proof = &taken.proof;
+    let hands = clients.pair_clients(&proof.pair).await.map_err(|e| Stopped::Failed(e.to_string()))?;
+    let direction = direction(&hands.pair, proof)?;
+    let asked = proof.content.clone().unwrap_or_default();
+    if planned(pool, proof.id).await?.is_none() {
+        let began_at = Utc::now();
+        let seed = proof.id.as_u64_pair().1;
+        let content = plan_content(&hands, direction, &asked, seed).await?;
+        let plan = ContentPlan { began_at, sampling: content.sampling };
+        let mut tx = muster_store::begin(pool).await.map_err(database("keep what a proof compares"))?;
+        let place = (proof.id, taken.epoch);
+        if !proof_stretches::plan(&mut tx, place, &plan, &content.stretches).await? {
+            return Err(Stopped::Lost);
+        }
+        tx.commit().await.map_err(database("keep what a proof compares"))?;
+    }
+    let book = Book { pool: pool.clone(), proof: proof.id, process: process.to_owned() };
+    let group = group(proof.id);
+    let share = Share { group: &group, leads: true, bytes_per_second: rate(&asked) };
+    compare_stretches(&hands, direction, share, &book).await?;
+    conclude(pool, proof.id, asked).await
+}
+
+/// Compares stretches of a proof another process leads.
+pub(crate) async fn help(pool: &PgPool, clients: &dyn ClientSource, proof: &Proof, process: &str) {
+    let helped = async {
+        let hands = clients.pair_clients(&proof.pair).await.map_err(|e| Stopped::Failed(e.to_string()))?;
+        let direction = direction(&hands.pair, proof)?;
+        let asked = proof.content.clone().unwrap_or_default();
+        let book = Book { pool: pool.clone(), proof: proof.id, process: process.to_owned() };
+        let group = group(proof.id);
+        let share = Share { group: &group, leads: false, bytes_per_second: rate(&asked) };
+        compare_stretches(&hands, direction, share, &book).await.map_err(Stopped::from)
+    };
+    if let Err(Stopped::Failed(reason)) = helped.await {
+        tracing::warn!("could not share in comparing: {reason}");
+    }
+}
+
+/// A proof to share in that another process leads.
+pub(crate) async fn to_share(pool: &PgPool) -> Result<Option<Proof>, StoreError> {
+    let mut conn = pool.acquire().await.map_err(database("get a connection"))?;
+    match proof_stretches::to_share(&mut conn).await? {
+        Some(id) => proofs::get(&mut conn, id).await,
+        None => Ok(None),
+    }
+}
+
+/// Of the proof's side as it is configured now.
+fn direction(pair: &Pair, proof: &Proof) -> Result<Direction, Stopped> {
+    let asked = |d: &Direction| *pair.cluster(d.from) == proof.from && *pair.cluster(d.to()) == proof.to;
+    let found = Side::BOTH.map(|from| Direction { from }).into_iter().find(asked);
+    found.ok_or_else(|| Stopped::Failed("the pair has other clusters now".to_owned()))
+}
+
+/// The consumer group that deals partitions of a proof.
+fn group(proof: Uuid) -> String {
+    format!("muster.content.{proof}")
+}
+
+fn rate(asked: &ContentAsk) -> Option<u64> {
+    asked.mb_per_second.map(|mb| u64::from(mb) * 1_000_000)
+}
+
+fn database(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
+    move |source| StoreError::Database { op, source }
+}
+
+async fn planned(pool: &PgPool, proof: Uuid) -> Result<Option<ContentPlan>, StoreError> {
+    let mut conn = pool.acquire().await.map_err(database("get a connection"))?;
+    proof_stretches::planned(&mut conn, proof).await
+}
+
+/// Puts together what every stretch found.
+async fn conclude(pool: &PgPool, proof: Uuid, asked: ContentAsk) -> Result<ContentProof, Stopped> {
+    let mut conn = pool.acquire().await.map_err(database("get a connection"))?;
+    let Some(open) = proof_stretches::open(&mut conn, proof).await? else { return Err(Stopped::Lost) };
+    let Some(plan) = proof_stretches::planned(&mut conn, proof).await? else { return Err(Stopped::Lost) };
+    if !open.is_empty() {
+        return Err(Stopped::Failed(format!("{} stretches have no answer", open.len())));
+    }
+    let ended = proof_stretches::ended(&mut conn, proof).await?;
+    let mut processes: Vec<&str> = ended.iter().map(|ended| ended.ended_by.as_str()).collect();
+    processes.sort_unstable();
+    processes.dedup();
+    let facts = ContentFacts {
+        began_at: plan.began_at,
+        took_ms: (Utc::now() - plan.began_at).num_milliseconds(),
+        asked,
+        sampling: plan.sampling,
+        processes: processes.len(),
+    };
+    let ends: Vec<_> = ended.into_iter().map(|ended| (ended.stretch, ended.outcome)).collect();
+    Ok(ContentProof::new(facts, &ends))
+}
+
+/// The stretches of one proof in the database.
+struct Book {
+    pool: PgPool,
+    proof: Uuid,
+    process: String,
+}
+
+impl Book {
+    async fn try_open(&self) -> Result<Option<Vec<OpenStretch>>, StoreError> {
+        let mut conn = self.pool.acquire().await.map_err(database("get a connection"))?;
+        let open = proof_stretches::open(&mut conn, self.proof).await?;
+        let stretch = |open: proof_stretches::Open| OpenStretch {
+            number: open.number,
+            stretch: open.stretch,
+            from: open.checkpoint,
+        };
+        Ok(open.map(|open| open.into_iter().map(stretch).collect()))
+    }
+
+    async fn try_keep(&self, number: i32, checkpoint: &Checkpoint) -> Result<bool, StoreError> {
+        let mut conn = self.pool.acquire().await.map_err(database("get a connection"))?;
+        proof_stretches::keep(&mut conn, (self.proof, number), checkpoint).await
+    }
+
+    async fn try_end(&self, number: i32, end: &StretchEnd) -> Result<(), StoreError> {
+        let mut conn = self.pool.acquire().await.map_err(database("get a connection"))?;
+        proof_stretches::end(&mut conn, (self.proof, number), end, &self.process).await
+    }
+}
+
+#[async_trait]
+impl StretchBook for Book {
+    async fn open(&self) -> Result<Option<Vec<OpenStretch>>, ProofError> {
+        let what = "look for stretches to compare";
+        self.try_open().await.map_err(|e| ProofError::Unreadable { what, reason: chain(&e) })
+    }
+
+    async fn keep(&self, number: i32, checkpoint: &Checkpoint) -> bool {
+        // What cannot be kept now is kept a moment later, or compared once more.
+        self.try_keep(number, checkpoint).await.unwrap_or_else(|e| {
+            tracing::warn!(cause = %chain(&e), "could not keep how far a stretch is");
+            true
+        })
+    }
+
+    async fn end(&self, number: i32, end: &StretchEnd) {
+        if let Err(e) = self.try_end(number, end).await {
+            tracing::warn!(cause = %chain(&e), "could not keep what a stretch found; it is compared once more");
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! `/pairs/{pair}/content`: whether both sides hold the same records.
+
+use axum::extract::State;
+use chrono::{TimeDelta, Utc};
+use muster_domain::{
+    ids::PairName,
+    pair::Pair,
+    proof::{
+        ProofKind,
+        content::{ContentAsk, ContentProof, SampleAsk},
+    },
+};
+use muster_store::proofs as stored;
+use muster_web::{
+    content::{ContentPage, ProvenContent},
+    forms::{ContentFilter, ContentForm},
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    asking::Asking,
+    html, is_about_the_form,
+    proofs::{HISTORY, course, wanted},
+    refused_form, see,
+};
+use crate::{
+    acts::{
+        pairs,
+        proofs::{self, NewProof},
+    },
+    app::App,
+    http::{Answer, Failure, Form, Path, Query},
+};
+
+/// How sure samples of the page's form are.
+const CONFIDENCE: f64 = 0.95;
+
+/// `GET /pairs/{pair}/content`.
+pub async fn show(
+    State(app): State<App>,
+    asking: Asking,
+    Path(name): Path<PairName>,
+    Query(filter): Query<ContentFilter>,
+) -> Answer {
+    html(&page(&app, &asking, &name, &filter, &ContentForm::default()).await?)
+}
+
+async fn page(
+    app: &App,
+    asking: &Asking,
+    name: &PairName,
+    filter: &ContentFilter,
+    form: &ContentForm,
+) -> Answer<ContentPage> {
+    let chrome = asking.chrome(app).await;
+    let mut conn = app.pool.acquire().await?;
+    let pair = pairs::get(&mut conn, name).await?;
+    let history = stored::list(&mut conn, name, Some(ProofKind::Content), None, HISTORY).await?;
+    let shown = match wanted(&filter.proof, &history)? {
+        Some(id) => Some(proven(&mut conn, &pair, id).await?),
+        None => None,
+    };
+    let course = course(&mut conn, &pair).await?;
+    Ok(ContentPage::new(chrome, &pair, course, &history, shown.as_ref(), form))
+}
+
+async fn proven(conn: &mut PgConnection, pair: &Pair, id: Uuid) -> Answer<ProvenContent> {
+    let missing = || Failure::not_found("proof", &id.to_string());
+    let evidence = stored::evidence(conn, id).await?.ok_or_else(missing)?;
+    if evidence.proof.pair != pair.name || evidence.proof.kind != ProofKind::Content {
+        return Err(missing());
+    }
+    let result = evidence.result.unwrap_or_default();
+    let result: ContentProof =
+        serde_json::from_value(result).map_err(|e| Failure::internal("read the result of a proof", e))?;
+    Ok(ProvenContent { proof: evidence.proof, result, hash: evidence.hash })
+}
+
+/// `POST /pairs/{pair}/content`.
+pub async fn ask(
+    State(app): State<App>,
+    asking: Asking,
+    Path(name): Path<PairName>,
+    Form(form): Form<ContentForm>,
+) -> Answer {
+    let asked = async {
+        let new = NewProof { kind: ProofKind::Content, from: None, content: Some(read(&form)?) };
+        let mut tx = muster_store::begin(&app.pool).await?;
+        proofs::ask(&mut tx, &name, &new, asking.actor()?).await?;
+        tx.commit().await?;
+        Ok(see(&format!("/pairs/{name}/content")))
+    };
+    match asked.await {
+        Err(failure) if is_about_the_form(&failure) => {
+            let page = page(&app, &asking, &name, &ContentFilter::default(), &form).await?;
+            refused_form(&failure, &page.refused(&failure.problem.detail))
+        }
+        answer => answer,
+    }
+}
+
+/// What a form asks for.
+fn read(form: &ContentForm) -> Answer<ContentAsk> {
+    let (hours, percent) = (form.hours.trim(), form.sample.trim());
+    let bound = form.mb_per_second.trim();
+    let since = match hours {
+        "" => None,
+        hours => {
+            let hours =
+                hours.parse().ok().and_then(TimeDelta::try_hours).filter(|hours| *hours > TimeDelta::zero());
+            let hours = hours.ok_or_else(|| Failure::invalid("How far back is a number of hours."))?;
+            Utc::now().checked_sub_signed(hours)
+        }
+    };
+    let sample = match percent {
+        "" => None,
+        percent => {
+            let percent: f64 = percent
+                .parse()
+                .map_err(|_| Failure::invalid("The share to be found is a number of percent."))?;
+            Some(SampleAsk { differing: percent / 100.0, confidence: CONFIDENCE })
+        }
+    };
+    let mb_per_second = match bound {
+        "" => None,
+        bound => Some(
+            bound
+                .parse()
+                .map_err(|_| Failure::invalid("Megabytes a second are a whole number, at least 1."))?,
+        ),
+    };
+    let apart = |c: char| c.is_whitespace() || c == ',';
+    let topics = form.topics.split(apart).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    Ok(ContentAsk { topics, since, until: None, sample, mb_per_second })
+}

@@ -1,0 +1,122 @@
+//! Content proofs on the doubles: asked for by API and page, carried out, kept as evidence and shown.
+
+use bytes::Bytes;
+use muster_app::proof_loop::carry_out_one;
+use muster_domain::{evidence::check_proof, topic::TopicPartition};
+use muster_kafka::double::Payload;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::test_app::TestApp;
+
+async fn ask(app: &TestApp, content: Value) -> Uuid {
+    let body = json!({"kind": "content", "content": content});
+    let asked = app.as_user("otto").await.post("/api/v1/pairs/orders/proofs", body).await;
+    assert_eq!(asked.status, 202, "{}", asked.text);
+    asked.json()["id"].as_str().unwrap().parse().unwrap()
+}
+
+async fn carried_out(app: &TestApp, id: Uuid) -> Value {
+    let clients = &*app.app.hands;
+    assert!(carry_out_one(&app.app.pool, clients, "one", &CancellationToken::new()).await.unwrap());
+    app.as_user("vera").await.get(&format!("/api/v1/proofs/{id}")).await.done()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_sides_are_compared_and_what_differs_is_shown_without_its_payload() {
+    let app = TestApp::with_pair().await;
+    let empty = app.as_browser_of("otto").await.get("/pairs/orders/content").await.text;
+    assert!(
+        empty.contains("Nothing is compared yet") && empty.contains("Compare content of orders now"),
+        "{empty}"
+    );
+    let before = app.small.world.calls();
+    let id = ask(&app, json!({})).await;
+    let same = carried_out(&app, id).await;
+    assert_eq!(app.small.world.calls(), before, "a proof changes nothing");
+    assert_eq!(
+        (&same["state"], &same["result"]["summary"]["verdict"]),
+        (&json!("done"), &json!("same")),
+        "{same:#}"
+    );
+    let found = &same["result"]["summary"]["found"];
+    assert!(found["on_source"].as_u64().unwrap() > 100, "{same:#}");
+    assert_eq!(found["matched"].as_u64().unwrap() + found["pending"].as_u64().unwrap(), found["on_source"]);
+    for checked in check_proof(&same) {
+        assert!(checked.holds, "{checked:?}");
+    }
+    let left: i64 = sqlx::query_scalar("select count(*) from proof_stretch where outcome is null")
+        .fetch_one(&app.app.pool)
+        .await
+        .unwrap();
+    assert_eq!(left, 0);
+
+    let topic = same["result"]["topics"].as_object().unwrap().keys().next().unwrap().clone();
+    let foreign = Payload {
+        timestamp: 1_800_000_000_000,
+        key: Some(Bytes::from_static(b"whose")),
+        value: Some(Bytes::from_static(b"a secret of somebody")),
+        headers: vec![],
+    };
+    let there = same["result"]["partitions"][0]["target"]["topic"].as_str().unwrap().to_owned();
+    let at = TopicPartition::new(there.as_str(), 0);
+    app.small.world.lock().cluster_mut("eu-central").log_mut(&at).unwrap().append(foreign, 0, false);
+    let id = ask(&app, json!({"topics": [topic]})).await;
+    let differs = carried_out(&app, id).await;
+    assert_eq!(differs["result"]["summary"]["verdict"], "differs", "{differs:#}");
+    assert_eq!(differs["result"]["summary"]["found"]["extra"], 1);
+    assert!(!differs.to_string().contains("secret of somebody"));
+    let page = app.as_browser_of("vera").await.get("/pairs/orders/content").await.text;
+    assert!(page.contains("1 foreign") && page.contains("Where they differ"), "{page}");
+    let earlier = same["id"].as_str().unwrap();
+    let earlier =
+        app.as_browser_of("vera").await.get(&format!("/pairs/orders/content?proof={earlier}")).await.text;
+    assert!(earlier.contains("the same on both sides, in order"), "{earlier}");
+    let kinds = app.as_user("vera").await.get("/api/v1/pairs/orders/proofs?kind=translation").await.done();
+    assert_eq!(kinds["items"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_form_asks_and_says_what_makes_no_sense() {
+    let app = TestApp::with_pair().await;
+    let browser = app.as_browser_of("otto").await;
+    for (field, value, said) in [
+        ("hours", "-1", "number of hours"),
+        ("sample", "much", "number of percent"),
+        ("sample", "100", "share above 0 and below 1"),
+        ("mb_per_second", "0", "at least 1"),
+    ] {
+        let refused = browser.form("/pairs/orders/content", &[(field, value)]).await;
+        assert_eq!(refused.status, 422, "{field}={value}");
+        assert!(refused.text.contains(said), "{field}={value}: {}", refused.text);
+    }
+    let sent = browser
+        .form("/pairs/orders/content", &[("sample", "1"), ("hours", "24"), ("mb_per_second", "50")])
+        .await;
+    assert_eq!((sent.status.as_u16(), sent.header("location")), (303, "/pairs/orders/content"));
+    let page = browser.get("/pairs/orders/content").await.text;
+    assert!(page.contains("waits for a process to take it") && page.contains("Stop this proof"), "{page}");
+    let asked = app.as_user("vera").await.get("/api/v1/pairs/orders/proofs").await.done();
+    assert_eq!(asked["items"][0]["content"]["sample"], json!({"differing": 0.01, "confidence": 0.95}));
+    let id: Uuid = asked["items"][0]["id"].as_str().unwrap().parse().unwrap();
+    let done = carried_out(&app, id).await;
+    assert_eq!(done["state"], "done", "{done:#}");
+    assert!(done["result"]["sampling"]["taken"].as_u64().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_compared_says_why() {
+    let app = TestApp::with_pair().await;
+    let id = ask(&app, json!({"topics": ["orders.nowhere"]})).await;
+    let failed = carried_out(&app, id).await;
+    assert_eq!(failed["state"], "failed");
+    assert!(
+        failed["reason"].as_str().unwrap().contains("`orders.nowhere` is not an application topic"),
+        "{failed:#}"
+    );
+    let otto = app.as_user("otto").await;
+    let wrong = json!({"kind": "translation", "content": {}});
+    let wrong = otto.post("/api/v1/pairs/orders/proofs", wrong).await;
+    assert_eq!(wrong.problem(), ("invalid-request".to_owned(), 422));
+}

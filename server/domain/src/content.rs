@@ -1,0 +1,162 @@
+//! What comparing the records of a partition on both sides found.
+
+use serde::{Deserialize, Serialize};
+
+/// Differences cited in the evidence.
+const EXAMPLES: usize = 5;
+
+/// What a comparison found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// Visible records of the source.
+    pub on_source: u64,
+    /// Visible records of the target.
+    pub on_target: u64,
+    /// Records found on both, in order or not.
+    pub matched: u64,
+    /// Records of the source that the target does not hold.
+    pub missing: u64,
+    /// Records of the target that the source does not hold.
+    pub extra: u64,
+    /// Second copies of matched records on the target.
+    pub duplicates: u64,
+    /// Matched records at another place in the order.
+    pub out_of_order: u64,
+    /// Records of one side that compaction removed on the other: a newer one of the same key follows there.
+    #[serde(default)]
+    pub compacted: u64,
+    /// Records that are on one side only and that compaction may have removed on the other: what deletes their key was
+    /// removed, too, or there were more of them than are remembered.
+    #[serde(default)]
+    pub undecided: u64,
+    /// Records of the source that are not on the target and need not be yet: they were written after what is known to be
+    /// copied.
+    #[serde(default)]
+    pub pending: u64,
+    /// Records at the beginning of one side that the other has no answer to, because it reaches less far back.
+    #[serde(default)]
+    pub before: u64,
+    /// Fingerprints of the source's records in order, each hashed (XXH3-64) with the hash so far as its seed; hex.
+    pub source_digest: String,
+    /// The same of the target's.
+    pub target_digest: String,
+    /// The first few differences.
+    pub examples: Vec<Difference>,
+}
+
+/// One difference, without what is in the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// What it is.
+    pub kind: DifferenceKind,
+    /// Offset on the source, where there is one.
+    pub source_offset: Option<i64>,
+    /// Offset on the target, where there is one.
+    pub target_offset: Option<i64>,
+    /// XXH3-64 of the key, hex; `None` for a record without one.
+    #[serde(default)]
+    pub key_hash: Option<String>,
+    /// Timestamp in milliseconds since the epoch.
+    #[serde(default)]
+    pub timestamp: Option<i64>,
+    /// Bytes of key, value and headers.
+    #[serde(default)]
+    pub bytes: Option<u32>,
+}
+
+/// What a difference is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the words of `Found`")]
+pub enum DifferenceKind {
+    Missing,
+    Extra,
+    Duplicate,
+    OutOfOrder,
+}
+
+/// Which sides keep only the newest record of each key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compacted {
+    /// The source's topic has `compact` in its `cleanup.policy`.
+    pub source: bool,
+    /// The target's has.
+    pub target: bool,
+}
+
+impl Found {
+    /// Every record of the source that must be there is on the target, in order, and nothing else is but second copies; but
+    /// for what compaction removed and for what lies before both sides.
+    #[must_use]
+    pub fn nothing_lost(&self) -> bool {
+        self.missing == 0 && self.extra == 0 && self.out_of_order == 0 && self.undecided == 0
+    }
+
+    /// And no second copies either, and nothing was removed or is on its way.
+    #[must_use]
+    pub fn equal(&self) -> bool {
+        self.nothing_lost()
+            && self.duplicates == 0
+            && self.compacted == 0
+            && self.pending == 0
+            && self.before == 0
+    }
+
+    /// Counts a difference; the first few are kept as examples.
+    pub fn note(&mut self, difference: Difference) {
+        let counter = match difference.kind {
+            DifferenceKind::Missing => &mut self.missing,
+            DifferenceKind::Extra => &mut self.extra,
+            DifferenceKind::Duplicate => &mut self.duplicates,
+            DifferenceKind::OutOfOrder => &mut self.out_of_order,
+        };
+        *counter += 1;
+        if self.examples.len() < EXAMPLES {
+            self.examples.push(difference);
+        }
+    }
+
+    /// Adds what was found in another stretch of the same partition. Digests are of single stretches: none is left.
+    pub fn add(&mut self, other: Self) {
+        self.on_source += other.on_source;
+        self.on_target += other.on_target;
+        self.matched += other.matched;
+        self.missing += other.missing;
+        self.extra += other.extra;
+        self.duplicates += other.duplicates;
+        self.out_of_order += other.out_of_order;
+        self.compacted += other.compacted;
+        self.undecided += other.undecided;
+        self.pending += other.pending;
+        self.before += other.before;
+        self.source_digest.clear();
+        self.target_digest.clear();
+        self.examples.extend(other.examples);
+        self.examples.truncate(EXAMPLES);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_two_stretches_found_is_their_sum_and_examples_stay_few() {
+        let missing = Difference {
+            kind: DifferenceKind::Missing,
+            source_offset: Some(7),
+            target_offset: None,
+            key_hash: None,
+            timestamp: None,
+            bytes: None,
+        };
+        let mut one = Found { on_source: 10, matched: 6, source_digest: "aa".to_owned(), ..Found::default() };
+        (0..4).for_each(|_| one.note(missing.clone()));
+        let mut both = one.clone();
+        both.add(one);
+        assert_eq!((both.on_source, both.matched, both.missing, both.examples.len()), (20, 12, 8, EXAMPLES));
+        assert!(both.source_digest.is_empty() && !both.nothing_lost());
+        let pending = Found { pending: 1, ..Found::default() };
+        assert!(pending.nothing_lost() && !pending.equal());
+    }
+}

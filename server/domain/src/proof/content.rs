@@ -1,0 +1,94 @@
+//! What a content proof says: whether both sides hold the same records, all of them or a sample with stated confidence.
+
+mod ask;
+mod result;
+mod sample;
+
+pub use ask::{AskError, ContentAsk, SampleAsk};
+pub use result::{
+    ContentFacts, ContentProof, ContentSummary, ContentVerdict, PartitionContent, TopicContent,
+};
+pub use sample::{Sampling, chosen, sample_size};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    content::{Compacted, Found},
+    topic::TopicPartition,
+};
+
+/// A stretch of a partition that is compared by one process at a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stretch {
+    /// On the source.
+    pub source: TopicPartition,
+    /// On the target.
+    pub target: TopicPartition,
+    /// First source offset.
+    pub source_from: i64,
+    /// One past the last source offset.
+    pub source_until: i64,
+    /// One past the last source offset that is known to be copied: what stands behind it need not be there yet.
+    pub required_until: i64,
+    /// One past the last target offset, read before the source's end was.
+    pub target_until: i64,
+    /// Source records follow it that are not compared, so the target goes on behind it, too.
+    pub source_goes_on: bool,
+    /// Both sides keep the producer's timestamps.
+    pub timestamps: bool,
+    /// Which sides are compacted.
+    pub compacted: Compacted,
+}
+
+impl Stretch {
+    /// Source offsets in it.
+    #[must_use]
+    pub fn size(&self) -> i64 {
+        (self.source_until - self.source_from).max(0)
+    }
+}
+
+/// What is known once the stretches of a proof are planned.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ContentPlan {
+    /// When planning began, by Muster's clock.
+    pub began_at: DateTime<Utc>,
+    /// What was drawn; `None` when everything is compared.
+    pub sampling: Option<Sampling>,
+}
+
+/// Where comparing a stretch goes on when it was interrupted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// Next source offset.
+    pub source_next: i64,
+    /// Next target offset.
+    pub target_next: i64,
+    /// What was found before.
+    pub found: Found,
+    /// Source offsets that retention removed before they were read.
+    pub source_gone: i64,
+    /// The same of the target.
+    pub target_gone: i64,
+}
+
+/// What came of one stretch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "end", rename_all = "snake_case")]
+pub enum StretchEnd {
+    /// It was compared.
+    Compared {
+        /// What was found.
+        found: Found,
+        /// Source offsets that retention removed before they were read.
+        source_gone: i64,
+        /// The same of the target.
+        target_gone: i64,
+    },
+    /// It could not be read.
+    Unreadable {
+        /// Why.
+        because: String,
+    },
+}

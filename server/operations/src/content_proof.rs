@@ -1,0 +1,12 @@
+//! Whether both sides of a pair hold the same records, found by reading only: planned by one process, compared by all that
+//! have a hand free.
+//!
+//! Partitions are dealt out by a consumer group of the source that reads nothing. Who compares a stretch keeps where it
+//! could go on, so whoever is dealt it next loses seconds; two that compare the same stretch find the same, and the first
+//! answer counts.
+
+mod plan;
+mod work;
+
+pub use plan::{PlannedContent, plan_content};
+pub use work::{OpenStretch, Share, StretchBook, compare_stretches};

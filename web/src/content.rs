@@ -1,0 +1,335 @@
+//! Whether both sides of a pair hold the same records: the newest proof, and how one is asked for.
+
+use askama::Template;
+use chrono::{DateTime, Utc};
+use muster_domain::{
+    content::{Difference, DifferenceKind, Found},
+    pair::Pair,
+    proof::{
+        Proof,
+        content::{ContentProof, ContentSummary, ContentVerdict, PartitionContent, TopicContent},
+    },
+};
+
+use crate::{
+    chrome::Chrome,
+    format,
+    forms::ContentForm,
+    parts::{Choice, Course, Field, Hash, Mark, Notice, Tone, When},
+    proofs::ProofParts,
+};
+
+/// Topics on one page.
+const TOPICS: usize = 100;
+/// Partitions with a difference on one page.
+const PARTITIONS: usize = 50;
+
+/// A proof that is done, with what it found.
+#[derive(Debug, Clone)]
+pub struct ProvenContent {
+    /// The proof.
+    pub proof: Proof,
+    /// What it found.
+    pub result: ContentProof,
+    /// Hash of its evidence.
+    pub hash: String,
+}
+
+/// `GET /pairs/{pair}/content`; its form sends [`ContentForm`].
+#[derive(Debug, Template)]
+#[template(path = "pages/content.html")]
+pub struct ContentPage {
+    chrome: Chrome,
+    pair: String,
+    course: Course,
+    proofs: ProofParts,
+    refused: Option<Notice>,
+    fields: Vec<Field>,
+    shown: Option<Shown>,
+}
+
+/// What the newest proof that is done found.
+#[derive(Debug)]
+struct Shown {
+    id: String,
+    sentence: Mark,
+    records: String,
+    missing: Mark,
+    others: Mark,
+    on_its_way: String,
+    when: When,
+    took: String,
+    hash: Hash,
+    from: String,
+    to: String,
+    extent: String,
+    topics: Vec<Topic>,
+    topics_in_all: usize,
+    partitions: Vec<Partition>,
+    partitions_in_all: usize,
+}
+
+#[derive(Debug)]
+struct Topic {
+    name: String,
+    verdict: Mark,
+    partitions: String,
+    records: String,
+    notes: Vec<String>,
+}
+
+/// A partition with a difference, or of which something cannot be said.
+#[derive(Debug)]
+struct Partition {
+    name: String,
+    verdict: Mark,
+    range: String,
+    because: String,
+    examples: Vec<Example>,
+}
+
+#[derive(Debug)]
+struct Example {
+    kind: &'static str,
+    source: String,
+    target: String,
+    key: String,
+    written: String,
+    bytes: String,
+}
+
+impl ContentPage {
+    /// The page. `proofs` are the content proofs of the pair, newest first; `shown` is the one whose result is told.
+    #[must_use]
+    pub fn new(
+        chrome: Chrome,
+        pair: &Pair,
+        course: Course,
+        proofs: &[Proof],
+        shown: Option<&ProvenContent>,
+        form: &ContentForm,
+    ) -> Self {
+        let now = chrome.now();
+        let chrome = chrome
+            .titled(format!("Content of {}", pair.name))
+            .under(format!("/pairs/{}", pair.name), pair.name.to_string());
+        let proofs = ProofParts::new(&chrome, pair, proofs, format!("Compare content of {} now", pair.name));
+        Self {
+            chrome: proofs.of_chrome(chrome),
+            proofs,
+            refused: None,
+            fields: fields(form),
+            shown: shown.map(|shown| Shown::new(shown, now)),
+            pair: pair.name.to_string(),
+            course,
+        }
+    }
+
+    /// With what was wrong with the form.
+    #[must_use]
+    pub fn refused(self, why: &str) -> Self {
+        let said =
+            Notice::new(Tone::Bad, why.to_owned(), "Nothing was asked for. Change it and send it again.");
+        Self { refused: Some(said), ..self }
+    }
+}
+
+fn fields(form: &ContentForm) -> Vec<Field> {
+    let hours = vec![
+        Choice::new("", "everything both sides hold"),
+        Choice::new("1", "the last hour"),
+        Choice::new("24", "the last 24 hours"),
+        Choice::new("168", "the last 7 days"),
+    ];
+    let sample = vec![
+        Choice::new("", "every record"),
+        Choice::new("0.1", "a sample: 95 % sure to find 1 stretch in 1,000"),
+        Choice::new("1", "a sample: 95 % sure to find 1 stretch in 100"),
+        Choice::new("5", "a sample: 95 % sure to find 1 stretch in 20"),
+    ];
+    vec![
+        Field::text("topics", "Topics", &form.topics)
+            .help("Names on the source, apart by spaces. All application topics when empty."),
+        Field::select("hours", "Written in", hours, &form.hours),
+        Field::select("sample", "Compare", sample, &form.sample),
+        Field::line("mb_per_second", "Megabytes a second, at most", "number", &form.mb_per_second, "off")
+            .help("Both sides and all processes together. No bound when empty."),
+    ]
+}
+
+impl Shown {
+    fn new(shown: &ProvenContent, now: DateTime<Utc>) -> Self {
+        let ProvenContent { proof, result, hash } = shown;
+        let ContentSummary { verdict, found, .. } = &result.summary;
+        let wrong: Vec<&PartitionContent> =
+            result.partitions.iter().filter(|one| one.verdict != ContentVerdict::Same).collect();
+        Self {
+            id: proof.id.to_string(),
+            sentence: Mark::new(tone(*verdict), proof.sentence.as_str()),
+            records: number(found.on_source),
+            missing: match (found.missing, found.undecided) {
+                (0, 0) => Mark::new(Tone::Ok, "none"),
+                (0, n) => Mark::new(Tone::Unk, format!("{} not decided", number(n))),
+                (n, _) => Mark::new(Tone::Bad, number(n)),
+            },
+            others: others(found),
+            on_its_way: number(found.pending),
+            when: When::moment(now, result.began_at),
+            took: format::duration(result.took_ms),
+            hash: Hash::short(hash),
+            from: proof.from.to_string(),
+            to: proof.to.to_string(),
+            extent: extent(result),
+            topics: topics(&result.topics),
+            topics_in_all: result.topics.len(),
+            partitions_in_all: wrong.len(),
+            partitions: wrong.into_iter().take(PARTITIONS).map(Partition::new).collect(),
+        }
+    }
+}
+
+fn number(n: u64) -> String {
+    format::number(i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+fn tone(verdict: ContentVerdict) -> Tone {
+    match verdict {
+        ContentVerdict::Same => Tone::Ok,
+        ContentVerdict::SecondCopies => Tone::Warn,
+        ContentVerdict::CannotSay => Tone::Unk,
+        ContentVerdict::Differs => Tone::Bad,
+    }
+}
+
+/// What is wrong besides missing records.
+fn others(found: &Found) -> Mark {
+    let said = told(&[
+        (found.extra, "foreign"),
+        (found.out_of_order, "out of order"),
+        (found.duplicates, "copied twice"),
+    ]);
+    match (found.extra + found.out_of_order, found.duplicates) {
+        (0, 0) => Mark::new(Tone::Ok, "none"),
+        (0, _) => Mark::new(Tone::Warn, said),
+        (_, _) => Mark::new(Tone::Bad, said),
+    }
+}
+
+fn told(kinds: &[(u64, &str)]) -> String {
+    let told: Vec<String> =
+        kinds.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{} {what}", number(*n))).collect();
+    told.join(", ")
+}
+
+/// What was compared, in a few words.
+fn extent(result: &ContentProof) -> String {
+    let mut said = vec![match (result.asked.since, result.asked.until) {
+        (None, None) => "everything both sides hold".to_owned(),
+        (Some(since), None) => format!("written since {}", format::date_time(since)),
+        (None, Some(until)) => format!("written before {}", format::date_time(until)),
+        (Some(since), Some(until)) => {
+            format!("written from {} to {}", format::date_time(since), format::date_time(until))
+        }
+    }];
+    said.extend(result.sampling.map(|sampling| sampling.statement()));
+    said.push(match result.processes {
+        1 => "by one process".to_owned(),
+        n => format!("by {n} processes"),
+    });
+    said.join("; ")
+}
+
+/// The worst first.
+fn topics(topics: &std::collections::BTreeMap<String, TopicContent>) -> Vec<Topic> {
+    let mut sorted: Vec<(&String, &TopicContent)> = topics.iter().collect();
+    sorted.sort_by_key(|(name, topic)| (std::cmp::Reverse(topic.verdict), (*name).clone()));
+    sorted.into_iter().take(TOPICS).map(|(name, topic)| Topic::new(name, topic)).collect()
+}
+
+impl Topic {
+    fn new(name: &str, topic: &TopicContent) -> Self {
+        let TopicContent { verdict, partitions, timestamps, found } = topic;
+        let mut notes = Vec::new();
+        if !timestamps {
+            notes.push("without timestamps: brokers of the target write their own".to_owned());
+        }
+        for (n, what) in [
+            (
+                found.compacted,
+                "removed by compaction on one side, with a newer one of their key on the other",
+            ),
+            (found.before, "older than the other side reaches back"),
+            (found.pending, "on their way"),
+        ] {
+            if n > 0 {
+                notes.push(format!("{} {what}", number(n)));
+            }
+        }
+        Self {
+            name: name.to_owned(),
+            verdict: verdict_mark(*verdict, found),
+            partitions: format::number(i64::try_from(*partitions).unwrap_or(i64::MAX)),
+            records: number(found.on_source),
+            notes,
+        }
+    }
+}
+
+fn verdict_mark(verdict: ContentVerdict, found: &Found) -> Mark {
+    let said = match verdict {
+        ContentVerdict::Same => "the same".to_owned(),
+        ContentVerdict::SecondCopies => format!("{} copied twice", number(found.duplicates)),
+        ContentVerdict::CannotSay if found.undecided > 0 => {
+            format!("{} not decided", number(found.undecided))
+        }
+        ContentVerdict::CannotSay => "cannot be told".to_owned(),
+        ContentVerdict::Differs => told(&[
+            (found.missing, "missing"),
+            (found.extra, "foreign"),
+            (found.out_of_order, "out of order"),
+            (found.duplicates, "copied twice"),
+        ]),
+    };
+    Mark::new(tone(verdict), said)
+}
+
+impl Partition {
+    fn new(partition: &PartitionContent) -> Self {
+        let PartitionContent { source, source_from, source_until, because, found, .. } = partition;
+        Self {
+            name: source.to_string(),
+            verdict: verdict_mark(partition.verdict, found),
+            range: format!("{} to {}", format::number(*source_from), format::number(source_until - 1)),
+            because: because.clone(),
+            examples: found.examples.iter().map(Example::new).collect(),
+        }
+    }
+}
+
+impl Example {
+    fn new(difference: &Difference) -> Self {
+        let offset = |offset: Option<i64>| offset.map_or_else(|| "not there".to_owned(), format::number);
+        Self {
+            kind: match difference.kind {
+                DifferenceKind::Missing => "missing",
+                DifferenceKind::Extra => "foreign",
+                DifferenceKind::Duplicate => "copied twice",
+                DifferenceKind::OutOfOrder => "out of order",
+            },
+            source: match difference.kind {
+                // The first copy's place was passed; which it was is not kept.
+                DifferenceKind::Duplicate => "copied before".to_owned(),
+                DifferenceKind::Missing | DifferenceKind::Extra | DifferenceKind::OutOfOrder => {
+                    offset(difference.source_offset)
+                }
+            },
+            target: offset(difference.target_offset),
+            key: difference.key_hash.clone().unwrap_or_else(|| "no key".to_owned()),
+            written: difference
+                .timestamp
+                .and_then(DateTime::from_timestamp_millis)
+                .map_or_else(|| "no time".to_owned(), format::date_time),
+            bytes: difference.bytes.map_or_else(String::new, |n| format::number(i64::from(n))),
+        }
+    }
+}
