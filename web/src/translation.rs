@@ -266,7 +266,9 @@ impl Partition {
                         format!("reads at most {} again", format::number(found.reprocessed_at_most)),
                     ),
                 };
-                (format::number(found.target_offset), method(found.method, found.run), verdict)
+                let how = method(found.method, found.run);
+                let how = if partition.back { format!("on the way back; {how}") } else { how };
+                (format::number(found.target_offset), how, verdict)
             }
             None => ("nowhere".to_owned(), partition.because.clone(), Mark::new(Tone::Unk, "cannot be told")),
         };

@@ -159,6 +159,17 @@ impl Scope {
         renamed.map_or_else(|| topic.to_owned(), |(_, prefix, _)| format!("{prefix}{topic}"))
     }
 
+    /// The name on the source of an application's topic that the flow of a direction brings to its target under this name.
+    #[must_use]
+    pub fn original(&self, direction: Direction, topic: &str) -> Option<String> {
+        let renamed = self.prefixes.iter().find(|(of, _, renames)| *of == direction && *renames);
+        let source = match renamed {
+            Some((_, prefix, _)) => topic.strip_prefix(prefix.as_str())?,
+            None => topic,
+        };
+        (self.canary.as_deref() != Some(source) && self.in_filter(source)).then(|| source.to_owned())
+    }
+
     fn in_filter(&self, topic: &str) -> bool {
         !is_internal_topic(topic)
             && self.topics.matches(topic)

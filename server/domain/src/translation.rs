@@ -5,6 +5,7 @@
 //! 1). So positions are found by comparing records, and where that decides nothing the answer is an earlier position
 //! that is safe. This module never answers a position past the truth; it says by how many records it may be early.
 
+mod back;
 mod content;
 #[cfg(test)]
 mod histories;
@@ -15,6 +16,7 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::back::{Copies, copies_before, translate_back};
 pub use self::ladder::Mm2Ladder;
 use self::{
     content::Bracketed,

@@ -4,26 +4,29 @@
 //! Partitions are worked through a few at a time, so that memory and the load on both clusters are bounded, and whoever
 //! asks can stop in between.
 
+mod ways;
+
 use std::collections::BTreeMap;
 
 use chrono::Utc;
 use muster_domain::{
-    pair::{Direction, Flow},
-    patterns::Scope,
+    pair::Direction,
     proof::{
         Progress,
         translation::{Found, GroupProof, PartitionProof, TranslationProof},
     },
-    survey::{ConnectorRole, OffsetPair},
+    reading::ReadingClass,
     topic::{ByPartition, TopicPartition},
 };
-use muster_kafka::{Isolation, KafkaError};
+use muster_kafka::{ClusterAdmin, Isolation, KafkaError};
 use muster_replication::{
-    FlowRecords, FlowSettings, Replication,
-    translate::{Positions, Translator, translate_groups},
+    FlowRecords,
+    translate::{NotTranslated, Positions, Translated, Translator, WayBack, translate_groups},
 };
 
 use crate::clients::PairClients;
+use ways::Ways;
+pub(crate) use ways::{flow_of, target_of};
 
 /// Partitions whose records are compared at the same time.
 const AT_ONCE: usize = 32;
@@ -78,7 +81,8 @@ pub trait Watcher: Send + Sync {
     async fn so_far(&self, progress: Progress) -> bool;
 }
 
-/// Proves where every group in scope goes on in one direction.
+/// Proves where every group in scope goes on in one direction: by the flow that copies this way, and, for records that came
+/// from there, by the one that copies the other way.
 ///
 /// # Errors
 /// See [`ProofError`]. A group or partition that cannot be told is part of the result, not an error.
@@ -88,13 +92,11 @@ pub async fn prove_translation(
     watcher: &dyn Watcher,
 ) -> Result<TranslationProof, ProofError> {
     let began_at = Utc::now();
-    let (flow, replication) = flow_of(clients, direction)?;
-    let config = replication.config(ConnectorRole::Source).await;
-    let isolation =
-        FlowSettings::from_config(flow, &config.map_err(unreadable("read how the flow copies"))?).isolation;
-    let positions = positions(clients, direction).await.map_err(unreadable("read positions of groups"))?;
-    let mirrored =
-        mirrored(clients, flow, positions.keys()).await.map_err(unreadable("read positions there"))?;
+    let ways = Ways::read(clients, direction).await?;
+    let positions =
+        positions(clients, direction, &ways).await.map_err(unreadable("read positions of groups"))?;
+    let to = clients.admin.get(direction.to());
+    let mirrored = mirrored(&**to, positions.keys()).await.map_err(unreadable("read positions there"))?;
     let mut asked: ByPartition<Vec<(&str, i64)>> = ByPartition::new();
     for (group, of_group) in &positions {
         for (partition, position) in of_group {
@@ -102,35 +104,42 @@ pub async fn prove_translation(
         }
     }
     let partitions: Vec<TopicPartition> = asked.keys().cloned().collect();
-    let work = Work { clients, direction, flow, isolation, asked };
-    let mut found: BTreeMap<String, Positions> = BTreeMap::new();
+    let work = Work { clients, direction, ways, asked };
+    let mut found: BTreeMap<String, Answers> = BTreeMap::new();
     let mut progress = Progress { done: 0, of: count(partitions.len()) };
     for some in partitions.chunks(AT_ONCE) {
         if !watcher.so_far(progress).await {
             return Err(ProofError::Stopped);
         }
-        let pairs = replication.offset_pairs(some).await.map_err(unreadable("read offset syncs"))?;
-        for (group, positions) in work.translate(some, &pairs).await.map_err(unreadable("compare records"))? {
+        for (group, positions) in work.translate(some).await? {
             found.entry(group).or_default().extend(positions);
         }
         progress.done += count(some.len());
     }
-    let groups = positions.into_iter().map(|(group, positions)| {
-        let found = found.remove(&group).unwrap_or_default();
-        let theirs = mirrored.get(&group);
-        let partitions = positions.into_iter().map(|(partition, position)| {
-            let target = target_of(flow, &partition);
+    let groups = positions.iter().map(|(group, positions)| {
+        let found = found.remove(group).unwrap_or_default();
+        let theirs = mirrored.get(group);
+        let partitions = positions.iter().map(|(partition, position)| {
+            let target = work.ways.target_of(partition);
             let mirrored = theirs.and_then(|theirs| theirs.get(&target)).copied();
-            let (found, because) = match found.get(&partition) {
+            let back = found.get(partition).is_some_and(|answer| answer.back);
+            let (found, because) = match found.get(partition).map(|answer| &answer.position) {
                 Some(Ok(translated)) => {
                     (Some(Found::new(&translated.mapping, translated.run)), String::new())
                 }
                 Some(Err(why)) => (None, why.to_string()),
-                None => (None, "the broker did not answer for it".to_owned()),
+                None => (None, "no flow's offset syncs tell of it".to_owned()),
             };
-            PartitionProof { partition, position, found, because, mirrored }
+            PartitionProof {
+                partition: partition.clone(),
+                position: *position,
+                found,
+                because,
+                mirrored,
+                back,
+            }
         });
-        (group, GroupProof::of(partitions.collect()))
+        (group.clone(), GroupProof::of(partitions.collect()))
     });
     let groups = groups.collect();
     Ok(TranslationProof::new(began_at, (Utc::now() - began_at).num_milliseconds(), groups))
@@ -140,30 +149,13 @@ fn count(n: usize) -> i64 {
     i64::try_from(n).unwrap_or(i64::MAX)
 }
 
-pub(crate) fn target_of(flow: &Flow, partition: &TopicPartition) -> TopicPartition {
-    TopicPartition::new(flow.naming.target_name(&flow.source_alias, &partition.topic), partition.partition)
-}
-
-pub(crate) fn flow_of(
-    clients: &PairClients,
-    direction: Direction,
-) -> Result<(&Flow, &dyn Replication), ProofError> {
-    let pair = &clients.pair;
-    match (pair.flow(direction), clients.flow(direction)) {
-        (Some(flow), Some(replication)) => Ok((flow, &**replication)),
-        (None, _) | (_, None) => Err(ProofError::NoFlow {
-            from: pair.cluster(direction.from).to_string(),
-            to: pair.cluster(direction.to()).to_string(),
-        }),
-    }
-}
-
-/// Committed positions of groups in scope, on application topics of the side records come from.
+/// Committed positions of groups in scope, on topics of the side records come from that a way leads from.
 async fn positions(
     clients: &PairClients,
     direction: Direction,
+    ways: &Ways<'_>,
 ) -> Result<BTreeMap<String, ByPartition<i64>>, KafkaError> {
-    let (scope, admin) = (Scope::of(&clients.pair), &clients.admin.get(direction.from));
+    let (scope, admin) = (&ways.scope, &clients.admin.get(direction.from));
     let groups: Vec<String> = admin
         .list_groups()
         .await?
@@ -175,7 +167,7 @@ async fn positions(
     let in_scope = |(group, offsets): (String, ByPartition<muster_domain::group::CommittedOffset>)| {
         let offsets: ByPartition<i64> = offsets
             .into_iter()
-            .filter(|(partition, _)| scope.application_topic(direction.from, &partition.topic))
+            .filter(|(partition, _)| ways.leads_from(&partition.topic))
             .map(|(partition, committed)| (partition, committed.offset))
             .collect();
         (!offsets.is_empty()).then_some((group, offsets))
@@ -185,12 +177,11 @@ async fn positions(
 
 /// Positions MirrorMaker 2 wrote on the other side, by target partition.
 async fn mirrored(
-    clients: &PairClients,
-    flow: &Flow,
+    to: &dyn ClusterAdmin,
     groups: impl Iterator<Item = &String>,
 ) -> Result<BTreeMap<String, ByPartition<i64>>, KafkaError> {
     let groups: Vec<String> = groups.cloned().collect();
-    let committed = clients.admin.get(flow.direction.to()).group_offsets(&groups, false).await?;
+    let committed = to.group_offsets(&groups, false).await?;
     let offsets = |offsets: ByPartition<muster_domain::group::CommittedOffset>| {
         offsets.into_iter().map(|(partition, committed)| (partition, committed.offset)).collect()
     };
@@ -200,10 +191,30 @@ async fn mirrored(
 struct Work<'a> {
     clients: &'a PairClients,
     direction: Direction,
-    flow: &'a Flow,
-    isolation: Isolation,
-    /// By source partition, the positions of groups.
+    ways: Ways<'a>,
+    /// By partition of the side groups are on, their positions.
     asked: ByPartition<Vec<(&'a str, i64)>>,
+}
+
+/// What was found of one group by partition.
+type Answers = ByPartition<Answer>;
+
+/// What was found of one position, and by which way.
+struct Answer {
+    position: Result<Translated, NotTranslated>,
+    back: bool,
+}
+
+impl Answer {
+    /// The better one of two.
+    fn or(self, other: Self) -> Self {
+        let worth = |answer: &Self| match &answer.position {
+            Ok(translated) if translated.mapping.class == ReadingClass::Exact => 2,
+            Ok(_) => 1,
+            Err(_) => 0,
+        };
+        if worth(&other) > worth(&self) { other } else { self }
+    }
 }
 
 impl Work<'_> {
@@ -211,29 +222,104 @@ impl Work<'_> {
     async fn translate(
         &self,
         partitions: &[TopicPartition],
-        pairs: &ByPartition<Vec<OffsetPair>>,
-    ) -> Result<BTreeMap<String, Positions>, KafkaError> {
+    ) -> Result<BTreeMap<String, Answers>, ProofError> {
         let mut asked: BTreeMap<String, ByPartition<i64>> = BTreeMap::new();
         for partition in partitions {
             for (group, position) in self.asked.get(partition).into_iter().flatten() {
                 asked.entry((*group).to_owned()).or_default().insert(partition.clone(), *position);
             }
         }
-        let (from, to) = (self.direction.from, self.direction.to());
-        let records = FlowRecords {
-            source: &**self.clients.mover.get(from),
-            target: &**self.clients.mover.get(to),
-            isolation: self.isolation,
-            deadline_ms: WITHIN_MS,
-        };
+        let mut found: BTreeMap<String, Answers> = BTreeMap::new();
+        // A flow that never ran has no offset syncs, and leads nowhere; the other one may.
+        let (there, back) =
+            match (self.forward(partitions, &asked).await, self.back(partitions, &asked).await) {
+                (Err(error), Err(_)) => return Err(error),
+                (Err(error), Ok(back)) if back.is_empty() => return Err(error),
+                (Ok(there), Err(error)) if there.is_empty() => return Err(error),
+                (there, back) => (there.unwrap_or_default(), back.unwrap_or_default()),
+            };
+        let there = there.into_iter().map(|found| (found, false));
+        let back = back.into_iter().map(|found| (found, true));
+        for ((group, positions), back) in there.chain(back) {
+            let known = found.entry(group).or_default();
+            for (partition, position) in positions {
+                let answer = Answer { position, back };
+                let answer = match known.remove(&partition) {
+                    Some(earlier) => earlier.or(answer),
+                    None => answer,
+                };
+                known.insert(partition, answer);
+            }
+        }
+        Ok(found)
+    }
+
+    /// By the flow that copies this way.
+    async fn forward(
+        &self,
+        partitions: &[TopicPartition],
+        asked: &BTreeMap<String, ByPartition<i64>>,
+    ) -> Result<BTreeMap<String, Positions>, ProofError> {
+        let Some(way) = &self.ways.forward else { return Ok(BTreeMap::new()) };
+        let mine: Vec<TopicPartition> =
+            partitions.iter().filter(|at| self.ways.is_copied(&at.topic)).cloned().collect();
+        let pairs = way.replication.offset_pairs(&mine).await.map_err(unreadable("read offset syncs"))?;
         let translator = Translator {
-            flow: self.flow,
-            records,
-            source: &**self.clients.admin.get(from),
-            target: &**self.clients.admin.get(to),
-            pairs,
+            flow: way.flow,
+            records: self.records(self.direction, way.isolation),
+            source: &**self.clients.admin.get(self.direction.from),
+            target: &**self.clients.admin.get(self.direction.to()),
+            pairs: &pairs,
             target_until: None,
         };
-        translate_groups(&translator, &asked).await
+        let asked = only(asked, |at| self.ways.is_copied(&at.topic));
+        translate_groups(&translator, &asked).await.map_err(unreadable("compare records"))
     }
+
+    /// By the flow that copies the other way.
+    async fn back(
+        &self,
+        partitions: &[TopicPartition],
+        asked: &BTreeMap<String, ByPartition<i64>>,
+    ) -> Result<BTreeMap<String, Positions>, ProofError> {
+        let Some(way) = &self.ways.back else { return Ok(BTreeMap::new()) };
+        let source = |at: &TopicPartition| {
+            let topic = self.ways.scope.original(way.flow.direction, &at.topic)?;
+            Some((at.clone(), TopicPartition::new(topic, at.partition)))
+        };
+        let sources: ByPartition<TopicPartition> = partitions.iter().filter_map(source).collect();
+        let originals: Vec<TopicPartition> = sources.values().cloned().collect();
+        let pairs =
+            way.replication.offset_pairs(&originals).await.map_err(unreadable("read offset syncs"))?;
+        let way_back = WayBack {
+            records: self.records(way.flow.direction, way.isolation),
+            source: &**self.clients.admin.get(way.flow.direction.from),
+            pairs: &pairs,
+            sources: &sources,
+        };
+        let asked = only(asked, |at| sources.contains_key(at));
+        way_back.translate_groups(&asked).await.map_err(unreadable("compare records on the way back"))
+    }
+
+    /// Readers of both ends of a flow.
+    fn records(&self, flow: Direction, isolation: Isolation) -> FlowRecords<'_> {
+        FlowRecords {
+            source: &**self.clients.mover.get(flow.from),
+            target: &**self.clients.mover.get(flow.to()),
+            isolation,
+            deadline_ms: WITHIN_MS,
+        }
+    }
+}
+
+/// Positions on some partitions; groups without any are left out.
+fn only(
+    asked: &BTreeMap<String, ByPartition<i64>>,
+    wanted: impl Fn(&TopicPartition) -> bool,
+) -> BTreeMap<String, ByPartition<i64>> {
+    let of_group = |positions: &ByPartition<i64>| -> ByPartition<i64> {
+        positions.iter().filter(|(at, _)| wanted(at)).map(|(at, offset)| (at.clone(), *offset)).collect()
+    };
+    let groups = asked.iter().map(|(group, positions)| (group.clone(), of_group(positions)));
+    groups.filter(|(_, positions)| !positions.is_empty()).collect()
 }

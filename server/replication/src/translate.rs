@@ -5,6 +5,7 @@
 //! which arrives in between can only make a group look less drained. What cannot be compared is refused with its reason or
 //! answered early, never guessed.
 
+mod back;
 mod segments;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ use muster_kafka::{
 use serde::{Deserialize, Serialize};
 
 use crate::records::{Deadline, FlowRecords};
+pub use back::WayBack;
 use segments::{Stretch, read_stretches};
 
 /// Longest stretch of one partition that is compared record by record. Between pairs of a flow in catch-up, 6,000 records

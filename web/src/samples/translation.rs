@@ -49,6 +49,7 @@ fn partition(topic: &str, number: i32, position: i64, found: Option<(i64, Method
     PartitionProof {
         partition: TopicPartition::new(topic.to_owned(), number),
         position,
+        back: false,
         found: found.map(|(target_offset, method, again)| Found {
             target_offset,
             class: if again == 0 { ReadingClass::Exact } else { ReadingClass::LowerBound },

@@ -94,6 +94,9 @@ pub struct PartitionProof {
     pub because: String,
     /// The position on the target that MirrorMaker 2 wrote for it.
     pub mirrored: Option<i64>,
+    /// Found by the offset syncs of the flow that copies the other way: the group goes back to where its records came from.
+    #[serde(default)]
+    pub back: bool,
 }
 
 /// Where a group goes on.
@@ -236,6 +239,7 @@ mod tests {
         PartitionProof {
             partition: TopicPartition::new("orders".to_owned(), number),
             position: 10,
+            back: false,
             because: if found.is_some() { String::new() } else { "too far".to_owned() },
             found,
             mirrored,

@@ -1,5 +1,7 @@
 //! Translation and verification on logs with holes, markers, aborted and second copies, against the plain truth.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use muster_domain::{
     content::{Compacted, Found},
@@ -15,7 +17,7 @@ use muster_kafka::{
 };
 use muster_replication::{
     FlowRecords, PartitionEnds,
-    translate::{NotTranslated, Translator, translate_group},
+    translate::{NotTranslated, Translator, WayBack, translate_group},
     verify::{CompareStretch, CutLine, Keep, Meter, content_window, tails_match, verify_content},
 };
 
@@ -181,6 +183,36 @@ async fn every_position_is_the_true_one() {
         assert_eq!(found.mapping.target_offset, truth, "group at {offset}: {:?}", found.mapping);
         assert_eq!((found.mapping.class, found.mapping.reprocessed_at_most), (ReadingClass::Exact, 0));
     }
+}
+
+#[tokio::test]
+async fn every_position_on_the_target_leads_back_to_where_its_records_came_from() {
+    let mut logs = Logs::new();
+    logs.fill(2_000);
+    let (source, ..) = &logs.clients;
+    let pairs = ByPartition::from([(at(0), logs.pairs.clone())]);
+    let sources = ByPartition::from([(at(0), at(0)), (at(1), at(1))]);
+    let way = WayBack { records: logs.records(), source, pairs: &pairs, sources: &sources };
+    let back = async |offset: i64| {
+        let asked = BTreeMap::from([("g".to_owned(), ByPartition::from([(at(0), offset)]))]);
+        let mut found = way.translate_groups(&asked).await.expect("both sides answer");
+        found.remove("g").expect("asked").remove(&at(0)).expect("asked")
+    };
+    let first = logs.pairs[0].downstream;
+    let (_, target_end) = logs.ends();
+    let mut exact = 0;
+    for offset in (first + 1..=target_end).step_by(7).chain([target_end]) {
+        let found = back(offset).await.expect("a pair lies before it");
+        let read = logs.copies.iter().rev().find(|(_, copy)| *copy < offset).expect("read some").0;
+        assert!(found.mapping.target_offset <= read + 1, "group at {offset}: {:?}", found.mapping);
+        if found.mapping.class == ReadingClass::Exact {
+            assert_eq!(found.mapping.target_offset, read + 1, "group at {offset}: {:?}", found.mapping);
+            exact += 1;
+        }
+    }
+    assert!(exact > 150, "{exact}");
+    let before = back(0).await;
+    assert!(matches!(before, Err(NotTranslated::Untranslatable { .. })), "{before:?}");
 }
 
 #[tokio::test]

@@ -1,0 +1,242 @@
+//! Finding the way back: the position of a group on the source, from where it stands on the target.
+//!
+//! The target only grows, so between two offset syncs of one life of a task it holds the source's records one by one. A
+//! group has read every record that has a copy before its position; where a task began again, the furthest of all copies
+//! counts, not the last. Records are compared one by one, and where they do not agree the furthest sync before the position
+//! is believed, which is early and never late.
+
+use super::{Mapping, Method, Untranslatable, Visible};
+use crate::survey::OffsetPair;
+
+/// Copies between an offset sync and the next one, or the group's position.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copies {
+    /// The sync they follow.
+    pub pair: OffsetPair,
+    /// One past the last target offset.
+    pub until: i64,
+}
+
+/// What has to be compared for a position on the target: those copies that may reach furthest on the source. Empty when no
+/// sync lies before it. `pairs` are oldest first, as they were written.
+#[must_use]
+pub fn copies_before(position: i64, pairs: &[OffsetPair]) -> Vec<Copies> {
+    let before: Vec<OffsetPair> = pairs.iter().filter(|pair| pair.downstream < position).copied().collect();
+    let ends = before.iter().skip(1).map(|next| (next.downstream, next.upstream)).map(Some);
+    let stretches = before.iter().zip(ends.chain([None])).map(|(pair, next)| {
+        let until = next.map_or(position, |(downstream, _)| downstream);
+        // What follows goes on where these end, unless the task began again.
+        let passed = next.is_some_and(|(_, upstream)| upstream > pair.upstream);
+        (Copies { pair: *pair, until }, passed)
+    });
+    stretches.filter(|(_, passed)| !passed).map(|(copies, _)| copies).collect()
+}
+
+/// Where a group that stands at `position` on the target goes on on the source. `copies` are the target's visible records
+/// and `originals` the source's, of at least what [`copies_before`] names, from their syncs on.
+///
+/// # Errors
+/// `NoPair` when no sync lies before the position, `PairContradicted` when both sides differ at a sync.
+pub fn translate_back(
+    position: i64,
+    pairs: &[OffsetPair],
+    copies: &[Visible],
+    originals: &[Visible],
+) -> Result<Mapping, Untranslatable> {
+    if position < 0 {
+        return Err(Untranslatable::BadOffset { offset: position });
+    }
+    let named = pairs.iter().filter(|pair| pair.downstream < position).map(|pair| pair.upstream).max();
+    let Some(furthest_named) = named else { return Err(Untranslatable::NoPair) };
+    let mut furthest = furthest_named;
+    let mut doubtful = 0;
+    for stretch in copies_before(position, pairs) {
+        match last_original(stretch, copies, originals)? {
+            Ok(last) => furthest = furthest.max(last),
+            Err(unread) => doubtful = doubtful.max(unread),
+        }
+    }
+    let next = furthest + 1;
+    Ok(match doubtful {
+        0 => Mapping::exact(next, Method::Rank),
+        unread => Mapping::early(furthest_named + 1, Method::PairFloor, unread),
+    })
+}
+
+/// Source offset of the last record of a stretch of copies; or how many of them cannot be told.
+fn last_original(
+    stretch: Copies,
+    copies: &[Visible],
+    originals: &[Visible],
+) -> Result<Result<i64, i64>, Untranslatable> {
+    let OffsetPair { upstream, downstream } = stretch.pair;
+    let at = |records: &[Visible], offset| {
+        let place = records.partition_point(|record| record.offset < offset);
+        records.get(place).filter(|record| record.offset == offset).map(|record| record.fingerprint)
+    };
+    if let (Some(original), Some(copy)) = (at(originals, upstream), at(copies, downstream))
+        && original != copy
+    {
+        return Err(Untranslatable::PairContradicted { upstream, downstream });
+    }
+    let from = copies.partition_point(|copy| copy.offset <= downstream);
+    let until = copies.partition_point(|copy| copy.offset < stretch.until);
+    let copies = copies.get(from..until).unwrap_or_default();
+    let from = originals.partition_point(|original| original.offset <= upstream);
+    let originals = originals.get(from..).unwrap_or_default();
+    let same = copies.iter().zip(originals).all(|(copy, original)| copy.fingerprint == original.fingerprint);
+    if !same || originals.len() < copies.len() {
+        return Ok(Err(i64::try_from(copies.len()).unwrap_or(i64::MAX)));
+    }
+    let last = copies.len().checked_sub(1).and_then(|last| originals.get(last));
+    Ok(Ok(last.map_or(upstream, |last| last.offset)))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::reading::ReadingClass;
+
+    fn visible(offset: i64, fingerprint: u64) -> Visible {
+        Visible { offset, fingerprint }
+    }
+
+    fn pair(upstream: i64, downstream: i64) -> OffsetPair {
+        OffsetPair { upstream, downstream }
+    }
+
+    /// Originals at 10, 20, 30, …; copies at 0, 1, 2, … of the first so many.
+    fn plain(copied: i64) -> (Vec<Visible>, Vec<Visible>) {
+        let originals = (1..10).map(|n| visible(n * 10, n.cast_unsigned())).collect();
+        let copies = (0..copied).map(|n| visible(n, n.cast_unsigned() + 1)).collect();
+        (originals, copies)
+    }
+
+    #[test]
+    fn between_syncs_records_are_counted_and_compared() {
+        let (originals, copies) = plain(6);
+        let back = |position| translate_back(position, &[pair(10, 0), pair(40, 3)], &copies, &originals);
+        assert_eq!(back(3), Ok(Mapping::exact(31, Method::Rank)), "three were read: at 10, 20 and 30");
+        assert_eq!(back(6), Ok(Mapping::exact(61, Method::Rank)));
+        assert_eq!(back(1), Ok(Mapping::exact(11, Method::Rank)));
+        assert_eq!(back(0), Err(Untranslatable::NoPair));
+        let strange = [visible(0, 99), visible(1, 2)];
+        let contradicted = Untranslatable::PairContradicted { upstream: 10, downstream: 0 };
+        assert_eq!(translate_back(2, &[pair(10, 0)], &strange, &originals), Err(contradicted));
+    }
+
+    #[test]
+    fn a_second_copy_takes_nobody_back() {
+        let (originals, mut copies) = plain(6);
+        // The task began again at the second record.
+        copies.extend((0..3).map(|n| visible(6 + n, n.cast_unsigned() + 2)));
+        let pairs = [pair(10, 0), pair(20, 6)];
+        let back = translate_back(8, &pairs, &copies, &originals);
+        assert_eq!(back, Ok(Mapping::exact(61, Method::Rank)), "six were read before it began again");
+    }
+
+    #[test]
+    fn what_does_not_agree_is_early() {
+        let (originals, mut copies) = plain(6);
+        copies[4].fingerprint = 77;
+        let back = translate_back(6, &[pair(10, 0), pair(30, 2)], &copies, &originals).unwrap();
+        assert_eq!(
+            (back.target_offset, back.class, back.reprocessed_at_most),
+            (31, ReadingClass::LowerBound, 3)
+        );
+    }
+
+    /// A source with holes, a task that dies and begins again some way back, syncs at each beginning and now and then.
+    #[derive(Debug, Clone)]
+    struct History {
+        originals: Vec<Visible>,
+        copies: Vec<Visible>,
+        /// Place among originals by place among copies.
+        of: Vec<usize>,
+        pairs: Vec<OffsetPair>,
+    }
+
+    fn history() -> impl Strategy<Value = History> {
+        let lives = prop::collection::vec((0usize..12, 1usize..20, 1usize..6), 1..4);
+        let gaps = prop::collection::vec((1i64..4, 0u64..4), 60);
+        let holes = prop::collection::vec(1i64..3, 120);
+        (lives, gaps, holes).prop_map(|(lives, gaps, holes)| {
+            let mut offset = 0;
+            let originals: Vec<Visible> = gaps
+                .iter()
+                .map(|(gap, fingerprint)| {
+                    offset += gap;
+                    visible(offset, *fingerprint)
+                })
+                .collect();
+            let (mut copies, mut of, mut pairs): (Vec<Visible>, Vec<usize>, Vec<OffsetPair>) =
+                (vec![], vec![], vec![]);
+            let (mut reached, mut end) = (0usize, 0);
+            for (back, length, every) in lives {
+                let from = reached.saturating_sub(back);
+                for place in from..(from + length).min(originals.len()) {
+                    let original = originals[place];
+                    if place == from || place % every == 0 {
+                        pairs.push(pair(original.offset, end));
+                    }
+                    copies.push(visible(end, original.fingerprint));
+                    of.push(place);
+                    end += holes[copies.len() % holes.len()];
+                    reached = reached.max(place + 1);
+                }
+            }
+            History { originals, copies, of, pairs }
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn never_past_the_truth_and_exact_wherever_it_says_so(history in history(), position in 0i64..140) {
+            let History { originals, copies, of, pairs } = &history;
+            let read = copies.iter().zip(of).filter(|(copy, _)| copy.offset < position).map(|(_, place)| *place);
+            let truth = read.max().map_or(0, |last| originals[last].offset + 1);
+            match translate_back(position, pairs, copies, originals) {
+                Ok(found) => {
+                    prop_assert!(found.target_offset <= truth, "{found:?} is past {truth}");
+                    prop_assert_eq!(found.class, ReadingClass::Exact);
+                    prop_assert_eq!(found.target_offset, truth);
+                }
+                Err(error) => {
+                    prop_assert_eq!(error, Untranslatable::NoPair);
+                    prop_assert_eq!(truth, 0);
+                }
+            }
+        }
+
+        /// Records that compaction removed on either side, and foreign ones, make it early at most.
+        #[test]
+        fn holes_and_foreign_records_make_it_early_at_most(
+            history in history(),
+            position in 0i64..140,
+            gone in prop::collection::btree_set(0usize..60, 0..6),
+            gone_there in prop::collection::btree_set(0usize..60, 0..6),
+            foreign in prop::collection::vec((0usize..60, 100u64..104), 0..3),
+        ) {
+            let History { mut originals, mut copies, of, pairs } = history;
+            // No two records are alike: what is taken away must not be replaced by its like.
+            (1_000..).zip(&mut originals).for_each(|(unlike, original)| original.fingerprint = unlike);
+            copies.iter_mut().zip(&of).for_each(|(copy, place)| copy.fingerprint = originals[*place].fingerprint);
+            let read = copies.iter().zip(&of).filter(|(copy, _)| copy.offset < position).map(|(_, place)| *place);
+            let truth = read.max().map_or(0, |last| originals[last].offset + 1);
+            let kept = |gone: &std::collections::BTreeSet<usize>, all: &[Visible]| -> Vec<Visible> {
+                all.iter().enumerate().filter(|(place, _)| !gone.contains(place)).map(|(_, one)| *one).collect()
+            };
+            let mut copies = kept(&gone_there, &copies);
+            for (place, fingerprint) in foreign {
+                if let Some(copy) = copies.get_mut(place) {
+                    copy.fingerprint = fingerprint;
+                }
+            }
+            if let Ok(found) = translate_back(position, &pairs, &copies, &kept(&gone, &originals)) {
+                prop_assert!(found.target_offset <= truth, "{found:?} is past {truth}");
+            }
+        }
+    }
+}
