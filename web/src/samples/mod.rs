@@ -3,6 +3,7 @@
 mod account;
 mod alarms;
 mod api;
+mod canary;
 mod drills;
 mod findings;
 mod loss;

@@ -55,6 +55,7 @@ async fn scraped() -> BTreeSet<String> {
         .await
         .unwrap();
     text.push_str(&telemetry::scrape(&app.app).await);
+    text.push_str(&telemetry::scrape(&crate::canaries::measured().await.app).await);
     text.lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
         .map(str::to_owned)
