@@ -12,8 +12,6 @@ use crate::{
     survey::Survey,
 };
 
-const BACK: Direction = Direction { from: Side::B };
-
 fn pair() -> Pair {
     Pair { canary_topic: Some("muster.canary".to_owned()), ..samples::pair() }
 }
