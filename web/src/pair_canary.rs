@@ -35,6 +35,7 @@ struct CanaryRow {
     hour: String,
     slowest: String,
     seen: Option<When>,
+    never: String,
     waiting: String,
     said: String,
     next_step: String,
@@ -68,24 +69,28 @@ impl CanaryPanel {
 
 fn row(pair: &Pair, standing: &Standing, now: DateTime<Utc>) -> CanaryRow {
     let quiet = standing.state == CanaryState::Resting;
-    let ms = |ms: i64| format::duration(ms);
+    // Where nothing is to be written, there is nothing to miss.
+    let unless_quiet = |said: &str| if quiet { String::new() } else { said.to_owned() };
+    let hour = standing.hour.map(|hour| {
+        let ms = format::duration;
+        (
+            format!("{} / {}", ms(hour.p50_ms), ms(hour.p99_ms)),
+            format!("slowest of {}: {}", format::number(hour.seen), ms(hour.max_ms)),
+        )
+    });
+    let (hour, slowest) = hour.unwrap_or_else(|| (unless_quiet("nothing seen"), String::new()));
     CanaryRow {
         place: pair.course(standing.direction),
         partition: standing.partition,
         state: Mark::new(tone(standing.state), standing.state.said()),
         end_to_end: (!quiet)
             .then(|| ReadingView::new(&standing.end_to_end, Unit::Milliseconds, now).inline()),
-        hour: standing.hour.map_or_else(
-            || "nothing seen".to_owned(),
-            |hour| format!("{} / {}", ms(hour.p50_ms), ms(hour.p99_ms)),
-        ),
-        slowest: standing
-            .hour
-            .map(|hour| format!("slowest of {} {}", hour.seen, ms(hour.max_ms)))
-            .unwrap_or_default(),
+        hour,
+        slowest,
         seen: standing.seen.map(|seen| When::ago(now, seen.seen_at)),
+        never: unless_quiet("never"),
         waiting: match standing.outstanding {
-            None => "none".to_owned(),
+            None => unless_quiet("none"),
             Some(waiting) => {
                 format!("{}, since {}", format::number(waiting.records), format::age(now, waiting.since))
             }
