@@ -60,7 +60,8 @@ pub struct Judgement {
 
 impl Judgement {
     /// Judges a survey. `approvers` are those who may approve runs of the pair's team now; `history` is what was remembered
-    /// before the survey, `canaries` what was measured until now. With it comes the lag of the partitions of each flow, for the flight recorder.
+    /// before the survey, `canaries` what was measured until now, and
+    /// whether this process has just taken the pair over. With it comes the lag of the partitions of each flow, for the flight recorder.
     #[must_use]
     pub fn of(
         clients: &PairClients,
@@ -68,7 +69,7 @@ impl Judgement {
         survey: &Survey,
         previous: Option<&Survey>,
         history: &LagHistory,
-        canaries: &[Standing],
+        (canaries, just_taken): (&[Standing], bool),
         clock: Clock,
     ) -> (Self, Vec<Vec<PartitionLag>>) {
         let (pair, clusters) = (&clients.pair, &clients.clusters);
@@ -80,7 +81,7 @@ impl Judgement {
         let (lag, partitions) = pair.flows.iter().map(judge).unzip();
         let mut checks = evaluate(pair, clusters, survey, previous, clock.now);
         for check in checks.iter_mut().filter(|check| check.code == CheckCode::Canary) {
-            *check = judge_canary(check.clone(), pair, canaries);
+            *check = judge_canary(check.clone(), pair, canaries, just_taken);
         }
         let judgement = Self {
             checks,

@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{SubsecRound as _, TimeDelta, Utc};
 use muster_domain::{
+    canary::{CanarySettings, carried_within},
     ids::PairName,
     lag::{Clock, PartitionLag},
     pair::Pair,
@@ -198,8 +199,11 @@ impl SurveyLoop {
         let mut conn = self.connection().await?;
         // Read after the survey was taken: its own age is in what they say.
         let canaries = canary_standing::of_pair(&mut conn, &clients.pair, clock.now).await?;
+        let just_taken = CanarySettings::of(&clients.pair)
+            .is_some_and(|settings| memory.younger_than(carried_within(&settings), clock.now));
         let (history, previous_survey) = (&memory.history, previous.as_ref());
-        let judged = Judgement::of(&clients, &approvers, &survey, previous_survey, history, &canaries, clock);
+        let canaries = (canaries.as_slice(), just_taken);
+        let judged = Judgement::of(&clients, &approvers, &survey, previous_survey, history, canaries, clock);
         let alarms = alarm_watch::watch(&mut conn, &clients, &survey, previous.as_ref(), moved).await?;
         drop(conn);
         let seen = (&survey, previous.as_ref());

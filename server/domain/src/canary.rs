@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 pub use self::{
     course::{Course, Whereabouts, course},
-    standing::{CanaryState, Hour, Standing, judge},
+    standing::{CanaryState, Hour, Standing, carried_within, judge},
 };
 use crate::{
     ids::{ClusterName, PairName},

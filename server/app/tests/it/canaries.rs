@@ -96,7 +96,9 @@ async fn time_passes(app: &TestApp, seconds: i64) {
 async fn a_canary_is_made_written_seen_and_shown() {
     let app = with_canary().await;
     assert_eq!(canary(&app).await["items"][0]["state"], "unwatched", "nobody has written it yet");
-    assert_eq!(check(&app).await.0, "unknown");
+    let (status, reason) = check(&app).await;
+    assert_eq!(status, "not_applicable", "never well: {reason}");
+    assert!(reason.contains("has just taken the pair over"), "{reason}");
     let mut memory = CanaryMemory::default();
     turn(&app, &mut memory).await;
     assert_eq!(turn(&app, &mut memory).await, Turned::Kept(Duration::from_secs(2)));

@@ -13,6 +13,13 @@ use crate::{
 /// How long a turn may take beyond its period before nobody seems to carry the canary.
 const TURN_WITHIN: TimeDelta = TimeDelta::seconds(20);
 
+/// How long a turn may be ago before nobody seems to carry the canary; within so long who takes a pair over has carried one
+/// out.
+#[must_use]
+pub fn carried_within(settings: &CanarySettings) -> TimeDelta {
+    settings.period * PERIODS + TURN_WITHIN
+}
+
 /// How a canary stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -174,7 +181,7 @@ pub fn judge(
 
 fn state(pair: &Pair, settings: &CanarySettings, track: &Track, now: DateTime<Utc>) -> (CanaryState, String) {
     let turned = now - track.turned_at;
-    if turned > settings.period * PERIODS + TURN_WITHIN {
+    if turned > carried_within(settings) {
         let said = format!("no Muster process has looked after it for {} s", turned.num_seconds());
         return (CanaryState::Unwatched, said);
     }
@@ -185,7 +192,8 @@ fn state(pair: &Pair, settings: &CanarySettings, track: &Track, now: DateTime<Ut
         Turn::Failed { reason } => Some(reason),
     };
     let silent_since = track.seen.map(|seen| seen.seen_at).max(track.since);
-    let silent = silent_since.map(|since| now - since);
+    // Up to the newest turn: what nobody has looked for since then may have arrived.
+    let silent = silent_since.map(|since| track.turned_at - since);
     let there = pair.cluster(track.direction.to());
     match (failed, silent, track.seen) {
         (Some(reason), None, _) => (CanaryState::NotMeasured, reason.clone()),

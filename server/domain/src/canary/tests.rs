@@ -87,7 +87,7 @@ fn what_does_not_arrive_says_since_when_and_how_much_waits() {
 #[test]
 fn silence_of_the_one_who_writes_is_told_whatever_was_measured_last() {
     let track = track();
-    assert_eq!(stands(Some(&track), 135).state, CanaryState::DoesNotArrive, "a turn may still be under way");
+    assert_eq!(stands(Some(&track), 135).state, CanaryState::Late, "nobody has looked whether it arrived");
     let silent = stands(Some(&track), 136);
     assert_eq!((silent.state, silent.end_to_end.value), (CanaryState::Unwatched, None));
     assert_eq!(silent.seen.map(|seen| seen.ms), Some(400), "what was measured is not lost");
@@ -208,10 +208,11 @@ fn surveyed(status: CheckStatus) -> CheckResult {
 fn readiness_takes_what_was_measured_and_the_worse_of_both() {
     let arrives = stands(Some(&track()), 100);
     let gone = stands(Some(&Track { turned_at: at(200), ..track() }), 200);
+    let late = stands(Some(&Track { turned_at: at(111), ..track() }), 111);
     let mut resting = track();
     resting.rested(Turn::Rested { reason: "stands by".to_owned() }, false, at(100));
     let resting = stands(Some(&resting), 100);
-    let check = |status, standings: &[Standing]| judge_canary(surveyed(status), &pair(), standings);
+    let check = |status, standings: &[Standing]| judge_canary(surveyed(status), &pair(), standings, false);
     assert_eq!(check(CheckStatus::Ok, &[]).reason, "as surveyed");
     let well = check(CheckStatus::Ok, &[arrives.clone(), resting.clone()]);
     assert_eq!(
@@ -229,6 +230,13 @@ fn readiness_takes_what_was_measured_and_the_worse_of_both() {
     assert_eq!(check(CheckStatus::Unknown, std::slice::from_ref(&gone)).status, CheckStatus::Critical);
     assert_eq!(check(CheckStatus::Critical, &[stands(None, 0)]).reason, "as surveyed");
     assert_eq!(check(CheckStatus::Ok, &[stands(None, 0)]).status, CheckStatus::Unknown, "nobody writes it");
+    assert_eq!(check(CheckStatus::Ok, std::slice::from_ref(&late)).status, CheckStatus::Warning);
+    // Who has just taken the pair over cannot have looked yet, and tells nobody that something got worse by that.
+    let taken = |standing: &Standing| {
+        judge_canary(surveyed(CheckStatus::Ok), &pair(), std::slice::from_ref(standing), true).status
+    };
+    assert_eq!([taken(&stands(None, 0)), taken(&late)], [CheckStatus::NotApplicable; 2]);
+    assert_eq!(taken(&gone), CheckStatus::Critical);
 }
 
 /// A survey in which the canary of both sides is busy and differs in everything.

@@ -8,11 +8,22 @@ use crate::{
 };
 
 /// The check as a survey answers it (whether the flows replicate the topic), with what was measured since. A flow that is
-/// not to be written takes nothing away; where none is, nothing is said to be well.
+/// not to be written takes nothing away; where none is, nothing is said to be well. A process that has `just_taken` the pair
+/// over has not looked for its canary yet: that is neither well nor worse than it was.
 #[must_use]
-pub fn judge_canary(surveyed: CheckResult, pair: &Pair, standings: &[Standing]) -> CheckResult {
+pub fn judge_canary(
+    surveyed: CheckResult,
+    pair: &Pair,
+    standings: &[Standing],
+    just_taken: bool,
+) -> CheckResult {
     let Some(worst) = standings.iter().max_by_key(|standing| rank(standing.state)) else { return surveyed };
-    let measured = measured(pair, worst, standings);
+    let mut measured = measured(pair, worst, standings);
+    if just_taken && matches!(worst.state, CanaryState::Unwatched | CanaryState::Late) {
+        measured.status = CheckStatus::NotApplicable;
+        measured.reason.push_str("; this process has just taken the pair over");
+        measured.next_step.clear();
+    }
     match surveyed.status {
         CheckStatus::Ok => measured,
         CheckStatus::NotApplicable | CheckStatus::Warning | CheckStatus::Unknown | CheckStatus::Critical => {
