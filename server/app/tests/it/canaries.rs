@@ -30,10 +30,10 @@ fn carrier(app: &TestApp, worker: &str) -> CanaryLoop {
     }
 }
 
-/// A Muster whose pair has a canary that is due every two seconds, observed.
+/// A Muster whose pair has a canary that is due every five seconds, observed.
 async fn with_canary() -> TestApp {
     let app = TestApp::with_pair().await;
-    let edit = json!({"canary_topic": TOPIC, "canary_seconds": 2});
+    let edit = json!({"canary_topic": TOPIC, "canary_seconds": 5});
     app.as_user("olga").await.patch("/api/v1/pairs/orders", edit).await.done();
     app.observe("orders").await;
     app
@@ -92,6 +92,16 @@ async fn time_passes(app: &TestApp, seconds: i64) {
     sqlx::query(sql).bind(seconds as f64).execute(&app.app.pool).await.unwrap();
 }
 
+/// As if the newest record had been seen so many seconds before the last turn ended, however slow this machine is.
+async fn not_seen_for(app: &TestApp, seconds: i64) {
+    let sql = "update canary set body = body || jsonb_build_object(
+            'since', (body ->> 'turned_at')::timestamptz - interval '1 hour',
+            'seen', body -> 'seen' || jsonb_build_object(
+                'seen_at', (body ->> 'turned_at')::timestamptz - make_interval(secs => $1)))
+        where body -> 'seen' <> 'null'";
+    sqlx::query(sql).bind(seconds as f64).execute(&app.app.pool).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_canary_is_made_written_seen_and_shown() {
     let app = with_canary().await;
@@ -101,7 +111,7 @@ async fn a_canary_is_made_written_seen_and_shown() {
     assert!(reason.contains("has just taken the pair over"), "{reason}");
     let mut memory = CanaryMemory::default();
     turn(&app, &mut memory).await;
-    assert_eq!(turn(&app, &mut memory).await, Turned::Kept(Duration::from_secs(2)));
+    assert_eq!(turn(&app, &mut memory).await, Turned::Kept(Duration::from_secs(5)));
     let shown = canary(&app).await;
     let (there, back) = (&shown["items"][0], &shown["items"][1]);
     assert_eq!(
@@ -161,7 +171,7 @@ async fn a_stopped_connector_makes_it_stale_then_lost_from_sight_and_its_return_
     app.small.west_to_central.stop(ConnectorRole::Source, BOUND_MS).await.unwrap();
     app.observe("orders").await;
     turn(&app, &mut memory).await;
-    time_passes(&app, 3).await;
+    not_seen_for(&app, 12).await;
     let late = canary(&app).await["items"][0].clone();
     assert_eq!(
         (&late["state"], &late["class"], &late["outstanding"]),
@@ -332,6 +342,7 @@ async fn a_dead_target_is_not_measured_and_what_was_written_is_seen_after_its_re
     }
     app.small.world.set_health("eu-central", Health::Dead);
     turn(&app, &mut memory).await;
+    not_seen_for(&app, 12).await;
     let dead = canary(&app).await["items"][0].clone();
     assert_eq!((&dead["state"], &dead["outstanding"]), (&json!("late"), &json!(1)), "{dead:#}");
     app.small.world.set_health("eu-central", Health::Up);

@@ -122,6 +122,7 @@ fn after_a_pause_silence_counts_from_its_end() {
     track.turned_at = at(916);
     assert_eq!(stands(Some(&track), 916).state, CanaryState::DoesNotArrive);
     track.seen = None;
+    track.turned_at = at(905);
     assert_eq!(stands(Some(&track), 905).state, CanaryState::Beginning);
 }
 
