@@ -158,6 +158,10 @@ pub struct PairForm {
     pub webhook: String,
     /// Canary topic; empty for none.
     pub canary_topic: String,
+    /// How many of its partitions are written.
+    pub canary_partitions: String,
+    /// Seconds between two canary records of a partition.
+    pub canary_seconds: String,
     /// Row version the form was made from.
     pub version: i64,
 }

@@ -31,6 +31,7 @@ pub mod forms;
 pub mod import;
 pub mod notifications;
 pub mod pair;
+pub mod pair_canary;
 mod pair_facts;
 mod pair_flows;
 pub mod pair_form;

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use askama::Template;
 use chrono::{DateTime, Duration, Utc};
 use muster_domain::{
+    canary::Standing,
     lag::Rpo,
     loss::Loss,
     pair::{Direction, Side},
     people::Role,
+    problem::Problem,
     reading::Reading,
     record::Run,
     run::RunState,
@@ -21,6 +23,7 @@ use crate::{
     chrome::Chrome,
     fleet::PairFacts,
     format,
+    pair_canary::{CanaryPanel, CanaryTried, tried, worst},
     pair_facts::measured_rto,
     pair_flows::{FlowRow, flow_rows},
     pair_loss::LossPanel,
@@ -54,8 +57,10 @@ pub struct PairDetail<'a> {
     pub lag: &'a BTreeMap<String, TopicLag>,
     /// Records that exist on the active side only, worst reading.
     pub behind: Reading,
-    /// Time a canary record needs to the other side, in milliseconds; `None` when the pair has no canary.
-    pub canary: Option<Reading>,
+    /// The canaries of the pair; none when it has none.
+    pub canaries: &'a [Standing],
+    /// What came of records somebody has just asked for.
+    pub tried: Option<Result<Vec<CanaryTried>, Problem>>,
     /// Hours the chart covers: 1, 24 or 168.
     pub hours: i64,
     /// What was lost when a source died lately, if one did.
@@ -81,6 +86,7 @@ pub struct PairPage {
     rpo_note: String,
     behind: ReadingView,
     canary: Option<ReadingView>,
+    canaries: Option<CanaryPanel>,
     groups_now: String,
     groups_note: String,
     rto: String,
@@ -123,7 +129,7 @@ impl PairPage {
             stamp,
             stamp_ground,
             may_edit: chrome.may(Role::Owner, &pair.team),
-            notices: notices(facts, now),
+            notices: detail.tried.iter().map(tried).chain(notices(facts, now)).collect(),
             alarms: facts.alarms.iter().map(|alarm| AlarmView::new(alarm, false, None, now)).collect(),
             rpo: facts.rpo_view(now).large(),
             rpo_note: reading_note(
@@ -131,10 +137,9 @@ impl PairPage {
                 &format!("objective {}", format::duration(facts.objective_ms())),
             ),
             behind: ReadingView::new(&detail.behind, Unit::Records, now).large(),
-            canary: detail
-                .canary
-                .as_ref()
-                .map(|reading| ReadingView::new(reading, Unit::Milliseconds, now).large()),
+            canary: worst(pair, detail.canaries, from, now)
+                .map(|reading| ReadingView::new(&reading, Unit::Milliseconds, now).large()),
+            canaries: CanaryPanel::new(&chrome, pair, detail.canaries),
             groups_now,
             groups_note,
             rto,
@@ -158,10 +163,18 @@ impl PairPage {
             plan_fields: plan_fields(errors),
             settings: settings(pair),
             unused: pair.unused_settings.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
-            chrome: chrome.titled(name.clone()).under("/", "Fleet").refreshing(30),
+            chrome: refreshing_unless(
+                detail.tried.is_some(),
+                chrome.titled(name.clone()).under("/", "Fleet"),
+            ),
             name,
         }
     }
+}
+
+/// What was asked for by a form is not asked for again by looking.
+fn refreshing_unless(asked: bool, chrome: Chrome) -> Chrome {
+    if asked { chrome } else { chrome.refreshing(30) }
 }
 
 fn reading_note(reading: &Reading, otherwise: &str) -> String {

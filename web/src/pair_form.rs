@@ -62,6 +62,8 @@ impl From<&Pair> for PairForm {
             decide_within_minutes: pair.approval.decide_within_minutes.to_string(),
             use_within_minutes: pair.approval.use_within_minutes.to_string(),
             canary_topic: pair.canary_topic.clone().unwrap_or_default(),
+            canary_partitions: pair.canary_partitions.to_string(),
+            canary_seconds: pair.canary_seconds.to_string(),
             version: pair.version,
             ..Self::default()
         };
@@ -274,8 +276,18 @@ fn rules(form: &PairForm, errors: &[(String, String)]) -> Vec<FieldSet> {
                 e(Field::text("address_book", "Address book file", &form.address_book)
                     .help("A JSON file that applications watch, on the machine Muster runs on.")),
                 e(Field::line("webhook", "Webhook", "url", &form.webhook, "off")),
-                e(Field::text("canary_topic", "Canary topic", &form.canary_topic)
-                    .help("On both sides; empty for none.")),
+            ],
+        ),
+        FieldSet::new(
+            "Canary",
+            vec![
+                e(Field::text("canary_topic", "Canary topic", &form.canary_topic).help(
+                    "Muster's own, on both sides, and no application's. Both flows must replicate it; empty for none.",
+                )),
+                number("canary_partitions", "Partitions written", &form.canary_partitions)
+                    .help("1 to 32. Each shows that the task of its own partition copies, and nothing of other tasks."),
+                number("canary_seconds", "Seconds between two records", &form.canary_seconds)
+                    .help("2 to 300. One that is not seen for three times as long does not arrive."),
             ],
         ),
     ]

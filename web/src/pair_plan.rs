@@ -124,7 +124,7 @@ pub(crate) fn settings(pair: &Pair) -> Vec<(&'static str, String)> {
             "Applications are told by",
             if routing.is_empty() { "nothing yet".to_owned() } else { routing.join(", then ") },
         ),
-        ("Canary topic", pair.canary_topic.clone().unwrap_or_else(|| "none".to_owned())),
+        ("Canary", canary(pair)),
         ("Edited", format!("{} UTC, version {}", format::date_time(pair.updated_at), pair.version)),
     ]
 }
@@ -134,5 +134,16 @@ pub(crate) fn mechanism_words(mechanism: &Mechanism) -> &'static str {
     match mechanism {
         Mechanism::Mm2OnConnect { .. } => "MirrorMaker 2",
         Mechanism::Unattached => "not attached",
+    }
+}
+
+fn canary(pair: &Pair) -> String {
+    match &pair.canary_topic {
+        None => "none".to_owned(),
+        Some(topic) => format!(
+            "{topic}, {}, every {}",
+            format::count(usize::try_from(pair.canary_partitions).unwrap_or(0), "partition"),
+            format::seconds(pair.canary_seconds)
+        ),
     }
 }

@@ -41,7 +41,7 @@ pub(crate) fn topic_rows(
     let flow = pair.flow(direction);
     let mut rows: Vec<(i64, TopicRow)> = here
         .iter()
-        .filter(|(name, _)| !is_copy(pair, direction, name))
+        .filter(|(name, _)| !is_copy(pair, direction, name) && pair.canary_topic.as_ref() != Some(*name))
         .map(|(name, topic)| {
             let replica =
                 flow.map_or_else(|| name.clone(), |flow| flow.naming.target_name(&flow.source_alias, name));

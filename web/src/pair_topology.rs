@@ -4,6 +4,7 @@ use askama::{Template, filters::HtmlSafe};
 use chrono::{DateTime, Utc};
 use muster_domain::{
     pair::{Direction, Pair, Side},
+    patterns::Scope,
     reading::{Observed, Reading},
     survey::{ConnectState, ConnectorRole, FlowObservation, SideObservation, Survey},
 };
@@ -126,7 +127,7 @@ fn node(pair: &Pair, side: Side, role: &'static str, active: bool, seen: &SideOb
                     clip(&value.cluster_id, 24),
                     format::count(value.brokers.len(), "broker")
                 ),
-                lines: node_lines(seen),
+                lines: node_lines(pair, side, seen),
                 foot: transactions(seen),
                 foot_note: authorizer(seen),
             }
@@ -134,12 +135,15 @@ fn node(pair: &Pair, side: Side, role: &'static str, active: bool, seen: &SideOb
     }
 }
 
-fn node_lines(seen: &SideObservation) -> Vec<String> {
+/// The canary is Muster's own and not counted.
+fn node_lines(pair: &Pair, side: Side, seen: &SideObservation) -> Vec<String> {
+    let scope = Scope::of(pair);
     let topics = match seen.topics.as_result() {
         Err(_) => "topics not read".to_owned(),
         Ok(topics) => {
-            let partitions: usize = topics.values().map(|topic| topic.partitions.len()).sum();
-            format!("{}, {}", format::count(topics.len(), "topic"), format::count(partitions, "partition"))
+            let counted: Vec<_> = topics.iter().filter(|(name, _)| !scope.canary(side, name)).collect();
+            let partitions: usize = counted.iter().map(|(_, topic)| topic.partitions.len()).sum();
+            format!("{}, {}", format::count(counted.len(), "topic"), format::count(partitions, "partition"))
         }
     };
     let replicas = match seen.topics.value() {

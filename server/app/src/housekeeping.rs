@@ -5,7 +5,8 @@ use std::time::Duration;
 use chrono::Utc;
 use muster_operations::decisions;
 use muster_store::{
-    happenings, idempotency, identities, lag, login_failures, outbox, proof_stretches, recorder, sessions,
+    canaries, happenings, idempotency, identities, lag, login_failures, outbox, proof_stretches, recorder,
+    sessions,
 };
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +22,8 @@ pub const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 const SWEEP_EVERY: u32 = 60;
 /// Days of lag kept at full resolution.
 pub const LAG_DAYS: i32 = 30;
+/// Hours of what canaries measured.
+pub const CANARY_HOURS: i32 = 24;
 /// Days messages are shown after they were written.
 pub const MESSAGE_DAYS: i32 = 30;
 
@@ -72,6 +75,7 @@ async fn sweep(pool: &PgPool, recorder_hours: i64) -> Answer<()> {
     sessions::delete_ended(&mut conn).await?;
     identities::delete_old_attempts(&mut conn).await?;
     lag::delete_older_than(&mut conn, LAG_DAYS).await?;
+    canaries::delete_older_than(&mut conn, CANARY_HOURS).await?;
     outbox::delete_older_than(&mut conn, MESSAGE_DAYS).await?;
     proof_stretches::forget_ended(&mut conn).await?;
     drop(conn);

@@ -7,13 +7,14 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
-    direction::{ActiveSide, active_side},
+    canary::Standing,
+    direction::{ActiveSide, active_side, copying},
     ids::{PairName, TeamName},
     lag::{Clock, FlowLag, PartitionLag, judge_flow},
     notification::{Told, news_of_readiness},
-    pair::{Direction, Flow, Pair, Side},
+    pair::{BySide, Direction, Flow, Pair, Side},
     people::Actor,
-    readiness::{CheckCode, CheckResult, CheckStatus, evaluate, judge_approvers, overall},
+    readiness::{CheckCode, CheckResult, CheckStatus, evaluate, judge_approvers, judge_canary, overall},
     reading::{Reading, ReadingClass},
     survey::Survey,
 };
@@ -52,11 +53,15 @@ pub struct Judgement {
     pub active_unknown: Option<String>,
     /// How far each flow's target is behind.
     pub lag: Vec<FlowLag>,
+    /// Whether the flow from a side copies records; unknown where that was not observed. Read by `store::canaries`.
+    #[serde(default)]
+    copying: Option<BySide<Option<bool>>>,
 }
 
 impl Judgement {
     /// Judges a survey. `approvers` are those who may approve runs of the pair's team now; `history` is what was remembered
-    /// before the survey. With it comes the lag of the partitions of each flow, for the flight recorder.
+    /// before the survey, `canaries` what was measured until now, and
+    /// whether this process has just taken the pair over. With it comes the lag of the partitions of each flow, for the flight recorder.
     #[must_use]
     pub fn of(
         clients: &PairClients,
@@ -64,6 +69,7 @@ impl Judgement {
         survey: &Survey,
         previous: Option<&Survey>,
         history: &LagHistory,
+        (canaries, just_taken): (&[Standing], bool),
         clock: Clock,
     ) -> (Self, Vec<Vec<PartitionLag>>) {
         let (pair, clusters) = (&clients.pair, &clients.clusters);
@@ -73,12 +79,17 @@ impl Judgement {
         };
         let judge = |flow: &Flow| judge_flow(pair, flow, survey, history.of(flow.direction.from), clock);
         let (lag, partitions) = pair.flows.iter().map(judge).unzip();
+        let mut checks = evaluate(pair, clusters, survey, previous, clock.now);
+        for check in checks.iter_mut().filter(|check| check.code == CheckCode::Canary) {
+            *check = judge_canary(check.clone(), pair, canaries, just_taken);
+        }
         let judgement = Self {
-            checks: evaluate(pair, clusters, survey, previous, clock.now),
+            checks,
             people: vec![judge_approvers(pair, approvers)],
             active,
             active_unknown,
             lag,
+            copying: Some(copying(pair, survey)),
         };
         (judgement, partitions)
     }

@@ -8,6 +8,8 @@ pub mod alarm_watch;
 pub mod api;
 pub mod app;
 pub mod auth;
+pub mod canary_loop;
+pub mod canary_standing;
 pub mod cli;
 pub mod client_source;
 pub mod config;

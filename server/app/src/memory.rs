@@ -33,7 +33,8 @@ const SEALED_AT_ONCE: usize = 4;
 pub struct Memory {
     /// The ends of both sides.
     pub(crate) history: LagHistory,
-    recalled: bool,
+    /// Since when, once what an earlier process saw was read back.
+    recalled: Option<DateTime<Utc>>,
     recordings: BTreeMap<(Side, Kind), Recording>,
     /// Hash of the ACLs and configs that were kept last.
     facts: BTreeMap<(Side, &'static str), String>,
@@ -50,7 +51,7 @@ impl Memory {
         pair: &Pair,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        if self.recalled {
+        if self.recalled.is_some() {
             return Ok(());
         }
         for flow in &pair.flows {
@@ -59,8 +60,13 @@ impl Memory {
             let (ends, high) = recorder::recent_ends(conn, of, now - LOOK_BACK, bounds).await?;
             self.history.recall(flow.direction.from, ends, high);
         }
-        self.recalled = true;
+        self.recalled = Some(now);
         Ok(())
+    }
+
+    /// Whether it began less than so long ago: its process has just taken the pair over.
+    pub(crate) fn younger_than(&self, age: TimeDelta, now: DateTime<Utc>) -> bool {
+        self.recalled.is_none_or(|since| now - since < age)
     }
 
     /// Records a survey, in the transaction that keeps it. `lags` are those of the pair's flows in their order.

@@ -21,6 +21,7 @@ use crate::{
     acts::{
         alarms::Acknowledge,
         brake_acts::{BrakeView, PutBrake},
+        canaries::{CanaryTold, CanaryView},
         channels::{ChannelEdit, ChannelView, NewChannel},
         checks::CheckedCluster,
         clusters::{ClusterEdit, ClusterView, NewCluster},
@@ -37,7 +38,7 @@ use crate::{
         tokens::{NewToken, TokenView},
     },
     api::{
-        Items, alarms, approvals, audit, brake, calendar, channels, clusters, decisions,
+        Items, alarms, approvals, audit, brake, calendar, canaries, channels, clusters, decisions,
         decisions::{Attest, Because, BreakingGlass, NewVote, Reviewing, SkipStep},
         events, findings, installation, losses, observation, pairs, people, plans, proofs, runs,
         runs::RunView,
@@ -202,6 +203,10 @@ fn observations() -> Vec<Route> { vec![
     api(GET, "/api/v1/pairs/{pair}/loss", Reader(Of::Pair), Reads, losses::show)
         .says("What was lost when a source died: an interval, and what it turned out to be.")
         .query::<losses::LossQuery>().answers::<losses::LossView>(200),
+    api(GET, "/api/v1/pairs/{pair}/canary", Reader(Of::Pair), Reads, canaries::show)
+        .says("How long Muster's own records take to the other side, and whether they arrive.").answers::<CanaryView>(200),
+    api(POST, "/api/v1/pairs/{pair}/canary", Role(&[Operator], Of::Pair), Writes("canary.write"), canaries::ask)
+        .says("Write one on each partition now, and wait until they are seen, at most 10 s.").answers::<CanaryTold>(200),
     api(GET, "/api/v1/pairs/{pair}/differences", Reader(Of::Pair), Reads, observation::differences)
         .says("What applications would find different on the other side, by cause, worst first.")
         .query::<observation::DifferencesQuery>().answers::<observation::SideDifferences>(200),

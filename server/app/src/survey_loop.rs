@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{SubsecRound as _, TimeDelta, Utc};
 use muster_domain::{
+    canary::{CanarySettings, carried_within},
     ids::PairName,
     lag::{Clock, PartitionLag},
     pair::Pair,
@@ -29,14 +30,17 @@ use tracing::Instrument as _;
 
 use crate::{
     alarm_watch::{self, Watched},
+    canary_standing,
     http::failure::chain,
     judgement::Judgement,
     memory::Memory,
     telemetry::Beat,
 };
 
-/// How long a silent process keeps a pair: longer than any survey, whose calls are bounded by 10 s each.
+/// How long a silent process keeps a pair at least: longer than any survey, whose calls are bounded by 10 s each.
 const LEASE_SECONDS: f64 = 30.0;
+/// What of it is left at least when the next survey is due, for what goes along with surveys: canaries.
+const BEYOND_PERIOD_SECONDS: f64 = 20.0;
 /// Between the beginnings of two pairs, unless there are too many for that.
 const APART: Duration = Duration::from_millis(25);
 
@@ -159,11 +163,15 @@ impl SurveyLoop {
     ) -> Result<Option<i64>, StoreError> {
         let name = survey_lease(pair);
         if let Some(epoch) = held
-            && leases::renew(conn, &name, epoch, LEASE_SECONDS).await?
+            && leases::renew(conn, &name, epoch, self.lease_seconds()).await?
         {
             return Ok(Some(epoch));
         }
-        Ok(leases::claim(conn, &name, &self.worker, LEASE_SECONDS).await?.map(|lease| lease.epoch))
+        Ok(leases::claim(conn, &name, &self.worker, self.lease_seconds()).await?.map(|lease| lease.epoch))
+    }
+
+    fn lease_seconds(&self) -> f64 {
+        LEASE_SECONDS.max(self.period.as_secs_f64() + BEYOND_PERIOD_SECONDS)
     }
 
     /// Takes one survey of a pair and keeps it with what it means. No transaction is open while Kafka is asked.
@@ -188,8 +196,14 @@ impl SurveyLoop {
         let survey = take_survey(&clients, number, Utc::now().trunc_subsecs(3)).await;
         let clock =
             Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };
-        let judged = Judgement::of(&clients, &approvers, &survey, previous.as_ref(), &memory.history, clock);
         let mut conn = self.connection().await?;
+        // Read after the survey was taken: its own age is in what they say.
+        let canaries = canary_standing::of_pair(&mut conn, &clients.pair, clock.now).await?;
+        let just_taken = CanarySettings::of(&clients.pair)
+            .is_some_and(|settings| memory.younger_than(carried_within(&settings), clock.now));
+        let (history, previous_survey) = (&memory.history, previous.as_ref());
+        let canaries = (canaries.as_slice(), just_taken);
+        let judged = Judgement::of(&clients, &approvers, &survey, previous_survey, history, canaries, clock);
         let alarms = alarm_watch::watch(&mut conn, &clients, &survey, previous.as_ref(), moved).await?;
         drop(conn);
         let seen = (&survey, previous.as_ref());

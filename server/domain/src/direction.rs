@@ -2,7 +2,7 @@
 
 use crate::{
     access,
-    pair::{Direction, Pair, Side},
+    pair::{BySide, Direction, Pair, Side},
     patterns::Scope,
     survey::{ConnectState, ConnectorRole, Survey},
 };
@@ -31,15 +31,8 @@ pub fn active_side(pair: &Pair, survey: &Survey) -> ActiveSide {
     let mut copying = Vec::new();
     for flow in &pair.flows {
         match source_state(survey, flow.direction) {
-            Ok(
-                ConnectState::Running
-                | ConnectState::Restarting
-                | ConnectState::Failed
-                | ConnectState::Unassigned,
-            ) => {
-                copying.push(flow.direction);
-            }
-            Ok(ConnectState::Stopped | ConnectState::Paused | ConnectState::Destroyed) => {}
+            Ok(state) if copies(state) => copying.push(flow.direction),
+            Ok(_) => {}
             Err(reason) => return ActiveSide::NeitherKnown { reason },
         }
     }
@@ -70,6 +63,27 @@ pub fn active_side(pair: &Pair, survey: &Survey) -> ActiveSide {
         },
         // Without grants to tell them apart (prefixed names keep own topics on both sides) the flow decides.
         _ => ActiveSide::Active(by_flow),
+    }
+}
+
+/// Whether the flow from each side copies records, or is meant to; `None` where that was not observed. A flow that the pair
+/// does not have copies nothing.
+#[must_use]
+pub fn copying(pair: &Pair, survey: &Survey) -> BySide<Option<bool>> {
+    let of = |from: Side| match pair.flow(Direction { from }) {
+        Some(flow) => source_state(survey, flow.direction).ok().map(copies),
+        None => Some(false),
+    };
+    BySide { a: of(Side::A), b: of(Side::B) }
+}
+
+fn copies(state: ConnectState) -> bool {
+    match state {
+        ConnectState::Running
+        | ConnectState::Restarting
+        | ConnectState::Failed
+        | ConnectState::Unassigned => true,
+        ConnectState::Stopped | ConnectState::Paused | ConnectState::Destroyed => false,
     }
 }
 

@@ -8,6 +8,7 @@ pub mod acl;
 pub mod alarm;
 pub mod audit;
 pub mod break_glass;
+pub mod canary;
 pub mod cluster;
 pub mod comparison;
 pub mod content;

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    canary,
     ids::{ClusterName, PairName, TeamName},
     run::Operation,
 };
@@ -253,6 +254,12 @@ pub struct Pair {
     pub routing: Vec<RoutingTarget>,
     /// Topic Muster writes its canary records to, on both sides; `None` when there is no canary.
     pub canary_topic: Option<String>,
+    /// How many of its partitions are written, from 0: 1 to 32. Each proves the way of its own partition only.
+    #[serde(default = "canary::default_partitions")]
+    pub canary_partitions: i32,
+    /// Seconds between two canary records of a partition: 2 to 300.
+    #[serde(default = "canary::default_seconds")]
+    pub canary_seconds: i64,
     /// Settings an import kept that Muster does not use, `key` → value, for people to see.
     pub unused_settings: std::collections::BTreeMap<String, String>,
     /// Row version for If-Match.

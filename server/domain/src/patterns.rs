@@ -146,6 +146,12 @@ impl Scope {
         self.canary.as_deref() == Some(source) || self.in_filter(source)
     }
 
+    /// Whether a topic on a side is the canary, or its copy: Muster's own, and no work of anybody.
+    #[must_use]
+    pub fn canary(&self, side: Side, topic: &str) -> bool {
+        self.canary.as_deref() == Some(self.source_of_replica(side, topic).unwrap_or(topic))
+    }
+
     /// Whether a group is one of the pair's.
     #[must_use]
     pub fn group(&self, group: &str) -> bool {
@@ -296,7 +302,23 @@ mod tests {
         let mut pair = samples::pair();
         pair.topics = vec!["orders.*".to_owned()];
         pair.canary_topic = Some("muster.canary".to_owned());
-        assert!(Scope::of(&pair).topic(Side::A, "muster.canary"));
-        assert!(!Scope::of(&pair).application_topic(Side::A, "muster.canary"));
+        let scope = Scope::of(&pair);
+        for side in Side::BOTH {
+            assert!(scope.topic(side, "muster.canary") && scope.canary(side, "muster.canary"));
+            assert!(!scope.application_topic(side, "muster.canary"));
+        }
+        assert!(!scope.canary(Side::A, "orders"));
+        // Also where everything is in scope, and under names that change on the way.
+        pair.topics = vec![".*".to_owned()];
+        for separator in [".", "--"] {
+            for flow in &mut pair.flows {
+                flow.naming = NamingPolicy::Prefixed { separator: separator.to_owned() };
+            }
+            let (scope, copy) = (Scope::of(&pair), format!("primary{separator}muster.canary"));
+            for name in ["muster.canary", copy.as_str()] {
+                assert!(scope.topic(Side::B, name) && scope.canary(Side::B, name), "{name}");
+                assert!(!scope.application_topic(Side::B, name), "{name}");
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Every check is answered every time. An input that is unknown makes its checks unknown, never ok.
 
 mod approvers;
+mod canary;
 mod flows;
 mod sides;
 mod standby;
@@ -10,6 +11,7 @@ mod standby;
 mod tests;
 
 pub use approvers::{TooFewApprovers, enough_approvers, judge_approvers};
+pub use canary::judge_canary;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -205,7 +207,8 @@ impl Scene<'_> {
     }
 }
 
-/// Answers every check of the clusters and flows. The one about people is [`judge_approvers`]: no survey sees them.
+/// Answers every check of the clusters and flows. The one about people is [`judge_approvers`]: no survey sees them. What
+/// was measured by canaries is joined by [`judge_canary`].
 #[must_use]
 pub fn evaluate(
     pair: &Pair,

@@ -67,6 +67,8 @@ pub(crate) fn pair() -> Pair {
         approval: ApprovalRule::new(1, 60, 60),
         routing: Vec::new(),
         canary_topic: None,
+        canary_partitions: 1,
+        canary_seconds: 5,
         unused_settings: BTreeMap::new(),
         version: 1,
         updated_at: at(0),

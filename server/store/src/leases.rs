@@ -122,6 +122,32 @@ pub async fn renew(
     Ok(done.rows_affected() == 1)
 }
 
+/// The epoch of a lease that an owner holds, and whether it does for at least so many seconds to come: for something that
+/// goes along with what the lease is for and must have ended before somebody else begins.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn held_by(
+    conn: &mut PgConnection,
+    name: &str,
+    owner: &str,
+    seconds: f64,
+) -> Result<Option<(i64, bool)>, StoreError> {
+    let row = sqlx::query!(
+        r#"select epoch, until > clock_timestamp() + make_interval(secs => $3) as "long_enough!"
+        from lease
+        where name = $1
+            and owner = $2"#,
+        name,
+        owner,
+        seconds
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(|source| StoreError::database("read who holds a lease", source))?;
+    Ok(row.map(|row| (row.epoch, row.long_enough)))
+}
+
 /// Gives back everything an owner holds, so that others need not wait for it to run out; the names, in order.
 ///
 /// # Errors

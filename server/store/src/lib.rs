@@ -9,6 +9,7 @@ pub mod approvals;
 pub mod audit;
 pub mod brake;
 pub mod break_glass;
+pub mod canaries;
 pub mod channels;
 pub mod clock;
 pub mod clusters;

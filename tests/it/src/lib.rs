@@ -74,6 +74,8 @@ pub fn pair(lab: &LabDescription, name: &str, address_book: &Path) -> Result<Pai
         approval: ApprovalRule::new(1, 60, 60),
         routing: vec![RoutingTarget::AddressBook { path: address_book.display().to_string() }],
         canary_topic: Some(format!("muster.canary.{name}")),
+        canary_partitions: 1,
+        canary_seconds: 5,
         unused_settings: BTreeMap::new(),
         version: 1,
         updated_at: Utc::now(),

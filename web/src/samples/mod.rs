@@ -3,6 +3,7 @@
 mod account;
 mod alarms;
 mod api;
+mod canary;
 mod content;
 mod drills;
 mod findings;

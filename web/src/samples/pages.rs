@@ -12,7 +12,7 @@ use muster_domain::{
 };
 
 use super::{
-    ago, loss,
+    ago, canary, loss,
     night::{chrome, chrome_of, cluster, look, wei},
     pairs::{self, Seen},
     runs, steps, survey,
@@ -175,15 +175,14 @@ fn pair_page(dark: bool) -> PairPage {
     seen.history = pairs::history(24, 4200, 21_900, Some((240, 216)));
     let (survey, lag) = (survey::payments(dark), survey::lag());
     let mut behind = Reading::new(8020, ReadingClass::Tight, ago(2), "");
-    let mut canary = Some(Reading::new(1400, ReadingClass::Exact, ago(3), ""));
     if dark {
         seen.active = None;
         seen.checks.clear();
         seen.rpo = Reading::new(4200, ReadingClass::Stale, ago(252), "eu-west does not answer");
         behind = Reading::unknown(ago(2), "eu-west does not answer");
-        canary = Some(behind.clone());
     }
     let loss = dark.then(|| loss::of(&seen.pair));
+    let canaries = canary::of(&seen.pair, dark);
     let alarms = super::alarms::alarms();
     let facts =
         PairFacts { waiting: Some(&asked), last_proof: Some(&drill), alarms: &alarms[..2], ..facts(&seen) };
@@ -192,7 +191,8 @@ fn pair_page(dark: bool) -> PairPage {
         survey: Some(&survey),
         lag: &lag,
         behind,
-        canary,
+        canaries: &canaries,
+        tried: None,
         hours: 24,
         loss: loss.as_ref(),
         runs: &runs,

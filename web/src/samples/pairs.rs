@@ -51,6 +51,8 @@ pub(super) fn pair(name: &str, owner: &str, (a, b): (&str, &str), (rpo, rto): (i
         approval: ApprovalRule::new(2, 30, 60),
         routing: vec![RoutingTarget::AddressBook { path: format!("/etc/muster/{name}.json") }],
         canary_topic: Some(format!("muster-canary-{name}")),
+        canary_partitions: 1,
+        canary_seconds: 5,
         unused_settings: BTreeMap::from([
             ("tasks.max".to_owned(), "12".to_owned()),
             ("refresh.topics.interval.seconds".to_owned(), "30".to_owned()),

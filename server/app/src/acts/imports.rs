@@ -150,6 +150,8 @@ fn pair(draft: PairDraft, asked: &ImportText) -> Pair {
         approval: default_approval(),
         routing: Vec::new(),
         canary_topic: None,
+        canary_partitions: 1,
+        canary_seconds: 5,
         unused_settings: draft.kept,
         version: 0,
         updated_at: chrono::DateTime::UNIX_EPOCH,

@@ -6,6 +6,7 @@ pub mod alarms;
 pub mod approvers;
 pub mod audit_trail;
 pub mod brake_acts;
+pub mod canaries;
 pub mod channels;
 pub mod checks;
 pub mod clusters;

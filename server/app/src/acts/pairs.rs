@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use muster_domain::{
+    canary,
     ids::{ClusterName, PairName, TeamName},
     pair::{ApprovalRule, BySide, Flow, Mechanism, Objectives, Pair, PairMode, RoutingTarget, Side},
+    patterns::is_internal_topic,
     people::{Actor, Role},
 };
 use muster_store::{pairs, runs};
@@ -63,6 +65,12 @@ pub struct NewPair {
     /// Topic for canary records.
     #[serde(default)]
     pub canary_topic: Option<String>,
+    /// How many of its partitions are written, from 0: 1 to 32.
+    #[serde(default = "canary::default_partitions")]
+    pub canary_partitions: i32,
+    /// Seconds between two canary records of a partition: 2 to 300.
+    #[serde(default = "canary::default_seconds")]
+    pub canary_seconds: i64,
 }
 
 fn active_passive() -> PairMode {
@@ -144,6 +152,12 @@ pub struct PairEdit {
     /// Topic for canary records; null for none.
     #[serde(default, deserialize_with = "present")]
     pub canary_topic: Option<Option<String>>,
+    /// How many of its partitions are written, from 0: 1 to 32.
+    #[serde(default)]
+    pub canary_partitions: Option<i32>,
+    /// Seconds between two canary records of a partition: 2 to 300.
+    #[serde(default)]
+    pub canary_seconds: Option<i64>,
 }
 
 /// A pair.
@@ -183,6 +197,8 @@ pub async fn create(conn: &mut PgConnection, new: NewPair, actor: &Actor) -> Ans
         approval: new.approval,
         routing: new.routing,
         canary_topic: new.canary_topic,
+        canary_partitions: new.canary_partitions,
+        canary_seconds: new.canary_seconds,
         unused_settings: BTreeMap::new(),
         version: 0,
         updated_at: chrono::DateTime::UNIX_EPOCH,
@@ -262,6 +278,8 @@ fn edited(mut pair: Pair, edit: PairEdit) -> Answer<Pair> {
     pair.approval = edit.approval.unwrap_or(pair.approval);
     pair.routing = edit.routing.unwrap_or(pair.routing);
     pair.canary_topic = edit.canary_topic.unwrap_or(pair.canary_topic);
+    pair.canary_partitions = edit.canary_partitions.unwrap_or(pair.canary_partitions);
+    pair.canary_seconds = edit.canary_seconds.unwrap_or(pair.canary_seconds);
     for attachment in edit.attach {
         attach(&mut pair, attachment)?;
     }
@@ -317,6 +335,13 @@ pub(super) fn check(pair: &Pair) -> Answer<()> {
         "At least one person must approve; the requester never counts."
     } else if pair.approval.decide_within_minutes < 1 || pair.approval.use_within_minutes < 1 {
         "Both clocks of an approval run for at least a minute."
+    } else if pair.canary_topic.as_deref().is_some_and(|topic| !is_topic_name(topic)) {
+        "The canary topic is the name of a topic: letters, digits, dots, dashes and underscores, at most 249, not one of \
+         Kafka's own."
+    } else if !canary::PARTITIONS.contains(&pair.canary_partitions) {
+        "A canary is written to 1 to 32 partitions."
+    } else if !canary::SECONDS.contains(&pair.canary_seconds) {
+        "Between two canary records lie 2 to 300 seconds."
     } else if pair.objectives.rpo_seconds < 0
         || pair.objectives.rto_seconds < 1
         || pair.objectives.verify_within_days < 1
@@ -326,6 +351,16 @@ pub(super) fn check(pair: &Pair) -> Answer<()> {
         return Ok(());
     };
     Err(Failure::invalid(broken))
+}
+
+/// What Kafka takes as a name that is not internal; whatever else Muster would try to make in vain every few seconds.
+fn is_topic_name(name: &str) -> bool {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    !name.is_empty()
+        && name.len() <= 249
+        && name.chars().all(legal)
+        && !matches!(name, "." | "..")
+        && !is_internal_topic(name)
 }
 
 pub(super) fn object(name: &PairName) -> String {

@@ -5,6 +5,7 @@ pub mod approvals;
 pub mod audit;
 pub mod brake;
 pub mod calendar;
+pub mod canaries;
 pub mod channels;
 pub mod clusters;
 pub mod decisions;

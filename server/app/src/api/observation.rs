@@ -6,7 +6,9 @@ use muster_domain::{
     difference::{Difference, DifferenceKind, NotCompared},
     ids::{ClusterName, PairName},
     pair::{Direction, Pair, Side},
+    patterns::Scope,
     readiness::CheckResult,
+    reading::Observed,
     survey::Survey,
 };
 use muster_store::{
@@ -179,9 +181,16 @@ pub(super) fn direction(pair: &Pair, source: Option<&ClusterName>) -> Answer<Dir
         .ok_or_else(|| Failure::invalid(format!("`{source}` is not a cluster of pair `{}`.", pair.name)))
 }
 
-/// `GET /api/v1/pairs/{pair}/topics`.
+/// `GET /api/v1/pairs/{pair}/topics`. The canary is no topic of anybody: it has an answer of its own.
 pub async fn topics(State(app): State<App>, Path(name): Path<PairName>) -> Answer<Json<Value>> {
-    let survey = latest(&app, &name).await?;
+    let pair = pairs::get(&mut *app.pool.acquire().await?, &name).await?;
+    let scope = Scope::of(&pair);
+    let mut survey = latest(&app, &name).await?;
+    for side in Side::BOTH {
+        if let Observed::Known { value, .. } = &mut survey.sides.get_mut(side).topics {
+            value.retain(|topic, _| !scope.canary(side, topic));
+        }
+    }
     Ok(Json(json!({"at": survey.began_at, "a": survey.sides.a.topics, "b": survey.sides.b.topics})))
 }
 

@@ -5,6 +5,7 @@
 
 mod alarms;
 mod approvals;
+mod canaries;
 mod channels;
 pub mod client;
 mod commands;
@@ -55,9 +56,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Clusters { command } => {
             registry::clusters(&Client::new(&cli.client)?, command).await.map(|()| done)
         }
-        Command::Pairs { command } => {
-            registry::pairs(&Client::new(&cli.client)?, command).await.map(|()| done)
-        }
+        Command::Pairs { command } => registry::pairs(&Client::new(&cli.client)?, command).await,
         Command::People { command } => {
             people::people(&Client::new(&cli.client)?, command).await.map(|()| done)
         }

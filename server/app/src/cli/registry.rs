@@ -1,12 +1,13 @@
 //! Clusters, pairs and schedules from the command line.
 
-use std::{io::Read as _, path::Path};
+use std::{io::Read as _, path::Path, process::ExitCode};
 
 use anyhow::Context as _;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
+    canaries,
     client::Client,
     commands::{Clusters, Pairs, Schedules},
     losses, print,
@@ -85,7 +86,7 @@ pub(super) async fn clusters(client: &Client, command: Clusters) -> anyhow::Resu
 }
 
 /// `muster pairs …`.
-pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<()> {
+pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<ExitCode> {
     match command {
         Pairs::List => {
             let reply = client.get("/api/v1/pairs").await?;
@@ -108,7 +109,7 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<()>
             let reply = client.post("/api/v1/pairs/import", &body).await?;
             if client.json {
                 print::json(&reply);
-                return Ok(());
+                return Ok(ExitCode::SUCCESS);
             }
             for pair in reply["pairs"].as_array().into_iter().flatten() {
                 println!("Imported pair {}.", print::word(pair, "name"));
@@ -121,7 +122,7 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<()>
             let reply = client.list(&format!("/api/v1/pairs/{name}/differences"), &[("who", who)]).await?;
             if client.json {
                 print::json(&reply);
-                return Ok(());
+                return Ok(ExitCode::SUCCESS);
             }
             tell_differences(&reply);
         }
@@ -129,7 +130,7 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<()>
             let reply = client.get(&format!("/api/v1/pairs/{name}/readiness")).await?;
             if client.json {
                 print::json(&reply);
-                return Ok(());
+                return Ok(ExitCode::SUCCESS);
             }
             let mut rows = Vec::new();
             for check in print::items(&reply) {
@@ -142,8 +143,9 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<()>
             print::table(&["STATUS", "CHECK", "REASON"], &rows);
         }
         Pairs::Loss { name, at } => losses::show(client, &name, at).await?,
+        Pairs::Canary { name, now } => return canaries::show(client, &name, now).await,
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// `muster schedules …`.

@@ -26,6 +26,7 @@ pub const CODES: &[Code] = &[
     code("attempt-over", 409),
     code("blocker-stays", 409),
     code("brake-is-on", 409),
+    code("canary-not-written", 409),
     code("clients-unavailable", 503),
     code("cluster-in-use", 409),
     code("cluster-unreachable", 502),

@@ -88,6 +88,7 @@ pub fn routes() -> Vec<Route> { vec![
     page(GET, "/pairs/{pair}/edit", Role(&[Owner], Of::Pair), Reads, pair_forms::edit),
     page(POST, "/pairs/{pair}/edit", Role(&[Owner], Of::Pair), Writes("pair.change"), pair_forms::change),
     page(POST, "/pairs/{pair}/check", Reader(Of::Pair), Reads, pairs::check),
+    page(POST, "/pairs/{pair}/canary", Role(&[Operator], Of::Pair), Writes("canary.write"), pairs::canary),
     page(POST, "/pairs/{pair}/plan", Role(&[Operator], Of::Pair), Writes("plan.make"), plans::make),
     page(GET, "/pairs/{pair}/translation", Reader(Of::Pair), Reads, proofs::show),
     page(POST, "/pairs/{pair}/translation", Role(&[Operator], Of::Pair), Writes("proof.ask"), proofs::ask),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use muster_domain::{
+    canary,
     ids::{ClusterName, PairName, TeamName},
     pair::{
         ApprovalRule, BySide, Direction, Flow, Mechanism, NamingPolicy, Objectives, Pair, PairMode,
@@ -38,6 +39,8 @@ pub async fn new(State(app): State<App>, asking: Asking) -> Answer {
         approvals_needed: approval.needed.to_string(),
         decide_within_minutes: approval.decide_within_minutes.to_string(),
         use_within_minutes: approval.use_within_minutes.to_string(),
+        canary_partitions: canary::default_partitions().to_string(),
+        canary_seconds: canary::default_seconds().to_string(),
         ..PairForm::default()
     };
     html(&page(&app, &asking, None, &form, None).await?)
@@ -86,6 +89,8 @@ async fn try_create(app: &App, asking: &Asking, form: &PairForm) -> Answer<PairN
         approval: approval(form)?,
         routing: routing(form),
         canary_topic: filled(&form.canary_topic),
+        canary_partitions: canary_partitions(form)?,
+        canary_seconds: canary_seconds(form)?,
         clusters,
     };
     let mut tx = muster_store::begin(&app.pool).await?;
@@ -132,6 +137,8 @@ async fn try_change(app: &App, asking: &Asking, name: &PairName, form: &PairForm
         approval: Some(approval(form)?),
         routing: Some(routing(form)),
         canary_topic: Some(filled(&form.canary_topic)),
+        canary_partitions: Some(canary_partitions(form)?),
+        canary_seconds: Some(canary_seconds(form)?),
     };
     pairs::change(&mut tx, name, Some(form.version), edit, asking.actor()?).await?;
     Ok(tx.commit().await?)
@@ -163,6 +170,21 @@ fn filled(text: &str) -> Option<String> {
 
 fn number<T: std::str::FromStr>(text: &str, what: &str) -> Answer<T> {
     text.trim().parse().map_err(|_| Failure::invalid(format!("{what} is a whole number.")))
+}
+
+/// Forms of before have no such field: what is not sent is the default.
+fn canary_partitions(form: &PairForm) -> Answer<i32> {
+    match form.canary_partitions.trim() {
+        "" => Ok(canary::default_partitions()),
+        sent => number(sent, "The number of partitions"),
+    }
+}
+
+fn canary_seconds(form: &PairForm) -> Answer<i64> {
+    match form.canary_seconds.trim() {
+        "" => Ok(canary::default_seconds()),
+        sent => number(sent, "The time between two canary records"),
+    }
 }
 
 fn objectives(form: &PairForm) -> Answer<Objectives> {

@@ -1,20 +1,27 @@
 //! `/pairs/{pair}`: how a pair stands, and the way to a plan.
 
 use axum::{extract::State, response::Response};
-use chrono::{DateTime, TimeDelta, Utc};
-use muster_domain::{ids::PairName, reading::Reading};
+use chrono::TimeDelta;
+use muster_domain::ids::PairName;
 use muster_store::{
     losses,
     runs::{self, RunFilter},
     surveys,
 };
-use muster_web::pair::{PairDetail, PairPage};
+use muster_web::{
+    pair::{PairDetail, PairPage},
+    pair_canary::CanaryTried,
+};
 use serde::Deserialize;
 
-use super::{asking::Asking, html_with, see};
+use super::{asking::Asking, html_with, refused_form, see};
 use crate::{
-    acts::pairs,
+    acts::{
+        canaries::{self, CanaryTold, CanaryTry},
+        pairs,
+    },
     app::App,
+    canary_standing,
     http::{Answer, Failure, Path, Query},
     standing::Standing,
 };
@@ -39,10 +46,19 @@ pub async fn show(
     Query(span): Query<Span>,
 ) -> Answer {
     let hours = span.hours.filter(|hours| [1, 24, 168].contains(hours)).unwrap_or(1);
-    page(&app, &asking, &name, hours, None).await
+    page(&app, &asking, &name, hours, Besides::default()).await
 }
 
-/// The page, with what was wrong with a plan form if one was sent.
+/// What the page says besides how the pair stands.
+#[derive(Debug, Default)]
+pub(super) struct Besides<'a> {
+    /// What was wrong with a plan form that was sent.
+    pub(super) refused: Option<&'a Failure>,
+    /// What came of canaries that were asked for.
+    pub(super) tried: Option<Answer<CanaryTold>>,
+}
+
+/// The page.
 ///
 /// # Errors
 /// `not-found`.
@@ -51,8 +67,9 @@ pub(super) async fn page(
     asking: &Asking,
     name: &PairName,
     hours: i64,
-    refused: Option<&Failure>,
+    besides: Besides<'_>,
 ) -> Answer {
+    let Besides { refused, tried } = besides;
     let chrome = asking.chrome(app).await;
     let mut conn = app.pool.acquire().await?;
     let pair = pairs::get(&mut conn, name).await?;
@@ -62,27 +79,43 @@ pub(super) async fn page(
     let runs = runs::list(&mut conn, &of_pair, None, RUNS).await?;
     let loss = losses::at(&mut conn, name, None, chrome.now()).await?;
     let loss = loss.filter(|loss| chrome.now() - loss.noticed_at < LOSS_SHOWN);
-    let canary = pair_canary(&standing, chrome.now());
+    let canaries = canary_standing::of_pair(&mut conn, standing.facts().pair, chrome.now()).await?;
+    let failed = tried.as_ref().and_then(|tried| tried.as_ref().err()).cloned();
     let detail = PairDetail {
         facts: standing.facts(),
         survey: survey.as_ref(),
         lag: &standing.topic_lag,
         behind: standing.behind.clone(),
-        canary,
+        canaries: &canaries,
+        tried: tried.map(|tried| tried.map(in_words).map_err(|failure| failure.problem)),
         hours,
         loss: loss.as_ref(),
         runs: &runs,
     };
     let errors: Vec<(String, String)> =
         refused.map(|failure| ("operation".to_owned(), failure.problem.detail.clone())).into_iter().collect();
+    let page = PairPage::new(chrome, &detail, &errors);
+    if let Some(failure) = failed {
+        return refused_form(&failure, &page);
+    }
     let status = refused.map_or(axum::http::StatusCode::OK, |failure| failure.status);
-    html_with(status, &PairPage::new(chrome, &detail, &errors))
+    html_with(status, &page)
 }
 
-/// The observation loop writes no canary: only a run does, and says how long its record took.
-fn pair_canary(standing: &Standing, now: DateTime<Utc>) -> Option<Reading> {
-    let topic = standing.facts().pair.canary_topic.as_ref()?;
-    Some(Reading::unknown(now, format!("records go to `{topic}` during runs only")))
+fn in_words(told: CanaryTold) -> Vec<CanaryTried> {
+    let one = |item: CanaryTry| CanaryTried {
+        place: format!("{} → {}, partition {}", item.from, item.to, item.partition),
+        outcome: item.end_to_end_ms.ok_or(item.reason),
+    };
+    told.items.into_iter().map(one).collect()
+}
+
+/// `POST /pairs/{pair}/canary`.
+pub async fn canary(State(app): State<App>, asking: Asking, Path(name): Path<PairName>) -> Answer {
+    match canaries::ask(&app, &name, asking.actor()?).await {
+        Err(failure) if failure.problem.code == "not-found" => Err(failure),
+        tried => page(&app, &asking, &name, 1, Besides { tried: Some(tried), ..Besides::default() }).await,
+    }
 }
 
 /// `POST /pairs/{pair}/check`: every pair is checked every few seconds anyway; this is the way to the newest result.

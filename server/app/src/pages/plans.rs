@@ -14,7 +14,7 @@ use muster_web::{
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{asking::Asking, html, is_about_the_form, refused_form, see};
+use super::{asking::Asking, html, is_about_the_form, pairs::Besides, refused_form, see};
 use crate::{
     acts::{
         pairs,
@@ -34,7 +34,8 @@ pub async fn make(
     match try_make(&app, &asking, &name, &form).await {
         Ok(plan) => Ok(see(&format!("/plans/{plan}"))),
         Err(failure) if is_about_the_form(&failure) || failure.problem.code == "not-surveyed-yet" => {
-            let mut response = super::pairs::page(&app, &asking, &name, 1, Some(&failure)).await?;
+            let besides = Besides { refused: Some(&failure), ..Besides::default() };
+            let mut response = super::pairs::page(&app, &asking, &name, 1, besides).await?;
             response.extensions_mut().insert(failure);
             response.extensions_mut().insert(super::Shown);
             Ok(response)

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::App,
+    canary_loop::{self, CanaryLoop},
     config::Config,
     courier, drill_loop, housekeeping, proof_loop, routes,
     survey_loop::SurveyLoop,
@@ -29,6 +30,10 @@ pub(super) fn spawn_loops(app: &App, config: &Config, shutdown: &CancellationTok
     loops.spawn(LoopName::Surveys, period, |beat, shutdown| {
         let (pool, clients, worker) = (pool.clone(), Arc::clone(&clients), worker.clone());
         SurveyLoop { pool, clients, period, worker, beat }.run(shutdown)
+    });
+    loops.spawn(LoopName::Canaries, canary_loop::LOOK_EVERY, |beat, shutdown| {
+        let (pool, clients, worker) = (pool.clone(), Arc::clone(&clients), worker.clone());
+        CanaryLoop { pool, clients, worker, beat }.run(shutdown)
     });
     loops.spawn(LoopName::Housekeeping, housekeeping::EXPIRE_EVERY, |beat, shutdown| {
         housekeeping::run(pool.clone(), config.survey.recorder_hours, beat, shutdown)

@@ -1,5 +1,6 @@
 //! Figures of pairs, runs and what waits for somebody, from the database: every process that shares it tells the same ones.
 
+mod canaries;
 mod pairs;
 mod runs;
 mod waiting;
@@ -7,14 +8,17 @@ mod waiting;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use muster_domain::{canary::Standing, pair::Pair};
 use muster_store::{
     StoreError, brake,
     figures::{self, PairFigures, RunFigures},
+    pairs as stored_pairs,
 };
 use prometheus_client::registry::Registry;
+use sqlx::PgConnection;
 
 use super::{Caps, figure, set};
-use crate::{app::App, judgement::Judgement};
+use crate::{app::App, canary_standing, judgement::Judgement};
 
 /// What one scrape has read.
 pub(super) struct Fleet {
@@ -26,6 +30,7 @@ pub(super) struct Fleet {
     proofs: Vec<(String, DateTime<Utc>)>,
     brake_on: bool,
     waiting: waiting::Waiting,
+    canaries: Vec<(Pair, Vec<Standing>)>,
 }
 
 /// Reads everything a scrape tells of pairs and runs.
@@ -34,8 +39,10 @@ pub(super) async fn read(app: &App) -> Result<Fleet, StoreError> {
     let conn = &mut *app.pool.acquire().await.map_err(failed)?;
     let Caps { pairs, topics } = app.telemetry.caps;
     let now = Utc::now();
+    let told = figures::pairs(conn, pairs.into(), topics.into()).await?;
     Ok(Fleet {
-        pairs: figures::pairs(conn, pairs.into(), topics.into()).await?,
+        canaries: read_canaries(conn, &told, now).await?,
+        pairs: told,
         pair_count: figures::count_pairs(conn).await?,
         runs_by_state: figures::runs_by_state(conn).await?,
         runs: figures::newest_runs(conn).await?,
@@ -44,6 +51,19 @@ pub(super) async fn read(app: &App) -> Result<Fleet, StoreError> {
         waiting: waiting::read(conn, now).await?,
         now,
     })
+}
+
+/// The canaries of pairs within the cap.
+async fn read_canaries(
+    conn: &mut PgConnection,
+    told: &[PairFigures<Judgement>],
+    now: DateTime<Utc>,
+) -> Result<Vec<(Pair, Vec<Standing>)>, StoreError> {
+    let mut all = stored_pairs::list(conn, None, None).await?;
+    all.retain(|pair| told.iter().any(|told| told.pair == pair.name));
+    let mut standings = canary_standing::of_pairs(conn, &all, now).await?;
+    let of = |pair: Pair| standings.remove(&pair.name).map(|standings| (pair, standings));
+    Ok(all.into_iter().filter_map(of).collect())
 }
 
 impl Fleet {
@@ -63,6 +83,7 @@ impl Fleet {
         pairs::register(self, registry);
         runs::register(self, registry);
         waiting::register(self, registry);
+        canaries::register(self, registry);
     }
 
     /// Whether a pair is within the cap.

@@ -23,6 +23,8 @@ pub enum LoopName {
     Notifications,
     /// Carries out proofs.
     Proofs,
+    /// Carries canaries.
+    Canaries,
 }
 
 impl LoopName {
@@ -36,6 +38,7 @@ impl LoopName {
             Self::Housekeeping => "housekeeping",
             Self::Notifications => "notifications",
             Self::Proofs => "proofs",
+            Self::Canaries => "canaries",
         }
     }
 }

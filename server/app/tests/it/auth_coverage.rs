@@ -151,6 +151,8 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /api/v1/pairs/{pair}/lag                   -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/lag/history           -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/loss                  -      x    x    x    x    x   .     .
+    GET    /api/v1/pairs/{pair}/canary                -      x    x    x    x    x   .     .
+    POST   /api/v1/pairs/{pair}/canary                -      .    x    .    .    .   .     .
     GET    /api/v1/pairs/{pair}/differences           -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/topics                -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/groups                -      x    x    x    x    x   .     .
@@ -240,6 +242,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /pairs/{pair}/edit                         -      .    .    .    x    .   .     .
     POST   /pairs/{pair}/edit                         -      .    .    .    x    .   .     .
     POST   /pairs/{pair}/check                        -      x    x    x    x    x   .     .
+    POST   /pairs/{pair}/canary                       -      .    x    .    .    .   .     .
     POST   /pairs/{pair}/plan                         -      .    x    .    .    .   .     .
     GET    /pairs/{pair}/translation                  -      x    x    x    x    x   .     .
     POST   /pairs/{pair}/translation                  -      .    x    .    .    .   .     .

@@ -37,6 +37,8 @@ async fn the_seeds_file_is_imported_whole() {
             "needed": 1,
             "use_within_minutes": 60
           },
+          "canary_partitions": 1,
+          "canary_seconds": 5,
           "canary_topic": null,
           "clusters": {
             "a": "primary",

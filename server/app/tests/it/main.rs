@@ -10,6 +10,7 @@ mod auth_coverage;
 mod bad_input;
 mod break_glass;
 mod browser;
+mod canaries;
 mod cli;
 mod clusters;
 mod content;

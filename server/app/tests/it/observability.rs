@@ -21,7 +21,7 @@ const RUNBOOKS: &str = include_str!("../../../../docs/RUNBOOKS.md");
 
 /// Names of figures in a text, without what a histogram adds.
 fn named(text: &str) -> BTreeSet<String> {
-    let name = Regex::new(r"\bmuster_[a-z_]+[a-z]\b").unwrap();
+    let name = Regex::new(r"\bmuster_[a-z0-9_]+[a-z]\b").unwrap();
     let rooms = ["muster_kafka", "muster_app"];
     name.find_iter(text)
         .map(|found| found.as_str())
@@ -55,6 +55,7 @@ async fn scraped() -> BTreeSet<String> {
         .await
         .unwrap();
     text.push_str(&telemetry::scrape(&app.app).await);
+    text.push_str(&telemetry::scrape(&crate::canaries::measured().await.app).await);
     text.lines()
         .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
         .map(str::to_owned)

@@ -11,7 +11,7 @@ pub(super) fn judge(view: &View<'_>, judged: &mut Judged) {
     for side in [way.from, way.to()] {
         match view.topics(side) {
             Ok(topics) => {
-                for (name, topic) in topics {
+                for (name, topic) in topics.iter().filter(|(name, _)| !view.scope.canary(side, name)) {
                     let another =
                         view.id_before(side, name).zip(topic.id).is_some_and(|(old, new)| old != new);
                     if another && let Some(before) = view.topic_before(side, name) {

@@ -4,7 +4,7 @@ use super::{CheckCode as Code, CheckResult, CheckStatus, Scene};
 use crate::{
     alarm,
     pair::{Direction, NamingPolicy},
-    patterns,
+    patterns::{self, Scope},
     survey::{ConnectState, ConnectorObservation, ConnectorRole, FlowObservation},
 };
 
@@ -121,16 +121,19 @@ fn unwell(found: &ConnectorObservation) -> Option<String> {
     }
 }
 
-/// RUNNING proves nothing: between two surveys the source's ends must not move alone.
+/// RUNNING proves nothing: between two surveys the source's ends must not move alone. Muster's own canary does not count:
+/// it is no work of anybody, and has a check of its own.
 fn moving(scene: &Scene<'_>) -> CheckResult {
     let (active, previous) = match (&scene.active, scene.previous) {
         (Ok(direction), Some(previous)) => (*direction, previous),
         (Err(reason), _) => return CheckResult::unknown(Code::FlowMoving, reason),
         (Ok(_), None) => return CheckResult::unknown(Code::FlowMoving, "there is only one survey yet"),
     };
+    let scope = Scope::of(scene.pair);
     let ends = |survey: &crate::survey::Survey, side| -> Result<i64, String> {
         let topics = survey.sides.get(side).topics.as_result().map_err(ToOwned::to_owned)?;
-        Ok(topics.values().flat_map(|topic| &topic.partitions).filter_map(|p| p.end).sum())
+        let counted = topics.iter().filter(|(name, _)| !scope.canary(side, name));
+        Ok(counted.flat_map(|(_, topic)| &topic.partitions).filter_map(|p| p.end).sum())
     };
     let grown = |side| -> Result<i64, String> { Ok(ends(scene.survey, side)? - ends(previous, side)?) };
     match (grown(active.from), grown(active.to())) {

@@ -234,6 +234,8 @@ fn pair(name: &str, mode: PairMode, topics: &[&str], naming: &NamingPolicy) -> P
         approval: ApprovalRule::new(1, 60, 60),
         routing: vec![RoutingTarget::AddressBook { path: "/var/lib/muster/routing/orders.json".to_owned() }],
         canary_topic: None,
+        canary_partitions: 1,
+        canary_seconds: 5,
         unused_settings: BTreeMap::new(),
         version: 1,
         updated_at: at(EPOCH_MS),

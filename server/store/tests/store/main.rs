@@ -3,6 +3,7 @@
 mod alarms;
 mod audit;
 mod brake;
+mod canaries;
 mod clusters;
 mod idempotency;
 mod identities;

@@ -73,6 +73,8 @@ pub(crate) fn pair(name: &str) -> Pair {
         approval: ApprovalRule::new(1, 60, 60),
         routing: vec![RoutingTarget::AddressBook { path: "/run/address-book.json".to_owned() }],
         canary_topic: None,
+        canary_partitions: 1,
+        canary_seconds: 5,
         unused_settings: BTreeMap::from([("tasks.max".to_owned(), "4".to_owned())]),
         version: 0,
         updated_at: DateTime::<Utc>::UNIX_EPOCH,

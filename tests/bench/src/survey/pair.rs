@@ -52,6 +52,8 @@ pub(crate) fn of(clusters: BySide<ClusterName>, topics: &str, groups: &str) -> R
         approval: ApprovalRule::new(1, 60, 60),
         routing: Vec::new(),
         canary_topic: None,
+        canary_partitions: 1,
+        canary_seconds: 5,
         unused_settings: BTreeMap::new(),
         version: 1,
         updated_at: Utc::now(),

@@ -89,6 +89,14 @@ pub enum Pairs {
         /// Its name.
         name: String,
     },
+    /// How long Muster's own records take to the other side of a pair, and whether they arrive.
+    Canary {
+        /// Its name.
+        name: String,
+        /// Write one on each partition now and wait until it is seen; exit code 3 when one is not.
+        #[arg(long)]
+        now: bool,
+    },
     /// What was lost when a source of a pair died.
     Loss {
         /// Its name.
