@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{
     client::Client,
     commands::{Clusters, Pairs, Schedules},
-    losses, print,
+    lag, losses, print,
 };
 
 /// A file's text, or what comes in.
@@ -141,6 +141,7 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<()>
             }
             print::table(&["STATUS", "CHECK", "REASON"], &rows);
         }
+        Pairs::Lag(asked) => lag::show(client, asked).await?,
         Pairs::Loss { name, at } => losses::show(client, &name, at).await?,
     }
     Ok(())
