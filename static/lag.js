@@ -121,6 +121,37 @@
     for (const gap of data.gaps) hatch(u, seconds(gap.from), seconds(gap.to), ink("gap"));
   }
 
+  const WHY = {
+    not_recorded: "nothing recorded",
+    in_the_hour: "not known in the hour",
+    target_not_known: "target not known",
+    source_not_read: "source not read",
+  };
+
+  /** The names of gaps that have room for them, and the highest point. */
+  function name(data, figure, table, u) {
+    const { left, top, width } = u.bbox;
+    for (const gap of data.gaps) {
+      const from = Math.max(u.valToPos(seconds(gap.from), "x", true), left);
+      const to = Math.min(u.valToPos(seconds(gap.to), "x", true), left + width);
+      if (to - from < 0.06 * width) continue;
+      const right = from - left > width / 2;
+      const long = duration((seconds(gap.to) - seconds(gap.from)) * 1000);
+      const at = right ? to - 6 * devicePixelRatio : from + 8 * devicePixelRatio;
+      write(u, `${long}: ${WHY[gap.why]}`, at, top + 14 * devicePixelRatio, "named", right ? "right" : "left");
+    }
+    const { min, max } = u.scales.x;
+    let peak = null;
+    table[0].forEach((at, i) => {
+      const value = table[3][i] ?? table[4][i];
+      if (value > 0 && at >= min && at <= max && (peak === null || value > peak.value)) peak = { at, value };
+    });
+    if (peak === null) return;
+    const x = u.valToPos(peak.at, "x", true);
+    const y = Math.max(u.valToPos(peak.value, "y", true) - 8 * devicePixelRatio, top + 12 * devicePixelRatio);
+    write(u, `${figure.said(peak.value)} at ${clock(peak.at)}`, x, y, "goal", x - left > width / 2 ? "right" : "left");
+  }
+
   function above(data, goal, u) {
     const { left, top, width, height } = u.bbox;
     for (const mark of data.marks) {
@@ -131,14 +162,34 @@
     const y = u.valToPos(goal, "y", true);
     if (y < top) return;
     rule(u, [left, y, left + width, y], ink("goal"), [6, 4]);
-    u.ctx.save();
-    u.ctx.fillStyle = ink("goal");
-    u.ctx.font = `550 ${12 * devicePixelRatio}px ${getComputedStyle(document.body).fontFamily}`;
-    u.ctx.fillText(`objective ${duration(goal)}`, left + 2 * devicePixelRatio, y - 6 * devicePixelRatio);
-    u.ctx.restore();
+    write(u, `objective ${duration(goal)}`, left + 2 * devicePixelRatio, y - 6 * devicePixelRatio, "goal", "left");
   }
 
-  function options(data, figure, goal, width, tell, closer) {
+  /** Words in a drawing, legible over lines. */
+  function write(u, text, x, y, colour, align) {
+    const { ctx } = u;
+    ctx.save();
+    ctx.font = `550 ${12 * devicePixelRatio}px ${getComputedStyle(document.body).fontFamily}`;
+    ctx.textAlign = align;
+    ctx.textBaseline = "alphabetic";
+    ctx.lineJoin = "round";
+    ctx.lineWidth = 4 * devicePixelRatio;
+    ctx.strokeStyle = ink("paper");
+    ctx.strokeText(text, x, y);
+    ctx.fillStyle = ink(colour);
+    ctx.fillText(text, x, y);
+    ctx.restore();
+  }
+
+  /** A moment on the axis, as short as the time that is shown allows. */
+  function tick(u, at) {
+    const text = new Date(at * 1000).toISOString();
+    const shown = u.scales.x.max - u.scales.x.min;
+    if (shown > 2 * 86_400) return new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+    return shown < 600 ? text.slice(11, 19) : text.slice(11, 16);
+  }
+
+  function options(data, figure, table, goal, width, tell, closer) {
     const font = `12px ${getComputedStyle(document.body).fontFamily}`;
     const axis = { font, stroke: ink("axis"), grid: { stroke: ink("grid"), width: 1 }, ticks: { show: false } };
     const line = { points: { show: false }, spanGaps: false };
@@ -153,8 +204,8 @@
         y: { range: (_, min, max) => [0, Math.max(max ?? 0, goal ?? 0, 1) * 1.1] },
       },
       axes: [
-        { ...axis, size: 22, gap: 4 },
-        { ...axis, size: 52, values: (_, splits) => splits.map((value) => figure.said(value)), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 3e4, 6e4, 12e4, 3e5, 6e5, 18e5, 36e5, 72e5, 144e5, 432e5, 864e5, 1e9, 1e10] },
+        { ...axis, size: 22, gap: 4, space: 70, values: (u, splits) => splits.map((at) => tick(u, at)) },
+        { ...axis, size: 58, values: (_, splits) => splits.map((value) => figure.said(value)), incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 2e4, 3e4, 6e4, 12e4, 3e5, 6e5, 18e5, 36e5, 72e5, 144e5, 432e5, 864e5, 1e9, 1e10] },
       ],
       series: [
         {},
@@ -166,7 +217,7 @@
       bands: [{ series: [2, 1], fill: ink("area") }],
       hooks: {
         drawClear: [(u) => below(data, u)],
-        draw: [(u) => above(data, goal, u)],
+        draw: [(u) => above(data, goal, u), (u) => name(data, figure, table, u)],
         setCursor: [(u) => tell(u.cursor.idx)],
         setScale: [(u, key) => key === "x" && closer(u.scales.x.min, u.scales.x.max)],
       },
@@ -225,7 +276,7 @@
     let plot;
     const make = () => {
       plot?.destroy();
-      plot = new uPlot(options(data, figure, goal, Math.max(place.clientWidth, 200), tell, closer), columned.table, place);
+      plot = new uPlot(options(data, figure, columned.table, goal, Math.max(place.clientWidth, 200), tell, closer), columned.table, place);
       plot.setScale("x", { min: seconds(data.from), max: seconds(data.to) });
     };
     make();

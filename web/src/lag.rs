@@ -246,15 +246,13 @@ fn filters(detail: &LagDetail<'_>) -> Vec<Field> {
         let courses = pair.flows.iter().map(|flow| choice(flow.direction.from)).collect();
         fields.push(Field::select("source", "Flow", courses, &filter.source));
     }
-    let topic = Field::search("topic", "Topic", detail.topics.to_vec(), &filter.topic);
+    let topic = Field::search("topic", "Topic (empty: all)", detail.topics.to_vec(), &filter.topic);
     fields.push(if detail.more_topics {
-        topic.help(format!("All when empty. The first {} are offered.", detail.topics.len()))
+        topic.help(format!("The first {} are offered.", detail.topics.len()))
     } else {
-        topic.help("All when empty.")
+        topic
     });
-    fields.push(
-        Field::line("partition", "Partition", "number", &filter.partition, "off").help("All when empty."),
-    );
+    fields.push(Field::line("partition", "Partition (empty: all)", "number", &filter.partition, "off"));
     fields.push(Field::line("from", "From, UTC", "datetime-local", &filter.from, "off"));
     fields.push(Field::line("to", "To, UTC", "datetime-local", &filter.to, "off"));
     fields.into_iter().map(|field| field.errors(detail.errors).of_filter()).collect()

@@ -156,6 +156,18 @@ fn every_reference_inside_a_page_has_its_target() {
 }
 
 #[test]
+fn a_dead_source_is_a_named_gap_in_every_chart_of_lag() {
+    let (_, html) = samples::all().into_iter().find(|(page, _)| *page == "lag").expect("it is a sample");
+    assert_eq!(html.matches("<div class=\"chart course-chart\"").count(), 3);
+    assert_eq!(html.matches("4 m 15 s: source not read</text>").count(), 3, "{html}");
+    assert!(
+        html.contains("eu-west did not answer: connect to 10.20.0.11:9093: connection refused"),
+        "{html}"
+    );
+    assert!(html.contains("1 of 12 partitions"), "a single partition is named, too: {html}");
+}
+
+#[test]
 fn no_secret_field_is_ever_filled_in() {
     for (page, html) in samples::all() {
         for tag in tags(&html).into_iter().filter(|tag| tag.contains("type=\"password\"")) {

@@ -37,7 +37,9 @@ async fn the_explorer_has_the_figures_of_the_recorder() {
     let (item, point) = (&found["items"][0], &series["items"][0]);
     assert!(point["worst_lag_records"].is_number(), "{series:#}");
     assert_eq!(item["records"]["worst"], point["worst_lag_records"], "{found:#}");
-    assert_eq!(item["records"]["class"], point["records_class"]);
+    // Where offsets are no records it is at most so many, as in today's figure.
+    let today = app.as_user("vera").await.get("/api/v1/pairs/orders/lag").await.done();
+    assert_eq!(item["records"]["class"], today["items"][0]["topics"]["orders.placed"]["records"]["class"]);
     assert_eq!(item["total_records"], point["total_lag_records"]);
     assert_eq!(
         (&found["resolution"], &found["source"], &found["topic"]),
@@ -75,7 +77,6 @@ async fn a_source_that_died_is_a_gap_with_its_name_and_never_zero() {
     let html = page(&app, "topic=orders.placed&source=eu-west").await;
     assert!(html.contains("eu-west did not answer:"), "{html}");
     assert!(html.contains("<a href=\"/pairs/orders#loss\">eu-west did not answer</a>"), "{html}");
-    assert!(html.contains("source not read"), "{html}");
     let loss = app.as_browser_of("vera").await.get("/pairs/orders").await.text;
     assert!(
         loss.contains("See the course around it") && loss.contains("/pairs/orders/lag?source=eu-west"),

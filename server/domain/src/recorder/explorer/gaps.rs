@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -56,25 +56,25 @@ pub(super) fn gaps(
     now: DateTime<Utc>,
 ) -> Vec<Gap> {
     let mut found = not_recorded(frame, moments, now);
-    for item in items {
+    let end = time(frame.to).min(now);
+    // What was seen stands until the next sample.
+    let stands = TimeDelta::milliseconds(quiet(frame, moments).max(frame.width));
+    for (number, item) in items.iter().enumerate() {
         let Some(why) = item.why else { continue };
-        let (from, width) = (item.at, chrono::TimeDelta::milliseconds(frame.width));
+        let next = items.get(number + 1).map_or(end, |next| next.at);
+        let (from, to) = (item.at, (item.at + stands).min(next).max(item.at));
         let (unknown, partitions) = (item.unknown, item.partitions);
         match found.last_mut() {
             // The worst reason of stretches that follow one another stands for them.
-            Some(last) if last.why != Why::NotRecorded && from - last.to <= width => {
-                last.to = from + width;
+            Some(last) if last.why != Why::NotRecorded && from <= last.to => {
+                last.to = to;
                 last.why = last.why.max(why);
                 if unknown > last.unknown {
                     (last.unknown, last.partitions) = (unknown, partitions);
                 }
             }
-            Some(_) | None => found.push(Gap { from, to: from + width, why, unknown, partitions }),
+            Some(_) | None => found.push(Gap { from, to, why, unknown, partitions }),
         }
-    }
-    let end = time(frame.to).min(now);
-    for gap in &mut found {
-        gap.to = gap.to.min(end).max(gap.from);
     }
     found.sort_by_key(|gap| gap.from);
     found

@@ -164,6 +164,7 @@ impl<'a> OfChunk<'a> {
             let Some(class) = value(Hours::CLASS) else { continue };
             let records = value(Hours::BEHIND);
             let class = if records.is_some() { class_of(Some(class)) } else { ReadingClass::Unknown };
+            let class = counted(class, records, column.track.dense);
             let seen = Seen { records, class, why: Why::InTheHour, ms: None, ms_at_least: 0 };
             moment.add(seen.records, seen.class, seen.why, false, (None, 0));
             self.cells[number * frame.count + stretch].take(&seen);
@@ -219,7 +220,13 @@ fn look(column: &OfTrack, block: &Block, sample: usize, at: i64) -> Seen {
             (behind.may_since.map(|since| at - since), at - behind.surely_since)
         }
     };
-    Seen { records, class: block.class(slot, sample), why, ms, ms_at_least }
+    let class = counted(block.class(slot, sample), records, column.track.dense);
+    Seen { records, class, why, ms, ms_at_least }
+}
+
+/// Offsets are not records where some may be missing: then it is at most so many, as in today's figure.
+fn counted(class: ReadingClass, records: Option<i64>, dense: bool) -> ReadingClass {
+    if !dense && records > Some(0) { class.max(ReadingClass::LowerBound) } else { class }
 }
 
 /// Counts over all partitions of one stretch.

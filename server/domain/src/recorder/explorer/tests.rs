@@ -171,7 +171,9 @@ fn what_is_not_proven_is_at_least_nothing() {
     let mut chunk = explorer.chunk(sparse);
     chunk.add_block(&block(BEGIN, 5, &moments));
     chunk.done();
-    let found = explorer.finish(after(15)).items[0].rpo.unwrap();
+    let item = explorer.finish(after(15)).items[0].clone();
+    assert_eq!(item.records.class, LowerBound, "at most so many records");
+    let found = item.rpo.unwrap();
     assert_eq!(
         (found.records_at_least, found.ms_at_least),
         (Some(0), Some(0)),
