@@ -117,11 +117,33 @@
   }
 
   /** What uPlot knows nothing of: gaps below the lines, objective and marks above. */
-  function below(data, u) {
-    for (const gap of data.gaps) hatch(u, seconds(gap.from), seconds(gap.to), ink("gap"));
+  function below(data, figure, u) {
+    for (const gap of gapsOf(data, figure)) hatch(u, seconds(gap.from), seconds(gap.to), ink("gap"));
+  }
+
+  /** Gaps of a figure: those of all, and where it is not known since when records are missing. */
+  function gapsOf(data, figure) {
+    const gaps = [...data.gaps];
+    if (figure.of(data) !== data.items || figure === FIGURES.records) return gaps;
+    let last = null;
+    data.items.forEach((item, i) => {
+      if (item.why || !item.ms || item.ms.worst !== null) {
+        last = null;
+        return;
+      }
+      const to = data.items[i + 1]?.at ?? data.to;
+      if (last) {
+        last.to = to;
+        return;
+      }
+      last = { from: item.at, to, why: "longer_than_looked_at" };
+      gaps.push(last);
+    });
+    return gaps;
   }
 
   const WHY = {
+    longer_than_looked_at: "missing for longer than surveys were looked at",
     not_recorded: "nothing recorded",
     in_the_hour: "not known in the hour",
     target_not_known: "target not known",
@@ -130,15 +152,15 @@
 
   /** The names of gaps that have room for them, and the highest point. */
   function name(data, figure, table, u) {
-    const { left, top, width } = u.bbox;
-    for (const gap of data.gaps) {
+    const { left, top, width, height } = u.bbox;
+    for (const gap of gapsOf(data, figure)) {
       const from = Math.max(u.valToPos(seconds(gap.from), "x", true), left);
       const to = Math.min(u.valToPos(seconds(gap.to), "x", true), left + width);
       if (to - from < 0.06 * width) continue;
       const right = from - left > width / 2;
       const long = duration((seconds(gap.to) - seconds(gap.from)) * 1000);
       const at = right ? to - 6 * devicePixelRatio : from + 8 * devicePixelRatio;
-      write(u, `${long}: ${WHY[gap.why]}`, at, top + 14 * devicePixelRatio, "named", right ? "right" : "left");
+      write(u, `${long}: ${WHY[gap.why]}`, at, top + height - 8 * devicePixelRatio, "named", right ? "right" : "left");
     }
     const { min, max } = u.scales.x;
     let peak = null;
@@ -201,7 +223,7 @@
       cursor: { sync: { key: "lag" }, points: { size: 6 }, drag: { x: true, y: false } },
       scales: {
         x: { time: true, range: (_, min, max) => (min === null ? [seconds(data.from), seconds(data.to)] : [min, max]) },
-        y: { range: (_, min, max) => [0, Math.max(max ?? 0, goal ?? 0, 1) * 1.1] },
+        y: { range: (_, min, max) => [0, Math.max(max ?? 0, goal ?? 0, 1) * 1.25] },
       },
       axes: [
         { ...axis, size: 22, gap: 4, space: 70, values: (u, splits) => splits.map((at) => tick(u, at)) },
@@ -216,7 +238,7 @@
       ],
       bands: [{ series: [2, 1], fill: ink("area") }],
       hooks: {
-        drawClear: [(u) => below(data, u)],
+        drawClear: [(u) => below(data, figure, u)],
         draw: [(u) => above(data, goal, u), (u) => name(data, figure, table, u)],
         setCursor: [(u) => tell(u.cursor.idx)],
         setScale: [(u, key) => key === "x" && closer(u.scales.x.min, u.scales.x.max)],

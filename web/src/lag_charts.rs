@@ -50,8 +50,9 @@ pub(crate) fn charts(found: &LagExplorer, happened: &Happened) -> Charts {
         found.items.iter().filter_map(|item| Some(dot(item.at, &band(item)?))).collect()
     };
     let time = bands(|item| item.ms);
+    let in_time = and_too_long_ago(&gaps, found);
     let time = if !time.is_empty() {
-        Ok(draw("Lag in time", "time", Amount::Ms, heads, &time, &gaps, objective))
+        Ok(draw("Lag in time", "time", Amount::Ms, heads, &time, &in_time, objective))
     } else if !found.flow.is_empty() {
         let dots: Vec<Dot> = found.flow.iter().map(|at| of_flow(at.at, at.worst_ms, at.ms_class)).collect();
         let gaps = gaps_of_flow(found);
@@ -88,13 +89,35 @@ pub(crate) fn charts(found: &LagExplorer, happened: &Happened) -> Charts {
                 .to_owned())
         } else {
             let heads = ["At least", "At most", "Drawn"];
-            Ok(draw("RPO interval", "rpo", Amount::Ms, heads, &rpo, &gaps, objective))
+            Ok(draw("RPO interval", "rpo", Amount::Ms, heads, &rpo, &in_time, objective))
         },
         of: match (found.partition, found.strip.partitions) {
             (Some(_), _) => "one partition".to_owned(),
             (None, partitions) => format!("over {}", crate::format::count(partitions, "partition")),
         },
     }
+}
+
+/// With the times in which records are known, but not since when they are missing: since before the surveys that were looked at.
+fn and_too_long_ago(gaps: &[NamedGap], found: &LagExplorer) -> Vec<NamedGap> {
+    let mut all = gaps.to_vec();
+    let mut last: Option<usize> = None;
+    for (number, item) in found.items.iter().enumerate() {
+        if item.why.is_some() || item.ms.is_none_or(|ms| ms.worst.is_some()) {
+            last = None;
+            continue;
+        }
+        let to = found.items.get(number + 1).map_or(found.to, |next| next.at);
+        match last {
+            Some(index) => all[index].to = to,
+            None => {
+                last = Some(all.len());
+                let name = "missing for longer than surveys were looked at".to_owned();
+                all.push(NamedGap { from: item.at, to, name, empty: false });
+            }
+        }
+    }
+    all
 }
 
 fn dot(at: DateTime<Utc>, band: &Band) -> Dot {

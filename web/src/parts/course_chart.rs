@@ -250,8 +250,11 @@ impl Plot<'_> {
 
 /// Seven of them, in the words that fit the span.
 pub(crate) fn ticks(from: DateTime<Utc>, to: DateTime<Utc>) -> Vec<(f64, String, &'static str)> {
-    let hours = (to - from).num_hours();
-    let said = if hours > 48 { "%-d %b" } else { "%H:%M" };
+    let said = match (to - from).num_minutes() {
+        ..10 => "%H:%M:%S",
+        10..=2_880 => "%H:%M",
+        _ => "%-d %b",
+    };
     (0..=6)
         .map(|i| {
             let class = match i {

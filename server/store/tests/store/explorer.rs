@@ -85,8 +85,11 @@ fn plainly(values: &[Option<i64>], percent: usize) -> Option<i64> {
     sorted.get((values.len() * percent).div_ceil(100).max(1) - 1).copied().filter(|value| *value < i64::MAX)
 }
 
+/// Records behind of the partitions of two topics at one survey.
+type Seen = (Vec<Option<i64>>, Vec<Option<i64>>);
+
 /// Twelve surveys of two topics.
-fn surveys() -> impl Strategy<Value = Vec<(Vec<Option<i64>>, Vec<Option<i64>>)>> {
+fn surveys() -> impl Strategy<Value = Vec<Seen>> {
     let behind = || prop::option::weighted(0.95, 0_i64..200);
     prop::collection::vec((prop::collection::vec(behind(), 5), prop::collection::vec(behind(), 3)), 12)
 }
@@ -113,7 +116,7 @@ proptest! {
                 let of_stretch = &surveys[stretch * 3..stretch * 3 + 3];
                 let worst: Vec<Option<i64>> = (0..8)
                     .map(|n| {
-                        let value = |(a, b): &(Vec<Option<i64>>, Vec<Option<i64>>)| if n < 5 { a[n] } else { b[n - 5] };
+                        let value = |(a, b): &Seen| if n < 5 { a[n] } else { b[n - 5] };
                         of_stretch.iter().map(value).reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b))).flatten()
                     })
                     .collect();

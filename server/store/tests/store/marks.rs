@@ -47,7 +47,7 @@ async fn alarm(conn: &mut PgConnection, number: u128, from: i64, until: Option<i
     .bind(until.map(at))
     .execute(conn)
     .await
-    .unwrap();
+    .expect("the database answers");
 }
 
 /// Begin and end of each in minutes, with what it is of.
@@ -58,7 +58,8 @@ async fn between(
     direction: Direction,
 ) -> Vec<(i64, Option<i64>, &'static str)> {
     let name = pair_name("payments");
-    let found = marks::between(conn, (&name, direction), (at(from), at(to)), 10).await.unwrap();
+    let found =
+        marks::between(conn, (&name, direction), (at(from), at(to)), 10).await.expect("the database answers");
     let minutes = |time: DateTime<Utc>| (time - at(0)).num_minutes();
     let kind = |kind: &MarkKind| match kind {
         MarkKind::Run { .. } => "run",
