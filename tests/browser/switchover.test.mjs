@@ -252,9 +252,9 @@ test("lag over time is drawn by the server, and anew by a script that zooms", { 
   await olga.mouse.move(box.x + box.width * 0.95, box.y + box.height / 2);
   await olga.locator(".readout", { hasText: "UTC" }).first().waitFor();
   // Zooming offers the same time as an address.
-  await olga.mouse.move(box.x + box.width * 0.8, box.y + box.height / 2);
+  await olga.mouse.move(box.x + box.width * 0.9, box.y + box.height / 2);
   await olga.mouse.down();
-  await olga.mouse.move(box.x + box.width * 0.98, box.y + box.height / 2, { steps: 8 });
+  await olga.mouse.move(box.x + box.width * 0.999, box.y + box.height / 2, { steps: 8 });
   await olga.mouse.up();
   const closer = olga.locator("a.closer").first();
   await closer.waitFor();
