@@ -231,3 +231,43 @@ test("the first page of a Muster nobody has set up looks right", { timeout: 120_
     await muster.stop();
   }
 });
+
+test("lag over time is drawn by the server, and anew by a script that zooms", { timeout: 180_000 }, async () => {
+  const olga = await signIn("olga");
+  await olga.goto("/pairs/orders/lag?range=1h");
+  const drawn = olga.locator(".drawn canvas");
+  await drawn.first().waitFor();
+  assert.equal(await drawn.count(), 3, "time, records and the RPO interval");
+  assert.equal(await olga.locator("svg.plot").count(), 0, "nothing is drawn twice");
+  // Something is drawn: a canvas of one colour is none.
+  const colours = await drawn.nth(1).evaluate((canvas) => {
+    const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+    const seen = new Set();
+    for (let i = 0; i < data.length; i += 4) seen.add(`${data[i]},${data[i + 1]},${data[i + 2]},${data[i + 3]}`);
+    return seen.size;
+  });
+  assert.ok(colours > 10, `${colours} colours`);
+  // What is under the cursor is said in words, at every chart.
+  const box = await olga.locator(".drawn .u-over").first().boundingBox();
+  await olga.mouse.move(box.x + box.width * 0.95, box.y + box.height / 2);
+  await olga.locator(".readout", { hasText: "UTC" }).first().waitFor();
+  // Zooming offers the same time as an address.
+  await olga.mouse.move(box.x + box.width * 0.9, box.y + box.height / 2);
+  await olga.mouse.down();
+  await olga.mouse.move(box.x + box.width * 0.999, box.y + box.height / 2, { steps: 8 });
+  await olga.mouse.up();
+  const closer = olga.locator("a.closer").first();
+  await closer.waitFor();
+  await closer.click();
+  await olga.waitForURL("**/pairs/orders/lag?*from=*");
+  await drawn.first().waitFor();
+  await look(olga, "lag-zoomed");
+  assert.deepEqual(olga.errors, []);
+
+  const vera = await signIn("vera", { javaScriptEnabled: false });
+  await vera.goto("/pairs/orders/lag?range=1h");
+  assert.equal(await vera.locator("svg.plot").count(), 3);
+  assert.equal(await vera.locator("canvas").count(), 0);
+  assert.match(await vera.locator("svg.plot").nth(1).getAttribute("aria-label"), /^Records behind of all topics\. Highest/);
+  assert.ok((await vera.locator("svg.cells rect").count()) > 0, "the partitions are drawn");
+});

@@ -12,6 +12,8 @@ use crate::{
     chrome::Chrome,
     format,
     forms::AlarmFilter,
+    lag::around,
+    lag_marks::while_it_was,
     parts::{Choice, Field, Link, Mark, Notice, Tone, When},
     readiness::{Check, CheckState},
     runs::query_string,
@@ -41,6 +43,7 @@ pub(crate) struct AlarmView {
     command: Option<String>,
     ended: Option<(String, String)>,
     acknowledge: Option<Field>,
+    course_href: String,
 }
 impl HtmlSafe for AlarmView {}
 
@@ -61,6 +64,16 @@ impl AlarmView {
             subject: alarm.subject.clone(),
             pair: kept.pair.to_string(),
             course: alarm.course.clone(),
+            course_href: around(
+                kept.pair.as_str(),
+                "",
+                "",
+                while_it_was(
+                    alarm.since.after.unwrap_or(alarm.since.by),
+                    kept.ended.as_ref().map(|ended| ended.at),
+                    now,
+                ),
+            ),
             state: state(kept),
             said: alarm.said.clone(),
             places: alarm.places.iter().map(|place| (place.name.clone(), place.said.clone())).collect(),

@@ -2,7 +2,7 @@
 //! wording and all permissions are decided here, in Rust. Templates loop, match and print.
 //!
 //! Nothing here reads a clock, a database or a cluster, and no stored text is ever marked safe. Pages work without
-//! scripts; only the live page of a run loads any.
+//! scripts; the live page of a run loads some, and the page of lag over time draws its charts anew with one.
 
 pub mod account;
 pub mod alarms;
@@ -29,6 +29,11 @@ pub mod fleet;
 pub mod format;
 pub mod forms;
 pub mod import;
+pub mod lag;
+mod lag_charts;
+mod lag_facts;
+mod lag_marks;
+mod lag_strip;
 pub mod notifications;
 pub mod pair;
 pub mod pair_canary;

@@ -23,6 +23,7 @@ use crate::{
     chrome::Chrome,
     fleet::PairFacts,
     format,
+    lag::lag_of,
     pair_canary::{CanaryPanel, CanaryTried, tried, worst},
     pair_facts::measured_rto,
     pair_flows::{FlowRow, flow_rows},
@@ -96,6 +97,7 @@ pub struct PairPage {
     read: Option<When>,
     chart: LagChart,
     spans: Vec<(i64, &'static str, bool)>,
+    lag_href: String,
     checks: ChecksPanel,
     here: String,
     there: String,
@@ -151,6 +153,7 @@ impl PairPage {
             read: detail.survey.map(|survey| When::ago(now, survey.began_at)),
             chart: LagChart::new(&name, facts.history, since, now, facts.objective_ms()),
             spans: spans.map(|(hours, label)| (hours, label, hours == detail.hours)).to_vec(),
+            lag_href: lag_of(&name, "", hours_word(detail.hours)),
             checks: ChecksPanel::new(facts.checks, now),
             here: pair.cluster(from).to_string(),
             there: pair.cluster(direction.to()).to_string(),
@@ -175,6 +178,11 @@ impl PairPage {
 /// What was asked for by a form is not asked for again by looking.
 fn refreshing_unless(asked: bool, chrome: Chrome) -> Chrome {
     if asked { chrome } else { chrome.refreshing(30) }
+}
+
+/// The word of [`crate::lag::RANGES`] for the hours the chart covers.
+fn hours_word(hours: i64) -> &'static str {
+    crate::lag::RANGES.iter().find(|(_, _, of)| *of == hours).map_or("1h", |(word, ..)| word)
 }
 
 fn reading_note(reading: &Reading, otherwise: &str) -> String {

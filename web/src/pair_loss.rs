@@ -9,6 +9,8 @@ use muster_domain::{
 
 use crate::{
     format,
+    lag::around,
+    lag_marks::while_it_was,
     parts::{Mark, Tone, When},
 };
 
@@ -39,6 +41,7 @@ pub(crate) struct LossPanel {
     method: String,
     reason: String,
     rows: Vec<LossRow>,
+    course_href: String,
 }
 impl HtmlSafe for LossPanel {}
 
@@ -68,6 +71,12 @@ impl LossPanel {
             }
         });
         Self {
+            course_href: around(
+                pair.name.as_str(),
+                pair.cluster(loss.direction.from).as_str(),
+                "",
+                while_it_was(loss.seen_at, loss.truth.as_ref().map(|truth| truth.at), now),
+            ),
             course: pair.course(loss.direction),
             noticed: When::ago(now, loss.noticed_at),
             said: Mark::new(tone, sentence(&loss.total)),

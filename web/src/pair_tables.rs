@@ -11,6 +11,7 @@ use muster_domain::{
 
 use crate::{
     format,
+    lag::lag_of,
     pair::PairDetail,
     parts::{Mark, ReadingView, Tone, Unit},
 };
@@ -19,6 +20,8 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct TopicRow {
     pub(crate) name: String,
+    /// Its lag over time.
+    pub(crate) href: String,
     pub(crate) replica: String,
     pub(crate) partitions: String,
     pub(crate) copy: Mark,
@@ -56,6 +59,7 @@ pub(crate) fn topic_rows(
                 rpo: lag.map(|lag| ReadingView::new(&lag.rpo, Unit::Milliseconds, now).inline()),
                 lost: lag.map(|lag| lost(&lag.lost)).unwrap_or_default(),
                 replica: if replica == *name { String::new() } else { replica },
+                href: lag_of(pair.name.as_str(), name, ""),
                 name: name.clone(),
             };
             (worst, row)
@@ -223,4 +227,28 @@ fn lag(group: &GroupObservation, survey: &Survey, direction: Direction) -> Strin
         })
         .sum();
     sum.map_or_else(|| "not known".to_owned(), format::number)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_would_be_lost_of_a_topic_is_an_interval_and_what_is_not_known_is_said() {
+        let said = |records_at_least, records_at_most| {
+            lost(&Rpo { records_at_least, records_at_most, ms_at_most: Some(5_000) })
+        };
+        for (least, most, words) in [
+            (Some(0), Some(0), "0 records"),
+            (Some(1_904), Some(1_904), "1,904 records"),
+            (Some(12), Some(1_904), "12 to 1,904 records"),
+            // Stale, or how fast was written is not known yet: no upper end is no good news.
+            (Some(12), None, "12 records or more"),
+            (None, None, "records not known"),
+            // A bound above says nothing while a partition is unknown.
+            (None, Some(1_904), "records not known"),
+        ] {
+            assert_eq!(said(least, most), words);
+        }
+    }
 }

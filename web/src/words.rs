@@ -3,11 +3,24 @@
 use muster_domain::{
     notification::{ChannelKind, EventKind},
     people::Actor,
+    reading::ReadingClass,
     record::{Run, RunStep},
     run::{Operation, Phase, RunState, StepState},
 };
 
 use crate::parts::{Mark, Pill, Tone};
+
+/// How sure something is, in a word.
+#[must_use]
+pub fn class(class: ReadingClass) -> &'static str {
+    match class {
+        ReadingClass::Exact => "exact",
+        ReadingClass::Tight => "tight",
+        ReadingClass::LowerBound => "lower bound",
+        ReadingClass::Stale => "stale",
+        ReadingClass::Unknown => "unknown",
+    }
+}
 
 /// `Switchover`.
 #[must_use]

@@ -14,6 +14,7 @@ use muster_domain::{
     plan_difference::PlanDifference,
     proof::{Proof, ProofEvidence},
     record::{Report, Run, RunStep},
+    recorder::explorer::LagExplorer,
     run::RunEvent,
 };
 
@@ -40,7 +41,8 @@ use crate::{
     api::{
         Items, alarms, approvals, audit, brake, calendar, canaries, channels, clusters, decisions,
         decisions::{Attest, Because, BreakingGlass, NewVote, Reviewing, SkipStep},
-        events, findings, installation, losses, observation, pairs, people, plans, proofs, runs,
+        events, findings, installation, lag_explorer, losses, observation, pairs, people, plans, proofs,
+        runs,
         runs::RunView,
         schedules, service, session,
         session::{Again, BearerSession, SignIn, Whoami},
@@ -200,6 +202,9 @@ fn observations() -> Vec<Route> { vec![
         .says("How far the standby is behind, as last observed."),
     api(GET, "/api/v1/pairs/{pair}/lag/history", Reader(Of::Pair), Reads, observation::lag_history)
         .says("Lag over time: of a flow, or of one topic or partition.").query::<observation::HistoryQuery>(),
+    api(GET, "/api/v1/pairs/{pair}/lag/explorer", Reader(Of::Pair), Reads, lag_explorer::show)
+        .says("Lag over time with percentiles over partitions, what a death would have cost, gaps and what happened; as JSON or CSV.")
+        .query::<lag_explorer::ExplorerQuery>().answers::<LagExplorer>(200).answers_media("text/csv"),
     api(GET, "/api/v1/pairs/{pair}/loss", Reader(Of::Pair), Reads, losses::show)
         .says("What was lost when a source died: an interval, and what it turned out to be.")
         .query::<losses::LossQuery>().answers::<losses::LossView>(200),

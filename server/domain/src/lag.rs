@@ -4,6 +4,7 @@
 //! answer is never shown as caught up: its figures are stale, with their age, or unknown.
 
 mod partition;
+mod rpo;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -14,11 +15,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::partition::fit;
-pub use self::partition::{Hole, PartitionLag, partition_lags};
+pub use self::{
+    partition::{Hole, PartitionLag, partition_lags},
+    rpo::{Missing, Rate},
+};
 use crate::{
     pair::{Direction, Flow, Pair},
     reading::Reading,
-    survey::{ConnectorRole, PartitionObservation, Survey},
+    survey::{ConnectorObservation, ConnectorRole, PartitionObservation, Survey},
     topic::{ByPartition, TopicPartition},
 };
 
@@ -100,6 +104,10 @@ impl CopyMode {
             .and_then(|flow| flow.connectors.get(&ConnectorRole::Source))
             .and_then(|connector| connector.value())
             .map(|connector| &connector.config);
+        Self::of_config(config)
+    }
+
+    fn of_config(config: Option<&BTreeMap<String, String>>) -> Self {
         let setting = |key: &str| config.and_then(|config| config.get(key)).map(String::as_str);
         let isolation =
             ["source.consumer.isolation.level", "consumer.isolation.level"].into_iter().find_map(setting);
@@ -155,6 +163,13 @@ pub fn judge_flow(
 ) -> (FlowLag, Vec<PartitionLag>) {
     let lags = partition_lags(pair, flow, survey, history, clock);
     (summary::summarise(flow, survey, &lags, history, clock), lags)
+}
+
+/// Whether a source connector copies every record it finds, those of open and given-up transactions included: then its
+/// offsets hold no gaps made by markers that it would not copy.
+#[must_use]
+pub fn copies_all_records(source: &ConnectorObservation) -> bool {
+    !CopyMode::of_config(Some(&source.config)).read_committed
 }
 
 /// One past the last record of a partition that a flow could copy.

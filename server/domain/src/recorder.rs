@@ -5,6 +5,7 @@
 //! joined to those of the topic before it. What was not read has no value, which is not zero.
 
 mod block;
+pub mod explorer;
 #[cfg(test)]
 mod tests;
 
@@ -211,6 +212,16 @@ pub fn facts_of(side: &SideObservation) -> Vec<(&'static str, Value)> {
         facts.push(("configs", json!({"configs": configs, "topics": by_topic})));
     }
     facts
+}
+
+/// Of a side's configs as [`facts_of`] gives them: whether nothing is compacted away of a topic. What is not in them is not
+/// known, and that is no.
+pub fn keeps_all_records(configs: &Value) -> impl Fn(&str) -> bool + use<'_> {
+    move |topic| {
+        let number = configs["topics"][topic].as_u64().and_then(|number| usize::try_from(number).ok());
+        let policy = number.and_then(|number| configs["configs"][number]["cleanup.policy"]["value"].as_str());
+        policy.is_some_and(|policy| !policy.contains("compact"))
+    }
 }
 
 /// A class as it is kept.

@@ -25,6 +25,7 @@ pub mod lag;
 pub mod leases;
 pub mod login_failures;
 pub mod losses;
+pub mod marks;
 pub mod outbox;
 pub mod pairs;
 pub mod people;

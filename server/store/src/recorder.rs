@@ -5,6 +5,7 @@
 //! by dropping partitions of the table; what lies around incidents is copied aside before.
 
 pub mod codec;
+mod explorer;
 mod facts;
 mod history;
 mod retention;
@@ -22,7 +23,8 @@ use sqlx::PgConnection;
 
 use self::{codec::Chain, tracks::Tracks};
 pub use self::{
-    facts::keep_fact,
+    explorer::{Explored, Question, explore, topics},
+    facts::{fact_at, keep_fact},
     history::{blocks, recent_ends},
     retention::{cover, retire, size},
     seal::seal,

@@ -5,9 +5,9 @@ use chrono::{DateTime, Utc};
 use muster_domain::{
     cluster::ClusterDescription,
     ids::{ClusterName, PairName},
-    pair::BySide,
+    pair::{BySide, Direction, Side},
     reading::Observed,
-    survey::{RightObservation, Survey},
+    survey::{ConnectorObservation, RightObservation, Survey},
 };
 use sqlx::{PgConnection, types::Json};
 
@@ -172,6 +172,36 @@ pub async fn head(conn: &mut PgConnection, pair: &PairName) -> Result<Option<Sur
     .fetch_optional(conn)
     .await
     .map_err(|source| StoreError::database("read which survey is the latest", source))
+}
+
+/// The source connector of a flow as the latest survey saw it: cheap, however large the survey is. `None` when it was not read,
+/// or the pair never surveyed.
+///
+/// # Errors
+/// When the database refuses or it does not read back.
+pub async fn source_connector(
+    conn: &mut PgConnection,
+    pair: &PairName,
+    direction: Direction,
+) -> Result<Option<ConnectorObservation>, StoreError> {
+    let found = sqlx::query_scalar!(
+        r#"select flow -> 'connectors' -> 'source' as "source: Json<Observed<ConnectorObservation>>"
+        from survey, jsonb_array_elements(body -> 'flows') as flow
+        where pair = $1
+            and flow -> 'direction' ->> 'from' = $2"#,
+        pair.as_str(),
+        match direction.from {
+            Side::A => "a",
+            Side::B => "b",
+        }
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(|source| StoreError::database("read a flow's source connector", source))?;
+    Ok(found.flatten().and_then(|Json(seen)| match seen {
+        Observed::Known { value, .. } => Some(value),
+        Observed::Unknown { .. } => None,
+    }))
 }
 
 /// The number the next survey of a pair gets.

@@ -30,6 +30,13 @@ pub enum Control {
         /// `autocomplete`, empty for off.
         autocomplete: &'static str,
     },
+    /// One line, with names that are offered while one types.
+    Search {
+        /// Value shown.
+        value: String,
+        /// What is offered.
+        names: Vec<String>,
+    },
     /// Several lines.
     Area {
         /// Value shown.
@@ -96,6 +103,16 @@ impl Field {
         autocomplete: &'static str,
     ) -> Self {
         Self::with(name, label, Control::Line { kind, value: value.into(), autocomplete })
+    }
+
+    /// One line, with names that are offered while one types.
+    pub fn search(
+        name: &'static str,
+        label: &'static str,
+        names: Vec<String>,
+        value: impl Into<String>,
+    ) -> Self {
+        Self::with(name, label, Control::Search { value: value.into(), names })
     }
 
     /// Several lines.

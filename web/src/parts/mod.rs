@@ -4,6 +4,7 @@
 mod action;
 mod chart;
 mod course;
+mod course_chart;
 mod field;
 mod lag_chart;
 mod reading;
@@ -18,6 +19,7 @@ pub use action::{Action, Link, Notice};
 pub(crate) use chart::percent;
 pub use chart::{Bar, Segment};
 pub use course::Course;
+pub(crate) use course_chart::{Amount, CourseChart, Dot, Drawing, NamedGap, moment, ticks};
 pub use field::{Choice, Control, Field, FieldSet};
 pub use lag_chart::{LagChart, LagPoint, Spark};
 pub use reading::{ReadingView, Unit};

@@ -7,6 +7,7 @@ mod canary;
 mod content;
 mod drills;
 mod findings;
+mod lag;
 mod loss;
 mod night;
 mod notifications;
@@ -42,6 +43,7 @@ use crate::{
     findings::{FindingPage, FindingsPage},
     fleet::FleetPage,
     import::ImportPage,
+    lag::LagPage,
     notifications::NotificationsPage,
     pair::PairPage,
     pair_form::PairFormPage,
@@ -92,6 +94,9 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("fleet-empty", html(&FleetPage::sample_empty())),
         ("pair", html(&PairPage::sample())),
         ("pair-dark", html(&PairPage::sample_unknown())),
+        ("lag", html(&LagPage::sample())),
+        ("lag-empty", html(&LagPage::sample_empty())),
+        ("lag-too-many", html(&LagPage::sample_too_many())),
         ("differences", html(&DifferencesPage::sample())),
         ("differences-none", html(&DifferencesPage::sample_none())),
         ("differences-unknown", html(&DifferencesPage::sample_unknown())),

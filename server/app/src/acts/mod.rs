@@ -15,6 +15,7 @@ pub mod differences;
 pub mod findings;
 pub mod imports;
 pub mod installation;
+pub mod lag_explorer;
 pub mod pairs;
 pub mod people;
 pub mod plans;

@@ -12,6 +12,7 @@ pub mod decisions;
 pub mod events;
 pub mod findings;
 pub mod installation;
+pub mod lag_explorer;
 pub mod losses;
 pub mod observation;
 pub mod pairs;

@@ -55,6 +55,14 @@ impl Client {
         self.answer(self.http.get(self.address(path, query)?)).await
     }
 
+    /// Reads a text with a query; what is not given is left out.
+    ///
+    /// # Errors
+    /// The problem, as the server tells it.
+    pub async fn text(&self, path: &str, query: &[(&str, Option<String>)]) -> anyhow::Result<String> {
+        self.told(self.http.get(self.address(path, query)?)).await
+    }
+
     /// Removes what a query names; what is not given is left out.
     ///
     /// # Errors
@@ -92,7 +100,15 @@ impl Client {
         .await
     }
 
-    async fn answer(&self, mut request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
+        let text = self.told(request).await?;
+        match text.is_empty() {
+            true => Ok(Value::Null),
+            false => serde_json::from_str(&text).context("the answer is not JSON"),
+        }
+    }
+
+    async fn told(&self, mut request: reqwest::RequestBuilder) -> anyhow::Result<String> {
         request = request.timeout(Duration::from_secs(60));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
@@ -102,10 +118,7 @@ impl Client {
         let status = response.status();
         let text = response.text().await?;
         if status.is_success() {
-            return match text.is_empty() {
-                true => Ok(Value::Null),
-                false => serde_json::from_str(&text).context("the answer is not JSON"),
-            };
+            return Ok(text);
         }
         match serde_json::from_str::<Value>(&text) {
             Ok(problem) => Err(Refused(problem).into()),

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod channels;
+mod lag;
 mod proofs;
 mod registry;
 mod runs;
@@ -14,6 +15,7 @@ use clap_complete::Shell;
 use crate::config::{ClientConfig, Config, LogConfig};
 pub(super) use alarms::Alarms;
 pub(super) use channels::Channels;
+pub(super) use lag::Lag;
 pub(super) use proofs::Proofs;
 pub(super) use registry::{Clusters, Pairs, People, Schedules, Sessions, Teams, Tokens};
 pub(super) use runs::{Approvals, Findings, Plan, Run};

@@ -10,6 +10,7 @@ mod channels;
 pub mod client;
 mod commands;
 mod findings;
+mod lag;
 mod losses;
 mod people;
 mod print;

@@ -10,7 +10,7 @@ use super::{
     canaries,
     client::Client,
     commands::{Clusters, Pairs, Schedules},
-    losses, print,
+    lag, losses, print,
 };
 
 /// A file's text, or what comes in.
@@ -142,6 +142,7 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<Exi
             }
             print::table(&["STATUS", "CHECK", "REASON"], &rows);
         }
+        Pairs::Lag(asked) => lag::show(client, asked).await?,
         Pairs::Loss { name, at } => losses::show(client, &name, at).await?,
         Pairs::Canary { name, now } => return canaries::show(client, &name, now).await,
     }

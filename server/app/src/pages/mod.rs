@@ -18,6 +18,7 @@ pub mod errors;
 pub mod findings;
 pub mod fleet;
 pub mod import;
+pub mod lag;
 pub mod notifications;
 pub mod oidc;
 pub mod pair_forms;
@@ -84,6 +85,7 @@ pub fn routes() -> Vec<Route> { vec![
     page(GET, "/pairs/import", Anywhere(&[Owner, Admin]), Reads, import::form),
     page(POST, "/pairs/import", Anywhere(&[Owner, Admin]), Writes("pair.import"), import::import),
     page(GET, "/pairs/{pair}", Reader(Of::Pair), Reads, pairs::show),
+    page(GET, "/pairs/{pair}/lag", Reader(Of::Pair), Reads, lag::show),
     page(GET, "/pairs/{pair}/differences", Reader(Of::Pair), Reads, differences::show),
     page(GET, "/pairs/{pair}/edit", Role(&[Owner], Of::Pair), Reads, pair_forms::edit),
     page(POST, "/pairs/{pair}/edit", Role(&[Owner], Of::Pair), Writes("pair.change"), pair_forms::change),

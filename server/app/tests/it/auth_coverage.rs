@@ -150,6 +150,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /api/v1/pairs/{pair}/readiness/changes     -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/lag                   -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/lag/history           -      x    x    x    x    x   .     .
+    GET    /api/v1/pairs/{pair}/lag/explorer          -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/loss                  -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/canary                -      x    x    x    x    x   .     .
     POST   /api/v1/pairs/{pair}/canary                -      .    x    .    .    .   .     .
@@ -238,6 +239,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /pairs/import                              -      .    .    .    x    x   .     x
     POST   /pairs/import                              -      .    .    .    x    x   .     x
     GET    /pairs/{pair}                              -      x    x    x    x    x   .     .
+    GET    /pairs/{pair}/lag                          -      x    x    x    x    x   .     .
     GET    /pairs/{pair}/differences                  -      x    x    x    x    x   .     .
     GET    /pairs/{pair}/edit                         -      .    .    .    x    .   .     .
     POST   /pairs/{pair}/edit                         -      .    .    .    x    .   .     .

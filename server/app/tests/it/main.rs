@@ -21,6 +21,7 @@ mod fake_provider;
 mod findings;
 mod imports;
 mod kept_lines;
+mod lag_explorer;
 mod limits;
 mod lists;
 mod log_lines;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Clock, EndsAt, FlowLag, PartitionLag, Rpo, TopicLag};
+use super::{Clock, EndsAt, FlowLag, Missing, PartitionLag, Rate, Rpo, TopicLag};
 use crate::{
     pair::Flow,
     reading::{Observed, Reading, ReadingClass},
@@ -101,8 +101,7 @@ fn combine<'a>(
     Some(Reading::unknown(at, format!("unknown for {unknown} of {count} partitions ({reason}){rest}")))
 }
 
-/// What is behind is lost at least, as far as it is proven to be missing. What was written since the ends were read, or
-/// will be before they are read again, comes on top: `rate` is what that was of late.
+/// `rate` is what was written of late.
 fn rpo(
     total: &Option<Reading>,
     worst_ms: &Option<Reading>,
@@ -112,31 +111,15 @@ fn rpo(
 ) -> Rpo {
     let Some(total) = total else { return Rpo::default() };
     let proven = lags.iter().filter(|lag| lag.records.class <= ReadingClass::Tight);
-    let stale = total.class == ReadingClass::Stale;
-    let unseen_ms = (clock.now - total.at).max(clock.period).num_milliseconds();
-    Rpo {
-        records_at_least: total.value.map(|_| proven.filter_map(|lag| lag.records.value).sum()),
-        records_at_most: total
-            .value
-            .filter(|_| !stale)
-            .and_then(|value| Some(value + rate?.within(unseen_ms))),
-        ms_at_most: worst_ms.as_ref().and_then(|worst| worst.value).map(|ms| ms + unseen_ms),
+    Missing {
+        total: total.value,
+        stale: total.class == ReadingClass::Stale,
+        proven: proven.filter_map(|lag| lag.records.value).sum(),
+        worst_ms: worst_ms.as_ref().and_then(|worst| worst.value),
+        written: rate,
+        unseen_ms: (clock.now - total.at).max(clock.period).num_milliseconds(),
     }
-}
-
-/// So many records in so many milliseconds.
-#[derive(Debug, Clone, Copy)]
-struct Rate {
-    records: i64,
-    ms: i64,
-}
-
-impl Rate {
-    /// Records in another time, rounded up.
-    fn within(self, ms: i64) -> i64 {
-        let exact = self.records * ms;
-        exact.div_euclid(self.ms) + i64::from(exact % self.ms != 0)
-    }
+    .rpo()
 }
 
 /// What was written between the last two samples of a history, by topic.

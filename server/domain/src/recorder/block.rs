@@ -55,12 +55,12 @@ impl Block {
     }
 
     /// Whether the track was there at a sample at all.
-    fn has(&self, track: usize, sample: usize) -> bool {
+    pub(crate) fn has(&self, track: usize, sample: usize) -> bool {
         self.value(Column::Class as usize, track, sample).is_some()
     }
 
     /// How sure the records behind are; unknown without them.
-    fn class(&self, track: usize, sample: usize) -> ReadingClass {
+    pub(crate) fn class(&self, track: usize, sample: usize) -> ReadingClass {
         match self.behind(track, sample) {
             Some(_) => class_of(self.value(Column::Class as usize, track, sample)),
             None => ReadingClass::Unknown,

@@ -56,3 +56,31 @@ pub async fn keep_fact(
     .map_err(|source| StoreError::database("keep ACLs or configs", source))?;
     Ok(true)
 }
+
+/// What a side's ACLs (`acls`) or configs (`configs`) were at a time; `None` before they were first read.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn fact_at(
+    conn: &mut PgConnection,
+    (pair, side, kind): (&PairName, Side, &str),
+    at: DateTime<Utc>,
+) -> Result<Option<serde_json::Value>, StoreError> {
+    sqlx::query_scalar!(
+        "select body
+        from recorder_fact
+        where pair = $1
+            and side = $2
+            and kind = $3
+            and at <= $4
+        order by at desc
+        limit 1",
+        pair.as_str(),
+        side_word(side),
+        kind,
+        at
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(|source| StoreError::database("read ACLs or configs of a time", source))
+}

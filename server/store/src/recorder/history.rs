@@ -86,7 +86,8 @@ pub async fn blocks(
     Ok(found)
 }
 
-async fn open_blocks(
+/// What is not sealed yet of some chunks, oldest first within a chunk.
+pub(super) async fn open_blocks(
     conn: &mut PgConnection,
     (stream, kind): (i64, Kind),
     chunks: &[i32],

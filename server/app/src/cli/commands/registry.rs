@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::lag::Lag;
+
 /// Clusters.
 #[derive(Debug, Subcommand)]
 pub enum Clusters {
@@ -97,6 +99,8 @@ pub enum Pairs {
         #[arg(long)]
         now: bool,
     },
+    /// How far the target of a pair is behind: now, or over a time.
+    Lag(Lag),
     /// What was lost when a source of a pair died.
     Loss {
         /// Its name.

@@ -1,62 +1,19 @@
 //! The flight recorder on the real lab: what dies with a source under load lies in the interval that is stated, and the true
-//! figure comes after its return.
+//! figure comes after its return. What the explorer shows of it is what was recorded.
 
-use std::{sync::Arc, time::Duration};
+mod explorer;
+mod observer;
 
-use chrono::Utc;
-use muster_app::{memory::Memory, survey_loop::SurveyLoop, telemetry::Beat};
-use muster_domain::{ids::PairName, loss::Loss};
-use muster_it::{CENTRAL, LabClients, WEST, pair};
-use muster_lab::{Lab, LabOptions, WaitBound, Workload, WorkloadOptions, address_book_path, wait_until};
-use muster_store::{leases, losses, teams::Team, testing::TestDatabase};
+use std::time::Duration;
 
-/// Time between surveys: shorter than usual, so that there is a history soon.
-const PERIOD: Duration = Duration::from_secs(2);
+use muster_it::{CENTRAL, WEST};
+use muster_lab::{Lab, LabOptions, WaitBound, Workload, WorkloadOptions, wait_until};
+
+use crate::observer::{Observer, PERIOD};
+
 /// Surveys before the death.
 const SURVEYS: u32 = 15;
 const SOON: WaitBound = WaitBound { within: Duration::from_secs(90), every: PERIOD };
-
-/// A Muster that observes one pair of the lab.
-struct Observer {
-    database: TestDatabase,
-    surveys: SurveyLoop,
-    pair: PairName,
-    epoch: i64,
-    memory: tokio::sync::Mutex<Memory>,
-}
-
-impl Observer {
-    async fn start(lab: &Lab) -> anyhow::Result<Self> {
-        let described = pair(lab.describe(), "orders", &address_book_path(&lab.describe().dir, "orders"))?;
-        let database = TestDatabase::new().await;
-        let mut conn = database.pool().acquire().await?;
-        let team = Team { name: described.team.clone(), description: String::new() };
-        muster_store::teams::insert(&mut conn, &team).await?;
-        let mut clients = LabClients::new(lab.describe(), described)?;
-        for cluster in [&clients.0.clusters.a, &clients.0.clusters.b] {
-            muster_store::clusters::insert(&mut conn, cluster).await?;
-        }
-        clients.0.pair = muster_store::pairs::insert(&mut conn, &clients.0.pair).await?;
-        let pair = clients.0.pair.name.clone();
-        let lease = leases::claim(&mut conn, &leases::survey_lease(&pair), "test", 3600.0).await?;
-        drop(conn);
-        let surveys = SurveyLoop {
-            pool: database.pool().clone(),
-            clients: Arc::new(clients),
-            period: PERIOD,
-            worker: "test".to_owned(),
-            beat: Beat::default(),
-        };
-        let epoch = lease.map_or(0, |lease| lease.epoch);
-        Ok(Self { database, surveys, pair, epoch, memory: tokio::sync::Mutex::default() })
-    }
-
-    async fn observe(&self) -> anyhow::Result<Option<Loss>> {
-        self.surveys.observe(&self.pair, self.epoch, &mut *self.memory.lock().await).await?;
-        let mut conn = self.database.pool().acquire().await?;
-        Ok(losses::at(&mut conn, &self.pair, None, Utc::now()).await?)
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_dies_with_the_source_is_in_the_interval_and_its_return_tells_the_true_figure()

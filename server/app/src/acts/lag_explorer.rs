@@ -1,0 +1,208 @@
+//! The lag of a flow, a topic or a partition over a time, with what happened in it. Read from what is stored; nothing here waits
+//! for Kafka.
+
+use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
+use muster_domain::{
+    ids::PairName,
+    lag::copies_all_records,
+    pair::{Direction, Pair},
+    reading::{Reading, ReadingClass},
+    recorder::{
+        explorer::{FlowStretch, Freshness, LagExplorer, Resolution, Series, Strip},
+        keeps_all_records,
+    },
+};
+use muster_store::{
+    lag::{self, LagSample},
+    marks,
+    readiness::Kept,
+    recorder::{self, Explored, Question},
+    surveys,
+};
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use crate::{
+    http::{Answer, Failure},
+    judgement::{self, FRESH, Judgement},
+};
+
+/// The longest time that is looked at.
+const LONGEST: TimeDelta = TimeDelta::days(400);
+/// Partitions that are shown one by one.
+pub const ROWS: usize = 40;
+/// Marks of each kind.
+pub const MARKS: i64 = 50;
+/// An hour is added up so long after its end at the latest.
+const HOUR_LATE: TimeDelta = TimeDelta::minutes(75);
+
+/// What is asked about.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// Which flow.
+    pub direction: Direction,
+    /// A source topic, or all.
+    pub topic: Option<String>,
+    /// One of its partitions, or all.
+    pub partition: Option<i32>,
+    /// Begin.
+    pub from: DateTime<Utc>,
+    /// End.
+    pub to: DateTime<Utc>,
+    /// At most so many stretches, 1 to 500.
+    pub points: usize,
+}
+
+impl Asked {
+    /// Whether it can be answered.
+    ///
+    /// # Errors
+    /// `invalid-request`.
+    pub fn check(&self) -> Answer<()> {
+        let sane = |at: DateTime<Utc>| (1970..=9999).contains(&at.year());
+        if !sane(self.from) || !sane(self.to) {
+            return Err(Failure::invalid("`from` and `to` must be in the years 1970 to 9999."));
+        }
+        if self.from >= self.to {
+            return Err(Failure::invalid("`from` must be before `to`."));
+        }
+        if self.to - self.from > LONGEST {
+            return Err(Failure::invalid("A time of at most 400 days can be looked at."));
+        }
+        if self.partition.is_some() && self.topic.is_none() {
+            return Err(Failure::invalid("`partition` needs a `topic`."));
+        }
+        Ok(())
+    }
+}
+
+/// All that is shown of it.
+///
+/// # Errors
+/// `invalid-request`; when the database refuses.
+pub async fn explore(
+    conn: &mut PgConnection,
+    pair: &Pair,
+    asked: &Asked,
+    now: DateTime<Utc>,
+) -> Answer<LagExplorer> {
+    asked.check()?;
+    let of = (&pair.name, asked.direction);
+    let question = Question {
+        topic: asked.topic.as_deref(),
+        partition: asked.partition,
+        from: asked.from,
+        to: asked.to,
+        points: asked.points,
+        rows: ROWS,
+        now,
+    };
+    let dense = dense_topics(conn, &pair.name, asked.direction, asked.to).await?;
+    let explored = recorder::explore(conn, of, question, |topic| {
+        dense.as_ref().is_some_and(|kept| keeps_all_records(kept)(topic))
+    })
+    .await?;
+    let whole = asked.topic.is_none() && explored.frame.resolution == Resolution::Hour;
+    let flow = if whole { of_flow(conn, pair, asked).await? } else { Vec::new() };
+    let marks = marks::between(conn, of, (asked.from, asked.to), MARKS).await?;
+    let kept = judgement::latest(conn, &pair.name).await?;
+    let freshness = freshness(&explored, kept.as_ref(), asked.direction, now);
+    let course = explored.course;
+    let too_many = course.is_none();
+    let (items, gaps, strip) = match course {
+        Some(course) => (course.items, course.gaps, course.strip),
+        None => (Vec::new(), Vec::new(), Strip { partitions: 0, rows: Vec::new() }),
+    };
+    Ok(LagExplorer {
+        pair: pair.name.clone(),
+        direction: asked.direction,
+        source: pair.cluster(asked.direction.from).clone(),
+        target: pair.cluster(asked.direction.to()).clone(),
+        topic: asked.topic.clone(),
+        partition: asked.partition,
+        from: asked.from,
+        to: asked.to,
+        resolution: explored.frame.resolution,
+        width_ms: explored.frame.width,
+        objective_ms: pair.objectives.rpo_seconds.saturating_mul(1000),
+        partitions: explored.partitions,
+        too_many,
+        items,
+        gaps,
+        strip,
+        flow,
+        marks,
+        freshness,
+    })
+}
+
+/// The configs by which offsets of topics are records; `None` when the flow leaves out what transactions give up, or that is not
+/// known: then nothing is taken for proven to be missing.
+async fn dense_topics(
+    conn: &mut PgConnection,
+    pair: &PairName,
+    direction: Direction,
+    at: DateTime<Utc>,
+) -> Answer<Option<Value>> {
+    let source = surveys::source_connector(conn, pair, direction).await?;
+    if !source.as_ref().is_some_and(copies_all_records) {
+        return Ok(None);
+    }
+    Ok(recorder::fact_at(conn, (pair, direction.from, "configs"), at).await?)
+}
+
+async fn of_flow(conn: &mut PgConnection, pair: &Pair, asked: &Asked) -> Answer<Vec<FlowStretch>> {
+    let points = i32::try_from(asked.points).unwrap_or(i32::MAX);
+    let samples = lag::history(conn, &pair.name, asked.direction, asked.from, asked.to, points).await?;
+    let stretch = |sample: LagSample| FlowStretch {
+        at: sample.at,
+        worst_records: sample.worst_lag_records,
+        total_records: sample.total_lag_records,
+        records_class: sample.records_class,
+        worst_ms: sample.lag_ms,
+        ms_class: sample.ms_class,
+    };
+    Ok(samples.into_iter().map(stretch).collect())
+}
+
+fn freshness(
+    explored: &Explored,
+    kept: Option<&Kept<Judgement>>,
+    direction: Direction,
+    now: DateTime<Utc>,
+) -> Vec<Freshness> {
+    let judged = kept.and_then(|kept| kept.results.lag.iter().find(|lag| lag.direction == direction));
+    let survey = kept.map(|kept| (kept.survey_number, kept.at));
+    let of_flow = |series, reading: Option<&Reading>| Freshness {
+        series,
+        newest: survey.filter(|_| reading.is_some()).map(|(_, at)| at),
+        class: reading.map_or(ReadingClass::Unknown, |reading| reading.class),
+        survey: survey.filter(|_| reading.is_some()).map(|(number, _)| number),
+        reason: reading.map(|reading| reading.reason.clone()).unwrap_or_default(),
+    };
+    let newest = explored.course.as_ref().and_then(|course| course.newest);
+    let class = explored.course.as_ref().map_or(ReadingClass::Unknown, |course| course.newest_class);
+    let hourly = explored.frame.resolution == Resolution::Hour;
+    let late = if hourly { HOUR_LATE } else { FRESH };
+    let recorded = |series| Freshness {
+        series,
+        newest,
+        class: if newest.is_some_and(|at| now - at > late) { class.max(ReadingClass::Stale) } else { class },
+        survey: survey
+            .filter(|(_, at)| newest.is_some_and(|newest| same_moment(newest, *at)))
+            .map(|(number, _)| number),
+        reason: String::new(),
+    };
+    let mut all = vec![
+        of_flow(Series::FlowTime, judged.map(|lag| &lag.worst_ms)),
+        of_flow(Series::FlowRecords, judged.map(|lag| &lag.worst_records)),
+        recorded(Series::Partitions),
+    ];
+    all.extend((!hourly).then(|| recorded(Series::Rpo)));
+    all
+}
+
+/// The recorder keeps milliseconds.
+fn same_moment(a: DateTime<Utc>, b: DateTime<Utc>) -> bool {
+    a.timestamp_millis() == b.timestamp_millis()
+}

@@ -1,0 +1,202 @@
+//! `/api/v1/pairs/{pair}/lag/explorer`: the lag over a time as the page of it draws it, as JSON or as a table.
+
+use axum::{
+    extract::State,
+    http::{HeaderMap, header},
+    response::IntoResponse as _,
+};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use muster_domain::{
+    ids::{ClusterName, PairName},
+    reading::ReadingClass,
+    recorder::explorer::{Band, LagExplorer, Stretch, Why},
+};
+use serde::Deserialize;
+use utoipa::IntoParams;
+
+use super::observation::direction;
+use crate::{
+    acts::{
+        lag_explorer::{Asked, explore},
+        pairs,
+    },
+    app::App,
+    http::{Answer, Failure, Json, Path, Query},
+};
+
+/// What is asked about.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct ExplorerQuery {
+    /// Begin (RFC 3339); an hour before the end.
+    from: Option<DateTime<Utc>>,
+    /// End (RFC 3339); now. At most 400 days after the begin.
+    to: Option<DateTime<Utc>>,
+    /// Cluster records come from; the first cluster of the pair.
+    #[param(inline)]
+    source: Option<ClusterName>,
+    /// One source topic; all of the flow when not given.
+    topic: Option<String>,
+    /// One partition of the topic; all of them when not given.
+    partition: Option<i32>,
+    /// At most so many stretches, 1 to 500; 240. By the hour, stretches are whole hours.
+    points: Option<usize>,
+    /// `json` or `csv`; as the header `Accept` says when not given, and JSON without either.
+    format: Option<String>,
+}
+
+/// `GET /api/v1/pairs/{pair}/lag/explorer`.
+pub async fn show(
+    State(app): State<App>,
+    Path(name): Path<PairName>,
+    Query(query): Query<ExplorerQuery>,
+    headers: HeaderMap,
+) -> Answer {
+    let csv = wants_csv(query.format.as_deref(), &headers)?;
+    let now = Utc::now();
+    let mut conn = app.pool.acquire().await?;
+    let pair = pairs::get(&mut conn, &name).await?;
+    let to = query.to.unwrap_or(now);
+    let hour_before = || to.checked_sub_signed(TimeDelta::hours(1)).unwrap_or(to);
+    let asked = Asked {
+        direction: direction(&pair, query.source.as_ref())?,
+        topic: query.topic,
+        partition: query.partition,
+        from: query.from.unwrap_or_else(hour_before),
+        to,
+        points: query.points.unwrap_or(240).clamp(1, 500),
+    };
+    let found = explore(&mut conn, &pair, &asked, now).await?;
+    if !csv {
+        return Ok(Json(found).into_response());
+    }
+    let name = format!("attachment; filename=\"lag-{}.csv\"", found.pair);
+    let heads =
+        [(header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)];
+    Ok((heads, table(&found)).into_response())
+}
+
+fn wants_csv(format: Option<&str>, headers: &HeaderMap) -> Answer<bool> {
+    match format {
+        Some("csv") => Ok(true),
+        Some("json") => Ok(false),
+        Some(other) => Err(Failure::invalid(format!("`format` is `json` or `csv`, not `{other}`."))),
+        None => {
+            let accept =
+                headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+            // In the order of who asks; a browser that takes anything gets JSON.
+            let wanted = accept.split(',').map(|kind| kind.split(';').next().unwrap_or_default().trim());
+            Ok(wanted.into_iter().find(|kind| ["text/csv", "application/json"].contains(kind))
+                == Some("text/csv"))
+        }
+    }
+}
+
+const HEAD: &str = "at,until,partitions,unknown,why,records_p50,records_p90,records_p99,records_worst,records_class,\
+                    records_total,ms_p50,ms_p90,ms_p99,ms_worst,ms_class,rpo_records_at_least,rpo_records_at_most,\
+                    rpo_ms_at_least,rpo_ms_at_most\n";
+
+/// One line a stretch. What is not known is an empty cell, and the class beside it says so.
+fn table(found: &LagExplorer) -> String {
+    let mut text = HEAD.to_owned();
+    for item in &found.items {
+        text.push_str(&line(item, found.width_ms).join(","));
+        text.push('\n');
+    }
+    text
+}
+
+fn line(item: &Stretch, width_ms: i64) -> Vec<String> {
+    let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    let mut cells = vec![
+        time(item.at),
+        time(item.at + TimeDelta::milliseconds(width_ms)),
+        item.partitions.to_string(),
+        item.unknown.to_string(),
+        item.why.map(why_word).unwrap_or_default().to_owned(),
+    ];
+    cells.extend(band(Some(&item.records)));
+    cells.push(number(item.total_records));
+    cells.extend(band(item.ms.as_ref()));
+    let rpo = item.rpo.unwrap_or_default();
+    let spans = [rpo.records_at_least, rpo.records_at_most, rpo.ms_at_least, rpo.ms_at_most];
+    cells.extend(spans.map(number));
+    cells
+}
+
+/// Percentiles, the worst, and its class; without a band it is not kept, so unknown.
+fn band(band: Option<&Band>) -> [String; 5] {
+    let value = |of: fn(&Band) -> Option<i64>| number(band.and_then(of));
+    let class = band.map_or(ReadingClass::Unknown, |band| band.class);
+    [value(|b| b.p50), value(|b| b.p90), value(|b| b.p99), value(|b| b.worst), class_word(class).to_owned()]
+}
+
+fn number(value: Option<i64>) -> String {
+    value.map(|value| value.to_string()).unwrap_or_default()
+}
+
+fn why_word(why: Why) -> &'static str {
+    match why {
+        Why::NotRecorded => "not_recorded",
+        Why::InTheHour => "in_the_hour",
+        Why::TargetNotKnown => "target_not_known",
+        Why::SourceNotRead => "source_not_read",
+    }
+}
+
+fn class_word(class: ReadingClass) -> &'static str {
+    match class {
+        ReadingClass::Exact => "exact",
+        ReadingClass::Tight => "tight",
+        ReadingClass::LowerBound => "lower_bound",
+        ReadingClass::Stale => "stale",
+        ReadingClass::Unknown => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_domain::recorder::explorer::RpoSpan;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_known_is_an_empty_cell_with_its_class() {
+        let at = DateTime::from_timestamp(1_795_057_200, 0).unwrap_or_default();
+        let known = Band {
+            p50: Some(1),
+            p90: Some(2),
+            p99: None,
+            worst: None,
+            class: ReadingClass::Unknown,
+            known_class: Some(ReadingClass::Exact),
+        };
+        let item = Stretch {
+            at,
+            partitions: 12,
+            unknown: 1,
+            why: Some(Why::SourceNotRead),
+            records: known,
+            ms: None,
+            total_records: None,
+            rpo: Some(RpoSpan { ms_at_most: Some(0), ..RpoSpan::default() }),
+        };
+        assert_eq!(
+            line(&item, 15_000).join(","),
+            "2026-11-19T03:00:00Z,2026-11-19T03:00:15Z,12,1,source_not_read,1,2,,,unknown,,,,,,unknown,,,,0"
+        );
+        assert_eq!(HEAD.matches(',').count(), line(&item, 15_000).len() - 1);
+    }
+
+    #[test]
+    fn the_address_decides_before_the_header() {
+        let mut accepts = HeaderMap::new();
+        assert_eq!(wants_csv(None, &accepts).ok(), Some(false));
+        accepts.insert(header::ACCEPT, "text/csv, application/json;q=0.5".parse().expect("a header"));
+        assert_eq!(
+            (wants_csv(None, &accepts).ok(), wants_csv(Some("json"), &accepts).ok()),
+            (Some(true), Some(false))
+        );
+        assert!(wants_csv(Some("xml"), &accepts).is_err());
+    }
+}

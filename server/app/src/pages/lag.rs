@@ -1,0 +1,145 @@
+//! `/pairs/{pair}/lag`: the lag of a pair over time.
+
+use axum::{extract::State, http::StatusCode};
+use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
+use muster_domain::{
+    ids::PairName,
+    pair::{Direction, Pair, Side},
+};
+use muster_store::recorder;
+use muster_web::lag::{LagDetail, LagFilter, LagPage, RANGES};
+
+use super::{asking::Asking, html_with};
+use crate::{
+    acts::{
+        lag_explorer::{Asked, explore},
+        pairs,
+    },
+    app::App,
+    http::{Answer, Path, Query},
+    judgement,
+};
+
+/// Stretches of a chart.
+const POINTS: usize = 240;
+/// Topics that are offered while one types.
+const TOPICS: i64 = 500;
+
+/// `GET /pairs/{pair}/lag`.
+pub async fn show(
+    State(app): State<App>,
+    asking: Asking,
+    Path(name): Path<PairName>,
+    Query(filter): Query<LagFilter>,
+) -> Answer {
+    let chrome = asking.chrome(&app).await;
+    let now = chrome.now();
+    let mut conn = app.pool.acquire().await?;
+    let pair = pairs::get(&mut conn, &name).await?;
+    let active = judgement::latest(&mut conn, &name).await?.and_then(|kept| kept.results.active);
+    let (asked, filter, errors) = understood(&pair, active, filter, now);
+    let found = explore(&mut conn, &pair, &asked, now).await?;
+    let mut topics = recorder::topics(&mut conn, &name, asked.direction, TOPICS + 1).await?;
+    let more_topics = topics.len() > TOPICS as usize;
+    topics.truncate(TOPICS as usize);
+    let detail = LagDetail {
+        pair: &pair,
+        filter: &filter,
+        topics: &topics,
+        more_topics,
+        found: &found,
+        errors: &errors,
+    };
+    let status = if errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    html_with(status, &LagPage::new(chrome, &detail))
+}
+
+/// What an address asks for. Where a part of it cannot be understood, the last hour of all topics is shown with what was wrong.
+fn understood(
+    pair: &Pair,
+    active: Option<Side>,
+    filter: LagFilter,
+    now: DateTime<Utc>,
+) -> (Asked, LagFilter, Vec<(String, String)>) {
+    let mut errors = Vec::new();
+    let mut wrong = |field: &str, sentence: String| errors.push((field.to_owned(), sentence));
+    let named = Side::BOTH.into_iter().find(|side| pair.cluster(*side).as_str() == filter.source);
+    if named.is_none() && !filter.source.is_empty() {
+        wrong("source", format!("`{}` is not a cluster of pair `{}`.", filter.source, pair.name));
+    }
+    let from = named.or(active).unwrap_or(Side::A);
+    let mut time = |field: &str, text: &str| {
+        let at = moment(text);
+        if at.is_none() && !text.is_empty() {
+            wrong(field, "Write a time in UTC: 2026-11-19T03:00.".to_owned());
+        }
+        at
+    };
+    let (begin, end) = (time("from", &filter.from), time("to", &filter.to));
+    let topic = Some(filter.topic.trim().to_owned()).filter(|topic| !topic.is_empty());
+    let partition = match filter.partition.trim() {
+        "" => None,
+        text => match (text.parse::<i32>(), &topic) {
+            (Ok(number), Some(_)) => Some(number),
+            (Ok(_), None) => {
+                wrong("partition", "Choose its topic, too.".to_owned());
+                None
+            }
+            (Err(_), _) => {
+                wrong("partition", "Write its number: 0 or more.".to_owned());
+                None
+            }
+        },
+    };
+    let range = RANGES.iter().find(|(word, ..)| *word == filter.range).map_or(1, |(_, _, hours)| *hours);
+    let (to, length) = (end.unwrap_or(now), TimeDelta::hours(range));
+    let asked = Asked {
+        direction: Direction { from },
+        topic,
+        partition,
+        from: begin.unwrap_or(to - length),
+        to,
+        points: POINTS,
+    };
+    let filter = LagFilter { source: pair.cluster(from).to_string(), ..filter };
+    match asked.check() {
+        Ok(()) => (asked, filter, errors),
+        Err(refused) => {
+            errors.push(("from".to_owned(), refused.problem.detail));
+            (Asked { from: now - TimeDelta::hours(1), to: now, ..asked }, filter, errors)
+        }
+    }
+}
+
+/// A moment as browsers send it, or as machines write it.
+fn moment(text: &str) -> Option<DateTime<Utc>> {
+    let text = text.trim();
+    let at = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%.f"]
+        .iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+        .map(|at| at.and_utc())
+        .or_else(|| DateTime::parse_from_rfc3339(text).ok().map(|at| at.to_utc()))?;
+    // Years of more than four digits would overflow what is counted with.
+    (DateTime::<Utc>::UNIX_EPOCH..DateTime::from_timestamp(253_402_300_799, 0)?).contains(&at).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_utc_and_sane() {
+        let three = DateTime::from_timestamp(1_795_057_200, 0);
+        for text in [
+            "2026-11-19T03:00",
+            "2026-11-19T03:00:00",
+            "2026-11-19T03:00:00.000",
+            "2026-11-19T05:00:00+02:00",
+        ] {
+            assert_eq!(moment(text), three, "{text}");
+        }
+        for text in ["", "yesterday", "-9999-01-01T00:00", "0001-01-01T00:00"] {
+            assert_eq!(moment(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! The lag over time: the API, its CSV and the page show what the flight recorder has, name what is missing, and say how old it is.
+
+use axum::http::Method;
+use chrono::{SecondsFormat, TimeDelta, Utc};
+use muster_kafka::double::Health;
+use serde_json::{Value, json};
+
+use crate::{cli::Shell, test_app::TestApp};
+
+const API: &str = "/api/v1/pairs/orders/lag/explorer";
+const HTML: [(&str, &str); 1] = [("accept", "text/html")];
+
+async fn explored(app: &TestApp, query: &str) -> Value {
+    app.as_user("vera").await.get(&format!("{API}?{query}")).await.done()
+}
+
+async fn page(app: &TestApp, query: &str) -> String {
+    let reply = app
+        .as_browser_of("vera")
+        .await
+        .request(Method::GET, &format!("/pairs/orders/lag?{query}"), None, &HTML)
+        .await;
+    assert_eq!(reply.status, 200, "{}", reply.text);
+    reply.text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_explorer_has_the_figures_of_the_recorder() {
+    let app = TestApp::with_pair().await;
+    let found = explored(&app, "topic=orders.placed&points=1").await;
+    let series = app
+        .as_user("vera")
+        .await
+        .get("/api/v1/pairs/orders/lag/history?topic=orders.placed&points=1")
+        .await
+        .done();
+    let (item, point) = (&found["items"][0], &series["items"][0]);
+    assert!(point["worst_lag_records"].is_number(), "{series:#}");
+    assert_eq!(item["records"]["worst"], point["worst_lag_records"], "{found:#}");
+    // Where offsets are no records it is at most so many, as in today's figure.
+    let today = app.as_user("vera").await.get("/api/v1/pairs/orders/lag").await.done();
+    assert_eq!(item["records"]["class"], today["items"][0]["topics"]["orders.placed"]["records"]["class"]);
+    assert_eq!(item["total_records"], point["total_lag_records"]);
+    assert_eq!(
+        (&found["resolution"], &found["source"], &found["topic"]),
+        (&json!("survey"), &json!("eu-west"), &json!("orders.placed"))
+    );
+    assert_eq!(found["strip"]["partitions"], item["partitions"]);
+    let survey = app.as_user("vera").await.get("/api/v1/pairs/orders/readiness").await.done();
+    for fresh in found["freshness"].as_array().unwrap() {
+        assert_eq!(fresh["survey"], survey["survey"], "{fresh}");
+        assert!(fresh["newest"].is_string() && fresh["class"] != "unknown", "{fresh}");
+    }
+    let all = explored(&app, "points=1").await;
+    assert!(all["items"][0]["partitions"].as_u64() > item["partitions"].as_u64(), "{all:#}");
+    let one = explored(&app, "topic=orders.placed&partition=0&points=1").await;
+    assert_eq!((&one["items"][0]["partitions"], &one["partition"]), (&json!(1), &json!(0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_died_is_a_gap_with_its_name_and_never_zero() {
+    let app = TestApp::with_pair().await;
+    app.small.world.set_health("eu-west", Health::Dead);
+    app.observe("orders").await;
+    let found = explored(&app, "topic=orders.placed&points=1").await;
+    let item = &found["items"][0];
+    assert_eq!(
+        (&item["records"]["worst"], &item["records"]["class"]),
+        (&Value::Null, &json!("unknown")),
+        "{found:#}"
+    );
+    assert_eq!(item["rpo"]["ms_at_most"], Value::Null, "{found:#}");
+    assert_eq!(item["why"], "source_not_read");
+    let whys: Vec<&Value> = found["gaps"].as_array().unwrap().iter().map(|gap| &gap["why"]).collect();
+    assert!(whys.contains(&&json!("source_not_read")), "{found:#}");
+    assert_eq!(found["marks"][0]["kind"], "loss", "{found:#}");
+    let html = page(&app, "topic=orders.placed&source=eu-west").await;
+    assert!(html.contains("eu-west did not answer:"), "{html}");
+    assert!(html.contains("<a href=\"/pairs/orders#loss\">eu-west did not answer</a>"), "{html}");
+    let loss = app.as_browser_of("vera").await.get("/pairs/orders").await.text;
+    assert!(
+        loss.contains("See the course around it") && loss.contains("/pairs/orders/lag?source=eu-west"),
+        "{loss}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_has_a_line_a_stretch_and_an_empty_cell_for_what_is_not_known() {
+    let app = TestApp::with_pair().await;
+    app.small.world.set_health("eu-west", Health::Dead);
+    app.observe("orders").await;
+    let vera = app.as_user("vera").await;
+    let to = (Utc::now() + TimeDelta::seconds(1)).to_rfc3339_opts(SecondsFormat::Secs, true);
+    let from = (Utc::now() - TimeDelta::minutes(2)).to_rfc3339_opts(SecondsFormat::Secs, true);
+    let path = format!("{API}?topic=orders.placed&points=1&from={from}&to={to}");
+    let csv = vera.request(Method::GET, &path, None, &[("accept", "text/csv")]).await;
+    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
+    assert_eq!(csv.header("content-disposition"), "attachment; filename=\"lag-orders.csv\"");
+    let partitions = vera.get(&path).await.done()["items"][0]["partitions"].clone();
+    let width = vera.get(&path).await.done()["width_ms"].as_i64().unwrap();
+    let until = (chrono::DateTime::parse_from_rfc3339(&from).unwrap().to_utc()
+        + TimeDelta::milliseconds(width))
+    .to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    let expected = format!(
+        "at,until,partitions,unknown,why,records_p50,records_p90,records_p99,records_worst,records_class,records_total,\
+         ms_p50,ms_p90,ms_p99,ms_worst,ms_class,rpo_records_at_least,rpo_records_at_most,rpo_ms_at_least,rpo_ms_at_most\n\
+         {from},{until},{partitions},{partitions},source_not_read,,,,,unknown,,,,,,unknown,,,,\n"
+    );
+    assert_eq!(csv.text, expected);
+    assert_eq!(vera.get(&format!("{path}&format=csv")).await.text, expected, "the address says it as well");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happened_is_marked_beside_the_course() {
+    let app = TestApp::with_pair().await;
+    crate::alarms::alarm(&app).await;
+    let (_, run) = crate::runs::requested(&app).await;
+    let sql = "update run set started_at = clock_timestamp() - interval '1 minute' where id = $1";
+    sqlx::query(sql).bind(run).execute(&app.app.pool).await.unwrap();
+    let found = explored(&app, "").await;
+    let kinds: Vec<&str> =
+        found["marks"].as_array().unwrap().iter().map(|mark| mark["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["run", "alarm"], "{found:#}");
+    let html = page(&app, "").await;
+    assert!(html.contains(&format!("<a href=\"/runs/{run}\">Run ")), "{html}");
+    assert!(html.contains("replication-hole: orders.placed"), "{html}");
+    let alarms = app.as_browser_of("vera").await.get("/alarms").await.text;
+    assert!(
+        alarms.contains("/pairs/orders/lag?from=") && alarms.contains("see the course around it"),
+        "{alarms}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_keeps_what_was_asked_in_its_address_and_says_what_it_did_not_understand() {
+    let app = TestApp::with_pair().await;
+    let html = page(&app, "topic=orders.placed&range=6h").await;
+    assert!(
+        html.contains("value=\"orders.placed\"") && html.contains("<option value=\"orders.placed\">"),
+        "{html}"
+    );
+    assert!(html.contains("<b aria-current=\"true\">6 h</b>"), "{html}");
+    assert!(
+        html.contains("/pairs/orders/lag?source=eu-west&#38;range=24h&#38;topic=orders.placed"),
+        "{html}"
+    );
+    assert!(
+        html.contains(
+            "data-lag=\"/api/v1/pairs/orders/lag/explorer?source=eu-west&#38;topic=orders.placed&#38;from="
+        ),
+        "{html}"
+    );
+    let vera = app.as_browser_of("vera").await;
+    for (query, sentence) in [
+        ("partition=3", "Choose its topic, too."),
+        ("topic=orders.placed&partition=x", "Write its number: 0 or more."),
+        ("from=yesterday", "Write a time in UTC"),
+        ("source=mars", "is not a cluster of pair `orders`"),
+        ("from=2026-11-19T03:00&to=2026-11-19T02:00", "must be before"),
+        ("from=2020-01-01T00:00&to=2026-01-01T00:00", "at most 400 days"),
+    ] {
+        let refused = vera.request(Method::GET, &format!("/pairs/orders/lag?{query}"), None, &HTML).await;
+        assert_eq!(refused.status, 422, "{query}");
+        assert!(refused.text.contains(sentence), "{query}: {}", refused.text);
+        assert!(refused.text.contains("Show lag"), "{query}: the form is there to be corrected");
+    }
+    let api = app.as_user("vera").await;
+    for query in
+        ["partition=3", "format=xml", "from=2026-11-19T03:00:00Z&to=2026-11-19T02:00:00Z", "source=mars"]
+    {
+        assert_eq!(
+            api.get(&format!("{API}?{query}")).await.problem(),
+            ("invalid-request".to_owned(), 422),
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_anything_recorded_the_page_teaches_what_will_be_there() {
+    let app = TestApp::with_pair().await;
+    let html = page(&app, "topic=no.such.topic").await;
+    assert!(html.contains("no.such.topic was never recorded from eu-west to eu-central"), "{html}");
+    let html = page(&app, "from=2026-01-01T00:00&to=2026-01-01T01:00").await;
+    assert!(html.contains("Nothing was recorded of all topics in this time"), "{html}");
+    sqlx::query("delete from recorder_stream").execute(&app.app.pool).await.unwrap();
+    let html = page(&app, "").await;
+    assert!(html.contains("Nothing is recorded yet from eu-west to eu-central"), "{html}");
+    assert!(html.contains("No run, no death of the source and no alarm touches this time."), "{html}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_shows_lag_now_and_over_time() {
+    let app = TestApp::with_pair().await;
+    let url = app.serve().await;
+    let vera = Shell::of(&app, &url, "vera").await;
+    let now = vera.muster("pairs lag orders").await.done();
+    assert!(now.contains("  orders.placed") && now.contains("WOULD BE LOST"), "{now}");
+    let over = vera.muster("pairs lag orders --history --topic orders.placed").await.done();
+    assert!(
+        over.starts_with("eu-west → eu-central, orders.placed:\n") && over.contains("WORST, RECORDS"),
+        "{over}"
+    );
+    let csv = vera.muster("pairs lag orders --history --csv").await.done();
+    assert!(csv.starts_with("at,until,partitions,") && csv.lines().count() > 1, "{csv}");
+    let json = vera.muster("pairs lag orders --history --json").await.done();
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["pair"], "orders");
+}

@@ -1,0 +1,137 @@
+//! What happened to a pair in a time: runs, deaths of a flow's source, alarms.
+
+use chrono::{DateTime, Utc};
+use muster_domain::{
+    alarm::Since,
+    ids::PairName,
+    loss::Loss,
+    pair::{Direction, Side},
+    recorder::explorer::{Mark, MarkKind},
+    run::{Operation, RunState},
+};
+use sqlx::{PgConnection, types::Json};
+
+use crate::error::StoreError;
+
+/// What touches a time, in the order of begins; of each kind at most so many, the newest.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn between(
+    conn: &mut PgConnection,
+    (pair, direction): (&PairName, Direction),
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    most: i64,
+) -> Result<Vec<Mark>, StoreError> {
+    let mut marks = runs(conn, pair, (from, to), most).await?;
+    marks.extend(losses(conn, (pair, direction), (from, to), most).await?);
+    marks.extend(alarms(conn, pair, (from, to), most).await?);
+    marks.sort_by_key(|mark| mark.from);
+    Ok(marks)
+}
+
+async fn runs(
+    conn: &mut PgConnection,
+    pair: &PairName,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    most: i64,
+) -> Result<Vec<Mark>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select id, number, operation, drill, state, started_at as "started_at!", ended_at
+        from run
+        where pair = $1
+            and started_at < $3
+            and coalesce(ended_at, 'infinity') >= $2
+        order by started_at desc
+        limit $4"#,
+        pair.as_str(),
+        from,
+        to,
+        most
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("read runs of a time", source))?;
+    rows.into_iter()
+        .map(|row| {
+            let unreadable = |column| StoreError::unreadable("run", column, row.id.to_string());
+            let operation = Operation::parse(&row.operation).ok_or_else(|| unreadable("operation"))?;
+            let state = RunState::parse(&row.state).ok_or_else(|| unreadable("state"))?;
+            let what = MarkKind::Run { id: row.id, number: row.number, operation, drill: row.drill, state };
+            Ok(Mark { from: row.started_at, to: row.ended_at, what })
+        })
+        .collect()
+}
+
+async fn losses(
+    conn: &mut PgConnection,
+    (pair, direction): (&PairName, Direction),
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    most: i64,
+) -> Result<Vec<Mark>, StoreError> {
+    let side = match direction.from {
+        Side::A => "a",
+        Side::B => "b",
+    };
+    let rows = sqlx::query_scalar!(
+        r#"select body as "body: Json<Loss>"
+        from loss
+        where pair = $1
+            and from_side = $2
+            and seen_at < $4
+            -- It is written until it is settled, soon after the source is back.
+            and (not settled or at >= $3)
+        order by seen_at desc
+        limit $5"#,
+        pair.as_str(),
+        side,
+        from,
+        to,
+        most
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("read losses of a time", source))?;
+    let marks = rows.into_iter().map(|Json(loss)| Mark {
+        from: loss.seen_at,
+        to: loss.truth.as_ref().map(|truth| truth.at),
+        what: MarkKind::Loss {
+            noticed_at: loss.noticed_at,
+            records_at_least: loss.total.records_at_least,
+            records_at_most: loss.total.records_at_most,
+            records: loss.truth.as_ref().and_then(|truth| truth.records),
+            reason: loss.reason,
+        },
+    });
+    Ok(marks.filter(|mark| mark.to.is_none_or(|end| end >= from)).collect())
+}
+
+async fn alarms(
+    conn: &mut PgConnection,
+    pair: &PairName,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    most: i64,
+) -> Result<Vec<Mark>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select id, number, code, subject, body -> 'since' as "since!: Json<Since>", ended_at
+        from alarm
+        where pair = $1
+            and opened_at < $3
+            and coalesce(ended_at, 'infinity') >= $2
+        order by number desc
+        limit $4"#,
+        pair.as_str(),
+        from,
+        to,
+        most
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("read alarms of a time", source))?;
+    let marks = rows.into_iter().map(|row| Mark {
+        from: row.since.after.unwrap_or(row.since.by),
+        to: row.ended_at,
+        what: MarkKind::Alarm { id: row.id, number: row.number, code: row.code, subject: row.subject },
+    });
+    Ok(marks.collect())
+}

@@ -1,0 +1,330 @@
+//! The course of any number of partitions: chunk by chunk and a few blocks at a time, so that what is held at once does not
+//! grow with the pair or the time.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_domain::{
+    ids::PairName,
+    pair::Direction,
+    recorder::{
+        Hours, Kind,
+        explorer::{Course, Explorer, Frame, OfChunk, Resolution, Track},
+    },
+};
+use sqlx::PgConnection;
+
+use super::{
+    BLOCK_MS, MOST_TRACKS,
+    codec::{self, Chain},
+    find_stream,
+    history::open_blocks,
+    unreadable,
+};
+use crate::error::StoreError;
+
+/// Times longer than this are shown by the hour.
+const FINE_FOR: TimeDelta = TimeDelta::hours(24);
+/// So far before the time asked about samples say since when something is behind.
+const LOOK_BACK: TimeDelta = TimeDelta::minutes(30);
+/// Samples of partitions that are unpacked for one answer in full resolution; beyond it is shown by the hour.
+const MOST_FINE: i64 = 8_000_000;
+/// The same of hours; beyond it no course over partitions is made.
+const MOST_HOURS: i64 = 24_000_000;
+/// Rows that are held at once.
+const AT_ONCE: i64 = 8;
+
+/// What of a flow is asked about.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// A source topic, or all.
+    pub topic: Option<&'a str>,
+    /// One of its partitions, or all.
+    pub partition: Option<i32>,
+    /// Begin.
+    pub from: DateTime<Utc>,
+    /// End.
+    pub to: DateTime<Utc>,
+    /// At most so many stretches.
+    pub points: usize,
+    /// At most so many partitions one by one.
+    pub rows: usize,
+    /// When it is asked.
+    pub now: DateTime<Utc>,
+}
+
+/// What is known of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explored {
+    /// Its stretches.
+    pub frame: Frame,
+    /// Partitions that were ever recorded of what is asked about; a recreated topic counts again.
+    pub partitions: usize,
+    /// `None` when that would be too much to unpack: a topic or a shorter time has to be chosen.
+    pub course: Option<Course>,
+}
+
+/// The course of a flow, a topic or a partition. Up to a day every survey, as long as that is kept and not too much; else by the
+/// hour. `dense` says of which topics every offset is a record.
+///
+/// # Errors
+/// When the database refuses or bytes do not read back.
+pub async fn explore(
+    conn: &mut PgConnection,
+    (pair, direction): (&PairName, Direction),
+    asked: Question<'_>,
+    dense: impl Fn(&str) -> bool,
+) -> Result<Explored, StoreError> {
+    let of = |resolution| Frame::new(asked.from, asked.to, asked.points, resolution);
+    let fine = asked.to - asked.from <= FINE_FOR;
+    let Some(stream) = find_stream(conn, pair, direction, Kind::Partitions).await? else {
+        let frame = of(if fine { Resolution::Survey } else { Resolution::Hour });
+        let course = Some(Explorer::new(frame, asked.rows).finish(asked.now));
+        return Ok(Explored { frame, partitions: 0, course });
+    };
+    let chosen = Chosen::read(conn, stream, asked, dense).await?;
+    let fine = fine && chosen.fine_is_kept(conn, asked).await?;
+    let resolution = if fine { Resolution::Survey } else { Resolution::Hour };
+    let mut explored = Explored { frame: of(resolution), partitions: chosen.partitions, course: None };
+    if !fine && chosen.hours(asked) > MOST_HOURS {
+        return Ok(explored);
+    }
+    let mut explorer = Explorer::new(explored.frame, asked.rows);
+    for (chunk, tracks) in &chosen.tracks {
+        let mut of_chunk = explorer.chunk(tracks.clone());
+        match resolution {
+            Resolution::Survey => read_blocks(conn, (stream, *chunk), asked, &mut of_chunk).await?,
+            Resolution::Hour => read_hours(conn, (stream, *chunk), &explored.frame, &mut of_chunk).await?,
+        }
+        of_chunk.done();
+    }
+    explored.course = Some(explorer.finish(asked.now));
+    Ok(explored)
+}
+
+/// The tracks asked about, by chunk.
+struct Chosen {
+    stream: i64,
+    tracks: BTreeMap<i32, Vec<Track>>,
+    partitions: usize,
+    /// Tracks of the whole stream.
+    all: i64,
+}
+
+impl Chosen {
+    async fn read(
+        conn: &mut PgConnection,
+        stream: i64,
+        asked: Question<'_>,
+        dense: impl Fn(&str) -> bool,
+    ) -> Result<Self, StoreError> {
+        let rows = sqlx::query!(
+            "select number, topic, partition
+            from recorder_track
+            where stream = $1
+                and ($2::text is null or topic = $2)
+                and ($3::integer is null or partition = $3)
+            order by number",
+            stream,
+            asked.topic,
+            asked.partition
+        )
+        .fetch_all(&mut *conn)
+        .await
+        .map_err(|source| StoreError::database("read the recorder's tracks", source))?;
+        let all = sqlx::query_scalar!(
+            r#"select coalesce(max(number) + 1, 0)::bigint as "all!" from recorder_track where stream = $1"#,
+            stream
+        )
+        .fetch_one(conn)
+        .await
+        .map_err(|source| StoreError::database("count the recorder's tracks", source))?;
+        let mut tracks: BTreeMap<i32, Vec<Track>> = BTreeMap::new();
+        let partitions = rows.len();
+        let mut last: Option<(Arc<str>, bool)> = None;
+        for row in rows {
+            let Ok(number) = usize::try_from(row.number) else { continue };
+            let (topic, dense) = match &last {
+                Some((topic, dense)) if **topic == *row.topic => (Arc::clone(topic), *dense),
+                Some(_) | None => (Arc::from(row.topic.as_str()), dense(&row.topic)),
+            };
+            last = Some((Arc::clone(&topic), dense));
+            let chunk = i32::try_from(number / MOST_TRACKS).unwrap_or(i32::MAX);
+            let track = Track { slot: number % MOST_TRACKS, topic, partition: row.partition, dense };
+            tracks.entry(chunk).or_default().push(track);
+        }
+        Ok(Self { stream, tracks, partitions, all })
+    }
+
+    /// Tracks that are unpacked with those of a chunk.
+    fn width(&self, chunk: i32) -> i64 {
+        let whole = i64::try_from(MOST_TRACKS).unwrap_or(i64::MAX);
+        (self.all - i64::from(chunk) * whole).clamp(0, whole)
+    }
+
+    /// Hours of tracks that would be unpacked.
+    fn hours(&self, asked: Question<'_>) -> i64 {
+        let hours = (asked.to - asked.from).num_hours() + 1;
+        self.tracks.keys().map(|chunk| self.width(*chunk).saturating_mul(hours)).sum()
+    }
+
+    /// Whether every survey of the time is still there, and not too much to unpack.
+    async fn fine_is_kept(&self, conn: &mut PgConnection, asked: Question<'_>) -> Result<bool, StoreError> {
+        let chunks: Vec<i32> = self.tracks.keys().copied().collect();
+        let sealed = sqlx::query!(
+            r#"select chunk as "chunk!", sum(samples)::bigint as "samples!", min(from_at) as "first!"
+            from (
+                select stream, chunk, from_at, to_at, samples from recorder_block
+                union all
+                select stream, chunk, from_at, to_at, samples from recorder_frozen
+            ) as kept
+            where stream = $1
+                and chunk = any($2)
+                and from_at >= $3::timestamptz - $5::interval
+                and from_at < $4
+                and to_at >= $3
+            group by chunk"#,
+            self.stream,
+            &chunks,
+            asked.from - LOOK_BACK,
+            asked.to,
+            TimeDelta::milliseconds(BLOCK_MS) as _
+        )
+        .fetch_all(&mut *conn)
+        .await
+        .map_err(|source| StoreError::database("count samples of a time", source))?;
+        let work: i64 = sealed.iter().map(|row| row.samples.saturating_mul(self.width(row.chunk))).sum();
+        if work > MOST_FINE {
+            return Ok(false);
+        }
+        let first_hour = sqlx::query_scalar!(
+            "select min(at)
+            from recorder_hour
+            where stream = $1
+                and chunk = any($2)
+                and at >= $3::timestamptz - interval '1 hour'
+                and at < $4",
+            self.stream,
+            &chunks,
+            asked.from,
+            asked.to
+        )
+        .fetch_one(conn)
+        .await
+        .map_err(|source| StoreError::database("find the first hour of a time", source))?;
+        let begins = |hour: DateTime<Utc>| (hour + TimeDelta::hours(1)).max(asked.from);
+        let first = sealed.iter().map(|row| row.first).min();
+        // Hours that reach further back than the surveys do: these were dropped.
+        Ok(first_hour.is_none_or(|hour| first.is_some_and(|first| first <= begins(hour))))
+    }
+}
+
+/// A few blocks at a time, then what is not sealed yet.
+async fn read_blocks(
+    conn: &mut PgConnection,
+    (stream, chunk): (i64, i32),
+    asked: Question<'_>,
+    into: &mut OfChunk<'_>,
+) -> Result<(), StoreError> {
+    let from = asked.from - LOOK_BACK;
+    let mut after = from - TimeDelta::milliseconds(BLOCK_MS);
+    loop {
+        let rows = sqlx::query!(
+            r#"select from_at as "from_at!", body as "body!"
+            from (
+                select stream, chunk, from_at, to_at, body from recorder_block
+                union
+                select stream, chunk, from_at, to_at, body from recorder_frozen
+            ) as kept
+            where stream = $1
+                and chunk = $2
+                and from_at > $3
+                and from_at < $4
+                and to_at >= $5
+            order by from_at
+            limit $6"#,
+            stream,
+            chunk,
+            after,
+            asked.to,
+            from,
+            AT_ONCE
+        )
+        .fetch_all(&mut *conn)
+        .await
+        .map_err(|source| StoreError::database("read blocks of samples", source))?;
+        let Some(last) = rows.last().map(|row| row.from_at) else { break };
+        for row in rows {
+            let block = codec::decode(&row.body, Kind::Partitions.parents(), &mut Chain::default());
+            into.add_block(&block.map_err(unreadable("recorder_block", chunk, row.from_at))?);
+        }
+        after = last;
+    }
+    for (_, block) in open_blocks(conn, (stream, Kind::Partitions), &[chunk], from, asked.to).await? {
+        into.add_block(&block);
+    }
+    Ok(())
+}
+
+async fn read_hours(
+    conn: &mut PgConnection,
+    (stream, chunk): (i64, i32),
+    frame: &Frame,
+    into: &mut OfChunk<'_>,
+) -> Result<(), StoreError> {
+    let to = DateTime::from_timestamp_millis(frame.to).unwrap_or_default();
+    let mut after = frame.begin(0) - TimeDelta::milliseconds(1);
+    loop {
+        let rows = sqlx::query!(
+            "select at, body
+            from recorder_hour
+            where stream = $1
+                and chunk = $2
+                and at > $3
+                and at < $4
+            order by at
+            limit $5",
+            stream,
+            chunk,
+            after,
+            to,
+            AT_ONCE * 16
+        )
+        .fetch_all(&mut *conn)
+        .await
+        .map_err(|source| StoreError::database("read hours", source))?;
+        let Some(last) = rows.last().map(|row| row.at) else { return Ok(()) };
+        for row in rows {
+            let hour = codec::decode(&row.body, &Hours::PARENTS, &mut Chain::default());
+            into.add_hour(row.at, &hour.map_err(unreadable("recorder_hour", chunk, row.at))?);
+        }
+        after = last;
+    }
+}
+
+/// Names of source topics that were ever recorded of a flow, in order; at most so many.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn topics(
+    conn: &mut PgConnection,
+    pair: &PairName,
+    direction: Direction,
+    most: i64,
+) -> Result<Vec<String>, StoreError> {
+    let Some(stream) = find_stream(conn, pair, direction, Kind::Partitions).await? else {
+        return Ok(Vec::new());
+    };
+    sqlx::query_scalar!(
+        "select distinct topic
+        from recorder_track
+        where stream = $1
+        order by topic
+        limit $2",
+        stream,
+        most
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("list recorded topics", source))
+}

@@ -1,0 +1,173 @@
+//! The three charts of lag: in time, in records, and what a death would have cost.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_domain::{
+    reading::ReadingClass,
+    recorder::explorer::{Band, FlowStretch, LagExplorer, Why},
+};
+
+use crate::{
+    lag::subject,
+    lag_facts::why_word,
+    lag_marks::Happened,
+    parts::{Amount, CourseChart, Dot, Drawing, NamedGap},
+    words,
+};
+
+/// Each with what it cannot show, when that is so.
+#[derive(Debug)]
+pub(crate) struct Charts {
+    pub(crate) time: Result<CourseChart, String>,
+    pub(crate) records: Option<CourseChart>,
+    pub(crate) rpo: Result<CourseChart, String>,
+    /// What the band and the line are of.
+    pub(crate) of: String,
+}
+
+/// Of what was found.
+pub(crate) fn charts(found: &LagExplorer, happened: &Happened) -> Charts {
+    let subject = subject(found);
+    let span = (found.from, found.to);
+    let marks = happened.moments();
+    let gaps: Vec<NamedGap> = found
+        .gaps
+        .iter()
+        .map(|gap| NamedGap {
+            from: gap.from.max(found.from),
+            to: gap.to,
+            name: name(gap.why, gap.unknown, gap.partitions),
+            empty: gap.why == Why::NotRecorded,
+        })
+        .collect();
+    let draw = |title: &str, what, amount, heads, dots: &[Dot], gaps: &[NamedGap], goal| {
+        let title = format!("{title} of {subject}");
+        let marks = &marks;
+        CourseChart::new(&Drawing { title: &title, what, amount, heads, dots, gaps, span, goal, marks })
+    };
+    let heads = ["Median", "99 % at most", "Worst"];
+    let objective = Some(found.objective_ms);
+    let bands = |band: fn(&muster_domain::recorder::explorer::Stretch) -> Option<Band>| -> Vec<Dot> {
+        found.items.iter().filter_map(|item| Some(dot(item.at, &band(item)?))).collect()
+    };
+    let time = bands(|item| item.ms);
+    let in_time = and_too_long_ago(&gaps, found);
+    let time = if !time.is_empty() {
+        Ok(draw("Lag in time", "time", Amount::Ms, heads, &time, &in_time, objective))
+    } else if !found.flow.is_empty() {
+        let dots: Vec<Dot> = found.flow.iter().map(|at| of_flow(at.at, at.worst_ms, at.ms_class)).collect();
+        let gaps = gaps_of_flow(found);
+        Ok(draw("Lag in time", "flow_time", Amount::Ms, ["", "", "Worst"], &dots, &gaps, objective))
+    } else if found.items.is_empty() {
+        Err("No reading of this time.".to_owned())
+    } else {
+        Err("By the hour, lag in time is kept of the whole flow only. Choose 24 hours or less, or all topics.".to_owned())
+    };
+    let records = bands(|item| Some(item.records));
+    let rpo: Vec<Dot> = found
+        .items
+        .iter()
+        .filter_map(|item| {
+            let rpo = item.rpo?;
+            Some(Dot {
+                at: item.at,
+                low: rpo.ms_at_least,
+                high: rpo.ms_at_most,
+                worst: rpo.ms_at_most,
+                stale: item.ms.is_some_and(|ms| ms.class == ReadingClass::Stale),
+                class: rpo.ms_at_most.map_or("unknown", |_| {
+                    words::class(item.ms.map_or(ReadingClass::Unknown, |ms| ms.class))
+                }),
+            })
+        })
+        .collect();
+    Charts {
+        time,
+        records: (!records.is_empty())
+            .then(|| draw("Records behind", "records", Amount::Records, heads, &records, &gaps, None)),
+        rpo: if rpo.is_empty() {
+            Err("It is told from every survey, which are kept for a day and around every loss and run. Choose 24 hours or less."
+                .to_owned())
+        } else {
+            let heads = ["At least", "At most", "Drawn"];
+            Ok(draw("RPO interval", "rpo", Amount::Ms, heads, &rpo, &in_time, objective))
+        },
+        of: match (found.partition, found.strip.partitions) {
+            (Some(_), _) => "one partition".to_owned(),
+            (None, partitions) => format!("over {}", crate::format::count(partitions, "partition")),
+        },
+    }
+}
+
+/// With the times in which records are known, but not since when they are missing: since before the surveys that were looked at.
+fn and_too_long_ago(gaps: &[NamedGap], found: &LagExplorer) -> Vec<NamedGap> {
+    let mut all = gaps.to_vec();
+    let mut last: Option<usize> = None;
+    for (number, item) in found.items.iter().enumerate() {
+        if item.why.is_some() || item.ms.is_none_or(|ms| ms.worst.is_some()) {
+            last = None;
+            continue;
+        }
+        let to = found.items.get(number + 1).map_or(found.to, |next| next.at);
+        match last {
+            Some(index) => all[index].to = to,
+            None => {
+                last = Some(all.len());
+                let name = "missing for longer than surveys were looked at".to_owned();
+                all.push(NamedGap { from: item.at, to, name, empty: false });
+            }
+        }
+    }
+    all
+}
+
+fn dot(at: DateTime<Utc>, band: &Band) -> Dot {
+    Dot {
+        at,
+        low: band.p50,
+        high: band.p99,
+        worst: band.worst,
+        stale: band.class == ReadingClass::Stale,
+        class: words::class(band.class),
+    }
+}
+
+fn of_flow(at: DateTime<Utc>, worst: Option<i64>, class: ReadingClass) -> Dot {
+    Dot { at, low: None, high: None, worst, stale: class == ReadingClass::Stale, class: words::class(class) }
+}
+
+fn name(why: Why, unknown: usize, partitions: usize) -> String {
+    let word = why_word(why);
+    if unknown == 0 || unknown == partitions {
+        word.to_owned()
+    } else {
+        format!("{word}, {unknown} of {partitions} partitions")
+    }
+}
+
+/// Where a whole flow was not known, or has no sample: longer than three times what usually lies between two.
+fn gaps_of_flow(found: &LagExplorer) -> Vec<NamedGap> {
+    let mut apart: Vec<TimeDelta> = found.flow.windows(2).map(|step| step[1].at - step[0].at).collect();
+    apart.sort_unstable();
+    let usual = apart.get(apart.len() / 2).copied().unwrap_or(TimeDelta::minutes(1));
+    let mut gaps: Vec<NamedGap> = Vec::new();
+    let mut add = |from: DateTime<Utc>, to: DateTime<Utc>, name: &str, empty: bool| match gaps.last_mut() {
+        Some(last) if last.to == from && last.name == name => last.to = to,
+        Some(_) | None => gaps.push(NamedGap { from, to, name: name.to_owned(), empty }),
+    };
+    let mut seen = found.from;
+    let next = |index: usize| found.flow.get(index + 1).map(|next: &FlowStretch| next.at);
+    for (index, at) in found.flow.iter().enumerate() {
+        if at.at - seen > usual * 3 {
+            add(seen, at.at, why_word(Why::NotRecorded), true);
+        }
+        let until = next(index).filter(|next| *next - at.at <= usual * 3).unwrap_or(at.at + usual);
+        if at.worst_ms.is_none() {
+            add(at.at, until, "not known", false);
+        }
+        seen = until;
+    }
+    if found.to - seen > usual * 3 {
+        add(seen, found.to, why_word(Why::NotRecorded), true);
+    }
+    gaps
+}

@@ -1,0 +1,193 @@
+//! `sample()` of the lag over time: the hour in which eu-west died.
+
+use chrono::Duration;
+use muster_domain::{
+    pair::{Direction, Side},
+    reading::ReadingClass,
+    recorder::{
+        Block, Cells, Column, class_number,
+        explorer::{
+            Course, Explorer, FlowStretch, Frame, Freshness, LagExplorer, Mark, MarkKind, Resolution, Series,
+            Track,
+        },
+    },
+    run::{Operation, RunState},
+};
+use uuid::Uuid;
+
+use super::{ago, night::chrome, now, pairs};
+use crate::lag::{LagDetail, LagFilter, LagPage};
+
+/// Partitions of the sample.
+const PARTITIONS: i64 = 12;
+
+/// Surveys of an hour: a burst after a quarter of it, a dead source near its end, the last partition without a position for a
+/// while.
+fn block() -> Block {
+    let samples: Vec<(i64, Vec<Cells>)> = (0..720_i64)
+        .map(|survey| {
+            let at = (now() - Duration::seconds(3_600 - survey * 5)).timestamp_millis();
+            (at, (0..PARTITIONS).map(|partition| cells(survey, partition)).collect())
+        })
+        .collect();
+    Block::of(Column::COUNT, &samples)
+}
+
+fn cells(survey: i64, partition: i64) -> Cells {
+    let dead = (640..690).contains(&survey);
+    let end = 10_000 + survey * 400;
+    let burst = if (180..230).contains(&survey) { (25 - (survey - 205).abs()) * 90 } else { 0 };
+    let behind = (partition * 37 + survey * 13) % 200 + burst * (partition + 4) / 12;
+    let lost = partition == 11 && (300..340).contains(&survey);
+    let class = if dead || lost { ReadingClass::Unknown } else { ReadingClass::Tight };
+    let mut cells = vec![None; Column::COUNT];
+    for column in [Column::End, Column::Stable, Column::Reach] {
+        cells[column as usize] = (!dead).then_some(end);
+    }
+    cells[Column::Through as usize] = (!lost).then_some(end - 1 - behind);
+    cells[Column::Class as usize] = Some(class_number(class));
+    cells
+}
+
+fn course(frame: Frame) -> Course {
+    let mut explorer = Explorer::new(frame, 8);
+    let track = |slot| Track {
+        slot,
+        topic: if slot < 8 { "payments.captured".into() } else { "payments.refunded".into() },
+        partition: i32::try_from(slot % 8).unwrap_or_default(),
+        dense: true,
+    };
+    let mut chunk = explorer.chunk((0..12).map(track).collect());
+    chunk.add_block(&block());
+    chunk.done();
+    explorer.finish(now())
+}
+
+fn marks() -> Vec<Mark> {
+    vec![
+        Mark {
+            from: ago(3_300),
+            to: Some(ago(3_240)),
+            what: MarkKind::Run {
+                id: Uuid::from_u128(214),
+                number: 214,
+                operation: Operation::ReadinessDrill,
+                drill: true,
+                state: RunState::Passed,
+            },
+        },
+        Mark {
+            from: ago(2_100),
+            to: Some(ago(1_900)),
+            what: MarkKind::Alarm {
+                id: Uuid::from_u128(9_042),
+                number: 42,
+                code: "replication-hole".to_owned(),
+                subject: "payments.captured".to_owned(),
+            },
+        },
+        Mark {
+            from: ago(405),
+            to: Some(ago(150)),
+            what: MarkKind::Loss {
+                noticed_at: ago(400),
+                records_at_least: 12,
+                records_at_most: Some(1_904),
+                records: None,
+                reason: "connect to 10.20.0.11:9093: connection refused".to_owned(),
+            },
+        },
+    ]
+}
+
+fn fresh(series: Series, seconds: i64, class: ReadingClass) -> Freshness {
+    Freshness { series, newest: Some(ago(seconds)), class, survey: Some(4_711), reason: String::new() }
+}
+
+fn found(resolution: Resolution) -> LagExplorer {
+    let pair = pairs::payments().pair;
+    let (from, to) = (ago(3_600), now());
+    let frame = Frame::new(from, to, 240, resolution);
+    let course = course(frame);
+    LagExplorer {
+        pair: pair.name.clone(),
+        direction: Direction { from: Side::A },
+        source: pair.cluster(Side::A).clone(),
+        target: pair.cluster(Side::B).clone(),
+        topic: None,
+        partition: None,
+        from,
+        to,
+        resolution,
+        width_ms: frame.width,
+        objective_ms: pair.objectives.rpo_seconds * 1_000,
+        partitions: 12,
+        too_many: false,
+        items: course.items,
+        gaps: course.gaps,
+        strip: course.strip,
+        flow: Vec::new(),
+        marks: marks(),
+        freshness: vec![
+            fresh(Series::FlowTime, 2, ReadingClass::Tight),
+            fresh(Series::FlowRecords, 2, ReadingClass::Tight),
+            fresh(Series::Partitions, 2, ReadingClass::Tight),
+            fresh(Series::Rpo, 2, ReadingClass::Tight),
+        ],
+    }
+}
+
+fn page(found: &LagExplorer, filter: &LagFilter, errors: &[(String, String)]) -> LagPage {
+    let pair = pairs::payments().pair;
+    let topics = ["payments.captured".to_owned(), "payments.refunded".to_owned()];
+    let detail = LagDetail { pair: &pair, filter, topics: &topics, more_topics: false, found, errors };
+    LagPage::new(chrome("/pairs/payments/lag"), &detail)
+}
+
+fn filter() -> LagFilter {
+    LagFilter { source: pairs::payments().pair.cluster(Side::A).to_string(), ..LagFilter::default() }
+}
+
+impl LagPage {
+    /// The hour in which eu-west died.
+    #[must_use]
+    pub fn sample() -> Self {
+        page(&found(Resolution::Survey), &filter(), &[])
+    }
+
+    /// A pair that was just made.
+    #[must_use]
+    pub fn sample_empty() -> Self {
+        let frame = Frame::new(ago(3_600), now(), 240, Resolution::Survey);
+        let course = Explorer::new(frame, 8).finish(now());
+        let mut nothing = found(Resolution::Survey);
+        (nothing.items, nothing.gaps, nothing.strip) = (course.items, course.gaps, course.strip);
+        (nothing.partitions, nothing.marks) = (0, Vec::new());
+        for fresh in &mut nothing.freshness {
+            (fresh.newest, fresh.class, fresh.survey) = (None, ReadingClass::Unknown, None);
+        }
+        page(&nothing, &filter(), &[])
+    }
+
+    /// A whole flow of very many partitions, with a form that was not understood.
+    #[must_use]
+    pub fn sample_too_many() -> Self {
+        let mut many = found(Resolution::Hour);
+        (many.items, many.gaps) = (Vec::new(), Vec::new());
+        many.strip.rows.clear();
+        (many.partitions, many.too_many) = (100_000, true);
+        many.flow = (0..60)
+            .map(|minute| FlowStretch {
+                at: ago(3_600 - minute * 60),
+                worst_records: (minute != 30).then_some(minute * 10),
+                total_records: (minute != 30).then_some(minute * 400),
+                records_class: if minute == 30 { ReadingClass::Unknown } else { ReadingClass::LowerBound },
+                worst_ms: (minute != 30).then_some(minute * 120),
+                ms_class: if minute == 30 { ReadingClass::Unknown } else { ReadingClass::Stale },
+            })
+            .collect();
+        let errors = [("partition".to_owned(), "Choose its topic, too.".to_owned())];
+        let filter = LagFilter { partition: "3".to_owned(), ..filter() };
+        page(&many, &filter, &errors)
+    }
+}
