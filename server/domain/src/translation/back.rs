@@ -176,8 +176,7 @@ mod tests {
             let (mut reached, mut end) = (0usize, 0);
             for (back, length, every) in lives {
                 let from = reached.saturating_sub(back);
-                for place in from..(from + length).min(originals.len()) {
-                    let original = originals[place];
+                for (place, original) in originals.iter().enumerate().skip(from).take(length) {
                     if place == from || place % every == 0 {
                         pairs.push(pair(original.offset, end));
                     }
