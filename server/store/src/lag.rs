@@ -226,12 +226,20 @@ pub async fn minutes_of_all(
     let sides: Vec<String> = flows.iter().map(|(_, flow)| side_word(flow.from).to_owned()).collect();
     // A row for each pair: thousands of narrow rows take longer to read than to find.
     let rows = sqlx::query!(
-        r#"select pair as "pair!", array_agg(at order by at) as "at!",
-            array_agg(lag_ms order by at) as "lag_ms!: Vec<Option<i64>>"
+        r#"select asked.pair as "pair!", minutes.at as "at!", minutes.lag_ms as "lag_ms!: Vec<Option<i64>>"
         from unnest($1::text[], $2::text[]) as asked (pair, from_side)
-        join flow_lag_minute using (pair, from_side)
-        where at >= $3
-        group by pair"#,
+        cross join lateral (
+            select array_agg(at) as at, array_agg(lag_ms) as lag_ms
+            from (
+                select at, lag_ms
+                from flow_lag_minute as kept
+                where kept.pair = asked.pair
+                    and kept.from_side = asked.from_side
+                    and at >= $3
+                order by at
+            ) as in_order
+        ) as minutes
+        where minutes.at is not null"#,
         &pairs,
         &sides,
         since

@@ -94,13 +94,17 @@ pub async fn keep(
     }
     let states: BTreeMap<&str, &str> = now.iter().map(|(check, new)| (*check, new.status)).collect();
     sqlx::query!(
-        "insert into readiness (pair, survey_number, at, results, states)
-        values ($1, $2, $3, $4, $5)
+        r#"insert into readiness (pair, survey_number, at, results, states, brief, brief_of)
+        values ($1, $2, $3, $4, $5, jsonb_set($4::jsonb, '{lag}', (
+            select coalesce(jsonb_agg(lag || '{"topics": {}}'), '[]') from jsonb_array_elements($4::jsonb -> 'lag') as lag
+        ))::text, $2)
         on conflict (pair) do update
         set survey_number = excluded.survey_number,
             at = excluded.at,
             results = excluded.results,
-            states = excluded.states",
+            states = excluded.states,
+            brief = excluded.brief,
+            brief_of = excluded.brief_of"#,
         pair.as_str(),
         survey.0,
         survey.1,
@@ -176,9 +180,7 @@ pub async fn latest_of_all<T: DeserializeOwned>(
     let names: Vec<String> = pairs.iter().map(PairName::to_string).collect();
     let rows = sqlx::query!(
         r#"select pair, survey_number, at,
-            jsonb_set(results, '{lag}', (
-                select coalesce(jsonb_agg(lag || '{"topics": {}}'), '[]') from jsonb_array_elements(results -> 'lag') as lag
-            ))::text as "results!"
+            case when brief_of = survey_number then brief else results::text end as "results!"
         from readiness
         where pair = any($1)"#,
         &names

@@ -27,8 +27,9 @@ const MULTIPLIED: &[&str] = &[
     "insert into survey (pair, number, began_at, took_ms, epoch, body)
     select pair.name, s.number, s.began_at, s.took_ms, s.epoch, jsonb_set(s.body, '{pair}', to_jsonb(pair.name))
     from survey s, pair where pair.name like 'pair-%'",
-    "insert into readiness (pair, survey_number, at, results, states)
-    select pair.name, r.survey_number, r.at, r.results, r.states from readiness r, pair where pair.name like 'pair-%'",
+    "insert into readiness (pair, survey_number, at, results, states, brief, brief_of)
+    select pair.name, r.survey_number, r.at, r.results, r.states, r.brief, r.brief_of
+    from readiness r, pair where pair.name like 'pair-%'",
     // A day of lag, a reading every five seconds would be 17,280; housekeeping keeps fewer.
     "insert into flow_lag_sample (pair, from_side, at, worst_lag_records, total_lag_records, records_class, lag_ms, ms_class)
     select pair.name, 'a', now() - make_interval(secs => n * 30), n % 90, n % 900, 'tight', n % 4000, 'tight'
