@@ -88,6 +88,12 @@ async fn fence_probe() {
 }
 
 #[tokio::test]
+async fn shared_work() {
+    let world = world();
+    conformance::share(&world.admin(EU_WEST), &world.mover(EU_WEST), PREFIX).await;
+}
+
+#[tokio::test]
 async fn mover() {
     let world = world();
     conformance::mover(&world.admin(EU_WEST), &world.mover(EU_WEST), PREFIX).await;

@@ -118,9 +118,8 @@ impl Way<'_> {
     /// What to read of both sides for some copies, and a few records more.
     fn wanted(&self, stretch: Copies) -> (Stretch, Stretch) {
         let OffsetPair { upstream, downstream } = stretch.pair;
-        // As many records as there are copies, over as many markers and holes again and more.
-        let reach = upstream + (stretch.until - downstream) * 4 + 1_000;
-        let originals = Stretch { from: upstream.max(self.source_start), until: reach.min(self.source_end) };
+        let until = stretch.reach().min(self.source_end);
+        let originals = Stretch { from: upstream.max(self.source_start), until };
         (originals, Stretch { from: downstream, until: stretch.until + RUN as i64 })
     }
 

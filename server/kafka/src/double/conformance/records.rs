@@ -1,6 +1,6 @@
 //! Reading and writing records, over control records and aborted data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use muster_domain::topic::TopicPartition;
 
@@ -9,6 +9,7 @@ use crate::{
     admin::{ClusterAdmin, OffsetSpec},
     mover::{Isolation, ReadRange, Record, RecordMover},
     prints::PrintRange,
+    share::{Dealt, WorkShare},
 };
 
 const WITHIN_MS: u64 = 10_000;
@@ -105,4 +106,28 @@ pub async fn transactions(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, at:
         let tails = mover.tails(&until, isolation, WITHIN_MS).await.unwrap();
         assert_eq!(tails[at].as_ref().map(|tail| tail.offset), Some(expected), "{isolation:?}");
     }
+}
+
+/// Members of a group that only shares work are dealt every partition, each to one of them; who leaves gives its own to the
+/// others, and nothing is committed.
+pub async fn share(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, prefix: &str) {
+    let (name, group) = (format!("{prefix}shared"), format!("{prefix}workers"));
+    fresh_topic(admin, &name, 4).await;
+    let join = async || mover.share(&group, std::slice::from_ref(&name)).await.unwrap();
+    let mine = |member: &dyn WorkShare| match &*member.dealt().borrow() {
+        Dealt::Mine(mine) => mine.clone(),
+        Dealt::Waiting | Dealt::Refused(_) => BTreeSet::new(),
+    };
+    let one = join().await;
+    eventually("the first member is dealt everything", async || mine(&*one).len() == 4).await;
+    let two = join().await;
+    eventually("each of two members is dealt a half", async || {
+        let (one, two) = (mine(&*one), mine(&*two));
+        one.len() == 2 && two.len() == 2 && one.is_disjoint(&two)
+    })
+    .await;
+    drop(one);
+    eventually("the member that is left is dealt everything", async || mine(&*two).len() == 4).await;
+    let committed = admin.group_offsets(std::slice::from_ref(&group), false).await.unwrap();
+    assert!(committed.values().all(BTreeMap::is_empty), "{committed:?}");
 }
