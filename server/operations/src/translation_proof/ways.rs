@@ -1,5 +1,7 @@
 //! By which flows positions are translated: the one that copies this way, and the one whose records came from there.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use muster_domain::{
     pair::{Direction, Flow},
     patterns::Scope,
@@ -7,10 +9,14 @@ use muster_domain::{
     topic::TopicPartition,
 };
 use muster_kafka::Isolation;
-use muster_replication::{FlowSettings, Replication};
+use muster_replication::{FlowSettings, Replication, ReplicationError, ReplicationErrorKind};
 
 use super::{ProofError, unreadable};
 use crate::clients::PairClients;
+
+/// How often Connect is asked, and the pause between.
+const ASKED: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// The flows whose offset syncs lead from one side to the other.
 pub(super) struct Ways<'a> {
@@ -30,14 +36,16 @@ pub(super) struct Way<'a> {
 }
 
 impl<'a> Ways<'a> {
-    /// Reads how flows copy. One that does not answer leads nowhere, unless there is no other.
+    /// Reads how flows copy.
     pub(super) async fn read(clients: &'a PairClients, direction: Direction) -> Result<Self, ProofError> {
         let other = Direction { from: direction.to() };
-        let (forward, back) = (Way::read(clients, direction).await, Way::read(clients, other).await.ok());
+        let (forward, back) = (Way::read(clients, direction).await, Way::read(clients, other).await);
         let scope = Scope::of(&clients.pair);
         match (forward, back) {
-            (Err(error), None) => Err(error),
-            (forward, back) => Ok(Self { scope, direction, forward: forward.ok(), back }),
+            (Err(error), Err(_)) => Err(error),
+            // Without the flow that copies this way less would be said than is true; one that is not there leads nowhere.
+            (Err(error), Ok(_)) if !matches!(error, ProofError::NoFlow { .. }) => Err(error),
+            (forward, back) => Ok(Self { scope, direction, forward: forward.ok(), back: back.ok() }),
         }
     }
 
@@ -65,10 +73,27 @@ impl<'a> Ways<'a> {
 impl<'a> Way<'a> {
     async fn read(clients: &'a PairClients, direction: Direction) -> Result<Self, ProofError> {
         let (flow, replication) = flow_of(clients, direction)?;
-        let config = replication.config(ConnectorRole::Source).await;
-        let settings =
-            FlowSettings::from_config(flow, &config.map_err(unreadable("read how the flow copies"))?);
+        let config = match read_config(replication).await {
+            Ok(config) => config,
+            Err(error) if error.kind == ReplicationErrorKind::NoSuchConnector => {
+                return Err(no_flow(clients, direction));
+            }
+            Err(error) => return Err(unreadable("read how the flow copies")(error)),
+        };
+        let settings = FlowSettings::from_config(flow, &config);
         Ok(Self { flow, replication, isolation: settings.isolation })
+    }
+}
+
+/// The config of the source connector, asked for again while Connect says that it is not now to be had: workers rebalance.
+async fn read_config(replication: &dyn Replication) -> Result<BTreeMap<String, String>, ReplicationError> {
+    let mut asked = 1;
+    loop {
+        match replication.config(ConnectorRole::Source).await {
+            Err(error) if error.may_pass() && asked < ASKED => asked += 1,
+            answer => return answer,
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
@@ -83,9 +108,11 @@ pub(crate) fn flow_of(
     let pair = &clients.pair;
     match (pair.flow(direction), clients.flow(direction)) {
         (Some(flow), Some(replication)) => Ok((flow, &**replication)),
-        (None, _) | (_, None) => Err(ProofError::NoFlow {
-            from: pair.cluster(direction.from).to_string(),
-            to: pair.cluster(direction.to()).to_string(),
-        }),
+        (None, _) | (_, None) => Err(no_flow(clients, direction)),
     }
+}
+
+fn no_flow(clients: &PairClients, direction: Direction) -> ProofError {
+    let named = |side| clients.pair.cluster(side).to_string();
+    ProofError::NoFlow { from: named(direction.from), to: named(direction.to()) }
 }
