@@ -29,10 +29,19 @@ pub(super) async fn prepare_reverse(ctx: StepCtx) -> Result<Done, StepError> {
     }
     let ends: TargetEnds = ctx.output("mark_target_ends")?;
     // Inclusive: the last offset that counts as copied. A partition that is still empty has none.
-    let begin: ByPartition<Option<i64>> =
-        ends.replicas.iter().map(|(tp, end)| (tp.clone(), (*end > 0).then(|| end - 1))).collect();
+    let last = |end: &i64| (*end > 0).then(|| end - 1);
+    let mut begin: ByPartition<Option<i64>> =
+        ends.replicas.iter().map(|(tp, end)| (tp.clone(), last(end))).collect();
     let flow = ctx.backward()?;
     let (before, _) = flow.committed_offsets().await?;
+    // Canaries rest while a run moves the pair: those that came from the other side are not copied back to it.
+    let canaries: Vec<TopicPartition> = before
+        .keys()
+        .filter(|tp| ctx.clients.pair.canary_topic.as_ref() == Some(&tp.topic))
+        .cloned()
+        .collect();
+    let canary_ends = offsets(ctx.admin(ctx.direction().to()), &canaries, OffsetSpec::End).await?;
+    begin.extend(canary_ends.iter().map(|(tp, end)| (tp.clone(), last(end))));
     let as_wanted = begin.iter().all(|(tp, offset)| before.get(tp).copied() == *offset);
     if !as_wanted {
         flow.set_committed_offsets(&begin).await?;
