@@ -77,13 +77,13 @@ async fn changes_of_readiness_are_logged_once() {
     let status = |check, status, reason| CheckStatus { check, status, reason };
     let at = |seconds| DateTime::<Utc>::UNIX_EPOCH + Duration::seconds(seconds);
     let first = [status("lag", "ok", ""), status("acls", "ok", "")];
-    let results = vec!["all is well".to_owned()];
+    let results = serde_json::json!({"said": "all is well", "lag": []});
     assert_eq!(readiness::keep(conn, &name, epoch, (1, at(1)), &results, &first).await.unwrap(), 2);
     assert_eq!(readiness::keep(conn, &name, epoch, (2, at(2)), &results, &first).await.unwrap(), 0);
     let next = [status("lag", "critical", "nothing moves"), status("groups", "ok", "")];
     assert_eq!(readiness::keep(conn, &name, epoch, (3, at(3)), &results, &next).await.unwrap(), 3);
 
-    let kept = readiness::latest::<Vec<String>>(conn, &name).await.unwrap().unwrap();
+    let kept = readiness::latest::<serde_json::Value>(conn, &name).await.unwrap().unwrap();
     assert_eq!((kept.survey_number, kept.at, kept.results), (3, at(3), results));
     let log: Vec<_> = readiness::changes(conn, &name, None, 3)
         .await
@@ -106,6 +106,40 @@ async fn changes_of_readiness_are_logged_once() {
     );
     let oldest = readiness::changes(conn, &name, Some(3), 10).await.unwrap();
     assert_eq!(oldest.len(), 2);
+}
+
+#[tokio::test]
+async fn a_look_at_many_pairs_leaves_out_the_lag_of_topics_and_never_shows_an_older_survey() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let name = pair_name("payments");
+    let epoch = lease(conn, "one").await;
+    let results = |records: i64| {
+        serde_json::json!({"active": "a", "lag": [{"records": records, "topics": {"orders": {"records": records}}}]})
+    };
+    readiness::keep(conn, &name, epoch, (1, DateTime::UNIX_EPOCH), &results(7), &[]).await.unwrap();
+    let seen = async |conn: &mut PgConnection| {
+        let pairs = [pair_name("payments"), pair_name("never-observed")];
+        let all = readiness::latest_of_all::<serde_json::Value>(conn, &pairs).await.unwrap();
+        assert_eq!(all.len(), 1, "{all:?}");
+        all.into_values().map(|kept| (kept.survey_number, kept.results)).next().unwrap()
+    };
+    let brief = serde_json::json!({"active": "a", "lag": [{"records": 7, "topics": {}}]});
+    assert_eq!(seen(conn).await, (1, brief));
+    assert_eq!(
+        readiness::latest::<serde_json::Value>(conn, &name).await.unwrap().unwrap().results,
+        results(7),
+        "the pair's own page has every topic"
+    );
+
+    // As a process of the version before writes it during an upgrade: it knows of no brief.
+    sqlx::query("update readiness set survey_number = 2, results = $1 where pair = 'payments'")
+        .bind(sqlx::types::Json(results(9)))
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    assert_eq!(seen(conn).await, (2, results(9)));
 }
 
 fn sample(seconds: i64, records: Option<i64>, class: ReadingClass) -> LagSample {
