@@ -38,6 +38,8 @@ pub(crate) struct Connector {
 pub(crate) struct Day {
     /// From the 204 until STOPPED.
     pub(crate) stop_takes: Duration,
+    /// Its tasks do not end, and once it was seen STOPPED somebody else starts it again.
+    pub(crate) meddled_with: bool,
     /// From the 202 until tasks run.
     pub(crate) resume_takes: Duration,
     /// The next requests that are not GETs are answered so.
@@ -96,6 +98,7 @@ impl FakeConnect {
         };
         let day = Day {
             stop_takes: Duration::from_millis(60),
+            meddled_with: false,
             resume_takes: Duration::from_millis(60),
             refuse: vec![],
             hang: false,
@@ -149,7 +152,7 @@ impl Connector {
     }
 
     /// Somebody else resumes it, whatever was asked for.
-    pub(crate) fn start_by_somebody(&mut self) {
+    fn start_by_somebody(&mut self) {
         (self.state, self.tasks, self.due) = ("RUNNING", vec!["RUNNING"], vec![]);
     }
 
@@ -236,7 +239,7 @@ fn with(worker: &Shared, name: &str, work: impl FnOnce(&mut Connector, &mut Day)
 }
 
 async fn status(State(worker): State<Shared>, Path(name): Path<String>) -> Response {
-    with(&worker, &name, |connector, _| {
+    with(&worker, &name, |connector, day| {
         let tasks = connector.tasks.iter().enumerate().map(|(id, state)| {
             let trace =
                 (*state == "FAILED").then_some("ConnectException: login with hunter22 failed\n\tat …");
@@ -244,6 +247,9 @@ async fn status(State(worker): State<Shared>, Path(name): Path<String>) -> Respo
         });
         let tasks: Vec<Value> = tasks.collect();
         let state = json!({"state": connector.state, "worker_id": "w:8083"});
+        if day.meddled_with && connector.state == "STOPPED" {
+            connector.start_by_somebody();
+        }
         Json(json!({"name": name, "connector": state, "tasks": tasks, "type": "source"})).into_response()
     })
 }
@@ -303,6 +309,9 @@ async fn stop(State(worker): State<Shared>, Path(name): Path<String>) -> Respons
                 (Instant::now() + day.stop_takes / 2, "STOPPED", tasks),
                 (Instant::now() + day.stop_takes, "STOPPED", vec![]),
             ];
+            if day.meddled_with {
+                connector.due.pop();
+            }
         }
         StatusCode::NO_CONTENT.into_response()
     })

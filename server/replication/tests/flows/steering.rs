@@ -91,14 +91,8 @@ async fn a_worker_that_hangs_ends_at_the_bound() {
 #[tokio::test]
 async fn a_connector_that_somebody_else_starts_again_is_noticed() {
     let connect = FakeConnect::start().await;
-    let flow = mirror(&connect, &world());
-    connect.lock().day.stop_takes = Duration::from_millis(300);
-    let stopping = flow.stop(Source, 30_000);
-    let meddle = async {
-        tokio::time::sleep(Duration::from_millis(220)).await;
-        connect.source(fake_connect::Connector::start_by_somebody);
-    };
-    let (outcome, ()) = tokio::join!(stopping, meddle);
+    connect.lock().day.meddled_with = true;
+    let outcome = mirror(&connect, &world()).stop(Source, 30_000).await;
     let ReplicationErrorKind::NotAsAsked(text) = kind(outcome) else { panic!("another error") };
     assert_eq!(text, "it stopped, and somebody else started it again: RUNNING with tasks RUNNING");
 }
