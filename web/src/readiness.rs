@@ -107,6 +107,7 @@ fn heading_of(code: &str) -> &'static str {
         | "flow-connectors"
         | "flow-moving"
         | "direction-interlock"
+        | "flow-scope"
         | "converters"
         | "canary" => "Replication",
         _ => "Other checks",

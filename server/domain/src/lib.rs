@@ -36,10 +36,12 @@ pub mod readiness;
 pub mod reading;
 pub mod record;
 pub mod recorder;
+pub mod reverse;
 pub mod run;
 #[cfg(test)]
 mod samples;
 pub mod schedule;
+pub mod selection;
 pub mod survey;
 pub mod topic;
 pub mod translation;

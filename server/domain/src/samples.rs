@@ -19,6 +19,7 @@ use crate::{
     reading::Observed,
     record::{Person, Run, RunStep},
     run::{Operation, Phase, RunState, StepState},
+    selection::Beyond,
     survey::{
         AclObservation, CommittedSourceOffsets, ConnectState, ConnectorObservation, ConnectorRole,
         FlowObservation, GroupObservation, NewestPairs, OffsetPair, PartitionObservation, RightHeld,
@@ -196,6 +197,7 @@ fn flow(from: Side, target: &str, state: ConnectState, copied: i64) -> FlowObser
         committed: Observed::known(committed, now),
         newest_pairs: Observed::known(NewestPairs(BTreeMap::from([(orders, newest)])), now),
         rewinds: BTreeMap::new(),
+        beyond: Observed::known(Beyond::default(), now),
     }
 }
 

@@ -19,6 +19,7 @@ use crate::{
     pair::{BySide, Direction, Side},
     quota::{ClientQuota, ScramUsers},
     reading::Observed,
+    selection::Beyond,
     topic::{ByPartition, Configs, by_partition},
 };
 
@@ -210,6 +211,14 @@ pub struct FlowObservation {
     /// Per source partition, the last time its offset syncs went back; none where they never did.
     #[serde(default, with = "by_partition")]
     pub rewinds: ByPartition<Rewind>,
+    /// Topics outside of the pair that its source connector copies, too.
+    #[serde(default = "not_looked")]
+    pub beyond: Observed<Beyond>,
+}
+
+/// What a survey of a version before says of what it did not look for.
+fn not_looked<T>() -> Observed<T> {
+    Observed::unknown("the survey was taken by a version that does not look for it", DateTime::UNIX_EPOCH)
 }
 
 /// See [`FlowObservation::committed`].

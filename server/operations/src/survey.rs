@@ -12,8 +12,9 @@ use muster_domain::{
     pair::{BySide, Pair, Side},
     patterns::Scope,
     reading::Observed,
+    selection::{Beyond, Selection},
     survey::{
-        AclObservation, FlowObservation, GroupObservation, OpenTransaction, PartitionObservation,
+        AclObservation, ConnectorRole, FlowObservation, GroupObservation, OpenTransaction, PartitionObservation,
         SideObservation, Survey, TopicObservation,
     },
     topic::{TopicDescription, TopicPartition},
@@ -26,11 +27,15 @@ use crate::clients::PairClients;
 /// unknown, with the reason. `began_at` is Muster's clock at the start; later times are offsets from it.
 pub async fn take_survey(clients: &PairClients, number: i64, began_at: DateTime<Utc>) -> Survey {
     let started = std::time::Instant::now();
-    let (a, b, flows) = tokio::join!(
+    let ((a, others_a), (b, others_b), mut flows) = tokio::join!(
         observe_side(clients, Side::A, began_at),
         observe_side(clients, Side::B, began_at),
         observe_flows(clients, began_at),
     );
+    let others = BySide { a: others_a, b: others_b };
+    for flow in &mut flows {
+        flow.beyond = beyond(&clients.pair, flow, others.get(flow.direction.from), began_at);
+    }
     Survey {
         pair: clients.pair.name.clone(),
         number,
@@ -46,8 +51,29 @@ async fn observe_flows(clients: &PairClients, now: DateTime<Utc>) -> Vec<FlowObs
     futures_util::future::join_all(known.map(|flow| flow.observe(now))).await
 }
 
+/// Names of topics that do not concern the pair, or why they are not known.
+type Others = Result<Vec<String>, String>;
+
+/// What a flow copies beside the pair's topics.
+fn beyond(pair: &Pair, seen: &FlowObservation, others: &Others, now: DateTime<Utc>) -> Observed<Beyond> {
+    let found = || {
+        let flow = pair.flow(seen.direction).ok_or("the pair has no such flow")?;
+        let Some(connector) = seen.connectors.get(&ConnectorRole::Source) else {
+            // A flow without a source connector copies nothing.
+            return Ok(Beyond::default());
+        };
+        let selection = Selection::read(flow, &connector.as_result()?.config)?;
+        let others = others.as_ref().map_err(Clone::clone)?;
+        Ok::<_, String>(Beyond::of(pair, flow, &selection, others.iter().map(String::as_str)))
+    };
+    match found() {
+        Ok(beyond) => Observed::known(beyond, now),
+        Err(reason) => Observed::unknown(reason, now),
+    }
+}
+
 /// One side. The identity comes first: nothing else is believed of a cluster that is not the expected one.
-async fn observe_side(clients: &PairClients, side: Side, now: DateTime<Utc>) -> SideObservation {
+async fn observe_side(clients: &PairClients, side: Side, now: DateTime<Utc>) -> (SideObservation, Others) {
     let admin = clients.admin.get(side).as_ref();
     let started = std::time::Instant::now();
     let cluster = match admin.describe_cluster().await {
@@ -55,7 +81,7 @@ async fn observe_side(clients: &PairClients, side: Side, now: DateTime<Utc>) -> 
         Err(e) => {
             // When it was known: until then it may have answered others.
             let at = now + TimeDelta::from_std(started.elapsed()).unwrap_or_default();
-            return SideObservation::unreachable(&e.to_string(), at);
+            return (SideObservation::unreachable(&e.to_string(), at), Err(e.to_string()));
         }
     };
     let expected = clients.clusters.get(side).expected_cluster_id.as_deref();
@@ -68,7 +94,7 @@ async fn observe_side(clients: &PairClients, side: Side, now: DateTime<Utc>) -> 
         );
         let mut side = SideObservation::unreachable(&reason, now);
         side.cluster = Observed::known(cluster, now);
-        return side;
+        return (side, Err(reason));
     }
     let everything = AclFilter::default();
     let (topics, groups, acls, transactions, rights, quotas, users) = tokio::join!(
@@ -80,9 +106,16 @@ async fn observe_side(clients: &PairClients, side: Side, now: DateTime<Utc>) -> 
         admin.client_quotas(),
         admin.scram_users(),
     );
+    let (topics, others) = match topics {
+        Ok((topics, others)) => (Ok(topics), Ok(others)),
+        Err(e) => {
+            let reason = e.to_string();
+            (Err(e), Err(reason))
+        }
+    };
     let in_scope: Option<BTreeSet<String>> =
         topics.as_ref().ok().map(|topics| topics.keys().cloned().collect());
-    SideObservation {
+    let observation = SideObservation {
         cluster: Observed::known(cluster, now),
         groups: observed(groups.map(|groups| only_in_scope(groups, in_scope.as_ref())), now),
         topics: observed(topics, now),
@@ -91,7 +124,8 @@ async fn observe_side(clients: &PairClients, side: Side, now: DateTime<Utc>) -> 
         rights: observed(rights, now),
         quotas: observed(quotas, now),
         users: observed(users, now),
-    }
+    };
+    (observation, others)
 }
 
 fn observed<T>(read: Result<T, KafkaError>, at: DateTime<Utc>) -> Observed<T> {
@@ -129,19 +163,22 @@ fn only_in_scope(
     groups
 }
 
+/// The pair's topics on a side, and the names of the others.
 async fn topics(
     admin: &dyn ClusterAdmin,
     pair: &Pair,
     side: Side,
-) -> Result<BTreeMap<String, TopicObservation>, KafkaError> {
+) -> Result<(BTreeMap<String, TopicObservation>, Vec<String>), KafkaError> {
     let scope = Scope::of(pair);
-    let mut found: BTreeMap<String, TopicObservation> = admin
-        .topics(None)
-        .await?
-        .into_iter()
-        .filter(|topic| !topic.internal && scope.topic(side, &topic.name))
-        .map(begin_topic)
-        .collect();
+    let mut found: BTreeMap<String, TopicObservation> = BTreeMap::new();
+    let mut others = Vec::new();
+    for topic in admin.topics(None).await?.into_iter().filter(|topic| !topic.internal) {
+        if scope.topic(side, &topic.name) {
+            found.extend([begin_topic(topic)]);
+        } else {
+            others.push(topic.name);
+        }
+    }
     let partitions: Vec<TopicPartition> = found
         .iter()
         .flat_map(|(name, topic)| {
@@ -174,7 +211,7 @@ async fn topics(
             Err(e) => Observed::unknown(e.to_string(), now),
         };
     }
-    Ok(found)
+    Ok((found, others))
 }
 
 /// What Metadata says of a topic; the rest is asked for.

@@ -75,7 +75,6 @@ fn source_config(lab: &LabDescription, flow: &FlowDescription, exactly_once: boo
         ("refresh.topics.interval.seconds", "3"),
         ("sync.topic.configs.interval.seconds", "10"),
         ("sync.topic.acls.interval.seconds", "10"),
-        ("heartbeats.replication.enabled", "false"),
     ];
     config.extend(own.map(|(key, value)| (key.to_owned(), value.to_owned())));
     Ok(as_json(config))

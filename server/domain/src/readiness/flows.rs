@@ -14,6 +14,7 @@ pub(super) fn evaluate(scene: &Scene<'_>) -> Vec<CheckResult> {
         connectors(scene),
         moving(scene),
         interlock(scene),
+        scope(scene),
         converters(scene),
         offset_sync(scene),
         canary(scene),
@@ -185,6 +186,41 @@ fn interlock(scene: &Scene<'_>) -> CheckResult {
         );
     }
     CheckResult::ok(Code::DirectionInterlock, "one direction is live")
+}
+
+/// A flow that carries more than the pair is about is stopped for all of it. Under the identity policy the way back would
+/// moreover copy those topics onto themselves: nothing says where their own records begin there.
+fn scope(scene: &Scene<'_>) -> CheckResult {
+    let mut troubles = Vec::new();
+    let mut worst = CheckStatus::Warning;
+    for flow in &scene.pair.flows {
+        let beyond = match observed(scene, flow.direction) {
+            Ok(seen) => seen.beyond.as_result().map_err(ToOwned::to_owned),
+            Err(reason) => Err(reason),
+        };
+        let beyond = match beyond {
+            Ok(beyond) => beyond,
+            Err(reason) => return CheckResult::unknown(Code::FlowScope, reason),
+        };
+        if beyond.count > 0 {
+            if flow.naming == NamingPolicy::Identity {
+                worst = CheckStatus::Critical;
+            }
+            troubles.push(format!(
+                "{} also carries {}",
+                scene.pair.course(flow.direction),
+                beyond.named()
+            ));
+        }
+    }
+    CheckResult::from_troubles(
+        Code::FlowScope,
+        worst,
+        &troubles,
+        "both flows carry topics of the pair and nothing else",
+        "Moving the pair would stop the copying of these topics, too. Add them to the pair, or leave them out of the \
+         connector's `topics`.",
+    )
 }
 
 fn converters(scene: &Scene<'_>) -> CheckResult {

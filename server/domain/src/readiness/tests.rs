@@ -8,6 +8,7 @@ use crate::{
     access,
     acl::{AclOperation as Op, ResourceType},
     reading::Observed,
+    selection::Beyond,
     samples::{self, FORWARD, allow, at, group, known, strings, topics},
     survey::{ConnectState, ConnectorObservation, ConnectorRole, OpenTransaction, RightHeld, Survey},
 };
@@ -101,7 +102,7 @@ fn an_input_that_is_unknown_makes_no_check_ok_that_needs_it() {
     ]
     .concat();
     let topics_and_standby = [&[Code::FlowMoving][..], &standby].concat();
-    let cases: [Case; 7] = [
+    let cases: [Case; 8] = [
         ("identity", |w| w.side(Side::A).cluster = unknown(), &[Code::ClusterIdentity]),
         ("rights", |w| w.side(Side::B).rights = unknown(), &[Code::Rights]),
         (
@@ -117,6 +118,7 @@ fn an_input_that_is_unknown_makes_no_check_ok_that_needs_it() {
         ),
         ("groups here", |w| w.side(Side::A).groups = unknown(), &[Code::StandbyGrants]),
         ("worker", |w| w.survey.flows[0].worker = unknown(), &[Code::ConnectWorker]),
+        ("what flows carry", |w| w.survey.flows[1].beyond = unknown(), &[Code::FlowScope]),
     ];
     let unknowns = |change: fn(&mut World)| -> BTreeSet<Code> {
         let results = World::with(change);
@@ -134,10 +136,25 @@ fn an_input_that_is_unknown_makes_no_check_ok_that_needs_it() {
     assert_eq!(unknowns(source), flow_and_standby.into_iter().collect(), "source connector");
 }
 
+fn beyond(names: &[&str]) -> Beyond {
+    Beyond { count: names.len(), first: names.iter().map(|name| (*name).to_owned()).collect() }
+}
+
+#[test]
+fn with_prefixed_names_topics_beyond_the_pair_are_no_reason_to_stay() {
+    let results = World::with(|w| {
+        for flow in &mut w.pair.flows {
+            flow.naming = NamingPolicy::Prefixed { separator: ".".to_owned() };
+        }
+        known(&mut w.survey.flows[0].beyond).clone_from(&beyond(&["legacy"]));
+    });
+    assert_eq!(results[&Code::FlowScope].status, Status::Warning);
+}
+
 #[test]
 fn each_trouble_shows_in_its_own_check() {
     type Case = (fn(&mut World), Code, Status, &'static str);
-    let cases: [Case; 16] = [
+    let cases: [Case; 17] = [
         (|w| w.age = 61, Code::SurveyFresh, Status::Unknown, "the last survey is 61 s old"),
         (
             |w| known(&mut w.side(Side::B).rights)[0].held = RightHeld::No { error: "no".to_owned() },
@@ -169,6 +186,12 @@ fn each_trouble_shows_in_its_own_check() {
             Code::FlowMoving,
             Status::Critical,
             "10 records were written to `primary` since the last survey and none arrived",
+        ),
+        (
+            |w| known(&mut w.survey.flows[1].beyond).clone_from(&beyond(&["legacy"])),
+            Code::FlowScope,
+            Status::Critical,
+            "dr → primary also carries `legacy`",
         ),
         (
             |w| drop(w.connector(0, ConnectorRole::Source).config.remove("value.converter")),

@@ -97,7 +97,10 @@ pub fn calls(step: &str, scene: &Scene<'_>) -> Vec<String> {
         list.iter().map(|binding| format!("{verb} on {from}: {binding}")).collect()
     };
     match step {
-        "survey_again" => vec![format!("look: full survey of {from}, {to} and both flows")],
+        "survey_again" => vec![
+            format!("look: full survey of {from}, {to} and both flows"),
+            format!("look: stored offsets of {}", scene.connector(false, "source")),
+        ],
         "stage_standby_grants" => vec![
             format!("look: DescribeAcls on every broker of {from} and {to}"),
             format!("CreateAcls on {to}: each READ, DESCRIBE, group and transactional-id grant applications hold on {from} and lack there"),

@@ -23,6 +23,7 @@ use serde_json::json;
 use super::{
     consumers::{self, Translated},
     fence::{add_bindings, locked, remove_bindings},
+    reverse,
     scope::{count, offsets},
 };
 use crate::{
@@ -41,7 +42,8 @@ pub(super) struct FoundAgain {
 }
 
 /// Surveys again after taking the lock and compares with what was approved: cluster ids, active side, topics and
-/// their partitions. Only looks.
+/// their partitions. Looks, too, whether the way back can begin: after the point of no return it would be too late. Only
+/// looks.
 pub(super) async fn survey_again(ctx: StepCtx) -> Result<Done, StepError> {
     let survey = take_survey(&ctx.clients, 0, Utc::now()).await;
     let differences = differences(&ctx, &survey)?;
@@ -54,6 +56,9 @@ pub(super) async fn survey_again(ctx: StepCtx) -> Result<Done, StepError> {
                 String::new()
             }
         )));
+    }
+    if let Some(reason) = reverse::why_it_cannot_begin(&ctx).await? {
+        return Err(StepError::Fail(reason));
     }
     let from = survey.sides.get(ctx.direction().from);
     let groups = from.groups.as_result().map_err(StepError::retry)?;

@@ -1,9 +1,14 @@
 //! The way back: where the reverse flow begins, and that it works.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Instant,
+};
 
 use bytes::Bytes;
 use muster_domain::{
+    reverse::{self, Other},
+    selection::Selection,
     survey::ConnectorRole,
     topic::{ByPartition, TopicPartition},
 };
@@ -28,20 +33,11 @@ pub(super) async fn prepare_reverse(ctx: StepCtx) -> Result<Done, StepError> {
         ));
     }
     let ends: TargetEnds = ctx.output("mark_target_ends")?;
-    // Inclusive: the last offset that counts as copied. A partition that is still empty has none.
-    let last = |end: &i64| (*end > 0).then(|| end - 1);
-    let mut begin: ByPartition<Option<i64>> =
-        ends.replicas.iter().map(|(tp, end)| (tp.clone(), last(end))).collect();
     let flow = ctx.backward()?;
     let (before, _) = flow.committed_offsets().await?;
-    // Canaries rest while a run moves the pair: those that came from the other side are not copied back to it.
-    let canaries: Vec<TopicPartition> = before
-        .keys()
-        .filter(|tp| ctx.clients.pair.canary_topic.as_ref() == Some(&tp.topic))
-        .cloned()
-        .collect();
-    let canary_ends = offsets(ctx.admin(ctx.direction().to()), &canaries, OffsetSpec::End).await?;
-    begin.extend(canary_ends.iter().map(|(tp, end)| (tp.clone(), last(end))));
+    let others = Others::look(&ctx, &before, ends.replicas.keys()).await?;
+    let begin = reverse::begin(&ends.replicas, &before, |tp| others.of(tp))
+        .map_err(|undecided| StepError::Fail(undecided_positions(&ctx, &undecided)))?;
     let as_wanted = begin.iter().all(|(tp, offset)| before.get(tp).copied() == *offset);
     if !as_wanted {
         flow.set_committed_offsets(&begin).await?;
@@ -50,6 +46,82 @@ pub(super) async fn prepare_reverse(ctx: StepCtx) -> Result<Done, StepError> {
         format!("the reverse flow begins where writes began, on {}", count(begin.len(), "partition")),
         json!({"already": as_wanted, "before": super::scope::shown(&before)}),
     ))
+}
+
+/// Why the way back could not be prepared, found while nothing has been changed yet; `None` when it can be. Only looks.
+pub(super) async fn why_it_cannot_begin(ctx: &StepCtx) -> Result<Option<String>, StepError> {
+    if !ctx.identity_named() {
+        return Ok(None);
+    }
+    let (stored, _) = ctx.backward()?.committed_offsets().await?;
+    let in_scope: ByPartition<i64> = ctx.replica_partitions().into_iter().map(|tp| (tp, 0)).collect();
+    let others = Others::look(ctx, &stored, in_scope.keys()).await?;
+    let undecided = reverse::begin(&in_scope, &stored, |tp| others.of(tp)).err();
+    Ok(undecided.map(|undecided| undecided_positions(ctx, &undecided)))
+}
+
+fn undecided_positions(ctx: &StepCtx, undecided: &[TopicPartition]) -> String {
+    let (from, to) = (ctx.direction().from, ctx.direction().to());
+    let pair = &ctx.clients.pair;
+    format!(
+        "the flow {} → {} keeps positions of topics outside of this pair: {}. It would go on from there and copy what \
+         came from `{1}` back to it. Add these topics to the pair, or leave them out of the connector's `topics`",
+        pair.cluster(to),
+        pair.cluster(from),
+        reverse::named(undecided)
+    )
+}
+
+/// What the side applications move to says of positions that are not of topics in scope.
+struct Others {
+    /// Partitions by topic that is still there.
+    there: BTreeMap<String, usize>,
+    selection: Selection,
+    canaries: ByPartition<i64>,
+}
+
+impl Others {
+    /// Looks for the topics of all stored positions but those in scope.
+    async fn look(
+        ctx: &StepCtx,
+        stored: &ByPartition<i64>,
+        in_scope: impl Iterator<Item = &TopicPartition>,
+    ) -> Result<Self, StepError> {
+        let in_scope: BTreeSet<&TopicPartition> = in_scope.collect();
+        let others: Vec<&TopicPartition> = stored.keys().filter(|tp| !in_scope.contains(tp)).collect();
+        let (pair, back) = (&ctx.clients.pair, ctx.direction().reverse());
+        let flow = pair.flow(back).ok_or_else(|| StepError::fail("the pair has no reverse flow"))?;
+        let config = ctx.backward()?.config(ConnectorRole::Source).await?;
+        let selection = Selection::read(flow, &config).map_err(StepError::fail)?;
+        let admin = ctx.admin(back.from);
+        let names: BTreeSet<String> = others.iter().map(|tp| tp.topic.clone()).collect();
+        let there = if names.is_empty() { Vec::new() } else { admin.topics(Some(&names)).await? };
+        let there: BTreeMap<String, usize> =
+            there.into_iter().map(|topic| (topic.name, topic.partitions.len())).collect();
+        let mut found = Self { there, selection, canaries: ByPartition::new() };
+        let is_canary = |tp: &&TopicPartition| pair.canary_topic.as_ref() == Some(&tp.topic) && found.has(tp);
+        let canaries: Vec<TopicPartition> = others.into_iter().filter(is_canary).cloned().collect();
+        found.canaries = offsets(admin, &canaries, OffsetSpec::End).await?;
+        Ok(found)
+    }
+
+    fn has(&self, tp: &TopicPartition) -> bool {
+        let partitions = self.there.get(&tp.topic).copied().unwrap_or(0);
+        usize::try_from(tp.partition).is_ok_and(|partition| partition < partitions)
+    }
+
+    /// Canaries rest while a run moves the pair: those that came from the other side are not copied back to it.
+    fn of(&self, tp: &TopicPartition) -> Other {
+        if let Some(end) = self.canaries.get(tp) {
+            Other::Canary { end: *end }
+        } else if !self.has(tp) {
+            Other::Gone
+        } else if self.selection.selects(&tp.topic) {
+            Other::Undecided
+        } else {
+            Other::NotCopied
+        }
+    }
 }
 
 /// Starts the reverse flow and proves it: a canary written on the new active side arrives on the old one, or, where

@@ -12,3 +12,4 @@ mod readiness_drill;
 mod sim;
 mod stopping;
 mod switchover;
+mod way_back;

@@ -72,7 +72,7 @@ impl Sim {
         Self::with(small, pair).await
     }
 
-    async fn with(small: SmallWorld, pair: Pair) -> Self {
+    pub(crate) async fn with(small: SmallWorld, pair: Pair) -> Self {
         let database = TestDatabase::new().await;
         let mut conn = database.pool().acquire().await.unwrap();
         let team = Team { name: pair.team.clone(), description: String::new() };

@@ -176,6 +176,7 @@ impl Replication for MemoryReplication {
                 committed: Observed::known(committed, now),
                 newest_pairs: Observed::known(NewestPairs(pairs.collect()), now),
                 rewinds: ByPartition::new(),
+                beyond: Observed::unknown("not compared with the pair", now),
             })
         });
         seen.await.unwrap_or_else(|error| {
@@ -188,6 +189,7 @@ impl Replication for MemoryReplication {
                 committed: Observed::unknown(&reason, now),
                 newest_pairs: Observed::unknown(&reason, now),
                 rewinds: ByPartition::new(),
+                beyond: Observed::unknown(&reason, now),
             }
         })
     }

@@ -53,7 +53,17 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
     }
     let (newest_pairs, rewinds) = newest_pairs
         .unwrap_or_else(|| (Observed::unknown("the flow has no source connector", now), ByPartition::new()));
-    FlowObservation { direction: flow.flow.direction, worker, connectors, committed, newest_pairs, rewinds }
+    // What is beyond the pair is told by who sees the source's topics.
+    let beyond = Observed::unknown("not compared with the pair", now);
+    FlowObservation {
+        direction: flow.flow.direction,
+        worker,
+        connectors,
+        committed,
+        newest_pairs,
+        rewinds,
+        beyond,
+    }
 }
 
 fn connector(

@@ -129,6 +129,7 @@ impl Load {
             committed: Observed::known(committed, at),
             newest_pairs: Observed::known(newest, at),
             rewinds: BTreeMap::new(),
+            beyond: Observed::unknown("not asked", at),
         };
         Survey {
             pair: pair.name.clone(),

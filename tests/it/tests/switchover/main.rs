@@ -1,6 +1,7 @@
 //! Planned switchovers on the real lab under load: nothing lost, nothing skipped, also when workers die on the way.
 
 mod processes;
+mod there_and_back;
 
 use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
