@@ -4,6 +4,7 @@
 //! A figure that misses its goal is printed as missed and ends the run with an error, so CI sees it; nothing else here
 //! asserts times.
 
+mod alarms;
 mod big_cluster;
 mod figures;
 mod house;
@@ -55,6 +56,8 @@ enum What {
     Recorder,
     /// Twenty kills of the source broker under load: whether the loss that is stated holds what was lost.
     Rpo,
+    /// Fifteen causes of silent loss: how long until each is alarmed.
+    Alarms,
     /// Groups that lag, each put where it goes on: by Muster, by MirrorMaker 2's sync and by its checkpoints.
     Translation,
     /// One planned switchover of a pair under load, by Muster and by hand with Kafka's own tools.
@@ -86,6 +89,7 @@ async fn main() -> Result<ExitCode> {
         What::Schedules => schedules::run().await?,
         What::Recorder => recorder::run().await?,
         What::Rpo => rpo::run().await?,
+        What::Alarms => alarms::run().await?,
         What::Translation => translation::run().await?,
         What::Switchover => switchover::run().await?,
         What::Verify => verify::run().await?,

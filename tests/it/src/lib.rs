@@ -2,6 +2,9 @@
 //!
 //! This library turns a running lab into what Muster works with: clusters, pairs, clients.
 
+#[expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
+pub mod alarms;
+
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use anyhow::{Context, Result};

@@ -16,7 +16,6 @@ use muster_domain::{
     survey::{ConnectorRole, Survey},
     topic::TopicPartition,
 };
-use muster_it::{CENTRAL, LabClients, WEST, pair};
 use muster_kafka::{OffsetSpec, admin::NewTopic, mover::NewRecord};
 use muster_lab::{Lab, LabOptions, WaitBound, wait_until};
 use muster_operations::{PairClients, survey::take_survey};
@@ -29,27 +28,30 @@ use muster_store::{
 };
 use rdkafka::ClientConfig;
 
-/// From the beginning of a survey to the next.
-const PERIOD: Duration = Duration::from_secs(2);
-/// Surveys within which a cause is alarmed.
-const WITHIN: i64 = 3;
-pub(crate) const BOUND_MS: u64 = 60_000;
+use super::{Raised, WITHIN};
+use crate::{CENTRAL, LabClients, WEST, pair};
+
+pub(super) const BOUND_MS: u64 = 60_000;
 /// The way records flow.
-pub(crate) const FORWARD: Direction = Direction { from: Side::A };
+pub(super) const FORWARD: Direction = Direction { from: Side::A };
 /// Topics of the story, all in scope of the pair and of both connectors.
 const TOPICS: [&str; 6] = ["hole", "anew", "anew-there", "grown", "back", "quiet"];
 
-pub(crate) struct Stage {
-    pub(crate) lab: Lab,
+pub(super) struct Stage {
+    pub(super) lab: Lab,
+    /// What was alarmed so far.
+    pub(super) raised: Vec<Raised>,
+    /// From the beginning of a survey to the next.
+    period: Duration,
     database: TestDatabase,
-    pub(crate) clients: PairClients,
+    pub(super) clients: PairClients,
     epoch: i64,
     previous: Option<Survey>,
     began: Option<Instant>,
 }
 
 impl Stage {
-    pub(crate) async fn start() -> Result<Self> {
+    pub(super) async fn start(period: Duration) -> Result<Self> {
         let lab = Lab::attach_or_start(LabOptions::default()).await?;
         let mut pair = pair(lab.describe(), "orders", &lab.describe().dir.join("unused.json"))?;
         pair.topics = vec![r"orders\.alarm-.*".to_owned()];
@@ -67,7 +69,16 @@ impl Stage {
         let lease = leases::survey_lease(&clients.pair.name);
         let epoch = leases::claim(&mut conn, &lease, "stage", 3_600.0).await?.context("a free lease")?.epoch;
         drop(conn);
-        let stage = Self { lab, database, clients, epoch, previous: None, began: None };
+        let stage = Self {
+            lab,
+            raised: Vec::new(),
+            period,
+            database,
+            clients,
+            epoch,
+            previous: None,
+            began: None,
+        };
         stage.furnish().await?;
         Ok(stage)
     }
@@ -87,7 +98,7 @@ impl Stage {
     }
 
     /// Waits until everything up to a source offset is on the standby.
-    pub(crate) async fn copied(&self, name: &str, offset: i64) -> Result<()> {
+    pub(super) async fn copied(&self, name: &str, offset: i64) -> Result<()> {
         let at = at(name);
         let what = format!("offset {offset} of {at} to be copied");
         wait_until(&what, WaitBound::seconds(60), || async {
@@ -97,7 +108,7 @@ impl Stage {
         .await
     }
 
-    pub(crate) async fn write(&self, side: Side, name: &str, count: usize) -> Result<()> {
+    pub(super) async fn write(&self, side: Side, name: &str, count: usize) -> Result<()> {
         let record = |number: usize| NewRecord {
             key: Some(Bytes::from(format!("k{number}"))),
             value: Some(Bytes::from(format!("{name} {number}"))),
@@ -108,7 +119,7 @@ impl Stage {
         Ok(())
     }
 
-    pub(crate) async fn end(&self, side: Side, name: &str) -> Result<i64> {
+    pub(super) async fn end(&self, side: Side, name: &str) -> Result<i64> {
         let at = at(name);
         let offsets =
             self.clients.admin.get(side).offsets(std::slice::from_ref(&at), OffsetSpec::End).await?;
@@ -116,18 +127,18 @@ impl Stage {
         end.map_err(|e| anyhow::anyhow!("{e}"))
     }
 
-    pub(crate) fn flow(&self) -> Arc<dyn Replication> {
+    pub(super) fn flow(&self) -> Arc<dyn Replication> {
         self.clients.flow(FORWARD).unwrap().clone()
     }
 
     /// Changes configs of the source connector and waits until its tasks run again.
-    pub(crate) async fn configure(&self, changes: &[(&str, Option<&str>)]) -> Result<()> {
+    pub(super) async fn configure(&self, changes: &[(&str, Option<&str>)]) -> Result<()> {
         let changes = changes.iter().map(|(key, value)| ((*key).to_owned(), value.map(str::to_owned)));
         self.flow().change_config(ConnectorRole::Source, &changes.collect(), BOUND_MS).await?;
         Ok(())
     }
 
-    pub(crate) fn client(&self, cluster: &str) -> ClientConfig {
+    pub(super) fn client(&self, cluster: &str) -> ClientConfig {
         let lab = self.lab.describe();
         let mut config = ClientConfig::new();
         config
@@ -139,16 +150,16 @@ impl Stage {
         config
     }
 
-    pub(crate) async fn commit(&self, side: Side, group: &str, name: &str, offset: i64) -> Result<()> {
+    pub(super) async fn commit(&self, side: Side, group: &str, name: &str, offset: i64) -> Result<()> {
         let committed = CommittedOffset { offset, metadata: String::new(), leader_epoch: None };
         let offsets = BTreeMap::from([(at(name), committed)]);
         Ok(self.clients.admin.get(side).alter_group_offsets(group, &offsets).await?)
     }
 
     /// Takes one survey a period after the one before, judges and keeps it as the survey loop does. Its number.
-    pub(crate) async fn look(&mut self) -> Result<i64> {
+    pub(super) async fn look(&mut self) -> Result<i64> {
         if let Some(began) = self.began {
-            tokio::time::sleep_until((began + PERIOD).into()).await;
+            tokio::time::sleep_until((began + self.period).into()).await;
         }
         self.began = Some(Instant::now());
         let number = self.previous.as_ref().map_or(1, |survey| survey.number + 1);
@@ -167,23 +178,35 @@ impl Stage {
         Ok(number)
     }
 
-    pub(crate) async fn open(&self) -> Result<Vec<StandingAlarm>> {
+    pub(super) async fn open(&self) -> Result<Vec<StandingAlarm>> {
         let filter = AlarmFilter { open: Some(true), ..AlarmFilter::default() };
         Ok(alarms::list(&mut *self.database.conn().await, &filter, None, 100).await?)
     }
 
     /// Looks until this alarm is open, at most three surveys; it must be the only one.
-    pub(crate) async fn alarmed(&mut self, code: AlarmCode, subject: &str) -> Result<StandingAlarm> {
+    pub(super) async fn alarmed(&mut self, code: AlarmCode, subject: &str) -> Result<StandingAlarm> {
         self.alarmed_while(code, subject, async |_| Ok(())).await
     }
 
     /// The same, with something that goes on before each survey.
-    pub(crate) async fn alarmed_while(
+    pub(super) async fn alarmed_while(
         &mut self,
         code: AlarmCode,
         subject: &str,
         goes_on: impl AsyncFn(&Self) -> Result<()>,
     ) -> Result<StandingAlarm> {
+        self.alarmed_beside(&[], code, subject, goes_on).await
+    }
+
+    /// The same while others are open, too.
+    pub(super) async fn alarmed_beside(
+        &mut self,
+        beside: &[AlarmCode],
+        code: AlarmCode,
+        subject: &str,
+        goes_on: impl AsyncFn(&Self) -> Result<()>,
+    ) -> Result<StandingAlarm> {
+        let caused = Instant::now();
         for surveys in 1..=WITHIN {
             goes_on(self).await?;
             let number = self.look().await?;
@@ -191,9 +214,14 @@ impl Stage {
             let found = open.iter().find(|kept| kept.alarm.code == code && kept.alarm.subject == subject);
             if let Some(found) = found {
                 println!("{code} of {subject}: alarmed by survey {surveys} after its cause");
+                let took = caused.elapsed();
+                self.raised.push(Raised { code, subject: subject.to_owned(), surveys, took });
                 println!("{}", serde_json::to_string_pretty(&found.alarm)?);
                 ensure!(found.opened_survey == number, "{found:#?}");
-                let others: Vec<_> = open.iter().filter(|kept| kept.alarm.code != code).collect();
+                let others: Vec<_> = open
+                    .iter()
+                    .filter(|kept| kept.alarm.code != code && !beside.contains(&kept.alarm.code))
+                    .collect();
                 ensure!(others.is_empty(), "alarmed besides {code}: {others:#?}");
                 return Ok(found.clone());
             }
@@ -203,7 +231,7 @@ impl Stage {
     }
 
     /// Looks until no alarm is open: their causes are gone.
-    pub(crate) async fn over(&mut self) -> Result<()> {
+    pub(super) async fn over(&mut self) -> Result<()> {
         let mut open = Vec::new();
         for _ in 0..20 {
             self.look().await?;
@@ -216,7 +244,7 @@ impl Stage {
     }
 
     /// What happened stays open, survey by survey, until somebody acknowledges it.
-    pub(crate) async fn acknowledged(&mut self, alarm: &StandingAlarm) -> Result<()> {
+    pub(super) async fn acknowledged(&mut self, alarm: &StandingAlarm) -> Result<()> {
         self.look().await?;
         let open: BTreeSet<_> = self.open().await?.into_iter().map(|kept| kept.id).collect();
         ensure!(open == BTreeSet::from([alarm.id]), "open: {open:?}");
@@ -225,7 +253,7 @@ impl Stage {
         Ok(())
     }
 
-    pub(crate) async fn nothing_is_alarmed(&mut self) -> Result<()> {
+    pub(super) async fn nothing_is_alarmed(&mut self) -> Result<()> {
         for _ in 0..4 {
             self.look().await?;
             let open = self.open().await?;
@@ -237,12 +265,12 @@ impl Stage {
     }
 }
 
-pub(crate) fn topic(name: &str) -> String {
+pub(super) fn topic(name: &str) -> String {
     format!("orders.alarm-{name}")
 }
 
-pub(crate) fn at(name: &str) -> TopicPartition {
+pub(super) fn at(name: &str) -> TopicPartition {
     TopicPartition::new(topic(name), 0)
 }
 
-pub(crate) const SIDES: [(Side, &str); 2] = [(Side::A, WEST), (Side::B, CENTRAL)];
+pub(super) const SIDES: [(Side, &str); 2] = [(Side::A, WEST), (Side::B, CENTRAL)];

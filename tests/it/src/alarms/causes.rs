@@ -9,7 +9,6 @@ use muster_domain::{
     pair::Side,
     survey::ConnectorRole,
 };
-use muster_it::{CENTRAL, WEST};
 use muster_kafka::admin::NewTopic;
 use muster_lab::{WaitBound, wait_until};
 use rdkafka::{
@@ -20,14 +19,15 @@ use rdkafka::{
     producer::{BaseProducer, BaseRecord, Producer},
 };
 
-use crate::stage::{BOUND_MS, FORWARD, SIDES, Stage, at, topic};
+use super::stage::{BOUND_MS, FORWARD, SIDES, Stage, at, topic};
+use crate::{CENTRAL, WEST};
 
 impl Stage {
     fn rd_admin(&self, cluster: &str) -> AdminClient<DefaultClientContext> {
         self.client(cluster).create().unwrap()
     }
 
-    pub(crate) async fn a_hole_that_replication_jumped_over(&mut self) -> Result<()> {
+    pub(super) async fn a_hole_that_replication_jumped_over(&mut self) -> Result<()> {
         self.look().await?;
         self.flow().stop(ConnectorRole::Source, BOUND_MS).await?;
         self.write(Side::A, "hole", 1_000).await?;
@@ -46,7 +46,7 @@ impl Stage {
         self.acknowledged(&alarm).await
     }
 
-    pub(crate) async fn a_topic_made_anew_on_the_source(&mut self) -> Result<()> {
+    pub(super) async fn a_topic_made_anew_on_the_source(&mut self) -> Result<()> {
         self.look().await?;
         let name = topic("anew");
         self.clients.admin.a.delete_topic(&name).await?;
@@ -57,7 +57,7 @@ impl Stage {
         self.acknowledged(&alarm).await
     }
 
-    pub(crate) async fn a_topic_made_anew_on_the_standby(&mut self) -> Result<()> {
+    pub(super) async fn a_topic_made_anew_on_the_standby(&mut self) -> Result<()> {
         self.look().await?;
         let name = topic("anew-there");
         self.clients.admin.b.delete_topic(&name).await?;
@@ -72,7 +72,7 @@ impl Stage {
         self.acknowledged(&alarm).await
     }
 
-    pub(crate) async fn a_partition_on_the_source_only(&mut self) -> Result<()> {
+    pub(super) async fn a_partition_on_the_source_only(&mut self) -> Result<()> {
         self.configure(&[("refresh.topics.enabled", Some("false"))]).await?;
         let more = [NewPartitions::new("orders.alarm-grown", 2)];
         for result in self.rd_admin(WEST).create_partitions(&more, &AdminOptions::new()).await? {
@@ -84,7 +84,7 @@ impl Stage {
         self.over().await
     }
 
-    pub(crate) async fn replication_set_back(&mut self) -> Result<()> {
+    pub(super) async fn replication_set_back(&mut self) -> Result<()> {
         self.look().await?;
         self.flow().stop(ConnectorRole::Source, BOUND_MS).await?;
         let stored = self.flow().committed_offsets().await?.0.into_iter();
@@ -103,7 +103,7 @@ impl Stage {
         self.acknowledged(&alarm).await
     }
 
-    pub(crate) async fn a_foreign_writer(&mut self) -> Result<()> {
+    pub(super) async fn a_foreign_writer(&mut self) -> Result<()> {
         self.look().await?;
         let from = self.end(Side::B, "quiet").await?;
         self.look().await?;
@@ -115,7 +115,7 @@ impl Stage {
         self.acknowledged(&alarm).await
     }
 
-    pub(crate) async fn a_hung_transaction(&mut self) -> Result<()> {
+    pub(super) async fn a_hung_transaction(&mut self) -> Result<()> {
         let producer: BaseProducer =
             self.client(WEST).set("transactional.id", "alarm-hangs").set("linger.ms", "0").create()?;
         let stable = self.end(Side::A, "quiet").await?;
@@ -140,7 +140,7 @@ impl Stage {
         self.over().await
     }
 
-    pub(crate) async fn a_deny_that_was_copied(&mut self) -> Result<()> {
+    pub(super) async fn a_deny_that_was_copied(&mut self) -> Result<()> {
         let resource = (ResourceType::Topic, PatternType::Literal, "orders.alarm-quiet");
         let deny = AclBinding::new(AclPermission::Deny, AclOperation::Write, resource, "User:nobody");
         self.clients.admin.a.create_acls(std::slice::from_ref(&deny)).await?;
@@ -162,7 +162,7 @@ impl Stage {
         self.over().await
     }
 
-    pub(crate) async fn a_brokers_default_that_deletes_early(&mut self) -> Result<()> {
+    pub(super) async fn a_brokers_default_that_deletes_early(&mut self) -> Result<()> {
         self.default_retention("--add-config", "log.retention.ms=3600000").await?;
         let alarm = self.alarmed(Code::EarlyDeletion, &topic("quiet")).await?;
         let place = &alarm.alarm.places[0];
@@ -185,7 +185,7 @@ impl Stage {
         Ok(())
     }
 
-    pub(crate) async fn a_group_active_on_the_standby(&mut self) -> Result<()> {
+    pub(super) async fn a_group_active_on_the_standby(&mut self) -> Result<()> {
         self.commit(Side::A, "alarm-active", "quiet", 10).await?;
         let consumer: BaseConsumer = self
             .client(CENTRAL)
@@ -208,7 +208,7 @@ impl Stage {
         self.over().await
     }
 
-    pub(crate) async fn leftover_offsets(&mut self) -> Result<()> {
+    pub(super) async fn leftover_offsets(&mut self) -> Result<()> {
         let group = "alarm-leftover";
         self.commit(Side::B, group, "quiet", 100_000).await?;
         self.commit(Side::A, group, "quiet", 50).await?;
@@ -219,7 +219,7 @@ impl Stage {
         self.over().await
     }
 
-    pub(crate) async fn a_converter_that_rewrites(&mut self) -> Result<()> {
+    pub(super) async fn a_converter_that_rewrites(&mut self) -> Result<()> {
         let own = "org.apache.kafka.connect.converters.ByteArrayConverter";
         let simple = "org.apache.kafka.connect.storage.SimpleHeaderConverter";
         self.configure(&[("header.converter", Some(simple))]).await?;
@@ -230,12 +230,12 @@ impl Stage {
         self.over().await
     }
 
-    pub(crate) fn connector_name(&self) -> Result<String> {
+    pub(super) fn connector_name(&self) -> Result<String> {
         let described = self.lab.describe().flow("orders", muster_lab::Direction::WestToCentral)?;
         Ok(described.source_connector.clone())
     }
 
-    pub(crate) async fn both_directions_at_once(&mut self) -> Result<()> {
+    pub(super) async fn both_directions_at_once(&mut self) -> Result<()> {
         let back = self.clients.flow(FORWARD.reverse()).unwrap().clone();
         // From the end on, so that only what is written from now on goes in circles.
         let ends: BTreeMap<_, _> = {

@@ -2,13 +2,13 @@
 
 use anyhow::{Result, ensure};
 use muster_domain::{alarm::AlarmCode as Code, pair::Side};
-use muster_it::WEST;
 use muster_lab::{Connect, Direction, WaitBound, wait_until};
 
-use crate::stage::Stage;
+use super::stage::Stage;
+use crate::WEST;
 
 impl Stage {
-    pub(crate) async fn the_worker_gone(&mut self) -> Result<()> {
+    pub(super) async fn the_worker_gone(&mut self) -> Result<()> {
         self.look().await?;
         let worker = Direction::WestToCentral.worker();
         self.lab.kill(&worker).await?;
@@ -25,7 +25,7 @@ impl Stage {
         self.over().await
     }
 
-    pub(crate) async fn the_source_gone_and_a_task_with_it(&mut self) -> Result<()> {
+    pub(super) async fn the_source_gone_and_a_task_with_it(&mut self) -> Result<()> {
         let checkpoint =
             self.lab.describe().flow("orders", Direction::WestToCentral)?.checkpoint_connector.clone();
         self.look().await?;
@@ -40,18 +40,8 @@ impl Stage {
             Ok((state == "RUNNING" && tasks.is_empty()).then_some(()))
         })
         .await?;
-        let mut seen = None;
-        for _ in 0..3 {
-            self.look().await?;
-            let open = self.open().await?;
-            seen = open.into_iter().find(|kept| kept.alarm.code == Code::TaskMissing);
-            if seen.is_some() {
-                break;
-            }
-        }
-        let seen =
-            seen.ok_or_else(|| anyhow::anyhow!("the missing task was not alarmed within 3 surveys"))?;
-        ensure!(seen.alarm.subject == checkpoint, "{seen:#?}");
+        // The source is still gone, and still alarmed.
+        self.alarmed_beside(&[Code::SourceUnreachable], Code::TaskMissing, &checkpoint, async |_| Ok(())).await?;
         self.lab.restart(WEST).await?;
         self.over().await
     }

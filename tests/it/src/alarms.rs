@@ -1,0 +1,54 @@
+//! Silent loss, really caused on a lab: fifteen causes, and how soon each is alarmed. For the test that none is missed and for
+//! the benchmark of how long it takes.
+//!
+//! One lab and one story: what disturbs others most (a worker that is gone, a source that is gone) comes last.
+
+mod causes;
+mod gone;
+mod stage;
+
+use std::time::Duration;
+
+use anyhow::Result;
+use muster_domain::alarm::AlarmCode;
+
+/// Surveys within which a cause is alarmed.
+pub const WITHIN: i64 = 3;
+
+/// How soon a cause was alarmed.
+#[derive(Debug, Clone)]
+pub struct Raised {
+    /// By which alarm.
+    pub code: AlarmCode,
+    /// What it was about.
+    pub subject: String,
+    /// By how many surveys after the cause; 1: by the first.
+    pub surveys: i64,
+    /// From the cause being there until the alarm was kept.
+    pub took: Duration,
+}
+
+/// Causes one after another, each with a survey every so often. Each ends with its cause, or when it was acknowledged.
+///
+/// # Errors
+/// When a cause is not alarmed within three surveys, something else is, or an alarm says something wrong.
+pub async fn every_cause(period: Duration) -> Result<Vec<Raised>> {
+    let mut stage = stage::Stage::start(period).await?;
+    stage.nothing_is_alarmed().await?;
+    stage.a_hole_that_replication_jumped_over().await?;
+    stage.a_topic_made_anew_on_the_source().await?;
+    stage.a_topic_made_anew_on_the_standby().await?;
+    stage.a_partition_on_the_source_only().await?;
+    stage.replication_set_back().await?;
+    stage.a_foreign_writer().await?;
+    stage.a_hung_transaction().await?;
+    stage.a_deny_that_was_copied().await?;
+    stage.a_brokers_default_that_deletes_early().await?;
+    stage.a_group_active_on_the_standby().await?;
+    stage.leftover_offsets().await?;
+    stage.a_converter_that_rewrites().await?;
+    stage.both_directions_at_once().await?;
+    stage.the_worker_gone().await?;
+    stage.the_source_gone_and_a_task_with_it().await?;
+    Ok(stage.raised)
+}
