@@ -118,10 +118,10 @@ fn state(kept: &StandingAlarm) -> Mark {
 
 /// An open alarm as a cause in the problems strip.
 pub(crate) fn as_problem(kept: &StandingAlarm) -> Check {
-    let state = match (kept.not_seen_because.is_empty(), kept.alarm.code.severity()) {
+    let state = match (kept.not_seen_because.is_empty(), kept.is_bad()) {
         (false, _) => CheckState::Unknown,
-        (true, Severity::Critical) => CheckState::Critical,
-        (true, Severity::Warning | Severity::Info) => CheckState::Warning,
+        (true, true) => CheckState::Critical,
+        (true, false) => CheckState::Warning,
     };
     Check {
         code: kept.alarm.code.as_str().to_owned(),

@@ -12,7 +12,7 @@ use crate::{
     format,
     pair_facts::measured_rto,
     parts::{Bar, Course, Link, Mark, Pill, ReadingView, Spark, Stamp, Tone},
-    problems::{ProblemRow, problems},
+    problems::{self, ProblemRow},
     readiness::{Check, Verdict, why},
     words,
 };
@@ -97,7 +97,7 @@ impl FleetPage {
             [(name, facts.checks), (name, alarms.as_slice())]
         });
         let causes: Vec<(&str, &[Check])> = causes.collect();
-        let problems = problems(&causes, now);
+        let problems = problems::problems(&causes, now);
         let mut sorted: Vec<&PairFacts<'_>> = pairs.iter().collect();
         sorted.sort_by_key(|facts| (facts.active_run.is_none(), facts.verdict(), facts.pair.name.clone()));
         Self {
@@ -111,10 +111,7 @@ impl FleetPage {
             proven_note: oldest_proof(pairs, now),
             proven_rolls: proven_rolls(pairs, now),
             hands: hands(&chrome, pairs),
-            problems_said: match problems.len() {
-                0 => "No problems".to_owned(),
-                n => format::count(n, "problem"),
-            },
+            problems_said: problems::said(&causes),
             problems,
             rows: sorted.iter().map(|facts| row(facts, now)).collect(),
             said: format!("{}, those needing attention first", format::count(pairs.len(), "pair")),

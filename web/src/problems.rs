@@ -1,6 +1,6 @@
 //! Problems over all pairs, one row a cause.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 
@@ -50,6 +50,23 @@ pub(crate) fn problems(pairs: &[(&str, &[Check])], now: DateTime<Utc>) -> Vec<Pr
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
+/// "2 problems, 1 warning". A problem is a code that is critical or unknown on some pair, as the top of every page counts
+/// them.
+pub(crate) fn said(pairs: &[(&str, &[Check])]) -> String {
+    let codes = |wanted: &[CheckState]| -> BTreeSet<&str> {
+        let checks = pairs.iter().flat_map(|(_, checks)| *checks);
+        checks.filter(|check| wanted.contains(&check.state)).map(|check| check.code.as_str()).collect()
+    };
+    let problems = match codes(&[CheckState::Critical, CheckState::Unknown]).len() {
+        0 => "No problems".to_owned(),
+        n => format::count(n, "problem"),
+    };
+    match codes(&[CheckState::Warning]).len() {
+        0 => problems,
+        n => format!("{problems}, {}", format::count(n, "warning")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,5 +83,14 @@ mod tests {
         let rows = problems(&[("a", &one), ("b", &two)], DateTime::UNIX_EPOCH);
         let said: Vec<_> = rows.iter().map(|row| (row.reason.as_str(), row.pairs.len())).collect();
         assert_eq!(said, [("slow", 2), ("dead", 1)]);
+    }
+
+    #[test]
+    fn problems_and_warnings_are_counted_apart_and_by_their_code() {
+        let one = [check("slow", CheckState::Warning), check("dead", CheckState::Critical)];
+        let other = Check { reason: "for another reason".to_owned(), ..check("dead", CheckState::Unknown) };
+        assert_eq!(super::said(&[("a", &one), ("b", &[other])]), "1 problem, 1 warning");
+        assert_eq!(super::said(&[("a", &one[..1])]), "No problems, 1 warning");
+        assert_eq!(super::said(&[]), "No problems");
     }
 }

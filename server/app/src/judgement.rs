@@ -7,6 +7,7 @@ use std::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
+    alarm::StandingAlarm,
     canary::Standing,
     direction::{ActiveSide, active_side, copying},
     ids::{PairName, TeamName},
@@ -315,8 +316,8 @@ async fn read_causes(conn: &mut PgConnection) -> Answer<CausesByTeam> {
         }
         names.push(bad.pair);
     }
-    let open = alarms::open_of(conn, &names).await?;
-    causes.extend(open.into_iter().map(|kept| (kept.team, kept.alarm.code.as_str().to_owned())));
+    let open = alarms::open_of(conn, &names).await?.into_iter().filter(StandingAlarm::is_bad);
+    causes.extend(open.map(|kept| (kept.team, kept.alarm.code.as_str().to_owned())));
     Ok(causes)
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Alarm, AlarmCode, Judged, MOST_PLACES, MOST_SUBJECTS, THE_REST};
 use crate::{
     ids::{PairName, TeamName},
-    notification::Event,
+    notification::{Event, Severity},
 };
 
 /// Places named in a message.
@@ -60,6 +60,12 @@ impl StandingAlarm {
     #[must_use]
     pub fn waits_for_somebody(&self) -> bool {
         self.ended.is_none() && self.alarm.code.stays()
+    }
+
+    /// Whether it counts as a problem and not only as a warning: it is critical, or nobody can see whether it is over.
+    #[must_use]
+    pub fn is_bad(&self) -> bool {
+        !self.not_seen_because.is_empty() || self.alarm.code.severity() == Severity::Critical
     }
 
     /// What the team is told of it.
