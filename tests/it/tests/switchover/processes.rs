@@ -1,23 +1,14 @@
 //! A switchover carried by three processes of the real program, of which whoever has it is killed or told to stop.
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use muster_domain::{pair::Side, plan::PlanRules, run::RunState};
-use muster_it::cluster;
-use muster_lab::ChildProcess;
-use muster_store::secrets::{self, SecretsKey};
-use sqlx::ConnectOptions as _;
+use muster_it::program;
 use uuid::Uuid;
 
 use crate::{Bench, assert_nothing_lost, rules};
 
-/// Thirty-two bytes in base64: every process opens the same secrets.
-const KEY: [u8; 32] = [7; 32];
-const KEY_TEXT: &str = "BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 /// Longest wait for anything.
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -44,38 +35,6 @@ fn ends() -> Vec<(i64, End)> {
 }
 
 impl Bench {
-    /// Seals what clients of both clusters need, so that other processes can build theirs.
-    async fn seal_secrets(&self) -> Result<()> {
-        let key = SecretsKey::from_bytes(KEY);
-        let mut tx = muster_store::begin(self.database.pool()).await?;
-        secrets::check_key(&mut tx, &key).await?;
-        for name in [muster_it::WEST, muster_it::CENTRAL] {
-            let (cluster, sealed) = cluster(self.lab.describe(), name)?;
-            secrets::put(&mut tx, &key, &cluster.name, &sealed).await?;
-        }
-        Ok(tx.commit().await?)
-    }
-
-    /// One more `muster worker`.
-    fn work(&self, number: usize) -> Result<ChildProcess> {
-        let test = std::env::current_exe()?;
-        let built = test.parent().and_then(|deps| deps.parent()).context("no directory of programs")?;
-        let program = built.join("muster");
-        ensure!(program.exists(), "build it first: cargo build -p muster-app ({})", program.display());
-        let dir: PathBuf = self.lab.describe().dir.join("workers");
-        std::fs::create_dir_all(&dir)?;
-        let url = self.database.connect_options().to_url_lossy();
-        let data = dir.join("data");
-        let environment = [
-            ("DATABASE_URL", url.as_str()),
-            ("MUSTER_DATABASE_CONNECTIONS", "6"),
-            ("MUSTER_SECRETS_KEY", KEY_TEXT),
-            ("MUSTER_DATA_DIR", data.to_str().context("a path that is text")?),
-        ];
-        let log = dir.join(format!("worker-{number}.log"));
-        ChildProcess::spawn("muster worker", &program, &["worker".to_owned()], &environment, &log)
-    }
-
     /// Who has the run and how many of its steps are done; nobody has it in between.
     async fn carried(&self, run: Uuid) -> Result<(Option<u32>, i64)> {
         let (owner, done): (Option<String>, i64) = sqlx::query_as(
@@ -93,8 +52,9 @@ impl Bench {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_switchover_survives_its_processes() -> Result<()> {
     let (bench, mut workload) = Bench::start("orders").await?;
-    bench.seal_secrets().await?;
-    let mut workers = (0..3).map(|number| bench.work(number)).collect::<Result<Vec<_>>>()?;
+    program::seal_secrets(&bench.database, bench.lab.describe()).await?;
+    let work = |number| program::worker(&bench.database, bench.lab.describe(), number);
+    let mut workers = (0..3).map(work).collect::<Result<Vec<_>>>()?;
     // Dying is not what the bound on the outage is about.
     let run = bench.begin(Side::A, PlanRules { max_write_outage_seconds: 120, ..rules() }).await?;
     let (begun, mut ends, mut count) = (Instant::now(), ends(), workers.len());
@@ -124,7 +84,7 @@ async fn a_switchover_survives_its_processes() -> Result<()> {
                     ensure!(log.contains("gave the run back") && log.contains("stopped"), "{log}");
                 }
             }
-            workers.push(bench.work(count)?);
+            workers.push(work(count)?);
             count += 1;
             ends.pop();
         }

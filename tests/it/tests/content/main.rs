@@ -1,6 +1,8 @@
 //! Content proofs on the real lab: dealt out by Kafka's group protocol, gone on with after a death, and finding what a hole
 //! and a foreign writer leave.
 
+mod kinds;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
@@ -20,7 +22,7 @@ use muster_domain::{
     survey::ConnectorRole,
     topic::{ByPartition, TopicPartition},
 };
-use muster_it::{CENTRAL, LabClients, WEST, pair};
+use muster_it::{CENTRAL, LabClients, WEST, pair, program};
 use muster_kafka::{OffsetSpec, RecordMover, admin::NewTopic, mover::NewRecord};
 use muster_lab::{Lab, LabOptions, WaitBound, address_book_path, wait_until};
 use muster_operations::clients::FlowKey;
@@ -42,9 +44,9 @@ const BOUND_MS: u64 = 60_000;
 
 /// A flow of the lab with a topic of its own, and a Muster that knows the pair.
 struct Real {
-    lab: Lab,
+    lab: Arc<Lab>,
     clients: LabClients,
-    database: TestDatabase,
+    database: Arc<TestDatabase>,
     topic: String,
 }
 
@@ -55,7 +57,10 @@ async fn content_is_compared_by_those_who_live_and_what_differs_is_found() -> Re
         real.write(WEST, partition, 0, RECORDS).await?;
     }
     real.wait_until_copied().await?;
+    real.who_may_not_share_compares_alone().await?;
     real.the_work_of_a_process_that_dies_is_gone_on_with().await?;
+    real.what_was_aborted_is_not_missed().await?;
+    real.what_compaction_removed_is_not_lost().await?;
     real.what_a_hole_and_a_foreign_writer_leave_is_found().await
 }
 
@@ -81,7 +86,7 @@ impl Real {
             configs: BTreeMap::new(),
         };
         clients.0.admin.a.create_topic(&new).await?;
-        Ok(Self { lab, clients, database, topic })
+        Ok(Self { lab: Arc::new(lab), clients, database: Arc::new(database), topic })
     }
 
     fn at(&self, partition: i32) -> TopicPartition {
@@ -174,7 +179,8 @@ impl Real {
 
     async fn the_work_of_a_process_that_dies_is_gone_on_with(&self) -> Result<()> {
         let id = self.ask(ContentAsk { mb_per_second: Some(SLOWLY), ..ContentAsk::default() }).await?;
-        let leader = self.process("leader")?;
+        program::seal_secrets(&self.database, self.lab.describe()).await?;
+        let leader = program::worker(&self.database, self.lab.describe(), 0)?;
         wait_until("stretches to be planned", SOON, || async {
             Ok((self.open(id).await?.len() == PARTITIONS as usize).then_some(()))
         })
@@ -186,7 +192,8 @@ impl Real {
             Ok(all.then_some(open))
         })
         .await?;
-        leader.shutdown_background();
+        // It says nothing to anybody: the group finds out when its session is over, PostgreSQL when its lease is.
+        leader.kill()?;
         let result = self.result(id).await?;
         helper.shutdown_background();
         assert!(before.iter().all(|open| open.checkpoint.as_ref().is_some_and(|at| at.source_next > 0)));
