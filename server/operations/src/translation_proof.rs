@@ -6,7 +6,7 @@
 
 mod ways;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Utc;
 use muster_domain::{
@@ -296,6 +296,7 @@ impl Work<'_> {
             source: &**self.clients.admin.get(way.flow.direction.from),
             pairs: &pairs,
             sources: &sources,
+            uncompacted: &uncompacted(&**self.clients.admin.get(self.direction.from), partitions).await,
         };
         let asked = only(asked, |at| sources.contains_key(at));
         way_back.translate_groups(&asked).await.map_err(unreadable("compare records on the way back"))
@@ -310,6 +311,21 @@ impl Work<'_> {
             deadline_ms: WITHIN_MS,
         }
     }
+}
+
+/// Topics of these that compaction does not touch. What cannot be read is not known to be one of them.
+async fn uncompacted(admin: &dyn ClusterAdmin, partitions: &[TopicPartition]) -> BTreeSet<String> {
+    let topics: BTreeSet<String> = partitions.iter().map(|at| at.topic.clone()).collect();
+    let topics: Vec<String> = topics.into_iter().collect();
+    let configs = admin.topic_configs(&topics).await.unwrap_or_else(|cause| {
+        tracing::warn!(%cause, "which topics are compacted is not known: positions on the way back are called early");
+        BTreeMap::new()
+    });
+    let plain = |configs: &muster_domain::topic::Configs| {
+        let policy = configs.get("cleanup.policy").and_then(|config| config.value.as_deref());
+        policy.is_some_and(|policy| !policy.contains("compact"))
+    };
+    configs.into_iter().filter(|(_, configs)| plain(configs)).map(|(topic, _)| topic).collect()
 }
 
 /// Positions on some partitions; groups without any are left out.

@@ -43,7 +43,8 @@ pub fn copies_before(position: i64, pairs: &[OffsetPair]) -> Vec<Copies> {
 }
 
 /// Where a group that stands at `position` on the target goes on on the source. `copies` are the target's visible records
-/// and `originals` the source's, of at least what [`copies_before`] names, from their syncs on.
+/// and `originals` the source's, of at least what [`copies_before`] names, from their syncs on. On a target that may be
+/// `compacted` the last copies before the position may be gone: where one would fit, and the source has more, it is early.
 ///
 /// # Errors
 /// `NoPair` when no sync lies before the position, `PairContradicted` when both sides differ at a sync.
@@ -52,33 +53,47 @@ pub fn translate_back(
     pairs: &[OffsetPair],
     copies: &[Visible],
     originals: &[Visible],
+    compacted: bool,
 ) -> Result<Mapping, Untranslatable> {
     if position < 0 {
         return Err(Untranslatable::BadOffset { offset: position });
     }
     let named = pairs.iter().filter(|pair| pair.downstream < position).map(|pair| pair.upstream).max();
     let Some(furthest_named) = named else { return Err(Untranslatable::NoPair) };
-    let mut furthest = furthest_named;
+    let (mut furthest, mut perhaps) = (furthest_named, furthest_named);
     let mut doubtful = 0;
     for stretch in copies_before(position, pairs) {
         match last_original(stretch, copies, originals)? {
-            Ok(last) => furthest = furthest.max(last),
+            Ok(last) => {
+                furthest = furthest.max(last.seen);
+                perhaps = perhaps.max(last.perhaps);
+            }
             Err(unread) => doubtful = doubtful.max(unread),
         }
     }
     let next = furthest + 1;
+    let between = originals.iter().filter(|original| (next..=perhaps).contains(&original.offset)).count();
     Ok(match doubtful {
+        0 if compacted => Mapping::early(next, Method::Rank, i64::try_from(between).unwrap_or(i64::MAX)),
         0 => Mapping::exact(next, Method::Rank),
         unread => Mapping::early(furthest_named + 1, Method::PairFloor, unread),
     })
 }
 
-/// Source offset of the last record of a stretch of copies; or how many of them cannot be told.
+/// Source offsets of the last record of a stretch of copies.
+struct LastOriginal {
+    /// Of the last copy that is there.
+    seen: i64,
+    /// Of the last that may have been there, had compaction taken away what fits behind it.
+    perhaps: i64,
+}
+
+/// The last record of a stretch of copies; or how many of them cannot be told.
 fn last_original(
     stretch: Copies,
     copies: &[Visible],
     originals: &[Visible],
-) -> Result<Result<i64, i64>, Untranslatable> {
+) -> Result<Result<LastOriginal, i64>, Untranslatable> {
     let OffsetPair { upstream, downstream } = stretch.pair;
     let at = |records: &[Visible], offset| {
         let place = records.partition_point(|record| record.offset < offset);
@@ -98,8 +113,13 @@ fn last_original(
     if !same || originals.len() < copies.len() {
         return Ok(Err(i64::try_from(copies.len()).unwrap_or(i64::MAX)));
     }
-    let last = copies.len().checked_sub(1).and_then(|last| originals.get(last));
-    Ok(Ok(last.map_or(upstream, |last| last.offset)))
+    let (seen, following) = originals.split_at(copies.len());
+    let seen = seen.last().map_or(upstream, |last| last.offset);
+    let room = stretch.until - 1 - copies.last().map_or(downstream, |last| last.offset);
+    // That both sides go on with the same record proves nothing: it may be a second copy, and the first was taken away.
+    let room = usize::try_from(room).unwrap_or(0);
+    let perhaps = following.iter().take(room).last().map_or(seen, |last| last.offset);
+    Ok(Ok(LastOriginal { seen, perhaps }))
 }
 
 #[cfg(test)]
@@ -127,14 +147,14 @@ mod tests {
     #[test]
     fn between_syncs_records_are_counted_and_compared() {
         let (originals, copies) = plain(6);
-        let back = |position| translate_back(position, &[pair(10, 0), pair(40, 3)], &copies, &originals);
+        let back = |position| translate_back(position, &[pair(10, 0), pair(40, 3)], &copies, &originals, true);
         assert_eq!(back(3), Ok(Mapping::exact(31, Method::Rank)), "three were read: at 10, 20 and 30");
         assert_eq!(back(6), Ok(Mapping::exact(61, Method::Rank)));
         assert_eq!(back(1), Ok(Mapping::exact(11, Method::Rank)));
         assert_eq!(back(0), Err(Untranslatable::NoPair));
         let strange = [visible(0, 99), visible(1, 2)];
         let contradicted = Untranslatable::PairContradicted { upstream: 10, downstream: 0 };
-        assert_eq!(translate_back(2, &[pair(10, 0)], &strange, &originals), Err(contradicted));
+        assert_eq!(translate_back(2, &[pair(10, 0)], &strange, &originals, false), Err(contradicted));
     }
 
     #[test]
@@ -143,15 +163,28 @@ mod tests {
         // The task began again at the second record.
         copies.extend((0..3).map(|n| visible(6 + n, n.cast_unsigned() + 2)));
         let pairs = [pair(10, 0), pair(20, 6)];
-        let back = translate_back(8, &pairs, &copies, &originals);
+        let back = translate_back(8, &pairs, &copies, &originals, false);
         assert_eq!(back, Ok(Mapping::exact(61, Method::Rank)), "six were read before it began again");
+    }
+
+    #[test]
+    fn what_compaction_took_right_before_the_position_makes_it_early() {
+        let (originals, mut copies) = plain(6);
+        copies.remove(4);
+        let back = |compacted| translate_back(5, &[pair(10, 0), pair(40, 3)], &copies[..4], &originals, compacted);
+        let early = back(true).unwrap();
+        assert_eq!((early.target_offset, early.class, early.reprocessed_at_most), (41, ReadingClass::LowerBound, 1));
+        assert_eq!(back(false), Ok(Mapping::exact(41, Method::Rank)), "a marker, where nothing is taken away");
+        let (originals, copies) = plain(6);
+        let all = translate_back(5, &[pair(10, 0)], &copies, &originals, true);
+        assert_eq!(all, Ok(Mapping::exact(51, Method::Rank)), "nothing fits in between");
     }
 
     #[test]
     fn what_does_not_agree_is_early() {
         let (originals, mut copies) = plain(6);
         copies[4].fingerprint = 77;
-        let back = translate_back(6, &[pair(10, 0), pair(30, 2)], &copies, &originals).unwrap();
+        let back = translate_back(6, &[pair(10, 0), pair(30, 2)], &copies, &originals, false).unwrap();
         assert_eq!(
             (back.target_offset, back.class, back.reprocessed_at_most),
             (31, ReadingClass::LowerBound, 3)
@@ -217,7 +250,7 @@ mod tests {
             let position = place(copies, at);
             let read = copies.iter().zip(of).filter(|(copy, _)| copy.offset < position).map(|(_, place)| *place);
             let truth = read.max().map_or(0, |last| originals[last].offset + 1);
-            match translate_back(position, pairs, copies, originals) {
+            match translate_back(position, pairs, copies, originals, false) {
                 Ok(found) => {
                     prop_assert!(found.target_offset <= truth, "{found:?} is past {truth}");
                     prop_assert_eq!(found.class, ReadingClass::Exact);
@@ -255,8 +288,13 @@ mod tests {
                     copy.fingerprint = fingerprint;
                 }
             }
-            if let Ok(found) = translate_back(position, &pairs, &copies, &kept(&gone, &originals)) {
+            let still = kept(&gone, &originals);
+            if let Ok(found) = translate_back(position, &pairs, &copies, &still, true) {
                 prop_assert!(found.target_offset <= truth, "{found:?} is past {truth}");
+                let again = still.iter().filter(|one| (found.target_offset..truth).contains(&one.offset)).count();
+                if found.class == ReadingClass::Exact {
+                    prop_assert_eq!(again, 0, "{:?} says exact and is not {}", found, truth);
+                }
             }
         }
     }

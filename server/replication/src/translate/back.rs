@@ -28,6 +28,8 @@ pub struct WayBack<'a> {
     pub pairs: &'a ByPartition<Vec<OffsetPair>>,
     /// Source partition by the name it has on the target.
     pub sources: &'a ByPartition<TopicPartition>,
+    /// Topics of the target of which compaction is known not to take records away.
+    pub uncompacted: &'a BTreeSet<String>,
 }
 
 /// One position on the way.
@@ -39,6 +41,7 @@ struct Way<'a> {
     stretches: Vec<Copies>,
     source_start: i64,
     source_end: i64,
+    compacted: bool,
 }
 
 impl WayBack<'_> {
@@ -103,7 +106,8 @@ impl WayBack<'_> {
         let (source_start, source_end) = bounds(source)?;
         let pairs = self.pairs.get(source).map_or(&[][..], Vec::as_slice);
         let stretches = copies_before(position, pairs);
-        let way = Way { target, source, position, pairs, stretches, source_start, source_end };
+        let compacted = !self.uncompacted.contains(&target.topic);
+        let way = Way { target, source, position, pairs, stretches, source_start, source_end, compacted };
         let longest =
             way.stretches.iter().map(|stretch| way.wanted(*stretch)).map(|(a, b)| a.length() + b.length());
         match longest.max() {
@@ -133,7 +137,7 @@ impl Way<'_> {
             records.iter().map(one).collect()
         };
         let (copies, originals) = (visible(copies), visible(originals));
-        let mapping: Mapping = translate_back(self.position, self.pairs, &copies, &originals)
+        let mapping: Mapping = translate_back(self.position, self.pairs, &copies, &originals, self.compacted)
             .map_err(|untranslatable| NotTranslated::Untranslatable { untranslatable })?;
         let run = match mapping.class {
             ReadingClass::Exact => equal_run(&copies, self.position, &originals, mapping.target_offset),
