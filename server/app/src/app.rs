@@ -13,6 +13,7 @@ use crate::{
     auth::{oidc, tokens::TokenKey},
     courier::Courier,
     judgement::Causes,
+    lag_hours::LagHours,
     run_watch::RunWatch,
     settings::Setting,
     telemetry::Telemetry,
@@ -40,6 +41,8 @@ pub struct App {
     pub watch: RunWatch,
     /// Causes of trouble, for the number on every page.
     pub causes: Arc<Causes>,
+    /// The last hour of every pair's lag, for pages that show them all.
+    pub lag_hours: Arc<LagHours>,
     /// Delivers messages.
     pub courier: Arc<Courier>,
     /// What is remembered for monitoring.

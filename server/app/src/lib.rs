@@ -21,6 +21,7 @@ pub mod housekeeping;
 pub mod http;
 pub mod judgement;
 pub mod lag_history;
+pub mod lag_hours;
 pub mod logs;
 pub mod memory;
 pub mod pages;

@@ -23,7 +23,8 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    http::Answer,
+    app::App,
+    http::{Answer, Failure},
     judgement::{self, Judgement},
 };
 
@@ -73,13 +74,20 @@ impl Standing {
     ///
     /// # Errors
     /// When the database refuses.
-    pub async fn of_all(conn: &mut PgConnection, pairs: Vec<Pair>, now: DateTime<Utc>) -> Answer<Vec<Self>> {
+    pub async fn of_all(app: &App, pairs: Vec<Pair>, now: DateTime<Utc>) -> Answer<Vec<Self>> {
         let names: Vec<PairName> = pairs.iter().map(|pair| pair.name.clone()).collect();
-        let mut kept = judgement::latest_of_all(conn, &names).await?;
-        let flows: Vec<_> = names.iter().map(|name| (name.clone(), direction(kept.get(name)))).collect();
-        let mut minutes = lag::minutes_of_all(conn, &flows, now - TimeDelta::hours(1)).await?;
-        let runs = TellingRuns::read(conn, &names).await?;
-        let alarms = alarms::open_of(conn, &names).await?;
+        // Each on a connection of its own, and neither waits for the other's: together they take as long as the longer.
+        let observed = async {
+            let conn = &mut app.pool.acquire().await?;
+            let kept = judgement::latest_of_all(conn, &names).await?;
+            let flows: Vec<_> = pairs.iter().map(|pair| (pair, direction(kept.get(&pair.name)))).collect();
+            Ok::<_, Failure>((app.lag_hours.read(conn, &flows, now).await?, kept))
+        };
+        let told = async {
+            let conn = &mut app.pool.acquire().await?;
+            Ok((TellingRuns::read(conn, &names).await?, alarms::open_of(conn, &names).await?))
+        };
+        let ((mut minutes, mut kept), (runs, alarms)) = tokio::try_join!(observed, told)?;
         let standing = |pair: Pair| {
             let alarms = alarms.iter().filter(|alarm| alarm.pair == pair.name).cloned().collect();
             let minutes = minutes.remove(&pair.name).unwrap_or_default();

@@ -213,21 +213,21 @@ pub struct LagMinute {
     pub lag_ms: Option<i64>,
 }
 
-/// The minutes of one flow of each of many pairs since a time, oldest first.
+/// The minutes of one flow of each of many pairs, each since a time, oldest first.
 ///
 /// # Errors
 /// When the database refuses or a pair's name does not read back.
 pub async fn minutes_of_all(
     conn: &mut PgConnection,
-    flows: &[(PairName, Direction)],
-    since: DateTime<Utc>,
+    flows: &[(PairName, Direction, DateTime<Utc>)],
 ) -> Result<BTreeMap<PairName, Vec<LagMinute>>, StoreError> {
-    let pairs: Vec<String> = flows.iter().map(|(pair, _)| pair.to_string()).collect();
-    let sides: Vec<String> = flows.iter().map(|(_, flow)| side_word(flow.from).to_owned()).collect();
+    let pairs: Vec<String> = flows.iter().map(|(pair, ..)| pair.to_string()).collect();
+    let sides: Vec<String> = flows.iter().map(|(_, flow, _)| side_word(flow.from).to_owned()).collect();
+    let since: Vec<DateTime<Utc>> = flows.iter().map(|(.., since)| *since).collect();
     // A row for each pair: thousands of narrow rows take longer to read than to find.
     let rows = sqlx::query!(
         r#"select asked.pair as "pair!", minutes.at as "at!", minutes.lag_ms as "lag_ms!: Vec<Option<i64>>"
-        from unnest($1::text[], $2::text[]) as asked (pair, from_side)
+        from unnest($1::text[], $2::text[], $3::timestamptz[]) as asked (pair, from_side, since)
         cross join lateral (
             select array_agg(at) as at, array_agg(lag_ms) as lag_ms
             from (
@@ -235,14 +235,14 @@ pub async fn minutes_of_all(
                 from flow_lag_minute as kept
                 where kept.pair = asked.pair
                     and kept.from_side = asked.from_side
-                    and at >= $3
+                    and at >= asked.since
                 order by at
             ) as in_order
         ) as minutes
         where minutes.at is not null"#,
         &pairs,
         &sides,
-        since
+        &since
     )
     .fetch_all(conn)
     .await
@@ -252,7 +252,7 @@ pub async fn minutes_of_all(
         .into_iter()
         .map(|row| (row.pair, row.at.into_iter().zip(row.lag_ms).map(minutes).collect()))
         .collect();
-    let asked = flows.iter().map(|(pair, _)| pair);
+    let asked = flows.iter().map(|(pair, ..)| pair);
     Ok(asked.filter_map(|pair| Some((pair.clone(), by_name.remove(pair.as_str())?))).collect())
 }
 

@@ -109,6 +109,7 @@ impl House {
             secrets_key: key,
             watch: RunWatch::default(),
             causes: Arc::default(),
+            lag_hours: Arc::default(),
             courier: Arc::new(courier),
             telemetry: Arc::default(),
             writes_per_minute: u32::MAX,

@@ -9,9 +9,8 @@ use crate::{acts::pairs, app::App, http::Answer, standing::Standing};
 /// `GET /`.
 pub async fn show(State(app): State<App>, asking: Asking) -> Answer {
     let chrome = asking.chrome(&app).await;
-    let mut conn = app.pool.acquire().await?;
-    let pairs = pairs::list(&mut conn, asking.actor()?).await?;
-    let standings = Standing::of_all(&mut conn, pairs, chrome.now()).await?;
+    let pairs = pairs::list(&mut *app.pool.acquire().await?, asking.actor()?).await?;
+    let standings = Standing::of_all(&app, pairs, chrome.now()).await?;
     let facts: Vec<_> = standings.iter().map(Standing::facts).collect();
     html(&FleetPage::new(chrome, &facts))
 }

@@ -22,6 +22,7 @@ mod findings;
 mod imports;
 mod kept_lines;
 mod lag_explorer;
+mod lag_hours;
 mod limits;
 mod lists;
 mod log_lines;

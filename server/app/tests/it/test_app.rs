@@ -120,6 +120,7 @@ impl TestApp {
             secrets_key: key,
             watch: RunWatch::default(),
             causes: Arc::default(),
+            lag_hours: Arc::default(),
             courier: Arc::new(courier.unwrap()),
             telemetry: Arc::default(),
             writes_per_minute: 100_000,

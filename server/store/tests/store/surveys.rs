@@ -228,11 +228,11 @@ async fn long_stretches_are_made_of_minutes_and_one_unknown_makes_a_minute_unkno
         sample(120, Some(0), ReadingClass::Exact),
     ];
     assert_eq!(history, minutes);
-    let of_all = lag::minutes_of_all(conn, &[(name.clone(), direction)], from).await.unwrap();
+    let of_all = lag::minutes_of_all(conn, &[(name.clone(), direction, from)]).await.unwrap();
     let shown: Vec<_> = of_all[&name].iter().map(|minute| (minute.at, minute.lag_ms)).collect();
     assert_eq!(shown, minutes.map(|minute| (minute.at, minute.lag_ms)));
-    let other = [(name.clone(), direction.reverse())];
-    assert!(lag::minutes_of_all(conn, &other, from).await.unwrap().is_empty());
+    let other = [(name.clone(), direction.reverse(), from), (name.clone(), direction, to)];
+    assert!(lag::minutes_of_all(conn, &other).await.unwrap().is_empty());
 }
 
 #[tokio::test]
