@@ -43,8 +43,8 @@ pub(crate) async fn run() -> Result<Bench> {
         how: vec![format!(
             "Every page and list of an installation that has kept {} pairs, {} runs with {} steps, {} audit entries and \
              {} findings: the router of `muster serve` over HTTP, one request after the other by an admin of everything, \
-             {REQUESTS} of each after three that are not counted. PostgreSQL is on the same machine, its tables analysed, \
-             otherwise as installed. Nothing is cached by Muster.",
+             {REQUESTS} of each after three that are not counted. PostgreSQL is on the same machine, its tables \
+             vacuumed, otherwise as installed. Muster remembers minutes of lag that are over, and nothing else.",
             kept.pairs, kept.runs, kept.steps, kept.audit, kept.findings
         )],
         load_before,

@@ -2,6 +2,7 @@
 //! cost little, and memory nothing that grows.
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
@@ -17,8 +18,11 @@ use muster_domain::{
     topic::TopicPartition,
 };
 use muster_it::{CENTRAL, WEST, cluster};
-use muster_kafka::{ClientOptions, Isolation, KafkaAdmin, KafkaMover, RecordMover, mover::NewRecord};
-use muster_lab::{Lab, LabDescription, LabOptions, NewTopic};
+use muster_kafka::{
+    ClientOptions, ClusterAdmin as _, Isolation, KafkaAdmin, KafkaMover, RecordMover, admin::NewTopic,
+    mover::NewRecord,
+};
+use muster_lab::{Lab, LabDescription, LabOptions};
 use muster_replication::{
     FlowRecords,
     verify::{CompareStretch, Keep, Meter},
@@ -64,8 +68,9 @@ pub(crate) async fn run() -> Result<Bench> {
     let lab = Lab::start(LabOptions { connect: false, ..LabOptions::default() }).await?;
     let description = lab.describe().write()?;
     for side in [WEST, CENTRAL] {
-        let topic = NewTopic { name: TOPIC, partitions: PARTITIONS, configs: &[] };
-        lab.admin(side).await?.create_topics(&[topic]).await?;
+        let name = TOPIC.to_owned();
+        let topic = NewTopic { name, partitions: PARTITIONS, replication: 1, configs: BTreeMap::new() };
+        admin(lab.describe(), side)?.create_topic(&topic).await?;
         fill(&mover(lab.describe(), side)?).await?;
     }
     let (mut raw, mut verified, mut peaks) = (Vec::new(), Vec::new(), Vec::new());
