@@ -143,10 +143,27 @@ pub struct Windows {
     pub target_to: Option<i64>,
 }
 
+/// All offset syncs of a partition, oldest first, over all restarts of the flow; and what a restart leaves.
+#[derive(Debug, Clone, Copy)]
+pub struct Syncs<'a> {
+    /// The syncs.
+    pub pairs: &'a [OffsetPair],
+    /// Connect guarantees that what a restart copies again was never committed before (`exactly.once.support=required`,
+    /// KIP-618): where the target grew more than the source there are markers and aborted records, never second copies.
+    pub exactly_once: bool,
+}
+
+/// Of a flow of which nothing is guaranteed.
+impl<'a, T: AsRef<[OffsetPair]> + ?Sized> From<&'a T> for Syncs<'a> {
+    fn from(pairs: &'a T) -> Self {
+        Self { pairs: pairs.as_ref(), exactly_once: false }
+    }
+}
+
 /// The records [`translate`] needs for a group at `g`.
 #[must_use]
-pub fn windows(g: i64, pairs: &[OffsetPair], target_end: i64) -> Windows {
-    let bracket = Lifetimes::of(pairs, target_end).around(g);
+pub fn windows<'a>(g: i64, syncs: impl Into<Syncs<'a>>, target_end: i64) -> Windows {
+    let bracket = Lifetimes::of(syncs.into(), target_end).around(g);
     let after = bracket.and_then(|b| b.after);
     Windows {
         source_from: bracket.map(|b| b.repeats_from),
@@ -158,16 +175,15 @@ pub fn windows(g: i64, pairs: &[OffsetPair], target_end: i64) -> Windows {
 
 /// Where a group that reads `g` next on the source must go on reading on the target.
 ///
-/// `pairs` are all offset syncs of the partition, oldest first, over all restarts of the flow. `source` and `target`
-/// are the visible records of the [`windows`] in order, without gaps: leaving out a record at the front of the source
+/// `source` and `target` are the visible records of the [`windows`] in order, without gaps: leaving out a record at the front of the source
 /// window would skip it, and a cut at its back makes a record that was not read look absent. `source` is empty when
 /// it cannot be read; then only the pairs speak.
 ///
 /// # Errors
 /// When neither pairs nor records relate the two logs around `g`.
-pub fn translate(
+pub fn translate<'a>(
     g: i64,
-    pairs: &[OffsetPair],
+    syncs: impl Into<Syncs<'a>>,
     source: &[Visible],
     target: &[Visible],
     target_end: i64,
@@ -175,7 +191,7 @@ pub fn translate(
     if g < 0 {
         return Err(Untranslatable::BadOffset { offset: g });
     }
-    let lifetimes = Lifetimes::of(pairs, target_end);
+    let lifetimes = Lifetimes::of(syncs.into(), target_end);
     let mapping = match next_visible(g, &lifetimes, source) {
         NextVisible::None => Mapping::drained(target_end),
         NextVisible::NotRead => floor(g, &lifetimes, target_end)?,

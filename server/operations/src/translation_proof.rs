@@ -270,6 +270,7 @@ impl Work<'_> {
             source: &**self.clients.admin.get(self.direction.from),
             target: &**self.clients.admin.get(self.direction.to()),
             pairs: &pairs,
+            exactly_once: way.exactly_once,
             target_until: None,
         };
         let asked = only(asked, |at| self.ways.is_copied(&at.topic));

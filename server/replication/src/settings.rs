@@ -26,6 +26,9 @@ pub struct FlowSettings {
     pub syncs_topic: String,
     /// Which records it reads: `source.consumer.isolation.level`, else `consumer.isolation.level`, else everything.
     pub isolation: Isolation,
+    /// `exactly.once.support=required`: Connect starts it only where a restart leaves no second copies. Elsewhere a worker may
+    /// give the same without being asked, which nothing tells.
+    pub exactly_once: bool,
     /// It changes or drops records on the way (`transforms`), so content on both sides differs by intent.
     pub transforms: bool,
 }
@@ -51,6 +54,7 @@ impl FlowSettings {
                 Some("read_committed") => Isolation::ReadCommitted,
                 Some(_) | None => Isolation::ReadUncommitted,
             },
+            exactly_once: get("exactly.once.support").is_some_and(|s| s.eq_ignore_ascii_case("required")),
             transforms: get("transforms").is_some(),
         }
     }
@@ -123,5 +127,12 @@ mod tests {
             Isolation::ReadUncommitted
         );
         assert!(settings(&[("transforms", "filter")]).transforms);
+    }
+
+    #[test]
+    fn exactly_once_is_believed_where_connect_has_to_guarantee_it() {
+        let guaranteed = |support| settings(&[("exactly.once.support", support)]).exactly_once;
+        assert!(guaranteed("required") && guaranteed("REQUIRED"));
+        assert!(!guaranteed("requested") && !settings(&[]).exactly_once);
     }
 }

@@ -15,7 +15,7 @@ use muster_domain::{
     reading::ReadingClass,
     survey::OffsetPair,
     topic::{ByPartition, TopicPartition},
-    translation::{Mapping, Method, Untranslatable, Visible, translate, windows},
+    translation::{Mapping, Method, Syncs, Untranslatable, Visible, translate, windows},
 };
 use muster_kafka::{
     ClusterAdmin, Isolation, KafkaError, OffsetSpec, RecordPrint, TailRecord, admin::PartitionOffsets,
@@ -45,6 +45,8 @@ pub struct Translator<'a> {
     pub target: &'a dyn ClusterAdmin,
     /// All offset pairs by source partition ([`crate::Replication::offset_pairs`]).
     pub pairs: &'a ByPartition<Vec<OffsetPair>>,
+    /// The flow is guaranteed to leave no second copies ([`crate::FlowSettings::exactly_once`]).
+    pub exactly_once: bool,
     /// By target partition, where the flow's records end and others begin: once applications write on the target, a group
     /// that has read everything goes on here and not behind what was written since. `None` while only the flow writes.
     pub target_until: Option<&'a ByPartition<i64>>,
@@ -208,8 +210,9 @@ async fn find_all<'a>(
     for (partition, offsets) in asked {
         let Ok(bounds) = &bounds[partition] else { continue };
         let pairs = translator.pairs.get(partition).map(Vec::as_slice).unwrap_or_default();
+        let syncs = Syncs { pairs, exactly_once: translator.exactly_once };
         for offset in offsets {
-            let search = Search { partition, offset: *offset, anchor: *offset, reach: 0, bounds, pairs };
+            let search = Search { partition, offset: *offset, anchor: *offset, reach: 0, bounds, syncs };
             match search.without_reading() {
                 Some(outcome) => drop(found.insert((partition, *offset), outcome)),
                 None => open.push(search),
@@ -258,7 +261,7 @@ struct Search<'a> {
     /// Offsets to read past the anchor at least.
     reach: i64,
     bounds: &'a Bounds,
-    pairs: &'a [OffsetPair],
+    syncs: Syncs<'a>,
 }
 
 impl Search<'_> {
@@ -289,7 +292,7 @@ impl Search<'_> {
         let (source, target) = (&self.bounds.source_tail, &self.bounds.target_tail);
         if source.is_some() && fingerprint(source) != fingerprint(target) {
             // Not copied yet; once it is, the group reads it again.
-            let copied = self.pairs.last().map_or(self.bounds.source_start - 1, |pair| pair.upstream);
+            let copied = self.syncs.pairs.last().map_or(self.bounds.source_start - 1, |pair| pair.upstream);
             mapping.class = ReadingClass::LowerBound;
             mapping.reprocessed_at_most = (self.offset - 1 - copied).max(1);
         }
@@ -297,7 +300,7 @@ impl Search<'_> {
     }
 
     fn by_pairs(&self) -> Result<Mapping, Untranslatable> {
-        translate(self.offset, self.pairs, &[], &[], self.bounds.target_end)
+        translate(self.offset, self.syncs, &[], &[], self.bounds.target_end)
     }
 
     fn length(&self) -> i64 {
@@ -305,7 +308,7 @@ impl Search<'_> {
     }
 
     fn source_stretch(&self) -> Stretch {
-        let windows = windows(self.anchor, self.pairs, self.bounds.target_end);
+        let windows = windows(self.anchor, self.syncs, self.bounds.target_end);
         let from = windows.source_from.unwrap_or(0).max(self.bounds.source_start);
         let until =
             windows.source_to.map_or(self.bounds.source_end, |to| (to + 1).max(self.anchor + self.reach));
@@ -313,7 +316,7 @@ impl Search<'_> {
     }
 
     fn target_stretch(&self) -> Stretch {
-        let windows = windows(self.anchor, self.pairs, self.bounds.target_end);
+        let windows = windows(self.anchor, self.syncs, self.bounds.target_end);
         let from = windows.target_from.unwrap_or(0).max(self.bounds.target_start);
         let until = windows.target_to.map_or(self.bounds.target_end, |to| to + 1).min(self.bounds.target_end);
         Stretch { from, until: until.max(from) }
@@ -324,7 +327,7 @@ impl Search<'_> {
         let read = self.source_stretch();
         let next =
             source.iter().map(|seen| seen.offset).find(|offset| (self.offset..read.until).contains(offset));
-        let pairs_until = windows(self.anchor, self.pairs, self.bounds.target_end).source_to;
+        let pairs_until = windows(self.anchor, self.syncs, self.bounds.target_end).source_to;
         match next {
             Some(next) if pairs_until.is_some_and(|until| next > until) => {
                 Some(Self { anchor: next, reach: 0, ..self })
@@ -343,7 +346,7 @@ impl Search<'_> {
         target: &[RecordPrint],
     ) -> Result<Translated, NotTranslated> {
         let (source, target) = (self.source_stretch().of(source), self.target_stretch().of(target));
-        let mapping = translate(self.offset, self.pairs, &source, &target, self.bounds.target_end)
+        let mapping = translate(self.offset, self.syncs, &source, &target, self.bounds.target_end)
             .map_err(|untranslatable| NotTranslated::Untranslatable { untranslatable })?;
         let run = equal_run(&source, self.offset, &target, mapping.target_offset);
         let must_be_equal = match mapping.method {

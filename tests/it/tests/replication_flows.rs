@@ -253,6 +253,7 @@ impl Real {
         ensure!(source_end != target_end, "exactly-once and aborts must have moved the ends apart");
         let pairs = ByPartition::from([(self.at.clone(), pairs.to_vec())]);
         let translator = Translator {
+            exactly_once: true,
             flow: &self.flow,
             records: self.records(),
             source: &*self.west.admin,
@@ -361,6 +362,7 @@ impl Real {
         ensure!(content.partitions[0].found.duplicates == again as u64, "{:?}", content.partitions[0].found);
         let pairs = ByPartition::from([(self.at.clone(), pairs)]);
         let translator = Translator {
+            exactly_once: true,
             flow: &self.flow,
             records: self.records(),
             source: &*self.west.admin,

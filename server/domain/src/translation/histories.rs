@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use proptest::prelude::*;
 
-use super::Visible;
+use super::{Syncs, Visible};
 use crate::survey::OffsetPair;
 
 /// What happens on the source, in order.
@@ -124,6 +124,7 @@ pub(super) struct History {
     pub(super) target: Vec<Record>,
     pub(super) target_end: i64,
     pub(super) pairs: Vec<OffsetPair>,
+    pub(super) exactly_once: bool,
     pub(super) group: i64,
 }
 
@@ -137,7 +138,12 @@ impl History {
         expire(&mut source, script.expired[0], source_end);
         expire(&mut target, script.expired[1], target_end);
         let group = i64::try_from(script.group).expect("small") % (source_end + 1);
-        Self { source, source_end, target, target_end, pairs, group }
+        let exactly_once = script.exactly_once;
+        Self { source, source_end, target, target_end, pairs, exactly_once, group }
+    }
+
+    pub(super) fn syncs(&self) -> Syncs<'_> {
+        Syncs { pairs: &self.pairs, exactly_once: self.exactly_once }
     }
 
     /// The last position on the target from which the group still gets a copy of every record that is there and is

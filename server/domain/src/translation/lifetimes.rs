@@ -1,5 +1,6 @@
 //! Offset syncs, split where the flow started again, and which of them can be relied on.
 
+use super::Syncs;
 use crate::survey::OffsetPair;
 
 /// The pairs around a source offset, both of one lifetime.
@@ -29,9 +30,11 @@ pub(super) struct Bracket {
 ///
 /// The first pair known is believed: what the flow did before Muster watched it cannot be judged. Two restarts show in
 /// no pair and are relied on too, which matters only while the task has not caught up: one whose first pair was lost,
-/// and one where holes on the source make up for the records copied twice.
+/// and one where holes on the source make up for the records copied twice. Of a flow that copies exactly once only a source
+/// offset that does not rise tells of a restart: what else the target has more are markers.
 #[derive(Debug)]
 pub(super) struct Lifetimes {
+    exactly_once: bool,
     pairs: Vec<Settling>,
     /// Where each lifetime begins in `pairs`.
     starts: Vec<usize>,
@@ -52,16 +55,17 @@ struct Settling {
 }
 
 impl Lifetimes {
-    pub(super) fn of(pairs: &[OffsetPair], target_end: i64) -> Self {
+    pub(super) fn of(syncs: Syncs<'_>, target_end: i64) -> Self {
         let mut lifetimes = Self {
-            pairs: Vec::with_capacity(pairs.len()),
+            exactly_once: syncs.exactly_once,
+            pairs: Vec::with_capacity(syncs.pairs.len()),
             starts: Vec::new(),
             rising: Vec::new(),
             run: 0,
             settled: 0,
             beyond_target: None,
         };
-        for pair in pairs {
+        for pair in syncs.pairs {
             if pair.downstream >= target_end {
                 // Read a moment after the end was, or left over from a target that is gone.
                 lifetimes.beyond_target = Some(*pair);
@@ -83,7 +87,7 @@ impl Lifetimes {
                 self.forget();
             } else {
                 self.settle(pair.downstream);
-                if pair.downstream - last.downstream > pair.upstream - last.upstream {
+                if !self.exactly_once && pair.downstream - last.downstream > pair.upstream - last.upstream {
                     // More on the target than on the source: markers, or records copied twice.
                     self.run = self.pairs.len();
                 }

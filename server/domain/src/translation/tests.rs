@@ -265,7 +265,7 @@ fn in_window(records: &[Record], from: Option<i64>, to: Option<i64>) -> Vec<Visi
 
 /// The records a caller that reads no more than the windows would have.
 fn read_windows(history: &History) -> (Vec<Visible>, Vec<Visible>) {
-    let windows = windows(history.group, &history.pairs, history.target_end);
+    let windows = windows(history.group, history.syncs(), history.target_end);
     let next = history.source.iter().find(|r| r.offset >= history.group).map(|r| r.offset);
     let to = windows.source_to.map(|to| next.map_or(history.source_end, |next| next.max(to)));
     (
@@ -278,7 +278,7 @@ fn read_windows(history: &History) -> (Vec<Visible>, Vec<Visible>) {
 /// an unread one and was copied again, so exactness would be a guess.
 fn in_doubt(history: &History) -> bool {
     let Some(next) = history.source.iter().find(|r| r.offset >= history.group) else { return false };
-    let lifetimes = Lifetimes::of(&history.pairs, history.target_end);
+    let lifetimes = Lifetimes::of(history.syncs(), history.target_end);
     let restarted = lifetimes.around(next.offset).is_some_and(|bracket| bracket.restarted);
     restarted && i64::try_from(history.source.len()).expect("small") < history.source_end
 }
@@ -300,7 +300,7 @@ proptest! {
         let (source, target) = (visible(&history.source), visible(&history.target));
         let (source_window, target_window) = read_windows(&history);
         for (s, t) in [(&source, &target), (&source_window, &target_window), (&Vec::new(), &target), (&source, &Vec::new())] {
-            if let Ok(mapping) = translate(history.group, &history.pairs, s, t, history.target_end) {
+            if let Ok(mapping) = translate(history.group, history.syncs(), s, t, history.target_end) {
                 prop_assert!(mapping.target_offset <= truth, "{mapping:?} is past {truth}: {history:?}");
                 // A restart whose first pair was lost shows nowhere.
                 if script.unique && !script.first_pair_may_be_lost {
@@ -331,7 +331,7 @@ proptest! {
             return Ok(());
         }
         let (source, target) = read_windows(&history);
-        let mapping = translate(history.group, &history.pairs, &source, &target, history.target_end);
+        let mapping = translate(history.group, history.syncs(), &source, &target, history.target_end);
         match mapping {
             Ok(mapping) => {
                 let again = history.read_between(mapping.target_offset, history.truth());
@@ -361,7 +361,7 @@ proptest! {
         let mut ladder = Mm2Ladder::new();
         history.pairs.iter().for_each(|pair| ladder.push(*pair));
         let (source, target) = read_windows(&history);
-        let ours = translate(history.group, &history.pairs, &source, &target, history.target_end);
+        let ours = translate(history.group, history.syncs(), &source, &target, history.target_end);
         if let Some(theirs) = ladder.translate(history.group) {
             prop_assert!(theirs <= history.truth());
             let ours = ours.expect("a pair at or before the group").target_offset;

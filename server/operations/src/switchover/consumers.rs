@@ -21,6 +21,7 @@ use super::{
     drain::{TargetEnds, records},
     fence::{CutLine, add_bindings, locked, remove_bindings},
     scope::count,
+    prepare::CaughtUp,
 };
 use crate::step::{Done, StepCtx, StepError};
 
@@ -297,6 +298,7 @@ async fn translate_positions(
         source: ctx.admin(ctx.direction().from),
         target: ctx.admin(ctx.direction().to()),
         pairs: &pairs,
+        exactly_once: ctx.output::<CaughtUp>("catch_up")?.exactly_once,
         target_until: until,
     };
     let mut found = translate_groups_of_flow(&translator, &wanted).await?;

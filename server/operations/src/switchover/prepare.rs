@@ -275,6 +275,9 @@ pub(super) struct CaughtUp {
     pub(super) took_ms: i64,
     /// Whether the flow copies committed records only.
     pub(super) read_committed: bool,
+    /// Whether it is guaranteed to leave no second copies.
+    #[serde(default)]
+    pub(super) exactly_once: bool,
 }
 
 impl CaughtUp {
@@ -325,6 +328,7 @@ pub(super) async fn catch_up(ctx: StepCtx) -> Result<Done, StepError> {
         proven,
         took_ms,
         read_committed: settings.isolation == Isolation::ReadCommitted,
+        exactly_once: settings.exactly_once,
     })
 }
 

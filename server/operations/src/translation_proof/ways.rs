@@ -33,6 +33,7 @@ pub(super) struct Way<'a> {
     pub(super) flow: &'a Flow,
     pub(super) replication: &'a dyn Replication,
     pub(super) isolation: Isolation,
+    pub(super) exactly_once: bool,
 }
 
 impl<'a> Ways<'a> {
@@ -81,7 +82,8 @@ impl<'a> Way<'a> {
             Err(error) => return Err(unreadable("read how the flow copies")(error)),
         };
         let settings = FlowSettings::from_config(flow, &config);
-        Ok(Self { flow, replication, isolation: settings.isolation })
+        let FlowSettings { isolation, exactly_once, .. } = settings;
+        Ok(Self { flow, replication, isolation, exactly_once })
     }
 }
 

@@ -154,6 +154,7 @@ impl Logs {
         let pairs = ByPartition::from([(at(0), self.pairs.clone())]);
         let flow = flow("http://unused");
         let translator = Translator {
+            exactly_once: false,
             flow: &flow,
             records: self.records(),
             source,
