@@ -20,8 +20,8 @@ use serde_json::json;
 use super::{
     drain::{TargetEnds, records},
     fence::{CutLine, add_bindings, locked, remove_bindings},
-    scope::count,
     prepare::CaughtUp,
+    scope::count,
 };
 use crate::step::{Done, StepCtx, StepError};
 
