@@ -12,6 +12,7 @@ use muster_domain::{
     pair::{BySide, Direction, Side},
     quota::{ClientQuota, ScramUsers},
     reading::{Observed, Reading, ReadingClass},
+    selection::Beyond,
     survey::{
         AclObservation, CommittedSourceOffsets, ConnectState, ConnectorObservation, ConnectorRole,
         FlowObservation, GroupObservation, NewestPairs, PartitionObservation, SideObservation, Survey,
@@ -161,7 +162,8 @@ fn flow(from: Side, running: bool) -> FlowObservation {
         ]),
         committed: Observed::known(CommittedSourceOffsets::default(), ago(2)),
         newest_pairs: Observed::known(NewestPairs::default(), ago(2)),
-        rewinds: std::collections::BTreeMap::new(),
+        rewinds: BTreeMap::new(),
+        beyond: Observed::known(Beyond::default(), ago(2)),
     }
 }
 

@@ -7,6 +7,7 @@ use super::{CheckCode as Code, CheckStatus as Status, *};
 use crate::{
     access,
     acl::{AclOperation as Op, ResourceType},
+    pair::NamingPolicy,
     reading::Observed,
     selection::Beyond,
     samples::{self, FORWARD, allow, at, group, known, strings, topics},

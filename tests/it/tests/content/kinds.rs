@@ -8,7 +8,6 @@ use muster_app::proof_loop::carry_out_one;
 use muster_domain::{
     cluster::Sasl,
     proof::content::{ContentAsk, ContentVerdict},
-    topic::TopicPartition,
 };
 use muster_it::{LabClients, WEST, cluster};
 use muster_kafka::{ClientOptions, Isolation, KafkaMover, OffsetSpec, admin::NewTopic};
