@@ -33,6 +33,7 @@ async fn minutes_that_are_over_are_remembered_and_those_that_are_not_are_asked_f
     let conn = &mut *app.app.pool.acquire().await.unwrap();
     let name = PairName::new("orders").unwrap();
     let mut pair = muster_store::pairs::get(conn, &name).await.unwrap().unwrap();
+    sqlx::query("delete from flow_lag_minute").execute(&mut *conn).await.unwrap();
     let now = Utc::now().duration_trunc(TimeDelta::minutes(1)).unwrap();
     let ago = |minutes| now - TimeDelta::minutes(minutes);
     for (minutes, lag_ms) in [(70, 1), (50, 2), (10, 3), (1, 4)] {
