@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Alarm, AlarmCode as Code, Judged, Lost, Memory, Place,
+    Alarm, AlarmCode as Code, Judged, Lost, Memory, Place, Since,
+    connectors::since,
     memory::Streak,
     stalled,
     view::{Row, View},
@@ -31,6 +32,7 @@ pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
             judged.unknown(code, reason.as_str());
         }
         memory.keep_streaks(view, "frozen:");
+        memory.keep_streaks(view, "foreign:");
         memory.keep_streaks(view, "still");
         memory.busy_known = false;
         return;
@@ -53,8 +55,8 @@ pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
     for (topic, places) in std::mem::take(&mut pass.holes) {
         judged.raise(hole(view, &topic, places));
     }
-    for (topic, places) in std::mem::take(&mut pass.foreign) {
-        judged.raise(foreign(view, &topic, places));
+    for (topic, (places, since)) in std::mem::take(&mut pass.foreign) {
+        judged.raise(foreign(view, &topic, places).since(since));
     }
     backwards(view, judged);
     stalled::frozen(view, judged, &pass);
@@ -67,7 +69,8 @@ type ByTopic = BTreeMap<String, Vec<Place>>;
 #[derive(Default)]
 pub(super) struct Pass {
     holes: ByTopic,
-    foreign: ByTopic,
+    /// With when the first of them grew.
+    foreign: BTreeMap<String, (Vec<Place>, Since)>,
     pub(super) frozen: Vec<(TopicPartition, Streak, i64, i64)>,
     /// Offsets written since the survey before, offsets that arrived, and where the former were.
     pub(super) written: i64,
@@ -83,12 +86,18 @@ impl Pass {
         let quiet = same_way && is_quiet(view, &row);
         let was_quiet = view.memory.busy_known
             && !view.memory.busy.get(row.topic).is_some_and(|numbers| numbers.contains(&row.number));
+        let suspected = format!("foreign:{}", row.name());
+        if let Some(streak) = view.memory.streaks.get(&suspected).filter(|_| same_way)
+            && let Some(place) = written_by_others(view, &row, streak.figure)
+        {
+            let entry = self.foreign.entry(row.topic.to_owned()).or_insert_with(|| (Vec::new(), since(streak)));
+            entry.0.push(place);
+        }
         if quiet
             && was_quiet
-            && same_way
-            && let Some(place) = written_by_others(&row)
+            && let Some(from) = grown_by_itself(&row)
         {
-            self.foreign.entry(row.topic.to_owned()).or_default().push(place);
+            memory.again(view, suspected, from);
         }
         if !quiet {
             memory.busy.entry(row.topic.to_owned()).or_default().insert(row.number);
@@ -142,15 +151,26 @@ fn is_quiet(view: &View<'_>, row: &Row<'_>) -> bool {
     never_had_any || (position_stands && (nothing_new || view.stopped()) && all_there)
 }
 
-/// The replica grew though replication brought nothing for two periods. With a transaction open there it may be
-/// replication's own, which has not committed yet.
-fn written_by_others(row: &Row<'_>) -> Option<Place> {
+/// From which offset on the replica grew though replication brought nothing for two periods. With a transaction open there it
+/// may be replication's own, which has not committed yet.
+fn grown_by_itself(row: &Row<'_>) -> Option<i64> {
     let target = row.target?;
     let grown = row.grown().filter(|grown| *grown > 0)?;
     let (end, stable) = (target.end?, target.stable?);
-    (end == stable).then(|| {
-        let said = format!("{grown} offsets from {} on are not replication's", end - grown);
-        Place::new(row.name(), said).losing(end - grown, Lost::NOTHING)
+    (end == stable).then_some(end - grown)
+}
+
+/// What grew by itself at the survey before, unless an offset sync that came since says that replication wrote it: records are
+/// copied again, after somebody set it back, before its sync tells.
+fn written_by_others(view: &View<'_>, row: &Row<'_>, from: i64) -> Option<Place> {
+    let until = row.was_target?.end?;
+    let key = TopicPartition::new(row.topic, row.number);
+    let went_back = view.observed().and_then(|flow| flow.rewinds.get(&key)).map(|rewind| rewind.downstream);
+    let copied = went_back.is_some_and(|downstream| downstream >= from)
+        || row.pair.is_some_and(|pair| (from..until).contains(&pair.downstream));
+    (!copied).then(|| {
+        let said = format!("{} offsets from {from} on are not replication's", until - from);
+        Place::new(row.name(), said).losing(from, Lost::NOTHING)
     })
 }
 
@@ -219,7 +239,7 @@ fn foreign(view: &View<'_>, topic: &str, places: Vec<Place>) -> Alarm {
         format!("`{replica}` on `{to}` has grown by records that replication did not bring: somebody writes there."),
     )
     .at(places)
-    .fact("Nothing was written on the source and no position moved for two surveys, while the replica grew.")
+    .fact("Nothing was written on the source and no position moved for two surveys, while the replica grew; no offset sync since is of these records.")
     .fact("What a worker that was killed had written and not committed would look the same.")
     .next(
         "Find who writes there and take their WRITE away: the two sides have parted. Decide which records count, then \

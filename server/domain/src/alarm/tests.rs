@@ -251,6 +251,9 @@ fn growth_of_the_standby_that_replication_did_not_bring_is_a_foreign_writer() {
     story.stays(&survey, 2);
     let partition = orders(&mut survey, Side::B);
     (partition.end, partition.stable) = (Some(103), Some(103));
+    assert_eq!(codes(&story.judge(survey.clone())), [], "an offset sync may be on its way");
+    // Whether replication goes on meanwhile or not.
+    written(&mut survey, 5);
     let judged = story.judge(survey.clone());
     let alarm = one(&judged);
     assert_eq!(alarm.code, Code::ForeignWriter);
@@ -269,6 +272,21 @@ fn what_is_copied_again_between_two_surveys_is_no_foreign_writer() {
     known(&mut survey.flows[0].newest_pairs).0.insert(key.clone(), pair);
     survey.flows[0].rewinds.insert(key, Rewind { from: 99, to: 50, downstream: 100 });
     assert_eq!(codes(&story.judge(survey)), [Code::PairsBackwards]);
+}
+
+#[test]
+fn what_is_copied_again_is_no_foreign_writer_when_its_sync_comes_a_survey_later() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.stays(&survey, 2);
+    let partition = orders(&mut survey, Side::B);
+    (partition.end, partition.stable) = (Some(151), Some(151));
+    assert_eq!(codes(&story.judge(survey.clone())), []);
+    let key = TopicPartition::new("orders", 0);
+    let pair = OffsetPair { upstream: 99, downstream: 149 };
+    known(&mut survey.flows[0].newest_pairs).0.insert(key.clone(), pair);
+    survey.flows[0].rewinds.insert(key, Rewind { from: 99, to: 50, downstream: 100 });
+    assert_eq!(codes(&story.judge(survey.clone())), [Code::PairsBackwards]);
+    assert_eq!(codes(&story.stays(&survey, 3)), []);
 }
 
 #[test]
