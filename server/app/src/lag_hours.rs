@@ -50,8 +50,10 @@ impl LagHours {
         let asked: Vec<(PairName, Direction, DateTime<Utc>)> = {
             let hours = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let since = |pair: &Pair, flow: Direction| {
-                let known = hours.get(&(pair.name.clone(), flow.from)).filter(|hour| hour.of == pair.updated_at);
-                let last = known.and_then(|hour| hour.minutes.last()).map_or(hour_ago, |last| last.at - UNSETTLED);
+                let known =
+                    hours.get(&(pair.name.clone(), flow.from)).filter(|hour| hour.of == pair.updated_at);
+                let last =
+                    known.and_then(|hour| hour.minutes.last()).map_or(hour_ago, |last| last.at - UNSETTLED);
                 last.max(hour_ago)
             };
             flows.iter().map(|(pair, flow)| (pair.name.clone(), *flow, since(pair, *flow))).collect()

@@ -157,7 +157,8 @@ mod tests {
         let flow = pair.flows[0].clone();
         let selection = Selection::read(&flow, &BTreeMap::new()).expect("readable");
         let seen = |topics: &[&str]| Beyond::of(&pair, &flow, &selection, topics.iter().copied());
-        let own = ["orders", "muster.canary", "__consumer_offsets", "mm2-offset-syncs.B.internal", "heartbeats"];
+        let own =
+            ["orders", "muster.canary", "__consumer_offsets", "mm2-offset-syncs.B.internal", "heartbeats"];
         assert_eq!(seen(&own), Beyond::default());
         let many: Vec<String> = (0..30).map(|n| format!("other-{n:02}")).collect();
         let found = seen(&many.iter().map(String::as_str).collect::<Vec<_>>());

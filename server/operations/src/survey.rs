@@ -14,8 +14,8 @@ use muster_domain::{
     reading::Observed,
     selection::{Beyond, Selection},
     survey::{
-        AclObservation, ConnectorRole, FlowObservation, GroupObservation, OpenTransaction, PartitionObservation,
-        SideObservation, Survey, TopicObservation,
+        AclObservation, ConnectorRole, FlowObservation, GroupObservation, OpenTransaction,
+        PartitionObservation, SideObservation, Survey, TopicObservation,
     },
     topic::{TopicDescription, TopicPartition},
 };

@@ -14,6 +14,10 @@ async fn every_cause_of_silent_loss_is_alarmed_within_three_surveys() -> Result<
     let raised = every_cause(PERIOD).await?;
     assert!(raised.iter().all(|raised| raised.surveys <= WITHIN), "{raised:#?}");
     let codes: BTreeSet<String> = raised.iter().map(|raised| raised.code.to_string()).collect();
-    assert_eq!((raised.len(), codes.len()), (16, 15), "a topic made anew is caused on either side: {codes:?}");
+    assert_eq!(
+        (raised.len(), codes.len()),
+        (16, 15),
+        "a topic made anew is caused on either side: {codes:?}"
+    );
     Ok(())
 }

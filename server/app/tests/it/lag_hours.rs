@@ -49,9 +49,17 @@ async fn minutes_that_are_over_are_remembered_and_those_that_are_not_are_asked_f
     for (minutes, lag_ms) in [(50, 22), (1, 44), (0, 5)] {
         keep(conn, ago(minutes), lag_ms).await;
     }
-    assert_eq!(read(conn, &pair, now).await, [Some(2), Some(3), Some(44), Some(5)], "an hour is not read twice");
+    assert_eq!(
+        read(conn, &pair, now).await,
+        [Some(2), Some(3), Some(44), Some(5)],
+        "an hour is not read twice"
+    );
     let later = now + TimeDelta::minutes(20);
-    assert_eq!(read(conn, &pair, later).await, [Some(3), Some(44), Some(5)], "what is older than an hour goes");
+    assert_eq!(
+        read(conn, &pair, later).await,
+        [Some(3), Some(44), Some(5)],
+        "what is older than an hour goes"
+    );
 
     // Removed and made again under its name: nothing of the other one is shown.
     sqlx::query("delete from flow_lag_minute").execute(&mut *conn).await.unwrap();

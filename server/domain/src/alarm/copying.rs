@@ -90,7 +90,8 @@ impl Pass {
         if let Some(streak) = view.memory.streaks.get(&suspected).filter(|_| same_way)
             && let Some(place) = written_by_others(view, &row, streak.figure)
         {
-            let entry = self.foreign.entry(row.topic.to_owned()).or_insert_with(|| (Vec::new(), since(streak)));
+            let entry =
+                self.foreign.entry(row.topic.to_owned()).or_insert_with(|| (Vec::new(), since(streak)));
             entry.0.push(place);
         }
         if quiet

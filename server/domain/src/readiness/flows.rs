@@ -206,11 +206,7 @@ fn scope(scene: &Scene<'_>) -> CheckResult {
             if flow.naming == NamingPolicy::Identity {
                 worst = CheckStatus::Critical;
             }
-            troubles.push(format!(
-                "{} also carries {}",
-                scene.pair.course(flow.direction),
-                beyond.named()
-            ));
+            troubles.push(format!("{} also carries {}", scene.pair.course(flow.direction), beyond.named()));
         }
     }
     CheckResult::from_troubles(

@@ -9,8 +9,8 @@ use crate::{
     acl::{AclOperation as Op, ResourceType},
     pair::NamingPolicy,
     reading::Observed,
-    selection::Beyond,
     samples::{self, FORWARD, allow, at, group, known, strings, topics},
+    selection::Beyond,
     survey::{ConnectState, ConnectorObservation, ConnectorRole, OpenTransaction, RightHeld, Survey},
 };
 

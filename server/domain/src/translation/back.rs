@@ -147,7 +147,8 @@ mod tests {
     #[test]
     fn between_syncs_records_are_counted_and_compared() {
         let (originals, copies) = plain(6);
-        let back = |position| translate_back(position, &[pair(10, 0), pair(40, 3)], &copies, &originals, true);
+        let back =
+            |position| translate_back(position, &[pair(10, 0), pair(40, 3)], &copies, &originals, true);
         assert_eq!(back(3), Ok(Mapping::exact(31, Method::Rank)), "three were read: at 10, 20 and 30");
         assert_eq!(back(6), Ok(Mapping::exact(61, Method::Rank)));
         assert_eq!(back(1), Ok(Mapping::exact(11, Method::Rank)));
@@ -171,10 +172,18 @@ mod tests {
     fn what_compaction_took_right_before_the_position_makes_it_early() {
         let (originals, mut copies) = plain(6);
         copies.remove(4);
-        let back = |compacted| translate_back(5, &[pair(10, 0), pair(40, 3)], &copies[..4], &originals, compacted);
+        let back =
+            |compacted| translate_back(5, &[pair(10, 0), pair(40, 3)], &copies[..4], &originals, compacted);
         let early = back(true).unwrap();
-        assert_eq!((early.target_offset, early.class, early.reprocessed_at_most), (41, ReadingClass::LowerBound, 1));
-        assert_eq!(back(false), Ok(Mapping::exact(41, Method::Rank)), "a marker, where nothing is taken away");
+        assert_eq!(
+            (early.target_offset, early.class, early.reprocessed_at_most),
+            (41, ReadingClass::LowerBound, 1)
+        );
+        assert_eq!(
+            back(false),
+            Ok(Mapping::exact(41, Method::Rank)),
+            "a marker, where nothing is taken away"
+        );
         let (originals, copies) = plain(6);
         let all = translate_back(5, &[pair(10, 0)], &copies, &originals, true);
         assert_eq!(all, Ok(Mapping::exact(51, Method::Rank)), "nothing fits in between");

@@ -77,8 +77,7 @@ fn kept(sim: &Sim) -> ByPartition<i64> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_dies_over_the_way_back_canaries_do_not_go_round_and_the_rest_stays() {
-    let moments =
-        [Moment::BeforeIntent, Moment::AfterIntent, Moment::AfterEffect, Moment::AfterOutcome];
+    let moments = [Moment::BeforeIntent, Moment::AfterIntent, Moment::AfterEffect, Moment::AfterOutcome];
     for step in ["prepare_reverse", "start_reverse_flow"] {
         for moment in moments {
             let sim = with_a_past().await;
@@ -108,7 +107,10 @@ async fn a_position_that_nobody_chose_is_found_before_anything_is_changed() {
     let ended = sim.run(run.id).await;
     assert_eq!(ended.state, RunState::RolledBack, "{}", sim.story(run.id).await);
     let survey = &sim.steps(run.id).await[0];
-    assert!(survey.sentence.contains("keeps positions of topics outside of this pair: `legacy`"), "{survey:#?}");
+    assert!(
+        survey.sentence.contains("keeps positions of topics outside of this pair: `legacy`"),
+        "{survey:#?}"
+    );
     assert_eq!(sim.picture().await, before);
     sim.assert_clean("after a refusal");
 

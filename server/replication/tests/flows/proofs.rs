@@ -194,7 +194,13 @@ async fn every_position_on_the_target_leads_back_to_where_its_records_came_from(
     let pairs = ByPartition::from([(at(0), logs.pairs.clone())]);
     let sources = ByPartition::from([(at(0), at(0)), (at(1), at(1))]);
     let uncompacted = BTreeSet::from([at(0).topic]);
-    let way = WayBack { records: logs.records(), source, pairs: &pairs, sources: &sources, uncompacted: &uncompacted };
+    let way = WayBack {
+        records: logs.records(),
+        source,
+        pairs: &pairs,
+        sources: &sources,
+        uncompacted: &uncompacted,
+    };
     let back = async |offset: i64| {
         let asked = BTreeMap::from([("g".to_owned(), ByPartition::from([(at(0), offset)]))]);
         let mut found = way.translate_groups(&asked).await.expect("both sides answer");

@@ -115,9 +115,7 @@ async fn a_look_at_many_pairs_leaves_out_the_lag_of_topics_and_never_shows_an_ol
     keep_pair(conn, "payments").await.unwrap();
     let name = pair_name("payments");
     let epoch = lease(conn, "one").await;
-    let results = |records: i64| {
-        serde_json::json!({"active": "a", "lag": [{"records": records, "topics": {"orders": {"records": records}}}]})
-    };
+    let results = |records: i64| serde_json::json!({"active": "a", "lag": [{"records": records, "topics": {"orders": {"records": records}}}]});
     readiness::keep(conn, &name, epoch, (1, DateTime::UNIX_EPOCH), &results(7), &[]).await.unwrap();
     let seen = async |conn: &mut PgConnection| {
         let pairs = [pair_name("payments"), pair_name("never-observed")];

@@ -41,7 +41,8 @@ impl Stage {
         })
         .await?;
         // The source is still gone, and still alarmed.
-        self.alarmed_beside(&[Code::SourceUnreachable], Code::TaskMissing, &checkpoint, async |_| Ok(())).await?;
+        self.alarmed_beside(&[Code::SourceUnreachable], Code::TaskMissing, &checkpoint, async |_| Ok(()))
+            .await?;
         self.lab.restart(WEST).await?;
         self.over().await
     }

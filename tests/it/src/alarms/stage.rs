@@ -69,16 +69,8 @@ impl Stage {
         let lease = leases::survey_lease(&clients.pair.name);
         let epoch = leases::claim(&mut conn, &lease, "stage", 3_600.0).await?.context("a free lease")?.epoch;
         drop(conn);
-        let stage = Self {
-            lab,
-            raised: Vec::new(),
-            period,
-            database,
-            clients,
-            epoch,
-            previous: None,
-            began: None,
-        };
+        let stage =
+            Self { lab, raised: Vec::new(), period, database, clients, epoch, previous: None, began: None };
         stage.furnish().await?;
         Ok(stage)
     }

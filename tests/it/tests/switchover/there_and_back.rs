@@ -28,7 +28,12 @@ impl Bench {
         let dies = Arc::new(KillOnce { left: Mutex::new(BTreeSet::from(["prepare_reverse"])) });
         let mut deaths = 0;
         while self.story(run.id).await?.0.state.wants_worker() {
-            match self.worker_with(&format!("worker-{deaths}"), 3.0).with_hooks(dies.clone()).run_pending().await {
+            match self
+                .worker_with(&format!("worker-{deaths}"), 3.0)
+                .with_hooks(dies.clone())
+                .run_pending()
+                .await
+            {
                 Err(muster_operations::engine::Stopped::Killed(_)) => deaths += 1,
                 // The dead worker's lease runs for a moment more.
                 Ok(_) | Err(muster_operations::engine::Stopped::LeaseLost) => {
@@ -65,7 +70,8 @@ async fn what_flows_left_behind_does_not_stop_the_way_back() -> anyhow::Result<(
     let admin = &bench.clients.0.admin;
     bench.leave(Side::A).await?;
 
-    let passing = NewTopic { name: PASSING.to_owned(), partitions: 1, replication: 1, configs: BTreeMap::new() };
+    let passing =
+        NewTopic { name: PASSING.to_owned(), partitions: 1, replication: 1, configs: BTreeMap::new() };
     admin.b.create_topic(&passing).await?;
     let record = NewRecord { key: None, value: Some("passing".into()), timestamp: 1_700_000_000_000 };
     bench.clients.0.mover.b.write(&TopicPartition::new(PASSING, 0), vec![record], 15_000).await?;
