@@ -118,7 +118,7 @@ fn last_original(
     let room = stretch.until - 1 - copies.last().map_or(downstream, |last| last.offset);
     // That both sides go on with the same record proves nothing: it may be a second copy, and the first was taken away.
     let room = usize::try_from(room).unwrap_or(0);
-    let perhaps = following.iter().take(room).last().map_or(seen, |last| last.offset);
+    let perhaps = following.iter().take(room).next_back().map_or(seen, |last| last.offset);
     Ok(Ok(LastOriginal { seen, perhaps }))
 }
 
