@@ -3,7 +3,7 @@
 use askama::Template;
 use chrono::{DateTime, Utc};
 use muster_domain::{
-    content::{Difference, DifferenceKind, Found},
+    content::Found,
     pair::Pair,
     proof::{
         Proof,
@@ -13,6 +13,7 @@ use muster_domain::{
 
 use crate::{
     chrome::Chrome,
+    content_payload::{Example, PayloadSaid},
     format,
     forms::ContentForm,
     parts::{Choice, Course, Field, Hash, Mark, Notice, Tone, When},
@@ -45,6 +46,7 @@ pub struct ContentPage {
     proofs: ProofParts,
     refused: Option<Notice>,
     fields: Vec<Field>,
+    payload: PayloadSaid,
     shown: Option<Shown>,
 }
 
@@ -88,16 +90,6 @@ struct Partition {
     examples: Vec<Example>,
 }
 
-#[derive(Debug)]
-struct Example {
-    kind: &'static str,
-    source: String,
-    target: String,
-    key: String,
-    written: String,
-    bytes: String,
-}
-
 impl ContentPage {
     /// The page. `proofs` are the content proofs of the pair, newest first; `shown` is the one whose result is told.
     #[must_use]
@@ -113,15 +105,29 @@ impl ContentPage {
         let chrome = chrome
             .titled(format!("Content of {}", pair.name))
             .under(format!("/pairs/{}", pair.name), pair.name.to_string());
+        let payload = PayloadSaid::new(&chrome, pair);
         let proofs = ProofParts::new(&chrome, pair, proofs, format!("Compare content of {} now", pair.name));
         Self {
             chrome: proofs.of_chrome(chrome),
             proofs,
             refused: None,
             fields: fields(form),
+            payload,
             shown: shown.map(|shown| Shown::new(shown, now)),
             pair: pair.name.to_string(),
             course,
+        }
+    }
+
+    /// For somebody who may have to show again that it is them before they are shown payload.
+    #[must_use]
+    pub fn of_somebody(self, just_proven: bool) -> Self {
+        match &self.shown {
+            Some(shown) if !just_proven => {
+                let payload = self.payload.after_showing_who_asks(&self.pair, &shown.id);
+                Self { payload, ..self }
+            }
+            _ => self,
         }
     }
 
@@ -183,7 +189,7 @@ impl Shown {
             topics: topics(&result.topics),
             topics_in_all: result.topics.len(),
             partitions_in_all: wrong.len(),
-            partitions: wrong.into_iter().take(PARTITIONS).map(Partition::new).collect(),
+            partitions: wrong.into_iter().take(PARTITIONS).map(|one| Partition::new(one, proof)).collect(),
         }
     }
 }
@@ -294,42 +300,15 @@ fn verdict_mark(verdict: ContentVerdict, found: &Found) -> Mark {
 }
 
 impl Partition {
-    fn new(partition: &PartitionContent) -> Self {
+    fn new(partition: &PartitionContent, proof: &Proof) -> Self {
         let PartitionContent { source, source_from, source_until, because, found, .. } = partition;
+        let (from, to) = (proof.from.as_str(), proof.to.as_str());
         Self {
             name: source.to_string(),
             verdict: verdict_mark(partition.verdict, found),
             range: format!("{} to {}", format::number(*source_from), format::number(source_until - 1)),
             because: because.clone(),
-            examples: found.examples.iter().map(Example::new).collect(),
-        }
-    }
-}
-
-impl Example {
-    fn new(difference: &Difference) -> Self {
-        let offset = |offset: Option<i64>| offset.map_or_else(|| "not there".to_owned(), format::number);
-        Self {
-            kind: match difference.kind {
-                DifferenceKind::Missing => "missing",
-                DifferenceKind::Extra => "foreign",
-                DifferenceKind::Duplicate => "copied twice",
-                DifferenceKind::OutOfOrder => "out of order",
-            },
-            source: match difference.kind {
-                // The first copy's place was passed; which it was is not kept.
-                DifferenceKind::Duplicate => "copied before".to_owned(),
-                DifferenceKind::Missing | DifferenceKind::Extra | DifferenceKind::OutOfOrder => {
-                    offset(difference.source_offset)
-                }
-            },
-            target: offset(difference.target_offset),
-            key: difference.key_hash.clone().unwrap_or_else(|| "no key".to_owned()),
-            written: difference
-                .timestamp
-                .and_then(DateTime::from_timestamp_millis)
-                .map_or_else(|| "no time".to_owned(), format::date_time),
-            bytes: difference.bytes.map_or_else(String::new, |n| format::number(i64::from(n))),
+            examples: partition.cited().map(|cited| Example::new(&cited, from, to)).collect(),
         }
     }
 }

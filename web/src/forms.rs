@@ -162,6 +162,8 @@ pub struct PairForm {
     pub canary_partitions: String,
     /// Seconds between two canary records of a partition.
     pub canary_seconds: String,
+    /// `on` when payload of differing records may be shown.
+    pub show_payload: String,
     /// Row version the form was made from.
     pub version: i64,
 }
@@ -382,6 +384,22 @@ pub struct ContentForm {
     pub sample: String,
     /// Most megabytes a second; no bound when empty.
     pub mb_per_second: String,
+}
+
+/// `POST /pairs/{pair}/content/record`: a record that the proof cites, by where it stands on one side.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct RecordForm {
+    /// The proof.
+    pub proof: String,
+    /// `source` or `target`.
+    pub side: String,
+    /// The topic as that side names it.
+    pub topic: String,
+    /// Partition.
+    pub partition: String,
+    /// Offset.
+    pub offset: String,
 }
 
 /// Which differences of a pair are shown.

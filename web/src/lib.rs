@@ -21,6 +21,8 @@ pub mod clusters;
 pub mod comparison;
 pub mod confirm;
 pub mod content;
+mod content_payload;
+pub mod content_record;
 pub mod differences;
 pub mod drills;
 pub mod error_page;

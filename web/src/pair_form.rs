@@ -64,6 +64,7 @@ impl From<&Pair> for PairForm {
             canary_topic: pair.canary_topic.clone().unwrap_or_default(),
             canary_partitions: pair.canary_partitions.to_string(),
             canary_seconds: pair.canary_seconds.to_string(),
+            show_payload: if pair.show_payload { "on".to_owned() } else { String::new() },
             version: pair.version,
             ..Self::default()
         };
@@ -132,6 +133,9 @@ impl PairFormPage {
         sets.extend(scope(form, errors));
         sets.extend([flow_set(true, form, errors), flow_set(false, form, errors)]);
         sets.extend(rules(form, errors));
+        if editing.is_some() {
+            sets.push(payload(form));
+        }
         Self {
             chrome: chrome.titled(heading.clone()).under("/", "Fleet"),
             heading,
@@ -291,4 +295,16 @@ fn rules(form: &PairForm, errors: &[(String, String)]) -> Vec<FieldSet> {
             ],
         ),
     ]
+}
+
+/// Not for a pair that is made: allowing it is a decision of its own, by somebody who has just shown that they are there.
+fn payload(form: &PairForm) -> FieldSet {
+    let label = "Payload of records that differ may be shown to operators";
+    FieldSet::new(
+        "Content proofs",
+        vec![Field::check("show_payload", label, form.show_payload == "on").help(
+            "Only the few records a content proof cites, one at a time, each in the audit. Payload is never kept. Ticking it \
+             needs a sign-in of the last 15 minutes.",
+        )],
+    )
 }

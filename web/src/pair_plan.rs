@@ -125,6 +125,10 @@ pub(crate) fn settings(pair: &Pair) -> Vec<(&'static str, String)> {
             if routing.is_empty() { "nothing yet".to_owned() } else { routing.join(", then ") },
         ),
         ("Canary", canary(pair)),
+        (
+            "Payload of records that differ",
+            if pair.show_payload { "may be shown to operators" } else { "is not shown" }.to_owned(),
+        ),
         ("Edited", format!("{} UTC, version {}", format::date_time(pair.updated_at), pair.version)),
     ]
 }

@@ -176,3 +176,51 @@ fn no_secret_field_is_ever_filled_in() {
         }
     }
 }
+
+fn sample(name: &str) -> String {
+    samples::all().into_iter().find(|(page, _)| *page == name).expect("it is a sample").1
+}
+
+#[test]
+fn payload_is_offered_to_who_may_see_it_and_the_rule_is_said_to_others() {
+    let (act, confirm) =
+        ("Show record payments-3 @ 1,401,877 on eu-west</button>", "Confirm that it is you</a>");
+    let offered = sample("content");
+    assert!(offered.contains(act) && !offered.contains(confirm), "{offered}");
+    assert!(offered.contains("Show record payments-3 @ 1,399,005 on eu-central</button>"), "{offered}");
+    let long_ago = sample("content-signed-in-long-ago");
+    assert!(
+        long_ago.contains("href=\"/reauthenticate?next=/pairs/payments/content%3Fproof%3D"),
+        "{long_ago}"
+    );
+    assert!(long_ago.contains(confirm) && !long_ago.contains("Show record"), "{long_ago}");
+    let shut = sample("content-without-payload");
+    assert!(shut.contains("may not be shown") && !shut.contains("Show record"), "{shut}");
+}
+
+#[test]
+fn a_record_says_how_it_is_written_what_is_cut_and_null_from_empty() {
+    let html = sample("content-record");
+    let said = text(&html);
+    for words in [
+        "13 bytes, as text customer-4711",
+        "&#34;note&#34;: &#34;&#60;b&#62;for &#38; against&#60;/b&#62;&#34;",
+        "schema 6 bytes, as hex 0000000007fe",
+        "none null",
+        "empty empty: 0 bytes",
+        "null: it has no key",
+        "the first 4,096 of 5,600 bytes, as text; 1,504 are cut",
+        "6 further headers are cut.",
+        "by its producer (CreateTime)",
+        "by the broker (LogAppendTime)",
+        "Its transaction was aborted, or is still open.",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let gone = text(&sample("content-record-gone"));
+    assert!(gone.contains("It cannot be read any more: the partition begins at 1402000 now"), "{gone}");
+    assert!(
+        gone.contains("Another record stands there now") && gone.contains("it has another key"),
+        "{gone}"
+    );
+}

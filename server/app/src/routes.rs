@@ -30,6 +30,7 @@ use crate::{
         imports::{ImportText, Imported},
         installation::Installation,
         pairs::{NewPair, PairEdit},
+        payload::{RecordAsk, RecordTold},
         people::{NewUser, UserEdit, UserView},
         plans::{NewPlan, NewRequest},
         proofs::NewProof,
@@ -246,6 +247,10 @@ fn proofs() -> Vec<Route> { vec![
         .says("A proof with its result, as evidence.").answers::<ProofEvidence>(200),
     api(POST, "/api/v1/proofs/{proof}/cancel", Role(&[Operator], Of::Proof), Writes("proof.cancel"), proofs::cancel)
         .says("Stop a proof.").answers::<Proof>(200),
+    // What was seen cannot be taken back: a person who is there, and no API token.
+    api(POST, "/api/v1/pairs/{pair}/proofs/{proof}/record", Role(&[Operator], Of::Pair), Writes("payload.show"), proofs::record)
+        .says("Show a record that a content proof cites, where the pair's owners allow it. It is not kept.")
+        .takes::<RecordAsk>().answers::<RecordTold>(200).proven(Shown::Person),
 ] }
 
 #[rustfmt::skip]

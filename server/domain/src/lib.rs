@@ -25,6 +25,7 @@ pub mod mm2_properties;
 pub mod notification;
 pub mod pair;
 pub mod patterns;
+pub mod payload;
 pub mod people;
 pub mod plan;
 pub mod plan_difference;

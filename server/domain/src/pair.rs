@@ -260,6 +260,9 @@ pub struct Pair {
     /// Seconds between two canary records of a partition: 2 to 300.
     #[serde(default = "canary::default_seconds")]
     pub canary_seconds: i64,
+    /// Payload of records that a content proof found to differ may be shown to operators of the team. Kept by nobody either way.
+    #[serde(default)]
+    pub show_payload: bool,
     /// Settings an import kept that Muster does not use, `key` → value, for people to see.
     pub unused_settings: std::collections::BTreeMap<String, String>,
     /// Row version for If-Match.

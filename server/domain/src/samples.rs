@@ -70,6 +70,7 @@ pub(crate) fn pair() -> Pair {
         canary_topic: None,
         canary_partitions: 1,
         canary_seconds: 5,
+        show_payload: false,
         unused_settings: BTreeMap::new(),
         version: 1,
         updated_at: at(0),

@@ -120,8 +120,11 @@ impl Batch {
 
     /// The time of a record so many milliseconds after the first; the broker's own where the topic says so.
     fn timestamp(&self, delta: i64) -> i64 {
-        let log_append_time = self.attributes & 0x08 != 0;
-        if log_append_time { self.max_timestamp } else { self.first_timestamp.wrapping_add(delta) }
+        if self.log_append_time() { self.max_timestamp } else { self.first_timestamp.wrapping_add(delta) }
+    }
+
+    fn log_append_time(&self) -> bool {
+        self.attributes & 0x08 != 0
     }
 
     fn decompress(&self) -> Result<Bytes, String> {
@@ -156,7 +159,8 @@ impl Batch {
             let name = read_bytes(&mut data)??;
             headers.push((String::from_utf8_lossy(&name).into_owned(), read_bytes(&mut data)?));
         }
-        Some(Record { offset, timestamp, key, value, headers })
+        let log_append_time = self.log_append_time();
+        Some(Record { offset, timestamp, log_append_time, key, value, headers })
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Record {
     pub offset: i64,
     /// Timestamp in milliseconds since the epoch; -1 when the record has none.
     pub timestamp: i64,
+    /// The broker wrote the timestamp when it appended the record (`message.timestamp.type=LogAppendTime`), not the producer.
+    pub log_append_time: bool,
     /// Key.
     pub key: Option<Bytes>,
     /// Value; `None` is a tombstone.

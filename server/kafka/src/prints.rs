@@ -206,6 +206,7 @@ mod tests {
         Record {
             offset: 7,
             timestamp: 1_800_000_000_000,
+            log_append_time: false,
             key: Some(Bytes::from_static(b"k")),
             value: Some(Bytes::from(vec![9; 300])),
             headers: vec![("h".to_owned(), None), ("h".to_owned(), Some(Bytes::from_static(b"v")))],

@@ -6,7 +6,9 @@
 //! answer counts.
 
 mod plan;
+mod record;
 mod work;
 
 pub use plan::{PlannedContent, plan_content};
+pub use record::look_for;
 pub use work::{OpenStretch, Share, StretchBook, compare_stretches};

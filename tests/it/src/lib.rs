@@ -80,6 +80,7 @@ pub fn pair(lab: &LabDescription, name: &str, address_book: &Path) -> Result<Pai
         canary_topic: Some(format!("muster.canary.{name}")),
         canary_partitions: 1,
         canary_seconds: 5,
+        show_payload: false,
         unused_settings: BTreeMap::new(),
         version: 1,
         updated_at: Utc::now(),

@@ -21,7 +21,7 @@ use rdkafka::{
     client::DefaultClientContext,
     consumer::{BaseConsumer, Consumer},
     error::KafkaError as RdError,
-    message::{Header, Headers, OwnedHeaders},
+    message::{Header, Headers, OwnedHeaders, Timestamp},
     producer::{BaseProducer, BaseRecord, Producer},
 };
 
@@ -266,6 +266,7 @@ fn read_by_librdkafka(mut config: ClientConfig, topic: &str, isolation: Isolatio
             Some(Ok(message)) => read.push(Record {
                 offset: message.offset(),
                 timestamp: message.timestamp().to_millis().unwrap_or(-1),
+                log_append_time: matches!(message.timestamp(), Timestamp::LogAppendTime(_)),
                 key: message.key().map(|key| key.to_vec().into()),
                 value: message.payload().map(|value| value.to_vec().into()),
                 headers: message.headers().map(collect_headers).unwrap_or_default(),

@@ -2,16 +2,27 @@
 
 use muster_domain::{
     content::{Compacted, Difference, DifferenceKind, Found},
+    pair::Pair,
+    payload::{RawRecord, ShownRecord, TimestampType},
     proof::{
         Proof, ProofKind, ProofState,
-        content::{ContentAsk, ContentFacts, ContentProof, Stretch, StretchEnd},
+        content::{
+            Cited, ContentAsk, ContentFacts, ContentProof, Look, LookedAt, Place, ProofSide, Stretch,
+            StretchEnd,
+        },
     },
     topic::TopicPartition,
 };
 
-use super::{ago, night::chrome, pairs::pair, translation::proof};
+use super::{
+    ago,
+    night::{chrome, cluster_name},
+    pairs::pair,
+    translation::proof,
+};
 use crate::{
     content::{ContentPage, ProvenContent},
+    content_record::RecordPage,
     forms::ContentForm,
     parts::Course,
 };
@@ -79,27 +90,122 @@ fn result() -> ContentProof {
 }
 
 impl ContentPage {
-    /// One proof that is done, one under way.
+    /// One proof that is done, one under way; payload may be shown.
     #[must_use]
     pub fn sample() -> Self {
+        Self::of_proofs(true).of_somebody(true)
+    }
+
+    /// The same for somebody who signed in a while ago.
+    #[must_use]
+    pub fn sample_signed_in_long_ago() -> Self {
+        Self::of_proofs(true).of_somebody(false)
+    }
+
+    /// The same where payload may not be shown.
+    #[must_use]
+    pub fn sample_without_payload() -> Self {
+        Self::of_proofs(false).of_somebody(true)
+    }
+
+    fn of_proofs(show_payload: bool) -> Self {
         let result = result();
         let of_content = |proof: Proof| Proof { kind: ProofKind::Content, ..proof };
         let done = of_content(proof(61, ProofState::Done, &result.sentence(), "", 540));
         let history = [of_content(proof(62, ProofState::Running, "", "", 12)), done.clone()];
         let shown = ProvenContent { proof: done, result, hash: "c0ffee".repeat(11)[..64].to_owned() };
-        Self::page(&history, Some(&shown))
+        Self::page(&history, Some(&shown), show_payload)
     }
 
     /// Nothing was asked for yet.
     #[must_use]
     pub fn sample_empty() -> Self {
-        Self::page(&[], None)
+        Self::page(&[], None, false)
     }
 
-    fn page(history: &[Proof], shown: Option<&ProvenContent>) -> Self {
-        let pair = pair("payments", "mira.holt", ("eu-west", "eu-central"), (30, 300));
+    fn page(history: &[Proof], shown: Option<&ProvenContent>, show_payload: bool) -> Self {
+        let pair =
+            Pair { show_payload, ..pair("payments", "mira.holt", ("eu-west", "eu-central"), (30, 300)) };
         let chrome = chrome("/pairs/payments/content");
         let course = Course::flowing("eu-west", "eu-central");
         Self::new(chrome, &pair, course, history, shown, &ContentForm::default())
+    }
+}
+
+/// The differences that the sample's proof cites, each on every side it names.
+fn looked_at(cited: &Cited, looks: Vec<Look>) -> Vec<LookedAt> {
+    let of = |(place, look): (Place, Look)| {
+        let cluster = cluster_name(match place.side {
+            ProofSide::Source => "eu-west",
+            ProofSide::Target => "eu-central",
+        });
+        LookedAt { place, cluster, look }
+    };
+    cited.places().into_iter().zip(looks).map(of).collect()
+}
+
+fn cited(kind: DifferenceKind, source_offset: Option<i64>, target_offset: Option<i64>) -> Cited {
+    let at = TopicPartition::new("payments", 3);
+    let difference = Difference {
+        kind,
+        source_offset,
+        target_offset,
+        key_hash: None,
+        timestamp: Some(ago(3_800).timestamp_millis()),
+        bytes: Some(318),
+    };
+    Cited { source: at.clone(), target: at, difference, timestamps: true }
+}
+
+impl RecordPage {
+    /// A record that is out of order: read on both sides, with all there is to tell of bytes.
+    #[must_use]
+    pub fn sample() -> Self {
+        let value = br#"{"payment": "p-20991", "amount": "12.50", "currency": "EUR", "note": "<b>for & against</b>"}"#;
+        let (long, binary) = ("abcdefgh".repeat(700), [0_u8, 0, 0, 0, 7, 0xFE]);
+        let raw = RawRecord {
+            timestamp: ago(3_800).timestamp_millis(),
+            timestamp_type: TimestampType::CreateTime,
+            key: Some(&b"customer-4711"[..]),
+            value: Some(value),
+            headers: vec![
+                ("trace", Some(&b"4bf92f3577b34da6"[..])),
+                ("schema", Some(&binary[..])),
+                ("none", None),
+                ("empty", Some(&b""[..])),
+            ],
+        };
+        let first = ShownRecord::of(&raw);
+        let second = RawRecord {
+            timestamp_type: TimestampType::LogAppendTime,
+            key: None,
+            value: Some(long.as_bytes()),
+            headers: vec![("n", None); 70],
+            ..raw
+        };
+        let looks = vec![
+            Look::Shown { record: Box::new(first), committed: true },
+            Look::Shown { record: Box::new(ShownRecord::of(&second)), committed: false },
+        ];
+        Self::of_looks(&cited(DifferenceKind::OutOfOrder, Some(1_401_877), Some(1_399_005)), looks)
+    }
+
+    /// A record nobody can read any more on one side, and another one in its place on the other.
+    #[must_use]
+    pub fn sample_gone() -> Self {
+        let because =
+            "the partition begins at 1402000 now: retention removed it, or somebody deleted records";
+        let looks = vec![
+            Look::Gone { because: because.to_owned() },
+            Look::Another { because: "it has another key".to_owned() },
+        ];
+        Self::of_looks(&cited(DifferenceKind::OutOfOrder, Some(1_401_877), Some(1_399_005)), looks)
+    }
+
+    fn of_looks(cited: &Cited, looks: Vec<Look>) -> Self {
+        let pair = pair("payments", "mira.holt", ("eu-west", "eu-central"), (30, 300));
+        let proof = Proof { kind: ProofKind::Content, ..proof(61, ProofState::Done, "", "", 540) };
+        let chrome = chrome("/pairs/payments/content/record");
+        Self::new(chrome, &pair, &proof, cited, &looked_at(cited, looks))
     }
 }

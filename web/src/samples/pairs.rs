@@ -53,6 +53,7 @@ pub(super) fn pair(name: &str, owner: &str, (a, b): (&str, &str), (rpo, rto): (i
         canary_topic: Some(format!("muster-canary-{name}")),
         canary_partitions: 1,
         canary_seconds: 5,
+        show_payload: false,
         unused_settings: BTreeMap::from([
             ("tasks.max".to_owned(), "12".to_owned()),
             ("refresh.topics.interval.seconds".to_owned(), "30".to_owned()),

@@ -152,6 +152,7 @@ fn pair(draft: PairDraft, asked: &ImportText) -> Pair {
         canary_topic: None,
         canary_partitions: 1,
         canary_seconds: 5,
+        show_payload: false,
         unused_settings: draft.kept,
         version: 0,
         updated_at: chrono::DateTime::UNIX_EPOCH,

@@ -17,6 +17,7 @@ pub mod imports;
 pub mod installation;
 pub mod lag_explorer;
 pub mod pairs;
+pub mod payload;
 pub mod people;
 pub mod plans;
 pub mod proofs;

@@ -21,7 +21,7 @@ use super::{
     clusters::present,
     needs_role,
 };
-use crate::http::{Answer, Failure, check_version};
+use crate::http::{Answer, Failure, Proven, check_version};
 
 /// A pair to make.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -158,6 +158,10 @@ pub struct PairEdit {
     /// Seconds between two canary records of a partition: 2 to 300.
     #[serde(default)]
     pub canary_seconds: Option<i64>,
+    /// Payload of records that a content proof found to differ may be shown to operators; allowing it needs somebody who has
+    /// just shown that they are there.
+    #[serde(default)]
+    pub show_payload: Option<bool>,
 }
 
 /// A pair.
@@ -199,6 +203,7 @@ pub async fn create(conn: &mut PgConnection, new: NewPair, actor: &Actor) -> Ans
         canary_topic: new.canary_topic,
         canary_partitions: new.canary_partitions,
         canary_seconds: new.canary_seconds,
+        show_payload: false,
         unused_settings: BTreeMap::new(),
         version: 0,
         updated_at: chrono::DateTime::UNIX_EPOCH,
@@ -210,19 +215,23 @@ pub async fn create(conn: &mut PgConnection, new: NewPair, actor: &Actor) -> Ans
     Ok(pair)
 }
 
-/// Changes a pair. Refused while a run holds it: the run was approved for the pair as it was.
+/// Changes a pair. Refused while a run holds it: the run was approved for the pair as it was. Whoever allows payload to be
+/// shown has just shown that they are there: what was seen cannot be taken back.
 ///
 /// # Errors
-/// `pair-has-active-run`, `edited-in-between`, `forbidden`, `not-found`, `too-few-approvers`, `invalid-request`.
+/// `reauthentication-needed`, `pair-has-active-run`, `edited-in-between`, `forbidden`, `not-found`, `too-few-approvers`, `invalid-request`.
 pub async fn change(
     conn: &mut PgConnection,
     name: &PairName,
     version: Option<i64>,
     edit: PairEdit,
-    actor: &Actor,
+    (actor, proven): (&Actor, Proven),
 ) -> Answer<Pair> {
     let before = lock_free(conn, name).await?;
     check_version(version, before.version)?;
+    if edit.show_payload == Some(true) && !before.show_payload {
+        proven.acts()?;
+    }
     if let Some(team) = &edit.team {
         needs_role(actor, Role::Owner, team)?;
     }
@@ -280,6 +289,7 @@ fn edited(mut pair: Pair, edit: PairEdit) -> Answer<Pair> {
     pair.canary_topic = edit.canary_topic.unwrap_or(pair.canary_topic);
     pair.canary_partitions = edit.canary_partitions.unwrap_or(pair.canary_partitions);
     pair.canary_seconds = edit.canary_seconds.unwrap_or(pair.canary_seconds);
+    pair.show_payload = edit.show_payload.unwrap_or(pair.show_payload);
     for attachment in edit.attach {
         attach(&mut pair, attachment)?;
     }

@@ -129,6 +129,6 @@ async fn direction(conn: &mut PgConnection, pair: &Pair, from: Option<&ClusterNa
     }
 }
 
-fn object(id: Uuid) -> String {
+pub(super) fn object(id: Uuid) -> String {
     format!("proof {id}")
 }

@@ -14,6 +14,7 @@ use super::{Items, page_size};
 use crate::{
     acts::{
         pairs,
+        payload::{self, RecordAsk, RecordTold},
         proofs::{self, NewProof},
     },
     app::App,
@@ -76,4 +77,14 @@ pub async fn cancel(
     let proof = proofs::cancel(&mut tx, id, &actor).await?;
     tx.commit().await?;
     Ok(Json(proof))
+}
+
+/// `POST /api/v1/pairs/{pair}/proofs/{proof}/record`.
+pub async fn record(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Path((pair, id)): Path<(PairName, Uuid)>,
+    Json(ask): Json<RecordAsk>,
+) -> Answer<Json<RecordTold>> {
+    Ok(Json(payload::show(&app, &pair, id, &ask, &actor).await?.told()?))
 }

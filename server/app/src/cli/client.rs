@@ -7,8 +7,9 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::terminal;
 use crate::config::ClientConfig;
 
 /// Speaks to one server.
@@ -85,6 +86,21 @@ impl Client {
     /// The problem, as the server tells it.
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
         self.send(Method::POST, path, Some(body)).await
+    }
+
+    /// Sends something that needs somebody who is there. The password is asked for when the session does not show that any more.
+    ///
+    /// # Errors
+    /// The problem, as the server tells it.
+    pub async fn post_as_person(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        match self.post(path, body).await {
+            Err(refused) if Refused::with_code(&refused, "reauthentication-needed") => {
+                let again = json!({"password": terminal::password("Your password, once more: ")?});
+                self.post("/api/v1/session/reauthenticate", &again).await?;
+                self.post(path, body).await
+            }
+            answer => answer,
+        }
     }
 
     /// Any request with a JSON body.

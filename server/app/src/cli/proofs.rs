@@ -43,6 +43,12 @@ pub(super) async fn proofs(client: &Client, command: Proofs) -> anyhow::Result<E
             if wait { follow(client, &print::word(&asked, "id")).await } else { Ok(tell(client, &asked)) }
         }
         Proofs::Show { proof } => Ok(tell(client, &client.get(&format!("/api/v1/proofs/{proof}")).await?)),
+        Proofs::Record { pair, proof, topic, partition, offset, side } => {
+            let body = json!({"topic": topic, "partition": partition, "offset": offset, "side": side});
+            let path = format!("/api/v1/pairs/{pair}/proofs/{proof}/record");
+            record(client, &client.post_as_person(&path, &body).await?);
+            Ok(ExitCode::SUCCESS)
+        }
         Proofs::Stop { proof } => {
             Ok(tell(client, &client.post(&format!("/api/v1/proofs/{proof}/cancel"), &json!({})).await?))
         }
@@ -88,6 +94,57 @@ fn tell(client: &Client, proof: &Value) -> ExitCode {
         Some("done") if !all_exact => ExitCode::from(NOT_EXACT),
         Some("failed" | "cancelled") => ExitCode::FAILURE,
         _ => ExitCode::SUCCESS,
+    }
+}
+
+/// A record on each side where it stands.
+fn record(client: &Client, told: &Value) {
+    if client.json {
+        return print::json(told);
+    }
+    for item in told["items"].as_array().into_iter().flatten() {
+        let of = |key: &str| print::word(item, key);
+        println!(
+            "{}-{} @ {} on {}: {}",
+            of("topic"),
+            of("partition"),
+            of("offset"),
+            of("cluster"),
+            of("state")
+        );
+        let record = &item["record"];
+        if record.is_null() {
+            println!("  {}", of("reason"));
+            continue;
+        }
+        if item["committed"] == false {
+            println!("  its transaction was aborted, or is still open");
+        }
+        let time =
+            if record["timestamp"].is_null() { "none".to_owned() } else { print::word(record, "timestamp") };
+        println!("  time: {time} ({})", print::word(record, "timestamp_type"));
+        println!("  key: {}", excerpt(&record["key"]));
+        println!("  value: {}", excerpt(&record["value"]));
+        for header in record["headers"].as_array().into_iter().flatten() {
+            println!("  header {}: {}", excerpt(&header["name"]), excerpt(&header["value"]));
+        }
+        if record["headers_cut"] != 0 {
+            println!("  {} further headers are cut", record["headers_cut"]);
+        }
+    }
+}
+
+/// Bytes with how they are written.
+fn excerpt(excerpt: &Value) -> String {
+    let of = |key: &str| print::word(excerpt, key);
+    match (excerpt.is_null(), excerpt["bytes"].as_i64(), excerpt["cut"].as_i64()) {
+        (true, ..) => "null".to_owned(),
+        (_, Some(0), _) => "empty".to_owned(),
+        (_, _, Some(0)) => format!("{} ({} bytes, {})", of("shown"), of("bytes"), of("written")),
+        _ => {
+            let (shown, bytes, written, cut) = (of("shown"), of("bytes"), of("written"), of("cut"));
+            format!("{shown} ({bytes} bytes, {written}; {cut} of them are cut)")
+        }
     }
 }
 

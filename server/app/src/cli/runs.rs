@@ -9,11 +9,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    client::{Client, Refused},
+    client::Client,
     commands::{Plan, Run},
     print,
     progress::Progress,
-    terminal,
 };
 
 /// Exit code of a watched run that did not succeed.
@@ -160,15 +159,7 @@ async fn break_glass(client: &Client, run: Uuid, pair: &str, mut body: Value) ->
     );
     body["plan_hash"] = read["plan_hash"].clone();
     let path = format!("/api/v1/runs/{run}/break_glass");
-    let started = match client.post(&path, &body).await {
-        Err(refused) if Refused::with_code(&refused, "reauthentication-needed") => {
-            let again = json!({"password": terminal::password("Your password, once more: ")?});
-            client.post("/api/v1/session/reauthenticate", &again).await?;
-            client.post(&path, &body).await?
-        }
-        answer => answer?,
-    };
-    tell(client, &started);
+    tell(client, &client.post_as_person(&path, &body).await?);
     Ok(())
 }
 

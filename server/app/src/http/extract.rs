@@ -120,6 +120,18 @@ impl<S: Send + Sync> FromRequestParts<S> for Acting {
     }
 }
 
+/// Seconds since the person signed in or showed again that it is them, as the guard found it; `None` by an API token.
+#[derive(Debug, Clone, Copy)]
+pub struct Proven(pub Option<f64>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Proven {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        parts.extensions.get::<Self>().copied().ok_or_else(super::guard::sign_in_required)
+    }
+}
+
 /// The row version an edit was made from; `None` when the caller does not say and takes the risk.
 #[derive(Debug, Clone, Copy)]
 pub struct IfMatch(pub Option<i64>);

@@ -16,7 +16,7 @@ use serde_json::json;
 use tower_http::request_id::RequestId;
 
 use super::{
-    extract::Acting,
+    extract::{Acting, Proven},
     failure::{Answer, Failure},
     limits,
     route::{Access, Audit, Kind, Of, Proof, Rule},
@@ -132,6 +132,7 @@ async fn admit_and_run(app: &App, rule: Rule, identity: &Identity, request: Requ
     }
     if let Identity::Person(signed) = identity {
         parts.extensions.insert(Acting(signed.actor.clone()));
+        parts.extensions.insert(Proven(signed.proven_seconds_ago));
         parts.extensions.insert(signed.session);
     }
     let request = Request::from_parts(parts, body);
@@ -174,6 +175,22 @@ fn proven(proof: Proof, seconds_ago: Option<f64>, audit: Audit) -> Answer<()> {
             format!("You signed in, or gave your password, more than {} minutes ago.", within / 60.0),
             "Confirm with your password that it is you (POST /api/v1/session/reauthenticate), then do it again.",
         )),
+    }
+}
+
+impl Proven {
+    /// Whether a form that asks for it would be opened now, so that there is time to send it.
+    #[must_use]
+    pub fn opens(self) -> bool {
+        self.0.is_some_and(|seconds| seconds <= PROVEN_TO_OPEN)
+    }
+
+    /// The same rule as a row's `proven(PersonOrToken)`, for what only some requests of a row ask for.
+    ///
+    /// # Errors
+    /// `reauthentication-needed`.
+    pub fn acts(self) -> Answer<()> {
+        proven(Proof::PersonOrToken, self.0, Audit::Writes(""))
     }
 }
 

@@ -33,7 +33,8 @@ use crate::{
 
 /// Largest body taken.
 pub const BODY_LIMIT: usize = 2 * 1024 * 1024;
-/// Longest time until an answer begins. No handler waits for Kafka except a cluster check, which is bounded below this.
+/// Longest time until an answer begins. The few handlers that wait for Kafka (a check of a cluster, a canary that is asked for, a
+/// record that is shown) are bounded below this.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 /// Everything comes from this server; nothing inline, nothing framed.

@@ -11,6 +11,6 @@ pub mod openapi;
 pub mod route;
 mod strict;
 
-pub use extract::{Acting, Form, IfMatch, Json, Path, Query, Text, check_version, etag};
+pub use extract::{Acting, Form, IfMatch, Json, Path, Proven, Query, Text, check_version, etag};
 pub use failure::{Answer, Failure};
 pub use idempotency::{Creating, Start};

@@ -18,7 +18,7 @@ use crate::{
     api::runs::teams,
     app::App,
     auth::cookie,
-    http::{Acting, Answer, Failure},
+    http::{Acting, Answer, Failure, Proven},
     judgement,
 };
 
@@ -30,6 +30,8 @@ const OPEN_RUNS: i64 = 200;
 pub struct Asking {
     /// Signed-in person, if any.
     pub person: Option<Actor>,
+    /// When they last showed that it is them.
+    pub proven: Proven,
     path: String,
     theme: Theme,
 }
@@ -40,6 +42,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Asking {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         Ok(Self {
             person: parts.extensions.get::<Acting>().map(|acting| acting.0.clone()),
+            proven: parts.extensions.get::<Proven>().copied().unwrap_or(Proven(None)),
             path: parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             theme: Theme::parse(&cookie::theme(&parts.headers)),
         })
@@ -50,7 +53,7 @@ impl Asking {
     /// For a page that is made outside of a handler.
     #[must_use]
     pub fn of(person: Option<Actor>, path: &str) -> Self {
-        Self { person, path: path.to_owned(), theme: Theme::System }
+        Self { person, proven: Proven(None), path: path.to_owned(), theme: Theme::System }
     }
 
     /// For a page whose reader has just been signed out.

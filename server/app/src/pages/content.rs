@@ -4,19 +4,17 @@ use axum::extract::State;
 use chrono::{TimeDelta, Utc};
 use muster_domain::{
     ids::PairName,
-    pair::Pair,
     proof::{
         ProofKind,
-        content::{ContentAsk, ContentProof, SampleAsk},
+        content::{ContentAsk, ProofSide, SampleAsk},
     },
 };
 use muster_store::proofs as stored;
 use muster_web::{
     content::{ContentPage, ProvenContent},
-    forms::{ContentFilter, ContentForm},
+    content_record::RecordPage,
+    forms::{ContentFilter, ContentForm, RecordForm},
 };
-use sqlx::PgConnection;
-use uuid::Uuid;
 
 use super::{
     asking::Asking,
@@ -27,6 +25,7 @@ use super::{
 use crate::{
     acts::{
         pairs,
+        payload::{self, RecordAsk},
         proofs::{self, NewProof},
     },
     app::App,
@@ -58,23 +57,36 @@ async fn page(
     let pair = pairs::get(&mut conn, name).await?;
     let history = stored::list(&mut conn, name, Some(ProofKind::Content), None, HISTORY).await?;
     let shown = match wanted(&filter.proof, &history)? {
-        Some(id) => Some(proven(&mut conn, &pair, id).await?),
+        Some(id) => {
+            let (proof, result, hash) = payload::of_pair(&mut conn, name, id).await?;
+            Some(ProvenContent { proof, result, hash })
+        }
         None => None,
     };
     let course = course(&mut conn, &pair).await?;
-    Ok(ContentPage::new(chrome, &pair, course, &history, shown.as_ref(), form))
+    let page = ContentPage::new(chrome, &pair, course, &history, shown.as_ref(), form);
+    Ok(page.of_somebody(asking.proven.opens()))
 }
 
-async fn proven(conn: &mut PgConnection, pair: &Pair, id: Uuid) -> Answer<ProvenContent> {
-    let missing = || Failure::not_found("proof", &id.to_string());
-    let evidence = stored::evidence(conn, id).await?.ok_or_else(missing)?;
-    if evidence.proof.pair != pair.name || evidence.proof.kind != ProofKind::Content {
-        return Err(missing());
-    }
-    let result = evidence.result.unwrap_or_default();
-    let result: ContentProof =
-        serde_json::from_value(result).map_err(|e| Failure::internal("read the result of a proof", e))?;
-    Ok(ProvenContent { proof: evidence.proof, result, hash: evidence.hash })
+/// `POST /pairs/{pair}/content/record`: what is in a record the proof cites. An act: it leaves an entry, and its answer is the
+/// page itself, which nobody keeps.
+pub async fn record(
+    State(app): State<App>,
+    asking: Asking,
+    Path(name): Path<PairName>,
+    Form(form): Form<RecordForm>,
+) -> Answer {
+    let unreadable = || Failure::invalid("Which record is meant cannot be told from the form.");
+    let id = form.proof.parse().map_err(|_| Failure::not_found("proof", &form.proof))?;
+    let ask = RecordAsk {
+        topic: form.topic,
+        partition: form.partition.parse().map_err(|_| unreadable())?,
+        offset: form.offset.parse().map_err(|_| unreadable())?,
+        side: ProofSide::parse(&form.side).ok_or_else(unreadable)?,
+    };
+    let looked = payload::show(&app, &name, id, &ask, asking.actor()?).await?;
+    let chrome = asking.chrome(&app).await;
+    html(&RecordPage::new(chrome, &looked.pair, &looked.proof, &looked.cited, &looked.places))
 }
 
 /// `POST /pairs/{pair}/content`.

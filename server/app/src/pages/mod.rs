@@ -96,6 +96,8 @@ pub fn routes() -> Vec<Route> { vec![
     page(POST, "/pairs/{pair}/translation", Role(&[Operator], Of::Pair), Writes("proof.ask"), proofs::ask),
     page(GET, "/pairs/{pair}/content", Reader(Of::Pair), Reads, content::show),
     page(POST, "/pairs/{pair}/content", Role(&[Operator], Of::Pair), Writes("proof.ask"), content::ask),
+    page(POST, "/pairs/{pair}/content/record", Role(&[Operator], Of::Pair), Writes("payload.show"), content::record)
+        .proven(Proof::Person),
     page(POST, "/proofs/{proof}/cancel", Role(&[Operator], Of::Proof), Writes("proof.cancel"), proofs::cancel),
     page(GET, "/plans/{plan}", Reader(Of::Plan), Reads, plans::show),
     page(POST, "/plans/{plan}/request", Role(&[Operator], Of::Plan), Writes("run.request"), plans::request),

@@ -114,11 +114,16 @@ pub async fn change(
 ) -> Answer {
     match try_change(&app, &asking, &name, &form).await {
         Ok(()) => Ok(see(&format!("/pairs/{name}"))),
-        Err(failure) if is_about_the_form(&failure) || failure.problem.code == "pair-has-active-run" => {
+        Err(failure) if is_about_the_form(&failure) || keeps_the_form(&failure) => {
             refused_form(&failure, &page(&app, &asking, Some(name.as_str()), &form, Some(&failure)).await?)
         }
         Err(failure) => Err(failure),
     }
+}
+
+/// What is wrong is no field, and what was filled in is not to be lost for it.
+fn keeps_the_form(failure: &Failure) -> bool {
+    matches!(failure.problem.code.as_str(), "pair-has-active-run" | "reauthentication-needed")
 }
 
 async fn try_change(app: &App, asking: &Asking, name: &PairName, form: &PairForm) -> Answer<()> {
@@ -139,8 +144,9 @@ async fn try_change(app: &App, asking: &Asking, name: &PairName, form: &PairForm
         canary_topic: Some(filled(&form.canary_topic)),
         canary_partitions: Some(canary_partitions(form)?),
         canary_seconds: Some(canary_seconds(form)?),
+        show_payload: Some(form.show_payload == "on"),
     };
-    pairs::change(&mut tx, name, Some(form.version), edit, asking.actor()?).await?;
+    pairs::change(&mut tx, name, Some(form.version), edit, (asking.actor()?, asking.proven)).await?;
     Ok(tx.commit().await?)
 }
 

@@ -165,6 +165,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     POST   /api/v1/pairs/{pair}/proofs                -      .    x    .    .    .   .     .
     GET    /api/v1/proofs/{proof}                     -      x    x    x    x    x   .     .
     POST   /api/v1/proofs/{proof}/cancel              -      .    x    .    .    .   .     .
+    POST   /api/v1/pairs/{pair}/proofs/{proof}/record -      .    x    .    .    .   .     .
     GET    /api/v1/schedules                          -      x    x    x    x    x   x     x
     POST   /api/v1/schedules                          -      .    .    .    x    .   .     x
     GET    /api/v1/schedules/{schedule}               -      x    x    x    x    x   .     .
@@ -250,6 +251,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     POST   /pairs/{pair}/translation                  -      .    x    .    .    .   .     .
     GET    /pairs/{pair}/content                      -      x    x    x    x    x   .     .
     POST   /pairs/{pair}/content                      -      .    x    .    .    .   .     .
+    POST   /pairs/{pair}/content/record               -      .    x    .    .    .   .     .
     POST   /proofs/{proof}/cancel                     -      .    x    .    .    .   .     .
     GET    /plans/{plan}                              -      x    x    x    x    x   .     .
     POST   /plans/{plan}/request                      -      .    x    .    .    .   .     .

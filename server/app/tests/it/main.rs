@@ -38,6 +38,7 @@ mod oidc_refusals;
 mod open_api;
 mod packaging;
 mod pages;
+mod payload;
 mod people;
 mod people_pages;
 mod plan_differences;

@@ -1,10 +1,12 @@
 //! What a content proof says: whether both sides hold the same records, all of them or a sample with stated confidence.
 
 mod ask;
+mod record;
 mod result;
 mod sample;
 
 pub use ask::{AskError, ContentAsk, SampleAsk};
+pub use record::{Cited, Look, LookedAt, Place, PrintNow, ProofSide};
 pub use result::{
     ContentFacts, ContentProof, ContentSummary, ContentVerdict, PartitionContent, TopicContent,
 };

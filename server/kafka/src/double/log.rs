@@ -126,7 +126,7 @@ impl Log {
             }
         }
         let status = if in_txn { TxnStatus::Open } else { TxnStatus::Committed };
-        let record = Record { offset, timestamp, key, value, headers };
+        let record = Record { offset, timestamp, log_append_time: false, key, value, headers };
         self.entries.push(Entry { offset, kind: EntryKind::Data { record, producer_id, status } });
         offset
     }

@@ -236,6 +236,7 @@ fn pair(name: &str, mode: PairMode, topics: &[&str], naming: &NamingPolicy) -> P
         canary_topic: None,
         canary_partitions: 1,
         canary_seconds: 5,
+        show_payload: false,
         unused_settings: BTreeMap::new(),
         version: 1,
         updated_at: at(EPOCH_MS),

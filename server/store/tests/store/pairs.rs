@@ -30,6 +30,24 @@ async fn a_pair_reads_back_and_edits_need_its_version() {
 }
 
 #[tokio::test]
+async fn payload_is_shown_only_where_it_was_allowed() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    let kept = keep_pair(conn, "payments").await.unwrap();
+    // As a version that does not know of it keeps a pair, and one that edits it leaves it.
+    let forget = "update pair set body = body - 'show_payload'";
+    sqlx::query(forget).execute(&mut *conn).await.unwrap();
+    let mut pair = pairs::get(conn, &kept.name).await.unwrap().unwrap();
+    assert!(!pair.show_payload);
+    pair.show_payload = true;
+    pairs::update(conn, &pair).await.unwrap();
+    let allowed = pairs::get(conn, &kept.name).await.unwrap().unwrap();
+    assert_eq!((allowed.show_payload, allowed.version), (true, 2));
+    sqlx::query(forget).execute(&mut *conn).await.unwrap();
+    assert!(!pairs::get(conn, &kept.name).await.unwrap().unwrap().show_payload);
+}
+
+#[tokio::test]
 async fn pairs_are_listed_by_team_and_cluster() {
     let database = TestDatabase::new().await;
     let conn = &mut *database.conn().await;

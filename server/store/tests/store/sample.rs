@@ -75,6 +75,7 @@ pub(crate) fn pair(name: &str) -> Pair {
         canary_topic: None,
         canary_partitions: 1,
         canary_seconds: 5,
+        show_payload: false,
         unused_settings: BTreeMap::from([("tasks.max".to_owned(), "4".to_owned())]),
         version: 0,
         updated_at: DateTime::<Utc>::UNIX_EPOCH,

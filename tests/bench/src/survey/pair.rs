@@ -54,6 +54,7 @@ pub(crate) fn of(clusters: BySide<ClusterName>, topics: &str, groups: &str) -> R
         canary_topic: None,
         canary_partitions: 1,
         canary_seconds: 5,
+        show_payload: false,
         unused_settings: BTreeMap::new(),
         version: 1,
         updated_at: Utc::now(),

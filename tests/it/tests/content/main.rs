@@ -14,9 +14,10 @@ use muster_app::{
 use muster_domain::{
     evidence::check_proof,
     pair::{Direction, Side},
+    payload::{TimestampType, Written},
     proof::{
         ProofKind, ProofState,
-        content::{ContentAsk, ContentProof, ContentVerdict, SampleAsk},
+        content::{ContentAsk, ContentProof, ContentVerdict, Look, Place, ProofSide, SampleAsk},
     },
     record::Person,
     survey::ConnectorRole,
@@ -25,7 +26,7 @@ use muster_domain::{
 use muster_it::{CENTRAL, LabClients, WEST, pair, program};
 use muster_kafka::{OffsetSpec, RecordMover, admin::NewTopic, mover::NewRecord};
 use muster_lab::{Lab, LabOptions, WaitBound, address_book_path, wait_until};
-use muster_operations::clients::FlowKey;
+use muster_operations::{clients::FlowKey, content_proof::look_for};
 use muster_replication::Replication;
 use muster_store::{proof_stretches, proofs, teams::Team, testing::TestDatabase};
 use sqlx::postgres::PgPoolOptions;
@@ -239,6 +240,7 @@ impl Real {
         let first = &all.partitions[1].found.examples[0];
         assert_eq!(first.source_offset, Some(behind + 1));
         assert!(!serde_json::to_string(&all)?.contains("xxxxx"), "no payload is kept");
+        self.what_is_in_cited_records_is_read_when_it_is_asked_for(&all, behind + 1).await?;
 
         // A sample that has to find one stretch in ten of eight takes all of them, and says so.
         let sample = SampleAsk { differing: 0.1, confidence: 0.99 };
@@ -256,6 +258,48 @@ impl Real {
         let late = self.result(id).await?;
         assert_eq!(late.summary.found.missing, 10, "{late:#?}");
         assert!(late.summary.found.on_source < 2_000, "{late:#?}");
+        self.what_is_gone_is_said_to_be_gone(&all, behind + 1).await
+    }
+
+    async fn look(&self, all: &ContentProof, side: ProofSide, partition: i32, offset: i64) -> Result<Look> {
+        let place = Place { side, partition: self.at(partition), offset };
+        let cited = all.cited(&place).context("the proof cites it")?;
+        let on = if side == ProofSide::Source { Side::A } else { Side::B };
+        Ok(look_for(&self.clients.0, on, &cited, &place).await)
+    }
+
+    async fn what_is_in_cited_records_is_read_when_it_is_asked_for(
+        &self,
+        all: &ContentProof,
+        lost: i64,
+    ) -> Result<()> {
+        let foreign = all.partitions[0].found.examples[0].target_offset.context("it is on the target")?;
+        // The number of a record, the offset of one, and the values that were written.
+        for (side, partition, offset, number) in
+            [(ProofSide::Target, 0, foreign, 500_000), (ProofSide::Source, 1, lost, lost)]
+        {
+            let look = self.look(all, side, partition, offset).await?;
+            let Look::Shown { record, committed: true } = &look else { anyhow::bail!("{look:?}") };
+            let value = record.value.as_ref().context("it has a value")?;
+            assert_eq!((value.written, value.cut), (Written::Text, 0));
+            assert_eq!(value.shown, format!("{number} {}", "x".repeat(VALUE)));
+            let key = record.key.as_ref().context("it has a key")?;
+            assert_eq!(key.shown, format!("key {}", number % 100));
+            assert_eq!(record.timestamp.map(|at| at.timestamp_millis()), Some(1_790_000_000_000 + number));
+            assert_eq!(record.timestamp_type, TimestampType::CreateTime);
+        }
+        let beside = Place { side: ProofSide::Target, partition: self.at(0), offset: foreign - 1 };
+        assert_eq!(all.cited(&beside), None, "no other record is");
         Ok(())
+    }
+
+    async fn what_is_gone_is_said_to_be_gone(&self, all: &ContentProof, lost: i64) -> Result<()> {
+        self.clients.0.admin.a.delete_topic(&self.topic).await?;
+        wait_until("the deleted topic to be gone", SOON, || async {
+            let look = self.look(all, ProofSide::Source, 1, lost).await?;
+            let gone = matches!(&look, Look::Gone { because } if because.contains("is not there any more"));
+            Ok(gone.then_some(()))
+        })
+        .await
     }
 }

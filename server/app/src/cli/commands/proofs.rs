@@ -59,6 +59,25 @@ pub enum Proofs {
         /// The proof.
         proof: Uuid,
     },
+    /// Show a record that a content proof cites, as it stands now, where the pair's owners allow it. The audit says who looked.
+    Record {
+        /// The pair.
+        pair: String,
+        /// The proof.
+        proof: Uuid,
+        /// The topic as its side names it.
+        #[arg(long)]
+        topic: String,
+        /// Partition.
+        #[arg(long)]
+        partition: i32,
+        /// Offset on that side.
+        #[arg(long)]
+        offset: i64,
+        /// `source` or `target`: the side the topic and the offset are of.
+        #[arg(long)]
+        side: String,
+    },
     /// Stop one.
     Stop {
         /// The proof.

@@ -36,6 +36,9 @@ pub async fn mover(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, prefix: &s
     }
     assert_eq!(read(4, 100).await.len(), 2, "to the end of the log, no further");
     assert!(read(6, 100).await.is_empty());
+    let one = read(2, 3).await;
+    assert_eq!(one.len(), 1, "one record is read by its offset");
+    assert_eq!((one[0].offset, &one[0].value, one[0].log_append_time), (2, &written[2].value, false));
     let [from] = range(&at, 1, 5);
     let mut prints = PrintRange::new(from);
     while !prints.done {
@@ -101,6 +104,15 @@ pub async fn transactions(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, at:
     assert_eq!(of_producer().await.open_transaction_start, None);
     assert_eq!(seen(Isolation::ReadUncommitted).await, [0, 1]);
     assert_eq!(seen(Isolation::ReadCommitted).await, [0]);
+    // What was aborted is there for who reads everything; where the marker stands, nothing is.
+    for (offset, isolation, there) in [
+        (1, Isolation::ReadUncommitted, true),
+        (1, Isolation::ReadCommitted, false),
+        (2, Isolation::ReadUncommitted, false),
+    ] {
+        let read = mover.read(&range(at, offset, offset + 1), isolation, WITHIN_MS).await.unwrap();
+        assert_eq!(read.get(at).is_some_and(|read| !read.is_empty()), there, "{offset} {isolation:?}");
+    }
     let until = BTreeMap::from([(at.clone(), 3)]);
     for (isolation, expected) in [(Isolation::ReadCommitted, 0), (Isolation::ReadUncommitted, 1)] {
         let tails = mover.tails(&until, isolation, WITHIN_MS).await.unwrap();
