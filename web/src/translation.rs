@@ -1,5 +1,7 @@
 //! Where the groups of a pair would go on reading on the other side: the newest proof, and how one is asked for.
 
+mod partition;
+
 use std::cmp::Reverse;
 
 use askama::Template;
@@ -8,17 +10,16 @@ use muster_domain::{
     pair::Pair,
     proof::{
         Proof,
-        translation::{GroupProof, MirroredSum, PartitionProof, TranslationProof, Verdict},
+        translation::{DeadSource, GroupProof, MirroredSum, TranslationProof, Verdict},
     },
-    reading::ReadingClass,
-    translation::Method,
 };
 
+use self::partition::{Partition, dead, exactly};
 use crate::{
     chrome::Chrome,
     format,
     forms::TranslationFilter,
-    parts::{Choice, Course, Field, Hash, Mark, Tone, When},
+    parts::{Choice, Course, Field, Hash, Mark, Notice, Tone, When},
     proofs::ProofParts,
 };
 
@@ -54,6 +55,8 @@ pub struct TranslationPage {
 /// What the newest proof that is done found.
 #[derive(Debug)]
 struct Shown {
+    /// Of a dead source: since when, and as of when everything is.
+    dead: Option<Notice>,
     id: String,
     sentence: String,
     tone: Tone,
@@ -79,16 +82,6 @@ struct Group {
     theirs: Mark,
     partitions: Vec<Partition>,
     left_out: usize,
-}
-
-#[derive(Debug)]
-struct Partition {
-    name: String,
-    position: String,
-    goes_on: String,
-    how: String,
-    verdict: Mark,
-    theirs: String,
 }
 
 impl TranslationPage {
@@ -155,12 +148,14 @@ impl Shown {
         groups.sort_by_key(|(name, group)| (severity(&group.verdict), (*name).clone()));
         let matching = groups.len();
         groups.truncate(GROUPS);
+        let as_of = result.dead_source.as_ref();
         Self {
+            dead: as_of.map(|source| dead(source, proof.from.as_str())),
             id: proof.id.to_string(),
             sentence: proof.sentence.clone(),
             tone: match (summary.cannot_say, summary.reprocess, summary.exactly) {
                 (0, 0, 0) => Tone::Unk,
-                (0, 0, _) => Tone::Ok,
+                (0, 0, _) if as_of.is_none() => Tone::Ok,
                 (0, _, _) => Tone::Warn,
                 _ => Tone::Bad,
             },
@@ -184,7 +179,7 @@ impl Shown {
                 },
                 "group",
             ),
-            groups: groups.into_iter().map(|(name, group)| Group::new(name, group)).collect(),
+            groups: groups.into_iter().map(|(name, group)| Group::new(name, group, as_of)).collect(),
             matching,
         }
     }
@@ -223,9 +218,10 @@ fn theirs(sum: MirroredSum, each: &str) -> Mark {
 }
 
 impl Group {
-    fn new(name: &str, group: &GroupProof) -> Self {
+    fn new(name: &str, group: &GroupProof, as_of: Option<&DeadSource>) -> Self {
+        let then = as_of.map(|source| source.positions_at);
         let (verdict, because) = match &group.verdict {
-            Verdict::Exactly => (Mark::new(Tone::Ok, "goes on exactly"), String::new()),
+            Verdict::Exactly => (Mark::new(Tone::Ok, exactly("goes on exactly", then)), String::new()),
             Verdict::Reprocesses { at_most } => (
                 Mark::new(Tone::Warn, format!("reads at most {} again", format::number(*at_most))),
                 String::new(),
@@ -249,51 +245,5 @@ impl Group {
             left_out: group.positions - partitions.len(),
             partitions,
         }
-    }
-}
-
-impl Partition {
-    fn new(partition: &PartitionProof) -> Self {
-        let (goes_on, how, verdict) = match partition.found {
-            Some(found) => {
-                let verdict = match found.class {
-                    ReadingClass::Exact => Mark::new(Tone::Ok, "exact"),
-                    ReadingClass::Tight
-                    | ReadingClass::LowerBound
-                    | ReadingClass::Stale
-                    | ReadingClass::Unknown => Mark::new(
-                        Tone::Warn,
-                        format!("reads at most {} again", format::number(found.reprocessed_at_most)),
-                    ),
-                };
-                let how = method(found.method, found.run);
-                let how = if partition.back { format!("on the way back; {how}") } else { how };
-                (format::number(found.target_offset), how, verdict)
-            }
-            None => ("nowhere".to_owned(), partition.because.clone(), Mark::new(Tone::Unk, "cannot be told")),
-        };
-        Self {
-            name: partition.partition.to_string(),
-            position: format::number(partition.position),
-            goes_on,
-            how,
-            verdict,
-            theirs: partition.mirrored.map_or_else(|| "none".to_owned(), format::number),
-        }
-    }
-}
-
-fn method(method: Method, run: usize) -> String {
-    let how = match method {
-        Method::Drained => "nothing is left to read",
-        Method::Pair => "an offset sync names the record",
-        Method::Linear => "between two offset syncs as far apart on both sides",
-        Method::Rank => "counted from an offset sync, all records equal",
-        Method::Content => "found by comparing records",
-        Method::PairFloor => "the offset sync before it: records could not decide",
-    };
-    match run {
-        0 => how.to_owned(),
-        run => format!("{how}; {} from there on equal", format::count(run, "record")),
     }
 }

@@ -15,7 +15,7 @@ use muster_domain::{
 };
 use muster_operations::{
     ClientSource,
-    translation_proof::{ProofError, Watcher, prove_translation},
+    translation_proof::{ProofError, Watcher, prove_by_rings, prove_translation},
 };
 use muster_store::{
     StoreError, proof_stretches,
@@ -31,6 +31,7 @@ use uuid::Uuid;
 
 use crate::{
     content_loop::{self, Stopped},
+    dead_source::kept_source,
     http::failure::chain,
     telemetry::Beat,
 };
@@ -158,7 +159,7 @@ async fn prove(
     told: &Told,
 ) -> Outcome {
     match taken.proof.kind {
-        ProofKind::Translation => translation(clients, &taken.proof, told).await,
+        ProofKind::Translation => translation(pool, clients, &taken.proof, told).await,
         ProofKind::Content => match content_loop::lead(pool, clients, taken, process).await {
             Ok(proven) => done(proven.sentence(), &proven),
             Err(Stopped::Failed(reason)) => Outcome::Failed(reason),
@@ -174,7 +175,7 @@ fn done(sentence: String, proven: &impl Serialize) -> Outcome {
     }
 }
 
-async fn translation(clients: &dyn ClientSource, proof: &Proof, told: &Told) -> Outcome {
+async fn translation(pool: &PgPool, clients: &dyn ClientSource, proof: &Proof, told: &Told) -> Outcome {
     let clients = match clients.pair_clients(&proof.pair).await {
         Ok(clients) => clients,
         Err(e) => return Outcome::Failed(e.to_string()),
@@ -185,7 +186,29 @@ async fn translation(clients: &dyn ClientSource, proof: &Proof, told: &Told) -> 
     let Some(direction) = directions.into_iter().find(asked) else {
         return Outcome::Failed("the pair has other clusters now".to_owned());
     };
-    match prove_translation(&clients, direction, told).await {
+    // Whether the source is there is asked first: what takes a dead one for alive fails after a minute, not at once.
+    let proven = match clients.admin.get(direction.from).describe_cluster().await {
+        Ok(_) => prove_translation(&clients, direction, told).await,
+        Err(error) => {
+            let because = format!("read the source: {error}");
+            match kept_source(pool, (&proof.pair, direction), &because).await {
+                Ok(Some(kept)) => prove_by_rings(&clients, direction, kept, told).await,
+                Ok(None) => {
+                    return Outcome::Failed(format!(
+                        "{because}; and nothing is kept from when it could be read: no look at it is recorded with the \
+                         positions of its groups"
+                    ));
+                }
+                Err(e) => {
+                    return Outcome::Failed(format!(
+                        "{because}; what is kept could not be read: {}",
+                        chain(&e)
+                    ));
+                }
+            }
+        }
+    };
+    match proven {
         Ok(proven) => done(proven.sentence(), &proven),
         Err(ProofError::Stopped) => Outcome::Lost,
         Err(e) => Outcome::Failed(e.to_string()),

@@ -11,6 +11,7 @@ mod content;
 mod histories;
 mod ladder;
 mod lifetimes;
+mod ring;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::back::{Copies, copies_before, translate_back};
 pub use self::ladder::Mm2Ladder;
+pub use self::ring::{Held, Kept, MOST_POSITIONS, RING, Resumed, Ring, Rings, Run, Syncs, resume};
 use self::{
     content::Bracketed,
     lifetimes::{Bracket, Lifetimes},
@@ -50,6 +52,8 @@ pub enum Method {
     Content,
     /// One past an offset sync: safe, and as good as it gets without comparable records.
     PairFloor,
+    /// Found by prints of the source's records that were kept while it could be read.
+    Ring,
 }
 
 /// A position on the target.
@@ -127,6 +131,22 @@ pub enum Untranslatable {
         /// End of the target.
         target_end: i64,
     },
+    /// The source is dead, and nothing that was kept relates the two logs there.
+    #[error("no offset sync before {offset} was known when the source could be read last")]
+    NoSyncKept {
+        /// Where the group stands.
+        offset: i64,
+    },
+    /// The target ends before where it ended when the source could be read last.
+    #[error(
+        "the target ended at {was} when the source could be read last and ends at {is} now: it was recreated"
+    )]
+    TargetShorter {
+        /// Where it ended.
+        was: i64,
+        /// Where it ends.
+        is: i64,
+    },
 }
 
 /// What to read on both sides before [`translate`] can compare; offsets are inclusive.
@@ -145,7 +165,7 @@ pub struct Windows {
 
 /// All offset syncs of a partition, oldest first, over all restarts of the flow; and what a restart leaves.
 #[derive(Debug, Clone, Copy)]
-pub struct Syncs<'a> {
+pub struct AllSyncs<'a> {
     /// The syncs.
     pub pairs: &'a [OffsetPair],
     /// Connect guarantees that what a restart copies again was never committed before (`exactly.once.support=required`,
@@ -154,7 +174,7 @@ pub struct Syncs<'a> {
 }
 
 /// Of a flow of which nothing is guaranteed.
-impl<'a, T: AsRef<[OffsetPair]> + ?Sized> From<&'a T> for Syncs<'a> {
+impl<'a, T: AsRef<[OffsetPair]> + ?Sized> From<&'a T> for AllSyncs<'a> {
     fn from(pairs: &'a T) -> Self {
         Self { pairs: pairs.as_ref(), exactly_once: false }
     }
@@ -162,7 +182,7 @@ impl<'a, T: AsRef<[OffsetPair]> + ?Sized> From<&'a T> for Syncs<'a> {
 
 /// The records [`translate`] needs for a group at `g`.
 #[must_use]
-pub fn windows<'a>(g: i64, syncs: impl Into<Syncs<'a>>, target_end: i64) -> Windows {
+pub fn windows<'a>(g: i64, syncs: impl Into<AllSyncs<'a>>, target_end: i64) -> Windows {
     let bracket = Lifetimes::of(syncs.into(), target_end).around(g);
     let after = bracket.and_then(|b| b.after);
     Windows {
@@ -183,7 +203,7 @@ pub fn windows<'a>(g: i64, syncs: impl Into<Syncs<'a>>, target_end: i64) -> Wind
 /// When neither pairs nor records relate the two logs around `g`.
 pub fn translate<'a>(
     g: i64,
-    syncs: impl Into<Syncs<'a>>,
+    syncs: impl Into<AllSyncs<'a>>,
     source: &[Visible],
     target: &[Visible],
     target_end: i64,

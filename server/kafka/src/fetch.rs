@@ -30,6 +30,9 @@ use crate::{
 /// Versions above name topics by id.
 const FETCH_CAP: i16 = 12;
 const PARTITION_BYTES: i32 = 1 << 20;
+/// A stretch this short needs a batch or two: a whole megabyte would be sent for some records and thrown away.
+const SHORT: i64 = 64;
+const SHORT_BYTES: i32 = 128 << 10;
 const REQUEST_BYTES: i32 = 32 << 20;
 /// Partitions per request.
 const BATCH: usize = 500;
@@ -70,6 +73,11 @@ impl Cursor {
         let (partition, stuck) = (range.partition.clone(), range.left_out);
         let found = Found::Prints(Box::new(range.rest()));
         Self { stuck, ..Self::new(partition, range.next, range.until, found) }
+    }
+
+    /// Most bytes of one answer. One that had no room for a batch is asked for with all.
+    fn most_bytes(&self) -> i32 {
+        if self.until - self.next <= SHORT && !self.stuck { SHORT_BYTES } else { PARTITION_BYTES }
     }
 
     /// Everything below is read.
@@ -198,7 +206,7 @@ async fn fetch_from(
             let partition = FetchPartition::default()
                 .with_partition(cursor.partition.partition)
                 .with_fetch_offset(cursor.next)
-                .with_partition_max_bytes(PARTITION_BYTES);
+                .with_partition_max_bytes(cursor.most_bytes());
             match topics.last_mut() {
                 Some(topic) if *topic.topic == *cursor.partition.topic.as_str() => {
                     topic.partitions.push(partition)

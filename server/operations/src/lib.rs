@@ -12,6 +12,7 @@ pub mod engine;
 pub mod error;
 pub mod planning;
 pub mod report;
+pub mod rings;
 pub mod step;
 pub mod survey;
 pub mod switchover;

@@ -4,6 +4,7 @@
 //! Partitions are worked through a few at a time, so that memory and the load on both clusters are bounded, and whoever
 //! asks can stop in between.
 
+mod by_rings;
 mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ use muster_replication::{
 };
 
 use crate::clients::PairClients;
+pub use by_rings::{KeptSource, prove_by_rings};
 use ways::Ways;
 pub(crate) use ways::{flow_of, target_of};
 
@@ -137,6 +139,7 @@ pub async fn prove_translation(
                 because,
                 mirrored,
                 back,
+                as_of: None,
             }
         });
         (group.clone(), GroupProof::of(partitions.collect()))

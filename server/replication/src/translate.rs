@@ -6,6 +6,8 @@
 //! answered early, never guessed.
 
 mod back;
+mod keep;
+mod resume;
 mod segments;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,7 +17,7 @@ use muster_domain::{
     reading::ReadingClass,
     survey::OffsetPair,
     topic::{ByPartition, TopicPartition},
-    translation::{Mapping, Method, Syncs, Untranslatable, Visible, translate, windows},
+    translation::{AllSyncs, Mapping, Method, Untranslatable, Visible, translate, windows},
 };
 use muster_kafka::{
     ClusterAdmin, Isolation, KafkaError, OffsetSpec, RecordPrint, TailRecord, admin::PartitionOffsets,
@@ -24,6 +26,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::records::{Deadline, FlowRecords};
 pub use back::WayBack;
+pub use keep::{KeepError, Keeper, Wanted};
+pub use resume::{Resumer, Resumption};
 use segments::{Stretch, read_stretches};
 
 /// Longest stretch of one partition that is compared record by record. Between pairs of a flow in catch-up, 6,000 records
@@ -210,7 +214,7 @@ async fn find_all<'a>(
     for (partition, offsets) in asked {
         let Ok(bounds) = &bounds[partition] else { continue };
         let pairs = translator.pairs.get(partition).map(Vec::as_slice).unwrap_or_default();
-        let syncs = Syncs { pairs, exactly_once: translator.exactly_once };
+        let syncs = AllSyncs { pairs, exactly_once: translator.exactly_once };
         for offset in offsets {
             let search = Search { partition, offset: *offset, anchor: *offset, reach: 0, bounds, syncs };
             match search.without_reading() {
@@ -261,7 +265,7 @@ struct Search<'a> {
     /// Offsets to read past the anchor at least.
     reach: i64,
     bounds: &'a Bounds,
-    syncs: Syncs<'a>,
+    syncs: AllSyncs<'a>,
 }
 
 impl Search<'_> {
@@ -351,7 +355,7 @@ impl Search<'_> {
         let run = equal_run(&source, self.offset, &target, mapping.target_offset);
         let must_be_equal = match mapping.method {
             Method::Pair | Method::Linear | Method::Rank => true,
-            Method::Drained | Method::Content | Method::PairFloor => false,
+            Method::Drained | Method::Content | Method::PairFloor | Method::Ring => false,
         };
         let comparable = source.iter().any(|record| record.offset >= self.offset)
             && target.iter().any(|record| record.offset >= mapping.target_offset);

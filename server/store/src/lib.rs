@@ -35,6 +35,7 @@ pub mod proof_stretches;
 pub mod proofs;
 pub mod readiness;
 pub mod recorder;
+pub mod rings;
 pub mod run_events;
 pub mod run_leases;
 pub mod run_steps;

@@ -8,6 +8,7 @@ pub mod codec;
 mod explorer;
 mod facts;
 mod history;
+mod positions;
 mod retention;
 mod seal;
 mod series;
@@ -26,6 +27,7 @@ pub use self::{
     explorer::{Explored, Question, explore, topics},
     facts::{fact_at, keep_fact},
     history::{blocks, recent_ends},
+    positions::{Positions, positions},
     retention::{cover, retire, size},
     seal::seal,
     series::{Selection, series},

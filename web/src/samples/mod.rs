@@ -147,6 +147,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("content-record-gone", html(&RecordPage::sample_gone())),
         ("content-empty", html(&ContentPage::sample_empty())),
         ("translation", html(&TranslationPage::sample())),
+        ("translation-dead-source", html(&TranslationPage::sample_dead_source())),
         ("translation-empty", html(&TranslationPage::sample_empty())),
         ("account", html(&AccountPage::sample())),
         ("account-empty", html(&AccountPage::sample_empty())),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use muster_domain::{
     proof::{
         Progress, Proof, ProofKind, ProofState,
-        translation::{Found, GroupProof, PartitionProof, TranslationProof},
+        translation::{AsOf, DeadSource, Found, GroupProof, PartitionProof, TranslationProof},
     },
     reading::ReadingClass,
     record::Person,
@@ -50,6 +50,7 @@ fn partition(topic: &str, number: i32, position: i64, found: Option<(i64, Method
         partition: TopicPartition::new(topic.to_owned(), number),
         position,
         back: false,
+        as_of: None,
         found: found.map(|(target_offset, method, again)| Found {
             target_offset,
             class: if again == 0 { ReadingClass::Exact } else { ReadingClass::LowerBound },
@@ -103,6 +104,28 @@ impl TranslationPage {
         ];
         let shown = ProvenTranslation { proof: done, result, hash: "c0ffee".repeat(11)[..64].to_owned() };
         Self::page(&history, Some(&shown))
+    }
+
+    /// The source is dead: by what was kept of it.
+    #[must_use]
+    pub fn sample_dead_source() -> Self {
+        let dead = |name: &str, position: i64, again: i64, lost: Option<i64>| {
+            let method = if again == 0 { Method::Ring } else { Method::PairFloor };
+            let found = partition(name, 0, position, Some((position - 240, method, again)));
+            PartitionProof { as_of: Some(AsOf { looked_at: ago(552), lost_at_most: lost }), ..found }
+        };
+        let groups = BTreeMap::from([
+            ("fraud".to_owned(), GroupProof::of(vec![dead("payments", 880_412, 0, Some(41))])),
+            ("settlement".to_owned(), GroupProof::of(vec![dead("settlements", 48_210, 118, None)])),
+        ]);
+        let because = "read the source: Metadata on cluster `eu-west`: connection failed: connection refused"
+            .to_owned();
+        let source = DeadSource { silent_since: ago(540), because, positions_at: ago(552) };
+        let result = TranslationProof::new(ago(500), 420, groups).of_dead(source);
+        let done = proof(43, ProofState::Done, &result.sentence(), "", 500);
+        let shown =
+            ProvenTranslation { proof: done.clone(), result, hash: "c0ffee".repeat(11)[..64].to_owned() };
+        Self::page(&[done], Some(&shown))
     }
 
     /// Nothing was asked for yet.

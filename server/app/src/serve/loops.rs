@@ -11,7 +11,9 @@ use crate::{
     app::App,
     canary_loop::{self, CanaryLoop},
     config::Config,
-    courier, drill_loop, housekeeping, proof_loop, routes,
+    courier, drill_loop, housekeeping, proof_loop,
+    ring_loop::{self, RingLoop},
+    routes,
     survey_loop::SurveyLoop,
     telemetry::{Beat, LoopName},
 };
@@ -34,6 +36,10 @@ pub(super) fn spawn_loops(app: &App, config: &Config, shutdown: &CancellationTok
     loops.spawn(LoopName::Canaries, canary_loop::LOOK_EVERY, |beat, shutdown| {
         let (pool, clients, worker) = (pool.clone(), Arc::clone(&clients), worker.clone());
         CanaryLoop { pool, clients, worker, beat }.run(shutdown)
+    });
+    loops.spawn(LoopName::Rings, ring_loop::LOOK_EVERY, |beat, shutdown| {
+        let (pool, clients, worker) = (pool.clone(), Arc::clone(&clients), worker.clone());
+        RingLoop { pool, clients, worker, beat }.run(shutdown)
     });
     loops.spawn(LoopName::Housekeeping, housekeeping::EXPIRE_EVERY, |beat, shutdown| {
         housekeeping::run(pool.clone(), config.survey.recorder_hours, beat, shutdown)

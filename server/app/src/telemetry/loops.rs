@@ -25,6 +25,8 @@ pub enum LoopName {
     Proofs,
     /// Carries canaries.
     Canaries,
+    /// Keeps fingerprint rings.
+    Rings,
 }
 
 impl LoopName {
@@ -39,6 +41,7 @@ impl LoopName {
             Self::Notifications => "notifications",
             Self::Proofs => "proofs",
             Self::Canaries => "canaries",
+            Self::Rings => "rings",
         }
     }
 }

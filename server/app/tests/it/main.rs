@@ -48,6 +48,7 @@ mod proofs;
 mod receiver;
 mod recorder;
 mod restore;
+mod rings;
 mod route_list;
 mod runs;
 mod schedules;

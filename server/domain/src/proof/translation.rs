@@ -27,6 +27,29 @@ pub struct TranslationProof {
     pub summary: Summary,
     /// By group.
     pub groups: BTreeMap<String, GroupProof>,
+    /// The source could not be read: everything is as of when it could be read last. Left out of a proof of a live source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dead_source: Option<DeadSource>,
+}
+
+/// A source that could not be read when something was proven of its groups.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadSource {
+    /// The first look that failed, by Muster's clock; when the proof began if none had failed before.
+    pub silent_since: DateTime<Utc>,
+    /// What came back.
+    pub because: String,
+    /// When positions of its groups were read last. What a group read after that it reads again, and how much that is
+    /// nobody knows.
+    pub positions_at: DateTime<Utc>,
+}
+
+impl DeadSource {
+    /// How long before it was found silent positions were read, in seconds.
+    #[must_use]
+    pub fn age_seconds(&self) -> i64 {
+        (self.silent_since - self.positions_at).num_seconds().max(0)
+    }
 }
 
 /// How many groups have which verdict.
@@ -97,6 +120,19 @@ pub struct PartitionProof {
     /// Found by the offset syncs of the flow that copies the other way: the group goes back to where its records came from.
     #[serde(default)]
     pub back: bool,
+    /// Of a dead source, when records around the position were read last. Left out of a proof of a live source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<AsOf>,
+}
+
+/// What stands beside a position that was found without its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AsOf {
+    /// When records around it were read.
+    pub looked_at: DateTime<Utc>,
+    /// Of the records that were behind the position then, at most so many never arrived; `None` when that is not known. What
+    /// was written later is not in it.
+    pub lost_at_most: Option<i64>,
 }
 
 /// Where a group goes on.
@@ -202,7 +238,13 @@ impl TranslationProof {
             }
             group.partitions.truncate(if many { DETAILS_OF_GROUP } else { DETAILS });
         }
-        Self { began_at, took_ms, summary, groups }
+        Self { began_at, took_ms, summary, groups, dead_source: None }
+    }
+
+    /// The same, of a source that could not be read.
+    #[must_use]
+    pub fn of_dead(self, source: DeadSource) -> Self {
+        Self { dead_source: Some(source), ..self }
     }
 
     /// The result in one sentence.
@@ -220,7 +262,10 @@ impl TranslationProof {
         if cannot_say > 0 {
             said.push_str(&format!(", {cannot_say} cannot be told"));
         }
-        said
+        match &self.dead_source {
+            None => said,
+            Some(source) => format!("as of {}: {said}", source.positions_at.format("%H:%M:%S UTC")),
+        }
     }
 }
 
@@ -240,6 +285,7 @@ mod tests {
             partition: TopicPartition::new("orders".to_owned(), number),
             position: 10,
             back: false,
+            as_of: None,
             because: if found.is_some() { String::new() } else { "too far".to_owned() },
             found,
             mirrored,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use proptest::prelude::*;
 
-use super::{Syncs, Visible};
+use super::{AllSyncs, Visible};
 use crate::survey::OffsetPair;
 
 /// What happens on the source, in order.
@@ -126,24 +126,46 @@ pub(super) struct History {
     pub(super) pairs: Vec<OffsetPair>,
     pub(super) exactly_once: bool,
     pub(super) group: i64,
+    /// The source as it was copied, before it was compacted again and expired.
+    pub(super) copied: Vec<Record>,
+    /// Everything that was ever written to the target.
+    pub(super) written: Vec<Record>,
+    /// First offset the target still has.
+    pub(super) target_start: i64,
+    /// A restart shows in no pair; then the flow has caught up in the end.
+    pub(super) hidden: bool,
 }
 
 impl History {
     pub(super) fn of(script: &Script) -> Self {
         let (mut source, source_end) = produce(script);
         compact(&mut source, script.compacted[0], source_end);
-        let (mut target, target_end, pairs) = copy(&source, script);
+        let (mut target, target_end, pairs, hidden) = copy(&source, script);
+        let (copied, written) = (source.clone(), target.clone());
         compact(&mut source, script.compacted[1], source_end);
         compact(&mut target, script.compacted[2], target_end);
         expire(&mut source, script.expired[0], source_end);
         expire(&mut target, script.expired[1], target_end);
         let group = i64::try_from(script.group).expect("small") % (source_end + 1);
         let exactly_once = script.exactly_once;
-        Self { source, source_end, target, target_end, pairs, exactly_once, group }
+        let target_start = target_end * i64::try_from(script.expired[1]).expect("small") / 16;
+        Self {
+            source,
+            source_end,
+            target,
+            target_end,
+            pairs,
+            exactly_once,
+            group,
+            copied,
+            written,
+            target_start,
+            hidden,
+        }
     }
 
-    pub(super) fn syncs(&self) -> Syncs<'_> {
-        Syncs { pairs: &self.pairs, exactly_once: self.exactly_once }
+    pub(super) fn syncs(&self) -> AllSyncs<'_> {
+        AllSyncs { pairs: &self.pairs, exactly_once: self.exactly_once }
     }
 
     /// The last position on the target from which the group still gets a copy of every record that is there and is
@@ -227,7 +249,7 @@ struct Copier<'a> {
     hidden: bool,
 }
 
-fn copy(source: &[Record], script: &Script) -> (Vec<Record>, i64, Vec<OffsetPair>) {
+fn copy(source: &[Record], script: &Script) -> (Vec<Record>, i64, Vec<OffsetPair>, bool) {
     let emits = script.emits.clone().into_iter().cycle();
     let (target, pairs) = (Vec::new(), Vec::new());
     let mut copier = Copier { script, source, target, end: 0, pairs, emits, next: 0, hidden: false };
@@ -238,7 +260,7 @@ fn copy(source: &[Record], script: &Script) -> (Vec<Record>, i64, Vec<OffsetPair
     if copier.hidden || script.catches_up {
         copier.live(&Life { copies: usize::MAX / 2, repeats: 0, junk: 0 }, true);
     }
-    (copier.target, copier.end, copier.pairs)
+    (copier.target, copier.end, copier.pairs, copier.hidden)
 }
 
 impl Copier<'_> {

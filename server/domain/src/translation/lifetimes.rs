@@ -1,6 +1,6 @@
 //! Offset syncs, split where the flow started again, and which of them can be relied on.
 
-use super::Syncs;
+use super::AllSyncs;
 use crate::survey::OffsetPair;
 
 /// The pairs around a source offset, both of one lifetime.
@@ -55,7 +55,7 @@ struct Settling {
 }
 
 impl Lifetimes {
-    pub(super) fn of(syncs: Syncs<'_>, target_end: i64) -> Self {
+    pub(super) fn of(syncs: AllSyncs<'_>, target_end: i64) -> Self {
         let mut lifetimes = Self {
             exactly_once: syncs.exactly_once,
             pairs: Vec::with_capacity(syncs.pairs.len()),

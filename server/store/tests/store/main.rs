@@ -15,6 +15,7 @@ mod migrations;
 mod pairs;
 mod people;
 mod recorder;
+mod rings;
 mod sample;
 mod secrets;
 mod surveys;

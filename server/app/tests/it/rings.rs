@@ -1,0 +1,147 @@
+//! Fingerprint rings on the doubles: kept while the source lives, and a proof by them when it is dead.
+
+use std::collections::BTreeMap;
+
+use muster_app::{
+    proof_loop::carry_out_one,
+    ring_loop::{PairMemory, RingLoop, Turned},
+    telemetry::Beat,
+};
+use muster_domain::{
+    evidence::check_proof,
+    ids::PairName,
+    pair::{Direction, Side},
+    reading::ReadingClass,
+};
+use muster_kafka::double::Health;
+use muster_store::rings;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::test_app::TestApp;
+
+const FORWARD: Direction = Direction { from: Side::A };
+
+fn name() -> PairName {
+    PairName::new("orders").unwrap()
+}
+
+async fn turn_of(app: &TestApp, worker: &str, memory: &mut PairMemory) -> Turned {
+    let rings = RingLoop {
+        pool: app.app.pool.clone(),
+        clients: app.app.hands.clone(),
+        worker: worker.to_owned(),
+        beat: Beat::default(),
+    };
+    rings.turn(&name(), memory).await.unwrap()
+}
+
+async fn turn(app: &TestApp, memory: &mut PairMemory) -> (usize, usize) {
+    match turn_of(app, "test", memory).await {
+        Turned::Looked { partitions, bytes } => (partitions, bytes),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn look(app: &TestApp) -> rings::Look {
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    rings::look(&mut conn, (&name(), FORWARD)).await.unwrap().unwrap()
+}
+
+/// A translation proof of the active side's groups.
+async fn prove(app: &TestApp) -> Value {
+    let otto = app.as_user("otto").await;
+    let asked =
+        otto.post("/api/v1/pairs/orders/proofs", json!({"kind": "translation", "from": "eu-west"})).await;
+    let id = asked.json()["id"].as_str().unwrap().to_owned();
+    assert!(carry_out_one(&app.app.pool, &*app.app.hands, "one", &CancellationToken::new()).await.unwrap());
+    app.as_user("vera").await.get(&format!("/api/v1/proofs/{id}")).await.done()
+}
+
+/// Position on the source, and what was found, by group and partition.
+fn found(proof: &Value) -> BTreeMap<(String, String), (i64, Value)> {
+    let groups = proof["result"]["groups"].as_object().unwrap_or_else(|| panic!("{proof:#}"));
+    let of_group = |(group, proven): (&String, &Value)| -> Vec<_> {
+        let one = |one: &Value| {
+            let place = (group.clone(), one["partition"].to_string());
+            (place, (one["position"].as_i64().unwrap(), one["found"].clone()))
+        };
+        proven["partitions"].as_array().unwrap().iter().map(one).collect()
+    };
+    groups.iter().flat_map(of_group).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_the_source_dies_the_proof_is_by_rings_and_says_as_of_when() {
+    let app = TestApp::with_pair().await;
+    let mut memory = PairMemory::new();
+    let (partitions, bytes) = turn(&app, &mut memory).await;
+    assert!(partitions > 0 && bytes > 0);
+    app.small.world.ticks(5);
+    app.observe("orders").await;
+    let alive = prove(&app).await;
+    assert_eq!(alive["result"]["dead_source"], Value::Null, "of a live source it is what it was");
+    let before = app.small.world.calls();
+    turn(&app, &mut memory).await;
+    assert_eq!(app.small.world.calls(), before, "a look changes nothing");
+    assert_eq!(look(&app).await.silent_since, None);
+
+    app.small.world.set_health("eu-west", Health::Dead);
+    let kept = look(&app).await;
+    assert_eq!(turn(&app, &mut memory).await, (0, 0));
+    let silent = look(&app).await;
+    assert!(silent.silent_since.is_some() && silent.silent_because.contains("eu-west"), "{silent:?}");
+    assert_eq!((silent.looked_at, silent.positions_at), (kept.looked_at, kept.positions_at));
+
+    let dead = prove(&app).await;
+    assert_eq!(dead["state"], "done", "{dead:#}");
+    let source = &dead["result"]["dead_source"];
+    assert!(source["because"].as_str().unwrap().starts_with("read the source: "), "{source:#}");
+    assert!(dead["sentence"].as_str().unwrap().starts_with("as of "), "{dead:#}");
+    let (truth, by_rings) = (found(&alive), found(&dead));
+    assert!(!by_rings.is_empty() && dead["result"]["summary"]["cannot_say"] == 0, "{dead:#}");
+    let mut exact = 0;
+    for (place, (position, there)) in &by_rings {
+        let said = there["target_offset"].as_i64().unwrap();
+        exact += usize::from(there["class"] == json!(ReadingClass::Exact));
+        // Applications read on between the survey and the proof of the living; where they did not, both must agree.
+        if let Some((_, known)) = truth.get(place).filter(|(known, _)| known == position) {
+            assert!(said <= known["target_offset"].as_i64().unwrap(), "{place:?}: {there} {known}");
+        }
+    }
+    println!("{exact} of {} positions are exact", by_rings.len());
+    assert!(exact * 2 > by_rings.len(), "{dead:#}");
+    for checked in check_proof(&dead) {
+        assert!(checked.holds, "{checked:?}");
+    }
+    let page = app.as_browser_of("vera").await.get("/pairs/orders/translation").await.text;
+    assert!(page.contains("eu-west is not readable since"), "{page}");
+    assert!(page.contains("exact as of"), "{page}");
+
+    // Nothing of it is exact without the rings, and nothing is said at all without the look.
+    sqlx::query("delete from ring").execute(&app.app.pool).await.unwrap();
+    let without = prove(&app).await;
+    assert_eq!(without["result"]["summary"]["exactly"], 0, "{without:#}");
+    sqlx::query("delete from ring_look").execute(&app.app.pool).await.unwrap();
+    let none = prove(&app).await;
+    assert_eq!(none["state"], "failed");
+    assert!(none["reason"].as_str().unwrap().contains("nothing is kept"), "{none:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_observes_the_pair_looks_and_what_stood_still_is_not_read_again() {
+    let app = TestApp::with_pair().await;
+    assert_eq!(turn_of(&app, "somebody else", &mut PairMemory::new()).await, Turned::NotMine);
+    let mut memory = PairMemory::new();
+    let (first, _) = turn(&app, &mut memory).await;
+    app.small.world.set_health("eu-central", Health::Dead);
+    assert_eq!(turn(&app, &mut memory).await, (0, 0), "without the target nothing can be looked at");
+    assert_eq!(look(&app).await.silent_since, None, "and the source is not to blame");
+    app.small.world.set_health("eu-central", Health::Up);
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    let kept = rings::rings(&mut conn, (&name(), FORWARD)).await.unwrap();
+    assert_eq!(kept.len(), first);
+    sqlx::query("delete from pair where name = 'orders'").execute(&mut *conn).await.unwrap();
+    drop(conn);
+    assert_eq!(turn_of(&app, "test", &mut memory).await, Turned::PairGone);
+}

@@ -1,0 +1,145 @@
+//! Reading what is kept of positions for the day their source is dead.
+//!
+//! In this order: the target's ends, the source's ends, records around the positions, the offset syncs, the target's ends
+//! again. So whatever stands on the target below its first end is a copy of a record that was there when the source was read,
+//! every sync of it is known, and a sync that points past the second end is of a target that is gone.
+
+use std::collections::BTreeSet;
+
+use muster_domain::{
+    pair::Flow,
+    topic::{ByPartition, TopicPartition},
+    translation::{AllSyncs, Rings, Run},
+};
+use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, admin::PartitionOffsets};
+
+use super::segments::{Stretch, read_stretches};
+use crate::{
+    Replication, ReplicationError,
+    records::{Deadline, FlowRecords},
+};
+
+/// Offsets read before a position and from it on. Markers and holes among them leave fewer records.
+const SPAN: i64 = 32;
+
+/// What a look takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Keeper<'a> {
+    /// The flow, for names.
+    pub flow: &'a Flow,
+    /// Records of both ends; only the source's are read.
+    pub records: FlowRecords<'a>,
+    /// Offsets of the source.
+    pub source: &'a dyn ClusterAdmin,
+    /// Offsets of the target.
+    pub target: &'a dyn ClusterAdmin,
+    /// Offset syncs.
+    pub replication: &'a dyn Replication,
+    /// The flow is guaranteed to leave no second copies ([`crate::FlowSettings::exactly_once`]).
+    pub exactly_once: bool,
+}
+
+/// What is to be kept of a partition.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Positions of groups.
+    pub positions: BTreeSet<i64>,
+    /// Ends of the source and the target, as [`Keeper::ends`] answered them.
+    pub ends: (i64, i64),
+    /// Whether neither side compacts the topic.
+    pub keeps_all: bool,
+}
+
+/// Why nothing can be kept now.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// The source does not answer, or refuses.
+    #[error("could not read the source")]
+    Source(#[source] KafkaError),
+    /// The target does not.
+    #[error("could not read the target")]
+    Target(#[source] KafkaError),
+    /// The offset syncs cannot be read.
+    #[error("could not read offset syncs or how the flow copies")]
+    Syncs(#[source] ReplicationError),
+}
+
+impl Keeper<'_> {
+    /// Where source and target end, by source partition; those that are not on both sides are left out.
+    ///
+    /// # Errors
+    /// When a side does not answer.
+    pub async fn ends(&self, partitions: &[TopicPartition]) -> Result<ByPartition<(i64, i64)>, KeepError> {
+        let spec = match self.records.isolation {
+            Isolation::ReadCommitted => OffsetSpec::Stable,
+            Isolation::ReadUncommitted => OffsetSpec::End,
+        };
+        // What is in an open transaction there may be committed later, and is not known to be read.
+        let targets = self.target_ends(partitions, OffsetSpec::Stable).await?;
+        let sources = self.source.offsets(partitions, spec).await.map_err(KeepError::Source)?;
+        let both = |at: &TopicPartition| {
+            Some((at.clone(), (known(&sources, at)?, known(&targets, &self.name(at))?)))
+        };
+        Ok(partitions.iter().filter_map(both).collect())
+    }
+
+    /// Reads what is to be kept of some partitions.
+    ///
+    /// # Errors
+    /// When a side or the offset syncs cannot be read; then what was kept before stays.
+    pub async fn read(&self, wanted: &ByPartition<Wanted>) -> Result<ByPartition<Rings>, KeepError> {
+        let deadline = Deadline::after(self.records.deadline_ms);
+        let positions = |wanted: &Wanted| {
+            let mut positions = Rings::choose(&wanted.positions);
+            positions.insert(wanted.ends.0);
+            positions
+        };
+        let around = |at: i64, (end, _): (i64, i64)| {
+            let from = (at - SPAN).max(0);
+            Stretch { from, until: at.saturating_add(SPAN).min(end).max(from) }
+        };
+        let stretches = |wanted: &Wanted| -> Vec<Stretch> {
+            positions(wanted).into_iter().map(|at| around(at, wanted.ends)).collect()
+        };
+        let all = wanted.iter().map(|(at, wanted)| (at.clone(), stretches(wanted))).collect();
+        let read = read_stretches(self.records.source, all, self.records.isolation, deadline);
+        let read = read.await.map_err(KeepError::Source)?;
+        let partitions: Vec<TopicPartition> = wanted.keys().cloned().collect();
+        let pairs = self.replication.offset_pairs(&partitions).await.map_err(KeepError::Syncs)?;
+        let ends = self.target_ends(&partitions, OffsetSpec::End).await?;
+        let rings = |(at, wanted): (&TopicPartition, &Wanted)| {
+            let seen = read.get(at).map_or(&[][..], Vec::as_slice);
+            let run = |position: &i64| {
+                let stretch = around(*position, wanted.ends);
+                Run { from: stretch.from, until: stretch.until, prints: stretch.of(seen) }.around(*position)
+            };
+            let positions = positions(wanted);
+            let runs = positions.iter().map(run).collect();
+            let pairs = pairs.get(at).map_or(&[][..], Vec::as_slice);
+            let end = known(&ends, &self.name(at));
+            let gone = end.is_none_or(|end| pairs.iter().any(|pair| pair.downstream >= end));
+            let pairs = if gone { &[][..] } else { pairs };
+            let pairs = AllSyncs { pairs, exactly_once: self.exactly_once };
+            (at.clone(), Rings::new(wanted.ends, wanted.keeps_all, runs, &positions, pairs))
+        };
+        Ok(wanted.iter().map(rings).collect())
+    }
+
+    async fn target_ends(
+        &self,
+        partitions: &[TopicPartition],
+        spec: OffsetSpec,
+    ) -> Result<PartitionOffsets, KeepError> {
+        let targets: Vec<TopicPartition> = partitions.iter().map(|at| self.name(at)).collect();
+        self.target.offsets(&targets, spec).await.map_err(KeepError::Target)
+    }
+
+    fn name(&self, at: &TopicPartition) -> TopicPartition {
+        let topic = self.flow.naming.target_name(&self.flow.source_alias, &at.topic);
+        TopicPartition::new(topic, at.partition)
+    }
+}
+
+fn known(offsets: &PartitionOffsets, at: &TopicPartition) -> Option<i64> {
+    offsets.get(at)?.as_ref().ok().copied()
+}

@@ -1,0 +1,153 @@
+//! Translating while the source is dead: what was kept of it, held against what the target has.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use muster_domain::{
+    pair::Flow,
+    reading::ReadingClass,
+    topic::{ByPartition, TopicPartition},
+    translation::{Held, Resumed, Ring, Rings, Untranslatable, resume},
+};
+use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, RecordMover};
+
+use super::{
+    LONGEST_STRETCH, NotTranslated, RUN, Translated, offset_of,
+    segments::{Stretch, read_stretches},
+};
+use crate::records::Deadline;
+
+/// What it takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Resumer<'a> {
+    /// The flow, for names.
+    pub flow: &'a Flow,
+    /// Offsets of the target.
+    pub target: &'a dyn ClusterAdmin,
+    /// Records of the target.
+    pub mover: &'a dyn RecordMover,
+    /// Bound of the whole question, in milliseconds.
+    pub deadline_ms: u64,
+    /// What was kept, by source partition.
+    pub rings: &'a ByPartition<Rings>,
+}
+
+/// Where a position leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resumption {
+    /// The position on the target.
+    pub translated: Translated,
+    /// Of the records that were on the source behind the position when it was read last, at most so many never arrived.
+    /// `None` when that is not known.
+    pub lost_at_most: Option<i64>,
+}
+
+/// By position.
+type OfPartition = BTreeMap<i64, Result<Resumption, NotTranslated>>;
+
+/// What is known of the target of a partition.
+struct Place<'a> {
+    rings: &'a Rings,
+    target: TopicPartition,
+    bounds: Result<(i64, i64), NotTranslated>,
+}
+
+impl Resumer<'_> {
+    /// Where positions lead, by source partition and position.
+    ///
+    /// # Errors
+    /// When the target cannot be read at all.
+    pub async fn resume_all(
+        &self,
+        asked: &ByPartition<BTreeSet<i64>>,
+    ) -> Result<ByPartition<OfPartition>, KafkaError> {
+        let places = self.places(asked.keys()).await?;
+        let mut wanted: ByPartition<Vec<Stretch>> = ByPartition::new();
+        for (at, positions) in asked {
+            let Some(Place { rings, target, bounds: Ok(bounds) }) = places.get(at) else { continue };
+            let stretches = rings_of(rings, positions).filter_map(|ring| stretch(&ring, *bounds));
+            wanted.entry(target.clone()).or_default().extend(stretches);
+        }
+        let deadline = Deadline::after(self.deadline_ms);
+        let read = read_stretches(self.mover, wanted, Isolation::ReadCommitted, deadline).await?;
+        let of_partition = |(at, positions): (&TopicPartition, &BTreeSet<i64>)| {
+            let none = || NotTranslated::Untranslatable {
+                untranslatable: Untranslatable::NoSyncKept {
+                    offset: positions.first().copied().unwrap_or_default(),
+                },
+            };
+            let one = |position: &i64| {
+                let place = places.get(at).ok_or_else(none)?;
+                let bounds = place.bounds.clone()?;
+                let resumed = |ring: &Ring<'_>| {
+                    let seen = read.get(&place.target).map_or(&[][..], Vec::as_slice);
+                    let records = stretch(ring, bounds).map(|stretch| stretch.of(seen));
+                    resume(ring, Held { start: bounds.0, end: bounds.1, records: records.as_deref() })
+                };
+                place.resumption(*position, resumed)
+            };
+            (at.clone(), positions.iter().map(|position| (*position, one(position))).collect())
+        };
+        Ok(asked.iter().map(of_partition).collect())
+    }
+
+    async fn places(
+        &self,
+        partitions: impl Iterator<Item = &TopicPartition>,
+    ) -> Result<ByPartition<Place<'_>>, KafkaError> {
+        let name = |at: &TopicPartition| {
+            TopicPartition::new(
+                self.flow.naming.target_name(&self.flow.source_alias, &at.topic),
+                at.partition,
+            )
+        };
+        let kept: ByPartition<(&Rings, TopicPartition)> =
+            partitions.filter_map(|at| Some((at.clone(), (self.rings.get(at)?, name(at))))).collect();
+        let targets: Vec<TopicPartition> = kept.values().map(|(_, target)| target.clone()).collect();
+        let (starts, ends) = tokio::try_join!(
+            self.target.offsets(&targets, OffsetSpec::Start),
+            // Nobody goes behind what is in an open transaction: it may still be committed.
+            self.target.offsets(&targets, OffsetSpec::Stable),
+        )?;
+        let place = |(at, (rings, target)): (TopicPartition, (_, TopicPartition))| {
+            let start = offset_of(&starts, &target);
+            let bounds = start.and_then(|start| Ok((start, offset_of(&ends, &target)?)));
+            (at, Place { rings, target, bounds })
+        };
+        Ok(kept.into_iter().map(place).collect())
+    }
+}
+
+/// The rings that positions are found by, and the one of the source's end.
+fn rings_of<'a>(rings: &'a Rings, positions: &'a BTreeSet<i64>) -> impl Iterator<Item = Ring<'a>> {
+    positions.iter().filter_map(|position| rings.at_or_before(*position)).chain(rings.at_end())
+}
+
+/// What to read for a ring; `None` when that is too much, and the sync alone speaks.
+fn stretch(ring: &Ring<'_>, (start, end): (i64, i64)) -> Option<Stretch> {
+    let (from, until) = ring.stretch(start, end);
+    let stretch = Stretch { from, until };
+    (stretch.length() <= LONGEST_STRETCH).then_some(stretch)
+}
+
+impl Place<'_> {
+    fn resumption(
+        &self,
+        position: i64,
+        resumed: impl Fn(&Ring<'_>) -> Result<Resumed, Untranslatable>,
+    ) -> Result<Resumption, NotTranslated> {
+        let refused = |untranslatable| NotTranslated::Untranslatable { untranslatable };
+        let none = || refused(Untranslatable::NoSyncKept { offset: position });
+        let ring = self.rings.at_or_before(position).ok_or_else(none)?;
+        let Resumed { mut mapping, run, arrived } = resumed(&ring).map_err(refused)?;
+        if ring.position < position {
+            mapping.class = ReadingClass::LowerBound;
+            mapping.reprocessed_at_most += position - ring.position;
+        }
+        let at_end = self.rings.at_end().and_then(|end| resumed(&end).ok()?.arrived);
+        let arrived = arrived.max(at_end);
+        let lost_at_most = arrived.map(|arrived| (self.rings.source_end - arrived.max(position)).max(0));
+        let translated =
+            Translated { target: self.target.clone(), source_offset: position, mapping, run: run.min(RUN) };
+        Ok(Resumption { translated, lost_at_most })
+    }
+}

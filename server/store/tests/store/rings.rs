@@ -1,0 +1,218 @@
+//! Fingerprint rings on a real PostgreSQL: replaced, bounded, kept while a source is silent, gone with the pair.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_domain::{
+    pair::{Direction, Side},
+    recorder::{Kind, TopicSample},
+    survey::OffsetPair,
+    topic::{ByPartition, TopicPartition},
+    translation::{Kept, Rings, Run, Syncs, Visible},
+};
+use muster_store::{
+    StoreError,
+    leases::{self, survey_lease},
+    pairs,
+    recorder::{self, Recording},
+    rings::{self, Look},
+    testing::TestDatabase,
+};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::sample::{broken, keep_pair, pair_name};
+
+const FORWARD: Direction = Direction { from: Side::A };
+const BACK: Direction = Direction { from: Side::B };
+
+fn at(seconds: i64) -> DateTime<Utc> {
+    DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(seconds)
+}
+
+fn partition(number: i32) -> TopicPartition {
+    TopicPartition::new("orders", number)
+}
+
+fn of(position: i64) -> Rings {
+    let print = |offset: i64| Visible { offset, fingerprint: offset.unsigned_abs() << 40 };
+    let run = Run { from: position, until: position + 3, prints: vec![print(position), print(position + 2)] };
+    let before = OffsetPair { upstream: position - 5, downstream: 7 };
+    let syncs = Some(Syncs { before, after: None, restarted: true });
+    Rings {
+        source_end: position + 3,
+        target_end: 20,
+        keeps_all: true,
+        runs: vec![run],
+        positions: vec![Kept { position, syncs }, Kept { position: position + 3, syncs: None }],
+    }
+}
+
+fn some(numbers: impl IntoIterator<Item = i32>, position: i64) -> ByPartition<Rings> {
+    numbers.into_iter().map(|number| (partition(number), of(position))).collect()
+}
+
+async fn lease(conn: &mut PgConnection, owner: &str) -> i64 {
+    let name = survey_lease(&pair_name("payments"));
+    leases::claim(conn, &name, owner, -1.0).await.expect("a claim").expect("a free lease").epoch
+}
+
+async fn keep(
+    conn: &mut PgConnection,
+    direction: Direction,
+    epoch: i64,
+    seconds: i64,
+    rings: &ByPartition<Rings>,
+) -> Result<usize, StoreError> {
+    let times = (at(seconds), at(seconds - 1));
+    rings::keep(conn, (&pair_name("payments"), direction), epoch, times, rings).await
+}
+
+async fn kept(conn: &mut PgConnection, direction: Direction) -> ByPartition<(DateTime<Utc>, Rings)> {
+    rings::rings(conn, (&pair_name("payments"), direction)).await.expect("read")
+}
+
+async fn look(conn: &mut PgConnection, direction: Direction) -> Option<Look> {
+    rings::look(conn, (&pair_name("payments"), direction)).await.expect("read")
+}
+
+#[tokio::test]
+async fn what_is_looked_at_again_is_replaced_and_the_rest_stays_as_it_was() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.expect("a pair");
+    let epoch = lease(conn, "one").await;
+    assert_eq!(look(conn, FORWARD).await, None);
+    let bytes = keep(conn, FORWARD, epoch, 10, &some([0, 1], 100)).await.expect("kept");
+    assert!((60..140).contains(&bytes), "{bytes}");
+    keep(conn, BACK, epoch, 15, &some([0], 50)).await.expect("kept");
+    keep(conn, FORWARD, epoch, 20, &some([1], 130)).await.expect("kept again");
+    let expected = BTreeMap::from([(partition(0), (at(10), of(100))), (partition(1), (at(20), of(130)))]);
+    assert_eq!(kept(conn, FORWARD).await, expected);
+    assert_eq!(kept(conn, BACK).await, BTreeMap::from([(partition(0), (at(15), of(50)))]));
+    let seen = look(conn, FORWARD).await.expect("it was looked at");
+    assert_eq!((seen.looked_at, seen.positions_at, seen.silent_since), (at(20), at(19), None));
+}
+
+#[tokio::test]
+async fn a_silent_source_changes_nothing_of_what_is_kept_and_says_since_when() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.expect("a pair");
+    let (pair, epoch) = (pair_name("payments"), lease(conn, "one").await);
+    let of_flow = (&pair, FORWARD);
+    rings::keep_silence(conn, of_flow, epoch, at(5), "refused").await.expect("nothing to be said");
+    assert_eq!(look(conn, FORWARD).await, None);
+    keep(conn, FORWARD, epoch, 10, &some([0], 100)).await.expect("kept");
+    for (seconds, because) in [(20, "refused"), (30, "no answer")] {
+        rings::keep_silence(conn, of_flow, epoch, at(seconds), because).await.expect("kept");
+    }
+    let silent = Look {
+        looked_at: at(10),
+        positions_at: at(9),
+        silent_since: Some(at(20)),
+        silent_because: "no answer".to_owned(),
+    };
+    assert_eq!(look(conn, FORWARD).await, Some(silent));
+    assert_eq!(kept(conn, FORWARD).await, BTreeMap::from([(partition(0), (at(10), of(100)))]));
+    // It is back.
+    keep(conn, FORWARD, epoch, 40, &ByPartition::new()).await.expect("kept");
+    let back = look(conn, FORWARD).await.expect("it was looked at");
+    assert_eq!((back.silent_since, back.silent_because.as_str()), (None, ""));
+    assert_eq!(kept(conn, FORWARD).await.len(), 1);
+}
+
+#[tokio::test]
+async fn who_has_lost_the_lease_writes_nothing() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.expect("a pair");
+    let first = lease(conn, "one").await;
+    keep(conn, FORWARD, first, 10, &some([0], 100)).await.expect("kept");
+    let second = lease(conn, "two").await;
+    let late = keep(conn, FORWARD, first, 20, &some([0], 130)).await;
+    assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
+    let late = rings::keep_silence(conn, (&pair_name("payments"), FORWARD), first, at(20), "refused").await;
+    assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
+    assert_eq!(kept(conn, FORWARD).await[&partition(0)], (at(10), of(100)));
+    keep(conn, FORWARD, second, 20, &some([0], 130)).await.expect("the other one does");
+}
+
+#[tokio::test]
+async fn a_flow_has_so_many_and_those_looked_at_longest_ago_go() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.expect("a pair");
+    let epoch = lease(conn, "one").await;
+    let most = i32::try_from(rings::MOST_PARTITIONS).expect("small");
+    keep(conn, FORWARD, epoch, 10, &some(0..most, 100)).await.expect("kept");
+    keep(conn, BACK, epoch, 5, &some([0], 100)).await.expect("kept");
+    keep(conn, FORWARD, epoch, 20, &some(2..most + 2, 130)).await.expect("kept");
+    let all = kept(conn, FORWARD).await;
+    assert_eq!(all.len(), usize::try_from(most).expect("small"));
+    assert!(!all.contains_key(&partition(0)) && !all.contains_key(&partition(1)));
+    assert_eq!(kept(conn, BACK).await.len(), 1, "another flow has its own");
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_pair_that_is_gone_or_made_of_bytes_that_are_no_rings() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    let pair = keep_pair(conn, "payments").await.expect("a pair");
+    let epoch = lease(conn, "one").await;
+    keep(conn, FORWARD, epoch, 10, &some([0, 1], 100)).await.expect("kept");
+    sqlx::query("update ring set body = 'foreign' where partition_number = 1")
+        .execute(&mut *conn)
+        .await
+        .expect("changed");
+    let foreign = rings::rings(conn, (&pair.name, FORWARD)).await;
+    assert!(matches!(foreign, Err(StoreError::Unreadable { table: "ring", .. })), "{foreign:?}");
+    pairs::delete(conn, &pair.name, pair.version).await.expect("deleted");
+    let left: i64 =
+        sqlx::query_scalar("select (select count(*) from ring) + (select count(*) from ring_look)")
+            .fetch_one(&mut *conn)
+            .await
+            .expect("counted");
+    assert_eq!(left, 0);
+    let late = keep(conn, FORWARD, epoch, 20, &some([0], 130)).await;
+    assert_eq!(broken(late), "ring_look_of_pair");
+}
+
+#[tokio::test]
+async fn positions_of_groups_come_back_as_of_a_survey() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    let pair = keep_pair(conn, "payments").await.expect("a pair").name;
+    let sample = |group: &str, id: u128, positions: &[Option<i64>]| TopicSample {
+        group: group.to_owned(),
+        topic: "orders".to_owned(),
+        id: Some(Uuid::from_u128(id)),
+        tracks: positions.iter().map(|position| vec![*position]).collect(),
+    };
+    let mut recording = Recording::open(conn, &pair, FORWARD, Kind::Groups).await.expect("a stream");
+    let surveys = [
+        (100, vec![sample("billing", 1, &[Some(5), Some(6)]), sample("fraud", 1, &[None, Some(9)])]),
+        (105, vec![sample("billing", 1, &[Some(7), Some(6)])]),
+        // The topic was made anew.
+        (110, vec![sample("billing", 2, &[Some(1), None])]),
+    ];
+    for (seconds, samples) in surveys {
+        recording.append(conn, at(seconds), samples).await.expect("recorded");
+        recording.committed();
+    }
+    let mut then = async |from: i64, to: i64| {
+        let found = recorder::positions(conn, (&pair, FORWARD), (at(from), at(to))).await.expect("read");
+        found.map(|(at, groups)| {
+            let flat = groups.into_iter().flat_map(|(group, positions)| {
+                positions.into_iter().map(move |(at, position)| (group.clone(), at.partition, position))
+            });
+            (at.timestamp(), flat.collect::<Vec<_>>())
+        })
+    };
+    let billing = |partition: i32, position: i64| ("billing".to_owned(), partition, position);
+    assert_eq!(then(90, 200).await, Some((110, vec![billing(0, 1)])));
+    let second = then(101, 106).await;
+    assert_eq!(second, Some((105, vec![billing(1, 6)])), "of a topic that was made anew only the newest");
+    assert_eq!(then(120, 200).await, None);
+    assert_eq!(then(111, 110).await, None);
+}
