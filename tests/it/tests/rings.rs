@@ -151,12 +151,9 @@ impl Real {
         let pair = &self.clients.0.pair.name;
         self.surveys.observe(pair, self.epoch, memory).await?;
         let began = Instant::now();
-        match self.keeper.turn(pair, kept).await? {
-            Turned::Looked { partitions, bytes } => {
-                println!("{partitions} partitions read and {bytes} bytes kept in {:?}", began.elapsed());
-            }
-            other => panic!("{other:?}"),
-        }
+        let turned = self.keeper.turn(pair, kept).await?;
+        let Turned::Looked { partitions, bytes } = turned else { panic!("{turned:?}") };
+        println!("{partitions} partitions read and {bytes} bytes kept in {:?}", began.elapsed());
         Ok(())
     }
 

@@ -77,6 +77,7 @@ async fn the_seeds_file_is_imported_whole() {
             "verify_within_days": 90
           },
           "routing": [],
+          "show_payload": false,
           "team": "core-platform",
           "topics": [
             "orders.*",

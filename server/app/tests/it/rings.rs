@@ -37,10 +37,9 @@ async fn turn_of(app: &TestApp, worker: &str, memory: &mut PairMemory) -> Turned
 }
 
 async fn turn(app: &TestApp, memory: &mut PairMemory) -> (usize, usize) {
-    match turn_of(app, "test", memory).await {
-        Turned::Looked { partitions, bytes } => (partitions, bytes),
-        other => panic!("{other:?}"),
-    }
+    let turned = turn_of(app, "test", memory).await;
+    let Turned::Looked { partitions, bytes } = turned else { panic!("{turned:?}") };
+    (partitions, bytes)
 }
 
 async fn look(app: &TestApp) -> rings::Look {

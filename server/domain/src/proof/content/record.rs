@@ -251,7 +251,7 @@ mod tests {
     fn another_record_at_its_place_is_told_apart() {
         let proof = proof();
         let now = PrintNow { key_hash: Some("aa".to_owned()), timestamp: 7, bytes: 9 };
-        let (source, target) = (ProofSide::Source, ProofSide::Target);
+        let source = ProofSide::Source;
         let missing = proof.cited(&place(source, "orders", 0, 3)).expect("cited");
         assert_eq!(missing.told_apart(source, &now), None);
         for (other, why) in [
