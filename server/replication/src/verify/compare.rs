@@ -6,7 +6,7 @@
 use muster_domain::content::{Compacted, Difference, DifferenceKind, Found};
 use muster_kafka::RecordPrint;
 
-use super::held::{Held, Remembered, Waiting};
+use super::held::{Held, Newest, Remembered, Waiting};
 
 /// Records of each side held to find one again after a difference.
 pub(crate) const LOOK_AHEAD: usize = 20_000;
@@ -45,6 +45,8 @@ pub(crate) struct Comparison {
     source: Held,
     target: Held,
     matched: Remembered,
+    /// Of a compacted target: the newest matched record of each key.
+    newest: Newest,
     compacted: Compacted,
     edges: Edges,
     /// On the source only, so far.
@@ -86,7 +88,18 @@ impl Comparison {
 
     /// Takes records of the source before its beginning, to recognise second copies of them.
     pub(crate) fn remember(&mut self, records: &[RecordPrint]) {
-        records.iter().for_each(|print| self.matched.add(print.fingerprint));
+        for print in records {
+            self.matched.add(print.fingerprint);
+            self.keep_newest(print);
+        }
+    }
+
+    fn keep_newest(&mut self, print: &RecordPrint) {
+        if self.compacted.target
+            && let Some(key) = print.key
+        {
+            self.newest.keep(key, print.fingerprint);
+        }
     }
 
     /// Takes records of the source.
@@ -176,6 +189,7 @@ impl Comparison {
     fn match_one(&mut self, source: RecordPrint, target: RecordPrint) {
         self.found.matched += 1;
         self.matched.add(source.fingerprint);
+        self.keep_newest(&source);
         self.found.compacted += self.missing.settle(target.key) + self.extra.settle(source.key);
     }
 
@@ -221,6 +235,11 @@ impl Comparison {
         // A newer record of its key is on the source, whatever became of that on the target.
         self.found.compacted += self.extra.settle(source.key);
         match source.key {
+            // Its like, down to the timestamp, is the newest of its key there: of these compaction leaves one, and of what is
+            // between them nothing, whichever it was matched with.
+            Some(key) if self.compacted.target && self.newest.is(key, source.fingerprint) => {
+                self.found.compacted += 1 + self.missing.settle(Some(key));
+            }
             Some(key) if self.compacted.target => self.found.undecided += self.missing.put(key, source),
             Some(_) | None => self.miss(source),
         }
@@ -417,6 +436,20 @@ mod tests {
         deleted[5].tombstone = true;
         let found = compare_prints(&deleted, &[log[1], log[3], log[4]], both);
         assert_eq!((found.undecided, found.missing, found.nothing_lost()), (3, 0, false), "{found:?}");
+    }
+
+    #[test]
+    fn of_records_that_are_alike_compaction_leaves_one_and_the_last_may_still_be_lost() {
+        let alike = |fingerprints: &[u64]| -> Vec<RecordPrint> {
+            (0..).zip(fingerprints).map(|(offset, one)| print(offset, *one, Some(1))).collect()
+        };
+        let both = Compacted { source: true, target: true };
+        let found = compare_prints(&alike(&[7, 7, 7, 7]), &alike(&[7]), both);
+        assert_eq!((found.matched, found.compacted, found.missing), (1, 3, 0), "{found:?}");
+        let found = compare_prints(&alike(&[7, 8, 7]), &alike(&[7, 8]), both);
+        assert_eq!((found.matched, found.missing), (2, 1), "the key's last record is another one there");
+        let found = compare_prints(&alike(&[7, 8, 7]), &alike(&[7]), both);
+        assert_eq!((found.missing, found.nothing_lost()), (0, true), "{found:?}");
     }
 
     proptest::proptest! {

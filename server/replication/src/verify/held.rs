@@ -119,6 +119,23 @@ impl Remembered {
     }
 }
 
+/// The newest record of each key that was matched, of so many keys.
+#[derive(Default)]
+pub(super) struct Newest(HashMap<u64, u64>);
+
+impl Newest {
+    pub(super) fn keep(&mut self, key: u64, fingerprint: u64) {
+        if self.0.len() >= REMEMBERED && !self.0.contains_key(&key) {
+            self.0.clear();
+        }
+        self.0.insert(key, fingerprint);
+    }
+
+    pub(super) fn is(&self, key: u64, fingerprint: u64) -> bool {
+        self.0.get(&key) == Some(&fingerprint)
+    }
+}
+
 /// How often each fingerprint is among some. Counted from the first question on, and until none came for long: as long as
 /// both sides are equal nobody asks, and counting would be most of the work.
 #[derive(Default)]

@@ -70,8 +70,9 @@ impl Real {
             topic.wait_until_copied().await?;
         }
         // A segment that takes no more records is rolled by the next one.
+        let next = std::sync::atomic::AtomicI64::new(900_000);
         wait_until("the source to be compacted", SOON, || async {
-            topic.write(WEST, 0, 900_000, 1).await?;
+            topic.write(WEST, 0, next.fetch_add(1, std::sync::atomic::Ordering::Relaxed), 1).await?;
             Ok((topic.seen_on_source().await? < 4_000).then_some(()))
         })
         .await?;
