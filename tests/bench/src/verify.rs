@@ -150,7 +150,7 @@ async fn fill(mover: &KafkaMover) -> Result<()> {
                 NewRecord {
                     key: Some(key.into_bytes().into()),
                     value: Some(value.into()),
-                    timestamp: 1_800_000_000_000 + number,
+                    timestamp: 1_780_000_000_000 + number,
                 }
             };
             mover.write(&at, (from..from + AT_ONCE).map(record).collect(), WITHIN_MS).await?;
