@@ -15,7 +15,7 @@ pub enum Other {
         /// One past its last record.
         end: i64,
     },
-    /// No such partition is there any more.
+    /// The connector would copy it, and no broker knows such a partition any more.
     Gone,
     /// The connector does not copy this topic any more, or renames it (heartbeats): its position is nobody's concern.
     NotCopied,

@@ -89,6 +89,15 @@ pub trait ClusterAdmin: Send + Sync + std::fmt::Debug {
     /// All topics, or the named ones that exist.
     async fn topics(&self, names: Option<&BTreeSet<String>>) -> Result<Vec<TopicDescription>, KafkaError>;
 
+    /// How many partitions each of these topics has, by whichever broker knows most; topics no broker knows are left out.
+    ///
+    /// Asked of **every** broker, for a broker that follows the controller late calls topics unknown that are there: who
+    /// rests on a topic being gone asks here. Fails when one of them does not answer.
+    async fn partition_counts(
+        &self,
+        topics: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, usize>, KafkaError>;
+
     /// Offsets of partitions, asked of their leaders, batched per broker.
     async fn offsets(
         &self,

@@ -67,6 +67,13 @@ impl ClusterAdmin for KafkaAdmin {
         topics::list_topics(self.router(), names).await
     }
 
+    async fn partition_counts(
+        &self,
+        topics: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, usize>, KafkaError> {
+        topics::count_partitions(self.router(), topics).await
+    }
+
     async fn offsets(
         &self,
         partitions: &[TopicPartition],

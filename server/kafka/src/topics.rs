@@ -34,14 +34,29 @@ pub(crate) async fn list_topics(
     let answer = fetch_metadata(&call, Target::Any, names.as_ref(), false).await?;
     let mut topics = Vec::with_capacity(answer.topics.len());
     for topic in &answer.topics {
-        match topic.error_code {
-            0 | LEADER_NOT_AVAILABLE => topics.extend(read_topic(topic)),
-            UNKNOWN_TOPIC_OR_PARTITION => {}
-            code => return Err(call.fail(None, broker_error(code, None))),
-        }
+        topics.extend(known_topic(&call, topic)?);
     }
     topics.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(topics)
+}
+
+/// How many partitions the named topics have that any broker knows, at most over all brokers.
+pub(crate) async fn count_partitions(
+    router: &Router,
+    names: &BTreeSet<String>,
+) -> Result<BTreeMap<String, usize>, KafkaError> {
+    let call = router.look("Metadata of topics on every broker");
+    if names.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for topic in ask_every_broker(&call, &names).await?.iter().flat_map(|answer| &answer.topics) {
+        let Some(described) = known_topic(&call, topic)? else { continue };
+        let count = counts.entry(described.name).or_default();
+        *count = described.partitions.len().max(*count);
+    }
+    Ok(counts)
 }
 
 /// Asks one broker for metadata of all (`None`) or these topics and remembers the leaders.
@@ -63,6 +78,30 @@ pub(crate) async fn fetch_metadata(
     let (answer, _) = call.send(target, Some(CAP), build).await?;
     call.router.leaders.learn(&answer);
     Ok(answer)
+}
+
+/// Asks every broker for metadata of these topics.
+async fn ask_every_broker(
+    call: &Call<'_>,
+    names: &BTreeSet<&str>,
+) -> Result<Vec<MetadataResponse>, KafkaError> {
+    let mut asks = Vec::new();
+    for node in call.every_broker().await? {
+        asks.push(fetch_metadata(call, Target::Node(node), Some(names), false));
+    }
+    try_join_all(asks).await
+}
+
+/// `None` when the broker does not know the topic.
+fn known_topic(
+    call: &Call<'_>,
+    topic: &MetadataResponseTopic,
+) -> Result<Option<TopicDescription>, KafkaError> {
+    match topic.error_code {
+        0 | LEADER_NOT_AVAILABLE => Ok(read_topic(topic)),
+        UNKNOWN_TOPIC_OR_PARTITION => Ok(None),
+        code => Err(call.fail(None, broker_error(code, None))),
+    }
 }
 
 fn read_topic(topic: &MetadataResponseTopic) -> Option<TopicDescription> {
@@ -163,11 +202,7 @@ async fn wait_until_shown(
     let mut patience = call.patience();
     let names = BTreeSet::from([topic]);
     loop {
-        let mut asks = Vec::new();
-        for node in call.every_broker().await? {
-            asks.push(fetch_metadata(call, Target::Node(node), Some(&names), false));
-        }
-        let answers = try_join_all(asks).await?;
+        let answers = ask_every_broker(call, &names).await?;
         if answers.iter().all(|answer| answer.topics.iter().all(&wanted)) {
             return Ok(());
         }

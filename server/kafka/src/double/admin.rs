@@ -95,6 +95,13 @@ impl ClusterAdmin for MemoryAdmin {
         self.read("topics", |cluster| Ok(cluster.answer_topics(names))).await
     }
 
+    async fn partition_counts(
+        &self,
+        topics: &BTreeSet<String>,
+    ) -> Result<BTreeMap<String, usize>, KafkaError> {
+        self.read("partition_counts", |cluster| Ok(cluster.answer_partition_counts(topics))).await
+    }
+
     async fn offsets(
         &self,
         partitions: &[TopicPartition],

@@ -89,8 +89,11 @@ impl ClusterState {
         }
     }
 
+    /// As the first broker shows them.
     pub(super) fn answer_topics(&self, names: Option<&BTreeSet<String>>) -> Vec<TopicDescription> {
-        let wanted = |name: &String| names.is_none_or(|names| names.contains(name));
+        let first = self.brokers.first().copied().unwrap_or_default();
+        let wanted =
+            |name: &String| names.is_none_or(|names| names.contains(name)) && self.shows(first, name);
         let describe = |name: &String, topic: &Topic| TopicDescription {
             name: name.clone(),
             id: Some(topic.id),
@@ -102,6 +105,20 @@ impl ClusterState {
             .filter(|(name, _)| wanted(name))
             .map(|(name, topic)| describe(name, topic))
             .collect()
+    }
+
+    fn shows(&self, broker: i32, topic: &str) -> bool {
+        !self.unseen.get(&broker).is_some_and(|unseen| unseen.contains(topic))
+    }
+
+    /// As any broker shows them.
+    pub(super) fn answer_partition_counts(&self, names: &BTreeSet<String>) -> BTreeMap<String, usize> {
+        let known = |name: &String| {
+            let topic = self.topics.get(name)?;
+            let shown = self.brokers.iter().any(|broker| self.shows(*broker, name));
+            shown.then(|| (name.clone(), topic.partitions.len()))
+        };
+        names.iter().filter_map(known).collect()
     }
 
     fn describe_partition(&self, partition: i32) -> PartitionDescription {

@@ -91,6 +91,8 @@ pub struct ClusterState {
     pub health: Health,
     /// Topics by name.
     pub topics: BTreeMap<String, Topic>,
+    /// Topics a broker does not show yet: it follows the controller late.
+    pub unseen: BTreeMap<i32, BTreeSet<String>>,
     /// Groups by id.
     pub groups: BTreeMap<String, Group>,
     /// ACLs.
@@ -119,6 +121,7 @@ impl ClusterState {
             brokers,
             health: Health::Up,
             topics: BTreeMap::new(),
+            unseen: BTreeMap::new(),
             groups: BTreeMap::new(),
             authorizer,
             quotas: Vec::new(),

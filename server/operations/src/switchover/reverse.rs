@@ -74,7 +74,7 @@ fn undecided_positions(ctx: &StepCtx, undecided: &[TopicPartition]) -> String {
 
 /// What the side applications move to says of positions that are not of topics in scope.
 struct Others {
-    /// Partitions by topic that is still there.
+    /// Partitions by topic that is still there, as far as any broker knows.
     there: BTreeMap<String, usize>,
     selection: Selection,
     canaries: ByPartition<i64>,
@@ -95,9 +95,7 @@ impl Others {
         let selection = Selection::read(flow, &config).map_err(StepError::fail)?;
         let admin = ctx.admin(back.from);
         let names: BTreeSet<String> = others.iter().map(|tp| tp.topic.clone()).collect();
-        let there = if names.is_empty() { Vec::new() } else { admin.topics(Some(&names)).await? };
-        let there: BTreeMap<String, usize> =
-            there.into_iter().map(|topic| (topic.name, topic.partitions.len())).collect();
+        let there = admin.partition_counts(&names).await?;
         let mut found = Self { there, selection, canaries: ByPartition::new() };
         let is_canary = |tp: &&TopicPartition| pair.canary_topic.as_ref() == Some(&tp.topic) && found.has(tp);
         let canaries: Vec<TopicPartition> = others.into_iter().filter(is_canary).cloned().collect();
@@ -114,12 +112,12 @@ impl Others {
     fn of(&self, tp: &TopicPartition) -> Other {
         if let Some(end) = self.canaries.get(tp) {
             Other::Canary { end: *end }
-        } else if !self.has(tp) {
-            Other::Gone
-        } else if self.selection.selects(&tp.topic) {
+        } else if !self.selection.selects(&tp.topic) {
+            Other::NotCopied
+        } else if self.has(tp) {
             Other::Undecided
         } else {
-            Other::NotCopied
+            Other::Gone
         }
     }
 }

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::sim::{Sim, person};
+use crate::sim::{Doing, Sim, person};
 
 /// Tells a test that a step has come to a moment.
 struct Bell {
@@ -139,12 +139,10 @@ async fn a_topic_deleted_under_the_fence_is_named_and_everything_goes_back() {
     let run = sim.started(&sim.plan(Side::A, Sim::rules()).await).await;
     let world = sim.small.world.clone();
     let west = sim.pair.cluster(Side::A).to_string();
-    let bell = Bell::at("settle_transactions", Moment::BeforeIntent);
-    let hooks = Doing {
-        bell,
-        act: Box::new(move || drop(world.lock().cluster_mut(&west).topics.remove("orders.shipped"))),
-    };
-    sim.worker("one").with_hooks(Arc::new(hooks)).run_pending().await.unwrap();
+    let hooks = Doing::at("settle_transactions", Moment::BeforeIntent, move || {
+        world.lock().cluster_mut(&west).topics.remove("orders.shipped");
+    });
+    sim.worker("one").with_hooks(hooks).run_pending().await.unwrap();
     let ended = sim.run(run.id).await;
     let story = sim.story(run.id).await;
     assert!(story.contains("orders.shipped"), "the topic is not named: {story}");
@@ -156,24 +154,6 @@ async fn a_topic_deleted_under_the_fence_is_named_and_everything_goes_back() {
     let acls =
         muster_kafka::ClusterAdmin::acls(&admin, &muster_domain::acl::AclFilter::default()).await.unwrap();
     assert!(fences.iter().all(|fence| !acls.bindings.contains(fence)), "still fenced: {story}");
-}
-
-struct Doing {
-    bell: Arc<Bell>,
-    act: Box<dyn Fn() + Send + Sync>,
-}
-
-impl Hooks for Doing {
-    fn kill_at(&self, step: &str, moment: Moment) -> bool {
-        if step == self.bell.step && moment == self.bell.moment {
-            (self.act)();
-        }
-        false
-    }
-
-    fn fail(&self, _step: &str) -> bool {
-        false
-    }
 }
 
 /// From the moment consumers are asked to wait until that step is over, the source says nothing about groups.
@@ -219,15 +199,14 @@ async fn a_connector_restarted_by_somebody_is_noticed_before_the_point_of_no_ret
     let before = sim.picture().await;
     let run = sim.started(&sim.plan(Side::A, Sim::rules()).await).await;
     let flow = sim.small.flow(Direction { from: Side::A }).clone();
-    let bell = Bell::at("mark_target_ends", Moment::BeforeIntent);
     let resume = move || {
         let mut flow = flow.flow();
         let connector = flow.connectors.get_mut(&ConnectorRole::Source).unwrap();
         connector.state = ConnectState::Running;
         connector.tasks = vec![ConnectState::Running];
     };
-    let hooks = Doing { bell, act: Box::new(resume) };
-    sim.worker("one").with_hooks(Arc::new(hooks)).run_pending().await.unwrap();
+    let hooks = Doing::at("mark_target_ends", Moment::BeforeIntent, resume);
+    sim.worker("one").with_hooks(hooks).run_pending().await.unwrap();
     let story = sim.story(run.id).await;
     assert_eq!(sim.run(run.id).await.state, RunState::RolledBack, "{story}");
     assert_eq!(sim.picture().await, before, "{story}");

@@ -304,6 +304,36 @@ impl Hooks for Trouble {
     }
 }
 
+/// Something that happens in the world while a worker comes to a moment of a step.
+pub(crate) struct Doing {
+    step: &'static str,
+    moment: Moment,
+    act: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Doing {
+    pub(crate) fn at(
+        step: &'static str,
+        moment: Moment,
+        act: impl Fn() + Send + Sync + 'static,
+    ) -> Arc<Self> {
+        Arc::new(Self { step, moment, act: Box::new(act) })
+    }
+}
+
+impl Hooks for Doing {
+    fn kill_at(&self, step: &str, moment: Moment) -> bool {
+        if step == self.step && moment == self.moment {
+            (self.act)();
+        }
+        false
+    }
+
+    fn fail(&self, _step: &str) -> bool {
+        false
+    }
+}
+
 /// Carries a run with a worker that is in trouble, then with healthy ones, until it rests.
 pub(crate) async fn carry_through(sim: &Sim, run: Uuid, trouble: Arc<Trouble>) -> RunState {
     match sim.worker("first").with_hooks(trouble).run_pending().await {

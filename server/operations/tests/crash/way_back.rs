@@ -9,14 +9,18 @@ use muster_domain::{
     survey::ConnectorRole,
     topic::{ByPartition, TopicPartition},
 };
-use muster_kafka::{Isolation, RecordMover, double::EPOCH_MS, mover::NewRecord};
-use muster_operations::engine::Moment;
+use muster_kafka::{
+    Isolation, RecordMover,
+    double::{EPOCH_MS, Fault, Faults, When},
+    mover::NewRecord,
+};
+use muster_operations::{decisions, engine::Moment};
 use muster_replication::{
     Replication,
     double::{SmallWorld, small_world},
 };
 
-use crate::sim::{Sim, Trouble, carry_through};
+use crate::sim::{Doing, Sim, Trouble, carry_through, person};
 
 const CANARY: &str = "muster.canary";
 /// Canaries the active side has at the beginning.
@@ -26,6 +30,9 @@ const BACK: Direction = Direction { from: Side::B };
 fn at(topic: &str) -> TopicPartition {
     TopicPartition::new(topic, 0)
 }
+
+/// What the connectors copy in a world with a past.
+const SELECTED: &str = r"orders\..*,payments\..*,muster\.canary";
 
 /// Lets both source connectors copy these topics.
 async fn carry(small: &SmallWorld, topics: &str) {
@@ -50,7 +57,7 @@ async fn with_a_past() -> Sim {
             }
         }
     }
-    carry(&small, r"orders\..*,payments\..*,muster\.canary").await;
+    carry(&small, SELECTED).await;
     let canaries = (0..CANARIES).map(|n| NewRecord {
         key: None,
         value: Some(format!("west {n}").into()),
@@ -101,7 +108,7 @@ async fn a_position_that_nobody_chose_is_found_before_anything_is_changed() {
     let sim = with_a_past().await;
     let plan = sim.plan(Side::A, Sim::rules()).await;
     let run = sim.started(&plan).await;
-    carry(&sim.small, r"orders\..*,payments\..*,muster\.canary,legacy").await;
+    carry(&sim.small, &format!("{SELECTED},legacy")).await;
     let before = sim.picture().await;
     sim.worker("one").run_pending().await.unwrap();
     let ended = sim.run(run.id).await;
@@ -117,4 +124,105 @@ async fn a_position_that_nobody_chose_is_found_before_anything_is_changed() {
     let plan = sim.plan(Side::A, Sim::rules()).await;
     let codes: Vec<&str> = plan.blockers.iter().map(|blocker| blocker.code.as_str()).collect();
     assert_eq!(codes, ["flow-scope"]);
+}
+
+/// Whom a broker that follows the controller late shows no such topic: it is there all the same, and forgetting its position
+/// would copy what came from the other side back to it, from the beginning.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_one_broker_does_not_show_is_not_taken_for_gone() {
+    let sim = with_a_past().await;
+    let run = sim.started(&sim.plan(Side::A, Sim::rules()).await).await;
+    let (world, east) = (sim.small.world.clone(), sim.pair.clusters.b.to_string());
+    let flow = sim.small.flow(BACK).clone();
+    let late = Doing::at("prepare_reverse", Moment::BeforeIntent, move || {
+        let source = &mut flow.flow().connectors;
+        let config = &mut source.get_mut(&ConnectorRole::Source).unwrap().config;
+        config.insert("topics".to_owned(), format!("{SELECTED},legacy"));
+        world
+            .lock()
+            .cluster_mut(&east)
+            .unseen
+            .entry(1)
+            .or_default()
+            .extend(["legacy", CANARY].map(str::to_owned));
+    });
+    sim.worker("one").with_hooks(late).run_pending().await.unwrap();
+    let story = sim.story(run.id).await;
+    assert_eq!(sim.run(run.id).await.state, RunState::PausedByFailure, "{story}");
+    assert!(story.contains("keeps positions of topics outside of this pair: `legacy`. "), "{story}");
+    let old = [at("legacy"), at(CANARY)].map(|partition| kept(&sim).get(&partition).copied());
+    assert_eq!(old, [Some(5), Some(1)], "{story}");
+
+    carry(&sim.small, SELECTED).await;
+    go_on(&sim, run.id).await;
+    assert_eq!(own_canaries(&sim), CANARIES, "canaries came back");
+    assert_eq!(kept(&sim).get(&at("legacy")), Some(&5));
+}
+
+async fn go_on(sim: &Sim, run: uuid::Uuid) {
+    let mut conn = sim.database.pool().acquire().await.unwrap();
+    decisions::retry(&mut conn, run, "it works again", &person("mira")).await.unwrap();
+    drop(conn);
+    sim.worker("two").run_pending().await.unwrap();
+    assert_eq!(sim.run(run).await.state, RunState::Succeeded, "{}", sim.story(run).await);
+    sim.assert_clean("after going on");
+}
+
+/// The looks of the way back: at positions and settings of its connector, and at the topics of the other side.
+const LOOKS: [&str; 3] = ["committed_offsets", "config", "partition_counts"];
+
+/// Neither Connect nor the cluster answers for a while, at the first step or after the point of no return.
+#[tokio::test(flavor = "multi_thread")]
+async fn looks_that_get_no_answer_for_a_while_are_made_again() {
+    for step in ["survey_again", "prepare_reverse"] {
+        for look in LOOKS {
+            let sim = with_a_past().await;
+            let run = sim.started(&sim.plan(Side::A, Sim::rules()).await).await;
+            let world = sim.small.world.clone();
+            let silent = Doing::at(step, Moment::BeforeIntent, move || {
+                world.faults(|faults| {
+                    faults.clear();
+                    (1..=3).for_each(|nth| faults.fail(look, nth, When::Before, Fault::Timeout));
+                });
+            });
+            sim.worker("one").with_hooks(silent).run_pending().await.unwrap();
+            let context = format!("`{look}` unanswered at {step}");
+            let story = sim.story(run.id).await;
+            assert_eq!(sim.run(run.id).await.state, RunState::Succeeded, "{context}: {story}");
+            sim.assert_clean(&context);
+            assert_eq!(own_canaries(&sim), CANARIES, "{context}");
+        }
+    }
+}
+
+/// A look that is refused leaves positions alone: before anything is changed the run ends, and after the point of no return a
+/// person is asked, who gives the right back and lets it go on.
+#[tokio::test(flavor = "multi_thread")]
+async fn looks_that_are_refused_change_no_position() {
+    // For Connect an HTTP status, for a broker TOPIC_AUTHORIZATION_FAILED.
+    for (look, code) in LOOKS.into_iter().zip([403, 403, 29]) {
+        for step in ["survey_again", "prepare_reverse"] {
+            let sim = with_a_past().await;
+            let run = sim.started(&sim.plan(Side::A, Sim::rules()).await).await;
+            let (world, positions) = (sim.small.world.clone(), kept(&sim));
+            let before = sim.picture().await;
+            let refuse = Doing::at(step, Moment::BeforeIntent, move || {
+                world.faults(|faults| faults.always(look, Fault::Code(code)));
+            });
+            sim.worker("one").with_hooks(refuse).run_pending().await.unwrap();
+            sim.small.world.faults(Faults::clear);
+            let (state, story) = (sim.run(run.id).await.state, sim.story(run.id).await);
+            let old = |of: &ByPartition<i64>| {
+                [CANARY, "heartbeats", "orders.gone", "legacy"].map(|topic| of.get(&at(topic)).copied())
+            };
+            assert_eq!(old(&kept(&sim)), old(&positions), "`{look}` refused at {step}: {story}");
+            if step == "survey_again" {
+                assert_eq!(state, RunState::RolledBack, "{story}");
+                assert_eq!(sim.picture().await, before, "{story}");
+            } else {
+                assert_eq!(state, RunState::PausedByFailure, "{story}");
+                go_on(&sim, run.id).await;
+            }
+        }
+    }
 }

@@ -20,6 +20,8 @@ pub async fn topics(admin: &dyn ClusterAdmin, prefix: &str) {
     let numbers: Vec<_> = found[0].partitions.iter().map(|p| p.partition).collect();
     assert_eq!((found[0].name.as_str(), found[0].internal, numbers), (name.as_str(), false, vec![0, 1, 2]));
     assert!(found[0].partitions.iter().all(|p| p.leader.is_some() && !p.isr.is_empty()));
+    let asked = BTreeSet::from([name.clone(), format!("{prefix}absent")]);
+    assert_eq!(admin.partition_counts(&asked).await.unwrap(), BTreeMap::from([(name.clone(), 3)]));
     assert!(admin.topics(None).await.unwrap().iter().any(|topic| topic.name == name));
 
     let code = |result: Result<(), crate::KafkaError>| result.unwrap_err().code();
@@ -30,6 +32,7 @@ pub async fn topics(admin: &dyn ClusterAdmin, prefix: &str) {
 
     admin.delete_topic(&name).await.unwrap();
     assert_eq!(admin.topics(Some(&BTreeSet::from([name.clone()]))).await.unwrap(), []);
+    assert_eq!(admin.partition_counts(&asked).await.unwrap(), BTreeMap::new());
     assert_eq!(code(admin.delete_topic(&name).await), Some(3));
     admin.create_topic(&new_topic(&name, 1)).await.unwrap();
     let again = admin.topics(Some(&BTreeSet::from([name.clone()]))).await.unwrap();
