@@ -29,12 +29,11 @@ use muster_store::{
     pairs, runs,
 };
 use sqlx::{PgConnection, PgPool};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use crate::{http::failure::chain, judgement::FRESH, telemetry::Beat};
+use crate::{each_pair::each_pair, http::failure::chain, judgement::FRESH, telemetry::Beat};
 
 /// How often new pairs are looked for, and how often a process that does not observe a pair looks whether it does now.
 pub const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -87,32 +86,14 @@ pub enum Turned {
 impl CanaryLoop {
     /// Carries canaries until shutdown, new ones as they come.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut tasks: BTreeMap<PairName, JoinHandle<()>> = BTreeMap::new();
-        while !shutdown.is_cancelled() {
-            let names = self.pairs().await;
-            self.beat.turned(names.is_ok());
-            match names {
-                Ok(names) => {
-                    tasks.retain(|_, task| !task.is_finished());
-                    for name in names {
-                        tasks.entry(name.clone()).or_insert_with(|| {
-                            let span = tracing::error_span!("canary", pair.name = %name);
-                            tokio::spawn(self.clone().carry(name, shutdown.clone()).instrument(span))
-                        });
-                    }
-                }
-                Err(e) => {
-                    tracing::warn!(cause = %chain(&e), "could not list pairs with canaries; tried again shortly");
-                }
-            }
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-            }
-        }
-        for (_, task) in tasks {
-            let _ = task.await;
-        }
+        let begin = |names: Vec<PairName>| {
+            let carry = |name: PairName| {
+                let span = tracing::error_span!("canary", pair.name = %name);
+                (name.clone(), self.clone().carry(name, shutdown.clone()).instrument(span))
+            };
+            names.into_iter().map(carry).collect()
+        };
+        each_pair(("canaries", LOOK_EVERY), &self.beat, &shutdown, || self.pairs(), begin).await;
     }
 
     async fn pairs(&self) -> Result<Vec<PairName>, StoreError> {

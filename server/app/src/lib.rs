@@ -18,6 +18,7 @@ pub mod courier;
 mod dead_source;
 pub mod doctor;
 pub mod drill_loop;
+mod each_pair;
 pub mod housekeeping;
 pub mod http;
 pub mod judgement;

@@ -28,13 +28,12 @@ use muster_store::{
     pairs, rings,
 };
 use sqlx::PgPool;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
 use self::scene::Scene;
-use crate::{http::failure::chain, telemetry::Beat};
+use crate::{each_pair::each_pair, http::failure::chain, telemetry::Beat};
 
 /// Time between two looks at a pair, and at most so much more, so that looks of many pairs are not at one time.
 pub const LOOK_EVERY: Duration = Duration::from_secs(10);
@@ -83,32 +82,14 @@ pub enum Turned {
 impl RingLoop {
     /// Looks at all pairs until shutdown, new ones as they come.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut tasks: BTreeMap<PairName, JoinHandle<()>> = BTreeMap::new();
-        while !shutdown.is_cancelled() {
-            let names = self.pairs().await;
-            self.beat.turned(names.is_ok());
-            match names {
-                Ok(names) => {
-                    tasks.retain(|_, task| !task.is_finished());
-                    for name in names {
-                        tasks.entry(name.clone()).or_insert_with(|| {
-                            let span = tracing::error_span!("rings", pair.name = %name);
-                            tokio::spawn(self.clone().look_after(name, shutdown.clone()).instrument(span))
-                        });
-                    }
-                }
-                Err(e) => {
-                    tracing::warn!(cause = %chain(&e), "could not list pairs to keep rings of; tried again shortly");
-                }
-            }
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                () = tokio::time::sleep(LOOK_EVERY) => {}
-            }
-        }
-        for (_, task) in tasks {
-            let _ = task.await;
-        }
+        let begin = |names: Vec<PairName>| {
+            let look_after = |name: PairName| {
+                let span = tracing::error_span!("rings", pair.name = %name);
+                (name.clone(), self.clone().look_after(name, shutdown.clone()).instrument(span))
+            };
+            names.into_iter().map(look_after).collect()
+        };
+        each_pair(("rings", LOOK_EVERY), &self.beat, &shutdown, || self.pairs(), begin).await;
     }
 
     async fn pairs(&self) -> Result<Vec<PairName>, StoreError> {

@@ -4,7 +4,7 @@
 //! one observes it. A survey that outlives its lease is thrown away by the store, not kept beside a newer one. Readiness
 //! and lag are judged here, once, and stored with the survey: pages and API only read.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use chrono::{SubsecRound as _, TimeDelta, Utc};
 use muster_domain::{
@@ -21,16 +21,14 @@ use muster_store::{
     losses, pairs, surveys,
 };
 use sqlx::PgPool;
-use tokio::{
-    task::JoinHandle,
-    time::{Instant, MissedTickBehavior},
-};
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::{
     alarm_watch::{self, Watched},
     canary_standing,
+    each_pair::each_pair,
     http::failure::chain,
     judgement::Judgement,
     memory::Memory,
@@ -68,32 +66,13 @@ impl std::fmt::Debug for SurveyLoop {
 impl SurveyLoop {
     /// Observes all pairs until shutdown, new ones as they come.
     pub async fn run(self, shutdown: CancellationToken) {
-        let mut tasks: BTreeMap<PairName, JoinHandle<()>> = BTreeMap::new();
-        loop {
-            let names = self.pairs().await;
-            self.beat.turned(names.is_ok());
-            match names {
-                Ok(names) => {
-                    tasks.retain(|_, task| !task.is_finished());
-                    let new: Vec<PairName> =
-                        names.into_iter().filter(|name| !tasks.contains_key(name)).collect();
-                    for (name, begin_in) in spread(new, self.period) {
-                        let task = self.clone().observe_until(name.clone(), begin_in, shutdown.clone());
-                        tasks.insert(name, tokio::spawn(task));
-                    }
-                }
-                Err(e) => {
-                    tracing::warn!(cause = %chain(&e), "could not list pairs to observe; tried again shortly")
-                }
-            }
-            tokio::select! {
-                () = shutdown.cancelled() => break,
-                () = tokio::time::sleep(self.period) => {}
-            }
-        }
-        for (_, task) in tasks {
-            let _ = task.await;
-        }
+        let begin = |names: Vec<PairName>| {
+            let observe = |(name, begin_in): (PairName, Duration)| {
+                (name.clone(), self.clone().observe_until(name, begin_in, shutdown.clone()))
+            };
+            spread(names, self.period).map(observe).collect()
+        };
+        each_pair(("surveys", self.period), &self.beat, &shutdown, || self.pairs(), begin).await;
         self.let_go().await;
     }
 
