@@ -10,7 +10,7 @@ use muster_it::{CENTRAL, LabClients, WEST, pair};
 use muster_lab::{
     Lab, LabOptions, LedgerSummary, WaitBound, Workload, WorkloadOptions, address_book_path, jars, wait_until,
 };
-use muster_store::{leases, losses, teams::Team, testing::TestDatabase};
+use muster_store::{leases, losses, testing::TestDatabase};
 use uuid::Uuid;
 
 use crate::{
@@ -124,15 +124,8 @@ struct Watch {
 impl Watch {
     async fn start(lab: &Lab) -> Result<Self> {
         let described = pair(lab.describe(), PAIR, &address_book_path(&lab.describe().dir, PAIR))?;
-        let database = TestDatabase::new().await;
+        let (clients, database) = LabClients::registered(lab.describe(), described).await?;
         let mut conn = database.pool().acquire().await?;
-        let team = Team { name: described.team.clone(), description: String::new() };
-        muster_store::teams::insert(&mut conn, &team).await?;
-        let mut clients = LabClients::new(lab.describe(), described)?;
-        for cluster in [&clients.0.clusters.a, &clients.0.clusters.b] {
-            muster_store::clusters::insert(&mut conn, cluster).await?;
-        }
-        clients.0.pair = muster_store::pairs::insert(&mut conn, &clients.0.pair).await?;
         let pair = clients.0.pair.name.clone();
         let lease = leases::claim(&mut conn, &leases::survey_lease(&pair), "bench", 86_400.0).await?;
         drop(conn);

@@ -23,6 +23,11 @@ use muster_kafka::{ClientOptions, ClusterAdmin, KafkaAdmin, KafkaMover, RecordMo
 use muster_lab::LabDescription;
 use muster_operations::{ClientSource, OperationError, PairClients, clients::FlowKey};
 use muster_replication::{ClusterHands, Mm2OnConnect, Replication};
+use muster_store::{
+    clusters, pairs,
+    teams::{self, Team},
+    testing::TestDatabase,
+};
 
 /// Side A of every pair of the lab.
 pub const WEST: &str = "eu-west";
@@ -143,6 +148,23 @@ impl LabClients {
         }
         let routing = muster_routing::build(&pair.routing, &muster_routing::RoutingOptions::default());
         Ok(Self(PairClients { pair, clusters, admin, mover, flows, routing }))
+    }
+
+    /// Builds them, and registers team, clusters and pair with a Muster of their own.
+    ///
+    /// # Errors
+    /// When the lab does not describe the pair, or the database refuses.
+    pub async fn registered(lab: &LabDescription, pair: Pair) -> Result<(Self, TestDatabase)> {
+        let mut clients = Self::new(lab, pair)?;
+        let database = TestDatabase::new().await;
+        let conn = &mut *database.conn().await;
+        let team = Team { name: clients.0.pair.team.clone(), description: String::new() };
+        teams::insert(conn, &team).await?;
+        for cluster in [&clients.0.clusters.a, &clients.0.clusters.b] {
+            clusters::insert(conn, cluster).await?;
+        }
+        clients.0.pair = pairs::insert(conn, &clients.0.pair).await?;
+        Ok((clients, database))
     }
 }
 

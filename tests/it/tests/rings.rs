@@ -32,7 +32,7 @@ use muster_domain::{
 use muster_it::{LabClients, WEST, pair};
 use muster_kafka::{Isolation, OffsetSpec, ReadRange};
 use muster_lab::{Lab, LabOptions, WaitBound, Workload, WorkloadOptions, address_book_path, wait_until};
-use muster_store::{leases, proofs, rings, teams::Team, testing::TestDatabase};
+use muster_store::{leases, proofs, rings, testing::TestDatabase};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -117,15 +117,8 @@ impl Real {
         let mut described =
             pair(lab.describe(), "orders", &address_book_path(&lab.describe().dir, "orders"))?;
         described.groups.push("proof-.*".to_owned());
-        let mut clients = LabClients::new(lab.describe(), described)?;
-        let database = TestDatabase::new().await;
+        let (clients, database) = LabClients::registered(lab.describe(), described).await?;
         let mut conn = database.pool().acquire().await?;
-        let team = Team { name: clients.0.pair.team.clone(), description: String::new() };
-        muster_store::teams::insert(&mut conn, &team).await?;
-        for cluster in [&clients.0.clusters.a, &clients.0.clusters.b] {
-            muster_store::clusters::insert(&mut conn, cluster).await?;
-        }
-        clients.0.pair = muster_store::pairs::insert(&mut conn, &clients.0.pair).await?;
         let name = leases::survey_lease(&clients.0.pair.name);
         let lease = leases::claim(&mut conn, &name, "test", 3600.0).await?.context("it is free")?;
         drop(conn);

@@ -23,7 +23,7 @@ use muster_operations::{
     planning::{PlanRequest, make_plan},
     survey::take_survey,
 };
-use muster_store::{run_steps, runs, teams::Team, testing::TestDatabase};
+use muster_store::{run_steps, runs, testing::TestDatabase};
 use uuid::Uuid;
 
 use super::{
@@ -36,7 +36,9 @@ const ATTEMPTS: usize = 60;
 /// Answers with the verdict, how long applications had been running when it began, and its steps.
 pub(super) async fn measure() -> Result<(Verdict, Duration, String)> {
     let mut stage = Stage::start().await?;
-    let (database, clients) = register(&stage).await?;
+    let lab = stage.lab.describe();
+    let described = pair(lab, PAIR, &address_book_path(&lab.dir, PAIR))?;
+    let (clients, database) = LabClients::registered(lab, described).await?;
     let plan = plan_without_blockers(&database, &clients).await?;
     let mut conn = database.pool().acquire().await?;
     let run = decisions::request_run(&mut conn, &plan, "benchmark", &person("mira")).await?;
@@ -56,22 +58,6 @@ pub(super) async fn measure() -> Result<(Verdict, Duration, String)> {
     }
     ensure!(ended.state == RunState::Succeeded, "{}: {}\n{steps}", ended.state.as_str(), ended.state_reason);
     Ok((judge(&mut stage, total).await?, warm_up, steps))
-}
-
-async fn register(stage: &Stage) -> Result<(TestDatabase, LabClients)> {
-    let lab = stage.lab.describe();
-    let pair = pair(lab, PAIR, &address_book_path(&lab.dir, PAIR))?;
-    let database = TestDatabase::new().await;
-    let mut conn = database.pool().acquire().await?;
-    let team = Team { name: pair.team.clone(), description: String::new() };
-    muster_store::teams::insert(&mut conn, &team).await?;
-    let mut clients = LabClients::new(lab, pair)?;
-    for cluster in [&clients.0.clusters.a, &clients.0.clusters.b] {
-        muster_store::clusters::insert(&mut conn, cluster).await?;
-    }
-    clients.0.pair = muster_store::pairs::insert(&mut conn, &clients.0.pair).await?;
-    drop(conn);
-    Ok((database, clients))
 }
 
 /// Surveys settle within seconds of a start, so a blocked plan is made again.

@@ -23,7 +23,6 @@ use muster_replication::Replication;
 use muster_store::{
     alarms::{self, AlarmFilter},
     leases, surveys,
-    teams::Team,
     testing::TestDatabase,
 };
 use rdkafka::ClientConfig;
@@ -57,15 +56,8 @@ impl Stage {
         pair.topics = vec![r"orders\.alarm-.*".to_owned()];
         pair.groups = vec!["alarm-.*".to_owned()];
         pair.canary_topic = None;
-        let database = TestDatabase::new().await;
+        let (LabClients(clients), database) = LabClients::registered(lab.describe(), pair).await?;
         let mut conn = database.conn().await;
-        muster_store::teams::insert(&mut conn, &Team { name: pair.team.clone(), description: String::new() })
-            .await?;
-        let mut clients = LabClients::new(lab.describe(), pair)?.0;
-        for cluster in [&clients.clusters.a, &clients.clusters.b] {
-            muster_store::clusters::insert(&mut conn, cluster).await?;
-        }
-        clients.pair = muster_store::pairs::insert(&mut conn, &clients.pair).await?;
         let lease = leases::survey_lease(&clients.pair.name);
         let epoch = leases::claim(&mut conn, &lease, "stage", 3_600.0).await?.context("a free lease")?.epoch;
         drop(conn);

@@ -28,7 +28,7 @@ use muster_kafka::{OffsetSpec, RecordMover, admin::NewTopic, mover::NewRecord};
 use muster_lab::{Lab, LabOptions, WaitBound, address_book_path, wait_until};
 use muster_operations::{clients::FlowKey, content_proof::look_for};
 use muster_replication::Replication;
-use muster_store::{proof_stretches, proofs, teams::Team, testing::TestDatabase};
+use muster_store::{proof_stretches, proofs, testing::TestDatabase};
 use sqlx::postgres::PgPoolOptions;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -69,16 +69,7 @@ impl Real {
     async fn start() -> Result<Self> {
         let lab = Lab::start(LabOptions::default()).await?;
         let described = pair(lab.describe(), "orders", &address_book_path(&lab.describe().dir, "orders"))?;
-        let mut clients = LabClients::new(lab.describe(), described)?;
-        let database = TestDatabase::new().await;
-        let mut conn = database.pool().acquire().await?;
-        let team = Team { name: clients.0.pair.team.clone(), description: String::new() };
-        muster_store::teams::insert(&mut conn, &team).await?;
-        for cluster in [&clients.0.clusters.a, &clients.0.clusters.b] {
-            muster_store::clusters::insert(&mut conn, cluster).await?;
-        }
-        clients.0.pair = muster_store::pairs::insert(&mut conn, &clients.0.pair).await?;
-        drop(conn);
+        let (clients, database) = LabClients::registered(lab.describe(), described).await?;
         let topic = format!("orders.content-{}", Utc::now().timestamp_millis());
         let new = NewTopic {
             name: topic.clone(),

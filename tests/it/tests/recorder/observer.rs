@@ -7,7 +7,7 @@ use muster_app::{memory::Memory, survey_loop::SurveyLoop, telemetry::Beat};
 use muster_domain::{ids::PairName, loss::Loss};
 use muster_it::{LabClients, pair};
 use muster_lab::{Lab, address_book_path};
-use muster_store::{leases, losses, teams::Team, testing::TestDatabase};
+use muster_store::{leases, losses, testing::TestDatabase};
 
 /// Time between surveys: shorter than usual, so that there is a history soon.
 pub(crate) const PERIOD: Duration = Duration::from_secs(2);
@@ -24,15 +24,8 @@ pub(crate) struct Observer {
 impl Observer {
     pub(crate) async fn start(lab: &Lab) -> anyhow::Result<Self> {
         let described = pair(lab.describe(), "orders", &address_book_path(&lab.describe().dir, "orders"))?;
-        let database = TestDatabase::new().await;
+        let (clients, database) = LabClients::registered(lab.describe(), described).await?;
         let mut conn = database.pool().acquire().await?;
-        let team = Team { name: described.team.clone(), description: String::new() };
-        muster_store::teams::insert(&mut conn, &team).await?;
-        let mut clients = LabClients::new(lab.describe(), described)?;
-        for cluster in [&clients.0.clusters.a, &clients.0.clusters.b] {
-            muster_store::clusters::insert(&mut conn, cluster).await?;
-        }
-        clients.0.pair = muster_store::pairs::insert(&mut conn, &clients.0.pair).await?;
         let pair = clients.0.pair.name.clone();
         let lease = leases::claim(&mut conn, &leases::survey_lease(&pair), "test", 3600.0).await?;
         drop(conn);

@@ -22,7 +22,7 @@ use muster_operations::{
     planning::{PlanRequest, make_plan},
     survey::take_survey,
 };
-use muster_store::{run_steps, runs, teams::Team, testing::TestDatabase};
+use muster_store::{run_steps, runs, testing::TestDatabase};
 use uuid::Uuid;
 
 /// A lab needs the machine to itself.
@@ -51,16 +51,7 @@ impl Bench {
         let books = lab.describe().dir.clone();
         let workload = Workload::start(lab.describe(), &books, workload_options()).await?;
         let pair = pair(lab.describe(), pair_name, &address_book_path(&books, pair_name))?;
-        let database = TestDatabase::new().await;
-        let mut conn = database.pool().acquire().await?;
-        let team = Team { name: pair.team.clone(), description: String::new() };
-        muster_store::teams::insert(&mut conn, &team).await?;
-        let mut clients = LabClients::new(lab.describe(), pair)?;
-        for cluster in [&clients.0.clusters.a, &clients.0.clusters.b] {
-            muster_store::clusters::insert(&mut conn, cluster).await?;
-        }
-        clients.0.pair = muster_store::pairs::insert(&mut conn, &clients.0.pair).await?;
-        drop(conn);
+        let (clients, database) = LabClients::registered(lab.describe(), pair).await?;
         Ok((Self { lab, _turn: turn, database, clients }, workload))
     }
 
