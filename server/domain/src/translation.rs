@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::back::{Copies, copies_before, translate_back};
 pub use self::ladder::Mm2Ladder;
-pub use self::ring::{Held, Kept, MOST_POSITIONS, RING, Resumed, Ring, Rings, Run, Syncs, resume};
+pub use self::ring::{Held, Kept, MOST_POSITIONS, RING, Resumed, Ring, Rings, Run, SyncsAround, resume};
 use self::{
     content::Bracketed,
     lifetimes::{Bracket, Lifetimes},

@@ -9,7 +9,7 @@ mod kept;
 #[cfg(test)]
 mod tests;
 
-pub use self::kept::{Kept, MOST_POSITIONS, RING, Rings, Run, Syncs};
+pub use self::kept::{Kept, MOST_POSITIONS, RING, Rings, Run, SyncsAround};
 use super::{Mapping, Method, Untranslatable, Visible};
 use crate::survey::OffsetPair;
 
@@ -27,7 +27,7 @@ pub struct Ring<'a> {
     /// Nothing visible followed them: they were read to the source's end.
     pub to_end: bool,
     /// The offset syncs around it; `None` when none was known before it.
-    pub syncs: Option<Syncs>,
+    pub syncs: Option<SyncsAround>,
     /// Where the target ended, asked before the source was read: whatever stands before is a copy of a record that was
     /// there then.
     pub target_end: i64,
@@ -102,7 +102,7 @@ pub fn resume(ring: &Ring<'_>, held: Held<'_>) -> Result<Resumed, Untranslatable
 
 struct Search<'a> {
     ring: &'a Ring<'a>,
-    syncs: Syncs,
+    syncs: SyncsAround,
     held: Held<'a>,
     /// Records of the target behind the sync, up to the next sync.
     there: &'a [Visible],
@@ -113,7 +113,7 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(ring: &'a Ring<'a>, syncs: Syncs, held: Held<'a>) -> Self {
+    fn new(ring: &'a Ring<'a>, syncs: SyncsAround, held: Held<'a>) -> Self {
         let OffsetPair { upstream, downstream } = syncs.before;
         let there = held.records.unwrap_or_default();
         let there = &there[there.partition_point(|copy| copy.offset <= downstream)..];

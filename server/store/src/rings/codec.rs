@@ -2,7 +2,7 @@
 
 use muster_domain::{
     survey::OffsetPair,
-    translation::{Kept, Rings, Run, Syncs, Visible},
+    translation::{Kept, Rings, Run, SyncsAround, Visible},
 };
 
 /// The first byte: its format.
@@ -37,8 +37,8 @@ pub(super) fn encode(rings: &Rings) -> Vec<u8> {
     to
 }
 
-fn put_syncs(to: &mut Vec<u8>, position: i64, syncs: Option<Syncs>) {
-    let Some(Syncs { before, after, restarted }) = syncs else {
+fn put_syncs(to: &mut Vec<u8>, position: i64, syncs: Option<SyncsAround>) {
+    let Some(SyncsAround { before, after, restarted }) = syncs else {
         to.push(0);
         return;
     };
@@ -91,7 +91,7 @@ fn take_run(bytes: &mut &[u8]) -> Option<Run> {
 
 /// The outer `None` is for bytes that are none.
 #[expect(clippy::option_option, reason = "the one is a fault, the other a value")]
-fn take_syncs(bytes: &mut &[u8], position: i64) -> Option<Option<Syncs>> {
+fn take_syncs(bytes: &mut &[u8], position: i64) -> Option<Option<SyncsAround>> {
     let flags = take_byte(bytes)?;
     match flags {
         0 => return Some(None),
@@ -106,7 +106,7 @@ fn take_syncs(bytes: &mut &[u8], position: i64) -> Option<Option<Syncs>> {
             downstream: before.downstream.wrapping_add(take(bytes)?),
         }),
     };
-    Some(Some(Syncs { before, after, restarted: flags & RESTARTED != 0 }))
+    Some(Some(SyncsAround { before, after, restarted: flags & RESTARTED != 0 }))
 }
 
 fn length(length: usize) -> i64 {
@@ -156,7 +156,7 @@ mod tests {
         let run = (any::<(i64, i64)>(), prop::collection::vec(print, 0..20))
             .prop_map(|((from, until), prints)| Run { from, until, prints });
         let syncs = (pair(), prop::option::of(pair()), any::<bool>())
-            .prop_map(|(before, after, restarted)| Syncs { before, after, restarted });
+            .prop_map(|(before, after, restarted)| SyncsAround { before, after, restarted });
         let kept =
             (any::<i64>(), prop::option::of(syncs)).prop_map(|(position, syncs)| Kept { position, syncs });
         let all = (prop::collection::vec(run, 0..4), prop::collection::vec(kept, 0..4));
@@ -191,7 +191,7 @@ mod tests {
         let print = |offset: i64| Visible { offset, fingerprint: 0xdead_beef_dead_beef };
         let run = Run { from: 999_992, until: 1_000_008, prints: (999_992..1_000_008).map(print).collect() };
         let before = OffsetPair { upstream: 999_950, downstream: 400_000 };
-        let syncs = Some(Syncs { before, after: None, restarted: false });
+        let syncs = Some(SyncsAround { before, after: None, restarted: false });
         let positions = vec![Kept { position: 1_000_000, syncs }];
         let rings =
             Rings { source_end: 1_000_100, target_end: 400_100, keeps_all: true, runs: vec![run], positions };

@@ -8,7 +8,7 @@ use muster_domain::{
     recorder::{Kind, TopicSample},
     survey::OffsetPair,
     topic::{ByPartition, TopicPartition},
-    translation::{Kept, Rings, Run, Syncs, Visible},
+    translation::{Kept, Rings, Run, SyncsAround, Visible},
 };
 use muster_store::{
     StoreError,
@@ -38,7 +38,7 @@ fn of(position: i64) -> Rings {
     let print = |offset: i64| Visible { offset, fingerprint: offset.unsigned_abs() << 40 };
     let run = Run { from: position, until: position + 3, prints: vec![print(position), print(position + 2)] };
     let before = OffsetPair { upstream: position - 5, downstream: 7 };
-    let syncs = Some(Syncs { before, after: None, restarted: true });
+    let syncs = Some(SyncsAround { before, after: None, restarted: true });
     Rings {
         source_end: position + 3,
         target_end: 20,

@@ -15,7 +15,7 @@ pub const MOST_POSITIONS: usize = 16;
 
 /// The offset syncs around a position, both of one life of the flow's task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Syncs {
+pub struct SyncsAround {
     /// The newest one before it that can be relied on: whatever was unread was copied behind it.
     pub before: OffsetPair,
     /// The next one.
@@ -56,7 +56,7 @@ pub struct Kept {
     /// Next offset to read.
     pub position: i64,
     /// The syncs around it; `None` when none is known before it.
-    pub syncs: Option<Syncs>,
+    pub syncs: Option<SyncsAround>,
 }
 
 impl Run {
@@ -110,7 +110,7 @@ impl Rings {
         let keep = |position: &i64| {
             let next = rings.ring(Kept { position: *position, syncs: None }).after.first().copied();
             let around = lifetimes.around(next.map_or(*position, |next| next.offset));
-            let syncs = around.map(|bracket| Syncs {
+            let syncs = around.map(|bracket| SyncsAround {
                 before: bracket.before,
                 after: bracket.after,
                 restarted: bracket.restarted,
