@@ -1,0 +1,257 @@
+//! What two sides have in common and what not, by hand and against all histories.
+
+use super::*;
+
+fn print(offset: i64, fingerprint: u64, key: Option<u64>) -> RecordPrint {
+    RecordPrint { offset, timestamp: 0, fingerprint, key, bytes: 9, tombstone: false }
+}
+
+fn records(fingerprints: &[u64]) -> Vec<RecordPrint> {
+    (0..).zip(fingerprints).map(|(offset, fingerprint)| print(offset, *fingerprint, None)).collect()
+}
+
+/// Compares in pieces of a few records, as they come from reads.
+fn compare(source: &[u64], target: &[u64]) -> Found {
+    compare_prints(&records(source), &records(target), Compacted::default())
+}
+
+fn compare_prints(source: &[RecordPrint], target: &[RecordPrint], compacted: Compacted) -> Found {
+    compare_edges(source, target, compacted, Edges::default())
+}
+
+fn compare_edges(
+    source: &[RecordPrint],
+    target: &[RecordPrint],
+    compacted: Compacted,
+    edges: Edges,
+) -> Found {
+    let mut comparison = Comparison::of(compacted, edges);
+    let (mut source, mut target) = (source.chunks(3), target.chunks(2));
+    while !comparison.source_done || !comparison.target_done {
+        match source.next() {
+            Some(piece) => comparison.take_source(piece),
+            None => comparison.source_done = true,
+        }
+        match target.next() {
+            Some(piece) => comparison.take_target(piece),
+            None => comparison.target_done = true,
+        }
+        comparison.go_on();
+    }
+    comparison.finish()
+}
+
+/// missing, extra, duplicates, out of order
+fn counts(source: &[u64], target: &[u64]) -> (u64, u64, u64, u64) {
+    let found = compare(source, target);
+    (found.missing, found.extra, found.duplicates, found.out_of_order)
+}
+
+#[test]
+fn each_difference_is_called_by_its_name() {
+    assert_eq!(counts(&[1, 2, 3, 4], &[1, 2, 3, 4]), (0, 0, 0, 0));
+    assert_eq!(counts(&[1, 2, 3, 4], &[1, 2, 4]), (1, 0, 0, 0), "a hole");
+    assert_eq!(counts(&[1, 2, 3, 4], &[1, 2, 3]), (1, 0, 0, 0), "not there yet");
+    assert_eq!(counts(&[1, 2, 3, 4], &[1, 2, 9, 3, 4]), (0, 1, 0, 0), "a foreign writer");
+    assert_eq!(counts(&[1, 2, 3, 4, 5], &[1, 2, 3, 2, 3, 4, 5]), (0, 0, 2, 0), "a second life of the task");
+    assert_eq!(counts(&[1, 2, 3, 4], &[1, 2, 3, 4, 3, 4]), (0, 0, 2, 0), "copied twice at the end");
+    assert_eq!(counts(&[1, 2, 3, 4], &[1, 3, 2, 4]), (0, 0, 0, 1), "swapped");
+    assert_eq!(counts(&[1, 2, 3], &[1, 8, 3]), (1, 1, 0, 0), "changed on the way");
+    assert_eq!(counts(&[7, 7, 7], &[7, 7]), (1, 0, 0, 0), "alike, one missing");
+    assert_eq!(counts(&[7, 7], &[7, 7, 7]), (0, 0, 1, 0), "alike, one twice");
+    assert_eq!(counts(&[], &[5]), (0, 1, 0, 0));
+    assert_eq!(counts(&[], &[]), (0, 0, 0, 0));
+}
+
+#[test]
+fn equal_streams_have_equal_digests_and_examples_say_where() {
+    let same = compare(&[1, 2, 3], &[1, 2, 3]);
+    assert!(same.equal() && same.source_digest == same.target_digest);
+    let hole = compare(&[1, 2, 3], &[1, 3]);
+    assert_ne!(hole.source_digest, hole.target_digest);
+    let example = Difference {
+        kind: DifferenceKind::Missing,
+        source_offset: Some(1),
+        target_offset: None,
+        key_hash: None,
+        timestamp: Some(0),
+        bytes: Some(9),
+    };
+    assert_eq!(hole.examples, [example]);
+}
+
+#[test]
+fn what_lies_before_the_other_sides_beginning_is_no_difference() {
+    let edges = |beginning| Edges { beginning, ..Edges::default() };
+    let compare = |source: &[u64], target: &[u64], beginning| {
+        let found = compare_edges(&records(source), &records(target), Compacted::default(), edges(beginning));
+        (found.before, found.matched, found.missing, found.extra)
+    };
+    assert_eq!(compare(&[3, 4, 5], &[1, 2, 3, 4, 5], Beginning::TargetEarlier), (2, 3, 0, 0));
+    assert_eq!(compare(&[1, 2, 3, 4, 5], &[3, 4, 5], Beginning::SourceEarlier), (2, 3, 0, 0));
+    assert_eq!(compare(&[3, 4, 5], &[1, 2, 4, 5], Beginning::TargetEarlier), (2, 2, 1, 0), "3 is lost");
+    assert_eq!(
+        compare(&[3, 4, 5], &[1, 2, 3, 9, 5], Beginning::TargetEarlier),
+        (2, 2, 1, 1),
+        "later it is one"
+    );
+    assert_eq!(
+        compare(&[3, 4, 5], &[1, 2, 3], Beginning::Same),
+        (0, 1, 2, 2),
+        "nothing is given for nothing"
+    );
+    // Far more than is held at once.
+    let long: Vec<u64> = (0..60_000).collect();
+    assert_eq!(compare(&long[50_000..], &long, Beginning::TargetEarlier), (50_000, 10_000, 0, 0));
+}
+
+#[test]
+fn what_need_not_be_there_yet_is_on_its_way_and_what_follows_the_end_is_not_looked_at() {
+    let edges = Edges { required_until: 3, ..Edges::default() };
+    let found = compare_edges(&records(&[1, 2, 3, 4, 5]), &records(&[1, 2]), Compacted::default(), edges);
+    assert_eq!((found.missing, found.pending, found.nothing_lost(), found.equal()), (1, 2, false, false));
+    let edges = Edges { target_goes_on: true, ..Edges::default() };
+    let found = compare_edges(&records(&[1, 2]), &records(&[1, 2, 3, 4]), Compacted::default(), edges);
+    assert!(found.equal() && found.on_target == 2, "{found:?}");
+    let found = compare_edges(&records(&[1, 2, 3]), &records(&[1, 8, 3, 4]), Compacted::default(), edges);
+    assert_eq!((found.missing, found.extra), (1, 1));
+}
+
+/// A log of records of a few keys, and what its cleaner leaves below a place.
+fn keyed(keys: &[u64]) -> Vec<RecordPrint> {
+    (0..).zip(keys).map(|(offset, key)| print(offset, offset.cast_unsigned() + 100, Some(*key))).collect()
+}
+
+fn cleaned(log: &[RecordPrint], below: usize) -> Vec<RecordPrint> {
+    let newer = |at: usize| log[at + 1..].iter().any(|later| later.key == log[at].key);
+    let kept = |at: &usize| *at >= below || !newer(*at);
+    (0..log.len()).filter(kept).map(|at| log[at]).collect()
+}
+
+#[test]
+fn what_compaction_removed_is_no_loss_and_what_it_may_have_removed_is_not_told() {
+    let log = keyed(&[1, 2, 1, 3, 2, 1]);
+    let both = Compacted { source: true, target: true };
+    let found = compare_prints(&log, &cleaned(&log, 6), both);
+    assert_eq!((found.compacted, found.missing, found.nothing_lost(), found.equal()), (3, 0, true, false));
+    let delete = Compacted::default();
+    assert_eq!(compare_prints(&log, &cleaned(&log, 6), delete).missing, 3, "such a topic loses nothing");
+    assert_eq!(compare_prints(&cleaned(&log, 6), &log, both).compacted, 3, "the source was cleaned");
+    assert_eq!(compare_prints(&log, &log[..5], both).missing, 1, "nothing newer of its key is there");
+    let mut deleted = log.clone();
+    deleted[5].tombstone = true;
+    let found = compare_prints(&deleted, &[log[1], log[3], log[4]], both);
+    assert_eq!((found.undecided, found.missing, found.nothing_lost()), (3, 0, false), "{found:?}");
+}
+
+#[test]
+fn of_records_that_are_alike_compaction_leaves_one_and_the_last_may_still_be_lost() {
+    let alike = |fingerprints: &[u64]| -> Vec<RecordPrint> {
+        (0..).zip(fingerprints).map(|(offset, one)| print(offset, *one, Some(1))).collect()
+    };
+    let both = Compacted { source: true, target: true };
+    let found = compare_prints(&alike(&[7, 7, 7, 7]), &alike(&[7]), both);
+    assert_eq!((found.matched, found.compacted, found.missing), (1, 3, 0), "{found:?}");
+    let found = compare_prints(&alike(&[7, 8, 7]), &alike(&[7, 8]), both);
+    assert_eq!((found.matched, found.missing), (2, 1), "the key's last record is another one there");
+    let found = compare_prints(&alike(&[7, 8, 7]), &alike(&[7]), both);
+    assert_eq!((found.missing, found.nothing_lost()), (0, true), "{found:?}");
+}
+
+proptest::proptest! {
+    #[test]
+    fn counts_always_add_up(source in proptest::collection::vec(0u64..6, 0..40),
+                            target in proptest::collection::vec(0u64..6, 0..40)) {
+        let found = compare(&source, &target);
+        assert_eq!(found.on_source, found.matched + found.missing);
+        assert_eq!(found.on_target, found.matched + found.extra + found.duplicates);
+        assert_eq!(found.equal(), source == target);
+    }
+
+    /// Brute force: what is on one side only, with multiplicity.
+    #[test]
+    fn what_was_taken_away_put_in_and_copied_again_is_found(
+        length in 1usize..60,
+        gone in proptest::collection::btree_set(0usize..60, 0..6),
+        foreign in proptest::collection::btree_set(0usize..60, 0..6),
+        again in 0usize..60,
+    ) {
+        let source: Vec<u64> = (0..length as u64).collect();
+        let mut target: Vec<u64> = source.iter().copied().filter(|n| !gone.contains(&(*n as usize))).collect();
+        let copied: Vec<u64> = target.iter().skip(again).copied().collect();
+        target.extend(&copied);
+        for at in &foreign {
+            target.insert((*at).min(target.len()), 1_000 + *at as u64);
+        }
+        let found = compare(&source, &target);
+        let missing = gone.iter().filter(|at| **at < length).count();
+        assert_eq!((found.missing, found.extra), (missing as u64, foreign.len() as u64));
+        assert_eq!((found.duplicates, found.out_of_order), (copied.len() as u64, 0));
+    }
+
+    /// Interrupted wherever it is level, and gone on with what was kept.
+    #[test]
+    fn one_that_is_interrupted_finds_the_same(
+        length in 1usize..60,
+        gone in proptest::collection::btree_set(0usize..60, 0..4),
+        again in 0usize..60,
+        every in 1usize..9,
+    ) {
+        let source: Vec<u64> = (0..length as u64).collect();
+        let mut target: Vec<u64> = source.iter().copied().filter(|n| !gone.contains(&(*n as usize))).collect();
+        let copied: Vec<u64> = target.iter().skip(again).copied().collect();
+        target.extend(&copied);
+        let (source, target) = (records(&source), records(&target));
+        let mut comparison = Comparison::default();
+        let (mut taken, mut given) = (0, 0);
+        let mut interruptions = 0;
+        while !comparison.source_done || !comparison.target_done {
+            let piece = |all: &[RecordPrint], at: &mut usize| {
+                let some = all[(*at).min(all.len())..(*at + every).min(all.len())].to_vec();
+                *at += every;
+                some
+            };
+            comparison.take_source(&piece(&source, &mut taken));
+            comparison.take_target(&piece(&target, &mut given));
+            comparison.source_done = taken >= source.len();
+            comparison.target_done = given >= target.len();
+            comparison.go_on();
+            if let Some(level) = comparison.level() {
+                interruptions += 1;
+                taken = level.source.map_or(taken.min(source.len()), |at| at as usize);
+                given = level.target.map_or(given.min(target.len()), |at| at as usize);
+                comparison = Comparison::default().after(level.found);
+                comparison.remember(&source[..taken]);
+                comparison.source_done = taken >= source.len();
+                comparison.target_done = given >= target.len();
+                comparison.go_on();
+            }
+        }
+        assert!(interruptions > 0 || !gone.is_empty() || !copied.is_empty());
+        assert_eq!(comparison.finish(), compare_prints(&source, &target, Compacted::default()));
+    }
+
+    /// Cleaners of both sides stand at different places, and one record is lost besides.
+    #[test]
+    fn loss_is_told_from_what_cleaners_removed(
+        keys in proptest::collection::vec(0u64..5, 1..60),
+        source_cleaned in 0usize..60,
+        target_cleaned in 0usize..60,
+        lost in proptest::option::of(0usize..60),
+    ) {
+        let log = keyed(&keys);
+        let (source, mut target) = (cleaned(&log, source_cleaned), cleaned(&log, target_cleaned));
+        // The newest of its key, so that nothing follows that would explain it.
+        let newest: Vec<RecordPrint> = cleaned(&log, log.len());
+        let lost = lost.and_then(|at| newest.get(at)).filter(|lost| {
+            target.iter().filter(|print| print.key == lost.key).count() == 1
+        });
+        target.retain(|print| Some(print) != lost);
+        let both = Compacted { source: true, target: true };
+        let found = compare_prints(&source, &target, both);
+        let wanted = lost.map_or(0, |lost| source.iter().filter(|print| print.key == lost.key).count());
+        assert_eq!((found.missing, found.extra, found.undecided), (wanted as u64, 0, 0), "{found:?}");
+        assert_eq!(found.on_source + found.on_target,
+                   2 * found.matched + found.missing + found.compacted);
+    }
+}

@@ -1,0 +1,87 @@
+//! What is compared between the two sides, and alarms.
+
+use serde::Deserialize;
+
+/// `GET /pairs/{pair}/translation`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct TranslationFilter {
+    /// Only groups with this verdict: `exactly`, `reprocesses` or `cannot_say`.
+    pub verdict: String,
+    /// Only groups with this in their name.
+    pub group: String,
+    /// The proof to show, by its id; the newest that is done when empty.
+    pub proof: String,
+}
+
+/// `GET /pairs/{pair}/content`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ContentFilter {
+    /// The proof to show, by its id; the newest that is done when empty.
+    pub proof: String,
+}
+
+/// `POST /pairs/{pair}/content`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct ContentForm {
+    /// Topics by the source's names, apart by spaces or lines; all when empty.
+    pub topics: String,
+    /// Hours back from now; everything when empty.
+    pub hours: String,
+    /// Percent of stretches that would have to differ to be found; everything is compared when empty.
+    pub sample: String,
+    /// Most megabytes a second; no bound when empty.
+    pub mb_per_second: String,
+}
+
+/// `POST /pairs/{pair}/content/record`: a record that the proof cites, by where it stands on one side.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct RecordForm {
+    /// The proof.
+    pub proof: String,
+    /// `source` or `target`.
+    pub side: String,
+    /// The topic as that side names it.
+    pub topic: String,
+    /// Partition.
+    pub partition: String,
+    /// Offset.
+    pub offset: String,
+}
+
+/// Which differences of a pair are shown.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct DifferenceFilter {
+    /// `topics`, `access`, `limits` or `groups`.
+    pub part: String,
+    /// Part of the name of a topic, group or principal.
+    pub who: String,
+}
+
+/// `GET /alarms`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct AlarmFilter {
+    /// `ended` or `all`; open ones otherwise.
+    pub state: String,
+    /// Pair.
+    pub pair: String,
+    /// Code of the alarm.
+    pub code: String,
+    /// Cursor: number of the last alarm of the page before.
+    pub after: String,
+    /// What was just done.
+    pub done: String,
+}
+
+/// `POST /alarms/{id}/acknowledge`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct AcknowledgeForm {
+    /// What was done about it.
+    pub comment: String,
+}
