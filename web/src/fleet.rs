@@ -99,7 +99,7 @@ impl FleetPage {
         let causes: Vec<(&str, &[Check])> = causes.collect();
         let problems = problems::problems(&causes, now);
         let mut sorted: Vec<&PairFacts<'_>> = pairs.iter().collect();
-        sorted.sort_by_key(|facts| (facts.active_run.is_none(), facts.verdict(), facts.pair.name.clone()));
+        sorted.sort_by_cached_key(|facts| (facts.active_run.is_none(), facts.verdict(), &facts.pair.name));
         Self {
             could: format!("{could} of {} could", format::count(pairs.len(), "pair")),
             could_note: match with(Verdict::Warnings) {

@@ -99,6 +99,31 @@ impl Judgement {
         self.checks.iter().chain(&self.people)
     }
 
+    /// What pages of many pairs need of it: no lag topic by topic, no evidence, and no words about what is well. That is most of
+    /// it, and is read for each look at the fleet.
+    fn brief(&self) -> Self {
+        let brief = |check: &CheckResult| {
+            let (reason, next_step) = match check.status {
+                CheckStatus::Ok | CheckStatus::NotApplicable => (String::new(), String::new()),
+                CheckStatus::Warning | CheckStatus::Critical | CheckStatus::Unknown => {
+                    (check.reason.clone(), check.next_step.clone())
+                }
+            };
+            let evidence = serde_json::Value::Null;
+            CheckResult { code: check.code, status: check.status, reason, evidence, next_step }
+        };
+        let checks = |all: &[CheckResult]| all.iter().map(brief).collect();
+        let lag = |flow: &FlowLag| FlowLag { topics: BTreeMap::new(), ..flow.clone() };
+        Self {
+            checks: checks(&self.checks),
+            people: checks(&self.people),
+            active: self.active,
+            active_unknown: self.active_unknown.clone(),
+            lag: self.lag.iter().map(lag).collect(),
+            copying: self.copying.clone(),
+        }
+    }
+
     /// Keeps it, in the transaction that keeps the survey.
     ///
     /// # Errors
@@ -113,7 +138,7 @@ impl Judgement {
             })
             .collect();
         let of = (survey.number, survey.began_at);
-        readiness::keep(conn, &survey.pair, epoch, of, self, &statuses).await?;
+        readiness::keep(conn, &survey.pair, epoch, of, (self, &self.brief()), &statuses).await?;
         self.tell(conn, survey).await?;
         for flow in &self.lag {
             lag::keep(conn, &survey.pair, epoch, flow.direction, &sample(flow, survey.began_at)).await?;
@@ -233,7 +258,8 @@ pub async fn latest(conn: &mut PgConnection, pair: &PairName) -> Answer<Option<K
     Ok(readiness::latest::<Judgement>(conn, pair).await?.map(as_of_now))
 }
 
-/// The newest judgement of each of many pairs, without the lag topic by topic. Pairs never observed are left out.
+/// The newest judgement of each of many pairs in brief: of what is well, and topic by topic, nothing is said. Pairs never
+/// observed are left out.
 ///
 /// # Errors
 /// When the database refuses.

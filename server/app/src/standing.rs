@@ -88,11 +88,16 @@ impl Standing {
             Ok((TellingRuns::read(conn, &names).await?, alarms::open_of(conn, &names).await?))
         };
         let ((mut minutes, mut kept), (runs, alarms)) = tokio::try_join!(observed, told)?;
+        let mut alarms_of: BTreeMap<PairName, Vec<StandingAlarm>> = BTreeMap::new();
+        for alarm in alarms {
+            alarms_of.entry(alarm.pair.clone()).or_default().push(alarm);
+        }
         let standing = |pair: Pair| {
-            let alarms = alarms.iter().filter(|alarm| alarm.pair == pair.name).cloned().collect();
+            let alarms = alarms_of.remove(&pair.name).unwrap_or_default();
             let minutes = minutes.remove(&pair.name).unwrap_or_default();
             let history = minutes.into_iter().map(|minute| point(minute.at, minute.lag_ms)).collect();
-            Self { alarms, ..Self::new(pair.clone(), kept.remove(&pair.name), history, &runs, now) }
+            let kept = kept.remove(&pair.name);
+            Self { alarms, ..Self::new(pair, kept, history, &runs, now) }
         };
         Ok(pairs.into_iter().map(standing).collect())
     }
@@ -110,11 +115,11 @@ impl Standing {
             Some(kept) => (kept.results.rpo(direction), kept.results.behind(direction)),
             None => (never(), never()),
         };
-        let of_pair = || runs.runs.iter().filter(|run| run.pair == pair.name);
+        let of_pair = || runs.of(&pair.name).iter();
         let active_run = of_pair().find(|run| run.state.holds_pair());
         Self {
             active: kept.as_ref().and_then(|kept| kept.results.active),
-            checks: kept.as_ref().map(|kept| shown(&kept.results.checks, kept.at)).unwrap_or_default(),
+            checks: kept.map(|kept| shown(kept.results.checks, kept.at)).unwrap_or_default(),
             rpo,
             behind,
             topic_lag: BTreeMap::new(),
@@ -149,9 +154,10 @@ impl Standing {
     }
 }
 
-/// The runs that say how pairs stand, newest first, with the steps of those that hold theirs.
+/// The runs that say how pairs stand, with the steps of those that hold theirs.
 struct TellingRuns {
-    runs: Vec<Run>,
+    /// Of each pair, newest first.
+    runs: BTreeMap<PairName, Vec<Run>>,
     steps: BTreeMap<Uuid, Vec<RunStep>>,
     /// Version of the pair each run's plan was made for.
     versions: BTreeMap<Uuid, i64>,
@@ -165,13 +171,22 @@ impl TellingRuns {
             steps.insert(run.id, run_steps::list(conn, run.id).await?);
         }
         let drills: Vec<Uuid> = runs.iter().filter(|run| is_ended_drill(run)).map(|run| run.plan).collect();
-        Ok(Self { versions: plans::pair_versions(conn, &drills).await?, runs, steps })
+        let versions = plans::pair_versions(conn, &drills).await?;
+        let mut by_pair: BTreeMap<PairName, Vec<Run>> = BTreeMap::new();
+        for run in runs {
+            by_pair.entry(run.pair.clone()).or_default().push(run);
+        }
+        Ok(Self { versions, runs: by_pair, steps })
+    }
+
+    fn of(&self, pair: &PairName) -> &[Run] {
+        self.runs.get(pair).map_or(&[], Vec::as_slice)
     }
 
     /// Verified only while the newest ended drill passed, on the pair as it is now, within the policy's age.
     fn verification(&self, pair: &Pair, now: DateTime<Utc>) -> Verification {
         let needs = |reason: &str| Verification::NeedsVerification { reason: reason.to_owned() };
-        let Some(drill) = self.runs.iter().find(|run| run.pair == pair.name && is_ended_drill(run)) else {
+        let Some(drill) = self.of(&pair.name).iter().find(|run| is_ended_drill(run)) else {
             return needs("never drilled");
         };
         let at = drill.ended_at.unwrap_or(drill.created_at);
@@ -221,7 +236,7 @@ fn point(at: DateTime<Utc>, worst_ms: Option<i64>) -> LagPoint {
 }
 
 /// Checks as pages take them.
-fn shown(checks: &[CheckResult], at: DateTime<Utc>) -> Vec<Check> {
+fn shown(checks: Vec<CheckResult>, at: DateTime<Utc>) -> Vec<Check> {
     let state = |status| match status {
         CheckStatus::Ok => CheckState::Ok,
         CheckStatus::Warning => CheckState::Warning,
@@ -230,13 +245,13 @@ fn shown(checks: &[CheckResult], at: DateTime<Utc>) -> Vec<Check> {
         CheckStatus::NotApplicable => CheckState::NotApplicable,
     };
     checks
-        .iter()
+        .into_iter()
         .map(|check| Check {
             code: check.code.as_str().to_owned(),
             group: String::new(),
             state: state(check.status),
-            reason: check.reason.clone(),
-            next_step: check.next_step.clone(),
+            reason: check.reason,
+            next_step: check.next_step,
             at,
         })
         .collect()

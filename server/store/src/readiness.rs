@@ -53,7 +53,8 @@ pub struct Change {
     pub survey_number: i64,
 }
 
-/// Keeps the results of a survey and logs what changed since the one before; returns how many changes.
+/// Keeps the results of a survey, in full and in brief as [`latest_of_all`] gives them, and logs what changed since the one
+/// before; returns how many changes.
 ///
 /// # Errors
 /// `LeaseLost` when another process observes the pair now; otherwise when the database refuses.
@@ -62,7 +63,7 @@ pub async fn keep(
     pair: &PairName,
     epoch: i64,
     survey: (i64, DateTime<Utc>),
-    results: &(impl Serialize + Sync),
+    (results, brief): (&(impl Serialize + Sync), &(impl Serialize + Sync)),
     statuses: &[CheckStatus<'_>],
 ) -> Result<usize, StoreError> {
     leases::hold(conn, &survey_lease(pair), epoch).await?;
@@ -92,12 +93,12 @@ pub async fn keep(
             .await?;
         changes += 1;
     }
+    let brief = serde_json::to_string(brief)
+        .map_err(|_| StoreError::unreadable("readiness", "brief", pair.to_string()))?;
     let states: BTreeMap<&str, &str> = now.iter().map(|(check, new)| (*check, new.status)).collect();
     sqlx::query!(
         r#"insert into readiness (pair, survey_number, at, results, states, brief, brief_of)
-        values ($1, $2, $3, $4, $5, jsonb_set($4::jsonb, '{lag}', (
-            select coalesce(jsonb_agg(lag || '{"topics": {}}'), '[]') from jsonb_array_elements($4::jsonb -> 'lag') as lag
-        ))::text, $2)
+        values ($1, $2, $3, $4, $5, $6, $2)
         on conflict (pair) do update
         set survey_number = excluded.survey_number,
             at = excluded.at,
@@ -109,7 +110,8 @@ pub async fn keep(
         survey.0,
         survey.1,
         Json(results) as _,
-        Json(states) as _
+        Json(states) as _,
+        brief
     )
     .execute(conn)
     .await
@@ -168,8 +170,8 @@ pub async fn latest<T: DeserializeOwned>(
     .transpose()
 }
 
-/// The results of the latest survey of each of many pairs, without the lag topic by topic: that is most of it, and nothing
-/// that shows many pairs needs it. Pairs never observed are left out.
+/// The results of the latest survey of each of many pairs, in brief where a brief of them was kept, else in full. Pairs never
+/// observed are left out.
 ///
 /// # Errors
 /// When the database refuses or results do not read back.

@@ -1,5 +1,7 @@
 //! Runs and their life. Every write of a worker goes through [`crate::run_leases::hold`] first.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::{PairName, TeamName},
@@ -324,43 +326,44 @@ pub async fn open(
 /// When the database refuses or a row does not read back.
 pub async fn telling(conn: &mut PgConnection, pairs: &[PairName]) -> Result<Vec<Run>, StoreError> {
     let names: Vec<String> = pairs.iter().map(PairName::to_string).collect();
-    sqlx::query_as!(
+    let told = sqlx::query_as!(
         RunRow,
         r#"select
-            id, number, plan_id, plan_hash, pair, team, operation, from_side, course, drill, state, state_reason,
-            requested_by, requested_by_name, reason, created_at, decide_by, use_by, approvals_needed, approved_at,
-            driver, driver_name, started_at, no_return_at, ended_at, epoch, outcome as "outcome: Json<Outcome>"
-        from run
-        where id in (
-            select told.id
-            from unnest($1::text[]) as asked (name)
-            cross join lateral (
-                (select id from run where pair = name and state in (
-                    'running', 'waiting_for_input', 'paused_by_operator', 'paused_by_failure', 'rolling_back',
-                    'stuck', 'verifying', 'cleaning_up', 'cleanup_incomplete'
-                ))
-                union all
-                (select id from run where pair = name and state in ('awaiting_approval', 'approved')
-                order by number desc limit 1)
-                union all
-                (select id from run where pair = name and operation <> 'readiness_drill'
-                    and state in ('succeeded', 'succeeded_with_exceptions', 'passed')
-                order by number desc limit 1)
-                union all
-                (select id from run where pair = name and operation <> 'readiness_drill' and drill
-                    and started_at is not null and ended_at is not null
-                order by number desc limit 1)
-            ) as told
-        )
-        order by number desc"#,
+            told.id as "id!", told.number as "number!", told.plan_id as "plan_id!", told.plan_hash as "plan_hash!",
+            told.pair as "pair!", told.team as "team!", told.operation as "operation!", told.from_side as "from_side!",
+            told.course as "course!", told.drill as "drill!", told.state as "state!",
+            told.state_reason as "state_reason!", told.requested_by as "requested_by!",
+            told.requested_by_name as "requested_by_name!", told.reason as "reason!", told.created_at as "created_at!",
+            told.decide_by as "decide_by!", told.use_by, told.approvals_needed as "approvals_needed!",
+            told.approved_at, told.driver, told.driver_name, told.started_at, told.no_return_at, told.ended_at,
+            told.epoch as "epoch!", told.outcome as "outcome: Json<Outcome>"
+        from unnest($1::text[]) as asked (name)
+        cross join lateral (
+            (select * from run where pair = name and state in (
+                'running', 'waiting_for_input', 'paused_by_operator', 'paused_by_failure', 'rolling_back', 'stuck',
+                'verifying', 'cleaning_up', 'cleanup_incomplete'
+            ))
+            union all
+            (select * from run where pair = name and state in ('awaiting_approval', 'approved')
+            order by number desc limit 1)
+            union all
+            (select * from run where pair = name and operation <> 'readiness_drill'
+                and state in ('succeeded', 'succeeded_with_exceptions', 'passed')
+            order by number desc limit 1)
+            union all
+            (select * from run where pair = name and operation <> 'readiness_drill' and drill
+                and started_at is not null and ended_at is not null
+            order by number desc limit 1)
+        ) as told
+        order by told.number desc"#,
         &names
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read runs that say how pairs stand", source))?
-    .into_iter()
-    .map(Run::try_from)
-    .collect()
+    .map_err(|source| StoreError::database("read runs that say how pairs stand", source))?;
+    // One that tells two things came twice.
+    let mut seen = BTreeSet::new();
+    told.into_iter().filter(|run| seen.insert(run.number)).map(Run::try_from).collect()
 }
 
 /// The run that holds a pair now, if any.

@@ -63,6 +63,11 @@ impl Bar {
     }
 }
 
+/// In thousandths, 0 to 1000.
+pub(crate) fn thousandths(part: i64, whole: i64) -> i64 {
+    if whole <= 0 { 0 } else { (part.clamp(0, whole) * 1000 + whole / 2) / whole }
+}
+
 /// In tenths of a percent, 0 to 100.
 #[expect(clippy::cast_precision_loss, reason = "a drawing, accurate to a tenth of a percent")]
 pub(crate) fn percent(part: i64, whole: i64) -> f64 {

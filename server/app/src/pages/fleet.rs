@@ -8,8 +8,9 @@ use crate::{acts::pairs, app::App, http::Answer, standing::Standing};
 
 /// `GET /`.
 pub async fn show(State(app): State<App>, asking: Asking) -> Answer {
-    let chrome = asking.chrome(&app).await;
-    let pairs = pairs::list(&mut *app.pool.acquire().await?, asking.actor()?).await?;
+    let pairs = async { pairs::list(&mut *app.pool.acquire().await?, asking.actor()?).await };
+    let (chrome, pairs) = tokio::join!(asking.chrome(&app), pairs);
+    let pairs = pairs?;
     let standings = Standing::of_all(&app, pairs, chrome.now()).await?;
     let facts: Vec<_> = standings.iter().map(Standing::facts).collect();
     html(&FleetPage::new(chrome, &facts))

@@ -121,7 +121,7 @@ async fn where_canaries_may_be_written_is_known_once_a_survey_has_told_it() {
     let (pair, epoch) = (pair_name("payments"), lease(conn, "one").await);
     assert_eq!(canaries::whereabouts(conn, &pair).await.expect("read"), None);
     let keep = async |conn: &mut PgConnection, number: i64, results: serde_json::Value| {
-        muster_store::readiness::keep(conn, &pair, epoch, (number, at(number)), &results, &[])
+        muster_store::readiness::keep(conn, &pair, epoch, (number, at(number)), (&results, &()), &[])
             .await
             .expect("kept");
     };

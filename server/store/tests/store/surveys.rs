@@ -59,7 +59,7 @@ async fn who_lost_the_lease_writes_nothing() {
     lease(conn, "two").await;
     let late = surveys::keep(conn, &survey("payments", 2), old).await;
     assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
-    let late = readiness::keep(conn, &name, old, (2, DateTime::UNIX_EPOCH), &(), &[]).await;
+    let late = readiness::keep(conn, &name, old, (2, DateTime::UNIX_EPOCH), (&(), &()), &[]).await;
     assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
     let sample = sample(0, Some(1), ReadingClass::Exact);
     let late = lag::keep(conn, &name, old, Direction { from: Side::A }, &sample).await;
@@ -78,10 +78,10 @@ async fn changes_of_readiness_are_logged_once() {
     let at = |seconds| DateTime::<Utc>::UNIX_EPOCH + Duration::seconds(seconds);
     let first = [status("lag", "ok", ""), status("acls", "ok", "")];
     let results = serde_json::json!({"said": "all is well", "lag": []});
-    assert_eq!(readiness::keep(conn, &name, epoch, (1, at(1)), &results, &first).await.unwrap(), 2);
-    assert_eq!(readiness::keep(conn, &name, epoch, (2, at(2)), &results, &first).await.unwrap(), 0);
+    assert_eq!(readiness::keep(conn, &name, epoch, (1, at(1)), (&results, &()), &first).await.unwrap(), 2);
+    assert_eq!(readiness::keep(conn, &name, epoch, (2, at(2)), (&results, &()), &first).await.unwrap(), 0);
     let next = [status("lag", "critical", "nothing moves"), status("groups", "ok", "")];
-    assert_eq!(readiness::keep(conn, &name, epoch, (3, at(3)), &results, &next).await.unwrap(), 3);
+    assert_eq!(readiness::keep(conn, &name, epoch, (3, at(3)), (&results, &()), &next).await.unwrap(), 3);
 
     let kept = readiness::latest::<serde_json::Value>(conn, &name).await.unwrap().unwrap();
     assert_eq!((kept.survey_number, kept.at, kept.results), (3, at(3), results));
@@ -109,21 +109,21 @@ async fn changes_of_readiness_are_logged_once() {
 }
 
 #[tokio::test]
-async fn a_look_at_many_pairs_leaves_out_the_lag_of_topics_and_never_shows_an_older_survey() {
+async fn a_look_at_many_pairs_is_given_what_is_brief_and_never_shows_an_older_survey() {
     let database = TestDatabase::new().await;
     let conn = &mut *database.conn().await;
     keep_pair(conn, "payments").await.unwrap();
     let name = pair_name("payments");
     let epoch = lease(conn, "one").await;
-    let results = |records: i64| serde_json::json!({"active": "a", "lag": [{"records": records, "topics": {"orders": {"records": records}}}]});
-    readiness::keep(conn, &name, epoch, (1, DateTime::UNIX_EPOCH), &results(7), &[]).await.unwrap();
+    let results = |records: i64| serde_json::json!({"records": records, "topics": {"orders": records}});
+    let brief = serde_json::json!({"records": 7});
+    readiness::keep(conn, &name, epoch, (1, DateTime::UNIX_EPOCH), (&results(7), &brief), &[]).await.unwrap();
     let seen = async |conn: &mut PgConnection| {
         let pairs = [pair_name("payments"), pair_name("never-observed")];
         let all = readiness::latest_of_all::<serde_json::Value>(conn, &pairs).await.unwrap();
         assert_eq!(all.len(), 1, "{all:?}");
         all.into_values().map(|kept| (kept.survey_number, kept.results)).next().unwrap()
     };
-    let brief = serde_json::json!({"active": "a", "lag": [{"records": 7, "topics": {}}]});
     assert_eq!(seen(conn).await, (1, brief));
     assert_eq!(
         readiness::latest::<serde_json::Value>(conn, &name).await.unwrap().unwrap().results,
