@@ -358,3 +358,47 @@ pub fn by_topic(lag: &FlowLag) -> BTreeMap<String, muster_web::pair::TopicLag> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_brief_a_judgement_says_what_is_wrong_and_nothing_of_what_is_well() {
+        let check = |code, status| CheckResult {
+            code,
+            status,
+            reason: "why".to_owned(),
+            evidence: serde_json::json!({"seen": 7}),
+            next_step: "what next".to_owned(),
+        };
+        let all = [
+            check(CheckCode::SurveyFresh, CheckStatus::Ok),
+            check(CheckCode::FlowScope, CheckStatus::NotApplicable),
+            check(CheckCode::FlowMoving, CheckStatus::Warning),
+            check(CheckCode::Canary, CheckStatus::Critical),
+            check(CheckCode::StandbyFenced, CheckStatus::Unknown),
+        ];
+        let people = vec![check(CheckCode::Approvers, CheckStatus::Critical)];
+        let judgement = Judgement {
+            checks: all.to_vec(),
+            people,
+            active: Some(Side::B),
+            active_unknown: None,
+            lag: Vec::new(),
+            copying: None,
+        };
+        let brief = judgement.brief();
+        let said = |check: &CheckResult| {
+            (check.code, check.status, check.reason.is_empty(), check.next_step.is_empty())
+        };
+        let of = |check: &CheckResult, well| (check.code, check.status, well, well);
+        let wanted: Vec<_> =
+            all.iter().zip([true, true, false, false, false]).map(|(check, well)| of(check, well)).collect();
+        assert_eq!(brief.checks.iter().map(said).collect::<Vec<_>>(), wanted);
+        assert_eq!(brief.people.iter().map(said).collect::<Vec<_>>(), [of(&judgement.people[0], false)]);
+        assert!(brief.all().all(|check| check.evidence.is_null()));
+        assert_eq!(worst(&brief.checks), worst(&judgement.checks), "its verdict is the same");
+        assert_eq!(brief.active, Some(Side::B));
+    }
+}

@@ -29,11 +29,12 @@ pub(crate) async fn run() -> Result<Bench> {
     let house = House::open().await?;
     let kept = history::keep(&house).await?;
     let url = house.serve().await?;
-    let mut headers = house.signed_in().await?;
+    let signed_in = house.signed_in().await?;
+    let mut headers = signed_in.clone();
     headers.insert(header::ACCEPT_ENCODING, header::HeaderValue::from_static(AS_BROWSERS));
     let client = Client::builder().default_headers(headers).build()?;
     // Asked for by itself, because the client does not open what it is sent.
-    let plain = Client::builder().default_headers(house.signed_in().await?).build()?;
+    let plain = Client::builder().default_headers(signed_in).build()?;
     let mut figures = Vec::new();
     for (name, path) in addresses(&kept) {
         let took = measure(&client, &format!("{url}{path}"), REQUESTS).await?;
