@@ -34,7 +34,7 @@ use muster_replication::{
     double::{SmallWorld, small_world},
 };
 use muster_store::{
-    clusters, leases, pairs, people,
+    clusters, connect_with, leases, pairs, people,
     secrets::SecretsKey,
     teams::{self, Team},
     testing::TestDatabase,
@@ -43,6 +43,9 @@ use muster_store::{
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use serde_json::Map;
 use uuid::Uuid;
+
+/// Connections to the database, as `muster serve` has when nothing else is said.
+const CONNECTIONS: u32 = 20;
 
 /// See the module.
 pub(crate) struct House {
@@ -100,10 +103,12 @@ impl House {
         let hands = Arc::new(Doubles(clients(&small)));
         let key = Arc::new(SecretsKey::from_bytes([7; 32]));
         let public_url: Arc<str> = "http://muster.example".into();
-        let (pool, mail) = (database.pool().clone(), NotifyConfig::default());
-        let courier = Courier::new(pool, Arc::clone(&key), Arc::clone(&public_url), false, &mail)?;
+        // As `muster serve` connects: its settings decide how statements are planned.
+        let pool = connect_with(database.connect_options(), CONNECTIONS).await?;
+        let mail = NotifyConfig::default();
+        let courier = Courier::new(pool.clone(), Arc::clone(&key), Arc::clone(&public_url), false, &mail)?;
         let app = App {
-            pool: database.pool().clone(),
+            pool,
             hands: Arc::clone(&hands) as Arc<dyn Hands>,
             tokens: TokenKey::derive(&key),
             secrets_key: key,

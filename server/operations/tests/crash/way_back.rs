@@ -135,16 +135,13 @@ async fn a_topic_that_one_broker_does_not_show_is_not_taken_for_gone() {
     let (world, east) = (sim.small.world.clone(), sim.pair.clusters.b.to_string());
     let flow = sim.small.flow(BACK).clone();
     let late = Doing::at("prepare_reverse", Moment::BeforeIntent, move || {
-        let source = &mut flow.flow().connectors;
-        let config = &mut source.get_mut(&ConnectorRole::Source).unwrap().config;
-        config.insert("topics".to_owned(), format!("{SELECTED},legacy"));
-        world
-            .lock()
-            .cluster_mut(&east)
-            .unseen
-            .entry(1)
-            .or_default()
-            .extend(["legacy", CANARY].map(str::to_owned));
+        let selected = format!("{SELECTED},legacy");
+        let mut steered = flow.flow();
+        let source = steered.connectors.get_mut(&ConnectorRole::Source).unwrap();
+        source.config.insert("topics".to_owned(), selected);
+        drop(steered);
+        let unseen = ["legacy", CANARY].map(str::to_owned);
+        world.lock().cluster_mut(&east).unseen.entry(1).or_default().extend(unseen);
     });
     sim.worker("one").with_hooks(late).run_pending().await.unwrap();
     let story = sim.story(run.id).await;

@@ -90,7 +90,8 @@ const MULTIPLIED: &[&str] = &[
 
 /// Makes it all.
 pub(super) async fn keep(house: &House) -> Result<Kept> {
-    let pool = &house.app.pool;
+    // Not as Muster connects: its statements may not take half a minute.
+    let pool = house.database.pool();
     let (plan, run) = house.request_run().await?;
     let mut tx = muster_store::begin(pool).await?;
     let pair = &house.small.pair;
