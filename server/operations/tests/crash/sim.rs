@@ -304,27 +304,28 @@ impl Hooks for Trouble {
     }
 }
 
-/// Something that happens in the world while a worker comes to a moment of a step.
+type Act = Box<dyn FnOnce() + Send>;
+
+/// Something that happens in the world when a worker first comes to a moment of a step.
 pub(crate) struct Doing {
     step: &'static str,
     moment: Moment,
-    act: Box<dyn Fn() + Send + Sync>,
+    act: Mutex<Option<Act>>,
 }
 
 impl Doing {
-    pub(crate) fn at(
-        step: &'static str,
-        moment: Moment,
-        act: impl Fn() + Send + Sync + 'static,
-    ) -> Arc<Self> {
-        Arc::new(Self { step, moment, act: Box::new(act) })
+    pub(crate) fn at(step: &'static str, moment: Moment, act: impl FnOnce() + Send + 'static) -> Arc<Self> {
+        Arc::new(Self { step, moment, act: Mutex::new(Some(Box::new(act))) })
     }
 }
 
 impl Hooks for Doing {
     fn kill_at(&self, step: &str, moment: Moment) -> bool {
-        if step == self.step && moment == self.moment {
-            (self.act)();
+        if step == self.step
+            && moment == self.moment
+            && let Some(act) = self.act.lock().unwrap().take()
+        {
+            act();
         }
         false
     }
