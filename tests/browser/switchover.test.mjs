@@ -205,7 +205,7 @@ test("every page there is looks right on every screen, in both schemes", { timeo
     let answer = await page.goto(path.endsWith("/skip") ? `${address}?step=watch_groups` : address);
     if (path !== "/reauthenticate" && new URL(page.url()).pathname === "/reauthenticate") {
       // They signed in a while ago.
-      await page.getByLabel("Password").fill("muster-demo-only");
+      await page.getByRole("textbox", { name: "Password" }).fill("muster-demo-only");
       await page.getByRole("button", { name: /Confirm that I am/ }).click();
       answer = await page.goto(address);
     }

@@ -69,7 +69,7 @@ async fn the_audit_is_exported_whole_also_compressed() {
     let app = TestApp::with_pair().await;
     app.as_user("otto").await.put("/api/v1/brake", json!({"reason": "freeze"})).await.done();
     let ada = format!("Bearer {}", app.token_of("ada").await);
-    for encoding in ["identity", "gzip", "br"] {
+    for encoding in ["identity", "gzip", "br", "zstd"] {
         let request = Request::get("/api/v1/audit/export").header("authorization", &ada);
         let request = request.header("accept-encoding", encoding).body(Body::empty()).unwrap();
         let body = to_bytes(app.begin(request).await.into_body(), 10_000_000).await;
