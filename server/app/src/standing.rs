@@ -88,10 +88,7 @@ impl Standing {
             Ok((TellingRuns::read(conn, &names).await?, alarms::open_of(conn, &names).await?))
         };
         let ((mut minutes, mut kept), (runs, alarms)) = tokio::try_join!(observed, told)?;
-        let mut alarms_of: BTreeMap<PairName, Vec<StandingAlarm>> = BTreeMap::new();
-        for alarm in alarms {
-            alarms_of.entry(alarm.pair.clone()).or_default().push(alarm);
-        }
+        let mut alarms_of = by_pair(alarms, |alarm| &alarm.pair);
         let standing = |pair: Pair| {
             let alarms = alarms_of.remove(&pair.name).unwrap_or_default();
             let minutes = minutes.remove(&pair.name).unwrap_or_default();
@@ -154,6 +151,15 @@ impl Standing {
     }
 }
 
+/// What is said of many pairs, by pair, in the order it came in.
+fn by_pair<T>(said: Vec<T>, of: impl Fn(&T) -> &PairName) -> BTreeMap<PairName, Vec<T>> {
+    let mut sorted: BTreeMap<PairName, Vec<T>> = BTreeMap::new();
+    for one in said {
+        sorted.entry(of(&one).clone()).or_default().push(one);
+    }
+    sorted
+}
+
 /// The runs that say how pairs stand, with the steps of those that hold theirs.
 struct TellingRuns {
     /// Of each pair, newest first.
@@ -172,11 +178,7 @@ impl TellingRuns {
         }
         let drills: Vec<Uuid> = runs.iter().filter(|run| is_ended_drill(run)).map(|run| run.plan).collect();
         let versions = plans::pair_versions(conn, &drills).await?;
-        let mut by_pair: BTreeMap<PairName, Vec<Run>> = BTreeMap::new();
-        for run in runs {
-            by_pair.entry(run.pair.clone()).or_default().push(run);
-        }
-        Ok(Self { versions, runs: by_pair, steps })
+        Ok(Self { versions, runs: by_pair(runs, |run| &run.pair), steps })
     }
 
     fn of(&self, pair: &PairName) -> &[Run] {

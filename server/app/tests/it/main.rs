@@ -17,6 +17,7 @@ mod content;
 mod decisions;
 mod differences;
 mod doctor;
+mod documents;
 mod fake_provider;
 mod findings;
 mod imports;

@@ -44,13 +44,14 @@ async fn a_schema_newer_than_this_build_is_accepted_and_a_changed_one_is_not() {
 }
 
 #[tokio::test]
-async fn statements_are_bounded_on_the_server() {
+async fn statements_are_bounded_on_the_server_and_not_compiled_there() {
     let database = TestDatabase::new().await;
     let pool = connect_with(database.connect_options(), 1).await.unwrap();
     for (setting, value) in [
         ("statement_timeout", "30s"),
         ("lock_timeout", "10s"),
         ("idle_in_transaction_session_timeout", "1min"),
+        ("jit", "off"),
     ] {
         let set: String =
             sqlx::query_scalar("select current_setting($1)").bind(setting).fetch_one(&pool).await.unwrap();
