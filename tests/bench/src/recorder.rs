@@ -116,7 +116,7 @@ async fn record(database: &TestDatabase, pair: &Pair, load: &mut Load) -> Result
     let flow = &pair.flows[0];
     let mut conn = database.conn().await;
     let mut recording = Recording::open(&mut conn, &pair.name, flow.direction, Kind::Partitions).await?;
-    let begin = block_begin(Utc::now() - TimeDelta::hours(1));
+    let begin = hour_begin(Utc::now() - TimeDelta::hours(1));
     let mut history: Vec<EndsAt> = Vec::new();
     let mut cost = Cost::default();
     for number in 0..SURVEYS {
@@ -157,9 +157,9 @@ async fn record(database: &TestDatabase, pair: &Pair, load: &mut Load) -> Result
     Ok(cost)
 }
 
-/// Blocks begin every five minutes.
-fn block_begin(at: DateTime<Utc>) -> DateTime<Utc> {
-    DateTime::from_timestamp(at.timestamp().div_euclid(300) * 300, 0).unwrap_or(at)
+/// A whole hour, so that what is recorded of it is rolled up into one row of each partition.
+fn hour_begin(at: DateTime<Utc>) -> DateTime<Utc> {
+    DateTime::from_timestamp(at.timestamp().div_euclid(3600) * 3600, 0).unwrap_or(at)
 }
 
 struct Month {
