@@ -159,3 +159,20 @@ fn every_panel_asks_the_chosen_data_source_and_says_what_it_shows() {
         }
     }
 }
+
+/// Both as Prometheus itself reads them: the rules, and what is expected of them over time.
+#[test]
+fn prometheus_takes_the_alert_rules_and_they_fire_as_told() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let own = root.join(".cache/promtool/usr/bin/promtool");
+    let promtool = if own.exists() { own } else { "promtool".into() };
+    for arguments in [["check", "rules", "alerts.yml"], ["test", "rules", "alerts_test.yml"]] {
+        let checked = std::process::Command::new(&promtool)
+            .args(arguments)
+            .current_dir(root.join("docs/observability"))
+            .output()
+            .unwrap_or_else(|e| panic!("{}: {e}; ./dev test brings it", promtool.display()));
+        let said = [checked.stdout, checked.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        assert!(checked.status.success(), "promtool {arguments:?}: {said:?}");
+    }
+}
