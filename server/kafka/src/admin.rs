@@ -24,6 +24,9 @@ pub enum OffsetSpec {
     Start,
     /// High watermark (ListOffsets -1, read_uncommitted).
     End,
+    /// End of the leader's log: past the high watermark while a replica in sync lacks what the leader has accepted
+    /// (ListOffsets -1 as a debugging replica).
+    LogEnd,
     /// Last stable offset (ListOffsets -1, read_committed).
     Stable,
     /// First offset whose record has at least this timestamp, in milliseconds since the epoch; -1 when there is none.

@@ -14,6 +14,7 @@ pub(crate) const SECURITY_DISABLED: i16 = 54;
 pub(crate) const GROUP_ID_NOT_FOUND: i16 = 69;
 pub(crate) const UNSTABLE_OFFSET_COMMIT: i16 = 88;
 pub(crate) const TRANSACTIONAL_ID_NOT_FOUND: i16 = 105;
+pub(crate) const OFFSET_NOT_AVAILABLE: i16 = 78;
 pub(crate) const OFFSET_OUT_OF_RANGE: i16 = 1;
 
 /// `Ok` for 0, else the code with its name and the broker's own text.

@@ -45,6 +45,11 @@ impl Coordinators {
         }
     }
 
+    /// The next look-up of all groups of a broker asks the cluster.
+    pub(crate) fn forget_those_at(&self, node: i32) {
+        lock(&self.0).retain(|_, at| *at != node);
+    }
+
     fn split<'a>(&self, groups: &[&'a str]) -> (HashMap<&'a str, i32>, Vec<&'a str>) {
         let known = lock(&self.0);
         let mut found = HashMap::with_capacity(groups.len());

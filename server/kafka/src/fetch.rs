@@ -7,19 +7,24 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::future::join_all;
-use kafka_protocol::messages::{
-    BrokerId, FetchRequest, FetchResponse,
-    fetch_request::{FetchPartition, FetchTopic},
-    fetch_response::{AbortedTransaction, PartitionData},
+use kafka_protocol::{
+    messages::{
+        BrokerId, FetchRequest, FetchResponse,
+        fetch_request::{FetchPartition, FetchTopic},
+        fetch_response::{AbortedTransaction, PartitionData},
+    },
+    protocol::StrBytes,
 };
 use muster_domain::topic::TopicPartition;
 
 use crate::{
     admin::OffsetSpec,
     batches::{Batch, next_batch},
-    broker_error::{OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC_OR_PARTITION, broker_error, leader_moved},
+    broker_error::{
+        OFFSET_NOT_AVAILABLE, OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC_OR_PARTITION, broker_error, leader_moved,
+    },
     error::{KafkaError, KafkaErrorKind},
-    mover::{Isolation, Record},
+    mover::{Isolation, ReadRange, Record},
     offsets,
     patience::Patience,
     prints::PrintRange,
@@ -49,6 +54,8 @@ pub(crate) struct Cursor {
     pub(crate) log_start: Option<i64>,
     pub(crate) found: Found,
     stuck: bool,
+    /// Where the leader's log ends now, below what was to be read.
+    short: Option<i64>,
     done: bool,
 }
 
@@ -65,7 +72,16 @@ impl Cursor {
     /// From `from` inclusive to `until` exclusive.
     pub(crate) fn new(partition: TopicPartition, from: i64, until: i64, found: Found) -> Self {
         let from = from.max(0);
-        Self { partition, next: from, until, log_start: None, found, stuck: false, done: from >= until }
+        Self {
+            partition,
+            next: from,
+            until,
+            log_start: None,
+            found,
+            stuck: false,
+            short: None,
+            done: from >= until,
+        }
     }
 
     /// Goes on where a stretch was left.
@@ -80,12 +96,31 @@ impl Cursor {
         if self.until - self.next <= SHORT && !self.stuck { SHORT_BYTES } else { PARTITION_BYTES }
     }
 
+    /// What is visible ends here. A whole log was read only if it reaches what was to be read: a leader that was just
+    /// elected may not know yet how far its log counts (its high watermark lags), and a log that was cut holds less than was
+    /// seen of it. Neither may look like a log that was read to its end.
+    fn ended(&mut self, high_watermark: i64) {
+        self.done = self.until == ReadRange::TO_THE_END || high_watermark >= self.until;
+        self.short = (!self.done).then_some(high_watermark);
+    }
+
     /// Everything below is read.
     fn go_to(&mut self, next: i64) {
         self.next = next;
         if let Found::Prints(range) = &mut self.found {
             range.next = next;
         }
+    }
+
+    /// Why the stretch could not be read to where it ends.
+    fn shortage(&self, call: &Call<'_>, node: Option<i32>) -> Option<KafkaError> {
+        let (ends, until) = (self.short?, self.until);
+        let text =
+            format!("its log ends at {ends}, and {until} was seen before: an election, or records were lost");
+        let mut error =
+            call.fail(node, broker_error(OFFSET_NOT_AVAILABLE, Some(&StrBytes::from_string(text))));
+        error.call = format!("{} ({})", error.call, self.partition);
+        Some(error)
     }
 
     /// Takes what of a batch is within the stretch.
@@ -257,9 +292,12 @@ async fn take_answers(
                 let tp = TopicPartition::new(topic.topic.as_str(), data.partition_index);
                 let Some(at) = index.get(&tp).copied() else { continue };
                 match data.error_code {
-                    0 => advance(&mut cursors[at], data, isolation).map_err(|text| {
-                        call.fail(Some(node), KafkaErrorKind::Protocol(format!("{tp}: {text}")))
-                    })?,
+                    0 => {
+                        advance(&mut cursors[at], data, isolation).map_err(|text| {
+                            call.fail(Some(node), KafkaErrorKind::Protocol(format!("{tp}: {text}")))
+                        })?;
+                        trouble = cursors[at].shortage(call, Some(node)).or(trouble);
+                    }
                     OFFSET_OUT_OF_RANGE => out_of_range.push(at),
                     code => {
                         let mut error = call.fail(Some(node), broker_error(code, None));
@@ -274,7 +312,8 @@ async fn take_answers(
         }
     }
     jump_to_start(call, cursors, &out_of_range).await?;
-    Ok(trouble)
+    let short = out_of_range.iter().find_map(|at| cursors[*at].shortage(call, None));
+    Ok(trouble.or(short))
 }
 
 /// Takes what one partition answered: visible records, and how far that reading went.
@@ -305,7 +344,11 @@ fn advance(cursor: &mut Cursor, data: PartitionData, isolation: Isolation) -> Re
         }
     }
     cursor.stuck = cursor.next == before;
-    cursor.done = cursor.next >= cursor.until || (cursor.stuck && cursor.next >= end);
+    cursor.short = None;
+    cursor.done = cursor.next >= cursor.until;
+    if cursor.stuck && cursor.next >= end && !cursor.done {
+        cursor.ended(data.high_watermark);
+    }
     Ok(())
 }
 
@@ -357,8 +400,13 @@ async fn jump_to_start(call: &Call<'_>, cursors: &mut [Cursor], which: &[usize])
         let Some(start) = starts.get(&cursor.partition) else { continue };
         let start = *start.as_ref().map_err(|error| (**error).clone())?;
         cursor.log_start = Some(start);
-        // Not below the start means above the end: nothing is there.
-        cursor.done = cursor.next >= start || start >= cursor.until;
+        cursor.short = None;
+        cursor.done = start >= cursor.until;
+        if cursor.next >= start && !cursor.done {
+            // Not below the start means above the end, wherever that is: at most here.
+            cursor.ended(cursor.next);
+            continue;
+        }
         if let Found::Prints(range) = &mut cursor.found {
             range.gone += (start.min(cursor.until) - cursor.next).max(0);
         }

@@ -27,8 +27,14 @@ pub struct ReadRange {
     pub partition: TopicPartition,
     /// First offset.
     pub from: i64,
-    /// One past the last offset.
+    /// One past the last offset: where the log was seen to end, or a place before it. Reading up to an offset that the log
+    /// does not reach is an error (`OFFSET_NOT_AVAILABLE`), not a short answer: what is missing may not look like nothing.
     pub until: i64,
+}
+
+impl ReadRange {
+    /// `until` of a stretch that is read to the end of the log, wherever that is.
+    pub const TO_THE_END: i64 = i64::MAX;
 }
 
 /// A record as read. Control records never appear.

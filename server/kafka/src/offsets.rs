@@ -19,6 +19,10 @@ use crate::{
 
 /// Partitions per request: large enough to amortise a round trip, small enough to pipeline decoding with waiting.
 const BATCH: usize = 4_000;
+/// `replica_id` of a consumer.
+const CONSUMER: BrokerId = BrokerId(-1);
+/// `replica_id` of whoever debugs (`ListOffsetsRequest.DEBUGGING_REPLICA_ID`).
+const DEBUGGING_REPLICA: BrokerId = BrokerId(-2);
 /// Rounds after which a partition without leader is reported as such: one of them must not delay all others.
 const ROUNDS: u32 = 4;
 
@@ -108,10 +112,12 @@ async fn ask_leader<'p>(
 fn build(batch: &[&TopicPartition], spec: OffsetSpec, version: i16) -> ListOffsetsRequest {
     let (timestamp, isolation) = match spec {
         OffsetSpec::Start => (-2, 0),
-        OffsetSpec::End => (-1, 0),
+        OffsetSpec::End | OffsetSpec::LogEnd => (-1, 0),
         OffsetSpec::Stable => (-1, 1),
         OffsetSpec::AtTime(ms) => (ms, 0),
     };
+    // To whoever is no consumer a broker answers with the end of its log (`Partition.fetchOffsetForTimestamp`).
+    let asks = if spec == OffsetSpec::LogEnd { DEBUGGING_REPLICA } else { CONSUMER };
     let mut topics: Vec<ListOffsetsTopic> = Vec::new();
     for tp in batch {
         let partition =
@@ -123,7 +129,7 @@ fn build(batch: &[&TopicPartition], spec: OffsetSpec, version: i16) -> ListOffse
             ),
         }
     }
-    let request = ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_topics(topics);
+    let request = ListOffsetsRequest::default().with_replica_id(asks).with_topics(topics);
     if version >= 2 { request.with_isolation_level(isolation) } else { request }
 }
 

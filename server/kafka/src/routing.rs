@@ -3,7 +3,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -36,6 +39,8 @@ pub(crate) struct Router {
     pub(crate) options: ClientOptions,
     pool: Pool,
     view: Mutex<Option<Arc<View>>>,
+    /// Whether the view names a broker that gave no answer: whoever needs it next asks again.
+    doubted: AtomicBool,
     pub(crate) leaders: Leaders,
     pub(crate) coordinators: Coordinators,
 }
@@ -86,6 +91,7 @@ impl Router {
             options,
             pool: Pool::new(dialer, cluster.bootstrap.clone()),
             view: Mutex::default(),
+            doubted: AtomicBool::new(false),
             leaders: Leaders::default(),
             coordinators: Coordinators::default(),
         }
@@ -109,6 +115,13 @@ impl Router {
     /// A call that changes something: every connection it uses is checked to be the right cluster first.
     pub(crate) fn change<'a>(&'a self, what: &'a str) -> Call<'a> {
         Call { effect: Effect::Change, ..self.look(what) }
+    }
+
+    /// A broker gave no answer: it is no longer taken for the controller or a coordinator without asking the cluster again.
+    /// The next attempt may find another there, and must not wait for this one as long as it hangs.
+    fn doubt(&self, node: i32) {
+        self.doubted.store(true, Ordering::Relaxed);
+        self.coordinators.forget_those_at(node);
     }
 }
 
@@ -149,6 +162,11 @@ impl<'a> Call<'a> {
         build: impl Fn(i16) -> R,
     ) -> Result<(R::Response, i16), KafkaError> {
         let first = self.send_once(target, cap, &build).await;
+        if let (Target::Node(node), Err(error)) = (target, &first)
+            && matches!(error.kind, KafkaErrorKind::Connection(_) | KafkaErrorKind::Timeout(_))
+        {
+            self.router.doubt(node);
+        }
         match first {
             Err(error)
                 if self.effect == Effect::Look && matches!(error.kind, KafkaErrorKind::Connection(_)) =>
@@ -244,8 +262,8 @@ impl<'a> Call<'a> {
     async fn view_kind(&self) -> Result<Arc<View>, KafkaErrorKind> {
         let known = lock(&self.router.view).clone();
         match known {
-            Some(view) => Ok(view),
-            None => self.fetch_view().await,
+            Some(view) if !self.router.doubted.swap(false, Ordering::Relaxed) => Ok(view),
+            Some(_) | None => self.fetch_view().await,
         }
     }
 

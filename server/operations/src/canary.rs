@@ -334,7 +334,11 @@ impl FlowCanary {
         let open = self.sent.iter().filter(|(_, sent)| !sent.is_empty());
         open.filter_map(|(partition, _)| {
             let from = *self.positions.get(partition)?;
-            Some(ReadRange { partition: TopicPartition::new(copy, *partition), from, until: i64::MAX })
+            Some(ReadRange {
+                partition: TopicPartition::new(copy, *partition),
+                from,
+                until: ReadRange::TO_THE_END,
+            })
         })
         .collect()
     }

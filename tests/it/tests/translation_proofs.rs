@@ -166,7 +166,8 @@ impl Real {
 
     /// What the last record before an offset and the first one from it on hold.
     async fn around(&self, side: Side, at: &TopicPartition, offset: i64) -> Result<[Option<Told>; 2]> {
-        let range = ReadRange { partition: at.clone(), from: (offset - 500).max(0), until: offset + 500 };
+        let from = (offset - 500).max(0);
+        let range = ReadRange { partition: at.clone(), from, until: ReadRange::TO_THE_END };
         let mover = self.clients.0.mover.get(side);
         let read: BTreeMap<TopicPartition, Vec<Record>> =
             mover.read(&[range], Isolation::ReadCommitted, WITHIN_MS).await?;

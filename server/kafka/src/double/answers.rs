@@ -135,6 +135,7 @@ impl ClusterState {
         Ok(match spec {
             OffsetSpec::Start => log.start(),
             OffsetSpec::End => log.end(),
+            OffsetSpec::LogEnd => log.log_end(),
             OffsetSpec::Stable => log.stable(),
             OffsetSpec::AtTime(timestamp) => log.at_time(timestamp),
         })

@@ -15,7 +15,7 @@ use super::{
     code::broker_error,
     log::{Log, Payload},
 };
-use crate::error::KafkaErrorKind;
+use crate::{error::KafkaErrorKind, mover::ReadRange};
 
 /// How long one tick lasts, in milliseconds of the simulated clock.
 pub const TICK_MS: i64 = 100;
@@ -168,6 +168,13 @@ impl ClusterState {
         let topic = self.topics.get(&at.topic).ok_or_else(|| broker_error(3))?;
         let number = usize::try_from(at.partition).map_err(|_| broker_error(3))?;
         topic.partitions.get(number).ok_or_else(|| broker_error(3))
+    }
+
+    /// A partition's log, which has to reach that far to be read to there.
+    pub fn log_to(&self, at: &TopicPartition, until: i64) -> Result<&Log, KafkaErrorKind> {
+        let log = self.log(at)?;
+        let reaches = until == ReadRange::TO_THE_END || until <= log.end();
+        if reaches { Ok(log) } else { Err(broker_error(78)) }
     }
 
     /// A partition's log, to change.

@@ -26,6 +26,7 @@ const NAMES: &[(i16, &str)] = &[
     (54, "SECURITY_DISABLED"),
     (68, "NON_EMPTY_GROUP"),
     (69, "GROUP_ID_NOT_FOUND"),
+    (78, "OFFSET_NOT_AVAILABLE"),
     (86, "GROUP_SUBSCRIBED_TO_TOPIC"),
     (89, "THROTTLING_QUOTA_EXCEEDED"),
 ];

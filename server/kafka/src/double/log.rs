@@ -55,6 +55,8 @@ pub struct Entry {
 pub struct Log {
     start: i64,
     next: i64,
+    /// High watermark while a replica in sync does not follow.
+    held: Option<i64>,
     entries: Vec<Entry>,
     producers: BTreeMap<i64, ProducerState>,
 }
@@ -82,13 +84,34 @@ impl Log {
     /// High watermark.
     #[must_use]
     pub fn end(&self) -> i64 {
+        self.held.unwrap_or(self.next)
+    }
+
+    /// One past the last entry the leader has, readable or not.
+    #[must_use]
+    pub fn log_end(&self) -> i64 {
         self.next
+    }
+
+    /// From now on a replica in sync does not follow: what is appended cannot be read, and `acks=1` acknowledges it all the same.
+    pub fn stop_replicas(&mut self) {
+        self.held.get_or_insert(self.next);
+    }
+
+    /// All replicas have all of it again.
+    pub fn replicas_follow(&mut self) {
+        self.held = None;
     }
 
     /// Last stable offset: the first entry of the oldest open transaction, or the end.
     #[must_use]
     pub fn stable(&self) -> i64 {
-        self.producers.values().filter_map(|state| state.open_transaction_start).min().unwrap_or(self.next)
+        self.producers
+            .values()
+            .filter_map(|state| state.open_transaction_start)
+            .min()
+            .unwrap_or(self.next)
+            .min(self.end())
     }
 
     /// First offset whose record has at least this timestamp, or -1.
@@ -155,7 +178,7 @@ impl Log {
     /// Records in `from..until` that a reader of this isolation sees.
     pub fn visible(&self, from: i64, until: i64, isolation: Isolation) -> impl Iterator<Item = &Record> {
         let until = match isolation {
-            Isolation::ReadUncommitted => until.min(self.next),
+            Isolation::ReadUncommitted => until.min(self.end()),
             Isolation::ReadCommitted => until.min(self.stable()),
         };
         let first = self.entries.partition_point(|entry| entry.offset < from);

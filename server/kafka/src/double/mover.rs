@@ -46,7 +46,7 @@ impl RecordMover for MemoryMover {
         let done = self.caller.call(("read", false), String::new(), |cluster| {
             let mut read: BTreeMap<TopicPartition, Vec<Record>> = BTreeMap::new();
             for range in ranges {
-                let log = cluster.log(&range.partition)?;
+                let log = cluster.log_to(&range.partition, range.until)?;
                 let seen = log.visible(range.from, range.until, isolation).cloned();
                 read.entry(range.partition.clone()).or_default().extend(seen);
             }
@@ -64,7 +64,7 @@ impl RecordMover for MemoryMover {
         let done = self.caller.call(("tails", false), String::new(), |cluster| {
             let mut tails = BTreeMap::new();
             for (at, until) in until {
-                let log = cluster.log(at)?;
+                let log = cluster.log_to(at, *until)?;
                 let last = log.visible(log.start(), *until, isolation).last();
                 let tail = last.map(|record| TailRecord {
                     offset: record.offset,

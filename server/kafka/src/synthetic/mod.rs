@@ -8,7 +8,7 @@ mod wire;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, atomic::AtomicI32},
     time::Duration,
 };
 
@@ -58,6 +58,8 @@ pub struct World {
     pub cluster_id: String,
     /// Leaders by topic and partition; changed while running, brokers answer `NOT_LEADER_OR_FOLLOWER` for the rest.
     pub topics: Mutex<BTreeMap<String, Vec<i32>>>,
+    /// Whom brokers name as the controller.
+    pub controller: AtomicI32,
     /// How many groups there are: `group-0` and so on.
     pub groups: usize,
     /// Committed partitions per group, all of topic `t0`.
@@ -87,6 +89,7 @@ impl Default for World {
         Self {
             cluster_id: CLUSTER_ID.to_owned(),
             topics: Mutex::default(),
+            controller: AtomicI32::new(0),
             groups: 0,
             offsets_per_group: 0,
             caps: HashMap::new(),

@@ -1,5 +1,7 @@
 //! Answers as brokers of a small cluster give them.
 
+use std::sync::atomic::Ordering;
+
 use kafka_protocol::{
     messages::{
         ApiKey, ApiVersionsResponse, BrokerId, FindCoordinatorResponse, ListGroupsResponse,
@@ -114,7 +116,7 @@ fn metadata(names: Option<Vec<TopicName>>, world: &World) -> MetadataResponse {
     MetadataResponse::default()
         .with_brokers(brokers.collect())
         .with_cluster_id(Some(StrBytes::from_string(world.cluster_id.clone())))
-        .with_controller_id(BrokerId(0))
+        .with_controller_id(BrokerId(world.controller.load(Ordering::Relaxed)))
         .with_topics(shown)
 }
 

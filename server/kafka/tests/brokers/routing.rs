@@ -484,3 +484,37 @@ async fn a_survey_costs_a_handful_of_round_trips() {
     assert_eq!((end.unwrap().len(), stable.unwrap().len(), positions.len()), (1_200, 1_200, 300));
     assert!(took < latency * 15, "{took:?}");
 }
+
+#[tokio::test]
+async fn a_controller_that_hangs_is_not_asked_for_ever() {
+    let world = World::default().with_script(|node, request, _| match request {
+        RequestKind::CreateAcls(_) if node == 0 => Reply::Hang,
+        RequestKind::CreateAcls(_) => created(),
+        _ => Reply::Usual,
+    });
+    let brokers = Brokers::start(2, world).await;
+    let admin = brokers.admin_with(ClientOptions { call_deadline_ms: 400, ..ClientOptions::default() });
+    let error = admin.create_acls(&[deny()]).await.unwrap_err();
+    assert_eq!(error.kind, KafkaErrorKind::Timeout(400));
+    // The cluster has taken it for dead meanwhile.
+    brokers.world.controller.store(1, Ordering::Relaxed);
+    admin.create_acls(&[deny()]).await.unwrap();
+    let asked: Vec<i32> = brokers.seen(ApiKey::CreateAcls).iter().map(|(node, _)| *node).collect();
+    assert_eq!(asked, [0, 1]);
+}
+
+#[tokio::test]
+async fn a_coordinator_that_hangs_is_looked_up_again() {
+    let world = World { groups: 2, offsets_per_group: 1, ..World::default() }.with_topic("t0", &[0]);
+    let world = world.with_script(|node, request, _| match request {
+        RequestKind::OffsetCommit(_) if node == 1 => Reply::Hang,
+        _ => Reply::Usual,
+    });
+    let brokers = Brokers::start(2, world).await;
+    let admin = brokers.admin_with(ClientOptions { call_deadline_ms: 400, ..ClientOptions::default() });
+    for _ in 0..2 {
+        let error = admin.alter_group_offsets("group-1", &positions()).await.unwrap_err();
+        assert_eq!(error.kind, KafkaErrorKind::Timeout(400));
+    }
+    assert_eq!(brokers.seen(ApiKey::FindCoordinator).len(), 2, "asked anew after no answer");
+}

@@ -37,13 +37,17 @@ async fn look(clients: &PairClients, side: Side, cited: &Cited, place: &Place) -
         let because = format!("another cluster answers there, with the id `{found}`");
         return Ok(Look::Unreadable { because });
     }
+    let bounds = bounds(clients, side, place).await?;
+    if bounds.1.is_some_and(|end| end <= place.offset) {
+        return Ok(why_gone(bounds, place));
+    }
     // What consumers of committed records see comes first; a flow may copy what they do not.
     for (isolation, committed) in [(Isolation::ReadCommitted, true), (Isolation::ReadUncommitted, false)] {
         if let Some(record) = read(clients, side, place, isolation).await? {
             return Ok(judge(&record, committed, cited, place));
         }
     }
-    why_gone(clients, side, place).await
+    Ok(why_gone(bounds, place))
 }
 
 async fn read(
@@ -81,8 +85,8 @@ fn judge(record: &Record, committed: bool, cited: &Cited, place: &Place) -> Look
     Look::Shown { record: Box::new(ShownRecord::of(&raw)), committed }
 }
 
-/// Where the partition begins and ends now says what became of an offset that shows no record.
-async fn why_gone(clients: &PairClients, side: Side, place: &Place) -> Result<Look, KafkaError> {
+/// Where the partition begins and ends now.
+async fn bounds(clients: &PairClients, side: Side, place: &Place) -> Result<Bounds, KafkaError> {
     let asked = [place.partition.clone()];
     let admin = clients.admin.get(side);
     let of = async |spec| -> Result<Option<i64>, KafkaError> {
@@ -92,7 +96,13 @@ async fn why_gone(clients: &PairClients, side: Side, place: &Place) -> Result<Lo
             None => Ok(None),
         }
     };
-    let (start, end) = (of(OffsetSpec::Start).await?, of(OffsetSpec::End).await?);
+    Ok((of(OffsetSpec::Start).await?, of(OffsetSpec::End).await?))
+}
+
+type Bounds = (Option<i64>, Option<i64>);
+
+/// What became of an offset that shows no record.
+fn why_gone((start, end): Bounds, place: &Place) -> Look {
     let because = match (start, end) {
         (Some(start), _) if start > place.offset => {
             format!("the partition begins at {start} now: retention removed it, or somebody deleted records")
@@ -104,5 +114,5 @@ async fn why_gone(clients: &PairClients, side: Side, place: &Place) -> Result<Lo
         }
         _ => "no record stands there now: compaction removed it, or the topic was made anew".to_owned(),
     };
-    Ok(Look::Gone { because })
+    Look::Gone { because }
 }

@@ -39,7 +39,7 @@ pub async fn flow(flow: &dyn Replication, source: End<'_>, target: End<'_>, topi
 }
 
 async fn read_all(end: End<'_>, at: &TopicPartition) -> Vec<Record> {
-    let range = [ReadRange { partition: at.clone(), from: 0, until: i64::MAX }];
+    let range = [ReadRange { partition: at.clone(), from: 0, until: ReadRange::TO_THE_END }];
     let read = end.mover.read(&range, Isolation::ReadCommitted, WITHIN_MS).await;
     read.map(|mut read| read.remove(at).unwrap_or_default()).unwrap_or_default()
 }

@@ -80,13 +80,19 @@ pub async fn offsets(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, prefix: 
         *answers[&at].as_ref().unwrap()
     };
     let times = 1_700_000_000_000;
-    let specs = [OffsetSpec::Start, OffsetSpec::End, OffsetSpec::Stable, OffsetSpec::AtTime(times)];
-    for (spec, expected) in specs.into_iter().zip([0, 0, 0, -1]) {
+    let specs = [
+        OffsetSpec::Start,
+        OffsetSpec::End,
+        OffsetSpec::LogEnd,
+        OffsetSpec::Stable,
+        OffsetSpec::AtTime(times),
+    ];
+    for (spec, expected) in specs.into_iter().zip([0, 0, 0, 0, -1]) {
         assert_eq!(ask(spec).await, expected, "{spec:?} of an empty partition");
     }
     assert_eq!(mover.write(&at, records(times, 3), 10_000).await.unwrap(), [0, 1, 2]);
-    let specs = [OffsetSpec::Start, OffsetSpec::End, OffsetSpec::Stable];
-    for (spec, expected) in specs.into_iter().zip([0, 3, 3]) {
+    let specs = [OffsetSpec::Start, OffsetSpec::End, OffsetSpec::LogEnd, OffsetSpec::Stable];
+    for (spec, expected) in specs.into_iter().zip([0, 3, 3, 3]) {
         assert_eq!(ask(spec).await, expected, "{spec:?} of three records");
     }
     assert_eq!(ask(OffsetSpec::AtTime(times + 1)).await, 1);

@@ -13,6 +13,8 @@ use crate::{
 };
 
 const WITHIN_MS: u64 = 10_000;
+/// For what never comes.
+const SHORTLY_MS: u64 = 500;
 
 fn range(at: &TopicPartition, from: i64, until: i64) -> [ReadRange; 1] {
     [ReadRange { partition: at.clone(), from, until }]
@@ -34,8 +36,15 @@ pub async fn mover(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, prefix: &s
     for (got, put) in middle.iter().zip(&written[1..]) {
         assert_eq!((&got.key, &got.value, got.timestamp), (&put.key, &put.value, put.timestamp));
     }
-    assert_eq!(read(4, 100).await.len(), 2, "to the end of the log, no further");
-    assert!(read(6, 100).await.is_empty());
+    assert_eq!(read(4, ReadRange::TO_THE_END).await.len(), 2, "to the end of the log, no further");
+    assert!(read(6, ReadRange::TO_THE_END).await.is_empty());
+    for from in [4, 6, 50] {
+        let reading = mover.read(&range(&at, from, 100), Isolation::ReadCommitted, SHORTLY_MS).await;
+        assert_eq!(reading.unwrap_err().code(), Some(78), "from {from}: what is not there is not read");
+    }
+    let until = BTreeMap::from([(at.clone(), 100)]);
+    let looking = mover.tails(&until, Isolation::ReadCommitted, SHORTLY_MS).await;
+    assert_eq!(looking.unwrap_err().code(), Some(78), "the last record of what is not there");
     let one = read(2, 3).await;
     assert_eq!(one.len(), 1, "one record is read by its offset");
     assert_eq!((one[0].offset, &one[0].value, one[0].log_append_time), (2, &written[2].value, false));
