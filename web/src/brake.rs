@@ -45,8 +45,9 @@ impl BrakePage {
         let effect = match running {
             0 => "No run is under way. None can start until somebody releases it.".to_owned(),
             n => format!(
-                "{} at the next step boundary and no run can start, until somebody releases it. Fences stay as they are; \
-                 nothing is undone.",
+                "{} at the next step boundary and no run can start, until somebody releases it. One that has taken \
+                 writes away and not yet passed the point of no return is taken back, so that they return, unless its plan \
+                 says that it waits.",
                 if n == 1 { "1 run stops".to_owned() } else { format!("{n} runs stop") }
             ),
         };

@@ -98,7 +98,7 @@ fn heading_of(code: &str) -> &'static str {
         "survey-fresh" | "clusters-reachable" | "cluster-identity" | "active-side-known" => "Both clusters",
         "rights" | "authorizer" | "probe-principal" => "Rights and fences",
         "standby-topics" | "standby-configs" | "standby-durability" | "standby-fenced" => "Standby cluster",
-        "standby-grants" => "Access",
+        "standby-grants" | "writes-open" => "Access",
         "approvers" => "People",
         "standby-groups-active" | "standby-offsets-stale" | "hung-transactions" | "offset-sync-settings" => {
             "Groups and offsets"

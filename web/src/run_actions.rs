@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use muster_domain::{
     people::{Actor, Role},
+    plan::IfUnproven,
     record::RunStep,
-    run::{RunAct, RunState, StepState, next_state},
+    run::{Phase, RunAct, RunState, StepState, next_state},
 };
 
 use crate::{
@@ -130,11 +131,22 @@ impl Acts<'_> {
         )
     }
 
+    /// Whether writes are away, can still be given back, and may not be away without end: then a pause gives them back.
+    fn writes_are_held(&self) -> bool {
+        let begun = |step: &RunStep| !matches!(step.state, StepState::NotStarted | StepState::Undone);
+        !self.record.past_no_return()
+            && self.record.plan.content.rules.if_unproven == IfUnproven::RollBack
+            && self.record.steps.iter().any(|step| step.phase == Phase::Fence && begun(step))
+    }
+
     fn pause(&self) -> Action {
         let now = self.step(StepState::Running).map_or(0, |step| step.position);
         let label = format!("Pause {} after step {now}", self.pair());
-        let effect =
-            "What runs now finishes, then the run holds. Fences stay as they are; nothing is undone.";
+        let effect = if self.writes_are_held() {
+            "Writes are away, and a run does not rest meanwhile: it is taken back, as by aborting it."
+        } else {
+            "What runs now finishes, then the run holds. Fences stay as they are; nothing is undone."
+        };
         self.driven(
             RunAct::Pause,
             Action::post(self.url("pause"), label, effect).icon("pause"),

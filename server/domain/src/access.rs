@@ -42,6 +42,15 @@ pub fn fence_bindings(topics: &[String]) -> Vec<AclBinding> {
     deny(AclOperation::Write, ResourceType::Topic, topics)
 }
 
+/// Whether a binding alone keeps everybody from writing a topic, as [`fence_bindings`] do.
+#[must_use]
+pub fn denies_writes_to_all(binding: &AclBinding, topic: &str) -> bool {
+    binding.permission == AclPermission::Deny
+        && binding.principal == EVERYBODY
+        && writes(binding)
+        && binding.covers(ResourceType::Topic, topic)
+}
+
 /// Nobody may read these topics or commit for these groups. Topics first: a consumer kicked out of its group goes on
 /// reading for as long as it can fetch (mm2-verified, correction 3).
 #[must_use]
@@ -118,11 +127,18 @@ fn allows_operation(bound: AclOperation, asked: AclOperation) -> bool {
         }
 }
 
-/// Flows and tools: principals that hold a grant on every topic or group and rights on the cluster as well, which
-/// replication needs and applications do not. A grant on `*` alone makes nobody a tool.
+/// Flows and tools: principals that may create or change every topic, or that hold any grant on every topic and rights on
+/// the cluster as well. Replication needs one or the other (the latter where it copies ACLs) and applications neither: those
+/// that create their topics do so by name or prefix. A grant on `*` of another kind says nothing: Kafka Streams may hold
+/// one on groups or transactional ids and CREATE on the cluster.
 #[must_use]
 pub fn tools(bindings: &BTreeSet<AclBinding>) -> BTreeSet<String> {
-    let on_everything = |b: &&AclBinding| b.pattern == PatternType::Literal && b.name == "*" && is_allow(b);
+    let on_every_topic = |b: &&AclBinding| {
+        b.resource == ResourceType::Topic && b.pattern == PatternType::Literal && b.name == "*" && is_allow(b)
+    };
+    let manages = |b: &AclBinding| {
+        matches!(b.operation, AclOperation::Create | AclOperation::Alter | AclOperation::AlterConfigs)
+    };
     let on_the_cluster = |principal: &str| {
         bindings.iter().any(|b| {
             b.resource == ResourceType::Cluster
@@ -131,8 +147,8 @@ pub fn tools(bindings: &BTreeSet<AclBinding>) -> BTreeSet<String> {
                 && !matches!(b.operation, AclOperation::IdempotentWrite | AclOperation::Describe)
         })
     };
-    let of = bindings.iter().filter(on_everything).map(|b| &b.principal);
-    of.filter(|principal| *principal != EVERYBODY && on_the_cluster(principal)).cloned().collect()
+    let held = bindings.iter().filter(on_every_topic).filter(|b| b.principal != EVERYBODY);
+    held.filter(|b| manages(b) || on_the_cluster(&b.principal)).map(|b| b.principal.clone()).collect()
 }
 
 /// Who is no application: those named and the tools.

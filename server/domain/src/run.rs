@@ -284,6 +284,14 @@ pub enum RunAct {
     AttestInconclusive,
 }
 
+impl RunAct {
+    /// Whether a running run rests after it until somebody acts.
+    #[must_use]
+    pub fn rests(self) -> bool {
+        matches!(self, Self::Pause | Self::AskInput | Self::FailStep)
+    }
+}
+
 /// An act that does not fit the state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a run that is {} does not take `{act:?}`", .state.as_str())]

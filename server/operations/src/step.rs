@@ -1,6 +1,11 @@
 //! What a step is: look, act, confirm, with an undo; and what it may know while it runs.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    future::Future,
+    sync::Arc,
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use futures_util::{FutureExt, future::BoxFuture};
@@ -100,6 +105,8 @@ pub struct StepCtx {
     pub clients: PairClients,
     /// Outputs of steps that are done, by name.
     pub outputs: Arc<BTreeMap<String, serde_json::Value>>,
+    /// Steps that a person left out.
+    pub left_out: Arc<BTreeSet<String>>,
     /// Start and end of steps so far, by name, by the database's clock.
     pub times: Arc<BTreeMap<String, Span>>,
     /// What was captured before the effect, by this step.
@@ -167,6 +174,17 @@ impl StepCtx {
             .get(step)
             .ok_or_else(|| StepError::fail(format!("step `{step}` left no result (was it skipped?)")))?;
         serde_json::from_value(value.clone()).map_err(StepError::fail)
+    }
+
+    /// Refuses to act on what a step prepares when a person left that step out: what it would have prevented happens now.
+    ///
+    /// # Errors
+    /// When it was left out; `danger` says what acting all the same would do, and what to do instead.
+    pub fn not_without(&self, step: &str, danger: &str) -> Result<(), StepError> {
+        if self.left_out.contains(step) {
+            return Err(StepError::Fail(format!("`{step}` was left out: {danger}")));
+        }
+        Ok(())
     }
 
     /// What this step captured before acting.

@@ -6,7 +6,7 @@ use muster_domain::{
     people::Actor,
 };
 use muster_store::{
-    clusters,
+    clusters, pairs, runs,
     secrets::{self, SecretsKey},
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -196,7 +196,7 @@ pub async fn create(
 /// Changes a cluster.
 ///
 /// # Errors
-/// `edited-in-between`, `not-found`, `invalid-request`.
+/// `edited-in-between`, `not-found`, `invalid-request`, `pair-has-active-run`.
 pub async fn change(
     conn: &mut PgConnection,
     key: &SecretsKey,
@@ -215,12 +215,30 @@ pub async fn change(
     let cluster = clusters::update(conn, &cluster).await?;
     secrets::put(conn, key, name, &edit.secrets.given()).await?;
     if edit.forget_cluster_id {
+        refuse_during_run(conn, name).await?;
         clusters::forget_cluster_id(conn, name).await?;
     }
     let mut detail = told(&cluster, &edit.secrets);
     detail["forgot_cluster_id"] = json!(edit.forget_cluster_id);
     audit_trail::record(conn, actor, Entry::done("cluster.change", &object(name), detail)).await?;
     view(conn, name).await
+}
+
+/// A run goes on changing only the clusters it was approved for: which one that is may not be forgotten under it.
+async fn refuse_during_run(conn: &mut PgConnection, name: &ClusterName) -> Answer<()> {
+    for pair in pairs::list(conn, None, Some(name)).await? {
+        if let Some(run) = runs::active_for_pair(conn, &pair.name).await? {
+            return Err(Failure::new(
+                "pair-has-active-run",
+                format!(
+                    "Run {} holds pair `{}`, and was approved for this very cluster.",
+                    run.number, pair.name
+                ),
+                "Let the run end, or abort it, then let Muster forget the cluster's id.",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Forgets a cluster that no pair uses.

@@ -200,4 +200,9 @@ async fn a_pair_is_not_edited_under_a_run() {
     app.as_user("otto").await.post(&format!("/api/v1/runs/{run}/start"), json!({})).await.done();
     let refused = app.as_user("olga").await.patch("/api/v1/pairs/orders", json!({"topics": [".*"]})).await;
     assert_eq!(refused.problem(), ("pair-has-active-run".to_owned(), 409));
+    // Nor may it be forgotten which clusters it was approved for; all else of a cluster may be mended meanwhile.
+    let ada = app.as_user("ada").await;
+    let forget = ada.patch("/api/v1/clusters/eu-west", json!({"forget_cluster_id": true})).await;
+    assert_eq!(forget.problem(), ("pair-has-active-run".to_owned(), 409));
+    ada.patch("/api/v1/clusters/eu-west", json!({"region": "west"})).await.done();
 }

@@ -1,7 +1,7 @@
 //! Checks about each cluster by itself.
 
 use super::{CheckCode as Code, CheckResult, CheckStatus, Scene};
-use crate::{pair::Side, survey::RightHeld};
+use crate::{access, pair::Side, patterns::Scope, survey::RightHeld};
 
 /// Survey periods are seconds; a survey older than this is stale.
 const FRESH_SECONDS: i64 = 60;
@@ -17,6 +17,7 @@ pub(super) fn evaluate(scene: &Scene<'_>) -> Vec<CheckResult> {
         authorizer(scene),
         probe(scene),
         active_side(scene),
+        writes_open(scene),
         hung_transactions(scene),
     ]
 }
@@ -158,6 +159,36 @@ fn active_side(scene: &Scene<'_>) -> CheckResult {
         ),
         Err(reason) => CheckResult::unknown(Code::ActiveSideKnown, reason),
     }
+}
+
+/// A fence that nobody took away refuses every application while all else looks well: one that arrived after its run had gone
+/// back, or one that somebody set by hand. While a run has writes away, its own fence shows here.
+fn writes_open(scene: &Scene<'_>) -> CheckResult {
+    let active = match &scene.active {
+        Ok(direction) => direction.from,
+        Err(reason) => return CheckResult::unknown(Code::WritesOpen, reason),
+    };
+    let side = scene.survey.sides.get(active);
+    let (topics, acls) = match (side.topics.as_result(), side.acls.as_result()) {
+        (Ok(topics), Ok(acls)) => (topics, acls),
+        (Err(reason), _) | (_, Err(reason)) => return CheckResult::unknown(Code::WritesOpen, reason),
+    };
+    let scope = Scope::of(scene.pair);
+    let applications = topics.keys().filter(|topic| scope.application_topic(active, topic));
+    let denied =
+        |topic: &str| acls.bindings.iter().any(|binding| access::denies_writes_to_all(binding, topic));
+    let troubles: Vec<String> = applications
+        .filter(|topic| denied(topic))
+        .map(|topic| format!("`{topic}` on `{}` denies WRITE to everybody", scene.name(active)))
+        .collect();
+    CheckResult::from_troubles(
+        Code::WritesOpen,
+        CheckStatus::Critical,
+        &troubles,
+        "nothing denies writes to everybody there",
+        "If no run of this pair is under way, find who set it and take it away (kafka-acls --remove --deny-principal 'User:*' \
+         --operation Write --topic …): until then every application is refused.",
+    )
 }
 
 fn hung_transactions(scene: &Scene<'_>) -> CheckResult {

@@ -97,13 +97,14 @@ fn an_input_that_is_unknown_makes_no_check_ok_that_needs_it() {
         Code::StandbyOffsetsStale,
     ];
     let flow_and_standby = [
-        &[Code::ActiveSideKnown, Code::FlowConnectors, Code::FlowMoving, Code::DirectionInterlock][..],
+        &[Code::ActiveSideKnown, Code::WritesOpen, Code::FlowConnectors, Code::FlowMoving][..],
+        &[Code::DirectionInterlock],
         &[Code::Converters, Code::OffsetSyncSettings, Code::Canary],
         &standby,
     ]
     .concat();
     let topics_and_standby = [&[Code::FlowMoving][..], &standby].concat();
-    let cases: [Case; 8] = [
+    let cases: [Case; 9] = [
         ("identity", |w| w.side(Side::A).cluster = unknown(), &[Code::ClusterIdentity]),
         ("rights", |w| w.side(Side::B).rights = unknown(), &[Code::Rights]),
         (
@@ -111,6 +112,7 @@ fn an_input_that_is_unknown_makes_no_check_ok_that_needs_it() {
             |w| w.side(Side::B).acls = unknown(),
             &[Code::Authorizer, Code::StandbyGrants, Code::StandbyFenced],
         ),
+        ("ACLs of the active side", |w| w.side(Side::A).acls = unknown(), &[Code::WritesOpen]),
         ("transactions", |w| w.side(Side::A).transactions = unknown(), &[Code::HungTransactions]),
         (
             "groups there",
@@ -155,7 +157,7 @@ fn with_prefixed_names_topics_beyond_the_pair_are_no_reason_to_stay() {
 #[test]
 fn each_trouble_shows_in_its_own_check() {
     type Case = (fn(&mut World), Code, Status, &'static str);
-    let cases: [Case; 17] = [
+    let cases: [Case; 18] = [
         (|w| w.age = 61, Code::SurveyFresh, Status::Unknown, "the last survey is 61 s old"),
         (
             |w| known(&mut w.side(Side::B).rights)[0].held = RightHeld::No { error: "no".to_owned() },
@@ -245,6 +247,15 @@ fn each_trouble_shows_in_its_own_check() {
             Code::StandbyOffsetsStale,
             Status::Critical,
             "`billing` stands at 101 of orders-0, which ends at 100",
+        ),
+        (
+            |w| {
+                let fence = crate::access::fence_bindings(&["orders".to_owned()]);
+                known(&mut w.side(Side::A).acls).bindings.extend(fence);
+            },
+            Code::WritesOpen,
+            Status::Critical,
+            "`orders` on `primary` denies WRITE to everybody",
         ),
         (
             |w| {

@@ -44,6 +44,16 @@ pub(super) async fn go(engine: &Engine, mut job: Job, shutdown: &CancellationTok
             Some(Wanted::Pause(reason)) => Some(reason.clone()),
             Some(Wanted::Abort(_)) | None => job.brake.clone(),
         };
+        if let Some(reason) = &pause
+            && job.writes_are_held()
+            && job.plan.content.rules.if_unproven == IfUnproven::RollBack
+        {
+            // Nobody watches a run that rests, and the approvers were promised that writes return by themselves.
+            drop(in_flight);
+            let reason = format!("{reason}; a run does not rest while writes are away");
+            job.act(engine, RunAct::Abort, &reason).await?;
+            return Ok(());
+        }
         let stopping = shutdown.is_cancelled();
         if pause.is_none() && !stopping {
             for (step, stored) in runnable(&job) {

@@ -1,6 +1,10 @@
 //! A run in a worker's hands: loaded state, contexts for steps, and the few ways it writes.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
@@ -20,7 +24,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::{Engine, Runbook, Stopped, acquire, begin, commit};
+use super::{Engine, Moment, Runbook, Stopped, acquire, begin, commit, forward::kill};
 use crate::{
     clients::PairClients,
     error::OperationError,
@@ -86,6 +90,22 @@ pub(super) async fn adopt(engine: &Engine, run: Uuid, epoch: i64) -> Result<(), 
     Ok(())
 }
 
+/// A step this version has no row for is another version's, during an upgrade or after going back: left out silently it
+/// would be waited for without end, or never undone. The run is let go of, for a process that knows it.
+fn refuse_unknown_steps(runbook: &Runbook, steps: &[StoredStep]) -> Result<(), OperationError> {
+    let known = |stored: &StoredStep| runbook.steps.iter().any(|row| row.name == stored.step.name);
+    match steps.iter().find(|stored| !known(stored)) {
+        Some(unknown) => Err(OperationError::Stored {
+            what: "runbook",
+            reason: format!(
+                "this version of Muster does not know its step `{}`; a worker of the version that planned it carries it on",
+                unknown.step.name
+            ),
+        }),
+        None => Ok(()),
+    }
+}
+
 /// The global stop. When it can't be read the run is let go of: nothing goes on.
 async fn brake(conn: &mut PgConnection) -> Result<Option<String>, Stopped> {
     let brake = muster_store::brake::get(conn).await?;
@@ -106,6 +126,7 @@ impl Job {
         let now = muster_store::clock::now(&mut conn).await?;
         drop(conn);
         let runbook = (engine.runbooks)(run.operation).ok_or_else(|| stored("runbook"))?;
+        refuse_unknown_steps(&runbook, &steps)?;
         let clients = engine.clients.pair_clients(&run.pair).await?;
         Ok(Self { run, plan: Arc::new(plan), steps, wanted, brake, now, runbook, clients, epoch })
     }
@@ -137,6 +158,8 @@ impl Job {
             .filter(|s| s.step.state.done())
             .filter_map(|s| Some((s.step.name.clone(), s.output.clone()?)))
             .collect();
+        let left_out = self.steps.iter().filter(|s| s.step.state == StepState::Skipped);
+        let left_out: BTreeSet<String> = left_out.map(|s| s.step.name.clone()).collect();
         let times = self
             .steps
             .iter()
@@ -147,6 +170,7 @@ impl Job {
             plan: Arc::new(self.plan.content.clone()),
             clients: self.clients.clone(),
             outputs: Arc::new(outputs),
+            left_out: Arc::new(left_out),
             times: Arc::new(times),
             captured: stored.captured.clone().unwrap_or(serde_json::Value::Null),
             confirmed_by: stored.confirmed_by.clone(),
@@ -155,6 +179,25 @@ impl Job {
             deadline: Instant::now() + self.left_for(step, stored),
             notes: Notes { pool: engine.pool.clone(), run: self.run.id, epoch: self.epoch, step: step.name },
         }
+    }
+
+    /// Whether writes are away and can still be given back: a step that takes them away has begun, and the point of no
+    /// return is not passed.
+    pub(super) fn writes_are_held(&self) -> bool {
+        let takes = self.runbook.steps.iter().find(|row| row.writes_away).map(|row| row.name);
+        let begun = self.steps.iter().find(|s| Some(s.step.name.as_str()) == takes);
+        self.run.no_return_at.is_none()
+            && begun.is_some_and(|s| match s.step.state {
+                StepState::NotStarted | StepState::Skipped | StepState::Undone => false,
+                StepState::Running
+                | StepState::Succeeded
+                | StepState::FailedRetryable
+                | StepState::Failed
+                | StepState::Unknown
+                | StepState::WaitingForInput
+                | StepState::Undoing
+                | StepState::UndoFailed => true,
+            })
     }
 
     /// What is left of a step's bound; while writes are away also of the plan's bound on the outage, as long as there
@@ -181,6 +224,9 @@ impl Job {
 
     /// Moves the run to the state an act leads to, with an event.
     pub(super) async fn act(&self, engine: &Engine, act: RunAct, reason: &str) -> Result<RunState, Stopped> {
+        if act.rests() {
+            kill(engine, "rest", Moment::BeforeIntent)?;
+        }
         let mut tx = begin(&engine.pool).await?;
         run_leases::hold(&mut tx, self.run.id, self.epoch).await?;
         let state = self.act_in(&mut tx, act, reason).await?;
@@ -196,6 +242,15 @@ impl Job {
         reason: &str,
     ) -> Result<RunState, Stopped> {
         let run = runs::get(conn, self.run.id).await?.unwrap_or_else(|| self.run.clone());
+        // Somebody may have been promised the way back since this worker last looked: a run that rests would forget it.
+        let promised = match run_leases::wanted(conn, run.id).await? {
+            Some(Wanted::Abort(why)) if act.rests() && run.no_return_at.is_none() => Some(why),
+            Some(_) | None => None,
+        };
+        let (act, reason) = match &promised {
+            Some(why) => (RunAct::Abort, why.as_str()),
+            None => (act, reason),
+        };
         let state = next_state(run.state, act, run.no_return_at.is_some()).map_err(OperationError::from)?;
         runs::set_state(conn, run.id, state, reason).await?;
         let word = state.as_str().replace('_', " ");

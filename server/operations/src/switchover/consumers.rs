@@ -37,7 +37,8 @@ pub(super) async fn drain_groups(ctx: StepCtx) -> Result<Done, StepError> {
         }
     };
     let admin = ctx.admin(ctx.direction().from);
-    let behind: Mutex<Vec<String>> = Mutex::new(Vec::new());
+    // Until the source says so, no group has read to the end.
+    let behind: Mutex<Vec<String>> = Mutex::new(ctx.plan.groups.clone());
     let drained = ctx
         .wait_until("groups reading to the end", bound, || async {
             let described = admin.describe_groups(&kinds(&ctx).await?).await?;

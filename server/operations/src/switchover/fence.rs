@@ -15,7 +15,7 @@ use muster_kafka::{ClusterAdmin, FenceVerdict, OffsetSpec, TailRecord};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::scope::{count, offsets, shown};
+use super::scope::{count, log_ends, offsets, shown, still_as_planned};
 use crate::step::{Done, StepCtx, StepError};
 
 /// Shows that the probe principal may write now, so that its refusal later proves the fence. Only looks.
@@ -221,8 +221,9 @@ impl From<TailRecord> for Tail {
     }
 }
 
-/// Waits until the fenced side stands still (two equal looks after the proof of the fence) and records its ends and
-/// last committed records. The last record may be far below the end when aborted data lies between (mm2-verified,
+/// Waits until the fenced side stands still (two equal looks after the proof of the fence, at logs that every replica in sync
+/// has whole) and records its ends and last committed records. Looks, too, whether it still has what was planned: what came
+/// while a person was waited for is not in the plan. The last record may be far below the end when aborted data lies between (mm2-verified,
 /// correction 2). Only looks.
 pub(super) async fn mark_cut_line(ctx: StepCtx) -> Result<Done, StepError> {
     let from = ctx.direction().from;
@@ -230,11 +231,12 @@ pub(super) async fn mark_cut_line(ctx: StepCtx) -> Result<Done, StepError> {
     let partitions = ctx.source_partitions();
     let ends = ctx
         .wait_until("ends standing still under the fence", 10_000, || async {
-            let first = offsets(admin, &partitions, OffsetSpec::End).await?;
-            let second = offsets(admin, &partitions, OffsetSpec::End).await?;
+            let first = log_ends(admin, &partitions).await?;
+            let second = log_ends(admin, &partitions).await?;
             Ok(if first == second { Ok(second) } else { Err("they still move".to_owned()) })
         })
         .await?;
+    still_as_planned(&ctx).await?;
     let caught_up: super::prepare::CaughtUp = ctx.output("catch_up")?;
     let tails: BTreeMap<_, _> = ctx
         .mover(from)

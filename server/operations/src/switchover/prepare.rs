@@ -11,6 +11,7 @@ use muster_domain::{
     access,
     acl::{AclBinding, AclFilter},
     direction::{self, ActiveSide},
+    patterns::Scope,
     record::Question,
     survey::{ConnectState, ConnectorRole, Survey},
     topic::{ByPartition, by_partition},
@@ -19,12 +20,14 @@ use muster_kafka::{Isolation, OffsetSpec};
 use muster_replication::FlowSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::{
     consumers::{self, Translated},
     fence::{add_bindings, locked, remove_bindings},
     reverse,
-    scope::{count, offsets},
+    scope::{and_more, count, new_topic, offsets},
+    settle,
 };
 use crate::{
     step::{Done, StepCtx, StepError},
@@ -39,25 +42,27 @@ const REHEARSAL_BOUND_MS: u64 = 60_000;
 pub(super) struct FoundAgain {
     /// Groups that had members then: these are waited for on the other side.
     pub(super) active_groups: BTreeSet<String>,
+    /// Ids of the topics of the side that is left; runs begun by an earlier version have none.
+    #[serde(default)]
+    pub(super) topic_ids: BTreeMap<String, Uuid>,
 }
 
-/// Surveys again after taking the lock and compares with what was approved: cluster ids, active side, topics and
-/// their partitions. Looks, too, whether the way back can begin: after the point of no return it would be too late. Only
-/// looks.
+/// Surveys again after taking the lock and compares with what was approved: cluster ids, active side, topics and their
+/// partitions, groups. Looks, too, whether the way back can begin and the old side can be closed: after the point of no return
+/// it would be too late. Only looks.
 pub(super) async fn survey_again(ctx: StepCtx) -> Result<Done, StepError> {
     let survey = take_survey(&ctx.clients, 0, Utc::now()).await;
     let differences = differences(&ctx, &survey)?;
     if let Some(first) = differences.first() {
         return Err(StepError::Fail(format!(
             "the world is not what was approved: {first}{}",
-            if differences.len() > 1 {
-                format!(" (and {} more)", differences.len() - 1)
-            } else {
-                String::new()
-            }
+            and_more(differences.len())
         )));
     }
     if let Some(reason) = reverse::why_it_cannot_begin(&ctx).await? {
+        return Err(StepError::Fail(reason));
+    }
+    if let Some(reason) = settle::why_it_cannot_be_closed(&ctx).await? {
         return Err(StepError::Fail(reason));
     }
     let from = survey.sides.get(ctx.direction().from);
@@ -67,6 +72,8 @@ pub(super) async fn survey_again(ctx: StepCtx) -> Result<Done, StepError> {
         .filter(|(name, group)| !group.members.is_empty() && ctx.plan.groups.contains(name))
         .map(|(name, _)| name.clone())
         .collect();
+    let topics = from.topics.as_result().map_err(StepError::retry)?;
+    let topic_ids = topics.iter().filter_map(|(name, topic)| Some((name.clone(), topic.id?))).collect();
     let sentence = format!(
         "both clusters are the approved ones, {} is active, {} and {} as approved",
         ctx.clients.pair.cluster(ctx.direction().from),
@@ -74,7 +81,7 @@ pub(super) async fn survey_again(ctx: StepCtx) -> Result<Done, StepError> {
         count(ctx.plan.groups.len(), "group"),
     );
     Done::new(sentence, json!({"survey_ms": survey.took_ms, "active_groups": active_groups}))
-        .with_output(&FoundAgain { active_groups })
+        .with_output(&FoundAgain { active_groups, topic_ids })
 }
 
 fn differences(ctx: &StepCtx, survey: &Survey) -> Result<Vec<String>, StepError> {
@@ -120,6 +127,15 @@ fn differences(ctx: &StepCtx, survey: &Survey) -> Result<Vec<String>, StepError>
             found.push(format!("its replica `{}` has {there} partitions, fewer than {now}", scope.replica));
         }
     }
+    let (scope, from) = (Scope::of(pair), ctx.direction().from);
+    let planned: BTreeSet<&String> = ctx.plan.topics.iter().map(|topic| &topic.topic).collect();
+    let of_the_pair = topics.keys().filter(|name| scope.application_topic(from, name));
+    found.extend(of_the_pair.filter(|name| !planned.contains(name)).map(|name| new_topic(name)));
+    let groups = survey.sides.get(from).groups.as_result().map_err(StepError::retry)?;
+    let with_positions = groups.iter().filter(|(_, group)| !group.offsets.is_empty()).map(|(name, _)| name);
+    found.extend(with_positions.filter(|name| !ctx.plan.groups.contains(name)).map(|name| {
+        format!("group `{name}` is not in the plan, so it would have no position on the other side")
+    }));
     Ok(found)
 }
 

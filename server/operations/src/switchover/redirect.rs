@@ -14,19 +14,30 @@ use serde_json::json;
 
 use super::{
     consumers,
-    fence::{add_bindings, locked, prove_fenced, remove_bindings},
+    fence::{CutLine, add_bindings, locked, prove_fenced, remove_bindings},
     prepare,
-    scope::count,
+    scope::{count, log_ends},
+    settle::written_late,
 };
 use crate::step::{Done, StepCtx, StepError};
 
-/// Looks once more at every proof: the fence stands on every broker and refuses, the flow is stopped, the way back is
-/// stopped. Content and drain are proven by the steps before. Only looks; its success is the point of no return,
+/// Looks once more at every proof: the fence stands on every broker and refuses, nothing was written past the cut line, the
+/// flow is stopped, the way back is stopped. Content and drain are proven by the steps before. Only looks; its success is the point of no return,
 /// because the next step may let the first application write happen.
 pub(super) async fn pass_point_of_no_return(ctx: StepCtx) -> Result<Done, StepError> {
     let topics = ctx.app_topics();
     let admin = ctx.admin(ctx.direction().from);
     let bindings = access::fence_bindings(&topics);
+    let cut: CutLine = ctx.output("mark_cut_line")?;
+    let ends = log_ends(admin, &ctx.source_partitions()).await?;
+    let late = written_late(&ctx, &cut, &ends).await?;
+    if !late.is_empty() {
+        return Err(StepError::Fail(format!(
+            "{} took records after the cut line: {}",
+            admin.cluster(),
+            late.join(", ")
+        )));
+    }
     let (probed, forward, backward) = tokio::join!(
         prove_fenced(&ctx, admin, &bindings, &topics),
         async { Ok::<_, StepError>(ctx.forward()?.state(ConnectorRole::Source).await?) },
@@ -87,6 +98,11 @@ pub(super) async fn redirect_producers(ctx: StepCtx) -> Result<Done, StepError> 
 
 /// Tells applications that read where to go.
 pub(super) async fn redirect_consumers(ctx: StepCtx) -> Result<Done, StepError> {
+    ctx.not_without(
+        "write_group_offsets",
+        "consumers would begin where their reset policy says and may skip records. Write the positions of `translate_groups` \
+         by hand, send the consumers there by hand, then leave this step out too",
+    )?;
     tell(&ctx, Audience::Consumers).await
 }
 

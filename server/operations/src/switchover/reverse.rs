@@ -125,6 +125,13 @@ impl Others {
 /// Starts the reverse flow and proves it: a canary written on the new active side arrives on the old one, or, where
 /// the pair has no canary, the flow's committed offsets pass the ends seen at its start.
 pub(super) async fn start_reverse_flow(ctx: StepCtx) -> Result<Done, StepError> {
+    if ctx.identity_named() {
+        ctx.not_without(
+            "prepare_reverse",
+            "the flow back would go on from old positions, or from the beginning, and copy what came from the other side \
+             back to it. Set its offsets to where writes began, start it by hand, then leave this step out too",
+        )?;
+    }
     let flow = ctx.backward()?;
     for role in [ConnectorRole::Source, ConnectorRole::Checkpoint, ConnectorRole::Heartbeat] {
         if flow.state(role).await?.is_some() {

@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use muster_domain::topic::{ByPartition, TopicPartition};
+use muster_domain::{
+    patterns::Scope,
+    topic::{ByPartition, TopicPartition},
+};
 use muster_kafka::{ClusterAdmin, OffsetSpec};
 
+use super::prepare::FoundAgain;
 use crate::step::{StepCtx, StepError};
 
 impl StepCtx {
@@ -63,6 +67,71 @@ pub(super) async fn offsets(
         };
     }
     Ok(offsets)
+}
+
+/// Where the logs of partitions end on their leaders, once every replica in sync has all of it: below the end of a log stand
+/// records that were accepted and cannot be read yet, and those acknowledged with `acks=1` among them.
+pub(super) async fn log_ends(
+    admin: &dyn ClusterAdmin,
+    partitions: &[TopicPartition],
+) -> Result<ByPartition<i64>, StepError> {
+    let logs = offsets(admin, partitions, OffsetSpec::LogEnd).await?;
+    let readable = offsets(admin, partitions, OffsetSpec::End).await?;
+    match logs.iter().find(|(tp, end)| readable.get(*tp) != Some(*end)) {
+        Some((tp, end)) => Err(StepError::Retry(format!(
+            "{tp} ends at {end} on its leader and can be read up to {:?}: a replica in sync is behind",
+            readable.get(tp).copied().unwrap_or_default()
+        ))),
+        None => Ok(logs),
+    }
+}
+
+/// Looks whether the side applications leave still has exactly what was planned: no topic of the pair beside those, the same
+/// partitions, the same topics by id.
+pub(super) async fn still_as_planned(ctx: &StepCtx) -> Result<(), StepError> {
+    let found: FoundAgain = ctx.output("survey_again")?;
+    let (from, admin) = (ctx.direction().from, ctx.admin(ctx.direction().from));
+    let names: BTreeSet<String> = ctx.app_topics().into_iter().collect();
+    let (topics, counts) = tokio::join!(admin.topics(None), admin.partition_counts(&names));
+    let (topics, counts) = (topics?, counts?);
+    let scope = Scope::of(&ctx.clients.pair);
+    let mut differences = Vec::new();
+    for planned in &ctx.plan.topics {
+        let now = counts.get(&planned.topic).copied().unwrap_or(0);
+        if i32::try_from(now) != Ok(planned.partitions) {
+            differences.push(format!(
+                "topic `{}` has {now} partitions instead of {}",
+                planned.topic, planned.partitions
+            ));
+        }
+    }
+    for topic in topics.iter().filter(|topic| !topic.internal) {
+        if scope.application_topic(from, &topic.name) && !names.contains(&topic.name) {
+            differences.push(new_topic(&topic.name));
+        }
+        let before = found.topic_ids.get(&topic.name);
+        if before.zip(topic.id.as_ref()).is_some_and(|(before, now)| before != now) {
+            differences.push(format!("topic `{}` was made anew", topic.name));
+        }
+    }
+    match differences.first() {
+        Some(first) => Err(StepError::Fail(format!(
+            "{} changed after the run began: {first}{}",
+            admin.cluster(),
+            and_more(differences.len())
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// What is said of a topic of the pair that the plan does not know.
+pub(super) fn new_topic(name: &str) -> String {
+    format!("topic `{name}` belongs to the pair and is not in the plan, so it would be left behind")
+}
+
+/// ` (and 2 more)` after the first of several.
+pub(super) fn and_more(n: usize) -> String {
+    if n > 1 { format!(" (and {} more)", n - 1) } else { String::new() }
 }
 
 /// What a map by partition looks like in evidence: `{"topic-0": value}`.

@@ -54,9 +54,31 @@ pub(super) async fn convert_source_fence(ctx: StepCtx) -> Result<Done, StepError
     ))
 }
 
+/// Why the old side could not be closed to applications after they moved, found while nothing has been changed yet; `None`
+/// when it can be. A grant on every topic cannot be taken away for some of them. Only looks.
+pub(super) async fn why_it_cannot_be_closed(ctx: &StepCtx) -> Result<Option<String>, StepError> {
+    let admin = ctx.admin(ctx.direction().from);
+    let mut acls = admin.acls(&AclFilter::default()).await?.bindings;
+    let infrastructure = prepare::infrastructure(ctx);
+    let topics = ctx.app_topics();
+    let conversion = access::conversion(&acls, &topics, &ctx.plan.groups, &infrastructure);
+    acls.retain(|binding| !conversion.remove_grants.contains(binding));
+    acls.extend(conversion.create);
+    let open = access::unfenced_by(&acls, &topics, &infrastructure);
+    Ok(open.first().map(|principal| {
+        format!(
+            "{principal} may write every topic of {} (a grant on `*`), which cannot be taken away for the {} in scope, so the \
+             old side could not be closed after the move. Grant it what it needs by name or prefix; replication and tools are \
+             told apart by CREATE, ALTER or ALTER_CONFIGS on topic `*`",
+            admin.cluster(),
+            count(topics.len(), "topic")
+        )
+    }))
+}
+
 /// Partitions that hold records past the cut line, with where. Markers alone are no writes: coordinators put them there
 /// when a transaction ends late.
-async fn written_late(
+pub(super) async fn written_late(
     ctx: &StepCtx,
     cut: &CutLine,
     ends: &ByPartition<i64>,

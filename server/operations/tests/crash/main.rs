@@ -13,3 +13,4 @@ mod sim;
 mod stopping;
 mod switchover;
 mod way_back;
+mod world_moves;
