@@ -66,7 +66,7 @@ fn unpack_block(block: &[u8], unpacked: &mut Vec<u8>) -> io::Result<()> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use std::io::Write;
 
     use flate2::{Compress, Compression, FlushCompress};
@@ -76,7 +76,7 @@ pub(crate) mod tests {
     const MIB: usize = 1 << 20;
 
     /// Zeros that would be so many MiB, as gzip packs them: the packing of one, again and again.
-    pub(crate) fn gzip_zeros(mib: usize) -> Vec<u8> {
+    fn gzip_zeros(mib: usize) -> Vec<u8> {
         let mut one = Vec::with_capacity(MIB);
         Compress::new(Compression::best(), false)
             .compress_vec(&vec![0; MIB], &mut one, FlushCompress::Full)
