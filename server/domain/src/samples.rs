@@ -23,7 +23,8 @@ use crate::{
     survey::{
         AclObservation, CommittedSourceOffsets, ConnectState, ConnectorObservation, ConnectorRole,
         FlowObservation, GroupObservation, NewestPairs, OffsetPair, PartitionObservation, RightHeld,
-        RightObservation, SideObservation, Survey, TaskObservation, TopicObservation, WorkerObservation,
+        RightObservation, SideObservation, Survey, TaskObservation, TopicObservation, UnreadableSyncs,
+        WorkerObservation,
     },
     topic::{ConfigEntry, ConfigSource, TopicPartition},
 };
@@ -199,6 +200,7 @@ fn flow(from: Side, target: &str, state: ConnectState, copied: i64) -> FlowObser
         newest_pairs: Observed::known(NewestPairs(BTreeMap::from([(orders, newest)])), now),
         rewinds: BTreeMap::new(),
         beyond: Observed::known(Beyond::default(), now),
+        unreadable_syncs: UnreadableSyncs::default(),
     }
 }
 

@@ -214,6 +214,9 @@ pub struct FlowObservation {
     /// Topics outside of the pair that its source connector copies, too.
     #[serde(default = "not_looked")]
     pub beyond: Observed<Beyond>,
+    /// What of its offset-syncs topic could not be read.
+    #[serde(default)]
+    pub unreadable_syncs: UnreadableSyncs,
 }
 
 /// What a survey of a version before says of what it did not look for.
@@ -242,6 +245,24 @@ pub struct OffsetPair {
     pub upstream: i64,
     /// Target offset of the same record.
     pub downstream: i64,
+}
+
+/// Records of an offset-syncs topic that are none, or cannot be read: somebody else writes there, or MirrorMaker 2 writes
+/// otherwise than it did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnreadableSyncs {
+    /// How many there are in what Muster has read of the topic.
+    pub count: u64,
+    /// Where the last of them is and what is wrong with it; never what it holds.
+    pub last: String,
+}
+
+impl UnreadableSyncs {
+    /// Counts so many more, with the last one's reason.
+    pub fn add(&mut self, count: u64, last: String) {
+        self.count = self.count.saturating_add(count);
+        self.last = last;
+    }
 }
 
 /// Two offset syncs in a row of which the second has a lower source offset: records between were copied again.

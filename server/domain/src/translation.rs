@@ -31,8 +31,8 @@ use crate::{reading::ReadingClass, survey::OffsetPair};
 pub struct Visible {
     /// Its offset.
     pub offset: i64,
-    /// Hash of timestamp, key, value and headers; without the timestamp where the target sets its own
-    /// (`message.timestamp.type=LogAppendTime`), on both sides alike.
+    /// Hash of timestamp, key, value and headers; without the timestamp where brokers of the target wrote their own
+    /// (`message.timestamp.type=LogAppendTime`), in all records that are compared with each other alike.
     pub fingerprint: u64,
 }
 
@@ -131,6 +131,18 @@ pub enum Untranslatable {
         /// End of the target.
         target_end: i64,
     },
+    /// The group has read more than there is.
+    #[error(
+        "the group's position {offset} is past the end {end} of the source: records were lost there (unclean election, \
+         truncation, or the topic was recreated), and which of those that are there now it has read cannot be told; set the \
+         group to where it is to go on there, then look again"
+    )]
+    PastEnd {
+        /// Where the group stands.
+        offset: i64,
+        /// One past the last record there.
+        end: i64,
+    },
     /// The source is dead, and nothing that was kept relates the two logs there.
     #[error("no offset sync before {offset} was known when the source could be read last")]
     NoSyncKept {
@@ -147,6 +159,20 @@ pub enum Untranslatable {
         /// Where it ends.
         is: i64,
     },
+}
+
+/// Whether a group can stand at `g` in a log with that end, asked after its position. One past the end has read records that
+/// are gone. What was written in their place it has not read, and where that begins nothing tells: it may be everything that
+/// is there. To call such a group drained would skip all of it.
+///
+/// # Errors
+/// `PastEnd` when it cannot, `BadOffset` when nobody stands there.
+pub fn check_within(g: i64, end: i64) -> Result<(), Untranslatable> {
+    match g {
+        ..0 => Err(Untranslatable::BadOffset { offset: g }),
+        0.. if g > end => Err(Untranslatable::PastEnd { offset: g, end }),
+        0.. => Ok(()),
+    }
 }
 
 /// What to read on both sides before [`translate`] can compare; offsets are inclusive.
@@ -195,7 +221,7 @@ pub fn windows<'a>(g: i64, syncs: impl Into<AllSyncs<'a>>, target_end: i64) -> W
 
 /// Where a group that reads `g` next on the source must go on reading on the target.
 ///
-/// `source` and `target` are the visible records of the [`windows`] in order, without gaps: leaving out a record at the front of the source
+/// The position is one that [`check_within`] let pass. `source` and `target` are the visible records of the [`windows`] in order, without gaps: leaving out a record at the front of the source
 /// window would skip it, and a cut at its back makes a record that was not read look absent. `source` is empty when
 /// it cannot be read; then only the pairs speak.
 ///
@@ -284,7 +310,7 @@ fn floor_in(next: i64, bracket: Bracket, target_end: i64) -> Mapping {
         let again = if bracket.copied_again { until - pair.downstream } else { 0 };
         return Mapping::early(pair.downstream, Method::Pair, again);
     }
-    Mapping::early(pair.downstream + 1, Method::PairFloor, until - pair.downstream - 1)
+    Mapping::early(pair.downstream.saturating_add(1), Method::PairFloor, until - pair.downstream - 1)
 }
 
 fn before_first(g: i64, lifetimes: &Lifetimes) -> Untranslatable {

@@ -4,13 +4,15 @@
 //! pre-allocates whatever a record claims. A fingerprint must see what is there.
 
 use bytes::{Buf, Bytes};
-use kafka_protocol::compression::{Decompressor, Gzip, Lz4, Snappy, Zstd};
 
 use crate::{
     mover::Record,
     prints::{RecordPrint, take_varint},
+    unpack::unpack,
 };
 
+/// Most records and headers of one batch that are taken apart: each costs far more memory than the bytes it is read from.
+const MOST_PARTS: usize = 1 << 20;
 /// Bytes before a batch's records.
 const HEADER: usize = 61;
 /// Bytes before the field that `batch length` counts from.
@@ -88,20 +90,37 @@ impl Batch {
 
     /// The records, unpacked.
     pub(crate) fn records(&self) -> Result<Vec<Record>, String> {
-        let mut data = self.decompress()?;
+        let mut data = self.unpack()?;
         // What a batch claims is no reason to allocate.
         let mut records =
             Vec::with_capacity(usize::try_from(self.count).unwrap_or_default().min(data.len() / 7 + 1));
+        let mut room = MOST_PARTS;
         for _ in 0..self.count {
-            records.push(self.read_record(&mut data).ok_or("a record that ends too soon")?);
+            let record = self.read_record(&mut data, room).ok_or("a record that ends too soon")?;
+            room = room.checked_sub(1 + record.headers.len()).ok_or_else(too_many)?;
+            records.push(record);
         }
         Ok(records)
     }
 
+    /// How many records it says it holds.
+    pub(crate) fn count(&self) -> u64 {
+        u64::try_from(self.count).unwrap_or_default()
+    }
+
+    /// Why it cannot be read, with its place.
+    pub(crate) fn unreadable(&self, why: &str) -> String {
+        let (first, last) = (self.base_offset, self.last_offset);
+        format!("the batch at offsets {first} to {last} cannot be read: {why}")
+    }
+
     /// Hands out the print of each record, copying nothing: most of a large read is this.
     pub(crate) fn each_print(&self, mut keep: impl FnMut(RecordPrint)) -> Result<(), String> {
-        let data = self.decompress()?;
+        let data = self.unpack()?;
         let mut rest = &data[..];
+        if self.count() > MOST_PARTS as u64 {
+            return Err(too_many());
+        }
         for _ in 0..self.count {
             keep(self.read_print(&mut rest).ok_or("a record that ends too soon")?);
         }
@@ -115,7 +134,8 @@ impl Batch {
         let (_, mut body) = record.split_first()?; // attributes, unused
         let timestamp = self.timestamp(take_varint(&mut body)?);
         let offset = self.base_offset.checked_add(take_varint(&mut body)?)?;
-        RecordPrint::of_body(offset, timestamp, body)
+        let print = RecordPrint::of_body(offset, timestamp, body)?;
+        Some(RecordPrint { log_append_time: self.log_append_time(), ..print })
     }
 
     /// The time of a record so many milliseconds after the first; the broker's own where the topic says so.
@@ -127,21 +147,12 @@ impl Batch {
         self.attributes & 0x08 != 0
     }
 
-    fn decompress(&self) -> Result<Bytes, String> {
-        let mut packed = self.records.clone();
-        let keep = |data: &mut Bytes| Ok(data.split_off(0));
-        let unpacked = match self.attributes & 0x07 {
-            0 => return Ok(packed),
-            1 => Gzip::decompress(&mut packed, keep),
-            2 => Snappy::decompress(&mut packed, keep),
-            3 => Lz4::decompress(&mut packed, keep),
-            4 => Zstd::decompress(&mut packed, keep),
-            codec => return Err(format!("records with unknown compression {codec}")),
-        };
-        unpacked.map_err(|e| format!("records that do not decompress: {e:#}"))
+    fn unpack(&self) -> Result<Bytes, String> {
+        unpack(self.attributes & 0x07, &self.records)
     }
 
-    fn read_record(&self, data: &mut Bytes) -> Option<Record> {
+    /// The next record, of which no more than so many headers are read: one too many makes the batch unreadable.
+    fn read_record(&self, data: &mut Bytes, room: usize) -> Option<Record> {
         let length = usize::try_from(read_varint(data)?).ok()?;
         if data.len() < length {
             return None;
@@ -154,14 +165,18 @@ impl Batch {
         let key = read_bytes(&mut data)?;
         let value = read_bytes(&mut data)?;
         let count = usize::try_from(read_varint(&mut data)?).ok()?;
-        let mut headers = Vec::with_capacity(count.min(data.len() / 2));
-        for _ in 0..count {
+        let mut headers = Vec::with_capacity(count.min(data.len() / 2).min(room));
+        for _ in 0..count.min(room + 1) {
             let name = read_bytes(&mut data)??;
             headers.push((String::from_utf8_lossy(&name).into_owned(), read_bytes(&mut data)?));
         }
         let log_append_time = self.log_append_time();
         Some(Record { offset, timestamp, log_append_time, key, value, headers })
     }
+}
+
+fn too_many() -> String {
+    format!("it holds more than {MOST_PARTS} records and headers")
 }
 
 /// Zigzag variable-length integer, at most ten bytes.

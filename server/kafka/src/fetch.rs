@@ -24,10 +24,10 @@ use crate::{
         OFFSET_NOT_AVAILABLE, OFFSET_OUT_OF_RANGE, UNKNOWN_TOPIC_OR_PARTITION, broker_error, leader_moved,
     },
     error::{KafkaError, KafkaErrorKind},
-    mover::{Isolation, ReadRange, Record},
+    mover::{Isolation, Piece, ReadRange, Record},
     offsets,
     patience::Patience,
-    prints::PrintRange,
+    prints::{PrintRange, RecordPrint},
     routing::{Call, Target},
     topics::topic_name,
 };
@@ -41,6 +41,10 @@ const SHORT_BYTES: i32 = 128 << 10;
 const REQUEST_BYTES: i32 = 32 << 20;
 /// Partitions per request.
 const BATCH: usize = 500;
+/// Bytes of records that one reading may hold.
+const MOST_HELD: usize = 512 << 20;
+/// Prints of one stretch that are enough for a round: one answer may hold very many small records, well packed.
+const ENOUGH_PRINTS: usize = 200_000;
 
 /// A stretch being read.
 #[derive(Debug)]
@@ -63,9 +67,14 @@ pub(crate) struct Cursor {
 #[derive(Debug)]
 pub(crate) enum Found {
     All(Vec<Record>),
-    Last(Option<Record>),
+    Last(Option<RecordPrint>),
     /// Prints only; where it stands is told to the stretch after each round.
     Prints(Box<PrintRange>),
+    /// Records of so many bytes at most, until the piece is full.
+    Piece {
+        piece: Piece,
+        longest: usize,
+    },
 }
 
 impl Cursor {
@@ -123,20 +132,38 @@ impl Cursor {
         Some(error)
     }
 
-    /// Takes what of a batch is within the stretch.
-    fn keep(&mut self, batch: &Batch) -> Result<(), String> {
+    /// Takes what of a batch is within the stretch; answers the bytes that are held for it from now on.
+    fn keep(&mut self, batch: &Batch) -> Result<usize, String> {
         let (next, until) = (self.next, self.until);
         let wanted = |record: &Record| record.offset >= next && record.offset < until;
         match &mut self.found {
-            Found::All(records) => records.extend(batch.records()?.into_iter().filter(wanted)),
-            Found::Last(last) => {
-                if let Some(record) = batch.records()?.into_iter().rfind(wanted) {
-                    *last = Some(record);
-                }
+            Found::All(records) => {
+                let before = records.len();
+                records.extend(batch.records()?.into_iter().filter(wanted));
+                let cost = |record: &Record| record.length() + size_of::<Record>();
+                return Ok(records[before..].iter().map(cost).sum());
             }
+            Found::Last(last) => batch.each_print(|print| {
+                if print.offset >= next && print.offset < until {
+                    *last = Some(print);
+                }
+            })?,
             Found::Prints(range) => batch.each_print(|print| range.keep(print))?,
+            Found::Piece { piece, longest } => match batch.records() {
+                Ok(records) => piece.take(records.into_iter().filter(wanted), *longest),
+                Err(why) => piece.leave_out(batch.count().max(1), batch.unreadable(&why)),
+            },
         }
-        Ok(())
+        Ok(0)
+    }
+
+    /// Whether the rest of an answer is better asked for again.
+    fn is_full(&self) -> bool {
+        match &self.found {
+            Found::All(_) | Found::Last(_) => false,
+            Found::Prints(range) => range.prints.len() >= ENOUGH_PRINTS,
+            Found::Piece { piece, .. } => piece.is_full(),
+        }
     }
 }
 
@@ -146,7 +173,7 @@ pub(crate) async fn read_to_end(
     cursors: &mut [Cursor],
     isolation: Isolation,
 ) -> Result<(), KafkaError> {
-    let mut setbacks = Setbacks { patience: call.patience(), unknown_topic: 0 };
+    let mut setbacks = Setbacks::of(call);
     while cursors.iter().any(|cursor| !cursor.done) {
         read_round(call, cursors, isolation, &mut setbacks).await?;
     }
@@ -159,7 +186,7 @@ pub(crate) async fn read_on(
     stretches: &mut [&mut PrintRange],
     isolation: Isolation,
 ) -> Result<(), KafkaError> {
-    let mut setbacks = Setbacks { patience: call.patience(), unknown_topic: 0 };
+    let mut setbacks = Setbacks::of(call);
     let open: Vec<usize> = (0..stretches.len()).filter(|at| !stretches[*at].done).collect();
     let mut cursors: Vec<Cursor> = open.iter().map(|at| Cursor::of_range(stretches[*at])).collect();
     while !cursors.is_empty() && !read_round(call, &mut cursors, isolation, &mut setbacks).await? {}
@@ -172,10 +199,41 @@ pub(crate) async fn read_on(
     Ok(())
 }
 
-/// What went wrong so far in one read.
+/// Reads one stretch on until something of it is read, or nothing is left.
+pub(crate) async fn read_piece(
+    call: &Call<'_>,
+    range: &ReadRange,
+    longest: usize,
+    isolation: Isolation,
+) -> Result<Piece, KafkaError> {
+    let mut setbacks = Setbacks::of(call);
+    let found = Found::Piece { piece: Piece::default(), longest };
+    let mut cursor = [Cursor::new(range.partition.clone(), range.from, range.until, found)];
+    while !cursor[0].done && cursor[0].next <= range.from.max(0) {
+        read_round(call, &mut cursor, isolation, &mut setbacks).await?;
+    }
+    let [Cursor { found, next, done, .. }] = cursor;
+    let read = match found {
+        Found::Piece { piece, .. } => Some(piece),
+        Found::All(_) | Found::Last(_) | Found::Prints(_) => None,
+    };
+    // A batch may go on behind the stretch.
+    let next = next.min(range.until.max(range.from));
+    Ok(Piece { next, done, ..read.expect("it was made a piece above") })
+}
+
+/// What went wrong so far in one read, and what it costs.
 struct Setbacks<'a> {
     patience: Patience<'a>,
     unknown_topic: u32,
+    /// Bytes of records that are held.
+    held: usize,
+}
+
+impl<'a> Setbacks<'a> {
+    fn of(call: &Call<'a>) -> Self {
+        Self { patience: call.patience(), unknown_topic: 0, held: 0 }
+    }
 }
 
 /// One question to every leader; false when some of it has to be asked again.
@@ -191,7 +249,8 @@ async fn read_round(
     let partitions: Vec<TopicPartition> = open.iter().map(|at| cursors[*at].partition.clone()).collect();
     let answers = fetch_round(call, cursors, &open, isolation).await?;
     let index: HashMap<&TopicPartition, usize> = partitions.iter().zip(open.iter().copied()).collect();
-    let Some(error) = take_answers(call, cursors, &index, answers, isolation).await? else {
+    let held = &mut setbacks.held;
+    let Some(error) = take_answers(call, cursors, &index, answers, isolation, held).await? else {
         return Ok(true);
     };
     call.router.leaders.forget(&partitions);
@@ -274,6 +333,7 @@ async fn take_answers(
     index: &HashMap<&TopicPartition, usize>,
     answers: Answers,
     isolation: Isolation,
+    held: &mut usize,
 ) -> Result<Option<KafkaError>, KafkaError> {
     let mut trouble = None;
     let mut out_of_range = Vec::new();
@@ -293,7 +353,7 @@ async fn take_answers(
                 let Some(at) = index.get(&tp).copied() else { continue };
                 match data.error_code {
                     0 => {
-                        advance(&mut cursors[at], data, isolation).map_err(|text| {
+                        advance(&mut cursors[at], data, isolation, held).map_err(|text| {
                             call.fail(Some(node), KafkaErrorKind::Protocol(format!("{tp}: {text}")))
                         })?;
                         trouble = cursors[at].shortage(call, Some(node)).or(trouble);
@@ -317,7 +377,12 @@ async fn take_answers(
 }
 
 /// Takes what one partition answered: visible records, and how far that reading went.
-fn advance(cursor: &mut Cursor, data: PartitionData, isolation: Isolation) -> Result<(), String> {
+fn advance(
+    cursor: &mut Cursor,
+    data: PartitionData,
+    isolation: Isolation,
+    held: &mut usize,
+) -> Result<(), String> {
     let committed = isolation == Isolation::ReadCommitted;
     let end =
         if committed && data.last_stable_offset >= 0 { data.last_stable_offset } else { data.high_watermark };
@@ -335,12 +400,19 @@ fn advance(cursor: &mut Cursor, data: PartitionData, isolation: Isolation) -> Re
             cursor.next = cursor.until;
             break;
         }
-        let hidden = aborted.hides(&batch)?;
+        let hidden = aborted.hides(&batch).map_err(|why| batch.unreadable(&why))?;
         if batch.last_offset >= cursor.next {
             if !hidden {
-                cursor.keep(&batch)?;
+                let kept = cursor.keep(&batch).map_err(|why| batch.unreadable(&why))?;
+                *held = held.saturating_add(kept);
+                if *held > MOST_HELD {
+                    return Err(format!("more than {} MiB of records are too many at once", MOST_HELD >> 20));
+                }
             }
-            cursor.go_to(batch.last_offset + 1);
+            cursor.go_to(batch.last_offset.saturating_add(1));
+            if cursor.is_full() {
+                break;
+            }
         }
     }
     cursor.stuck = cursor.next == before;

@@ -48,12 +48,13 @@ mod token;
 mod topics;
 mod transactions;
 mod transport;
+mod unpack;
 mod versions;
 
 pub use admin::{ClusterAdmin, FenceVerdict, OffsetSpec, ProducerState};
 pub use client::KafkaAdmin;
 pub use error::{KafkaError, KafkaErrorKind};
-pub use mover::{Isolation, ReadRange, Record, RecordMover, TailRecord};
+pub use mover::{Isolation, Piece, ReadRange, Record, RecordMover, TailRecord};
 pub use options::ClientOptions;
 pub use prints::{PrintRange, RecordPrint};
 pub use record_mover::KafkaMover;

@@ -6,7 +6,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use muster_domain::topic::TopicPartition;
 
-use crate::{error::KafkaError, prints::PrintRange, share::WorkShare};
+use crate::{
+    error::KafkaError,
+    prints::{PrintRange, RecordPrint},
+    share::WorkShare,
+};
 
 /// Offsets a mover that knows no batches reads on at a time.
 const STEP: i64 = 1_000;
@@ -61,6 +65,58 @@ impl Record {
     pub fn fingerprint(&self) -> u64 {
         self.print().fingerprint
     }
+
+    /// Bytes of its key, value and headers.
+    #[must_use]
+    pub fn length(&self) -> usize {
+        let length = |bytes: &Option<Bytes>| bytes.as_ref().map_or(0, Bytes::len);
+        let headers = self.headers.iter().map(|(name, value)| name.len() + length(value)).sum::<usize>();
+        length(&self.key) + length(&self.value) + headers
+    }
+}
+
+/// What reading a stretch on once found. See [`RecordMover::read_piece`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Piece {
+    /// Visible records in order, none longer than was asked for.
+    pub records: Vec<Record>,
+    /// Next offset to read.
+    pub next: i64,
+    /// Nothing is left to read.
+    pub done: bool,
+    /// Records left out: longer ones, and those of batches that cannot be read.
+    pub left_out: u64,
+    /// Where the last of them is and why it was left out; empty when none was.
+    pub last_left_out: String,
+    /// Bytes of records looked at, those left out included.
+    pub(crate) looked_at: usize,
+}
+
+impl Piece {
+    /// A piece is full once so many bytes were looked at.
+    const FULL: usize = 8 << 20;
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.looked_at >= Self::FULL
+    }
+
+    pub(crate) fn take(&mut self, records: impl IntoIterator<Item = Record>, longest: usize) {
+        for record in records {
+            let length = record.length();
+            self.looked_at = self.looked_at.saturating_add(length);
+            if length <= longest {
+                self.records.push(record);
+            } else {
+                let text = format!("the record at offset {} is {length} bytes long", record.offset);
+                self.leave_out(1, text);
+            }
+        }
+    }
+
+    pub(crate) fn leave_out(&mut self, records: u64, why: String) {
+        self.left_out = self.left_out.saturating_add(records);
+        self.last_left_out = why;
+    }
 }
 
 /// The last visible record of a partition, with where it is.
@@ -72,6 +128,15 @@ pub struct TailRecord {
     pub timestamp: i64,
     /// See [`Record::fingerprint`].
     pub fingerprint: u64,
+    /// See [`Record::log_append_time`].
+    pub log_append_time: bool,
+}
+
+impl From<RecordPrint> for TailRecord {
+    fn from(print: RecordPrint) -> Self {
+        let RecordPrint { offset, timestamp, fingerprint, log_append_time, .. } = print;
+        Self { offset, timestamp, fingerprint, log_append_time }
+    }
 }
 
 /// A record to write.
@@ -93,7 +158,8 @@ pub trait RecordMover: Send + Sync + std::fmt::Debug {
 
     /// Reads stretches of many partitions at once. Returns when every stretch was read to its end (or to the end of
     /// the log, or the last stable offset for committed reads, whichever comes first), or fails at the deadline.
-    /// `deadline_ms` bounds the whole call.
+    /// `deadline_ms` bounds the whole call. For stretches that are known to be short: all records stand in memory at once,
+    /// and a call that comes to hold more than 512 MiB fails, as does one that meets a batch that cannot be read.
     async fn read(
         &self,
         ranges: &[ReadRange],
@@ -101,16 +167,33 @@ pub trait RecordMover: Send + Sync + std::fmt::Debug {
         deadline_ms: u64,
     ) -> Result<BTreeMap<TopicPartition, Vec<Record>>, KafkaError>;
 
+    /// Reads one stretch on by what one answer of its leader holds, about a megabyte as it was packed and eight unpacked.
+    /// Records longer than `longest` bytes and batches that cannot be read are left out and counted, and reading goes on
+    /// behind them: for topics that others write to, where a record of theirs must not be in the way of those that are meant.
+    async fn read_piece(
+        &self,
+        range: &ReadRange,
+        longest: usize,
+        isolation: Isolation,
+        deadline_ms: u64,
+    ) -> Result<Piece, KafkaError> {
+        let until = range.from.saturating_add(STEP).min(range.until);
+        let mut read = self.read(&[ReadRange { until, ..range.clone() }], isolation, deadline_ms).await?;
+        let mut piece = Piece { next: until, done: until >= range.until, ..Piece::default() };
+        piece.take(read.remove(&range.partition).unwrap_or_default(), longest);
+        Ok(piece)
+    }
+
     /// Reads every stretch on that is not done: by what one answer of its leader holds, about a megabyte. Only prints are
-    /// kept, so stretches of any length are read in bounded memory, and nothing is sent twice. After an error all are as they
-    /// were.
+    /// kept, so stretches of any length are read in bounded memory, and next to nothing is sent twice. After an error all are as they
+    /// were. A batch that cannot be read is an error that names it: left out, it would look as if nothing were there.
     async fn read_on(
         &self,
         stretches: &mut [&mut PrintRange],
         isolation: Isolation,
         deadline_ms: u64,
     ) -> Result<(), KafkaError> {
-        let step = |at: &PrintRange| (at.next + STEP).min(at.until);
+        let step = |at: &PrintRange| at.next.saturating_add(STEP).min(at.until);
         let open = stretches.iter().filter(|stretch| !stretch.done);
         let ranges: Vec<ReadRange> = open
             .map(|at| ReadRange { partition: at.partition.clone(), from: at.next, until: step(at) })

@@ -5,7 +5,7 @@ use std::fmt;
 use muster_domain::topic::TopicPartition;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::mover::{ReadRange, Record};
+use crate::mover::{ReadRange, Record, TailRecord};
 
 /// An odd number whose bits look random (2^64 over the golden ratio): times of different records stay different.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -17,6 +17,8 @@ pub struct RecordPrint {
     pub offset: i64,
     /// Timestamp in milliseconds since the epoch; -1 when the record has none.
     pub timestamp: i64,
+    /// See [`Record::log_append_time`].
+    pub log_append_time: bool,
     /// XXH3-64 over key, value and headers, and the timestamp unless it is left out: see [`PrintRange::without_timestamps`].
     pub fingerprint: u64,
     /// XXH3-64 of the key; `None` when it has none.
@@ -34,11 +36,20 @@ impl RecordPrint {
         let key = take_field(&mut body)?.map(xxh3_64);
         let tombstone = take_field(&mut body)?.is_none();
         let fingerprint = content ^ spread(timestamp);
-        Some(Self { offset, timestamp, fingerprint, key, bytes, tombstone })
+        Some(Self { offset, timestamp, log_append_time: false, fingerprint, key, bytes, tombstone })
     }
 
+    /// The same without what the timestamp adds to the fingerprint; of one that was made with it.
+    #[must_use]
+    pub fn without_timestamp(self) -> Self {
+        Self { fingerprint: self.fingerprint ^ spread(self.timestamp), ..self }
+    }
+}
+
+impl TailRecord {
     /// The same without what the timestamp adds to the fingerprint.
-    pub(crate) fn without_timestamp(self) -> Self {
+    #[must_use]
+    pub fn without_timestamp(self) -> Self {
         Self { fingerprint: self.fingerprint ^ spread(self.timestamp), ..self }
     }
 }
@@ -62,6 +73,7 @@ impl Record {
         RecordPrint {
             offset: self.offset,
             timestamp: self.timestamp,
+            log_append_time: self.log_append_time,
             fingerprint: xxh3_64(&body) ^ spread(self.timestamp),
             key: self.key.as_deref().map(xxh3_64),
             bytes: u32::try_from(body.len()).unwrap_or(u32::MAX),

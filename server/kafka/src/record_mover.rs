@@ -16,7 +16,7 @@ use crate::{
     fetch::{self, Cursor, Found},
     group_share::GroupShare,
     librdkafka::{self, Producer, Trouble, kind_of},
-    mover::{Isolation, NewRecord, ReadRange, Record, RecordMover, TailRecord},
+    mover::{Isolation, NewRecord, Piece, ReadRange, Record, RecordMover, TailRecord},
     options::ClientOptions,
     pool::lock,
     prints::PrintRange,
@@ -90,6 +90,18 @@ impl RecordMover for KafkaMover {
             }
         }
         Ok(read)
+    }
+
+    async fn read_piece(
+        &self,
+        range: &ReadRange,
+        longest: usize,
+        isolation: Isolation,
+        deadline_ms: u64,
+    ) -> Result<Piece, KafkaError> {
+        let what = format!("read {} on from offset {}", range.partition, range.from);
+        let call = self.inner.router.look(&what).within(deadline_ms);
+        fetch::read_piece(&call, range, longest, isolation).await
     }
 
     async fn read_on(

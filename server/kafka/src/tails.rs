@@ -34,18 +34,18 @@ pub(crate) async fn find_tails(
         fetch::read_to_end(call, &mut cursors, isolation).await?;
         for (from, cursor) in begins.into_iter().zip(cursors) {
             match cursor.found {
-                Found::Last(Some(record)) => {
-                    let fingerprint = record.fingerprint();
-                    let tail = TailRecord { offset: record.offset, timestamp: record.timestamp, fingerprint };
-                    tails.insert(cursor.partition, Some(tail));
+                Found::Last(Some(print)) => {
+                    tails.insert(cursor.partition, Some(TailRecord::from(print)));
                 }
-                Found::Last(None) | Found::All(_) | Found::Prints(_)
+                Found::Last(None) | Found::All(_) | Found::Prints(_) | Found::Piece { .. }
                     if from <= cursor.log_start.unwrap_or_default() =>
                 {
                     tails.insert(cursor.partition, None);
                 }
                 // What was read needs no second look.
-                Found::Last(None) | Found::All(_) | Found::Prints(_) => open.push((cursor.partition, from)),
+                Found::Last(None) | Found::All(_) | Found::Prints(_) | Found::Piece { .. } => {
+                    open.push((cursor.partition, from));
+                }
             }
         }
         step = step.saturating_mul(GROWTH);

@@ -100,6 +100,12 @@ async fn mover() {
 }
 
 #[tokio::test]
+async fn own_time() {
+    let world = world();
+    conformance::own_time(&world.admin(EU_WEST), &world.mover(EU_WEST), PREFIX).await;
+}
+
+#[tokio::test]
 async fn transactions() {
     let world = world();
     let admin = world.admin(EU_WEST);

@@ -13,7 +13,7 @@ use muster_domain::{
     topic::{ByPartition, TopicPartition},
     translation::Rings,
 };
-use muster_kafka::Isolation;
+use muster_kafka::{ClusterAdmin, Isolation};
 use muster_replication::{
     FlowRecords, FlowSettings, Replication,
     translate::{KeepError, Keeper, Wanted},
@@ -23,6 +23,8 @@ use crate::clients::PairClients;
 
 /// Partitions that are read in one look; of more those that were looked at longest ago come first.
 const MOST_PARTITIONS: usize = 256;
+/// Looks until a topic's configs are asked for again.
+const CONFIGS_EVERY: u64 = 30;
 /// Bound of reading them, in milliseconds.
 const WITHIN_MS: u64 = 20_000;
 
@@ -32,6 +34,9 @@ pub struct RingMemory {
     turn: u64,
     /// Which records the flow copies and whether never twice, as its connector said last.
     copies: Option<(Isolation, bool)>,
+    /// Topics of the target, with when they were asked whether its brokers write their own timestamps there, and whether they
+    /// do.
+    own_time: BTreeMap<String, (u64, bool)>,
     seen: ByPartition<Seen>,
 }
 
@@ -68,6 +73,30 @@ impl RingMemory {
         }
     }
 
+    /// Asks on which of these topics the target's brokers write their own timestamps, if that was not asked lately.
+    async fn ask_own_time(&mut self, target: &dyn ClusterAdmin, topics: BTreeSet<String>) {
+        let turn = self.turn;
+        self.own_time.retain(|_, (asked, _)| *asked + CONFIGS_EVERY > turn);
+        let unknown: Vec<String> =
+            topics.into_iter().filter(|topic| !self.own_time.contains_key(topic)).collect();
+        if unknown.is_empty() {
+            return;
+        }
+        let configs = target.topic_configs(&unknown).await.unwrap_or_else(|cause| {
+            tracing::warn!(%cause, "what timestamps the target's topics have is not known: they are compared");
+            BTreeMap::new()
+        });
+        for topic in unknown {
+            let kind = configs.get(&topic).and_then(|configs| configs.get("message.timestamp.type"));
+            let own = kind.is_some_and(|kind| kind.value.as_deref() == Some("LogAppendTime"));
+            self.own_time.insert(topic, (turn, own));
+        }
+    }
+
+    fn has_own_time(&self, topic: &str) -> bool {
+        self.own_time.get(topic).is_some_and(|(_, own)| *own)
+    }
+
     /// Partitions to read, those looked at longest ago first.
     fn choose(
         &self,
@@ -82,7 +111,11 @@ impl RingMemory {
             let as_it_was = |seen: &Seen| seen.positions == positions && (seen.settled || seen.end == ends.0);
             if !seen.is_some_and(as_it_was) {
                 let keeps_all = keeps_all(&at.topic);
-                moved.push((seen.map_or(0, |seen| seen.turn), at, Wanted { positions, ends, keeps_all }));
+                moved.push((
+                    seen.map_or(0, |seen| seen.turn),
+                    at,
+                    Wanted { positions, ends, keeps_all, timestamps: true },
+                ));
             }
         }
         moved.sort_by_key(|(turn, ..)| *turn);
@@ -123,7 +156,13 @@ pub async fn look(
     memory.seen.retain(|at, _| positions.contains_key(at));
     let partitions: Vec<TopicPartition> = positions.keys().cloned().collect();
     let ends = keeper.ends(&partitions).await?;
-    let wanted = memory.choose(positions, &ends, keeps_all);
+    let mut wanted = memory.choose(positions, &ends, keeps_all);
+    let replica = |topic: &str| flow.naming.target_name(&flow.source_alias, topic);
+    let targets: BTreeSet<String> = wanted.keys().map(|at| replica(&at.topic)).collect();
+    memory.ask_own_time(&**clients.admin.get(to), targets).await;
+    for (at, wanted) in &mut wanted {
+        wanted.timestamps = !memory.has_own_time(&replica(&at.topic));
+    }
     let rings = keeper.read(&wanted).await?;
     let positions = wanted.into_iter().map(|(at, wanted)| (at, wanted.positions)).collect();
     Ok(Looked { rings, positions })

@@ -298,6 +298,7 @@ impl Work<'_> {
         let way_back = WayBack {
             records: self.records(way.flow.direction, way.isolation),
             source: &**self.clients.admin.get(way.flow.direction.from),
+            target: &**self.clients.admin.get(way.flow.direction.to()),
             pairs: &pairs,
             sources: &sources,
             uncompacted: &uncompacted(&**self.clients.admin.get(self.direction.from), partitions).await,

@@ -5,6 +5,8 @@
 //! Credentials in the address are sent as basic authentication and never appear in errors or debug output.
 
 mod call;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -99,17 +101,7 @@ impl ConnectClient {
         let what = format!("read the status of connector {name}");
         let answer: Status =
             self.call(Method::GET, &["connectors", name, "status"], what, READ_WITHIN).read().await?;
-        let mut tasks: Vec<TaskObservation> = answer
-            .tasks
-            .into_iter()
-            .map(|task| TaskObservation { id: task.id, state: task.state, trace: first_line(task.trace) })
-            .collect();
-        tasks.sort_by_key(|task| task.id);
-        Ok(ConnectorStatus {
-            state: answer.connector.state,
-            tasks,
-            trace: first_line(answer.connector.trace),
-        })
+        Ok(answer.into())
     }
 
     /// Config of a connector, credentials included.
@@ -282,6 +274,19 @@ struct Status {
     connector: StatusEntry,
     #[serde(default)]
     tasks: Vec<TaskEntry>,
+}
+
+impl From<Status> for ConnectorStatus {
+    fn from(answer: Status) -> Self {
+        let task = |task: TaskEntry| TaskObservation {
+            id: task.id,
+            state: task.state,
+            trace: first_line(task.trace),
+        };
+        let mut tasks: Vec<TaskObservation> = answer.tasks.into_iter().map(task).collect();
+        tasks.sort_by_key(|task| task.id);
+        Self { state: answer.connector.state, tasks, trace: first_line(answer.connector.trace) }
+    }
 }
 
 #[derive(Deserialize)]

@@ -42,6 +42,9 @@ pub struct Heartbeat {
     pub timestamp: i64,
 }
 
+/// No log gets that far; and sums and differences of two offsets below it fit.
+pub const HIGHEST_OFFSET: i64 = i64::MAX / 2;
+
 /// Reads an offset sync: the offsets of one record on both clusters. The partition is named as on the source.
 pub fn decode_offset_sync(key: &[u8], value: &[u8]) -> Result<(TopicPartition, OffsetPair), FormatError> {
     let mut key = Cursor::new("offset sync", key);
@@ -129,10 +132,11 @@ impl<'a> Cursor<'a> {
 
     fn offset(&mut self) -> Result<i64, FormatError> {
         let offset = self.i64()?;
-        if offset < 0 {
-            return self.wrong(format!("offset {offset}"));
+        if (0..=HIGHEST_OFFSET).contains(&offset) {
+            Ok(offset)
+        } else {
+            self.wrong(format!("offset {offset}"))
         }
-        Ok(offset)
     }
 
     fn version_0(&mut self) -> Result<(), FormatError> {
@@ -213,6 +217,13 @@ mod tests {
             decode_offset_sync(&key, &bytes("ffffffffffffffff0000000000000365")).is_err(),
             "negative offset"
         );
+        for (upstream, downstream) in
+            [(i64::MAX, 1), (1, i64::MAX), (HIGHEST_OFFSET + 1, 1), (-1, 1), (1, i64::MIN)]
+        {
+            let value = [upstream.to_be_bytes(), downstream.to_be_bytes()].concat();
+            assert!(decode_offset_sync(&key, &value).is_err(), "{upstream} → {downstream}");
+        }
+        assert!(decode_offset_sync(&key, &[HIGHEST_OFFSET.to_be_bytes(); 2].concat()).is_ok());
         assert!(decode_offset_sync(&bytes("0001ff00000000"), &[0; 16]).is_err(), "not UTF-8");
         let newer = decode_heartbeat(&bytes("000141000142"), &bytes("0001 00000199c82cc000"));
         assert_eq!(

@@ -8,6 +8,9 @@ mod offsets;
 mod pairs;
 mod steer;
 
+#[cfg(test)]
+pub(crate) use offsets::sort_out;
+
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;

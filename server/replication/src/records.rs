@@ -1,17 +1,15 @@
 //! Reading the records of both ends of a flow, in pieces that fit in memory.
 
 use std::{
-    collections::BTreeMap,
+    collections::VecDeque,
     time::{Duration, Instant},
 };
 
 use muster_domain::topic::{ByPartition, TopicPartition};
-use muster_kafka::{Isolation, KafkaError, ReadRange, Record, RecordMover, RecordPrint};
+use muster_kafka::{Isolation, KafkaError, PrintRange, ReadRange, RecordMover, RecordPrint};
 
-/// Most offsets of one partition in one call.
-const PIECE: i64 = 50_000;
-/// Most offsets in one call over all partitions: payloads of so many records stand in memory at once.
-const CALL: i64 = 200_000;
+/// Most partitions in one call: an answer to all of them stands in memory before their prints are made.
+const AT_ONCE: usize = 2_000;
 
 /// Both ends of a flow, to read records from.
 #[derive(Debug, Clone, Copy)]
@@ -52,32 +50,25 @@ impl Deadline {
     }
 }
 
-/// Reads one stretch per partition, all partitions in as few calls as memory allows.
+/// Reads one stretch per partition, many partitions in each call. Only prints are ever held, no payloads.
 pub(crate) async fn read_prints(
     mover: &dyn RecordMover,
     ranges: Vec<ReadRange>,
     isolation: Isolation,
     deadline: Deadline,
 ) -> Result<ByPartition<Vec<RecordPrint>>, KafkaError> {
-    let mut prints: ByPartition<Vec<RecordPrint>> = BTreeMap::new();
-    let mut left = ranges;
+    let mut waiting: VecDeque<PrintRange> = ranges.into_iter().map(PrintRange::new).collect();
+    let mut open: Vec<PrintRange> = Vec::new();
+    let mut prints: ByPartition<Vec<RecordPrint>> = ByPartition::new();
     loop {
-        left.retain(|range| range.from < range.until);
-        if left.is_empty() {
+        for done in open.extract_if(.., |range| range.done) {
+            prints.entry(done.partition).or_default().extend(done.prints);
+        }
+        open.extend(waiting.drain(..waiting.len().min(AT_ONCE - open.len())));
+        if open.is_empty() {
             return Ok(prints);
         }
-        let mut room = CALL;
-        let mut call = Vec::new();
-        for range in &mut left {
-            let piece = (range.until - range.from).min(PIECE).min(room);
-            if piece > 0 {
-                call.push(ReadRange { until: range.from + piece, ..range.clone() });
-                range.from += piece;
-                room -= piece;
-            }
-        }
-        for (partition, records) in mover.read(&call, isolation, deadline.left_ms()).await? {
-            prints.entry(partition).or_default().extend(records.iter().map(Record::print));
-        }
+        let mut stretches: Vec<&mut PrintRange> = open.iter_mut().collect();
+        mover.read_on(&mut stretches, isolation, deadline.left_ms()).await?;
     }
 }

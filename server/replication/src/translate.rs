@@ -17,7 +17,7 @@ use muster_domain::{
     reading::ReadingClass,
     survey::OffsetPair,
     topic::{ByPartition, TopicPartition},
-    translation::{AllSyncs, Mapping, Method, Untranslatable, Visible, translate, windows},
+    translation::{AllSyncs, Mapping, Method, Untranslatable, Visible, check_within, translate, windows},
 };
 use muster_kafka::{
     ClusterAdmin, Isolation, KafkaError, OffsetSpec, RecordPrint, TailRecord, admin::PartitionOffsets,
@@ -28,7 +28,7 @@ use crate::records::{Deadline, FlowRecords};
 pub use back::WayBack;
 pub use keep::{KeepError, Keeper, Wanted};
 pub use resume::{Resumer, Resumption};
-use segments::{Stretch, read_stretches};
+use segments::{Stretch, keep_timestamps, read_stretches, visible};
 
 /// Longest stretch of one partition that is compared record by record. Between pairs of a flow in catch-up, 6,000 records
 /// were seen (mm2-verified 5); far past that only the pairs are believed.
@@ -269,9 +269,12 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Drained groups, and those for which only pairs can speak.
+    /// Groups that cannot be where they are, drained ones, and those for which only pairs can speak.
     fn without_reading(&self) -> Option<Result<Translated, NotTranslated>> {
-        if self.offset >= self.bounds.source_start.max(0) && self.is_drained() {
+        if let Err(untranslatable) = check_within(self.offset, self.bounds.source_end) {
+            return Some(Err(NotTranslated::Untranslatable { untranslatable }));
+        }
+        if self.offset >= self.bounds.source_start && self.is_drained() {
             return Some(Ok(self.drained()));
         }
         // What the group has not read is gone from the source but may still be on the target: the pairs know from where.
@@ -292,8 +295,12 @@ impl Search<'_> {
     /// The end of the target; exact when the target holds everything up to there.
     fn drained(&self) -> Translated {
         let mut mapping = Mapping::drained(self.bounds.target_end);
-        let fingerprint = |tail: &Option<TailRecord>| tail.as_ref().map(|tail| tail.fingerprint);
         let (source, target) = (&self.bounds.source_tail, &self.bounds.target_tail);
+        let timestamps = target.as_ref().is_none_or(|tail| !tail.log_append_time);
+        let fingerprint = |tail: &Option<TailRecord>| {
+            let tail = tail.clone().map(|tail| if timestamps { tail } else { tail.without_timestamp() });
+            tail.map(|tail| tail.fingerprint)
+        };
         if source.is_some() && fingerprint(source) != fingerprint(target) {
             // Not copied yet; once it is, the group reads it again.
             let copied = self.syncs.pairs.last().map_or(self.bounds.source_start - 1, |pair| pair.upstream);
@@ -314,15 +321,19 @@ impl Search<'_> {
     fn source_stretch(&self) -> Stretch {
         let windows = windows(self.anchor, self.syncs, self.bounds.target_end);
         let from = windows.source_from.unwrap_or(0).max(self.bounds.source_start);
-        let until =
-            windows.source_to.map_or(self.bounds.source_end, |to| (to + 1).max(self.anchor + self.reach));
+        let until = windows.source_to.map_or(self.bounds.source_end, |to| {
+            to.saturating_add(1).max(self.anchor.saturating_add(self.reach))
+        });
         Stretch { from, until: until.min(self.bounds.source_end).max(from) }
     }
 
     fn target_stretch(&self) -> Stretch {
         let windows = windows(self.anchor, self.syncs, self.bounds.target_end);
         let from = windows.target_from.unwrap_or(0).max(self.bounds.target_start);
-        let until = windows.target_to.map_or(self.bounds.target_end, |to| to + 1).min(self.bounds.target_end);
+        let until = windows
+            .target_to
+            .map_or(self.bounds.target_end, |to| to.saturating_add(1))
+            .min(self.bounds.target_end);
         Stretch { from, until: until.max(from) }
     }
 
@@ -338,7 +349,7 @@ impl Search<'_> {
             }
             Some(_) => None,
             None if read.until < self.bounds.source_end && read.until > self.anchor => {
-                Some(Self { anchor: read.until, reach: (self.reach * 4).max(10_000), ..self })
+                Some(Self { anchor: read.until, reach: self.reach.saturating_mul(4).max(10_000), ..self })
             }
             None => None,
         }
@@ -350,6 +361,8 @@ impl Search<'_> {
         target: &[RecordPrint],
     ) -> Result<Translated, NotTranslated> {
         let (source, target) = (self.source_stretch().of(source), self.target_stretch().of(target));
+        let timestamps = keep_timestamps(target);
+        let (source, target) = (visible(source, timestamps), visible(target, timestamps));
         let mapping = translate(self.offset, self.syncs, &source, &target, self.bounds.target_end)
             .map_err(|untranslatable| NotTranslated::Untranslatable { untranslatable })?;
         let run = equal_run(&source, self.offset, &target, mapping.target_offset);

@@ -103,7 +103,7 @@ async fn count_runs(
     deadline: Deadline,
 ) -> Result<Runs, KafkaError> {
     let before = |partition: &TopicPartition, tail: i64| {
-        let (from, until) = ((tail - BEFORE_TAIL).max(0), tail + 1);
+        let (from, until) = ((tail - BEFORE_TAIL).max(0), tail.saturating_add(1));
         ReadRange { partition: partition.clone(), from, until }
     };
     let source = alike.iter().map(|(line, tail, _)| before(&line.partition.source, *tail)).collect();

@@ -111,7 +111,7 @@ impl Real {
 
 type Check = fn(Arc<Real>) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
-const CHECKS: [(&str, Check); 12] = [
+const CHECKS: [(&str, Check); 13] = [
     ("topics", |r| Box::pin(async move { conformance::topics(&r.admin, &r.prefix).await })),
     ("configs", |r| Box::pin(async move { conformance::configs(&r.admin, &r.prefix).await })),
     ("offsets", |r| Box::pin(async move { conformance::offsets(&r.admin, &r.mover, &r.prefix).await })),
@@ -124,6 +124,7 @@ const CHECKS: [(&str, Check); 12] = [
         Box::pin(async move { conformance::fence_probe(&r.admin, "User:muster-probe", &r.prefix).await })
     }),
     ("shared work", |r| Box::pin(async move { conformance::share(&r.admin, &r.mover, &r.prefix).await })),
+    ("own time", |r| Box::pin(async move { conformance::own_time(&r.admin, &r.mover, &r.prefix).await })),
     ("transactions and mover", |r| Box::pin(async move { transactions(&r).await })),
     ("flow", |r| Box::pin(async move { flow(&r).await })),
 ];

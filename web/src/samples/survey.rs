@@ -16,7 +16,7 @@ use muster_domain::{
     survey::{
         AclObservation, CommittedSourceOffsets, ConnectState, ConnectorObservation, ConnectorRole,
         FlowObservation, GroupObservation, NewestPairs, PartitionObservation, SideObservation, Survey,
-        TaskObservation, TopicObservation, WorkerObservation,
+        TaskObservation, TopicObservation, UnreadableSyncs, WorkerObservation,
     },
     topic::{ConfigEntry, ConfigSource, TopicPartition},
 };
@@ -164,6 +164,7 @@ fn flow(from: Side, running: bool) -> FlowObservation {
         newest_pairs: Observed::known(NewestPairs::default(), ago(2)),
         rewinds: BTreeMap::new(),
         beyond: Observed::known(Beyond::default(), ago(2)),
+        unreadable_syncs: UnreadableSyncs::default(),
     }
 }
 

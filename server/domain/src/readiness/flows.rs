@@ -5,7 +5,7 @@ use crate::{
     alarm,
     pair::{Direction, NamingPolicy},
     patterns::{self, Scope},
-    survey::{ConnectState, ConnectorObservation, ConnectorRole, FlowObservation},
+    survey::{ConnectState, ConnectorObservation, ConnectorRole, FlowObservation, UnreadableSyncs},
 };
 
 pub(super) fn evaluate(scene: &Scene<'_>) -> Vec<CheckResult> {
@@ -248,6 +248,7 @@ fn offset_sync(scene: &Scene<'_>) -> CheckResult {
         Err(reason) => return CheckResult::unknown(Code::OffsetSyncSettings, reason),
     };
     let mut troubles = Vec::new();
+    let mut next_steps = Vec::new();
     match connector(scene, active, ConnectorRole::Checkpoint) {
         Err(reason) => return CheckResult::unknown(Code::OffsetSyncSettings, reason),
         Ok(None) => troubles.push("the flow has no checkpoint connector: groups would start over".to_owned()),
@@ -264,12 +265,23 @@ fn offset_sync(scene: &Scene<'_>) -> CheckResult {
         }
         Ok(_) => {}
     }
+    if !troubles.is_empty() {
+        next_steps.push("Set sync.group.offsets.enabled=true and offset-syncs.topic.location=target.");
+    }
+    let unreadable = observed(scene, active).map(|flow| &flow.unreadable_syncs);
+    if let Ok(UnreadableSyncs { count: count @ 1.., last }) = unreadable {
+        troubles.push(format!("{count} records of the offset-syncs topic could not be read: {last}"));
+        next_steps.push(
+            "Look who else may write to the flow's offset-syncs topic and take that right away; MirrorMaker 2 alone writes \
+             there.",
+        );
+    }
     CheckResult::from_troubles(
         Code::OffsetSyncSettings,
         CheckStatus::Warning,
         &troubles,
         "group offsets are synced and offset syncs are kept on the target",
-        "Set sync.group.offsets.enabled=true and offset-syncs.topic.location=target.",
+        &next_steps.join(" "),
     )
 }
 

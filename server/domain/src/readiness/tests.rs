@@ -74,6 +74,20 @@ fn all_is_well_where_all_is_well() {
 }
 
 #[test]
+fn what_could_not_be_read_of_the_offset_syncs_is_told_with_its_count_and_reason() {
+    let results = World::with(|w| {
+        w.survey.flows[0].unreadable_syncs.add(6, "the record at offset 7 is 1048576 bytes long".to_owned());
+    });
+    assert_eq!(not_ok(&results), [(Code::OffsetSyncSettings, Status::Warning)]);
+    let told = &results[&Code::OffsetSyncSettings];
+    assert_eq!(
+        told.reason,
+        "6 records of the offset-syncs topic could not be read: the record at offset 7 is 1048576 bytes long"
+    );
+    assert!(told.next_step.contains("who else may write"), "{}", told.next_step);
+}
+
+#[test]
 fn a_group_that_reads_nothing_of_the_pair_on_the_active_side_blocks_no_sync() {
     let results = World::with(|w| {
         known(&mut w.side(Side::B).groups).insert("elsewhere".to_owned(), group(2, 5));

@@ -26,7 +26,8 @@ impl Copies {
     /// One past the furthest source offset of these copies, unless the source is sparser than was ever seen.
     #[must_use]
     pub fn reach(self) -> i64 {
-        self.pair.upstream + (self.until - self.pair.downstream) * SPARSE + SLACK
+        let copies = self.until.saturating_sub(self.pair.downstream);
+        self.pair.upstream.saturating_add(copies.saturating_mul(SPARSE)).saturating_add(SLACK)
     }
 }
 
@@ -71,12 +72,12 @@ pub fn translate_back(
             Err(unread) => doubtful = doubtful.max(unread),
         }
     }
-    let next = furthest + 1;
+    let next = furthest.saturating_add(1);
     let between = originals.iter().filter(|original| (next..=perhaps).contains(&original.offset)).count();
     Ok(match doubtful {
         0 if compacted => Mapping::early(next, Method::Rank, i64::try_from(between).unwrap_or(i64::MAX)),
         0 => Mapping::exact(next, Method::Rank),
-        unread => Mapping::early(furthest_named + 1, Method::PairFloor, unread),
+        unread => Mapping::early(furthest_named.saturating_add(1), Method::PairFloor, unread),
     })
 }
 
@@ -115,7 +116,8 @@ fn last_original(
     }
     let (seen, following) = originals.split_at(copies.len());
     let seen = seen.last().map_or(upstream, |last| last.offset);
-    let room = stretch.until - 1 - copies.last().map_or(downstream, |last| last.offset);
+    let last = copies.last().map_or(downstream, |last| last.offset);
+    let room = stretch.until.saturating_sub(1).saturating_sub(last);
     // That both sides go on with the same record proves nothing: it may be a second copy, and the first was taken away.
     let room = usize::try_from(room).unwrap_or(0);
     let perhaps = following.iter().take(room).next_back().map_or(seen, |last| last.offset);

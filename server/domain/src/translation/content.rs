@@ -116,7 +116,7 @@ impl<'a> Bracketed<'a> {
         }
         let Some(position) = searched.get(first) else {
             // All of it has been read by the group: it is ahead of what was replicated.
-            let past = searched[first - 1].offset + 1;
+            let past = searched[first - 1].offset.saturating_add(1);
             let unseen = self.target_after.len() - searched.len();
             return Some(Mapping::early(past, Method::Content, records(unseen)));
         };
@@ -211,7 +211,11 @@ impl<'a> Bracketed<'a> {
         let until = last.into_values().min().unwrap_or(self.target_after.len());
         let was_read = |r: &Visible| read.contains(&r.fingerprint) && !unread.contains(&r.fingerprint);
         let at = self.target_after[..until].iter().rposition(was_read)?;
-        Some(self.target_after.get(at + 1).map_or(self.target_after[at].offset + 1, |r| r.offset))
+        Some(
+            self.target_after
+                .get(at + 1)
+                .map_or(self.target_after[at].offset.saturating_add(1), |r| r.offset),
+        )
     }
 
     /// Whether each unread record differs from all others, so that a copy says which record it is. While a restart has
@@ -233,7 +237,7 @@ impl<'a> Bracketed<'a> {
     fn source_is_whole(&self) -> bool {
         let (Some(bracket), Some(last)) = (self.bracket, self.source.last()) else { return false };
         let held = after(self.source, bracket.repeats_from - 1).len();
-        records(held) == last.offset - bracket.repeats_from + 1
+        records(held) == (last.offset - bracket.repeats_from).saturating_add(1)
     }
 
     /// Whether nothing can have been copied twice from the pair up to this record: no hole on the source that would make

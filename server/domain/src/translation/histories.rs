@@ -111,6 +111,13 @@ pub(super) struct Record {
     key: u8,
 }
 
+impl Record {
+    /// One that was written in the place of another, like none before.
+    pub(super) fn written(id: i64, offset: i64) -> Self {
+        Self { id, offset, fingerprint: 1_000_000_000 + id.unsigned_abs(), key: 0 }
+    }
+}
+
 impl std::fmt::Debug for Record {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}({})", self.offset, self.id, self.fingerprint)

@@ -30,7 +30,7 @@ impl Mm2Ladder {
     #[must_use]
     pub fn translate(&self, g: i64) -> Option<i64> {
         let pair = self.slots.as_ref()?.iter().find(|pair| pair.upstream <= g)?;
-        Some(pair.downstream + i64::from(pair.upstream < g))
+        Some(pair.downstream.saturating_add(i64::from(pair.upstream < g)))
     }
 
     /// Distinct pairs kept, newest first.

@@ -62,7 +62,8 @@ impl Ring<'_> {
     #[must_use]
     pub fn stretch(&self, start: i64, end: i64) -> (i64, i64) {
         let from = self.syncs.map_or(self.target_end, |syncs| syncs.before.downstream);
-        let until = self.syncs.and_then(|syncs| syncs.after).map_or(end, |after| after.downstream + 1);
+        let until =
+            self.syncs.and_then(|syncs| syncs.after).map_or(end, |after| after.downstream.saturating_add(1));
         let from = from.max(start);
         (from, until.min(end).max(from))
     }
@@ -86,7 +87,7 @@ pub fn resume(ring: &Ring<'_>, held: Held<'_>) -> Result<Resumed, Untranslatable
         return Err(Untranslatable::TargetShorter { was: ring.target_end, is: held.end });
     }
     if ring.caught_up() && held.end == ring.target_end {
-        let arrived = ring.before.last().map(|last| last.offset + 1);
+        let arrived = ring.before.last().map(|last| last.offset.saturating_add(1));
         return Ok(Resumed { mapping: Mapping::exact(held.end, Method::Ring), run: 0, arrived });
     }
     let Some(syncs) = ring.syncs else {
@@ -158,14 +159,18 @@ impl<'a> Search<'a> {
             true => Mapping::exact(downstream, Method::Pair),
             false => Mapping::early(downstream, Method::Pair, self.records_from(downstream)),
         };
-        Some(Resumed { mapping, run: equal_run(self.after, from_here), arrived: Some(upstream + 1) })
+        Some(Resumed {
+            mapping,
+            run: equal_run(self.after, from_here),
+            arrived: Some(upstream.saturating_add(1)),
+        })
     }
 
     /// Nothing before what was read was removed since it was copied.
     fn is_whole(&self) -> bool {
         let OffsetPair { upstream, downstream } = self.syncs.before;
         let read = upstream < self.ring.position;
-        self.held.records.is_some() && self.held.start <= downstream + i64::from(read)
+        self.held.records.is_some() && self.held.start <= downstream.saturating_add(i64::from(read))
     }
 
     fn by_prints(&self) -> Option<Resumed> {
@@ -196,7 +201,10 @@ impl<'a> Search<'a> {
         let once = self.has_come_on(at + run)
             && self.is_once(next)
             && self.before.iter().all(|read| self.is_once(read));
-        let arrived = run.checked_sub(1).and_then(|last| self.after.get(last)).map(|last| last.offset + 1);
+        let arrived = run
+            .checked_sub(1)
+            .and_then(|last| self.after.get(last))
+            .map(|last| last.offset.saturating_add(1));
         let mapping = match once {
             true if self.nothing_removed_to(at + run - 1) => Mapping::exact(position, Method::Ring),
             // The first of several: what is behind it may have been read.
@@ -222,13 +230,13 @@ impl<'a> Search<'a> {
             return None;
         }
         let arrived = match self.there.last() {
-            None => self.syncs.before.upstream + 1,
+            None => self.syncs.before.upstream.saturating_add(1),
             Some(last) => {
                 let at = self.before.iter().rposition(|read| read.fingerprint == last.fingerprint)?;
                 if !self.is_once(last) || !self.is_as_before(self.there, &self.before[..=at]) {
                     return None;
                 }
-                self.before[at].offset + 1
+                self.before[at].offset.saturating_add(1)
             }
         };
         let mapping = Mapping::exact(self.held.end, Method::Ring);
@@ -240,7 +248,7 @@ impl<'a> Search<'a> {
         let last = self.ring.before.last()?;
         let behind = match self.before.last() {
             // Copied with the sync or before it.
-            None => self.syncs.before.downstream + 1,
+            None => self.syncs.before.downstream.saturating_add(1),
             Some(read) => match self.first(read) {
                 None => return self.ends_before(),
                 Some(at) => {
@@ -248,20 +256,20 @@ impl<'a> Search<'a> {
                     if !self.ring.keeps_all || !self.is_once(read) || !as_before {
                         return None;
                     }
-                    self.there[at].offset + 1
+                    self.there[at].offset.saturating_add(1)
                 }
             },
         };
         let position = behind.max(self.ring.target_end).max(self.held.start);
         let mapping = Mapping::exact(position, Method::Ring);
-        Some(Resumed { mapping, run: 0, arrived: Some(last.offset + 1) })
+        Some(Resumed { mapping, run: 0, arrived: Some(last.offset.saturating_add(1)) })
     }
 
     /// By the sync alone, or, for a group that had read everything, where the target ended.
     fn floor(&self) -> Resumed {
         let OffsetPair { upstream, downstream } = self.syncs.before;
         let read = upstream < self.ring.position;
-        let floor = downstream + i64::from(read);
+        let floor = downstream.saturating_add(i64::from(read));
         let caught_up = if self.ring.caught_up() { self.ring.target_end } else { 0 };
         let position = floor.max(caught_up).max(self.held.start);
         let mapping = Mapping::early(position, Method::PairFloor, self.records_from(position));

@@ -392,3 +392,94 @@ fn the_ladder_forgets_everything_when_the_source_goes_back() {
     [pair(10, 10), pair(500, 400), pair(50, 500)].into_iter().for_each(|p| ladder.push(p));
     assert_eq!((ladder.pairs(), ladder.translate(20)), (vec![pair(50, 500)], None));
 }
+
+/// Offsets that others may write: small ones, the highest there are, and what lies around the limits of decoders.
+fn extreme() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        3 => 0_i64..50,
+        1 => (0_i64..3).prop_map(|below| i64::MAX - below),
+        1 => (-2_i64..3).prop_map(|around| i64::MAX / 2 + around),
+        1 => 0..=i64::MAX,
+    ]
+}
+
+fn extreme_log() -> impl Strategy<Value = Vec<Visible>> {
+    let records = prop::collection::btree_map(extreme(), 0_u64..4, 0..12);
+    records.prop_map(|records| log(&records.into_iter().collect::<Vec<_>>()))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Anybody who may write to the offset-syncs topic or commit for a group chooses these numbers. Nothing is added to them
+    /// that does not fit, which would end a debug build and make a release build answer nonsense.
+    #[test]
+    fn fuzz_no_valid_numbers_overflow(
+        pairs in prop::collection::vec((extreme(), extreme()), 0..12),
+        position in prop_oneof![4 => extreme(), 1 => any::<i64>()],
+        (source, target) in (extreme_log(), extreme_log()),
+        (source_end, target_start, target_end) in (extreme(), extreme(), extreme()),
+        (exactly_once, compacted, keeps_all) in any::<(bool, bool, bool)>(),
+    ) {
+        let pairs: Vec<OffsetPair> = pairs.into_iter().map(|(up, down)| pair(up, down)).collect();
+        let syncs = AllSyncs { pairs: &pairs, exactly_once };
+        let _ = windows(position, syncs, target_end);
+        let found = translate(position, syncs, &source, &target, target_end);
+        prop_assert!(found.is_err() || position >= 0);
+        for mapping in found.iter().chain(&translate_back(position, &pairs, &target, &source, compacted)) {
+            prop_assert!(mapping.target_offset >= 0 && mapping.reprocessed_at_most >= 0, "{mapping:?}");
+        }
+        for copies in copies_before(position, &pairs) {
+            prop_assert!(copies.reach() >= copies.pair.upstream);
+        }
+        let mut ladder = Mm2Ladder::new();
+        pairs.iter().for_each(|pair| ladder.push(*pair));
+        prop_assert!(ladder.translate(position).is_none_or(|offset| offset >= 0));
+        let (first, last) = (source.first().map_or(0, |r| r.offset), source.last().map_or(0, |r| r.offset));
+        let positions = [position.max(0), source_end].into();
+        let run = Run { from: first, until: last.saturating_add(1), prints: source.clone() };
+        let runs = vec![run.clone().around(position), run];
+        let mut rings = Rings::new((source_end, target_end), keeps_all, runs, &positions, syncs);
+        rings.refuse_past(source_end);
+        for ring in rings.at_or_before(position).into_iter().chain(rings.at_end()) {
+            let (start, end) = (target_start.min(target_end), target_end);
+            let (from, until) = ring.stretch(start, end);
+            let read: Vec<Visible> =
+                target.iter().filter(|copy| (from..until).contains(&copy.offset)).copied().collect();
+            for records in [Some(read.as_slice()), None] {
+                if let Ok(resumed) = resume(&ring, Held { start, end, records }) {
+                    prop_assert!(resumed.mapping.target_offset >= 0, "{resumed:?}");
+                }
+            }
+        }
+    }
+
+    /// An election among replicas that lagged cut the source, and others were written since: a group past the end has none of
+    /// them, and whatever position it was given that is not before all of their copies would skip one. So it gets none.
+    #[test]
+    fn a_group_past_the_end_gets_no_position(
+        script in scripts(),
+        cut in any::<prop::sample::Index>(),
+        written in 0_i64..30,
+    ) {
+        let mut history = History::of(&script);
+        let stood = history.source_end;
+        let cut = i64::try_from(cut.index(usize::try_from(stood).expect("small") + 1)).expect("small");
+        history.source.retain(|record| record.offset < cut);
+        for nth in 0..written {
+            let mut record = Record::written(1_000_000 + nth, cut + nth);
+            history.source.push(record);
+            record.offset = history.target_end + nth;
+            history.target.push(record);
+        }
+        history.source_end = cut + written;
+        history.target_end += written;
+        let (source, target) = (visible(&history.source), visible(&history.target));
+        for group in [cut, history.source_end, stood, history.source_end + 1, i64::MAX] {
+            let given = check_within(group, history.source_end)
+                .and_then(|()| translate(group, history.syncs(), &source, &target, history.target_end));
+            let refused = Untranslatable::PastEnd { offset: group, end: history.source_end };
+            prop_assert_eq!(given == Err(refused), group > history.source_end, "{} of {:?}", group, history);
+        }
+    }
+}

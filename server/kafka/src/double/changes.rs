@@ -20,13 +20,14 @@ impl ClusterState {
         if !changes.keys().all(|name| is_topic_config(name)) {
             return Err(broker_error(40));
         }
-        let configs = &mut self.topics.get_mut(topic).ok_or_else(|| broker_error(3))?.configs;
+        let topic = self.topics.get_mut(topic).ok_or_else(|| broker_error(3))?;
         for (name, value) in changes {
             match value {
-                Some(value) => configs.insert(name.clone(), value.clone()),
-                None => configs.remove(name),
+                Some(value) => topic.configs.insert(name.clone(), value.clone()),
+                None => topic.configs.remove(name),
             };
         }
+        topic.follow_configs();
         Ok(())
     }
 
@@ -35,7 +36,9 @@ impl ClusterState {
         if topic.replication == 0 || topic.replication > brokers {
             return Err(broker_error(38));
         }
-        self.create_topic(&topic.name, topic.partitions)?.configs.clone_from(&topic.configs);
+        let made = self.create_topic(&topic.name, topic.partitions)?;
+        made.configs.clone_from(&topic.configs);
+        made.follow_configs();
         Ok(())
     }
 

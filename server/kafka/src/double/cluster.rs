@@ -44,6 +44,14 @@ pub struct Topic {
     pub configs: BTreeMap<String, String>,
 }
 
+impl Topic {
+    /// What configs decide about its logs.
+    pub(super) fn follow_configs(&mut self) {
+        let own_time = self.configs.get("message.timestamp.type").is_some_and(|kind| kind == "LogAppendTime");
+        self.partitions.iter_mut().for_each(|log| log.write_own_time(own_time));
+    }
+}
+
 /// A consumer group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Group {

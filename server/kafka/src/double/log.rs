@@ -59,7 +59,11 @@ pub struct Log {
     held: Option<i64>,
     entries: Vec<Entry>,
     producers: BTreeMap<i64, ProducerState>,
+    own_time: bool,
 }
+
+/// What a log that writes its own timestamps gives the record at offset 0.
+const OWN_TIME: i64 = 1_900_000_000_000;
 
 /// A record without a place.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,6 +139,7 @@ impl Log {
         let offset = self.next;
         self.next += 1;
         let Payload { timestamp, key, value, headers } = payload;
+        let timestamp = if self.own_time { OWN_TIME + offset } else { timestamp };
         if producer_id != 0 {
             let state = self.producers.entry(producer_id).or_insert(ProducerState {
                 producer_id,
@@ -149,7 +154,7 @@ impl Log {
             }
         }
         let status = if in_txn { TxnStatus::Open } else { TxnStatus::Committed };
-        let record = Record { offset, timestamp, log_append_time: false, key, value, headers };
+        let record = Record { offset, timestamp, log_append_time: self.own_time, key, value, headers };
         self.entries.push(Entry { offset, kind: EntryKind::Data { record, producer_id, status } });
         offset
     }
@@ -200,6 +205,17 @@ impl Log {
         for state in self.producers.values_mut() {
             state.open_transaction_start = state.open_transaction_start.filter(|began| *began >= self.start);
         }
+    }
+
+    /// From now on records get the log's own timestamps, or keep their producers' (`message.timestamp.type`).
+    pub fn write_own_time(&mut self, own: bool) {
+        self.own_time = own;
+    }
+
+    /// Removes everything from an offset on, as an election among replicas that lag does; what is written next takes its place.
+    pub fn truncate(&mut self, end: i64) {
+        self.entries.retain(|entry| entry.offset < end);
+        self.next = self.next.min(end);
     }
 
     /// Producers as DescribeProducers answers.

@@ -66,12 +66,7 @@ impl RecordMover for MemoryMover {
             for (at, until) in until {
                 let log = cluster.log_to(at, *until)?;
                 let last = log.visible(log.start(), *until, isolation).last();
-                let tail = last.map(|record| TailRecord {
-                    offset: record.offset,
-                    timestamp: record.timestamp,
-                    fingerprint: record.fingerprint(),
-                });
-                tails.insert(at.clone(), tail);
+                tails.insert(at.clone(), last.map(|record| TailRecord::from(record.print())));
             }
             Ok(tails)
         });

@@ -1,81 +1,151 @@
-//! Reading from leaders whose log ends before what was seen of it.
+//! Batches that no broker should hand out: they end neither the process nor the reading of what stands behind them.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{collections::BTreeMap, io::Write};
 
-use bytes::{Bytes, BytesMut};
-use kafka_protocol::{
-    indexmap::IndexMap,
-    messages::{
-        FetchResponse, RequestKind, ResponseKind,
-        fetch_response::{FetchableTopicResponse, PartitionData},
-    },
-    protocol::StrBytes,
-    records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType},
+use bytes::Bytes;
+use kafka_protocol::messages::{
+    FetchResponse, RequestKind, ResponseKind,
+    fetch_response::{FetchableTopicResponse, PartitionData},
 };
 use muster_domain::{cluster::ClusterSecrets, topic::TopicPartition};
 use muster_kafka::{
-    ClientOptions, Isolation, KafkaMover, ReadRange, RecordMover,
+    ClientOptions, Isolation, KafkaErrorKind, KafkaMover, PrintRange, ReadRange, RecordMover,
     synthetic::{Brokers, Reply, World},
 };
 
-fn batch(offset: i64) -> Bytes {
-    let record = Record {
-        transactional: false,
-        control: false,
-        delete_horizon: false,
-        partition_leader_epoch: 0,
-        producer_id: -1,
-        producer_epoch: -1,
-        timestamp_type: TimestampType::Creation,
-        offset,
-        sequence: -1,
-        timestamp: 0,
-        key: None,
-        value: Some(Bytes::from_static(b"order")),
-        headers: IndexMap::new(),
+const WITHIN_MS: u64 = 20_000;
+
+/// One record without key, value and headers, that many offsets behind its batch's first.
+fn record(delta: u8) -> Vec<u8> {
+    vec![12, 0, 0, delta * 2, 1, 1, 0]
+}
+
+/// A record whose value is that many zeros.
+fn long_record(zeros: usize) -> Vec<u8> {
+    let varint = |value: usize| {
+        let mut value = value as u64 * 2;
+        let mut bytes = Vec::new();
+        while value >= 0x80 {
+            bytes.push((value & 0x7F) as u8 | 0x80);
+            value >>= 7;
+        }
+        bytes.push(value as u8);
+        bytes
     };
-    let mut batch = BytesMut::new();
-    let options = RecordEncodeOptions { version: 2, compression: Compression::None };
-    RecordBatchEncoder::encode(&mut batch, [&record], &options).unwrap();
-    batch.freeze()
+    let length = varint(zeros);
+    let mut record = varint(5 + length.len() + zeros);
+    record.extend([0, 0, 0, 1]);
+    record.extend(length);
+    record.resize(record.len() + zeros, 0);
+    record.push(0);
+    record
 }
 
-fn answer(high_watermark: i64, records: Option<Bytes>) -> Reply {
-    let data = PartitionData::default()
-        .with_high_watermark(high_watermark)
-        .with_last_stable_offset(high_watermark)
-        .with_log_start_offset(0)
-        .with_records(records);
-    let topic = FetchableTopicResponse::default()
-        .with_topic(StrBytes::from_static_str("t0").into())
-        .with_partitions(vec![data]);
-    Reply::with(ResponseKind::Fetch(FetchResponse::default().with_responses(vec![topic])))
+fn batch(offset: i64, attributes: i16, count: i32, records: &[u8]) -> Vec<u8> {
+    let mut data = offset.to_be_bytes().to_vec();
+    data.extend(i32::try_from(49 + records.len()).unwrap().to_be_bytes());
+    data.extend([0, 0, 0, 0, 2, 0, 0, 0, 0]);
+    data.extend(attributes.to_be_bytes());
+    data.extend((count - 1).to_be_bytes());
+    data.extend([0; 30]);
+    data.extend(count.to_be_bytes());
+    data.extend(records);
+    data
 }
 
-/// What is read from 8 to 9, by offset, while the leader's first answers are of a log that ends at 8.
-async fn read_while_short_for(answers: usize) -> Result<Vec<i64>, muster_kafka::KafkaError> {
-    let asked = AtomicUsize::new(0);
-    let world = World::default().with_topic("t0", &[0]).with_script(move |_, request, _| match request {
-        RequestKind::Fetch(_) if asked.fetch_add(1, Ordering::Relaxed) < answers => answer(8, None),
-        RequestKind::Fetch(_) => answer(9, Some(batch(8))),
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap()
+}
+
+fn at() -> TopicPartition {
+    TopicPartition::new("t0", 0)
+}
+
+fn range(from: i64, until: i64) -> ReadRange {
+    ReadRange { partition: at(), from, until }
+}
+
+/// One broker whose log of `t0-0` is these batches, each with its last offset.
+async fn broker(batches: Vec<(i64, Vec<u8>)>) -> (Brokers, KafkaMover) {
+    let end = batches.last().unwrap().0 + 1;
+    let script = move |_: i32, request: &RequestKind, _: i16| match request {
+        RequestKind::Fetch(request) => {
+            let asked = &request.topics[0].partitions[0];
+            let rest = batches.iter().filter(|(last, _)| *last >= asked.fetch_offset);
+            let records: Vec<u8> = rest.flat_map(|(_, batch)| batch.clone()).collect();
+            let data = PartitionData::default()
+                .with_high_watermark(end)
+                .with_last_stable_offset(end)
+                .with_records(Some(Bytes::from(records)));
+            let topic = FetchableTopicResponse::default()
+                .with_topic(request.topics[0].topic.clone())
+                .with_partitions(vec![data]);
+            Reply::with(ResponseKind::Fetch(FetchResponse::default().with_responses(vec![topic])))
+        }
         _ => Reply::Usual,
-    });
-    let brokers = Brokers::start(1, world).await;
+    };
+    let brokers = Brokers::start(1, World::default().with_topic("t0", &[0]).with_script(script)).await;
     let mover = KafkaMover::new(&brokers.cluster(), &ClusterSecrets::default(), ClientOptions::default());
-    let at = TopicPartition::new("t0", 0);
-    let range = ReadRange { partition: at.clone(), from: 8, until: 9 };
-    let read = mover.read(&[range], Isolation::ReadCommitted, 500).await?;
-    Ok(read[&at].iter().map(|record| record.offset).collect())
+    (brokers, mover)
+}
+
+/// Two records, a bomb of two that would be 70 MiB, and one record behind it.
+fn with_a_bomb() -> Vec<(i64, Vec<u8>)> {
+    let bomb = gzip(&long_record(70 << 20));
+    assert!(bomb.len() < 1 << 20, "{} bytes are no bomb", bomb.len());
+    let two = [record(0), record(1)].concat();
+    vec![(1, batch(0, 0, 2, &two)), (3, batch(2, 1, 2, &bomb)), (4, batch(4, 0, 1, &record(0)))]
 }
 
 #[tokio::test]
-async fn a_leader_that_does_not_know_yet_how_far_its_log_counts_is_asked_again() {
-    assert_eq!(read_while_short_for(2).await.unwrap(), [8]);
+async fn a_bomb_is_named_by_its_offsets_and_what_stands_around_it_is_read() {
+    let (_brokers, mover) = broker(with_a_bomb()).await;
+    let bomb = "t0-0: the batch at offsets 2 to 3 cannot be read: records that do not decompress: they unpack to more than 64 MiB";
+    let expected = KafkaErrorKind::Protocol(bomb.to_owned());
+    let all = mover.read(&[range(0, 5)], Isolation::ReadCommitted, WITHIN_MS).await;
+    assert_eq!(all.unwrap_err().kind, expected);
+    let behind = mover.read(&[range(4, 5)], Isolation::ReadCommitted, WITHIN_MS).await.unwrap();
+    assert_eq!(behind[&at()].iter().map(|record| record.offset).collect::<Vec<_>>(), [4]);
+    let mut prints = PrintRange::new(range(0, 5));
+    let read_on = mover.read_on(&mut [&mut prints], Isolation::ReadCommitted, WITHIN_MS).await;
+    assert_eq!(read_on.unwrap_err().kind, expected);
+    assert!(prints.prints.is_empty() && prints.next == 0 && !prints.done, "as it was: {prints:?}");
+    let tail = async |until| {
+        let until = BTreeMap::from([(at(), until)]);
+        mover.tails(&until, Isolation::ReadCommitted, WITHIN_MS).await
+    };
+    assert_eq!(tail(2).await.unwrap()[&at()].as_ref().map(|tail| tail.offset), Some(1));
+    assert_eq!(tail(4).await.unwrap_err().kind, expected);
 }
 
 #[tokio::test]
-async fn a_log_that_was_cut_is_not_read_as_a_whole_one() {
-    let error = read_while_short_for(usize::MAX).await.unwrap_err();
-    assert_eq!(error.code(), Some(78), "{error}");
-    assert!(error.to_string().contains("its log ends at 8, and 9 was seen before"), "{error}");
+async fn reading_in_pieces_goes_on_behind_a_bomb_and_counts_what_it_left_out() {
+    let (_brokers, mover) = broker(with_a_bomb()).await;
+    let piece = mover.read_piece(&range(0, 5), 1_000, Isolation::ReadUncommitted, WITHIN_MS).await.unwrap();
+    assert_eq!(piece.records.iter().map(|record| record.offset).collect::<Vec<_>>(), [0, 1, 4]);
+    assert_eq!((piece.next, piece.done, piece.left_out), (5, true, 2));
+    assert!(piece.last_left_out.starts_with("the batch at offsets 2 to 3 cannot be read"), "{piece:?}");
+}
+
+/// A megabyte of an answer may unpack to a gigabyte of records that are each no bomb: a piece ends in between.
+#[tokio::test]
+async fn a_piece_is_full_before_a_well_packed_answer_ends() {
+    let packed = gzip(&long_record(5 << 20));
+    let batches = (0..6).map(|offset| (offset, batch(offset, 1, 1, &packed))).collect();
+    let (_brokers, mover) = broker(batches).await;
+    let mut from = 0;
+    for next in [2, 4, 6] {
+        let piece =
+            mover.read_piece(&range(from, 6), 1_000, Isolation::ReadUncommitted, WITHIN_MS).await.unwrap();
+        assert_eq!((piece.next, piece.done, piece.left_out), (next, next == 6, 2));
+        assert_eq!(
+            piece.last_left_out,
+            format!("the record at offset {} is 5242880 bytes long", next - 1),
+            "nothing of it is held"
+        );
+        assert!(piece.records.is_empty());
+        from = next;
+    }
 }

@@ -8,4 +8,5 @@
 mod fetching;
 mod routing;
 mod secured;
+mod short_logs;
 mod wire;

@@ -27,16 +27,7 @@ impl Call {
     pub(super) async fn read<T: DeserializeOwned>(self) -> Result<T, ReplicationError> {
         let (what, target) = (self.what.clone(), self.target.clone());
         let body = self.send().await?;
-        serde_json::from_slice(&body).map_err(|e| ReplicationError {
-            call: what,
-            target,
-            // Where it breaks, never what it says: the body may be a config.
-            kind: ReplicationErrorKind::Unreadable(format!(
-                "{:?} error at column {}",
-                e.classify(),
-                e.column()
-            )),
-        })
+        decode(&body).map_err(|kind| ReplicationError { call: what, target, kind })
     }
 
     /// Sends it; any status but 2xx is an error that keeps Connect's message.
@@ -57,6 +48,13 @@ impl Call {
     }
 }
 
+/// Reads an answer. What is wrong with it is told by where it breaks, never by what it says: it may be a config.
+pub(super) fn decode<T: DeserializeOwned>(body: &[u8]) -> Result<T, ReplicationErrorKind> {
+    serde_json::from_slice(body).map_err(|e| {
+        ReplicationErrorKind::Unreadable(format!("{:?} error at column {}", e.classify(), e.column()))
+    })
+}
+
 async fn read_body(mut response: Response) -> Result<Vec<u8>, ReplicationErrorKind> {
     let mut body = Vec::new();
     loop {
@@ -73,7 +71,7 @@ async fn read_body(mut response: Response) -> Result<Vec<u8>, ReplicationErrorKi
     }
 }
 
-fn refusal(status: StatusCode, body: &[u8]) -> ReplicationErrorKind {
+pub(super) fn refusal(status: StatusCode, body: &[u8]) -> ReplicationErrorKind {
     let told = serde_json::from_slice::<Refusal>(body).ok().map(|refusal| refusal.message);
     let message = told.clone().unwrap_or_else(|| "(not in Connect's own format)".to_owned());
     match (status.as_u16(), &told) {

@@ -12,7 +12,7 @@ use muster_domain::{
     reading::Observed,
     survey::{
         CommittedSourceOffsets, ConnectState, ConnectorObservation, ConnectorRole, FlowObservation,
-        NewestPairs, OffsetPair, TaskObservation, WorkerObservation,
+        NewestPairs, OffsetPair, TaskObservation, UnreadableSyncs, WorkerObservation,
     },
     topic::{ByPartition, TopicPartition},
 };
@@ -177,6 +177,7 @@ impl Replication for MemoryReplication {
                 newest_pairs: Observed::known(NewestPairs(pairs.collect()), now),
                 rewinds: ByPartition::new(),
                 beyond: Observed::unknown("not compared with the pair", now),
+                unreadable_syncs: UnreadableSyncs::default(),
             })
         });
         seen.await.unwrap_or_else(|error| {
@@ -190,6 +191,7 @@ impl Replication for MemoryReplication {
                 newest_pairs: Observed::unknown(&reason, now),
                 rewinds: ByPartition::new(),
                 beyond: Observed::unknown(&reason, now),
+                unreadable_syncs: UnreadableSyncs::default(),
             }
         })
     }

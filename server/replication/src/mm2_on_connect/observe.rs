@@ -9,7 +9,7 @@ use muster_domain::{
     reading::Observed,
     survey::{
         CommittedSourceOffsets, ConnectorObservation, ConnectorRole, FlowObservation, NewestPairs, Rewind,
-        TaskObservation,
+        TaskObservation, UnreadableSyncs,
     },
     topic::ByPartition,
 };
@@ -35,7 +35,7 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
         let (status, config) = tokio::join!(flow.connect.status(name), flow.connect.config(name));
         let pairs = match (role, &config) {
             (ConnectorRole::Source, Ok(config)) => Some(look_at_pairs(flow, config, &clock).await),
-            (ConnectorRole::Source, Err(error)) => Some((clock.unknown(error), ByPartition::new())),
+            (ConnectorRole::Source, Err(error)) => Some(Syncs::unknown(clock.unknown(error))),
             (ConnectorRole::Checkpoint | ConnectorRole::Heartbeat, _) => None,
         };
         (*role, clock.observed(connector(name, status, config)), pairs)
@@ -46,13 +46,13 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
         async { clock.observed(committed(flow).await) },
     );
     let mut connectors = BTreeMap::new();
-    let mut newest_pairs = None;
-    for (role, connector, pairs) in looks {
+    let mut syncs = None;
+    for (role, connector, seen) in looks {
         connectors.insert(role, connector);
-        newest_pairs = newest_pairs.or(pairs);
+        syncs = syncs.or(seen);
     }
-    let (newest_pairs, rewinds) = newest_pairs
-        .unwrap_or_else(|| (Observed::unknown("the flow has no source connector", now), ByPartition::new()));
+    let none = || Syncs::unknown(Observed::unknown("the flow has no source connector", now));
+    let Syncs { newest: newest_pairs, rewinds, unreadable: unreadable_syncs } = syncs.unwrap_or_else(none);
     // What is beyond the pair is told by who sees the source's topics.
     let beyond = Observed::unknown("not compared with the pair", now);
     FlowObservation {
@@ -63,6 +63,20 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
         newest_pairs,
         rewinds,
         beyond,
+        unreadable_syncs,
+    }
+}
+
+/// What a look at the offset-syncs topic tells.
+struct Syncs {
+    newest: Observed<NewestPairs>,
+    rewinds: ByPartition<Rewind>,
+    unreadable: UnreadableSyncs,
+}
+
+impl Syncs {
+    fn unknown(newest: Observed<NewestPairs>) -> Self {
+        Self { newest, rewinds: ByPartition::new(), unreadable: UnreadableSyncs::default() }
     }
 }
 
@@ -90,20 +104,20 @@ async fn committed(flow: &Mm2OnConnect) -> Result<CommittedSourceOffsets, Replic
     Ok(CommittedSourceOffsets { offsets, foreign })
 }
 
-async fn look_at_pairs(
-    flow: &Mm2OnConnect,
-    config: &Config,
-    clock: &Clock,
-) -> (Observed<NewestPairs>, ByPartition<Rewind>) {
+async fn look_at_pairs(flow: &Mm2OnConnect, config: &Config, clock: &Clock) -> Syncs {
     let settings = FlowSettings::from_config(&flow.flow, config);
     // A run that reads all pairs right now holds the store; the next survey will see them.
     let Ok(mut store) = tokio::time::timeout(PAIRS_WITHIN, flow.pairs.lock()).await else {
         let reason = "the offset-syncs topic is being read by a run";
-        return (Observed::unknown(reason, clock.time()), ByPartition::new());
+        return Syncs::unknown(Observed::unknown(reason, clock.time()));
     };
     match store.refresh(flow.hands(settings.syncs_on), &settings.syncs_topic, PAIRS_WITHIN).await {
-        Ok(()) => (Observed::known(NewestPairs(store.newest()), clock.time()), store.rewinds()),
-        Err(error) => (clock.unknown(&error), ByPartition::new()),
+        Ok(()) => Syncs {
+            newest: Observed::known(NewestPairs(store.newest()), clock.time()),
+            rewinds: store.rewinds(),
+            unreadable: store.unreadable(),
+        },
+        Err(error) => Syncs { unreadable: store.unreadable(), ..Syncs::unknown(clock.unknown(&error)) },
     }
 }
 

@@ -12,12 +12,13 @@ use serde_json::{Value, json};
 use crate::{
     ReplicationError, ReplicationErrorKind,
     connect::{ConnectClient, StoredOffset},
+    formats::HIGHEST_OFFSET,
     settings::FlowSettings,
 };
 
 /// Stored entries, sorted.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Stored {
+pub(crate) struct Stored {
     /// Entries a task reads.
     pub(super) offsets: ByPartition<i64>,
     /// Entries no task reads.
@@ -26,14 +27,14 @@ pub(super) struct Stored {
 
 impl Stored {
     /// With the foreign entries as text.
-    pub(super) fn for_people(self) -> (ByPartition<i64>, Vec<String>) {
+    pub(crate) fn for_people(self) -> (ByPartition<i64>, Vec<String>) {
         let foreign = self.foreign.iter().map(|entry| format!("{} → {}", entry.partition, entry.offset));
         (self.offsets, foreign.collect())
     }
 }
 
 /// Separates what the source task with that alias reads from what it never will.
-pub(super) fn sort_out(entries: &[StoredOffset], source_alias: &str) -> Stored {
+pub(crate) fn sort_out(entries: &[StoredOffset], source_alias: &str) -> Stored {
     let mut stored = Stored::default();
     for entry in entries {
         match (partition_of(&entry.partition, source_alias), offset_of(&entry.offset)) {
@@ -147,7 +148,8 @@ fn partition_of(partition: &Value, source_alias: &str) -> Option<TopicPartition>
 
 fn offset_of(offset: &Value) -> Option<i64> {
     let fields = offset.as_object().filter(|fields| fields.len() == 1)?;
-    fields.get("offset")?.as_i64().filter(|offset| *offset >= 0)
+    // A task goes on one past it: from the highest number there is it could not.
+    fields.get("offset")?.as_i64().filter(|offset| (0..=HIGHEST_OFFSET).contains(offset))
 }
 
 #[cfg(test)]
@@ -172,6 +174,7 @@ mod tests {
             entry(json!({"cluster": "A", "topic": "t", "partition": -1}), json!({"offset": 1})),
             entry(json!({"cluster": "A", "topic": "t", "partition": 0}), json!({"offset": 1, "x": 2})),
             entry(json!({"cluster": "A", "topic": "t", "partition": 0}), json!({"offset": "1"})),
+            entry(json!({"cluster": "A", "topic": "t", "partition": 0}), json!({"offset": i64::MAX})),
             entry(json!("t-0"), Value::Null),
         ];
         let entries: Vec<_> = foreign.iter().cloned().chain([good("t", 3, 41)]).collect();
@@ -179,7 +182,7 @@ mod tests {
         assert_eq!(stored.offsets, [(TopicPartition::new("t", 3), 41)].into());
         assert_eq!(stored.foreign, foreign);
         let (_, text) = stored.for_people();
-        assert_eq!(text[7], "\"t-0\" → null");
+        assert_eq!(text[8], "\"t-0\" → null");
     }
 
     #[test]

@@ -7,10 +7,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use muster_domain::{
-    survey::{OffsetPair, Rewind},
+    survey::{OffsetPair, Rewind, UnreadableSyncs},
     topic::{ByPartition, TopicPartition},
 };
-use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, ReadRange};
+use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, Piece, ReadRange, Record};
 use uuid::Uuid;
 
 use super::ClusterHands;
@@ -18,8 +18,9 @@ use crate::{ReplicationError, ReplicationErrorKind, formats::decode_offset_sync}
 
 /// Pairs kept per partition, 16 bytes each. Past it every second one is forgotten: brackets get wider, never wrong.
 const MOST_PER_PARTITION: usize = 200_000;
-/// Records of the topic read per call, so that a long topic never stands in memory as records.
-const READ_AT_ONCE: i64 = 50_000;
+/// Bytes of the longest record that may be an offset sync: a topic's name, three numbers and what an interceptor may add.
+/// Longer ones are somebody else's, and are not even held.
+const LONGEST_SYNC: usize = 4 << 10;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -27,6 +28,7 @@ pub(super) struct PairStore {
     topic: Option<KnownTopic>,
     pairs: ByPartition<Vec<OffsetPair>>,
     rewinds: ByPartition<Rewind>,
+    unreadable: UnreadableSyncs,
 }
 
 /// What the pairs were read from, and how far.
@@ -39,7 +41,8 @@ struct KnownTopic {
 }
 
 impl PairStore {
-    /// Reads what was added since the last time; everything again when the topic is another one.
+    /// Reads what was added since the last time; everything again when the topic is another one. What was read by the end of
+    /// the bound is kept, and the next call goes on there.
     pub(super) async fn refresh(
         &mut self,
         hands: &ClusterHands,
@@ -54,7 +57,8 @@ impl PairStore {
             Ok(outcome) => outcome.map_err(fail),
             Err(_) => {
                 let bound_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-                let last_seen = "the topic was not read to its end".to_owned();
+                let next = self.topic.as_ref().map_or(0, |topic| topic.next);
+                let last_seen = format!("the topic was read to offset {next}, not to its end");
                 Err(fail(ReplicationErrorKind::NotReached { bound_ms, last_seen }))
             }
         }
@@ -76,6 +80,11 @@ impl PairStore {
         self.rewinds.clone()
     }
 
+    /// What of the topic could not be read.
+    pub(super) fn unreadable(&self) -> UnreadableSyncs {
+        self.unreadable.clone()
+    }
+
     async fn read_on(
         &mut self,
         hands: &ClusterHands,
@@ -91,25 +100,40 @@ impl PairStore {
             self.topic = None;
             self.pairs.clear();
             self.rewinds.clear();
+            self.unreadable = UnreadableSyncs::default();
         }
         let mut next = self.topic.as_ref().map_or(start, |known| known.next.max(start));
         let deadline_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
         while next < end {
-            let until = end.min(next + READ_AT_ONCE);
-            let range = ReadRange { partition: partition.clone(), from: next, until };
-            let read =
-                hands.mover.read(&[range], Isolation::ReadUncommitted, deadline_ms).await.map_err(kind_of)?;
-            for record in read.get(&partition).into_iter().flatten() {
-                self.keep(record.key.as_deref(), record.value.as_deref());
-            }
-            next = until;
+            let range = ReadRange { partition: partition.clone(), from: next, until: end };
+            let reading =
+                hands.mover.read_piece(&range, LONGEST_SYNC, Isolation::ReadUncommitted, deadline_ms);
+            let piece = reading.await.map_err(kind_of)?;
+            next = if piece.done { end } else { piece.next };
+            self.take(piece);
+            // Kept after each piece: whoever is interrupted here goes on behind it.
             self.topic = Some(KnownTopic { cluster: cluster.to_owned(), name: name.to_owned(), id, next });
         }
         Ok(())
     }
 
-    fn keep(&mut self, key: Option<&[u8]>, value: Option<&[u8]>) {
-        let (Some(key), Some(value)) = (key, value) else { return };
+    fn take(&mut self, piece: Piece) {
+        let before = self.unreadable.count;
+        if piece.left_out > 0 {
+            self.unreadable.add(piece.left_out, piece.last_left_out);
+        }
+        for record in &piece.records {
+            self.keep(record);
+        }
+        let UnreadableSyncs { count, last } = &self.unreadable;
+        if *count > before {
+            let new = count - before;
+            tracing::warn!(new, last, "skipped records of an offset-syncs topic");
+        }
+    }
+
+    fn keep(&mut self, record: &Record) {
+        let (Some(key), Some(value)) = (&record.key, &record.value) else { return };
         match decode_offset_sync(key, value) {
             Ok((partition, pair)) => {
                 let last = self.pairs.get(&partition).and_then(|pairs| pairs.last());
@@ -124,7 +148,9 @@ impl PairStore {
                     thin_out(pairs);
                 }
             }
-            Err(error) => tracing::warn!(%error, "skipped a record of an offset-syncs topic"),
+            Err(error) => {
+                self.unreadable.add(1, format!("the record at offset {} is {error}", record.offset))
+            }
         }
     }
 }

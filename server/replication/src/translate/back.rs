@@ -7,13 +7,13 @@ use muster_domain::{
     reading::ReadingClass,
     survey::OffsetPair,
     topic::{ByPartition, TopicPartition},
-    translation::{Copies, Mapping, Untranslatable, Visible, copies_before, translate_back},
+    translation::{Copies, Mapping, Untranslatable, check_within, copies_before, translate_back},
 };
 use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, RecordPrint};
 
 use super::{
     LONGEST_STRETCH, NotTranslated, Positions, RUN, Translated, equal_run, offset_of,
-    segments::{Stretch, read_stretches},
+    segments::{Stretch, keep_timestamps, read_stretches, visible},
 };
 use crate::records::{Deadline, FlowRecords};
 
@@ -24,6 +24,8 @@ pub struct WayBack<'a> {
     pub records: FlowRecords<'a>,
     /// Offsets of the flow's source.
     pub source: &'a dyn ClusterAdmin,
+    /// Offsets of its target, where the groups stand.
+    pub target: &'a dyn ClusterAdmin,
     /// Offset pairs of the flow by source partition.
     pub pairs: &'a ByPartition<Vec<OffsetPair>>,
     /// Source partition by the name it has on the target.
@@ -53,17 +55,27 @@ impl WayBack<'_> {
     ) -> Result<BTreeMap<String, Positions>, KafkaError> {
         let deadline = Deadline::after(self.records.deadline_ms);
         let sources: Vec<TopicPartition> = self.sources.values().cloned().collect();
-        let (starts, ends) = tokio::try_join!(
-            self.source.offsets(&sources, OffsetSpec::Start),
-            self.source.offsets(&sources, OffsetSpec::End),
-        )?;
         let asked: BTreeSet<(&TopicPartition, i64)> =
             groups.values().flatten().map(|(partition, offset)| (partition, *offset)).collect();
+        let targets: BTreeSet<&TopicPartition> =
+            asked.iter().map(|(target, _)| *target).filter(|at| self.sources.contains_key(*at)).collect();
+        let targets: Vec<TopicPartition> = targets.into_iter().cloned().collect();
+        let (starts, ends, target_ends) = tokio::try_join!(
+            self.source.offsets(&sources, OffsetSpec::Start),
+            self.source.offsets(&sources, OffsetSpec::End),
+            self.target.offsets(&targets, OffsetSpec::End),
+        )?;
         let mut found: BTreeMap<(&TopicPartition, i64), Result<Translated, NotTranslated>> = BTreeMap::new();
         let mut ways: Vec<Way<'_>> = Vec::new();
         for (target, position) in asked {
-            let way = self
-                .way(target, position, |source| Ok((offset_of(&starts, source)?, offset_of(&ends, source)?)));
+            let within = |end| {
+                check_within(position, end)
+                    .map_err(|untranslatable| NotTranslated::Untranslatable { untranslatable })
+            };
+            let way = self.way(target, position, |source| {
+                within(offset_of(&target_ends, target)?)?;
+                Ok((offset_of(&starts, source)?, offset_of(&ends, source)?))
+            });
             match way {
                 Ok(way) => ways.push(way),
                 Err(why) => drop(found.insert((target, position), Err(why))),
@@ -108,8 +120,11 @@ impl WayBack<'_> {
         let stretches = copies_before(position, pairs);
         let compacted = !self.uncompacted.contains(&target.topic);
         let way = Way { target, source, position, pairs, stretches, source_start, source_end, compacted };
-        let longest =
-            way.stretches.iter().map(|stretch| way.wanted(*stretch)).map(|(a, b)| a.length() + b.length());
+        let longest = way
+            .stretches
+            .iter()
+            .map(|stretch| way.wanted(*stretch))
+            .map(|(a, b)| a.length().saturating_add(b.length()));
         match longest.max() {
             Some(records) if records > 2 * LONGEST_STRETCH => Err(NotTranslated::TooFar { records }),
             Some(_) => Ok(way),
@@ -124,7 +139,7 @@ impl Way<'_> {
         let OffsetPair { upstream, downstream } = stretch.pair;
         let until = stretch.reach().min(self.source_end);
         let originals = Stretch { from: upstream.max(self.source_start), until };
-        (originals, Stretch { from: downstream, until: stretch.until + RUN as i64 })
+        (originals, Stretch { from: downstream, until: stretch.until.saturating_add(RUN as i64) })
     }
 
     fn by_reading(
@@ -132,11 +147,8 @@ impl Way<'_> {
         copies: &[RecordPrint],
         originals: &[RecordPrint],
     ) -> Result<Translated, NotTranslated> {
-        let visible = |records: &[RecordPrint]| -> Vec<Visible> {
-            let one = |print: &RecordPrint| Visible { offset: print.offset, fingerprint: print.fingerprint };
-            records.iter().map(one).collect()
-        };
-        let (copies, originals) = (visible(copies), visible(originals));
+        let timestamps = keep_timestamps(copies);
+        let (copies, originals) = (visible(copies, timestamps), visible(originals, timestamps));
         let mapping: Mapping = translate_back(self.position, self.pairs, &copies, &originals, self.compacted)
             .map_err(|untranslatable| NotTranslated::Untranslatable { untranslatable })?;
         let run = match mapping.class {

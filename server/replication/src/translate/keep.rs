@@ -13,7 +13,7 @@ use muster_domain::{
 };
 use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, admin::PartitionOffsets};
 
-use super::segments::{Stretch, read_stretches};
+use super::segments::{Stretch, read_stretches, visible};
 use crate::{
     Replication, ReplicationError,
     records::{Deadline, FlowRecords},
@@ -48,6 +48,9 @@ pub struct Wanted {
     pub ends: (i64, i64),
     /// Whether neither side compacts the topic.
     pub keeps_all: bool,
+    /// Copies keep the timestamps of their originals: the target's brokers do not write their own
+    /// (`message.timestamp.type=LogAppendTime`).
+    pub timestamps: bool,
 }
 
 /// Why nothing can be kept now.
@@ -95,7 +98,7 @@ impl Keeper<'_> {
             positions
         };
         let around = |at: i64, (end, _): (i64, i64)| {
-            let from = (at - SPAN).max(0);
+            let from = at.saturating_sub(SPAN).max(0);
             Stretch { from, until: at.saturating_add(SPAN).min(end).max(from) }
         };
         let stretches = |wanted: &Wanted| -> Vec<Stretch> {
@@ -105,13 +108,19 @@ impl Keeper<'_> {
         let read = read_stretches(self.records.source, all, self.records.isolation, deadline);
         let read = read.await.map_err(KeepError::Source)?;
         let partitions: Vec<TopicPartition> = wanted.keys().cloned().collect();
+        let past_end = self.past_end(wanted).await?;
         let pairs = self.replication.offset_pairs(&partitions).await.map_err(KeepError::Syncs)?;
         let ends = self.target_ends(&partitions, OffsetSpec::End).await?;
         let rings = |(at, wanted): (&TopicPartition, &Wanted)| {
             let seen = read.get(at).map_or(&[][..], Vec::as_slice);
             let run = |position: &i64| {
                 let stretch = around(*position, wanted.ends);
-                Run { from: stretch.from, until: stretch.until, prints: stretch.of(seen) }.around(*position)
+                Run {
+                    from: stretch.from,
+                    until: stretch.until,
+                    prints: visible(stretch.of(seen), wanted.timestamps),
+                }
+                .around(*position)
             };
             let positions = positions(wanted);
             let runs = positions.iter().map(run).collect();
@@ -120,9 +129,28 @@ impl Keeper<'_> {
             let gone = end.is_none_or(|end| pairs.iter().any(|pair| pair.downstream >= end));
             let pairs = if gone { &[][..] } else { pairs };
             let pairs = AllSyncs { pairs, exactly_once: self.exactly_once };
-            (at.clone(), Rings::new(wanted.ends, wanted.keeps_all, runs, &positions, pairs))
+            let mut rings = Rings::new(wanted.ends, wanted.keeps_all, runs, &positions, pairs);
+            if let Some(end) = past_end.get(at) {
+                rings.refuse_past(*end);
+            }
+            (at.clone(), rings)
         };
         Ok(wanted.iter().map(rings).collect())
+    }
+
+    /// Ends of the partitions that groups may stand past. Groups that do not wait for transactions to end do stand past the end
+    /// of what is committed; past the end of everything none can.
+    async fn past_end(&self, wanted: &ByPartition<Wanted>) -> Result<ByPartition<i64>, KeepError> {
+        let past = |wanted: &Wanted| wanted.positions.last().is_some_and(|last| *last > wanted.ends.0);
+        let asked: Vec<TopicPartition> =
+            wanted.iter().filter(|(_, wanted)| past(wanted)).map(|(at, _)| at.clone()).collect();
+        if asked.is_empty() {
+            return Ok(ByPartition::new());
+        }
+        let ends = self.source.offsets(&asked, OffsetSpec::End).await.map_err(KeepError::Source)?;
+        // One that is not told is none: then nothing is known of those who stand past what is committed.
+        let end = |at: &TopicPartition| (at.clone(), known(&ends, at).unwrap_or(wanted[at].ends.0));
+        Ok(asked.iter().map(end).collect())
     }
 
     async fn target_ends(

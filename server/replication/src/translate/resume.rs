@@ -1,14 +1,14 @@
 //! Translating while the source is dead: what was kept of it, held against what the target has.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use muster_domain::{
     pair::Flow,
     reading::ReadingClass,
     topic::{ByPartition, TopicPartition},
-    translation::{Held, Resumed, Ring, Rings, Untranslatable, resume},
+    translation::{Held, Resumed, Ring, Rings, Untranslatable, Visible, resume},
 };
-use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, RecordMover};
+use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, RecordMover, RecordPrint};
 
 use super::{
     LONGEST_STRETCH, NotTranslated, RUN, Translated, offset_of,
@@ -80,7 +80,7 @@ impl Resumer<'_> {
                 let bounds = place.bounds.clone()?;
                 let resumed = |ring: &Ring<'_>| {
                     let seen = read.get(&place.target).map_or(&[][..], Vec::as_slice);
-                    let records = stretch(ring, bounds).map(|stretch| stretch.of(seen));
+                    let records = stretch(ring, bounds).map(|stretch| place.visible(stretch.of(seen)));
                     resume(ring, Held { start: bounds.0, end: bounds.1, records: records.as_deref() })
                 };
                 place.resumption(*position, resumed)
@@ -130,6 +130,19 @@ fn stretch(ring: &Ring<'_>, (start, end): (i64, i64)) -> Option<Stretch> {
 }
 
 impl Place<'_> {
+    /// Records of the target as what was kept can be compared with them: with their timestamps, or without where these were
+    /// left out because the target's brokers write their own.
+    fn visible(&self, records: &[RecordPrint]) -> Vec<Visible> {
+        let runs = self.rings.runs.iter().flat_map(|run| &run.prints);
+        let kept: HashSet<u64> = runs.map(|print| print.fingerprint).collect();
+        let one = |print: &RecordPrint| {
+            let timeless = print.without_timestamp().fingerprint;
+            let fingerprint = if kept.contains(&timeless) { timeless } else { print.fingerprint };
+            Visible { offset: print.offset, fingerprint }
+        };
+        records.iter().map(one).collect()
+    }
+
     fn resumption(
         &self,
         position: i64,
@@ -141,7 +154,8 @@ impl Place<'_> {
         let Resumed { mut mapping, run, arrived } = resumed(&ring).map_err(refused)?;
         if ring.position < position {
             mapping.class = ReadingClass::LowerBound;
-            mapping.reprocessed_at_most += position - ring.position;
+            mapping.reprocessed_at_most =
+                mapping.reprocessed_at_most.saturating_add(position - ring.position);
         }
         let at_end = self.rings.at_end().and_then(|end| resumed(&end).ok()?.arrived);
         let arrived = arrived.max(at_end);

@@ -18,17 +18,29 @@ pub(super) struct Stretch {
 
 impl Stretch {
     pub(super) fn length(self) -> i64 {
-        (self.until - self.from).max(0)
+        self.until.saturating_sub(self.from).max(0)
     }
 
     /// The records of a stretch that was read as part of a longer one.
-    pub(super) fn of(self, seen: &[RecordPrint]) -> Vec<Visible> {
+    pub(super) fn of(self, seen: &[RecordPrint]) -> &[RecordPrint] {
         let begin = seen.partition_point(|record| record.offset < self.from);
         let end = seen.partition_point(|record| record.offset < self.until);
-        let visible =
-            |record: &RecordPrint| Visible { offset: record.offset, fingerprint: record.fingerprint };
-        seen.get(begin..end).unwrap_or_default().iter().map(visible).collect()
+        seen.get(begin..end).unwrap_or_default()
     }
+}
+
+/// Records as they are compared, with or without their timestamps.
+pub(super) fn visible(records: &[RecordPrint], timestamps: bool) -> Vec<Visible> {
+    let one = |print: &RecordPrint| {
+        let counted = if timestamps { *print } else { print.without_timestamp() };
+        Visible { offset: counted.offset, fingerprint: counted.fingerprint }
+    };
+    records.iter().map(one).collect()
+}
+
+/// Whether copies have the timestamps of their originals: brokers that write their own keep none.
+pub(super) fn keep_timestamps(copies: &[RecordPrint]) -> bool {
+    copies.iter().all(|copy| !copy.log_append_time)
 }
 
 /// Reads stretches of many partitions; those of one partition that overlap or nearly do are read as one. Answers all
@@ -64,7 +76,9 @@ fn merge(mut stretches: Vec<Stretch>) -> Vec<Stretch> {
     let mut merged: Vec<Stretch> = Vec::new();
     for stretch in stretches {
         match merged.last_mut() {
-            Some(last) if stretch.from <= last.until + NEAR => last.until = last.until.max(stretch.until),
+            Some(last) if stretch.from <= last.until.saturating_add(NEAR) => {
+                last.until = last.until.max(stretch.until)
+            }
             Some(_) | None => merged.push(stretch),
         }
     }

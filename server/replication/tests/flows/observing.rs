@@ -1,17 +1,22 @@
 //! Surveys of a flow, and its offset pairs.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use bytes::Bytes;
 use chrono::DateTime;
 use muster_domain::{
     survey::{ConnectorRole, OffsetPair},
     topic::TopicPartition,
 };
-use muster_kafka::double::{Payload, World};
-use muster_replication::Replication;
+use muster_kafka::double::{Fault, Payload, When, World};
+use muster_replication::{Replication, ReplicationError};
 
 use crate::{fake_connect::FakeConnect, mirror, world};
 
-fn sync(world: &World, topic: &str, partition: i32, upstream: i64, downstream: i64) {
+pub(crate) fn sync(world: &World, topic: &str, partition: i32, upstream: i64, downstream: i64) {
     let mut key = i16::try_from(topic.len()).expect("short").to_be_bytes().to_vec();
     key.extend(topic.as_bytes());
     key.extend(partition.to_be_bytes());
@@ -45,6 +50,68 @@ async fn pairs_come_in_order_with_their_lifetimes_and_are_read_on() {
     sync(&world, "orders", 1, 5, 5);
     let pairs = flow.offset_pairs(&[at(0), at(1)]).await.expect("readable");
     assert_eq!((pairs[&at(0)].len(), pairs[&at(1)].as_slice()), (3, [pair(5, 5)].as_slice()));
+}
+
+#[tokio::test]
+async fn what_is_no_offset_sync_is_counted_with_its_reason_and_stands_in_nobodys_way() {
+    let (connect, world) = (FakeConnect::start().await, world());
+    let flow = mirror(&connect, &world);
+    let at = TopicPartition::new("orders", 0);
+    sync(&world, "orders", 0, 10, 11);
+    put(&world, Bytes::from_static(b"garbage"), Bytes::from_static(b"x"));
+    // An offset past it cannot be added to.
+    sync(&world, "orders", 0, i64::MAX, 12);
+    sync(&world, "orders", 0, 12, i64::MAX);
+    // What nobody would hold for an offset sync is not held.
+    let mut key = vec![0, 6];
+    key.extend(b"orders");
+    key.extend([0; 4]);
+    put(&world, Bytes::from(key), Bytes::from(vec![0; 1 << 20]));
+    sync(&world, "orders", 0, 20, 21);
+    let seen = flow.observe(DateTime::UNIX_EPOCH).await;
+    assert_eq!(seen.newest_pairs.value().expect("known").0[&at], pair(20, 21));
+    assert_eq!(seen.unreadable_syncs.count, 4);
+    assert_eq!(
+        seen.unreadable_syncs.last,
+        format!("the record at offset 3 is not a MirrorMaker 2 offset sync: offset {}", i64::MAX)
+    );
+    put(&world, Bytes::from_static(b"x"), Bytes::from(vec![0; 1 << 20]));
+    let seen = flow.observe(DateTime::UNIX_EPOCH).await.unreadable_syncs;
+    assert_eq!((seen.count, seen.last.as_str()), (5, "the record at offset 6 is 1048577 bytes long"));
+    assert_eq!(flow.offset_pairs(&[at.clone()]).await.expect("readable")[&at], [pair(10, 11), pair(20, 21)]);
+    // Another topic under the same name has none of them.
+    {
+        let mut state = world.lock();
+        let cluster = state.cluster_mut("B");
+        cluster.topics.remove("mm2-offset-syncs.A.internal");
+        cluster.create_topic("mm2-offset-syncs.A.internal", 1).expect("gone");
+    }
+    sync(&world, "orders", 0, 30, 31);
+    assert_eq!(flow.observe(DateTime::UNIX_EPOCH).await.unreadable_syncs.count, 0);
+}
+
+/// A topic full of other records took longer than the bound, and every call began it anew.
+#[tokio::test]
+async fn an_interrupted_reading_of_pairs_goes_on_where_it_was() {
+    let (connect, world) = (FakeConnect::start().await, world());
+    let flow = mirror(&connect, &world);
+    let at = TopicPartition::new("orders", 0);
+    for offset in 0..3_000 {
+        sync(&world, "orders", 0, offset, offset);
+    }
+    let reads = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&reads);
+    world.on_call(move |call, when| {
+        let read = call.verb == "read" && when == When::Before;
+        let nth = if read { counted.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
+        (nth == 2).then_some(Fault::Timeout)
+    });
+    let interrupted = flow.offset_pairs(&[at.clone()]).await;
+    assert!(interrupted.as_ref().is_err_and(ReplicationError::may_pass), "{interrupted:?}");
+    let pairs = flow.offset_pairs(&[at.clone()]).await.expect("readable");
+    let expected: Vec<_> = (0..3_000).map(|offset| pair(offset, offset)).collect();
+    assert_eq!(pairs[&at], expected);
+    assert_eq!(reads.load(Ordering::Relaxed), 4, "three pieces, one of them twice");
 }
 
 #[tokio::test]

@@ -9,19 +9,22 @@ use muster_domain::{
     reading::ReadingClass,
     survey::OffsetPair,
     topic::{ByPartition, TopicPartition},
-    translation::Method,
+    translation::{Method, Rings, Untranslatable},
 };
 use muster_kafka::{
-    Isolation,
+    Isolation, KafkaError, PrintRange, ReadRange, Record, RecordMover, TailRecord, WorkShare,
     double::{MemoryAdmin, MemoryMover, Payload, World},
+    mover::NewRecord,
 };
 use muster_replication::{
     FlowRecords, PartitionEnds,
-    translate::{NotTranslated, Translator, WayBack, translate_group},
+    translate::{
+        Keeper, NotTranslated, Positions, Resumer, Resumption, Translator, Wanted, WayBack, translate_group,
+    },
     verify::{CompareStretch, CutLine, Keep, Meter, content_window, tails_match, verify_content},
 };
 
-use crate::{flow, world};
+use crate::{fake_connect::FakeConnect, flow, mirror, observing::sync, world};
 
 const MIRROR: i64 = 77;
 
@@ -149,14 +152,18 @@ impl Logs {
         compare.run(from, keep).await.expect("readable")
     }
 
-    async fn translate(&self, group: &[(i32, i64)]) -> muster_replication::translate::Positions {
+    async fn translate(&self, group: &[(i32, i64)]) -> Positions {
+        self.translate_by(self.records(), group).await
+    }
+
+    async fn translate_by(&self, records: FlowRecords<'_>, group: &[(i32, i64)]) -> Positions {
         let (source, target, ..) = &self.clients;
         let pairs = ByPartition::from([(at(0), self.pairs.clone())]);
         let flow = flow("http://unused");
         let translator = Translator {
             exactly_once: false,
             flow: &flow,
-            records: self.records(),
+            records,
             source,
             target,
             pairs: &pairs,
@@ -164,6 +171,45 @@ impl Logs {
         };
         let group = group.iter().map(|(partition, offset)| (at(*partition), *offset)).collect();
         translate_group(&translator, &group).await.expect("both sides answer")
+    }
+
+    /// What is kept of these positions.
+    async fn keep(&self, positions: &[i64], timestamps: bool) -> ByPartition<Rings> {
+        self.keep_by(self.records(), positions, timestamps).await
+    }
+
+    async fn keep_by(
+        &self,
+        records: FlowRecords<'_>,
+        positions: &[i64],
+        timestamps: bool,
+    ) -> ByPartition<Rings> {
+        // The pairs are where the flow has them.
+        for OffsetPair { upstream, downstream } in &self.pairs {
+            sync(&self.world, "orders", 0, *upstream, *downstream);
+        }
+        let connect = FakeConnect::start().await;
+        let (flow, replication) = (flow(&connect.url), mirror(&connect, &self.world));
+        let (source, target, ..) = &self.clients;
+        let keeper =
+            Keeper { flow: &flow, records, source, target, replication: &replication, exactly_once: false };
+        let ends = keeper.ends(&[at(0)]).await.expect("both sides answer")[&at(0)];
+        let positions = positions.iter().copied().collect();
+        let wanted = Wanted { positions, ends, keeps_all: true, timestamps };
+        keeper.read(&ByPartition::from([(at(0), wanted)])).await.expect("readable")
+    }
+
+    /// Where what was kept leads.
+    async fn resume(
+        &self,
+        rings: &ByPartition<Rings>,
+        positions: &[i64],
+    ) -> BTreeMap<i64, Result<Resumption, NotTranslated>> {
+        let flow = flow("http://unused");
+        let (_, target, _, mover) = &self.clients;
+        let resumer = Resumer { flow: &flow, target, mover, deadline_ms: 10_000, rings };
+        let asked = ByPartition::from([(at(0), positions.iter().copied().collect())]);
+        resumer.resume_all(&asked).await.expect("the target answers").remove(&at(0)).expect("asked")
     }
 }
 
@@ -190,13 +236,14 @@ async fn every_position_is_the_true_one() {
 async fn every_position_on_the_target_leads_back_to_where_its_records_came_from() {
     let mut logs = Logs::new();
     logs.fill(2_000);
-    let (source, ..) = &logs.clients;
+    let (source, target, ..) = &logs.clients;
     let pairs = ByPartition::from([(at(0), logs.pairs.clone())]);
     let sources = ByPartition::from([(at(0), at(0)), (at(1), at(1))]);
     let uncompacted = BTreeSet::from([at(0).topic]);
     let way = WayBack {
         records: logs.records(),
         source,
+        target,
         pairs: &pairs,
         sources: &sources,
         uncompacted: &uncompacted,
@@ -221,6 +268,11 @@ async fn every_position_on_the_target_leads_back_to_where_its_records_came_from(
     assert!(exact > 150, "{exact}");
     let before = back(0).await;
     assert!(matches!(before, Err(NotTranslated::Untranslatable { .. })), "{before:?}");
+    // What it had read there is gone: what took its place came back, too.
+    for offset in [target_end + 1, i64::MAX] {
+        let past = Untranslatable::PastEnd { offset, end: target_end };
+        assert_eq!(back(offset).await, Err(NotTranslated::Untranslatable { untranslatable: past }));
+    }
 }
 
 #[tokio::test]
@@ -229,10 +281,164 @@ async fn a_group_that_read_everything_goes_to_the_end() {
     logs.fill(100);
     let (source_end, target_end) = logs.ends();
     let last = logs.copies.last().expect("copied").0;
-    for offset in [last + 1, source_end, source_end + 50] {
+    for offset in [last + 1, source_end] {
         let found = logs.translate(&[(0, offset)]).await.remove(&at(0)).expect("asked").expect("drained");
         assert_eq!((found.mapping.target_offset, found.mapping.method), (target_end, Method::Drained));
+        assert_eq!(found.mapping.class, ReadingClass::Exact);
     }
+}
+
+/// Replicas that lagged were elected: 50 offsets are gone, fewer were written and copied since, and both sides end with the
+/// same record. The group has not read them.
+#[tokio::test]
+async fn a_group_past_the_end_of_the_source_is_refused_and_not_put_behind_what_took_the_place_of_what_it_had_read()
+ {
+    let mut logs = Logs::new();
+    logs.fill(1_000);
+    let (group, _) = logs.ends();
+    logs.world.lock().cluster_mut("A").log_mut(&at(0)).expect("the topic").truncate(group - 50);
+    for number in 5_000..5_030 {
+        for name in ["A", "B"] {
+            let mut state = logs.world.lock();
+            state.cluster_mut(name).log_mut(&at(0)).expect("the topic").append(payload(number), 0, false);
+        }
+    }
+    let (end, _) = logs.ends();
+    assert_eq!(end, group - 20);
+    for offset in [end + 1, group, i64::MAX] {
+        let found = logs.translate(&[(0, offset)]).await.remove(&at(0)).expect("asked");
+        let untranslatable = Untranslatable::PastEnd { offset, end };
+        assert_eq!(found, Err(NotTranslated::Untranslatable { untranslatable }));
+    }
+    let why =
+        logs.translate(&[(0, group)]).await.remove(&at(0)).expect("asked").expect_err("refused").to_string();
+    let expected =
+        format!("the group's position {group} is past the end {end} of the source: records were lost there");
+    assert!(why.starts_with(&expected), "{why}");
+    let negative = logs.translate(&[(0, -1)]).await.remove(&at(0)).expect("asked");
+    assert!(matches!(
+        negative,
+        Err(NotTranslated::Untranslatable { untranslatable: Untranslatable::BadOffset { offset: -1 } })
+    ));
+}
+
+/// The same for the day the source is dead. Of a group that reads what is not committed yet, and so stands past the end of
+/// what is, something is kept.
+#[tokio::test]
+async fn nothing_is_kept_of_a_group_past_the_end_of_everything() {
+    let mut logs = Logs::new();
+    logs.fill(1_000);
+    {
+        let mut state = logs.world.lock();
+        let log = state.cluster_mut("A").log_mut(&at(0)).expect("the topic");
+        (0..5).for_each(|number| drop(log.append(payload(6_000 + number), 9, true)));
+    }
+    let (end, _) = logs.ends();
+    let rings = logs.keep(&[end - 3, end, end + 1, end + 30], true).await;
+    let resumed = logs.resume(&rings, &[end - 3, end, end + 1, end + 30]).await;
+    for offset in [end - 3, end] {
+        let found = resumed[&offset].as_ref().expect("it reads what is not committed");
+        assert!(found.translated.mapping.target_offset <= logs.ends().1, "{found:?}");
+    }
+    for offset in [end + 1, end + 30] {
+        let untranslatable = Untranslatable::NoSyncKept { offset };
+        assert_eq!(resumed[&offset], Err(NotTranslated::Untranslatable { untranslatable }));
+    }
+}
+
+/// The target's brokers write their own timestamps: everything is found as if they did not, by positions that are exact.
+#[tokio::test]
+async fn a_target_with_its_own_timestamps_changes_no_position() {
+    let mut logs = Logs::new();
+    logs.world.lock().cluster_mut("B").log_mut(&at(0)).expect("the topic").write_own_time(true);
+    logs.fill(1_000);
+    let (source_end, target_end) = logs.ends();
+    let first_pair = logs.pairs[0].upstream;
+    let truth = |offset: i64| {
+        let copy = logs.copies.iter().find(|(source, _)| *source >= offset);
+        copy.map_or(target_end, |(_, target)| *target)
+    };
+    for offset in (first_pair..=source_end).step_by(7).chain([source_end]) {
+        let found = logs.translate(&[(0, offset)]).await.remove(&at(0)).expect("asked").expect("comparable");
+        assert_eq!(found.mapping.target_offset, truth(offset), "group at {offset}: {:?}", found.mapping);
+        assert_eq!(found.mapping.class, ReadingClass::Exact, "group at {offset}: {:?}", found.mapping);
+    }
+    let middle = logs.copies[300].0;
+    let rings = logs.keep(&[middle], false).await;
+    let resumed = logs.resume(&rings, &[middle]).await;
+    let found = &resumed[&middle].as_ref().expect("kept").translated;
+    assert_eq!((found.mapping.target_offset, found.mapping.class), (truth(middle), ReadingClass::Exact));
+    // With timestamps nothing would be the same there: the sync would be contradicted.
+    let rings = logs.keep(&[middle], true).await;
+    let resumed = logs.resume(&rings, &[middle]).await;
+    let exact = |found: &Resumption| found.translated.mapping.class == ReadingClass::Exact;
+    assert!(!resumed[&middle].as_ref().is_ok_and(exact), "{resumed:?}");
+}
+
+/// Reads prints, and refuses to hold payloads.
+#[derive(Debug)]
+struct PrintsOnly<'a>(&'a MemoryMover);
+
+#[async_trait::async_trait]
+impl RecordMover for PrintsOnly<'_> {
+    fn cluster(&self) -> &str {
+        self.0.cluster()
+    }
+
+    async fn read(
+        &self,
+        ranges: &[ReadRange],
+        _: Isolation,
+        _: u64,
+    ) -> Result<ByPartition<Vec<Record>>, KafkaError> {
+        panic!("the payloads of {ranges:?} are not needed")
+    }
+
+    async fn read_on(
+        &self,
+        stretches: &mut [&mut PrintRange],
+        isolation: Isolation,
+        deadline_ms: u64,
+    ) -> Result<(), KafkaError> {
+        self.0.read_on(stretches, isolation, deadline_ms).await
+    }
+
+    async fn tails(
+        &self,
+        until: &ByPartition<i64>,
+        isolation: Isolation,
+        deadline_ms: u64,
+    ) -> Result<ByPartition<Option<TailRecord>>, KafkaError> {
+        self.0.tails(until, isolation, deadline_ms).await
+    }
+
+    async fn share(&self, group: &str, topics: &[String]) -> Result<Box<dyn WorkShare>, KafkaError> {
+        self.0.share(group, topics).await
+    }
+
+    async fn write(
+        &self,
+        partition: &TopicPartition,
+        records: Vec<NewRecord>,
+        deadline_ms: u64,
+    ) -> Result<Vec<i64>, KafkaError> {
+        self.0.write(partition, records, deadline_ms).await
+    }
+}
+
+#[tokio::test]
+async fn translations_drains_and_rings_hold_no_payloads() {
+    let mut logs = Logs::new();
+    logs.fill(3_000);
+    let (_, _, source, target) = &logs.clients;
+    let (source, target) = (PrintsOnly(source), PrintsOnly(target));
+    let records = FlowRecords { source: &source, target: &target, ..logs.records() };
+    let middle = logs.copies[logs.copies.len() / 2].0;
+    let found =
+        logs.translate_by(records, &[(0, middle)]).await.remove(&at(0)).expect("asked").expect("comparable");
+    assert_eq!(found.mapping.class, ReadingClass::Exact);
+    assert!(tails_match(&records, &[logs.line()]).await.expect("readable")[0].drained);
+    assert_eq!(logs.keep_by(records, &[middle], true).await[&at(0)].positions.len(), 2);
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use muster_domain::{
     reading::Observed,
     survey::{
         CommittedSourceOffsets, FlowObservation, NewestPairs, OffsetPair, PartitionObservation,
-        SideObservation, Survey, TopicObservation,
+        SideObservation, Survey, TopicObservation, UnreadableSyncs,
     },
     topic::{Configs, TopicPartition},
 };
@@ -130,6 +130,7 @@ impl Load {
             newest_pairs: Observed::known(newest, at),
             rewinds: BTreeMap::new(),
             beyond: Observed::unknown("not asked", at),
+            unreadable_syncs: UnreadableSyncs::default(),
         };
         Survey {
             pair: pair.name.clone(),

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::Ring;
 use crate::{
     survey::OffsetPair,
-    translation::{AllSyncs, Visible, lifetimes::Lifetimes},
+    translation::{AllSyncs, Visible, check_within, lifetimes::Lifetimes},
 };
 
 /// Records kept before a position and from it on.
@@ -69,7 +69,7 @@ impl Run {
         let (prints, until) = match self.prints.get(at + RING - 1) {
             // One that ends the stretch ends it still.
             Some(_) if at + RING == self.prints.len() => (self.prints[first..].to_vec(), self.until),
-            Some(last) => (self.prints[first..at + RING].to_vec(), last.offset + 1),
+            Some(last) => (self.prints[first..at + RING].to_vec(), last.offset.saturating_add(1)),
             None => (self.prints[first..].to_vec(), self.until),
         };
         Self { from, until, prints }
@@ -120,6 +120,16 @@ impl Rings {
         let positions = positions.iter().map(keep).collect();
         rings.positions = positions;
         rings
+    }
+
+    /// Nobody can have read past the end of everything: of positions there nothing is kept that leads anywhere, since what
+    /// was written in the place of what they had read would be skipped. See [`crate::translation::check_within`].
+    pub fn refuse_past(&mut self, end: i64) {
+        for kept in &mut self.positions {
+            if check_within(kept.position, end).is_err() {
+                kept.syncs = None;
+            }
+        }
     }
 
     /// The positions to keep rings for: of very many the lowest and the highest.

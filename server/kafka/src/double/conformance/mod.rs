@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 pub use admin::{configs, identity, offsets, topics};
 pub use groups::{groups, live_group};
-pub use records::{mover, share, transactions};
+pub use records::{mover, own_time, share, transactions};
 pub use security::{acls, client_limits, fence_probe};
 
 use crate::{

@@ -54,6 +54,7 @@ pub async fn mover(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, prefix: &s
         mover.read_on(&mut [&mut prints], Isolation::ReadCommitted, WITHIN_MS).await.unwrap();
     }
     assert_eq!(prints.prints, middle.iter().map(Record::print).collect::<Vec<_>>());
+    pieces(mover, &at, &middle).await;
     let tail = async |until| {
         let until = BTreeMap::from([(at.clone(), until)]);
         mover.tails(&until, Isolation::ReadCommitted, WITHIN_MS).await.unwrap()[&at].clone()
@@ -76,6 +77,67 @@ pub async fn mover(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, prefix: &s
         Some(3),
         "never created"
     );
+    admin.delete_topic(&name).await.unwrap();
+}
+
+/// A stretch is read piece by piece; what is too long is left out and counted, and reading goes on behind it.
+async fn pieces(mover: &dyn RecordMover, at: &TopicPartition, expected: &[Record]) {
+    let longest = expected.iter().map(Record::length).max().unwrap();
+    for longest in [longest, longest - 1] {
+        let [mut range] = range(at, 1, 5);
+        let (mut read, mut left_out) = (Vec::new(), 0);
+        loop {
+            let piece = mover.read_piece(&range, longest, Isolation::ReadCommitted, WITHIN_MS).await.unwrap();
+            assert!(piece.next > range.from && piece.next <= range.until, "{piece:?}");
+            assert_eq!(piece.left_out == 0, piece.last_left_out.is_empty(), "{piece:?}");
+            read.extend(piece.records);
+            left_out += piece.left_out;
+            range.from = piece.next;
+            if piece.done {
+                break;
+            }
+        }
+        let fits: Vec<Record> =
+            expected.iter().filter(|record| record.length() <= longest).cloned().collect();
+        assert_eq!((left_out, &read), ((expected.len() - fits.len()) as u64, &fits));
+    }
+}
+
+/// Where brokers write their own timestamps, every way of reading says so.
+pub async fn own_time(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, prefix: &str) {
+    let name = format!("{prefix}own-time");
+    fresh_topic(admin, &name, 1).await;
+    let at = TopicPartition::new(&name, 0);
+    let written = records(1_700_000_000_000, 2);
+    mover.write(&at, written[..1].to_vec(), WITHIN_MS).await.unwrap();
+    let own = BTreeMap::from([("message.timestamp.type".to_owned(), Some("LogAppendTime".to_owned()))]);
+    admin.alter_topic_configs(&name, &own).await.unwrap();
+    // A broker takes a config over a moment after it was accepted.
+    let last = async || {
+        mover.write(&at, written[1..].to_vec(), WITHIN_MS).await.unwrap();
+        let read = mover.read(&range(&at, 0, i64::MAX), Isolation::ReadCommitted, WITHIN_MS).await.unwrap();
+        read[&at].clone()
+    };
+    eventually("the broker writes its own timestamps", async || {
+        last().await.last().is_some_and(|record| record.log_append_time)
+    })
+    .await;
+    let read = last().await;
+    let (first, record) = (&read[0], read.last().unwrap());
+    assert!(!first.log_append_time && first.timestamp == written[0].timestamp, "{first:?}");
+    assert!(record.log_append_time && record.timestamp != written[1].timestamp, "{record:?}");
+    let until = BTreeMap::from([(at.clone(), record.offset + 1)]);
+    let tail = mover.tails(&until, Isolation::ReadCommitted, WITHIN_MS).await.unwrap()[&at].clone().unwrap();
+    assert!(tail.log_append_time && tail.timestamp == record.timestamp, "{tail:?}");
+    let [all] = range(&at, 0, record.offset + 1);
+    let mut prints = PrintRange::new(all);
+    while !prints.done {
+        mover.read_on(&mut [&mut prints], Isolation::ReadCommitted, WITHIN_MS).await.unwrap();
+    }
+    assert_eq!(prints.prints, read.iter().map(Record::print).collect::<Vec<_>>());
+    let timeless = record.print().without_timestamp().fingerprint;
+    let sent = Record { timestamp: written[1].timestamp, ..record.clone() }.print().without_timestamp();
+    assert_eq!((timeless, tail.without_timestamp().fingerprint), (sent.fingerprint, sent.fingerprint));
     admin.delete_topic(&name).await.unwrap();
 }
 

@@ -3,7 +3,7 @@
 use super::*;
 
 fn print(offset: i64, fingerprint: u64, key: Option<u64>) -> RecordPrint {
-    RecordPrint { offset, timestamp: 0, fingerprint, key, bytes: 9, tombstone: false }
+    RecordPrint { offset, timestamp: 0, log_append_time: false, fingerprint, key, bytes: 9, tombstone: false }
 }
 
 fn records(fingerprints: &[u64]) -> Vec<RecordPrint> {
