@@ -196,6 +196,7 @@ fn is_about_the_form(failure: &Failure) -> bool {
             | "edited-in-between"
             | "cluster-in-use"
             | "reason-missing"
+            | "pairs-overlap"
             | "too-few-approvers"
     )
 }

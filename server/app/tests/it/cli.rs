@@ -269,7 +269,10 @@ async fn a_pair_is_made_edited_and_removed_by_command() {
     let flow = json!({"direction": {"from": "a"}, "mechanism": {"mechanism": "unattached"}, "source_alias": "w",
         "target_alias": "c", "naming": {"policy": "identity"}, "enabled": true});
     let new = json!({"name": "shop", "team": team, "clusters": {"a": "eu-west", "b": "eu-central"},
-        "topics": ["shop\\..*"], "flows": [flow]});
+        "topics": ["shop\\..*"], "groups": ["shop-.*"], "flows": [flow]});
+    // Until now it has all groups of its clusters.
+    let groups = olga.file("groups.json", r#"{"groups": ["billing"]}"#);
+    olga.run(["pairs", "edit", "orders", &groups]).await.done();
     let file = olga.file("shop.json", &new.to_string());
     let made = olga.run(["pairs", "create", &file]).await.done();
     assert!(made.contains("\"name\": \"shop\""), "{made}");

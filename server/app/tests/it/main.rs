@@ -37,6 +37,7 @@ mod observability;
 mod oidc;
 mod oidc_refusals;
 mod open_api;
+mod overlaps;
 mod packaging;
 mod pages;
 mod payload;
