@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use muster_app::auth::passwords;
 use muster_kafka::double::Health;
 use muster_store::people;
 use serde_json::{Value, json};
@@ -125,7 +124,7 @@ async fn an_owner_breaks_the_glass_by_command_and_an_approver_reviews_it() {
 
     // She signed in a while ago, so she is asked for her password.
     let mut conn = app.app.pool.acquire().await.unwrap();
-    let password = passwords::hash_password("correct horse battery".to_owned()).await.unwrap();
+    let password = app.app.hashing.hash_password("correct horse battery".to_owned()).await.unwrap();
     people::set_password_hash(&mut conn, id("olga"), &password.into()).await.unwrap();
     let ago = "update session set stepped_up_at = stepped_up_at - interval '16 minutes'";
     sqlx::query(ago).execute(&mut *conn).await.unwrap();

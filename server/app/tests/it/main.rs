@@ -47,6 +47,7 @@ mod plan_differences;
 mod problems;
 mod processes;
 mod proofs;
+mod proxies;
 mod receiver;
 mod recorder;
 mod restore;
