@@ -18,6 +18,7 @@ mod decisions;
 mod differences;
 mod doctor;
 mod documents;
+mod entering_secrets;
 mod fake_provider;
 mod findings;
 mod imports;
