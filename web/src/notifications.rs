@@ -15,7 +15,7 @@ use crate::{
     channel_form::{events_set, places},
     chrome::Chrome,
     forms::ChannelForm,
-    parts::{Choice, Field, FieldSet, Mark, Notice, Tone, When},
+    parts::{Choice, Field, FieldSet, Link, Mark, Notice, Tone, When},
     sign_in::notice,
     words,
 };
@@ -71,6 +71,7 @@ pub struct NotificationsPage {
     channels: Vec<ChannelRow>,
     seen: Vec<SeenRow>,
     may_create: bool,
+    confirm: Option<Link>,
     sets: Vec<FieldSet>,
     done: Option<Notice>,
     problem: Option<Notice>,
@@ -88,6 +89,8 @@ pub struct Programme<'a> {
     pub owned: &'a [String],
     /// Whether Muster has a mail server.
     pub has_mail: bool,
+    /// Whether this person has just shown that it is them, as whoever enters addresses and keys must.
+    pub may_enter_secrets: bool,
 }
 
 impl NotificationsPage {
@@ -100,7 +103,7 @@ impl NotificationsPage {
         problem: Option<&Problem>,
         done: &str,
     ) -> Self {
-        let Programme { channels, seen, owned, has_mail } = programme;
+        let Programme { channels, seen, owned, has_mail, may_enter_secrets } = programme;
         let now = chrome.now();
         let names: BTreeMap<Uuid, &str> =
             channels.iter().map(|channel| (channel.id, channel.name.as_str())).collect();
@@ -111,6 +114,8 @@ impl NotificationsPage {
             channels: channels.iter().map(|channel| channel_row(&chrome, channel, seen)).collect(),
             seen: seen.iter().filter_map(|one| Some(seen_row(one, names.get(&one.channel)?, now))).collect(),
             may_create: !owned.is_empty(),
+            confirm: (!may_enter_secrets)
+                .then(|| Link::new("/reauthenticate?next=/notifications", "Confirm that it is you")),
             sets: new_sets(owned, form),
             done: done_notice(done),
             problem: problem.map(notice),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use ipnet::IpNet;
 use muster_domain::ids::ClusterName;
 use muster_kafka::ClusterAdmin;
 use muster_operations::{ClientSource, OperationError};
@@ -10,7 +11,7 @@ use muster_store::secrets::SecretsKey;
 use sqlx::PgPool;
 
 use crate::{
-    auth::{oidc, tokens::TokenKey},
+    auth::{oidc, passwords::Hashing, tokens::TokenKey},
     courier::Courier,
     judgement::Causes,
     lag_hours::LagHours,
@@ -49,6 +50,10 @@ pub struct App {
     pub telemetry: Arc<Telemetry>,
     /// Address people type.
     pub public_url: Arc<str>,
+    /// Proxies whose word for whom they bring counts.
+    pub trusted_proxies: Arc<[IpNet]>,
+    /// Hashes passwords, few at a time.
+    pub hashing: Arc<Hashing>,
     /// Most requests of one person in a minute that may change something.
     pub writes_per_minute: u32,
     /// Where people sign in besides; none: with passwords only.

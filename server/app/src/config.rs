@@ -7,9 +7,10 @@ use std::{
 };
 
 use clap::Args;
+use ipnet::IpNet;
 use secrecy::SecretString;
 
-use crate::telemetry::Caps;
+use crate::{http::proxies::parse_proxy, telemetry::Caps};
 
 /// Everything a process of Muster is set up with.
 #[derive(Debug, Clone, Args)]
@@ -101,6 +102,11 @@ pub struct HttpConfig {
     /// proxy: cross-site posts are told from it, and an `https` address makes the session cookie `Secure`.
     #[arg(long, env = "MUSTER_PUBLIC_URL", value_name = "URL")]
     pub public_url: Option<String>,
+    /// Proxies in front, whose `X-Forwarded-For` says where a request comes from: addresses and networks such as `10.0.0.0/8`,
+    /// separated by commas. `MUSTER_TRUSTED_PROXIES`; none, and then a request comes from whoever connects.
+    #[arg(long, env = "MUSTER_TRUSTED_PROXIES", value_name = "ADDRESSES", value_delimiter = ',',
+        value_parser = parse_proxy)]
+    pub trusted_proxies: Vec<IpNet>,
     /// Seconds a client may be silent: until the head of a request is complete, between parts of its body, and between two
     /// requests. `MUSTER_CLIENT_SECONDS`; 75, since proxies keep idle connections for 60 and must be the first to close one.
     #[arg(long, env = "MUSTER_CLIENT_SECONDS", default_value_t = 75, value_name = "SECONDS",

@@ -182,7 +182,8 @@ fn clusters_and_pairs() -> Vec<Route> { vec![
         .says("Make a pair.").takes::<NewPair>().answers::<Pair>(201).creates(),
     api(POST, "/api/v1/pairs/import", Anywhere(&[Owner, Admin]), Writes("pair.import"), pairs::import)
         .says("Import an mm2.properties file: JSON, or text/plain with `team` and `name` in the query.")
-        .query::<pairs::ImportQuery>().takes::<ImportText>().answers::<Imported>(201).creates().or_text(),
+        .query::<pairs::ImportQuery>().takes::<ImportText>().answers::<Imported>(201).creates().or_text()
+        .proven(Shown::PersonOrToken),
     api(GET, "/api/v1/pairs/{pair}", Reader(Of::Pair), Reads, pairs::show).says("A pair.").answers::<Pair>(200).versioned(),
     api(PATCH, "/api/v1/pairs/{pair}", Role(&[Owner], Of::Pair), Writes("pair.change"), pairs::change)
         .says("Change a pair: scope, flows, objectives, approval, routing.").takes::<PairEdit>().answers::<Pair>(200).versioned(),
@@ -277,11 +278,11 @@ fn channels() -> Vec<Route> { vec![
     api(GET, "/api/v1/channels", SignedIn, Reads, channels::list)
         .says("Where one's teams are told what happens.").answers::<Items<ChannelView>>(200),
     api(POST, "/api/v1/channels", Anywhere(&[Owner]), Writes("channel.create"), channels::create)
-        .says("Make a channel of a team.").takes::<NewChannel>().answers::<ChannelView>(201).creates(),
+        .says("Make a channel of a team.").takes::<NewChannel>().answers::<ChannelView>(201).creates().proven(Shown::PersonOrToken),
     api(GET, "/api/v1/channels/{channel}", Reader(Of::Channel), Reads, channels::show)
         .says("A channel.").answers::<ChannelView>(200).versioned(),
     api(PATCH, "/api/v1/channels/{channel}", Role(&[Owner], Of::Channel), Writes("channel.change"), channels::change)
-        .says("Change a channel.").takes::<ChannelEdit>().answers::<ChannelView>(200).versioned(),
+        .says("Change a channel.").takes::<ChannelEdit>().answers::<ChannelView>(200).versioned().proven(Shown::PersonOrToken),
     api(DELETE, "/api/v1/channels/{channel}", Role(&[Owner], Of::Channel), Writes("channel.delete"), channels::delete)
         .says("Remove a channel with what it was still to send.").answers_nothing().versioned(),
     api(POST, "/api/v1/channels/{channel}/test", Role(&[Owner], Of::Channel), Writes("channel.test"), channels::test)

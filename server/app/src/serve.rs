@@ -152,6 +152,8 @@ async fn build_app(config: &Config, pool: &PgPool) -> anyhow::Result<App> {
         courier: Arc::new(courier),
         telemetry: Arc::new(Telemetry::new(config.metrics.caps())),
         public_url,
+        trusted_proxies: config.http.trusted_proxies.clone().into(),
+        hashing: Arc::default(),
         writes_per_minute: config.http.writes_per_minute,
         oidc: oidc.map(Arc::new),
         settings: settings::read(std::env::args_os()).into(),

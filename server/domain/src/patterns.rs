@@ -3,6 +3,7 @@
 //! Reading patterns is what costs, so whoever asks about many names makes a [`Scope`] once.
 
 mod java;
+pub(crate) mod shape;
 
 use regex::{Regex, RegexBuilder};
 
@@ -195,7 +196,8 @@ impl Scope {
     }
 }
 
-fn prefix(alias: &str, naming: &NamingPolicy) -> (String, bool) {
+/// What replicas of a flow are named behind, and whether those of applications' topics are.
+pub(crate) fn prefix(alias: &str, naming: &NamingPolicy) -> (String, bool) {
     match naming {
         NamingPolicy::Identity => (format!("{alias}."), false),
         NamingPolicy::Prefixed { separator } => (format!("{alias}{separator}"), true),

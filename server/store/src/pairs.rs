@@ -90,6 +90,19 @@ pub async fn lock(conn: &mut PgConnection, name: &PairName) -> Result<Option<Pai
     Ok(row.map(Into::into))
 }
 
+/// Makes whoever is about to change what pairs are about wait for each other until their transactions end: two of them that
+/// do not see each other's pair could make one overlap with the other.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn lock_scopes(conn: &mut PgConnection) -> Result<(), StoreError> {
+    sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 17))", "what pairs are about")
+        .execute(conn)
+        .await
+        .map_err(|source| StoreError::database("lock what pairs are about", source))?;
+    Ok(())
+}
+
 /// Pairs by name: all, or those of a team, or those a cluster is part of.
 ///
 /// # Errors

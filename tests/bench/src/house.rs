@@ -117,6 +117,8 @@ impl House {
             lag_hours: Arc::default(),
             courier: Arc::new(courier),
             telemetry: Arc::default(),
+            trusted_proxies: Arc::default(),
+            hashing: Arc::default(),
             writes_per_minute: u32::MAX,
             oidc: None,
             settings: Arc::default(),

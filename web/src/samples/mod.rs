@@ -134,6 +134,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("finding-closed", html(&FindingPage::sample_closed())),
         ("comparison", html(&ComparisonPage::sample())),
         ("notifications", html(&NotificationsPage::sample())),
+        ("notifications-late", html(&NotificationsPage::sample_late())),
         ("notifications-empty", html(&NotificationsPage::sample_empty())),
         ("channel", html(&ChannelPage::sample())),
         ("report", html(&ReportPage::sample())),

@@ -82,8 +82,25 @@ impl NotificationsPage {
         let owner = actor(9, "marta.kowalczyk", &[Role::Owner]);
         let chrome = chrome_of(Some(owner), "/notifications", Brake::Released);
         let owned = [TEAM.to_owned()];
-        let programme = Programme { channels: &channels, seen: &found, owned: &owned, has_mail: false };
+        let programme = Programme {
+            channels: &channels,
+            seen: &found,
+            owned: &owned,
+            has_mail: false,
+            may_enter_secrets: true,
+        };
         Self::new(chrome, programme, None, None, "tested")
+    }
+
+    /// An owner who signed in a while ago.
+    #[must_use]
+    pub fn sample_late() -> Self {
+        let owner = actor(9, "marta.kowalczyk", &[Role::Owner]);
+        let chrome = chrome_of(Some(owner), "/notifications", Brake::Released);
+        let owned = [TEAM.to_owned()];
+        let programme =
+            Programme { channels: &[], seen: &[], owned: &owned, has_mail: true, may_enter_secrets: false };
+        Self::new(chrome, programme, None, None, "")
     }
 
     /// The first visit of somebody who may set up nothing.
@@ -91,7 +108,9 @@ impl NotificationsPage {
     pub fn sample_empty() -> Self {
         let viewer = actor(10, "wei", &[Role::Viewer]);
         let chrome = chrome_of(Some(viewer), "/notifications", Brake::Released);
-        Self::new(chrome, Programme { channels: &[], seen: &[], owned: &[], has_mail: true }, None, None, "")
+        let programme =
+            Programme { channels: &[], seen: &[], owned: &[], has_mail: true, may_enter_secrets: true };
+        Self::new(chrome, programme, None, None, "")
     }
 }
 

@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use super::{
     audit_trail::{self, Entry},
     needs_role,
-    pairs::{default_approval, default_objectives, object, told},
+    pairs::{default_approval, default_objectives, object, stays_apart, told},
 };
 use crate::http::{Answer, Failure};
 
@@ -71,7 +71,7 @@ pub fn look(text: &str) -> Answer<mm2_properties::Imported> {
 /// how a cluster is reached. Registering new ones is an admin's right.
 ///
 /// # Errors
-/// `import-has-bad-lines`, `forbidden`, `name-taken`, `invalid-request`.
+/// `import-has-bad-lines`, `forbidden`, `name-taken`, `pairs-overlap`, `invalid-request`.
 pub async fn import(
     conn: &mut PgConnection,
     key: &SecretsKey,
@@ -103,7 +103,9 @@ pub async fn import(
     let unused = unused(&file);
     let mut imported = Vec::new();
     for draft in file.pairs {
-        imported.push(pairs::insert(conn, &pair(draft, asked)).await?);
+        let pair = pair(draft, asked);
+        stays_apart(conn, &pair, None, actor).await?;
+        imported.push(pairs::insert(conn, &pair).await?);
     }
     for pair in &imported {
         let detail = json!({"pair": told(pair), "clusters": made, "clusters_kept": kept});

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use muster_domain::{
     canary,
     ids::{ClusterName, PairName, TeamName},
+    overlap::{Overlap, Shared, claims_no_more, overlaps},
     pair::{ApprovalRule, BySide, Flow, Mechanism, Objectives, Pair, PairMode, RoutingTarget, Side},
     patterns::is_internal_topic,
     people::{Actor, Role},
@@ -184,7 +185,8 @@ pub async fn list(conn: &mut PgConnection, actor: &Actor) -> Answer<Vec<Pair>> {
 /// Makes a pair.
 ///
 /// # Errors
-/// `forbidden`, `name-taken`, `cluster-in-use` when a cluster is not registered, `too-few-approvers`, `invalid-request`.
+/// `forbidden`, `name-taken`, `cluster-in-use` when a cluster is not registered, `pairs-overlap`, `too-few-approvers`,
+/// `invalid-request`.
 pub async fn create(conn: &mut PgConnection, new: NewPair, actor: &Actor) -> Answer<Pair> {
     needs_role(actor, Role::Owner, &new.team)?;
     let pair = Pair {
@@ -210,6 +212,7 @@ pub async fn create(conn: &mut PgConnection, new: NewPair, actor: &Actor) -> Ans
     };
     check(&pair)?;
     approvers::are_enough(conn, &pair).await?;
+    stays_apart(conn, &pair, None, actor).await?;
     let pair = pairs::insert(conn, &pair).await?;
     audit_trail::record(conn, actor, Entry::done("pair.create", &object(&pair.name), told(&pair))).await?;
     Ok(pair)
@@ -219,7 +222,8 @@ pub async fn create(conn: &mut PgConnection, new: NewPair, actor: &Actor) -> Ans
 /// shown has just shown that they are there: what was seen cannot be taken back.
 ///
 /// # Errors
-/// `reauthentication-needed`, `pair-has-active-run`, `edited-in-between`, `forbidden`, `not-found`, `too-few-approvers`, `invalid-request`.
+/// `reauthentication-needed`, `pair-has-active-run`, `edited-in-between`, `forbidden`, `not-found`, `pairs-overlap`,
+/// `too-few-approvers`, `invalid-request`.
 pub async fn change(
     conn: &mut PgConnection,
     name: &PairName,
@@ -235,13 +239,13 @@ pub async fn change(
     if let Some(team) = &edit.team {
         needs_role(actor, Role::Owner, team)?;
     }
-    let (rule, team) = (before.approval.clone(), before.team.clone());
-    let pair = edited(before, edit)?;
+    let pair = edited(before.clone(), edit)?;
     check(&pair)?;
     // A rule that people left behind is shown, and does not keep owners from other edits.
-    if pair.approval.most() > rule.most() || pair.team != team {
+    if pair.approval.most() > before.approval.most() || pair.team != before.team {
         approvers::are_enough(conn, &pair).await?;
     }
+    stays_apart(conn, &pair, Some(&before), actor).await?;
     let pair = pairs::update(conn, &pair).await?;
     audit_trail::record(conn, actor, Entry::done("pair.change", &object(name), told(&pair))).await?;
     Ok(pair)
@@ -313,6 +317,57 @@ fn attach(pair: &mut Pair, attachment: Attachment) -> Answer<()> {
         heartbeat_connector: attachment.heartbeat_connector,
     };
     Ok(())
+}
+
+/// Whether no other pair could be about the same topics or groups of a cluster: a run of one would move what is the other's.
+/// Pairs that overlapped before this was asked may be edited, unless they claim more.
+///
+/// # Errors
+/// `pairs-overlap`.
+pub(super) async fn stays_apart(
+    conn: &mut PgConnection,
+    pair: &Pair,
+    before: Option<&Pair>,
+    actor: &Actor,
+) -> Answer<()> {
+    pairs::lock_scopes(conn).await?;
+    if before.is_some_and(|before| claims_no_more(before, pair)) {
+        return Ok(());
+    }
+    for side in Side::BOTH {
+        let there = pairs::list(conn, None, Some(pair.cluster(side))).await?;
+        for other in there.iter().filter(|other| other.name != pair.name) {
+            if let Some(overlap) = overlaps(pair, other).first() {
+                return Err(overlapping(overlap, other, actor));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Of a pair of another team nothing is told but that it is there: neither its name nor what it is about.
+fn overlapping(overlap: &Overlap, other: &Pair, actor: &Actor) -> Failure {
+    let (what, key) = match overlap.what {
+        Shared::Topics => ("topics", "topics_exclude"),
+        Shared::Groups => ("groups", "groups_exclude"),
+    };
+    let whose = if actor.may_read(&other.team) {
+        format!("`{}` of pair `{}`", overlap.theirs, other.name)
+    } else {
+        "a pair of another team".to_owned()
+    };
+    let Overlap { cluster, ours, .. } = overlap;
+    Failure::new(
+        "pairs-overlap",
+        format!(
+            "`{ours}` could match {what} of `{cluster}` that {whose} matches too; a run of one pair would move what is the \
+             other's. Nothing was changed."
+        ),
+        format!(
+            "Narrow the patterns of one of the two, or put the other's pattern, as it is written, into `{key}`. Who owns the \
+             other pair, an admin can say."
+        ),
+    )
 }
 
 /// What does not hold together in a pair, as one sentence.

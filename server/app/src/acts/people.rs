@@ -10,7 +10,7 @@ use muster_store::{
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ use super::{
     audit_trail::{self, Entry},
 };
 use crate::{
-    auth::passwords,
+    app::App,
     http::{Answer, Failure, check_version},
 };
 
@@ -129,9 +129,9 @@ impl UserView {
 /// Hashes the password of a new person, before any transaction is open.
 ///
 /// # Errors
-/// `invalid-request` on a password too short or too long.
-pub async fn hash(password: &SecretString) -> Answer<SecretString> {
-    Ok(passwords::hash_password(password.expose_secret().to_owned()).await?.into())
+/// `invalid-request` on a password too short or too long; `too-many-requests`.
+pub async fn hash(app: &App, password: &SecretString) -> Answer<SecretString> {
+    Ok(app.hashing.hash_password(password.expose_secret().to_owned()).await?.into())
 }
 
 /// Adds a person.
@@ -198,23 +198,22 @@ pub async fn list(conn: &mut PgConnection) -> Answer<Vec<UserView>> {
     Ok(listed)
 }
 
-/// Changes a person. The last admin stays one. `issuer` is the identity provider that is set up.
+/// Changes a person. The last admin stays one.
 ///
 /// # Errors
-/// `last-admin`, `too-few-approvers`, `edited-in-between`, `not-found`, `invalid-request`, `name-taken`.
+/// `last-admin`, `too-few-approvers`, `edited-in-between`, `not-found`, `invalid-request`, `name-taken`, `too-many-requests`.
 pub async fn change(
-    pool: &PgPool,
-    issuer: Option<&str>,
+    app: &App,
     name: &str,
     version: Option<i64>,
     edit: UserEdit,
     actor: &Actor,
 ) -> Answer<UserView> {
     let hash = match &edit.password {
-        Some(password) => Some(self::hash(password).await?),
+        Some(password) => Some(self::hash(app, password).await?),
         None => None,
     };
-    let mut tx = muster_store::begin(pool).await?;
+    let mut tx = muster_store::begin(&app.pool).await?;
     let user = people::get_by_name(&mut tx, name).await?.ok_or_else(|| Failure::not_found("person", name))?;
     check_version(version, user.version)?;
     let disabled = edit.disabled.unwrap_or(user.disabled_at.is_some());
@@ -236,6 +235,7 @@ pub async fn change(
         login_failures::clear(&mut tx, &lock_key(name)).await?;
     }
     if let Some(subject) = &edit.provider_subject {
+        let issuer = app.oidc.as_ref().map(|provider| provider.issuer());
         link(&mut tx, &user, issuer, subject).await?;
     }
     if hash.is_some() || disabled || edit.provider_subject.is_some() {
@@ -250,7 +250,7 @@ pub async fn change(
     });
     audit_trail::record(&mut tx, actor, Entry::done("user.change", &object(name), detail)).await?;
     tx.commit().await?;
-    let mut conn = pool.acquire().await?;
+    let mut conn = app.pool.acquire().await?;
     get(&mut conn, name).await
 }
 

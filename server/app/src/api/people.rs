@@ -23,7 +23,7 @@ pub async fn list(State(app): State<App>) -> Answer<Json<Items<UserView>>> {
 /// `POST /api/v1/users`.
 pub async fn create(State(app): State<App>, Acting(actor): Acting, asked: Creating<NewUser>) -> Answer {
     // Hashing takes a while and must not hold a transaction open.
-    let hash = people::hash(&asked.body.password).await?;
+    let hash = people::hash(&app, &asked.body.password).await?;
     let (new, start) = asked.begin(&app.pool, &actor).await?;
     let mut once = match start {
         Start::Do(once) => once,
@@ -48,8 +48,7 @@ pub async fn change(
     IfMatch(version): IfMatch,
     Json(edit): Json<UserEdit>,
 ) -> Answer {
-    let issuer = app.oidc.as_ref().map(|provider| provider.issuer());
-    let view = people::change(&app.pool, issuer, &name, version, edit, &actor).await?;
+    let view = people::change(&app, &name, version, edit, &actor).await?;
     Ok((etag(view.version), Json(view)).into_response())
 }
 

@@ -6,10 +6,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{
-    passwords,
-    sign_in::{From, count_failure, lock_outs, verified},
-};
+use super::sign_in::{From, count_failure, lock_outs, verified};
 use crate::{
     acts::audit_trail::{self, Entry},
     app::App,
@@ -48,7 +45,7 @@ pub async fn change(
         return Err(Failure::invalid("The new password is the present one; choose another."));
     }
     // Before the present one is tried: a new one that cannot be taken must not cost a try.
-    let hash = SecretString::from(passwords::hash_password(new.expose_secret().to_owned()).await?);
+    let hash = SecretString::from(app.hashing.hash_password(new.expose_secret().to_owned()).await?);
     let keys = lock_outs(&actor.name, from);
     if verified(app, &actor.name, present, &keys).await? != Some(actor.id) {
         return Err(count_failure(app, &keys).await?);

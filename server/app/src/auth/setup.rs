@@ -6,7 +6,6 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::passwords;
 use crate::{
     acts::audit_trail::{self, Entry},
     app::App,
@@ -50,7 +49,7 @@ pub async fn with_code(app: &App, given: &str, name: &str, password: String) -> 
 /// # Errors
 /// `setup-already-done` once there is anybody.
 pub async fn make_first_admin(app: &App, name: &str, display_name: &str, password: String) -> Answer<Actor> {
-    let hash = SecretString::from(passwords::hash_password(password).await?);
+    let hash = SecretString::from(app.hashing.hash_password(password).await?);
     let mut tx = muster_store::begin(&app.pool).await?;
     if !people::is_first_run(&mut tx).await? {
         return Err(Failure::new(

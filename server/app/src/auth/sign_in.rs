@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use axum::http::HeaderMap;
+use chrono::{DateTime, Utc};
 use muster_domain::people::{Actor, Grant, Role};
 use muster_store::{
     login_failures::{self, LockOut},
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{passwords, tokens::SESSION_HOURS};
+use super::tokens::SESSION_HOURS;
 use crate::{
     acts::audit_trail::{self, Entry},
     app::App,
@@ -27,17 +28,20 @@ use crate::{
 const BY_NAME: LockOut = LockOut { failures: 8, window_seconds: 900.0, lock_seconds: 900.0 };
 const BY_ADDRESS: LockOut = LockOut { failures: 60, window_seconds: 900.0, lock_seconds: 900.0 };
 
+/// What keys of addresses begin with.
+const OF_ADDRESS: &str = "address:";
+
 /// Where a sign-in comes from.
 #[derive(Debug, Clone)]
 pub struct From {
-    /// Address of the peer.
+    /// Address of the client.
     pub address: String,
     /// Browser or program.
     pub user_agent: String,
 }
 
 impl From {
-    /// From the request's headers and the peer's address.
+    /// From the request's headers and the client's address.
     #[must_use]
     pub fn new(headers: &HeaderMap, peer: Option<IpAddr>) -> Self {
         let agent =
@@ -92,7 +96,7 @@ pub async fn reauthenticate(
 
 /// What failures are counted under: the name and the address.
 pub(super) fn lock_outs(name: &str, from: &From) -> [(String, LockOut); 2] {
-    [(format!("user:{name}"), BY_NAME), (format!("address:{}", from.address), BY_ADDRESS)]
+    [(format!("user:{name}"), BY_NAME), (format!("{OF_ADDRESS}{}", from.address), BY_ADDRESS)]
 }
 
 /// Whose name and password these are; `None` when they do not fit.
@@ -108,13 +112,13 @@ pub(super) async fn verified(
     let mut conn = app.pool.acquire().await?;
     for (key, _) in keys {
         if let Some(until) = login_failures::locked_until(&mut conn, key).await? {
-            return Err(locked_out(until));
+            return Err(locked_out(key, until));
         }
     }
     let kept = people::password_hash(&mut conn, name).await?;
     drop(conn);
     let hash = kept.as_ref().map(|(_, hash)| hash.expose_secret().to_owned());
-    let right = passwords::verify_password(password.expose_secret().to_owned(), hash).await?;
+    let right = app.hashing.verify_password(password.expose_secret().to_owned(), hash).await?;
     Ok(kept.filter(|_| right).map(|(user, _)| user))
 }
 
@@ -173,9 +177,10 @@ pub(super) async fn count_failure(app: &App, keys: &[(String, LockOut)]) -> Answ
     let mut conn = app.pool.acquire().await?;
     let mut locked = None;
     for (key, rule) in keys {
-        locked = login_failures::count(&mut conn, key, *rule).await?.or(locked);
+        let until = login_failures::count(&mut conn, key, *rule).await?;
+        locked = until.map(|until| locked_out(key, until)).or(locked);
     }
-    Ok(locked.map_or_else(|| refused(app), locked_out))
+    Ok(locked.unwrap_or_else(|| refused(app)))
 }
 
 /// Ends a session.
@@ -204,12 +209,25 @@ fn refused(app: &App) -> Failure {
     )
 }
 
-fn locked_out(until: chrono::DateTime<chrono::Utc>) -> Failure {
-    let seconds = (until - chrono::Utc::now()).num_seconds().max(1);
-    Failure::new(
-        "locked-out",
-        format!("Too many sign-ins failed; none is taken until {} UTC.", until.format("%H:%M:%S")),
-        "Wait until then. If it was not you, tell an admin: somebody is guessing.",
-    )
-    .with("retry_after_seconds", json!(seconds))
+/// Says what is locked, since what ends it differs: an admin unlocks a name, and nobody an address.
+fn locked_out(key: &str, until: DateTime<Utc>) -> Failure {
+    let seconds = (until - Utc::now()).num_seconds().max(1);
+    let at = until.format("%H:%M:%S");
+    let (detail, next_step) = match key.strip_prefix(OF_ADDRESS) {
+        Some(address) => (
+            format!(
+                "Too many sign-ins from your address ({address}) failed; none from there is taken until {at} UTC."
+            ),
+            "Wait until then; an admin cannot end it sooner. If that is the address of a proxy that others come through too, \
+             whoever runs Muster sets MUSTER_TRUSTED_PROXIES.",
+        ),
+        None => (
+            format!(
+                "Too many sign-ins with this name failed; none is taken with it until {at} UTC, not with the right password either."
+            ),
+            "Wait until then, or ask an admin, who can unlock the name at once on its page in /people. If it was not you, tell \
+             them: somebody is guessing.",
+        ),
+    };
+    Failure::new("locked-out", detail, next_step).with("retry_after_seconds", json!(seconds))
 }

@@ -21,10 +21,10 @@ pub(super) async fn channels(client: &Client, command: Channels) -> anyhow::Resu
         }
         Channels::Show { id } => print::json(&client.get(&path(id)).await?),
         Channels::Create { file } => {
-            print::json(&client.post("/api/v1/channels", &read_json(&file)?).await?);
+            print::json(&client.post_as_person("/api/v1/channels", &read_json(&file)?).await?);
         }
         Channels::Edit { id, file } => {
-            print::json(&client.send(Method::PATCH, &path(id), Some(&read_json(&file)?)).await?);
+            print::json(&client.send_as_person(Method::PATCH, &path(id), &read_json(&file)?).await?);
         }
         Channels::Delete { id } => {
             client.send(Method::DELETE, &path(id), None).await?;

@@ -93,11 +93,19 @@ impl Client {
     /// # Errors
     /// The problem, as the server tells it.
     pub async fn post_as_person(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        match self.post(path, body).await {
+        self.send_as_person(Method::POST, path, body).await
+    }
+
+    /// The same with another method.
+    ///
+    /// # Errors
+    /// The problem, as the server tells it.
+    pub async fn send_as_person(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
+        match self.send(method.clone(), path, Some(body)).await {
             Err(refused) if Refused::with_code(&refused, "reauthentication-needed") => {
                 let again = json!({"password": terminal::password("Your password, once more: ")?});
                 self.post("/api/v1/session/reauthenticate", &again).await?;
-                self.post(path, body).await
+                self.send(method, path, Some(body)).await
             }
             answer => answer,
         }

@@ -106,7 +106,7 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<Exi
         }
         Pairs::Import { file, team, name } => {
             let body = json!({"text": read(&file)?, "team": team, "name": name});
-            let reply = client.post("/api/v1/pairs/import", &body).await?;
+            let reply = client.post_as_person("/api/v1/pairs/import", &body).await?;
             if client.json {
                 print::json(&reply);
                 return Ok(ExitCode::SUCCESS);

@@ -97,17 +97,17 @@ impl Asked {
                 .and_then(|id| id.header_value().to_str().ok())
                 .unwrap_or_default()
                 .to_owned(),
-            address: peer_address(request),
+            address: client_address(request),
             reads: request.method() == Method::GET || request.method() == Method::HEAD,
             wants_page: rule.kind == Kind::Page && accepts_html,
         }
     }
 }
 
-/// Where a request comes from; empty when the listener does not say.
-pub(super) fn peer_address(request: &Request) -> String {
-    let peer = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    peer.map(|ConnectInfo(peer)| peer.ip().to_string()).unwrap_or_default()
+/// Where a request comes from; empty when the listener does not say. Proxies are seen through already.
+pub(super) fn client_address(request: &Request) -> String {
+    let client = request.extensions().get::<ConnectInfo<SocketAddr>>();
+    client.map(|ConnectInfo(client)| client.ip().to_string()).unwrap_or_default()
 }
 
 async fn admit_and_run(app: &App, rule: Rule, identity: &Identity, request: Request, next: Next) -> Answer {

@@ -1,4 +1,4 @@
-//! What every request passes, outermost first: request id, trace, measurement, security headers, compression, time and size limits,
+//! What every request passes, outermost first: request id, who asks through a proxy, trace, measurement, security headers, compression, time and size limits,
 //! refusal of cross-site posts.
 
 use std::{any::Any, sync::Arc, time::Duration};
@@ -22,7 +22,7 @@ use tower_http::{
 };
 use tracing::{Span, error_span};
 
-use super::{failure::Failure, guard::peer_address, route::Audit};
+use super::{failure::Failure, guard::client_address, proxies::tell_client, route::Audit};
 use crate::{
     acts::audit_trail,
     app::App,
@@ -65,6 +65,7 @@ pub fn wrap(router: Router, app: &App, patience: Duration) -> anyhow::Result<Rou
     Ok(router.layer(
         ServiceBuilder::new()
             .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
+            .layer(from_fn_with_state(app.clone(), tell_client))
             // What failed is logged where it failed, with its cause.
             .layer(TraceLayer::new_for_http().make_span_with(span).on_response(log_answer).on_failure(()))
             .layer(PropagateRequestIdLayer::x_request_id())
@@ -169,7 +170,7 @@ impl Asked {
             headers: request.headers().clone(),
             method: request.method().clone(),
             route: route.unwrap_or_default(),
-            address: peer_address(request),
+            address: client_address(request),
         }
     }
 

@@ -8,6 +8,7 @@ pub mod idempotency;
 pub mod layers;
 mod limits;
 pub mod openapi;
+pub mod proxies;
 pub mod route;
 mod strict;
 

@@ -82,8 +82,9 @@ pub fn routes() -> Vec<Route> { vec![
     page(GET, "/pairs", SignedIn, Reads, fleet::pairs),
     page(POST, "/pairs", Anywhere(&[Owner]), Writes("pair.create"), pair_forms::create),
     page(GET, "/pairs/new", Anywhere(&[Owner]), Reads, pair_forms::new),
-    page(GET, "/pairs/import", Anywhere(&[Owner, Admin]), Reads, import::form),
-    page(POST, "/pairs/import", Anywhere(&[Owner, Admin]), Writes("pair.import"), import::import),
+    // A file may hold credentials of clusters.
+    page(GET, "/pairs/import", Anywhere(&[Owner, Admin]), Reads, import::form).proven(Proof::PersonOrToken),
+    page(POST, "/pairs/import", Anywhere(&[Owner, Admin]), Writes("pair.import"), import::import).proven(Proof::PersonOrToken),
     page(GET, "/pairs/{pair}", Reader(Of::Pair), Reads, pairs::show),
     page(GET, "/pairs/{pair}/lag", Reader(Of::Pair), Reads, lag::show),
     page(GET, "/pairs/{pair}/differences", Reader(Of::Pair), Reads, differences::show),
@@ -139,9 +140,10 @@ pub fn routes() -> Vec<Route> { vec![
     page(GET, "/findings/{finding}", Reader(Of::Finding), Reads, findings::show),
     page(POST, "/findings/{finding}", Role(MAY_WRITE, Of::Finding), Writes("finding.change"), findings::change),
     page(GET, "/notifications", SignedIn, Reads, notifications::list),
-    page(POST, "/notifications", Anywhere(&[Owner]), Writes("channel.create"), notifications::create),
-    page(GET, "/notifications/{channel}/edit", Role(&[Owner], Of::Channel), Reads, notifications::edit),
-    page(POST, "/notifications/{channel}/edit", Role(&[Owner], Of::Channel), Writes("channel.change"), notifications::change),
+    page(POST, "/notifications", Anywhere(&[Owner]), Writes("channel.create"), notifications::create).proven(Proof::PersonOrToken),
+    page(GET, "/notifications/{channel}/edit", Role(&[Owner], Of::Channel), Reads, notifications::edit).proven(Proof::PersonOrToken),
+    page(POST, "/notifications/{channel}/edit", Role(&[Owner], Of::Channel), Writes("channel.change"), notifications::change)
+        .proven(Proof::PersonOrToken),
     page(POST, "/notifications/{channel}/test", Role(&[Owner], Of::Channel), Writes("channel.test"), notifications::test),
     page(POST, "/notifications/{channel}/remove", Role(&[Owner], Of::Channel), Writes("channel.delete"), notifications::remove),
     page(GET, "/api", SignedIn, Reads, api::show),
@@ -196,6 +198,7 @@ fn is_about_the_form(failure: &Failure) -> bool {
             | "edited-in-between"
             | "cluster-in-use"
             | "reason-missing"
+            | "pairs-overlap"
             | "too-few-approvers"
     )
 }

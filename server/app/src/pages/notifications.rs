@@ -70,8 +70,14 @@ async fn page(
         last_error: delivery.last_error,
     };
     let seen: Vec<Seen> = deliveries.into_iter().map(seen).collect();
-    let programme =
-        Programme { channels: &channels, seen: &seen, owned: &owned, has_mail: app.courier.has_mail() };
+    let programme = Programme {
+        channels: &channels,
+        seen: &seen,
+        owned: &owned,
+        has_mail: app.courier.has_mail(),
+        // What was sent in time and is to be corrected is not taken away.
+        may_enter_secrets: form.is_some() || asking.proven.opens(),
+    };
     Ok(NotificationsPage::new(chrome, programme, form, wrong.map(|failure| &failure.problem), done))
 }
 

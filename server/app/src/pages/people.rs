@@ -86,7 +86,7 @@ async fn try_create(app: &App, asking: &Asking, form: &PersonForm) -> Answer<()>
         password: form.password.clone(),
         grants: vec![Grant { role, team }],
     };
-    let hash = people::hash(&new.password).await?;
+    let hash = people::hash(app, &new.password).await?;
     let mut tx = muster_store::begin(&app.pool).await?;
     people::create(&mut tx, &new, &hash, asking.actor()?).await?;
     Ok(tx.commit().await?)

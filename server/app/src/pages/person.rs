@@ -127,8 +127,7 @@ async fn try_change(app: &App, asking: &Asking, name: &str, form: &PersonEditFor
             .filter(|typed| app.oidc.is_some() && typed != subject),
         unlock: false,
     };
-    let issuer = app.oidc.as_ref().map(|provider| provider.issuer());
-    people::change(&app.pool, issuer, name, Some(version), edit, asking.actor()?).await?;
+    people::change(app, name, Some(version), edit, asking.actor()?).await?;
     Ok(())
 }
 
@@ -152,8 +151,7 @@ fn grants(form: &PersonEditForm) -> Answer<Vec<Grant>> {
 /// `POST /people/{user}/unlock`.
 pub async fn unlock(State(app): State<App>, asking: Asking, Path(name): Path<String>) -> Answer {
     let edit = UserEdit { unlock: true, ..UserEdit::default() };
-    let issuer = app.oidc.as_ref().map(|provider| provider.issuer());
-    people::change(&app.pool, issuer, &name, None, edit, asking.actor()?).await?;
+    people::change(&app, &name, None, edit, asking.actor()?).await?;
     Ok(see(&format!("/people/{name}?done=unlocked")))
 }
 

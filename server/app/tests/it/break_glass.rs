@@ -98,7 +98,7 @@ async fn it_needs_a_person_who_has_just_shown_that_they_are_there() {
     let refused = machine.post(&path, asking(&hash)).await;
     assert_eq!(refused.problem(), ("reauthentication-needed".to_owned(), 403));
 
-    let password = muster_app::auth::passwords::hash_password(PASSWORD.to_owned()).await.unwrap();
+    let password = app.app.hashing.hash_password(PASSWORD.to_owned()).await.unwrap();
     people::set_password_hash(&mut conn, id("olga"), &password.into()).await.unwrap();
     let sid = Uuid::now_v7();
     sessions::insert(&mut conn, sid, id("olga"), 3600.0, "test", "").await.unwrap();

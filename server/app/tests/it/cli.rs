@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use muster_app::auth::passwords;
 use muster_kafka::double::Health;
 use muster_store::people;
 use serde_json::{Value, json};
@@ -125,7 +124,7 @@ async fn an_owner_breaks_the_glass_by_command_and_an_approver_reviews_it() {
 
     // She signed in a while ago, so she is asked for her password.
     let mut conn = app.app.pool.acquire().await.unwrap();
-    let password = passwords::hash_password("correct horse battery".to_owned()).await.unwrap();
+    let password = app.app.hashing.hash_password("correct horse battery".to_owned()).await.unwrap();
     people::set_password_hash(&mut conn, id("olga"), &password.into()).await.unwrap();
     let ago = "update session set stepped_up_at = stepped_up_at - interval '16 minutes'";
     sqlx::query(ago).execute(&mut *conn).await.unwrap();
@@ -269,7 +268,10 @@ async fn a_pair_is_made_edited_and_removed_by_command() {
     let flow = json!({"direction": {"from": "a"}, "mechanism": {"mechanism": "unattached"}, "source_alias": "w",
         "target_alias": "c", "naming": {"policy": "identity"}, "enabled": true});
     let new = json!({"name": "shop", "team": team, "clusters": {"a": "eu-west", "b": "eu-central"},
-        "topics": ["shop\\..*"], "flows": [flow]});
+        "topics": ["shop\\..*"], "groups": ["shop-.*"], "flows": [flow]});
+    // Until now it has all groups of its clusters.
+    let groups = olga.file("groups.json", r#"{"groups": ["billing"]}"#);
+    olga.run(["pairs", "edit", "orders", &groups]).await.done();
     let file = olga.file("shop.json", &new.to_string());
     let made = olga.run(["pairs", "create", &file]).await.done();
     assert!(made.contains("\"name\": \"shop\""), "{made}");

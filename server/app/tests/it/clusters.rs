@@ -154,7 +154,8 @@ async fn a_pair_is_made_changed_and_removed() {
     let flow = json!({"direction": {"from": "a"}, "mechanism": {"mechanism": "unattached"}, "source_alias": "w",
         "target_alias": "c", "naming": {"policy": "identity"}, "enabled": true});
     let new = json!({"name": "clicks", "team": app.team, "clusters": {"a": "eu-west", "b": "eu-central"},
-        "topics": ["clicks\\..*"], "flows": [flow]});
+        "topics": ["clicks\\..*"], "groups": ["audit-.*"], "flows": [flow]});
+    olga.patch("/api/v1/pairs/orders", json!({"groups": ["billing", "shipping", "fraud"]})).await.done();
     olga.post("/api/v1/pairs", new.clone()).await.done();
     let elsewhere = {
         let mut new = new.clone();

@@ -1,7 +1,9 @@
 //! What one person or one address may do in a time, across processes; and what of it the audit keeps.
 
+use std::{sync::Arc, time::Duration};
+
 use axum::http::{Method, header};
-use muster_app::app::App;
+use muster_app::{app::App, auth::passwords::Hashing};
 use muster_domain::audit::AuditEntry;
 use muster_store::audit::{self, AuditFilter};
 use serde_json::json;
@@ -36,6 +38,65 @@ async fn who_asks_for_too_many_changes_waits_whichever_process_is_asked() {
         .await
         .unwrap();
     otto.post("/api/v1/pairs/orders/plans", asked).await.done();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_one_person_have_one_budget_together() {
+    let app = TestApp::with_pair().await;
+    let process = app.process(App { writes_per_minute: 3, ..app.app.clone() });
+    let otto = app.as_user("otto").await;
+    let mut sessions = Vec::new();
+    for name in ["one", "two", "three", "four"] {
+        let made = otto.post("/api/v1/tokens", json!({"name": name, "days": 1})).await.done();
+        let bearer = format!("Bearer {}", made["token"].as_str().unwrap());
+        sessions.push(Session::new(&app, Some((header::AUTHORIZATION.as_str(), bearer))).at(&process));
+    }
+    sqlx::query("truncate happening").execute(&app.app.pool).await.unwrap();
+    let asked = json!({"to": "eu-central"});
+    for token in &sessions[..3] {
+        token.post("/api/v1/pairs/orders/plans", asked.clone()).await.done();
+    }
+    let refused = sessions[3].post("/api/v1/pairs/orders/plans", asked.clone()).await;
+    assert_eq!(refused.problem(), ("too-many-requests".to_owned(), 429));
+    assert!(refused.text.contains("all API tokens of the same person"), "{}", refused.text);
+    let in_person = app.as_user("otto").await.at(&process);
+    assert_eq!(in_person.post("/api/v1/pairs/orders/plans", asked.clone()).await.problem().1, 429);
+    app.as_user("mira").await.at(&process).post("/api/v1/pairs/orders/plans", asked).await.done();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_gets_no_turn_is_not_tried() {
+    let app = TestApp::new().await;
+    let hashing = Arc::new(Hashing::new(0, Duration::from_millis(20)));
+    let busy = app.process(App { hashing, ..app.app.clone() });
+    let nobody = Session::new(&app, None).at(&busy);
+    let asked = json!({"name": "vera", "password": "a guess a guess"});
+    for _ in 0..10 {
+        let refused = nobody.post("/api/v1/session", asked.clone()).await;
+        assert_eq!(refused.problem(), ("too-many-requests".to_owned(), 429));
+        assert_eq!(refused.header("retry-after"), "5");
+    }
+    let page = nobody.form("/sign-in", &[("name", "vera"), ("password", "a guess a guess")]).await;
+    assert!(page.status == 429 && page.text.contains("did not get its turn"), "{}", page.text);
+    // Nobody is locked out for what was not tried.
+    let tried = Session::new(&app, None).post("/api/v1/session", asked).await;
+    assert_eq!(tried.problem(), ("sign-in-refused".to_owned(), 401));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_who_sign_in_at_once_get_their_turn_one_after_the_other() {
+    let app = TestApp::new().await;
+    let hashing = Arc::new(Hashing::new(2, Duration::from_secs(60)));
+    let process = app.process(App { hashing, ..app.app.clone() });
+    let each = (0..20).map(|number| {
+        let nobody = Session::new(&app, None).at(&process);
+        async move {
+            let asked = json!({"name": format!("nobody-{number}"), "password": "a guess a guess"});
+            nobody.post("/api/v1/session", asked).await.problem().0
+        }
+    });
+    let codes = futures_util::future::join_all(each).await;
+    assert_eq!(codes, vec!["sign-in-refused"; 20]);
 }
 
 /// Entries of refusals, oldest first.

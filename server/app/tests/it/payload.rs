@@ -4,10 +4,7 @@
 use axum::http::header;
 use bytes::Bytes;
 use chrono::Utc;
-use muster_app::{
-    auth::{passwords, tokens::Audience},
-    proof_loop::carry_out_one,
-};
+use muster_app::{auth::tokens::Audience, proof_loop::carry_out_one};
 use muster_domain::{audit::AuditEntry, hash::sha256_hex, topic::TopicPartition};
 use muster_kafka::double::{EntryKind, Fault, Health, Log, Payload};
 use muster_store::{audit, people, sessions, tokens};
@@ -281,7 +278,7 @@ async fn allowing_it_and_looking_need_somebody_who_is_there() {
     let app = TestApp::with_pair().await;
     let cited = Cited::new(&app).await;
     let mut conn = app.app.pool.acquire().await.unwrap();
-    let password = passwords::hash_password(PASSWORD.to_owned()).await.unwrap();
+    let password = app.app.hashing.hash_password(PASSWORD.to_owned()).await.unwrap();
     let mut late = Vec::new();
     for who in ["olga", "otto"] {
         people::set_password_hash(&mut conn, id(who), &password.clone().into()).await.unwrap();

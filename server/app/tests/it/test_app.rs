@@ -123,6 +123,8 @@ impl TestApp {
             lag_hours: Arc::default(),
             courier: Arc::new(courier.unwrap()),
             telemetry: Arc::default(),
+            trusted_proxies: Arc::default(),
+            hashing: Arc::default(),
             writes_per_minute: 100_000,
             oidc: provider(oidc, &public_url),
             settings: settings::read(["muster", "serve"].map(Into::into)).into(),
