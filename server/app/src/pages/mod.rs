@@ -196,6 +196,8 @@ fn is_about_the_form(failure: &Failure) -> bool {
             | "edited-in-between"
             | "cluster-in-use"
             | "reason-missing"
+            | "override-missing"
+            | "drill-not-proven"
             | "too-few-approvers"
     )
 }

@@ -12,6 +12,7 @@ use muster_app::{
     app::{App, Hands},
     auth::{
         oidc,
+        reader::LOOK_AGAIN,
         tokens::{Audience, TokenKey},
     },
     config::{NotifyConfig, OidcConfig},
@@ -124,6 +125,7 @@ impl TestApp {
             courier: Arc::new(courier.unwrap()),
             telemetry: Arc::default(),
             writes_per_minute: 100_000,
+            look_again: LOOK_AGAIN,
             oidc: provider(oidc, &public_url),
             settings: settings::read(["muster", "serve"].map(Into::into)).into(),
             public_url,
