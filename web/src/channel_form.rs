@@ -115,8 +115,12 @@ pub(crate) fn places(kind: Option<ChannelKind>, kept: &[SecretField], form: &Cha
 }
 
 pub(crate) fn events_set(form: &ChannelForm) -> FieldSet {
-    let fields =
-        EventKind::ALL.map(|kind| Field::check(kind.as_str(), words::event(kind), form.asks_for(kind)));
-    FieldSet::new("Told of", fields.to_vec())
-        .note("PagerDuty is also told of what ends an incident, whether it is ticked or not.")
+    let fields = EventKind::ALL.map(|kind| match kind.is_always_told() {
+        true => Field::always(kind.as_str(), words::event(kind)),
+        false => Field::check(kind.as_str(), words::event(kind), form.asks_for(kind)),
+    });
+    FieldSet::new("Told of", fields.to_vec()).note(
+        "Every channel is told when somebody breaks the glass. PagerDuty is also told of what ends an incident, whether it is \
+         ticked or not.",
+    )
 }

@@ -12,6 +12,7 @@ use muster_domain::{
 use crate::{
     chrome::Chrome,
     format,
+    forms::ActForm,
     parts::{Choice, Course, Field, Notice, Tone},
     plan::about,
     run::RunRecord,
@@ -95,14 +96,15 @@ pub struct ConfirmPage {
 }
 
 impl ConfirmPage {
-    /// The page of an act for the signed-in person. `step` is the step it is about (`skip`); `errors` are what was
-    /// wrong with what was sent before.
+    /// The page of an act for the signed-in person. `step` is the step it is about (`skip`); `form` is what was sent before and
+    /// `errors` what was wrong with it.
     #[must_use]
     pub fn new(
         chrome: Chrome,
         act: ConfirmAct,
         record: &RunRecord<'_>,
         step: Option<&RunStep>,
+        form: &ActForm,
         errors: &[(String, String)],
     ) -> Self {
         let run = record.run;
@@ -135,7 +137,7 @@ impl ConfirmPage {
             lead: words.lead,
             facts: words.facts,
             refused: refused.map(|rule| Notice::new(Tone::Bad, "Refused.", rule)),
-            fields: fields(act, record, errors),
+            fields: fields(act, record, form, errors),
             step: step.map(|step| step.name.clone()).unwrap_or_default(),
             button: words.button,
             look: words.look,
@@ -148,6 +150,18 @@ pub(crate) fn not_an_owner(record: &RunRecord<'_>, viewer: Option<&Actor>, what:
     let team = &record.run.team;
     let owner = viewer.is_some_and(|viewer| viewer.has(Role::Owner, team));
     (!owner).then(|| format!("Only owners of {team} {what}."))
+}
+
+/// Who hears of it when the glass is broken.
+pub(crate) fn who_is_told(record: &RunRecord<'_>) -> String {
+    let team = &record.run.team;
+    match record.channels {
+        0 => {
+            format!("Muster can tell nobody: {team} has no channel that is switched on. Tell them yourself.")
+        }
+        1 => format!("The one channel of {team} is told at once."),
+        many => format!("All {many} channels of {team} are told at once."),
+    }
 }
 
 /// What of a plan's blockers nobody overrides.
@@ -248,10 +262,11 @@ impl Words {
             ConfirmAct::BreakGlass => Self {
                 button: format!("Start {doing} without approval, {}", run.course),
                 look: "danger",
-                lead: "Break-glass: for when waiting for an approver costs more than going on without one. Everybody who \
-                       asked to be told is told now, and somebody else reviews it within 24 hours. Muster's own checks \
-                       are not left out."
-                    .to_owned(),
+                lead: format!(
+                    "Break-glass: for when waiting for an approver costs more than going on without one. {} Somebody else \
+                     reviews it within 24 hours. Muster's own checks are not left out.",
+                    who_is_told(record)
+                ),
                 facts: [("Blocked by", blocked_by(&record.plan.blockers))].into_iter().chain(start_facts(record)).collect(),
             },
             ConfirmAct::Review => Self {
@@ -343,15 +358,27 @@ fn skip_facts(step: &RunStep) -> Vec<(&'static str, String)> {
     ]
 }
 
-fn fields(act: ConfirmAct, record: &RunRecord<'_>, errors: &[(String, String)]) -> Vec<Field> {
+/// What is to be filled in, with what was typed and chosen before: a refused form is mended, not written anew.
+fn fields(
+    act: ConfirmAct,
+    record: &RunRecord<'_>,
+    form: &ActForm,
+    errors: &[(String, String)],
+) -> Vec<Field> {
     let pair = record.run.pair.as_str();
     let typed = || {
-        Field::text("typed", "Type the name of the pair", "")
+        Field::text("typed", "Type the name of the pair", &form.typed)
             .help(format!("It is “{pair}”."))
             .required()
             .errors(errors)
     };
-    let reason = || Field::area("reason", "Why, kept in the evidence", "", 3).required().errors(errors);
+    let reason =
+        || Field::area("reason", "Why, kept in the evidence", &form.reason, 3).required().errors(errors);
+    let verdict = |label, verdicts: &[(&str, &str)]| {
+        let choices = verdicts.iter().map(|(value, label)| Choice::new(*value, *label)).collect();
+        let chosen = verdicts.iter().find(|(value, _)| *value == form.verdict).or(verdicts.first());
+        Field::select("verdict", label, choices, chosen.map_or("", |(value, _)| *value)).errors(errors)
+    };
     match act {
         ConfirmAct::Start => vec![typed()],
         ConfirmAct::Abort => vec![reason()],
@@ -359,7 +386,7 @@ fn fields(act: ConfirmAct, record: &RunRecord<'_>, errors: &[(String, String)]) 
         ConfirmAct::BreakGlass if record.plan.blockers.is_empty() => vec![reason(), typed()],
         ConfirmAct::BreakGlass => {
             let codes: Vec<&str> = record.plan.blockers.iter().map(|b| b.code.as_str()).collect();
-            let named = Field::text("overridden", "Type what you override", "")
+            let named = Field::text("overridden", "Type what you override", &form.overridden)
                 .help(format!("Each blocker you answer for: {}", codes.join(", ")))
                 .required()
                 .errors(errors);
@@ -367,8 +394,7 @@ fn fields(act: ConfirmAct, record: &RunRecord<'_>, errors: &[(String, String)]) 
         }
         ConfirmAct::Review => {
             let verdicts = [("justified", "It was justified"), ("not_justified", "It was not justified")];
-            let choices = verdicts.map(|(value, label)| Choice::new(value, label)).to_vec();
-            vec![Field::select("verdict", "How you judge it", choices, "justified").errors(errors), reason()]
+            vec![verdict("How you judge it", &verdicts), reason()]
         }
         ConfirmAct::Attest => {
             let verdicts = [
@@ -376,8 +402,7 @@ fn fields(act: ConfirmAct, record: &RunRecord<'_>, errors: &[(String, String)]) 
                 ("inconclusive", "It proved nothing either way"),
                 ("failed", "It failed"),
             ];
-            let choices = verdicts.map(|(value, label)| Choice::new(value, label)).to_vec();
-            vec![Field::select("verdict", "What it proved", choices, "passed").errors(errors), reason()]
+            vec![verdict("What it proved", &verdicts), reason()]
         }
     }
 }

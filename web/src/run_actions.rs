@@ -10,7 +10,7 @@ use muster_domain::{
 
 use crate::{
     chrome::{Brake, roles_of},
-    confirm::{not_a_reviewer, not_an_owner, stays},
+    confirm::{not_a_reviewer, not_an_owner, stays, who_is_told},
     format,
     parts::Action,
     run::RunRecord,
@@ -301,8 +301,11 @@ impl Acts<'_> {
         if let Some(rule) = self.braked() {
             return Action::refused(label, rule);
         }
-        let effect = "Break-glass. Asks for your password and a reason; everybody is told, and somebody else reviews it \
-                      within 24 hours.";
+        let effect = format!(
+            "Break-glass. Asks you to show again that it is you, and for a reason. {} Somebody else reviews it within 24 \
+             hours.",
+            who_is_told(self.record)
+        );
         Action::page(self.url("break-glass"), label, effect).icon("warn").danger()
     }
 

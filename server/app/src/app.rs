@@ -1,6 +1,6 @@
 //! What every handler and loop shares: the database, the hands on clusters, the keys, the watch on runs.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use ipnet::IpNet;
@@ -56,6 +56,8 @@ pub struct App {
     pub hashing: Arc<Hashing>,
     /// Most requests of one person in a minute that may change something.
     pub writes_per_minute: u32,
+    /// Longest time a stream goes on without looking again whether its reader may read on.
+    pub look_again: Duration,
     /// Where people sign in besides; none: with passwords only.
     pub oidc: Option<Arc<oidc::Provider>>,
     /// What this process was started with, for admins to see.

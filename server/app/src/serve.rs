@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::{App, Hands},
-    auth::{oidc, setup, tokens::TokenKey},
+    auth::{oidc, reader::LOOK_AGAIN, setup, tokens::TokenKey},
     client_source::StoredClients,
     config::Config,
     courier::Courier,
@@ -155,6 +155,7 @@ async fn build_app(config: &Config, pool: &PgPool) -> anyhow::Result<App> {
         trusted_proxies: config.http.trusted_proxies.clone().into(),
         hashing: Arc::default(),
         writes_per_minute: config.http.writes_per_minute,
+        look_again: LOOK_AGAIN,
         oidc: oidc.map(Arc::new),
         settings: settings::read(std::env::args_os()).into(),
     })

@@ -14,9 +14,7 @@ mod retry;
 #[cfg(test)]
 mod tests;
 
-pub use channel::{
-    Channel, ChannelKind, ChannelSecrets, SecretField, WrongChannel, check_channel, resolving,
-};
+pub use channel::{Channel, ChannelKind, ChannelSecrets, SecretField, WrongChannel, check_channel, told_of};
 pub use event::{Alarm, Event, NamedRun, Severity};
 pub use formats::{Email, email, pagerduty, slack, teams, webhook};
 pub use kind::EventKind;

@@ -28,7 +28,10 @@ use muster_store::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{error::OperationError, telling::tell_state};
+use crate::{
+    error::OperationError,
+    telling::{Told, tell_state},
+};
 
 fn need_role(actor: &Actor, role: Role, team: &TeamName) -> Result<(), Problem> {
     if actor.has(role, team) {
@@ -63,7 +66,7 @@ async fn transition(
     run: &Run,
     act: RunAct,
     reason: &str,
-) -> Result<(), OperationError> {
+) -> Result<Told, OperationError> {
     let state = next_state(run.state, act, run.no_return_at.is_some())?;
     runs::set_state(conn, run.id, state, reason).await?;
     let message = format!("Run is {}", state.as_str().replace('_', " "));
@@ -75,8 +78,7 @@ async fn transition(
         detail: serde_json::json!({"from": run.state, "to": state}),
     };
     run_events::append(conn, run.id, &event).await?;
-    tell_state(conn, run.id, Some(run.state)).await?;
-    Ok(())
+    Ok(tell_state(conn, run.id, Some(run.state)).await?)
 }
 
 /// The decision as an event of the run and as an audit entry, in the same transaction.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::{ChannelName, TeamName},
-    notification::{Channel, ChannelKind, EventKind},
+    notification::{Channel, ChannelKind, EventKind, told_of},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -30,13 +30,15 @@ impl TryFrom<ChannelRow> for Channel {
 
     fn try_from(row: ChannelRow) -> Result<Self, StoreError> {
         let unreadable = |column| StoreError::unreadable("channel", column, row.id.to_string());
-        let events: Option<BTreeSet<EventKind>> =
+        let asked: Option<BTreeSet<EventKind>> =
             row.events.iter().map(|word| EventKind::parse(word)).collect();
+        let kind = ChannelKind::parse(&row.kind).ok_or_else(|| unreadable("kind"))?;
         Ok(Self {
             team: TeamName::new(row.team).map_err(|_| unreadable("team"))?,
             name: ChannelName::new(row.name).map_err(|_| unreadable("name"))?,
-            kind: ChannelKind::parse(&row.kind).ok_or_else(|| unreadable("kind"))?,
-            events: events.ok_or_else(|| unreadable("events"))?,
+            kind,
+            // Older rows do not name what every channel is told of.
+            events: told_of(kind, asked.ok_or_else(|| unreadable("events"))?),
             id: row.id,
             enabled: row.enabled,
             recipients: row.recipients,

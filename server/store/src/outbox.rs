@@ -14,8 +14,8 @@ fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
     move |source| StoreError::database(op, source)
 }
 
-/// Writes an event for every channel of the team that asks for it, in the transaction of what it tells of; how many these
-/// are. An event nobody asks for is not kept.
+/// Writes an event for every channel of the team that is switched on and asks for it, or for all of these where every channel is
+/// told, in the transaction of what it tells of; how many these are. An event nobody is told of is not kept.
 ///
 /// # Errors
 /// When the database refuses; then the change is not made either.
@@ -47,7 +47,7 @@ async fn write_for(
             select id
             from channel
             where team = $2
-                and case when $6::uuid is null then enabled and $3 = any(events) else id = $6 end
+                and case when $6::uuid is null then enabled and ($7 or $3 = any(events)) else id = $6 end
             -- One that is removed in this moment is left out, instead of failing the change that is told of.
             for key share
         ),
@@ -66,7 +66,8 @@ async fn write_for(
         event.kind().as_str(),
         event.subject(),
         Json(event) as _,
-        channel
+        channel,
+        event.kind().is_always_told()
     )
     .execute(conn)
     .await

@@ -58,13 +58,50 @@ pub async fn insert(
     .map_err(|source| StoreError::database("keep token", source))
 }
 
+/// A token that counts, with the rights of its user, as its rows are.
+struct LiveRow {
+    id: Uuid,
+    name: String,
+    user_id: Uuid,
+    scopes: Vec<String>,
+    created_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    last_used_at: Option<DateTime<Utc>>,
+    roles: Vec<String>,
+    teams: Vec<String>,
+}
+
+impl TryFrom<LiveRow> for (Token, Actor) {
+    type Error = StoreError;
+
+    fn try_from(row: LiveRow) -> Result<Self, StoreError> {
+        let actor = Actor {
+            id: row.user_id,
+            name: format!("token:{}", row.name),
+            grants: parse_grants(&row.roles, row.teams, row.user_id)?,
+        };
+        let token = Token {
+            id: row.id,
+            name: row.name,
+            user: row.user_id,
+            scopes: row.scopes,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            last_used_at: row.last_used_at,
+            revoked_at: None,
+        };
+        Ok((token, actor))
+    }
+}
+
 /// The token with that hash and who acts by it, if it counts: not ended, not revoked, its user not disabled. The actor
 /// has the user's id, so that nobody approves by token what they requested themselves.
 ///
 /// # Errors
 /// When the database refuses or a row does not read back.
 pub async fn get_live(conn: &mut PgConnection, hash: &str) -> Result<Option<(Token, Actor)>, StoreError> {
-    let row = sqlx::query!(
+    let row = sqlx::query_as!(
+        LiveRow,
         r#"select api_token.id, api_token.name, user_id, scopes, api_token.created_at, expires_at, last_used_at,
             array(
                 select role from app_grant where user_id = app_user.id order by role, team
@@ -83,25 +120,35 @@ pub async fn get_live(conn: &mut PgConnection, hash: &str) -> Result<Option<(Tok
     .fetch_optional(conn)
     .await
     .map_err(|source| StoreError::database("read token", source))?;
-    row.map(|row| {
-        let actor = Actor {
-            id: row.user_id,
-            name: format!("token:{}", row.name),
-            grants: parse_grants(&row.roles, row.teams, row.user_id)?,
-        };
-        let token = Token {
-            id: row.id,
-            name: row.name,
-            user: row.user_id,
-            scopes: row.scopes,
-            created_at: row.created_at,
-            expires_at: row.expires_at,
-            last_used_at: row.last_used_at,
-            revoked_at: None,
-        };
-        Ok((token, actor))
-    })
-    .transpose()
+    row.map(TryInto::try_into).transpose()
+}
+
+/// The token with that id and who acts by it, if it still counts: for what goes on after its request.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn get_live_by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<(Token, Actor)>, StoreError> {
+    let row = sqlx::query_as!(
+        LiveRow,
+        r#"select api_token.id, api_token.name, user_id, scopes, api_token.created_at, expires_at, last_used_at,
+            array(
+                select role from app_grant where user_id = app_user.id order by role, team
+            ) as "roles!",
+            array(
+                select coalesce(team, '') from app_grant where user_id = app_user.id order by role, team
+            ) as "teams!: Vec<String>"
+        from api_token
+        join app_user on app_user.id = api_token.user_id
+        where api_token.id = $1
+            and revoked_at is null
+            and expires_at > clock_timestamp()
+            and app_user.disabled_at is null"#,
+        id
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(|source| StoreError::database("read token", source))?;
+    row.map(TryInto::try_into).transpose()
 }
 
 /// Notes that a token was used; writes at most once a minute.

@@ -8,7 +8,7 @@ use chrono::Utc;
 use muster_app::{
     acts::plans,
     app::{App, Hands},
-    auth::tokens::TokenKey,
+    auth::{reader::LOOK_AGAIN, tokens::TokenKey},
     config::NotifyConfig,
     courier::Courier,
     http::layers,
@@ -120,6 +120,7 @@ impl House {
             trusted_proxies: Arc::default(),
             hashing: Arc::default(),
             writes_per_minute: u32::MAX,
+            look_again: LOOK_AGAIN,
             oidc: None,
             settings: Arc::default(),
             public_url,

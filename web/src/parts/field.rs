@@ -55,6 +55,8 @@ pub enum Control {
     Check {
         /// Whether it is ticked.
         on: bool,
+        /// Whether it stays as it is.
+        fixed: bool,
     },
     /// Written, never shown again.
     Secret {
@@ -133,7 +135,13 @@ impl Field {
     /// Yes or no.
     #[must_use]
     pub fn check(name: &'static str, label: &'static str, on: bool) -> Self {
-        Self::with(name, label, Control::Check { on })
+        Self::with(name, label, Control::Check { on, fixed: false })
+    }
+
+    /// Yes, whatever anybody wants.
+    #[must_use]
+    pub fn always(name: &'static str, label: &'static str) -> Self {
+        Self::with(name, label, Control::Check { on: true, fixed: true })
     }
 
     /// A secret of one line; it is set, never shown.

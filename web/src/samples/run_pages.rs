@@ -25,7 +25,7 @@ use crate::{
     chrome::{Brake, Chrome},
     comparison::ComparisonPage,
     confirm::{ConfirmAct, ConfirmPage},
-    forms::{AuditFilter, RunFilter},
+    forms::{ActForm, AuditFilter, RunFilter},
     people::{Listed, PeoplePage},
     plan::PlanPage,
     report::ReportPage,
@@ -64,6 +64,7 @@ fn with<T>(run: &Run, steps: &[RunStep], show: impl FnOnce(&RunRecord<'_>) -> T)
         approvals: &approvals,
         break_glass: (run.id == runs::started_without_approval().id).then_some(&broken),
         objectives: Some(&objectives),
+        channels: 2,
     })
 }
 
@@ -152,7 +153,7 @@ impl ConfirmPage {
         };
         let chrome = chrome_of(Some(adaeze()), "/runs/x/act", Brake::Released);
         let step = (act == ConfirmAct::Skip).then(|| steps.get(7).cloned()).flatten();
-        with(&run, &steps, |record| Self::new(chrome, act, record, step.as_ref(), &[]))
+        with(&run, &steps, |record| Self::new(chrome, act, record, step.as_ref(), &ActForm::default(), &[]))
     }
 }
 

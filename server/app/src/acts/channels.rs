@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use muster_domain::{
     ids::{ChannelName, TeamName},
-    notification::{Channel, ChannelKind, ChannelSecrets, Event, EventKind, check_channel, resolving},
+    notification::{Channel, ChannelKind, ChannelSecrets, Event, EventKind, check_channel, told_of},
     people::{Actor, Role},
 };
 use muster_routing::outbound;
@@ -38,7 +38,7 @@ pub struct NewChannel {
     pub name: ChannelName,
     /// How it is reached.
     pub kind: ChannelKind,
-    /// What it is told of.
+    /// What it is told of. `break_glass` is added: every channel is told of that.
     pub events: BTreeSet<EventKind>,
     /// Whether anything is written for it.
     #[serde(default = "yes")]
@@ -72,7 +72,7 @@ pub struct ChannelEdit {
     /// Its name within the team.
     #[serde(default)]
     pub name: Option<ChannelName>,
-    /// What it is told of, all of it.
+    /// What it is told of, all of it but `break_glass`, of which every channel is told.
     #[serde(default)]
     pub events: Option<BTreeSet<EventKind>>,
     /// Whether anything is written for it. Off gives up what is still to be sent.
@@ -142,13 +142,14 @@ pub async fn create(
         team: new.team,
         name: new.name,
         kind: new.kind,
-        events: resolving(new.kind, new.events),
+        events: new.events,
         enabled: new.enabled,
         recipients: new.recipients,
         host: String::new(),
         version: 1,
     };
     check(app, &mut channel, &[], &given)?;
+    channel.events = told_of(channel.kind, channel.events);
     channels::insert(conn, &channel).await?;
     secrets::channels::put(conn, &app.secrets_key, channel.id, &given).await?;
     told(conn, actor, "channel.create", &channel, &given).await?;
@@ -171,11 +172,12 @@ pub async fn change(
     check_version(version, channel.version)?;
     let given = given(edit.url, edit.routing_key, edit.signing_key);
     channel.name = edit.name.unwrap_or(channel.name);
-    channel.events = resolving(channel.kind, edit.events.unwrap_or(channel.events));
+    channel.events = edit.events.unwrap_or(channel.events);
     channel.enabled = edit.enabled.unwrap_or(channel.enabled);
     channel.recipients = edit.recipients.unwrap_or(channel.recipients);
     let kept = secrets::channels::fields(conn, id).await?;
     check(app, &mut channel, &kept, &given)?;
+    channel.events = told_of(channel.kind, channel.events);
     if !channels::update(conn, &channel).await? {
         return Err(StoreError::Stale { op: "change channel" }.into());
     }

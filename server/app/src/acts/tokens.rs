@@ -82,11 +82,7 @@ pub async fn create(
     asking: SessionRef,
 ) -> Answer<TokenView> {
     if let SessionRef::Token(_) = asking {
-        return Err(Failure::new(
-            "forbidden",
-            "A token makes no tokens.",
-            "Sign in with your name and password, then make the token.",
-        ));
+        return Err(Failure::new("forbidden", "A token makes no tokens.", "Sign in, then make the token."));
     }
     if !(1..=LONGEST_DAYS).contains(&new.days) {
         return Err(Failure::invalid(format!("A token lives 1 to {LONGEST_DAYS} days.")));
@@ -124,11 +120,22 @@ pub async fn list(conn: &mut PgConnection, actor: &Actor) -> Answer<Vec<TokenVie
     Ok(tokens::list(conn, whose).await?.into_iter().map(TokenView::from).collect())
 }
 
-/// Revokes one's own token; any for an admin.
+/// Revokes one's own token; any for an admin. A token revokes itself; others only with the scope `admin` of an admin, as it
+/// ends sessions: one that only reads must end nothing of its maker's.
 ///
 /// # Errors
-/// `not-found`.
-pub async fn revoke(conn: &mut PgConnection, id: Uuid, actor: &Actor) -> Answer<()> {
+/// `forbidden` by such a token, `not-found`.
+pub async fn revoke(conn: &mut PgConnection, id: Uuid, actor: &Actor, asking: SessionRef) -> Answer<()> {
+    if let SessionRef::Token(own) = asking
+        && own != id
+        && !actor.has_anywhere(Role::Admin)
+    {
+        return Err(Failure::new(
+            "forbidden",
+            "A token revokes no token but itself, unless it has the scope `admin` of an admin.",
+            "Sign in, then revoke the token.",
+        ));
+    }
     let known = list(conn, actor).await?.into_iter().find(|token| token.id == id);
     let token = known.ok_or_else(|| Failure::not_found("token", &id.to_string()))?;
     tokens::revoke(conn, id).await?;

@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
+    Extension,
     extract::State,
     http::{HeaderMap, header},
     response::{
@@ -20,6 +21,10 @@ use uuid::Uuid;
 use super::Items;
 use crate::{
     app::App,
+    auth::{
+        SessionRef,
+        reader::{Reader, ReadsOn},
+    },
     http::{Answer, Json, Path, Query},
     run_feed::{self, Found, Written},
     run_watch::Watch,
@@ -38,6 +43,7 @@ pub struct EventsQuery {
 /// The handler.
 pub async fn events(
     State(app): State<App>,
+    Extension(session): Extension<SessionRef>,
     Path(run): Path<Uuid>,
     Query(query): Query<EventsQuery>,
     headers: HeaderMap,
@@ -53,12 +59,14 @@ pub async fn events(
         return Ok(Json(Items::from(run_events::after(&mut conn, run, seen).await?)).into_response());
     }
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
-    Ok(Sse::new(stream_events(app, run, seen)).keep_alive(keep_alive).into_response())
+    let reader = Reader::of_run(&app, session, run).await?;
+    Ok(Sse::new(stream_events(app, reader, run, seen)).keep_alive(keep_alive).into_response())
 }
 
 /// Where a stream is.
 struct Follow {
     app: App,
+    reader: Reader,
     run: Uuid,
     watch: Watch,
     live: Receiver<Arc<Found>>,
@@ -70,13 +78,30 @@ struct Follow {
     closed: bool,
 }
 
-/// Each event as it comes; after the last one of an ended run a closing `end`. A database that is away is waited for.
-fn stream_events(app: App, run: Uuid, seen: i64) -> impl Stream<Item = Result<Event, Infallible>> {
+/// Each event as it comes, as long as the reader may read on; after the last one of an ended run a closing `end`. A database
+/// that is away is waited for.
+fn stream_events(
+    app: App,
+    reader: Reader,
+    run: Uuid,
+    seen: i64,
+) -> impl Stream<Item = Result<Event, Infallible>> {
     let (watch, live) = app.watch.follow(&app.pool, run, seen);
     let waiting = VecDeque::new();
-    let start = Follow { app, run, watch, live, behind: true, seen, waiting, ended: false, closed: false };
+    let start =
+        Follow { app, reader, run, watch, live, behind: true, seen, waiting, ended: false, closed: false };
     stream::unfold(start, |mut follow| async move {
         loop {
+            match follow.reader.reads_on().await {
+                ReadsOn::Yes => {}
+                // Without an `end`, too: whoever asks again is told why.
+                ReadsOn::No => return None,
+                ReadsOn::NotKnown if follow.watch.closed() => return None,
+                ReadsOn::NotKnown => {
+                    follow.watch.changed().await;
+                    continue;
+                }
+            }
             if let Some(event) = follow.waiting.pop_front() {
                 follow.seen = event.number;
                 let told = Event::default().id(event.number.to_string()).event("run").data(&*event.text);
@@ -110,6 +135,7 @@ impl Follow {
         }
         tokio::select! {
             () = self.watch.until_closed() => {}
+            () = self.reader.until_due() => {}
             found = self.live.recv() => match found {
                 Ok(found) => self.take(&found),
                 Err(RecvError::Lagged(_)) => self.behind = true,

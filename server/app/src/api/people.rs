@@ -75,10 +75,11 @@ pub async fn create_token(
 pub async fn revoke_token(
     State(app): State<App>,
     Acting(actor): Acting,
+    Extension(asking): Extension<SessionRef>,
     Path(id): Path<Uuid>,
 ) -> Answer<StatusCode> {
     let mut tx = muster_store::begin(&app.pool).await?;
-    tokens::revoke(&mut tx, id, &actor).await?;
+    tokens::revoke(&mut tx, id, &actor, asking).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -5,8 +5,8 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, bail};
-use reqwest::Method;
+use anyhow::Context as _;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::terminal;
@@ -145,29 +145,59 @@ impl Client {
             return Ok(text);
         }
         match serde_json::from_str::<Value>(&text) {
-            Ok(problem) => Err(Refused(problem).into()),
-            Err(_) => bail!("{} answered {status}", self.url),
+            Ok(problem) => Err(Refused { status, problem }.into()),
+            Err(_) => Err(Unexplained { url: self.url.clone(), status }.into()),
         }
     }
 }
 
+/// Whether an error of the client may pass by itself: nothing answered, or what did answer says that Muster or its database is
+/// away for now.
+#[must_use]
+pub fn may_pass(error: &anyhow::Error) -> bool {
+    let refused = error.downcast_ref::<Refused>().map(|refused| refused.status);
+    let status = refused.or(error.downcast_ref::<Unexplained>().map(|answer| answer.status));
+    match status {
+        Some(status) => AWAY.contains(&status),
+        None => error
+            .chain()
+            .filter_map(|cause| cause.downcast_ref::<reqwest::Error>())
+            .any(|error| !error.is_builder()),
+    }
+}
+
+/// What a server or a proxy before it answers while it cannot do its work.
+const AWAY: [StatusCode; 3] =
+    [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT];
+
+/// An answer that is none of Muster's.
+#[derive(Debug, thiserror::Error)]
+#[error("{url} answered {status}")]
+struct Unexplained {
+    url: String,
+    status: StatusCode,
+}
+
 /// The server's no: a problem document, shown as a person reads it.
 #[derive(Debug, thiserror::Error)]
-pub struct Refused(Value);
+pub struct Refused {
+    status: StatusCode,
+    problem: Value,
+}
 
 impl Refused {
     /// Whether an error of the client is a refusal with this code.
     #[must_use]
     pub fn with_code(error: &anyhow::Error, code: &str) -> bool {
-        error.downcast_ref::<Self>().is_some_and(|refused| refused.0["code"] == code)
+        error.downcast_ref::<Self>().is_some_and(|refused| refused.problem["code"] == code)
     }
 }
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = |key: &str| self.0[key].as_str().unwrap_or_default();
+        let word = |key: &str| self.problem[key].as_str().unwrap_or_default();
         write!(f, "{}\n{} ({})", word("detail"), word("next_step"), word("code"))?;
-        for line in self.0["lines"].as_array().into_iter().flatten() {
+        for line in self.problem["lines"].as_array().into_iter().flatten() {
             write!(f, "\n  line {}: {}", line["line"], line["reason"].as_str().unwrap_or_default())?;
         }
         Ok(())

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    client::Client,
+    client::{Client, may_pass},
     commands::{Plan, Run},
     print,
     progress::Progress,
@@ -212,13 +212,23 @@ async fn follow(client: &Client, run: Uuid, wait: bool, verb: &str) -> anyhow::R
     if wait { watch(client, run).await } else { Ok(ExitCode::SUCCESS) }
 }
 
-/// Prints what happens until the run ends or waits for somebody.
+/// Prints what happens until the run ends or waits for somebody. Where Muster or its database is away for a while the run is
+/// watched on: who waits for its exit code must not take that for its end.
 async fn watch(client: &Client, run: Uuid) -> anyhow::Result<ExitCode> {
     let mut seen = 0;
     let mut untaken_since = None;
+    let mut silence = Silence::default();
     let progress = Progress::new();
     loop {
-        let events = client.get(&format!("/api/v1/runs/{run}/events?after={seen}&format=json")).await?;
+        let looked = look(client, run, seen, progress.is_seen()).await;
+        let (said, looked) = silence.heard(looked, Instant::now())?;
+        if let Some(said) = said {
+            progress.above(|| eprintln!("{said}"));
+        }
+        let Some(Looked { events, now, steps }) = looked else {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            continue;
+        };
         for event in print::items(&events) {
             seen = event["number"].as_i64().unwrap_or(seen);
             progress.above(|| match client.json {
@@ -226,16 +236,69 @@ async fn watch(client: &Client, run: Uuid) -> anyhow::Result<ExitCode> {
                 false => println!("{}  {}", print::time(event, "at"), print::word(event, "message")),
             });
         }
-        let now = client.get(&format!("/api/v1/runs/{run}")).await?;
         if !moves(&now) {
             progress.clear();
             return Ok(rests(client, &now));
         }
-        if progress.is_seen() {
-            progress.show(&client.get(&format!("/api/v1/runs/{run}/steps")).await?);
+        if let Some(steps) = steps {
+            progress.show(&steps);
         }
         progress.above(|| say_when_nobody_works(&now, &mut untaken_since));
         tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+/// What one look at a run has found.
+struct Looked {
+    events: Value,
+    now: Value,
+    steps: Option<Value>,
+}
+
+async fn look(client: &Client, run: Uuid, seen: i64, with_steps: bool) -> anyhow::Result<Looked> {
+    let events = client.get(&format!("/api/v1/runs/{run}/events?after={seen}&format=json")).await?;
+    let now = client.get(&format!("/api/v1/runs/{run}")).await?;
+    let steps = match with_steps && moves(&now) {
+        true => Some(client.get(&format!("/api/v1/runs/{run}/steps")).await?),
+        false => None,
+    };
+    Ok(Looked { events, now, steps })
+}
+
+/// How long a run is watched without an answer.
+const LONGEST_SILENCE: Duration = Duration::from_secs(120);
+
+/// Since when nothing has answered.
+#[derive(Debug, Default)]
+struct Silence(Option<Instant>);
+
+impl Silence {
+    /// What is to be said of an answer or its absence, and the answer. Fails when waiting does not help, or has lasted too long.
+    fn heard<T>(
+        &mut self,
+        answer: anyhow::Result<T>,
+        now: Instant,
+    ) -> anyhow::Result<(Option<String>, Option<T>)> {
+        match (answer, self.0) {
+            (Ok(answer), since) => {
+                self.0 = None;
+                let back = since.map(|since| {
+                    let silent = now.duration_since(since).as_secs();
+                    format!("Muster answers again, after {silent} s.")
+                });
+                Ok((back, Some(answer)))
+            }
+            (Err(error), _) if !may_pass(&error) => Err(error),
+            (Err(error), None) => {
+                self.0 = Some(now);
+                let most = LONGEST_SILENCE.as_secs();
+                Ok((Some(format!("{error:#}\nThe run does not depend on this command. Asking again for {most} s.")), None))
+            }
+            (Err(error), Some(since)) if now.duration_since(since) > LONGEST_SILENCE => Err(error.context(
+                "The run is not followed any more. It may go on all the same: follow it again by `muster run watch`",
+            )),
+            (Err(_), Some(_)) => Ok((None, None)),
+        }
     }
 }
 
@@ -300,4 +363,35 @@ pub(super) fn tell(client: &Client, run: &Value) {
         print::word(run, "state").replace('_', " "),
         if why.is_empty() { String::new() } else { format!(" ({why})") }
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn no_answer() -> anyhow::Error {
+        // The port of nobody: refused at once.
+        let error = reqwest::Client::new().get("http://127.0.0.1:1/").send().await.unwrap_err();
+        anyhow::Error::new(error).context("no answer")
+    }
+
+    #[tokio::test]
+    async fn silence_is_waited_out_for_two_minutes_and_no_longer() {
+        let mut silence = Silence::default();
+        let began = Instant::now();
+        let at = |seconds| began + Duration::from_secs(seconds);
+        let (said, answer) = silence.heard::<u8>(Err(no_answer().await), at(0)).unwrap();
+        assert!(said.unwrap().contains("Asking again for 120 s"));
+        assert_eq!(answer, None);
+        assert_eq!(silence.heard::<u8>(Err(no_answer().await), at(119)).unwrap(), (None, None));
+        let (said, answer) = silence.heard(Ok(7), at(120)).unwrap();
+        assert_eq!((said.as_deref(), answer), (Some("Muster answers again, after 120 s."), Some(7)));
+        assert_eq!(silence.heard(Ok(8), at(121)).unwrap(), (None, Some(8)));
+        // It counts from the last answer.
+        silence.heard::<u8>(Err(no_answer().await), at(200)).unwrap();
+        silence.heard::<u8>(Err(no_answer().await), at(320)).unwrap();
+        assert!(silence.heard::<u8>(Err(no_answer().await), at(321)).is_err());
+        // What does not pass by itself is not waited for.
+        assert!(Silence::default().heard::<u8>(Err(anyhow::anyhow!("no such run")), at(0)).is_err());
+    }
 }

@@ -57,9 +57,54 @@ impl Failure {
         tracing::error!(op, cause = %cause, "could not {op}");
         Self::new(
             "internal",
-            "Something went wrong inside Muster; nothing was changed by this request.",
+            "Something went wrong inside Muster.",
             "Try again. If it stays, look for this request's id in Muster's log.",
         )
+    }
+
+    /// Whether it broke off in the middle: it alone does not say what had been done by then.
+    #[must_use]
+    pub fn broke_off(&self) -> bool {
+        ["database-unavailable", "internal"].contains(&self.problem.code.as_str())
+    }
+
+    /// Of a request that was to change something and was answered before it was begun.
+    #[must_use]
+    pub fn before_it_began(mut self) -> Self {
+        if self.broke_off() {
+            self.problem.detail.push_str(" Nothing was changed.");
+        }
+        self
+    }
+
+    /// Of a request that was to change something and had begun. A connection that breaks while the database commits leaves open
+    /// whether it did, and what broke off may have come after the commit. `keyed` is whether the request can be repeated under
+    /// the `Idempotency-Key` it was sent with.
+    #[must_use]
+    pub fn once_begun(mut self, keyed: bool) -> Self {
+        if self.broke_off() {
+            self.problem.detail.push_str(" It is not known whether what was asked for was done.");
+            let repeat = match keyed {
+                true => {
+                    "Repeat it with the same Idempotency-Key: if it was done, it is not done again and the answer \
+                     comes again."
+                }
+                false => "Look at the state of what you acted on before you repeat it.",
+            };
+            self.problem.next_step = format!("{repeat} {}", self.problem.next_step);
+        }
+        self
+    }
+
+    /// Of a request of which nothing is known any more, not even whether it was to change anything.
+    #[must_use]
+    pub fn whatever_was_asked(mut self) -> Self {
+        self.problem.detail.push_str(" If a change was asked for, it is not known whether it was made.");
+        self.problem.next_step = format!(
+            "Look at the state of what you acted on before you repeat it. {}",
+            self.problem.next_step
+        );
+        self
     }
 
     /// Adds a member to the problem document.
@@ -134,8 +179,8 @@ impl From<StoreError> for Failure {
                 tracing::warn!(cause = %chain(&error), "the database does not answer");
                 Self::new(
                     "database-unavailable",
-                    "Muster's database does not answer; nothing was changed.",
-                    "Wait a moment and try again; Muster reconnects by itself. /readyz says when it is back.",
+                    "Muster's database does not answer.",
+                    "Muster reconnects by itself; /readyz says when it is back. Then try again.",
                 )
             }
             StoreError::Database { source, .. } if is_unstorable(source) => Self::invalid(

@@ -30,16 +30,16 @@ use crate::{
 
 /// Runs a request past the rule of its route.
 pub async fn guard(State((app, rule)): State<(App, Rule)>, request: Request, next: Next) -> Response {
+    let asked = Asked::of(&request, &rule);
     let identity = match identify_for(&app, rule, request.headers(), request.uri()).await {
         Ok(identity) => identity,
-        Err(failure) => return failure.into_response(),
+        Err(failure) => return asked.before_it_began(failure).into_response(),
     };
-    let asked = Asked::of(&request, &rule);
     let actor = identity.actor().cloned();
     let answer = admit_and_run(&app, rule, &identity, request, next).await;
     let mut response = match answer {
-        Ok(response) => response,
-        Err(failure) => failure.into_response(),
+        Ok(response) => asked.once_begun(response),
+        Err(failure) => asked.before_it_began(failure).into_response(),
     };
     if let Some(failure) = response.extensions().get::<Failure>().cloned() {
         audit_refusal(&app, rule, actor.as_ref(), &asked, &failure).await;
@@ -79,6 +79,8 @@ pub struct Asked {
     address: String,
     reads: bool,
     wants_page: bool,
+    changes: bool,
+    keyed: bool,
 }
 
 impl Asked {
@@ -100,6 +102,24 @@ impl Asked {
             address: client_address(request),
             reads: request.method() == Method::GET || request.method() == Method::HEAD,
             wants_page: rule.kind == Kind::Page && accepts_html,
+            changes: matches!(rule.audit, Audit::Writes(_)),
+            keyed: rule.creates && request.headers().contains_key("idempotency-key"),
+        }
+    }
+
+    /// What kept a request from its handler says that it changed nothing.
+    fn before_it_began(&self, failure: Failure) -> Failure {
+        if self.changes { failure.before_it_began() } else { failure }
+    }
+
+    /// What broke off in the handler says that nobody knows how far it came.
+    fn once_begun(&self, response: Response) -> Response {
+        let shown = response.extensions().get::<pages::Shown>().is_some();
+        match response.extensions().get::<Failure>() {
+            Some(failure) if self.changes && failure.broke_off() && !shown => {
+                failure.clone().once_begun(self.keyed).into_response()
+            }
+            Some(_) | None => response,
         }
     }
 }
@@ -168,12 +188,17 @@ fn proven(proof: Proof, seconds_ago: Option<f64>, audit: Audit) -> Answer<()> {
         (Proof::Person, None) => Err(Failure::new(
             "reauthentication-needed",
             "This needs a person who is there; an API token does not show that.",
-            "Sign in with your name and password (`muster login`, POST /api/v1/session) and do it in that session.",
+            "Sign in as yourself and do it in that session: in a browser, or with your password (`muster login`, POST \
+             /api/v1/session).",
         )),
         (_, Some(_)) => Err(Failure::new(
             "reauthentication-needed",
-            format!("You signed in, or gave your password, more than {} minutes ago.", within / 60.0),
-            "Confirm with your password that it is you (POST /api/v1/session/reauthenticate), then do it again.",
+            format!(
+                "You signed in, or showed again that it is you, more than {} minutes ago.",
+                within / 60.0
+            ),
+            "Show again that it is you, then do it again: with your password (POST /api/v1/session/reauthenticate), or in your \
+             browser at /reauthenticate, where your identity provider can ask you if you have no password here.",
         )),
     }
 }

@@ -35,7 +35,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Creating<T> {
         if key.as_ref().is_some_and(|key| key.is_empty() || key.chars().count() > 255) {
             return Err(Failure::invalid("`Idempotency-Key` takes 1 to 255 characters."));
         }
-        let line = format!("{} {}\n", request.method(), request.uri().path());
+        // The query too: of a text it is the rest of what is to be created.
+        let address = request.uri().path_and_query().map_or("/", |address| address.as_str());
+        let line = format!("{} {address}\n", request.method());
         let (parts, body) = request.into_parts();
         let copy = Request::from_parts(parts.clone(), body);
         let bytes =

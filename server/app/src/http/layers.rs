@@ -152,7 +152,7 @@ async fn failures_of_layers(
 /// A handler that panics answers as every other fault inside; without this the connection would just close. The panic
 /// itself, with its place, is logged by the hook.
 fn panicked(_: Box<dyn Any + Send>) -> axum::response::Response {
-    Failure::internal("answer a request", "the handler panicked").into_response()
+    Failure::internal("answer a request", "the handler panicked").whatever_was_asked().into_response()
 }
 
 /// What is told of a request that the guard of its route never saw.

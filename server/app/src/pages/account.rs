@@ -205,9 +205,14 @@ async fn try_create_token(
 }
 
 /// `POST /account/tokens/{token}/revoke`.
-pub async fn revoke_token(State(app): State<App>, asking: Asking, Path(id): Path<Uuid>) -> Answer {
+pub async fn revoke_token(
+    State(app): State<App>,
+    asking: Asking,
+    Extension(session): Extension<SessionRef>,
+    Path(id): Path<Uuid>,
+) -> Answer {
     let mut tx = muster_store::begin(&app.pool).await?;
-    tokens::revoke(&mut tx, id, asking.actor()?).await?;
+    tokens::revoke(&mut tx, id, asking.actor()?, session).await?;
     tx.commit().await?;
     Ok(see("/account?done=token"))
 }

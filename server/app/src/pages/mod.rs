@@ -199,6 +199,8 @@ fn is_about_the_form(failure: &Failure) -> bool {
             | "cluster-in-use"
             | "reason-missing"
             | "pairs-overlap"
+            | "override-missing"
+            | "drill-not-proven"
             | "too-few-approvers"
     )
 }

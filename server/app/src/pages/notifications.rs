@@ -115,7 +115,7 @@ fn name(form: &ChannelForm) -> Answer<ChannelName> {
 }
 
 fn events(form: &ChannelForm) -> BTreeSet<EventKind> {
-    EventKind::ALL.into_iter().filter(|kind| form.asks_for(*kind)).collect()
+    EventKind::ALL.into_iter().filter(|kind| kind.is_always_told() || form.asks_for(*kind)).collect()
 }
 
 fn recipients(form: &ChannelForm) -> Vec<String> {

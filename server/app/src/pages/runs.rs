@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use axum::{
+    Extension,
     extract::State,
     response::{
         IntoResponse as _,
@@ -19,7 +20,7 @@ use muster_domain::{
     run::RunEvent,
 };
 use muster_operations::{decisions::Attestation, report};
-use muster_store::{approvals, break_glass, pairs, run_events, run_steps, runs as stored};
+use muster_store::{approvals, break_glass, channels, pairs, run_events, run_steps, runs as stored};
 use muster_web::{
     comparison::ComparisonPage,
     confirm::{ConfirmAct, ConfirmPage},
@@ -41,6 +42,10 @@ use crate::{
     },
     api::runs::teams,
     app::App,
+    auth::{
+        SessionRef,
+        reader::{Reader, ReadsOn},
+    },
     http::{Answer, Failure, Form, Path, Query},
 };
 
@@ -59,6 +64,7 @@ pub(super) struct Everything {
     approvals: Vec<Approval>,
     break_glass: Option<BreakGlass>,
     objectives: Option<Objectives>,
+    channels: usize,
 }
 
 impl Everything {
@@ -72,6 +78,7 @@ impl Everything {
             approvals: &self.approvals,
             break_glass: self.break_glass.as_ref(),
             objectives: self.objectives.as_ref(),
+            channels: self.channels,
         }
     }
 }
@@ -85,7 +92,9 @@ pub(super) async fn everything(conn: &mut PgConnection, id: Uuid) -> Answer<Ever
     let approvals = approvals::list(conn, id).await?;
     let break_glass = break_glass::get(conn, id).await?;
     let objectives = pairs::get(conn, &run.pair).await?.map(|pair| pair.objectives);
-    Ok(Everything { run, plan, steps, events, approvals, break_glass, objectives })
+    let channels = channels::list(conn, Some(&[run.team.to_string()])).await?;
+    let channels = channels.iter().filter(|channel| channel.enabled).count();
+    Ok(Everything { run, plan, steps, events, approvals, break_glass, objectives, channels })
 }
 
 /// The beginning of a day as typed, in UTC.
@@ -150,16 +159,21 @@ pub async fn live(State(app): State<App>, asking: Asking, Path(id): Path<Uuid>) 
 }
 
 /// `GET /runs/{run}/events`: tells the page to read its live part again.
-pub async fn events(State(app): State<App>, Path(id): Path<Uuid>) -> axum::response::Response {
-    let watch = app.watch.watch(id);
-    let changes = stream::unfold(watch, |mut watch| async move {
+pub async fn events(
+    State(app): State<App>,
+    Extension(session): Extension<SessionRef>,
+    Path(id): Path<Uuid>,
+) -> Answer {
+    let following = (app.watch.watch(id), Reader::of_run(&app, session, id).await?);
+    let changes = stream::unfold(following, |(mut watch, mut reader)| async move {
         watch.changed().await;
-        if watch.closed() {
+        // Where the database does not answer, the page finds out by itself: nothing of the run is in here.
+        if watch.closed() || reader.reads_on().await == ReadsOn::No {
             return None;
         }
-        Some((Ok::<_, Infallible>(Event::default().event("changed").data("{}")), watch))
+        Some((Ok::<_, Infallible>(Event::default().event("changed").data("{}")), (watch, reader)))
     });
-    Sse::new(changes).keep_alive(KeepAlive::default()).into_response()
+    Ok(Sse::new(changes).keep_alive(KeepAlive::default()).into_response())
 }
 
 /// `GET /runs/{run}/report`.
@@ -249,7 +263,8 @@ pub async fn confirm_review(of: Confirming) -> Answer {
 }
 
 async fn confirm_page((State(app), asking, Path(id), Query(about)): Confirming, act: ConfirmAct) -> Answer {
-    html(&confirming(&app, &asking, id, act, &about.step, &[]).await?)
+    let untouched = ActForm { step: about.step, ..ActForm::default() };
+    html(&confirming(&app, &asking, id, act, &untouched, &[]).await?)
 }
 
 async fn confirming(
@@ -257,13 +272,13 @@ async fn confirming(
     asking: &Asking,
     id: Uuid,
     act: ConfirmAct,
-    step: &str,
+    form: &ActForm,
     errors: &[(String, String)],
 ) -> Answer<ConfirmPage> {
     let chrome = asking.chrome(app).await;
     let all = everything(&mut *app.pool.acquire().await?, id).await?;
-    let step = all.steps.iter().find(|known| known.name == step);
-    Ok(ConfirmPage::new(chrome, act, &all.record(), step, errors))
+    let step = all.steps.iter().find(|known| known.name == form.step);
+    Ok(ConfirmPage::new(chrome, act, &all.record(), step, form, errors))
 }
 
 type Acting = (State<App>, Asking, Path<Uuid>, Form<ActForm>);
@@ -363,11 +378,12 @@ async fn act(
         (Err(failure), Some(page)) if is_about_the_form(&failure) => {
             let field = match failure.problem.code.as_str() {
                 "override-missing" => "overridden",
+                "drill-not-proven" => "verdict",
                 _ if failure.problem.detail.contains("typed") => "typed",
                 _ => "reason",
             };
             let errors = [(field.to_owned(), failure.problem.detail.clone())];
-            refused_form(&failure, &confirming(&app, &asking, id, page, &form.step, &errors).await?)
+            refused_form(&failure, &confirming(&app, &asking, id, page, &form, &errors).await?)
         }
         (Err(failure), _) => Err(failure),
     }

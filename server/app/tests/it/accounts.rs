@@ -99,6 +99,35 @@ async fn a_token_that_only_reads_ends_no_sessions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_token_revokes_itself_and_no_other_unless_it_is_an_admins() {
+    let app = TestApp::new().await;
+    let make = async |who: &str, name: &str, scopes: &[&str]| {
+        let new = json!({"name": name, "days": 1, "scopes": scopes});
+        let made = app.as_user(who).await.post("/api/v1/tokens", new).await.done();
+        let path = format!("/api/v1/tokens/{}", made["id"].as_str().unwrap());
+        (path, format!("Bearer {}", made["token"].as_str().unwrap()))
+    };
+    let (pipeline, pipeline_bearer) = make("otto", "pipeline", &[]).await;
+    let (reads, reads_bearer) = make("otto", "reads", &["read"]).await;
+    let (_, narrow) = make("ada", "narrow", &["read"]).await;
+    let (_, wide) = make("ada", "wide", &["admin"]).await;
+    let revoke = async |bearer: &str, path: &str| ask(&app, bearer, Method::DELETE, path, None).await;
+    for bearer in [&reads_bearer, &narrow] {
+        assert_eq!(revoke(bearer, &pipeline).await.problem(), ("forbidden".to_owned(), 403));
+    }
+    let by_form = [("authorization", reads_bearer.as_str()), ("accept", "text/html")];
+    let page = pipeline.replace("/api/v1/", "/account/") + "/revoke";
+    let refused = app.as_user("nobody").await.request(Method::POST, &page, None, &by_form).await;
+    assert_eq!(refused.status, 403, "{}", refused.text);
+    assert_eq!(ask(&app, &pipeline_bearer, Method::GET, "/api/v1/session", None).await.status, 200);
+
+    assert_eq!(revoke(&reads_bearer, &reads).await.status, 204);
+    assert_eq!(revoke(&reads_bearer, &reads).await.problem().0, "sign-in-required");
+    assert_eq!(revoke(&wide, &pipeline).await.status, 204);
+    assert_eq!(revoke(&pipeline_bearer, &pipeline).await.problem().0, "sign-in-required");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn another_password_takes_the_present_one_and_ends_all_other_sessions() {
     let app = TestApp::new().await;
     make(&app, "nora", "viewer").await;

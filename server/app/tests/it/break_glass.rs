@@ -4,7 +4,10 @@ use axum::http::{Method, header};
 use chrono::Utc;
 use muster_app::{auth::tokens::Audience, housekeeping};
 use muster_domain::{hash::sha256_hex, people::Role};
-use muster_store::{people, sessions, tokens};
+use muster_store::{
+    audit::{self, AuditFilter},
+    people, sessions, tokens,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -112,6 +115,9 @@ async fn it_needs_a_person_who_has_just_shown_that_they_are_there() {
     let olga = Session::new(&app, Some((header::AUTHORIZATION.as_str(), bearer)));
     let late = olga.post(&path, asking(&hash)).await;
     assert_eq!(late.problem(), ("reauthentication-needed".to_owned(), 403));
+    // Not everybody has a password here.
+    let next = late.json()["next_step"].as_str().unwrap().to_owned();
+    assert!(next.contains("/api/v1/session/reauthenticate") && next.contains("identity provider"), "{next}");
     assert_eq!(app.audited("run.break_glass").await.len(), 2, "refusals are entries");
     let cookie = format!("muster={}", sign(Audience::Browser));
     let browser = Session::new(&app, Some(("cookie", cookie)));
@@ -138,27 +144,119 @@ async fn it_needs_a_person_who_has_just_shown_that_they_are_there() {
     assert_eq!(olga.get(&format!("/api/v1/runs/{run}")).await.done()["state"], "running");
 }
 
+/// As if the plan had been made with these blockers.
+async fn block(app: &TestApp, run: Uuid, hash: &str, codes: &[&str]) {
+    let blockers: Vec<Value> =
+        codes.iter().map(|code| json!({"code": code, "reason": "r", "next_step": "n"})).collect();
+    sqlx::query("update plan set body = jsonb_set(body, '{blockers}', $2) where hash = $1")
+        .bind(hash)
+        .bind(json!(blockers))
+        .execute(&app.app.pool)
+        .await
+        .unwrap();
+    sqlx::query("update run set state = 'blocked' where id = $1")
+        .bind(run)
+        .execute(&app.app.pool)
+        .await
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_typed_stays_when_a_blocker_was_not_named() {
+    let app = TestApp::with_pair().await;
+    let (run, hash) = waiting(&app).await;
+    block(&app, run, &hash, &["canary", "standby-configs"]).await;
+    let olga = app.as_browser_of("olga").await;
+    let page = format!("/runs/{run}/break-glass");
+    let typed = [("reason", "eu-west burns"), ("typed", "orders"), ("overridden", "canary")];
+    let again = olga.form(&page, &typed).await;
+    assert_eq!(again.status, 422, "{}", again.text);
+    for kept in
+        ["`standby-configs` as well", "eu-west burns</textarea>", "value=\"orders\"", "value=\"canary\""]
+    {
+        assert!(again.text.contains(kept), "{kept} in {}", again.text);
+    }
+    assert_eq!(
+        app.audited("run.break_glass").await,
+        [("olga".to_owned(), page.clone(), "refused".to_owned())]
+    );
+    let whole = [("reason", "eu-west burns"), ("typed", "orders"), ("overridden", "canary, standby-configs")];
+    assert_eq!(olga.form(&page, &whole).await.header("location"), format!("/runs/{run}"));
+
+    // A verdict that was chosen stays chosen.
+    let abel = app.as_browser_of("abel").await;
+    let review = [("verdict", "not_justified"), ("reason", " ")];
+    let again = abel.form(&format!("/runs/{run}/review"), &review).await;
+    assert_eq!(again.status, 422, "{}", again.text);
+    assert!(again.text.contains("value=\"not_justified\" selected"), "{}", again.text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_channel_is_told_whatever_it_asks_for() {
+    let app = TestApp::with_pair().await;
+    let olga = app.as_user("olga").await;
+    let channel = |name: &str, enabled: bool| {
+        json!({"team": app.team, "name": name, "kind": "slack", "events": ["drill_due"], "enabled": enabled,
+            "url": "https://a.example"})
+    };
+    let asks_for_drills = olga.post("/api/v1/channels", channel("drills", true)).await.done();
+    assert_eq!(asks_for_drills["events"], json!(["drill_due", "break_glass"]));
+    olga.post("/api/v1/channels", channel("off", false)).await.done();
+    // One that was made before every channel was told.
+    let old = "update channel set events = '{drill_due}' where name = 'drills'";
+    sqlx::query(old).execute(&app.app.pool).await.unwrap();
+    let path = format!("/api/v1/channels/{}", asks_for_drills["id"].as_str().unwrap());
+    assert_eq!(olga.get(&path).await.done()["events"], json!(["drill_due", "break_glass"]));
+    let browser = app.as_browser_of("olga").await;
+    let form = format!("/notifications/{}/edit", asks_for_drills["id"].as_str().unwrap());
+    let ticks = browser.get(&form).await.text;
+    assert!(ticks.contains("name=\"break_glass\" value=\"on\" checked disabled"), "{ticks}");
+
+    let (run, hash) = waiting(&app).await;
+    for page in [format!("/runs/{run}"), format!("/runs/{run}/break-glass")] {
+        let text = browser.get(&page).await.text;
+        assert!(
+            text.contains(&format!("The one channel of {} is told at once.", app.team)),
+            "{page}: {text}"
+        );
+    }
+    olga.post(&format!("/api/v1/runs/{run}/break_glass"), asking(&hash)).await.done();
+    let sql = "select channel.name from delivery join channel on channel.id = channel_id
+        join notification on notification.id = notification_id where notification.kind = 'break_glass'";
+    let told: Vec<String> = sqlx::query_scalar(sql).fetch_all(&app.app.pool).await.unwrap();
+    assert_eq!(told, ["drills"]);
+    assert!(said(&app).await.contains("(told to 1 channel)"));
+}
+
+/// What the newest entry of a start without approval says.
+async fn said(app: &TestApp) -> String {
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    let filter = AuditFilter { action: Some("run.break_glass".to_owned()), ..AuditFilter::default() };
+    let entries = audit::list(&mut conn, &filter, 1).await.unwrap();
+    entries[0].content.detail["message"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_there_is_no_channel_nobody_is_said_to_be_told() {
+    let app = TestApp::with_pair().await;
+    let (run, hash) = waiting(&app).await;
+    let browser = app.as_browser_of("olga").await;
+    for page in [format!("/runs/{run}"), format!("/runs/{run}/break-glass")] {
+        let text = browser.get(&page).await.text;
+        assert!(text.contains("Muster can tell nobody"), "{page}: {text}");
+        assert!(!text.contains("told at once"), "{page}: {text}");
+    }
+    app.as_user("olga").await.post(&format!("/api/v1/runs/{run}/break_glass"), asking(&hash)).await.done();
+    assert!(said(&app).await.contains("told to nobody"));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn blockers_are_named_one_by_one_and_those_of_safety_stay() {
     let app = TestApp::with_pair().await;
     let (run, hash) = waiting(&app).await;
     let olga = app.as_user("olga").await;
     let path = format!("/api/v1/runs/{run}/break_glass");
-    let block = async |codes: &[&str]| {
-        let blockers: Vec<Value> =
-            codes.iter().map(|code| json!({"code": code, "reason": "r", "next_step": "n"})).collect();
-        sqlx::query("update plan set body = jsonb_set(body, '{blockers}', $2) where hash = $1")
-            .bind(&hash)
-            .bind(json!(blockers))
-            .execute(&app.app.pool)
-            .await
-            .unwrap();
-        sqlx::query("update run set state = 'blocked' where id = $1")
-            .bind(run)
-            .execute(&app.app.pool)
-            .await
-            .unwrap();
-    };
+    let block = async |codes: &[&str]| block(&app, run, &hash, codes).await;
     let naming = |codes: &[&str]| {
         let mut body = asking(&hash);
         body["overridden"] = json!(codes);

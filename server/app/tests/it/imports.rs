@@ -116,6 +116,20 @@ async fn a_plain_text_body_does_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_query_of_a_text_is_part_of_what_a_key_was_sent_with() {
+    let app = TestApp::new().await;
+    let ada = app.as_user("ada").await;
+    let import = async |name: &str| {
+        let path = format!("/api/v1/pairs/import?team={}&name={name}", app.team);
+        let key = [("idempotency-key", "once")];
+        ada.send(Method::POST, &path, Some("text/plain"), SEED.to_owned(), &key).await
+    };
+    let made = import("shop").await.done();
+    assert_eq!(import("shop").await.done(), made);
+    assert_eq!(import("store").await.problem(), ("idempotency-key-reused".to_owned(), 422));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bad_lines_are_named_and_nothing_is_half_imported() {
     let app = TestApp::new().await;
     let ada = app.as_user("ada").await;

@@ -72,7 +72,20 @@ async fn the_audit_is_exported_whole_also_compressed() {
     for encoding in ["identity", "gzip", "br", "zstd"] {
         let request = Request::get("/api/v1/audit/export").header("authorization", &ada);
         let request = request.header("accept-encoding", encoding).body(Body::empty()).unwrap();
-        let body = to_bytes(app.begin(request).await.into_body(), 10_000_000).await;
-        assert!(!body.unwrap().is_empty(), "{encoding}");
+        let answer = app.begin(request).await;
+        assert_eq!(answer.status(), 200, "{encoding}");
+        let encoded =
+            answer.headers().get("content-encoding").map(|value| value.to_str().unwrap().to_owned());
+        assert_eq!(encoded.as_deref(), (encoding != "identity").then_some(encoding));
+        let body = to_bytes(answer.into_body(), 10_000_000).await.unwrap();
+        // Brotli has no mark of its own.
+        let mark: &[u8] = match encoding {
+            "gzip" => &[0x1f, 0x8b],
+            "zstd" => &[0x28, 0xb5, 0x2f, 0xfd],
+            _ => &[],
+        };
+        assert!(!body.is_empty() && body.starts_with(mark), "{encoding}");
+        let readable = std::str::from_utf8(&body).is_ok_and(|text| text.contains("brake"));
+        assert_eq!(readable, encoding == "identity", "{encoding}");
     }
 }

@@ -9,6 +9,7 @@ mod audit_coverage;
 mod auth_coverage;
 mod bad_input;
 mod break_glass;
+mod broken_off;
 mod browser;
 mod canaries;
 mod cli;

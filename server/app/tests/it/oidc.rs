@@ -132,6 +132,8 @@ async fn nobody_is_somebody_by_name_or_mail_but_by_an_admins_word() {
     assert_eq!(refused.status, 409);
     assert!(refused.text.contains("somebody who does not sign in as you there"), "{}", refused.text);
     assert!(refused.text.contains("otto-at-keycloak"), "{}", refused.text);
+    // Somebody in a browser sends no requests by hand.
+    assert!(refused.text.contains("ask an admin") && !refused.text.contains("PATCH"), "{}", refused.text);
     assert!(browser.cookies.is_empty(), "{:?}", browser.cookies);
     assert_eq!(details(&app, "session.open").await[0]["code"], "name-taken");
 

@@ -12,6 +12,7 @@ use muster_app::{
     app::{App, Hands},
     auth::{
         oidc,
+        reader::LOOK_AGAIN,
         tokens::{Audience, TokenKey},
     },
     config::{NotifyConfig, OidcConfig},
@@ -126,6 +127,7 @@ impl TestApp {
             trusted_proxies: Arc::default(),
             hashing: Arc::default(),
             writes_per_minute: 100_000,
+            look_again: LOOK_AGAIN,
             oidc: provider(oidc, &public_url),
             settings: settings::read(["muster", "serve"].map(Into::into)).into(),
             public_url,

@@ -227,10 +227,10 @@ fn check_keys(given: &ChannelSecrets) -> Result<(), WrongChannel> {
     }
 }
 
-/// The events a channel is told of, given those it asks for: PagerDuty also gets what ends an alarm it was sent, or its
-/// incidents would stay open for ever.
+/// The events a channel is told of, given those it asks for: what every channel is told of, and to PagerDuty what ends an alarm it
+/// was sent, or its incidents would stay open for ever.
 #[must_use]
-pub fn resolving(kind: ChannelKind, mut events: BTreeSet<EventKind>) -> BTreeSet<EventKind> {
+pub fn told_of(kind: ChannelKind, mut events: BTreeSet<EventKind>) -> BTreeSet<EventKind> {
     let any = |of: &[EventKind]| of.iter().any(|event| events.contains(event));
     let runs = any(&[EventKind::ApprovalNeeded, EventKind::WaitingForInput, EventKind::PausedByFailure]);
     let asked = any(&[EventKind::ApprovalNeeded]);
@@ -243,5 +243,6 @@ pub fn resolving(kind: ChannelKind, mut events: BTreeSet<EventKind>) -> BTreeSet
         }
         ChannelKind::Email | ChannelKind::Slack | ChannelKind::Teams | ChannelKind::Webhook => {}
     }
+    events.extend(EventKind::ALL.into_iter().filter(|kind| kind.is_always_told()));
     events
 }

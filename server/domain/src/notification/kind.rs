@@ -26,7 +26,7 @@ pub enum EventKind {
     DrillDue,
     /// The window of a drill closed and none passed.
     DrillOverdue,
-    /// A run was started past its approval.
+    /// A run was started past its approval. Every channel is told, whatever it asks for.
     BreakGlass,
     /// An alarm of silent loss opened, grew or ended.
     Alarm,
@@ -49,6 +49,12 @@ impl EventKind {
         Self::BreakGlass,
         Self::Alarm,
     ];
+
+    /// Whether every channel is told of it, asked for or not: what nobody allowed must not go unseen because of a tick.
+    #[must_use]
+    pub fn is_always_told(self) -> bool {
+        self == Self::BreakGlass
+    }
 
     /// The stored word.
     #[must_use]

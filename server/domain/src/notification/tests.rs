@@ -310,7 +310,16 @@ fn a_channel_holds_together() {
 #[test]
 fn pagerduty_is_told_of_what_ends_its_incidents() {
     let asked = BTreeSet::from([EventKind::PausedByFailure, EventKind::ReadinessWorse]);
-    let told = resolving(ChannelKind::Pagerduty, asked.clone());
+    let told = told_of(ChannelKind::Pagerduty, asked.clone());
     assert!(told.contains(&EventKind::Ended) && told.contains(&EventKind::ReadinessBetter));
-    assert_eq!(resolving(ChannelKind::Slack, asked.clone()), asked);
+    let told = told_of(ChannelKind::Slack, asked.clone());
+    assert!(!told.contains(&EventKind::Ended) && told.is_superset(&asked));
+}
+
+#[test]
+fn every_channel_is_told_when_the_glass_is_broken() {
+    for kind in ChannelKind::ALL {
+        let told = told_of(kind, BTreeSet::from([EventKind::DrillDue]));
+        assert_eq!(told, BTreeSet::from([EventKind::DrillDue, EventKind::BreakGlass]), "{kind:?}");
+    }
 }

@@ -3,6 +3,7 @@
 use muster_domain::{
     break_glass::{NOT_JUSTIFIED, REVIEW_MISSING, REVIEW_WITHIN, Verdict, answered_for},
     finding::{self, Severity},
+    notification::EventKind,
     people::{Actor, Role},
     problem::Problem,
     record::Run,
@@ -17,10 +18,10 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{driving, lock, need_role, no_such, person, read, record};
-use crate::error::OperationError;
+use crate::{error::OperationError, telling::Told};
 
-/// Starts a run that waits for approval or is blocked. The person becomes its driver; everybody who asked to be told is
-/// told; somebody else reviews it within a day. What Muster itself checks before and during a run still holds: only the
+/// Starts a run that waits for approval or is blocked. The person becomes its driver; every channel of the team
+/// is told; somebody else reviews it within a day. What Muster itself checks before and during a run still holds: only the
 /// approval is left out, and those blockers that a person can answer for and names.
 ///
 /// # Errors
@@ -52,8 +53,15 @@ pub async fn break_glass(
         [] => String::new(),
         named => format!(", overriding {}", named.join(", ")),
     };
-    let said = format!("{} started it without approval{overriding}: {}", actor.name, reason.trim());
-    driving::begin(conn, run, actor, RunAct::BreakGlass, reason.trim(), ("run.break_glass", &said)).await
+    let said = |told: &Told| {
+        let told = match told.channels(EventKind::BreakGlass) {
+            0 => "told to nobody, the team has no channel that is switched on".to_owned(),
+            1 => "told to 1 channel".to_owned(),
+            many => format!("told to {many} channels"),
+        };
+        format!("{} started it without approval{overriding} ({told}): {}", actor.name, reason.trim())
+    };
+    driving::begin(conn, run, actor, RunAct::BreakGlass, reason.trim(), ("run.break_glass", said)).await
 }
 
 /// Whether this person may review a run that was started without approval.

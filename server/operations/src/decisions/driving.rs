@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{decide, lock, need_role, no_such, person, read, record, transition};
-use crate::error::OperationError;
+use crate::{error::OperationError, telling::Told};
 
 /// Starts an approved run. The person becomes its driver. A second click on a started run changes nothing.
 ///
@@ -49,18 +49,18 @@ pub async fn start_by_schedule(conn: &mut PgConnection, run: Uuid) -> Result<Run
 
 async fn begin_approved(conn: &mut PgConnection, run: Run, actor: &Actor) -> Result<Run, OperationError> {
     let said = format!("Started by {}, who drives it", actor.name);
-    begin(conn, run, actor, RunAct::Start, "", ("run.start", &said)).await
+    begin(conn, run, actor, RunAct::Start, "", ("run.start", |_| said)).await
 }
 
 /// Starts a run, approved or not: its plan is what was asked for, the brake is off and the pair is free. `reason` becomes
-/// the reason of its state; `record` is the audit's action and sentence.
+/// the reason of its state; the last are the audit's action and its sentence, given what was told to whom.
 pub(super) async fn begin(
     conn: &mut PgConnection,
     run: Run,
     actor: &Actor,
     act: RunAct,
     reason: &str,
-    (action, said): (&str, &str),
+    (action, said): (&str, impl FnOnce(&Told) -> String),
 ) -> Result<Run, OperationError> {
     let plan = plans::get(conn, run.plan).await?.ok_or_else(|| no_such("plan", &run.plan.to_string()))?;
     let hash =
@@ -78,7 +78,7 @@ pub(super) async fn begin(
         return Err(pair_is_held(&other).into());
     }
     runs::mark_started(conn, run.id, &person(actor)).await?;
-    match transition(conn, &run, act, reason).await {
+    let told = match transition(conn, &run, act, reason).await {
         Err(OperationError::Store(e)) if e.constraint() == Some("run_one_at_a_time_per_pair") => {
             return Err(Problem::new(
                 "pair-has-active-run",
@@ -89,7 +89,7 @@ pub(super) async fn begin(
         }
         other => other?,
     };
-    record(conn, run.id, actor, action, said).await?;
+    record(conn, run.id, actor, action, &said(&told)).await?;
     read(conn, run.id).await
 }
 

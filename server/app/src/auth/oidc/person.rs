@@ -149,8 +149,8 @@ fn name_taken(provider: &Provider, proven: &Proven, name: &str) -> Failure {
         "name-taken",
         format!("{label} calls you `{name}`, and here that is somebody who does not sign in as you there."),
         format!(
-            "If that is you, an admin can say so: PATCH /api/v1/users/{name} with {{\"provider_subject\": \"{subject}\"}}. \
-             Then sign in again."
+            "If that is you, ask an admin of Muster: on the page of people they open `{name}`, edit who that is and enter \
+             `{subject}` as subject at the identity provider. Then sign in again."
         ),
     )
 }

@@ -61,7 +61,8 @@ pub enum Run {
     Reject(Commented),
     /// Start it.
     Start(Followed),
-    /// Start it without approval. Asks for your password; everybody is told, and somebody else reviews it within a day.
+    /// Start it without approval. Asks for your password; every channel of the team is told, and somebody else reviews it
+    /// within a day.
     BreakGlass {
         /// The run.
         run: Uuid,
