@@ -168,7 +168,7 @@ async function things(olga, oscar) {
     url: "https://hooks.example.com/services/T1/B1/secret",
     events: ["ended"],
   });
-  await post(oscar, "/schedules", { pair: "orders", cadence: { every: "cron", expression: "0 9 1 2 *" } });
+  const schedule = await post(oscar, "/schedules", { pair: "orders", cadence: { every: "cron", expression: "0 9 1 2 *" } });
   return {
     "{cluster}": "eu-west",
     "{pair}": "orders",
@@ -176,6 +176,7 @@ async function things(olga, oscar) {
     "{run}": run.id,
     "{finding}": finding.id,
     "{channel}": channel.id,
+    "{schedule}": schedule.id,
     "{group}": "runs",
     "{user}": "olga",
     "{team}": "payments",

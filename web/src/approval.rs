@@ -14,7 +14,7 @@ use crate::{
     chrome::Chrome,
     format,
     parts::{Bar, Course, Field, Hash, Pill, ReadingView, Unit, When},
-    plan::{PlannedPhase, about, planned_phases},
+    plan::{PlannedPhase, about, at_stake, planned_phases, predicted_loss},
     plan_difference::DifferencePanel,
     run::RunRecord,
     votes::{Voter, approvals_given, voters},
@@ -156,13 +156,13 @@ fn figures(record: &RunRecord<'_>, rpo: Option<&Reading>, now: DateTime<Utc>) ->
             format!("objective {}, people not counted; {}", format::seconds(objectives.rto_seconds), basis())
         },
     );
-    vec![
-        plain(
-            "Records lost, all going to plan",
-            "0".to_owned(),
-            "nothing moves before the drain is proven".to_owned(),
-        ),
-        Figure {
+    let (lost, why) = predicted_loss(plan);
+    let mut figures = vec![plain("Records lost, all going to plan", lost, why)];
+    if let Some((lost, read)) = at_stake(plan) {
+        figures.push(plain("Records lost if the active side had died when this was planned", lost, read));
+    }
+    if !plan.content.operation.only_looks() {
+        figures.push(Figure {
             name: "Records lost if the active side dies before the drain",
             value: if rpo.is_none() { "no reading".to_owned() } else { String::new() },
             reading: rpo.map(|reading| ReadingView::new(reading, Unit::Records, now).inline()),
@@ -170,7 +170,9 @@ fn figures(record: &RunRecord<'_>, rpo: Option<&Reading>, now: DateTime<Utc>) ->
                 || format!("nobody can say now what {from} alone holds"),
                 |reading| format!("on {from} only, read {}", format::ago(now, reading.at)),
             ),
-        },
+        });
+    }
+    figures.extend([
         plain("Writers stopped for", about(plan.prediction.write_unavailability_ms), basis()),
         plain("Whole run", about(plan.prediction.total_ms), objective),
         plain(
@@ -184,7 +186,8 @@ fn figures(record: &RunRecord<'_>, rpo: Option<&Reading>, now: DateTime<Utc>) ->
             "each resumes where it is proven to be".to_owned(),
         ),
         plain("Warnings", plan.warnings.len().to_string(), "listed below".to_owned()),
-    ]
+    ]);
+    figures
 }
 
 fn clocks(record: &RunRecord<'_>, now: DateTime<Utc>) -> Vec<Clock> {

@@ -9,13 +9,14 @@ use muster_domain::{
     run::RunState,
     schedule::{Cadence, Drill, Occurrence, Schedule, Standing},
 };
+use uuid::Uuid;
 
 use crate::{
     chrome::Chrome,
     format,
     forms::ScheduleForm,
     parts::{Choice, Field, FieldSet, Link, Mark, Notice, Tone, When},
-    words,
+    schedule_form, words,
 };
 
 /// A time a drill was due, with what came of it.
@@ -33,6 +34,32 @@ pub struct DueDrill {
     pub run: Option<Run>,
     /// Why there is none.
     pub trouble: String,
+    /// Why nobody has to hold it any more; empty while it stands.
+    pub skipped: String,
+}
+
+/// A pair whose drills may be scheduled.
+#[derive(Debug, Clone)]
+pub struct ProgrammePair {
+    /// Its name.
+    pub name: String,
+    /// Whether who looks owns it.
+    pub owned: bool,
+    /// Whether it has a schedule.
+    pub scheduled: bool,
+}
+
+/// What the page shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Programme<'a> {
+    /// Schedules of this page, each with whether who looks may change it.
+    pub schedules: &'a [(Schedule, bool)],
+    /// The last of them, when there are more behind it.
+    pub more_after: Option<Uuid>,
+    /// The pairs who looks may see.
+    pub pairs: &'a [ProgrammePair],
+    /// What came due, newest first.
+    pub due: &'a [DueDrill],
 }
 
 #[derive(Debug)]
@@ -67,6 +94,7 @@ pub struct DrillsPage {
     chrome: Chrome,
     summary: String,
     schedules: Vec<ScheduleRow>,
+    more: Option<Link>,
     unscheduled: Vec<String>,
     due: Vec<DueRow>,
     may_create: bool,
@@ -79,37 +107,42 @@ impl DrillsPage {
     #[must_use]
     pub fn new(
         chrome: Chrome,
-        schedules: &[(Schedule, bool)],
-        pairs: &[(String, bool)],
-        due: &[DueDrill],
+        programme: Programme<'_>,
         form: Option<&ScheduleForm>,
         errors: &[(String, String)],
         done: &str,
     ) -> Self {
         let now = chrome.now();
-        let owned: Vec<&str> = pairs.iter().filter(|(_, own)| *own).map(|(name, _)| name.as_str()).collect();
-        let scheduled = |name: &str| schedules.iter().any(|(schedule, _)| schedule.pair.as_str() == name);
+        let Programme { schedules, more_after, pairs, due } = programme;
+        let owned: Vec<&str> =
+            pairs.iter().filter(|pair| pair.owned).map(|pair| pair.name.as_str()).collect();
         let unscheduled: Vec<String> =
-            pairs.iter().filter(|(name, _)| !scheduled(name)).map(|(name, _)| name.clone()).collect();
+            pairs.iter().filter(|pair| !pair.scheduled).map(|pair| pair.name.clone()).collect();
         Self {
             summary: summary(due, &unscheduled),
             schedules: schedules.iter().map(|(schedule, may)| schedule_row(schedule, *may, now)).collect(),
+            more: more_after
+                .map(|last| Link::new(format!("/drills?after={last}#schedules-h"), "More schedules")),
             unscheduled,
             due: due.iter().map(|due| due_row(due, now)).collect(),
             may_create: chrome.may_anywhere(Role::Owner) && !owned.is_empty(),
             fields: fields(&owned, form, errors),
-            done: match done {
-                "created" => {
-                    Some(Notice::new(Tone::Ok, "The drill is scheduled.", "Its plan is made ahead of time."))
-                }
-                "removed" => {
-                    Some(Notice::new(Tone::Ok, "The schedule is removed.", "What came due of it stays."))
-                }
-                _ => None,
-            },
+            done: notice_of(done),
             chrome: chrome.titled("Drills"),
         }
     }
+}
+
+fn notice_of(done: &str) -> Option<Notice> {
+    let (what, then) = match done {
+        "created" => ("The drill is scheduled.", "Its plan is made ahead of time."),
+        "changed" => {
+            ("The schedule is changed.", "What it no longer has is taken back, unless it has begun.")
+        }
+        "removed" => ("The schedule is removed.", "What came due of it stays."),
+        _ => return None,
+    };
+    Some(Notice::new(Tone::Ok, what, then))
 }
 
 fn summary(due: &[DueDrill], unscheduled: &[String]) -> String {
@@ -133,7 +166,7 @@ fn summary(due: &[DueDrill], unscheduled: &[String]) -> String {
     }
 }
 
-fn drill_word(drill: Option<Drill>) -> &'static str {
+pub(crate) fn drill_word(drill: Option<Drill>) -> &'static str {
     match drill {
         Some(Drill::Switchover) => "switchover",
         Some(Drill::ReadinessDrill) => "readiness drill",
@@ -181,8 +214,10 @@ fn due_row(due: &DueDrill, now: DateTime<Utc>) -> DueRow {
         (Standing::Overdue, _) => Mark::new(Tone::Bad, "overdue"),
         (Standing::Due, _) => Mark::new(Tone::Warn, "due now"),
         (Standing::Ahead, _) => Mark::new(Tone::Idle, "ahead"),
+        (Standing::Skipped, _) => Mark::new(Tone::Idle, "skipped"),
     };
     let said = match (&due.run, due.trouble.is_empty()) {
+        _ if due.standing == Standing::Skipped => due.skipped.clone(),
         (Some(run), _) if run.state == RunState::AwaitingApproval => "approval is asked for".to_owned(),
         (Some(run), _) => words::run_state(run.state).2.to_owned(),
         (None, false) => format!("no plan yet: {}", due.trouble),
@@ -214,37 +249,10 @@ fn fields(owned: &[&str], form: Option<&ScheduleForm>, errors: &[(String, String
         Choice::new("switchover", "switchover: applications really move"),
         Choice::new("readiness_drill", "readiness drill: only looks, begins by itself"),
     ];
-    let every = vec![Choice::new("quarter", "every quarter"), Choice::new("cron", "by cron expression")];
-    let months = [("1", "first"), ("2", "second"), ("3", "third")];
-    let months =
-        months.map(|(value, word)| Choice::new(value, format!("{word} month of the quarter"))).to_vec();
-    FieldSet::new(
-        "A drill that comes again",
-        vec![
-            Field::select("pair", "Pair", pairs, &form.pair).required().errors(errors),
-            Field::select("drill", "What", drills, &form.drill).errors(errors),
-            Field::select("every", "How often", every, &form.every).errors(errors),
-            Field::select("month", "Month, for every quarter", months, &form.month).errors(errors),
-            Field::line("day", "Day of that month", "number", &form.day, "off")
-                .help("1 to 28.")
-                .errors(errors),
-            Field::line("at", "Local time", "time", &form.at, "off").errors(errors),
-            Field::text("cron", "Cron expression, instead", &form.cron)
-                .help("Minute, hour, day of month, month, day of week: 0 9 15 2,5,8,11 *")
-                .errors(errors),
-            Field::text("zone", "Time zone", &form.zone)
-                .help("Of the IANA database: Europe/Berlin.")
-                .errors(errors),
-            Field::line("window_minutes", "Window, minutes", "number", &form.window_minutes, "off")
-                .help("It should begin within this time; after that it is overdue.")
-                .errors(errors),
-            Field::line("lead_days", "Plan ahead, days", "number", &form.lead_days, "off")
-                .help("The plan is made and approval asked for so long before.")
-                .errors(errors),
-            Field::area("blackouts", "Days without drills", &form.blackouts, 3)
-                .help("One a line: 2026-12-10 to 2027-01-06 peak season")
-                .errors(errors),
-            Field::text("owners", "Owners", &form.owners).help("Names, separated by commas.").errors(errors),
-        ],
-    )
+    let mut fields = vec![
+        Field::select("pair", "Pair", pairs, &form.pair).required().errors(errors),
+        Field::select("drill", "What", drills, &form.drill).errors(errors),
+    ];
+    fields.extend(schedule_form::when(form, errors));
+    FieldSet::new("A drill that comes again", fields)
 }

@@ -1,6 +1,6 @@
 //! The fleet: could we fail over now, and when did we last prove it?
 
-pub use crate::pair_facts::{PairFacts, Verification};
+pub use crate::pair_facts::{DrillDuty, Duties, PairFacts, Verification};
 
 use askama::Template;
 use chrono::{DateTime, Duration, Utc};
@@ -51,6 +51,8 @@ struct Row {
     rto_objective: String,
     now: Link,
     now_note: String,
+    drill: Option<(&'static str, Link)>,
+    findings: Option<Link>,
 }
 
 #[derive(Debug)]
@@ -241,8 +243,33 @@ fn row(facts: &PairFacts<'_>, now: DateTime<Utc>) -> Row {
         rto_objective: format!("objective {}", format::duration(rto_ms)),
         now: now_link,
         now_note,
+        drill: facts.duties.map(|duties| drill_duty(duties.drill, now)),
+        findings: facts.duties.map(|duties| open_findings(&name, duties.open_findings)),
         name,
     }
+}
+
+/// A class of text, and when the next drill is due or since when one is owed.
+fn drill_duty(drill: Option<DrillDuty>, now: DateTime<Utc>) -> (&'static str, Link) {
+    let (class, text) = match drill {
+        Some(DrillDuty::Overdue { since }) => {
+            ("bad-t", format!("drill overdue since {}", format::short(now, since)))
+        }
+        Some(DrillDuty::Now { until }) => {
+            ("warn-t", format!("drill due now, until {}", format::short(now, until)))
+        }
+        Some(DrillDuty::Ahead { due }) => ("quiet", format!("drill due {}", format::short(now, due))),
+        None => ("quiet", "no drill scheduled".to_owned()),
+    };
+    (class, Link::new("/drills", text))
+}
+
+fn open_findings(pair: &str, open: i64) -> Link {
+    let text = match open {
+        0 => "no open finding".to_owned(),
+        n => format::count(usize::try_from(n).unwrap_or(0), "open finding"),
+    };
+    Link::new(format!("/findings?state=open&pair={pair}"), text)
 }
 
 fn proof(run: &Run, rto_ms: i64, now: DateTime<Utc>) -> Proof {

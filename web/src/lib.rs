@@ -65,6 +65,7 @@ mod run_stats;
 mod run_steps;
 pub mod runs;
 pub mod samples;
+pub mod schedule_form;
 pub mod settings;
 pub mod sign_in;
 pub mod teams;

@@ -35,6 +35,35 @@ pub enum Verification {
     },
 }
 
+/// When a drill of a pair is due: what is most pressing of its schedules.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DrillDuty {
+    /// A window has closed and no drill passed.
+    Overdue {
+        /// When it closed.
+        since: DateTime<Utc>,
+    },
+    /// A window is open.
+    Now {
+        /// When it closes.
+        until: DateTime<Utc>,
+    },
+    /// The next one.
+    Ahead {
+        /// When it is due.
+        due: DateTime<Utc>,
+    },
+}
+
+/// What waits for somebody at a pair.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Duties {
+    /// Its next drill, or the one it owes; `None` when no schedule of it is on.
+    pub drill: Option<DrillDuty>,
+    /// Its open findings.
+    pub open_findings: i64,
+}
+
 /// What a pair's row and page are made from.
 #[derive(Debug, Clone)]
 pub struct PairFacts<'a> {
@@ -58,6 +87,8 @@ pub struct PairFacts<'a> {
     pub alarms: &'a [StandingAlarm],
     /// Request that waits for approval, or approved run that waits for its start.
     pub waiting: Option<&'a Run>,
+    /// What waits for somebody; told where many pairs are shown.
+    pub duties: Option<Duties>,
 }
 
 impl PairFacts<'_> {

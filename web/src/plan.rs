@@ -6,7 +6,7 @@ use askama::Template;
 use muster_domain::{
     pair::Pair,
     people::Role,
-    plan::{Concern, ConsumerRule, IfUnproven, Plan, PlanRules, PlannedStep},
+    plan::{AtStake, Concern, ConsumerRule, IfUnproven, Plan, PlanRules, PlannedStep},
     plan_difference::PlanDifference,
 };
 
@@ -62,6 +62,8 @@ pub struct PlanPage {
     total_bar: Option<Bar>,
     objective: String,
     basis: String,
+    loss: (String, String),
+    at_stake: Option<(String, String)>,
     scope: String,
     topics: Vec<(String, String, String)>,
     groups: Vec<String>,
@@ -138,6 +140,8 @@ impl PlanPage {
             total_bar: plan.prediction.total_ms.map(|ms| Bar::against(ms, rto)),
             objective: format!("objective {}, people not counted", format::duration(rto)),
             basis: plan.prediction.basis.clone(),
+            loss: predicted_loss(plan),
+            at_stake: at_stake(plan),
             scope: format!(
                 "{}, {}, {}",
                 format::count(content.topics.len(), "topic"),
@@ -179,6 +183,36 @@ impl PlanPage {
 /// `about 4.2 s`; unknown is said as unknown.
 pub(crate) fn about(ms: Option<i64>) -> String {
     ms.map_or_else(|| "no estimate".to_owned(), |ms| format!("≈ {}", format::duration(ms)))
+}
+
+/// What is lost when all goes to plan, and why so much.
+pub(crate) fn predicted_loss(plan: &Plan) -> (String, String) {
+    match &plan.prediction.loss {
+        Some(loss) => {
+            let unit = if loss.records == 1 { "record" } else { "records" };
+            (format!("{} {unit}", format::number(loss.records)), loss.basis.clone())
+        }
+        None => ("not predicted".to_owned(), "by the version of Muster that made this plan".to_owned()),
+    }
+}
+
+/// What would have been lost if the side that is left had died when this was planned, and when that was read; nothing where it was
+/// not known.
+pub(crate) fn at_stake(plan: &Plan) -> Option<(String, String)> {
+    let stake = plan.prediction.loss.as_ref()?.if_source_dies.as_ref()?;
+    let AtStake { records_at_least, records_at_most, ms_at_most, at } = stake;
+    let records = match (records_at_least, records_at_most) {
+        (Some(least), Some(most)) if least == most => format!("{} records", format::number(*most)),
+        (Some(least), Some(most)) => {
+            format!("{} to {} records", format::number(*least), format::number(*most))
+        }
+        (Some(least), None) => format!("{} records or more", format::number(*least)),
+        (None, Some(most)) => format!("at most {} records", format::number(*most)),
+        (None, None) => "number of records not known".to_owned(),
+    };
+    let writes = ms_at_most
+        .map_or_else(String::new, |ms| format!("writes of at most the last {}, ", format::duration(ms)));
+    Some((records, format!("{writes}read {} before", format::age(plan.created_at, *at))))
 }
 
 fn plan_pill(plan: &Plan) -> Pill {

@@ -28,13 +28,26 @@ use crate::{
 use mail::Mail;
 
 /// How long a process has for one attempt before others take it for dead.
-const LEASE: TimeDelta = TimeDelta::seconds(60);
+const LEASE: TimeDelta = outbox::HELD_AT_MOST;
 /// One attempt; less than the lease, whatever happens in it.
 const ATTEMPT_WITHIN: Duration = Duration::from_secs(15);
 /// Pause between two looks for messages.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Deliveries a process makes at the same time, so that a slow receiver does not hold up the others.
 const HANDS: usize = 4;
+
+/// Why a message did not arrive.
+struct NotSent {
+    why: String,
+    /// The receiver says that it is wrong: the same again is refused again.
+    refused: bool,
+}
+
+impl From<String> for NotSent {
+    fn from(why: String) -> Self {
+        Self { why, refused: false }
+    }
+}
 
 /// What deliveries are made with.
 pub struct Courier {
@@ -140,26 +153,30 @@ impl Courier {
                 why
             });
         }
-        let Err(why) = self.send_within(taken, channel).await else { return Ended::Delivered };
-        match after_failure(taken.created_at, taken.attempts, now) {
-            Next::Again(at) => Ended::Again(at, why),
+        let Err(NotSent { why, refused }) = self.send_within(taken, channel).await else {
+            return Ended::Delivered;
+        };
+        let refusals = if refused { taken.refusals + 1 } else { 0 };
+        match after_failure(taken.created_at, taken.attempts, refusals, now) {
+            Next::Again(at) => Ended::Again { at, why, refusals },
             Next::GiveUp => Ended::GivenUp(why),
         }
     }
 
-    async fn send_within(&self, taken: &Taken, channel: &Channel) -> Result<(), String> {
+    async fn send_within(&self, taken: &Taken, channel: &Channel) -> Result<(), NotSent> {
         match tokio::time::timeout(ATTEMPT_WITHIN, self.send(taken, channel)).await {
             Ok(sent) => sent,
-            Err(_) => Err(format!("no answer within {} s", ATTEMPT_WITHIN.as_secs())),
+            Err(_) => Err(format!("no answer within {} s", ATTEMPT_WITHIN.as_secs()).into()),
         }
     }
 
-    async fn send(&self, taken: &Taken, channel: &Channel) -> Result<(), String> {
+    async fn send(&self, taken: &Taken, channel: &Channel) -> Result<(), NotSent> {
         let message =
             Message::new(taken.notification, taken.created_at, &taken.team, &taken.event, &self.public_url);
         if channel.kind == ChannelKind::Email {
-            let mail = self.mail.as_ref().ok_or("Muster has no mail server (MUSTER_SMTP_URL)")?;
-            return mail.send(&message, &channel.recipients).await;
+            let mail =
+                self.mail.as_ref().ok_or_else(|| "Muster has no mail server (MUSTER_SMTP_URL)".to_owned())?;
+            return Ok(mail.send(&message, &channel.recipients).await?);
         }
         let secrets = self.open(channel).await?;
         let client = self.client.as_ref().map_err(Clone::clone)?;
@@ -185,7 +202,7 @@ fn log(taken: &Taken, channel: &Channel, ended: &Ended) {
         Ended::Delivered => {
             tracing::info!(message.id = %id, channel.id = %channel.id, "channel `{name}` was told: {kind}");
         }
-        Ended::Again(at, why) => {
+        Ended::Again { at, why, refusals: _ } => {
             tracing::warn!(message.id = %id, channel.id = %channel.id, attempt = taken.attempts, "channel `{name}` was not told of {kind}, tried again at {at}: {why}");
         }
         Ended::GivenUp(why) => {

@@ -81,8 +81,8 @@ pub async fn tell_one(pool: &PgPool, now: DateTime<Utc>) -> Answer<bool> {
     let Some(untold) = untold::lock_one(&mut tx, now).await? else { return Ok(false) };
     let (pair, drill) = (untold.schedule.pair.clone(), untold.schedule.drill);
     let (schedule, occurrence) = (untold.schedule.id, untold.occurrence);
-    let event = match occurrence.standing(untold.passed, now) {
-        Standing::Satisfied | Standing::Ahead => None,
+    let event = match occurrence.standing(untold.passed, false, now) {
+        Standing::Satisfied | Standing::Ahead | Standing::Skipped => None,
         // It runs by itself: nobody has to do anything yet.
         Standing::Due if drill.operation().only_looks() => None,
         Standing::Due => Some(Event::DrillDue { pair, drill, schedule, occurrence }),

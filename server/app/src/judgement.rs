@@ -11,10 +11,11 @@ use muster_domain::{
     canary::Standing,
     direction::{ActiveSide, active_side, copying},
     ids::{PairName, TeamName},
-    lag::{Clock, FlowLag, PartitionLag, judge_flow},
+    lag::{Clock, FlowLag, PartitionLag, Rpo, judge_flow},
     notification::{Told, news_of_readiness},
     pair::{BySide, Direction, Flow, Pair, Side},
     people::Actor,
+    plan::AtStake,
     readiness::{CheckCode, CheckResult, CheckStatus, evaluate, judge_approvers, judge_canary, overall},
     reading::{Reading, ReadingClass},
     survey::Survey,
@@ -202,6 +203,16 @@ impl Judgement {
     #[must_use]
     pub fn rpo(&self, direction: Direction) -> Reading {
         self.of_flow(direction, |lag| lag.worst_ms.clone())
+    }
+
+    /// What would be lost if the side that is left died now; `None` when nothing current says anything of it.
+    #[must_use]
+    pub fn at_stake(&self, direction: Direction, at: DateTime<Utc>) -> Option<AtStake> {
+        let lag = self.lag.iter().find(|lag| lag.direction == direction)?;
+        let Rpo { records_at_least, records_at_most, ms_at_most } = lag.rpo;
+        let known = [records_at_least, records_at_most, ms_at_most].iter().any(Option::is_some);
+        let stale = [&lag.total_records, &lag.worst_ms].iter().any(|r| r.class == ReadingClass::Stale);
+        (known && !stale).then_some(AtStake { records_at_least, records_at_most, ms_at_most, at })
     }
 
     fn of_flow(&self, direction: Direction, reading: fn(&FlowLag) -> Reading) -> Reading {

@@ -257,7 +257,8 @@ fn proofs() -> Vec<Route> { vec![
 #[rustfmt::skip]
 fn schedules() -> Vec<Route> { vec![
     api(GET, "/api/v1/schedules", SignedIn, Reads, schedules::list)
-        .says("When drills of one's teams are due.").answers::<Items<schedules::ScheduleView>>(200),
+        .says("When drills of one's teams are due, by pair.").query::<schedules::ScheduleQuery>()
+        .answers::<Items<schedules::ScheduleView>>(200),
     api(POST, "/api/v1/schedules", Anywhere(&[Owner]), Writes("schedule.create"), schedules::create)
         .says("Schedule drills of a pair.").takes::<NewSchedule>().answers::<schedules::ScheduleView>(201).creates(),
     api(GET, "/api/v1/schedules/{schedule}", Reader(Of::Schedule), Reads, schedules::show)

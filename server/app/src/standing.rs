@@ -12,9 +12,9 @@ use muster_domain::{
     record::{Run, RunStep},
     run::RunState,
 };
-use muster_store::{alarms, lag, plans, readiness::Kept, run_steps, runs};
+use muster_store::{alarms, lag, plans, readiness::Kept, run_steps, runs, waiting};
 use muster_web::{
-    fleet::{PairFacts, Verification},
+    fleet::{DrillDuty, Duties, PairFacts, Verification},
     pair::TopicLag,
     parts::LagPoint,
     readiness::{Check, CheckState},
@@ -48,6 +48,8 @@ pub struct Standing {
     waiting: Option<Run>,
     active_run: Option<(Run, Vec<RunStep>)>,
     alarms: Vec<StandingAlarm>,
+    /// Read where all pairs are shown.
+    duties: Option<Duties>,
 }
 
 impl Standing {
@@ -76,7 +78,7 @@ impl Standing {
     /// When the database refuses.
     pub async fn of_all(app: &App, pairs: Vec<Pair>, now: DateTime<Utc>) -> Answer<Vec<Self>> {
         let names: Vec<PairName> = pairs.iter().map(|pair| pair.name.clone()).collect();
-        // Each on a connection of its own, and neither waits for the other's: together they take as long as the longer.
+        // Each on a connection of its own, and none waits for another's: together they take as long as the longest.
         let observed = async {
             let conn = &mut app.pool.acquire().await?;
             let kept = judgement::latest_of_all(conn, &names).await?;
@@ -87,14 +89,16 @@ impl Standing {
             let conn = &mut app.pool.acquire().await?;
             Ok((TellingRuns::read(conn, &names).await?, alarms::open_of(conn, &names).await?))
         };
-        let ((mut minutes, mut kept), (runs, alarms)) = tokio::try_join!(observed, told)?;
+        let owed = async { duties(&mut *app.pool.acquire().await?, &names, now).await };
+        let ((mut minutes, mut kept), (runs, alarms), mut duties) = tokio::try_join!(observed, told, owed)?;
         let mut alarms_of = by_pair(alarms, |alarm| &alarm.pair);
         let standing = |pair: Pair| {
             let alarms = alarms_of.remove(&pair.name).unwrap_or_default();
             let minutes = minutes.remove(&pair.name).unwrap_or_default();
             let history = minutes.into_iter().map(|minute| point(minute.at, minute.lag_ms)).collect();
             let kept = kept.remove(&pair.name);
-            Self { alarms, ..Self::new(pair, kept, history, &runs, now) }
+            let duties = Some(duties.remove(pair.name.as_str()).unwrap_or_default());
+            Self { alarms, duties, ..Self::new(pair, kept, history, &runs, now) }
         };
         Ok(pairs.into_iter().map(standing).collect())
     }
@@ -129,6 +133,7 @@ impl Standing {
             active_run: active_run
                 .map(|run| (run.clone(), runs.steps.get(&run.id).cloned().unwrap_or_default())),
             alarms: Vec::new(),
+            duties: None,
             pair,
         }
     }
@@ -147,8 +152,33 @@ impl Standing {
             active_run: self.active_run.as_ref().map(|(run, steps)| (run, steps.as_slice())),
             alarms: &self.alarms,
             waiting: self.waiting.as_ref(),
+            duties: self.duties,
         }
     }
+}
+
+/// What waits for somebody, by pair. Of several schedules what is most pressing counts: what is overdue, and longest, then what is
+/// due, then what comes next.
+async fn duties(
+    conn: &mut PgConnection,
+    pairs: &[PairName],
+    now: DateTime<Utc>,
+) -> Answer<BTreeMap<String, Duties>> {
+    let mut found: BTreeMap<String, Duties> = BTreeMap::new();
+    for duty in waiting::drill_duties(conn, pairs, now).await? {
+        let next = match (duty.overdue_since, duty.due, duty.closes) {
+            (Some(since), _, _) => Some(DrillDuty::Overdue { since }),
+            (None, Some(due), Some(until)) if due <= now => Some(DrillDuty::Now { until }),
+            (None, Some(due), _) => Some(DrillDuty::Ahead { due }),
+            (None, None, _) => None,
+        };
+        let of_pair = found.entry(duty.pair).or_default();
+        of_pair.drill = of_pair.drill.into_iter().chain(next).min();
+    }
+    for (pair, open_findings) in waiting::open_findings_of(conn, pairs).await? {
+        found.entry(pair).or_default().open_findings = open_findings;
+    }
+    Ok(found)
 }
 
 /// What is said of many pairs, by pair, in the order it came in.

@@ -21,4 +21,4 @@ pub use kind::EventKind;
 pub use message::{Message, word};
 pub use news::{BETTER_AFTER, Told, news_of_readiness};
 pub use of_run::of_run;
-pub use retry::{GIVE_UP_AFTER, Next, after_failure};
+pub use retry::{GIVE_UP_AFTER, Next, REFUSED_AT_MOST, after_failure, is_refusal};

@@ -175,7 +175,7 @@ pub struct Concern {
     pub next_step: String,
 }
 
-/// How long it will take.
+/// How long it will take, and what it will lose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Prediction {
     /// Last write accepted here to first write accepted there, in milliseconds.
@@ -184,4 +184,82 @@ pub struct Prediction {
     pub total_ms: Option<i64>,
     /// Where the figures come from: `3 earlier runs of this pair`, or the reason there are none.
     pub basis: String,
+    /// What is lost; `null` in plans of a version that did not predict it.
+    #[serde(default)]
+    pub loss: Option<PredictedLoss>,
+}
+
+/// The predicted RPO: what is lost when all goes to plan, and what is at stake until it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct PredictedLoss {
+    /// Records that are lost when it goes to plan.
+    pub records: i64,
+    /// Why so many.
+    pub basis: String,
+    /// What would have been lost if the source had died when it was planned; `null` when nobody could tell, or nothing moves.
+    pub if_source_dies: Option<AtStake>,
+}
+
+/// What would be lost if the source died at one moment, as an interval. `null` is not known and is never zero.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct AtStake {
+    /// At least so many records.
+    pub records_at_least: Option<i64>,
+    /// At most so many.
+    pub records_at_most: Option<i64>,
+    /// Writes of at most the last so many milliseconds.
+    pub ms_at_most: Option<i64>,
+    /// When it was read.
+    pub at: DateTime<Utc>,
+}
+
+impl PredictedLoss {
+    /// What an operation loses when it goes to plan. A planned move loses nothing by construction: it does not go past the point
+    /// of no return before the other side is proven to have everything. `None` for operations that begin with a loss.
+    #[must_use]
+    pub fn of(operation: Operation, at_stake: Option<AtStake>) -> Option<Self> {
+        let none =
+            |basis: &str, if_source_dies| Some(Self { records: 0, basis: basis.to_owned(), if_source_dies });
+        match operation {
+            Operation::Switchover => {
+                none("writes are fenced and replication drained and proven before anything moves", at_stake)
+            }
+            Operation::ReadinessDrill | Operation::Tabletop => none("nothing moves: it only looks", None),
+            Operation::Failover
+            | Operation::Failback
+            | Operation::Rehearsal
+            | Operation::GameDay
+            | Operation::Evacuation => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_looks_puts_nothing_at_stake() {
+        let stake = || {
+            Some(AtStake {
+                records_at_least: Some(3),
+                records_at_most: None,
+                ms_at_most: None,
+                at: DateTime::UNIX_EPOCH,
+            })
+        };
+        let looks = PredictedLoss::of(Operation::ReadinessDrill, stake()).expect("it is predicted");
+        assert_eq!((looks.records, looks.if_source_dies), (0, None));
+        assert!(looks.basis.contains("nothing moves"), "{}", looks.basis);
+        let moves = PredictedLoss::of(Operation::Switchover, stake()).expect("it is predicted");
+        assert_eq!((moves.records, moves.if_source_dies), (0, stake()));
+        assert_eq!(PredictedLoss::of(Operation::Failover, stake()), None, "it begins with a loss");
+    }
+
+    #[test]
+    fn what_is_predicted_of_loss_is_not_missed_in_plans_kept_before() {
+        let kept = r#"{"write_unavailability_ms": 4300, "total_ms": null, "basis": "3 earlier runs"}"#;
+        let prediction: Prediction = serde_json::from_str(kept).expect("it reads back");
+        assert_eq!((prediction.write_unavailability_ms, prediction.loss), (Some(4300), None));
+    }
 }

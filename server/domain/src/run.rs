@@ -88,7 +88,7 @@ pub enum RunState {
     Approved,
     /// Refused by an approver. Ended.
     Rejected,
-    /// Nobody decided, or nobody started it, in time. Ended.
+    /// Nobody decided, or nobody started it, in time, or the schedule that asked for it no longer does. Ended.
     Expired,
     /// A worker carries it out.
     Running,

@@ -18,6 +18,8 @@ use crate::{ids::PairName, run::Operation};
 
 /// Most days a due date is moved over blackout dates.
 const LONGEST_SHIFT_DAYS: u64 = 366;
+/// Occurrences are whole minutes.
+const JUST_BEFORE: Duration = Duration::seconds(1);
 
 /// What is drilled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -271,14 +273,17 @@ impl Schedule {
     /// the schedule should be switched off instead.
     fn past_blackouts(&self, nominal: DateTime<Utc>) -> DateTime<Utc> {
         let local = nominal.with_timezone(&self.zone);
-        let black = |day: NaiveDate| self.blackouts.iter().any(|b| (b.from..=b.until).contains(&day));
         let free = (0..=LONGEST_SHIFT_DAYS)
             .filter_map(|days| local.date_naive().checked_add_days(Days::new(days)))
-            .find(|day| !black(*day));
+            .find(|day| !self.is_black(*day));
         match free {
             Some(day) if day != local.date_naive() => self.at_local(day, local.time()).unwrap_or(nominal),
             Some(_) | None => nominal,
         }
+    }
+
+    fn is_black(&self, day: NaiveDate) -> bool {
+        self.blackouts.iter().any(|blackout| (blackout.from..=blackout.until).contains(&day))
     }
 
     /// A local time as a moment; one that does not exist that day is the first one after the gap.
@@ -296,11 +301,67 @@ impl Schedule {
         Some((next, self.prepare_at(&next)))
     }
 
+    /// What is to be recorded next once the schedule has been changed. An occurrence that blackout dates put off is ahead still,
+    /// though its nominal time has gone by.
+    #[must_use]
+    pub fn to_record_changed(&self, now: DateTime<Utc>) -> Option<(Occurrence, DateTime<Utc>)> {
+        let mut after = self.before_blackout(now);
+        loop {
+            let (next, at) = self.to_record_after(after)?;
+            if next.due > now {
+                return Some((next, at));
+            }
+            after = next.nominal;
+        }
+    }
+
+    /// Just before today, or before the days without drills that have lasted until today: whatever they put off is after it.
+    fn before_blackout(&self, now: DateTime<Utc>) -> DateTime<Utc> {
+        let today = now.with_timezone(&self.zone).date_naive();
+        let days = (0..=LONGEST_SHIFT_DAYS).map_while(|days| today.checked_sub_days(Days::new(days)));
+        let mut first = today;
+        for (day, before) in days.clone().zip(days.skip(1)) {
+            first = day;
+            if !self.is_black(before) {
+                break;
+            }
+        }
+        self.at_local(first, NaiveTime::MIN).map_or(now, |begin| now.min(begin - JUST_BEFORE))
+    }
+
+    /// What becomes of an occurrence that was recorded before the schedule was changed to this, and whose drill has not
+    /// begun. `asked` is whether a run was asked for.
+    #[must_use]
+    pub fn changes(&self, recorded: &Occurrence, asked: bool, now: DateTime<Utc>) -> Fate {
+        let named = self.next_after(recorded.nominal - JUST_BEFORE).ok();
+        let still = named.filter(|next| self.enabled && next.nominal == recorded.nominal);
+        let is_due = recorded.due <= now;
+        match still {
+            Some(same) if same.due == recorded.due && (asked || is_due) => Fate::Stays,
+            // Put off by blackout dates, it is due once: on the day it is moved to.
+            Some(other) if other.due > now => Fate::Forgotten,
+            Some(_) => Fate::Stays,
+            None if is_due => Fate::Skipped,
+            None => Fate::Forgotten,
+        }
+    }
+
     /// When the plan is made and approval asked for.
     #[must_use]
     pub fn prepare_at(&self, occurrence: &Occurrence) -> DateTime<Utc> {
         occurrence.due - Duration::days(i64::from(self.lead_days))
     }
+}
+
+/// What a change of its schedule makes of an occurrence whose drill has not begun.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// Nothing: the schedule has it at that time, or it came due and none later takes its place.
+    Stays,
+    /// It is not due yet, or is put off: the changed schedule records its own.
+    Forgotten,
+    /// It has come due and is nobody's duty any more: kept, with the reason.
+    Skipped,
 }
 
 /// Where an occurrence stands.
@@ -315,17 +376,20 @@ pub enum Standing {
     Overdue,
     /// A drill passed for it.
     Satisfied,
+    /// Its schedule was switched off, removed or changed before its drill began: nobody has to hold it.
+    Skipped,
 }
 
 impl Occurrence {
-    /// Where it stands, given whether a drill has passed for it.
+    /// Where it stands, given whether a drill has passed for it and whether a change of its schedule has ended it.
     #[must_use]
-    pub fn standing(&self, passed: bool, now: DateTime<Utc>) -> Standing {
-        match passed {
-            true => Standing::Satisfied,
-            false if now < self.due => Standing::Ahead,
-            false if now < self.closes => Standing::Due,
-            false => Standing::Overdue,
+    pub fn standing(&self, passed: bool, skipped: bool, now: DateTime<Utc>) -> Standing {
+        match (passed, skipped) {
+            (true, _) => Standing::Satisfied,
+            (false, true) => Standing::Skipped,
+            (false, false) if now < self.due => Standing::Ahead,
+            (false, false) if now < self.closes => Standing::Due,
+            (false, false) => Standing::Overdue,
         }
     }
 }

@@ -9,7 +9,9 @@ mod attesting;
 mod breaking_glass;
 mod driving;
 
-pub use asking::{approve, expire_overdue, may_approve, reject, request_run, request_scheduled_run};
+pub use asking::{
+    approve, expire_overdue, may_approve, reject, request_run, request_scheduled_run, withdraw_scheduled_run,
+};
 pub use attesting::{Attestation, attest, may_attest};
 pub use breaking_glass::{break_glass, may_review, raise_unreviewed, review};
 pub use driving::{abort, close_manually, confirm, pause, resume, retry, skip, start, start_by_schedule};

@@ -9,7 +9,9 @@ use muster_domain::{
     pair::{BySide, Direction, Mechanism, Pair},
     patterns::Scope,
     people::Actor,
-    plan::{Concern, Plan, PlanContent, PlanRules, PlannedStep, Prediction, TopicScope},
+    plan::{
+        AtStake, Concern, Plan, PlanContent, PlanRules, PlannedStep, PredictedLoss, Prediction, TopicScope,
+    },
     readiness::{CheckResult, CheckStatus},
     run::Operation,
     survey::Survey,
@@ -41,7 +43,8 @@ pub struct PlanRequest {
     pub rules: PlanRules,
 }
 
-/// Makes and keeps a plan. Blockers do not prevent a plan: they are part of what people see.
+/// Makes and keeps a plan. Blockers do not prevent a plan: they are part of what people see. `at_stake` is what would be lost
+/// if the side that is left died now, as far as it is known.
 ///
 /// # Errors
 /// Refused when there is nothing to plan from; otherwise the store's.
@@ -52,6 +55,7 @@ pub async fn make_plan(
     clusters: &BySide<Cluster>,
     survey: &Survey,
     checks: &[CheckResult],
+    at_stake: Option<AtStake>,
     request: &PlanRequest,
     actor: &Actor,
     now: DateTime<Utc>,
@@ -72,7 +76,8 @@ pub async fn make_plan(
     let steps: Vec<PlannedStep> = table.iter().map(|step| planned(step, &scene, &durations)).collect();
     let blockers = blockers(request.operation, pair, &content, clusters, survey, checks, request.direction);
     let warnings = warnings(checks, &blockers);
-    let prediction = predict(&table, &durations, runs);
+    let loss = PredictedLoss::of(request.operation, at_stake);
+    let prediction = Prediction { loss, ..predict(&table, &durations, runs) };
     content.steps = steps;
     let hash = content.hash().map_err(|e| OperationError::Stored { what: "plan", reason: e.to_string() })?;
     let plan = Plan {
@@ -241,6 +246,7 @@ fn predict(table: &[Step], durations: &BTreeMap<String, i64>, runs: i64) -> Pred
             write_unavailability_ms: None,
             total_ms: None,
             basis: "not known: no run of this pair has been finished yet".to_owned(),
+            loss: None,
         };
     }
     let until = |last: Option<&str>, only_away: bool| -> i64 {
@@ -264,5 +270,6 @@ fn predict(table: &[Step], durations: &BTreeMap<String, i64>, runs: i64) -> Pred
             "the slowest of {runs} earlier run{} of this pair, step by step",
             if runs == 1 { "" } else { "s" }
         ),
+        loss: None,
     }
 }

@@ -3,12 +3,16 @@
 //! A delivery is taken by moving its next attempt into the future: whoever took it has until then, and a process that dies
 //! needs no clean-up. Its number of attempts fences: the outcome of an attempt is kept only if no later one has begun.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{ids::TeamName, notification::Event};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use crate::error::StoreError;
+
+/// How long who takes a delivery has for one attempt before others take it for dead. What is tried again later than that is in
+/// nobody's hands.
+pub const HELD_AT_MOST: TimeDelta = TimeDelta::seconds(60);
 
 fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
     move |source| StoreError::database(op, source)
@@ -42,6 +46,7 @@ async fn write_for(
     event: &Event,
     channel: Option<Uuid>,
 ) -> Result<u64, StoreError> {
+    let id = Uuid::now_v7();
     let done = sqlx::query!(
         "with wanting as (
             select id
@@ -61,7 +66,7 @@ async fn write_for(
         select written.id, wanting.id, written.number, written.subject
         from written
         cross join wanting",
-        Uuid::now_v7(),
+        id,
         team.as_str(),
         event.kind().as_str(),
         event.subject(),
@@ -69,10 +74,35 @@ async fn write_for(
         channel,
         event.kind().is_always_told()
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await
     .map_err(failed("write what is to be told"))?;
+    if done.rows_affected() > 0 {
+        hurry(conn, id).await?;
+    }
     Ok(done.rows_affected())
+}
+
+/// What rests after failed attempts is tried with the news of its subject, which waits for it: a receiver that is back is
+/// told at once.
+async fn hurry(conn: &mut PgConnection, newest: Uuid) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update delivery earlier
+        set next_at = clock_timestamp()
+        from delivery news
+        where news.notification_id = $1
+            and earlier.channel_id = news.channel_id
+            and earlier.subject = news.subject
+            and earlier.number < news.number
+            -- Not what somebody may be sending in this moment.
+            and earlier.next_at > clock_timestamp() + make_interval(secs => $2)",
+        newest,
+        HELD_AT_MOST.as_seconds_f64()
+    )
+    .execute(conn)
+    .await
+    .map_err(failed("hurry what news waits for"))?;
+    Ok(())
 }
 
 /// A delivery in the hands of a process.
@@ -92,6 +122,8 @@ pub struct Taken {
     pub attempts: i32,
     /// Why the last one failed.
     pub last_error: String,
+    /// How often in a row it was refused as wrong before this attempt.
+    pub refusals: i32,
 }
 
 /// Takes one delivery whose time has come; others may not have it before `until`. Events of one subject reach a channel in
@@ -126,7 +158,8 @@ pub async fn take(
                 limit 1
                 for update skip locked
             )
-        returning d.notification_id, d.channel_id, n.team, n.body, n.created_at, d.attempts, d.last_error"#,
+        returning d.notification_id, d.channel_id, n.team, n.body, n.created_at, d.attempts, d.last_error,
+            d.refusals"#,
         now,
         until
     )
@@ -143,6 +176,7 @@ pub async fn take(
         created_at: row.created_at,
         attempts: row.attempts,
         last_error: row.last_error,
+        refusals: row.refusals,
     }))
 }
 
@@ -152,7 +186,14 @@ pub enum Ended {
     /// It arrived.
     Delivered,
     /// It did not, and is tried again then.
-    Again(DateTime<Utc>, String),
+    Again {
+        /// When.
+        at: DateTime<Utc>,
+        /// Why it did not.
+        why: String,
+        /// How often in a row it was refused as wrong.
+        refusals: i32,
+    },
     /// It did not, and is not tried again.
     GivenUp(String),
 }
@@ -167,17 +208,18 @@ pub async fn end(
     now: DateTime<Utc>,
     ended: &Ended,
 ) -> Result<bool, StoreError> {
-    let (next_at, error, delivered, gave_up) = match ended {
-        Ended::Delivered => (None, None, Some(now), None),
-        Ended::Again(at, error) => (Some(*at), Some(error.as_str()), None, None),
-        Ended::GivenUp(error) => (None, Some(error.as_str()), None, Some(now)),
+    let (next_at, error, delivered, gave_up, refusals) = match ended {
+        Ended::Delivered => (None, None, Some(now), None, None),
+        Ended::Again { at, why, refusals } => (Some(*at), Some(why.as_str()), None, None, Some(*refusals)),
+        Ended::GivenUp(error) => (None, Some(error.as_str()), None, Some(now), None),
     };
     let done = sqlx::query!(
         "update delivery
         set next_at = $4,
             last_error = coalesce($5, last_error),
             delivered_at = $6,
-            gave_up_at = $7
+            gave_up_at = $7,
+            refusals = coalesce($8, refusals)
         where notification_id = $1
             and channel_id = $2
             and attempts = $3
@@ -188,7 +230,8 @@ pub async fn end(
         next_at,
         error,
         delivered,
-        gave_up
+        gave_up,
+        refusals
     )
     .execute(conn)
     .await

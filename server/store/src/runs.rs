@@ -13,7 +13,7 @@ use muster_domain::{
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-pub use self::lists::{RunFilter, list, open, telling};
+pub use self::lists::{RunFilter, list, of_ids, open, telling};
 use self::row::RunRow;
 use crate::error::StoreError;
 

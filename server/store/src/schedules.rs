@@ -1,5 +1,7 @@
 //! Drill schedules, and the occurrences recorded of them.
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::PairName,
@@ -28,6 +30,17 @@ pub struct Recorded {
     pub passed: bool,
     /// Why there is no run yet.
     pub trouble: String,
+    /// Why nobody has to hold it any more; `None` while it stands.
+    pub skipped: Option<String>,
+}
+
+/// An occurrence whose window has not closed, with the run asked for by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Open {
+    /// When.
+    pub occurrence: Occurrence,
+    /// The run.
+    pub run: Option<Uuid>,
 }
 
 fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
@@ -58,8 +71,101 @@ pub async fn insert(
     Ok(())
 }
 
-/// Changes a schedule if it still has the version given; false when somebody else was faster. Occurrences that have no run
-/// yet and are not due are forgotten: the new schedule records its own.
+/// Locks a schedule for a change of it, and so keeps its occurrences from getting runs until the caller's transaction ends.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn lock_to_change(conn: &mut PgConnection, id: Uuid) -> Result<(), StoreError> {
+    sqlx::query_scalar!("select 1 as one from schedule where id = $1 for update", id)
+        .fetch_optional(conn)
+        .await
+        .map_err(failed("lock schedule"))?;
+    Ok(())
+}
+
+/// Occurrences of a schedule whose window has not closed and that nothing has ended, by name, locked for the caller's
+/// transaction. Those whose drill has begun, or passed, are among them.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn lock_open(
+    conn: &mut PgConnection,
+    schedule: Uuid,
+    now: DateTime<Utc>,
+) -> Result<Vec<Open>, StoreError> {
+    let rows = sqlx::query!(
+        "select nominal, due, closes, run_id
+        from drill_occurrence
+        where schedule_id = $1
+            and closes > $2
+            and skipped_why is null
+        order by nominal
+        for update",
+        schedule,
+        now
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(failed("lock occurrences of a schedule"))?;
+    Ok(rows
+        .into_iter()
+        .map(|row| Open {
+            occurrence: Occurrence { nominal: row.nominal, due: row.due, closes: row.closes },
+            run: row.run_id,
+        })
+        .collect())
+}
+
+/// Ends an occurrence nobody has to hold any more.
+///
+/// # Errors
+/// When there is no such occurrence or the database refuses.
+pub async fn skip(
+    conn: &mut PgConnection,
+    schedule: Uuid,
+    nominal: DateTime<Utc>,
+    why: &str,
+) -> Result<(), StoreError> {
+    const OP: &str = "skip an occurrence";
+    let done = sqlx::query!(
+        "update drill_occurrence
+        set skipped_why = $3
+        where schedule_id = $1
+            and nominal = $2",
+        schedule,
+        nominal,
+        why
+    )
+    .execute(conn)
+    .await
+    .map_err(failed(OP))?;
+    StoreError::expect_rows(OP, done.rows_affected(), 1)
+}
+
+/// Forgets an occurrence: it was not due, or is put off.
+///
+/// # Errors
+/// When there is no such occurrence or the database refuses.
+pub async fn forget(
+    conn: &mut PgConnection,
+    schedule: Uuid,
+    nominal: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    const OP: &str = "forget an occurrence";
+    let done = sqlx::query!(
+        "delete from drill_occurrence
+        where schedule_id = $1
+            and nominal = $2",
+        schedule,
+        nominal
+    )
+    .execute(conn)
+    .await
+    .map_err(failed(OP))?;
+    StoreError::expect_rows(OP, done.rows_affected(), 1)
+}
+
+/// Changes a schedule if it still has the version given; false when somebody else was faster.
 ///
 /// # Errors
 /// When the database refuses.
@@ -84,28 +190,10 @@ pub async fn update(
         next.map(|(occurrence, _)| occurrence.nominal),
         next.map(|(_, at)| at)
     )
-    .execute(&mut *conn)
-    .await
-    .map_err(failed("change schedule"))?;
-    if done.rows_affected() == 0 {
-        return Ok(false);
-    }
-    forget_ahead(conn, schedule.id).await?;
-    Ok(true)
-}
-
-async fn forget_ahead(conn: &mut PgConnection, schedule: Uuid) -> Result<(), StoreError> {
-    sqlx::query!(
-        "delete from drill_occurrence
-        where schedule_id = $1
-            and run_id is null
-            and due > clock_timestamp()",
-        schedule
-    )
     .execute(conn)
     .await
-    .map_err(failed("forget occurrences"))?;
-    Ok(())
+    .map_err(failed("change schedule"))?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// Removes a schedule; what it recorded and came due stays.
@@ -122,10 +210,9 @@ pub async fn remove(conn: &mut PgConnection, id: Uuid) -> Result<bool, StoreErro
             and removed_at is null",
         id
     )
-    .execute(&mut *conn)
+    .execute(conn)
     .await
     .map_err(failed("remove schedule"))?;
-    forget_ahead(conn, id).await?;
     Ok(done.rows_affected() > 0)
 }
 
@@ -147,24 +234,54 @@ pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Schedule>, 
     Ok(row.map(|row| Schedule { version: row.version, ..row.body.0 }))
 }
 
-/// Schedules of pairs of some teams (`None`: of all), by pair.
+/// Schedules of pairs of some teams (`None`: of all), by pair, at most `limit`; only those that come after another in this
+/// order, if given.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn list(conn: &mut PgConnection, teams: Option<&[String]>) -> Result<Vec<Schedule>, StoreError> {
+pub async fn list(
+    conn: &mut PgConnection,
+    teams: Option<&[String]>,
+    after: Option<Uuid>,
+    limit: i64,
+) -> Result<Vec<Schedule>, StoreError> {
     let rows = sqlx::query!(
         r#"select schedule.body as "body: Json<Schedule>", schedule.version
         from schedule
         join pair on pair.name = schedule.pair
         where schedule.removed_at is null
             and ($1::text[] is null or pair.team = any($1))
-        order by schedule.pair, schedule.created_at"#,
-        teams
+            -- One that is removed meanwhile still says where the page before ended.
+            and (
+                $2::uuid is null
+                or (schedule.pair, schedule.id) > (select last.pair, last.id from schedule last where last.id = $2)
+            )
+        order by schedule.pair, schedule.id
+        limit $3"#,
+        teams,
+        after,
+        limit
     )
     .fetch_all(conn)
     .await
     .map_err(failed("list schedules"))?;
     Ok(rows.into_iter().map(|row| Schedule { version: row.version, ..row.body.0 }).collect())
+}
+
+/// Pairs that have a schedule.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn scheduled_pairs(conn: &mut PgConnection) -> Result<BTreeSet<String>, StoreError> {
+    let pairs = sqlx::query_scalar!(
+        "select distinct pair
+        from schedule
+        where removed_at is null"
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(failed("list pairs with schedules"))?;
+    Ok(pairs.into_iter().collect())
 }
 
 /// A schedule whose next occurrence is to be recorded by now, locked for the caller's transaction; other processes pass
@@ -231,7 +348,8 @@ pub async fn record(
     Ok(done.rows_affected() > 0)
 }
 
-/// An occurrence that wants a run and has none, locked for the caller's transaction.
+/// An occurrence that wants a run and has none, locked for the caller's transaction. Its schedule is locked against changes
+/// too: whoever switches it off comes before the run, or finds it.
 ///
 /// # Errors
 /// When the database refuses.
@@ -244,14 +362,17 @@ pub async fn lock_one_to_prepare(
         from drill_occurrence o
         join schedule on schedule.id = o.schedule_id
         where o.run_id is null
+            and o.skipped_why is null
             and (o.rest_until is null or o.rest_until <= $1)
             and o.closes > $1
             -- What runs by itself is not asked for before it is due.
             and (o.drill <> 'readiness_drill' or o.due <= $1)
             and schedule.removed_at is null
+            and (schedule.body ->> 'enabled')::boolean
         order by o.due
         limit 1
-        for update of o skip locked"#,
+        for update of o skip locked
+        for share of schedule skip locked"#,
         now
     )
     .fetch_optional(conn)
@@ -332,7 +453,7 @@ pub async fn recorded(
     limit: i64,
 ) -> Result<Vec<Recorded>, StoreError> {
     let rows = sqlx::query!(
-        r#"select o.schedule_id, o.pair, o.drill, o.nominal, o.due, o.closes, o.trouble,
+        r#"select o.schedule_id, o.pair, o.drill, o.nominal, o.due, o.closes, o.trouble, o.skipped_why,
             run.id as "run?", run.number as "number?", run.state as "state?",
             exists (
                 select from run held
@@ -391,6 +512,7 @@ pub async fn recorded(
                 run,
                 passed: row.passed,
                 trouble: row.trouble,
+                skipped: row.skipped_why,
             })
         })
         .collect()

@@ -28,7 +28,8 @@ pub struct Untold {
     pub due_told: bool,
 }
 
-/// An occurrence that is due, or overdue, and was not told as such; other processes pass it over.
+/// An occurrence that is due, or overdue, and was not told as such; other processes pass it over. Of schedules that are off
+/// nobody is told, nor of what a change has ended.
 ///
 /// # Errors
 /// When the database refuses or the row does not read back.
@@ -48,13 +49,16 @@ pub async fn lock_one(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<Opt
         join schedule on schedule.id = o.schedule_id
         join pair on pair.name = o.pair
         where schedule.removed_at is null
+            and (schedule.body ->> 'enabled')::boolean
+            and o.skipped_why is null
             and (
                 (o.due_told_at is null and o.due <= $1)
                 or (o.overdue_told_at is null and o.closes <= $1)
             )
         order by o.due
         limit 1
-        for update of o skip locked"#,
+        for update of o skip locked
+        for share of schedule skip locked"#,
         now
     )
     .fetch_optional(conn)

@@ -1,6 +1,9 @@
 //! Figures of what waits for somebody: messages on their way, open findings, drills nobody held.
 
-use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_domain::ids::PairName;
 use sqlx::PgConnection;
 
 use crate::error::StoreError;
@@ -33,6 +36,29 @@ pub async fn undelivered(conn: &mut PgConnection) -> Result<Vec<Undelivered>, St
     .fetch_all(conn)
     .await
     .map_err(|source| StoreError::database("read figures of messages", source))
+}
+
+/// How many findings of each of many pairs are open; pairs without one are not there.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn open_findings_of(
+    conn: &mut PgConnection,
+    pairs: &[PairName],
+) -> Result<BTreeMap<String, i64>, StoreError> {
+    let names: Vec<String> = pairs.iter().map(PairName::to_string).collect();
+    let rows = sqlx::query!(
+        r#"select pair, count(*) as "count!"
+        from finding
+        where closed_at is null
+            and pair = any($1)
+        group by pair"#,
+        &names
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("count open findings of pairs", source))?;
+    Ok(rows.into_iter().map(|row| (row.pair, row.count)).collect())
 }
 
 /// How many findings are open, by severity; severities without one are not there.
@@ -92,6 +118,7 @@ pub async fn overdue_drills(
             from drill_occurrence o
             where o.schedule_id = schedule.id
                 and o.closes <= $1
+                and o.skipped_why is null
             order by o.nominal desc
             limit 1
         ) closed on true
@@ -103,4 +130,80 @@ pub async fn overdue_drills(
     .fetch_all(conn)
     .await
     .map_err(|source| StoreError::database("read figures of drills", source))
+}
+
+/// When drills of a schedule that is on are due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrillDuty {
+    /// The pair.
+    pub pair: String,
+    /// Since when its last window is closed without a passed drill; `None` when one passed, or none has come due yet.
+    pub overdue_since: Option<DateTime<Utc>>,
+    /// When the next one is due, or since when it is; `None` when it never comes again.
+    pub due: Option<DateTime<Utc>>,
+    /// Until when the one that is due should begin; `None` when it is not recorded yet.
+    pub closes: Option<DateTime<Utc>>,
+}
+
+/// When drills of many pairs are due, one for each of their schedules that is on. A drill that passed since an occurrence was
+/// recorded makes up for it, as in [`overdue_drills`].
+///
+/// # Errors
+/// When the database refuses.
+pub async fn drill_duties(
+    conn: &mut PgConnection,
+    pairs: &[PairName],
+    now: DateTime<Utc>,
+) -> Result<Vec<DrillDuty>, StoreError> {
+    let names: Vec<String> = pairs.iter().map(PairName::to_string).collect();
+    let rows = sqlx::query!(
+        r#"select schedule.pair, schedule.next_at,
+            coalesce((schedule.body ->> 'lead_days')::bigint, 0) as "lead_days!",
+            closed.closes as "overdue_since?", open.due as "due?", open.closes as "closes?"
+        from schedule
+        left join lateral (
+            select held.created_at as at
+            from run held
+            where held.pair = schedule.pair
+                and held.operation = coalesce(schedule.body ->> 'drill', 'switchover')
+                and held.drill
+                and held.state = 'passed'
+            order by held.created_at desc
+            limit 1
+        ) passed on true
+        left join lateral (
+            select o.closes, o.recorded_at
+            from drill_occurrence o
+            where o.schedule_id = schedule.id
+                and o.closes <= $2
+                and o.skipped_why is null
+            order by o.nominal desc
+            limit 1
+        ) closed on passed.at is null or passed.at < closed.recorded_at
+        left join lateral (
+            select o.due, o.closes
+            from drill_occurrence o
+            where o.schedule_id = schedule.id
+                and o.closes > $2
+                and o.skipped_why is null
+                and (passed.at is null or passed.at < o.recorded_at)
+            order by o.nominal
+            limit 1
+        ) open on true
+        where schedule.removed_at is null
+            and (schedule.body ->> 'enabled')::boolean
+            and schedule.pair = any($1)"#,
+        &names,
+        now
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("read when drills of pairs are due", source))?;
+    // What is not recorded yet is recorded so many days before it is due.
+    let ahead = |at: Option<DateTime<Utc>>, lead: i64| at.map(|at| at + TimeDelta::days(lead));
+    let duty = |pair, overdue_since, due, closes| DrillDuty { pair, overdue_since, due, closes };
+    Ok(rows
+        .into_iter()
+        .map(|r| duty(r.pair, r.overdue_since, r.due.or_else(|| ahead(r.next_at, r.lead_days)), r.closes))
+        .collect())
 }

@@ -48,11 +48,11 @@ pub(crate) async fn run() -> Result<Bench> {
     Ok(Bench {
         name: "pages",
         how: vec![format!(
-            "Every page and list of an installation that has kept {} pairs, {} runs with {} steps, {} audit entries and \
-             {} findings: the router of `muster serve` over HTTP, one request after the other by an admin of everything \
+            "Every page and list of an installation that has kept {} pairs, {} runs with {} steps, {} audit entries, \
+             {} findings and {} drill schedules with {} drills that came due: the router of `muster serve` over HTTP, one request after the other by an admin of everything \
              who accepts what browsers do ({AS_BROWSERS}), {REQUESTS} of each after three that are not counted. PostgreSQL is on the same machine, its tables \
              vacuumed, otherwise as installed. Muster remembers minutes of lag that are over, and nothing else.",
-            kept.pairs, kept.runs, kept.steps, kept.audit, kept.findings
+            kept.pairs, kept.runs, kept.steps, kept.audit, kept.findings, kept.schedules, kept.occurrences
         )],
         load_before,
         versions: vec![("PostgreSQL", house.postgres_version().await?)],
@@ -61,7 +61,7 @@ pub(crate) async fn run() -> Result<Bench> {
 }
 
 fn addresses(kept: &Kept) -> Vec<(&'static str, String)> {
-    let (run, plan) = (kept.run, kept.plan);
+    let (run, asked, plan) = (kept.run, kept.asked, kept.plan);
     vec![
         ("fleet", "/".to_owned()),
         ("pair", "/pairs/pair-007".to_owned()),
@@ -78,11 +78,24 @@ fn addresses(kept: &Kept) -> Vec<(&'static str, String)> {
         ("report", format!("/runs/{run}/report")),
         ("comparison", format!("/runs/{run}/compare")),
         ("plan", format!("/plans/{plan}")),
+        ("approval", format!("/runs/{asked}/approval")),
+        ("lag explorer", "/pairs/pair-007/lag".to_owned()),
+        ("differences", "/pairs/pair-007/differences".to_owned()),
+        ("translation", "/pairs/pair-007/translation".to_owned()),
+        ("content", "/pairs/pair-007/content".to_owned()),
+        ("alarms", "/alarms".to_owned()),
+        ("notifications", "/notifications".to_owned()),
+        ("teams", "/teams".to_owned()),
+        ("account", "/account".to_owned()),
+        ("settings", "/settings".to_owned()),
+        ("reference of the API", "/api".to_owned()),
         ("drills", "/drills".to_owned()),
         ("findings", "/findings".to_owned()),
         ("findings, words", "/findings?text=dns&state=open".to_owned()),
         ("audit", "/audit".to_owned()),
         ("audit, one actor and action", "/audit?actor=otto&action=run.".to_owned()),
+        // The entries are no real chain: it is read until it breaks, which is at its beginning.
+        ("audit, a chain that breaks", "/audit?verify=on".to_owned()),
         ("clusters", "/clusters".to_owned()),
         ("people", "/people".to_owned()),
         ("API: pairs", "/api/v1/pairs".to_owned()),
@@ -90,6 +103,10 @@ fn addresses(kept: &Kept) -> Vec<(&'static str, String)> {
         ("API: readiness", "/api/v1/pairs/pair-007/readiness".to_owned()),
         ("API: lag history", "/api/v1/pairs/pair-007/lag/history".to_owned()),
         ("API: audit", "/api/v1/audit?limit=200".to_owned()),
+        ("API: plan difference", format!("/api/v1/plans/{plan}/difference")),
+        ("API: schedules", "/api/v1/schedules?limit=200".to_owned()),
+        ("API: occurrences", "/api/v1/occurrences?limit=200".to_owned()),
+        ("API: calendar", "/api/v1/calendar.ics".to_owned()),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-/// `POST /drills`: a schedule, every field as typed.
+/// `POST /drills` and `POST /drills/{id}/edit`: a schedule, every field as typed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(default)]
 pub struct ScheduleForm {
@@ -30,6 +30,10 @@ pub struct ScheduleForm {
     pub blackouts: String,
     /// Names, separated by commas.
     pub owners: String,
+    /// `on` when drills become due, for an existing one.
+    pub enabled: String,
+    /// Version it was read at, for an existing one.
+    pub version: i64,
 }
 
 impl Default for ScheduleForm {
@@ -48,6 +52,8 @@ impl Default for ScheduleForm {
             lead_days: text("7"),
             blackouts: String::new(),
             owners: String::new(),
+            enabled: String::new(),
+            version: 0,
         }
     }
 }

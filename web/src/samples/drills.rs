@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     chrome::Brake,
-    drills::{DrillsPage, DueDrill},
+    drills::{DrillsPage, DueDrill, Programme, ProgrammePair},
+    schedule_form::SchedulePage,
 };
 
 fn schedule(id: u128, pair: &str, cadence: Cadence) -> Schedule {
@@ -43,7 +44,12 @@ fn due(pair: &str, standing: Standing, days_ahead: i64, trouble: &str) -> DueDri
         standing,
         run: None,
         trouble: trouble.to_owned(),
+        skipped: String::new(),
     }
+}
+
+fn programme_pair(name: &str, owned: bool, scheduled: bool) -> ProgrammePair {
+    ProgrammePair { name: name.to_owned(), owned, scheduled }
 }
 
 impl DrillsPage {
@@ -62,17 +68,30 @@ impl DrillsPage {
             ),
             (schedule(2, "orders", Cadence::Cron { expression: "0 6 10 */3 *".to_owned() }), false),
         ];
-        let pairs = [("payments", true), ("orders", false), ("telemetry", false)];
-        let pairs: Vec<_> = pairs.iter().map(|(name, own)| ((*name).to_owned(), *own)).collect();
+        let pairs = [
+            programme_pair("payments", true, true),
+            programme_pair("orders", false, true),
+            programme_pair("telemetry", false, false),
+        ];
         let asked = DueDrill { run: Some(runs::asked()), ..due("payments", Standing::Ahead, 1, "") };
         let passed = DueDrill { run: Some(runs::drill()), ..due("payments", Standing::Satisfied, -91, "") };
         let blocked = "The plan is blocked: `telemetry` is not surveyed since 2 Nov. Look at its readiness.";
         let looks =
             DueDrill { drill: Some(Drill::ReadinessDrill), ..due("payments", Standing::Ahead, 3, "") };
-        let found = [looks, asked, due("telemetry", Standing::Overdue, -14, blocked), passed];
+        let off = DueDrill {
+            skipped: "its schedule was switched off".to_owned(),
+            ..due("orders", Standing::Skipped, -20, "")
+        };
+        let found = [looks, asked, due("telemetry", Standing::Overdue, -14, blocked), off, passed];
         let owner = actor(9, "marta.kowalczyk", &[Role::Owner]);
         let chrome = chrome_of(Some(owner), "/drills", Brake::Released);
-        Self::new(chrome, &schedules, &pairs, &found, None, &[], "created")
+        let programme = Programme {
+            schedules: &schedules,
+            more_after: Some(Uuid::from_u128(2)),
+            pairs: &pairs,
+            due: &found,
+        };
+        Self::new(chrome, programme, None, &[], "created")
     }
 
     /// The first visit of somebody who may schedule nothing.
@@ -80,7 +99,22 @@ impl DrillsPage {
     pub fn sample_empty() -> Self {
         let viewer = actor(10, "wei", &[Role::Viewer]);
         let chrome = chrome_of(Some(viewer), "/drills", Brake::Released);
-        let pairs = [("payments".to_owned(), false)];
-        Self::new(chrome, &[], &pairs, &[], None, &[], "")
+        let pairs = [programme_pair("payments", false, false)];
+        let programme = Programme { schedules: &[], more_after: None, pairs: &pairs, due: &[] };
+        Self::new(chrome, programme, None, &[], "")
+    }
+}
+
+impl SchedulePage {
+    /// A schedule by cron, with a zone that was refused.
+    #[must_use]
+    pub fn sample() -> Self {
+        let schedule = schedule(3, "payments", Cadence::Cron { expression: "0 6 * * 1".to_owned() });
+        let owner = actor(9, "marta.kowalczyk", &[Role::Owner]);
+        let chrome = chrome_of(Some(owner), "/drills/3/edit", Brake::Released);
+        let sent = crate::forms::ScheduleForm { zone: "Europe/Bärlin".to_owned(), ..(&schedule).into() };
+        let wrong =
+            [("zone".to_owned(), "`Europe/Bärlin` is not a time zone of the IANA database.".to_owned())];
+        Self::new(chrome, &schedule, Some(&sent), &wrong, None)
     }
 }

@@ -23,7 +23,7 @@ use crate::{
     clusters::{ClusterPage, ClustersPage, SecretsKept},
     differences::DifferencesPage,
     error_page::ErrorPage,
-    fleet::{FleetPage, PairFacts, Verification},
+    fleet::{DrillDuty, Duties, FleetPage, PairFacts, Verification},
     forms::{ClusterForm, DifferenceFilter, ImportForm, PairForm},
     import::{BadLine, ImportPage, ImportResult, ImportedSetting},
     pair::{PairDetail, PairPage},
@@ -45,6 +45,7 @@ fn facts(seen: &Seen) -> PairFacts<'_> {
         last_proof: None,
         active_run: None,
         waiting: None,
+        duties: None,
     }
 }
 
@@ -153,6 +154,13 @@ impl FleetPage {
                 "payments" => facts.waiting = Some(&asked),
                 _ => {}
             }
+            let drill_duty = match &seen.verification {
+                Verification::Failed { .. } => Some(DrillDuty::Overdue { since: ago(14 * 86_400) }),
+                Verification::Verified { .. } => Some(DrillDuty::Ahead { due: ago(-29 * 86_400) }),
+                Verification::NeedsVerification { .. } => None,
+            };
+            let open_findings = i64::from(drill_duty.is_none()) * 3;
+            facts.duties = Some(Duties { drill: drill_duty, open_findings });
             facts.last_proof = match &seen.verification {
                 Verification::Failed { .. } => Some(&failed),
                 Verification::Verified { .. } => Some(&drill),

@@ -4,7 +4,7 @@ use chrono::{DateTime, Duration, Utc};
 use muster_domain::{
     break_glass::BreakGlass,
     pair::{BySide, Direction, Side},
-    plan::{Concern, Plan, PlanContent, PlanRules, Prediction, TopicScope},
+    plan::{AtStake, Concern, Plan, PlanContent, PlanRules, PredictedLoss, Prediction, TopicScope},
     plan_difference::{ApprovedPlan, PlanDifference, difference as difference_of},
     record::{Approval, Outcome, Run, Vote},
     run::{Operation, RunEvent, RunState},
@@ -80,6 +80,15 @@ pub(super) fn plan(pair: &str, blocked: bool) -> Plan {
             write_unavailability_ms: Some(4300),
             total_ms: Some(24_580),
             basis: "5 earlier runs of this pair".to_owned(),
+            loss: PredictedLoss::of(
+                Operation::Switchover,
+                Some(AtStake {
+                    records_at_least: Some(1_204),
+                    records_at_most: Some(9_870),
+                    ms_at_most: Some(4_100),
+                    at: ago(60),
+                }),
+            ),
         },
     }
 }

@@ -75,12 +75,14 @@ pub async fn make(
     let pair = super::pairs::get(conn, pair).await?;
     let request = request(&pair, asked)?;
     let survey = surveys::latest(conn, &pair.name).await?.ok_or_else(|| not_surveyed(&pair))?;
-    let checks =
-        judgement::latest(conn, &pair.name).await?.ok_or_else(|| not_surveyed(&pair))?.results.checks;
+    let judged = judgement::latest(conn, &pair.name).await?.ok_or_else(|| not_surveyed(&pair))?;
+    let at_stake = judged.results.at_stake(request.direction, judged.at);
     let a = super::clusters::get(conn, &pair.clusters.a).await?;
     let b = super::clusters::get(conn, &pair.clusters.b).await?;
     let clusters = BySide { a, b };
-    let plan = make_plan(conn, &pair, &clusters, &survey, &checks, &request, actor, now).await?;
+    let plan =
+        make_plan(conn, &pair, &clusters, &survey, &judged.results.checks, at_stake, &request, actor, now)
+            .await?;
     let detail = json!({"plan": plan.id, "hash": plan.hash, "course": pair.course(request.direction),
         "blockers": plan.blockers.len(), "warnings": plan.warnings.len()});
     audit_trail::record(conn, actor, Entry::done("plan.make", &format!("pair {}", pair.name), detail))

@@ -5,9 +5,10 @@ use chrono_tz::Tz;
 use muster_domain::{
     ids::PairName,
     people::{Actor, Role},
-    schedule::{Blackout, Cadence, Drill, Schedule},
+    schedule::{Blackout, Cadence, Drill, Fate, Schedule},
 };
-use muster_store::schedules;
+use muster_operations::decisions;
+use muster_store::{runs, schedules};
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -145,7 +146,7 @@ pub async fn create(
     Ok(schedule)
 }
 
-/// Changes a schedule. Occurrences that are not due and have no run are forgotten; the new schedule records its own.
+/// Changes a schedule. What is open of it is looked at again: what it no longer has is taken back or skipped.
 ///
 /// # Errors
 /// `edited-in-between`, `forbidden`, `not-found`, `invalid-request`.
@@ -167,22 +168,64 @@ pub async fn change(
     schedule.lead_days = edit.lead_days.unwrap_or(schedule.lead_days);
     schedule.enabled = edit.enabled.unwrap_or(schedule.enabled);
     check(&schedule, now)?;
-    if !schedules::update(conn, &schedule, schedule.to_record_after(now)).await? {
+    schedules::lock_to_change(conn, id).await?;
+    let why = if schedule.enabled { "its schedule was changed" } else { "its schedule was switched off" };
+    take_back(conn, &schedule, why, actor, now).await?;
+    if !schedules::update(conn, &schedule, schedule.to_record_changed(now)).await? {
         return Err(muster_store::StoreError::Stale { op: "change schedule" }.into());
     }
     told(conn, actor, "schedule.change", &schedule).await?;
     Ok(Schedule { version: schedule.version + 1, ..schedule })
 }
 
-/// Removes a schedule; what came due of it stays.
+/// Removes a schedule; what came due of it stays, skipped if nobody has begun it.
 ///
 /// # Errors
 /// `edited-in-between`, `forbidden`, `not-found`.
-pub async fn remove(conn: &mut PgConnection, id: Uuid, version: Option<i64>, actor: &Actor) -> Answer<()> {
+pub async fn remove(
+    conn: &mut PgConnection,
+    id: Uuid,
+    version: Option<i64>,
+    actor: &Actor,
+    now: DateTime<Utc>,
+) -> Answer<()> {
     let schedule = owned(conn, id, actor).await?;
     check_version(version, schedule.version)?;
+    schedules::lock_to_change(conn, id).await?;
+    let gone = Schedule { enabled: false, ..schedule.clone() };
+    take_back(conn, &gone, "its schedule was removed", actor, now).await?;
     schedules::remove(conn, id).await?;
     told(conn, actor, "schedule.delete", &schedule).await
+}
+
+/// Takes back what was recorded of a schedule, is not begun, and is no longer of it as it is from now on. The schedule is locked:
+/// nothing gets its run meanwhile.
+async fn take_back(
+    conn: &mut PgConnection,
+    schedule: &Schedule,
+    why: &str,
+    actor: &Actor,
+    now: DateTime<Utc>,
+) -> Answer<()> {
+    for open in schedules::lock_open(conn, schedule.id, now).await? {
+        let nominal = open.occurrence.nominal;
+        let run = match open.run {
+            Some(run) => runs::lock(conn, run).await?,
+            None => None,
+        };
+        if run.as_ref().is_some_and(|run| run.started_at.is_some()) {
+            continue;
+        }
+        match schedule.changes(&open.occurrence, run.is_some(), now) {
+            Fate::Stays => continue,
+            Fate::Forgotten => schedules::forget(conn, schedule.id, nominal).await?,
+            Fate::Skipped => schedules::skip(conn, schedule.id, nominal, why).await?,
+        }
+        if let Some(run) = run {
+            decisions::withdraw_scheduled_run(conn, &run, why, actor).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn owned(conn: &mut PgConnection, id: Uuid, actor: &Actor) -> Answer<Schedule> {

@@ -51,8 +51,9 @@ pub async fn show(
         Some(team) => Some(vec![team.to_string()]),
         None => teams(&actor),
     };
-    let due = recorded(&app, &actor, None, None, RECORDED).await?;
-    let schedules = stored::list(&mut *app.pool.acquire().await?, seen.as_deref()).await?;
+    let due = recorded(&app, seen.as_deref(), None, None, RECORDED).await?;
+    // A calendar has no pages: all of them.
+    let schedules = stored::list(&mut *app.pool.acquire().await?, seen.as_deref(), None, i64::MAX).await?;
     let now = Utc::now();
     let name = query.team.as_ref().map_or_else(|| "Drills".to_owned(), |team| format!("Drills of {team}"));
     let mut calendar = Calendar::new();
@@ -89,6 +90,7 @@ fn event(
         Some(Standing::Due) => (" (due now)", EventStatus::Confirmed),
         Some(Standing::Overdue) => (" (overdue)", EventStatus::Confirmed),
         Some(Standing::Satisfied) => (" (held)", EventStatus::Confirmed),
+        Some(Standing::Skipped) => (" (skipped)", EventStatus::Cancelled),
     };
     let mut said = Vec::new();
     if !schedule.owners.is_empty() {

@@ -4,7 +4,6 @@ use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
 use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::PairName,
-    people::Actor,
     run::RunState,
     schedule::{Occurrence, Schedule, Standing},
 };
@@ -63,23 +62,24 @@ pub struct OccurrenceView {
     pub run_state: Option<RunState>,
     /// Why there is no run yet; empty when there is one or none was tried.
     pub trouble: String,
+    /// Why nobody has to hold it any more; empty while it stands.
+    pub skipped: String,
 }
 
-/// Recorded occurrences this person may see, newest due first, at most `limit` of those after `before`.
+/// Recorded occurrences of pairs of some teams (`None`: of all), newest due first, at most `limit` of those after `before`.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn recorded(
     app: &App,
-    actor: &Actor,
+    teams: Option<&[String]>,
     pair: Option<&PairName>,
     before: Option<(DateTime<Utc>, Uuid)>,
     limit: i64,
 ) -> Answer<Vec<OccurrenceView>> {
     let mut conn = app.pool.acquire().await?;
     let now = muster_store::clock::now(&mut conn).await?;
-    let teams = teams(actor);
-    let found = stored::recorded(&mut conn, teams.as_deref(), pair, before, limit).await?;
+    let found = stored::recorded(&mut conn, teams, pair, before, limit).await?;
     let view = |recorded: stored::Recorded| {
         let run_state = recorded.run.map(|(_, _, state)| state);
         OccurrenceView {
@@ -87,22 +87,38 @@ pub async fn recorded(
             pair: recorded.pair,
             drill: recorded.drill,
             occurrence: recorded.occurrence,
-            standing: recorded.occurrence.standing(recorded.passed, now),
+            standing: recorded.occurrence.standing(recorded.passed, recorded.skipped.is_some(), now),
             run: recorded.run.map(|(id, _, _)| id),
             run_state,
             trouble: recorded.trouble,
+            skipped: recorded.skipped.unwrap_or_default(),
         }
     };
     Ok(found.into_iter().map(view).collect())
 }
 
+/// Page of [`list`].
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct ScheduleQuery {
+    /// Cursor: `next` of the page before.
+    after: Option<Uuid>,
+    /// At most so many, 1 to 200; 50.
+    limit: Option<i64>,
+}
+
 /// `GET /api/v1/schedules`.
-pub async fn list(State(app): State<App>, Acting(actor): Acting) -> Answer<Json<Items<ScheduleView>>> {
+pub async fn list(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Query(query): Query<ScheduleQuery>,
+) -> Answer<Json<Items<ScheduleView>>> {
+    let limit = page_size(query.limit);
     let mut conn = app.pool.acquire().await?;
-    let found = stored::list(&mut conn, teams(&actor).as_deref()).await?;
+    let found = stored::list(&mut conn, teams(&actor).as_deref(), query.after, limit).await?;
     let now = Utc::now();
     let items: Vec<ScheduleView> = found.into_iter().map(|one| ScheduleView::of(one, now)).collect();
-    Ok(Json(items.into()))
+    Ok(Json(Items::page(items, limit, |view| view.schedule.id.to_string())))
 }
 
 /// `POST /api/v1/schedules`.
@@ -147,7 +163,7 @@ pub async fn delete(
     IfMatch(version): IfMatch,
 ) -> Answer<StatusCode> {
     let mut tx = muster_store::begin(&app.pool).await?;
-    schedules::remove(&mut tx, id, version, &actor).await?;
+    schedules::remove(&mut tx, id, version, &actor, Utc::now()).await?;
     tx.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -173,7 +189,7 @@ pub async fn occurrences(
 ) -> Answer<Json<Items<OccurrenceView>>> {
     let limit = page_size(query.limit);
     let before = query.after.as_deref().map(read_cursor).transpose()?;
-    let items = recorded(&app, &actor, query.pair.as_ref(), before, limit).await?;
+    let items = recorded(&app, teams(&actor).as_deref(), query.pair.as_ref(), before, limit).await?;
     Ok(Json(Items::page(items, limit, cursor)))
 }
 

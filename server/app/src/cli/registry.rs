@@ -169,7 +169,7 @@ pub(super) async fn schedules(client: &Client, command: Schedules) -> anyhow::Re
                 ]
             };
             let heads = ["PAIR", "HOW OFTEN", "ZONE", "NEXT DUE", "ID"];
-            print::list(client, &client.get("/api/v1/schedules").await?, &heads, row);
+            print::list(client, &all_schedules(client).await?, &heads, row);
         }
         Schedules::Show { id } => print::json(&client.get(&path(id)).await?),
         Schedules::Create { file } => {
@@ -183,7 +183,8 @@ pub(super) async fn schedules(client: &Client, command: Schedules) -> anyhow::Re
         Schedules::Due { pair } => {
             let row = |due: &Value| {
                 let mut row = vec![print::word(due, "pair"), print::time(due, "due")];
-                row.extend(["standing", "run_state", "run", "trouble"].map(|key| print::word(due, key)));
+                let why = if due["skipped"] == "" { "trouble" } else { "skipped" };
+                row.extend(["standing", "run_state", "run", why].map(|key| print::word(due, key)));
                 row
             };
             let heads = ["PAIR", "DUE", "STANDING", "STATE", "RUN", ""];
@@ -191,6 +192,18 @@ pub(super) async fn schedules(client: &Client, command: Schedules) -> anyhow::Re
         }
     }
     Ok(())
+}
+
+/// Every schedule, page by page.
+async fn all_schedules(client: &Client) -> anyhow::Result<Value> {
+    let first = "/api/v1/schedules?limit=200";
+    let mut reply = client.get(first).await?;
+    let mut items = print::items(&reply).to_vec();
+    while let Some(last) = reply["next"].as_str() {
+        reply = client.get(&format!("{first}&after={last}")).await?;
+        items.extend_from_slice(print::items(&reply));
+    }
+    Ok(json!({"items": items}))
 }
 
 /// Differences as people read them: each cause with what it does and what to do.

@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use muster_domain::notification::{
-    ChannelKind, ChannelSecrets, Event, Message, pagerduty, slack, teams, webhook,
+    ChannelKind, ChannelSecrets, Event, Message, is_refusal, pagerduty, slack, teams, webhook,
 };
 use muster_routing::outbound;
 use reqwest::{Client, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
+
+use super::NotSent;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Where PagerDuty takes events, unless the channel has another address (that of its EU region).
@@ -26,7 +28,7 @@ pub(super) async fn post(
     secrets: &ChannelSecrets,
     message: &Message,
     event: &Event,
-) -> Result<(), String> {
+) -> Result<(), NotSent> {
     let url = address(kind, secrets)?;
     outbound::check_address(&url, allow_private)?;
     let body = body(kind, secrets, message, event).to_string();
@@ -40,7 +42,10 @@ pub(super) async fn post(
     }
     let answer = request.body(body).send().await;
     let status = answer.map_err(|e| outbound::why_unreachable(e, ANSWER_WITHIN).reason)?.status();
-    if status.is_success() { Ok(()) } else { Err(format!("the endpoint answered {status}")) }
+    if status.is_success() {
+        return Ok(());
+    }
+    Err(NotSent { why: format!("the endpoint answered {status}"), refused: is_refusal(status.as_u16()) })
 }
 
 fn address(kind: ChannelKind, secrets: &ChannelSecrets) -> Result<Url, String> {

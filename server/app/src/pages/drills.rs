@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use chrono::{NaiveDate, NaiveTime, Utc};
+use chrono_tz::Tz;
 use muster_domain::{
     ids::PairName,
     people::Role,
@@ -9,8 +10,9 @@ use muster_domain::{
 };
 use muster_store::{runs, schedules as stored};
 use muster_web::{
-    drills::{DrillsPage, DueDrill},
+    drills::{DrillsPage, DueDrill, Programme, ProgrammePair},
     forms::ScheduleForm,
+    schedule_form::SchedulePage,
 };
 use serde::Deserialize;
 use uuid::Uuid;
@@ -19,26 +21,30 @@ use super::{asking::Asking, html, is_about_the_form, refused_form, see};
 use crate::{
     acts::{
         pairs,
-        schedules::{self, NewSchedule},
+        schedules::{self, NewSchedule, ScheduleEdit},
     },
     api::{runs::teams, schedules::recorded},
     app::App,
     http::{Answer, Failure, Form, Path, Query},
 };
 
-/// What was just done.
+/// What is shown, and what was just done.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Done {
+pub struct Shown {
     done: String,
+    /// Cursor: the last schedule of the page before.
+    after: String,
 }
 
 /// Most drills that came due looked at for the page.
 const SHOWN: i64 = 200;
+/// Schedules on one page.
+const PAGE: i64 = 50;
 
 /// `GET /drills`.
-pub async fn list(State(app): State<App>, asking: Asking, Query(done): Query<Done>) -> Answer {
-    html(&page(&app, &asking, None, &[], &done.done).await?)
+pub async fn list(State(app): State<App>, asking: Asking, Query(shown): Query<Shown>) -> Answer {
+    html(&page(&app, &asking, None, &[], &shown).await?)
 }
 
 async fn page(
@@ -46,40 +52,50 @@ async fn page(
     asking: &Asking,
     form: Option<&ScheduleForm>,
     errors: &[(String, String)],
-    done: &str,
+    shown: &Shown,
 ) -> Answer<DrillsPage> {
     let chrome = asking.chrome(app).await;
     let actor = asking.actor()?;
-    let occurrences = recorded(app, actor, None, None, SHOWN).await?;
+    let teams = teams(actor);
+    let occurrences = recorded(app, teams.as_deref(), None, None, SHOWN).await?;
     let mut conn = app.pool.acquire().await?;
+    let asked: Vec<Uuid> = occurrences.iter().filter_map(|one| one.run).collect();
+    let mut runs = runs::of_ids(&mut conn, &asked).await?;
+    let due = occurrences.into_iter().map(|one| DueDrill {
+        pair: one.pair,
+        drill: Drill::parse(&one.drill),
+        occurrence: one.occurrence,
+        standing: one.standing,
+        run: one.run.and_then(|run| runs.remove(&run)),
+        trouble: one.trouble,
+        skipped: one.skipped,
+    });
+    let due: Vec<DueDrill> = due.collect();
     let mine = pairs::list(&mut conn, actor).await?;
     let owns =
         |name: &PairName| mine.iter().any(|pair| pair.name == *name && actor.has(Role::Owner, &pair.team));
-    let schedules = stored::list(&mut conn, teams(actor).as_deref()).await?;
-    let schedules: Vec<_> = schedules
+    let mut found = stored::list(&mut conn, teams.as_deref(), shown.after.parse().ok(), PAGE + 1).await?;
+    let more = found.len() > PAGE as usize;
+    found.truncate(PAGE as usize);
+    let more_after = found.last().filter(|_| more).map(|last| last.id);
+    let schedules: Vec<_> = found
         .into_iter()
         .map(|schedule| {
             let may = owns(&schedule.pair);
             (schedule, may)
         })
         .collect();
-    let names: Vec<_> = mine.iter().map(|pair| (pair.name.to_string(), owns(&pair.name))).collect();
-    let mut due = Vec::new();
-    for one in occurrences {
-        let run = match one.run {
-            Some(run) => runs::get(&mut conn, run).await?,
-            None => None,
-        };
-        due.push(DueDrill {
-            pair: one.pair,
-            drill: Drill::parse(&one.drill),
-            occurrence: one.occurrence,
-            standing: one.standing,
-            run,
-            trouble: one.trouble,
-        });
-    }
-    Ok(DrillsPage::new(chrome, &schedules, &names, &due, form, errors, done))
+    let scheduled = stored::scheduled_pairs(&mut conn).await?;
+    let pairs: Vec<ProgrammePair> = mine
+        .iter()
+        .map(|pair| ProgrammePair {
+            name: pair.name.to_string(),
+            owned: actor.has(Role::Owner, &pair.team),
+            scheduled: scheduled.contains(pair.name.as_str()),
+        })
+        .collect();
+    let programme = Programme { schedules: &schedules, more_after, pairs: &pairs, due: &due };
+    Ok(DrillsPage::new(chrome, programme, form, errors, &shown.done))
 }
 
 /// `POST /drills`.
@@ -88,27 +104,60 @@ pub async fn create(State(app): State<App>, asking: Asking, Form(form): Form<Sch
         Ok(()) => Ok(see("/drills?done=created")),
         Err((field, failure)) if is_about_the_form(&failure) => {
             let errors = [(field.to_owned(), failure.problem.detail.clone())];
-            refused_form(&failure, &page(&app, &asking, Some(&form), &errors, "").await?)
+            refused_form(&failure, &page(&app, &asking, Some(&form), &errors, &Shown::default()).await?)
         }
         Err((_, failure)) => Err(failure),
     }
 }
 
-async fn try_create(app: &App, asking: &Asking, form: &ScheduleForm) -> Result<(), (&'static str, Failure)> {
-    let new = parse(form).map_err(|(field, wrong)| (field, Failure::invalid(wrong)))?;
-    let field = if form.every == "cron" { "cron" } else { "day" };
+/// A field of the form and what is wrong with it.
+type Refused = (&'static str, Failure);
+
+async fn try_create(app: &App, asking: &Asking, form: &ScheduleForm) -> Result<(), Refused> {
+    let new = parse_new(form).map_err(|(field, wrong)| (field, Failure::invalid(wrong)))?;
     let create = async {
         let mut tx = muster_store::begin(&app.pool).await?;
         schedules::create(&mut tx, new, asking.actor()?, Utc::now()).await?;
         Ok::<_, Failure>(tx.commit().await?)
     };
-    create.await.map_err(|failure| (field, failure))
+    create.await.map_err(|failure| (cadence_field(form), failure))
+}
+
+/// Where it is said what is wrong with the whole: mostly how often it comes.
+fn cadence_field(form: &ScheduleForm) -> &'static str {
+    if form.every == "cron" { "cron" } else { "day" }
 }
 
 /// A field and what is wrong with what was typed there.
 type Wrong = (&'static str, String);
 
-fn parse(form: &ScheduleForm) -> Result<NewSchedule, Wrong> {
+fn parse_new(form: &ScheduleForm) -> Result<NewSchedule, Wrong> {
+    let When { cadence, zone, window_minutes, blackouts, owners, lead_days } = parse(form)?;
+    Ok(NewSchedule {
+        pair: PairName::new(form.pair.trim()).map_err(|e| ("pair", e.to_string()))?,
+        drill: Drill::parse(&form.drill)
+            .ok_or_else(|| ("drill", format!("There is no drill `{}`.", form.drill)))?,
+        cadence,
+        zone,
+        window_minutes,
+        blackouts,
+        owners,
+        lead_days,
+        enabled: true,
+    })
+}
+
+/// When drills are due, as typed.
+struct When {
+    cadence: Cadence,
+    zone: Tz,
+    window_minutes: u32,
+    blackouts: Vec<Blackout>,
+    owners: Vec<String>,
+    lead_days: u32,
+}
+
+fn parse(form: &ScheduleForm) -> Result<When, Wrong> {
     let number = |field: &'static str, text: &str| -> Result<u32, Wrong> {
         text.trim().parse().map_err(|_| (field, format!("`{text}` is not a whole number.")))
     };
@@ -122,10 +171,8 @@ fn parse(form: &ScheduleForm) -> Result<NewSchedule, Wrong> {
         },
     };
     let blackouts = form.blackouts.lines().filter(|line| !line.trim().is_empty()).map(blackout);
-    Ok(NewSchedule {
-        pair: PairName::new(form.pair.trim()).map_err(|e| ("pair", e.to_string()))?,
-        drill: Drill::parse(&form.drill)
-            .ok_or_else(|| ("drill", format!("There is no drill `{}`.", form.drill)))?,
+    let owners = form.owners.split(',').map(str::trim).filter(|name| !name.is_empty());
+    Ok(When {
         cadence,
         zone: form
             .zone
@@ -134,15 +181,8 @@ fn parse(form: &ScheduleForm) -> Result<NewSchedule, Wrong> {
             .map_err(|_| ("zone", format!("`{}` is not a time zone of the IANA database.", form.zone)))?,
         window_minutes: number("window_minutes", &form.window_minutes)?,
         blackouts: blackouts.collect::<Result<_, _>>()?,
-        owners: form
-            .owners
-            .split(',')
-            .map(str::trim)
-            .filter(|name| !name.is_empty())
-            .map(str::to_owned)
-            .collect(),
+        owners: owners.map(str::to_owned).collect(),
         lead_days: number("lead_days", &form.lead_days)?,
-        enabled: true,
     })
 }
 
@@ -161,6 +201,70 @@ fn blackout(line: &str) -> Result<Blackout, Wrong> {
     Ok(Blackout { from, until: last.parse().map_err(|_| wrong())?, reason: reason.trim().to_owned() })
 }
 
+/// `GET /drills/{schedule}/edit`.
+pub async fn edit(State(app): State<App>, asking: Asking, Path(id): Path<Uuid>) -> Answer {
+    let chrome = asking.chrome(&app).await;
+    let schedule = schedules::get(&mut *app.pool.acquire().await?, id, asking.actor()?).await?;
+    html(&SchedulePage::new(chrome, &schedule, None, &[], None))
+}
+
+/// `POST /drills/{schedule}/edit`.
+pub async fn change(
+    State(app): State<App>,
+    asking: Asking,
+    Path(id): Path<Uuid>,
+    Form(form): Form<ScheduleForm>,
+) -> Answer {
+    match try_change(&app, &asking, id, &form).await {
+        Ok(()) => Ok(see("/drills?done=changed")),
+        Err((field, failure)) if is_about_the_form(&failure) => {
+            let chrome = asking.chrome(&app).await;
+            let schedule = schedules::get(&mut *app.pool.acquire().await?, id, asking.actor()?).await?;
+            let errors = field.map(|field| (field.to_owned(), failure.problem.detail.clone()));
+            let whole = errors.is_none().then_some(&failure.problem);
+            let errors: Vec<_> = errors.into_iter().collect();
+            refused_form(&failure, &SchedulePage::new(chrome, &schedule, Some(&form), &errors, whole))
+        }
+        Err((_, failure)) => Err(failure),
+    }
+}
+
+/// What went wrong, beside a field where it is about one.
+async fn try_change(
+    app: &App,
+    asking: &Asking,
+    id: Uuid,
+    form: &ScheduleForm,
+) -> Result<(), (Option<&'static str>, Failure)> {
+    let when = parse(form).map_err(|(field, wrong)| (Some(field), Failure::invalid(wrong)))?;
+    let change = async {
+        let actor = asking.actor()?;
+        let mut tx = muster_store::begin(&app.pool).await?;
+        let shown = ScheduleForm::from(&schedules::get(&mut tx, id, actor).await?);
+        let edit = ScheduleEdit {
+            cadence: Some(when.cadence),
+            zone: Some(when.zone),
+            window_minutes: Some(when.window_minutes),
+            // Programs may have kept what a line of a form cannot say; who leaves it alone keeps it.
+            blackouts: (!same_lines(&form.blackouts, &shown.blackouts)).then_some(when.blackouts),
+            owners: (form.owners != shown.owners).then_some(when.owners),
+            lead_days: Some(when.lead_days),
+            enabled: Some(form.enabled == "on"),
+        };
+        schedules::change(&mut tx, id, Some(form.version), edit, actor, Utc::now()).await?;
+        Ok::<_, Failure>(tx.commit().await?)
+    };
+    change.await.map_err(|failure| {
+        let of_cadence = failure.problem.code == "invalid-request";
+        (of_cadence.then(|| cadence_field(form)), failure)
+    })
+}
+
+/// Browsers end lines in their own way.
+fn same_lines(one: &str, other: &str) -> bool {
+    one.lines().map(str::trim_end).eq(other.lines().map(str::trim_end))
+}
+
 /// What removing a schedule sends.
 #[derive(Debug, Deserialize)]
 pub struct RemoveForm {
@@ -175,7 +279,7 @@ pub async fn remove(
     Form(form): Form<RemoveForm>,
 ) -> Answer {
     let mut tx = muster_store::begin(&app.pool).await?;
-    schedules::remove(&mut tx, id, Some(form.version), asking.actor()?).await?;
+    schedules::remove(&mut tx, id, Some(form.version), asking.actor()?, Utc::now()).await?;
     tx.commit().await?;
     Ok(see("/drills?done=removed"))
 }

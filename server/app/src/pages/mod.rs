@@ -132,6 +132,8 @@ pub fn routes() -> Vec<Route> { vec![
     page(POST, "/runs/{run}/review", Role(&[Approver], Of::Run), Writes("run.review"), runs::review),
     page(GET, "/drills", SignedIn, Reads, drills::list),
     page(POST, "/drills", Anywhere(&[Owner]), Writes("schedule.create"), drills::create),
+    page(GET, "/drills/{schedule}/edit", Role(&[Owner], Of::Schedule), Reads, drills::edit),
+    page(POST, "/drills/{schedule}/edit", Role(&[Owner], Of::Schedule), Writes("schedule.change"), drills::change),
     page(POST, "/drills/{schedule}/remove", Role(&[Owner], Of::Schedule), Writes("schedule.delete"), drills::remove),
     page(GET, "/alarms", SignedIn, Reads, alarms::list),
     page(POST, "/alarms/{alarm}/acknowledge", Role(&[Operator], Of::Alarm), Writes("alarm.acknowledge"), alarms::acknowledge),

@@ -284,6 +284,8 @@ async fn every_route_lets_in_whom_its_row_says() {
     POST   /runs/{run}/review                         -      .    .    x    .    .   .     .
     GET    /drills                                    -      x    x    x    x    x   x     x
     POST   /drills                                    -      .    .    .    x    .   .     x
+    GET    /drills/{schedule}/edit                    -      .    .    .    x    .   .     .
+    POST   /drills/{schedule}/edit                    -      .    .    .    x    .   .     .
     POST   /drills/{schedule}/remove                  -      .    .    .    x    .   .     .
     GET    /alarms                                    -      x    x    x    x    x   x     x
     POST   /alarms/{alarm}/acknowledge                -      .    x    .    .    .   .     .

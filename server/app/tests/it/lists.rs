@@ -52,6 +52,7 @@ async fn what_grows_is_read_page_by_page() {
     for (path, least) in [
         ("/api/v1/findings", 3),
         ("/api/v1/occurrences", 3),
+        ("/api/v1/schedules", 3),
         ("/api/v1/pairs/orders/readiness/changes", 3),
         (deliveries.as_str(), 3),
     ] {

@@ -196,7 +196,7 @@ async fn after_a_day_it_is_given_up_and_the_page_says_so() {
     let receiver = Receiver::start().await;
     let id = webhook(&app, "bot", &receiver.url).await;
     request(&app, "slow").await;
-    receiver.answer(410);
+    receiver.answer(503);
     let begin = soon();
     let mut now = begin;
     let given_up = loop {
@@ -212,8 +212,82 @@ async fn after_a_day_it_is_given_up_and_the_page_says_so() {
     assert!((23..=24).contains(&hours), "{hours}");
     assert_eq!(given_up["attempts"], json!(receiver.got().len()));
     let page = app.as_browser_of("vera").await.get("/notifications").await.text;
-    assert!(page.contains("given up") && page.contains("answered 410 Gone"), "{page}");
+    assert!(page.contains("given up") && page.contains("answered 503 Service Unavailable"), "{page}");
     assert!(!app.app.courier.deliver_one(now + TimeDelta::days(2)).await.unwrap(), "for good");
+}
+
+/// Rejects a run: its end is told.
+async fn reject(app: &TestApp, run: &Value) {
+    let reject = format!("/api/v1/runs/{}/reject", run["id"].as_str().unwrap());
+    app.as_user("abel").await.post(&reject, json!({"comment": "no"})).await.done();
+}
+
+fn events(receiver: &Receiver) -> Vec<Value> {
+    receiver.got().iter().map(|one| one.json()["event"].clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn news_does_not_wait_for_the_pause_of_what_failed_before_it() {
+    let app = TestApp::with_pair().await;
+    let receiver = Receiver::start().await;
+    let id = webhook(&app, "bot", &receiver.url).await;
+    let run = request(&app, "slow").await;
+    receiver.answer(503);
+    let mut now = soon();
+    for _ in 0..8 {
+        deliver(&app.app.courier, now).await;
+        now = newest(&app, id).await["next_at"].as_str().unwrap().parse().unwrap();
+    }
+    assert!(now > Utc::now() + TimeDelta::minutes(4), "it rests for long: {now}");
+    let tried = receiver.got().len();
+    // The receiver is back, nobody knows, and something happens.
+    receiver.answer(204);
+    assert!(!app.app.courier.deliver_one(soon()).await.unwrap(), "it rests");
+    reject(&app, &run).await;
+    deliver(&app.app.courier, soon()).await;
+    assert_eq!(events(&receiver)[tried..], ["approval_needed", "ended"], "at once, and in order");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn news_takes_nothing_out_of_the_hands_of_who_is_sending_it() {
+    use muster_store::outbox::{HELD_AT_MOST, take};
+    let app = TestApp::with_pair().await;
+    webhook(&app, "bot", "https://a.example").await;
+    let run = request(&app, "slow").await;
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    let now = muster_store::clock::now(&mut conn).await.unwrap();
+    let until = now + HELD_AT_MOST;
+    assert!(take(&mut conn, now, until).await.unwrap().is_some());
+    reject(&app, &run).await;
+    let meanwhile = until - TimeDelta::seconds(1);
+    assert_eq!(take(&mut conn, meanwhile, until + HELD_AT_MOST).await.unwrap(), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_refused_as_wrong_is_given_up_and_holds_up_nothing_for_long() {
+    let app = TestApp::with_pair().await;
+    let receiver = Receiver::start().await;
+    let id = webhook(&app, "bot", &receiver.url).await;
+    let run = request(&app, "slow").await;
+    let begin = soon();
+    let mut now = begin;
+    // Failures of another kind do not count.
+    for status in [500, 429, 503, 400, 500, 413, 413, 413, 413, 413, 413] {
+        receiver.answer(status);
+        deliver(&app.app.courier, now).await;
+        let seen = newest(&app, id).await;
+        if let Some(next) = seen["next_at"].as_str() {
+            now = next.parse().unwrap();
+        }
+    }
+    let seen = newest(&app, id).await;
+    assert_eq!((&seen["state"], &seen["attempts"]), (&json!("gave_up"), &json!(11)), "{seen}");
+    assert_eq!(seen["last_error"], "the endpoint answered 413 Payload Too Large");
+    receiver.answer(204);
+    reject(&app, &run).await;
+    deliver(&app.app.courier, soon()).await;
+    assert_eq!(events(&receiver).last().unwrap(), "ended");
+    assert!(now - begin < TimeDelta::hours(1), "{now}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -251,7 +325,7 @@ async fn a_process_that_was_taken_for_dead_changes_nothing_any_more() {
     assert_eq!(take(&mut conn, now, until).await.unwrap(), None);
     let fast = take(&mut conn, until, until + TimeDelta::seconds(60)).await.unwrap().unwrap();
     assert_eq!((slow.notification, fast.attempts), (fast.notification, 2));
-    let failed = Ended::Again(until, "too slow".to_owned());
+    let failed = Ended::Again { at: until, why: "too slow".to_owned(), refusals: 0 };
     assert!(!end(&mut conn, &slow, until, &failed).await.unwrap());
     assert!(end(&mut conn, &fast, until, &Ended::Delivered).await.unwrap());
     assert!(!end(&mut conn, &fast, until, &failed).await.unwrap(), "delivered is delivered");

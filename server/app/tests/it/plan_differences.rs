@@ -103,3 +103,34 @@ async fn an_approver_reads_what_is_new_by_command_too() {
     assert!(told.contains("Compared with the plan approved at "), "{told}");
     assert!(told.contains("1 decision made in advance is different: `max_write_outage_seconds`."), "{told}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_predicts_what_is_lost_and_what_is_at_stake() {
+    const NOTHING: &str = "writes are fenced and replication drained and proven before anything moves";
+    let app = TestApp::with_pair().await;
+    let (plan, run) = requested(&app).await;
+    let told = app.as_user("vera").await.get(&format!("/api/v1/plans/{plan}")).await.done();
+    let loss = &told["prediction"]["loss"];
+    assert_eq!((&loss["records"], &loss["basis"]), (&json!(0), &json!(NOTHING)), "{loss:#}");
+    let stake = &loss["if_source_dies"];
+    assert!(stake["records_at_least"].is_i64() && stake["at"].is_string(), "{loss:#}");
+    for path in [format!("/plans/{plan}"), format!("/runs/{run}/approval")] {
+        let page = page(&app, &path).await;
+        for said in ["0 records", NOTHING, "had died when"] {
+            assert!(page.contains(said), "`{said}` is not on {path}: {page}");
+        }
+    }
+    // A plan of a version that predicted no loss is the same plan: its hash is that of what is done, and it says what it has.
+    let kept = "update plan set body = body #- '{prediction,loss}' where id = $1";
+    sqlx::query(kept).bind(plan).execute(&app.app.pool).await.unwrap();
+    let before = app.as_user("vera").await.get(&format!("/api/v1/plans/{plan}")).await.done();
+    assert_eq!((&before["hash"], &before["prediction"]["loss"]), (&told["hash"], &Value::Null));
+    assert!(page(&app, &format!("/plans/{plan}")).await.contains("not predicted"));
+    approve(&app, run).await;
+    let started = app.as_user("otto").await.post(&format!("/api/v1/runs/{run}/start"), json!({})).await;
+    assert_eq!(started.status, 202, "{}", started.text);
+
+    let looks = planned(&app, json!({"operation": "readiness_drill", "to": "eu-central"})).await;
+    let said = page(&app, &format!("/plans/{looks}")).await;
+    assert!(said.contains("nothing moves: it only looks") && !said.contains("had died when"), "{said}");
+}

@@ -263,16 +263,34 @@ fn retries_slow_down_and_end_after_a_day() {
     let mut pauses = Vec::new();
     while let Next::Again(next) = {
         attempts += 1;
-        after_failure(at(), attempts, now)
+        after_failure(at(), attempts, 0, now)
     } {
         pauses.push((next - now).num_seconds());
         now = next;
     }
     assert_eq!(pauses[..4], [5, 10, 20, 40]);
-    assert_eq!(pauses.iter().max(), Some(&3600));
+    assert_eq!(pauses.iter().max(), Some(&300), "what comes later waits for it");
     let hours = (now - at()).num_hours();
     assert_eq!(hours, 24);
-    assert!(attempts < 50, "{attempts}");
+    assert!(attempts < 300, "{attempts}");
+}
+
+#[test]
+fn what_is_refused_as_wrong_again_and_again_is_given_up_within_minutes() {
+    let mut now = at();
+    for refusals in 1..REFUSED_AT_MOST {
+        let Next::Again(next) = after_failure(at(), refusals, refusals, now) else {
+            panic!("after {refusals}")
+        };
+        now = next;
+    }
+    assert_eq!(after_failure(at(), REFUSED_AT_MOST, REFUSED_AT_MOST, now), Next::GiveUp);
+    assert!(now - at() < chrono::TimeDelta::minutes(5), "{now}");
+    // One refusal after many other failures is none too many.
+    assert!(matches!(after_failure(at(), 40, 1, now), Next::Again(_)));
+    let refused: Vec<u16> = (200..600).filter(|status| is_refusal(*status)).collect();
+    assert!([400, 401, 403, 404, 410, 413, 422, 499].iter().all(|status| refused.contains(status)));
+    assert!([200, 302, 408, 425, 429, 500, 503].iter().all(|status| !refused.contains(status)));
 }
 
 fn channel(kind: ChannelKind) -> Channel {

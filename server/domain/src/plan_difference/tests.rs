@@ -55,6 +55,7 @@ fn plan() -> Plan {
             write_unavailability_ms: Some(4300),
             total_ms: Some(9000),
             basis: String::new(),
+            loss: None,
         },
     }
 }

@@ -27,6 +27,10 @@ fn utc(text: &str) -> DateTime<Utc> {
     text.parse().expect("a time")
 }
 
+fn date(text: &str) -> NaiveDate {
+    text.parse().expect("a day")
+}
+
 fn nominals(schedule: &Schedule, after: &str, until: &str) -> Vec<String> {
     let found = schedule.between(utc(after), utc(until), 100).expect("a good schedule");
     found.iter().map(|occurrence| occurrence.nominal.to_rfc3339()).collect()
@@ -72,11 +76,14 @@ fn a_blackout_moves_the_due_day_and_not_the_name() {
     assert_eq!(next.due, utc("2026-12-21T08:00:00Z"));
     assert_eq!(next.closes, utc("2026-12-21T10:00:00Z"));
     assert_eq!(monthly.prepare_at(&next), utc("2026-12-14T08:00:00Z"));
-    let standing = |passed, at| next.standing(passed, utc(at));
+    let standing = |passed, at| next.standing(passed, false, utc(at));
     assert_eq!(standing(false, "2026-12-15T09:00:00Z"), Standing::Ahead);
     assert_eq!(standing(false, "2026-12-21T08:00:00Z"), Standing::Due);
     assert_eq!(standing(false, "2026-12-21T10:00:00Z"), Standing::Overdue);
     assert_eq!(standing(true, "2026-12-21T10:00:00Z"), Standing::Satisfied);
+    // What a change ended is overdue at no time; a drill held all the same counts.
+    let skipped = |passed| next.standing(passed, true, utc("2026-12-21T10:00:00Z"));
+    assert_eq!((skipped(false), skipped(true)), (Standing::Skipped, Standing::Satisfied));
 }
 
 #[test]
@@ -123,4 +130,57 @@ proptest! {
         }
         prop_assert_eq!(pieces, whole);
     }
+}
+
+#[test]
+fn a_change_keeps_what_was_asked_for_and_what_is_still_due() {
+    let yearly = cron("0 9 10 12 *", Tz::UTC);
+    let recorded = yearly.next_after(utc("2026-12-01T00:00:00Z")).expect("it comes");
+    let (before, within) = (utc("2026-12-05T00:00:00Z"), utc("2026-12-10T10:00:00Z"));
+    assert_eq!(yearly.changes(&recorded, true, before), Fate::Stays);
+    assert_eq!(yearly.changes(&recorded, true, within), Fate::Stays);
+    assert_eq!(yearly.changes(&recorded, false, within), Fate::Stays);
+    // The changed schedule records its own, with its own window and lead.
+    assert_eq!(yearly.changes(&recorded, false, before), Fate::Forgotten);
+}
+
+#[test]
+fn what_a_schedule_no_longer_has_is_forgotten_until_it_is_due_and_skipped_then() {
+    let yearly = cron("0 9 10 12 *", Tz::UTC);
+    let recorded = yearly.next_after(utc("2026-12-01T00:00:00Z")).expect("it comes");
+    let off = Schedule { enabled: false, ..yearly };
+    for gone in [off, cron("0 9 11 12 *", Tz::UTC)] {
+        for asked in [false, true] {
+            assert_eq!(gone.changes(&recorded, asked, utc("2026-12-10T08:59:00Z")), Fate::Forgotten);
+            assert_eq!(gone.changes(&recorded, asked, utc("2026-12-10T09:00:00Z")), Fate::Skipped);
+        }
+    }
+}
+
+#[test]
+fn what_blackout_dates_put_off_is_recorded_again_on_its_new_day_and_once() {
+    let mut yearly = cron("0 9 10 12 *", Tz::UTC);
+    let recorded = yearly.next_after(utc("2026-12-01T00:00:00Z")).expect("it comes");
+    yearly.blackouts =
+        vec![Blackout { from: date("2026-12-09"), until: date("2026-12-19"), reason: String::new() }];
+    for now in [utc("2026-12-05T00:00:00Z"), utc("2026-12-10T10:00:00Z")] {
+        assert_eq!(yearly.changes(&recorded, true, now), Fate::Forgotten);
+        let next = yearly.to_record_changed(now).expect("it comes");
+        assert_eq!((next.0.nominal, next.0.due), (recorded.nominal, utc("2026-12-20T09:00:00Z")));
+        assert_eq!(
+            yearly.to_record_after(next.0.nominal).map(|after| after.0.nominal.to_rfc3339()),
+            Some("2027-12-10T09:00:00+00:00".to_owned())
+        );
+    }
+    // An edit while it is put off does not lose it, though the day it is named by has gone by.
+    let put_off = yearly.occurrence(recorded.nominal);
+    let now = utc("2026-12-15T00:00:00Z");
+    assert_eq!(yearly.to_record_changed(now).map(|next| next.0), Some(put_off));
+    // On the day itself too, until it is due; then the next one counts.
+    let coming = |now| yearly.to_record_changed(utc(now)).map(|next| next.0.due);
+    assert_eq!(coming("2026-12-20T08:59:59Z"), Some(put_off.due));
+    assert_eq!(coming("2026-12-20T09:00:00Z"), Some(utc("2027-12-10T09:00:00Z")));
+    // Without the blackout it would be due in the past: it stays where it is.
+    yearly.blackouts.clear();
+    assert_eq!(yearly.changes(&put_off, false, now), Fate::Stays);
 }

@@ -154,6 +154,25 @@ pub async fn reject(
     decide(conn, &run, actor, ("run.reject", &message), (RunAct::Reject, &message)).await
 }
 
+/// Takes back what a schedule asked for and nobody has started: it does not ask for it any more. What has ended stays as it
+/// ended. Who changes the schedule is its pair's owner, so no role is asked for here.
+///
+/// # Errors
+/// When it was started; otherwise the store's.
+pub async fn withdraw_scheduled_run(
+    conn: &mut PgConnection,
+    run: &Run,
+    why: &str,
+    actor: &Actor,
+) -> Result<(), OperationError> {
+    if run.state.ended() {
+        return Ok(());
+    }
+    let message = format!("Withdrawn by {}: {why}", actor.name);
+    decide(conn, run, actor, ("run.withdraw", &message), (RunAct::Expire, &message)).await?;
+    Ok(())
+}
+
 /// Whether this person may approve this run now, and if not, why.
 ///
 /// # Errors

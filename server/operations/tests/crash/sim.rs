@@ -151,6 +151,7 @@ impl Sim {
             &self.small.clusters,
             &survey,
             &checks,
+            None,
             &request,
             &person("mira"),
             Utc::now(),

@@ -1,6 +1,6 @@
 //! Lists of runs: searched by people, and what pages say of many pairs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
@@ -9,6 +9,7 @@ use muster_domain::{
     run::RunState,
 };
 use sqlx::{PgConnection, types::Json};
+use uuid::Uuid;
 
 use super::row::RunRow;
 use crate::error::StoreError;
@@ -85,6 +86,29 @@ pub async fn list(
     .map_err(|source| StoreError::database("list runs", source))?
     .into_iter()
     .map(Run::try_from)
+    .collect()
+}
+
+/// The runs with these ids, as far as there are any.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn of_ids(conn: &mut PgConnection, ids: &[Uuid]) -> Result<BTreeMap<Uuid, Run>, StoreError> {
+    sqlx::query_as!(
+        RunRow,
+        r#"select
+            id, number, plan_id, plan_hash, pair, team, operation, from_side, course, drill, state, state_reason,
+            requested_by, requested_by_name, reason, created_at, decide_by, use_by, approvals_needed, approved_at,
+            driver, driver_name, started_at, no_return_at, ended_at, epoch, outcome as "outcome: Json<Outcome>"
+        from run
+        where id = any($1)"#,
+        ids
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("read runs", source))?
+    .into_iter()
+    .map(|row| Run::try_from(row).map(|run| (run.id, run)))
     .collect()
 }
 

@@ -14,7 +14,11 @@ pub(super) struct Kept {
     pub(super) steps: i64,
     pub(super) audit: i64,
     pub(super) findings: i64,
+    pub(super) schedules: i64,
+    pub(super) occurrences: i64,
     pub(super) run: Uuid,
+    /// One that waits for its approval, with its plan.
+    pub(super) asked: Uuid,
     pub(super) plan: Uuid,
 }
 
@@ -75,6 +79,35 @@ const MULTIPLIED: &[&str] = &[
         case when run.number % 10 > 0 then now() end, case when run.number % 10 > 0 then 'otto' end,
         case when run.number % 10 > 0 then 'TTL lowered' else '' end
     from run where run.number % 10 = 0 or run.number % 7 = 0",
+    // Four years of quarterly drills of each pair, three of four with the run they asked for.
+    "insert into schedule (id, pair, body, next_nominal, next_at)
+    select md5('schedule of ' || pair.name)::uuid, pair.name, jsonb_build_object(
+            'id', md5('schedule of ' || pair.name)::uuid::text, 'pair', pair.name, 'drill', 'switchover',
+            'cadence', jsonb_build_object('every', 'quarter', 'month', 2, 'day', 12, 'at', '09:00:00'),
+            'zone', 'Europe/Berlin', 'window_minutes', 240, 'blackouts', '[]'::jsonb, 'owners', jsonb_build_array('otto'),
+            'lead_days', 7, 'enabled', true, 'version', 1
+        ),
+        next, next - interval '7 days'
+    from pair, lateral (
+        select date_trunc('quarter', now()) + interval '3 months' + interval '1 month 11 days 8 hours' as next
+    ) as coming",
+    "insert into drill_occurrence (
+        schedule_id, nominal, pair, drill, due, closes, recorded_at, run_id, due_told_at, overdue_told_at
+    )
+    select schedule.id, came, schedule.pair, 'switchover', came, came + interval '4 hours', came - interval '7 days',
+        case when n % 4 > 0 then (
+            select run.id
+            from run
+            where run.pair = schedule.pair
+                and run.drill
+                and run.created_at >= came - interval '7 days'
+            order by run.number
+            limit 1
+        ) end,
+        came, came + interval '4 hours'
+    from schedule, generate_series(1, 16) n, lateral (
+        select date_trunc('quarter', now()) - make_interval(months => n * 3) + interval '1 month 11 days 8 hours' as came
+    ) as times",
     // A million entries. The chain is not a real one: nothing here verifies it.
     "insert into audit_entry (number, at, actor, action, object, outcome, detail, previous_hash, hash)
     select number, now() - make_interval(mins => (1000000 - n) * 2),
@@ -120,9 +153,12 @@ pub(super) async fn keep(house: &House) -> Result<Kept> {
         steps: count("select count(*) from run_step").await?,
         audit: count("select count(*) from audit_entry").await?,
         findings: count("select count(*) from finding").await?,
+        schedules: count("select count(*) from schedule").await?,
+        occurrences: count("select count(*) from drill_occurrence").await?,
         run: sqlx::query_scalar("select id from run where pair = 'pair-007' order by number desc limit 1")
             .fetch_one(pool)
             .await?,
+        asked: run.id,
         plan: plan.id,
     })
 }

@@ -84,7 +84,8 @@ async fn plan_without_blockers(database: &TestDatabase, clients: &LabClients) ->
         let mut conn = database.pool().acquire().await?;
         let (pair, clusters) = (&clients.pair, &clients.clusters);
         let (person, now) = (person("mira"), Utc::now());
-        let plan = make_plan(&mut conn, pair, clusters, &survey, &checks, &request, &person, now).await?;
+        let plan =
+            make_plan(&mut conn, pair, clusters, &survey, &checks, None, &request, &person, now).await?;
         if plan.blockers.is_empty() {
             return Ok(plan);
         }

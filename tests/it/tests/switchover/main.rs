@@ -104,6 +104,7 @@ impl Bench {
                 &clients.clusters,
                 &survey,
                 &checks,
+                None,
                 &request,
                 &person("mira"),
                 Utc::now(),
