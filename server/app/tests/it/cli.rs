@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use muster_app::{auth::passwords, serve::serve_http};
+use muster_app::serve::serve_http;
 use muster_kafka::double::Health;
 use muster_store::people;
 use serde_json::{Value, json};
