@@ -110,7 +110,8 @@ fn state(kept: &StandingAlarm) -> Mark {
     if !kept.not_seen_because.is_empty() {
         return Mark::new(Tone::Unk, "open, not seen again");
     }
-    match kept.alarm.code.severity() {
+    match kept.alarm.severity() {
+        Severity::Warning if kept.alarm.likely => Mark::new(Tone::Warn, "likely, not proven"),
         Severity::Critical => Mark::new(Tone::Bad, "critical"),
         Severity::Warning | Severity::Info => Mark::new(Tone::Warn, "warning"),
     }

@@ -7,12 +7,16 @@ mod book;
 mod code;
 mod connectors;
 mod copying;
+mod leftover;
 mod memory;
 mod settings;
 mod stalled;
 mod standby;
+mod tasks;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_doubt;
 mod topics;
 mod view;
 
@@ -33,6 +37,7 @@ pub(crate) use self::{
 };
 use crate::{
     cluster::Cluster,
+    notification::Severity,
     pair::{BySide, Pair},
     survey::Survey,
 };
@@ -146,6 +151,10 @@ pub struct Alarm {
     pub subject: String,
     /// The flow it concerns: `eu-west → eu-central`.
     pub course: String,
+    /// True when it is likely and not proven: its facts say what would have to be so for nothing to be wrong. It is a
+    /// warning then, whatever its code.
+    #[serde(default)]
+    pub likely: bool,
     /// What is so, in a sentence.
     pub said: String,
     /// Where, at most 20 places.
@@ -170,6 +179,7 @@ impl Alarm {
             code,
             subject: subject.into(),
             course: view.course(),
+            likely: false,
             said: said.into(),
             places: Vec::new(),
             more_places: 0,
@@ -196,6 +206,17 @@ impl Alarm {
 
     fn lost(self, lost: Lost) -> Self {
         Self { lost, ..self }
+    }
+
+    /// What would have to be so for nothing to be wrong.
+    fn unless(self, doubt: impl Into<String>) -> Self {
+        Self { likely: true, ..self.fact(doubt) }
+    }
+
+    /// How much it matters.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        if self.likely { Severity::Warning } else { self.code.severity() }
     }
 
     fn fact(mut self, fact: impl Into<String>) -> Self {
@@ -225,11 +246,17 @@ impl Judged {
         Self { standing: Vec::new(), unknown: unknown.collect() }
     }
 
-    /// Of two rules that say the same of one subject the second only adds what it is concluded from.
-    fn raise(&mut self, alarm: Alarm) {
+    /// Of two rules that say the same of one subject the second only adds what it is concluded from, unless it proves what
+    /// the first takes for likely.
+    fn raise(&mut self, mut alarm: Alarm) {
         let same = |one: &&mut Alarm| one.code == alarm.code && one.subject == alarm.subject;
         match self.standing.iter_mut().find(same) {
-            Some(first) => first.facts.extend(alarm.facts),
+            Some(first) => {
+                if first.likely && !alarm.likely {
+                    std::mem::swap(first, &mut alarm);
+                }
+                first.facts.extend(alarm.facts);
+            }
             None => self.standing.push(alarm),
         }
     }

@@ -45,7 +45,7 @@ impl TryFrom<AlarmRow> for StandingAlarm {
             number: row.number,
             pair: PairName::new(&row.pair).map_err(|_| unreadable("pair"))?,
             team: TeamName::new(&row.team).map_err(|_| unreadable("team"))?,
-            severity: alarm.code.severity().as_str().to_owned(),
+            severity: alarm.severity().as_str().to_owned(),
             alarm,
             opened_survey: row.opened_survey,
             opened_at: row.opened_at,

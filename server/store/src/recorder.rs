@@ -106,8 +106,8 @@ impl Recording {
         }
         (self.sure, self.block) = (false, Some(block));
         let columns = self.kind.parents().len();
-        let (chunks, new) = self.tracks.place(at_ms, columns, samples);
-        tracks::insert(conn, self.stream, at, &new).await?;
+        let (chunks, seen) = self.tracks.place(at_ms, columns, samples);
+        tracks::keep(conn, self.stream, at, &seen).await?;
         self.write(conn, at, &chunks).await
     }
 

@@ -21,6 +21,7 @@ fn kept(number: i64, code: AlarmCode, subject: &str, said: &str) -> StandingAlar
         course: "eu-west → eu-central".to_owned(),
         said: said.to_owned(),
         places: Vec::new(),
+        likely: false,
         more_places: 0,
         since: Since { after: Some(ago(305)), by: ago(300) },
         lost: Lost::NOTHING,

@@ -30,6 +30,7 @@ pub(crate) async fn alarm(app: &TestApp) {
         course: "eu-west → eu-central".to_owned(),
         said: "Records of `orders.placed` were removed from `eu-west` before they were copied.".to_owned(),
         places: vec![place],
+        likely: false,
         more_places: 0,
         since: Since { after: None, by: now },
         lost,

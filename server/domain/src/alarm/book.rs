@@ -65,7 +65,7 @@ impl StandingAlarm {
     /// Whether it counts as a problem and not only as a warning: it is critical, or nobody can see whether it is over.
     #[must_use]
     pub fn is_bad(&self) -> bool {
-        !self.not_seen_because.is_empty() || self.alarm.code.severity() == Severity::Critical
+        !self.not_seen_because.is_empty() || self.alarm.severity() == Severity::Critical
     }
 
     /// What the team is told of it.
@@ -86,6 +86,7 @@ impl StandingAlarm {
             pair: self.pair.clone(),
             id: self.id,
             code: alarm.code,
+            likely: alarm.likely,
             about: alarm.subject.clone(),
             said: alarm.said.clone(),
             places,
@@ -108,7 +109,7 @@ pub enum Change {
         id: Uuid,
         /// As it is now.
         alarm: Alarm,
-        /// Whether it has places or losses it did not have.
+        /// Whether it has places or losses it did not have, or is proven now.
         grown: bool,
     },
     /// It could not be looked at.
@@ -140,8 +141,9 @@ pub fn settle(open: &[StandingAlarm], judged: Judged) -> Vec<Change> {
         let change = match (standing.remove(&key), judged.unknown.get(&key.0)) {
             (Some(now), _) => {
                 let alarm = merged(&kept.alarm, now);
-                let grown = kept.alarm.code.stays()
+                let more = kept.alarm.code.stays()
                     && (alarm.lost != kept.alarm.lost || alarm.places.len() > kept.alarm.places.len());
+                let grown = more || (kept.alarm.likely && !alarm.likely);
                 Change::Seen { id: kept.id, alarm, grown }
             }
             (None, Some(reason)) => Change::NotSeen { id: kept.id, reason: reason.clone() },
@@ -154,10 +156,12 @@ pub fn settle(open: &[StandingAlarm], judged: Judged) -> Vec<Change> {
     changes
 }
 
-/// What was so when it began stays: since when it is so. What happened before stays too when it happens again.
+/// What was so when it began stays: since when it is so, and that it was proven. What happened before stays too when it
+/// happens again.
 fn merged(kept: &Alarm, now: Alarm) -> Alarm {
+    let likely = kept.likely && now.likely;
     if !kept.code.stays() {
-        return Alarm { since: kept.since, ..now };
+        return Alarm { since: kept.since, likely, ..now };
     }
     let same = |one: &super::Place, other: &super::Place| one.name == other.name && one.mark == other.mark;
     let mut places: Vec<super::Place> =
@@ -174,7 +178,7 @@ fn merged(kept: &Alarm, now: Alarm) -> Alarm {
     lost.at_most = lost.at_most.map(|most| most + unnamed);
     let beyond = places.len().saturating_sub(MOST_PLACES);
     places.truncate(MOST_PLACES);
-    Alarm { since: kept.since, places, more_places: more + now.more_places + beyond, lost, ..now }
+    Alarm { since: kept.since, likely, places, more_places: more + now.more_places + beyond, lost, ..now }
 }
 
 /// One alarm a subject, and one for all subjects there is no room for. Those that are open already keep theirs.
@@ -183,8 +187,15 @@ fn bounded(open: &[StandingAlarm], standing: Vec<Alarm>) -> BTreeMap<(AlarmCode,
     let is_open = |alarm: &Alarm| {
         open.iter().any(|kept| kept.alarm.code == alarm.code && kept.alarm.subject == alarm.subject)
     };
-    let (known, new): (Vec<Alarm>, Vec<Alarm>) = standing.into_iter().partition(is_open);
     let mut counts: BTreeMap<AlarmCode, usize> = BTreeMap::new();
+    // What happened is told once and stays: it keeps its place though this survey does not show it.
+    for kept in
+        open.iter().map(|kept| &kept.alarm).filter(|kept| kept.code.stays() && kept.subject != THE_REST)
+    {
+        let shown = standing.iter().any(|now| now.code == kept.code && now.subject == kept.subject);
+        *counts.entry(kept.code).or_default() += usize::from(!shown);
+    }
+    let (known, new): (Vec<Alarm>, Vec<Alarm>) = standing.into_iter().partition(is_open);
     for alarm in known.into_iter().chain(new) {
         let count = counts.entry(alarm.code).or_default();
         *count += 1;
@@ -192,7 +203,6 @@ fn bounded(open: &[StandingAlarm], standing: Vec<Alarm>) -> BTreeMap<(AlarmCode,
             kept.insert((alarm.code, alarm.subject.clone()), alarm);
             continue;
         }
-        let beyond = *count - MOST_SUBJECTS;
         let rest = kept.entry((alarm.code, THE_REST.to_owned())).or_insert_with(|| Alarm {
             places: Vec::new(),
             more_places: 0,
@@ -200,10 +210,12 @@ fn bounded(open: &[StandingAlarm], standing: Vec<Alarm>) -> BTreeMap<(AlarmCode,
             ..alarm.clone()
         });
         rest.subject = THE_REST.to_owned();
-        rest.said = format!("So it is with {beyond} more: there is one alarm for them all.");
+        rest.said = format!("So it is with more than {MOST_SUBJECTS}: there is one alarm for all others.");
         rest.lost = rest.lost.and(alarm.lost);
+        rest.likely &= alarm.likely;
         if rest.places.len() < MOST_PLACES {
-            let place = super::Place::new(&alarm.subject, &alarm.said).losing(0, alarm.lost);
+            let mark = alarm.places.first().map_or(0, |place| place.mark);
+            let place = super::Place::new(&alarm.subject, &alarm.said).losing(mark, alarm.lost);
             rest.places.push(place);
         } else {
             rest.more_places += 1;

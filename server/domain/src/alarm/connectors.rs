@@ -1,6 +1,8 @@
 //! What Connect says of the active flow, where it says too much: RUNNING without a task, without a worker, without a source.
 
-use super::{Alarm, AlarmCode as Code, Judged, Lost, Memory, Place, Since, memory::Streak, view::View};
+use super::{
+    Alarm, AlarmCode as Code, Judged, Lost, Memory, Place, Since, memory::Streak, tasks, view::View,
+};
 use crate::{
     reading::Observed,
     survey::{ConnectState, ConnectorObservation, ConnectorRole},
@@ -35,7 +37,7 @@ pub(super) fn since(streak: &Streak) -> Since {
     Since { after: streak.after, by: streak.by }
 }
 
-/// RUNNING with fewer tasks than it has numbers for, or with one no worker has.
+/// RUNNING with fewer tasks than it has to have, or with one no worker has.
 fn tasks(
     view: &View<'_>,
     judged: &mut Judged,
@@ -43,24 +45,21 @@ fn tasks(
     role: ConnectorRole,
     found: &ConnectorObservation,
 ) {
+    let expected = tasks::expected(view, memory, role, found);
     let missing: Vec<Place> = if found.tasks.is_empty() {
         vec![Place::new(format!("{}, all tasks", found.name), "the list of tasks is empty")]
     } else {
-        let numbers = 0..=found.tasks.iter().map(|task| task.id).max().unwrap_or(0);
-        let idle = numbers.filter_map(|number| match found.tasks.iter().find(|task| task.id == number) {
-            None => Some((number, "is not there".to_owned())),
-            Some(task) if matches!(task.state, ConnectState::Unassigned | ConnectState::Destroyed) => {
-                Some((number, format!("is {}", task.state)))
-            }
-            Some(_) => None,
-        });
+        let idle =
+            (0..expected).filter_map(|number| match found.tasks.iter().find(|task| task.id == number) {
+                None => Some((number, "is not there".to_owned())),
+                Some(task) if matches!(task.state, ConnectState::Unassigned | ConnectState::Destroyed) => {
+                    Some((number, format!("is {}", task.state)))
+                }
+                Some(_) => None,
+            });
         idle.map(|(number, said)| Place::new(format!("{}, task {number}", found.name), said)).collect()
     };
-    // A checkpoint connector has nothing to do until there is a group with positions.
-    let groups = view.survey.sides.get(view.way().from).groups.value();
-    let nothing_to_do = role == ConnectorRole::Checkpoint
-        && groups.is_some_and(|groups| groups.values().all(|group| group.offsets.is_empty()));
-    if found.state != ConnectState::Running || missing.is_empty() || nothing_to_do {
+    if found.state != ConnectState::Running || missing.is_empty() || tasks::nothing_to_do(view, role) {
         return;
     }
     let streak = memory.again(view, format!("connector:task:{role}"), 0);

@@ -22,18 +22,21 @@ pub(super) const CODES: &[Code] =
 
 /// Surveys in a row with the same last stable offset before a transaction is said to hang.
 const FROZEN_FOR: u32 = 3;
+/// Surveys in a row in which replication stands before an emptied partition, before that is judged.
+const SURE_AFTER: u32 = 2;
 
 pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
     let mut pass = Pass::default();
     let same_way = view.memory.active == Some(view.way());
     let read = view.each_row(|row| pass.look(view, memory, same_way, row));
     if let Err(reason) = read {
-        for code in [CODES, &[Code::WorkerGone]].concat() {
+        for code in [CODES, &[Code::WorkerGone, Code::TaskMissing]].concat() {
             judged.unknown(code, reason.as_str());
         }
         memory.keep_streaks(view, "frozen:");
         memory.keep_streaks(view, "foreign:");
         memory.keep_streaks(view, "still");
+        memory.keep_streaks(view, stalled::STALLED);
         memory.busy_known = false;
         return;
     }
@@ -61,6 +64,7 @@ pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
     backwards(view, judged);
     stalled::frozen(view, judged, &pass);
     stalled::still(view, judged, memory, &pass);
+    stalled::beside_others(view, judged, memory, &pass);
 }
 
 type ByTopic = BTreeMap<String, Vec<Place>>;
@@ -76,11 +80,15 @@ pub(super) struct Pass {
     pub(super) written: i64,
     pub(super) arrived: i64,
     pub(super) waiting: Vec<Place>,
+    /// Partitions that take writes of which none arrive, for so many surveys.
+    pub(super) stalled: Vec<(Place, Streak)>,
+    /// Whether a partition that moves is far behind: then others may only wait for their turn.
+    pub(super) catching_up: bool,
 }
 
 impl Pass {
     fn look(&mut self, view: &View<'_>, memory: &mut Memory, same_way: bool, row: Row<'_>) {
-        if let Some(place) = lost_before_copied(view, &row) {
+        if let Some(place) = lost_before_copied(view, memory, &row) {
             self.holes.entry(row.topic.to_owned()).or_default().push(place);
         }
         let quiet = same_way && is_quiet(view, &row);
@@ -112,19 +120,26 @@ impl Pass {
                 self.frozen.push((TopicPartition::new(row.topic, row.number), streak, stable, end));
             }
         }
-        self.count(view, &row);
+        self.count(view, memory, &row);
     }
 
-    fn count(&mut self, view: &View<'_>, row: &Row<'_>) {
+    fn count(&mut self, view: &View<'_>, memory: &mut Memory, row: &Row<'_>) {
         let Some(written) =
             row.copyable(view.mode).zip(row.was_copyable(view.mode)).map(|(now, was)| now - was)
         else {
+            // What stood still before still does, as far as anybody can tell.
+            self.stalled.extend(stalled::waiting(view, memory, row, 0));
             return;
         };
         let moved = row.committed.zip(row.was_committed).map_or(0, |(now, was)| now - was);
         let arrived = row.grown().unwrap_or(0).max(moved);
         self.written += written.max(0);
         self.arrived += arrived.max(0);
+        if arrived <= 0 {
+            self.stalled.extend(stalled::waiting(view, memory, row, written));
+        } else {
+            self.catching_up |= stalled::behind(view, row).is_some_and(|n| n - written > stalled::AT_ONCE);
+        }
         if written > 0 && arrived <= 0 {
             let behind =
                 row.copyable(view.mode).zip(row.committed).map(|(end, committed)| end - 1 - committed);
@@ -175,30 +190,59 @@ fn written_by_others(view: &View<'_>, row: &Row<'_>, from: i64) -> Option<Place>
     })
 }
 
-/// The source's first offset is past what was copied: what was between is gone from the source.
-fn lost_before_copied(view: &View<'_>, row: &Row<'_>) -> Option<Place> {
+/// The source's first offset is past what was copied: what was between is gone from the source. Every offset is judged once,
+/// so that what somebody has acknowledged is not told again while it is still so.
+fn lost_before_copied(view: &View<'_>, memory: &mut Memory, row: &Row<'_>) -> Option<Place> {
     let start = row.source.start?;
-    let through = row.through(view.mode);
-    if let Some(through) = through
-        && start > through + 1
-    {
-        // All is gone, and replication had a whole period with nothing new: only markers were left to copy.
-        let only_markers = row.source.end == Some(start)
-            && row.sparse
-            && !view.stopped()
-            && row.copyable(view.mode) == row.was_copyable(view.mode)
-            && row.was_through(view.mode) == Some(through)
-            && running(view);
-        return (!only_markers).then(|| gone(row, through + 1, start, None));
+    let side = view.way().from;
+    let judged = memory.judged_until(side, row.topic, row.number).unwrap_or(0);
+    if start <= judged {
+        return None;
     }
-    // Replication has jumped already, between two surveys: fewer records came than offsets were passed.
+    let through = row.through(view.mode)?;
+    let (from, kind) = match through + 1 {
+        first if start > first => (first, what_is_gone(view, memory, row, through)),
+        _ => (jumped_from(view, row, start, through)?, Gone::Records),
+    };
+    let from = from.max(judged);
+    match kind {
+        Gone::NotKnownYet => return None,
+        Gone::Records | Gone::Markers => memory.judged(side, (row.topic, row.id), row.number, start),
+    }
+    (kind == Gone::Records && start > from).then(|| gone(row, from, start))
+}
+
+/// What was gone before it was copied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Gone {
+    /// Records, as far as anybody can tell.
+    Records,
+    /// What no flow copies: markers of transactions, in the modes that copy committed records only also what was aborted.
+    Markers,
+    /// The next survey tells.
+    NotKnownYet,
+}
+
+/// When all is gone, and replication had a whole period with nothing new, only markers were left to copy. Any topic may hold
+/// them: nothing that can be read says that nobody writes there in transactions.
+fn what_is_gone(view: &View<'_>, memory: &mut Memory, row: &Row<'_>, through: i64) -> Gone {
+    if row.source.end != row.source.start || view.stopped() || !running(view) {
+        return Gone::Records;
+    }
+    let idle = row.copyable(view.mode) == row.was_copyable(view.mode)
+        && row.was_through(view.mode) == Some(through)
+        && !stalled::waits(view, row);
+    if idle {
+        return Gone::Markers;
+    }
+    let streak = memory.again(view, format!("gone:{}", row.name()), through);
+    if streak.surveys < SURE_AFTER { Gone::NotKnownYet } else { Gone::Records }
+}
+
+/// From where replication has jumped already, between two surveys: fewer records came than offsets were passed.
+fn jumped_from(view: &View<'_>, row: &Row<'_>, start: i64, through: i64) -> Option<i64> {
     let was = row.was_through(view.mode)?;
-    let passed = through? - was;
-    let arrived = row.grown()?;
-    (start > was + 1 && arrived < passed).then(|| {
-        let at_least = (!row.sparse).then_some((passed - arrived).min(start - was - 1));
-        gone(row, was + 1, start, at_least)
-    })
+    (start > was + 1 && row.grown()? < through - was).then_some(was + 1)
 }
 
 fn running(view: &View<'_>) -> bool {
@@ -206,9 +250,11 @@ fn running(view: &View<'_>) -> bool {
     source.is_some_and(|source| source.state == ConnectState::Running && !source.tasks.is_empty())
 }
 
-fn gone(row: &Row<'_>, from: i64, until: i64, at_least: Option<i64>) -> Place {
+/// How many of these offsets were records nobody can tell: in any mode some may be markers, and there may be as many markers
+/// in a row as transactions were open.
+fn gone(row: &Row<'_>, from: i64, until: i64) -> Place {
     Place::new(row.name(), format!("offsets {from} to {} were not copied", until - 1))
-        .losing(from, Lost { at_least, at_most: Some(until - from) })
+        .losing(from, Lost::up_to(until - from))
 }
 
 fn hole(view: &View<'_>, topic: &str, places: Vec<Place>) -> Alarm {
@@ -222,6 +268,7 @@ fn hole(view: &View<'_>, topic: &str, places: Vec<Place>) -> Alarm {
     )
     .at(places)
     .fact("The first offset on the source is past the last one that was copied; replication jumps over it without an error.")
+    .fact("Offsets are counted: markers of transactions, and what compaction removed before, are among them and no records.")
     .next(
         "Look whether what wrote these records can write them again. Then keep records longer than replication may be \
          behind, and acknowledge this.",
@@ -233,6 +280,7 @@ fn foreign(view: &View<'_>, topic: &str, places: Vec<Place>) -> Alarm {
     let way = view.way();
     let replica = view.scope.replica(way, topic);
     let to = view.name(way.to());
+    let partition = places.first().and_then(|place| Some(place.name.rsplit_once('-')?.1.to_owned()));
     Alarm::of(
         Code::ForeignWriter,
         topic,
@@ -245,7 +293,10 @@ fn foreign(view: &View<'_>, topic: &str, places: Vec<Place>) -> Alarm {
     .next(
         "Find who writes there and take their WRITE away: the two sides have parted. Decide which records count, then \
          acknowledge this.",
-        Some(view.tool(way.to(), "kafka-transactions", &format!("describe-producers --topic {replica} --partition 0"))),
+        partition.map(|number| {
+            let arguments = format!("describe-producers --topic {replica} --partition {number}");
+            view.tool(way.to(), "kafka-transactions", &arguments)
+        }),
     )
 }
 

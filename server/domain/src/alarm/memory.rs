@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::view::View;
 use crate::{
     pair::{Direction, Side},
-    survey::{CommittedSourceOffsets, NewestPairs, TopicObservation},
+    survey::{CommittedSourceOffsets, ConnectorRole, NewestPairs, TopicObservation},
 };
 
 /// Topics that are gone and remembered, of one side: enough to know one again that is made anew.
@@ -35,6 +35,30 @@ pub struct Memory {
     pub(super) busy: BTreeMap<String, BTreeSet<i32>>,
     /// Whether `busy` is complete; otherwise every partition counts as busy.
     pub(super) busy_known: bool,
+    /// Up to where what a source removed before it was copied has been judged, by that side and topic: no offset is told twice.
+    pub(super) gone: BTreeMap<Side, BTreeMap<String, Gone>>,
+    /// How many tasks the active flow's connectors had.
+    pub(super) tasks: BTreeMap<ConnectorRole, Tasks>,
+}
+
+/// What a topic's source removed before it was copied.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Gone {
+    /// The topic's id: one that is made anew begins at offset 0.
+    pub(super) id: Option<Uuid>,
+    /// By partition, the first offset that was not judged: those before it were told, or were no records.
+    pub(super) until: BTreeMap<i32, i64>,
+}
+
+/// The most tasks a connector had while nothing changed that decides how many it has.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Tasks {
+    /// How many.
+    pub(super) count: i32,
+    /// What there was to do: partitions, or groups.
+    pub(super) work: i32,
+    /// Its settings that decide.
+    pub(super) settings: String,
 }
 
 /// A topic as it was last seen.
@@ -69,10 +93,23 @@ pub(super) struct Streak {
 }
 
 impl Memory {
-    /// A run changes on purpose what the rules would take for trouble. Ids of topics it never changes.
+    /// A run changes on purpose what the rules would take for trouble. Ids of topics it never changes, nor what is gone.
     pub(super) fn forget_what_runs_change(&mut self) {
         let topics = std::mem::take(&mut self.topics);
-        *self = Self { topics, ..Self::default() };
+        let gone = std::mem::take(&mut self.gone);
+        *self = Self { topics, gone, ..Self::default() };
+    }
+
+    /// Up to which offset it is judged what a source partition has removed.
+    pub(super) fn judged_until(&self, side: Side, topic: &str, number: i32) -> Option<i64> {
+        self.gone.get(&side)?.get(topic)?.until.get(&number).copied()
+    }
+
+    /// Everything before this offset is judged.
+    pub(super) fn judged(&mut self, side: Side, (topic, id): (&str, Option<Uuid>), number: i32, until: i64) {
+        let topics = self.gone.entry(side).or_default();
+        let gone = topics.entry(topic.to_owned()).or_insert_with(|| Gone { id, until: BTreeMap::new() });
+        gone.until.insert(number, until);
     }
 
     /// Counts one more survey in which something is so; begins anew when its figure is another one.
@@ -138,6 +175,15 @@ pub(super) fn next(view: &View<'_>) -> Memory {
             }
         }
         memory.topics.insert(side, last);
+    }
+    memory.gone.clone_from(&view.memory.gone);
+    for (side, gone) in &mut memory.gone {
+        if let Ok(now) = view.topics(*side) {
+            gone.retain(|name, gone| now.get(name).is_some_and(|topic| topic.id == gone.id));
+        }
+    }
+    if memory.active == view.memory.active {
+        memory.tasks.clone_from(&view.memory.tasks);
     }
     if let Some(flow) = view.observed() {
         let before = view.previous_flow();

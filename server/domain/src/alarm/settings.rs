@@ -11,15 +11,15 @@ use crate::{
 /// The class that copies bytes as they are.
 const BYTES: &str = "org.apache.kafka.connect.converters.ByteArrayConverter";
 
-/// Converters of a source connector that may rewrite what it copies: key and what it is set to. One that is not set is
-/// the worker's own, which Muster cannot see.
+/// Converters of a source connector that may rewrite what it copies: key and what it is set to. `None` is one that is left to
+/// the worker, whose own nobody can read by Connect's API.
 #[must_use]
-pub(crate) fn rewriting(source: &ConnectorObservation) -> Vec<(&'static str, String)> {
+pub(crate) fn rewriting(source: &ConnectorObservation) -> Vec<(&'static str, Option<String>)> {
     let converters = ["key.converter", "value.converter", "header.converter"].into_iter();
     let rewriting = converters.filter_map(|key| match source.config.get(key) {
         Some(class) if class.ends_with("ByteArrayConverter") => None,
-        Some(class) => Some((key, class.clone())),
-        None => Some((key, "the worker's own".to_owned())),
+        Some(class) => Some((key, Some(class.clone()))),
+        None => Some((key, None)),
     });
     rewriting.collect()
 }
@@ -70,25 +70,43 @@ fn converters(view: &View<'_>, judged: &mut Judged) {
         if rewriting.is_empty() || found.state != ConnectState::Running {
             continue;
         }
-        let said = format!(
-            "`{}` copies {} through converters that may rewrite records: what arrives is not what was written.",
-            found.name,
-            view.pair.course(flow.direction)
-        );
-        let places = rewriting
-            .iter()
-            .map(|(key, class)| {
-                Place::new(*key, format!("is {class}"))
-                    .losing(0, super::Lost { at_least: None, at_most: None })
-            })
-            .collect();
-        let mut alarm = Alarm::of(Code::ConverterRewrites, &found.name, view, said)
-            .at(places)
-            .fact("Only ByteArrayConverter copies bytes as they are; SimpleHeaderConverter turns header bytes into text.")
-            .next(
-                "Set all three converters, then copy again what was rewritten since.",
-                put_converters(flow, &found.name),
+        let set_wrong = rewriting.iter().any(|(_, class)| class.is_some());
+        let course = view.pair.course(flow.direction);
+        let name = &found.name;
+        let said = if set_wrong {
+            format!(
+                "`{name}` copies {course} through converters that rewrite records: what arrives is not what was written."
+            )
+        } else {
+            format!("`{name}` leaves converters of {course} to its worker: what these do cannot be seen.")
+        };
+        let places = rewriting.iter().map(|(key, class)| {
+            let said = class.as_ref().map_or_else(
+                || "is the worker's own, which cannot be seen".to_owned(),
+                |class| format!("is {class}"),
             );
+            Place::new(*key, said).losing(0, super::Lost { at_least: None, at_most: None })
+        });
+        let mut alarm = Alarm::of(Code::ConverterRewrites, name, view, said)
+            .at(places.collect())
+            .fact("Only ByteArrayConverter copies bytes as they are; SimpleHeaderConverter turns header bytes into text.");
+        alarm = if set_wrong {
+            alarm.next(
+                "Set all three converters, then copy again what was rewritten since.",
+                put_converters(flow, name),
+            )
+        } else {
+            alarm
+                .unless(
+                    "Nothing is wrong if the worker's properties set ByteArrayConverter for each of them. For header.converter \
+                     SimpleHeaderConverter is what Connect takes when nothing is set.",
+                )
+                .next(
+                    "Look at key.converter, value.converter and header.converter in the worker's properties. Setting all three \
+                     on the connector settles it; if the worker's were others, copy again what was rewritten.",
+                    put_converters(flow, name),
+                )
+        };
         alarm.course = view.pair.course(flow.direction);
         judged.raise(alarm);
     }

@@ -1,18 +1,38 @@
-//! What a pass over the offsets says of standing still: transactions that hold records back, and a flow that copies nothing.
+//! What a pass over the offsets says of standing still: transactions that hold records back, a flow that copies nothing, and
+//! a task that copies nothing beside others that do.
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
+
 use super::{
-    Alarm, AlarmCode as Code, Judged, Lost, Memory, Place, Since, connectors::since, copying::Pass,
-    view::View,
+    Alarm, AlarmCode as Code, Judged, Lost, Memory, Place, Since,
+    connectors::since,
+    copying::Pass,
+    memory::Streak,
+    view::{Row, View},
 };
 use crate::{
     reading::Observed,
-    survey::{ConnectState, ConnectorRole, OpenTransaction},
+    survey::{ConnectState, ConnectorObservation, ConnectorRole, OpenTransaction},
+    topic::TopicPartition,
 };
 
 /// Surveys in a row in which records were written and none arrived.
 const STILL_FOR: u32 = 2;
+/// What is remembered of single partitions that stand still begins with this.
+pub(super) const STALLED: &str = "stalled";
+/// That some of them are told already.
+const STALLED_TOLD: &str = "stalled!";
+/// Surveys with new writes of which none arrived, before one partition is said to stand still while others move.
+const STALLED_FOR: u32 = 3;
+/// The same while partitions that move are far behind: a task that catches up may come to some of them late.
+const STALLED_LONG: u32 = 12;
+/// A write that did not arrive is remembered so long while no other comes: behind the last record of a transaction there is a
+/// marker, which never does.
+const STALLED_WITHIN: TimeDelta = TimeDelta::minutes(10);
+/// Records a task takes at once (`max.poll.records` unless set).
+pub(super) const AT_ONCE: i64 = 500;
 
 /// Transactions that hold the last stable offset, by transactional id; partitions nobody is known to hold by themselves.
 pub(super) fn frozen(view: &View<'_>, judged: &mut Judged, pass: &Pass) {
@@ -24,41 +44,90 @@ pub(super) fn frozen(view: &View<'_>, judged: &mut Judged, pass: &Pass) {
             &[]
         }
     };
-    let mut by_holder: BTreeMap<String, (Vec<Place>, Since)> = BTreeMap::new();
+    let mut by_holder: BTreeMap<String, Held<'_>> = BTreeMap::new();
     for (key, streak, stable, end) in &pass.frozen {
         let holder = open.iter().find(|transaction| transaction.partitions.contains(key));
         let subject = holder.map_or_else(|| key.to_string(), |holder| holder.transactional_id.clone());
-        let said = format!("stands at offset {stable} and ends at {end}");
-        let place = Place::new(key.to_string(), said)
-            .losing(0, if view.mode.read_committed { Lost::up_to(end - stable) } else { Lost::NOTHING });
-        let entry = by_holder.entry(subject).or_insert_with(|| (Vec::new(), since(streak)));
-        entry.0.push(place);
-        if streak.by < entry.1.by {
-            entry.1 = since(streak);
+        let place = Place::new(key.to_string(), format!("stands at offset {stable} and ends at {end}"));
+        let held = by_holder.entry(subject).or_insert_with(|| Held {
+            holder,
+            first: (key, *stable),
+            places: Vec::new(),
+            waiting: 0,
+            since: since(streak),
+        });
+        held.places.push(place);
+        held.waiting += end - stable;
+        if streak.by < held.since.by {
+            held.since = since(streak);
         }
     }
-    for (subject, (places, since)) in by_holder {
-        let holder = open.iter().find(|transaction| transaction.transactional_id == subject);
-        judged.raise(hung(view, &subject, holder).at(places).since(since));
+    for (subject, held) in by_holder {
+        judged.raise(hung(view, &subject, held));
     }
 }
 
-fn hung(view: &View<'_>, subject: &str, holder: Option<&OpenTransaction>) -> Alarm {
+/// What one transaction holds.
+struct Held<'a> {
+    holder: Option<&'a OpenTransaction>,
+    /// The first of its partitions, and where that stands.
+    first: (&'a TopicPartition, i64),
+    places: Vec<Place>,
+    /// Offsets behind it.
+    waiting: i64,
+    since: Since,
+}
+
+fn hung(view: &View<'_>, subject: &str, held: Held<'_>) -> Alarm {
     let way = view.way();
     let from = view.name(way.from);
-    let said = match holder {
+    let waits = if view.mode.read_committed { "read committed, or copied" } else { "read committed" };
+    let said = match held.holder {
         Some(_) => format!(
-            "Transaction `{subject}` is open on `{from}`: nothing behind its first record can be read committed, or copied."
+            "Transaction `{subject}` is open on `{from}`: nothing behind its first record can be {waits}."
         ),
         None => format!(
-            "The last stable offset of `{subject}` on `{from}` does not move: an open transaction holds it."
+            "The last stable offset of `{subject}` on `{from}` does not move: an open transaction holds it, and nothing behind it can be {waits}."
         ),
     };
-    let alarm = Alarm::of(Code::HungTransaction, subject, view, said).next(
-        "Ask its owner to end it, or abort it; records are waiting, not lost, while the source lives.",
-        holder.map(|_| view.tool(way.from, "kafka-transactions", "find-hanging --broker-id 1")),
-    );
-    match holder.and_then(|holder| Some((holder, holder.began_at?))) {
+    let behind = if view.mode.read_committed {
+        format!(
+            "{} offsets wait behind it. None is lost while the source lives; none of them is on the standby.",
+            held.waiting
+        )
+    } else {
+        "This flow copies what is not committed, too: nothing waits for it, and what is aborted is on the standby as well."
+            .to_owned()
+    };
+    let (partition, stable) = held.first;
+    let at = format!("--topic {} --partition {}", partition.topic, partition.partition);
+    let find = view.tool(way.from, "kafka-transactions", &format!("find-hanging {at}"));
+    let abort = view.tool(way.from, "kafka-transactions", &format!("abort {at} --start-offset {stable}"));
+    let (look, step) = match held.holder {
+        Some(holder) => {
+            let id = &holder.transactional_id;
+            let describe =
+                view.tool(way.from, "kafka-transactions", &format!("describe --transactional-id {id}"));
+            let step = format!(
+                "Ask its owner to end it: a producer that begins with the same transactional.id aborts it, and so does its \
+                 coordinator after the timeout. If it outlives that, abort it on each partition: `{abort}`."
+            );
+            (format!("{describe}\n{find}"), step)
+        }
+        None => {
+            let step = format!(
+                "If `find-hanging` names it (open for more than 15 minutes, and no coordinator knows it), it will never end \
+                 by itself: abort it: `{abort}`."
+            );
+            (find, step)
+        }
+    };
+    let alarm = Alarm::of(Code::HungTransaction, subject, view, said)
+        .at(held.places)
+        .since(held.since)
+        .fact(behind)
+        .next(step, Some(look));
+    match held.holder.and_then(|holder| Some((holder, holder.began_at?))) {
         Some((holder, began)) => alarm.fact(format!(
             "The coordinator says it is {} since {} UTC, producer id {}.",
             holder.state,
@@ -109,4 +178,108 @@ pub(super) fn still(view: &View<'_>, judged: &mut Judged, memory: &mut Memory, p
             }),
         ),
     );
+}
+
+/// Offsets of a partition that are not known to have arrived.
+pub(super) fn behind(view: &View<'_>, row: &Row<'_>) -> Option<i64> {
+    let through = row.through(view.mode).max(row.committed)?;
+    Some((row.copyable(view.mode)? - 1 - through).max(0))
+}
+
+/// Whether a partition was written on in two surveys and nothing of it has arrived since.
+pub(super) fn waits(view: &View<'_>, row: &Row<'_>) -> bool {
+    view.memory.streaks.get(&key(row)).is_some_and(|streak| streak.surveys > 1)
+}
+
+fn key(row: &Row<'_>) -> String {
+    format!("{STALLED}:{}", row.name())
+}
+
+/// Counts the surveys in which a partition that was copied before took writes and nothing arrived; neither its position moved
+/// nor the replica's end, which does so with every record and long before offsets are flushed. Answers it once they are many.
+pub(super) fn waiting(
+    view: &View<'_>,
+    memory: &mut Memory,
+    row: &Row<'_>,
+    written: i64,
+) -> Option<(Place, Streak)> {
+    // What was never copied may be new, and not known to the connector yet.
+    if !view.running() || row.committed.is_none() && row.pair.is_none() {
+        return None;
+    }
+    let key = key(row);
+    let streak = if written > 0 {
+        memory.again(view, key, 0)
+    } else {
+        let kept = view
+            .memory
+            .streaks
+            .get(&key)
+            .filter(|streak| streak.surveys > 1 || view.survey.began_at - streak.by < STALLED_WITHIN)?;
+        memory.streaks.insert(key, kept.clone());
+        kept.clone()
+    };
+    let most = behind(view, row);
+    let said = most.map_or_else(
+        || "takes writes of which none arrives".to_owned(),
+        |most| format!("takes writes of which none arrives: {most} offsets wait"),
+    );
+    let place = Place::new(row.name(), said).losing(0, Lost { at_least: None, at_most: most });
+    (streak.surveys >= STALLED_FOR).then_some((place, streak))
+}
+
+/// Some partitions take writes of which none arrives while others move, and every task says RUNNING.
+pub(super) fn beside_others(view: &View<'_>, judged: &mut Judged, memory: &mut Memory, pass: &Pass) {
+    let source = match view.connector(ConnectorRole::Source).map(Observed::as_result) {
+        Some(Ok(source)) => source,
+        Some(Err(_)) => return memory.keep_streaks(view, STALLED),
+        None => return,
+    };
+    // Once told it stands until something arrives: it does not go away when nothing else moves for a moment.
+    let told = view.memory.streaks.contains_key(STALLED_TOLD);
+    let after = if pass.catching_up && !told { STALLED_LONG } else { STALLED_FOR };
+    let stalled: Vec<_> = pass.stalled.iter().filter(|(_, streak)| streak.surveys >= after).collect();
+    let Some((_, first)) = stalled.iter().min_by_key(|(_, streak)| streak.by) else { return };
+    if pass.arrived <= 0 && !told {
+        return;
+    }
+    memory.again(view, STALLED_TOLD.to_owned(), 0);
+    let said = format!(
+        "`{}` and its tasks say RUNNING, and of some partitions it copies nothing while others move: a task is dead.",
+        source.name
+    );
+    let alarm = Alarm::of(Code::TaskMissing, &source.name, view, said)
+        .at(stalled.iter().map(|(place, _)| place.clone()).collect())
+        .since(since(first))
+        .fact(format!(
+            "{} partitions took writes in {} surveys or more; neither their positions nor the ends of their replicas moved.",
+            stalled.len(),
+            after
+        ))
+        .next(
+            "Look in the worker's log for the task that copies them (a topic the connector's `topics` leaves out looks the \
+             same), then restart the connector with its tasks.",
+            view.connect().map(|(url, connector)| {
+                format!("curl -X POST '{url}/connectors/{connector}/restart?includeTasks=true&onlyFailed=false'")
+            }),
+        );
+    judged.raise(match doubt(view, source, pass) {
+        Some(doubt) => alarm.unless(doubt),
+        None => alarm,
+    });
+}
+
+/// What else can be so when records are written and none arrives.
+fn doubt(view: &View<'_>, source: &ConnectorObservation, pass: &Pass) -> Option<&'static str> {
+    if view.mode.read_committed {
+        return Some(
+            "Nothing is wrong if all that was written there was aborted: this flow copies committed records only.",
+        );
+    }
+    if source.config.get("transforms").is_some_and(|transforms| !transforms.is_empty()) {
+        return Some("Nothing is wrong if the connector's transforms leave out all that was written there.");
+    }
+    pass.catching_up.then_some(
+        "Nothing is wrong if the task comes to them late: partitions that do move are far behind, too.",
+    )
 }

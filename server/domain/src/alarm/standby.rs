@@ -1,26 +1,21 @@
-//! What on the standby works against being one: DENYs that block, configs that delete, groups and offsets in the way.
+//! What on the standby works against being one: DENYs that block, configs that delete, groups in the way.
 
-use super::{Alarm, AlarmCode as Code, Judged, Lost, Memory, Place, connectors::since, view::View};
+use super::{Alarm, AlarmCode as Code, Judged, Lost, Memory, Place, leftover, view::View};
 use crate::{
     acl::{AclBinding, AclOperation, AclPermission, ResourceType},
-    group::GroupState,
-    pair::Side,
-    survey::{GroupObservation, OffsetPair},
-    topic::{ConfigEntry, ConfigSource, Configs, TopicPartition},
+    survey::GroupObservation,
+    topic::{ConfigEntry, ConfigSource, Configs},
 };
 
 /// What is judged here.
 pub(super) const CODES: &[Code] =
     &[Code::DenyCopied, Code::EarlyDeletion, Code::GroupActive, Code::OffsetsBlocking];
 
-/// Surveys in a row in which a position must stand still too far ahead.
-const AHEAD_FOR: u32 = 2;
-
 pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
     denies(view, judged);
     retention(view, judged);
     groups_active(view, judged);
-    offsets(view, judged, memory);
+    leftover::judge(view, judged, memory);
 }
 
 fn denies(view: &View<'_>, judged: &mut Judged) {
@@ -204,91 +199,4 @@ fn groups_active(view: &View<'_>, judged: &mut Judged) {
             ),
         );
     }
-}
-
-/// The position a group has on the standby is past where it can be: replication only ever moves positions on.
-fn offsets(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
-    let way = view.way();
-    let side = |side: Side| view.survey.sides.get(side);
-    let (there, topics) = match (side(way.to()).groups.as_result(), view.topics(way.to())) {
-        (Ok(groups), Ok(topics)) => (groups, topics),
-        (Err(reason), _) | (_, Err(reason)) => {
-            judged.unknown(Code::OffsetsBlocking, reason);
-            return memory.keep_streaks(view, "ahead:");
-        }
-    };
-    let here = side(way.from).groups.value();
-    let pairs = view.observed().and_then(|flow| flow.newest_pairs.value());
-    if here.is_none() || pairs.is_none() {
-        judged
-            .unknown(Code::OffsetsBlocking, "positions on the active side or offset syncs could not be read");
-    }
-    for (name, group) in there.iter().filter(|(_, group)| matches!(group.state, GroupState::Empty)) {
-        let mut places = Vec::new();
-        let mut began = None;
-        for (key, offset) in &group.offsets {
-            let number = usize::try_from(key.partition).unwrap_or(usize::MAX);
-            let end = topics.get(&key.topic).and_then(|topic| topic.partitions.get(number)?.end);
-            let source_key = source_name(view, key);
-            let position = here
-                .zip(source_key.as_ref())
-                .and_then(|(here, key)| here.get(name)?.offsets.get(key).copied());
-            let pair = pairs.zip(source_key.as_ref()).and_then(|(pairs, key)| pairs.0.get(key).copied());
-            let furthest = match (end, position.zip(pair)) {
-                (Some(end), Some((position, pair))) => Some(end.min(furthest(position, pair))),
-                (Some(end), None) => Some(end),
-                (None, Some((position, pair))) => Some(furthest(position, pair)),
-                (None, None) => None,
-            };
-            let Some(furthest) = furthest.filter(|furthest| offset > furthest) else { continue };
-            let streak = memory.again(view, format!("ahead:{name}:{key}"), *offset);
-            if streak.surveys < AHEAD_FOR {
-                continue;
-            }
-            let said = format!("stands at {offset}; the group belongs at {furthest} at most");
-            places.push(Place::new(key.to_string(), said).losing(0, Lost::up_to(offset - furthest)));
-            began = began.or(Some(since(&streak)));
-        }
-        if let Some(since) = began {
-            judged.raise(blocking(view, name, places).since(since));
-        }
-    }
-}
-
-fn blocking(view: &View<'_>, group: &str, places: Vec<Place>) -> Alarm {
-    let to = view.name(view.way().to());
-    let first = places.first().map(|place| place.name.clone()).unwrap_or_default();
-    let delete = first.rsplit_once('-').map(|(topic, _)| {
-        let arguments = format!("--delete-offsets --group {group} --topic {topic}");
-        view.tool(view.way().to(), "kafka-consumer-groups", &arguments)
-    });
-    Alarm::of(
-        Code::OffsetsBlocking,
-        group,
-        view,
-        format!("`{group}` stands too far ahead on `{to}`: its offsets are not synced, and after a move it would skip records."),
-    )
-    .at(places)
-    .fact("MirrorMaker 2 never moves a position back, so one that was left over blocks syncing until it is deleted.")
-    .next("Delete these offsets on the standby; the next sync writes the right ones.", delete)
-}
-
-/// The furthest a position on the source can be translated to: what lies behind the newest pair is counted double,
-/// because each record may have a marker of its transaction behind it.
-fn furthest(position: i64, pair: OffsetPair) -> i64 {
-    let beyond = position - pair.upstream;
-    if beyond <= 0 { pair.downstream + 1 } else { pair.downstream + 1 + 2 * beyond }
-}
-
-/// The source's name of a partition of the standby.
-fn source_name(view: &View<'_>, key: &TopicPartition) -> Option<TopicPartition> {
-    let way = view.way();
-    let source = view.topics(way.from).ok()?;
-    if view.scope.replica(way, &key.topic) == key.topic && source.contains_key(&key.topic) {
-        return Some(key.clone());
-    }
-    let flow = view.flow()?;
-    let prefix = flow.naming.target_name(&flow.source_alias, "");
-    let topic = key.topic.strip_prefix(&prefix)?;
-    Some(TopicPartition::new(topic, key.partition))
 }

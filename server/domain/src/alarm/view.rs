@@ -85,6 +85,16 @@ impl<'a> View<'a> {
         self.observed()?.connectors.get(&role)
     }
 
+    /// Whether the source connector and every task of it say RUNNING.
+    pub(super) fn running(&self) -> bool {
+        let source = self.connector(ConnectorRole::Source).and_then(Observed::value);
+        source.is_some_and(|source| {
+            source.state == ConnectState::Running
+                && !source.tasks.is_empty()
+                && source.tasks.iter().all(|task| task.state == ConnectState::Running)
+        })
+    }
+
     /// Whether the source connector was asked to stand still: nothing it does not copy is lost silently.
     pub(super) fn stopped(&self) -> bool {
         let source = self.connector(ConnectorRole::Source).and_then(Observed::value);
@@ -165,7 +175,7 @@ impl<'a> View<'a> {
                 look(Row {
                     topic: name,
                     number,
-                    sparse: self.mode.read_committed || is_compacted(topic),
+                    id: topic.id,
                     source: partition,
                     target: replica.and_then(|replica| replica.partitions.get(at)),
                     was_source: old_source.and_then(|old| old.partitions.get(at)),
@@ -197,18 +207,13 @@ impl<'a> View<'a> {
     }
 }
 
-fn is_compacted(topic: &TopicObservation) -> bool {
-    let policy = topic.configs.value().and_then(|configs| configs.get("cleanup.policy")?.value.as_deref());
-    policy.is_some_and(|policy| policy.contains("compact"))
-}
-
 /// One source partition, its replica, and both as the survey before saw them (only of the same topic: ids are equal).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row<'a> {
     pub(super) topic: &'a str,
     pub(super) number: i32,
-    /// Offsets without records are to be expected: markers, compaction.
-    pub(super) sparse: bool,
+    /// Id of the topic on the source.
+    pub(super) id: Option<Uuid>,
     pub(super) source: &'a PartitionObservation,
     pub(super) target: Option<&'a PartitionObservation>,
     pub(super) was_source: Option<&'a PartitionObservation>,

@@ -161,6 +161,9 @@ pub enum Event {
         id: Uuid,
         /// Which.
         code: AlarmCode,
+        /// Whether it is likely and not proven.
+        #[serde(default)]
+        likely: bool,
         /// The topic, group, connector or transaction it is about.
         about: String,
         /// What is so, in a sentence.
@@ -285,6 +288,7 @@ impl Event {
     pub fn alarm(&self) -> Alarm {
         match self {
             Self::RunStarted { .. } | Self::Ended { .. } | Self::Alarm { over: true, .. } => Alarm::Resolved,
+            Self::Alarm { likely: true, over: false, .. } => Alarm::Open(Severity::Warning),
             Self::Alarm { code, over: false, .. } => Alarm::Open(code.severity()),
             Self::ReadinessBetter { to: CheckStatus::Ok | CheckStatus::NotApplicable, .. } => Alarm::Resolved,
             Self::ReadinessWorse { to, .. } | Self::ReadinessBetter { to, .. } => Alarm::Open(match to {

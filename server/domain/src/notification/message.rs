@@ -140,8 +140,8 @@ fn words(event: &Event) -> Words {
             vec![("Reason", reason.clone())],
             "Look at what it does, and review it within 24 hours.",
         ),
-        Event::Alarm { pair, code, about, said, places, since, lost, next, over, .. } => {
-            silent_loss((pair, code.title(), about), said, (places, since, lost, next), *over)
+        Event::Alarm { pair, code, likely, about, said, places, since, lost, next, over, .. } => {
+            silent_loss((pair, code.title(), about), (said, *likely), (places, since, lost, next), *over)
         }
         Event::Test { name, by, .. } => Words {
             title: format!("Test of channel {name}"),
@@ -245,7 +245,7 @@ fn ended(run: &NamedRun, driver: &str, why: &str) -> Words {
 
 fn silent_loss(
     (pair, title, about): (&PairName, &str, &str),
-    said: &str,
+    (said, likely): (&str, bool),
     (places, since, lost, next): (&[String], &str, &str, &str),
     over: bool,
 ) -> Words {
@@ -260,7 +260,10 @@ fn silent_loss(
         (format!("Over on {pair}: {title} ({about})"), format!("The cause is gone: {said}"), "Nothing to do.")
     } else {
         (
-            format!("Silent loss on {pair}: {title} ({about})"),
+            format!(
+                "{} on {pair}: {title} ({about})",
+                if likely { "Perhaps silent loss" } else { "Silent loss" }
+            ),
             said.to_owned(),
             "Open the alarm: it has a command to copy.",
         )

@@ -221,21 +221,26 @@ fn scope(scene: &Scene<'_>) -> CheckResult {
 
 fn converters(scene: &Scene<'_>) -> CheckResult {
     let mut troubles = Vec::new();
+    // One that is left to the worker may be right, and nobody can see it.
+    let mut worst = CheckStatus::Warning;
     for flow in &scene.pair.flows {
         match connector(scene, flow.direction, ConnectorRole::Source) {
             Err(reason) => return CheckResult::unknown(Code::Converters, reason),
             Ok(None) => return CheckResult::unknown(Code::Converters, "a flow has no source connector"),
             Ok(Some(found)) => {
-                let rewriting = alarm::rewriting(found);
-                troubles.extend(
-                    rewriting.iter().map(|(key, class)| format!("{key} of `{}` is {class}", found.name)),
-                );
+                for (key, class) in alarm::rewriting(found) {
+                    if class.is_some() {
+                        worst = CheckStatus::Critical;
+                    }
+                    let class = class.as_deref().unwrap_or("the worker's own, which cannot be seen");
+                    troubles.push(format!("{key} of `{}` is {class}", found.name));
+                }
             }
         }
     }
     CheckResult::from_troubles(
         Code::Converters,
-        CheckStatus::Critical,
+        worst,
         &troubles,
         "key, value and header converters are ByteArrayConverter",
         "Set all three converters of the source connector to org.apache.kafka.connect.converters.ByteArrayConverter.",

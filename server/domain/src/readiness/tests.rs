@@ -213,8 +213,17 @@ fn each_trouble_shows_in_its_own_check() {
         (
             |w| drop(w.connector(0, ConnectorRole::Source).config.remove("value.converter")),
             Code::Converters,
+            Status::Warning,
+            "value.converter of `source` is the worker's own, which cannot be seen",
+        ),
+        (
+            |w| {
+                let json = "org.apache.kafka.connect.json.JsonConverter".to_owned();
+                w.connector(0, ConnectorRole::Source).config.insert("value.converter".to_owned(), json);
+            },
+            Code::Converters,
             Status::Critical,
-            "value.converter of `source` is the worker's own",
+            "value.converter of `source` is org.apache.kafka.connect.json.JsonConverter",
         ),
         (
             |w| drop(w.connector(0, ConnectorRole::Checkpoint).config.remove("sync.group.offsets.enabled")),

@@ -1,13 +1,16 @@
 //! What goes when, and what stays for good.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use muster_domain::{alarm::AlarmCode, notification::Severity};
 use sqlx::PgConnection;
 
-use super::{BLOCKS_OF, HOURS_OF};
+use super::{BLOCKS_OF, HOURS_OF, MOST_TRACKS};
 use crate::error::StoreError;
 
 /// Roll-ups are kept so long.
 const HOURS_FOR: TimeDelta = TimeDelta::days(366);
+/// Critical alarms of a pair within a day around which everything is kept: one that comes and goes must not keep it all.
+const MOST_ALARMS: i64 = 10;
 
 /// Makes the partition of a table for a time, if there is none.
 ///
@@ -26,8 +29,8 @@ pub async fn cover(
     Ok(())
 }
 
-/// Makes the partitions of the next time, copies aside what lies around incidents (a source that died, a run), and drops
-/// what is older than so many hours. Answers how many partitions went. In a transaction: what is to stay is copied before it
+/// Makes the partitions of the next time, copies aside what lies around incidents (a source that died, a run, a critical
+/// alarm), drops what is older than so many hours, and forgets facts and tracks that nothing refers to any more. Answers how many partitions went. In a transaction: what is to stay is copied before it
 /// is dropped, or neither.
 ///
 /// # Errors
@@ -47,11 +50,16 @@ pub async fn retire(conn: &mut PgConnection, now: DateTime<Utc>, keep_hours: i64
             .await
             .map_err(|source| StoreError::database("drop old partitions of the recorder's", source))?;
     }
+    forget_facts(conn, now - HOURS_FOR).await?;
+    forget_tracks(conn, now - HOURS_FOR).await?;
     Ok(dropped)
 }
 
-/// A quarter of an hour before an incident and after its end shows what led to it and what came of it.
+/// A quarter of an hour before an incident and after its end shows what led to it and what came of it. Of an alarm it is its
+/// opening: it may stand for weeks.
 async fn freeze(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    let critical = AlarmCode::ALL.into_iter().filter(|code| code.severity() == Severity::Critical);
+    let critical: Vec<String> = critical.map(|code| code.as_str().to_owned()).collect();
     let done = sqlx::query!(
         "insert into recorder_frozen (stream, chunk, from_at, to_at, samples, body)
         select block.stream, block.chunk, block.from_at, block.to_at, block.samples, block.body
@@ -68,14 +76,82 @@ async fn freeze(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64, S
                 where run.pair = stream.pair
                     and block.to_at >= run.started_at - interval '15 minutes'
                     and block.from_at <= coalesce(run.ended_at, block.from_at) + interval '15 minutes'
+                union all
+                select from alarm
+                where alarm.pair = stream.pair
+                    and alarm.code = any($2)
+                    and not coalesce((alarm.body ->> 'likely')::boolean, false)
+                    and block.to_at >= alarm.opened_at - interval '15 minutes'
+                    and block.from_at <= alarm.opened_at + interval '15 minutes'
+                    and (
+                        select count(*)
+                        from alarm before
+                        where before.pair = alarm.pair
+                            and before.code = any($2)
+                            and before.number < alarm.number
+                            and before.opened_at > alarm.opened_at - interval '1 day'
+                    ) < $3
             )
         on conflict (stream, chunk, from_at) do nothing",
-        before
+        before,
+        &critical,
+        MOST_ALARMS
     )
     .execute(conn)
     .await
     .map_err(|source| StoreError::database("keep what lies around incidents", source))?;
     Ok(done.rows_affected())
+}
+
+/// ACLs and configs of more than so long ago go, except the newest of each: it says what was so until the next.
+async fn forget_facts(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!(
+        "delete from recorder_fact old
+        using recorder_fact newer
+        where newer.pair = old.pair
+            and newer.side = old.side
+            and newer.kind = old.kind
+            and newer.at > old.at
+            and newer.at <= $1",
+        before
+    )
+    .execute(conn)
+    .await
+    .map_err(|source| StoreError::database("forget old ACLs and configs", source))?;
+    Ok(())
+}
+
+/// Names of tracks that were not seen for so long go: no hour has values of theirs any more. One that a frozen block may have
+/// values of stays, and the last of a stream, so that no number is given twice. A stream in which nothing at all was seen
+/// lately is left as it is: its source may be silent.
+async fn forget_tracks(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!(
+        "delete from recorder_track track
+        where track.seen_at < $1
+            and exists (
+                select from recorder_track living
+                where living.stream = track.stream
+                    and living.seen_at >= $1
+            )
+            and exists (
+                select from recorder_track later
+                where later.stream = track.stream
+                    and later.number > track.number
+            )
+            and not exists (
+                select from recorder_frozen frozen
+                where frozen.stream = track.stream
+                    and frozen.chunk = track.number / $2
+                    -- A track is marked as seen once a day.
+                    and frozen.from_at <= track.seen_at + interval '1 day'
+            )",
+        before,
+        i32::try_from(MOST_TRACKS).unwrap_or(i32::MAX)
+    )
+    .execute(conn)
+    .await
+    .map_err(|source| StoreError::database("forget tracks that are gone", source))?;
+    Ok(())
 }
 
 /// Bytes the recorder takes: all its tables with their indexes.

@@ -10,12 +10,17 @@ use uuid::Uuid;
 use super::MOST_TRACKS;
 use crate::error::StoreError;
 
+/// That a track was seen is kept once in so long.
+const DAY_MS: i64 = 86_400_000;
+
 /// The newest tracks by group and topic.
 #[derive(Debug, Default)]
 pub(super) struct Tracks {
     by_topic: BTreeMap<(String, String), OfTopic>,
     /// The next number.
     count: usize,
+    /// By number, the day that is kept as the last on which it had values.
+    days: Vec<i64>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -25,9 +30,9 @@ struct OfTopic {
     numbers: Vec<Option<usize>>,
 }
 
-/// A track that was not there before.
+/// A track that was not there before, or is seen for the first time on a day.
 #[derive(Debug)]
-pub(super) struct NewTrack {
+pub(super) struct SeenTrack {
     number: usize,
     group: String,
     topic: String,
@@ -39,7 +44,7 @@ impl Tracks {
     /// All tracks of a stream.
     pub(super) async fn read(conn: &mut PgConnection, stream: i64) -> Result<Self, StoreError> {
         let rows = sqlx::query!(
-            "select number, group_id, topic, topic_id, partition
+            "select number, group_id, topic, topic_id, partition, seen_at
             from recorder_track
             where stream = $1
             order by number",
@@ -59,18 +64,20 @@ impl Tracks {
             of_topic.take_id(row.topic_id);
             of_topic.put(partition, number);
             tracks.count = number + 1;
+            see(&mut tracks.days, number, row.seen_at.timestamp_millis().div_euclid(DAY_MS));
         }
         Ok(tracks)
     }
 
-    /// Puts values where their tracks are: one block of one sample for each chunk; and the tracks that are new.
+    /// Puts values where their tracks are: one block of one sample for each chunk; and the tracks that are to be kept as seen.
     pub(super) fn place(
         &mut self,
         at_ms: i64,
         columns: usize,
         samples: Vec<TopicSample>,
-    ) -> (Vec<Block>, Vec<NewTrack>) {
-        let mut new = Vec::new();
+    ) -> (Vec<Block>, Vec<SeenTrack>) {
+        let day = at_ms.div_euclid(DAY_MS);
+        let mut seen = Vec::new();
         let mut placed = Vec::with_capacity(self.count);
         for TopicSample { group, topic, id, tracks } in samples {
             let of_topic = self.by_topic.entry((group.clone(), topic.clone())).or_default();
@@ -84,10 +91,13 @@ impl Tracks {
                     let number = self.count;
                     self.count += 1;
                     of_topic.put(partition, number);
-                    let (group, topic) = (group.clone(), topic.clone());
-                    new.push(NewTrack { number, group, topic, id: of_topic.id, partition });
                     number
                 });
+                let id = of_topic.id;
+                if see(&mut self.days, number, day) {
+                    let (group, topic) = (group.clone(), topic.clone());
+                    seen.push(SeenTrack { number, group, topic, id, partition });
+                }
                 placed.push((number, cells));
             }
         }
@@ -103,7 +113,7 @@ impl Tracks {
                 column[number % MOST_TRACKS] = value;
             }
         }
-        (chunks, new)
+        (chunks, seen)
     }
 }
 
@@ -122,27 +132,39 @@ impl OfTopic {
     }
 }
 
-/// Keeps new tracks.
-pub(super) async fn insert(
+/// Notes on which day a track was seen; answers whether that is new.
+fn see(days: &mut Vec<i64>, number: usize, day: i64) -> bool {
+    if days.len() <= number {
+        days.resize(number + 1, i64::MIN);
+    }
+    let new = days[number] < day;
+    days[number] = days[number].max(day);
+    new
+}
+
+/// Keeps new tracks, and of those that are there when they were seen.
+pub(super) async fn keep(
     conn: &mut PgConnection,
     stream: i64,
     at: DateTime<Utc>,
-    new: &[NewTrack],
+    seen: &[SeenTrack],
 ) -> Result<(), StoreError> {
-    if new.is_empty() {
+    if seen.is_empty() {
         return Ok(());
     }
     let number = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
-    let numbers: Vec<i32> = new.iter().map(|track| number(track.number)).collect();
-    let groups: Vec<String> = new.iter().map(|track| track.group.clone()).collect();
-    let topics: Vec<String> = new.iter().map(|track| track.topic.clone()).collect();
-    let ids: Vec<Uuid> = new.iter().map(|track| track.id).collect();
-    let partitions: Vec<i32> = new.iter().map(|track| number(track.partition)).collect();
+    let numbers: Vec<i32> = seen.iter().map(|track| number(track.number)).collect();
+    let groups: Vec<String> = seen.iter().map(|track| track.group.clone()).collect();
+    let topics: Vec<String> = seen.iter().map(|track| track.topic.clone()).collect();
+    let ids: Vec<Uuid> = seen.iter().map(|track| track.id).collect();
+    let partitions: Vec<i32> = seen.iter().map(|track| number(track.partition)).collect();
     sqlx::query!(
         "insert into recorder_track (stream, number, group_id, topic, topic_id, partition, seen_at)
         select $1, number, group_id, topic, topic_id, partition, $2
         from unnest($3::integer[], $4::text[], $5::text[], $6::uuid[], $7::integer[])
-            as row (number, group_id, topic, topic_id, partition)",
+            as row (number, group_id, topic, topic_id, partition)
+        on conflict (stream, number) do update
+        set seen_at = excluded.seen_at",
         stream,
         at,
         &numbers,

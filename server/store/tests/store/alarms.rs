@@ -21,6 +21,7 @@ fn alarm(code: AlarmCode) -> Alarm {
         course: "eu-west → eu-central".to_owned(),
         said: "so it is".to_owned(),
         places: Vec::new(),
+        likely: false,
         more_places: 0,
         since: Since { after: None, by: at(1) },
         lost: Lost::NOTHING,
