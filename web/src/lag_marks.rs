@@ -106,8 +106,9 @@ fn row(found: &LagExplorer, mark: &Happening) -> MarkRow {
         }
         MarkKind::Loss { records_at_least, records_at_most, records, .. } => {
             let said = match (records, records_at_most) {
+                (Some(0), _) => format!("no record was missing on {}", found.target),
                 (Some(records), _) => {
-                    format!("{} records were missing on {}", format::number(*records), found.target)
+                    format!("at most {} records were missing on {}", format::number(*records), found.target)
                 }
                 (None, Some(most)) => format!(
                     "{} to {} records missing on {}",

@@ -42,7 +42,7 @@ pub struct TopicLag {
     /// In records, over all partitions.
     pub records: Reading,
     /// In milliseconds, worst partition.
-    pub rpo: Reading,
+    pub ms: Reading,
     /// What would be lost if the source died now.
     pub lost: Rpo,
 }
@@ -58,6 +58,8 @@ pub struct PairDetail<'a> {
     pub lag: &'a BTreeMap<String, TopicLag>,
     /// Records that exist on the active side only, worst reading.
     pub behind: Reading,
+    /// When the oldest record that was found to be missing was written by its own timestamp, if one was read.
+    pub first_missing: Option<DateTime<Utc>>,
     /// The canaries of the pair; none when it has none.
     pub canaries: &'a [Standing],
     /// What came of records somebody has just asked for.
@@ -86,6 +88,7 @@ pub struct PairPage {
     rpo: ReadingView,
     rpo_note: String,
     behind: ReadingView,
+    behind_note: String,
     canary: Option<ReadingView>,
     canaries: Option<CanaryPanel>,
     groups_now: String,
@@ -139,6 +142,7 @@ impl PairPage {
                 &format!("objective {}", format::duration(facts.objective_ms())),
             ),
             behind: ReadingView::new(&detail.behind, Unit::Records, now).large(),
+            behind_note: behind_note(detail, now),
             canary: worst(pair, detail.canaries, from, now)
                 .map(|reading| ReadingView::new(&reading, Unit::Milliseconds, now).large()),
             canaries: CanaryPanel::new(&chrome, pair, detail.canaries),
@@ -149,7 +153,7 @@ impl PairPage {
             loss: detail.loss.map(|loss| LossPanel::new(pair, loss, now)),
             topology: detail
                 .survey
-                .map(|survey| Topology::new(pair, facts.active, survey, &facts.rpo, &detail.behind, now)),
+                .map(|survey| Topology::new(pair, facts.active, survey, &facts.lag, &detail.behind, now)),
             read: detail.survey.map(|survey| When::ago(now, survey.began_at)),
             chart: LagChart::new(&name, facts.history, since, now, facts.objective_ms()),
             spans: spans.map(|(hours, label)| (hours, label, hours == detail.hours)).to_vec(),
@@ -187,6 +191,19 @@ fn hours_word(hours: i64) -> &'static str {
 
 fn reading_note(reading: &Reading, otherwise: &str) -> String {
     if reading.reason.is_empty() { otherwise.to_owned() } else { format!("{otherwise}; {}", reading.reason) }
+}
+
+/// Lag by Muster's clock, and by the record's own beside it, which is as good as the clock of whoever wrote it.
+fn behind_note(detail: &PairDetail<'_>, now: DateTime<Utc>) -> String {
+    let lag = ReadingView::new(&detail.facts.lag, Unit::Milliseconds, now).phrase();
+    let note = format!("records that would be lost with it; lag of the worst partition {lag}");
+    match detail.first_missing {
+        None => note,
+        Some(at) => format!(
+            "{note}; the oldest record that is missing was written {} by its own timestamp",
+            format::ago(now, at)
+        ),
+    }
 }
 
 fn notices(facts: &PairFacts<'_>, now: DateTime<Utc>) -> Vec<Notice> {

@@ -73,9 +73,11 @@ pub struct PairFacts<'a> {
     pub active: Option<Side>,
     /// Readiness checks of the newest survey; empty when there is none.
     pub checks: &'a [Check],
-    /// Worst partition: how far the standby is behind, in milliseconds.
+    /// Writes of at most so many milliseconds would be lost if the active side died now: what the objective is compared with.
     pub rpo: Reading,
-    /// RPO of the last hour (fleet) or of the hours asked for (pair), oldest first.
+    /// Worst partition: how long the standby is behind, in milliseconds.
+    pub lag: Reading,
+    /// Lag of the last hour (fleet) or of the hours asked for (pair), oldest first.
     pub history: &'a [LagPoint],
     /// Whether the plan is verified.
     pub verification: Verification,
@@ -107,7 +109,7 @@ impl PairFacts<'_> {
 
     pub(crate) fn rpo_view(&self, now: DateTime<Utc>) -> ReadingView {
         let over = self.rpo.value.is_some_and(|ms| ms > self.objective_ms());
-        ReadingView::new(&self.rpo, Unit::Milliseconds, now).over(over)
+        ReadingView::new(&self.rpo, Unit::Milliseconds, now).up_to().over(over)
     }
 
     pub(crate) fn readiness_pill(&self) -> Pill {

@@ -51,9 +51,7 @@ impl LossPanel {
         let known = loss.total.records_at_most.is_some();
         let tone = if known { Tone::Bad } else { Tone::Unk };
         let truth = loss.truth.as_ref().map(|truth| match truth.records {
-            Some(records) if truth.exact => {
-                Mark::new(Tone::Idle, format!("It was {} records.", format::number(records)))
-            }
+            Some(0) if truth.exact => Mark::new(Tone::Idle, "Nothing was lost."),
             Some(records) => {
                 Mark::new(Tone::Warn, format!("It was at most {} records.", format::number(records)))
             }
@@ -101,7 +99,11 @@ fn row(name: String, owner: String, lost: &Interval, truth: Option<i64>) -> Loss
         at_least: format::number(lost.records_at_least),
         at_most: lost.records_at_most.map_or_else(|| "unknown".to_owned(), format::number),
         writes: lost.ms_at_most.map_or_else(|| "unknown".to_owned(), format::duration),
-        truth: truth.map_or_else(|| "not known".to_owned(), format::number),
+        truth: match truth {
+            None => "not known".to_owned(),
+            Some(0) => "0".to_owned(),
+            Some(records) => format!("at most {}", format::number(records)),
+        },
         partitions: Vec::new(),
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct TopicRow {
     pub(crate) partitions: String,
     pub(crate) copy: Mark,
     pub(crate) behind: Option<ReadingView>,
-    pub(crate) rpo: Option<ReadingView>,
+    pub(crate) ms: Option<ReadingView>,
     pub(crate) lost: String,
     pub(crate) config: Mark,
 }
@@ -50,13 +50,13 @@ pub(crate) fn topic_rows(
                 flow.map_or_else(|| name.clone(), |flow| flow.naming.target_name(&flow.source_alias, name));
             let copy = there.map(|topics| topics.get(&replica));
             let lag = detail.lag.get(name);
-            let worst = lag.and_then(|lag| lag.rpo.value).unwrap_or(i64::MAX);
+            let worst = lag.and_then(|lag| lag.ms.value).unwrap_or(i64::MAX);
             let row = TopicRow {
                 partitions: format::number(i64::try_from(topic.partitions.len()).unwrap_or(0)),
                 copy: copy_mark(topic, &copy),
                 config: config_mark(topic, &copy),
                 behind: lag.map(|lag| ReadingView::new(&lag.records, Unit::Records, now).brief()),
-                rpo: lag.map(|lag| ReadingView::new(&lag.rpo, Unit::Milliseconds, now).inline()),
+                ms: lag.map(|lag| ReadingView::new(&lag.ms, Unit::Milliseconds, now).inline()),
                 lost: lag.map(|lag| lost(&lag.lost)).unwrap_or_default(),
                 replica: if replica == *name { String::new() } else { replica },
                 href: lag_of(pair.name.as_str(), name, ""),
@@ -77,7 +77,8 @@ fn lost(rpo: &Rpo) -> String {
             format!("{} to {} records", format::number(least), format::number(most))
         }
         (Some(least), None) => format!("{} records or more", format::number(least)),
-        (None, _) => "records not known".to_owned(),
+        (None, _) if rpo.reason.is_empty() => "records not known".to_owned(),
+        (None, _) => format!("records not known: {}", rpo.reason),
     }
 }
 
@@ -236,7 +237,8 @@ mod tests {
     #[test]
     fn what_would_be_lost_of_a_topic_is_an_interval_and_what_is_not_known_is_said() {
         let said = |records_at_least, records_at_most| {
-            lost(&Rpo { records_at_least, records_at_most, ms_at_most: Some(5_000) })
+            let reason = String::new();
+            lost(&Rpo { records_at_least, records_at_most, ms_at_most: Some(5_000), reason })
         };
         for (least, most, words) in [
             (Some(0), Some(0), "0 records"),

@@ -60,7 +60,7 @@ impl Topology {
         pair: &Pair,
         active: Option<Side>,
         survey: &Survey,
-        rpo: &Reading,
+        lag: &Reading,
         behind: &Reading,
         now: DateTime<Utc>,
     ) -> Self {
@@ -71,7 +71,7 @@ impl Topology {
         let right = node(pair, direction.to(), roles[1], false, survey.sides.get(direction.to()));
         let forward = arrow(pair, direction, survey);
         let reverse = arrow(pair, direction.reverse(), survey);
-        let rpo = ReadingView::new(rpo, Unit::Milliseconds, now);
+        let lag = ReadingView::new(lag, Unit::Milliseconds, now);
         let behind_text = ReadingView::new(behind, Unit::Records, now).phrase();
         let label = format!(
             "{} is {}. {} to {}: {}, {} behind. The way back: {}.",
@@ -80,12 +80,12 @@ impl Topology {
             forward.pill,
             right.name,
             forward.below,
-            rpo.phrase(),
+            lag.phrase(),
             reverse.below
         );
         Self {
             label,
-            behind: short_phrase(&rpo),
+            behind: short_phrase(&lag),
             behind_note: format!("records behind {behind_text}"),
             nodes: [left, right],
             forward,

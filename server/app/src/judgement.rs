@@ -58,6 +58,10 @@ pub struct Judgement {
     /// Whether the flow from a side copies records; unknown where that was not observed. Read by `store::canaries`.
     #[serde(default)]
     copying: Option<BySide<Option<bool>>>,
+    /// For how long what it says of a death now stands, in milliseconds: three survey periods and the survey itself. Of a process
+    /// of the version before it is not known.
+    #[serde(default)]
+    rpo_stands_ms: Option<i64>,
 }
 
 impl Judgement {
@@ -92,6 +96,7 @@ impl Judgement {
             active_unknown,
             lag,
             copying: Some(copying(pair, survey)),
+            rpo_stands_ms: Some((clock.period * 3).num_milliseconds().saturating_add(survey.took_ms)),
         };
         (judgement, partitions)
     }
@@ -122,6 +127,7 @@ impl Judgement {
             active_unknown: self.active_unknown.clone(),
             lag: self.lag.iter().map(lag).collect(),
             copying: self.copying.clone(),
+            rpo_stands_ms: self.rpo_stands_ms,
         }
     }
 
@@ -169,6 +175,7 @@ impl Judgement {
     #[must_use]
     pub fn aged(mut self, age: TimeDelta) -> Self {
         self.checks.append(&mut self.people);
+        self.age_rpo(age);
         if age <= FRESH {
             return self;
         }
@@ -193,16 +200,45 @@ impl Judgement {
         self
     }
 
+    /// What a death would cost is bounded until the next look only: what was written since an older one nobody knows.
+    fn age_rpo(&mut self, age: TimeDelta) {
+        let stands = self.rpo_stands_ms.map_or(FRESH, TimeDelta::milliseconds).min(FRESH);
+        if age <= stands {
+            return;
+        }
+        let why = format!("last looked at {} s ago: what was written since is not known", age.num_seconds());
+        for lag in &mut self.lag {
+            let topics = lag.topics.values_mut().map(|topic| &mut topic.rpo);
+            for rpo in topics.chain([&mut lag.rpo]) {
+                *rpo = Rpo::not_known(why.as_str());
+            }
+        }
+    }
+
     /// Records that exist on the side that is left only.
     #[must_use]
     pub fn behind(&self, direction: Direction) -> Reading {
         self.of_flow(direction, |lag| lag.total_records.clone())
     }
 
-    /// How old the newest copied record of the worst partition is, in milliseconds.
+    /// How long the worst partition is behind, in milliseconds.
+    #[must_use]
+    pub fn lag(&self, direction: Direction) -> Reading {
+        self.of_flow(direction, |lag| lag.worst_ms.clone())
+    }
+
+    /// Writes of at most so many milliseconds would be lost if the side that is left died now. That is more than its lag: what is
+    /// written until somebody looks again would be lost as well.
     #[must_use]
     pub fn rpo(&self, direction: Direction) -> Reading {
-        self.of_flow(direction, |lag| lag.worst_ms.clone())
+        self.of_flow(direction, FlowLag::rpo_in_time)
+    }
+
+    /// When the oldest record that was found to be missing was written by its own timestamp; `None` when no such was read.
+    #[must_use]
+    pub fn first_missing(&self, direction: Direction) -> Option<DateTime<Utc>> {
+        let lag = self.lag.iter().find(|lag| lag.direction == direction)?;
+        DateTime::from_timestamp_millis(lag.first_missing_timestamp?)
     }
 
     /// What would be lost if the side that is left died now; `None` when nothing current says anything of it.
@@ -364,14 +400,16 @@ pub fn by_topic(lag: &FlowLag) -> BTreeMap<String, muster_web::pair::TopicLag> {
     lag.topics
         .iter()
         .map(|(topic, of)| {
-            let (records, rpo, lost) = (of.records.clone(), of.ms.clone(), of.rpo.clone());
-            (topic.clone(), muster_web::pair::TopicLag { records, rpo, lost })
+            let (records, ms, lost) = (of.records.clone(), of.ms.clone(), of.rpo.clone());
+            (topic.clone(), muster_web::pair::TopicLag { records, ms, lost })
         })
         .collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use muster_domain::lag::TopicLag;
+
     use super::*;
 
     #[test]
@@ -398,6 +436,7 @@ mod tests {
             active_unknown: None,
             lag: Vec::new(),
             copying: None,
+            rpo_stands_ms: None,
         };
         let brief = judgement.brief();
         let said = |check: &CheckResult| {
@@ -411,5 +450,53 @@ mod tests {
         assert!(brief.all().all(|check| check.evidence.is_null()));
         assert_eq!(worst(&brief.checks), worst(&judgement.checks), "its verdict is the same");
         assert_eq!(brief.active, Some(Side::B));
+    }
+
+    #[test]
+    fn what_a_death_would_cost_is_not_known_from_an_old_survey() {
+        let at = DateTime::UNIX_EPOCH;
+        let reading = |value| Reading::new(value, ReadingClass::Exact, at, "");
+        let rpo = Rpo {
+            records_at_least: Some(0),
+            records_at_most: Some(12),
+            ms_at_most: Some(5_000),
+            reason: String::new(),
+        };
+        let topic = TopicLag { records: reading(0), ms: reading(0), rpo: rpo.clone() };
+        let forward = Direction { from: Side::A };
+        let judgement = |rpo_stands_ms| Judgement {
+            checks: Vec::new(),
+            people: Vec::new(),
+            active: Some(Side::A),
+            active_unknown: None,
+            lag: vec![FlowLag {
+                direction: forward,
+                worst_records: reading(0),
+                total_records: reading(0),
+                worst_ms: reading(0),
+                worst: None,
+                topics: BTreeMap::from([("orders".to_owned(), topic.clone())]),
+                in_open_transactions: 0,
+                holes: Vec::new(),
+                first_missing_timestamp: None,
+                rpo: rpo.clone(),
+            }],
+            copying: None,
+            rpo_stands_ms,
+        };
+        // Nothing is behind, and writes of a period could be lost all the same.
+        let now = judgement(Some(15_100)).aged(TimeDelta::seconds(15));
+        assert_eq!((now.rpo(forward).value, now.lag(forward).value), (Some(5_000), Some(0)));
+        assert_eq!(now.lag[0].rpo, rpo);
+        for (stands, seconds) in [(Some(15_100), 16), (None, 61), (Some(3_600_000), 61)] {
+            let old = judgement(stands).aged(TimeDelta::seconds(seconds));
+            for rpo in [&old.lag[0].rpo, &old.lag[0].topics["orders"].rpo] {
+                assert_eq!((rpo.records_at_least, rpo.records_at_most, rpo.ms_at_most), (None, None, None));
+                let reason = format!("last looked at {seconds} s ago");
+                assert!(rpo.reason.starts_with(&reason), "{rpo:?}");
+            }
+            let shown = old.rpo(forward);
+            assert_eq!((shown.value, shown.reason), (None, old.lag[0].rpo.reason.clone()));
+        }
     }
 }

@@ -15,6 +15,7 @@ use muster_domain::{
     recorder::{Kind, facts_of, group_samples, partition_samples},
     survey::Survey,
 };
+use muster_operations::tails::TailMemory;
 use muster_store::{
     StoreError, losses,
     recorder::{self, Recording},
@@ -33,6 +34,8 @@ const SEALED_AT_ONCE: usize = 4;
 pub struct Memory {
     /// The ends of both sides.
     pub(crate) history: LagHistory,
+    /// What lies before ends that stand still.
+    pub(crate) tails: TailMemory,
     /// Since when, once what an earlier process saw was read back.
     recalled: Option<DateTime<Utc>>,
     recordings: BTreeMap<(Side, Kind), Recording>,

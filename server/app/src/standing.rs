@@ -38,6 +38,9 @@ pub struct Standing {
     active: Option<Side>,
     checks: Vec<Check>,
     rpo: Reading,
+    lag: Reading,
+    /// When the oldest record that was found to be missing was written by its own timestamp.
+    pub first_missing: Option<DateTime<Utc>>,
     /// Records on the active side only.
     pub behind: Reading,
     /// By source topic; empty where all pairs are shown.
@@ -112,16 +115,20 @@ impl Standing {
     ) -> Self {
         let direction = direction(kept.as_ref());
         let never = || Reading::unknown(now, "the pair has not been observed yet");
-        let (rpo, behind) = match &kept {
-            Some(kept) => (kept.results.rpo(direction), kept.results.behind(direction)),
-            None => (never(), never()),
+        let (rpo, lag, behind) = match &kept {
+            Some(Kept { results, .. }) => {
+                (results.rpo(direction), results.lag(direction), results.behind(direction))
+            }
+            None => (never(), never(), never()),
         };
         let of_pair = || runs.of(&pair.name).iter();
         let active_run = of_pair().find(|run| run.state.holds_pair());
         Self {
             active: kept.as_ref().and_then(|kept| kept.results.active),
+            first_missing: kept.as_ref().and_then(|kept| kept.results.first_missing(direction)),
             checks: kept.map(|kept| shown(kept.results.checks, kept.at)).unwrap_or_default(),
             rpo,
+            lag,
             behind,
             topic_lag: BTreeMap::new(),
             history,
@@ -146,6 +153,7 @@ impl Standing {
             active: self.active,
             checks: &self.checks,
             rpo: self.rpo.clone(),
+            lag: self.lag.clone(),
             history: &self.history,
             verification: self.verification.clone(),
             last_proof: self.proof.as_ref(),

@@ -14,7 +14,7 @@ use muster_domain::{
     pair::Pair,
     survey::Survey,
 };
-use muster_operations::{ClientSource, OperationError, survey::take_survey};
+use muster_operations::{ClientSource, OperationError, survey::take_survey, tails::read_tails};
 use muster_store::{
     StoreError, grants,
     leases::{self, survey_lease},
@@ -172,7 +172,8 @@ impl SurveyLoop {
         drop(conn);
         let number = previous.as_ref().map_or(1, |survey| survey.number + 1);
         // The recorder keeps milliseconds: what is remembered and what is read back are one time.
-        let survey = take_survey(&clients, number, Utc::now().trunc_subsecs(3)).await;
+        let mut survey = take_survey(&clients, number, Utc::now().trunc_subsecs(3)).await;
+        read_tails(&clients, &mut survey, previous.as_ref(), &mut memory.tails).await;
         let clock =
             Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };
         let mut conn = self.connection().await?;

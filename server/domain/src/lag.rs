@@ -3,7 +3,9 @@
 //! Nothing here trusts record timestamps: time is when Muster saw the source's end where it was. A source that does not
 //! answer is never shown as caught up: its figures are stale, with their age, or unknown.
 
+mod missing;
 mod partition;
+mod replica;
 mod rpo;
 mod summary;
 #[cfg(test)]
@@ -14,14 +16,17 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-pub(crate) use self::partition::fit;
+pub(crate) use self::{
+    missing::{Known, surely_missing},
+    partition::up_to_last_record,
+};
 pub use self::{
     partition::{Hole, PartitionLag, partition_lags},
     rpo::{Missing, Rate},
 };
 use crate::{
     pair::{Direction, Flow, Pair},
-    reading::Reading,
+    reading::{Reading, ReadingClass},
     survey::{ConnectorObservation, ConnectorRole, PartitionObservation, Survey},
     topic::{ByPartition, TopicPartition},
 };
@@ -48,6 +53,10 @@ pub struct FlowLag {
     /// Records the source removed before they were copied; at most 20 of them.
     #[serde(default)]
     pub holes: Vec<Hole>,
+    /// When the oldest record that was found to be missing in `worst` was written by its own timestamp, in milliseconds since
+    /// 1970: a second figure beside the lag by Muster's clock, as good as the clock of whoever wrote it.
+    #[serde(default)]
+    pub first_missing_timestamp: Option<i64>,
     /// What would be lost if the source died now.
     pub rpo: Rpo,
 }
@@ -67,12 +76,41 @@ pub struct TopicLag {
 /// What would be lost, as an interval. `None` is not known and is never shown as zero.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rpo {
-    /// At least so many records.
+    /// At least so many records: those that are proven to be missing and that nothing copies, because the flow's source connector
+    /// does not run. While it runs, or that is not known, they may arrive in the next moment: 0.
     pub records_at_least: Option<i64>,
     /// At most so many: those behind and those that may have been written since the ends were read.
     pub records_at_most: Option<i64>,
     /// Writes of at most the last so many milliseconds.
     pub ms_at_most: Option<i64>,
+    /// Why any of them is not known; empty when all are.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+}
+
+impl Rpo {
+    /// Too old to be said of now.
+    #[must_use]
+    pub fn not_known(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), ..Self::default() }
+    }
+}
+
+impl FlowLag {
+    /// What would be lost in time if the source died now, at most: what objectives are compared with.
+    #[must_use]
+    pub fn rpo_in_time(&self) -> Reading {
+        let at = self.worst_ms.at;
+        match self.rpo.ms_at_most {
+            Some(ms) => {
+                let class = self.worst_ms.class.max(ReadingClass::LowerBound);
+                let why = "what is behind, and what may be written until the source is looked at again";
+                Reading::new(ms, class, at, why)
+            }
+            None if self.rpo.reason.is_empty() => Reading::unknown(at, self.worst_ms.reason.clone()),
+            None => Reading::unknown(at, self.rpo.reason.clone()),
+        }
+    }
 }
 
 /// Ends of the source's partitions as an earlier survey saw them.
@@ -165,8 +203,8 @@ pub fn judge_flow(
     (summary::summarise(flow, survey, &lags, history, clock), lags)
 }
 
-/// Whether a source connector copies every record it finds, those of open and given-up transactions included: then its
-/// offsets hold no gaps made by markers that it would not copy.
+/// Whether a source connector copies every record it finds, those of open and given-up transactions included: then what is missing
+/// was lost, whatever came of its transaction.
 #[must_use]
 pub fn copies_all_records(source: &ConnectorObservation) -> bool {
     !CopyMode::of_config(Some(&source.config)).read_committed

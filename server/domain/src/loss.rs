@@ -2,8 +2,8 @@
 //!
 //! What is proven: the ends the source had when it was last seen, and what has reached the target. How much was written
 //! after that moment nobody can read while the source is away; it is bounded by the fastest rate of the kept history.
-//! Offsets count transaction markers and compacted records as well, so where a flow's source may have such, only the
-//! upper bound says anything about records.
+//! Offsets count transaction markers as well, which no consumer gets: what is proven to be missing is reckoned without them
+//! (`lag::surely_missing`), and the upper bound is one of records too.
 
 mod rate;
 mod settle;
@@ -17,11 +17,12 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub(crate) use self::rate::may_run_ahead;
 pub use self::settle::settle;
 use self::stage::Stage;
 use crate::{
     ids::TeamName,
-    lag::EndsAt,
+    lag::{EndsAt, up_to_last_record},
     pair::{Direction, Flow, Pair},
     survey::{ConnectState, ConnectorRole, Survey},
     topic::{ByPartition, TopicPartition},
@@ -83,10 +84,15 @@ pub struct TopicLoss {
 pub struct PartitionLoss {
     /// Its number.
     pub partition: i32,
-    /// High watermark of the source when it was last seen.
+    /// High watermark of the source when it was last seen, without what was known to be no record before it.
     pub end: i64,
-    /// Last source offset proven to be on the target; `None` when nothing can be told about it.
+    /// Last source offset proven to be on the target; `None` when nothing can be told about it: it was not read, or it is beyond
+    /// whatever the source can have had.
     pub through: Option<i64>,
+    /// First offset the source still had, where every record behind it would be copied and kept: then some can be proven to be
+    /// missing. `None` for compacted topics, flows that copy committed records only, and where that was not read.
+    #[serde(default)]
+    pub counts_from: Option<i64>,
     /// How much.
     pub lost: Interval,
     /// Records it turned out to be.
@@ -100,7 +106,8 @@ pub struct Truth {
     pub at: DateTime<Utc>,
     /// Records on the source beyond what had reached the target when it died; `None` when it cannot be told.
     pub records: Option<i64>,
-    /// Whether nothing was added since: its ends stood still over two surveys. If not, it was at most so many.
+    /// Whether it was exactly so many: none, and nothing was added since. Otherwise it was at most so many: transaction markers and
+    /// what had arrived behind the last position that is known count as well.
     pub exact: bool,
     /// Whether this is the last word: the survey after the first was looked at, too.
     pub settled: bool,
@@ -176,7 +183,7 @@ fn copied(flow: &Flow, survey: &Survey, previous: Option<&Survey>) -> bool {
     }
 }
 
-/// The high watermarks of a survey's source side, to be kept for [`Evidence::high`]; `None` where it was not read.
+/// The high watermarks of a survey's source side, without what is known to be no record before them, to be kept for [`Evidence::high`]; `None` where it was not read.
 #[must_use]
 pub fn high_watermarks(flow: &Flow, survey: &Survey) -> Option<EndsAt> {
     let topics = &survey.sides.get(flow.direction.from).topics;
@@ -184,6 +191,7 @@ pub fn high_watermarks(flow: &Flow, survey: &Survey) -> Option<EndsAt> {
     for (name, topic) in topics.value()? {
         for (number, partition) in (0..).zip(&topic.partitions) {
             if let Some(end) = partition.end {
+                let end = up_to_last_record(partition, end);
                 ends.insert(TopicPartition::new(name.clone(), number), end);
             }
         }

@@ -108,7 +108,7 @@ pub(crate) fn topic(end: i64) -> TopicObservation {
         stable: Some(end),
         replicas: 3,
         in_sync: 3,
-        trouble: String::new(),
+        ..PartitionObservation::default()
     };
     let config = |value: &str| ConfigEntry { value: Some(value.to_owned()), source: ConfigSource::Default };
     let configs = BTreeMap::from([

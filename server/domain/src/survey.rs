@@ -123,6 +123,22 @@ pub struct PartitionObservation {
     pub in_sync: i32,
     /// Broker error or missing leader; empty when all is well.
     pub trouble: String,
+    /// Offset of the last record that is no marker, known where the end stood still since it was read: what lies behind it is
+    /// nothing that could be copied. One before `start` or less where no record is left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_record: Option<i64>,
+    /// The oldest record that was found to be missing on the target, known as long as the end stood still since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_missing: Option<FirstMissing>,
+}
+
+/// A record that is on the source and not on the target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FirstMissing {
+    /// Its source offset.
+    pub offset: i64,
+    /// When it was written by its own timestamp, in milliseconds since 1970. Whoever wrote it may be wrong.
+    pub timestamp_ms: i64,
 }
 
 /// A group on one side.

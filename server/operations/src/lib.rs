@@ -16,6 +16,7 @@ pub mod rings;
 pub mod step;
 pub mod survey;
 pub mod switchover;
+pub mod tails;
 mod telling;
 pub mod translation_proof;
 

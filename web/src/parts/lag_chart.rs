@@ -1,4 +1,4 @@
-//! RPO over time: the sparkline of the fleet and the chart of a pair.
+//! Lag over time: the sparkline of the fleet and the chart of a pair.
 //!
 //! A line breaks where nothing was read and is never drawn across; the missing time is a hatched band.
 
@@ -111,12 +111,12 @@ impl Spark {
         let label = match (points.iter().filter_map(|p| p.worst_ms).min(), most) {
             (Some(least), Some(most)) => {
                 format!(
-                    "{name}, RPO in the last hour: {} to {}",
+                    "{name}, lag in the last hour: {} to {}",
                     format::duration(least),
                     format::duration(most)
                 )
             }
-            (None, _) | (_, None) => format!("{name}, no RPO reading in the last hour"),
+            (None, _) | (_, None) => format!("{name}, no reading of its lag in the last hour"),
         };
         let end = points.last().and_then(|p| p.worst_ms.map(|ms| (axis.x(p.at), axis.y(ms))));
         let goal = axis.y(objective_ms);
@@ -124,7 +124,7 @@ impl Spark {
     }
 }
 
-/// RPO of a pair over hours, with its data as a table.
+/// Lag of a pair over hours, with its data as a table.
 #[derive(Debug, Clone, Template)]
 #[template(path = "parts/lag_chart.html")]
 pub struct LagChart {
@@ -174,7 +174,7 @@ impl LagChart {
         let missing =
             if missing == 0 { String::new() } else { format!(" Not read for {}.", format::seconds(missing)) };
         Self {
-            label: format!("RPO of {name}. {finding}{missing} Objective {}.", format::duration(objective_ms)),
+            label: format!("Lag of {name}. {finding}{missing} Objective {}.", format::duration(objective_ms)),
             levels: (0..=4)
                 .map(|i| (f64::from(i) * 25.0, format::duration(step * i64::from(4 - i))))
                 .collect(),

@@ -74,6 +74,22 @@ impl ReadingView {
         }
     }
 
+    /// The end of an interval: at most so much.
+    #[must_use]
+    pub fn up_to(self) -> Self {
+        match self.class {
+            "exact" | "tight" | "bound" => Self {
+                class: "bound",
+                word: "upper bound",
+                sign: "",
+                value: format!("up to {}", self.value),
+                ..self
+            },
+            // What was, and what is not known, is neither.
+            _ => self,
+        }
+    }
+
     /// In a stat.
     #[must_use]
     pub fn large(self) -> Self {
@@ -118,6 +134,10 @@ mod tests {
         assert!(!html.to_string().contains("0 s</span>"));
         let stale = Reading::new(38_000, ReadingClass::Stale, at, "old");
         let html = ReadingView::new(&stale, Unit::Milliseconds, at + chrono::Duration::seconds(250));
+        assert_eq!(html.clone().up_to().phrase(), html.phrase());
         assert_eq!(html.phrase(), "was 38 s, stale, 4 m 10 s ago");
+        let bound = Reading::new(5_000, ReadingClass::LowerBound, at, "");
+        let html = ReadingView::new(&bound, Unit::Milliseconds, at).up_to();
+        assert_eq!(html.phrase(), "up to 5 s, upper bound, 0 s ago");
     }
 }

@@ -55,7 +55,7 @@ fn course(frame: Frame) -> Course {
         slot,
         topic: if slot < 8 { "payments.captured".into() } else { "payments.refunded".into() },
         partition: i32::try_from(slot % 8).unwrap_or_default(),
-        dense: true,
+        keeps_all: true,
     };
     let mut chunk = explorer.chunk((0..12).map(track).collect());
     chunk.add_block(&block());

@@ -15,8 +15,14 @@ pub(super) fn of(pair: &Pair) -> Loss {
         ms_at_least: 0,
         ms_at_most: ms,
     };
-    let partition =
-        |number, through, lost| PartitionLoss { partition: number, end: 184_201, through, lost, truth: None };
+    let partition = |number, through, lost| PartitionLoss {
+        partition: number,
+        end: 184_201,
+        through,
+        counts_from: Some(0),
+        lost,
+        truth: None,
+    };
     let topic = |name: &str, total, partitions| TopicLoss {
         topic: name.to_owned(),
         owner: pair.team.clone(),
@@ -46,7 +52,9 @@ pub(super) fn of(pair: &Pair) -> Loss {
         ],
         method: "Its ends were last read 5003 ms before it was found not to answer. Whatever had not reached the target by \
                  the connector's committed offsets and offset syncs is lost; on top comes what may have been written in \
-                 these 5003 ms, at the fastest rate of the 600 s before. Offsets are counted."
+                 these 5003 ms, at the fastest rate of the 600 s before. Offsets are counted, and \
+                 transaction markers may be among them: at most so many records, and of those behind the newest offset sync \
+                 at least half, with a thousand offsets left out for transactions that were open there."
             .to_owned(),
         truth: None,
     }

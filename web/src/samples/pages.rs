@@ -39,13 +39,24 @@ fn facts(seen: &Seen) -> PairFacts<'_> {
         pair: &seen.pair,
         active: seen.active,
         checks: &seen.checks,
-        rpo: seen.rpo.clone(),
+        rpo: rpo(&seen.lag),
+        lag: seen.lag.clone(),
         history: &seen.history,
         verification: seen.verification.clone(),
         last_proof: None,
         active_run: None,
         waiting: None,
         duties: None,
+    }
+}
+
+/// A survey every five seconds: writes of as long may be lost on top.
+fn rpo(lag: &Reading) -> Reading {
+    match lag.value {
+        Some(ms) => {
+            Reading::new(ms + 5_000, lag.class.max(ReadingClass::LowerBound), lag.at, lag.reason.clone())
+        }
+        None => lag.clone(),
     }
 }
 
@@ -186,7 +197,7 @@ fn pair_page(dark: bool) -> PairPage {
     if dark {
         seen.active = None;
         seen.checks.clear();
-        seen.rpo = Reading::new(4200, ReadingClass::Stale, ago(252), "eu-west does not answer");
+        seen.lag = Reading::new(4200, ReadingClass::Stale, ago(252), "eu-west does not answer");
         behind = Reading::unknown(ago(2), "eu-west does not answer");
     }
     let loss = dark.then(|| loss::of(&seen.pair));
@@ -199,6 +210,7 @@ fn pair_page(dark: bool) -> PairPage {
         survey: Some(&survey),
         lag: &lag,
         behind,
+        first_missing: (!dark).then(|| ago(7)),
         canaries: &canaries,
         tried: None,
         hours: 24,

@@ -68,7 +68,7 @@ pub(super) struct Seen {
     pub(super) pair: Pair,
     pub(super) active: Option<Side>,
     pub(super) checks: Vec<Check>,
-    pub(super) rpo: Reading,
+    pub(super) lag: Reading,
     pub(super) history: Vec<LagPoint>,
     pub(super) verification: Verification,
 }
@@ -131,11 +131,11 @@ pub(super) fn fleet() -> Vec<Seen> {
     let ms = |value, class, seconds| Reading::new(value, class, ago(seconds), "");
     let days = |n: i64| Verification::Verified { at: ago(n * 86_400) };
     let needs = |reason: &str| Verification::NeedsVerification { reason: reason.to_owned() };
-    let seen = |pair, checks, rpo, history, verification| Seen {
+    let seen = |pair, checks, lag, history, verification| Seen {
         pair,
         active: Some(Side::A),
         checks,
-        rpo,
+        lag,
         history,
         verification,
     };
@@ -256,7 +256,7 @@ pub(super) fn payments() -> Seen {
         pair: pair("payments", "payments-core", ("eu-west", "eu-central"), (30, 900)),
         active: Some(Side::A),
         checks: and(warnings),
-        rpo: Reading::new(4200, ReadingClass::Tight, ago(2), ""),
+        lag: Reading::new(4200, ReadingClass::Tight, ago(2), ""),
         history: history(1, 4200, 17_000, None),
         verification: Verification::Verified { at: ago(91 * 86_400) },
     }

@@ -48,9 +48,10 @@ pub(super) fn lag() -> BTreeMap<String, TopicLag> {
                 records_at_least: Some(if class == ReadingClass::Exact { records } else { 0 }),
                 records_at_most: Some(records + 45),
                 ms_at_most: Some(ms + 5_000),
+                reason: String::new(),
             };
             let reading = |value| Reading::new(value, class, ago(2), "");
-            (name.to_owned(), TopicLag { records: reading(records), rpo: reading(ms), lost: rpo(records) })
+            (name.to_owned(), TopicLag { records: reading(records), ms: reading(ms), lost: rpo(records) })
         })
         .collect()
 }
@@ -62,7 +63,7 @@ fn topic(partitions: usize, end: i64, retention: &str) -> TopicObservation {
         stable: Some(end),
         replicas: 3,
         in_sync: 3,
-        trouble: String::new(),
+        ..PartitionObservation::default()
     };
     let retention = ConfigEntry { value: Some(retention.to_owned()), source: ConfigSource::Topic };
     TopicObservation {

@@ -97,9 +97,9 @@ pub async fn explore(
         rows: ROWS,
         now,
     };
-    let dense = dense_topics(conn, &pair.name, asked.direction, asked.to).await?;
+    let keeping = keeping_topics(conn, &pair.name, asked.direction, asked.to).await?;
     let explored = recorder::explore(conn, of, question, |topic| {
-        dense.as_ref().is_some_and(|kept| keeps_all_records(kept)(topic))
+        keeping.as_ref().is_some_and(|kept| keeps_all_records(kept)(topic))
     })
     .await?;
     let whole = asked.topic.is_none() && explored.frame.resolution == Resolution::Hour;
@@ -136,9 +136,9 @@ pub async fn explore(
     })
 }
 
-/// The configs by which offsets of topics are records; `None` when the flow leaves out what transactions give up, or that is not
+/// The configs by which topics keep every record; `None` when the flow leaves out what transactions give up, or that is not
 /// known: then nothing is taken for proven to be missing.
-async fn dense_topics(
+async fn keeping_topics(
     conn: &mut PgConnection,
     pair: &PairName,
     direction: Direction,

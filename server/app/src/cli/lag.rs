@@ -54,14 +54,21 @@ async fn now(client: &Client, pair: &str) -> anyhow::Result<()> {
             rows.push(row(&format!("  {topic}"), &lag["records"], &lag["ms"], &lag["rpo"]));
         }
     }
-    print::table(&["LAG", "RECORDS", "CLASS", "TIME", "WOULD BE LOST"], &rows);
+    print::table(&["LAG", "RECORDS", "CLASS", "TIME", "WOULD BE LOST", "WRITES OF AT MOST"], &rows);
     Ok(())
 }
 
 fn row(name: &str, records: &Value, ms: &Value, rpo: &Value) -> Vec<String> {
     let lost = format!("{} to {}", number(&rpo["records_at_least"]), number(&rpo["records_at_most"]));
     let (records, class) = (number(&records["value"]), print::word(records, "class"));
-    vec![name.to_owned(), records, class, print::duration(&ms["value"]), lost]
+    vec![
+        name.to_owned(),
+        records,
+        class,
+        print::duration(&ms["value"]),
+        lost,
+        print::duration(&rpo["ms_at_most"]),
+    ]
 }
 
 fn over_time(reply: &Value) {

@@ -49,6 +49,10 @@ fn row(name: &str, of: &Value, lost: &Value, truth: &Value) -> Vec<String> {
         number(&lost["records_at_least"]),
         number(&lost["records_at_most"]),
         seconds.unwrap_or_else(|| "unknown".to_owned()),
-        number(truth),
+        // Offsets are counted, and markers are among them.
+        match truth.as_i64() {
+            Some(records) if records > 0 => format!("at most {records}"),
+            Some(_) | None => number(truth),
+        },
     ]
 }

@@ -86,6 +86,7 @@ pub(super) async fn page(
         survey: survey.as_ref(),
         lag: &standing.topic_lag,
         behind: standing.behind.clone(),
+        first_missing: standing.first_missing,
         canaries: &canaries,
         tried: tried.map(|tried| tried.map(in_words).map_err(|failure| failure.problem)),
         hours,

@@ -2,17 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{Clock, CopyMode, EndsAt};
+use super::{
+    Clock, CopyMode, EndsAt, Known,
+    replica::{Replica, There},
+    surely_missing,
+};
 use crate::{
+    loss::may_run_ahead,
     pair::{Flow, Pair},
     patterns::Scope,
     reading::{Observed, Reading, ReadingClass},
-    survey::{FlowObservation, OffsetPair, PartitionObservation, Survey, TopicObservation},
+    survey::{
+        ConnectState, ConnectorRole, FlowObservation, OffsetPair, PartitionObservation, Survey,
+        TopicObservation,
+    },
     topic::{ByPartition, TopicPartition},
 };
+
+/// A survey is taken to last as long at least: clocks and Connect's answers are no finer.
+const SHORTEST_SURVEY_MS: i64 = 1_000;
 
 /// Lag of one source partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +40,12 @@ pub struct PartitionLag {
     pub in_open_transactions: i64,
     /// Records the source removed before they were copied.
     pub hole: Option<Hole>,
+    /// Of the records behind, those that are proven to be missing and that nothing copies while the flow stands.
+    #[serde(default)]
+    pub surely_missing: i64,
+    /// When the oldest record that was found to be missing was written by its own timestamp, in milliseconds since 1970.
+    #[serde(default)]
+    pub first_missing_timestamp: Option<i64>,
 }
 
 /// Records that are gone from the source and were not copied: replication jumps over them without an error.
@@ -60,9 +77,16 @@ pub fn partition_lags(
     }
 }
 
-/// One past the last record the flow could copy.
-pub(super) fn copyable_end(partition: &PartitionObservation, mode: CopyMode) -> Option<i64> {
-    if mode.read_committed { partition.stable } else { partition.end }
+/// One past the last record the flow could copy. Connect commits the offset of a record, and the marker behind the last one never
+/// arrives: where it is known that nothing else lies there, it is not waited for.
+pub(crate) fn copyable_end(partition: &PartitionObservation, mode: CopyMode) -> Option<i64> {
+    let end = if mode.read_committed { partition.stable } else { partition.end }?;
+    Some(up_to_last_record(partition, end))
+}
+
+/// An end without what is known to be no record before it.
+pub(crate) fn up_to_last_record(partition: &PartitionObservation, end: i64) -> i64 {
+    partition.last_record.map_or(end, |last| end.min(last.saturating_add(1)))
 }
 
 struct Judge<'a> {
@@ -97,33 +121,32 @@ impl<'a> Judge<'a> {
                 continue;
             }
             let replica = self.replica(name);
-            let compacted = is_compacted(topic);
+            let keeps_all = keeps_all(topic);
             // One key for all lookups of the topic: a name is not copied per partition and map.
             let mut key = TopicPartition::new(name.clone(), 0);
             for (number, source) in (0..).zip(&topic.partitions) {
                 key.partition = number;
-                let target =
-                    replica.and_then(|replica| replica.partitions.get(usize::try_from(number).ok()?));
-                lags.push(self.partition(&key, source, target, compacted, at));
+                lags.push(self.partition(&key, source, replica.partition(number), keeps_all, at));
             }
         }
         lags
     }
 
-    fn replica(&self, topic: &str) -> Option<&'a TopicObservation> {
-        let there = self.survey.sides.get(self.flow.direction.to()).topics.value()?;
-        there.get(&self.scope.replica(self.flow.direction, topic))
+    fn replica(&self, topic: &str) -> Replica<'a> {
+        let name = self.scope.replica(self.flow.direction, topic);
+        let there = self.survey.sides.get(self.flow.direction.to()).topics.value();
+        Replica { found: there.map(|topics| topics.get(&name)), name }
     }
 
     fn partition(
         &self,
         key: &TopicPartition,
         source: &PartitionObservation,
-        target: Option<&PartitionObservation>,
-        compacted: bool,
+        target: There<'_>,
+        keeps_all: Option<bool>,
         at: DateTime<Utc>,
     ) -> PartitionLag {
-        let open = source.end.zip(source.stable).map_or(0, |(end, stable)| (end - stable).max(0));
+        let open = source.end.zip(source.stable).map_or(0, |(end, stable)| end.saturating_sub(stable).max(0));
         let unknown = |reason: &str| PartitionLag {
             partition: key.clone(),
             through: Reading::unknown(at, reason),
@@ -131,6 +154,8 @@ impl<'a> Judge<'a> {
             ms: Reading::unknown(at, reason),
             in_open_transactions: open,
             hole: None,
+            surely_missing: 0,
+            first_missing_timestamp: None,
         };
         let (Some(start), Some(end)) = (source.start, copyable_end(source, self.mode)) else {
             return unknown(if source.trouble.is_empty() {
@@ -140,30 +165,36 @@ impl<'a> Judge<'a> {
             });
         };
         let arrived = if start >= end {
-            Arrived { through: end - 1, class: ReadingClass::Exact, reason: String::new(), at }
+            let through = end.saturating_sub(1);
+            Arrived { through, class: ReadingClass::Exact, reason: String::new(), at }
         } else {
-            match self.arrived(key, start, end, target) {
+            match self.arrived(key, start, end, target, TimeDelta::zero()) {
                 Ok(arrived) => arrived,
                 Err(reason) => return unknown(&reason),
             }
         };
         let at = arrived.at.min(at);
         let class = self.aged(arrived.class, at);
-        let records = end - 1 - arrived.through;
-        let hole = (start > arrived.through + 1 && start < end).then(|| Hole {
+        let records = end.saturating_sub(1).saturating_sub(arrived.through);
+        let hole = (start > arrived.through.saturating_add(1) && start < end).then(|| Hole {
             partition: key.clone(),
             from: arrived.through + 1,
             until: start,
             proven: class == ReadingClass::Exact,
         });
         // Offsets are not records where some are missing.
-        let sparse = records > 0 && (compacted || self.mode.read_committed);
+        let sparse = records > 0 && (keeps_all == Some(false) || self.mode.read_committed);
         let (records_class, why) = if sparse && class < ReadingClass::LowerBound {
             (ReadingClass::LowerBound, "at most: markers and compacted records count as well".to_owned())
         } else {
             (class, arrived.reason.clone())
         };
         PartitionLag {
+            surely_missing: self.surely_missing(key, (start, end), arrived.through, target, keeps_all),
+            first_missing_timestamp: source
+                .first_missing
+                .filter(|missing| records > 0 && missing.offset > arrived.through)
+                .map(|missing| missing.timestamp_ms),
             partition: key.clone(),
             records: Reading::new(records, records_class, at, why),
             ms: self.behind_since(key, arrived.through, end, class, at),
@@ -173,14 +204,58 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The last source offset that is proven or fitted to be on the target.
+    /// Records that are proven to be missing and that nothing copies.
+    fn surely_missing(
+        &self,
+        key: &TopicPartition,
+        (start, reach): (i64, i64),
+        through: i64,
+        target: There<'_>,
+        keeps_all: Option<bool>,
+    ) -> i64 {
+        if keeps_all != Some(true) || self.mode.read_committed || !self.stands() {
+            return 0;
+        }
+        let pair = self.observed.and_then(|flow| flow.newest_pairs.value()?.0.get(key).copied());
+        target
+            .end()
+            .map_or(0, |target_end| surely_missing(&Known { start, reach, through, pair, target_end }))
+    }
+
+    /// Whether the flow's source connector is known not to run: then nothing that is missing is copied before it is looked again.
+    fn stands(&self) -> bool {
+        let Some(observed) = self.observed else { return false };
+        match observed.connectors.get(&ConnectorRole::Source).map(Observed::value) {
+            None => true,
+            Some(None) => false,
+            Some(Some(connector)) => match connector.state {
+                ConnectState::Stopped
+                | ConnectState::Paused
+                | ConnectState::Failed
+                | ConnectState::Destroyed => true,
+                ConnectState::Running | ConnectState::Restarting | ConnectState::Unassigned => false,
+            },
+        }
+    }
+
+    /// The last source offset that is proven or fitted to be on the target. `unseen` is for how long the end was not looked at when
+    /// the positions were read.
     fn arrived(
         &self,
         key: &TopicPartition,
         start: i64,
         end: i64,
-        target: Option<&PartitionObservation>,
+        target: There<'_>,
+        unseen: TimeDelta,
     ) -> Result<Arrived, String> {
+        if let There::Absent { replica, partitions } = target {
+            let reason = match partitions {
+                None => format!("its copy `{replica}` is not on the target"),
+                Some(n) => format!("its copy `{replica}` has {n} partitions only on the target"),
+            };
+            let at = self.survey.sides.get(self.flow.direction.to()).topics.at();
+            return Ok(Arrived { through: start.saturating_sub(1), class: ReadingClass::Tight, reason, at });
+        }
         let observed = self.observed.ok_or("Muster cannot see this flow")?;
         let (committed, pair) = (observed.committed.as_result(), observed.newest_pairs.as_result());
         if let (Err(committed), Err(pair)) = (committed, pair) {
@@ -192,17 +267,26 @@ impl<'a> Judge<'a> {
         let offset = committed.ok().and_then(|committed| committed.offsets.get(key)).copied();
         let pair = pair.ok().and_then(|pairs| pairs.0.get(key)).copied();
         let new = |through, class, reason: &str| Arrived { through, class, reason: reason.to_owned(), at };
+        let last = end.saturating_sub(1);
         let Some(low) = offset.max(pair.map(|pair| pair.upstream)) else {
-            return Ok(new(start - 1, ReadingClass::LowerBound, "nothing is known to have been copied yet"));
+            let nothing = "nothing is known to have been copied yet";
+            return Ok(new(start.saturating_sub(1), ReadingClass::LowerBound, nothing));
         };
-        let low = low.min(end - 1);
-        if low == end - 1 || (self.mode.exactly_once && offset.is_some()) {
+        let ahead = low.saturating_sub(last);
+        if ahead > 0 && ahead > may_run_ahead(self.history, key, unseen + took(self.survey)) {
+            return Err(format!(
+                "its position {low} is beyond the source's end {end}: the topic was recreated or cut short, or the position \
+                 is not this topic's"
+            ));
+        }
+        let low = low.min(last);
+        if low == last || (self.mode.exactly_once && offset.is_some()) {
             return Ok(new(low, ReadingClass::Exact, ""));
         }
-        let fitted = pair.zip(target.and_then(|target| target.end)).and_then(fit);
+        let fitted = pair.zip(target.end()).and_then(fit);
         Ok(match fitted {
             Some(fitted) if !self.mode.exactly_once => new(
-                fitted.clamp(low, end - 1),
+                fitted.clamp(low, last),
                 ReadingClass::Tight,
                 "counted from the newest offset sync to the target's end",
             ),
@@ -223,13 +307,16 @@ impl<'a> Judge<'a> {
         class: ReadingClass,
         at: DateTime<Utc>,
     ) -> Reading {
-        if through + 1 >= end {
+        if through.saturating_add(1) >= end {
             return Reading::new(0, class, at, "");
         }
         // Ends only grow, so the samples at or before the position are a prefix; a recreated topic breaks that and the
         // search from the newest on is right anyway.
-        let seen =
-            self.history.iter().rev().find(|(_, ends)| ends.get(key).is_some_and(|end| *end <= through + 1));
+        let seen = self
+            .history
+            .iter()
+            .rev()
+            .find(|(_, ends)| ends.get(key).is_some_and(|end| *end <= through.saturating_add(1)));
         match (seen, self.history.first()) {
             (Some((seen, _)), _) => {
                 let class = class.max(ReadingClass::Tight);
@@ -263,15 +350,20 @@ impl<'a> Judge<'a> {
         gap: i64,
         reason: &str,
     ) -> PartitionLag {
-        let replica =
-            self.replica(&key.topic).and_then(|r| r.partitions.get(usize::try_from(key.partition).ok()?));
+        let replica = self.replica(&key.topic);
         let since = format!("the source has not answered for {gap} s ({reason})");
-        let (through, records, ms) = match self.arrived(key, 0, end, replica) {
+        let (through, records, ms) = match self.arrived(
+            key,
+            0,
+            end,
+            replica.partition(key.partition),
+            self.clock.now - seen_at,
+        ) {
             Err(why) => {
                 let unknown = Reading::unknown(seen_at, format!("{since}, and {why}"));
                 (unknown.clone(), unknown.clone(), unknown)
             }
-            Ok(arrived) if arrived.through + 1 >= end => {
+            Ok(arrived) if arrived.through.saturating_add(1) >= end => {
                 let unknown = Reading::unknown(
                     seen_at,
                     format!(
@@ -287,12 +379,21 @@ impl<'a> Judge<'a> {
                     }
                     unknown => unknown,
                 };
-                let records =
-                    Reading::new(end - 1 - arrived.through, ReadingClass::Stale, seen_at, since.clone());
+                let behind = end.saturating_sub(1).saturating_sub(arrived.through);
+                let records = Reading::new(behind, ReadingClass::Stale, seen_at, since.clone());
                 (Reading::new(arrived.through, ReadingClass::Stale, seen_at, since), records, ms)
             }
         };
-        PartitionLag { partition: key.clone(), through, records, ms, in_open_transactions: 0, hole: None }
+        PartitionLag {
+            partition: key.clone(),
+            through,
+            records,
+            ms,
+            in_open_transactions: 0,
+            hole: None,
+            surely_missing: 0,
+            first_missing_timestamp: None,
+        }
     }
 
     fn aged(&self, class: ReadingClass, at: DateTime<Utc>) -> ReadingClass {
@@ -300,16 +401,22 @@ impl<'a> Judge<'a> {
     }
 }
 
-/// Source and target advance alike behind a pair. Holes on the source make this too low, which is safe; records that
-/// were copied twice or foreign ones make it too high, so it is never better than tight.
-pub(crate) fn fit((pair, target_end): (OffsetPair, i64)) -> Option<i64> {
-    let ahead = target_end - 1 - pair.downstream;
-    (ahead >= 0).then_some(pair.upstream + ahead)
+/// Source and target advance alike behind a pair. Holes on the source and transaction markers make this too low, which is safe;
+/// records that were copied twice or foreign ones make it too high, so it is never better than tight.
+fn fit((pair, target_end): (OffsetPair, i64)) -> Option<i64> {
+    let ahead = target_end.saturating_sub(1).saturating_sub(pair.downstream);
+    (ahead >= 0).then(|| pair.upstream.saturating_add(ahead))
 }
 
-fn is_compacted(topic: &TopicObservation) -> bool {
-    let policy = topic.configs.value().and_then(|configs| configs.get("cleanup.policy")?.value.as_deref());
-    policy.is_some_and(|policy| policy.contains("compact"))
+/// Positions and ends of one survey are read at the same time, so one may be as much later than the other.
+fn took(survey: &Survey) -> TimeDelta {
+    TimeDelta::try_milliseconds(survey.took_ms.max(SHORTEST_SURVEY_MS)).unwrap_or_else(|| TimeDelta::days(1))
+}
+
+/// Whether nothing is compacted away of a topic; `None` where its configs could not be read.
+fn keeps_all(topic: &TopicObservation) -> Option<bool> {
+    let policy = topic.configs.value()?.get("cleanup.policy")?.value.as_deref()?;
+    Some(!policy.contains("compact"))
 }
 
 /// Entries whose topic passes; each topic is asked about once.

@@ -15,7 +15,7 @@ impl Rate {
     /// Records in another time, rounded up.
     pub(crate) fn within(self, ms: i64) -> i64 {
         let exact = self.records.saturating_mul(ms);
-        exact.div_euclid(self.ms) + i64::from(exact % self.ms != 0)
+        exact.div_euclid(self.ms).saturating_add(i64::from(exact % self.ms != 0))
     }
 }
 
@@ -26,7 +26,7 @@ pub struct Missing {
     pub total: Option<i64>,
     /// Whether that is how it was, and not how it is.
     pub stale: bool,
-    /// Of these, records of partitions for which it is proven.
+    /// Of these, records that can certainly not be copied any more before it is looked again.
     pub proven: i64,
     /// Milliseconds the worst partition is behind; `None` when any is unknown.
     pub worst_ms: Option<i64>,
@@ -37,8 +37,8 @@ pub struct Missing {
 }
 
 impl Missing {
-    /// What is behind is lost at least, as far as it is proven to be missing. What was written since the ends were read, or
-    /// will be before they are read again, comes on top.
+    /// Lost at least is what is proven to be missing and stays so: a flow that runs may catch up in the next moment. At most it is
+    /// what is behind, and on top what was written since the ends were read, or will be before they are read again.
     #[must_use]
     pub fn rpo(&self) -> Rpo {
         Rpo {
@@ -48,6 +48,7 @@ impl Missing {
                 .filter(|_| !self.stale)
                 .and_then(|total| Some(total.saturating_add(self.written?.within(self.unseen_ms)))),
             ms_at_most: self.worst_ms.map(|ms| ms.saturating_add(self.unseen_ms)),
+            reason: String::new(),
         }
     }
 }

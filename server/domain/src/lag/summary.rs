@@ -29,6 +29,7 @@ pub(super) fn summarise(
     let all = || lags.iter();
     let (total, worst_records, worst_ms) =
         (sum(all().map(|l| &l.records)), worst(all().map(|l| &l.records)), worst(all().map(|l| &l.ms)));
+    let furthest = furthest_behind(lags);
     let written = Written::between_last_two(history);
     let rpo = rpo(&total, &worst_ms, lags, written.as_ref().map(|written| written.in_all(lags)), clock);
     FlowLag {
@@ -36,17 +37,20 @@ pub(super) fn summarise(
         worst_records: worst_records.unwrap_or_else(|| nothing.clone()),
         total_records: total.unwrap_or_else(|| nothing.clone()),
         worst_ms: worst_ms.unwrap_or(nothing),
-        worst: furthest_behind(lags),
+        worst: furthest.map(|lag| lag.partition.clone()),
+        first_missing_timestamp: furthest.and_then(|lag| lag.first_missing_timestamp),
         topics: by_topic(lags, written.as_ref(), clock),
-        in_open_transactions: lags.iter().map(|lag| lag.in_open_transactions).sum(),
+        in_open_transactions: lags
+            .iter()
+            .fold(0, |sum: i64, lag| sum.saturating_add(lag.in_open_transactions)),
         holes: lags.iter().filter_map(|lag| lag.hole.clone()).take(HOLES).collect(),
         rpo,
     }
 }
 
-fn furthest_behind(lags: &[PartitionLag]) -> Option<crate::topic::TopicPartition> {
+fn furthest_behind(lags: &[PartitionLag]) -> Option<&PartitionLag> {
     let behind = lags.iter().filter(|lag| lag.records.value.is_some_and(|records| records > 0));
-    behind.max_by_key(|lag| (lag.ms.value, lag.records.value)).map(|lag| lag.partition.clone())
+    behind.max_by_key(|lag| (lag.ms.value, lag.records.value))
 }
 
 fn by_topic(
@@ -67,7 +71,7 @@ fn by_topic(
 }
 
 fn sum<'a>(readings: impl Iterator<Item = &'a Reading>) -> Option<Reading> {
-    combine(readings, |a, b| a + b)
+    combine(readings, i64::saturating_add)
 }
 
 fn worst<'a>(readings: impl Iterator<Item = &'a Reading>) -> Option<Reading> {
@@ -110,16 +114,26 @@ fn rpo(
     clock: Clock,
 ) -> Rpo {
     let Some(total) = total else { return Rpo::default() };
-    let proven = lags.iter().filter(|lag| lag.records.class <= ReadingClass::Tight);
-    Missing {
+    let stale = total.class == ReadingClass::Stale;
+    let rpo = Missing {
         total: total.value,
-        stale: total.class == ReadingClass::Stale,
-        proven: proven.filter_map(|lag| lag.records.value).sum(),
+        stale,
+        proven: lags.iter().fold(0, |sum: i64, lag| sum.saturating_add(lag.surely_missing)),
         worst_ms: worst_ms.as_ref().and_then(|worst| worst.value),
         written: rate,
         unseen_ms: (clock.now - total.at).max(clock.period).num_milliseconds(),
     }
-    .rpo()
+    .rpo();
+    let reason = if rpo.records_at_least.is_none() || stale {
+        total.reason.clone()
+    } else if rpo.ms_at_most.is_none() {
+        worst_ms.as_ref().map(|worst| worst.reason.clone()).unwrap_or_default()
+    } else if rpo.records_at_most.is_none() {
+        "how fast the source is written to is known from the second survey on".to_owned()
+    } else {
+        String::new()
+    };
+    Rpo { reason, ..rpo }
 }
 
 /// What was written between the last two samples of a history, by topic.
@@ -144,14 +158,16 @@ impl<'a> Written<'a> {
         for (key, end) in later {
             while earlier.next_if(|(other, _)| *other < key).is_some() {}
             if topic != key.topic {
-                *by_topic.entry(topic).or_default() += std::mem::take(&mut grown);
+                let sum = by_topic.entry(topic).or_default();
+                *sum = sum.saturating_add(std::mem::take(&mut grown));
                 topic = &key.topic;
             }
             if let Some((_, before)) = earlier.next_if(|(other, _)| *other == key) {
-                grown += (end - before).max(0);
+                grown = grown.saturating_add(end.saturating_sub(*before).max(0));
             }
         }
-        *by_topic.entry(topic).or_default() += grown;
+        let sum = by_topic.entry(topic).or_default();
+        *sum = sum.saturating_add(grown);
         Some(Self { by_topic, ms })
     }
 
@@ -159,7 +175,8 @@ impl<'a> Written<'a> {
     fn in_all(&self, lags: &[PartitionLag]) -> Rate {
         let topics = lags.chunk_by(|a, b| a.partition.topic == b.partition.topic);
         let written = topics.filter_map(|of| self.by_topic.get(of[0].partition.topic.as_str()));
-        Rate { records: written.sum(), ms: self.ms }
+        let records = written.fold(0, |sum: i64, records| sum.saturating_add(*records));
+        Rate { records, ms: self.ms }
     }
 
     fn of_topic(&self, topic: &str) -> Rate {

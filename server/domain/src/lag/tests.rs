@@ -5,7 +5,7 @@ use crate::{
     pair::Side,
     reading::{Observed, ReadingClass},
     samples::{self, at, known, topics},
-    survey::OffsetPair,
+    survey::{ConnectState, FirstMissing, OffsetPair},
 };
 
 const PERIOD: TimeDelta = TimeDelta::seconds(5);
@@ -48,12 +48,20 @@ fn set_config(survey: &mut Survey, key: &str, value: &str) {
 fn all_arrived_is_zero_and_exact() {
     let lag = lag_of(&samples::survey(), &[ends(-5, 90), ends(0, 100)], 1);
     assert_eq!((lag.total_records.value, lag.total_records.class), (Some(0), ReadingClass::Exact));
-    assert_eq!((lag.worst_ms.value, lag.worst), (Some(0), None));
+    assert_eq!((lag.worst_ms.value, &lag.worst), (Some(0), &None));
     // 2 records a second, unseen for one period.
     assert_eq!(
         lag.rpo,
-        Rpo { records_at_least: Some(0), records_at_most: Some(10), ms_at_most: Some(5_000) }
+        Rpo {
+            records_at_least: Some(0),
+            records_at_most: Some(10),
+            ms_at_most: Some(5_000),
+            reason: String::new(),
+        }
     );
+    // What an objective is compared with: writes of a whole period could be lost.
+    let rpo = lag.rpo_in_time();
+    assert_eq!((rpo.value, rpo.class), (Some(5_000), ReadingClass::LowerBound));
 }
 
 #[test]
@@ -73,7 +81,9 @@ fn what_each_topic_would_lose_follows_its_own_rate() {
         (Some(10), Some(0), Some(10))
     );
     // Without two samples nobody knows how fast it is written.
-    assert_eq!(lag_of(&survey, &[both(0, 100)], 1).topics["payments"].rpo.records_at_most, None);
+    let unknown = lag_of(&survey, &[both(0, 100)], 1).topics["payments"].rpo.clone();
+    assert_eq!(unknown.records_at_most, None);
+    assert!(unknown.reason.contains("how fast"), "{unknown:?}");
 }
 
 #[test]
@@ -87,7 +97,7 @@ fn behind_a_pair_source_and_target_are_counted_alike() {
 #[test]
 fn without_a_fit_only_what_is_proven_counts() {
     let mut survey = behind(130);
-    topics(&mut survey, Side::B).clear();
+    survey.sides.b.topics = Observed::unknown("refused", at(0));
     let lag = partition(&survey, &[], 0);
     assert_eq!((lag.through.value, lag.records.value), (Some(109), Some(40)));
     assert_eq!((lag.records.class, lag.ms.class), (ReadingClass::LowerBound, ReadingClass::Unknown));
@@ -118,6 +128,166 @@ fn lag_of_a_compacted_topic_is_at_most() {
     Arc::make_mut(known(&mut topic.configs)).get_mut("cleanup.policy").expect("there").value =
         Some("compact,delete".to_owned());
     assert_eq!(partition(&survey, &[], 0).records.class, ReadingClass::LowerBound);
+}
+
+/// 15,000 of 20,000 records have not arrived.
+fn far_behind() -> Survey {
+    let mut survey = samples::survey();
+    topics(&mut survey, Side::A).insert("orders".to_owned(), samples::topic(20_000));
+    topics(&mut survey, Side::B).insert("orders".to_owned(), samples::topic(5_000));
+    known(&mut survey.flows[0].committed).offsets.insert(orders(), 4_999);
+    known(&mut survey.flows[0].newest_pairs)
+        .0
+        .insert(orders(), OffsetPair { upstream: 4_999, downstream: 4_999 });
+    survey
+}
+
+#[test]
+fn lost_at_least_is_what_nothing_copies_any_more() {
+    let at_least = |survey: &Survey| {
+        let lag = lag_of(survey, &[], 0);
+        assert_eq!(lag.topics["orders"].rpo.records_at_least, lag.rpo.records_at_least);
+        lag.rpo.records_at_least
+    };
+    let source = |survey: &mut Survey, change: fn(&mut Observed<ConnectorObservation>)| {
+        change(survey.flows[0].connectors.get_mut(&ConnectorRole::Source).expect("there"));
+    };
+    let mut survey = far_behind();
+    assert_eq!(at_least(&survey), Some(0), "it runs, and may have caught up when the source dies");
+    source(&mut survey, |source| known(source).state = ConnectState::Stopped);
+    // Half of the 15,000 offsets behind the sync, less a thousand for transactions that may have been open there.
+    assert_eq!(at_least(&survey), Some(7_000));
+    source(&mut survey, |source| *source = Observed::unknown("Connect does not answer", at(0)));
+    assert_eq!(at_least(&survey), Some(0), "nobody knows that it does not run");
+    survey.flows[0].connectors.remove(&ConnectorRole::Source);
+    assert_eq!(at_least(&survey), Some(7_000), "there is none");
+}
+
+#[test]
+fn where_markers_or_compacted_records_may_be_all_there_is_none_is_proven_to_be_missing() {
+    let stopped = || {
+        let mut survey = far_behind();
+        let source = survey.flows[0].connectors.get_mut(&ConnectorRole::Source).expect("there");
+        known(source).state = ConnectState::Stopped;
+        survey
+    };
+    let at_least = |survey: &Survey| lag_of(survey, &[], 0).rpo.records_at_least;
+    assert_eq!(at_least(&stopped()), Some(7_000));
+    let mut committed_only = stopped();
+    set_config(&mut committed_only, "source.consumer.isolation.level", "read_committed");
+    assert_eq!(at_least(&committed_only), Some(0), "all of them may have been given up");
+    let mut unread = stopped();
+    topics(&mut unread, Side::A).get_mut("orders").expect("there").configs =
+        Observed::unknown("refused", at(0));
+    assert_eq!(at_least(&unread), Some(0), "it may be compacted");
+    // One-record transactions, all of them copied: 7,500 records, as many markers.
+    let mut markers = stopped();
+    topics(&mut markers, Side::B).insert("orders".to_owned(), samples::topic(12_500));
+    assert_eq!(at_least(&markers), Some(0));
+}
+
+#[test]
+fn where_there_is_no_copy_nothing_has_arrived() {
+    let mut survey = samples::survey();
+    topics(&mut survey, Side::B).remove("orders");
+    let lag = partition(&survey, &[], 0);
+    assert_eq!((lag.through.value, lag.through.class), (Some(-1), ReadingClass::Tight));
+    assert_eq!(lag.through.reason, "its copy `orders` is not on the target");
+    assert_eq!(lag.records.value, Some(100), "whatever the committed offset says");
+    // The second partition of the source has no counterpart.
+    let mut survey = samples::survey();
+    let source = topics(&mut survey, Side::A).get_mut("orders").expect("there");
+    source.partitions.push(source.partitions[0].clone());
+    let pair = samples::pair();
+    let lags = partition_lags(&pair, &pair.flows[0], &survey, &[], Clock { now: at(0), period: PERIOD });
+    assert_eq!(lags[0].records.value, Some(0));
+    assert_eq!((lags[1].records.value, lags[1].records.class), (Some(100), ReadingClass::Tight));
+    assert!(lags[1].records.reason.contains("has 1 partitions only"), "{:?}", lags[1].records);
+}
+
+#[test]
+fn a_position_that_cannot_be_of_this_log_is_unknown_and_never_caught_up() {
+    let with = |position: i64| {
+        let mut survey = samples::survey();
+        known(&mut survey.flows[0].committed).offsets.insert(orders(), position);
+        survey
+    };
+    for position in [999_999, i64::MAX] {
+        for history in [vec![], vec![ends(-10, 90), ends(-5, 95), ends(0, 100)]] {
+            let lag = partition(&with(position), &history, 1);
+            assert_eq!((lag.records.value, lag.through.value, lag.ms.value), (None, None, None));
+            let said = format!("its position {position} is beyond the source's end 100");
+            assert!(lag.records.reason.contains(&said), "{:?}", lag.records);
+        }
+    }
+    let mut synced = samples::survey();
+    let of_another_life = OffsetPair { upstream: i64::MAX, downstream: 3 };
+    known(&mut synced.flows[0].newest_pairs).0.insert(orders(), of_another_life);
+    assert_eq!(partition(&synced, &[], 0).records.value, None);
+    // Ends and positions are read at the same time: what was written in between is no contradiction.
+    let lag = |position, history: &[EndsAt]| {
+        let lag = partition(&with(position), history, 1);
+        (lag.records.value, lag.records.class)
+    };
+    assert_eq!(lag(5_000, &[]), (Some(0), ReadingClass::Exact), "nobody knows how fast it is written");
+    let one_a_second = [ends(-10, 90), ends(-5, 95), ends(0, 100)];
+    assert_eq!(lag(105, &one_a_second), (Some(0), ReadingClass::Exact));
+    assert_eq!(lag(106, &one_a_second), (None, ReadingClass::Unknown));
+}
+
+#[test]
+fn numbers_of_kafka_do_not_overflow() {
+    for end in [0, 1, i64::MAX] {
+        for position in [i64::MIN, -1, 0, i64::MAX] {
+            let mut survey = samples::survey();
+            for side in Side::BOTH {
+                let partition =
+                    &mut topics(&mut survey, side).get_mut("orders").expect("there").partitions[0];
+                (partition.start, partition.end, partition.stable) = (Some(0), Some(end), Some(i64::MIN));
+            }
+            known(&mut survey.flows[0].committed).offsets.insert(orders(), position);
+            let pair = OffsetPair { upstream: position, downstream: position };
+            known(&mut survey.flows[0].newest_pairs).0.insert(orders(), pair);
+            let history = [ends(-10, i64::MIN), ends(-5, 0), ends(0, end)];
+            let lag = lag_of(&survey, &history, 1);
+            assert!(lag.total_records.value.is_none_or(|records| records >= 0), "{lag:?}");
+        }
+    }
+}
+
+#[test]
+fn the_marker_behind_the_last_record_is_not_waited_for() {
+    let mut survey = samples::survey();
+    known(&mut survey.flows[0].committed).offsets.insert(orders(), 98);
+    known(&mut survey.flows[0].newest_pairs).0.insert(orders(), OffsetPair { upstream: 98, downstream: 98 });
+    topics(&mut survey, Side::B).insert("orders".to_owned(), samples::topic(99));
+    let history = [ends(-600, 99), ends(-595, 100), ends(-5, 100)];
+    let one_behind = lag_of(&survey, &history, 0);
+    assert_eq!((one_behind.total_records.value, one_behind.worst_ms.value), (Some(1), Some(600_000)));
+    let source = topics(&mut survey, Side::A).get_mut("orders").expect("there");
+    source.partitions[0].last_record = Some(98);
+    let lag = lag_of(&survey, &history, 0);
+    assert_eq!((lag.total_records.value, lag.total_records.class), (Some(0), ReadingClass::Exact));
+    assert_eq!((lag.worst_ms.value, lag.worst), (Some(0), None));
+    let pair = samples::pair();
+    assert_eq!(
+        ends_of(&pair.flows[0], &survey),
+        Some(ends(0, 99)),
+        "and the history is of what can be copied"
+    );
+}
+
+#[test]
+fn what_the_oldest_missing_record_says_of_its_time_is_a_second_figure() {
+    let mut survey = behind(130);
+    let missing = FirstMissing { offset: 130, timestamp_ms: 1_700_000_000_000 };
+    let source = topics(&mut survey, Side::A).get_mut("orders").expect("there");
+    source.partitions[0].first_missing = Some(missing);
+    let lag = lag_of(&survey, &[], 0);
+    assert_eq!(lag.first_missing_timestamp, Some(missing.timestamp_ms));
+    assert_eq!(lag.worst_ms.value, None, "it never stands for Muster's own clock");
+    topics(&mut survey, Side::B).insert("orders".to_owned(), samples::topic(140));
+    assert_eq!(lag_of(&survey, &[], 0).first_missing_timestamp, None, "that one has arrived since");
 }
 
 #[test]
@@ -155,7 +325,13 @@ fn a_dead_source_is_never_zero() {
         "{:?}",
         caught_up.total_records
     );
-    assert_eq!(caught_up.rpo, Rpo::default());
+    assert_eq!(
+        (caught_up.rpo.records_at_least, caught_up.rpo.records_at_most, caught_up.rpo.ms_at_most),
+        (None, None, None)
+    );
+    assert_eq!(caught_up.rpo.reason, caught_up.total_records.reason);
+    let in_time = caught_up.rpo_in_time();
+    assert_eq!((in_time.value, in_time.reason), (None, caught_up.rpo.reason));
 
     let behind = lag_of(&survey, &[ends(-5, 100), ends(0, 140)], 30);
     assert_eq!((behind.total_records.value, behind.total_records.class), (Some(40), ReadingClass::Stale));

@@ -1,4 +1,6 @@
 //! How much can have been written in a time nobody looked.
+//!
+//! Numbers come from Kafka and may be anything: nothing here overflows.
 
 use chrono::TimeDelta;
 
@@ -18,8 +20,10 @@ pub(super) fn most_in<'k>(
         if elapsed <= 0 {
             return None;
         }
-        let grown: i64 =
-            keys.clone().filter_map(|key| Some((later.get(key)? - earlier.get(key)?).max(0))).sum();
+        let grown: i64 = keys
+            .clone()
+            .filter_map(|key| Some(later.get(key)?.saturating_sub(*earlier.get(key)?).max(0)))
+            .fold(0, i64::saturating_add);
         Some(grown as f64 / elapsed as f64)
     });
     let fastest = steps.reduce(f64::max)?;
@@ -27,4 +31,15 @@ pub(super) fn most_in<'k>(
     // Offsets are far below 2^52: exact as floats.
     #[expect(clippy::cast_possible_truncation, reason = "rounded up, and far below 2^63")]
     Some((expected + 2.0 * expected.sqrt()).ceil() as i64)
+}
+
+/// Offsets a position may be beyond an end of which no rate is known.
+const AHEAD_WITHOUT_RATE: i64 = 10_000;
+
+/// How far a position may be beyond the end of its partition when both are read at the same time, or the end so much earlier: by
+/// what was written meanwhile, with as much again for a burst. What is further is not the position of this log.
+pub(crate) fn may_run_ahead(history: &[EndsAt], key: &TopicPartition, unseen: TimeDelta) -> i64 {
+    let seen_twice = history.windows(2).any(|step| step.iter().all(|(_, ends)| ends.contains_key(key)));
+    let most = if seen_twice { most_in(history, std::iter::once(key), unseen) } else { None };
+    most.map_or(AHEAD_WITHOUT_RATE, |most| most.saturating_mul(2))
 }

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::{Loss, PartitionLoss, TopicLoss, Truth};
-use crate::survey::{Survey, TopicObservation};
+use crate::{
+    lag::up_to_last_record,
+    survey::{Survey, TopicObservation},
+};
 
 /// Puts the true figure beside what was said, from the first survey that reads the source again; a second one tells
 /// whether somebody writes there. Answers whether something was added. What had reached the target stands as it was last
@@ -18,9 +21,9 @@ pub fn settle(loss: &mut Loss, survey: &Survey, previous: Option<&Survey>) -> bo
                 for partition in &mut topic.partitions {
                     partition.truth = beyond(partition, observed);
                 }
-                topic.truth = topic.partitions.iter().map(|partition| partition.truth).sum();
+                topic.truth = total(topic.partitions.iter().map(|partition| partition.truth));
             }
-            let records = loss.topics.iter().map(|topic| topic.truth).sum();
+            let records = total(loss.topics.iter().map(|topic| topic.truth));
             let method = match records {
                 Some(_) => {
                     "The source's ends when it was first read again, less what had reached the target: at most so many, since \
@@ -39,10 +42,15 @@ pub fn settle(loss: &mut Loss, survey: &Survey, previous: Option<&Survey>) -> bo
             let still =
                 before.is_some_and(|before| loss.topics.iter().all(|lost| stood_still(lost, before, found)));
             truth.settled = true;
-            truth.exact = still && truth.records.is_some();
+            truth.exact = still && truth.records == Some(0);
             if truth.exact {
-                "The source's ends after its return, less what had reached the target. They stood still over two surveys, so \
+                "The source's ends after its return, all of which had reached the target. They stood still over two surveys, so \
                  nobody added to them."
+                    .clone_into(&mut truth.method);
+            } else if still && truth.records.is_some() {
+                "The source's ends after its return, less what was proven to have reached the target. They stood still over two \
+                 surveys, so nobody added to them. It is at most so many: transaction markers count among the offsets, and so do \
+                 records that arrived behind the last committed offset or offset sync."
                     .clone_into(&mut truth.method);
             }
             true
@@ -51,13 +59,20 @@ pub fn settle(loss: &mut Loss, survey: &Survey, previous: Option<&Survey>) -> bo
     }
 }
 
-/// Records beyond what had arrived. A shorter log than the one last seen is another log, or one that was cut.
+/// `None` where any is not known.
+fn total(mut each: impl Iterator<Item = Option<i64>>) -> Option<i64> {
+    each.try_fold(0_i64, |sum, one| Some(sum.saturating_add(one?)))
+}
+
+/// Offsets beyond what had arrived, without what is known to be no record. A shorter log than the one last seen is another log, or
+/// one that was cut.
 fn beyond(lost: &PartitionLoss, observed: Option<&TopicObservation>) -> Option<i64> {
-    let end = observed?.partitions.get(usize::try_from(lost.partition).ok()?)?.end?;
+    let partition = observed?.partitions.get(usize::try_from(lost.partition).ok()?)?;
+    let end = partition.end?;
     if end < lost.end {
         return None;
     }
-    Some((end - 1 - lost.through?).max(0))
+    Some(up_to_last_record(partition, end).saturating_sub(1).saturating_sub(lost.through?).max(0))
 }
 
 fn stood_still(

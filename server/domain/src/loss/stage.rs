@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Evidence, Interval, PartitionLoss, TopicLoss, rate};
+use super::{Evidence, Interval, PartitionLoss, TopicLoss, may_run_ahead, rate};
 use crate::{
     ids::TeamName,
-    lag::{CopyMode, EndsAt, fit},
+    lag::{CopyMode, EndsAt, Known, surely_missing},
     pair::{Flow, Pair},
     patterns::Scope,
-    survey::{FlowObservation, Survey},
+    survey::{FlowObservation, Survey, TopicObservation},
     topic::TopicPartition,
 };
+
+/// Ends and positions of one survey are read within this time.
+const READ_WITHIN: TimeDelta = TimeDelta::seconds(1);
 
 /// What all partitions are judged with.
 pub(super) struct Stage<'a> {
@@ -68,22 +71,24 @@ impl<'a> Stage<'a> {
     }
 
     fn partition(&self, key: &TopicPartition, end: i64) -> PartitionLoss {
-        let through = self.through(key);
+        let through = self.through(key, end);
+        let counts_from = self.counts_from(key);
         let lost = match through {
             None => Interval::default(),
             Some(through) => {
-                let behind = self.copyable(key).map_or(0, |reach| reach - 1 - through);
-                let proven = if self.dense(&key.topic) { self.surely_missing(key, through) } else { 0 };
+                let behind = self.copyable(key).map_or(0, |reach| behind(reach, through));
+                let proven =
+                    counts_from.and_then(|start| self.surely_missing(key, start, through)).unwrap_or(0);
                 let grown = self.grown(std::iter::once(key));
                 Interval {
                     records_at_least: proven,
-                    records_at_most: grown.map(|grown| (end + grown - 1 - through).max(0)),
+                    records_at_most: grown.map(|grown| behind_and(end, through, grown)),
                     ms_at_least: if proven > 0 { self.written_before(key, through) } else { 0 },
                     ms_at_most: self.since(key, through, behind),
                 }
             }
         };
-        PartitionLoss { partition: key.partition, end, through, lost, truth: None }
+        PartitionLoss { partition: key.partition, end, through, counts_from, lost, truth: None }
     }
 
     /// Several partitions as one. Their sum is bounded by the rate of all of them together, which is less than the sum of
@@ -95,20 +100,24 @@ impl<'a> Stage<'a> {
     ) -> Interval {
         let mut together = Interval { ms_at_most: Some(0), ..Interval::default() };
         for lost in each {
-            together.records_at_least += lost.records_at_least;
+            together.records_at_least = together.records_at_least.saturating_add(lost.records_at_least);
             together.ms_at_least = together.ms_at_least.max(lost.ms_at_least);
             together.ms_at_most = together.ms_at_most.zip(lost.ms_at_most).map(|(a, b)| a.max(b));
         }
-        let behind: Option<i64> =
-            partitions.iter().map(|(key, end)| Some(end - 1 - self.through(key)?)).sum();
+        // A position a little beyond the end is of what was written since, and that is in what may have been written.
+        let behind = partitions.iter().try_fold(0_i64, |sum, (key, end)| {
+            Some(sum.saturating_add(behind(*end, self.through(key, *end)?)))
+        });
         let grown = self.grown(partitions.iter().map(|(key, _)| *key));
-        together.records_at_most =
-            behind.zip(grown).map(|(behind, grown)| (behind + grown).max(together.records_at_least));
+        together.records_at_most = behind
+            .zip(grown)
+            .map(|(behind, grown)| behind.saturating_add(grown).max(together.records_at_least));
         together
     }
 
-    /// The last offset that is proven to have arrived. What was read before still holds: it only grows.
-    fn through(&self, key: &TopicPartition) -> Option<i64> {
+    /// The last offset that is proven to have arrived. What was read before still holds: it only grows. One that is further beyond
+    /// the end than can have been written since is not of this log, and nothing can be told.
+    fn through(&self, key: &TopicPartition, end: i64) -> Option<i64> {
         let read = self.observed.iter().flat_map(|flow| {
             let committed = flow.committed.value().map(|committed| committed.offsets.get(key).copied());
             let pair = flow.newest_pairs.value().map(|pairs| pairs.0.get(key).map(|pair| pair.upstream));
@@ -120,52 +129,56 @@ impl<'a> Stage<'a> {
             readable = true;
             through = through.max(offset);
         }
-        let said = self
-            .said
-            .get(key.topic.as_str())
-            .and_then(|topic| topic.partitions.iter().find(|lost| lost.partition == key.partition)?.through);
-        through.max(said).or_else(|| readable.then(|| self.start(key) - 1))
+        let through = through.max(self.said(key).and_then(|said| said.through));
+        let ahead = through.map_or(0, |through| through.saturating_sub(end.saturating_sub(1)));
+        if ahead > 0 && ahead > may_run_ahead(self.history, key, self.noticed_at - self.seen_at + READ_WITHIN)
+        {
+            return None;
+        }
+        through.or_else(|| readable.then(|| self.start(key).unwrap_or(0).saturating_sub(1)))
+    }
+
+    fn said(&self, key: &TopicPartition) -> Option<&PartitionLoss> {
+        let topic = self.said.get(key.topic.as_str())?;
+        topic.partitions.iter().find(|lost| lost.partition == key.partition)
+    }
+
+    fn source(&self, key: &TopicPartition) -> Option<&TopicObservation> {
+        self.previous?.sides.get(self.flow.direction.from).topics.value()?.get(&key.topic)
     }
 
     /// First offset the source still had; everything from there on is missing when nothing was ever copied.
-    fn start(&self, key: &TopicPartition) -> i64 {
-        let partition = || {
-            let topics = self.previous?.sides.get(self.flow.direction.from).topics.value()?;
-            topics.get(&key.topic)?.partitions.get(usize::try_from(key.partition).ok()?)?.start
-        };
-        partition().unwrap_or(0)
+    fn start(&self, key: &TopicPartition) -> Option<i64> {
+        self.source(key)?.partitions.get(usize::try_from(key.partition).ok()?)?.start
     }
 
-    /// The most that can have arrived is what the target has; counted from an offset sync that is too much where records
-    /// came twice, and never too little where no offset is missing on the source.
-    fn surely_missing(&self, key: &TopicPartition, through: i64) -> i64 {
-        let furthest = || {
-            let pair = self.observed.last()?.newest_pairs.value()?.0.get(key).copied()?;
-            let topics = self.survey.sides.get(self.flow.direction.to()).topics.value()?;
-            let replica = topics.get(&self.scope.replica(self.flow.direction, &key.topic))?;
-            fit((pair, replica.partitions.get(usize::try_from(key.partition).ok()?)?.end?))
-        };
-        match (self.copyable(key), furthest()) {
-            (Some(reach), Some(furthest)) => (reach - 1 - furthest.max(through)).max(0),
-            (None, _) | (_, None) => 0,
+    /// See [`PartitionLoss::counts_from`].
+    fn counts_from(&self, key: &TopicPartition) -> Option<i64> {
+        if self.mode.read_committed {
+            return None;
         }
+        let now = || {
+            let policy = self.source(key)?.configs.value()?.get("cleanup.policy")?.value.as_deref()?;
+            if policy.contains("compact") { None } else { self.start(key) }
+        };
+        now().or_else(|| self.said(key)?.counts_from)
+    }
+
+    fn surely_missing(&self, key: &TopicPartition, start: i64, through: i64) -> Option<i64> {
+        let reach = self.copyable(key)?;
+        let there = self.survey.sides.get(self.flow.direction.to()).topics.value()?;
+        let replica = there.get(&self.scope.replica(self.flow.direction, &key.topic));
+        let copy = replica.and_then(|replica| replica.partitions.get(usize::try_from(key.partition).ok()?));
+        let target_end = match copy {
+            None => 0,
+            Some(copy) => copy.end?,
+        };
+        let pair = self.observed.last().and_then(|flow| flow.newest_pairs.value()?.0.get(key).copied());
+        Some(surely_missing(&Known { start, reach, through, pair, target_end }))
     }
 
     fn copyable(&self, key: &TopicPartition) -> Option<i64> {
         self.history.last().and_then(|(_, ends)| ends.get(key).copied())
-    }
-
-    /// Whether every offset of the topic is a record: no markers, nothing compacted away.
-    fn dense(&self, topic: &str) -> bool {
-        if self.mode.read_committed {
-            return false;
-        }
-        let compacted = || {
-            let topics = self.previous?.sides.get(self.flow.direction.from).topics.value()?;
-            let policy = topics.get(topic)?.configs.value()?.get("cleanup.policy")?.value.clone();
-            Some(policy?.contains("compact"))
-        };
-        compacted() == Some(false)
     }
 
     fn grown<'k>(&self, keys: impl Iterator<Item = &'k TopicPartition> + Clone) -> Option<i64> {
@@ -174,7 +187,7 @@ impl<'a> Stage<'a> {
 
     /// Since when the first missing record may have existed, until it was noticed.
     fn since(&self, key: &TopicPartition, through: i64, behind: i64) -> Option<i64> {
-        let before = |(_, ends): &&EndsAt| ends.get(key).is_some_and(|end| *end <= through + 1);
+        let before = |(_, ends): &&EndsAt| ends.get(key).is_some_and(|end| *end <= through.saturating_add(1));
         let since = if behind <= 0 {
             self.seen_at
         } else {
@@ -185,7 +198,7 @@ impl<'a> Stage<'a> {
 
     /// For how long the first missing record was there when the source was last seen.
     fn written_before(&self, key: &TopicPartition, through: i64) -> i64 {
-        let after = |(_, ends): &&EndsAt| ends.get(key).is_some_and(|end| *end > through + 1);
+        let after = |(_, ends): &&EndsAt| ends.get(key).is_some_and(|end| *end > through.saturating_add(1));
         let first = self.history.iter().find(after).map_or(self.seen_at, |(at, _)| *at);
         (self.seen_at - first).num_milliseconds().max(0)
     }
@@ -194,10 +207,11 @@ impl<'a> Stage<'a> {
         let window = (self.noticed_at - self.seen_at).num_milliseconds();
         let kept = self.history.first().map_or(0, |(first, _)| (self.seen_at - *first).num_seconds());
         let counted = if self.mode.read_committed {
-            "Offsets are counted, and the source may hold transaction markers among them: at most so many records, and none \
-             is proven to be missing."
+            "Offsets are counted, and transaction markers and records that were given up may be among them: at most so many \
+             records, and none is proven to be missing."
         } else {
-            "Offsets are counted."
+            "Offsets are counted, and transaction markers may be among them: at most so many records, and of those behind the \
+             newest offset sync at least half, with a thousand offsets left out for transactions that were open there."
         };
         format!(
             "Its ends were last read {window} ms before it was found not to answer. Whatever had not reached the target by \
@@ -205,4 +219,14 @@ impl<'a> Stage<'a> {
              {window} ms, at the fastest rate of the {kept} s before. {counted}"
         )
     }
+}
+
+/// Offsets between the last that arrived and an end.
+fn behind(end: i64, through: i64) -> i64 {
+    end.saturating_sub(1).saturating_sub(through).max(0)
+}
+
+/// The same with what may have been written behind the end. Of that, too, some may have arrived.
+fn behind_and(end: i64, through: i64, grown: i64) -> i64 {
+    behind(end.saturating_add(grown), through)
 }

@@ -113,8 +113,8 @@ pub struct Track {
     pub topic: Arc<str>,
     /// Its number.
     pub partition: i32,
-    /// Whether every offset of it is a record, so that what is missing can be proven.
-    pub dense: bool,
+    /// Whether its flow copies every record and nothing is compacted away, so that what is missing can be proven.
+    pub keeps_all: bool,
 }
 
 /// Figures over partitions. Unknown partitions rank above all others, so a percentile is null when it falls among them.

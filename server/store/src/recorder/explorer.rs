@@ -65,7 +65,7 @@ pub struct Explored {
 }
 
 /// The course of a flow, a topic or a partition. Up to a day every survey, as long as that is kept and not too much; else by the
-/// hour. `dense` says of which topics every offset is a record.
+/// hour. `keeps_all` says of which topics every record is copied and kept.
 ///
 /// # Errors
 /// When the database refuses or bytes do not read back.
@@ -73,7 +73,7 @@ pub async fn explore(
     conn: &mut PgConnection,
     (pair, direction): (&PairName, Direction),
     asked: Question<'_>,
-    dense: impl Fn(&str) -> bool,
+    keeps_all: impl Fn(&str) -> bool,
 ) -> Result<Explored, StoreError> {
     let of = |resolution| Frame::new(asked.from, asked.to, asked.points, resolution);
     let fine = asked.to - asked.from <= FINE_FOR;
@@ -82,7 +82,7 @@ pub async fn explore(
         let course = Some(Explorer::new(frame, asked.rows).finish(asked.now));
         return Ok(Explored { frame, partitions: 0, course });
     };
-    let chosen = Chosen::read(conn, stream, asked, dense).await?;
+    let chosen = Chosen::read(conn, stream, asked, keeps_all).await?;
     let fine = fine && chosen.fine_is_kept(conn, asked).await?;
     let resolution = if fine { Resolution::Survey } else { Resolution::Hour };
     let mut explored = Explored { frame: of(resolution), partitions: chosen.partitions, course: None };
@@ -116,7 +116,7 @@ impl Chosen {
         conn: &mut PgConnection,
         stream: i64,
         asked: Question<'_>,
-        dense: impl Fn(&str) -> bool,
+        keeps_all: impl Fn(&str) -> bool,
     ) -> Result<Self, StoreError> {
         let rows = sqlx::query!(
             "select number, topic, partition
@@ -144,13 +144,13 @@ impl Chosen {
         let mut last: Option<(Arc<str>, bool)> = None;
         for row in rows {
             let Ok(number) = usize::try_from(row.number) else { continue };
-            let (topic, dense) = match &last {
-                Some((topic, dense)) if **topic == *row.topic => (Arc::clone(topic), *dense),
-                Some(_) | None => (Arc::from(row.topic.as_str()), dense(&row.topic)),
+            let (topic, keeps_all) = match &last {
+                Some((topic, keeps_all)) if **topic == *row.topic => (Arc::clone(topic), *keeps_all),
+                Some(_) | None => (Arc::from(row.topic.as_str()), keeps_all(&row.topic)),
             };
-            last = Some((Arc::clone(&topic), dense));
+            last = Some((Arc::clone(&topic), keeps_all));
             let chunk = i32::try_from(number / MOST_TRACKS).unwrap_or(i32::MAX);
-            let track = Track { slot: number % MOST_TRACKS, topic, partition: row.partition, dense };
+            let track = Track { slot: number % MOST_TRACKS, topic, partition: row.partition, keeps_all };
             tracks.entry(chunk).or_default().push(track);
         }
         Ok(Self { stream, tracks, partitions, all })

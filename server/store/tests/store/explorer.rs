@@ -181,6 +181,8 @@ async fn time_behind_is_told_from_surveys_before_the_time_that_is_shown() {
         for column in [Column::End, Column::Stable, Column::Reach] {
             orders.tracks[0][column as usize] = Some(end);
         }
+        orders.tracks[0][Column::Start as usize] = Some(0);
+        orders.tracks[0][Column::Target as usize] = Some(400);
         vec![orders]
     };
     let times = [(0, 1_000), (60, 1_010), (600, 1_010), (660, 1_010)];

@@ -98,7 +98,7 @@ impl Load {
                         stable: Some(end(partition)),
                         replicas: 3,
                         in_sync: 3,
-                        trouble: String::new(),
+                        ..PartitionObservation::default()
                     };
                     let topic = TopicObservation {
                         id: Some(Uuid::from_u128(number as u128 + 1)),

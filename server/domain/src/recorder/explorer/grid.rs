@@ -9,8 +9,10 @@ use super::{
     sketch::Sketch,
 };
 use crate::{
+    lag::{Known, surely_missing},
     reading::ReadingClass,
     recorder::{Block, Column, Hours, class_of},
+    survey::OffsetPair,
 };
 
 /// The worst of one partition in one stretch.
@@ -130,7 +132,8 @@ impl<'a> OfChunk<'a> {
                 continue;
             }
             let seen = look(column, block, sample, at);
-            moment.add(seen.records, seen.class, seen.why, column.track.dense, (seen.ms, seen.ms_at_least));
+            let proven = if column.track.keeps_all { proven(block, slot, sample) } else { 0 };
+            moment.add(seen.records, seen.class, seen.why, proven, (seen.ms, seen.ms_at_least));
             if let Some(reach) = block.value(Column::Reach as usize, slot, sample) {
                 if let Some((_, last)) = column.last.filter(|(last, _)| Some(*last) == before) {
                     grown = grown.saturating_add((reach - last).max(0));
@@ -164,9 +167,9 @@ impl<'a> OfChunk<'a> {
             let Some(class) = value(Hours::CLASS) else { continue };
             let records = value(Hours::BEHIND);
             let class = if records.is_some() { class_of(Some(class)) } else { ReadingClass::Unknown };
-            let class = counted(class, records, column.track.dense);
+            let class = counted(class, records, column.track.keeps_all);
             let seen = Seen { records, class, why: Why::InTheHour, ms: None, ms_at_least: 0 };
-            moment.add(seen.records, seen.class, seen.why, false, (None, 0));
+            moment.add(seen.records, seen.class, seen.why, 0, (None, 0));
             self.cells[number * frame.count + stretch].take(&seen);
         }
         if moment.partitions() > 0 {
@@ -220,13 +223,29 @@ fn look(column: &OfTrack, block: &Block, sample: usize, at: i64) -> Seen {
             (behind.may_since.map(|since| at - since), at - behind.surely_since)
         }
     };
-    let class = counted(block.class(slot, sample), records, column.track.dense);
+    let class = counted(block.class(slot, sample), records, column.track.keeps_all);
     Seen { records, class, why, ms, ms_at_least }
 }
 
+/// Records that were surely missing at that moment, by the rule of a death.
+fn proven(block: &Block, slot: usize, sample: usize) -> i64 {
+    let value = |column: Column| block.value(column as usize, slot, sample);
+    let known = || {
+        let (upstream, downstream) = (value(Column::Upstream), value(Column::Downstream));
+        Some(Known {
+            start: value(Column::Start)?,
+            reach: value(Column::Reach)?,
+            through: value(Column::Through)?,
+            pair: upstream.zip(downstream).map(|(upstream, downstream)| OffsetPair { upstream, downstream }),
+            target_end: value(Column::Target)?,
+        })
+    };
+    known().map_or(0, |known| surely_missing(&known))
+}
+
 /// Offsets are not records where some may be missing: then it is at most so many, as in today's figure.
-fn counted(class: ReadingClass, records: Option<i64>, dense: bool) -> ReadingClass {
-    if !dense && records > Some(0) { class.max(ReadingClass::LowerBound) } else { class }
+fn counted(class: ReadingClass, records: Option<i64>, keeps_all: bool) -> ReadingClass {
+    if !keeps_all && records > Some(0) { class.max(ReadingClass::LowerBound) } else { class }
 }
 
 /// Counts over all partitions of one stretch.

@@ -14,7 +14,7 @@ use crate::{
 /// What would have been lost if the source had died, as an interval. `None` is not known and is never zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RpoSpan {
-    /// At least so many records: proven to be missing.
+    /// At least so many records: proven to be missing at the worst moment that was looked at.
     pub records_at_least: Option<i64>,
     /// At most so many: those behind and those that may have been written until the ends were read again.
     pub records_at_most: Option<i64>,
@@ -57,13 +57,13 @@ impl Default for Moment {
 }
 
 impl Moment {
-    /// One more partition. `ms` is how long it is behind, at most and at least.
+    /// One more partition. `proven` of its records were surely missing; `ms` is how long it is behind, at most and at least.
     pub(super) fn add(
         &mut self,
         records: Option<i64>,
         class: ReadingClass,
         why: Why,
-        dense: bool,
+        proven: i64,
         (ms, ms_at_least): (Option<i64>, i64),
     ) {
         self.partitions += 1;
@@ -75,8 +75,8 @@ impl Moment {
         };
         self.total = self.total.saturating_add(records);
         self.ms = self.ms.zip(ms).map(|(a, b)| a.max(b));
-        if dense && class <= ReadingClass::Tight {
-            self.proven = self.proven.saturating_add(records);
+        if proven > 0 {
+            self.proven = self.proven.saturating_add(proven);
             self.ms_at_least = self.ms_at_least.max(ms_at_least);
         }
     }

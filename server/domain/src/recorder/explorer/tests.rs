@@ -21,7 +21,10 @@ fn block(first: i64, seconds: i64, moments: &[Vec<Seen>]) -> Block {
             for column in [Column::End, Column::Stable, Column::Reach] {
                 cells[column as usize] = end;
             }
+            cells[Column::Start as usize] = Some(0);
             cells[Column::Through as usize] = through;
+            // The copy holds nothing, so half of the source's offsets are surely missing.
+            cells[Column::Target as usize] = Some(0);
             cells[Column::Class as usize] = Some(class_number(class));
         }
         cells
@@ -42,7 +45,7 @@ const DEAD: Seen = Some((None, Some(900), Unknown));
 
 fn tracks(count: usize) -> Vec<Track> {
     (0..count)
-        .map(|slot| Track { slot, topic: "orders".into(), partition: slot as i32, dense: true })
+        .map(|slot| Track { slot, topic: "orders".into(), partition: slot as i32, keeps_all: true })
         .collect()
 }
 
@@ -161,12 +164,12 @@ fn since_when_it_is_behind_is_told_from_the_samples_before() {
 }
 
 #[test]
-fn what_is_not_proven_is_at_least_nothing() {
+fn what_may_have_been_given_up_or_compacted_is_at_least_nothing() {
     let seen = |end: i64, class| vec![Some((Some(end), Some(99), class))];
     let moments = [seen(100, Exact), seen(110, Exact), seen(120, LowerBound)];
     let found = course(&block(BEGIN, 5, &moments), 15, 15).items[0].rpo.unwrap();
-    assert_eq!((found.records_at_least, found.ms_at_least), (Some(10), Some(0)));
-    let sparse = tracks(1).into_iter().map(|track| Track { dense: false, ..track }).collect();
+    assert_eq!((found.records_at_least, found.ms_at_least), (Some(20), Some(5_000)));
+    let sparse = tracks(1).into_iter().map(|track| Track { keeps_all: false, ..track }).collect();
     let mut explorer = Explorer::new(Frame::new(after(0), after(15), 1, Resolution::Survey), 3);
     let mut chunk = explorer.chunk(sparse);
     chunk.add_block(&block(BEGIN, 5, &moments));
