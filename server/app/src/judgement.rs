@@ -245,7 +245,7 @@ impl Judgement {
     #[must_use]
     pub fn at_stake(&self, direction: Direction, at: DateTime<Utc>) -> Option<AtStake> {
         let lag = self.lag.iter().find(|lag| lag.direction == direction)?;
-        let Rpo { records_at_least, records_at_most, ms_at_most } = lag.rpo;
+        let Rpo { records_at_least, records_at_most, ms_at_most, .. } = lag.rpo;
         let known = [records_at_least, records_at_most, ms_at_most].iter().any(Option::is_some);
         let stale = [&lag.total_records, &lag.worst_ms].iter().any(|r| r.class == ReadingClass::Stale);
         (known && !stale).then_some(AtStake { records_at_least, records_at_most, ms_at_most, at })

@@ -124,6 +124,10 @@ impl Claims {
                 Self::without(patterns.chain(canary).collect(), excluded)
             }
             Shared::Groups => {
+                // All groups is what nobody has chosen (the default of MirrorMaker 2), and means those that read the pair's topics.
+                if pair.groups.iter().all(|pattern| pattern == ".*") {
+                    return Self::without(Vec::new(), Vec::new());
+                }
                 let own = pair.groups_exclude.clone();
                 let excluded = if own.is_empty() { defaults(&GROUPS_EXCLUDE) } else { own };
                 Self::without(claimed(&pair.groups, ""), excluded)
@@ -258,8 +262,10 @@ mod tests {
     #[test]
     fn groups_overlap_as_topics_do_and_default_exclusions_count() {
         let (mut ours, mut theirs) = (pair("shop", &["orders"]), pair("carts", &["carts"]));
-        ours.groups = strings(&[".*"]);
+        ours.groups = strings(&["[a-z]+-.*"]);
         assert_eq!(kinds(&ours, &theirs), [Shared::Groups]);
+        theirs.groups = strings(&[".*"]);
+        assert_eq!(kinds(&ours, &theirs), NONE, "all that read its topics");
         theirs.groups = strings(&["connect-.*"]);
         assert_eq!(kinds(&ours, &theirs), NONE, "both leave these out");
         ours.groups_exclude = strings(&["x"]);
@@ -326,7 +332,7 @@ mod tests {
         assert!(edited(&|after| after.topics_exclude.push("clicks.*".to_owned())));
         assert!(edited(&|after| after.groups = strings(&["shop-eu"])));
         assert!(!edited(&|after| after.topics_exclude.clear()));
-        assert!(!edited(&|after| after.groups = strings(&[".*"])));
+        assert!(!edited(&|after| after.groups = strings(&["[a-z].*"])));
         assert!(!edited(&|after| after.groups_exclude = strings(&["x"])), "the default exclusions are gone");
         assert!(!edited(&|after| after.canary_topic = Some("carts.canary".to_owned())));
     }

@@ -43,6 +43,7 @@ struct Way<'a> {
     stretches: Vec<Copies>,
     source_start: i64,
     source_end: i64,
+    target_end: i64,
     compacted: bool,
 }
 
@@ -73,8 +74,9 @@ impl WayBack<'_> {
                     .map_err(|untranslatable| NotTranslated::Untranslatable { untranslatable })
             };
             let way = self.way(target, position, |source| {
-                within(offset_of(&target_ends, target)?)?;
-                Ok((offset_of(&starts, source)?, offset_of(&ends, source)?))
+                let target_end = offset_of(&target_ends, target)?;
+                within(target_end)?;
+                Ok((offset_of(&starts, source)?, offset_of(&ends, source)?, target_end))
             });
             match way {
                 Ok(way) => ways.push(way),
@@ -111,15 +113,25 @@ impl WayBack<'_> {
         &'a self,
         target: &'a TopicPartition,
         position: i64,
-        bounds: impl Fn(&TopicPartition) -> Result<(i64, i64), NotTranslated>,
+        bounds: impl Fn(&TopicPartition) -> Result<(i64, i64, i64), NotTranslated>,
     ) -> Result<Way<'a>, NotTranslated> {
         let no_pair = || NotTranslated::Untranslatable { untranslatable: Untranslatable::NoPair };
         let source = self.sources.get(target).ok_or_else(no_pair)?;
-        let (source_start, source_end) = bounds(source)?;
+        let (source_start, source_end, target_end) = bounds(source)?;
         let pairs = self.pairs.get(source).map_or(&[][..], Vec::as_slice);
         let stretches = copies_before(position, pairs);
         let compacted = !self.uncompacted.contains(&target.topic);
-        let way = Way { target, source, position, pairs, stretches, source_start, source_end, compacted };
+        let way = Way {
+            target,
+            source,
+            position,
+            pairs,
+            stretches,
+            source_start,
+            source_end,
+            target_end,
+            compacted,
+        };
         let longest = way
             .stretches
             .iter()
@@ -139,7 +151,8 @@ impl Way<'_> {
         let OffsetPair { upstream, downstream } = stretch.pair;
         let until = stretch.reach().min(self.source_end);
         let originals = Stretch { from: upstream.max(self.source_start), until };
-        (originals, Stretch { from: downstream, until: stretch.until.saturating_add(RUN as i64) })
+        let until = stretch.until.saturating_add(RUN as i64).min(self.target_end);
+        (originals, Stretch { from: downstream, until })
     }
 
     fn by_reading(

@@ -331,7 +331,9 @@ async fn nothing_is_kept_of_a_group_past_the_end_of_everything() {
     {
         let mut state = logs.world.lock();
         let log = state.cluster_mut("A").log_mut(&at(0)).expect("the topic");
-        (0..5).for_each(|number| drop(log.append(payload(6_000 + number), 9, true)));
+        for number in 0..5 {
+            log.append(payload(6_000 + number), 9, true);
+        }
     }
     let (end, _) = logs.ends();
     let rings = logs.keep(&[end - 3, end, end + 1, end + 30], true).await;
