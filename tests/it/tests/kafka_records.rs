@@ -197,11 +197,7 @@ impl Real {
         assert_eq!(self.tail(&at, 100, Isolation::ReadCommitted).await, None, "all of that is gone");
         assert_eq!(self.tail(&at, 150, Isolation::ReadCommitted).await, None);
         assert_eq!(self.tail(&at, 151, Isolation::ReadCommitted).await.unwrap().offset, 150);
-        assert_eq!(
-            self.tail(&at, 9_999, Isolation::ReadCommitted).await.unwrap().offset,
-            199,
-            "beyond the end"
-        );
+        assert_eq!(self.tail(&at, 200, Isolation::ReadCommitted).await.unwrap().offset, 199);
     }
 }
 

@@ -152,7 +152,7 @@ async fn a_channel_is_made_by_form_edited_and_shown() {
     let change = [("name", "salon"), ("ended", "on"), ("enabled", "on"), ("version", "1")];
     assert_eq!(olga.form(&edit, &change).await.status, 303);
     let page = olga.get("/notifications").await.text;
-    assert!(page.contains("salon") && page.contains("<td>run ended</td>"), "{page}");
+    assert!(page.contains("salon") && page.contains("<td>run ended, break-glass</td>"), "{page}");
     let id = edit.split('/').nth(2).unwrap();
     assert_eq!(olga.form(&format!("/notifications/{id}/test"), &[]).await.status, 303);
     let gone = olga.form(&format!("/notifications/{id}/remove"), &[("version", "2")]).await;
