@@ -5,7 +5,7 @@
 //! copied, or it is known which record is missing and when it says it was written. A look reads only, a few partitions at a time,
 //! and a survey never waits for it longer than [`WITHIN_MS`].
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use muster_domain::{
     lag::{copies_all_records, copyable_ends},
@@ -15,7 +15,7 @@ use muster_domain::{
     survey::{ConnectorRole, FirstMissing, FlowObservation, Survey},
     topic::{ByPartition, TopicPartition},
 };
-use muster_kafka::{Isolation, KafkaError, ReadRange, RecordMover};
+use muster_kafka::{Isolation, KafkaError, PrintRange, ReadRange, RecordMover};
 use uuid::Uuid;
 
 use crate::clients::PairClients;
@@ -162,10 +162,16 @@ async fn read(
     isolation: Isolation,
 ) -> Result<ByPartition<Read>, KafkaError> {
     let range = |tail: &Tail| ReadRange { partition: tail.at.clone(), from: tail.from, until: tail.end };
-    let ranges: Vec<ReadRange> = tails.iter().map(range).collect();
-    let found = mover.read(&ranges, isolation, WITHIN_MS).await?;
-    let read = tails.iter().map(|tail| {
-        let records = found.get(&tail.at).map_or(&[][..], Vec::as_slice);
+    // Prints only: a few records may be large ones.
+    let mut ranges: Vec<PrintRange> = tails.iter().map(|tail| PrintRange::new(range(tail))).collect();
+    let began = Instant::now();
+    while ranges.iter().any(|range| !range.done) {
+        let spent = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let mut open: Vec<&mut PrintRange> = ranges.iter_mut().filter(|range| !range.done).collect();
+        mover.read_on(&mut open, isolation, WITHIN_MS.saturating_sub(spent).max(1)).await?;
+    }
+    let read = tails.iter().zip(ranges).map(|(tail, range)| {
+        let records = range.prints;
         let last_record = records.last().map_or(tail.from.saturating_sub(1), |last| last.offset);
         let first_missing = records
             .first()

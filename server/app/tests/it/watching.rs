@@ -109,6 +109,7 @@ async fn who_may_read_no_longer_is_told_no_more() {
     let (_, run) = crate::runs::requested(&app).await;
     let process = app.process(App { look_again: Duration::from_millis(20), ..app.app.clone() });
     let api = format!("/api/v1/runs/{run}/events");
+    #[expect(clippy::async_yields_async, reason = "the stream is followed while other things happen")]
     let follow = async |session: Session<'_>, path: &str| {
         let session = session.at(&process);
         let begun = session.knock(Method::GET, path, None, &[("accept", "text/event-stream")]).await;

@@ -123,7 +123,7 @@ impl Sim {
             group_drain_seconds: 1,
             hold_seconds: 1,
             catch_up_seconds: 10,
-            max_write_outage_seconds: 20,
+            max_write_outage_seconds: 120,
             transaction_grace_ms: 20,
             resume_watch_seconds: 5,
             ..PlanRules::default()

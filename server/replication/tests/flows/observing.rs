@@ -78,7 +78,10 @@ async fn what_is_no_offset_sync_is_counted_with_its_reason_and_stands_in_nobodys
     put(&world, Bytes::from_static(b"x"), Bytes::from(vec![0; 1 << 20]));
     let seen = flow.observe(DateTime::UNIX_EPOCH).await.unreadable_syncs;
     assert_eq!((seen.count, seen.last.as_str()), (5, "the record at offset 6 is 1048577 bytes long"));
-    assert_eq!(flow.offset_pairs(&[at.clone()]).await.expect("readable")[&at], [pair(10, 11), pair(20, 21)]);
+    assert_eq!(
+        flow.offset_pairs(std::slice::from_ref(&at)).await.expect("readable")[&at],
+        [pair(10, 11), pair(20, 21)]
+    );
     // Another topic under the same name has none of them.
     {
         let mut state = world.lock();
@@ -106,9 +109,9 @@ async fn an_interrupted_reading_of_pairs_goes_on_where_it_was() {
         let nth = if read { counted.fetch_add(1, Ordering::Relaxed) + 1 } else { 0 };
         (nth == 2).then_some(Fault::Timeout)
     });
-    let interrupted = flow.offset_pairs(&[at.clone()]).await;
+    let interrupted = flow.offset_pairs(std::slice::from_ref(&at)).await;
     assert!(interrupted.as_ref().is_err_and(ReplicationError::may_pass), "{interrupted:?}");
-    let pairs = flow.offset_pairs(&[at.clone()]).await.expect("readable");
+    let pairs = flow.offset_pairs(std::slice::from_ref(&at)).await.expect("readable");
     let expected: Vec<_> = (0..3_000).map(|offset| pair(offset, offset)).collect();
     assert_eq!(pairs[&at], expected);
     assert_eq!(reads.load(Ordering::Relaxed), 4, "three pieces, one of them twice");

@@ -247,9 +247,9 @@ async fn alarmed(
 }
 
 async fn retire(database: &TestDatabase) {
-    let mut tx = muster_store::begin(database.pool()).await.unwrap();
-    recorder::retire(&mut tx, Utc::now(), 24).await.unwrap();
-    tx.commit().await.unwrap();
+    let mut tx = muster_store::begin(database.pool()).await.expect("a transaction");
+    recorder::retire(&mut tx, Utc::now(), 24).await.expect("retired");
+    tx.commit().await.expect("committed");
 }
 
 #[tokio::test]
