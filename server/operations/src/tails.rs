@@ -3,7 +3,7 @@
 //! Connect commits the offset of a record, and what a transaction leaves behind its last one is a marker: from numbers alone such a
 //! partition is behind for ever. Here the few offsets in question are read, once for each end: either nothing is left that could be
 //! copied, or it is known which record is missing and when it says it was written. A look reads only, a few partitions at a time,
-//! and a survey never waits for it longer than [`WITHIN_MS`].
+//! and a survey never waits for it longer than three seconds.
 
 use std::{collections::BTreeMap, time::Instant};
 
