@@ -66,7 +66,7 @@ async function reloadUntil(page, locator, withinMs) {
   }
 }
 
-test("two people switch the pair back to eu-west", { timeout: 420_000 }, async () => {
+test("two people switch the pair back to eu-west", { timeout: 900_000 }, async () => {
   const olga = await signIn("olga");
   await look(olga, "walk-1-fleet");
   await olga.locator("a[href='/pairs/orders']").first().click();
@@ -183,7 +183,7 @@ async function things(olga, oscar) {
   };
 }
 
-test("every page there is looks right on every screen, in both schemes", { timeout: 600_000 }, async () => {
+test("every page there is looks right on every screen, in both schemes", { timeout: 1_200_000 }, async () => {
   const [olga, oscar, admin] = [await signIn("olga"), await signIn("oscar"), await signIn("admin")];
   const nobody = await (await browser.newContext({ baseURL: demo.url })).newPage();
   const named = await things(olga, oscar);
