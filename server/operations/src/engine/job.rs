@@ -72,6 +72,21 @@ pub(super) struct Job {
     pub(super) epoch: i64,
 }
 
+/// Whether a step in this state may have changed the world and nothing has taken that back.
+pub(super) fn may_have_acted(state: StepState) -> bool {
+    match state {
+        StepState::Running
+        | StepState::Succeeded
+        | StepState::FailedRetryable
+        | StepState::Failed
+        | StepState::Unknown
+        | StepState::WaitingForInput
+        | StepState::Undoing
+        | StepState::UndoFailed => true,
+        StepState::NotStarted | StepState::Skipped | StepState::Undone => false,
+    }
+}
+
 /// Takes a run over: steps a dead worker left in the middle become unknown.
 pub(super) async fn adopt(engine: &Engine, run: Uuid, epoch: i64) -> Result<(), Stopped> {
     let mut tx = begin(&engine.pool).await?;
@@ -186,18 +201,7 @@ impl Job {
     pub(super) fn writes_are_held(&self) -> bool {
         let takes = self.runbook.steps.iter().find(|row| row.writes_away).map(|row| row.name);
         let begun = self.steps.iter().find(|s| Some(s.step.name.as_str()) == takes);
-        self.run.no_return_at.is_none()
-            && begun.is_some_and(|s| match s.step.state {
-                StepState::NotStarted | StepState::Skipped | StepState::Undone => false,
-                StepState::Running
-                | StepState::Succeeded
-                | StepState::FailedRetryable
-                | StepState::Failed
-                | StepState::Unknown
-                | StepState::WaitingForInput
-                | StepState::Undoing
-                | StepState::UndoFailed => true,
-            })
+        self.run.no_return_at.is_none() && begun.is_some_and(|s| may_have_acted(s.step.state))
     }
 
     /// What is left of a step's bound; while writes are away also of the plan's bound on the outage, as long as there

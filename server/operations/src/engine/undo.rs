@@ -14,7 +14,7 @@ use tracing::{Instrument as _, error_span, info, warn};
 use super::{
     Engine, Moment, Stopped, begin, commit,
     forward::{kill, within},
-    job::Job,
+    job::{Job, may_have_acted},
     raising::raise,
 };
 use crate::step::{Done, Step, StepError, StepFn};
@@ -53,17 +53,7 @@ pub(super) async fn roll_back(
 fn next_undo(job: &Job) -> Option<(Step, StepFn<Done>, StoredStep)> {
     job.steps
         .iter()
-        .filter(|s| match s.step.state {
-            StepState::Running
-            | StepState::Succeeded
-            | StepState::FailedRetryable
-            | StepState::Failed
-            | StepState::Unknown
-            | StepState::WaitingForInput
-            | StepState::Undoing
-            | StepState::UndoFailed => true,
-            StepState::NotStarted | StepState::Skipped | StepState::Undone => false,
-        })
+        .filter(|s| may_have_acted(s.step.state))
         .filter(|s| s.captured.is_some())
         .filter_map(|s| {
             let row = job.table_row(&s.step.name)?;
