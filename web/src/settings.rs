@@ -46,6 +46,8 @@ pub struct InstallationSeen<'a> {
     pub private: bool,
     /// Bytes on disk.
     pub bytes: i64,
+    /// When that was.
+    pub bytes_at: DateTime<Utc>,
     /// Number of the newest migration.
     pub migration: i64,
     /// When it was applied.
@@ -122,7 +124,7 @@ fn facts(seen: &InstallationSeen<'_>) -> Vec<(&'static str, String)> {
         ("Version of Muster", seen.version.to_owned()),
         ("Address people type", seen.public_url.to_owned()),
         ("Database", format!("PostgreSQL {}, {run_by}", seen.postgres)),
-        ("Size of the database", bytes(seen.bytes)),
+        ("Size of the database", format!("{} at {}", bytes(seen.bytes), format::time(seen.bytes_at))),
         ("Newest migration", format!("{}, applied {}", seen.migration, format::date_time(seen.migrated_at))),
     ]
 }

@@ -11,6 +11,7 @@ use muster_store::secrets::SecretsKey;
 use sqlx::PgPool;
 
 use crate::{
+    acts::installation::DatabaseSize,
     auth::{oidc, passwords::Hashing, tokens::TokenKey},
     courier::Courier,
     judgement::Causes,
@@ -42,6 +43,8 @@ pub struct App {
     pub watch: RunWatch,
     /// Causes of trouble, for the number on every page.
     pub causes: Arc<Causes>,
+    /// The size of the database, for those who look at the installation.
+    pub database_size: Arc<DatabaseSize>,
     /// The last hour of every pair's lag, for pages that show them all.
     pub lag_hours: Arc<LagHours>,
     /// Delivers messages.

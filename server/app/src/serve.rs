@@ -148,6 +148,7 @@ async fn build_app(config: &Config, pool: &PgPool) -> anyhow::Result<App> {
         secrets_key: key,
         watch: RunWatch::default(),
         causes: Arc::default(),
+        database_size: Arc::default(),
         lag_hours: Arc::default(),
         courier: Arc::new(courier),
         telemetry: Arc::new(Telemetry::new(config.metrics.caps())),

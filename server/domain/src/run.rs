@@ -1,80 +1,16 @@
 //! The life of a run and of its steps: the states of design section 4 and the only functions that change them.
 
-use chrono::{DateTime, Utc};
+mod event;
+mod operation;
+mod step;
+
 use serde::{Deserialize, Serialize};
 
-/// A kind of run. The model names all of them; which can be planned today is decided by `plan`.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Operation {
-    /// Planned move of applications to the other side, no loss.
-    Switchover,
-    /// Unplanned move away from a dead side.
-    Failover,
-    /// Move back after a failover.
-    Failback,
-    /// Isolated drill.
-    Rehearsal,
-    /// Real drill with a simulated death of the active side.
-    GameDay,
-    /// Talked through by people.
-    Tabletop,
-    /// Active-active: empty one side.
-    Evacuation,
-    /// Drill that only looks: everything a switchover rests on, with nothing changed.
-    ReadinessDrill,
-}
-
-impl Operation {
-    /// The word for pages, the API and the CLI.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Switchover => "switchover",
-            Self::Failover => "failover",
-            Self::Failback => "failback",
-            Self::Rehearsal => "rehearsal",
-            Self::GameDay => "game_day",
-            Self::Tabletop => "tabletop",
-            Self::Evacuation => "evacuation",
-            Self::ReadinessDrill => "readiness_drill",
-        }
-    }
-
-    /// All of them.
-    pub const ALL: [Self; 8] = [
-        Self::Switchover,
-        Self::Failover,
-        Self::Failback,
-        Self::Rehearsal,
-        Self::GameDay,
-        Self::Tabletop,
-        Self::Evacuation,
-        Self::ReadinessDrill,
-    ];
-
-    /// The operation a word names.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|operation| operation.as_str() == word)
-    }
-
-    /// Whether it changes nothing on any cluster: such a run needs no approval.
-    #[must_use]
-    pub fn only_looks(self) -> bool {
-        match self {
-            Self::ReadinessDrill | Self::Tabletop => true,
-            Self::Switchover
-            | Self::Failover
-            | Self::Failback
-            | Self::Rehearsal
-            | Self::GameDay
-            | Self::Evacuation => false,
-        }
-    }
-}
+pub use self::{
+    event::RunEvent,
+    operation::Operation,
+    step::{Phase, StepState},
+};
 
 /// Where a run is in its life. Data that exists only in a state is stored with the run's rows; this is the word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
@@ -350,147 +286,6 @@ pub fn next_state(
     })
 }
 
-/// Where a step is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StepState {
-    /// Its turn has not come.
-    NotStarted,
-    /// Intent is committed; the effect may or may not have happened.
-    Running,
-    /// Outcome is committed.
-    Succeeded,
-    /// It failed and may pass by itself; it is tried again.
-    FailedRetryable,
-    /// It failed.
-    Failed,
-    /// A worker died inside it; it looks before it acts again.
-    Unknown,
-    /// A person skipped it, with a reason.
-    Skipped,
-    /// It waits for a person.
-    WaitingForInput,
-    /// Its undo runs.
-    Undoing,
-    /// Its effect is taken back, proven.
-    Undone,
-    /// Its undo failed.
-    UndoFailed,
-}
-
-impl StepState {
-    /// Every state.
-    pub const ALL: [Self; 11] = [
-        Self::NotStarted,
-        Self::Running,
-        Self::Succeeded,
-        Self::FailedRetryable,
-        Self::Failed,
-        Self::Unknown,
-        Self::Skipped,
-        Self::WaitingForInput,
-        Self::Undoing,
-        Self::Undone,
-        Self::UndoFailed,
-    ];
-
-    /// The stored word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::NotStarted => "not_started",
-            Self::Running => "running",
-            Self::Succeeded => "succeeded",
-            Self::FailedRetryable => "failed_retryable",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-            Self::Skipped => "skipped",
-            Self::WaitingForInput => "waiting_for_input",
-            Self::Undoing => "undoing",
-            Self::Undone => "undone",
-            Self::UndoFailed => "undo_failed",
-        }
-    }
-
-    /// The state of a stored word.
-    #[must_use]
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.as_str() == word)
-    }
-
-    /// Whether steps that wait for this one may go on.
-    #[must_use]
-    pub fn done(self) -> bool {
-        matches!(self, Self::Succeeded | Self::Skipped)
-    }
-}
-
-/// A phase of a run, for sums of time: RTO is told by phase (design section 4).
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    /// Before anything is taken away: looking, freezing, staging.
-    Prepare,
-    /// Waiting for people.
-    Decide,
-    /// Writes are stopped and proven stopped.
-    Fence,
-    /// Everything written before the fence reaches the other side and is proven.
-    Drain,
-    /// Groups' positions are found and written.
-    Translate,
-    /// Applications are let in and told.
-    Redirect,
-    /// The way back is set up, groups are watched.
-    Settle,
-}
-
-impl Phase {
-    /// In order.
-    pub const ALL: [Self; 7] = [
-        Self::Prepare,
-        Self::Decide,
-        Self::Fence,
-        Self::Drain,
-        Self::Translate,
-        Self::Redirect,
-        Self::Settle,
-    ];
-
-    /// The word for pages and reports.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Prepare => "prepare",
-            Self::Decide => "decide",
-            Self::Fence => "fence",
-            Self::Drain => "drain",
-            Self::Translate => "translate",
-            Self::Redirect => "redirect",
-            Self::Settle => "settle",
-        }
-    }
-}
-
-/// One thing that happened in a run, in order: what the live page and the report are made of.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct RunEvent {
-    /// Position in the run, from 1.
-    pub number: i64,
-    /// By the database's clock.
-    pub at: DateTime<Utc>,
-    /// Step it belongs to, if any.
-    pub step: Option<String>,
-    /// One word: `state`, `step`, `note`, `call`, `decision`.
-    pub kind: String,
-    /// One sentence for people.
-    pub message: String,
-    /// Figures and evidence behind it.
-    pub detail: serde_json::Value,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -544,9 +339,6 @@ mod tests {
     fn stored_words_read_back() {
         for state in RunState::ALL {
             assert_eq!(RunState::parse(state.as_str()), Some(state));
-        }
-        for state in StepState::ALL {
-            assert_eq!(StepState::parse(state.as_str()), Some(state));
         }
     }
 }

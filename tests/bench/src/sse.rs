@@ -33,7 +33,10 @@ const EVENT_EVERY: Duration = Duration::from_millis(200);
 const LIMIT_MB: f64 = 150.0;
 /// The goal: a page takes at most so many times what it takes when nobody watches.
 const TIMES: f64 = 2.0;
-const REQUESTS: usize = 200;
+/// Of each page, a hundred in a row, ten times: what the machine does meanwhile meets all pages alike, and the one in a
+/// hundred that is told is the tenth of a thousand.
+const REQUESTS: usize = 100;
+const ROUNDS: usize = 10;
 const SETTLE: Duration = Duration::from_secs(5);
 
 /// Measures pages alone, then while everybody watches.
@@ -83,15 +86,18 @@ pub(crate) async fn run() -> Result<Bench> {
         let before = |share| percentile_ms(alone, share);
         figures.push(figure(50).no_more_than_peer(before(50), "when nobody watches", TIMES));
         // One in a hundred meets the moment at which an event goes to everybody.
-        figures.push(figure(99).beside(before(99)).under(P99_MS));
+        figures.push(figure(99).no_more_than_peer(before(99), "when nobody watches", TIMES));
+        figures.push(
+            Figure::new(format!("{name}, p99 against the aim"), percentile_ms(now, 99), "ms").under(P99_MS),
+        );
     }
     Ok(Bench {
         name: "sse",
         how: vec![format!(
             "`muster serve` as a process of its own; {WATCHERS} streams of one run over HTTP, every other one the stream of its \
-             page and of the API, while the run tells something every {} ms. Pages are asked for one after the other, {REQUESTS} \
-             of each after three that are not counted; \"peer\" is the same of the same process before anybody watched. \
-             Watchers, whoever asks for pages and PostgreSQL are on the same machine.",
+             page and of the API, while the run tells something every {} ms. Pages are asked for one after the other, {ROUNDS} \
+             times {REQUESTS} of each, each time after three that are not counted; \"peer\" is the same of the same process \
+             before anybody watched. Watchers, whoever asks for pages and PostgreSQL are on the same machine.",
             EVENT_EVERY.as_millis()
         )],
         load_before,
@@ -105,10 +111,13 @@ async fn measure_all(
     process: &Process,
     pages: &[(&str, String)],
 ) -> Result<Vec<Vec<Duration>>> {
-    let mut all = Vec::with_capacity(pages.len());
-    for (_, path) in pages {
-        all.push(measure(client, &format!("{}{path}", process.url), REQUESTS).await?);
+    let mut all = vec![Vec::with_capacity(REQUESTS * ROUNDS); pages.len()];
+    for _ in 0..ROUNDS {
+        for ((_, path), took) in pages.iter().zip(&mut all) {
+            took.extend(measure(client, &format!("{}{path}", process.url), REQUESTS).await?);
+        }
     }
+    all.iter_mut().for_each(|took| took.sort_unstable());
     Ok(all)
 }
 

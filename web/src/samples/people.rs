@@ -200,6 +200,7 @@ fn installation<'a>(
         postgres: "15.18",
         private: false,
         bytes: 1_284_000_000,
+        bytes_at: ago(20),
         migration: 22,
         migrated_at: ago(900_000),
         processes,

@@ -1,7 +1,12 @@
 //! What this installation is and is set to, for its admins. Nothing is changed here: settings are those of its processes.
 
+use std::time::{Duration, Instant};
+
 use chrono::{DateTime, Utc};
-use muster_store::{leases, secrets, server};
+use muster_store::{
+    StoreError, leases, secrets,
+    server::{self, SizeFacts},
+};
 use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
@@ -14,6 +19,9 @@ use crate::{
     http::Answer,
     settings::Setting,
 };
+
+/// How long the size of the database may be old.
+const SIZE_WITHIN: Duration = Duration::from_secs(60);
 
 /// What an installation is and is set to.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -47,6 +55,8 @@ pub struct DatabaseView {
     pub private: bool,
     /// Bytes on disk.
     pub bytes: i64,
+    /// When that was; at most a minute ago.
+    pub bytes_at: DateTime<Utc>,
     /// Number of the newest migration.
     pub migration: i64,
     /// When it was applied.
@@ -123,15 +133,34 @@ pub async fn get(app: &App, conn: &mut PgConnection) -> Answer<Installation> {
 }
 
 async fn database(app: &App, conn: &mut PgConnection) -> Answer<DatabaseView> {
-    let (facts, size) = (server::facts(conn).await?, server::size(conn).await?);
+    let facts = server::facts(conn).await?;
+    let (bytes_at, size) = app.database_size.read(conn).await?;
     let external = |setting: &Setting| setting.name == "DATABASE_URL" && setting.value.is_some();
     Ok(DatabaseView {
         version: facts.version,
         private: !app.settings.iter().any(external),
         bytes: size.bytes,
+        bytes_at,
         migration: size.migration,
         migrated_at: size.migrated_at,
     })
+}
+
+/// The size of the database, asked for once a minute: PostgreSQL looks at every file of every table for it.
+#[derive(Debug, Default)]
+pub struct DatabaseSize(tokio::sync::Mutex<Option<(Instant, DateTime<Utc>, SizeFacts)>>);
+
+impl DatabaseSize {
+    async fn read(&self, conn: &mut PgConnection) -> Result<(DateTime<Utc>, SizeFacts), StoreError> {
+        let mut kept = self.0.lock().await;
+        let fresh = kept.take().filter(|(read, _, _)| read.elapsed() < SIZE_WITHIN);
+        let (read, at, size) = match fresh {
+            Some(fresh) => fresh,
+            None => (Instant::now(), Utc::now(), server::size(conn).await?),
+        };
+        *kept = Some((read, at, size.clone()));
+        Ok((at, size))
+    }
 }
 
 fn sign_in(app: &App) -> SignInView {

@@ -38,6 +38,7 @@ pub async fn show(State(app): State<App>, asking: Asking) -> Answer {
         postgres: &found.database.version,
         private: found.database.private,
         bytes: found.database.bytes,
+        bytes_at: found.database.bytes_at,
         migration: found.database.migration,
         migrated_at: found.database.migrated_at,
         processes: &processes,

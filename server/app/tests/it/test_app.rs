@@ -121,6 +121,7 @@ impl TestApp {
             secrets_key: key,
             watch: RunWatch::default(),
             causes: Arc::default(),
+            database_size: Arc::default(),
             lag_hours: Arc::default(),
             courier: Arc::new(courier.unwrap()),
             telemetry: Arc::default(),
