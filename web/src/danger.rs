@@ -80,7 +80,7 @@ impl DangerPage {
         Self {
             chrome: chrome.titled(danger.act.clone()).here(danger.verb),
             offered: refused.is_none(),
-            notice: refused.or_else(|| wrong.filter(|_| !about_typed).map(notice)),
+            notice: wrong.filter(|_| !about_typed).map(notice).or(refused),
             act: danger.act,
             lead: danger.lead,
             facts: danger.facts,

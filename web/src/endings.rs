@@ -6,7 +6,7 @@ use crate::{
     account::{SessionSeen, TokenSeen, address, scopes},
     chrome::Chrome,
     client::client_words,
-    danger::{Danger, DangerPage, Sent},
+    danger::{Danger, DangerPage},
     format,
     parts::Link,
 };
@@ -14,7 +14,7 @@ use crate::{
 impl DangerPage {
     /// Before one of one's own sessions is ended.
     #[must_use]
-    pub fn end_session(chrome: Chrome, session: &SessionSeen, sent: Option<Sent<'_>>) -> Self {
+    pub fn end_session(chrome: Chrome, session: &SessionSeen) -> Self {
         let now = chrome.now();
         let client = client_words(&session.user_agent);
         let from = address(session);
@@ -40,12 +40,12 @@ impl DangerPage {
             typed: None,
             back: Link::new("/account", "Leave the session as it is"),
         };
-        Self::new(chrome.under("/account", "Your account"), danger, sent)
+        Self::new(chrome.under("/account", "Your account"), danger, None)
     }
 
     /// Before all of one's own sessions but this one are ended.
     #[must_use]
-    pub fn end_other_sessions(chrome: Chrome, sessions: &[SessionSeen], sent: Option<Sent<'_>>) -> Self {
+    pub fn end_other_sessions(chrome: Chrome, sessions: &[SessionSeen]) -> Self {
         let others: Vec<&SessionSeen> = sessions.iter().filter(|session| !session.this).collect();
         let mut facts = said_of(&others, chrome.now());
         facts.push(("Goes on", "this session, and programs with an API token".to_owned()));
@@ -64,17 +64,12 @@ impl DangerPage {
             typed: None,
             back: Link::new("/account", "Leave your sessions as they are"),
         };
-        Self::new(chrome.under("/account", "Your account"), danger, sent)
+        Self::new(chrome.under("/account", "Your account"), danger, None)
     }
 
     /// Before an admin ends the sessions of somebody; of themselves all but the one this is read in.
     #[must_use]
-    pub fn end_sessions_of(
-        chrome: Chrome,
-        name: &str,
-        sessions: &[SessionSeen],
-        sent: Option<Sent<'_>>,
-    ) -> Self {
+    pub fn end_sessions_of(chrome: Chrome, name: &str, sessions: &[SessionSeen]) -> Self {
         let ended: Vec<&SessionSeen> = sessions.iter().filter(|session| !session.this).collect();
         let mut facts = said_of(&ended, chrome.now());
         facts.push((
@@ -96,12 +91,12 @@ impl DangerPage {
             back: Link::new(format!("/people/{name}"), format!("Leave the sessions of {name} as they are")),
         };
         let chrome = chrome.under("/people", "People").under(format!("/people/{name}"), name);
-        Self::new(chrome, danger, sent)
+        Self::new(chrome, danger, None)
     }
 
     /// Before one of one's own API tokens is revoked.
     #[must_use]
-    pub fn revoke_token(chrome: Chrome, token: &TokenSeen, sent: Option<Sent<'_>>) -> Self {
+    pub fn revoke_token(chrome: Chrome, token: &TokenSeen) -> Self {
         let now = chrome.now();
         let name = &token.name;
         let facts = vec![
@@ -128,7 +123,7 @@ impl DangerPage {
             typed: None,
             back: Link::new("/account", format!("Leave API token {name} as it is")),
         };
-        Self::new(chrome.under("/account", "Your account"), danger, sent)
+        Self::new(chrome.under("/account", "Your account"), danger, None)
     }
 }
 

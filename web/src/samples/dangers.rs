@@ -108,25 +108,25 @@ impl DangerPage {
     /// A session of the command line.
     #[must_use]
     pub fn sample_session() -> Self {
-        Self::end_session(chrome("/account/sessions/2/revoke"), &sessions()[1], None)
+        Self::end_session(chrome("/account/sessions/2/revoke"), &sessions()[1])
     }
 
     /// All but the one it is read in.
     #[must_use]
     pub fn sample_other_sessions() -> Self {
-        Self::end_other_sessions(chrome("/account/sessions/revoke"), &sessions(), None)
+        Self::end_other_sessions(chrome("/account/sessions/revoke"), &sessions())
     }
 
     /// Of somebody, by an admin.
     #[must_use]
     pub fn sample_sessions_of() -> Self {
         let path = "/people/tomas.ferreira/sessions/revoke";
-        Self::end_sessions_of(admin(path), "tomas.ferreira", &sessions()[1..], None)
+        Self::end_sessions_of(admin(path), "tomas.ferreira", &sessions()[1..])
     }
 
     /// The token of a program that used it a minute ago.
     #[must_use]
     pub fn sample_token() -> Self {
-        Self::revoke_token(chrome("/account/tokens/1/revoke"), &tokens()[0], None)
+        Self::revoke_token(chrome("/account/tokens/1/revoke"), &tokens()[0])
     }
 }
