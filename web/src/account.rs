@@ -107,15 +107,20 @@ pub(crate) fn session_rows(sessions: &[SessionSeen], now: DateTime<Utc>) -> Vec<
         id: session.id.clone(),
         client: client_words(&session.user_agent),
         user_agent: session.user_agent.clone(),
-        address: match session.address.is_empty() {
-            true => "an unknown address".to_owned(),
-            false => session.address.clone(),
-        },
+        address: address(session),
         begun: When::moment(now, session.begun_at),
         used: When::ago(now, session.last_used_at),
         this: session.this,
     };
     sessions.iter().map(row).collect()
+}
+
+/// Where a session was opened from, in words.
+pub(crate) fn address(session: &SessionSeen) -> String {
+    match session.address.is_empty() {
+        true => "an unknown address".to_owned(),
+        false => session.address.clone(),
+    }
 }
 
 #[derive(Debug)]
@@ -191,14 +196,19 @@ fn token_row(token: &TokenSeen, now: DateTime<Utc>) -> TokenRow {
     TokenRow {
         id: token.id.clone(),
         name: token.name.clone(),
-        scopes: match token.scopes.is_empty() {
-            true => "all of your rights".to_owned(),
-            false => token.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", "),
-        },
+        scopes: scopes(token),
         ends: When::moment(now, token.revoked_at.unwrap_or(token.expires_at)),
         used: token.last_used_at.map(|at| When::ago(now, at)),
         mark,
         works,
+    }
+}
+
+/// What a token may use, in words.
+pub(crate) fn scopes(token: &TokenSeen) -> String {
+    match token.scopes.is_empty() {
+        true => "all of your rights".to_owned(),
+        false => token.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", "),
     }
 }
 

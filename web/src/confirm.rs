@@ -2,7 +2,7 @@
 
 use askama::Template;
 use muster_domain::{
-    break_glass::{BreakGlass, may_be_overridden},
+    break_glass::{BreakGlass, REVIEW_WITHIN, may_be_overridden},
     people::{Actor, Role},
     plan::Concern,
     record::{Person, RunStep},
@@ -156,12 +156,30 @@ pub(crate) fn not_an_owner(record: &RunRecord<'_>, viewer: Option<&Actor>, what:
 pub(crate) fn who_is_told(record: &RunRecord<'_>) -> String {
     let team = &record.run.team;
     match record.channels {
-        0 => {
+        [] => {
             format!("Muster can tell nobody: {team} has no channel that is switched on. Tell them yourself.")
         }
-        1 => format!("The one channel of {team} is told at once."),
-        many => format!("All {many} channels of {team} are told at once."),
+        [_] => format!("The one channel of {team} is told at once."),
+        many => format!("All {} channels of {team} are told at once.", many.len()),
     }
+}
+
+/// Which channels that are, and what they are told.
+fn told_where(record: &RunRecord<'_>) -> String {
+    match record.channels {
+        [] => format!("nobody: {} has no channel that is switched on", record.run.team),
+        channels => format!("{}: your name and your reason", format::list(channels, 12)),
+    }
+}
+
+/// Who looks at it afterwards, and what happens if nobody does.
+fn reviewed_by(record: &RunRecord<'_>) -> String {
+    format!(
+        "within {} hours by an approver of {} who neither asked for the run nor started it; a finding of high severity \
+         is raised if nobody does, or if it was not justified",
+        REVIEW_WITHIN.num_hours(),
+        record.run.team
+    )
 }
 
 /// What of a plan's blockers nobody overrides.
@@ -267,7 +285,14 @@ impl Words {
                      reviews it within 24 hours. Muster's own checks are not left out.",
                     who_is_told(record)
                 ),
-                facts: [("Blocked by", blocked_by(&record.plan.blockers))].into_iter().chain(start_facts(record)).collect(),
+                facts: [
+                    ("Told at once", told_where(record)),
+                    ("Reviewed", reviewed_by(record)),
+                    ("Blocked by", blocked_by(&record.plan.blockers)),
+                ]
+                .into_iter()
+                .chain(start_facts(record))
+                .collect(),
             },
             ConfirmAct::Review => Self {
                 button: format!("Review the start of {} without approval", words::run_name(run)),

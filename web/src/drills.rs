@@ -72,7 +72,6 @@ struct ScheduleRow {
     blackouts: Vec<String>,
     owners: String,
     id: String,
-    version: i64,
     enabled: bool,
     may_change: bool,
 }
@@ -175,7 +174,7 @@ pub(crate) fn drill_word(drill: Option<Drill>) -> &'static str {
 }
 
 /// How often, in words.
-fn cadence(cadence: &Cadence) -> String {
+pub(crate) fn cadence(cadence: &Cadence) -> String {
     match cadence {
         Cadence::Quarter { month, day, at } => {
             let month = ["first", "second", "third"].get(*month as usize - 1).copied().unwrap_or("first");
@@ -200,7 +199,6 @@ fn schedule_row(schedule: &Schedule, may_change: bool, now: DateTime<Utc>) -> Sc
         blackouts: blackouts.collect(),
         owners: schedule.owners.join(", "),
         id: schedule.id.to_string(),
-        version: schedule.version,
         enabled: schedule.enabled,
         may_change,
     }

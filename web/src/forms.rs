@@ -1,6 +1,7 @@
 //! What the pages' forms send, field by field. Everything is text as browsers send it; the app turns it into domain
 //! values and answers with the same page and the errors beside the fields.
 
+mod danger;
 mod drills;
 mod notifications;
 mod pairs;
@@ -9,6 +10,7 @@ mod runs;
 mod truth;
 
 pub use self::{
+    danger::DangerForm,
     drills::{FindingFilter, FindingForm, ScheduleForm},
     notifications::ChannelForm,
     pairs::{ClusterForm, ImportForm, PairForm},

@@ -49,7 +49,6 @@ struct ChannelRow {
     events: Vec<&'static str>,
     mark: Mark,
     id: String,
-    version: i64,
     may_change: bool,
 }
 
@@ -165,7 +164,6 @@ fn channel_row(chrome: &Chrome, channel: &Channel, seen: &[Seen]) -> ChannelRow 
         events: channel.events.iter().map(|kind| words::event(*kind)).collect(),
         mark: channel_mark(channel, seen),
         id: channel.id.to_string(),
-        version: channel.version,
         may_change: chrome.may(Role::Owner, &channel.team),
     }
 }

@@ -49,6 +49,7 @@ pub(crate) struct CanaryPanel {
     topic: String,
     every: String,
     may_ask: bool,
+    may_stop: bool,
     rows: Vec<CanaryRow>,
 }
 impl HtmlSafe for CanaryPanel {}
@@ -62,6 +63,7 @@ impl CanaryPanel {
             topic: pair.canary_topic.clone()?,
             every: format::seconds(pair.canary_seconds),
             may_ask: chrome.may(Role::Operator, &pair.team),
+            may_stop: chrome.may(Role::Owner, &pair.team),
             rows: canaries.iter().map(|standing| row(pair, standing, now)).collect(),
         })
     }

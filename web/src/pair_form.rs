@@ -286,7 +286,7 @@ fn rules(form: &PairForm, errors: &[(String, String)]) -> Vec<FieldSet> {
             "Canary",
             vec![
                 e(Field::text("canary_topic", "Canary topic", &form.canary_topic).help(
-                    "Muster's own, on both sides, and no application's. Both flows must replicate it; empty for none.",
+                    "Muster's own, on both sides, and no application's. Both flows must replicate it; empty for none. One that is there is stopped on a page of its own, beside the canary of the pair.",
                 )),
                 number("canary_partitions", "Partitions written", &form.canary_partitions)
                     .help("1 to 32. Each shows that the task of its own partition copies, and nothing of other tasks."),

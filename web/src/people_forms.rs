@@ -48,6 +48,8 @@ pub struct PersonEditForm {
     pub may_sign_in: String,
     /// Who they are at the identity provider; empty: nobody.
     pub provider_subject: String,
+    /// Their name typed again, where the form takes something away from them.
+    pub typed: String,
     /// Everything else that was sent, roles among it.
     #[serde(flatten)]
     pub ticked: BTreeMap<String, String>,

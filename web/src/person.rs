@@ -160,6 +160,9 @@ pub struct PersonFormPage {
     fields: FieldSet,
     admin: Tick,
     rows: Vec<TickRow>,
+    taken: Vec<String>,
+    typed: Field,
+    button: String,
 }
 
 /// What the form is made from besides what was typed.
@@ -167,12 +170,32 @@ pub struct PersonFormPage {
 pub struct PersonFacts<'a> {
     /// What they sign in with.
     pub name: &'a str,
-    /// Roles their groups at the identity provider give.
+    /// What they may do now.
+    pub grants: &'a [Grant],
+    /// Roles of it that their groups at the identity provider give.
     pub from_provider: &'a [Grant],
+    /// Whether they may sign in now.
+    pub may_sign_in: bool,
     /// All teams.
     pub teams: &'a [String],
     /// Whether there is an identity provider.
     pub has_provider: bool,
+}
+
+impl PersonFacts<'_> {
+    /// What a form takes away from the person, in words.
+    #[must_use]
+    pub fn taken(&self, form: &PersonEditForm) -> Vec<String> {
+        let local = self.grants.iter().filter(|grant| !self.from_provider.contains(grant));
+        let roles = local.filter_map(|grant| {
+            let team = grant.team.as_ref().map(|team| team.as_str());
+            let goes = !form.ticked.contains_key(&tick_value(grant.role, team));
+            goes.then(|| format!("the role {} of {}", role_word(grant.role), team.unwrap_or("all teams")))
+        });
+        let sign_in = (self.may_sign_in && form.may_sign_in != "on")
+            .then(|| "signing in: their sessions end and their API tokens open nothing, at once".to_owned());
+        roles.chain(sign_in).collect()
+    }
 }
 
 impl PersonEditForm {
@@ -201,7 +224,8 @@ fn tick_value(role: Role, team: Option<&str>) -> String {
 }
 
 impl PersonFormPage {
-    /// The form as it is or as it was sent; `problem` is why it was refused.
+    /// The form as it is or as it was sent; `problem` is why it was refused. One that takes something away says what, and asks
+    /// for the person's name before it does.
     #[must_use]
     pub fn new(
         chrome: Chrome,
@@ -209,6 +233,7 @@ impl PersonFormPage {
         form: &PersonEditForm,
         problem: Option<&Problem>,
     ) -> Self {
+        let taken = facts.taken(form);
         let given: BTreeSet<String> = facts
             .from_provider
             .iter()
@@ -235,8 +260,15 @@ impl PersonFormPage {
                 label: "admin: people, clusters, secrets, everywhere".to_owned(),
                 ..tick(Role::Admin, None)
             },
+            button: match taken.is_empty() {
+                true => format!("Save {}", facts.name),
+                false => format!("Save {} and take this away", facts.name),
+            },
+            typed: Field::text("typed", "Type the name of the person", &form.typed)
+                .help(format!("It is “{}”. A new password has to be typed anew, too.", facts.name)),
+            problem: problem.map(notice).or_else(|| asks_first(&taken)),
+            taken,
             name: facts.name.to_owned(),
-            problem: problem.map(notice),
             version: form.version.clone(),
             fields: fields(facts, form),
             chrome: chrome
@@ -245,6 +277,14 @@ impl PersonFormPage {
                 .under(format!("/people/{}", facts.name), facts.name),
         }
     }
+}
+
+/// What is sent without the name typed comes back with what it would take away.
+fn asks_first(taken: &[String]) -> Option<Notice> {
+    let rest = "What was filled in takes something away: read what, and type the name of the person.";
+    (!taken.is_empty()).then(|| {
+        Notice::new(Tone::Warn, "Nothing is saved yet.", rest).link("#taken", "Go to what is taken away")
+    })
 }
 
 fn fields(facts: &PersonFacts<'_>, form: &PersonEditForm) -> FieldSet {

@@ -28,8 +28,8 @@ pub struct RunRecord<'a> {
     pub break_glass: Option<&'a BreakGlass>,
     /// Objectives of the pair, for the clock; `None` when the pair is gone.
     pub objectives: Option<&'a Objectives>,
-    /// How many channels of its team are switched on.
-    pub channels: usize,
+    /// Channels of its team that are switched on, each with its kind: `room (Slack, or compatible)`.
+    pub channels: &'a [String],
 }
 
 impl RunRecord<'_> {

@@ -197,7 +197,8 @@ fn member_row(member: &MemberSeen) -> MemberRow {
     }
 }
 
-fn stays(team: &TeamSeen) -> String {
+/// Why a team cannot be removed; empty when it can.
+pub(crate) fn stays(team: &TeamSeen) -> String {
     let own = team.members.iter().filter(|member| !member.roles.is_empty()).count();
     if own == 0 && team.pairs.is_empty() && team.channels.is_empty() {
         return String::new();

@@ -182,6 +182,40 @@ fn sample(name: &str) -> String {
 }
 
 #[test]
+fn a_page_before_an_act_says_the_same_in_its_heading_and_on_its_button() {
+    for name in [
+        "remove-schedule",
+        "remove-channel",
+        "remove-team",
+        "remove-pair",
+        "remove-pair-wrong-name",
+        "remove-cluster",
+        "stop-canary",
+        "end-session",
+        "end-other-sessions",
+        "end-sessions-of",
+        "revoke-token",
+    ] {
+        let html = sample(name);
+        let heading = html.split("<h1>").nth(1).and_then(|rest| rest.split("</h1>").next()).unwrap_or("");
+        assert!(
+            html.contains(&format!("<button class=\"btn danger\">{heading}</button>")),
+            "{name}: {heading}"
+        );
+        assert!(text(&html).contains("Leave "), "{name} has a way out");
+    }
+    let wrong = sample("remove-pair-wrong-name");
+    assert!(wrong.contains("aria-invalid=\"true\"") && wrong.contains("value=\"payment\""), "{wrong}");
+    for name in ["remove-team-refused", "remove-pair-refused"] {
+        let html = sample(name);
+        assert!(
+            html.contains("Refused.") && !html.contains("<button class=\"btn danger\""),
+            "{name}: {html}"
+        );
+    }
+}
+
+#[test]
 fn payload_is_offered_to_who_may_see_it_and_the_rule_is_said_to_others() {
     let (act, confirm) =
         ("Show record payments-3 @ 1,401,877 on eu-west</button>", "Confirm that it is you</a>");

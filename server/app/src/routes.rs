@@ -188,7 +188,7 @@ fn clusters_and_pairs() -> Vec<Route> { vec![
     api(PATCH, "/api/v1/pairs/{pair}", Role(&[Owner], Of::Pair), Writes("pair.change"), pairs::change)
         .says("Change a pair: scope, flows, objectives, approval, routing.").takes::<PairEdit>().answers::<Pair>(200).versioned(),
     api(DELETE, "/api/v1/pairs/{pair}", Role(&[Owner], Of::Pair), Writes("pair.delete"), pairs::delete)
-        .says("Remove a pair; its runs and audit entries stay.").answers_nothing().versioned(),
+        .says("Remove a pair of which no drill is scheduled and no run goes on; its runs and audit entries stay.").answers_nothing().versioned(),
 ] }
 
 #[rustfmt::skip]

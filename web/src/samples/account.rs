@@ -34,7 +34,7 @@ pub(super) fn sessions() -> Vec<SessionSeen> {
     ]
 }
 
-fn tokens() -> Vec<TokenSeen> {
+pub(super) fn tokens() -> Vec<TokenSeen> {
     let token = |id: u128, name: &str, scopes: &[Scope], ends: i64| TokenSeen {
         id: Uuid::from_u128(id).to_string(),
         name: name.to_owned(),

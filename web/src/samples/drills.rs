@@ -18,7 +18,7 @@ use crate::{
     schedule_form::SchedulePage,
 };
 
-fn schedule(id: u128, pair: &str, cadence: Cadence) -> Schedule {
+pub(super) fn schedule(id: u128, pair: &str, cadence: Cadence) -> Schedule {
     let day = |month, day| NaiveDate::from_ymd_opt(2026, month, day).unwrap_or_default();
     Schedule {
         id: Uuid::from_u128(id),

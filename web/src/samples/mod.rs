@@ -5,6 +5,7 @@ mod alarms;
 mod api;
 mod canary;
 mod content;
+mod dangers;
 mod drills;
 mod findings;
 mod lag;
@@ -38,6 +39,7 @@ use crate::{
     confirm::{ConfirmAct, ConfirmPage},
     content::ContentPage,
     content_record::RecordPage,
+    danger::DangerPage,
     differences::DifferencesPage,
     drills::DrillsPage,
     error_page::ErrorPage,
@@ -124,6 +126,19 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("confirm-break-glass", html(&ConfirmPage::sample(ConfirmAct::BreakGlass))),
         ("confirm-review", html(&ConfirmPage::sample(ConfirmAct::Review))),
         ("confirm-attest", html(&ConfirmPage::sample(ConfirmAct::Attest))),
+        ("remove-schedule", html(&DangerPage::sample_schedule())),
+        ("remove-channel", html(&DangerPage::sample_channel())),
+        ("remove-team", html(&DangerPage::sample_team())),
+        ("remove-team-refused", html(&DangerPage::sample_team_refused())),
+        ("remove-pair", html(&DangerPage::sample_pair())),
+        ("remove-pair-wrong-name", html(&DangerPage::sample_pair_wrong_name())),
+        ("remove-pair-refused", html(&DangerPage::sample_pair_refused())),
+        ("remove-cluster", html(&DangerPage::sample_cluster())),
+        ("stop-canary", html(&DangerPage::sample_canary())),
+        ("end-session", html(&DangerPage::sample_session())),
+        ("end-other-sessions", html(&DangerPage::sample_other_sessions())),
+        ("end-sessions-of", html(&DangerPage::sample_sessions_of())),
+        ("revoke-token", html(&DangerPage::sample_token())),
         ("runs", html(&RunsPage::sample())),
         ("drills", html(&DrillsPage::sample())),
         ("drills-empty", html(&DrillsPage::sample_empty())),
@@ -161,6 +176,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("person", html(&PersonPage::sample())),
         ("person-left", html(&PersonPage::sample_left())),
         ("person-form", html(&PersonFormPage::sample())),
+        ("person-form-taking", html(&PersonFormPage::sample_taking())),
         ("teams", html(&TeamsPage::sample())),
         ("teams-empty", html(&TeamsPage::sample_empty())),
         ("team", html(&TeamPage::sample())),

@@ -21,7 +21,7 @@ use crate::{
 
 const TEAM: &str = "payments-core";
 
-fn channel(id: u128, name: &str, kind: ChannelKind, host: &str) -> Channel {
+pub(super) fn channel(id: u128, name: &str, kind: ChannelKind, host: &str) -> Channel {
     Channel {
         id: Uuid::from_u128(id),
         team: TeamName::new(TEAM).expect("a sample's team is a name"),

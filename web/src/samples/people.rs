@@ -21,7 +21,7 @@ use crate::{
     teams::{MemberSeen, TeamPage, TeamSeen, TeamsPage},
 };
 
-fn admin(path: &str) -> Chrome {
+pub(super) fn admin(path: &str) -> Chrome {
     chrome_of(Some(wei()), path, Brake::Released)
 }
 
@@ -104,7 +104,9 @@ impl PersonFormPage {
         let seen = person(&grants, &groups);
         let facts = PersonFacts {
             name: "tomas.ferreira",
+            grants: &grants,
             from_provider: &grants[1..],
+            may_sign_in: true,
             teams: &teams,
             has_provider: true,
         };
@@ -117,9 +119,26 @@ impl PersonFormPage {
         let form = PersonEditForm::of(&seen, 4);
         Self::new(admin("/people/tomas.ferreira/edit"), &facts, &form, Some(&problem))
     }
+
+    /// Somebody who leaves: the form took everything away and comes back to ask.
+    #[must_use]
+    pub fn sample_taking() -> Self {
+        let grants = [grant(Role::Approver, Some("payments-core")), grant(Role::Operator, None)];
+        let teams = names(&["order-platform", "payments-core"]);
+        let facts = PersonFacts {
+            name: "tomas.ferreira",
+            grants: &grants,
+            from_provider: &[],
+            may_sign_in: true,
+            teams: &teams,
+            has_provider: false,
+        };
+        let form = PersonEditForm { version: "4".to_owned(), ..PersonEditForm::default() };
+        Self::new(admin("/people/tomas.ferreira/edit"), &facts, &form, None)
+    }
 }
 
-fn payments_core() -> TeamSeen {
+pub(super) fn payments_core() -> TeamSeen {
     let member = |name: &str, roles: &[Role], everywhere: &[Role]| MemberSeen {
         name: name.to_owned(),
         roles: roles.to_vec(),
@@ -140,7 +159,7 @@ fn payments_core() -> TeamSeen {
     }
 }
 
-fn nobodys() -> TeamSeen {
+pub(super) fn nobodys() -> TeamSeen {
     TeamSeen {
         name: "new-team".to_owned(),
         description: String::new(),

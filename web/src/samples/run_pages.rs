@@ -21,7 +21,7 @@ use super::{
 use crate::{
     approval::ApprovalPage,
     audit::AuditPage,
-    brake::BrakePage,
+    brake::{BrakePage, BrakedRuns},
     chrome::{Brake, Chrome},
     comparison::ComparisonPage,
     confirm::{ConfirmAct, ConfirmPage},
@@ -64,7 +64,7 @@ fn with<T>(run: &Run, steps: &[RunStep], show: impl FnOnce(&RunRecord<'_>) -> T)
         approvals: &approvals,
         break_glass: (run.id == runs::started_without_approval().id).then_some(&broken),
         objectives: Some(&objectives),
-        channels: 2,
+        channels: &names(&["on-call (PagerDuty)", "room (Slack, or compatible)"]),
     })
 }
 
@@ -271,7 +271,7 @@ impl BrakePage {
     /// Released.
     #[must_use]
     pub fn sample() -> Self {
-        Self::new(chrome("/brake"), 1, &[])
+        Self::new(chrome("/brake"), BrakedRuns { running: 1, ..BrakedRuns::default() }, &[])
     }
 
     /// Set.
@@ -279,6 +279,7 @@ impl BrakePage {
     pub fn sample_set() -> Self {
         let (by, reason) =
             ("marta.kowalczyk".to_owned(), "Network change in eu-central until 04:00".to_owned());
-        Self::new(chrome_of(Some(adaeze()), "/brake", Brake::Set { by, at: ago(1500), reason }), 1, &[])
+        let runs = BrakedRuns { running: 0, approved: 1, paused: 2 };
+        Self::new(chrome_of(Some(adaeze()), "/brake", Brake::Set { by, at: ago(1500), reason }), runs, &[])
     }
 }

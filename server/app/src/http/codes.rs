@@ -57,6 +57,7 @@ pub const CODES: &[Code] = &[
     code("own-request", 403),
     code("own-run", 403),
     code("pair-has-active-run", 409),
+    code("pair-in-use", 409),
     code("pairs-overlap", 409),
     code("past-point-of-no-return", 409),
     code("payload-not-allowed", 409),

@@ -87,7 +87,8 @@ pub(super) fn seen(session: SessionView) -> SessionSeen {
     }
 }
 
-fn token_seen(token: TokenView) -> TokenSeen {
+/// A token as pages take it.
+pub(super) fn token_seen(token: TokenView) -> TokenSeen {
     TokenSeen {
         id: token.id.to_string(),
         name: token.name,

@@ -1,8 +1,11 @@
 //! `/brake`: the global stop.
 
 use axum::extract::State;
-use muster_domain::people::Role;
-use muster_web::{brake::BrakePage, forms::BrakeForm};
+use muster_domain::{people::Role, run::RunState};
+use muster_web::{
+    brake::{BrakePage, BrakedRuns},
+    forms::BrakeForm,
+};
 
 use super::{
     asking::{Asking, open_runs},
@@ -23,8 +26,13 @@ async fn page(app: &App, asking: &Asking, errors: &[(String, String)]) -> Answer
     let chrome = asking.chrome(app).await;
     let mut conn = app.pool.acquire().await?;
     let open = open_runs(&mut conn, asking.actor()?).await?;
-    let running = open.iter().filter(|run| run.state.wants_worker()).count();
-    Ok(BrakePage::new(chrome, running, errors))
+    let runs = |of: fn(RunState) -> bool| open.iter().filter(|run| of(run.state)).count();
+    let runs = BrakedRuns {
+        running: runs(RunState::wants_worker),
+        approved: runs(|state| state == RunState::Approved),
+        paused: runs(|state| matches!(state, RunState::PausedByOperator | RunState::PausedByFailure)),
+    };
+    Ok(BrakePage::new(chrome, runs, errors))
 }
 
 /// `POST /brake`.

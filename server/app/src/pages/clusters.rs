@@ -158,7 +158,7 @@ async fn try_change(app: &App, asking: &Asking, name: &ClusterName, form: &Clust
     Ok(tx.commit().await?)
 }
 
-async fn pair_names(conn: &mut PgConnection, cluster: &ClusterName) -> Answer<Vec<String>> {
+pub(super) async fn pair_names(conn: &mut PgConnection, cluster: &ClusterName) -> Answer<Vec<String>> {
     let pairs = pairs::list(conn, None, Some(cluster)).await?;
     Ok(pairs.into_iter().map(|pair| pair.name.to_string()).collect())
 }

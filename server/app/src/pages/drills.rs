@@ -264,22 +264,3 @@ async fn try_change(
 fn same_lines(one: &str, other: &str) -> bool {
     one.lines().map(str::trim_end).eq(other.lines().map(str::trim_end))
 }
-
-/// What removing a schedule sends.
-#[derive(Debug, Deserialize)]
-pub struct RemoveForm {
-    version: i64,
-}
-
-/// `POST /drills/{schedule}/remove`.
-pub async fn remove(
-    State(app): State<App>,
-    asking: Asking,
-    Path(id): Path<Uuid>,
-    Form(form): Form<RemoveForm>,
-) -> Answer {
-    let mut tx = muster_store::begin(&app.pool).await?;
-    schedules::remove(&mut tx, id, Some(form.version), asking.actor()?, Utc::now()).await?;
-    tx.commit().await?;
-    Ok(see("/drills?done=removed"))
-}

@@ -14,6 +14,7 @@ pub mod clusters;
 pub mod content;
 pub mod differences;
 pub mod drills;
+pub mod endings;
 pub mod errors;
 pub mod findings;
 pub mod fleet;
@@ -28,6 +29,7 @@ pub mod person;
 pub mod plans;
 pub mod proofs;
 pub mod reauthenticate;
+pub mod removals;
 pub mod runs;
 pub mod settings;
 pub mod setup;
@@ -79,6 +81,8 @@ pub fn routes() -> Vec<Route> { vec![
     page(GET, "/clusters/{cluster}/edit", Anywhere(&[Admin]), Reads, clusters::edit).proven(Proof::PersonOrToken),
     page(POST, "/clusters/{cluster}/edit", Anywhere(&[Admin]), Writes("cluster.change"), clusters::change).proven(Proof::PersonOrToken),
     page(POST, "/clusters/{cluster}/check", Anywhere(&[Admin]), Writes("cluster.check"), clusters::check),
+    page(GET, "/clusters/{cluster}/remove", Anywhere(&[Admin]), Reads, removals::cluster),
+    page(POST, "/clusters/{cluster}/remove", Anywhere(&[Admin]), Writes("cluster.delete"), removals::remove_cluster),
     page(GET, "/pairs", SignedIn, Reads, fleet::pairs),
     page(POST, "/pairs", Anywhere(&[Owner]), Writes("pair.create"), pair_forms::create),
     page(GET, "/pairs/new", Anywhere(&[Owner]), Reads, pair_forms::new),
@@ -90,8 +94,12 @@ pub fn routes() -> Vec<Route> { vec![
     page(GET, "/pairs/{pair}/differences", Reader(Of::Pair), Reads, differences::show),
     page(GET, "/pairs/{pair}/edit", Role(&[Owner], Of::Pair), Reads, pair_forms::edit),
     page(POST, "/pairs/{pair}/edit", Role(&[Owner], Of::Pair), Writes("pair.change"), pair_forms::change),
+    page(GET, "/pairs/{pair}/remove", Role(&[Owner], Of::Pair), Reads, removals::pair),
+    page(POST, "/pairs/{pair}/remove", Role(&[Owner], Of::Pair), Writes("pair.delete"), removals::remove_pair),
     page(POST, "/pairs/{pair}/check", Reader(Of::Pair), Reads, pairs::check),
     page(POST, "/pairs/{pair}/canary", Role(&[Operator], Of::Pair), Writes("canary.write"), pairs::canary),
+    page(GET, "/pairs/{pair}/canary/remove", Role(&[Owner], Of::Pair), Reads, removals::canary),
+    page(POST, "/pairs/{pair}/canary/remove", Role(&[Owner], Of::Pair), Writes("pair.change"), removals::stop_canary),
     page(POST, "/pairs/{pair}/plan", Role(&[Operator], Of::Pair), Writes("plan.make"), plans::make),
     page(GET, "/pairs/{pair}/translation", Reader(Of::Pair), Reads, proofs::show),
     page(POST, "/pairs/{pair}/translation", Role(&[Operator], Of::Pair), Writes("proof.ask"), proofs::ask),
@@ -134,7 +142,8 @@ pub fn routes() -> Vec<Route> { vec![
     page(POST, "/drills", Anywhere(&[Owner]), Writes("schedule.create"), drills::create),
     page(GET, "/drills/{schedule}/edit", Role(&[Owner], Of::Schedule), Reads, drills::edit),
     page(POST, "/drills/{schedule}/edit", Role(&[Owner], Of::Schedule), Writes("schedule.change"), drills::change),
-    page(POST, "/drills/{schedule}/remove", Role(&[Owner], Of::Schedule), Writes("schedule.delete"), drills::remove),
+    page(GET, "/drills/{schedule}/remove", Role(&[Owner], Of::Schedule), Reads, removals::schedule),
+    page(POST, "/drills/{schedule}/remove", Role(&[Owner], Of::Schedule), Writes("schedule.delete"), removals::remove_schedule),
     page(GET, "/alarms", SignedIn, Reads, alarms::list),
     page(POST, "/alarms/{alarm}/acknowledge", Role(&[Operator], Of::Alarm), Writes("alarm.acknowledge"), alarms::acknowledge),
     page(GET, "/findings", SignedIn, Reads, findings::list),
@@ -147,16 +156,20 @@ pub fn routes() -> Vec<Route> { vec![
     page(POST, "/notifications/{channel}/edit", Role(&[Owner], Of::Channel), Writes("channel.change"), notifications::change)
         .proven(Proof::PersonOrToken),
     page(POST, "/notifications/{channel}/test", Role(&[Owner], Of::Channel), Writes("channel.test"), notifications::test),
-    page(POST, "/notifications/{channel}/remove", Role(&[Owner], Of::Channel), Writes("channel.delete"), notifications::remove),
+    page(GET, "/notifications/{channel}/remove", Role(&[Owner], Of::Channel), Reads, removals::channel),
+    page(POST, "/notifications/{channel}/remove", Role(&[Owner], Of::Channel), Writes("channel.delete"), removals::remove_channel),
     page(GET, "/api", SignedIn, Reads, api::show),
     page(GET, "/api/reference/{group}", SignedIn, Reads, api::group),
     page(GET, "/audit", Auditor, Reads, audit::list),
     page(GET, "/account", SignedIn, Reads, account::show),
     page(POST, "/account/password", SignedIn, Writes("session.password"), account::change_password),
+    page(GET, "/account/sessions/revoke", SignedIn, Reads, endings::other_sessions),
     page(POST, "/account/sessions/revoke", SignedIn, Writes("session.revoke_all"), account::revoke_sessions),
+    page(GET, "/account/sessions/{session}/revoke", SignedIn, Reads, endings::session),
     page(POST, "/account/sessions/{session}/revoke", SignedIn, Writes("session.revoke"), account::revoke_session),
     page(GET, "/account/tokens/new", SignedIn, Reads, account::new_token).proven(Proof::PersonOrToken),
     page(POST, "/account/tokens", SignedIn, Writes("token.create"), account::create_token).proven(Proof::PersonOrToken),
+    page(GET, "/account/tokens/{token}/revoke", SignedIn, Reads, endings::token),
     page(POST, "/account/tokens/{token}/revoke", SignedIn, Writes("token.revoke"), account::revoke_token),
     page(GET, "/people", Anywhere(&[Admin]), Reads, people::list),
     page(POST, "/people", Anywhere(&[Admin]), Writes("user.create"), people::create).proven(Proof::PersonOrToken),
@@ -164,12 +177,14 @@ pub fn routes() -> Vec<Route> { vec![
     page(GET, "/people/{user}/edit", Anywhere(&[Admin]), Reads, person::edit).proven(Proof::PersonOrToken),
     page(POST, "/people/{user}/edit", Anywhere(&[Admin]), Writes("user.change"), person::change).proven(Proof::PersonOrToken),
     page(POST, "/people/{user}/unlock", Anywhere(&[Admin]), Writes("user.change"), person::unlock),
+    page(GET, "/people/{user}/sessions/revoke", Anywhere(&[Admin]), Reads, endings::sessions_of_person),
     page(POST, "/people/{user}/sessions/revoke", Anywhere(&[Admin]), Writes("session.revoke_all"), person::revoke_sessions),
     page(GET, "/teams", SignedIn, Reads, teams::list),
     page(POST, "/teams", Anywhere(&[Admin]), Writes("team.create"), teams::create),
     page(GET, "/teams/{team}", Reader(Of::Team), Reads, teams::show),
     page(POST, "/teams/{team}", Anywhere(&[Admin]), Writes("team.change"), teams::change),
-    page(POST, "/teams/{team}/remove", Anywhere(&[Admin]), Writes("team.delete"), teams::remove),
+    page(GET, "/teams/{team}/remove", Anywhere(&[Admin]), Reads, removals::team),
+    page(POST, "/teams/{team}/remove", Anywhere(&[Admin]), Writes("team.delete"), removals::remove_team),
     page(GET, "/settings", Anywhere(&[Admin]), Reads, settings::show),
     page(GET, "/brake", SignedIn, Reads, brake::show),
     page(POST, "/brake", Anywhere(&[Operator, Owner, Admin]), Writes("brake.put"), brake::act),

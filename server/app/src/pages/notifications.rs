@@ -180,22 +180,3 @@ pub async fn test(State(app): State<App>, asking: Asking, Path(id): Path<Uuid>) 
     tx.commit().await?;
     Ok(see("/notifications?done=tested"))
 }
-
-/// What removing a channel sends.
-#[derive(Debug, Deserialize)]
-pub struct RemoveForm {
-    version: i64,
-}
-
-/// `POST /notifications/{channel}/remove`.
-pub async fn remove(
-    State(app): State<App>,
-    asking: Asking,
-    Path(id): Path<Uuid>,
-    Form(form): Form<RemoveForm>,
-) -> Answer {
-    let mut tx = muster_store::begin(&app.pool).await?;
-    channels::remove(&mut tx, id, Some(form.version), asking.actor()?).await?;
-    tx.commit().await?;
-    Ok(see("/notifications?done=removed"))
-}

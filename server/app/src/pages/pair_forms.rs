@@ -129,6 +129,11 @@ fn keeps_the_form(failure: &Failure) -> bool {
 async fn try_change(app: &App, asking: &Asking, name: &PairName, form: &PairForm) -> Answer<()> {
     let mut tx = muster_store::begin(&app.pool).await?;
     let before = pairs::get(&mut tx, name).await?;
+    if before.canary_topic.is_some() && filled(&form.canary_topic).is_none() {
+        return Err(Failure::invalid(format!(
+            "An empty canary topic would stop the canary of `{name}`. That has a page of its own: `/pairs/{name}/canary/remove`."
+        )));
+    }
     let edit = PairEdit {
         team: Some(team(form)?).filter(|team| *team != before.team),
         mode: Some(mode(form)?),

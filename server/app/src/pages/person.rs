@@ -85,24 +85,33 @@ async fn edit_page(
     let user = people::get(&mut conn, name).await?;
     let teams: Vec<String> =
         teams::list(&mut conn).await?.into_iter().map(|team| team.name.to_string()).collect();
-    let facts = PersonFacts {
-        name: &user.name,
-        from_provider: &user.from_provider,
-        teams: &teams,
-        has_provider: app.oidc.is_some(),
-    };
+    let facts = facts(app, &user, &teams);
     let present = PersonEditForm::of(&shown(&user), user.version);
     let form = form.unwrap_or(&present);
     Ok(PersonFormPage::new(chrome, &facts, form, wrong.map(|failure| &failure.problem)))
 }
 
-/// `POST /people/{user}/edit`.
+fn facts<'a>(app: &App, user: &'a UserView, teams: &'a [String]) -> PersonFacts<'a> {
+    PersonFacts {
+        name: &user.name,
+        grants: &user.grants,
+        from_provider: &user.from_provider,
+        may_sign_in: user.disabled_at.is_none(),
+        teams,
+        has_provider: app.oidc.is_some(),
+    }
+}
+
+/// `POST /people/{user}/edit`. What takes something away comes back first, and asks for the name of the person.
 pub async fn change(
     State(app): State<App>,
     asking: Asking,
     Path(name): Path<String>,
     Form(form): Form<PersonEditForm>,
 ) -> Answer {
+    if form.typed.trim().is_empty() && takes_away(&app, &name, &form).await? {
+        return html(&edit_page(&app, &asking, &name, Some(&form), None).await?);
+    }
     match try_change(&app, &asking, &name, &form).await {
         Ok(()) => Ok(see(&format!("/people/{name}?done=changed"))),
         Err(failure) if is_about_the_form(&failure) || failure.problem.code == "last-admin" => {
@@ -112,7 +121,16 @@ pub async fn change(
     }
 }
 
+async fn takes_away(app: &App, name: &str, form: &PersonEditForm) -> Answer<bool> {
+    let user = people::get(&mut *app.pool.acquire().await?, name).await?;
+    Ok(!facts(app, &user, &[]).taken(form).is_empty())
+}
+
 async fn try_change(app: &App, asking: &Asking, name: &str, form: &PersonEditForm) -> Answer<()> {
+    if takes_away(app, name, form).await? && form.typed.trim() != name {
+        let wrong = format!("The name typed must be `{name}`, the person this takes something away from.");
+        return Err(Failure::invalid(format!("{wrong} Nothing was changed.")));
+    }
     let version = form.version.parse();
     let version = version.map_err(|_| Failure::invalid("The form does not say which version it changes."))?;
     let before = people::get(&mut *app.pool.acquire().await?, name).await?;

@@ -29,6 +29,7 @@ use muster_web::{
     run::{RunPage, RunRecord},
     run_live::RunLive,
     runs::RunsPage,
+    words,
 };
 use serde::Deserialize;
 use sqlx::PgConnection;
@@ -64,7 +65,7 @@ pub(super) struct Everything {
     approvals: Vec<Approval>,
     break_glass: Option<BreakGlass>,
     objectives: Option<Objectives>,
-    channels: usize,
+    channels: Vec<String>,
 }
 
 impl Everything {
@@ -78,7 +79,7 @@ impl Everything {
             approvals: &self.approvals,
             break_glass: self.break_glass.as_ref(),
             objectives: self.objectives.as_ref(),
-            channels: self.channels,
+            channels: &self.channels,
         }
     }
 }
@@ -93,7 +94,9 @@ pub(super) async fn everything(conn: &mut PgConnection, id: Uuid) -> Answer<Ever
     let break_glass = break_glass::get(conn, id).await?;
     let objectives = pairs::get(conn, &run.pair).await?.map(|pair| pair.objectives);
     let channels = channels::list(conn, Some(&[run.team.to_string()])).await?;
-    let channels = channels.iter().filter(|channel| channel.enabled).count();
+    let told = channels.iter().filter(|channel| channel.enabled);
+    let channels =
+        told.map(|channel| format!("{} ({})", channel.name, words::channel_kind(channel.kind))).collect();
     Ok(Everything { run, plan, steps, events, approvals, break_glass, objectives, channels })
 }
 

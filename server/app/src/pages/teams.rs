@@ -43,7 +43,8 @@ async fn list_page(
     Ok(TeamsPage::new(chrome, &seen, form, wrong.map(|failure| &failure.problem), done))
 }
 
-fn shown(team: TeamDetail) -> TeamSeen {
+/// A team as pages take it.
+pub(super) fn shown(team: TeamDetail) -> TeamSeen {
     let member = |member: teams::Member| MemberSeen {
         name: member.name,
         roles: member.roles,
@@ -124,32 +125,4 @@ async fn try_change(app: &App, asking: &Asking, name: &TeamName, form: &TeamForm
     let mut tx = muster_store::begin(&app.pool).await?;
     teams::change(&mut tx, name, Some(form.version), edit, asking.actor()?).await?;
     Ok(tx.commit().await?)
-}
-
-/// What removing a team sends.
-#[derive(Debug, Deserialize)]
-pub struct RemoveForm {
-    version: i64,
-}
-
-/// `POST /teams/{team}/remove`.
-pub async fn remove(
-    State(app): State<App>,
-    asking: Asking,
-    Path(name): Path<TeamName>,
-    Form(form): Form<RemoveForm>,
-) -> Answer {
-    let removed = async {
-        let mut tx = muster_store::begin(&app.pool).await?;
-        teams::delete(&mut tx, &name, Some(form.version), asking.actor()?).await?;
-        tx.commit().await?;
-        Ok::<_, Failure>(())
-    };
-    match removed.await {
-        Ok(()) => Ok(see("/teams?done=removed")),
-        Err(failure) if failure.problem.code == "team-in-use" => {
-            refused_form(&failure, &page(&app, &asking, &name, None, Some(&failure), "").await?)
-        }
-        Err(failure) => Err(failure),
-    }
 }

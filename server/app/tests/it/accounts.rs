@@ -223,7 +223,7 @@ async fn a_password_typed_differently_twice_changes_nothing() {
 }
 
 /// The id in the first address of a page that begins so and has something after it.
-fn id_after(page: &str, begins: &str) -> String {
+pub(crate) fn id_after(page: &str, begins: &str) -> String {
     let found = page.split(begins).skip(1).map(|rest| rest.split(['/', '"']).next().unwrap_or_default());
     found.filter(|id| id.len() == 36).last().unwrap_or_default().to_owned()
 }

@@ -13,7 +13,7 @@ use crate::test_app::TestApp;
 const WHO: [&str; 8] = ["nobody", "vera", "otto", "abel", "olga", "ada", "outis", "orla"];
 
 /// A schedule of the pair, made by [`schedule`].
-const SCHEDULE: Uuid = Uuid::from_u128(92);
+pub(crate) const SCHEDULE: Uuid = Uuid::from_u128(92);
 
 /// Makes the schedule that addresses name.
 pub(crate) async fn schedule(app: &TestApp) {
@@ -39,7 +39,7 @@ pub(crate) async fn finding(app: &TestApp) {
 }
 
 /// A channel of the pair's team, made by [`channel`].
-const CHANNEL: Uuid = Uuid::from_u128(94);
+pub(crate) const CHANNEL: Uuid = Uuid::from_u128(94);
 
 /// Makes the channel that addresses name.
 pub(crate) async fn channel(app: &TestApp) {
@@ -234,6 +234,8 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /clusters/{cluster}/edit                   -      .    .    .    .    x   .     .
     POST   /clusters/{cluster}/edit                   -      .    .    .    .    x   .     .
     POST   /clusters/{cluster}/check                  -      .    .    .    .    x   .     .
+    GET    /clusters/{cluster}/remove                 -      .    .    .    .    x   .     .
+    POST   /clusters/{cluster}/remove                 -      .    .    .    .    x   .     .
     GET    /pairs                                     -      x    x    x    x    x   x     x
     POST   /pairs                                     -      .    .    .    x    .   .     x
     GET    /pairs/new                                 -      .    .    .    x    .   .     x
@@ -244,8 +246,12 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /pairs/{pair}/differences                  -      x    x    x    x    x   .     .
     GET    /pairs/{pair}/edit                         -      .    .    .    x    .   .     .
     POST   /pairs/{pair}/edit                         -      .    .    .    x    .   .     .
+    GET    /pairs/{pair}/remove                       -      .    .    .    x    .   .     .
+    POST   /pairs/{pair}/remove                       -      .    .    .    x    .   .     .
     POST   /pairs/{pair}/check                        -      x    x    x    x    x   .     .
     POST   /pairs/{pair}/canary                       -      .    x    .    .    .   .     .
+    GET    /pairs/{pair}/canary/remove                -      .    .    .    x    .   .     .
+    POST   /pairs/{pair}/canary/remove                -      .    .    .    x    .   .     .
     POST   /pairs/{pair}/plan                         -      .    x    .    .    .   .     .
     GET    /pairs/{pair}/translation                  -      x    x    x    x    x   .     .
     POST   /pairs/{pair}/translation                  -      .    x    .    .    .   .     .
@@ -286,6 +292,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     POST   /drills                                    -      .    .    .    x    .   .     x
     GET    /drills/{schedule}/edit                    -      .    .    .    x    .   .     .
     POST   /drills/{schedule}/edit                    -      .    .    .    x    .   .     .
+    GET    /drills/{schedule}/remove                  -      .    .    .    x    .   .     .
     POST   /drills/{schedule}/remove                  -      .    .    .    x    .   .     .
     GET    /alarms                                    -      x    x    x    x    x   x     x
     POST   /alarms/{alarm}/acknowledge                -      .    x    .    .    .   .     .
@@ -298,16 +305,20 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /notifications/{channel}/edit              -      .    .    .    x    .   .     .
     POST   /notifications/{channel}/edit              -      .    .    .    x    .   .     .
     POST   /notifications/{channel}/test              -      .    .    .    x    .   .     .
+    GET    /notifications/{channel}/remove            -      .    .    .    x    .   .     .
     POST   /notifications/{channel}/remove            -      .    .    .    x    .   .     .
     GET    /api                                       -      x    x    x    x    x   x     x
     GET    /api/reference/{group}                     -      x    x    x    x    x   x     x
     GET    /audit                                     -      .    .    .    .    x   .     .
     GET    /account                                   -      x    x    x    x    x   x     x
     POST   /account/password                          -      x    x    x    x    x   x     x
+    GET    /account/sessions/revoke                   -      x    x    x    x    x   x     x
     POST   /account/sessions/revoke                   -      x    x    x    x    x   x     x
+    GET    /account/sessions/{session}/revoke         -      x    x    x    x    x   x     x
     POST   /account/sessions/{session}/revoke         -      x    x    x    x    x   x     x
     GET    /account/tokens/new                        -      x    x    x    x    x   x     x
     POST   /account/tokens                            -      x    x    x    x    x   x     x
+    GET    /account/tokens/{token}/revoke             -      x    x    x    x    x   x     x
     POST   /account/tokens/{token}/revoke             -      x    x    x    x    x   x     x
     GET    /people                                    -      .    .    .    .    x   .     .
     POST   /people                                    -      .    .    .    .    x   .     .
@@ -315,11 +326,13 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /people/{user}/edit                        -      .    .    .    .    x   .     .
     POST   /people/{user}/edit                        -      .    .    .    .    x   .     .
     POST   /people/{user}/unlock                      -      .    .    .    .    x   .     .
+    GET    /people/{user}/sessions/revoke             -      .    .    .    .    x   .     .
     POST   /people/{user}/sessions/revoke             -      .    .    .    .    x   .     .
     GET    /teams                                     -      x    x    x    x    x   x     x
     POST   /teams                                     -      .    .    .    .    x   .     .
     GET    /teams/{team}                              -      x    x    x    x    x   .     .
     POST   /teams/{team}                              -      .    .    .    .    x   .     .
+    GET    /teams/{team}/remove                       -      .    .    .    .    x   .     .
     POST   /teams/{team}/remove                       -      .    .    .    .    x   .     .
     GET    /settings                                  -      .    .    .    .    x   .     .
     GET    /brake                                     -      x    x    x    x    x   x     x

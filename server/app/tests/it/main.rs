@@ -14,6 +14,7 @@ mod browser;
 mod canaries;
 mod cli;
 mod clusters;
+mod confirming;
 mod content;
 mod decisions;
 mod differences;

@@ -2,8 +2,14 @@
 
 use axum::http::Method;
 use muster_app::{http::route::Kind, routes};
+use muster_domain::hash::sha256_hex;
+use muster_store::{sessions, tokens};
+use uuid::Uuid;
 
-use crate::{auth_coverage::address, test_app::TestApp};
+use crate::{
+    auth_coverage::address,
+    test_app::{TestApp, id},
+};
 
 const HTML: [(&str, &str); 1] = [("accept", "text/html")];
 
@@ -20,6 +26,12 @@ async fn every_page_renders_for_an_admin_of_everything() {
     grants.push(serde_json::json!({"role": "admin", "team": null}));
     app.as_user("ada").await.patch("/api/v1/users/ada", serde_json::json!({"grants": grants})).await.done();
     let ada = app.as_browser_of("ada").await;
+    // Those that addresses name.
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    sessions::insert(&mut conn, Uuid::nil(), id("ada"), 3600.0, "test", "").await.unwrap();
+    let hash = sha256_hex(b"muster_robot");
+    tokens::insert(&mut conn, Uuid::nil(), "robot", id("ada"), &hash, &[], 3600.0).await.unwrap();
+    drop(conn);
     // A stream that lasts as long as its run, and the way to a provider, of which there is none here.
     let no_pages = ["/runs/{run}/events", "/sign-in/oidc", "/sign-in/oidc/callback", "/reauthenticate/oidc"];
     for route in

@@ -333,7 +333,7 @@ async fn allowing_it_and_looking_need_somebody_who_is_there() {
 }
 
 /// The form of a pair with the tick set, as a browser sends it.
-fn edited(pair: &Value) -> Vec<(&'static str, String)> {
+pub(crate) fn edited(pair: &Value) -> Vec<(&'static str, String)> {
     let of = |part: &str, name: &str| pair[part][name].to_string();
     let patterns = pair["topics"].as_array().unwrap().iter().map(|one| one.as_str().unwrap());
     vec![

@@ -7,7 +7,7 @@ use crate::{session::Session, test_app::TestApp};
 
 const PASSWORD: &str = "correct horse battery";
 
-async fn read(who: &Session<'_>, path: &str) -> String {
+pub(crate) async fn read(who: &Session<'_>, path: &str) -> String {
     let page = who.request(Method::GET, path, None, &[("accept", "text/html")]).await;
     assert_eq!(page.status, 200, "{path}: {}", page.text);
     page.text
@@ -37,7 +37,7 @@ async fn an_admin_edits_a_person_by_form() {
     assert_eq!(ada.form("/people/otto/edit", &edit("1")).await.status, 412);
     let page = read(&ada, "/people/otto").await;
     assert!(page.contains("Otto Ohm") && page.contains("/audit?actor=otto"), "{page}");
-    let boss = [("version", "2"), ("may_sign_in", "on"), ("boss@", "on")];
+    let boss = [("version", "2"), ("may_sign_in", "on"), ("boss@", "on"), ("typed", "otto")];
     assert_eq!(ada.form("/people/otto/edit", &boss).await.status, 422);
 }
 
@@ -46,8 +46,8 @@ async fn the_last_admin_cannot_lock_themselves_out() {
     let app = TestApp::new().await;
     let ada = app.as_browser_of("ada").await;
     for form in [
-        [("version", "1"), ("may_sign_in", ""), ("admin@", "on")],
-        [("version", "1"), ("may_sign_in", "on"), ("viewer@", "on")],
+        [("version", "1"), ("may_sign_in", ""), ("admin@", "on"), ("typed", "ada")],
+        [("version", "1"), ("may_sign_in", "on"), ("viewer@", "on"), ("typed", "ada")],
     ] {
         let refused = ada.form("/people/ada/edit", &form).await;
         assert_eq!(refused.status, 409);
@@ -56,7 +56,7 @@ async fn the_last_admin_cannot_lock_themselves_out() {
     read(&ada, "/people").await;
     let grants = json!({"grants": [{"role": "admin", "team": null}]});
     app.as_user("ada").await.patch("/api/v1/users/mira", grants).await.done();
-    let form = [("version", "1"), ("may_sign_in", "on"), ("viewer@", "on")];
+    let form = [("version", "1"), ("may_sign_in", "on"), ("viewer@", "on"), ("typed", "ada")];
     assert_eq!(ada.form("/people/ada/edit", &form).await.header("location"), "/people/ada?done=changed");
 }
 

@@ -62,7 +62,7 @@ pub enum Pairs {
         /// The file.
         file: PathBuf,
     },
-    /// Remove a pair; its runs and audit entries stay.
+    /// Remove a pair of which no drill is scheduled and no run goes on; its runs and audit entries stay.
     Delete {
         /// Its name.
         name: String,
