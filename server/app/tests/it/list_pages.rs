@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::{
+    cli::Shell,
     lists::record_a_year,
     runs::{quick, requested},
     session::Session,
@@ -356,4 +357,22 @@ async fn pages_lead_from_one_part_of_a_long_list_to_the_next() {
         let lost = reader.get(&format!("{page}?after=yesterday&tokens=yesterday")).await.text;
         assert!(more.is_match(&lost) && !back.is_match(&lost), "{page}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_reads_a_list_to_its_end_or_as_far_as_is_said() {
+    let app = TestApp::with_pair().await;
+    let url = app.serve().await;
+    for number in 0..205 {
+        add(&app, "/api/v1/teams", &format!("n{number:03}")).await;
+    }
+    for text in ["one", "two", "three"] {
+        add(&app, "/api/v1/findings", text).await;
+    }
+    let shell = Shell::of(&app, &url, "vera").await;
+    let teams: Value = serde_json::from_str(&shell.muster("teams list --json").await.done()).unwrap();
+    assert_eq!((items(&teams).len(), teams.get("next")), (207, None));
+    let some = shell.muster("findings list --limit 2 --json").await.done();
+    let some: Value = serde_json::from_str(&some).unwrap();
+    assert_eq!((items(&some).len(), some["next"].is_string()), (2, true));
 }
