@@ -10,7 +10,7 @@ use muster_domain::{
 use crate::{
     chrome::{Chrome, role_word},
     client::client_words,
-    parts::{Field, FieldSet, Mark, Notice, Tone, When},
+    parts::{Ends, Field, FieldSet, Mark, Notice, Tone, When},
     sign_in::notice,
 };
 
@@ -148,10 +148,12 @@ pub struct AccountPage {
     others: bool,
     tokens: Vec<TokenRow>,
     password: Option<FieldSet>,
+    session_ends: Ends,
+    token_ends: Ends,
 }
 
 impl AccountPage {
-    /// Somebody's own account; `done` is the word of what was just done, `wrong` what was wrong with a password.
+    /// Somebody's own account, with all their sessions and tokens unless [`Self::part`] says otherwise; `done` is the word of what was just done, `wrong` what was wrong with a password.
     #[must_use]
     pub fn new(chrome: Chrome, account: &Account<'_>, done: &str, wrong: Option<&Problem>) -> Self {
         let now = chrome.now();
@@ -169,9 +171,19 @@ impl AccountPage {
             sessions,
             tokens: account.tokens.iter().map(|token| token_row(token, now)).collect(),
             password: account.has_password.then(password_fields),
+            session_ends: Ends::default(),
+            token_ends: Ends::default(),
             chrome: chrome.titled("Your account"),
             name,
         }
+    }
+
+    /// The same with a part of the sessions and of the tokens.
+    #[must_use]
+    pub fn part(self, session_ends: Ends, token_ends: Ends) -> Self {
+        // What is not on this page are others.
+        let others = self.others || session_ends.is_part();
+        Self { session_ends, token_ends, others, ..self }
     }
 }
 

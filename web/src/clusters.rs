@@ -12,7 +12,7 @@ use muster_domain::{
 use crate::{
     chrome::Chrome,
     format,
-    parts::{Notice, Pill, Tone, When},
+    parts::{Ends, Notice, Pill, Tone, When},
     sign_in::notice,
 };
 
@@ -54,10 +54,11 @@ pub struct ClustersPage {
     chrome: Chrome,
     may_create: bool,
     rows: Vec<Row>,
+    ends: Ends,
 }
 
 impl ClustersPage {
-    /// Every cluster with what was last seen of it and the pairs it is in.
+    /// Clusters with what was last seen of them and the pairs they are in; all there are, unless [`Self::part`] says otherwise.
     #[must_use]
     pub fn new(chrome: Chrome, clusters: &[(Cluster, Option<ClusterLook>, Vec<String>)]) -> Self {
         let now = chrome.now();
@@ -73,8 +74,15 @@ impl ClustersPage {
         Self {
             rows: rows.collect(),
             may_create: chrome.may_anywhere(Role::Admin),
+            ends: Ends::default(),
             chrome: chrome.titled("Clusters"),
         }
+    }
+
+    /// The same as a part of the list.
+    #[must_use]
+    pub fn part(self, ends: Ends) -> Self {
+        Self { ends, ..self }
     }
 }
 

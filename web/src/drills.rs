@@ -9,7 +9,6 @@ use muster_domain::{
     run::RunState,
     schedule::{Cadence, Drill, Occurrence, Schedule, Standing},
 };
-use uuid::Uuid;
 
 use crate::{
     chrome::Chrome,
@@ -54,8 +53,8 @@ pub struct ProgrammePair {
 pub struct Programme<'a> {
     /// Schedules of this page, each with whether who looks may change it.
     pub schedules: &'a [(Schedule, bool)],
-    /// The last of them, when there are more behind it.
-    pub more_after: Option<Uuid>,
+    /// The cursor of the page behind this one, when there is one.
+    pub more_after: Option<&'a str>,
     /// The pairs who looks may see.
     pub pairs: &'a [ProgrammePair],
     /// What came due, newest first.

@@ -1,7 +1,5 @@
 //! Where teams are told what happens: the channels, what was sent through them, and a form for the next one.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use chrono::{DateTime, Utc};
 use muster_domain::{
@@ -15,7 +13,7 @@ use crate::{
     channel_form::{events_set, places},
     chrome::Chrome,
     forms::ChannelForm,
-    parts::{Choice, Field, FieldSet, Link, Mark, Notice, Tone, When},
+    parts::{Choice, Ends, Field, FieldSet, Link, Mark, Notice, Tone, When},
     sign_in::notice,
     words,
 };
@@ -25,6 +23,8 @@ use crate::{
 pub struct Seen {
     /// The channel.
     pub channel: Uuid,
+    /// Its name.
+    pub channel_name: String,
     /// What it tells.
     pub event: EventKind,
     /// When it was written.
@@ -75,6 +75,7 @@ pub struct NotificationsPage {
     done: Option<Notice>,
     problem: Option<Notice>,
     no_mail: bool,
+    ends: Ends,
 }
 
 /// What the page is made of.
@@ -82,6 +83,8 @@ pub struct NotificationsPage {
 pub struct Programme<'a> {
     /// Channels of this person's teams.
     pub channels: &'a [Channel],
+    /// Whether any of them, on this page or another, is switched on.
+    pub any_enabled: bool,
     /// What was sent through them, newest first.
     pub seen: &'a [Seen],
     /// Teams this person may make channels for.
@@ -93,7 +96,7 @@ pub struct Programme<'a> {
 }
 
 impl NotificationsPage {
-    /// The channels this person may see. `form` and `problem` are what was sent before, and why it was refused.
+    /// The channels this person may see, all of them unless [`Self::part`] says otherwise. `form` and `problem` are what was sent before, and why it was refused.
     #[must_use]
     pub fn new(
         chrome: Chrome,
@@ -102,16 +105,14 @@ impl NotificationsPage {
         problem: Option<&Problem>,
         done: &str,
     ) -> Self {
-        let Programme { channels, seen, owned, has_mail, may_enter_secrets } = programme;
+        let Programme { channels, any_enabled, seen, owned, has_mail, may_enter_secrets } = programme;
         let now = chrome.now();
-        let names: BTreeMap<Uuid, &str> =
-            channels.iter().map(|channel| (channel.id, channel.name.as_str())).collect();
         let default = ChannelForm::fresh();
         let form = form.unwrap_or(&default);
         Self {
-            summary: summary(channels, seen),
+            summary: summary(any_enabled, seen),
             channels: channels.iter().map(|channel| channel_row(&chrome, channel, seen)).collect(),
-            seen: seen.iter().filter_map(|one| Some(seen_row(one, names.get(&one.channel)?, now))).collect(),
+            seen: seen.iter().map(|one| seen_row(one, now)).collect(),
             may_create: !owned.is_empty(),
             confirm: (!may_enter_secrets)
                 .then(|| Link::new("/reauthenticate?next=/notifications", "Confirm that it is you")),
@@ -119,8 +120,15 @@ impl NotificationsPage {
             done: done_notice(done),
             problem: problem.map(notice),
             no_mail: !has_mail,
+            ends: Ends::default(),
             chrome: chrome.titled("Notifications"),
         }
+    }
+
+    /// The same with a part of the channels.
+    #[must_use]
+    pub fn part(self, ends: Ends) -> Self {
+        Self { ends, ..self }
     }
 }
 
@@ -135,8 +143,8 @@ fn done_notice(done: &str) -> Option<Notice> {
     Some(Notice::new(Tone::Ok, lead, rest))
 }
 
-fn summary(channels: &[Channel], seen: &[Seen]) -> String {
-    if !channels.iter().any(|channel| channel.enabled) {
+fn summary(any_enabled: bool, seen: &[Seen]) -> String {
+    if !any_enabled {
         return "Nobody is told when something happens: people have to look.".to_owned();
     }
     let lost = seen.iter().filter(|one| one.gave_up_at.is_some()).count();
@@ -183,7 +191,7 @@ fn channel_mark(channel: &Channel, seen: &[Seen]) -> Mark {
     }
 }
 
-fn seen_row(one: &Seen, channel: &str, now: DateTime<Utc>) -> SeenRow {
+fn seen_row(one: &Seen, now: DateTime<Utc>) -> SeenRow {
     let attempts = match one.attempts {
         1 => "1 attempt".to_owned(),
         n => format!("{n} attempts"),
@@ -200,7 +208,7 @@ fn seen_row(one: &Seen, channel: &str, now: DateTime<Utc>) -> SeenRow {
         (None, None) => (Mark::new(Tone::Warn, "tried again"), format!("{attempts}: {}", one.last_error)),
     };
     SeenRow {
-        channel: channel.to_owned(),
+        channel: one.channel_name.clone(),
         event: words::event(one.event),
         at: When::ago(now, one.at),
         mark,

@@ -7,7 +7,7 @@ use muster_domain::people::{Actor, Grant, Role};
 use crate::{
     chrome::{Chrome, role_word},
     forms::PersonForm,
-    parts::{Choice, Field, FieldSet, Notice, Tone, When},
+    parts::{Choice, Ends, Field, FieldSet, Notice, Tone, When},
 };
 
 /// A person as the list needs it.
@@ -44,10 +44,11 @@ pub struct PeoplePage {
     may_create: bool,
     fields: FieldSet,
     made: Option<Notice>,
+    ends: Ends,
 }
 
 impl PeoplePage {
-    /// Everybody; `form` and `errors` are what was sent before and refused, `made` the name of one just created.
+    /// Everybody, unless [`Self::part`] says otherwise; `form` and `errors` are what was sent before and refused, `made` the name of one just created.
     #[must_use]
     pub fn new(
         chrome: Chrome,
@@ -74,8 +75,15 @@ impl PeoplePage {
             made: made.map(|name| {
                 Notice::new(Tone::Ok, format!("{name} can sign in now."), "Give them the password in person.")
             }),
+            ends: Ends::default(),
             chrome: chrome.titled("People"),
         }
+    }
+
+    /// The same as a part of the list.
+    #[must_use]
+    pub fn part(self, ends: Ends) -> Self {
+        Self { ends, ..self }
     }
 }
 

@@ -13,7 +13,7 @@ use muster_domain::{
 use crate::{
     account::{HeldRole, SessionRow, SessionSeen, held_roles, session_rows},
     chrome::{Chrome, role_word},
-    parts::{Field, FieldSet, Mark, Notice, Tone, When},
+    parts::{Ends, Field, FieldSet, Mark, Notice, Tone, When},
     people_forms::PersonEditForm,
     sign_in::notice,
 };
@@ -65,11 +65,12 @@ pub struct PersonPage {
     roles: Vec<HeldRole>,
     identity: Vec<(&'static str, String)>,
     sessions: Vec<SessionRow>,
+    session_ends: Ends,
     deeds: Vec<Deed>,
 }
 
 impl PersonPage {
-    /// One person; `done` is the word of what was just done about them.
+    /// One person, with all their sessions unless [`Self::part`] says otherwise; `done` is the word of what was just done about them.
     #[must_use]
     pub fn new(chrome: Chrome, person: &PersonSeen<'_>, done: &str) -> Self {
         let now = chrome.now();
@@ -101,9 +102,16 @@ impl PersonPage {
             roles: held_roles(person.grants, person.from_provider, "their groups at the identity provider"),
             identity,
             sessions: session_rows(person.sessions, now),
+            session_ends: Ends::default(),
             deeds: person.did.iter().map(|entry| deed(entry, now)).collect(),
             chrome: chrome.titled(person.name).under("/people", "People"),
         }
+    }
+
+    /// The same with a part of the sessions.
+    #[must_use]
+    pub fn part(self, session_ends: Ends) -> Self {
+        Self { session_ends, ..self }
     }
 }
 

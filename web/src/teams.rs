@@ -8,7 +8,7 @@ use muster_domain::{
 
 use crate::{
     chrome::{Chrome, role_word},
-    parts::{Field, FieldSet, Mark, Notice, Tone},
+    parts::{Ends, Field, FieldSet, Mark, Notice, Tone},
     people_forms::TeamForm,
     sign_in::notice,
 };
@@ -62,10 +62,11 @@ pub struct TeamsPage {
     notice: Option<Notice>,
     may_change: bool,
     fields: FieldSet,
+    ends: Ends,
 }
 
 impl TeamsPage {
-    /// All teams. What belongs to them is told to whoever may read it; `form` and `problem` are what was sent and refused, `done`
+    /// All teams, unless [`Self::part`] says otherwise. What belongs to them is told to whoever may read it; `form` and `problem` are what was sent and refused, `done`
     /// what was just done.
     #[must_use]
     pub fn new(
@@ -89,8 +90,15 @@ impl TeamsPage {
                     Field::area("description", "What it does", &form.description, 2),
                 ],
             ),
+            ends: Ends::default(),
             chrome: chrome.titled("Teams"),
         }
+    }
+
+    /// The same as a part of the list.
+    #[must_use]
+    pub fn part(self, ends: Ends) -> Self {
+        Self { ends, ..self }
     }
 }
 

@@ -40,7 +40,7 @@ use crate::{
         tokens::{NewToken, TokenView},
     },
     api::{
-        Items, alarms, approvals, audit, brake, calendar, canaries, channels, clusters, decisions,
+        Items, PageQuery, alarms, approvals, audit, brake, calendar, canaries, channels, clusters, decisions,
         decisions::{Attest, Because, BreakingGlass, NewVote, Reviewing, SkipStep},
         events, findings, installation, lag_explorer, losses, observation, pairs, people, plans, proofs,
         runs,
@@ -133,12 +133,13 @@ fn sessions_and_people() -> Vec<Route> { vec![
     api(PUT, "/api/v1/session/password", SignedIn, Writes("session.password"), sessions::change_password)
         .says("Change one's own password; ends all one's other sessions.").takes::<NewPassword>().answers_nothing(),
     api(GET, "/api/v1/sessions", SignedIn, Reads, sessions::list)
-        .says("One's own sessions, newest first; an admin asks for anybody's.").query::<SessionQuery>().answers::<Items<SessionView>>(200),
+        .says("One's own sessions, newest first; an admin asks for anybody's.").query::<sessions::SessionListQuery>().answers::<Items<SessionView>>(200),
     api(DELETE, "/api/v1/sessions", SignedIn, Writes("session.revoke_all"), sessions::revoke_all)
         .says("End all one's sessions but the one that asks; an admin ends anybody's.").query::<SessionQuery>().answers_nothing(),
     api(DELETE, "/api/v1/sessions/{session}", SignedIn, Writes("session.revoke"), sessions::revoke)
         .says("End a session of one's own; an admin ends any.").answers_nothing(),
-    api(GET, "/api/v1/users", Anywhere(&[Admin]), Reads, people::list).says("All people.").answers::<Items<UserView>>(200),
+    api(GET, "/api/v1/users", Anywhere(&[Admin]), Reads, people::list)
+        .says("All people, by name.").query::<PageQuery>().answers::<Items<UserView>>(200),
     api(POST, "/api/v1/users", Anywhere(&[Admin]), Writes("user.create"), people::create)
         .says("Add a person.").takes::<NewUser>().answers::<UserView>(201).creates().proven(Shown::PersonOrToken),
     api(GET, "/api/v1/users/{user}", Anywhere(&[Admin]), Reads, people::show)
@@ -146,7 +147,8 @@ fn sessions_and_people() -> Vec<Route> { vec![
     api(PATCH, "/api/v1/users/{user}", Anywhere(&[Admin]), Writes("user.change"), people::change)
         .says("Change a person: rights, password, whether they may sign in.").takes::<UserEdit>()
         .answers::<UserView>(200).versioned().proven(Shown::PersonOrToken),
-    api(GET, "/api/v1/teams", SignedIn, Reads, teams::list).says("All teams.").answers::<Items<TeamView>>(200),
+    api(GET, "/api/v1/teams", SignedIn, Reads, teams::list)
+        .says("All teams, by name.").query::<PageQuery>().answers::<Items<TeamView>>(200),
     api(POST, "/api/v1/teams", Anywhere(&[Admin]), Writes("team.create"), teams::create)
         .says("Add a team.").takes::<TeamView>().answers::<TeamView>(201).creates(),
     api(GET, "/api/v1/teams/{team}", Reader(Of::Team), Reads, teams::show)
@@ -157,7 +159,8 @@ fn sessions_and_people() -> Vec<Route> { vec![
         .says("Remove a team nothing belongs to.").answers_nothing().versioned(),
     api(GET, "/api/v1/settings", Anywhere(&[Admin]), Reads, installation::show)
         .says("What this installation is and is set to; secrets are told as set or not set.").answers::<Installation>(200),
-    api(GET, "/api/v1/tokens", SignedIn, Reads, people::tokens).says("One's own API tokens.").answers::<Items<TokenView>>(200),
+    api(GET, "/api/v1/tokens", SignedIn, Reads, people::tokens)
+        .says("One's own API tokens, newest first; those of everybody for an admin.").query::<PageQuery>().answers::<Items<TokenView>>(200),
     api(POST, "/api/v1/tokens", SignedIn, Writes("token.create"), people::create_token)
         .says("Make an API token with one's own rights; it is shown once.").takes::<NewToken>().answers::<TokenView>(201).proven(Shown::PersonOrToken),
     api(DELETE, "/api/v1/tokens/{token}", SignedIn, Writes("token.revoke"), people::revoke_token)
@@ -166,7 +169,8 @@ fn sessions_and_people() -> Vec<Route> { vec![
 
 #[rustfmt::skip]
 fn clusters_and_pairs() -> Vec<Route> { vec![
-    api(GET, "/api/v1/clusters", SignedIn, Reads, clusters::list).says("All clusters.").answers::<Items<ClusterView>>(200),
+    api(GET, "/api/v1/clusters", SignedIn, Reads, clusters::list)
+        .says("All clusters, by name.").query::<PageQuery>().answers::<Items<ClusterView>>(200),
     api(POST, "/api/v1/clusters", Anywhere(&[Admin]), Writes("cluster.create"), clusters::create)
         .says("Register a cluster.").takes::<NewCluster>().answers::<ClusterView>(201).creates().proven(Shown::PersonOrToken),
     api(GET, "/api/v1/clusters/{cluster}", SignedIn, Reads, clusters::show)
@@ -177,7 +181,8 @@ fn clusters_and_pairs() -> Vec<Route> { vec![
         .says("Forget a cluster no pair uses.").answers_nothing().versioned(),
     api(POST, "/api/v1/clusters/{cluster}/check", Anywhere(&[Admin]), Writes("cluster.check"), clusters::check)
         .says("Connect to a cluster, record its id, try each right.").answers::<CheckedCluster>(200),
-    api(GET, "/api/v1/pairs", SignedIn, Reads, pairs::list).says("Pairs of one's teams.").answers::<Items<pairs::PairView>>(200),
+    api(GET, "/api/v1/pairs", SignedIn, Reads, pairs::list)
+        .says("Pairs of one's teams, by name.").query::<PageQuery>().answers::<Items<pairs::PairView>>(200),
     api(POST, "/api/v1/pairs", Anywhere(&[Owner]), Writes("pair.create"), pairs::create)
         .says("Make a pair.").takes::<NewPair>().answers::<Pair>(201).creates(),
     api(POST, "/api/v1/pairs/import", Anywhere(&[Owner, Admin]), Writes("pair.import"), pairs::import)
@@ -257,7 +262,7 @@ fn proofs() -> Vec<Route> { vec![
 #[rustfmt::skip]
 fn schedules() -> Vec<Route> { vec![
     api(GET, "/api/v1/schedules", SignedIn, Reads, schedules::list)
-        .says("When drills of one's teams are due, by pair.").query::<schedules::ScheduleQuery>()
+        .says("When drills of one's teams are due, by pair.").query::<PageQuery>()
         .answers::<Items<schedules::ScheduleView>>(200),
     api(POST, "/api/v1/schedules", Anywhere(&[Owner]), Writes("schedule.create"), schedules::create)
         .says("Schedule drills of a pair.").takes::<NewSchedule>().answers::<schedules::ScheduleView>(201).creates(),
@@ -277,7 +282,8 @@ fn schedules() -> Vec<Route> { vec![
 #[rustfmt::skip]
 fn channels() -> Vec<Route> { vec![
     api(GET, "/api/v1/channels", SignedIn, Reads, channels::list)
-        .says("Where one's teams are told what happens.").answers::<Items<ChannelView>>(200),
+        .says("Where one's teams are told what happens, by team and name.").query::<PageQuery>()
+        .answers::<Items<ChannelView>>(200),
     api(POST, "/api/v1/channels", Anywhere(&[Owner]), Writes("channel.create"), channels::create)
         .says("Make a channel of a team.").takes::<NewChannel>().answers::<ChannelView>(201).creates().proven(Shown::PersonOrToken),
     api(GET, "/api/v1/channels/{channel}", Reader(Of::Channel), Reads, channels::show)
@@ -290,7 +296,7 @@ fn channels() -> Vec<Route> { vec![
         .says("Send a message that only tries the channel; its deliveries say whether it arrived.")
         .answers::<channels::DeliveryView>(202).located(),
     api(GET, "/api/v1/channels/{channel}/deliveries", Reader(Of::Channel), Reads, channels::deliveries)
-        .says("What was and is to be sent there, newest first.").query::<channels::DeliveryQuery>()
+        .says("What was and is to be sent there, newest first.").query::<PageQuery>()
         .answers::<Items<channels::DeliveryView>>(200),
 ] }
 
@@ -321,7 +327,7 @@ fn plans_and_runs() -> Vec<Route> { vec![
 #[rustfmt::skip]
 fn deciding() -> Vec<Route> { vec![
     api(GET, "/api/v1/approvals", SignedIn, Reads, approvals::list)
-        .says("Runs that wait for one's own decision.").answers::<Items<RunView>>(200),
+        .says("Runs that wait for one's own decision, newest first.").query::<PageQuery>().answers::<Items<RunView>>(200),
     api(POST, "/api/v1/runs/{run}/approve", Role(&[Approver], Of::Run), Writes("run.approve"), decisions::approve)
         .says("Approve it; never by its requester.").takes::<NewVote>().answers::<Run>(200).located(),
     api(POST, "/api/v1/runs/{run}/reject", Role(&[Approver], Of::Run), Writes("run.reject"), decisions::reject)

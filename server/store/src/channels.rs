@@ -160,14 +160,31 @@ pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Channel>, S
 /// # Errors
 /// When the database refuses or a row does not read back.
 pub async fn list(conn: &mut PgConnection, teams: Option<&[String]>) -> Result<Vec<Channel>, StoreError> {
+    page(conn, teams, None, i64::MAX).await
+}
+
+/// The same, at most `limit`; only those that come after a team and name in this order, if given.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn page(
+    conn: &mut PgConnection,
+    teams: Option<&[String]>,
+    after: Option<(&str, &str)>,
+    limit: i64,
+) -> Result<Vec<Channel>, StoreError> {
     sqlx::query_as!(
         ChannelRow,
         "select id, team, name, kind, events, enabled, recipients, host, version
         from channel
-        where $1::text[] is null
-            or team = any($1)
-        order by team, name",
-        teams
+        where ($1::text[] is null or team = any($1))
+            and ($2::text is null or (team, name) > ($2, $3::text))
+        order by team, name
+        limit $4",
+        teams,
+        after.map(|(team, _)| team),
+        after.map(|(_, name)| name),
+        limit
     )
     .fetch_all(conn)
     .await
@@ -177,13 +194,35 @@ pub async fn list(conn: &mut PgConnection, teams: Option<&[String]>) -> Result<V
     .collect()
 }
 
+/// Whether any channel of some teams (`None`: of all) is switched on.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn any_enabled(conn: &mut PgConnection, teams: Option<&[String]>) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"select exists (
+            select from channel
+            where enabled
+                and ($1::text[] is null or team = any($1))
+        ) as "any!""#,
+        teams
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(failed("look for channels"))
+}
+
 /// A message for a channel, and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// Id of the message.
     pub notification: Uuid,
+    /// Its number: later messages have higher ones.
+    pub number: i64,
     /// The channel.
     pub channel: Uuid,
+    /// The channel's name.
+    pub channel_name: ChannelName,
     /// What it tells.
     pub event: EventKind,
     /// The pair or channel it tells of, as it is stored.
@@ -202,8 +241,8 @@ pub struct Delivery {
     pub gave_up_at: Option<DateTime<Utc>>,
 }
 
-/// What is to be, or was, sent through channels of some teams (`None`: of all), newest first; what was written before the
-/// message `before` only, if given.
+/// What is to be, or was, sent through channels of some teams (`None`: of all), newest first; of lower numbers than `before`
+/// only, if given.
 ///
 /// # Errors
 /// When the database refuses or a row does not read back.
@@ -211,22 +250,18 @@ pub async fn deliveries(
     conn: &mut PgConnection,
     teams: Option<&[String]>,
     channel: Option<Uuid>,
-    before: Option<Uuid>,
+    before: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Delivery>, StoreError> {
     let rows = sqlx::query!(
-        r#"select d.notification_id, d.channel_id, n.kind, d.subject, n.created_at, d.attempts, d.next_at, d.last_error,
-            d.delivered_at, d.gave_up_at
+        r#"select d.notification_id, d.number, d.channel_id, channel.name as channel_name, n.kind, d.subject, n.created_at,
+            d.attempts, d.next_at, d.last_error, d.delivered_at, d.gave_up_at
         from delivery d
         join notification n on n.id = d.notification_id
         join channel on channel.id = d.channel_id
         where ($1::text[] is null or channel.team = any($1))
             and ($2::uuid is null or d.channel_id = $2)
-            and ($3::uuid is null or d.number < (
-                select min(earlier.number)
-                from delivery earlier
-                where earlier.notification_id = $3
-            ))
+            and ($3::bigint is null or d.number < $3)
         order by d.number desc, channel.name
         limit $4"#,
         teams,
@@ -244,7 +279,10 @@ pub async fn deliveries(
                 event: EventKind::parse(&row.kind)
                     .ok_or_else(|| StoreError::unreadable("notification", "kind", id.to_string()))?,
                 notification: id,
+                number: row.number,
                 channel: row.channel_id,
+                channel_name: ChannelName::new(row.channel_name)
+                    .map_err(|bad| StoreError::unreadable("channel", "name", bad.name))?,
                 subject: row.subject,
                 created_at: row.created_at,
                 attempts: row.attempts,

@@ -88,12 +88,29 @@ pub async fn get(conn: &mut PgConnection, name: &ClusterName) -> Result<Option<C
 /// # Errors
 /// When the database refuses or a row does not read back.
 pub async fn list(conn: &mut PgConnection) -> Result<Vec<Cluster>, StoreError> {
+    page(conn, None, i64::MAX).await
+}
+
+/// Clusters by name, at most `limit`; only those that come after a name, if given.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn page(
+    conn: &mut PgConnection,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Cluster>, StoreError> {
     sqlx::query_as!(
         ClusterRow,
         r#"select name, bootstrap, security as "security: Json<Security>", probe as "probe: Json<ProbePrincipal>",
             expected_cluster_id, region, version, updated_at
         from cluster
-        order by name"#
+        where $1::text is null
+            or name > $1
+        order by name
+        limit $2"#,
+        after,
+        limit
     )
     .fetch_all(conn)
     .await

@@ -75,22 +75,6 @@ pub async fn of_user(conn: &mut PgConnection, user: Uuid) -> Result<Option<Ident
     .map_err(|source| StoreError::database("read identity of user", source))
 }
 
-/// Who everybody is that signs in at a provider.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn list(conn: &mut PgConnection) -> Result<Vec<Identity>, StoreError> {
-    sqlx::query_as!(
-        Identity,
-        r#"select issuer, subject, user_id as "user", groups, signed_in_at
-        from identity
-        order by issuer, subject"#
-    )
-    .fetch_all(conn)
-    .await
-    .map_err(|source| StoreError::database("list identities", source))
-}
-
 /// Says who a user is at the provider, instead of whoever they were there before.
 ///
 /// # Errors

@@ -128,6 +128,34 @@ pub async fn list(
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
+/// Pairs of some teams (`None`: of all) by name, at most `limit`; only those that come after a name, if given.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn page(
+    conn: &mut PgConnection,
+    teams: Option<&[String]>,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<Pair>, StoreError> {
+    let rows = sqlx::query_as!(
+        PairRow,
+        r#"select body as "body: Json<Pair>", version, updated_at
+        from pair
+        where ($1::text[] is null or team = any($1))
+            and ($2::text is null or name > $2)
+        order by name
+        limit $3"#,
+        teams,
+        after,
+        limit
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("list pairs", source))?;
+    Ok(rows.into_iter().map(Into::into).collect())
+}
+
 /// Changes a pair.
 ///
 /// # Errors

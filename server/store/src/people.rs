@@ -90,7 +90,7 @@ pub async fn is_first_run(conn: &mut PgConnection) -> Result<bool, StoreError> {
 /// # Errors
 /// When the database refuses or a row does not read back.
 pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<User>, StoreError> {
-    Ok(read(conn, Some(id), None).await?.pop())
+    Ok(read(conn, (Some(id), None), None, 1).await?.pop())
 }
 
 /// A user by name.
@@ -98,7 +98,7 @@ pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<User>, Stor
 /// # Errors
 /// When the database refuses or a row does not read back.
 pub async fn get_by_name(conn: &mut PgConnection, name: &str) -> Result<Option<User>, StoreError> {
-    Ok(read(conn, None, Some(name)).await?.pop())
+    Ok(read(conn, (None, Some(name)), None, 1).await?.pop())
 }
 
 /// All users by name.
@@ -106,13 +106,23 @@ pub async fn get_by_name(conn: &mut PgConnection, name: &str) -> Result<Option<U
 /// # Errors
 /// When the database refuses or a row does not read back.
 pub async fn list(conn: &mut PgConnection) -> Result<Vec<User>, StoreError> {
-    read(conn, None, None).await
+    page(conn, None, i64::MAX).await
 }
 
+/// Users by name, at most `limit`; only those that come after a name, if given.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn page(conn: &mut PgConnection, after: Option<&str>, limit: i64) -> Result<Vec<User>, StoreError> {
+    read(conn, (None, None), after, limit).await
+}
+
+/// By id, by name, or after a name.
 async fn read(
     conn: &mut PgConnection,
-    id: Option<Uuid>,
-    name: Option<&str>,
+    (id, name): (Option<Uuid>, Option<&str>),
+    after: Option<&str>,
+    limit: i64,
 ) -> Result<Vec<User>, StoreError> {
     let rows = sqlx::query!(
         r#"select id, name, display_name, disabled_at, version, created_at,
@@ -124,10 +134,14 @@ async fn read(
         left join app_grant on app_grant.user_id = app_user.id
         where ($1::uuid is null or id = $1)
             and ($2::text is null or name = $2)
+            and ($3::text is null or name > $3)
         group by app_user.id
-        order by name"#,
+        order by name
+        limit $4"#,
         id,
-        name
+        name,
+        after,
+        limit
     )
     .fetch_all(conn)
     .await

@@ -62,6 +62,19 @@ pub const AT_MOST: usize = 1000;
 /// # Errors
 /// When the database refuses.
 pub async fn after(conn: &mut PgConnection, run: Uuid, number: i64) -> Result<Vec<RunEvent>, StoreError> {
+    page(conn, run, number, AT_MOST as i64).await
+}
+
+/// Events after a number, oldest first, at most `limit`.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn page(
+    conn: &mut PgConnection,
+    run: Uuid,
+    number: i64,
+    limit: i64,
+) -> Result<Vec<RunEvent>, StoreError> {
     let rows = sqlx::query!(
         "select number, at, step, kind, message, detail
         from run_event
@@ -71,7 +84,7 @@ pub async fn after(conn: &mut PgConnection, run: Uuid, number: i64) -> Result<Ve
         limit $3",
         run,
         number,
-        AT_MOST as i64
+        limit
     )
     .fetch_all(conn)
     .await

@@ -234,15 +234,15 @@ pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Schedule>, 
     Ok(row.map(|row| Schedule { version: row.version, ..row.body.0 }))
 }
 
-/// Schedules of pairs of some teams (`None`: of all), by pair, at most `limit`; only those that come after another in this
-/// order, if given.
+/// Schedules of pairs of some teams (`None`: of all), by pair, at most `limit`; only those that come after a pair and id in
+/// this order, if given.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn list(
     conn: &mut PgConnection,
     teams: Option<&[String]>,
-    after: Option<Uuid>,
+    after: Option<(&str, Uuid)>,
     limit: i64,
 ) -> Result<Vec<Schedule>, StoreError> {
     let rows = sqlx::query!(
@@ -251,15 +251,12 @@ pub async fn list(
         join pair on pair.name = schedule.pair
         where schedule.removed_at is null
             and ($1::text[] is null or pair.team = any($1))
-            -- One that is removed meanwhile still says where the page before ended.
-            and (
-                $2::uuid is null
-                or (schedule.pair, schedule.id) > (select last.pair, last.id from schedule last where last.id = $2)
-            )
+            and ($2::text is null or (schedule.pair, schedule.id) > ($2, $3::uuid))
         order by schedule.pair, schedule.id
-        limit $3"#,
+        limit $4"#,
         teams,
-        after,
+        after.map(|(pair, _)| pair),
+        after.map(|(_, id)| id),
         limit
     )
     .fetch_all(conn)

@@ -242,6 +242,40 @@ pub async fn list(conn: &mut PgConnection, user: Uuid) -> Result<Vec<Session>, S
     .map_err(|source| StoreError::database("list sessions", source))
 }
 
+/// Sessions of a user that count, newest first, at most `limit`: not ended, not revoked, seen within `idle_seconds`. Only those
+/// that come after `before` in this order, if given: when it began, and its id.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn page(
+    conn: &mut PgConnection,
+    user: Uuid,
+    idle_seconds: f64,
+    before: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Result<Vec<Session>, StoreError> {
+    sqlx::query_as!(
+        Session,
+        r#"select id, user_id as "user", created_at, last_seen_at, expires_at, stepped_up_at, user_agent, address
+        from session
+        where user_id = $1
+            and revoked_at is null
+            and expires_at > clock_timestamp()
+            and last_seen_at > clock_timestamp() - make_interval(secs => $2)
+            and ($3::timestamptz is null or (created_at, id) < ($3, $4::uuid))
+        order by created_at desc, id desc
+        limit $5"#,
+        user,
+        idle_seconds,
+        before.map(|(begun, _)| begun),
+        before.map(|(_, id)| id),
+        limit
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("list sessions", source))
+}
+
 /// Whose a session is that has not ended: id and name.
 ///
 /// # Errors

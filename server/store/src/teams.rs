@@ -37,10 +37,23 @@ pub async fn insert(conn: &mut PgConnection, team: &Team) -> Result<bool, StoreE
 /// # Errors
 /// When the database refuses or a row does not read back.
 pub async fn list(conn: &mut PgConnection) -> Result<Vec<Team>, StoreError> {
+    page(conn, None, i64::MAX).await
+}
+
+/// Teams by name, at most `limit`; only those that come after a name, if given.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn page(conn: &mut PgConnection, after: Option<&str>, limit: i64) -> Result<Vec<Team>, StoreError> {
     let rows = sqlx::query!(
         "select name, description
         from team
-        order by name"
+        where $1::text is null
+            or name > $1
+        order by name
+        limit $2",
+        after,
+        limit
     )
     .fetch_all(conn)
     .await

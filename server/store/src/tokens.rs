@@ -169,18 +169,46 @@ pub async fn touch(conn: &mut PgConnection, id: Uuid) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Tokens of one user or of all, newest first, ended ones included.
+/// A token by id, also one that ended.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn list(conn: &mut PgConnection, user: Option<Uuid>) -> Result<Vec<Token>, StoreError> {
+pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Token>, StoreError> {
+    sqlx::query_as!(
+        Token,
+        r#"select id, name, user_id as "user", scopes, created_at, expires_at, last_used_at, revoked_at
+        from api_token
+        where id = $1"#,
+        id
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(|source| StoreError::database("read token", source))
+}
+
+/// Tokens of one user or of all, newest first, ended ones included, at most `limit`; only those that come after `before` in
+/// this order, if given: when it was made, and its id.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn page(
+    conn: &mut PgConnection,
+    user: Option<Uuid>,
+    before: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Result<Vec<Token>, StoreError> {
     sqlx::query_as!(
         Token,
         r#"select id, name, user_id as "user", scopes, created_at, expires_at, last_used_at, revoked_at
         from api_token
         where ($1::uuid is null or user_id = $1)
-        order by created_at desc"#,
-        user
+            and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
+        order by created_at desc, id desc
+        limit $4"#,
+        user,
+        before.map(|(made, _)| made),
+        before.map(|(_, id)| id),
+        limit
     )
     .fetch_all(conn)
     .await

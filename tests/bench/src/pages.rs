@@ -98,7 +98,7 @@ fn addresses(kept: &Kept) -> Vec<(&'static str, String)> {
         ("audit, a chain that breaks", "/audit?verify=on".to_owned()),
         ("clusters", "/clusters".to_owned()),
         ("people", "/people".to_owned()),
-        ("API: pairs", "/api/v1/pairs".to_owned()),
+        ("API: pairs", "/api/v1/pairs?limit=200".to_owned()),
         ("API: runs, words", "/api/v1/runs?text=slow&limit=200".to_owned()),
         ("API: readiness", "/api/v1/pairs/pair-007/readiness".to_owned()),
         ("API: lag history", "/api/v1/pairs/pair-007/lag/history".to_owned()),

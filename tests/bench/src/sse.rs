@@ -54,7 +54,7 @@ pub(crate) async fn run() -> Result<Bench> {
         ("live part of the run", format!("/runs/{}/live", run.id)),
         ("plan", format!("/plans/{}", plan.id)),
         ("audit", "/audit".to_owned()),
-        ("API: pairs", "/api/v1/pairs".to_owned()),
+        ("API: pairs", "/api/v1/pairs?limit=200".to_owned()),
     ];
     let alone = process.resident_mb(SETTLE).await?;
     let idle = measure_all(&client, &process, &pages).await?;

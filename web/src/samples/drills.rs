@@ -87,7 +87,7 @@ impl DrillsPage {
         let chrome = chrome_of(Some(owner), "/drills", Brake::Released);
         let programme = Programme {
             schedules: &schedules,
-            more_after: Some(Uuid::from_u128(2)),
+            more_after: Some("schedule~payments~00000000-0000-0000-0000-000000000002"),
             pairs: &pairs,
             due: &found,
         };

@@ -17,6 +17,7 @@ use crate::{
     channel_form::ChannelPage,
     chrome::Brake,
     notifications::{NotificationsPage, Programme, Seen},
+    parts::Ends,
 };
 
 const TEAM: &str = "payments-core";
@@ -35,10 +36,11 @@ pub(super) fn channel(id: u128, name: &str, kind: ChannelKind, host: &str) -> Ch
     }
 }
 
-fn seen(channel: u128, event: EventKind, seconds: i64) -> Seen {
+fn seen(channel: u128, name: &str, event: EventKind, seconds: i64) -> Seen {
     let at = ago(seconds);
     Seen {
         channel: Uuid::from_u128(channel),
+        channel_name: name.to_owned(),
         event,
         at,
         attempts: 1,
@@ -69,27 +71,30 @@ impl NotificationsPage {
             delivered_at: None,
             next_at: Some(ago(-200)),
             last_error: refused.clone(),
-            ..seen(3, EventKind::PausedByFailure, 640)
+            ..seen(3, "room", EventKind::PausedByFailure, 640)
         };
         let lost = Seen {
             attempts: 31,
             delivered_at: None,
             gave_up_at: Some(ago(1800)),
             last_error: refused,
-            ..seen(3, EventKind::DrillOverdue, 90_000)
+            ..seen(3, "room", EventKind::DrillOverdue, 90_000)
         };
-        let found = [late, seen(2, EventKind::PausedByFailure, 640), lost];
+        let found = [late, seen(2, "on-call", EventKind::PausedByFailure, 640), lost];
         let owner = actor(9, "marta.kowalczyk", &[Role::Owner]);
         let chrome = chrome_of(Some(owner), "/notifications", Brake::Released);
         let owned = [TEAM.to_owned()];
         let programme = Programme {
             channels: &channels,
+            any_enabled: true,
             seen: &found,
             owned: &owned,
             has_mail: false,
             may_enter_secrets: true,
         };
-        Self::new(chrome, programme, None, None, "tested")
+        let ends =
+            Ends::new("channels", None, Some("/notifications?after=channel~payments-core~room".to_owned()));
+        Self::new(chrome, programme, None, None, "tested").part(ends)
     }
 
     /// An owner who signed in a while ago.
@@ -98,8 +103,14 @@ impl NotificationsPage {
         let owner = actor(9, "marta.kowalczyk", &[Role::Owner]);
         let chrome = chrome_of(Some(owner), "/notifications", Brake::Released);
         let owned = [TEAM.to_owned()];
-        let programme =
-            Programme { channels: &[], seen: &[], owned: &owned, has_mail: true, may_enter_secrets: false };
+        let programme = Programme {
+            channels: &[],
+            any_enabled: false,
+            seen: &[],
+            owned: &owned,
+            has_mail: true,
+            may_enter_secrets: false,
+        };
         Self::new(chrome, programme, None, None, "")
     }
 
@@ -108,8 +119,14 @@ impl NotificationsPage {
     pub fn sample_empty() -> Self {
         let viewer = actor(10, "wei", &[Role::Viewer]);
         let chrome = chrome_of(Some(viewer), "/notifications", Brake::Released);
-        let programme =
-            Programme { channels: &[], seen: &[], owned: &[], has_mail: true, may_enter_secrets: true };
+        let programme = Programme {
+            channels: &[],
+            any_enabled: false,
+            seen: &[],
+            owned: &[],
+            has_mail: true,
+            may_enter_secrets: true,
+        };
         Self::new(chrome, programme, None, None, "")
     }
 }

@@ -140,21 +140,25 @@ pub struct ClusterView {
 /// `not-found`.
 pub async fn view(conn: &mut PgConnection, name: &ClusterName) -> Answer<ClusterView> {
     let cluster = get(conn, name).await?;
-    let secrets_kept =
-        secrets::fields(conn, name).await?.into_iter().map(|field| field.as_str().to_owned()).collect();
+    shown(conn, cluster).await
+}
+
+async fn shown(conn: &mut PgConnection, cluster: Cluster) -> Answer<ClusterView> {
+    let kept = secrets::fields(conn, &cluster.name).await?;
+    let secrets_kept = kept.into_iter().map(|field| field.as_str().to_owned()).collect();
     Ok(ClusterView { protocol: cluster.security.protocol().to_owned(), cluster, secrets_kept })
 }
 
-/// All clusters as they are shown.
+/// Clusters by name as they are shown, at most `limit`; only those that come after a name, if given.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn views(conn: &mut PgConnection) -> Answer<Vec<ClusterView>> {
-    let mut all = Vec::new();
-    for cluster in clusters::list(conn).await? {
-        all.push(view(conn, &cluster.name).await?);
+pub async fn page(conn: &mut PgConnection, after: Option<&str>, limit: i64) -> Answer<Vec<ClusterView>> {
+    let mut views = Vec::new();
+    for cluster in clusters::page(conn, after, limit).await? {
+        views.push(shown(conn, cluster).await?);
     }
-    Ok(all)
+    Ok(views)
 }
 
 /// A cluster.

@@ -1,6 +1,6 @@
 //! People and their roles.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use muster_domain::people::{Actor, Grant, Role};
@@ -182,18 +182,14 @@ fn lock_key(name: &str) -> String {
     format!("user:{name}")
 }
 
-/// All people.
+/// People by name, at most `limit`; only those that come after a name, if given.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn list(conn: &mut PgConnection) -> Answer<Vec<UserView>> {
-    let known = identities::list(conn).await?.into_iter().map(|identity| (identity.user, identity));
-    let mut known: BTreeMap<Uuid, Identity> = known.collect();
+pub async fn page(conn: &mut PgConnection, after: Option<&str>, limit: i64) -> Answer<Vec<UserView>> {
     let mut listed = Vec::new();
-    for user in people::list(conn).await? {
-        let locked_until = login_failures::locked_until(conn, &lock_key(&user.name)).await?;
-        let identity = known.remove(&user.id);
-        listed.push(UserView::new(user, identity, locked_until));
+    for user in people::page(conn, after, limit).await? {
+        listed.push(view(conn, user).await?);
     }
     Ok(listed)
 }

@@ -1,6 +1,6 @@
 //! Sessions: seen and ended. The id of a session opens nothing; what opens one is a signed token that names it.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use muster_domain::people::{Actor, Role};
 use muster_store::{people, sessions, sessions::Session};
 use serde::Serialize;
@@ -48,21 +48,21 @@ impl SessionView {
     }
 }
 
-/// Sessions of somebody that count, newest first: one's own, or those of `of` for an admin.
+/// Sessions of somebody that count, newest first, at most `limit`: one's own, or those of `of` for an admin. Only those that
+/// come after `before` in this order, if given: when it began, and its id.
 ///
 /// # Errors
 /// `forbidden`, `not-found`.
-pub async fn list(
+pub async fn page(
     conn: &mut PgConnection,
-    of: Option<&str>,
+    (of, before): (Option<&str>, Option<(DateTime<Utc>, Uuid)>),
+    limit: i64,
     actor: &Actor,
     asking: SessionRef,
 ) -> Answer<Vec<SessionView>> {
     let (user, _) = person(conn, of, actor).await?;
-    let idle = TimeDelta::seconds(IDLE_SECONDS as i64);
-    let counts = |session: &Session| Utc::now() - session.last_seen_at < idle;
-    let all = sessions::list(conn, user).await?.into_iter().filter(counts);
-    Ok(all.map(|session| SessionView::new(session, asking)).collect())
+    let found = sessions::page(conn, user, IDLE_SECONDS, before, limit).await?;
+    Ok(found.into_iter().map(|session| SessionView::new(session, asking)).collect())
 }
 
 /// Ends a session, at its next request: one's own, or anybody's for an admin.

@@ -85,13 +85,13 @@ pub async fn create(conn: &mut PgConnection, team: &TeamView, actor: &Actor) -> 
     audit_trail::record(conn, actor, Entry::done("team.create", &object(&team.name), json!({}))).await
 }
 
-/// All teams.
+/// Teams by name, at most `limit`; only those that come after a name, if given.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn list(conn: &mut PgConnection) -> Answer<Vec<TeamView>> {
-    let all = teams::list(conn).await?;
-    Ok(all.into_iter().map(|team| TeamView { name: team.name, description: team.description }).collect())
+pub async fn page(conn: &mut PgConnection, after: Option<&str>, limit: i64) -> Answer<Vec<TeamView>> {
+    let found = teams::page(conn, after, limit).await?;
+    Ok(found.into_iter().map(|team| TeamView { name: team.name, description: team.description }).collect())
 }
 
 /// A team with what belongs to it.

@@ -111,13 +111,19 @@ pub async fn create(
     Ok(TokenView { token: Some(token), ..kept.into() })
 }
 
-/// One's own tokens; all of them for an admin.
+/// One's own tokens, those of everybody for an admin, newest first, at most `limit`; only those that come after `before` in this
+/// order, if given: when it was made, and its id.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn list(conn: &mut PgConnection, actor: &Actor) -> Answer<Vec<TokenView>> {
+pub async fn page(
+    conn: &mut PgConnection,
+    actor: &Actor,
+    before: Option<(DateTime<Utc>, Uuid)>,
+    limit: i64,
+) -> Answer<Vec<Token>> {
     let whose = (!actor.has_anywhere(Role::Admin)).then_some(actor.id);
-    Ok(tokens::list(conn, whose).await?.into_iter().map(TokenView::from).collect())
+    Ok(tokens::page(conn, whose, before, limit).await?)
 }
 
 /// Revokes one's own token; any for an admin. A token revokes itself; others only with the scope `admin` of an admin, as it
@@ -136,7 +142,8 @@ pub async fn revoke(conn: &mut PgConnection, id: Uuid, actor: &Actor, asking: Se
             "Sign in, then revoke the token.",
         ));
     }
-    let known = list(conn, actor).await?.into_iter().find(|token| token.id == id);
+    let may = |token: &Token| token.user == actor.id || actor.has_anywhere(Role::Admin);
+    let known = tokens::get(conn, id).await?.filter(may);
     let token = known.ok_or_else(|| Failure::not_found("token", &id.to_string()))?;
     tokens::revoke(conn, id).await?;
     audit_trail::record(conn, actor, Entry::done("token.revoke", &format!("token {}", token.name), json!({})))

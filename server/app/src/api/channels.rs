@@ -6,13 +6,13 @@ use axum::{
     response::IntoResponse as _,
 };
 use chrono::{DateTime, Utc};
-use muster_domain::notification::EventKind;
+use muster_domain::notification::{Channel, EventKind};
 use muster_store::channels::{self as stored, Delivery};
-use serde::{Deserialize, Serialize};
-use utoipa::{IntoParams, ToSchema};
+use serde::Serialize;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{Items, page_size, runs::teams};
+use super::{Items, PageQuery, cursor, next, page_size, runs::teams};
 use crate::{
     acts::channels::{self, ChannelEdit, ChannelView, NewChannel},
     app::App,
@@ -75,14 +75,40 @@ impl From<Delivery> for DeliveryView {
     }
 }
 
+/// What cursors of channels are known by.
+const CHANNEL: &str = "channel";
+/// What cursors of deliveries are known by.
+const DELIVERY: &str = "delivery";
+
+/// The cursor behind a channel in the list of them.
+pub(crate) fn write_cursor(channel: &Channel) -> String {
+    cursor::write(CHANNEL, &[&channel.team, &channel.name])
+}
+
+/// The team and name of the channel a cursor speaks of.
+///
+/// # Errors
+/// `invalid-request` when it is no cursor of channels.
+pub(crate) fn read_cursor(after: Option<&str>) -> Answer<Option<(&str, &str)>> {
+    let Some(after) = after else { return Ok(None) };
+    let [team, name] = cursor::read::<2>(CHANNEL, after)?;
+    Ok(Some((team, name)))
+}
+
 /// `GET /api/v1/channels`.
-pub async fn list(State(app): State<App>, Acting(actor): Acting) -> Answer<Json<Items<ChannelView>>> {
+pub async fn list(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Query(page): Query<PageQuery>,
+) -> Answer<Json<Items<ChannelView>>> {
+    let limit = page_size(page.limit);
+    let after = read_cursor(page.after.as_deref())?;
     let mut conn = app.pool.acquire().await?;
     let mut items = Vec::new();
-    for channel in stored::list(&mut conn, teams(&actor).as_deref()).await? {
+    for channel in stored::page(&mut conn, teams(&actor).as_deref(), after, limit).await? {
         items.push(channels::view(&mut conn, channel).await?);
     }
-    Ok(Json(items.into()))
+    Ok(Json(Items::page(items, limit, |view| write_cursor(&view.channel))))
 }
 
 /// `POST /api/v1/channels`.
@@ -142,27 +168,19 @@ pub async fn test(State(app): State<App>, Acting(actor): Acting, Path(id): Path<
     Ok((StatusCode::ACCEPTED, location, Json(newest.map(DeliveryView::from))).into_response())
 }
 
-/// Which page of the list.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(default)]
-pub struct DeliveryQuery {
-    /// Cursor: `next` of the page before.
-    after: Option<Uuid>,
-    /// At most so many, 1 to 200; 50.
-    limit: Option<i64>,
-}
-
 /// `GET /api/v1/channels/{channel}/deliveries`.
 pub async fn deliveries(
     State(app): State<App>,
     Acting(actor): Acting,
     Path(id): Path<Uuid>,
-    Query(page): Query<DeliveryQuery>,
+    Query(page): Query<PageQuery>,
 ) -> Answer<Json<Items<DeliveryView>>> {
     let limit = page_size(page.limit);
+    let before = cursor::read_name(DELIVERY, page.after.as_deref())?;
+    let before = before.map(cursor::part).transpose()?;
     let mut conn = app.pool.acquire().await?;
     channels::get(&mut conn, id, &actor).await?;
-    let found = stored::deliveries(&mut conn, None, Some(id), page.after, limit).await?;
-    let items: Vec<DeliveryView> = found.into_iter().map(Into::into).collect();
-    Ok(Json(Items::page(items, limit, |delivery| delivery.id.to_string())))
+    let found = stored::deliveries(&mut conn, None, Some(id), before, limit).await?;
+    let next = next(&found, limit, |delivery| cursor::write(DELIVERY, &[&delivery.number]));
+    Ok(Json(Items { items: found.into_iter().map(Into::into).collect(), next }))
 }

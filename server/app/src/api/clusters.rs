@@ -3,20 +3,26 @@
 use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
 use muster_domain::ids::ClusterName;
 
-use super::Items;
+use super::{Items, PageQuery, cursor, page_size};
 use crate::{
     acts::{
         checks::{self, CheckedCluster},
         clusters::{self, ClusterEdit, ClusterView, NewCluster},
     },
     app::App,
-    http::{Acting, Answer, Creating, IfMatch, Json, Path, Start, etag},
+    http::{Acting, Answer, Creating, IfMatch, Json, Path, Query, Start, etag},
 };
 
+/// What cursors of clusters are known by.
+pub(crate) const CLUSTER: &str = "cluster";
+
 /// `GET /api/v1/clusters`.
-pub async fn list(State(app): State<App>) -> Answer<Json<Items<ClusterView>>> {
+pub async fn list(State(app): State<App>, Query(page): Query<PageQuery>) -> Answer<Json<Items<ClusterView>>> {
+    let limit = page_size(page.limit);
+    let after = cursor::read_name(CLUSTER, page.after.as_deref())?;
     let mut conn = app.pool.acquire().await?;
-    Ok(Json(clusters::views(&mut conn).await?.into()))
+    let items = clusters::page(&mut conn, after, limit).await?;
+    Ok(Json(Items::page(items, limit, |view| cursor::write(CLUSTER, &[&view.cluster.name]))))
 }
 
 /// `POST /api/v1/clusters`.

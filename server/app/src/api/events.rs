@@ -34,8 +34,10 @@ use crate::{
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 pub struct EventsQuery {
-    /// Only events with a higher number; the header `Last-Event-ID` counts more.
+    /// Only events with a higher number: `next` of the page before, or that of an event; the header `Last-Event-ID` counts more.
     after: Option<i64>,
+    /// At most so many in a list, 1 to 1000; 1000.
+    limit: Option<i64>,
     /// `json` for the events there are now as a list; otherwise a stream that ends with the run.
     format: Option<String>,
 }
@@ -55,8 +57,12 @@ pub async fn events(
         .and_then(|v| v.to_str().ok())
         .is_none_or(|accept| accept.contains("text/event-stream") || accept.contains("*/*"));
     if query.format.as_deref() == Some("json") || !wants_stream {
+        let longest = run_events::AT_MOST as i64;
+        let limit = query.limit.unwrap_or(longest).clamp(1, longest);
         let mut conn = app.pool.acquire().await?;
-        return Ok(Json(Items::from(run_events::after(&mut conn, run, seen).await?)).into_response());
+        let items = run_events::page(&mut conn, run, seen, limit).await?;
+        let page = Items::page(items, limit, |event| event.number.to_string());
+        return Ok(Json(page).into_response());
     }
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
     let reader = Reader::of_run(&app, session, run).await?;

@@ -8,6 +8,7 @@ pub mod calendar;
 pub mod canaries;
 pub mod channels;
 pub mod clusters;
+pub(crate) mod cursor;
 pub mod decisions;
 pub mod events;
 pub mod findings;
@@ -28,9 +29,9 @@ pub mod teams;
 
 use std::borrow::Cow;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::{
-    PartialSchema, ToSchema,
+    IntoParams, PartialSchema, ToSchema,
     openapi::{Array, ObjectBuilder, Ref, RefOr, Schema, Type},
 };
 
@@ -72,8 +73,7 @@ impl<T: ToSchema> ToSchema for Items<T> {
 impl<T: ToSchema> Items<T> {
     /// A page of at most so many; a full one may have another behind it, after the cursor of its last item.
     pub fn page(items: Vec<T>, limit: i64, cursor: impl FnOnce(&T) -> String) -> Self {
-        let full = i64::try_from(items.len()).is_ok_and(|n| n == limit);
-        let next = items.last().filter(|_| full).map(cursor);
+        let next = next(&items, limit, cursor);
         Self { items, next }
     }
 }
@@ -82,6 +82,22 @@ impl<T: ToSchema> From<Vec<T>> for Items<T> {
     fn from(items: Vec<T>) -> Self {
         Self { items, next: None }
     }
+}
+
+/// The cursor of the page behind this one, which is of at most `limit`: a full one may have another behind it.
+fn next<T>(found: &[T], limit: i64, cursor: impl FnOnce(&T) -> String) -> Option<String> {
+    let full = i64::try_from(found.len()).is_ok_and(|n| n == limit);
+    found.last().filter(|_| full).map(cursor)
+}
+
+/// Which page of a list.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct PageQuery {
+    /// Cursor: `next` of the page before.
+    after: Option<String>,
+    /// At most so many, 1 to 200; 50.
+    limit: Option<i64>,
 }
 
 /// Longest page of a list.

@@ -5,17 +5,18 @@ use muster_domain::{
     ids::{PairName, TeamName},
     pair::Pair,
 };
+use muster_store::pairs as stored;
 use serde::Serialize;
 use utoipa::{IntoParams, ToSchema};
 
-use super::Items;
+use super::{Items, PageQuery, cursor, page_size, runs::teams};
 use crate::{
     acts::{
         imports::{self, ImportText},
         pairs::{self, NewPair, PairEdit},
     },
     app::App,
-    http::{Acting, Answer, Creating, IfMatch, Json, Path, Proven, Start, etag},
+    http::{Acting, Answer, Creating, IfMatch, Json, Path, Proven, Query, Start, etag},
     judgement::{self, Glance},
 };
 
@@ -41,14 +42,24 @@ pub struct ImportQuery {
     pub name: Option<PairName>,
 }
 
+/// What cursors of pairs are known by.
+const PAIR: &str = "pair";
+
 /// `GET /api/v1/pairs`.
-pub async fn list(State(app): State<App>, Acting(actor): Acting) -> Answer<Json<Items<PairView>>> {
+pub async fn list(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Query(page): Query<PageQuery>,
+) -> Answer<Json<Items<PairView>>> {
+    let limit = page_size(page.limit);
+    let after = cursor::read_name(PAIR, page.after.as_deref())?;
     let mut conn = app.pool.acquire().await?;
-    let pairs = pairs::list(&mut conn, &actor).await?;
+    let pairs = stored::page(&mut conn, teams(&actor).as_deref(), after, limit).await?;
     let names: Vec<PairName> = pairs.iter().map(|pair| pair.name.clone()).collect();
     let judged = judgement::latest_of_all(&mut conn, &names).await?;
     let view = |pair: Pair| PairView { glance: Glance::of(&pair, judged.get(&pair.name)), pair };
-    Ok(Json(pairs.into_iter().map(view).collect::<Vec<_>>().into()))
+    let items = pairs.into_iter().map(view).collect();
+    Ok(Json(Items::page(items, limit, |view: &PairView| cursor::write(PAIR, &[&view.pair.name]))))
 }
 
 /// `POST /api/v1/pairs`.

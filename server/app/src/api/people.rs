@@ -3,7 +3,7 @@
 use axum::{Extension, extract::State, http::StatusCode, response::IntoResponse as _};
 use uuid::Uuid;
 
-use super::Items;
+use super::{Items, PageQuery, cursor, next, page_size};
 use crate::{
     acts::{
         people::{self, NewUser, UserEdit, UserView},
@@ -11,13 +11,21 @@ use crate::{
     },
     app::App,
     auth::SessionRef,
-    http::{Acting, Answer, Creating, IfMatch, Json, Path, Start, etag},
+    http::{Acting, Answer, Creating, IfMatch, Json, Path, Query, Start, etag},
 };
 
+/// What cursors of people are known by.
+pub(crate) const PERSON: &str = "person";
+/// What cursors of tokens are known by.
+pub(crate) const TOKEN: &str = "token";
+
 /// `GET /api/v1/users`.
-pub async fn list(State(app): State<App>) -> Answer<Json<Items<UserView>>> {
+pub async fn list(State(app): State<App>, Query(page): Query<PageQuery>) -> Answer<Json<Items<UserView>>> {
+    let limit = page_size(page.limit);
+    let after = cursor::read_name(PERSON, page.after.as_deref())?;
     let mut conn = app.pool.acquire().await?;
-    Ok(Json(people::list(&mut conn).await?.into()))
+    let items = people::page(&mut conn, after, limit).await?;
+    Ok(Json(Items::page(items, limit, |user| cursor::write(PERSON, &[&user.name]))))
 }
 
 /// `POST /api/v1/users`.
@@ -53,9 +61,17 @@ pub async fn change(
 }
 
 /// `GET /api/v1/tokens`.
-pub async fn tokens(State(app): State<App>, Acting(actor): Acting) -> Answer<Json<Items<TokenView>>> {
+pub async fn tokens(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Query(page): Query<PageQuery>,
+) -> Answer<Json<Items<TokenView>>> {
+    let limit = page_size(page.limit);
+    let before = cursor::read_time(TOKEN, page.after.as_deref())?;
     let mut conn = app.pool.acquire().await?;
-    Ok(Json(tokens::list(&mut conn, &actor).await?.into()))
+    let found = tokens::page(&mut conn, &actor, before, limit).await?;
+    let next = next(&found, limit, |token| cursor::write_time(TOKEN, token.created_at, token.id));
+    Ok(Json(Items { items: found.into_iter().map(TokenView::from).collect(), next }))
 }
 
 /// `POST /api/v1/tokens`. Without `Idempotency-Key`: the token is shown once and its answer is kept nowhere.

@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{Items, page_size, runs::teams};
+use super::{Items, PageQuery, cursor, page_size, runs::teams};
 use crate::{
     acts::schedules::{self, NewSchedule, ScheduleEdit},
     app::App,
-    http::{Acting, Answer, Creating, Failure, IfMatch, Json, Path, Query, Start, etag},
+    http::{Acting, Answer, Creating, IfMatch, Json, Path, Query, Start, etag},
 };
 
 /// Occurrences shown of one schedule.
@@ -97,28 +97,39 @@ pub async fn recorded(
     Ok(found.into_iter().map(view).collect())
 }
 
-/// Page of [`list`].
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(default)]
-pub struct ScheduleQuery {
-    /// Cursor: `next` of the page before.
-    after: Option<Uuid>,
-    /// At most so many, 1 to 200; 50.
-    limit: Option<i64>,
+/// What cursors of schedules are known by.
+const SCHEDULE: &str = "schedule";
+/// What cursors of occurrences are known by.
+const OCCURRENCE: &str = "occurrence";
+
+/// The cursor behind a schedule in the list of them.
+pub(crate) fn write_cursor(schedule: &Schedule) -> String {
+    cursor::write(SCHEDULE, &[&schedule.pair, &schedule.id])
+}
+
+/// The pair and id of the schedule a cursor speaks of.
+///
+/// # Errors
+/// `invalid-request` when it is no cursor of schedules.
+pub(crate) fn read_cursor(after: Option<&str>) -> Answer<Option<(&str, Uuid)>> {
+    let Some(after) = after else { return Ok(None) };
+    let [pair, id] = cursor::read::<2>(SCHEDULE, after)?;
+    Ok(Some((pair, cursor::part(id)?)))
 }
 
 /// `GET /api/v1/schedules`.
 pub async fn list(
     State(app): State<App>,
     Acting(actor): Acting,
-    Query(query): Query<ScheduleQuery>,
+    Query(page): Query<PageQuery>,
 ) -> Answer<Json<Items<ScheduleView>>> {
-    let limit = page_size(query.limit);
+    let limit = page_size(page.limit);
+    let after = read_cursor(page.after.as_deref())?;
     let mut conn = app.pool.acquire().await?;
-    let found = stored::list(&mut conn, teams(&actor).as_deref(), query.after, limit).await?;
+    let found = stored::list(&mut conn, teams(&actor).as_deref(), after, limit).await?;
     let now = Utc::now();
     let items: Vec<ScheduleView> = found.into_iter().map(|one| ScheduleView::of(one, now)).collect();
-    Ok(Json(Items::page(items, limit, |view| view.schedule.id.to_string())))
+    Ok(Json(Items::page(items, limit, |view| write_cursor(&view.schedule))))
 }
 
 /// `POST /api/v1/schedules`.
@@ -188,20 +199,10 @@ pub async fn occurrences(
     Query(query): Query<OccurrenceQuery>,
 ) -> Answer<Json<Items<OccurrenceView>>> {
     let limit = page_size(query.limit);
-    let before = query.after.as_deref().map(read_cursor).transpose()?;
+    // Two schedules can be due at the same moment.
+    let before = cursor::read_time(OCCURRENCE, query.after.as_deref())?;
     let items = recorded(&app, teams(&actor).as_deref(), query.pair.as_ref(), before, limit).await?;
-    Ok(Json(Items::page(items, limit, cursor)))
-}
-
-/// Due time and schedule: two schedules can be due at the same moment.
-fn cursor(one: &OccurrenceView) -> String {
-    format!("{}_{}", one.occurrence.due.timestamp_micros(), one.schedule)
-}
-
-fn read_cursor(text: &str) -> Answer<(DateTime<Utc>, Uuid)> {
-    let parts = text.split_once('_');
-    let read = parts.and_then(|(due, schedule)| {
-        Some((DateTime::from_timestamp_micros(due.parse().ok()?)?, schedule.parse().ok()?))
-    });
-    read.ok_or_else(|| Failure::invalid("`after` is not the `next` of an earlier page."))
+    Ok(Json(Items::page(items, limit, |one| {
+        cursor::write_time(OCCURRENCE, one.occurrence.due, one.schedule)
+    })))
 }

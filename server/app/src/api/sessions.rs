@@ -12,7 +12,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::Items;
+use super::{Items, cursor, page_size};
 use crate::{
     acts::sessions::{self, SessionView},
     app::App,
@@ -28,15 +28,34 @@ pub struct SessionQuery {
     user: Option<String>,
 }
 
+/// Whose sessions, and which page of them.
+#[derive(Debug, Default, Deserialize, IntoParams)]
+#[serde(default)]
+pub struct SessionListQuery {
+    /// Of this person, by the name they sign in with; for admins. One's own when left out.
+    user: Option<String>,
+    /// Cursor: `next` of the page before.
+    after: Option<String>,
+    /// At most so many, 1 to 200; 50.
+    limit: Option<i64>,
+}
+
+/// What cursors of sessions are known by.
+pub(crate) const SESSION: &str = "session";
+
 /// `GET /api/v1/sessions`.
 pub async fn list(
     State(app): State<App>,
     Acting(actor): Acting,
     Extension(asking): Extension<SessionRef>,
-    Query(query): Query<SessionQuery>,
+    Query(query): Query<SessionListQuery>,
 ) -> Answer<Json<Items<SessionView>>> {
+    let limit = page_size(query.limit);
+    let before = cursor::read_time(SESSION, query.after.as_deref())?;
     let mut conn = app.pool.acquire().await?;
-    Ok(Json(sessions::list(&mut conn, query.user.as_deref(), &actor, asking).await?.into()))
+    let asked = (query.user.as_deref(), before);
+    let items = sessions::page(&mut conn, asked, limit, &actor, asking).await?;
+    Ok(Json(Items::page(items, limit, |one| cursor::write_time(SESSION, one.begun_at, one.id))))
 }
 
 /// `DELETE /api/v1/sessions/{session}`.

@@ -3,17 +3,23 @@
 use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
 use muster_domain::ids::TeamName;
 
-use super::Items;
+use super::{Items, PageQuery, cursor, page_size};
 use crate::{
     acts::teams::{self, TeamEdit, TeamView},
     app::App,
-    http::{Acting, Answer, Creating, IfMatch, Json, Path, Start, etag},
+    http::{Acting, Answer, Creating, IfMatch, Json, Path, Query, Start, etag},
 };
 
+/// What cursors of teams are known by.
+pub(crate) const TEAM: &str = "team";
+
 /// `GET /api/v1/teams`.
-pub async fn list(State(app): State<App>) -> Answer<Json<Items<TeamView>>> {
+pub async fn list(State(app): State<App>, Query(page): Query<PageQuery>) -> Answer<Json<Items<TeamView>>> {
+    let limit = page_size(page.limit);
+    let after = cursor::read_name(TEAM, page.after.as_deref())?;
     let mut conn = app.pool.acquire().await?;
-    Ok(Json(teams::list(&mut conn).await?.into()))
+    let items = teams::page(&mut conn, after, limit).await?;
+    Ok(Json(Items::page(items, limit, |team| cursor::write(TEAM, &[&team.name]))))
 }
 
 /// `POST /api/v1/teams`.

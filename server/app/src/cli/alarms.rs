@@ -8,11 +8,7 @@ use super::{client::Client, commands::Alarms, print};
 pub(super) async fn alarms(client: &Client, command: Alarms) -> anyhow::Result<()> {
     match command {
         Alarms::List { pair, all, code, limit } => {
-            let query = [
-                ("open", (!all).then(|| "true".to_owned())),
-                ("code", code),
-                ("limit", Some(limit.to_string())),
-            ];
+            let query = [("open", (!all).then(|| "true".to_owned())), ("code", code)];
             let path = pair
                 .map_or_else(|| "/api/v1/alarms".to_owned(), |pair| format!("/api/v1/pairs/{pair}/alarms"));
             let row = |alarm: &Value| {
@@ -33,7 +29,7 @@ pub(super) async fn alarms(client: &Client, command: Alarms) -> anyhow::Result<(
                 ]
             };
             let heads = ["NO", "PAIR", "ALARM", "STATE", "OPENED", "WHAT", "ID"];
-            print::list(client, &client.list(&path, &query).await?, &heads, row);
+            print::list(client, &client.pages(&path, &query, Some(limit)).await?, &heads, row);
         }
         Alarms::Show { id } => print::json(&client.get(&format!("/api/v1/alarms/{id}")).await?),
         Alarms::Acknowledge { id, comment } => {

@@ -16,7 +16,7 @@ pub(super) async fn approvals(client: &Client, command: Approvals) -> anyhow::Re
                 row
             };
             let heads = ["NO", "PAIR", "OPERATION", "COURSE", "REQUESTED BY", "DECIDE BY", "REASON", "ID"];
-            print::list(client, &client.get("/api/v1/approvals").await?, &heads, row);
+            print::list(client, &client.pages("/api/v1/approvals", &[], None).await?, &heads, row);
             Ok(())
         }
         Approvals::Show { run } => {

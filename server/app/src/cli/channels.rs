@@ -17,7 +17,7 @@ pub(super) async fn channels(client: &Client, command: Channels) -> anyhow::Resu
                 row
             };
             let heads = ["TEAM", "CHANNEL", "KIND", "", "HOST", "ID"];
-            print::list(client, &client.get("/api/v1/channels").await?, &heads, row);
+            print::list(client, &client.pages("/api/v1/channels", &[], None).await?, &heads, row);
         }
         Channels::Show { id } => print::json(&client.get(&path(id)).await?),
         Channels::Create { file } => {
@@ -34,7 +34,7 @@ pub(super) async fn channels(client: &Client, command: Channels) -> anyhow::Resu
             client.post(&format!("{}/test", path(id)), &json!({})).await?;
             println!("A test is on its way: `muster channels deliveries {id}` says whether it arrived.");
         }
-        Channels::Deliveries { id } => {
+        Channels::Deliveries { id, limit } => {
             let row = |delivery: &Value| {
                 let mut row = vec![print::time(delivery, "at")];
                 row.extend(
@@ -43,7 +43,8 @@ pub(super) async fn channels(client: &Client, command: Channels) -> anyhow::Resu
                 row
             };
             let heads = ["AT", "EVENT", "STATE", "ATTEMPTS", "LAST ERROR"];
-            print::list(client, &client.get(&format!("{}/deliveries", path(id))).await?, &heads, row);
+            let sent = client.pages(&format!("{}/deliveries", path(id)), &[], Some(limit)).await?;
+            print::list(client, &sent, &heads, row);
         }
     }
     Ok(())

@@ -9,8 +9,11 @@ use anyhow::Context as _;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
-use super::terminal;
+use super::{print, terminal};
 use crate::config::ClientConfig;
+
+/// Longest page of a list the API answers with.
+const LONGEST_PAGE: usize = 200;
 
 /// Speaks to one server.
 #[derive(Debug)]
@@ -54,6 +57,37 @@ impl Client {
     /// The problem, as the server tells it.
     pub async fn list(&self, path: &str, query: &[(&str, Option<String>)]) -> anyhow::Result<Value> {
         self.answer(self.http.get(self.address(path, query)?)).await
+    }
+
+    /// Reads a list page by page, to its end or so many items of it; what is not given of the query is left out.
+    ///
+    /// # Errors
+    /// The problem, as the server tells it.
+    pub async fn pages(
+        &self,
+        path: &str,
+        query: &[(&str, Option<String>)],
+        most: Option<u32>,
+    ) -> anyhow::Result<Value> {
+        let most = most.map_or(usize::MAX, |most| most as usize);
+        let mut items = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let limit = most.saturating_sub(items.len()).min(LONGEST_PAGE);
+            let mut asked = query.to_vec();
+            asked.extend([("limit", Some(limit.to_string())), ("after", after)]);
+            let reply = self.list(path, &asked).await?;
+            items.extend_from_slice(print::items(&reply));
+            after = reply["next"].as_str().map(str::to_owned);
+            if after.is_none() || items.len() >= most {
+                break;
+            }
+        }
+        let mut list = json!({"items": items});
+        if let Some(next) = after {
+            list["next"] = next.into();
+        }
+        Ok(list)
     }
 
     /// Reads a text with a query; what is not given is left out.

@@ -13,7 +13,6 @@ pub(super) async fn findings(client: &Client, command: Findings) -> anyhow::Resu
                 ("open", open.then(|| "true".to_owned())),
                 ("severity", severity),
                 ("text", text),
-                ("limit", Some(limit.to_string())),
             ];
             let row = |finding: &Value| {
                 let state = if finding["closed"].is_null() { "open" } else { "closed" };
@@ -23,7 +22,8 @@ pub(super) async fn findings(client: &Client, command: Findings) -> anyhow::Resu
                 row
             };
             let heads = ["NO", "PAIR", "SEVERITY", "STATE", "OWNER", "DUE", "FINDING", "ID"];
-            print::list(client, &client.list("/api/v1/findings", &query).await?, &heads, row);
+            let found = client.pages("/api/v1/findings", &query, Some(limit)).await?;
+            print::list(client, &found, &heads, row);
         }
         Findings::Show { id } => print::json(&client.get(&format!("/api/v1/findings/{id}")).await?),
         Findings::Raise { pair, text, severity, owner, due, run, link } => {

@@ -20,7 +20,12 @@ pub(super) async fn people(client: &Client, command: People) -> anyhow::Result<(
                 let may = if user["disabled_at"].is_null() { "may sign in" } else { "disabled" };
                 vec![print::word(user, "name"), may.to_owned(), grants.join(", ")]
             };
-            print::list(client, &client.get("/api/v1/users").await?, &["NAME", "", "ROLES"], row);
+            print::list(
+                client,
+                &client.pages("/api/v1/users", &[], None).await?,
+                &["NAME", "", "ROLES"],
+                row,
+            );
         }
         People::Show { name } => print::json(&client.get(&format!("/api/v1/users/{name}")).await?),
         People::Create { file } => print::json(&client.post("/api/v1/users", &read_json(&file)?).await?),
@@ -53,7 +58,8 @@ pub(super) async fn sessions(client: &Client, command: Sessions) -> anyhow::Resu
                 ]
             };
             let heads = ["ID", "CLIENT", "FROM", "BEGUN", "LAST USED", ""];
-            print::list(client, &client.list("/api/v1/sessions", &[("user", user)]).await?, &heads, row);
+            let all = client.pages("/api/v1/sessions", &[("user", user)], None).await?;
+            print::list(client, &all, &heads, row);
         }
         Sessions::End { id } => {
             client.send(Method::DELETE, &format!("/api/v1/sessions/{id}"), None).await?;
@@ -76,7 +82,8 @@ pub(super) async fn teams(client: &Client, command: Teams) -> anyhow::Result<()>
     match command {
         Teams::List => {
             let row = |team: &Value| ["name", "description"].map(|key| print::word(team, key)).to_vec();
-            print::list(client, &client.get("/api/v1/teams").await?, &["TEAM", "DESCRIPTION"], row);
+            let all = client.pages("/api/v1/teams", &[], None).await?;
+            print::list(client, &all, &["TEAM", "DESCRIPTION"], row);
         }
         Teams::Show { name } => print::json(&client.get(&team(&name)).await?),
         Teams::Edit { name, description } => {
@@ -106,7 +113,8 @@ pub(super) async fn tokens(client: &Client, command: Tokens) -> anyhow::Result<(
                 let (id, name) = (print::word(token, "id"), print::word(token, "name"));
                 vec![id, name, scopes, print::time(token, "expires_at")]
             };
-            print::list(client, &client.get("/api/v1/tokens").await?, &["ID", "NAME", "SCOPES", "ENDS"], row);
+            let all = client.pages("/api/v1/tokens", &[], None).await?;
+            print::list(client, &all, &["ID", "NAME", "SCOPES", "ENDS"], row);
         }
         Tokens::Create { name, days, scopes } => {
             let body = json!({"name": name, "days": days, "scopes": scopes});

@@ -13,9 +13,7 @@ const NOT_EXACT: u8 = 3;
 pub(super) async fn proofs(client: &Client, command: Proofs) -> anyhow::Result<ExitCode> {
     match command {
         Proofs::List { pair, limit } => {
-            let reply = client
-                .list(&format!("/api/v1/pairs/{pair}/proofs"), &[("limit", Some(limit.to_string()))])
-                .await?;
+            let reply = client.pages(&format!("/api/v1/pairs/{pair}/proofs"), &[], Some(limit)).await?;
             let row = |proof: &Value| {
                 let mut row =
                     ["number", "kind", "from", "to", "state"].map(|key| print::word(proof, key)).to_vec();

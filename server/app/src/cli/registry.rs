@@ -36,7 +36,7 @@ pub(super) async fn edit(client: &Client, path: &str, file: &Path) -> anyhow::Re
 pub(super) async fn clusters(client: &Client, command: Clusters) -> anyhow::Result<()> {
     match command {
         Clusters::List => {
-            let reply = client.get("/api/v1/clusters").await?;
+            let reply = client.pages("/api/v1/clusters", &[], None).await?;
             let row = |c: &Value| {
                 let bootstrap = c["bootstrap"].as_array().into_iter().flatten().filter_map(Value::as_str);
                 let bootstrap = bootstrap.collect::<Vec<_>>().join(",");
@@ -89,7 +89,7 @@ pub(super) async fn clusters(client: &Client, command: Clusters) -> anyhow::Resu
 pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<ExitCode> {
     match command {
         Pairs::List => {
-            let reply = client.get("/api/v1/pairs").await?;
+            let reply = client.pages("/api/v1/pairs", &[], None).await?;
             let row = |p: &Value| {
                 let ends =
                     format!("{} / {}", print::word(&p["clusters"], "a"), print::word(&p["clusters"], "b"));
@@ -169,7 +169,7 @@ pub(super) async fn schedules(client: &Client, command: Schedules) -> anyhow::Re
                 ]
             };
             let heads = ["PAIR", "HOW OFTEN", "ZONE", "NEXT DUE", "ID"];
-            print::list(client, &all_schedules(client).await?, &heads, row);
+            print::list(client, &client.pages("/api/v1/schedules", &[], None).await?, &heads, row);
         }
         Schedules::Show { id } => print::json(&client.get(&path(id)).await?),
         Schedules::Create { file } => {
@@ -180,7 +180,7 @@ pub(super) async fn schedules(client: &Client, command: Schedules) -> anyhow::Re
             client.send(Method::DELETE, &path(id), None).await?;
             println!("Schedule {id} is removed; what came due of it stays.");
         }
-        Schedules::Due { pair } => {
+        Schedules::Due { pair, limit } => {
             let row = |due: &Value| {
                 let mut row = vec![print::word(due, "pair"), print::time(due, "due")];
                 let why = if due["skipped"] == "" { "trouble" } else { "skipped" };
@@ -188,22 +188,11 @@ pub(super) async fn schedules(client: &Client, command: Schedules) -> anyhow::Re
                 row
             };
             let heads = ["PAIR", "DUE", "STANDING", "STATE", "RUN", ""];
-            print::list(client, &client.list("/api/v1/occurrences", &[("pair", pair)]).await?, &heads, row);
+            let due = client.pages("/api/v1/occurrences", &[("pair", pair)], Some(limit)).await?;
+            print::list(client, &due, &heads, row);
         }
     }
     Ok(())
-}
-
-/// Every schedule, page by page.
-async fn all_schedules(client: &Client) -> anyhow::Result<Value> {
-    let first = "/api/v1/schedules?limit=200";
-    let mut reply = client.get(first).await?;
-    let mut items = print::items(&reply).to_vec();
-    while let Some(last) = reply["next"].as_str() {
-        reply = client.get(&format!("{first}&after={last}")).await?;
-        items.extend_from_slice(print::items(&reply));
-    }
-    Ok(json!({"items": items}))
 }
 
 /// Differences as people read them: each cause with what it does and what to do.

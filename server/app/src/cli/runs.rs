@@ -169,8 +169,8 @@ async fn list(
     state: Option<String>,
     limit: u32,
 ) -> anyhow::Result<()> {
-    let query = [("pair", pair), ("state", state), ("limit", Some(limit.to_string()))];
-    let reply = client.list("/api/v1/runs", &query).await?;
+    let query = [("pair", pair), ("state", state)];
+    let reply = client.pages("/api/v1/runs", &query, Some(limit)).await?;
     if client.json {
         print::json(&reply);
         return Ok(());

@@ -32,12 +32,7 @@ pub(super) async fn login(config: &ClientConfig, name: Option<String>) -> anyhow
 pub(super) async fn audit(client: &Client, command: Audit) -> anyhow::Result<ExitCode> {
     match command {
         Audit::List { actor, action, object, limit } => {
-            let query = [
-                ("actor", actor),
-                ("action", action),
-                ("object", object),
-                ("limit", Some(limit.to_string())),
-            ];
+            let query = [("actor", actor), ("action", action), ("object", object)];
             let row = |e: &Value| {
                 let entry = &e["content"];
                 let mut row = vec![print::word(entry, "number"), print::time(entry, "at")];
@@ -46,7 +41,7 @@ pub(super) async fn audit(client: &Client, command: Audit) -> anyhow::Result<Exi
             };
             print::list(
                 client,
-                &client.list("/api/v1/audit", &query).await?,
+                &client.pages("/api/v1/audit", &query, Some(limit)).await?,
                 &["NO", "AT", "ACTOR", "ACTION", "OBJECT", "OUTCOME"],
                 row,
             );

@@ -11,6 +11,7 @@ use muster_domain::people::Scope;
 use muster_store::tokens as stored_tokens;
 use muster_web::{
     account::{Account, AccountPage, SessionSeen, TokenSeen},
+    parts::Ends,
     people_forms::{PasswordForm, TokenForm},
     token_page::{TokenFormPage, TokenMadePage},
 };
@@ -18,23 +19,37 @@ use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{asking::Asking, html, html_with, is_about_the_form, refused_form, see};
+use super::{PAGE, asking::Asking, cut, html, html_with, is_about_the_form, refused_form, see};
 use crate::{
     acts::{
         people,
         sessions::{self, SessionView},
         tokens::{self, NewToken, TokenView},
     },
+    api::{cursor, people::TOKEN, sessions::SESSION},
     app::App,
     auth::{SessionRef, own_password, sign_in::From as CameFrom},
     http::{Answer, Failure, Form, Path, Query},
 };
 
-/// What was just done.
+/// Which part of the sessions and tokens, and what was just done.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Done {
+pub struct Shown {
     done: String,
+    /// Cursor of the sessions before.
+    sessions: String,
+    /// Cursor of the tokens before.
+    tokens: String,
+}
+
+/// The page with another part of one list and the same part of the other.
+fn address(sessions: Option<&str>, tokens: Option<&str>, anchor: &str) -> String {
+    let part = |name: &str, after: Option<&str>| after.map(|after| format!("{name}={after}"));
+    let parts: Vec<String> =
+        [part("sessions", sessions), part("tokens", tokens)].into_iter().flatten().collect();
+    let mark = if parts.is_empty() { "" } else { "?" };
+    format!("/account{mark}{}#{anchor}", parts.join("&"))
 }
 
 /// `GET /account`.
@@ -42,16 +57,16 @@ pub async fn show(
     State(app): State<App>,
     asking: Asking,
     Extension(session): Extension<SessionRef>,
-    Query(done): Query<Done>,
+    Query(shown): Query<Shown>,
 ) -> Answer {
-    html(&page(&app, &asking, session, &done.done, None).await?)
+    html(&page(&app, &asking, session, &shown, None).await?)
 }
 
 async fn page(
     app: &App,
     asking: &Asking,
     session: SessionRef,
-    done: &str,
+    shown: &Shown,
     wrong: Option<&Failure>,
 ) -> Answer<AccountPage> {
     let chrome = asking.chrome(app).await;
@@ -59,10 +74,27 @@ async fn page(
     let has_password = own_password::has_one(app, actor).await?;
     let mut conn = app.pool.acquire().await?;
     let me = people::of(&mut conn, actor).await?;
-    let sessions = sessions::list(&mut conn, None, actor, session).await?;
+    let begun = cursor::read_time(SESSION, Some(&shown.sessions)).unwrap_or_default();
+    let made = cursor::read_time(TOKEN, Some(&shown.tokens)).unwrap_or_default();
+    let mut sessions = sessions::page(&mut conn, (None, begun), PAGE + 1, actor, session).await?;
+    let more_sessions = cut(&mut sessions, session_cursor);
     let sessions: Vec<SessionSeen> = sessions.into_iter().map(seen).collect();
-    let tokens = stored_tokens::list(&mut conn, Some(actor.id)).await?;
+    let mut tokens = stored_tokens::page(&mut conn, Some(actor.id), made, PAGE + 1).await?;
+    let more_tokens = cut(&mut tokens, |token| cursor::write_time(TOKEN, token.created_at, token.id));
     let tokens: Vec<TokenSeen> = tokens.into_iter().map(|token| token_seen(token.into())).collect();
+    // What is no cursor has led to the beginning.
+    let at_sessions = begun.map(|_| shown.sessions.as_str());
+    let at_tokens = made.map(|_| shown.tokens.as_str());
+    let session_ends = Ends::new(
+        "sessions",
+        at_sessions.map(|_| address(None, at_tokens, "sessions-h")),
+        more_sessions.map(|next| address(Some(&next), at_tokens, "sessions-h")),
+    );
+    let token_ends = Ends::new(
+        "tokens",
+        at_tokens.map(|_| address(at_sessions, None, "tokens-h")),
+        more_tokens.map(|next| address(at_sessions, Some(&next), "tokens-h")),
+    );
     let account = Account {
         display_name: &me.display_name,
         grants: &me.grants,
@@ -72,7 +104,13 @@ async fn page(
         sessions: &sessions,
         tokens: &tokens,
     };
-    Ok(AccountPage::new(chrome, &account, done, wrong.map(|failure| &failure.problem)))
+    let page = AccountPage::new(chrome, &account, &shown.done, wrong.map(|failure| &failure.problem));
+    Ok(page.part(session_ends, token_ends))
+}
+
+/// The cursor behind a session in the list of them.
+pub(super) fn session_cursor(session: &SessionView) -> String {
+    cursor::write_time(SESSION, session.begun_at, session.id)
 }
 
 /// A session as pages take it.
@@ -136,7 +174,9 @@ pub async fn change_password(
     let from = CameFrom::new(&headers, peer.map(|Extension(ConnectInfo(peer))| peer.ip()));
     match try_change_password(&app, &asking, session, form, &from).await {
         Ok(()) => Ok(see("/account?done=password")),
-        Err(failure) => refused_form(&failure, &page(&app, &asking, session, "", Some(&failure)).await?),
+        Err(failure) => {
+            refused_form(&failure, &page(&app, &asking, session, &Shown::default(), Some(&failure)).await?)
+        }
     }
 }
 

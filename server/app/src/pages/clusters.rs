@@ -13,26 +13,37 @@ use muster_web::{
     clusters::{ClusterLook, ClusterPage, ClustersPage, SecretsKept},
     forms::ClusterForm,
 };
+use serde::Deserialize;
 use sqlx::PgConnection;
 
-use super::{asking::Asking, html, is_about_the_form, refused_form, see};
+use super::{PAGE, asking::Asking, cut, ends, html, is_about_the_form, refused_form, see};
 use crate::{
     acts::{
         checks,
         clusters::{self, ClusterEdit, NewCluster, SecretsInput},
     },
+    api::{clusters::CLUSTER, cursor},
     app::App,
-    http::{Answer, Failure, Form, Path},
+    http::{Answer, Failure, Form, Path, Query},
 };
 
+/// Which page of the list.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Shown {
+    /// Cursor of the page before.
+    after: String,
+}
+
 /// `GET /clusters`.
-pub async fn list(State(app): State<App>, asking: Asking) -> Answer {
+pub async fn list(State(app): State<App>, asking: Asking, Query(shown): Query<Shown>) -> Answer {
     let chrome = asking.chrome(&app).await;
+    let after = cursor::read_name(CLUSTER, Some(&shown.after)).unwrap_or_default();
     let mut conn = app.pool.acquire().await?;
     let pairs = pairs::list(&mut conn, None, None).await?;
     let looks = surveys::looks(&mut conn, None).await?;
     let row = |cluster: Cluster| {
-        let look = looks.iter().find(|look| look.cluster == cluster.name).cloned().map(shown);
+        let look = looks.iter().find(|look| look.cluster == cluster.name).cloned().map(look_of);
         let with = pairs.iter().filter(|pair| {
             let BySide { a, b } = &pair.clusters;
             [a, b].contains(&&cluster.name)
@@ -40,8 +51,10 @@ pub async fn list(State(app): State<App>, asking: Asking) -> Answer {
         let names = with.map(|pair| pair.name.to_string()).collect();
         (cluster, look, names)
     };
-    let rows: Vec<_> = stored::list(&mut conn).await?.into_iter().map(row).collect();
-    html(&ClustersPage::new(chrome, &rows))
+    let mut found = stored::page(&mut conn, after, PAGE + 1).await?;
+    let next = cut(&mut found, |cluster| cursor::write(CLUSTER, &[&cluster.name]));
+    let rows: Vec<_> = found.into_iter().map(row).collect();
+    html(&ClustersPage::new(chrome, &rows).part(ends("clusters", "/clusters", after.is_some(), next)))
 }
 
 /// `GET /clusters/{cluster}`.
@@ -165,10 +178,10 @@ pub(super) async fn pair_names(conn: &mut PgConnection, cluster: &ClusterName) -
 
 /// What the newest survey of any pair saw of a cluster.
 async fn look(conn: &mut PgConnection, name: &ClusterName) -> Answer<Option<ClusterLook>> {
-    Ok(surveys::looks(conn, Some(name)).await?.into_iter().next().map(shown))
+    Ok(surveys::looks(conn, Some(name)).await?.into_iter().next().map(look_of))
 }
 
-fn shown(look: surveys::ClusterLook) -> ClusterLook {
+fn look_of(look: surveys::ClusterLook) -> ClusterLook {
     ClusterLook { description: look.description, rights: look.rights }
 }
 

@@ -17,13 +17,16 @@ use muster_web::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{asking::Asking, html, is_about_the_form, refused_form, see};
+use super::{PAGE, asking::Asking, cut, html, is_about_the_form, refused_form, see};
 use crate::{
     acts::{
         pairs,
         schedules::{self, NewSchedule, ScheduleEdit},
     },
-    api::{runs::teams, schedules::recorded},
+    api::{
+        runs::teams,
+        schedules::{read_cursor, recorded, write_cursor},
+    },
     app::App,
     http::{Answer, Failure, Form, Path, Query},
 };
@@ -33,14 +36,12 @@ use crate::{
 #[serde(default)]
 pub struct Shown {
     done: String,
-    /// Cursor: the last schedule of the page before.
+    /// Cursor of the page before.
     after: String,
 }
 
 /// Most drills that came due looked at for the page.
 const SHOWN: i64 = 200;
-/// Schedules on one page.
-const PAGE: i64 = 50;
 
 /// `GET /drills`.
 pub async fn list(State(app): State<App>, asking: Asking, Query(shown): Query<Shown>) -> Answer {
@@ -74,10 +75,9 @@ async fn page(
     let mine = pairs::list(&mut conn, actor).await?;
     let owns =
         |name: &PairName| mine.iter().any(|pair| pair.name == *name && actor.has(Role::Owner, &pair.team));
-    let mut found = stored::list(&mut conn, teams.as_deref(), shown.after.parse().ok(), PAGE + 1).await?;
-    let more = found.len() > PAGE as usize;
-    found.truncate(PAGE as usize);
-    let more_after = found.last().filter(|_| more).map(|last| last.id);
+    let after = read_cursor(Some(&shown.after)).unwrap_or_default();
+    let mut found = stored::list(&mut conn, teams.as_deref(), after, PAGE + 1).await?;
+    let more_after = cut(&mut found, write_cursor);
     let schedules: Vec<_> = found
         .into_iter()
         .map(|schedule| {
@@ -94,7 +94,8 @@ async fn page(
             scheduled: scheduled.contains(pair.name.as_str()),
         })
         .collect();
-    let programme = Programme { schedules: &schedules, more_after, pairs: &pairs, due: &due };
+    let programme =
+        Programme { schedules: &schedules, more_after: more_after.as_deref(), pairs: &pairs, due: &due };
     Ok(DrillsPage::new(chrome, programme, form, errors, &shown.done))
 }
 

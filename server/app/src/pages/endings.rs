@@ -26,7 +26,8 @@ async fn sessions_of(
     reading: SessionRef,
 ) -> Answer<Vec<SessionSeen>> {
     let mut conn = app.pool.acquire().await?;
-    let listed = sessions::list(&mut conn, whose, asking.actor()?, reading).await?;
+    // All of them: the page says how many end.
+    let listed = sessions::page(&mut conn, (whose, None), i64::MAX, asking.actor()?, reading).await?;
     Ok(listed.into_iter().map(seen).collect())
 }
 
@@ -72,8 +73,8 @@ pub async fn sessions_of_person(
 /// `GET /account/tokens/{token}/revoke`.
 pub async fn token(State(app): State<App>, asking: Asking, Path(id): Path<Uuid>) -> Answer {
     let chrome = asking.chrome(&app).await;
-    let own = stored_tokens::list(&mut *app.pool.acquire().await?, Some(asking.actor()?.id)).await?;
-    let token = own.into_iter().find(|token| token.id == id);
-    let token = token.ok_or_else(|| Failure::not_found("token", &id.to_string()))?;
+    let (me, found) = (asking.actor()?.id, stored_tokens::get(&mut *app.pool.acquire().await?, id).await?);
+    let own = found.filter(|token| token.user == me);
+    let token = own.ok_or_else(|| Failure::not_found("token", &id.to_string()))?;
     html(&DangerPage::revoke_token(chrome, &token_seen(token.into())))
 }

@@ -41,7 +41,7 @@ use axum::{
     response::{Html, IntoResponse as _, Redirect, Response},
 };
 use muster_domain::people::Role::{Admin, Approver, Operator, Owner};
-use muster_web::Template;
+use muster_web::{Template, parts::Ends};
 
 use crate::{
     acts::findings::MAY_WRITE,
@@ -199,6 +199,22 @@ fn html(page: &impl Template) -> Answer {
 fn html_with(status: StatusCode, page: &impl Template) -> Answer {
     let text = page.render().map_err(|e| Failure::internal("render a page", e))?;
     Ok((status, Html(text)).into_response())
+}
+
+/// Items of a list on one page.
+const PAGE: i64 = 50;
+
+/// Cuts what was read of a list, one more than a page holds, to a page; answers the cursor behind it if there is more.
+fn cut<T>(found: &mut Vec<T>, cursor: impl FnOnce(&T) -> String) -> Option<String> {
+    let more = found.len() > PAGE as usize;
+    found.truncate(PAGE as usize);
+    found.last().filter(|_| more).map(cursor)
+}
+
+/// The ends of the list of `what` at an address, when the page goes on behind some item or has more behind it.
+fn ends(what: &str, address: &str, continued: bool, next: Option<String>) -> Ends {
+    let more = next.map(|next| format!("{address}?after={next}"));
+    Ends::new(what, continued.then(|| address.to_owned()), more)
 }
 
 /// After a form: the page to look at next, by GET.

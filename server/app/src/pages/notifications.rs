@@ -17,10 +17,13 @@ use muster_web::{
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{asking::Asking, html, is_about_the_form, refused_form, see};
+use super::{PAGE, asking::Asking, cut, ends, html, is_about_the_form, refused_form, see};
 use crate::{
     acts::channels::{self, ChannelEdit, NewChannel},
-    api::runs::teams,
+    api::{
+        channels::{read_cursor, write_cursor},
+        runs::teams,
+    },
     app::App,
     http::{Answer, Failure, Form, Path, Query},
 };
@@ -28,16 +31,18 @@ use crate::{
 /// Deliveries on the page.
 const SHOWN: i64 = 50;
 
-/// What was just done.
+/// Which page of the channels, and what was just done.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Done {
+pub struct Shown {
     done: String,
+    /// Cursor of the page before.
+    after: String,
 }
 
 /// `GET /notifications`.
-pub async fn list(State(app): State<App>, asking: Asking, Query(done): Query<Done>) -> Answer {
-    html(&page(&app, &asking, None, None, &done.done).await?)
+pub async fn list(State(app): State<App>, asking: Asking, Query(shown): Query<Shown>) -> Answer {
+    html(&page(&app, &asking, None, None, &shown).await?)
 }
 
 async fn page(
@@ -45,7 +50,7 @@ async fn page(
     asking: &Asking,
     form: Option<&ChannelForm>,
     wrong: Option<&Failure>,
-    done: &str,
+    shown: &Shown,
 ) -> Answer<NotificationsPage> {
     let chrome = asking.chrome(app).await;
     let actor = asking.actor()?;
@@ -57,10 +62,14 @@ async fn page(
         .filter(|team| actor.has(Role::Owner, &team.name))
         .map(|team| team.name.to_string())
         .collect();
-    let channels = stored::list(&mut conn, mine.as_deref()).await?;
+    let after = read_cursor(Some(&shown.after)).unwrap_or_default();
+    let mut channels = stored::page(&mut conn, mine.as_deref(), after, PAGE + 1).await?;
+    let next = cut(&mut channels, write_cursor);
+    let any_enabled = stored::any_enabled(&mut conn, mine.as_deref()).await?;
     let deliveries = stored::deliveries(&mut conn, mine.as_deref(), None, None, SHOWN).await?;
     let seen = |delivery: stored::Delivery| Seen {
         channel: delivery.channel,
+        channel_name: delivery.channel_name.to_string(),
         event: delivery.event,
         at: delivery.created_at,
         attempts: delivery.attempts,
@@ -72,22 +81,26 @@ async fn page(
     let seen: Vec<Seen> = deliveries.into_iter().map(seen).collect();
     let programme = Programme {
         channels: &channels,
+        any_enabled,
         seen: &seen,
         owned: &owned,
         has_mail: app.courier.has_mail(),
         // What was sent in time and is to be corrected is not taken away.
         may_enter_secrets: form.is_some() || asking.proven.opens(),
     };
-    Ok(NotificationsPage::new(chrome, programme, form, wrong.map(|failure| &failure.problem), done))
+    let wrong = wrong.map(|failure| &failure.problem);
+    let page = NotificationsPage::new(chrome, programme, form, wrong, &shown.done);
+    Ok(page.part(ends("channels", "/notifications", after.is_some(), next)))
 }
 
 /// `POST /notifications`.
 pub async fn create(State(app): State<App>, asking: Asking, Form(form): Form<ChannelForm>) -> Answer {
     match try_create(&app, &asking, &form).await {
         Ok(()) => Ok(see("/notifications?done=created")),
-        Err(failure) if is_about_the_form(&failure) => {
-            refused_form(&failure, &page(&app, &asking, Some(&form), Some(&failure), "").await?)
-        }
+        Err(failure) if is_about_the_form(&failure) => refused_form(
+            &failure,
+            &page(&app, &asking, Some(&form), Some(&failure), &Shown::default()).await?,
+        ),
         Err(failure) => Err(failure),
     }
 }

@@ -12,24 +12,26 @@ use muster_web::{
 };
 use serde::Deserialize;
 
-use super::{asking::Asking, html, is_about_the_form, refused_form, see};
+use super::{PAGE, asking::Asking, cut, ends, html, is_about_the_form, refused_form, see};
 use crate::{
     acts::people::{self, NewUser},
+    api::{cursor, people::PERSON},
     app::App,
     http::{Answer, Failure, Form, Query},
 };
 
-/// Who was just added.
+/// Which page of the list, and who was just added.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Made {
+pub struct Shown {
     made: String,
+    /// Cursor of the page before.
+    after: String,
 }
 
 /// `GET /people`.
-pub async fn list(State(app): State<App>, asking: Asking, Query(made): Query<Made>) -> Answer {
-    let made = Some(made.made.as_str()).filter(|name| !name.is_empty());
-    html(&page(&app, &asking, None, &[], made).await?)
+pub async fn list(State(app): State<App>, asking: Asking, Query(shown): Query<Shown>) -> Answer {
+    html(&page(&app, &asking, None, &[], &shown).await?)
 }
 
 async fn page(
@@ -37,12 +39,15 @@ async fn page(
     asking: &Asking,
     form: Option<&PersonForm>,
     errors: &[(String, String)],
-    made: Option<&str>,
+    shown: &Shown,
 ) -> Answer<PeoplePage> {
     let chrome = asking.chrome(app).await;
+    let after = cursor::read_name(PERSON, Some(&shown.after)).unwrap_or_default();
     let mut conn = app.pool.acquire().await?;
+    let mut found = stored::page(&mut conn, after, PAGE + 1).await?;
+    let next = cut(&mut found, |user| cursor::write(PERSON, &[&user.name]));
     let mut listed = Vec::new();
-    for user in stored::list(&mut conn).await? {
+    for user in found {
         let last_seen =
             sessions::list(&mut conn, user.id).await?.into_iter().map(|session| session.last_seen_at).max();
         let locked = login_failures::locked_until(&mut conn, &format!("user:{}", user.name)).await?.is_some();
@@ -56,8 +61,10 @@ async fn page(
     }
     let teams: Vec<String> =
         teams::list(&mut conn).await?.into_iter().map(|team| team.name.to_string()).collect();
-    let made = made.filter(|name| listed.iter().any(|person| person.person.name == *name));
-    Ok(PeoplePage::new(chrome, &listed, &teams, form, errors, made))
+    // They may be on another page of the list.
+    let made = stored::get_by_name(&mut conn, &shown.made).await?.map(|user| user.name);
+    let page = PeoplePage::new(chrome, &listed, &teams, form, errors, made.as_deref());
+    Ok(page.part(ends("people", "/people", after.is_some(), next)))
 }
 
 /// `POST /people`.
@@ -67,7 +74,7 @@ pub async fn create(State(app): State<App>, asking: Asking, Form(form): Form<Per
         Err(failure) if is_about_the_form(&failure) => {
             let field = if failure.problem.detail.contains("password") { "password" } else { "name" };
             let errors = [(field.to_owned(), failure.problem.detail.clone())];
-            refused_form(&failure, &page(&app, &asking, Some(&form), &errors, None).await?)
+            refused_form(&failure, &page(&app, &asking, Some(&form), &errors, &Shown::default()).await?)
         }
         Err(failure) => Err(failure),
     }

@@ -13,12 +13,18 @@ use muster_web::{
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
-use super::{account::seen, asking::Asking, html, is_about_the_form, refused_form, see};
+use super::{
+    PAGE,
+    account::{seen, session_cursor},
+    asking::Asking,
+    cut, ends, html, is_about_the_form, refused_form, see,
+};
 use crate::{
     acts::{
         people::{self, UserEdit, UserView},
         sessions,
     },
+    api::{cursor, sessions::SESSION},
     app::App,
     auth::SessionRef,
     http::{Answer, Failure, Form, Path, Query},
@@ -27,11 +33,13 @@ use crate::{
 /// Entries of what they did.
 const DEEDS: i64 = 10;
 
-/// What was just done.
+/// Which page of the sessions, and what was just done.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub struct Done {
+pub struct Shown {
     done: String,
+    /// Cursor of the page before.
+    after: String,
 }
 
 /// `GET /people/{user}`.
@@ -40,16 +48,21 @@ pub async fn show(
     asking: Asking,
     Extension(session): Extension<SessionRef>,
     Path(name): Path<String>,
-    Query(done): Query<Done>,
+    Query(asked): Query<Shown>,
 ) -> Answer {
     let chrome = asking.chrome(&app).await;
     let mut conn = app.pool.acquire().await?;
     let user = people::get(&mut conn, &name).await?;
-    let listed = sessions::list(&mut conn, Some(&name), asking.actor()?, session).await?;
-    let listed: Vec<_> = listed.into_iter().map(seen).collect();
+    let before = cursor::read_time(SESSION, Some(&asked.after)).unwrap_or_default();
+    let whose = (Some(name.as_str()), before);
+    let mut found = sessions::page(&mut conn, whose, PAGE + 1, asking.actor()?, session).await?;
+    let next = cut(&mut found, session_cursor);
+    let listed: Vec<_> = found.into_iter().map(seen).collect();
     let of_them = AuditFilter { actor: Some(name.clone()), ..AuditFilter::default() };
     let did = audit::list(&mut conn, &of_them, DEEDS).await?;
-    html(&PersonPage::new(chrome, &PersonSeen { sessions: &listed, did: &did, ..shown(&user) }, &done.done))
+    let person = PersonSeen { sessions: &listed, did: &did, ..shown(&user) };
+    let ends = ends("sessions", &format!("/people/{name}"), before.is_some(), next);
+    html(&PersonPage::new(chrome, &person, &asked.done).part(ends))
 }
 
 fn shown(user: &UserView) -> PersonSeen<'_> {

@@ -14,7 +14,7 @@ use muster_web::{
 };
 use uuid::Uuid;
 
-use super::{asking::Asking, clusters::pair_names, html, is_about_the_form, refused_form, see, teams::shown};
+use super::{asking::Asking, clusters::pair_names, html, is_about_the_form, refused_form, see, teams::seen};
 use crate::{
     acts::{
         channels, clusters,
@@ -135,7 +135,7 @@ async fn team_page(
 ) -> Answer<DangerPage> {
     let chrome = asking.chrome(app).await;
     let team = teams::get(&mut *app.pool.acquire().await?, name).await?;
-    Ok(DangerPage::remove_team(chrome, &shown(team), sent))
+    Ok(DangerPage::remove_team(chrome, &seen(team), sent))
 }
 
 /// `POST /teams/{team}/remove`.

@@ -8,9 +8,10 @@ use muster_web::{
 };
 use serde::Deserialize;
 
-use super::{asking::Asking, html, is_about_the_form, refused_form, see};
+use super::{PAGE, asking::Asking, cut, ends, html, is_about_the_form, refused_form, see};
 use crate::{
     acts::teams::{self, TeamDetail, TeamEdit, TeamView},
+    api::{cursor, teams::TEAM},
     app::App,
     http::{Answer, Failure, Form, Path, Query},
 };
@@ -22,9 +23,18 @@ pub struct Done {
     done: String,
 }
 
+/// Which page of the list, and what was just done.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Shown {
+    done: String,
+    /// Cursor of the page before.
+    after: String,
+}
+
 /// `GET /teams`.
-pub async fn list(State(app): State<App>, asking: Asking, Query(done): Query<Done>) -> Answer {
-    html(&list_page(&app, &asking, &TeamForm::default(), None, &done.done).await?)
+pub async fn list(State(app): State<App>, asking: Asking, Query(shown): Query<Shown>) -> Answer {
+    html(&list_page(&app, &asking, &TeamForm::default(), None, &shown).await?)
 }
 
 async fn list_page(
@@ -32,19 +42,23 @@ async fn list_page(
     asking: &Asking,
     form: &TeamForm,
     wrong: Option<&Failure>,
-    done: &str,
+    shown: &Shown,
 ) -> Answer<TeamsPage> {
     let chrome = asking.chrome(app).await;
+    let after = cursor::read_name(TEAM, Some(&shown.after)).unwrap_or_default();
     let mut conn = app.pool.acquire().await?;
-    let mut seen = Vec::new();
-    for team in teams::list(&mut conn).await? {
-        seen.push(shown(teams::get(&mut conn, &team.name).await?));
+    let mut found = teams::page(&mut conn, after, PAGE + 1).await?;
+    let next = cut(&mut found, |team| cursor::write(TEAM, &[&team.name]));
+    let mut all = Vec::new();
+    for team in found {
+        all.push(seen(teams::get(&mut conn, &team.name).await?));
     }
-    Ok(TeamsPage::new(chrome, &seen, form, wrong.map(|failure| &failure.problem), done))
+    let page = TeamsPage::new(chrome, &all, form, wrong.map(|failure| &failure.problem), &shown.done);
+    Ok(page.part(ends("teams", "/teams", after.is_some(), next)))
 }
 
 /// A team as pages take it.
-pub(super) fn shown(team: TeamDetail) -> TeamSeen {
+pub(super) fn seen(team: TeamDetail) -> TeamSeen {
     let member = |member: teams::Member| MemberSeen {
         name: member.name,
         roles: member.roles,
@@ -66,7 +80,7 @@ pub async fn create(State(app): State<App>, asking: Asking, Form(form): Form<Tea
     match try_create(&app, &asking, &form).await {
         Ok(()) => Ok(see("/teams?done=created")),
         Err(failure) if is_about_the_form(&failure) => {
-            refused_form(&failure, &list_page(&app, &asking, &form, Some(&failure), "").await?)
+            refused_form(&failure, &list_page(&app, &asking, &form, Some(&failure), &Shown::default()).await?)
         }
         Err(failure) => Err(failure),
     }
@@ -100,7 +114,7 @@ async fn page(
 ) -> Answer<TeamPage> {
     let chrome = asking.chrome(app).await;
     let mut conn = app.pool.acquire().await?;
-    let team = shown(teams::get(&mut conn, name).await?);
+    let team = seen(teams::get(&mut conn, name).await?);
     Ok(TeamPage::new(chrome, &team, form, wrong.map(|failure| &failure.problem), done))
 }
 

@@ -27,6 +27,12 @@ async fn read_all(app: &TestApp, path: &str) -> Vec<Value> {
     }
 }
 
+/// What comes due of the schedules until the year is over.
+pub(crate) async fn record_a_year(app: &TestApp) {
+    let later = Utc::now() + TimeDelta::days(400);
+    while record_one(&app.app.pool, later).await.unwrap() {}
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_grows_is_read_page_by_page() {
     let app = TestApp::with_pair().await;
@@ -45,9 +51,7 @@ async fn what_grows_is_read_page_by_page() {
         let cadence = json!({"every": "cron", "expression": format!("0 {number} 1 1 *")});
         olga.post("/api/v1/schedules", json!({"pair": "orders", "cadence": cadence})).await.done();
     }
-    // When the year is over.
-    let later = Utc::now() + TimeDelta::days(400);
-    while record_one(&app.app.pool, later).await.unwrap() {}
+    record_a_year(&app).await;
     let deliveries = format!("{deliveries}/deliveries");
     for (path, least) in [
         ("/api/v1/findings", 3),

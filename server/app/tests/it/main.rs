@@ -28,6 +28,7 @@ mod kept_lines;
 mod lag_explorer;
 mod lag_hours;
 mod limits;
+mod list_pages;
 mod lists;
 mod log_lines;
 mod metrics;

@@ -80,7 +80,7 @@ async fn a_token_acts_as_its_user_until_it_ends_or_is_revoked() {
     assert_eq!((actor.id, actor.name.as_str(), actor.grants.len()), (user, "token:ci", 1));
     assert_eq!(token, kept);
     tokens::touch(conn, token.id).await.unwrap();
-    assert!(tokens::list(conn, Some(user)).await.unwrap()[0].last_used_at.is_some());
+    assert!(tokens::page(conn, Some(user), None, 10).await.unwrap()[0].last_used_at.is_some());
 
     let again = tokens::insert(conn, Uuid::now_v7(), "ci", user, &"1".repeat(64), &[], DAY).await;
     assert_eq!(broken(again), "token_name_unique");
@@ -93,7 +93,7 @@ async fn a_token_acts_as_its_user_until_it_ends_or_is_revoked() {
 
     assert!(tokens::revoke(conn, token.id).await.unwrap());
     assert!(tokens::get_live(conn, &hash).await.unwrap().is_none());
-    assert!(tokens::list(conn, None).await.unwrap()[0].revoked_at.is_some());
+    assert!(tokens::page(conn, None, None, 10).await.unwrap()[0].revoked_at.is_some());
 }
 
 #[tokio::test]

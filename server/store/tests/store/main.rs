@@ -9,6 +9,7 @@ mod explorer;
 mod idempotency;
 mod identities;
 mod leases;
+mod lists;
 mod login;
 mod marks;
 mod migrations;

@@ -40,5 +40,8 @@ pub enum Channels {
     Deliveries {
         /// Its id.
         id: uuid::Uuid,
+        /// At most so many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
     },
 }

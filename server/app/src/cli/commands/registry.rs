@@ -143,6 +143,9 @@ pub enum Schedules {
         /// Only of this pair.
         #[arg(long)]
         pair: Option<String>,
+        /// At most so many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
     },
 }
 
