@@ -38,3 +38,4 @@ pub mod settings;
 pub mod standing;
 pub mod survey_loop;
 pub mod telemetry;
+pub mod turns;

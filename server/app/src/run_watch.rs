@@ -16,7 +16,10 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::run_feed::{Feeds, Found};
+use crate::{
+    run_feed::{Feeds, Found},
+    turns::{Turn, Turns},
+};
 
 const CHANNEL: &str = "muster_run";
 const LOOK_ANYWAY: Duration = Duration::from_secs(5);
@@ -29,6 +32,7 @@ pub struct RunWatch {
     listening: Arc<AtomicBool>,
     closing: CancellationToken,
     feeds: Feeds,
+    turns: Turns,
 }
 
 impl Default for RunWatch {
@@ -38,6 +42,7 @@ impl Default for RunWatch {
             listening: Arc::default(),
             closing: CancellationToken::new(),
             feeds: Feeds::default(),
+            turns: Turns::default(),
         }
     }
 }
@@ -86,6 +91,7 @@ impl RunWatch {
             changes: self.changes.subscribe(),
             listening: Arc::clone(&self.listening),
             closing: self.closing.clone(),
+            turn: self.turns.take(),
         }
     }
 
@@ -108,6 +114,7 @@ pub struct Watch {
     changes: broadcast::Receiver<Uuid>,
     listening: Arc<AtomicBool>,
     closing: CancellationToken,
+    turn: Turn,
 }
 
 impl Watch {
@@ -129,6 +136,12 @@ impl Watch {
             () = self.closing.cancelled() => {}
             _ = tokio::time::timeout(wait, told) => {}
         }
+    }
+
+    /// The turn of whoever watches among all who do at this process.
+    #[must_use]
+    pub fn turn(&self) -> &Turn {
+        &self.turn
     }
 
     /// Returns when it is ended.

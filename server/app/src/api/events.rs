@@ -65,8 +65,12 @@ pub async fn events(
         return Ok(Json(page).into_response());
     }
     let keep_alive = KeepAlive::new().interval(Duration::from_secs(15));
-    let reader = Reader::of_run(&app, session, run).await?;
-    Ok(Sse::new(stream_events(app, reader, run, seen)).keep_alive(keep_alive).into_response())
+    let (watch, live) = app.watch.follow(&app.pool, run, seen);
+    let reader = Reader::of_run(&app, session, run, watch.turn()).await?;
+    let waiting = VecDeque::new();
+    let start =
+        Follow { app, reader, run, watch, live, behind: true, seen, waiting, ended: false, closed: false };
+    Ok(Sse::new(stream_events(start)).keep_alive(keep_alive).into_response())
 }
 
 /// Where a stream is.
@@ -86,16 +90,7 @@ struct Follow {
 
 /// Each event as it comes, as long as the reader may read on; after the last one of an ended run a closing `end`. A database
 /// that is away is waited for.
-fn stream_events(
-    app: App,
-    reader: Reader,
-    run: Uuid,
-    seen: i64,
-) -> impl Stream<Item = Result<Event, Infallible>> {
-    let (watch, live) = app.watch.follow(&app.pool, run, seen);
-    let waiting = VecDeque::new();
-    let start =
-        Follow { app, reader, run, watch, live, behind: true, seen, waiting, ended: false, closed: false };
+fn stream_events(start: Follow) -> impl Stream<Item = Result<Event, Infallible>> {
     stream::unfold(start, |mut follow| async move {
         loop {
             match follow.reader.reads_on().await {
@@ -143,7 +138,10 @@ impl Follow {
             () = self.watch.until_closed() => {}
             () = self.reader.until_due() => {}
             found = self.live.recv() => match found {
-                Ok(found) => self.take(&found),
+                Ok(found) => {
+                    tokio::time::sleep(self.watch.turn().waits()).await;
+                    self.take(&found);
+                }
                 Err(RecvError::Lagged(_)) => self.behind = true,
                 Err(RecvError::Closed) => {
                     self.watch.changed().await;

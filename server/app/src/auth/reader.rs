@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{IDLE_SECONDS, SessionRef, narrowed};
-use crate::{acts::runs, app::App, http::Answer};
+use crate::{acts::runs, app::App, http::Answer, turns::Turn};
 
 /// Longest time a stream goes on without looking again.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(15);
@@ -39,14 +39,15 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Somebody the guard has just let in.
+    /// Somebody the guard has just let in. `turn` spreads the looks of those who came at once.
     ///
     /// # Errors
     /// `not-found`.
-    pub async fn of_run(app: &App, session: SessionRef, run: Uuid) -> Answer<Self> {
+    pub async fn of_run(app: &App, session: SessionRef, run: Uuid, turn: &Turn) -> Answer<Self> {
         let team = runs::get(&mut *app.pool.acquire().await?, run).await?.team;
         let every = app.look_again;
-        Ok(Self { pool: app.pool.clone(), session, team, every, due: Instant::now() + every })
+        let due = Instant::now() + turn.within(every);
+        Ok(Self { pool: app.pool.clone(), session, team, every, due })
     }
 
     /// Returns when it is time to look again.

@@ -167,9 +167,11 @@ pub async fn events(
     Extension(session): Extension<SessionRef>,
     Path(id): Path<Uuid>,
 ) -> Answer {
-    let following = (app.watch.watch(id), Reader::of_run(&app, session, id).await?);
-    let changes = stream::unfold(following, |(mut watch, mut reader)| async move {
+    let watch = app.watch.watch(id);
+    let reader = Reader::of_run(&app, session, id, watch.turn()).await?;
+    let changes = stream::unfold((watch, reader), |(mut watch, mut reader)| async move {
         watch.changed().await;
+        tokio::time::sleep(watch.turn().waits()).await;
         // Where the database does not answer, the page finds out by itself: nothing of the run is in here.
         if watch.closed() || reader.reads_on().await == ReadsOn::No {
             return None;
