@@ -8,7 +8,7 @@ use muster_domain::{
     pair::{Direction, Pair},
     reading::{Reading, ReadingClass},
     recorder::{
-        explorer::{FlowStretch, Freshness, LagExplorer, Resolution, Series, Strip},
+        explorer::{FlowStretch, Freshness, LagExplorer, Resolution, RowsOf, Series, Strip, Wanted},
         keeps_all_records,
     },
 };
@@ -29,8 +29,12 @@ use crate::{
 
 /// The longest time that is looked at.
 const LONGEST: TimeDelta = TimeDelta::days(400);
-/// Partitions that are shown one by one.
+/// Topics or partitions that are shown one by one on a page.
 pub const ROWS: usize = 40;
+/// The most of them in one answer.
+pub const MOST_ROWS: usize = 500;
+/// No page begins behind so many rows: those before it are kept until the last is read.
+pub const MOST_SKIPPED: usize = 20_000;
 /// Marks of each kind.
 pub const MARKS: i64 = 50;
 /// An hour is added up so long after its end at the latest.
@@ -51,6 +55,14 @@ pub struct Asked {
     pub to: DateTime<Utc>,
     /// At most so many stretches, 1 to 500.
     pub points: usize,
+    /// Topics or partitions one by one.
+    pub rows: Wanted,
+}
+
+/// What rows are of when nobody says: the topics of a flow, the partitions of a topic.
+#[must_use]
+pub fn rows_of(topic: Option<&str>) -> RowsOf {
+    if topic.is_some() { RowsOf::Partitions } else { RowsOf::Topics }
 }
 
 impl Asked {
@@ -71,6 +83,11 @@ impl Asked {
         }
         if self.partition.is_some() && self.topic.is_none() {
             return Err(Failure::invalid("`partition` needs a `topic`."));
+        }
+        if self.rows.skip > MOST_SKIPPED {
+            return Err(Failure::invalid(
+                "At most 20,000 rows can be skipped: choose a topic to see its partitions.",
+            ));
         }
         Ok(())
     }
@@ -94,7 +111,7 @@ pub async fn explore(
         from: asked.from,
         to: asked.to,
         points: asked.points,
-        rows: ROWS,
+        rows: asked.rows,
         now,
     };
     let keeping = keeping_topics(conn, &pair.name, asked.direction, asked.to).await?;
@@ -111,7 +128,7 @@ pub async fn explore(
     let too_many = course.is_none();
     let (items, gaps, strip) = match course {
         Some(course) => (course.items, course.gaps, course.strip),
-        None => (Vec::new(), Vec::new(), Strip { partitions: 0, rows: Vec::new() }),
+        None => (Vec::new(), Vec::new(), Strip::empty(asked.rows)),
     };
     Ok(LagExplorer {
         pair: pair.name.clone(),

@@ -9,7 +9,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use muster_domain::{
     ids::{ClusterName, PairName},
     reading::ReadingClass,
-    recorder::explorer::{Band, LagExplorer, Stretch, Why},
+    recorder::explorer::{Band, LagExplorer, RowsOf, Stretch, Wanted, Why},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -17,7 +17,7 @@ use utoipa::IntoParams;
 use super::observation::direction;
 use crate::{
     acts::{
-        lag_explorer::{Asked, explore},
+        lag_explorer::{Asked, MOST_ROWS, ROWS, explore, rows_of},
         pairs,
     },
     app::App,
@@ -41,6 +41,13 @@ pub struct ExplorerQuery {
     partition: Option<i32>,
     /// At most so many stretches, 1 to 500; 240. By the hour, stretches are whole hours.
     points: Option<usize>,
+    /// What rows of `strip` are of; the topics of a flow, the partitions of a topic when not given.
+    #[param(inline)]
+    rows: Option<RowsOf>,
+    /// So many rows are left out before the first; 0. At most 20,000.
+    skip: Option<usize>,
+    /// At most so many rows, 1 to 500; 40.
+    limit: Option<usize>,
     /// `json` or `csv`; as the header `Accept` says when not given, and JSON without either.
     format: Option<String>,
 }
@@ -60,6 +67,11 @@ pub async fn show(
     let hour_before = || to.checked_sub_signed(TimeDelta::hours(1)).unwrap_or(to);
     let asked = Asked {
         direction: direction(&pair, query.source.as_ref())?,
+        rows: Wanted {
+            of: query.rows.unwrap_or_else(|| rows_of(query.topic.as_deref())),
+            skip: query.skip.unwrap_or_default(),
+            most: query.limit.unwrap_or(ROWS).clamp(1, MOST_ROWS),
+        },
         topic: query.topic,
         partition: query.partition,
         from: query.from.unwrap_or_else(hour_before),

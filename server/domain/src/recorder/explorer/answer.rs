@@ -92,7 +92,7 @@ pub struct LagExplorer {
     pub items: Vec<Stretch>,
     /// Where the worst is not known, and why.
     pub gaps: Vec<Gap>,
-    /// Partition by partition, the worst of them.
+    /// Topic by topic or partition by partition, the worst first, a page at a time.
     pub strip: Strip,
     /// The whole flow as surveys judged it; empty when a topic is asked about, or every survey was looked at.
     pub flow: Vec<FlowStretch>,
