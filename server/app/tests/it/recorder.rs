@@ -175,6 +175,38 @@ async fn acls_configs_and_groups_are_recorded_when_they_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_a_group_stood_and_what_configs_were_is_answered_from_what_is_kept() {
+    let app = TestApp::with_pair().await;
+    let vera = app.as_user("vera").await;
+    let get = async |path: &str| vera.get(&format!("/api/v1/pairs/orders/{path}")).await;
+    let (group, topic): (String, String) =
+        sqlx::query_as("select group_id, topic from recorder_track where group_id <> '' order by number")
+            .fetch_one(&app.app.pool)
+            .await
+            .unwrap();
+    let now = get(&format!("positions?group={group}")).await.done();
+    assert_eq!((&now["resolution"], &now["source"]), (&"survey".into(), &"eu-west".into()), "{now:#}");
+    let of_topic = now["items"].as_array().unwrap().iter().find(|item| item["topic"] == topic).unwrap();
+    assert!(of_topic["position"].is_i64() && of_topic["lowest"] == of_topic["position"], "{now:#}");
+    let before = get(&format!("positions?group={group}&at=2020-01-01T00:00:00Z")).await.done();
+    assert_eq!((&before["resolution"], &before["items"]), (&Value::Null, &serde_json::json!([])));
+    let nobody = get("positions?group=nobody").await.done();
+    assert_eq!(nobody["taken_at"], Value::Null, "{nobody:#}");
+    assert_eq!(get("positions").await.problem(), ("invalid-request".to_owned(), 422));
+
+    let configs = get("facts").await.done();
+    assert!(configs["body"]["topics"]["orders.placed"].is_u64(), "{configs:#}");
+    assert_eq!(
+        (&configs["changes"], &configs["until"]),
+        (&serde_json::json!([configs["since"]]), &Value::Null)
+    );
+    let acls = get("facts?kind=acls&cluster=eu-central").await.done();
+    assert_eq!((&acls["cluster"], acls["body"].is_object()), (&"eu-central".into(), true), "{acls:#}");
+    let unknown = get("facts?at=2020-01-01T00:00:00Z").await.done();
+    assert_eq!((&unknown["body"], &unknown["since"]), (&Value::Null, &Value::Null), "never read by then");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_says_what_was_lost() {
     let app = TestApp::with_pair().await;
     app.small.world.set_health("eu-west", Health::Dead);
