@@ -101,7 +101,15 @@ fn marks() -> Vec<Mark> {
 }
 
 fn fresh(series: Series, seconds: i64, class: ReadingClass) -> Freshness {
-    Freshness { series, newest: Some(ago(seconds)), class, survey: Some(4_711), reason: String::new() }
+    let age_ms = Some(seconds * 1_000);
+    Freshness {
+        series,
+        newest: Some(ago(seconds)),
+        age_ms,
+        class,
+        survey: Some(4_711),
+        reason: String::new(),
+    }
 }
 
 fn found(resolution: Resolution) -> LagExplorer {
@@ -116,6 +124,7 @@ fn found(resolution: Resolution) -> LagExplorer {
         target: pair.cluster(Side::B).clone(),
         topic: None,
         partition: None,
+        answered_at: to,
         from,
         to,
         resolution,
@@ -174,7 +183,8 @@ impl LagPage {
         (nothing.items, nothing.gaps, nothing.strip) = (course.items, course.gaps, course.strip);
         (nothing.partitions, nothing.marks) = (0, Vec::new());
         for fresh in &mut nothing.freshness {
-            (fresh.newest, fresh.class, fresh.survey) = (None, ReadingClass::Unknown, None);
+            (fresh.newest, fresh.age_ms) = (None, None);
+            (fresh.class, fresh.survey) = (ReadingClass::Unknown, None);
         }
         page(&nothing, &filter(), &[])
     }

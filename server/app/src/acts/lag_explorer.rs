@@ -123,7 +123,8 @@ pub async fn explore(
     let flow = if whole { of_flow(conn, pair, asked).await? } else { Vec::new() };
     let marks = marks::between(conn, of, (asked.from, asked.to), MARKS).await?;
     let kept = judgement::latest(conn, &pair.name).await?;
-    let freshness = freshness(&explored, kept.as_ref(), asked.direction, now);
+    let mut freshness = freshness(&explored, kept.as_ref(), asked.direction, now);
+    freshness.extend(whole.then(|| of_course(&flow, kept.as_ref(), asked, now)));
     let course = explored.course;
     let too_many = course.is_none();
     let (items, gaps, strip) = match course {
@@ -137,6 +138,7 @@ pub async fn explore(
         target: pair.cluster(asked.direction.to()).clone(),
         topic: asked.topic.clone(),
         partition: asked.partition,
+        answered_at: now,
         from: asked.from,
         to: asked.to,
         resolution: explored.frame.resolution,
@@ -193,6 +195,7 @@ fn freshness(
     let of_flow = |series, reading: Option<&Reading>| Freshness {
         series,
         newest: survey.filter(|_| reading.is_some()).map(|(_, at)| at),
+        age_ms: survey.filter(|_| reading.is_some()).map(|(_, at)| age(at, now)),
         class: reading.map_or(ReadingClass::Unknown, |reading| reading.class),
         survey: survey.filter(|_| reading.is_some()).map(|(number, _)| number),
         reason: reading.map(|reading| reading.reason.clone()).unwrap_or_default(),
@@ -204,6 +207,7 @@ fn freshness(
     let recorded = |series| Freshness {
         series,
         newest,
+        age_ms: newest.map(|at| age(at, now)),
         class: if newest.is_some_and(|at| now - at > late) { class.max(ReadingClass::Stale) } else { class },
         survey: survey
             .filter(|(_, at)| newest.is_some_and(|newest| same_moment(newest, *at)))
@@ -217,6 +221,33 @@ fn freshness(
     ];
     all.extend((!hourly).then(|| recorded(Series::Rpo)));
     all
+}
+
+/// Of the whole flow. Every survey is judged, so the newest one is its newest sample where that is in the last stretch; else of
+/// that stretch nothing but its begin is known.
+fn of_course(
+    flow: &[FlowStretch],
+    kept: Option<&Kept<Judgement>>,
+    asked: &Asked,
+    now: DateTime<Utc>,
+) -> Freshness {
+    let last = flow.last();
+    let survey = last.zip(kept).filter(|(last, kept)| kept.at >= last.at && kept.at <= asked.to);
+    let newest = survey.map(|(_, kept)| kept.at).or(last.map(|last| last.at));
+    let class = last.map_or(ReadingClass::Unknown, |last| last.ms_class);
+    let old = newest.is_some_and(|at| now - at > FRESH);
+    Freshness {
+        series: Series::FlowCourse,
+        newest,
+        age_ms: newest.map(|at| age(at, now)),
+        class: if old { class.max(ReadingClass::Stale) } else { class },
+        survey: survey.map(|(_, kept)| kept.survey_number),
+        reason: String::new(),
+    }
+}
+
+fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> i64 {
+    (now - at).num_milliseconds().max(0)
 }
 
 /// The recorder keeps milliseconds.

@@ -151,11 +151,14 @@ async fn a_table_has_a_line_a_stretch_and_an_empty_cell_for_what_is_not_known() 
     .to_rfc3339_opts(SecondsFormat::AutoSi, true);
     let expected = format!(
         "at,until,partitions,unknown,why,records_p50,records_p90,records_p99,records_worst,records_class,records_total,\
-         ms_p50,ms_p90,ms_p99,ms_worst,ms_class,rpo_records_at_least,rpo_records_at_most,rpo_ms_at_least,rpo_ms_at_most\n\
-         {from},{until},{partitions},{partitions},source_not_read,,,,,unknown,,,,,,unknown,,,,\n"
+         ms_p50,ms_p90,ms_p99,ms_worst,ms_class,rpo_records_at_least,rpo_records_at_most,rpo_ms_at_least,rpo_ms_at_most,\
+         rpo_class,objective_ms,age_ms,exported_at,pair,source,target,topic,partition\n\
+         {from},{until},{partitions},{partitions},source_not_read,,,,,unknown,,,,,,unknown,,,,,unknown,"
     );
-    assert_eq!(csv.text, expected);
-    assert_eq!(vera.get(&format!("{path}&format=csv")).await.text, expected, "the address says it as well");
+    assert!(csv.text.starts_with(&expected), "{} does not begin with {expected}", csv.text);
+    assert!(csv.text.ends_with("Z,orders,eu-west,eu-central,orders.placed,\n"), "{}", csv.text);
+    let again = vera.get(&format!("{path}&format=csv")).await.text;
+    assert!(again.starts_with(&expected), "the address says it as well: {again}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
