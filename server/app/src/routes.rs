@@ -209,7 +209,10 @@ fn observations() -> Vec<Route> { vec![
         .query::<lag_explorer::ExplorerQuery>().answers::<LagExplorer>(200).answers_media("text/csv"),
     api(GET, "/api/v1/pairs/{pair}/loss", Reader(Of::Pair), Reads, losses::show)
         .says("What was lost when a source died: an interval, and what it turned out to be.")
-        .query::<losses::LossQuery>().answers::<losses::LossView>(200),
+        .query::<losses::LossQuery>().answers::<losses::LossView>(200).answers_media("text/csv"),
+    api(GET, "/api/v1/losses", SignedIn, Reads, losses::list)
+        .says("What was lost when sources died, of one's teams' pairs in a time: by owner, and one by one.")
+        .query::<losses::LossesQuery>().answers::<losses::LossesView>(200),
     api(GET, "/api/v1/pairs/{pair}/positions", Reader(Of::Pair), Reads, recorded::positions)
         .says("Where a group stood at a time: as a survey saw it while that is kept, by the hour for a year.")
         .query::<recorded::PositionsQuery>().answers::<recorded::PositionsView>(200),

@@ -5,6 +5,7 @@
 //! Offsets count transaction markers as well, which no consumer gets: what is proven to be missing is reckoned without them
 //! (`lag::surely_missing`), and the upper bound is one of records too.
 
+mod owners;
 mod rate;
 mod settle;
 mod stage;
@@ -18,7 +19,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(crate) use self::rate::may_run_ahead;
-pub use self::settle::settle;
+pub use self::{
+    owners::{OwnerLoss, by_owner},
+    settle::settle,
+};
 use self::stage::Stage;
 use crate::{
     ids::TeamName,
