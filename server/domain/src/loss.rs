@@ -19,11 +19,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(crate) use self::rate::may_run_ahead;
+use self::stage::Stage;
 pub use self::{
     owners::{OwnerLoss, by_owner},
     settle::settle,
 };
-use self::stage::Stage;
 use crate::{
     ids::TeamName,
     lag::{EndsAt, up_to_last_record},

@@ -27,7 +27,8 @@ const CHANGES: i64 = 1_000;
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 pub struct PositionsQuery {
-    /// The group; must be given.
+    /// The group.
+    #[param(required = true, value_type = String)]
     group: Option<String>,
     /// When (RFC 3339); now.
     at: Option<DateTime<Utc>>,
