@@ -63,11 +63,17 @@ impl LossPanel {
             let mut worst: Vec<&PartitionLoss> = topic.partitions.iter().collect();
             worst.sort_by_key(|partition| std::cmp::Reverse(rank(&partition.lost)));
             let partition = |lost: &&PartitionLoss| {
-                row(format!("partition {}", lost.partition), topic.owner.to_string(), &lost.lost, lost.truth)
+                let truth = (lost.truth, lost.truth_ms);
+                row(format!("partition {}", lost.partition), topic.owner.to_string(), &lost.lost, truth)
             };
             LossRow {
                 partitions: worst.iter().take(PARTITIONS).map(partition).collect(),
-                ..row(topic.topic.clone(), topic.owner.to_string(), &topic.lost, topic.truth)
+                ..row(
+                    topic.topic.clone(),
+                    topic.owner.to_string(),
+                    &topic.lost,
+                    (topic.truth, topic.truth_ms),
+                )
             }
         });
         Self {
@@ -99,7 +105,12 @@ fn rank(lost: &Interval) -> i64 {
     lost.records_at_most.unwrap_or(i64::MAX)
 }
 
-fn row(name: String, owner: String, lost: &Interval, truth: Option<i64>) -> LossRow {
+fn row(
+    name: String,
+    owner: String,
+    lost: &Interval,
+    (truth, truth_ms): (Option<i64>, Option<i64>),
+) -> LossRow {
     LossRow {
         name,
         owner,
@@ -107,10 +118,13 @@ fn row(name: String, owner: String, lost: &Interval, truth: Option<i64>) -> Loss
         at_most: lost.records_at_most.map_or_else(|| "unknown".to_owned(), format::number),
         writes_at_least: format::duration(lost.ms_at_least),
         writes: lost.ms_at_most.map_or_else(|| "unknown".to_owned(), format::duration),
-        truth: match truth {
-            None => "not known".to_owned(),
-            Some(0) => "0".to_owned(),
-            Some(records) => format!("at most {}", format::number(records)),
+        truth: match (truth, truth_ms) {
+            (None, _) => "not known".to_owned(),
+            (Some(0), _) => "0".to_owned(),
+            (Some(records), Some(ms)) => {
+                format!("at most {}, of the last {}", format::number(records), format::duration(ms))
+            }
+            (Some(records), None) => format!("at most {}", format::number(records)),
         },
         partitions: Vec::new(),
     }

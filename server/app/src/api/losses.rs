@@ -74,7 +74,7 @@ pub async fn show(
     Ok((heads, table(&view)).into_response())
 }
 
-const HEAD: [&str; 13] = [
+const HEAD: [&str; 14] = [
     "pair",
     "course",
     "owner",
@@ -85,6 +85,7 @@ const HEAD: [&str; 13] = [
     "ms_at_least",
     "ms_at_most",
     "truth_records",
+    "truth_ms",
     "truth_class",
     "seen_at",
     "noticed_at",
@@ -94,40 +95,50 @@ const HEAD: [&str; 13] = [
 fn table(view: &LossView) -> String {
     let mut text = csv::line(&HEAD.map(str::to_owned));
     let Some(loss) = &view.loss else { return text };
-    let exact = loss.truth.as_ref().is_some_and(|truth| truth.exact);
-    let number = |value: Option<i64>| value.map(|value| value.to_string()).unwrap_or_default();
-    let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
-    let mut add =
-        |owner: &TeamName, topic: &str, partition: Option<i32>, lost: &Interval, truth: Option<i64>| {
-            let class = match truth {
-                None => "",
-                Some(_) if exact => "exact",
-                Some(_) => "at_most",
-            };
-            text.push_str(&csv::line(&[
-                view.pair.to_string(),
-                view.course.clone().unwrap_or_default(),
-                owner.to_string(),
-                topic.to_owned(),
-                number(partition.map(i64::from)),
-                lost.records_at_least.to_string(),
-                number(lost.records_at_most),
-                lost.ms_at_least.to_string(),
-                number(lost.ms_at_most),
-                number(truth),
-                class.to_owned(),
-                time(loss.seen_at),
-                time(loss.noticed_at),
-            ]));
-        };
-    add(&loss.owner, "", None, &loss.total, loss.truth.as_ref().and_then(|truth| truth.records));
+    let truth = loss.truth.as_ref().map_or((None, None), |truth| (truth.records, truth.ms));
+    text.push_str(&line(view, loss, (&loss.owner, "", None), &loss.total, truth));
     for topic in &loss.topics {
-        add(&topic.owner, &topic.topic, None, &topic.lost, topic.truth);
+        let of = |partition| (&topic.owner, topic.topic.as_str(), partition);
+        text.push_str(&line(view, loss, of(None), &topic.lost, (topic.truth, topic.truth_ms)));
         for partition in &topic.partitions {
-            add(&topic.owner, &topic.topic, Some(partition.partition), &partition.lost, partition.truth);
+            let truth = (partition.truth, partition.truth_ms);
+            text.push_str(&line(view, loss, of(Some(partition.partition)), &partition.lost, truth));
         }
     }
     text
+}
+
+/// One line: whose, of which topic and partition, the interval, and the records and milliseconds it turned out to be.
+fn line(
+    view: &LossView,
+    loss: &Loss,
+    (owner, topic, partition): (&TeamName, &str, Option<i32>),
+    lost: &Interval,
+    (truth, truth_ms): (Option<i64>, Option<i64>),
+) -> String {
+    let number = |value: Option<i64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    let class = match truth {
+        None => "",
+        Some(_) if loss.truth.as_ref().is_some_and(|truth| truth.exact) => "exact",
+        Some(_) => "at_most",
+    };
+    csv::line(&[
+        view.pair.to_string(),
+        view.course.clone().unwrap_or_default(),
+        owner.to_string(),
+        topic.to_owned(),
+        number(partition.map(i64::from)),
+        lost.records_at_least.to_string(),
+        number(lost.records_at_most),
+        lost.ms_at_least.to_string(),
+        number(lost.ms_at_most),
+        number(truth),
+        number(truth_ms),
+        class.to_owned(),
+        time(loss.seen_at),
+        time(loss.noticed_at),
+    ])
 }
 
 /// Which losses.

@@ -34,12 +34,15 @@ pub(super) async fn show(
         print::word(&reply, "course"),
         print::word(loss, "noticed_at")
     );
-    let mut rows = vec![row("all topics", loss, &loss["total"], &loss["truth"]["records"])];
+    let truth = &loss["truth"];
+    let mut rows = vec![row("all topics", loss, &loss["total"], (&truth["records"], &truth["ms"]))];
     for topic in loss["topics"].as_array().into_iter().flatten() {
-        rows.push(row(&print::word(topic, "topic"), topic, &topic["lost"], &topic["truth"]));
+        let truth = (&topic["truth"], &topic["truth_ms"]);
+        rows.push(row(&print::word(topic, "topic"), topic, &topic["lost"], truth));
         for partition in topic["partitions"].as_array().into_iter().flatten() {
             let name = format!("  partition {}", partition["partition"]);
-            rows.push(row(&name, topic, &partition["lost"], &partition["truth"]));
+            let truth = (&partition["truth"], &partition["truth_ms"]);
+            rows.push(row(&name, topic, &partition["lost"], truth));
         }
     }
     print::table(&HEADS, &rows);
@@ -68,11 +71,12 @@ pub(super) async fn list(
     }
     let mut rows = Vec::new();
     for owner in reply["owners"].as_array().into_iter().flatten() {
-        rows.push(row("all of the owner", owner, &owner["lost"], &owner["truth"]));
+        rows.push(row("all of the owner", owner, &owner["lost"], (&owner["truth"], &Value::Null)));
         for loss in print::items(&reply).iter().filter(|loss| loss["owner"] == owner["owner"]) {
             let [pair, source, target] = ["pair", "source", "target"].map(|key| print::word(loss, key));
             let name = format!("  {pair}, {source} → {target}, {}", print::time(loss, "noticed_at"));
-            rows.push(row(&name, loss, &loss["total"], &loss["truth"]["records"]));
+            let truth = &loss["truth"];
+            rows.push(row(&name, loss, &loss["total"], (&truth["records"], &truth["ms"])));
         }
     }
     print::table(&HEADS, &rows);
@@ -87,7 +91,7 @@ fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
-fn row(name: &str, of: &Value, lost: &Value, truth: &Value) -> Vec<String> {
+fn row(name: &str, of: &Value, lost: &Value, (truth, truth_ms): (&Value, &Value)) -> Vec<String> {
     let number = |value: &Value| value.as_i64().map_or_else(|| "unknown".to_owned(), |n| n.to_string());
     let seconds = |key: &str| {
         let seconds = lost[key].as_f64().map(|ms| format!("{:.1}", ms / 1000.0));
@@ -101,9 +105,12 @@ fn row(name: &str, of: &Value, lost: &Value, truth: &Value) -> Vec<String> {
         seconds("ms_at_least"),
         seconds("ms_at_most"),
         // Offsets are counted, and markers are among them.
-        match truth.as_i64() {
-            Some(records) if records > 0 => format!("at most {records}"),
-            Some(_) | None => number(truth),
+        match (truth.as_i64(), truth_ms.as_f64()) {
+            (Some(records), Some(ms)) if records > 0 => {
+                format!("at most {records}, of the last {:.1} s", ms / 1000.0)
+            }
+            (Some(records), None) if records > 0 => format!("at most {records}"),
+            (Some(_) | None, _) => number(truth),
         },
     ]
 }
