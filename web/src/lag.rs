@@ -46,6 +46,10 @@ pub struct LagFilter {
     pub topic: String,
     /// One of its partitions; empty for all.
     pub partition: String,
+    /// What rows of the strip are of: `topics` or `partitions`; empty for topics of a flow and partitions of a topic.
+    pub rows: String,
+    /// So many rows are on the pages before; none when empty.
+    pub skip: String,
 }
 
 impl LagFilter {
@@ -59,6 +63,8 @@ impl LagFilter {
             ("to", &self.to),
             ("topic", &self.topic),
             ("partition", &self.partition),
+            ("rows", &self.rows),
+            ("skip", &self.skip),
         ])
     }
 }
@@ -85,16 +91,16 @@ pub fn around(pair: &str, source: &str, topic: &str, (from, to): (DateTime<Utc>,
     format!("/pairs/{pair}/lag{}", filter.query())
 }
 
-/// The same time of one partition.
-pub(crate) fn of_partition(found: &LagExplorer, topic: &str, partition: i32) -> String {
+/// The same time of a topic or of one partition of it.
+pub(crate) fn part_of(found: &LagExplorer, topic: &str, partition: Option<i32>) -> String {
     let text = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%M:%S").to_string();
     let filter = LagFilter {
         source: found.source.to_string(),
-        range: String::new(),
         from: text(found.from),
         to: text(found.to),
         topic: topic.to_owned(),
-        partition: partition.to_string(),
+        partition: partition.map(|number| number.to_string()).unwrap_or_default(),
+        ..LagFilter::default()
     };
     format!("/pairs/{}/lag{}", found.pair, filter.query())
 }
@@ -167,7 +173,7 @@ impl LagPage {
             gaps,
             more_gaps,
             happened,
-            strip: (!found.strip.rows.is_empty()).then(|| StripView::new(found)),
+            strip: (found.strip.total > 0).then(|| StripView::new(found, filter)),
             fresh: fresh_rows(found, now),
             chrome: chrome
                 .titled(format!("Lag of {name}"))
@@ -228,6 +234,7 @@ fn ranges(name: &str, filter: &LagFilter) -> Vec<(String, &'static str, bool)> {
                 range: (*word).to_owned(),
                 from: String::new(),
                 to: String::new(),
+                skip: String::new(),
                 ..filter.clone()
             };
             (format!("/pairs/{name}/lag{}", next.query()), *label, relative && shown == *word)

@@ -113,12 +113,14 @@ fn fresh_row(found: &LagExplorer, fresh: &Freshness, now: DateTime<Utc>) -> Fres
         (Series::Partitions, Resolution::Survey) => "Partitions shown here, every survey",
         (Series::Partitions, Resolution::Hour) => "Partitions shown here, by the hour",
         (Series::Rpo, _) => "RPO interval",
+        (Series::FlowCourse, _) => "Lag of the whole flow over the time",
     };
     let source = match (fresh.survey, fresh.newest, found.resolution, fresh.series) {
         (Some(number), ..) => format!("survey {number}"),
         (None, Some(_), Resolution::Hour, Series::Partitions) => {
             "the hour's roll-up, added up every five minutes".to_owned()
         }
+        (None, Some(_), _, Series::FlowCourse) => "the last stretch that surveys judged".to_owned(),
         (None, Some(at), ..) => {
             format!("the survey of {} UTC, which is not the newest", format::date_time(at))
         }

@@ -1,17 +1,21 @@
-//! Partition by partition, the worst first: a row of cells each, whose height is the level, so that it can be read without
+//! Topic by topic or partition by partition, the worst first, a page at a time: a row of cells each, whose height is the level, so that it can be read without
 //! colours; what is not known is hatched to the top.
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
     reading::ReadingClass,
-    recorder::explorer::{LagExplorer, Level, StripRow, StripRun},
+    recorder::explorer::{LagExplorer, Level, RowsOf, StripRow, StripRun},
 };
 
 use crate::{
     format,
+    lag::{LagFilter, part_of},
     parts::{moment, percent, ticks},
     words,
 };
+
+/// Rows of a page, as the server answers them.
+const PAGE: usize = 40;
 
 /// Some time of one level.
 #[derive(Debug)]
@@ -25,13 +29,14 @@ pub(crate) struct CellView {
     pub(crate) said: String,
 }
 
-/// One partition.
+/// One topic or partition.
 #[derive(Debug)]
 pub(crate) struct RowView {
-    pub(crate) topic: String,
-    pub(crate) partition: i32,
+    pub(crate) name: String,
     pub(crate) href: String,
     pub(crate) label: String,
+    /// Partitions of a topic; empty for a partition.
+    pub(crate) partitions: String,
     pub(crate) worst: String,
     pub(crate) when: String,
     pub(crate) unknown: String,
@@ -41,32 +46,79 @@ pub(crate) struct RowView {
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct StripView {
+    pub(crate) title: &'static str,
+    /// What the first column names.
+    pub(crate) head: &'static str,
+    pub(crate) of_topics: bool,
     pub(crate) note: String,
+    /// Where the same is shown in rows of the other kind, in words; `None` where there is one topic only.
+    pub(crate) other: Option<(String, &'static str)>,
+    /// Pages before and after this one.
+    pub(crate) pages: Vec<(String, &'static str)>,
     pub(crate) rows: Vec<RowView>,
     pub(crate) ticks: Vec<(f64, String, &'static str)>,
     pub(crate) key: Vec<(&'static str, f64, &'static str)>,
 }
 
 impl StripView {
-    /// Of what was found.
-    pub(crate) fn new(found: &LagExplorer) -> Self {
-        let strip = &found.strip;
-        let all = format::count(strip.partitions, "partition");
-        let note = if strip.rows.len() < strip.partitions {
-            format!(
-                "{} of {all}: those unknown for the longest, then those furthest behind",
-                strip.rows.len()
-            )
+    /// Of what was found, as it was asked.
+    pub(crate) fn new(found: &LagExplorer, filter: &LagFilter) -> Self {
+        let of_topics = found.strip.of == RowsOf::Topics;
+        let here = |rows: &str, skip: String| {
+            let filter = LagFilter { rows: rows.to_owned(), skip, ..filter.clone() };
+            format!("/pairs/{}/lag{}#strip", found.pair, filter.query())
+        };
+        let (other, words) = if of_topics {
+            ("partitions", "Show single partitions instead")
         } else {
-            format!("{all}: those unknown for the longest first, then those furthest behind")
+            ("topics", "Show topics instead")
         };
         Self {
-            note,
-            rows: strip.rows.iter().map(|row| view(found, row)).collect(),
+            title: if of_topics { "Topics, worst first" } else { "Partitions, worst first" },
+            head: if of_topics { "Topic" } else { "Partition" },
+            of_topics,
+            note: note(found),
+            other: found.topic.is_none().then(|| (here(other, String::new()), words)),
+            pages: pages(found, |skip| here(&filter.rows, skip)),
+            rows: found.strip.rows.iter().map(|row| view(found, row)).collect(),
             ticks: ticks(found.from, found.to),
             key: Level::KNOWN.iter().map(|level| (class(*level), height(*level), words_of(*level))).collect(),
         }
     }
+}
+
+/// Which of how many are here, and in what order.
+fn note(found: &LagExplorer) -> String {
+    let strip = &found.strip;
+    let all = match strip.of {
+        RowsOf::Topics => format!(
+            "{} with {}",
+            format::count(strip.total, "topic"),
+            format::count(strip.partitions, "partition")
+        ),
+        RowsOf::Partitions => format::count(strip.total, "partition"),
+    };
+    let order = "those unknown for the longest first, then those furthest behind";
+    if strip.rows.len() == strip.total {
+        format!("{all}: {order}")
+    } else if strip.rows.is_empty() {
+        format!("none on this page of {all}: {order}")
+    } else {
+        format!("{} to {} of {all}: {order}", strip.skip + 1, strip.skip + strip.rows.len())
+    }
+}
+
+fn pages(found: &LagExplorer, here: impl Fn(String) -> String) -> Vec<(String, &'static str)> {
+    let (strip, mut pages) = (&found.strip, Vec::new());
+    if strip.skip > 0 {
+        let before = strip.skip.min(strip.total).saturating_sub(PAGE);
+        pages.push((here(if before == 0 { String::new() } else { before.to_string() }), "Worse ones"));
+    }
+    let behind = strip.skip + strip.rows.len();
+    if !strip.rows.is_empty() && behind < strip.total {
+        pages.push((here(behind.to_string()), "Better ones"));
+    }
+    pages
 }
 
 fn view(found: &LagExplorer, row: &StripRow) -> RowView {
@@ -74,14 +126,24 @@ fn view(found: &LagExplorer, row: &StripRow) -> RowView {
     let worst = row.worst_records.map_or_else(|| "never known".to_owned(), format::number);
     let when = row.worst_at.map(|at| moment(span, at)).unwrap_or_default();
     let unknown = if row.unknown_ms == 0 { "never".to_owned() } else { format::duration(row.unknown_ms) };
-    RowView {
-        href: crate::lag::of_partition(found, &row.topic, row.partition),
-        label: format!(
-            "{}, partition {}: most {worst} records behind; not known: {unknown}",
-            row.topic, row.partition
+    let number = row.partition.filter(|_| found.strip.of == RowsOf::Partitions);
+    let (name, said) = match number {
+        Some(number) => (format!("{}-{number}", row.topic), format!("{}, partition {number}", row.topic)),
+        None => (
+            row.topic.clone(),
+            format!("{}, worst of {}", row.topic, format::count(row.partitions, "partition")),
         ),
-        topic: row.topic.clone(),
-        partition: row.partition,
+    };
+    let partitions = match (row.partition, number) {
+        (Some(worst), None) if row.partitions > 1 => format!("{}, worst {worst}", row.partitions),
+        (_, None) => row.partitions.to_string(),
+        (_, Some(_)) => String::new(),
+    };
+    RowView {
+        href: part_of(found, &row.topic, number),
+        label: format!("{said}: most {worst} records behind; not known: {unknown}"),
+        name,
+        partitions,
         worst,
         when,
         unknown,

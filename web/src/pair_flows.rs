@@ -86,7 +86,7 @@ pub(crate) fn connectors(seen: &FlowObservation) -> Vec<ConnectorRow> {
 pub(crate) fn connector_row(role: &str, connector: &ConnectorObservation) -> ConnectorRow {
     let running = connector.tasks.iter().filter(|task| task.state == ConnectState::Running).count();
     let tone = match connector.state {
-        ConnectState::Running if running == connector.tasks.len() && running > 0 => Tone::Ok,
+        ConnectState::Running if running == connector.tasks_to_run() && running > 0 => Tone::Ok,
         ConnectState::Running | ConnectState::Failed | ConnectState::Destroyed => Tone::Bad,
         ConnectState::Paused | ConnectState::Unassigned | ConnectState::Restarting => Tone::Warn,
         ConnectState::Stopped => Tone::Idle,
@@ -95,10 +95,9 @@ pub(crate) fn connector_row(role: &str, connector: &ConnectorObservation) -> Con
         role: role.to_owned(),
         name: connector.name.clone(),
         state: Mark::new(tone, connector.state.to_string()),
-        tasks: if connector.tasks.is_empty() {
-            "no tasks".to_owned()
-        } else {
-            format!("{running} of {} run", connector.tasks.len())
+        tasks: match connector.tasks_to_run() {
+            0 => "no tasks".to_owned(),
+            all => format!("{running} of {all} run"),
         },
         trace: connector.tasks.iter().filter_map(|task| task.trace.clone()).next().unwrap_or_default(),
     }

@@ -24,6 +24,7 @@ pub(crate) struct LossRow {
     owner: String,
     at_least: String,
     at_most: String,
+    writes_at_least: String,
     writes: String,
     truth: String,
     partitions: Vec<LossRow>,
@@ -42,6 +43,7 @@ pub(crate) struct LossPanel {
     reason: String,
     rows: Vec<LossRow>,
     course_href: String,
+    csv: String,
 }
 impl HtmlSafe for LossPanel {}
 
@@ -61,11 +63,17 @@ impl LossPanel {
             let mut worst: Vec<&PartitionLoss> = topic.partitions.iter().collect();
             worst.sort_by_key(|partition| std::cmp::Reverse(rank(&partition.lost)));
             let partition = |lost: &&PartitionLoss| {
-                row(format!("partition {}", lost.partition), String::new(), &lost.lost, lost.truth)
+                let truth = (lost.truth, lost.truth_ms);
+                row(format!("partition {}", lost.partition), topic.owner.to_string(), &lost.lost, truth)
             };
             LossRow {
                 partitions: worst.iter().take(PARTITIONS).map(partition).collect(),
-                ..row(topic.topic.clone(), topic.owner.to_string(), &topic.lost, topic.truth)
+                ..row(
+                    topic.topic.clone(),
+                    topic.owner.to_string(),
+                    &topic.lost,
+                    (topic.truth, topic.truth_ms),
+                )
             }
         });
         Self {
@@ -74,6 +82,11 @@ impl LossPanel {
                 pair.cluster(loss.direction.from).as_str(),
                 "",
                 while_it_was(loss.seen_at, loss.truth.as_ref().map(|truth| truth.at), now),
+            ),
+            csv: format!(
+                "/api/v1/pairs/{}/loss?source={}&format=csv",
+                pair.name,
+                pair.cluster(loss.direction.from)
             ),
             course: pair.course(loss.direction),
             noticed: When::ago(now, loss.noticed_at),
@@ -92,17 +105,26 @@ fn rank(lost: &Interval) -> i64 {
     lost.records_at_most.unwrap_or(i64::MAX)
 }
 
-fn row(name: String, owner: String, lost: &Interval, truth: Option<i64>) -> LossRow {
+fn row(
+    name: String,
+    owner: String,
+    lost: &Interval,
+    (truth, truth_ms): (Option<i64>, Option<i64>),
+) -> LossRow {
     LossRow {
         name,
         owner,
         at_least: format::number(lost.records_at_least),
         at_most: lost.records_at_most.map_or_else(|| "unknown".to_owned(), format::number),
+        writes_at_least: format::duration(lost.ms_at_least),
         writes: lost.ms_at_most.map_or_else(|| "unknown".to_owned(), format::duration),
-        truth: match truth {
-            None => "not known".to_owned(),
-            Some(0) => "0".to_owned(),
-            Some(records) => format!("at most {}", format::number(records)),
+        truth: match (truth, truth_ms) {
+            (None, _) => "not known".to_owned(),
+            (Some(0), _) => "0".to_owned(),
+            (Some(records), Some(ms)) => {
+                format!("at most {}, of the last {}", format::number(records), format::duration(ms))
+            }
+            (Some(records), None) => format!("at most {}", format::number(records)),
         },
         partitions: Vec::new(),
     }

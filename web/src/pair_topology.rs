@@ -207,7 +207,7 @@ fn flow_words(seen: &FlowObservation) -> (bool, String) {
             let running = connector.tasks.iter().filter(|task| task.state == ConnectState::Running).count();
             match connector.state {
                 ConnectState::Running => {
-                    (running > 0, format!("{running} of {} tasks run", connector.tasks.len()))
+                    (running > 0, format!("{running} of {} tasks run", connector.tasks_to_run()))
                 }
                 ConnectState::Unassigned
                 | ConnectState::Paused

@@ -43,7 +43,7 @@ use crate::{
         Items, PageQuery, alarms, approvals, audit, brake, calendar, canaries, channels, clusters, decisions,
         decisions::{Attest, Because, BreakingGlass, NewVote, Reviewing, SkipStep},
         events, findings, installation, lag_explorer, losses, observation, pairs, people, plans, proofs,
-        runs,
+        recorded, runs,
         runs::RunView,
         schedules, service, session,
         session::{Again, BearerSession, SignIn, Whoami},
@@ -214,7 +214,16 @@ fn observations() -> Vec<Route> { vec![
         .query::<lag_explorer::ExplorerQuery>().answers::<LagExplorer>(200).answers_media("text/csv"),
     api(GET, "/api/v1/pairs/{pair}/loss", Reader(Of::Pair), Reads, losses::show)
         .says("What was lost when a source died: an interval, and what it turned out to be.")
-        .query::<losses::LossQuery>().answers::<losses::LossView>(200),
+        .query::<losses::LossQuery>().answers::<losses::LossView>(200).answers_media("text/csv"),
+    api(GET, "/api/v1/losses", SignedIn, Reads, losses::list)
+        .says("What was lost when sources died, of one's teams' pairs in a time: by owner, and one by one.")
+        .query::<losses::LossesQuery>().answers::<losses::LossesView>(200),
+    api(GET, "/api/v1/pairs/{pair}/positions", Reader(Of::Pair), Reads, recorded::positions)
+        .says("Where a group stood at a time: as a survey saw it while that is kept, by the hour for a year.")
+        .query::<recorded::PositionsQuery>().answers::<recorded::PositionsView>(200),
+    api(GET, "/api/v1/pairs/{pair}/facts", Reader(Of::Pair), Reads, recorded::facts)
+        .says("What ACLs or configs were at a time, since when and until when.")
+        .query::<recorded::FactsQuery>().answers::<recorded::FactView>(200),
     api(GET, "/api/v1/pairs/{pair}/canary", Reader(Of::Pair), Reads, canaries::show)
         .says("How long Muster's own records take to the other side, and whether they arrive.").answers::<CanaryView>(200),
     api(POST, "/api/v1/pairs/{pair}/canary", Role(&[Operator], Of::Pair), Writes("canary.write"), canaries::ask)

@@ -5,6 +5,7 @@
 //! Offsets count transaction markers as well, which no consumer gets: what is proven to be missing is reckoned without them
 //! (`lag::surely_missing`), and the upper bound is one of records too.
 
+mod owners;
 mod rate;
 mod settle;
 mod stage;
@@ -18,8 +19,11 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(crate) use self::rate::may_run_ahead;
-pub use self::settle::settle;
 use self::stage::Stage;
+pub use self::{
+    owners::{OwnerLoss, by_owner},
+    settle::settle,
+};
 use crate::{
     ids::TeamName,
     lag::{EndsAt, up_to_last_record},
@@ -77,6 +81,9 @@ pub struct TopicLoss {
     pub partitions: Vec<PartitionLoss>,
     /// Records it turned out to be; `None` until then, or when it cannot be told.
     pub truth: Option<i64>,
+    /// Writes of so many milliseconds it turned out to be: the longest of its partitions; `None` when any is not known.
+    #[serde(default)]
+    pub truth_ms: Option<i64>,
 }
 
 /// What was lost of one partition.
@@ -97,6 +104,10 @@ pub struct PartitionLoss {
     pub lost: Interval,
     /// Records it turned out to be.
     pub truth: Option<i64>,
+    /// How long before the source was found not to answer the oldest record that was lost was written, by its own timestamp: as good
+    /// as the clock of whoever wrote it. `None` where that record was not read.
+    #[serde(default)]
+    pub truth_ms: Option<i64>,
 }
 
 /// What the loss turned out to be.
@@ -106,6 +117,9 @@ pub struct Truth {
     pub at: DateTime<Utc>,
     /// Records on the source beyond what had reached the target when it died; `None` when it cannot be told.
     pub records: Option<i64>,
+    /// Writes of so many milliseconds before it was found not to answer: the longest of all partitions; `None` when any is not known.
+    #[serde(default)]
+    pub ms: Option<i64>,
     /// Whether it was exactly so many: none, and nothing was added since. Otherwise it was at most so many: transaction markers and
     /// what had arrived behind the last position that is known count as well.
     pub exact: bool,

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub use self::block::{Block, Hours, Point, hours_of, join_hours, stretch};
+pub use self::block::{Block, GroupHours, Hours, Point, hours_of, join_hours, stretch};
 use crate::{
     lag::{PartitionLag, copyable_ends},
     pair::{Flow, Pair},
@@ -45,6 +45,33 @@ impl Kind {
         match self {
             Self::Partitions => &Column::PARENTS,
             Self::Groups => &[None],
+        }
+    }
+
+    /// The same of the columns of a roll-up: [`Hours`] or [`GroupHours`].
+    #[must_use]
+    pub fn hour_parents(self) -> &'static [Option<usize>] {
+        match self {
+            Self::Partitions => &Hours::PARENTS,
+            Self::Groups => &GroupHours::PARENTS,
+        }
+    }
+
+    /// The roll-up of a block: one sample, at the given time.
+    #[must_use]
+    pub fn hours_of(self, block: &Block, at: i64) -> Block {
+        match self {
+            Self::Partitions => hours_of(block, at),
+            Self::Groups => block::group_hours_of(block, at),
+        }
+    }
+
+    /// Two roll-ups of one hour as one; `later` has what came later.
+    #[must_use]
+    pub fn join_hours(self, earlier: &Block, later: &Block) -> Block {
+        match self {
+            Self::Partitions => join_hours(earlier, later),
+            Self::Groups => block::join_group_hours(earlier, later),
         }
     }
 }

@@ -177,6 +177,7 @@ pub(crate) fn connector(role: ConnectorRole, state: ConnectState) -> ConnectorOb
         name: role.to_string(),
         state,
         tasks: if running { vec![task] } else { Vec::new() },
+        given_tasks: Some(i32::from(running)),
         config: config.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
     }
 }

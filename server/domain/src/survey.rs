@@ -358,10 +358,28 @@ pub struct ConnectorObservation {
     pub name: String,
     /// Its state.
     pub state: ConnectState,
-    /// Its tasks by number; empty when it has none.
+    /// Its tasks by number, as its status has them; empty when it has none. A task nobody ever started is not among them.
     pub tasks: Vec<TaskObservation>,
+    /// Tasks Connect keeps configs of, so many it has to have (`GET /connectors/{name}/tasks`); `None` where that was not read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given_tasks: Option<i32>,
     /// Its config with every credential replaced by `[redacted]`.
     pub config: BTreeMap<String, String>,
+}
+
+impl ConnectorObservation {
+    /// Numbers of tasks that Connect keeps configs of and its status does not have.
+    #[must_use]
+    pub fn tasks_without_status(&self) -> Vec<i32> {
+        let there = |number: &i32| self.tasks.iter().any(|task| task.id == *number);
+        (0..self.given_tasks.unwrap_or(0)).filter(|number| !there(number)).collect()
+    }
+
+    /// Tasks it has to have as far as is known: those with a status and those without.
+    #[must_use]
+    pub fn tasks_to_run(&self) -> usize {
+        self.tasks.len() + self.tasks_without_status().len()
+    }
 }
 
 /// A task as Connect reports it.

@@ -1,5 +1,5 @@
-//! What MirrorMaker 2 writes for itself: offset syncs, checkpoints and heartbeats, byte for byte (mm2.md 1, proven by
-//! mm2-verified 4). Kafka's old `Schema` encoding: big-endian integers, strings with an INT16 length, no checksum.
+//! What MirrorMaker 2 writes for itself: offset syncs and checkpoints, byte for byte (mm2.md 1, proven by mm2-verified 4).
+//! Kafka's old `Schema` encoding: big-endian integers, strings with an INT16 length, no checksum.
 //!
 //! Anything may be in these topics, since anybody with WRITE can put it there: nothing here panics or trusts a length.
 
@@ -9,7 +9,7 @@ use muster_domain::{survey::OffsetPair, topic::TopicPartition};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a MirrorMaker 2 {what}: {problem}")]
 pub struct FormatError {
-    /// `offset sync`, `checkpoint` or `heartbeat`.
+    /// `offset sync` or `checkpoint`.
     pub what: &'static str,
     /// What does not fit.
     pub problem: String,
@@ -31,17 +31,6 @@ pub struct Checkpoint {
     pub metadata: String,
 }
 
-/// Record of `heartbeats`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Heartbeat {
-    /// Source alias of the flow that emits it.
-    pub source_alias: String,
-    /// Target alias of the flow that emits it.
-    pub target_alias: String,
-    /// The emitting worker's clock, milliseconds since the epoch.
-    pub timestamp: i64,
-}
-
 /// No log gets that far; and sums and differences of two offsets below it fit.
 pub const HIGHEST_OFFSET: i64 = i64::MAX / 2;
 
@@ -54,7 +43,8 @@ pub fn decode_offset_sync(key: &[u8], value: &[u8]) -> Result<(TopicPartition, O
     Ok((partition, OffsetPair { upstream, downstream }))
 }
 
-/// Reads a checkpoint.
+/// Reads a checkpoint. Muster translates positions itself and shows beside them what MirrorMaker 2 committed on the target, so only
+/// the benchmark that measures both reads these.
 pub fn decode_checkpoint(key: &[u8], value: &[u8]) -> Result<Checkpoint, FormatError> {
     let mut key = Cursor::new("checkpoint", key);
     let (group, target) = (key.string()?, key.partition()?);
@@ -62,15 +52,6 @@ pub fn decode_checkpoint(key: &[u8], value: &[u8]) -> Result<Checkpoint, FormatE
     value.version_0()?;
     let (upstream, downstream, metadata) = (value.offset()?, value.offset()?, value.string()?);
     Ok(Checkpoint { group, target, upstream, downstream, metadata })
-}
-
-/// Reads a heartbeat.
-pub fn decode_heartbeat(key: &[u8], value: &[u8]) -> Result<Heartbeat, FormatError> {
-    let mut key = Cursor::new("heartbeat", key);
-    let (source_alias, target_alias) = (key.string()?, key.string()?);
-    let mut value = Cursor::new("heartbeat", value);
-    value.version_0()?;
-    Ok(Heartbeat { source_alias, target_alias, timestamp: value.i64()? })
 }
 
 /// Reads fields from the front; bytes after the last field are ignored, as MirrorMaker 2 does.
@@ -193,17 +174,6 @@ mod tests {
     }
 
     #[test]
-    fn heartbeats_read_as_mirror_maker_wrote_them() {
-        let seen = decode_heartbeat(&bytes("000141000142"), &bytes("0000 000001a20619bf2d"))
-            .expect("seen on the lab");
-        assert_eq!((seen.source_alias.as_str(), seen.target_alias.as_str()), ("A", "B"));
-        assert_eq!(seen.timestamp, 0x01a2_0619_bf2d);
-        let made = decode_heartbeat(&bytes("000141000142"), &bytes("0000 00000199c82cc000"))
-            .expect("made from source");
-        assert_eq!(made.timestamp, 1_760_000_000_000);
-    }
-
-    #[test]
     fn garbage_is_refused_with_what_does_not_fit() {
         let key = bytes("00066f726465727300000003");
         assert!(decode_offset_sync(&key, &[]).is_err());
@@ -225,10 +195,10 @@ mod tests {
         }
         assert!(decode_offset_sync(&key, &[HIGHEST_OFFSET.to_be_bytes(); 2].concat()).is_ok());
         assert!(decode_offset_sync(&bytes("0001ff00000000"), &[0; 16]).is_err(), "not UTF-8");
-        let newer = decode_heartbeat(&bytes("000141000142"), &bytes("0001 00000199c82cc000"));
+        let newer = decode_checkpoint(&bytes("000141 000142 00000000"), &bytes("0001 00000199c82cc000"));
         assert_eq!(
             newer.map_err(|e| e.to_string()),
-            Err("not a MirrorMaker 2 heartbeat: version 1; only version 0 is known".to_owned())
+            Err("not a MirrorMaker 2 checkpoint: version 1; only version 0 is known".to_owned())
         );
     }
 
@@ -237,7 +207,6 @@ mod tests {
         fn fuzz_no_bytes_make_it_panic(key: Vec<u8>, value: Vec<u8>) {
             let _ = decode_offset_sync(&key, &value);
             let _ = decode_checkpoint(&key, &value);
-            let _ = decode_heartbeat(&key, &value);
         }
     }
 }

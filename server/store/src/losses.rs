@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
-    ids::PairName,
-    loss::Loss,
+    ids::{ClusterName, PairName, TeamName},
+    loss::{Interval, Loss, Truth},
     pair::{Direction, Side},
 };
 use sqlx::{PgConnection, types::Json};
@@ -80,6 +80,79 @@ pub async fn at(
     .await
     .map_err(|source| StoreError::database("read a loss", source))?;
     Ok(body.map(|Json(loss)| loss))
+}
+
+/// A loss without its topics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BriefLoss {
+    /// The pair.
+    pub pair: PairName,
+    /// The cluster that died.
+    pub source: ClusterName,
+    /// The cluster that lacks what was lost.
+    pub target: ClusterName,
+    /// Whose loss it is.
+    pub owner: TeamName,
+    /// When the source's ends were last read.
+    pub seen_at: DateTime<Utc>,
+    /// When it was found not to answer.
+    pub noticed_at: DateTime<Utc>,
+    /// All partitions together.
+    pub total: Interval,
+    /// What it turned out to be.
+    pub truth: Option<Truth>,
+}
+
+/// Losses that were noticed in a time, newest first; at most so many. Of these teams' pairs, `None` for all.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn between(
+    conn: &mut PgConnection,
+    teams: Option<&[String]>,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    most: i64,
+) -> Result<Vec<BriefLoss>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select
+            loss.pair,
+            case loss.from_side when 'a' then pair.cluster_a else pair.cluster_b end as "source!",
+            case loss.from_side when 'a' then pair.cluster_b else pair.cluster_a end as "target!",
+            loss.body ->> 'owner' as "owner!",
+            loss.seen_at,
+            loss.noticed_at,
+            loss.body -> 'total' as "total!: Json<Interval>",
+            nullif(loss.body -> 'truth', 'null'::jsonb) as "truth?: Json<Truth>"
+        from loss
+        join pair on pair.name = loss.pair
+        where ($1::text[] is null or pair.team = any($1))
+            and loss.noticed_at > $2
+            and loss.noticed_at <= $3
+        order by loss.noticed_at desc, loss.pair, loss.from_side
+        limit $4"#,
+        teams,
+        from,
+        to,
+        most
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("list losses", source))?;
+    let strange = |column: &'static str, pair: &str| StoreError::unreadable("loss", column, pair.to_owned());
+    rows.into_iter()
+        .map(|row| {
+            Ok(BriefLoss {
+                source: ClusterName::new(row.source).map_err(|_| strange("source", &row.pair))?,
+                target: ClusterName::new(row.target).map_err(|_| strange("target", &row.pair))?,
+                owner: TeamName::new(row.owner).map_err(|_| strange("owner", &row.pair))?,
+                pair: PairName::new(row.pair.clone()).map_err(|_| strange("pair", &row.pair))?,
+                seen_at: row.seen_at,
+                noticed_at: row.noticed_at,
+                total: row.total.0,
+                truth: row.truth.map(|Json(truth)| truth),
+            })
+        })
+        .collect()
 }
 
 fn side_word(side: Side) -> &'static str {

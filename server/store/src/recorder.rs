@@ -7,6 +7,7 @@
 pub mod codec;
 mod explorer;
 mod facts;
+mod group_then;
 mod history;
 mod positions;
 mod retention;
@@ -25,7 +26,8 @@ use sqlx::PgConnection;
 use self::{codec::Chain, tracks::Tracks};
 pub use self::{
     explorer::{Explored, Question, explore, topics},
-    facts::{fact_at, keep_fact},
+    facts::{Fact, fact, fact_at, fact_changes, keep_fact},
+    group_then::{GroupThen, PositionThen, group_then},
     history::{blocks, recent_ends},
     positions::{Positions, positions},
     retention::{cover, retire, size},

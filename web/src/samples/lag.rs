@@ -7,8 +7,8 @@ use muster_domain::{
     recorder::{
         Block, Cells, Column, class_number,
         explorer::{
-            Course, Explorer, FlowStretch, Frame, Freshness, LagExplorer, Mark, MarkKind, Resolution, Series,
-            Track,
+            Course, Explorer, FlowStretch, Frame, Freshness, LagExplorer, Mark, MarkKind, Resolution, RowsOf,
+            Series, Strip, Track, Wanted,
         },
     },
     run::{Operation, RunState},
@@ -49,8 +49,8 @@ fn cells(survey: i64, partition: i64) -> Cells {
     cells
 }
 
-fn course(frame: Frame) -> Course {
-    let mut explorer = Explorer::new(frame, 8);
+fn course(frame: Frame, rows: Wanted) -> Course {
+    let mut explorer = Explorer::new(frame, rows);
     let track = |slot| Track {
         slot,
         topic: if slot < 8 { "payments.captured".into() } else { "payments.refunded".into() },
@@ -101,14 +101,22 @@ fn marks() -> Vec<Mark> {
 }
 
 fn fresh(series: Series, seconds: i64, class: ReadingClass) -> Freshness {
-    Freshness { series, newest: Some(ago(seconds)), class, survey: Some(4_711), reason: String::new() }
+    let age_ms = Some(seconds * 1_000);
+    Freshness {
+        series,
+        newest: Some(ago(seconds)),
+        age_ms,
+        class,
+        survey: Some(4_711),
+        reason: String::new(),
+    }
 }
 
 fn found(resolution: Resolution) -> LagExplorer {
     let pair = pairs::payments().pair;
     let (from, to) = (ago(3_600), now());
     let frame = Frame::new(from, to, 240, resolution);
-    let course = course(frame);
+    let course = course(frame, Wanted::worst(RowsOf::Topics, 40));
     LagExplorer {
         pair: pair.name.clone(),
         direction: Direction { from: Side::A },
@@ -116,6 +124,7 @@ fn found(resolution: Resolution) -> LagExplorer {
         target: pair.cluster(Side::B).clone(),
         topic: None,
         partition: None,
+        answered_at: to,
         from,
         to,
         resolution,
@@ -155,16 +164,27 @@ impl LagPage {
         page(&found(Resolution::Survey), &filter(), &[])
     }
 
+    /// The second page of its partitions.
+    #[must_use]
+    pub fn sample_partitions() -> Self {
+        let rows = Wanted { of: RowsOf::Partitions, skip: 4, most: 4 };
+        let mut found = found(Resolution::Survey);
+        found.strip = course(Frame::new(found.from, found.to, 240, Resolution::Survey), rows).strip;
+        let filter = LagFilter { rows: "partitions".to_owned(), skip: "4".to_owned(), ..filter() };
+        page(&found, &filter, &[])
+    }
+
     /// A pair that was just made.
     #[must_use]
     pub fn sample_empty() -> Self {
         let frame = Frame::new(ago(3_600), now(), 240, Resolution::Survey);
-        let course = Explorer::new(frame, 8).finish(now());
+        let course = Explorer::new(frame, Wanted::worst(RowsOf::Topics, 40)).finish(now());
         let mut nothing = found(Resolution::Survey);
         (nothing.items, nothing.gaps, nothing.strip) = (course.items, course.gaps, course.strip);
         (nothing.partitions, nothing.marks) = (0, Vec::new());
         for fresh in &mut nothing.freshness {
-            (fresh.newest, fresh.class, fresh.survey) = (None, ReadingClass::Unknown, None);
+            (fresh.newest, fresh.age_ms) = (None, None);
+            (fresh.class, fresh.survey) = (ReadingClass::Unknown, None);
         }
         page(&nothing, &filter(), &[])
     }
@@ -174,7 +194,7 @@ impl LagPage {
     pub fn sample_too_many() -> Self {
         let mut many = found(Resolution::Hour);
         (many.items, many.gaps) = (Vec::new(), Vec::new());
-        many.strip.rows.clear();
+        many.strip = Strip::empty(Wanted::worst(RowsOf::Topics, 40));
         (many.partitions, many.too_many) = (100_000, true);
         many.flow = (0..60)
             .map(|minute| FlowStretch {

@@ -22,6 +22,7 @@ pub(super) fn of(pair: &Pair) -> Loss {
         counts_from: Some(0),
         lost,
         truth: None,
+        truth_ms: None,
     };
     let topic = |name: &str, total, partitions| TopicLoss {
         topic: name.to_owned(),
@@ -29,6 +30,7 @@ pub(super) fn of(pair: &Pair) -> Loss {
         lost: total,
         partitions,
         truth: None,
+        truth_ms: None,
     };
     let captured = lost(12, Some(1_904), Some(5_100));
     let refunds = lost(0, None, None);

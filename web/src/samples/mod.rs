@@ -100,6 +100,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("pair-dark", html(&PairPage::sample_unknown())),
         ("lag", html(&LagPage::sample())),
         ("lag-empty", html(&LagPage::sample_empty())),
+        ("lag-partitions", html(&LagPage::sample_partitions())),
         ("lag-too-many", html(&LagPage::sample_too_many())),
         ("differences", html(&DifferencesPage::sample())),
         ("differences-none", html(&DifferencesPage::sample_none())),

@@ -148,9 +148,11 @@ fn flow(from: Side, running: bool) -> FlowObservation {
     let state = if running { ConnectState::Running } else { ConnectState::Stopped };
     let connector = |what: &str, tasks: i32| {
         let task = |id| TaskObservation { id, state, trace: None };
+        let given_tasks = Some(if running { tasks } else { 0 });
         let tasks = if running { (0..tasks).map(task).collect() } else { Vec::new() };
         let name = format!("payments-{}-{what}", if running { "eu-west" } else { "eu-central" });
-        Observed::known(ConnectorObservation { name, state, tasks, config: BTreeMap::new() }, ago(2))
+        let config = BTreeMap::new();
+        Observed::known(ConnectorObservation { name, state, tasks, given_tasks, config }, ago(2))
     };
     let worker = WorkerObservation { version: "4.1.0".to_owned(), kafka_cluster_id: "ec-core-1".to_owned() };
     FlowObservation {

@@ -8,7 +8,7 @@ use muster_domain::{
     pair::{Direction, Pair},
     reading::{Reading, ReadingClass},
     recorder::{
-        explorer::{FlowStretch, Freshness, LagExplorer, Resolution, Series, Strip},
+        explorer::{FlowStretch, Freshness, LagExplorer, Resolution, RowsOf, Series, Strip, Wanted},
         keeps_all_records,
     },
 };
@@ -29,8 +29,12 @@ use crate::{
 
 /// The longest time that is looked at.
 const LONGEST: TimeDelta = TimeDelta::days(400);
-/// Partitions that are shown one by one.
+/// Topics or partitions that are shown one by one on a page.
 pub const ROWS: usize = 40;
+/// The most of them in one answer.
+pub const MOST_ROWS: usize = 500;
+/// No page begins behind so many rows: those before it are kept until the last is read.
+pub const MOST_SKIPPED: usize = 20_000;
 /// Marks of each kind.
 pub const MARKS: i64 = 50;
 /// An hour is added up so long after its end at the latest.
@@ -51,6 +55,14 @@ pub struct Asked {
     pub to: DateTime<Utc>,
     /// At most so many stretches, 1 to 500.
     pub points: usize,
+    /// Topics or partitions one by one.
+    pub rows: Wanted,
+}
+
+/// What rows are of when nobody says: the topics of a flow, the partitions of a topic.
+#[must_use]
+pub fn rows_of(topic: Option<&str>) -> RowsOf {
+    if topic.is_some() { RowsOf::Partitions } else { RowsOf::Topics }
 }
 
 impl Asked {
@@ -71,6 +83,11 @@ impl Asked {
         }
         if self.partition.is_some() && self.topic.is_none() {
             return Err(Failure::invalid("`partition` needs a `topic`."));
+        }
+        if self.rows.skip > MOST_SKIPPED {
+            return Err(Failure::invalid(
+                "At most 20,000 rows can be skipped: choose a topic to see its partitions.",
+            ));
         }
         Ok(())
     }
@@ -94,7 +111,7 @@ pub async fn explore(
         from: asked.from,
         to: asked.to,
         points: asked.points,
-        rows: ROWS,
+        rows: asked.rows,
         now,
     };
     let keeping = keeping_topics(conn, &pair.name, asked.direction, asked.to).await?;
@@ -106,12 +123,13 @@ pub async fn explore(
     let flow = if whole { of_flow(conn, pair, asked).await? } else { Vec::new() };
     let marks = marks::between(conn, of, (asked.from, asked.to), MARKS).await?;
     let kept = judgement::latest(conn, &pair.name).await?;
-    let freshness = freshness(&explored, kept.as_ref(), asked.direction, now);
+    let mut freshness = freshness(&explored, kept.as_ref(), asked.direction, now);
+    freshness.extend(whole.then(|| of_course(&flow, kept.as_ref(), asked, now)));
     let course = explored.course;
     let too_many = course.is_none();
     let (items, gaps, strip) = match course {
         Some(course) => (course.items, course.gaps, course.strip),
-        None => (Vec::new(), Vec::new(), Strip { partitions: 0, rows: Vec::new() }),
+        None => (Vec::new(), Vec::new(), Strip::empty(asked.rows)),
     };
     Ok(LagExplorer {
         pair: pair.name.clone(),
@@ -120,6 +138,7 @@ pub async fn explore(
         target: pair.cluster(asked.direction.to()).clone(),
         topic: asked.topic.clone(),
         partition: asked.partition,
+        answered_at: now,
         from: asked.from,
         to: asked.to,
         resolution: explored.frame.resolution,
@@ -176,6 +195,7 @@ fn freshness(
     let of_flow = |series, reading: Option<&Reading>| Freshness {
         series,
         newest: survey.filter(|_| reading.is_some()).map(|(_, at)| at),
+        age_ms: survey.filter(|_| reading.is_some()).map(|(_, at)| age(at, now)),
         class: reading.map_or(ReadingClass::Unknown, |reading| reading.class),
         survey: survey.filter(|_| reading.is_some()).map(|(number, _)| number),
         reason: reading.map(|reading| reading.reason.clone()).unwrap_or_default(),
@@ -187,6 +207,7 @@ fn freshness(
     let recorded = |series| Freshness {
         series,
         newest,
+        age_ms: newest.map(|at| age(at, now)),
         class: if newest.is_some_and(|at| now - at > late) { class.max(ReadingClass::Stale) } else { class },
         survey: survey
             .filter(|(_, at)| newest.is_some_and(|newest| same_moment(newest, *at)))
@@ -200,6 +221,33 @@ fn freshness(
     ];
     all.extend((!hourly).then(|| recorded(Series::Rpo)));
     all
+}
+
+/// Of the whole flow. Every survey is judged, so the newest one is its newest sample where that is in the last stretch; else of
+/// that stretch nothing but its begin is known.
+fn of_course(
+    flow: &[FlowStretch],
+    kept: Option<&Kept<Judgement>>,
+    asked: &Asked,
+    now: DateTime<Utc>,
+) -> Freshness {
+    let last = flow.last();
+    let survey = last.zip(kept).filter(|(last, kept)| kept.at >= last.at && kept.at <= asked.to);
+    let newest = survey.map(|(_, kept)| kept.at).or(last.map(|last| last.at));
+    let class = last.map_or(ReadingClass::Unknown, |last| last.ms_class);
+    let old = newest.is_some_and(|at| now - at > FRESH);
+    Freshness {
+        series: Series::FlowCourse,
+        newest,
+        age_ms: newest.map(|at| age(at, now)),
+        class: if old { class.max(ReadingClass::Stale) } else { class },
+        survey: survey.map(|(_, kept)| kept.survey_number),
+        reason: String::new(),
+    }
+}
+
+fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> i64 {
+    (now - at).num_milliseconds().max(0)
 }
 
 /// The recorder keeps milliseconds.

@@ -9,7 +9,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use muster_domain::{
     ids::{ClusterName, PairName},
     reading::ReadingClass,
-    recorder::explorer::{Band, LagExplorer, Stretch, Why},
+    recorder::explorer::{Band, LagExplorer, RowsOf, Stretch, Wanted, Why},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -17,11 +17,11 @@ use utoipa::IntoParams;
 use super::observation::direction;
 use crate::{
     acts::{
-        lag_explorer::{Asked, explore},
+        lag_explorer::{Asked, MOST_ROWS, ROWS, explore, rows_of},
         pairs,
     },
     app::App,
-    http::{Answer, Failure, Json, Path, Query},
+    http::{Answer, Failure, Json, Path, Query, csv},
 };
 
 /// What is asked about.
@@ -41,6 +41,13 @@ pub struct ExplorerQuery {
     partition: Option<i32>,
     /// At most so many stretches, 1 to 500; 240. By the hour, stretches are whole hours.
     points: Option<usize>,
+    /// What rows of `strip` are of; the topics of a flow, the partitions of a topic when not given.
+    #[param(inline)]
+    rows: Option<RowsOf>,
+    /// So many rows are left out before the first; 0. At most 20,000.
+    skip: Option<usize>,
+    /// At most so many rows, 1 to 500; 40.
+    limit: Option<usize>,
     /// `json` or `csv`; as the header `Accept` says when not given, and JSON without either.
     format: Option<String>,
 }
@@ -52,7 +59,7 @@ pub async fn show(
     Query(query): Query<ExplorerQuery>,
     headers: HeaderMap,
 ) -> Answer {
-    let csv = wants_csv(query.format.as_deref(), &headers)?;
+    let wanted = wants_csv(query.format.as_deref(), &headers)?;
     let now = Utc::now();
     let mut conn = app.pool.acquire().await?;
     let pair = pairs::get(&mut conn, &name).await?;
@@ -60,6 +67,11 @@ pub async fn show(
     let hour_before = || to.checked_sub_signed(TimeDelta::hours(1)).unwrap_or(to);
     let asked = Asked {
         direction: direction(&pair, query.source.as_ref())?,
+        rows: Wanted {
+            of: query.rows.unwrap_or_else(|| rows_of(query.topic.as_deref())),
+            skip: query.skip.unwrap_or_default(),
+            most: query.limit.unwrap_or(ROWS).clamp(1, MOST_ROWS),
+        },
         topic: query.topic,
         partition: query.partition,
         from: query.from.unwrap_or_else(hour_before),
@@ -67,7 +79,7 @@ pub async fn show(
         points: query.points.unwrap_or(240).clamp(1, 500),
     };
     let found = explore(&mut conn, &pair, &asked, now).await?;
-    if !csv {
+    if !wanted {
         return Ok(Json(found).into_response());
     }
     let name = format!("attachment; filename=\"lag-{}.csv\"", found.pair);
@@ -76,7 +88,7 @@ pub async fn show(
     Ok((heads, table(&found)).into_response())
 }
 
-fn wants_csv(format: Option<&str>, headers: &HeaderMap) -> Answer<bool> {
+pub(super) fn wants_csv(format: Option<&str>, headers: &HeaderMap) -> Answer<bool> {
     match format {
         Some("csv") => Ok(true),
         Some("json") => Ok(false),
@@ -94,20 +106,42 @@ fn wants_csv(format: Option<&str>, headers: &HeaderMap) -> Answer<bool> {
 
 const HEAD: &str = "at,until,partitions,unknown,why,records_p50,records_p90,records_p99,records_worst,records_class,\
                     records_total,ms_p50,ms_p90,ms_p99,ms_worst,ms_class,rpo_records_at_least,rpo_records_at_most,\
-                    rpo_ms_at_least,rpo_ms_at_most\n";
+                    rpo_ms_at_least,rpo_ms_at_most,rpo_class,objective_ms,age_ms,exported_at,pair,source,\
+                    target,topic,partition\n";
 
-/// One line a stretch. What is not known is an empty cell, and the class beside it says so.
+/// One line a stretch. What is not known is an empty cell, and the class beside it says so. Each says how old it is and of what,
+/// so that it can be read beside others.
 fn table(found: &LagExplorer) -> String {
     let mut text = HEAD.to_owned();
     for item in &found.items {
-        text.push_str(&line(item, found.width_ms).join(","));
-        text.push('\n');
+        let mut cells = line(item, found.width_ms);
+        cells.extend(origin(found, item));
+        text.push_str(&csv::line(&cells));
     }
     text
 }
 
+/// What the line is of, and how old.
+fn origin(found: &LagExplorer, item: &Stretch) -> [String; 8] {
+    let until = (item.at + TimeDelta::milliseconds(found.width_ms)).min(found.to);
+    let age = (found.answered_at - until).num_milliseconds().max(0);
+    [
+        found.objective_ms.to_string(),
+        age.to_string(),
+        time(found.answered_at),
+        found.pair.to_string(),
+        found.source.to_string(),
+        found.target.to_string(),
+        found.topic.clone().unwrap_or_default(),
+        found.partition.map(|number| number.to_string()).unwrap_or_default(),
+    ]
+}
+
+fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
 fn line(item: &Stretch, width_ms: i64) -> Vec<String> {
-    let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
     let mut cells = vec![
         time(item.at),
         time(item.at + TimeDelta::milliseconds(width_ms)),
@@ -121,6 +155,9 @@ fn line(item: &Stretch, width_ms: i64) -> Vec<String> {
     let rpo = item.rpo.unwrap_or_default();
     let spans = [rpo.records_at_least, rpo.records_at_most, rpo.ms_at_least, rpo.ms_at_most];
     cells.extend(spans.map(number));
+    // By the class of lag in time, from which its end is told.
+    let class = item.ms.filter(|_| rpo.ms_at_most.is_some()).map_or(ReadingClass::Unknown, |ms| ms.class);
+    cells.push(class_word(class).to_owned());
     cells
 }
 
@@ -183,9 +220,9 @@ mod tests {
         };
         assert_eq!(
             line(&item, 15_000).join(","),
-            "2026-11-19T03:00:00Z,2026-11-19T03:00:15Z,12,1,source_not_read,1,2,,,unknown,,,,,,unknown,,,,0"
+            "2026-11-19T03:00:00Z,2026-11-19T03:00:15Z,12,1,source_not_read,1,2,,,unknown,,,,,,unknown,,,,0,unknown"
         );
-        assert_eq!(HEAD.matches(',').count(), line(&item, 15_000).len() - 1);
+        assert_eq!(HEAD.matches(',').count(), line(&item, 15_000).len() + 8 - 1);
     }
 
     #[test]

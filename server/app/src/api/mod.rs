@@ -20,6 +20,7 @@ pub mod pairs;
 pub mod people;
 pub mod plans;
 pub mod proofs;
+pub mod recorded;
 pub mod runs;
 pub mod schedules;
 pub mod service;

@@ -143,7 +143,8 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<Exi
             print::table(&["STATUS", "CHECK", "REASON"], &rows);
         }
         Pairs::Lag(asked) => lag::show(client, asked).await?,
-        Pairs::Loss { name, at } => losses::show(client, &name, at).await?,
+        Pairs::Loss { name, at, csv } => losses::show(client, &name, at, csv).await?,
+        Pairs::Losses { from, to } => losses::list(client, from, to).await?,
         Pairs::Canary { name, now } => return canaries::show(client, &name, now).await,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,7 @@
 //! The HTTP side without its handlers: the row of a route, the guard in front of it, what goes in and what comes out.
 
 pub mod codes;
+pub(crate) mod csv;
 pub mod extract;
 pub mod failure;
 pub mod guard;

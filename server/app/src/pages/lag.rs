@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
 use muster_domain::{
     ids::PairName,
     pair::{Direction, Pair, Side},
+    recorder::explorer::{RowsOf, Wanted},
 };
 use muster_store::recorder;
 use muster_web::lag::{LagDetail, LagFilter, LagPage, RANGES};
@@ -12,7 +13,7 @@ use muster_web::lag::{LagDetail, LagFilter, LagPage, RANGES};
 use super::{asking::Asking, html_with};
 use crate::{
     acts::{
-        lag_explorer::{Asked, explore},
+        lag_explorer::{Asked, MOST_SKIPPED, ROWS, explore, rows_of},
         pairs,
     },
     app::App,
@@ -93,8 +94,18 @@ fn understood(
     };
     let range = RANGES.iter().find(|(word, ..)| *word == filter.range).map_or(1, |(_, _, hours)| *hours);
     let (to, length) = (end.unwrap_or(now), TimeDelta::hours(range));
+    let rows = Wanted {
+        of: match filter.rows.as_str() {
+            "topics" => RowsOf::Topics,
+            "partitions" => RowsOf::Partitions,
+            _ => rows_of(topic.as_deref()),
+        },
+        skip: filter.skip.parse().unwrap_or(0).min(MOST_SKIPPED),
+        most: ROWS,
+    };
     let asked = Asked {
         direction: Direction { from },
+        rows,
         topic,
         partition,
         from: begin.unwrap_or(to - length),
@@ -106,7 +117,8 @@ fn understood(
         Ok(()) => (asked, filter, errors),
         Err(refused) => {
             errors.push(("from".to_owned(), refused.problem.detail));
-            (Asked { from: now - TimeDelta::hours(1), to: now, ..asked }, filter, errors)
+            let rows = Wanted { skip: 0, ..asked.rows };
+            (Asked { from: now - TimeDelta::hours(1), to: now, rows, ..asked }, filter, errors)
         }
     }
 }

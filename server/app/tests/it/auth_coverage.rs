@@ -152,6 +152,9 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /api/v1/pairs/{pair}/lag/history           -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/lag/explorer          -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/loss                  -      x    x    x    x    x   .     .
+    GET    /api/v1/losses                             -      x    x    x    x    x   x     x
+    GET    /api/v1/pairs/{pair}/positions             -      x    x    x    x    x   .     .
+    GET    /api/v1/pairs/{pair}/facts                 -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/canary                -      x    x    x    x    x   .     .
     POST   /api/v1/pairs/{pair}/canary                -      .    x    .    .    .   .     .
     GET    /api/v1/pairs/{pair}/differences           -      x    x    x    x    x   .     .

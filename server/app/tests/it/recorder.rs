@@ -112,6 +112,24 @@ async fn a_death_is_stated_with_its_interval_and_settled_after_the_return() {
     assert_eq!(again["loss"]["noticed_at"], stated["noticed_at"]);
     let page = app.as_browser_of("vera").await.get("/pairs/orders").await.text;
     assert!(page.contains("Lost with the source") && page.contains("are missing on the target"), "{page}");
+    assert!(
+        page.contains("Writes of at least") && page.contains("loss?source=eu-west&#38;format=csv"),
+        "{page}"
+    );
+
+    let csv = app.as_user("vera").await.get("/api/v1/pairs/orders/loss?format=csv").await.text;
+    assert!(csv.starts_with("pair,course,owner,topic,partition,records_at_least,"), "{csv}");
+    let of_total = format!("orders,eu-west → eu-central,{},,,", app.team);
+    assert!(csv.lines().nth(1).is_some_and(|line| line.starts_with(&of_total)), "{csv}");
+    let of_partition = format!("orders,eu-west → eu-central,{},orders.placed,0,", app.team);
+    assert!(csv.lines().any(|line| line.starts_with(&of_partition)), "{csv}");
+
+    let all = app.as_user("vera").await.get("/api/v1/losses").await.done();
+    assert_eq!((&all["items"][0]["pair"], &all["items"][0]["source"]), (&"orders".into(), &"eu-west".into()));
+    assert_eq!(all["owners"][0]["owner"], app.team.as_str(), "{all:#}");
+    assert_eq!(all["owners"][0]["lost"], all["items"][0]["total"], "{all:#}");
+    let others = app.as_user("outis").await.get("/api/v1/losses").await.done();
+    assert_eq!((&others["items"], &others["owners"]), (&serde_json::json!([]), &serde_json::json!([])));
 
     // Applications went to the other side meanwhile, so nobody adds to what died.
     app.small.world.point_producers("eu-central");
@@ -175,6 +193,38 @@ async fn acls_configs_and_groups_are_recorded_when_they_change() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_a_group_stood_and_what_configs_were_is_answered_from_what_is_kept() {
+    let app = TestApp::with_pair().await;
+    let vera = app.as_user("vera").await;
+    let get = async |path: &str| vera.get(&format!("/api/v1/pairs/orders/{path}")).await;
+    let (group, topic): (String, String) =
+        sqlx::query_as("select group_id, topic from recorder_track where group_id <> '' order by number")
+            .fetch_one(&app.app.pool)
+            .await
+            .unwrap();
+    let now = get(&format!("positions?group={group}")).await.done();
+    assert_eq!((&now["resolution"], &now["source"]), (&"survey".into(), &"eu-west".into()), "{now:#}");
+    let of_topic = now["items"].as_array().unwrap().iter().find(|item| item["topic"] == topic).unwrap();
+    assert!(of_topic["position"].is_i64() && of_topic["lowest"] == of_topic["position"], "{now:#}");
+    let before = get(&format!("positions?group={group}&at=2020-01-01T00:00:00Z")).await.done();
+    assert_eq!((&before["resolution"], &before["items"]), (&Value::Null, &serde_json::json!([])));
+    let nobody = get("positions?group=nobody").await.done();
+    assert_eq!(nobody["taken_at"], Value::Null, "{nobody:#}");
+    assert_eq!(get("positions").await.problem(), ("invalid-request".to_owned(), 422));
+
+    let configs = get("facts").await.done();
+    assert!(configs["body"]["topics"]["orders.placed"].is_u64(), "{configs:#}");
+    assert_eq!(
+        (&configs["changes"], &configs["until"]),
+        (&serde_json::json!([configs["since"]]), &Value::Null)
+    );
+    let acls = get("facts?kind=acls&cluster=eu-central").await.done();
+    assert_eq!((&acls["cluster"], acls["body"].is_object()), (&"eu-central".into(), true), "{acls:#}");
+    let unknown = get("facts?at=2020-01-01T00:00:00Z").await.done();
+    assert_eq!((&unknown["body"], &unknown["since"]), (&Value::Null, &Value::Null), "never read by then");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_command_line_says_what_was_lost() {
     let app = TestApp::with_pair().await;
     app.small.world.set_health("eu-west", Health::Dead);
@@ -188,4 +238,20 @@ async fn the_command_line_says_what_was_lost() {
     assert!(said.status.success(), "{out}{}", String::from_utf8_lossy(&said.stderr));
     assert!(out.contains("eu-west → eu-central, found not to answer at"), "{out}");
     assert!(out.contains("orders.placed") && out.contains("partition 0"), "{out}");
+    assert!(out.contains("SECONDS AT LEAST") && out.contains(app.team.as_str()), "{out}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_says_what_each_owner_lost() {
+    let app = TestApp::with_pair().await;
+    let url = app.serve().await;
+    let vera = crate::cli::Shell::of(&app, &url, "vera").await;
+    let none = vera.muster("pairs losses").await.done();
+    assert!(none.starts_with("No source was found dead between "), "{none}");
+    app.small.world.set_health("eu-west", Health::Dead);
+    app.observe("orders").await;
+    let said = vera.muster("pairs losses").await.done();
+    assert!(said.contains("all of the owner") && said.contains("  orders, eu-west → eu-central, "), "{said}");
+    let csv = vera.muster("pairs loss orders --csv").await.done();
+    assert!(csv.starts_with("pair,course,owner,topic,"), "{csv}");
 }

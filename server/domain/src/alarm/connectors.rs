@@ -75,15 +75,24 @@ fn tasks(
     let restart = view.connect().map(|(url, _)| {
         format!("curl -X POST '{url}/connectors/{}/restart?includeTasks=true&onlyFailed=false'", found.name)
     });
+    let alarm = Alarm::of(Code::TaskMissing, &found.name, view, said)
+        .at(missing)
+        .since(since(&streak))
+        .fact(format!("Connect says so in {} surveys in a row.", streak.surveys));
+    let alarm = if found.tasks_without_status().is_empty() {
+        alarm
+    } else {
+        alarm.fact(format!(
+            "Connect keeps configs of {} tasks for it and has a status of {}.",
+            found.tasks_to_run(),
+            found.tasks.len()
+        ))
+    };
     judged.raise(
-        Alarm::of(Code::TaskMissing, &found.name, view, said)
-            .at(missing)
-            .since(since(&streak))
-            .fact(format!("Connect says so in {} surveys in a row.", streak.surveys))
-            .next(
-                "Restart the connector with its tasks; look in the worker's log why they are gone.",
-                restart,
-            ),
+        alarm.next(
+            "Restart the connector with its tasks; look in the worker's log why they are gone.",
+            restart,
+        ),
     );
 }
 

@@ -1,4 +1,5 @@
-//! How many tasks a connector of the active flow has to have, where Connect says only which it has.
+//! How many tasks a connector of the active flow has to have: Connect's status says only which it has, and its list of their
+//! configs only how many the connector asked for.
 
 use super::{Memory, memory::Tasks, view::View};
 use crate::{
@@ -45,7 +46,7 @@ pub(super) fn expected(
     let copied = selection.filter(|_| settled && role == ConnectorRole::Source);
     let made = copied.and_then(|selection| copied_partitions(view, &selection)).unwrap_or(0);
     let most: i32 = found.config.get("tasks.max").and_then(|max| max.parse().ok()).unwrap_or(1);
-    count.min(work.unwrap_or(count)).max(made).min(most).max(seen)
+    count.min(work.unwrap_or(count)).max(made).min(most).max(seen).max(found.given_tasks.unwrap_or(0))
 }
 
 /// Whether it has nothing to do, and so no task.

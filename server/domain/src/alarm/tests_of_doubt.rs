@@ -266,6 +266,22 @@ fn the_last_task_is_missed_when_there_were_more_before_or_the_settings_make_more
 }
 
 #[test]
+fn a_task_that_nobody_started_is_missed_though_the_status_never_had_it() {
+    // Nothing else tells that there should be more: one partition, and no setting that makes more.
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    source(&mut survey).given_tasks = Some(2);
+    assert_eq!(codes(&story.judge(survey.clone())), []);
+    let judged = story.judge(survey.clone());
+    let alarm = one(&judged);
+    assert_eq!((alarm.code, alarm.places[0].name.as_str()), (Code::TaskMissing, "source, task 1"));
+    let said = "Connect keeps configs of 2 tasks for it and has a status of 1.";
+    assert!(alarm.facts.iter().any(|fact| fact == said), "{:?}", alarm.facts);
+    source(&mut survey).given_tasks = Some(1);
+    assert_eq!(codes(&story.judge(survey)), []);
+}
+
+#[test]
 fn a_connector_with_nothing_to_copy_needs_no_task() {
     let (mut story, mut survey) = (Story::new(), Story::survey());
     for side in Side::BOTH {

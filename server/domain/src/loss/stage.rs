@@ -67,7 +67,7 @@ impl<'a> Stage<'a> {
             partitions.iter().map(|(key, end)| self.partition(key, *end)).collect();
         let together = self.together(partitions, lost.iter().map(|partition| partition.lost));
         let (topic, owner) = (topic.to_owned(), owner.clone());
-        TopicLoss { topic, owner, lost: together, partitions: lost, truth: None }
+        TopicLoss { topic, owner, lost: together, partitions: lost, truth: None, truth_ms: None }
     }
 
     fn partition(&self, key: &TopicPartition, end: i64) -> PartitionLoss {
@@ -88,7 +88,15 @@ impl<'a> Stage<'a> {
                 }
             }
         };
-        PartitionLoss { partition: key.partition, end, through, counts_from, lost, truth: None }
+        PartitionLoss {
+            partition: key.partition,
+            end,
+            through,
+            counts_from,
+            lost,
+            truth: None,
+            truth_ms: None,
+        }
     }
 
     /// Several partitions as one. Their sum is bounded by the rate of all of them together, which is less than the sum of

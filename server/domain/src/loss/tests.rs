@@ -7,7 +7,7 @@ use crate::{
     pair::Side,
     reading::Observed,
     samples::{self, at, known, topics},
-    survey::{OffsetPair, PartitionObservation, SideObservation},
+    survey::{FirstMissing, OffsetPair, PartitionObservation, SideObservation},
 };
 
 /// A source under load and a flow that copies it, told step by step; a step is a second.
@@ -384,6 +384,27 @@ fn the_true_figure_comes_beside_what_was_said() {
     assert_eq!((truth.records, truth.exact, truth.settled), (Some(133), false, true));
     assert!(truth.method.contains("at most so many: transaction markers count"), "{}", truth.method);
     assert!(!settle(&mut loss, &back, Some(&back)), "the last word is said");
+}
+
+#[test]
+fn how_long_ago_the_oldest_lost_record_was_written_is_told_from_its_timestamp() {
+    let mut loss = story().statement(33, 35);
+    let mut back = story().survey(33, false);
+    settle(&mut loss, &back, None);
+    let (topic, partition) = (loss.topics[0].topic.clone(), loss.topics[0].partitions[0].clone());
+    let written = loss.noticed_at.timestamp_millis() - 4_200;
+    let mut missing = |offset| {
+        let there = topics(&mut back, Side::A).get_mut(&topic).unwrap();
+        let number = usize::try_from(partition.partition).unwrap();
+        there.partitions[number].first_missing = Some(FirstMissing { offset, timestamp_ms: written });
+        let mut loss = loss.clone();
+        settle(&mut loss, &back, Some(&back));
+        let truth = loss.truth.unwrap();
+        (loss.topics[0].partitions[0].truth_ms, truth.ms, truth.method.contains("4200 ms before"))
+    };
+    let through = partition.through.unwrap();
+    assert_eq!(missing(through + 1), (Some(4_200), Some(4_200), true));
+    assert_eq!(missing(through), (None, None, false), "it had arrived, so it was not lost");
 }
 
 #[test]

@@ -74,11 +74,15 @@ fn connectors(scene: &Scene<'_>) -> CheckResult {
         Err(reason) => return CheckResult::unknown(Code::FlowConnectors, reason),
     };
     let mut troubles = Vec::new();
+    let mut unlisted = None;
     for role in [ConnectorRole::Source, ConnectorRole::Checkpoint, ConnectorRole::Heartbeat] {
         match connector(scene, active, role) {
             Err(reason) => return CheckResult::unknown(Code::FlowConnectors, reason),
             Ok(None) => {}
-            Ok(Some(found)) => troubles.extend(unwell(found)),
+            Ok(Some(found)) => {
+                troubles.extend(unwell(found));
+                unlisted = unlisted.or(found.given_tasks.is_none().then_some(&found.name));
+            }
         }
         match connector(scene, active.reverse(), role) {
             Err(reason) => return CheckResult::unknown(Code::FlowConnectors, reason),
@@ -90,6 +94,14 @@ fn connectors(scene: &Scene<'_>) -> CheckResult {
             )),
             Ok(_) => {}
         }
+    }
+    if let Some(name) = unlisted.filter(|_| troubles.is_empty()) {
+        return CheckResult::unknown(
+            Code::FlowConnectors,
+            format!(
+                "Connect's list of the tasks of `{name}` could not be read, and its status does not have those nobody started"
+            ),
+        );
     }
     CheckResult::from_troubles(
         Code::FlowConnectors,
@@ -117,7 +129,16 @@ fn unwell(found: &ConnectorObservation) -> Option<String> {
         (ConnectState::Running, None, None) if found.tasks.is_empty() => {
             Some(format!("`{}` says RUNNING but has no task", found.name))
         }
-        (ConnectState::Running, None, None) => None,
+        (ConnectState::Running, None, None) => {
+            let missing = found.tasks_without_status();
+            let number = missing.first()?;
+            Some(format!(
+                "task {number} of `{}` is not there: it has a status of {} of {} tasks",
+                found.name,
+                found.tasks.len(),
+                found.tasks_to_run()
+            ))
+        }
         (state, _, _) => Some(format!("`{}` is {state}", found.name)),
     }
 }

@@ -203,6 +203,12 @@ fn each_trouble_shows_in_its_own_check() {
             "`source` says RUNNING but has no task",
         ),
         (
+            |w| w.connector(0, ConnectorRole::Source).given_tasks = Some(3),
+            Code::FlowConnectors,
+            Status::Critical,
+            "task 1 of `source` is not there: it has a status of 1 of 3 tasks",
+        ),
+        (
             |w| drop(topics(&mut w.survey, Side::B).insert("orders".to_owned(), samples::topic(90))),
             Code::FlowMoving,
             Status::Critical,

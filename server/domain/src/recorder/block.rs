@@ -68,7 +68,7 @@ impl Block {
     }
 }
 
-/// Columns of a roll-up: the last end, the most records behind, and the least sure class.
+/// Columns of a roll-up of partitions: the last end, the most records behind, and the least sure class.
 pub struct Hours;
 
 impl Hours {
@@ -82,7 +82,46 @@ impl Hours {
     pub const PARENTS: [Option<usize>; 3] = [None; 3];
 }
 
-/// The roll-up of a block: one sample, at the given time.
+/// Columns of a roll-up of groups' positions: the last, the lowest and the highest of the hour.
+pub struct GroupHours;
+
+impl GroupHours {
+    /// Next offset to read at the end of the hour, the last that was read.
+    pub const POSITION: usize = 0;
+    /// The lowest of the hour. Below the highest of the hour before: somebody set the group back.
+    pub const LOWEST: usize = 1;
+    /// The highest of the hour.
+    pub const HIGHEST: usize = 2;
+    /// Most groups move little in an hour.
+    pub const PARENTS: [Option<usize>; 3] = [None, Some(Self::POSITION), Some(Self::POSITION)];
+}
+
+/// The roll-up of a block of groups' positions: one sample, at the given time.
+pub(super) fn group_hours_of(block: &Block, at: i64) -> Block {
+    let tracks = (0..block.tracks)
+        .map(|track| {
+            let seen = || (0..block.at.len()).filter_map(move |sample| block.value(0, track, sample));
+            vec![seen().last(), seen().min(), seen().max()]
+        })
+        .collect();
+    Block::of(3, &[(at, tracks)])
+}
+
+/// Two roll-ups of groups' positions of one hour as one; `later` has the later position.
+pub(super) fn join_group_hours(earlier: &Block, later: &Block) -> Block {
+    let at = later.at.first().or(earlier.at.first()).copied().unwrap_or_default();
+    let tracks = (0..earlier.tracks.max(later.tracks))
+        .map(|track| {
+            let both = |column| [later, earlier].map(|hour| hour.value(column, track, 0));
+            let known = |column| both(column).into_iter().flatten();
+            let [position, before] = both(GroupHours::POSITION);
+            vec![position.or(before), known(GroupHours::LOWEST).min(), known(GroupHours::HIGHEST).max()]
+        })
+        .collect();
+    Block::of(3, &[(at, tracks)])
+}
+
+/// The roll-up of a block of partitions: one sample, at the given time.
 #[must_use]
 pub fn hours_of(block: &Block, at: i64) -> Block {
     let samples = block.at.len();
@@ -100,7 +139,7 @@ pub fn hours_of(block: &Block, at: i64) -> Block {
     Block::of(3, &[(at, tracks)])
 }
 
-/// Two roll-ups of one hour as one; `later` has the later end.
+/// Two roll-ups of partitions of one hour as one; `later` has the later end.
 #[must_use]
 pub fn join_hours(earlier: &Block, later: &Block) -> Block {
     let at = later.at.first().or(earlier.at.first()).copied().unwrap_or_default();

@@ -10,6 +10,7 @@ mod gaps;
 mod grid;
 mod marks;
 mod moments;
+mod rows;
 mod sketch;
 mod strip;
 #[cfg(test)]
@@ -27,13 +28,13 @@ pub use self::{
     grid::OfChunk,
     marks::{Mark, MarkKind, lanes},
     moments::RpoSpan,
-    strip::{Level, Strip, StripRow, StripRun},
+    strip::{Level, RowsOf, Strip, StripRow, StripRun, Wanted},
 };
 use self::{
     gaps::{gaps, quiet},
     grid::StretchSketch,
     moments::Moment,
-    strip::Rows,
+    rows::Rows,
 };
 use crate::reading::ReadingClass;
 
@@ -162,7 +163,7 @@ pub struct Course {
     pub items: Vec<Stretch>,
     /// Where the worst is not known, and why.
     pub gaps: Vec<Gap>,
-    /// Partition by partition, the worst of them.
+    /// Topic by topic or partition by partition.
     pub strip: Strip,
     /// When the newest sample was taken; null without any.
     pub newest: Option<DateTime<Utc>>,
@@ -180,11 +181,11 @@ pub struct Explorer {
 }
 
 impl Explorer {
-    /// Nothing yet. At most so many partitions are kept one by one.
+    /// Nothing yet.
     #[must_use]
-    pub fn new(frame: Frame, most_rows: usize) -> Self {
+    pub fn new(frame: Frame, rows: Wanted) -> Self {
         let stretches = vec![StretchSketch::default(); frame.count];
-        Self { frame, stretches, moments: BTreeMap::new(), rows: Rows::new(most_rows) }
+        Self { frame, stretches, moments: BTreeMap::new(), rows: Rows::new(rows) }
     }
 
     /// Begins a chunk; its blocks come oldest first.

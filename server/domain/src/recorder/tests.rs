@@ -93,6 +93,28 @@ fn an_hour_has_the_worst_of_it_and_unknown_is_worst() {
 }
 
 #[test]
+fn an_hour_of_a_group_has_its_last_position_and_how_far_it_went_either_way() {
+    // The first track is set back in the hour; the second was not read at its end; the third came later.
+    let part = |moments: &[[Option<i64>; 3]]| {
+        let cells = |seen: &[Option<i64>; 3]| -> Vec<Cells> { seen.iter().map(|at| vec![*at]).collect() };
+        let samples: Vec<(i64, Vec<Cells>)> = (0..).zip(moments.iter().map(cells)).collect();
+        Kind::Groups.hours_of(&Block::of(1, &samples), 0)
+    };
+    let values = |hour: &Block, track| {
+        [GroupHours::POSITION, GroupHours::LOWEST, GroupHours::HIGHEST]
+            .map(|column| hour.value(column, track, 0))
+    };
+    let early = part(&[[Some(50), Some(7), None], [Some(90), Some(8), None]]);
+    let late = part(&[[Some(20), None, Some(0)], [Some(30), None, Some(4)]]);
+    assert_eq!(values(&early, 0), [Some(90), Some(50), Some(90)]);
+    let hour = Kind::Groups.join_hours(&early, &late);
+    assert_eq!(values(&hour, 0), [Some(30), Some(20), Some(90)]);
+    assert_eq!(values(&hour, 1), [Some(8), Some(7), Some(8)]);
+    assert_eq!(values(&hour, 2), [Some(4), Some(0), Some(4)]);
+    assert_eq!(Kind::Groups.join_hours(&Block::default(), &hour), hour);
+}
+
+#[test]
 fn a_class_of_a_newer_muster_vouches_for_nothing() {
     for class in [
         ReadingClass::Exact,

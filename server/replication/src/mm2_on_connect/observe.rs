@@ -32,13 +32,19 @@ type Config = BTreeMap<String, String>;
 pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObservation {
     let clock = Clock { now, began: Instant::now() };
     let look = async |role: &ConnectorRole, name: &String| {
-        let (status, config) = tokio::join!(flow.connect.status(name), flow.connect.config(name));
+        let (status, config, given) = tokio::join!(
+            flow.connect.status(name),
+            flow.connect.config(name),
+            flow.connect.task_configs(name)
+        );
+        // The status lacks tasks that nobody started; only Connect's own list says that they are missing.
+        let given = given.ok().and_then(|given| i32::try_from(given.len()).ok());
         let pairs = match (role, &config) {
             (ConnectorRole::Source, Ok(config)) => Some(look_at_pairs(flow, config, &clock).await),
             (ConnectorRole::Source, Err(error)) => Some(Syncs::unknown(clock.unknown(error))),
             (ConnectorRole::Checkpoint | ConnectorRole::Heartbeat, _) => None,
         };
-        (*role, clock.observed(connector(name, status, config)), pairs)
+        (*role, clock.observed(connector(name, status, config, given)), pairs)
     };
     let (worker, looks, committed) = tokio::join!(
         async { clock.observed(flow.connect.root().await) },
@@ -84,6 +90,7 @@ fn connector(
     name: &str,
     status: Result<ConnectorStatus, ReplicationError>,
     config: Result<Config, ReplicationError>,
+    given_tasks: Option<i32>,
 ) -> Result<ConnectorObservation, ReplicationError> {
     let (status, config) = (status?, config?);
     let clean = |task: TaskObservation| TaskObservation {
@@ -94,6 +101,7 @@ fn connector(
         name: name.to_owned(),
         state: status.state,
         tasks: status.tasks.into_iter().map(clean).collect(),
+        given_tasks,
         config: redact_config(&config),
     })
 }

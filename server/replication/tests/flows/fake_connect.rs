@@ -27,6 +27,8 @@ type Due = (Instant, &'static str, Vec<&'static str>);
 pub(crate) struct Connector {
     pub(crate) state: &'static str,
     pub(crate) tasks: Vec<&'static str>,
+    /// Tasks it has configs for and no status of.
+    pub(crate) never_started: usize,
     pub(crate) config: BTreeMap<String, String>,
     pub(crate) task_config: BTreeMap<String, String>,
     pub(crate) offsets: Vec<(Value, Value)>,
@@ -90,6 +92,7 @@ impl FakeConnect {
         .into();
         let connector = Connector {
             state: "RUNNING",
+            never_started: 0,
             tasks: vec!["RUNNING"],
             task_config: config.clone(),
             config,
@@ -260,7 +263,8 @@ async fn config(State(worker): State<Shared>, Path(name): Path<String>) -> Respo
 
 async fn tasks(State(worker): State<Shared>, Path(name): Path<String>) -> Response {
     with(&worker, &name, |connector, _| {
-        let configs = connector.tasks.iter().map(|_| json!({"id": {}, "config": connector.task_config}));
+        let given = 0..connector.tasks.len() + connector.never_started;
+        let configs = given.map(|_| json!({"id": {}, "config": connector.task_config}));
         Json(configs.collect::<Vec<_>>()).into_response()
     })
 }
@@ -348,8 +352,15 @@ async fn create(State(worker): State<Shared>, Json(body): Json<Value>) -> Respon
     }
     let config: BTreeMap<String, String> = serde_json::from_value(body["config"].clone()).unwrap_or_default();
     let state = if body["initial_state"] == "STOPPED" { "STOPPED" } else { "RUNNING" };
-    let connector =
-        Connector { state, tasks: vec![], task_config: config.clone(), config, offsets: vec![], due: vec![] };
+    let connector = Connector {
+        state,
+        tasks: vec![],
+        never_started: 0,
+        task_config: config.clone(),
+        config,
+        offsets: vec![],
+        due: vec![],
+    };
     worker.connectors.insert(name, connector);
     StatusCode::CREATED.into_response()
 }

@@ -125,6 +125,7 @@ async fn a_survey_holds_everything_and_no_credential() {
     let seen = mirror(&connect, &world).observe(DateTime::UNIX_EPOCH).await;
     assert_eq!(seen.worker.value().map(|worker| worker.version.as_str()), Some("4.3.1"));
     let source = seen.connectors[&ConnectorRole::Source].value().expect("known");
+    assert_eq!((source.given_tasks, source.tasks_without_status()), (Some(2), Vec::new()));
     assert_eq!(source.tasks[1].trace.as_deref(), Some("ConnectException: login with [redacted] failed"));
     assert_eq!(source.config["source.cluster.sasl.jaas.config"], "[redacted]");
     let pairs = seen.newest_pairs.value().expect("known");
@@ -134,6 +135,19 @@ async fn a_survey_holds_everything_and_no_credential() {
     assert!(!seen.connectors.contains_key(&ConnectorRole::Heartbeat), "the flow has none");
     let text = serde_json::to_string(&seen).expect("serialisable");
     assert!(!text.contains("hunter22"), "{text}");
+}
+
+#[tokio::test]
+async fn a_task_without_a_status_is_known_from_the_list_of_configs() {
+    let (connect, world) = (FakeConnect::start().await, world());
+    connect.source(|connector| {
+        connector.tasks = vec!["RUNNING"];
+        connector.never_started = 1;
+    });
+    let seen = mirror(&connect, &world).observe(DateTime::UNIX_EPOCH).await;
+    let source = seen.connectors[&ConnectorRole::Source].value().expect("known");
+    assert_eq!((source.tasks.len(), source.given_tasks), (1, Some(2)));
+    assert_eq!(source.tasks_without_status(), [1]);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use muster_domain::{
     pair::Direction,
     recorder::{
         Hours, Kind,
-        explorer::{Course, Explorer, Frame, OfChunk, Resolution, Track},
+        explorer::{Course, Explorer, Frame, OfChunk, Resolution, RowsOf, Track, Wanted},
     },
 };
 use sqlx::PgConnection;
@@ -31,6 +31,8 @@ const LOOK_BACK: TimeDelta = TimeDelta::minutes(30);
 const MOST_FINE: i64 = 8_000_000;
 /// The same of hours; beyond it no course over partitions is made.
 const MOST_HOURS: i64 = 24_000_000;
+/// Of more topics than this no row each is made: what they were like is held until all of them are read.
+const MOST_TOPICS: usize = 10_000;
 /// Rows that are held at once.
 const AT_ONCE: i64 = 8;
 
@@ -47,8 +49,8 @@ pub struct Question<'a> {
     pub to: DateTime<Utc>,
     /// At most so many stretches.
     pub points: usize,
-    /// At most so many partitions one by one.
-    pub rows: usize,
+    /// Topics or partitions one by one. Where there are too many topics it is partitions.
+    pub rows: Wanted,
     /// When it is asked.
     pub now: DateTime<Utc>,
 }
@@ -89,7 +91,7 @@ pub async fn explore(
     if !fine && chosen.hours(asked) > MOST_HOURS {
         return Ok(explored);
     }
-    let mut explorer = Explorer::new(explored.frame, asked.rows);
+    let mut explorer = Explorer::new(explored.frame, chosen.rows(asked.rows));
     for (chunk, tracks) in &chosen.tracks {
         let mut of_chunk = explorer.chunk(tracks.clone());
         match resolution {
@@ -107,6 +109,7 @@ struct Chosen {
     stream: i64,
     tracks: BTreeMap<i32, Vec<Track>>,
     partitions: usize,
+    topics: usize,
     /// Tracks of the whole stream.
     all: i64,
 }
@@ -141,19 +144,28 @@ impl Chosen {
         .map_err(|source| StoreError::database("count the recorder's tracks", source))?;
         let mut tracks: BTreeMap<i32, Vec<Track>> = BTreeMap::new();
         let partitions = rows.len();
-        let mut last: Option<(Arc<str>, bool)> = None;
+        let mut topics: BTreeMap<Arc<str>, bool> = BTreeMap::new();
         for row in rows {
             let Ok(number) = usize::try_from(row.number) else { continue };
-            let (topic, keeps_all) = match &last {
-                Some((topic, keeps_all)) if **topic == *row.topic => (Arc::clone(topic), *keeps_all),
-                Some(_) | None => (Arc::from(row.topic.as_str()), keeps_all(&row.topic)),
+            let known = topics.get_key_value(row.topic.as_str());
+            let (topic, keeps_all) = match known.map(|(topic, keeps_all)| (Arc::clone(topic), *keeps_all)) {
+                Some(known) => known,
+                None => {
+                    let (topic, keeps_all) = (Arc::<str>::from(row.topic.as_str()), keeps_all(&row.topic));
+                    topics.insert(Arc::clone(&topic), keeps_all);
+                    (topic, keeps_all)
+                }
             };
-            last = Some((Arc::clone(&topic), keeps_all));
             let chunk = i32::try_from(number / MOST_TRACKS).unwrap_or(i32::MAX);
             let track = Track { slot: number % MOST_TRACKS, topic, partition: row.partition, keeps_all };
             tracks.entry(chunk).or_default().push(track);
         }
-        Ok(Self { stream, tracks, partitions, all })
+        Ok(Self { stream, tracks, partitions, topics: topics.len(), all })
+    }
+
+    fn rows(&self, wanted: Wanted) -> Wanted {
+        let of = if self.topics > MOST_TOPICS { RowsOf::Partitions } else { wanted.of };
+        Wanted { of, ..wanted }
     }
 
     /// Tracks that are unpacked with those of a chunk.

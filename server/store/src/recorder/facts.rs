@@ -84,3 +84,79 @@ pub async fn fact_at(
     .await
     .map_err(|source| StoreError::database("read ACLs or configs of a time", source))
 }
+
+/// ACLs or configs of a side as they were for some time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fact {
+    /// The survey that saw them first.
+    pub since: DateTime<Utc>,
+    /// The survey that saw them changed; `None` while they are so.
+    pub until: Option<DateTime<Utc>>,
+    /// As [`muster_domain::recorder::facts_of`] has them.
+    pub body: serde_json::Value,
+}
+
+/// What a side's ACLs (`acls`) or configs (`configs`) were at a time and for how long; `None` before they were first read.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn fact(
+    conn: &mut PgConnection,
+    (pair, side, kind): (&PairName, Side, &str),
+    at: DateTime<Utc>,
+) -> Result<Option<Fact>, StoreError> {
+    sqlx::query_as!(
+        Fact,
+        r#"select kept.at as since,
+            (
+                select min(later.at)
+                from recorder_fact later
+                where later.pair = kept.pair
+                    and later.side = kept.side
+                    and later.kind = kept.kind
+                    and later.at > $4
+            ) as "until?",
+            kept.body
+        from recorder_fact kept
+        where kept.pair = $1
+            and kept.side = $2
+            and kept.kind = $3
+            and kept.at <= $4
+        order by kept.at desc
+        limit 1"#,
+        pair.as_str(),
+        side_word(side),
+        kind,
+        at
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(|source| StoreError::database("read ACLs or configs of a time", source))
+}
+
+/// When a side's ACLs (`acls`) or configs (`configs`) were seen to change, newest first; at most so many.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn fact_changes(
+    conn: &mut PgConnection,
+    (pair, side, kind): (&PairName, Side, &str),
+    most: i64,
+) -> Result<Vec<DateTime<Utc>>, StoreError> {
+    sqlx::query_scalar!(
+        "select at
+        from recorder_fact
+        where pair = $1
+            and side = $2
+            and kind = $3
+        order by at desc
+        limit $4",
+        pair.as_str(),
+        side_word(side),
+        kind,
+        most
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("list changes of ACLs or configs", source))
+}

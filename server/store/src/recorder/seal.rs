@@ -1,7 +1,7 @@
 //! Sealing: the rows of some minutes become one block, and are added to their hour.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_domain::recorder::{Block, Cells, Hours, Kind, hours_of, join_hours};
+use muster_domain::recorder::{Block, Cells, Kind};
 use sqlx::PgConnection;
 
 use super::{
@@ -60,9 +60,7 @@ pub async fn seal(
     .execute(&mut *conn)
     .await
     .map_err(|source| StoreError::database("keep a block of samples", source))?;
-    if kind == Kind::Partitions {
-        add_to_hour(conn, stream, oldest.chunk, begin, &block).await?;
-    }
+    add_to_hour(conn, (stream, kind), oldest.chunk, begin, &block).await?;
     Ok(true)
 }
 
@@ -108,7 +106,7 @@ fn merged(samples: &[Block], kind: Kind) -> Block {
 
 async fn add_to_hour(
     conn: &mut PgConnection,
-    stream: i64,
+    (stream, kind): (i64, Kind),
     chunk: i32,
     begin: DateTime<Utc>,
     block: &Block,
@@ -128,17 +126,16 @@ async fn add_to_hour(
     .fetch_optional(&mut *conn)
     .await
     .map_err(|source| StoreError::database("read an hour", source))?;
-    let rolled = hours_of(block, hour.timestamp_millis());
-    let rolled =
-        match kept {
-            Some(body) => {
-                let before = codec::decode(&body, &Hours::PARENTS, &mut Chain::default())
-                    .map_err(unreadable("recorder_hour", chunk, hour))?;
-                join_hours(&before, &rolled)
-            }
-            None => rolled,
-        };
-    let body = codec::encode(&rolled, &Hours::PARENTS, &mut Chain::default())
+    let rolled = kind.hours_of(block, hour.timestamp_millis());
+    let rolled = match kept {
+        Some(body) => {
+            let before = codec::decode(&body, kind.hour_parents(), &mut Chain::default())
+                .map_err(unreadable("recorder_hour", chunk, hour))?;
+            kind.join_hours(&before, &rolled)
+        }
+        None => rolled,
+    };
+    let body = codec::encode(&rolled, kind.hour_parents(), &mut Chain::default())
         .map_err(|source| StoreError::Samples { op: "pack an hour", source })?;
     sqlx::query!(
         "insert into recorder_hour (stream, chunk, at, body)

@@ -7,7 +7,7 @@ use muster_domain::{
     pair::{Direction, Side},
     recorder::{
         Cells, Column, Kind, TopicSample,
-        explorer::{Course, Resolution, Why},
+        explorer::{Course, Resolution, RowsOf, Wanted, Why},
     },
 };
 use muster_store::{
@@ -50,7 +50,15 @@ fn topic(name: &str, behind: &[Option<i64>]) -> TopicSample {
 }
 
 fn question(from: DateTime<Utc>, to: DateTime<Utc>) -> Question<'static> {
-    Question { topic: None, partition: None, from, to, points: POINTS, rows: 5, now: Utc::now() }
+    Question {
+        topic: None,
+        partition: None,
+        from,
+        to,
+        points: POINTS,
+        rows: Wanted::worst(RowsOf::Partitions, 5),
+        now: Utc::now(),
+    }
 }
 
 async fn explore(conn: &mut PgConnection, asked: Question<'_>) -> Explored {

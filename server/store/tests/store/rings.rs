@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     pair::{Direction, Side},
-    recorder::{Kind, TopicSample},
+    recorder::{Kind, TopicSample, explorer::Resolution},
     survey::OffsetPair,
     topic::{ByPartition, TopicPartition},
     translation::{Kept, Rings, Run, SyncsAround, Visible},
@@ -176,6 +176,42 @@ async fn nothing_is_left_of_a_pair_that_is_gone_or_made_of_bytes_that_are_no_rin
     assert_eq!(left, 0);
     let late = keep(conn, FORWARD, epoch, 20, &some([0], 130)).await;
     assert_eq!(broken(late), "ring_look_of_pair");
+}
+
+#[tokio::test]
+async fn where_a_group_stood_is_known_by_the_hour_after_its_surveys_have_gone() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    let pair = keep_pair(conn, "payments").await.expect("a pair").name;
+    let hour = DateTime::from_timestamp((Utc::now().timestamp() / 3_600 - 3) * 3_600, 0).expect("a time");
+    let after = |seconds: i64| hour + TimeDelta::seconds(seconds);
+    let sample = |position: i64| TopicSample {
+        group: "billing".to_owned(),
+        topic: "orders".to_owned(),
+        id: Some(Uuid::from_u128(7)),
+        tracks: vec![vec![Some(position)]],
+    };
+    let mut recording = Recording::open(conn, &pair, FORWARD, Kind::Groups).await.expect("a stream");
+    // Somebody sets the group back in the second block of the hour.
+    for (seconds, position) in [(0, 50), (5, 90), (600, 20), (605, 30)] {
+        recording.append(conn, after(seconds), vec![sample(position)]).await.expect("recorded");
+        recording.committed();
+    }
+    while recorder::seal(conn, recording.stream(), recording.kind(), Utc::now()).await.expect("sealing") {}
+    let mut then = async |seconds: i64| {
+        let found =
+            recorder::group_then(conn, (&pair, FORWARD), "billing", after(seconds)).await.expect("read");
+        found.map(|then| {
+            let [at] = then.positions.as_slice() else { panic!("{then:?}") };
+            assert_eq!((at.topic.as_str(), at.topic_id, at.partition), ("orders", Uuid::from_u128(7), 0));
+            (then.resolution, (then.at - hour).num_seconds(), at.position, at.lowest, at.highest)
+        })
+    };
+    assert_eq!(then(604).await, Some((Resolution::Survey, 600, 20, 20, 20)));
+    assert_eq!(then(3_000).await, Some((Resolution::Hour, 0, 30, 20, 90)), "no survey was close to it");
+    assert_eq!(then(4_000).await, None, "nothing is kept of the hour after");
+    sqlx::query("delete from recorder_block").execute(&mut *database.conn().await).await.expect("dropped");
+    assert_eq!(then(604).await, Some((Resolution::Hour, 0, 30, 20, 90)));
 }
 
 #[tokio::test]

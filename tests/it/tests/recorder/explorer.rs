@@ -2,10 +2,10 @@
 //! gap that is named, not a zero.
 
 use chrono::{TimeDelta, Utc};
-use muster_app::acts::lag_explorer::{Asked, explore};
+use muster_app::acts::lag_explorer::{Asked, ROWS, explore, rows_of};
 use muster_domain::{
     pair::{Direction, Side},
-    recorder::explorer::{LagExplorer, MarkKind, Resolution, Why},
+    recorder::explorer::{LagExplorer, MarkKind, Resolution, Wanted, Why},
 };
 use muster_it::WEST;
 use muster_lab::{Lab, LabOptions, Workload, WorkloadOptions, wait_until};
@@ -36,8 +36,15 @@ async fn explored(
     // Whole stretches of one width, so that the series is cut at the same moments.
     let points = usize::try_from((to - from).num_seconds() / 2)? + 1;
     let from = to - TimeDelta::from_std(PERIOD)? * i32::try_from(points)?;
-    let asked =
-        Asked { direction: FORWARD, topic: topic.map(str::to_owned), partition: None, from, to, points };
+    let asked = Asked {
+        direction: FORWARD,
+        topic: topic.map(str::to_owned),
+        partition: None,
+        from,
+        to,
+        points,
+        rows: Wanted::worst(rows_of(topic), ROWS),
+    };
     match explore(&mut conn, &pair, &asked, to).await {
         Ok(found) => Ok(found),
         Err(failure) => anyhow::bail!("{}", failure.problem.detail),

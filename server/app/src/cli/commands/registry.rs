@@ -108,6 +108,18 @@ pub enum Pairs {
         /// The loss that stood at this time (RFC 3339) instead of now.
         #[arg(long)]
         at: Option<chrono::DateTime<chrono::Utc>>,
+        /// As CSV.
+        #[arg(long)]
+        csv: bool,
+    },
+    /// What was lost when sources died, of all pairs one may read, by owner.
+    Losses {
+        /// Noticed after this time (RFC 3339); a day before the end when not given.
+        #[arg(long)]
+        from: Option<chrono::DateTime<chrono::Utc>>,
+        /// Noticed until this time; now when not given.
+        #[arg(long)]
+        to: Option<chrono::DateTime<chrono::Utc>>,
     },
 }
 

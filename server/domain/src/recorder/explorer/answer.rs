@@ -41,6 +41,8 @@ pub enum Series {
     Partitions,
     /// What a death would have cost, told from the flight recorder.
     Rpo,
+    /// Lag of the whole flow over the time, as surveys judged it: drawn where single surveys are not looked at.
+    FlowCourse,
 }
 
 /// How old a series is.
@@ -50,6 +52,8 @@ pub struct Freshness {
     pub series: Series,
     /// When its newest sample was taken, by Muster's clock; null without any.
     pub newest: Option<DateTime<Utc>>,
+    /// How long ago that was, in milliseconds.
+    pub age_ms: Option<i64>,
     /// How sure that sample is now: what is older than three survey periods is stale.
     pub class: ReadingClass,
     /// Number of the survey it is from; null when that is not the newest one, whose numbers alone are kept.
@@ -73,6 +77,8 @@ pub struct LagExplorer {
     pub topic: Option<String>,
     /// Its partition; null for all.
     pub partition: Option<i32>,
+    /// When this was answered, by Muster's clock: ages are counted from here.
+    pub answered_at: DateTime<Utc>,
     /// Begin of the time.
     pub from: DateTime<Utc>,
     /// End of the time.
@@ -92,7 +98,7 @@ pub struct LagExplorer {
     pub items: Vec<Stretch>,
     /// Where the worst is not known, and why.
     pub gaps: Vec<Gap>,
-    /// Partition by partition, the worst of them.
+    /// Topic by topic or partition by partition, the worst first, a page at a time.
     pub strip: Strip,
     /// The whole flow as surveys judged it; empty when a topic is asked about, or every survey was looked at.
     pub flow: Vec<FlowStretch>,

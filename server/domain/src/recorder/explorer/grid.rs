@@ -51,19 +51,6 @@ impl Cell {
         self.why.is_none().then_some(self.records)
     }
 
-    /// Two stretches as one: the worst stands, and unknown is worst.
-    pub(super) fn worse(self, other: Self) -> Self {
-        Self {
-            seen: self.seen || other.seen,
-            why: self.why.max(other.why),
-            records: self.records.max(other.records),
-            class: self.class.max(other.class),
-            ms: self.ms.max(other.ms),
-            ms_class: self.ms_class.max(other.ms_class),
-            ms_unknown: self.ms_unknown || other.ms_unknown,
-        }
-    }
-
     fn unknown(&mut self, why: Why) {
         self.why = self.why.max(Some(why));
         self.ms_unknown = true;

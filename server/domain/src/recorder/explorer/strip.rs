@@ -1,17 +1,40 @@
-//! Partition by partition: how far each was behind, in levels that can be told apart without colours. Only the worst are
-//! kept, so that a large pair costs no more than a small one.
-
-use std::{cmp::Reverse, collections::BTreeMap};
+//! Topic by topic, or partition by partition: how far each was behind, in levels that can be told apart without colours. All of
+//! them, a page at a time.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Frame, Track, grid::Cell, time};
 use crate::reading::ReadingClass;
 
-/// More stretches are not told apart of a partition.
-const MOST_STRETCHES: usize = 60;
+/// What a row of the strip is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RowsOf {
+    /// A topic: the worst of its partitions at each moment, and unknown is worst.
+    Topics,
+    /// One partition.
+    Partitions,
+}
+
+/// Which rows are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// What each is of.
+    pub of: RowsOf,
+    /// So many of the worst are left out: they are on the pages before.
+    pub skip: usize,
+    /// At most so many.
+    pub most: usize,
+}
+
+impl Wanted {
+    /// The worst of them.
+    #[must_use]
+    pub fn worst(of: RowsOf, most: usize) -> Self {
+        Self { of, skip: 0, most }
+    }
+}
 
 /// How far a partition was behind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -53,7 +76,7 @@ impl Level {
     }
 }
 
-/// Some time of a partition with one level.
+/// Some time of a row with one level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StripRun {
     /// Begin.
@@ -68,109 +91,44 @@ pub struct StripRun {
     pub class: ReadingClass,
 }
 
-/// A partition over the whole time. Times without a run have no sample.
+/// A topic or a partition over the whole time. Times without a run have no sample.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StripRow {
     /// Source topic.
     pub topic: String,
-    /// Its number.
-    pub partition: i32,
-    /// Most records it was behind while that was known; null when it never was.
+    /// The partition's number. Of a topic the one that was furthest behind; null when that was never known of any.
+    pub partition: Option<i32>,
+    /// Partitions in it: 1, or all of the topic. Those of a topic that was recreated count again.
+    pub partitions: usize,
+    /// Most records it was behind while that was known, of a topic its worst partition; null when it never was.
     pub worst_records: Option<i64>,
     /// When: begin of the stretch.
     pub worst_at: Option<DateTime<Utc>>,
-    /// For so many milliseconds it was not known.
+    /// For so many milliseconds it was not known; of a topic, of any of its partitions.
     pub unknown_ms: i64,
     /// What it was like, oldest first.
     pub runs: Vec<StripRun>,
 }
 
-/// The worst partitions: those that were unknown for the longest, then those furthest behind.
+/// Rows in the order of their worst: those that were unknown for the longest, then those furthest behind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Strip {
-    /// Of so many.
+    /// What rows are of.
+    pub of: RowsOf,
+    /// Rows there are in all.
+    pub total: usize,
+    /// So many rows were left out before these.
+    pub skip: usize,
+    /// Partitions with samples in the time, in whichever rows.
     pub partitions: usize,
     /// Worst first.
     pub rows: Vec<StripRow>,
 }
 
-/// Unknown stretches, most records, and for an order that stays: topic and number.
-type Rank = (usize, Option<i64>, Reverse<(std::sync::Arc<str>, i32)>);
-
-/// Keeps the worst partitions.
-#[derive(Debug)]
-pub(super) struct Rows {
-    most: usize,
-    seen: usize,
-    kept: BTreeMap<Rank, Vec<Cell>>,
-}
-
-impl Rows {
-    pub(super) fn new(most: usize) -> Self {
-        Self { most, seen: 0, kept: BTreeMap::new() }
+impl Strip {
+    /// Nothing, where nothing could be looked at row by row.
+    #[must_use]
+    pub fn empty(wanted: Wanted) -> Self {
+        Self { of: wanted.of, total: 0, skip: wanted.skip, partitions: 0, rows: Vec::new() }
     }
-
-    /// One more partition, stretch by stretch.
-    pub(super) fn offer(&mut self, track: &Track, cells: &[Cell]) {
-        let seen = || cells.iter().filter(|cell| cell.seen);
-        if seen().next().is_none() {
-            return;
-        }
-        self.seen += 1;
-        let unknown = seen().filter(|cell| cell.why.is_some()).count();
-        let worst = seen().filter_map(Cell::known).max();
-        let rank = (unknown, worst, Reverse((track.topic.clone(), track.partition)));
-        // A partition of a topic that was recreated is two tracks of one name: the one that was worse stands first.
-        let better_than_all = self.kept.first_key_value().is_some_and(|(least, _)| rank < *least);
-        if self.kept.len() >= self.most && better_than_all {
-            return;
-        }
-        self.kept.insert(rank, cells.to_vec());
-        if self.kept.len() > self.most {
-            self.kept.pop_first();
-        }
-    }
-
-    pub(super) fn strip(self, frame: &Frame, quiet: i64) -> Strip {
-        let rows =
-            self.kept.into_iter().rev().map(|((unknown, worst, Reverse((topic, partition))), cells)| {
-                let at = cells
-                    .iter()
-                    .position(|cell| cell.seen && cell.why.is_none() && worst == Some(cell.records));
-                StripRow {
-                    topic: topic.to_string(),
-                    partition,
-                    worst_records: worst,
-                    worst_at: at.map(|at| frame.begin(at)),
-                    unknown_ms: i64::try_from(unknown).unwrap_or(i64::MAX).saturating_mul(frame.width),
-                    runs: runs(frame, &cells, quiet),
-                }
-            });
-        Strip { partitions: self.seen, rows: rows.collect() }
-    }
-}
-
-/// Stretches of one level and class that follow one another are one. Where samples are further apart than stretches are wide,
-/// what was seen stands until the next sample, for no longer than `quiet` milliseconds.
-fn runs(frame: &Frame, cells: &[Cell], quiet: i64) -> Vec<StripRun> {
-    let mut runs: Vec<StripRun> = Vec::new();
-    let end = time(frame.to);
-    let together = cells.len().div_ceil(MOST_STRETCHES).max(1);
-    for (number, part) in cells.chunks(together).enumerate() {
-        let Some(cell) = part.iter().filter(|cell| cell.seen).copied().reduce(Cell::worse) else { continue };
-        let (from, to) = (frame.begin(number * together), frame.begin((number + 1) * together).min(end));
-        let (records, class) = (cell.known(), cell.class);
-        let level = Level::of(records);
-        if let Some(last) = runs.last_mut().filter(|last| (from - last.to).num_milliseconds() <= quiet) {
-            last.to = from;
-        }
-        match runs.last_mut() {
-            Some(last) if last.to == from && last.level == level && last.class == class => {
-                last.to = to;
-                last.records = last.records.max(records);
-            }
-            Some(_) | None => runs.push(StripRun { from, to, level, records, class }),
-        }
-    }
-    runs
 }

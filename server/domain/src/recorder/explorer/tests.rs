@@ -53,11 +53,15 @@ fn after(seconds: i64) -> DateTime<Utc> {
     time(BEGIN + seconds * 1000)
 }
 
+fn worst_three() -> Wanted {
+    Wanted::worst(RowsOf::Partitions, 3)
+}
+
 /// What is made of one block, in stretches of so many seconds.
 fn course(block: &Block, seconds: i64, width: i64) -> Course {
     let frame =
         Frame::new(after(0), after(seconds), usize::try_from(seconds / width).unwrap(), Resolution::Survey);
-    let mut explorer = Explorer::new(frame, 3);
+    let mut explorer = Explorer::new(frame, worst_three());
     let mut chunk = explorer.chunk(tracks(block.tracks));
     chunk.add_block(block);
     chunk.done();
@@ -108,7 +112,7 @@ fn a_source_that_does_not_answer_leaves_a_gap_and_no_zero() {
 
 #[test]
 fn time_that_nobody_looked_is_a_gap_too() {
-    let mut explorer = Explorer::new(Frame::new(after(0), after(600), 60, Resolution::Survey), 3);
+    let mut explorer = Explorer::new(Frame::new(after(0), after(600), 60, Resolution::Survey), worst_three());
     let mut chunk = explorer.chunk(tracks(1));
     chunk.add_block(&block(BEGIN + 60_000, 5, &vec![vec![behind(0)]; 12]));
     chunk.add_block(&block(BEGIN + 300_000, 5, &vec![vec![behind(0)]; 12]));
@@ -118,7 +122,9 @@ fn time_that_nobody_looked_is_a_gap_too() {
         |from, to| Gap { from: after(from), to: after(to), why: Why::NotRecorded, unknown: 0, partitions: 0 };
     assert_eq!(found.gaps, [gap(0, 60), gap(115, 300), gap(355, 500)], "and none of what is still ahead");
     assert_eq!(
-        Explorer::new(Frame::new(after(0), after(60), 6, Resolution::Survey), 3).finish(after(60)).gaps,
+        Explorer::new(Frame::new(after(0), after(60), 6, Resolution::Survey), worst_three())
+            .finish(after(60))
+            .gaps,
         [gap(0, 60)]
     );
 }
@@ -170,7 +176,7 @@ fn what_may_have_been_given_up_or_compacted_is_at_least_nothing() {
     let found = course(&block(BEGIN, 5, &moments), 15, 15).items[0].rpo.unwrap();
     assert_eq!((found.records_at_least, found.ms_at_least), (Some(20), Some(5_000)));
     let sparse = tracks(1).into_iter().map(|track| Track { keeps_all: false, ..track }).collect();
-    let mut explorer = Explorer::new(Frame::new(after(0), after(15), 1, Resolution::Survey), 3);
+    let mut explorer = Explorer::new(Frame::new(after(0), after(15), 1, Resolution::Survey), worst_three());
     let mut chunk = explorer.chunk(sparse);
     chunk.add_block(&block(BEGIN, 5, &moments));
     chunk.done();
@@ -187,7 +193,7 @@ fn what_may_have_been_given_up_or_compacted_is_at_least_nothing() {
 #[test]
 fn a_block_that_is_kept_twice_counts_once() {
     let kept = block(BEGIN, 5, &[vec![behind(3)], vec![behind(4)]]);
-    let mut explorer = Explorer::new(Frame::new(after(0), after(10), 1, Resolution::Survey), 3);
+    let mut explorer = Explorer::new(Frame::new(after(0), after(10), 1, Resolution::Survey), worst_three());
     let mut chunk = explorer.chunk(tracks(1));
     chunk.add_block(&kept);
     chunk.add_block(&kept);
@@ -199,7 +205,7 @@ fn a_block_that_is_kept_twice_counts_once() {
 fn chunks_together_are_as_one() {
     let moments = [[behind(3), behind(7), DEAD], [behind(1), behind(30), behind(2)]];
     let whole = course(&block(BEGIN, 5, &moments.map(Vec::from)), 10, 5);
-    let mut explorer = Explorer::new(Frame::new(after(0), after(10), 2, Resolution::Survey), 3);
+    let mut explorer = Explorer::new(Frame::new(after(0), after(10), 2, Resolution::Survey), worst_three());
     for number in 0..3 {
         let mut chunk = explorer.chunk(vec![Track { partition: number as i32, ..tracks(1).remove(0) }]);
         chunk.add_block(&block(BEGIN, 5, &moments.map(|moment| vec![moment[number]])));
@@ -216,9 +222,9 @@ fn the_strip_has_the_worst_first_and_says_of_how_many() {
         vec![behind(0), behind(40), behind(0), behind(0), behind(0)],
     ];
     let strip = course(&block(BEGIN, 5, &moments), 15, 5).strip;
-    assert_eq!((strip.partitions, strip.rows.len()), (5, 3));
-    let order: Vec<i32> = strip.rows.iter().map(|row| row.partition).collect();
-    assert_eq!(order, [3, 2, 4], "what was unknown may hold the loss");
+    assert_eq!((strip.total, strip.partitions, strip.rows.len()), (5, 5, 3));
+    let order: Vec<Option<i32>> = strip.rows.iter().map(|row| row.partition).collect();
+    assert_eq!(order, [Some(3), Some(2), Some(4)], "what was unknown may hold the loss");
     let levels = |row: &StripRow| -> Vec<(i64, i64, Level)> {
         let second = |at: DateTime<Utc>| (at - after(0)).num_seconds();
         row.runs.iter().map(|run| (second(run.from), second(run.to), run.level)).collect()
@@ -231,6 +237,49 @@ fn the_strip_has_the_worst_first_and_says_of_how_many() {
     );
     assert_eq!((strip.rows[0].unknown_ms, strip.rows[0].worst_records), (5_000, Some(0)));
     assert_eq!((strip.rows[2].worst_records, strip.rows[2].worst_at), (Some(700), Some(after(5))));
+}
+
+/// The strip of some moments, five seconds apart, in rows of their own.
+fn strip(moments: &[Vec<Seen>], tracks: Vec<Track>, wanted: Wanted) -> Strip {
+    let seconds = i64::try_from(moments.len()).unwrap() * 5;
+    let frame = Frame::new(after(0), after(seconds), moments.len(), Resolution::Survey);
+    let mut explorer = Explorer::new(frame, wanted);
+    let mut chunk = explorer.chunk(tracks);
+    chunk.add_block(&block(BEGIN, 5, moments));
+    chunk.done();
+    explorer.finish(after(seconds)).strip
+}
+
+#[test]
+fn every_partition_is_on_some_page_and_on_one_only() {
+    let moments = [(0..23).map(|number| behind(number * 7 % 23)).collect::<Vec<_>>()];
+    let page = |skip| strip(&moments, tracks(23), Wanted { of: RowsOf::Partitions, skip, most: 10 });
+    let pages = [page(0), page(10), page(20), page(30)];
+    assert_eq!(pages.each_ref().map(|page| page.rows.len()), [10, 10, 3, 0]);
+    assert!(pages.iter().all(|page| page.total == 23 && page.partitions == 23));
+    let shown: Vec<i64> =
+        pages.iter().flat_map(|page| &page.rows).map(|row| row.worst_records.unwrap()).collect();
+    assert_eq!(shown, (0..23).rev().collect::<Vec<i64>>(), "the worst first, over all pages");
+}
+
+#[test]
+fn a_topic_is_as_its_worst_partition_at_each_moment() {
+    let of = |topic: &str, slot: usize| Track { topic: topic.into(), ..tracks(slot + 1).remove(slot) };
+    let named = vec![of("orders", 0), of("orders", 1), of("carts", 2), of("idle", 3)];
+    let moments = [
+        vec![behind(3), behind(40), behind(0), behind(0)],
+        vec![behind(700), behind(2), DEAD, behind(0)],
+        vec![behind(1), behind(0), behind(5), behind(0)],
+    ];
+    let strip = strip(&moments, named, Wanted::worst(RowsOf::Topics, 2));
+    assert_eq!((strip.of, strip.total, strip.partitions, strip.rows.len()), (RowsOf::Topics, 3, 4, 2));
+    let [carts, orders] = strip.rows.as_slice() else { panic!("{strip:?}") };
+    assert_eq!((carts.topic.as_str(), carts.unknown_ms, carts.worst_records), ("carts", 5_000, Some(5)));
+    assert_eq!((orders.topic.as_str(), orders.partition, orders.partitions), ("orders", Some(0), 2));
+    assert_eq!((orders.worst_records, orders.worst_at), (Some(700), Some(after(5))));
+    let levels = |row: &StripRow| row.runs.iter().map(|run| run.level).collect::<Vec<_>>();
+    assert_eq!(levels(orders), [Level::Tens, Level::Hundreds, Level::Ones]);
+    assert_eq!(levels(carts), [Level::None, Level::Unknown, Level::Ones]);
 }
 
 #[test]
@@ -246,7 +295,7 @@ fn levels_are_powers_of_ten_and_unknown_is_none_of_them() {
 fn hours_have_their_worst_and_the_one_that_is_missing_is_a_gap() {
     let frame = Frame::new(after(600), after(5 * 3600), 100, Resolution::Hour);
     assert_eq!((frame.from, frame.width, frame.count), (BEGIN, 3_600_000, 5), "whole hours");
-    let mut explorer = Explorer::new(frame, 3);
+    let mut explorer = Explorer::new(frame, worst_three());
     let mut chunk = explorer.chunk(tracks(2));
     for (hour, seen) in [(0, [behind(3), behind(9)]), (1, [behind(4), DEAD]), (3, [behind(0), behind(0)])] {
         let block = block(BEGIN + hour * 3_600_000, 5, &[Vec::from(seen)]);
