@@ -24,11 +24,11 @@ use muster_kafka::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::records::{Deadline, FlowRecords};
+use crate::records::{Deadline, FlowRecords, keep_timestamps};
 pub use back::WayBack;
 pub use keep::{KeepError, Keeper, Wanted};
 pub use resume::{Resumer, Resumption};
-use segments::{Stretch, keep_timestamps, read_stretches, visible};
+use segments::{Stretch, read_stretches, visible};
 
 /// Longest stretch of one partition that is compared record by record. Between pairs of a flow in catch-up, 6,000 records
 /// were seen (mm2-verified 5); far past that only the pairs are believed.
