@@ -20,7 +20,7 @@ use muster_domain::{
     translation::{AllSyncs, Mapping, Method, Untranslatable, Visible, check_within, translate, windows},
 };
 use muster_kafka::{
-    ClusterAdmin, Isolation, KafkaError, OffsetSpec, RecordPrint, TailRecord, admin::PartitionOffsets,
+    ClusterAdmin, Isolation, KafkaError, OffsetSpec, RecordPrint, TailRecord, Tails, admin::PartitionOffsets,
 };
 use serde::{Deserialize, Serialize};
 
@@ -184,8 +184,8 @@ async fn ask_bounds(
             target_end: offset_of(&target_ends, &target)?,
             source_start: offset_of(&source_starts, source)?,
             source_end: offset_of(&source_ends, source)?,
-            source_tail: source_tails.get(source).cloned().flatten(),
-            target_tail: target_tails.get(&target).cloned().flatten(),
+            source_tail: tail_of(&source_tails, source)?,
+            target_tail: tail_of(&target_tails, &target)?,
             target,
         })
     };
@@ -199,6 +199,17 @@ fn offset_of(offsets: &PartitionOffsets, partition: &TopicPartition) -> Result<i
         None => "the broker did not answer for it".to_owned(),
     };
     Err(NotTranslated::Unreadable { partition: partition.clone(), reason })
+}
+
+/// What stands last may be everything a group has not read: where it cannot be read nothing is said.
+fn tail_of(tails: &Tails, partition: &TopicPartition) -> Result<Option<TailRecord>, NotTranslated> {
+    match tails.get(partition) {
+        Some(Ok(tail)) => Ok(tail.clone()),
+        Some(Err(error)) => {
+            Err(NotTranslated::Unreadable { partition: partition.clone(), reason: error.to_string() })
+        }
+        None => Ok(None),
+    }
 }
 
 type Found<'a> = BTreeMap<(&'a TopicPartition, i64), Result<Translated, NotTranslated>>;

@@ -11,10 +11,8 @@ mod held;
 mod meter;
 mod stretch;
 
-use std::collections::BTreeMap;
-
 use muster_domain::topic::{ByPartition, TopicPartition};
-use muster_kafka::{Isolation, KafkaError, ReadRange, RecordPrint, TailRecord};
+use muster_kafka::{Isolation, KafkaError, ReadRange, RecordPrint, TailRecord, Tails};
 use serde::{Deserialize, Serialize};
 
 use crate::records::{Deadline, FlowRecords, PartitionEnds, keep_timestamps, read_prints};
@@ -77,22 +75,40 @@ pub async fn tails_match(
         records.source.tails(&source_until, records.isolation, deadline.left_ms()),
         records.target.tails(&target_until, Isolation::ReadCommitted, deadline.left_ms()),
     )?;
-    let tail = |tails: &BTreeMap<TopicPartition, Option<TailRecord>>, at| tails.get(at).cloned().flatten();
-    let found: Vec<_> = lines
-        .iter()
-        .map(|line| {
-            let target = tail(&targets, &line.partition.target);
-            let timestamps = target.as_ref().is_none_or(|tail| !tail.log_append_time);
-            let counted = |tail: TailRecord| if timestamps { tail } else { tail.without_timestamp() };
-            (line, tail(&sources, &line.partition.source).map(counted), target.map(counted))
-        })
-        .collect();
-    let alike = found.iter().filter_map(|(line, source, target)| {
-        let (source, target) = (source.as_ref()?, target.as_ref()?);
+    let found: Vec<_> = lines.iter().map(|line| (line, last_records(line, &sources, &targets))).collect();
+    let alike = found.iter().filter_map(|(line, last)| {
+        let (Some(source), Some(target)) = last.as_ref().ok()? else { return None };
         (source.fingerprint == target.fingerprint).then_some((*line, source.offset, target.offset))
     });
     let runs = count_runs(records, alike.collect(), deadline).await?;
-    Ok(found.into_iter().map(|(line, source, target)| judge_tails(line, source, target, &runs)).collect())
+    let judged = |(line, last): (&CutLine, Result<_, String>)| match last {
+        Ok((source, target)) => judge_tails(line, source, target, &runs),
+        Err(reason) => TailEvidence {
+            partition: line.partition.clone(),
+            source: None,
+            target: None,
+            drained: false,
+            reason,
+        },
+    };
+    Ok(found.into_iter().map(judged).collect())
+}
+
+/// The last records of both sides as they are compared, or why one of them cannot be read.
+fn last_records(
+    line: &CutLine,
+    sources: &Tails,
+    targets: &Tails,
+) -> Result<(Option<TailRecord>, Option<TailRecord>), String> {
+    let tail = |tails: &Tails, at: &TopicPartition| match tails.get(at) {
+        Some(Ok(tail)) => Ok(tail.clone()),
+        Some(Err(error)) => Err(error.to_string()),
+        None => Ok(None),
+    };
+    let (source, target) = (tail(sources, &line.partition.source)?, tail(targets, &line.partition.target)?);
+    let timestamps = target.as_ref().is_none_or(|tail| !tail.log_append_time);
+    let counted = |tail: TailRecord| if timestamps { tail } else { tail.without_timestamp() };
+    Ok((source.map(counted), target.map(counted)))
 }
 
 /// What the last records of both sides look like, by source partition.

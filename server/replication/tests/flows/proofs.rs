@@ -12,7 +12,7 @@ use muster_domain::{
     translation::{Method, Rings, Untranslatable},
 };
 use muster_kafka::{
-    Isolation, KafkaError, PrintRange, ReadRange, Record, RecordMover, TailRecord, WorkShare,
+    Isolation, KafkaError, PrintRange, ReadRange, Record, RecordMover, Tails, WorkShare,
     double::{MemoryAdmin, MemoryMover, Payload, World},
     mover::NewRecord,
 };
@@ -410,7 +410,7 @@ impl RecordMover for PrintsOnly<'_> {
         until: &ByPartition<i64>,
         isolation: Isolation,
         deadline_ms: u64,
-    ) -> Result<ByPartition<Option<TailRecord>>, KafkaError> {
+    ) -> Result<Tails, KafkaError> {
         self.0.tails(until, isolation, deadline_ms).await
     }
 
