@@ -7,6 +7,7 @@ use muster_domain::{
     content::{Compacted, Found},
     proof::content::{Checkpoint, Stretch, StretchEnd},
     reading::ReadingClass,
+    renaming::Renaming,
     survey::OffsetPair,
     topic::{ByPartition, TopicPartition},
     translation::{Method, Rings, Untranslatable},
@@ -163,6 +164,7 @@ impl Logs {
         let translator = Translator {
             exactly_once: false,
             flow: &flow,
+            renaming: &Renaming::default(),
             records,
             source,
             target,
