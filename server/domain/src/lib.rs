@@ -38,6 +38,7 @@ pub mod readiness;
 pub mod reading;
 pub mod record;
 pub mod recorder;
+pub mod renaming;
 pub mod reverse;
 pub mod run;
 #[cfg(test)]

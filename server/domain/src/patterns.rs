@@ -37,7 +37,7 @@ pub fn check(pattern: &str) -> Result<(), BadPattern> {
     Regex::new(&in_full(pattern)).map(drop).map_err(|error| bad(said_shortly(&error)))
 }
 
-fn in_full(pattern: &str) -> String {
+pub(crate) fn in_full(pattern: &str) -> String {
     format!("^(?:{pattern})$")
 }
 

@@ -123,7 +123,8 @@ pub enum Untranslatable {
     },
     /// Pairs point past the end of the target and no records show what still holds.
     #[error(
-        "an offset sync names target offset {downstream} but the target ends at {target_end}: it was recreated"
+        "an offset sync names target offset {downstream} but the target ends at {target_end}: it was recreated, or the copies \
+         are elsewhere"
     )]
     PairBeyondTarget {
         /// Target offset of the pair.
@@ -250,7 +251,7 @@ pub fn translate<'a>(
                 }
                 None => {
                     let records = Bracketed::unanchored(at, source, target);
-                    let found = records.by_content().ok_or_else(|| before_first(g, &lifetimes))?;
+                    let found = records.by_content().ok_or_else(|| unrelated(g, &lifetimes, target_end))?;
                     records.past_copies(found)
                 }
             }
@@ -311,6 +312,16 @@ fn floor_in(next: i64, bracket: Bracket, target_end: i64) -> Mapping {
         return Mapping::early(pair.downstream, Method::Pair, again);
     }
     Mapping::early(pair.downstream.saturating_add(1), Method::PairFloor, until - pair.downstream - 1)
+}
+
+/// Why neither a pair nor the records relate the two logs. Pairs of which none is of this target say more than that none is known.
+fn unrelated(g: i64, lifetimes: &Lifetimes, target_end: i64) -> Untranslatable {
+    match (lifetimes.oldest_upstream(), lifetimes.beyond_target()) {
+        (None, Some(beyond)) => {
+            Untranslatable::PairBeyondTarget { downstream: beyond.downstream, target_end }
+        }
+        (Some(_), _) | (None, None) => before_first(g, lifetimes),
+    }
 }
 
 fn before_first(g: i64, lifetimes: &Lifetimes) -> Untranslatable {

@@ -67,7 +67,8 @@ pub(crate) struct Cursor {
 #[derive(Debug)]
 pub(crate) enum Found {
     All(Vec<Record>),
-    Last(Option<RecordPrint>),
+    /// The last one only, or why what stands there cannot be read.
+    Last(Option<Result<RecordPrint, String>>),
     /// Prints only; where it stands is told to the stretch after each round.
     Prints(Box<PrintRange>),
     /// Records of so many bytes at most, until the piece is full.
@@ -113,6 +114,16 @@ impl Cursor {
         self.short = (!self.done).then_some(high_watermark);
     }
 
+    /// What was answered cannot be read. Of those who want the last record it is the answer; to others it is an error.
+    fn give_up(&mut self, why: String) -> Result<(), String> {
+        match &mut self.found {
+            Found::Last(last) => *last = Some(Err(why)),
+            Found::All(_) | Found::Prints(_) | Found::Piece { .. } => return Err(why),
+        }
+        self.done = true;
+        Ok(())
+    }
+
     /// Everything below is read.
     fn go_to(&mut self, next: i64) {
         self.next = next;
@@ -143,11 +154,17 @@ impl Cursor {
                 let cost = |record: &Record| record.length() + size_of::<Record>();
                 return Ok(records[before..].iter().map(cost).sum());
             }
-            Found::Last(last) => batch.each_print(|print| {
-                if print.offset >= next && print.offset < until {
-                    *last = Some(print);
+            Found::Last(last) => {
+                let read = batch.each_print(|print| {
+                    if print.offset >= next && print.offset < until {
+                        *last = Some(Ok(print));
+                    }
+                });
+                // One that can be read may follow.
+                if let Err(why) = read {
+                    *last = Some(Err(batch.unreadable(&why)));
                 }
-            })?,
+            }
             Found::Prints(range) => batch.each_print(|print| range.keep(print))?,
             Found::Piece { piece, longest } => match batch.records() {
                 Ok(records) => piece.take(records.into_iter().filter(wanted), *longest),
@@ -353,9 +370,11 @@ async fn take_answers(
                 let Some(at) = index.get(&tp).copied() else { continue };
                 match data.error_code {
                     0 => {
-                        advance(&mut cursors[at], data, isolation, held).map_err(|text| {
-                            call.fail(Some(node), KafkaErrorKind::Protocol(format!("{tp}: {text}")))
-                        })?;
+                        if let Err(text) = advance(&mut cursors[at], data, isolation, held) {
+                            cursors[at].give_up(text).map_err(|text| {
+                                call.fail(Some(node), KafkaErrorKind::Protocol(format!("{tp}: {text}")))
+                            })?;
+                        }
                         trouble = cursors[at].shortage(call, Some(node)).or(trouble);
                     }
                     OFFSET_OUT_OF_RANGE => out_of_range.push(at),

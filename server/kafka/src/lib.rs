@@ -54,7 +54,7 @@ mod versions;
 pub use admin::{ClusterAdmin, FenceVerdict, OffsetSpec, ProducerState};
 pub use client::KafkaAdmin;
 pub use error::{KafkaError, KafkaErrorKind};
-pub use mover::{Isolation, Piece, ReadRange, Record, RecordMover, TailRecord};
+pub use mover::{Isolation, Piece, ReadRange, Record, RecordMover, TailRecord, Tails, every_tail};
 pub use options::ClientOptions;
 pub use prints::{PrintRange, RecordPrint};
 pub use record_mover::KafkaMover;

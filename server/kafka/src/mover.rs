@@ -139,6 +139,18 @@ impl From<RecordPrint> for TailRecord {
     }
 }
 
+/// One answer per partition: its last visible record, `None` when it holds none, or why that cannot be told (boxed: there may be
+/// very many answers).
+pub type Tails = BTreeMap<TopicPartition, Result<Option<TailRecord>, Box<KafkaError>>>;
+
+/// The last records for those who need every one of them.
+///
+/// # Errors
+/// When that of a partition cannot be told.
+pub fn every_tail(tails: Tails) -> Result<BTreeMap<TopicPartition, Option<TailRecord>>, KafkaError> {
+    tails.into_iter().map(|(at, tail)| Ok((at, tail.map_err(|error| *error)?))).collect()
+}
+
 /// A record to write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewRecord {
@@ -212,13 +224,14 @@ pub trait RecordMover: Send + Sync + std::fmt::Debug {
     }
 
     /// The last visible record below `until` of each partition, found by reading backwards in growing steps over
-    /// control records and aborted data. `None` when the partition holds no visible record below it.
+    /// control records and aborted data. `None` when the partition holds no visible record below it. A batch there that cannot
+    /// be read is the error of that partition alone.
     async fn tails(
         &self,
         until: &BTreeMap<TopicPartition, i64>,
         isolation: Isolation,
         deadline_ms: u64,
-    ) -> Result<BTreeMap<TopicPartition, Option<TailRecord>>, KafkaError>;
+    ) -> Result<Tails, KafkaError>;
 
     /// Joins a consumer group only to have the partitions of topics dealt out among its members; nothing is awaited. Needs
     /// READ on the group.

@@ -16,7 +16,7 @@ use crate::{
     fetch::{self, Cursor, Found},
     group_share::GroupShare,
     librdkafka::{self, Producer, Trouble, kind_of},
-    mover::{Isolation, NewRecord, Piece, ReadRange, Record, RecordMover, TailRecord},
+    mover::{Isolation, NewRecord, Piece, ReadRange, Record, RecordMover, Tails},
     options::ClientOptions,
     pool::lock,
     prints::PrintRange,
@@ -120,7 +120,7 @@ impl RecordMover for KafkaMover {
         until: &BTreeMap<TopicPartition, i64>,
         isolation: Isolation,
         deadline_ms: u64,
-    ) -> Result<BTreeMap<TopicPartition, Option<TailRecord>>, KafkaError> {
+    ) -> Result<Tails, KafkaError> {
         let what = format!("find the last records of {} partitions", until.len());
         let call = self.inner.router.look(&what).within(deadline_ms);
         tails::find_tails(&call, until, isolation).await

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use muster_domain::topic::TopicPartition;
 
 use crate::{
-    error::KafkaError,
+    error::{KafkaError, KafkaErrorKind},
     fetch::{self, Cursor, Found},
-    mover::{Isolation, TailRecord},
+    mover::{Isolation, TailRecord, Tails},
     routing::Call,
 };
 
@@ -16,13 +16,14 @@ const FIRST_STEP: i64 = 10;
 /// Each further step is that many times longer.
 const GROWTH: i64 = 10;
 
-/// The last visible record below `until` of each partition; `None` when there is none.
+/// The last visible record below `until` of each partition; `None` when there is none, and an error where the last that is there
+/// cannot be read.
 pub(crate) async fn find_tails(
     call: &Call<'_>,
     until: &BTreeMap<TopicPartition, i64>,
     isolation: Isolation,
-) -> Result<BTreeMap<TopicPartition, Option<TailRecord>>, KafkaError> {
-    let mut tails = BTreeMap::new();
+) -> Result<Tails, KafkaError> {
+    let mut tails = Tails::new();
     let mut open: Vec<(TopicPartition, i64)> = until.iter().map(|(tp, until)| (tp.clone(), *until)).collect();
     let mut step = FIRST_STEP;
     while !open.is_empty() {
@@ -34,13 +35,18 @@ pub(crate) async fn find_tails(
         fetch::read_to_end(call, &mut cursors, isolation).await?;
         for (from, cursor) in begins.into_iter().zip(cursors) {
             match cursor.found {
-                Found::Last(Some(print)) => {
-                    tails.insert(cursor.partition, Some(TailRecord::from(print)));
+                Found::Last(Some(Ok(print))) => {
+                    tails.insert(cursor.partition, Ok(Some(TailRecord::from(print))));
+                }
+                Found::Last(Some(Err(why))) => {
+                    let text = format!("{}: {why}", cursor.partition);
+                    let error = call.fail(None, KafkaErrorKind::Protocol(text));
+                    tails.insert(cursor.partition, Err(Box::new(error)));
                 }
                 Found::Last(None) | Found::All(_) | Found::Prints(_) | Found::Piece { .. }
                     if from <= cursor.log_start.unwrap_or_default() =>
                 {
-                    tails.insert(cursor.partition, None);
+                    tails.insert(cursor.partition, Ok(None));
                 }
                 // What was read needs no second look.
                 Found::Last(None) | Found::All(_) | Found::Prints(_) | Found::Piece { .. } => {

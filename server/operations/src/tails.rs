@@ -15,7 +15,7 @@ use muster_domain::{
     survey::{ConnectorRole, FirstMissing, FlowObservation, Survey},
     topic::{ByPartition, TopicPartition},
 };
-use muster_kafka::{Isolation, KafkaError, PrintRange, ReadRange, RecordMover};
+use muster_kafka::{Isolation, KafkaError, KafkaErrorKind, PrintRange, ReadRange, RecordMover};
 use uuid::Uuid;
 
 use crate::clients::PairClients;
@@ -41,7 +41,14 @@ pub struct TailMemory {
 struct Read {
     topic: Option<Uuid>,
     end: i64,
-    last_record: i64,
+    /// `None` when it cannot be read: a batch there is broken. Asked again only once the end has moved.
+    records: Option<Records>,
+}
+
+/// Records among the last offsets of a partition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Records {
+    last: i64,
     first_missing: Option<FirstMissing>,
 }
 
@@ -69,12 +76,11 @@ pub async fn read_tails(
         let tails = tails(&clients.pair, flow, survey, previous);
         let unread = memory.choose(from, &tails);
         if let (false, Some(isolation)) = (unread.is_empty(), isolation(flow, survey)) {
-            match read(&**clients.mover.get(from), &unread, isolation).await {
-                Ok(read) => memory.read.entry(from).or_default().extend(read),
-                Err(e) => {
-                    tracing::debug!(pair.name = %clients.pair.name, cause = %e, "could not read the ends of `{from:?}`; tried again after {REST} surveys");
-                    memory.rest.insert(from, REST);
-                }
+            let (read, failed) = read(&**clients.mover.get(from), &unread, isolation).await;
+            memory.read.entry(from).or_default().extend(read);
+            if let Some(cause) = failed {
+                tracing::debug!(pair.name = %clients.pair.name, %cause, "could not read the ends of `{from:?}`; tried again after {REST} surveys");
+                memory.rest.insert(from, REST);
             }
         }
         let Some(known) = memory.read.get(&from) else { continue };
@@ -156,15 +162,47 @@ impl TailMemory {
     }
 }
 
+/// What was read, and what made it end before the rest was. All together, which asks each leader once; where something that was
+/// answered cannot be read, one by one, so that nothing is known of that partition alone.
 async fn read(
     mover: &dyn RecordMover,
     tails: &[Tail],
     isolation: Isolation,
+) -> (ByPartition<Read>, Option<KafkaError>) {
+    let began = Instant::now();
+    match read_together(mover, tails, isolation, began).await {
+        Ok(read) => return (read, None),
+        Err(error) if !is_unreadable(&error) => return (ByPartition::new(), Some(error)),
+        Err(_) => {}
+    }
+    let mut all = ByPartition::new();
+    for tail in tails {
+        match read_together(mover, std::slice::from_ref(tail), isolation, began).await {
+            Ok(read) => all.extend(read),
+            Err(error) if is_unreadable(&error) => {
+                tracing::debug!(partition = %tail.at, cause = %error, "what lies before this end stays unknown");
+                all.insert(tail.at.clone(), Read { topic: tail.topic, end: tail.end, records: None });
+            }
+            Err(error) => return (all, Some(error)),
+        }
+    }
+    (all, None)
+}
+
+/// Whether an answer came that cannot be read: asked again, it is the same one.
+fn is_unreadable(error: &KafkaError) -> bool {
+    matches!(error.kind, KafkaErrorKind::Protocol(_))
+}
+
+async fn read_together(
+    mover: &dyn RecordMover,
+    tails: &[Tail],
+    isolation: Isolation,
+    began: Instant,
 ) -> Result<ByPartition<Read>, KafkaError> {
     let range = |tail: &Tail| ReadRange { partition: tail.at.clone(), from: tail.from, until: tail.end };
     // Prints only: a few records may be large ones.
     let mut ranges: Vec<PrintRange> = tails.iter().map(|tail| PrintRange::new(range(tail))).collect();
-    let began = Instant::now();
     while ranges.iter().any(|range| !range.done) {
         let spent = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let mut open: Vec<&mut PrintRange> = ranges.iter_mut().filter(|range| !range.done).collect();
@@ -172,13 +210,13 @@ async fn read(
     }
     let read = tails.iter().zip(ranges).map(|(tail, range)| {
         let records = range.prints;
-        let last_record = records.last().map_or(tail.from.saturating_sub(1), |last| last.offset);
+        let last = records.last().map_or(tail.from.saturating_sub(1), |last| last.offset);
         let first_missing = records
             .first()
             .map(|first| FirstMissing { offset: first.offset, timestamp_ms: first.timestamp })
             .filter(|first| first.timestamp_ms >= 0);
-        let (topic, end) = (tail.topic, tail.end);
-        (tail.at.clone(), Read { topic, end, last_record, first_missing })
+        let records = Some(Records { last, first_missing });
+        (tail.at.clone(), Read { topic: tail.topic, end: tail.end, records })
     });
     Ok(read.collect())
 }
@@ -188,16 +226,20 @@ fn add(survey: &mut Survey, from: Side, known: &ByPartition<Read>) {
     for (at, read) in known {
         let Ok(number) = usize::try_from(at.partition) else { continue };
         let partition = topics.get_mut(&at.topic).and_then(|topic| topic.partitions.get_mut(number));
-        if let Some(partition) = partition {
-            partition.last_record = Some(read.last_record);
-            partition.first_missing = read.first_missing;
+        if let (Some(partition), Some(records)) = (partition, read.records) {
+            partition.last_record = Some(records.last);
+            partition.first_missing = records.first_missing;
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use muster_kafka::double::{Payload, World};
+    use muster_kafka::{
+        Record, Tails, WorkShare,
+        double::{Health, MemoryMover, Payload, World},
+        mover::NewRecord,
+    };
 
     use super::*;
 
@@ -228,13 +270,84 @@ mod tests {
     #[tokio::test]
     async fn a_marker_is_no_record_and_the_first_missing_record_tells_its_time() {
         let mover = world().mover("west");
-        let of =
-            async |from| read(&mover, &[tail(0, from, 4)], Isolation::ReadCommitted).await.unwrap()[&at(0)];
+        let of = async |from| {
+            let (read, failed) = read(&mover, &[tail(0, from, 4)], Isolation::ReadCommitted).await;
+            assert!(failed.is_none(), "{failed:?}");
+            read[&at(0)].records.unwrap()
+        };
         let nothing_left = of(3).await;
-        assert_eq!((nothing_left.last_record, nothing_left.first_missing), (2, None));
+        assert_eq!((nothing_left.last, nothing_left.first_missing), (2, None));
         let two_left = of(1).await;
         let first = FirstMissing { offset: 1, timestamp_ms: 200 };
-        assert_eq!((two_left.last_record, two_left.first_missing), (2, Some(first)));
+        assert_eq!((two_left.last, two_left.first_missing), (2, Some(first)));
+    }
+
+    /// A source one of whose partitions ends with a batch that does not unpack.
+    #[derive(Debug)]
+    struct Broken(MemoryMover);
+
+    #[async_trait::async_trait]
+    impl RecordMover for Broken {
+        fn cluster(&self) -> &str {
+            self.0.cluster()
+        }
+
+        async fn read(
+            &self,
+            ranges: &[ReadRange],
+            isolation: Isolation,
+            deadline_ms: u64,
+        ) -> Result<ByPartition<Vec<Record>>, KafkaError> {
+            if ranges.iter().any(|range| range.partition == at(1)) {
+                let kind = KafkaErrorKind::Protocol("orders-1: a batch that cannot be read".to_owned());
+                return Err(KafkaError {
+                    cluster: "west".to_owned(),
+                    call: "read".to_owned(),
+                    node: None,
+                    kind,
+                });
+            }
+            self.0.read(ranges, isolation, deadline_ms).await
+        }
+
+        async fn tails(
+            &self,
+            until: &ByPartition<i64>,
+            isolation: Isolation,
+            deadline_ms: u64,
+        ) -> Result<Tails, KafkaError> {
+            self.0.tails(until, isolation, deadline_ms).await
+        }
+
+        async fn share(&self, group: &str, topics: &[String]) -> Result<Box<dyn WorkShare>, KafkaError> {
+            self.0.share(group, topics).await
+        }
+
+        async fn write(
+            &self,
+            partition: &TopicPartition,
+            records: Vec<NewRecord>,
+            deadline_ms: u64,
+        ) -> Result<Vec<i64>, KafkaError> {
+            self.0.write(partition, records, deadline_ms).await
+        }
+    }
+
+    #[tokio::test]
+    async fn an_end_that_cannot_be_read_is_unknown_and_the_others_are_read() {
+        let world = world();
+        let mover = Broken(world.mover("west"));
+        let tails = [tail(0, 1, 4), tail(1, 1, 4)];
+        let (read, failed) = read(&mover, &tails, Isolation::ReadCommitted).await;
+        assert!(failed.is_none(), "{failed:?}");
+        assert_eq!(read[&at(0)].records.map(|records| records.last), Some(2));
+        assert_eq!(read[&at(1)].records, None);
+        let mut memory = TailMemory::default();
+        memory.read.insert(Side::A, read);
+        assert_eq!(memory.choose(Side::A, &tails), [], "neither is asked again while its end stands still");
+        world.lock().cluster_mut("west").health = Health::Dead;
+        let (read, failed) = super::read(&mover, &tails[..1], Isolation::ReadCommitted).await;
+        assert!(read.is_empty() && failed.is_some(), "a source that is away is another matter");
     }
 
     #[test]
@@ -248,7 +361,8 @@ mod tests {
         let keep = |memory: &mut TailMemory, tails: &[Tail]| {
             let read = |tail: &Tail| {
                 let (topic, end) = (tail.topic, tail.end);
-                (tail.at.clone(), Read { topic, end, last_record: 8, first_missing: None })
+                let records = Some(Records { last: 8, first_missing: None });
+                (tail.at.clone(), Read { topic, end, records })
             };
             memory.read.entry(Side::A).or_default().extend(tails.iter().map(read));
         };

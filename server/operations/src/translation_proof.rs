@@ -269,6 +269,7 @@ impl Work<'_> {
         let pairs = way.replication.offset_pairs(&mine).await.map_err(unreadable("read offset syncs"))?;
         let translator = Translator {
             flow: way.flow,
+            renaming: &way.renaming,
             records: self.records(self.direction, way.isolation),
             source: &**self.clients.admin.get(self.direction.from),
             target: &**self.clients.admin.get(self.direction.to()),

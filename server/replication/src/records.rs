@@ -72,3 +72,8 @@ pub(crate) async fn read_prints(
         mover.read_on(&mut stretches, isolation, deadline.left_ms()).await?;
     }
 }
+
+/// Whether copies have the timestamps of their originals: brokers that write their own keep none.
+pub(crate) fn keep_timestamps(copies: &[RecordPrint]) -> bool {
+    copies.iter().all(|copy| !copy.log_append_time)
+}

@@ -15,20 +15,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use muster_domain::{
     pair::Flow,
     reading::ReadingClass,
+    renaming::{Renaming, Unnameable},
     survey::OffsetPair,
     topic::{ByPartition, TopicPartition},
     translation::{AllSyncs, Mapping, Method, Untranslatable, Visible, check_within, translate, windows},
 };
 use muster_kafka::{
-    ClusterAdmin, Isolation, KafkaError, OffsetSpec, RecordPrint, TailRecord, admin::PartitionOffsets,
+    ClusterAdmin, Isolation, KafkaError, OffsetSpec, RecordPrint, TailRecord, Tails, admin::PartitionOffsets,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::records::{Deadline, FlowRecords};
+use crate::records::{Deadline, FlowRecords, keep_timestamps};
 pub use back::WayBack;
 pub use keep::{KeepError, Keeper, Wanted};
 pub use resume::{Resumer, Resumption};
-use segments::{Stretch, keep_timestamps, read_stretches, visible};
+use segments::{Stretch, read_stretches, visible};
 
 /// Longest stretch of one partition that is compared record by record. Between pairs of a flow in catch-up, 6,000 records
 /// were seen (mm2-verified 5); far past that only the pairs are believed.
@@ -41,6 +42,8 @@ const RUN: usize = 5;
 pub struct Translator<'a> {
     /// The flow, for names.
     pub flow: &'a Flow,
+    /// Its connector's transforms that write copies under other names.
+    pub renaming: &'a Renaming,
     /// Records of both ends.
     pub records: FlowRecords<'a>,
     /// Offsets of the source.
@@ -86,6 +89,12 @@ pub enum NotTranslated {
         partition: TopicPartition,
         /// The broker's answer.
         reason: String,
+    },
+    /// The copies are under another name.
+    #[error("{unnameable}")]
+    Unnameable {
+        /// Why it is not known.
+        unnameable: Unnameable,
     },
     /// Too many records would have to be compared and no pair gives a safe position.
     #[error("{records} records would have to be compared and no earlier offset sync is known")]
@@ -150,11 +159,16 @@ async fn ask_bounds(
 ) -> Result<AllBounds, KafkaError> {
     let flow = translator.flow;
     let name = |p: &TopicPartition| {
-        TopicPartition::new(flow.naming.target_name(&flow.source_alias, &p.topic), p.partition)
+        let named = flow.naming.target_name(&flow.source_alias, &p.topic);
+        match translator.renaming.name_of_copies(&named) {
+            Ok(copies) => Ok(TopicPartition::new(copies, p.partition)),
+            Err(unnameable) => Err(NotTranslated::Unnameable { unnameable }),
+        }
     };
-    let named: ByPartition<TopicPartition> = partitions.map(|p| (p.clone(), name(p))).collect();
-    let sources: Vec<_> = named.keys().cloned().collect();
-    let targets: Vec<_> = named.values().cloned().collect();
+    let named: ByPartition<Result<TopicPartition, NotTranslated>> =
+        partitions.map(|p| (p.clone(), name(p))).collect();
+    let known = named.iter().filter_map(|(source, target)| Some((source.clone(), target.clone().ok()?)));
+    let (sources, targets): (Vec<_>, Vec<_>) = known.unzip();
     // The target first; see the module.
     let (mut target_ends, target_starts) = tokio::try_join!(
         translator.target.offsets(&targets, OffsetSpec::End),
@@ -184,12 +198,16 @@ async fn ask_bounds(
             target_end: offset_of(&target_ends, &target)?,
             source_start: offset_of(&source_starts, source)?,
             source_end: offset_of(&source_ends, source)?,
-            source_tail: source_tails.get(source).cloned().flatten(),
-            target_tail: target_tails.get(&target).cloned().flatten(),
+            source_tail: tail_of(&source_tails, source)?,
+            target_tail: tail_of(&target_tails, &target)?,
             target,
         })
     };
-    Ok(named.into_iter().map(|(source, target)| (source.clone(), bounds(&source, target))).collect())
+    let of_source = |(source, target): (TopicPartition, Result<TopicPartition, NotTranslated>)| {
+        let found = target.and_then(|target| bounds(&source, target));
+        (source, found)
+    };
+    Ok(named.into_iter().map(of_source).collect())
 }
 
 fn offset_of(offsets: &PartitionOffsets, partition: &TopicPartition) -> Result<i64, NotTranslated> {
@@ -199,6 +217,17 @@ fn offset_of(offsets: &PartitionOffsets, partition: &TopicPartition) -> Result<i
         None => "the broker did not answer for it".to_owned(),
     };
     Err(NotTranslated::Unreadable { partition: partition.clone(), reason })
+}
+
+/// What stands last may be everything a group has not read: where it cannot be read nothing is said.
+fn tail_of(tails: &Tails, partition: &TopicPartition) -> Result<Option<TailRecord>, NotTranslated> {
+    match tails.get(partition) {
+        Some(Ok(tail)) => Ok(tail.clone()),
+        Some(Err(error)) => {
+            Err(NotTranslated::Unreadable { partition: partition.clone(), reason: error.to_string() })
+        }
+        None => Ok(None),
+    }
 }
 
 type Found<'a> = BTreeMap<(&'a TopicPartition, i64), Result<Translated, NotTranslated>>;

@@ -1,8 +1,9 @@
 //! Proving that the target holds what the source held: by the last record for a drain, record by record for the rest.
 //!
 //! Offsets of the two sides are not comparable (holes, markers, second copies), so records are compared by what MirrorMaker
-//! 2 keeps of them: timestamp, key, value and headers. A target topic with `message.timestamp.type=LogAppendTime`, or a
-//! connector with transforms, differs by intent and can be proven neither way.
+//! 2 keeps of them: timestamp, key, value and headers; without the timestamp where the target's brokers write their own
+//! (`message.timestamp.type=LogAppendTime`). Behind a connector with transforms both sides differ by intent, and nothing can be
+//! proven either way.
 
 mod compare;
 mod content;
@@ -10,13 +11,11 @@ mod held;
 mod meter;
 mod stretch;
 
-use std::collections::BTreeMap;
-
 use muster_domain::topic::{ByPartition, TopicPartition};
-use muster_kafka::{Isolation, KafkaError, ReadRange, RecordPrint, TailRecord};
+use muster_kafka::{Isolation, KafkaError, ReadRange, RecordPrint, TailRecord, Tails};
 use serde::{Deserialize, Serialize};
 
-use crate::records::{Deadline, FlowRecords, PartitionEnds, read_prints};
+use crate::records::{Deadline, FlowRecords, PartitionEnds, keep_timestamps, read_prints};
 pub use content::{ContentEvidence, ContentWindow, PartitionContent, content_window, verify_content};
 pub use meter::Meter;
 pub use stretch::{CompareStretch, Keep};
@@ -57,7 +56,7 @@ pub struct Tail {
     pub offset: i64,
     /// Timestamp in milliseconds since the epoch.
     pub timestamp: i64,
-    /// Fingerprint, hex.
+    /// Fingerprint, hex; without the timestamp where the target's brokers write their own.
     pub fingerprint: String,
 }
 
@@ -76,21 +75,54 @@ pub async fn tails_match(
         records.source.tails(&source_until, records.isolation, deadline.left_ms()),
         records.target.tails(&target_until, Isolation::ReadCommitted, deadline.left_ms()),
     )?;
-    let tail = |tails: &BTreeMap<TopicPartition, Option<TailRecord>>, at| tails.get(at).cloned().flatten();
-    let found: Vec<_> = lines
-        .iter()
-        .map(|line| (line, tail(&sources, &line.partition.source), tail(&targets, &line.partition.target)))
-        .collect();
-    let alike = found.iter().filter_map(|(line, source, target)| {
-        let (source, target) = (source.as_ref()?, target.as_ref()?);
+    let found: Vec<_> = lines.iter().map(|line| (line, last_records(line, &sources, &targets))).collect();
+    let alike = found.iter().filter_map(|(line, last)| {
+        let (Some(source), Some(target)) = last.as_ref().ok()? else { return None };
         (source.fingerprint == target.fingerprint).then_some((*line, source.offset, target.offset))
     });
     let runs = count_runs(records, alike.collect(), deadline).await?;
-    Ok(found.into_iter().map(|(line, source, target)| judge_tails(line, source, target, &runs)).collect())
+    let judged = |(line, last): (&CutLine, Result<_, String>)| match last {
+        Ok((source, target)) => judge_tails(line, source, target, &runs),
+        Err(reason) => TailEvidence {
+            partition: line.partition.clone(),
+            source: None,
+            target: None,
+            drained: false,
+            reason,
+        },
+    };
+    Ok(found.into_iter().map(judged).collect())
 }
 
-/// How many records at the end of each side are alike, and whether there is another kind before them.
-type Runs = ByPartition<(Run, Run)>;
+/// The last records of both sides as they are compared, or why one of them cannot be read.
+fn last_records(
+    line: &CutLine,
+    sources: &Tails,
+    targets: &Tails,
+) -> Result<(Option<TailRecord>, Option<TailRecord>), String> {
+    let tail = |tails: &Tails, at: &TopicPartition| match tails.get(at) {
+        Some(Ok(tail)) => Ok(tail.clone()),
+        Some(Err(error)) => Err(error.to_string()),
+        None => Ok(None),
+    };
+    let (source, target) = (tail(sources, &line.partition.source)?, tail(targets, &line.partition.target)?);
+    let timestamps = target.as_ref().is_none_or(|tail| !tail.log_append_time);
+    let counted = |tail: TailRecord| if timestamps { tail } else { tail.without_timestamp() };
+    Ok((source.map(counted), target.map(counted)))
+}
+
+/// What the last records of both sides look like, by source partition.
+type Runs = ByPartition<LastRecords>;
+
+#[derive(Debug, Clone, Copy)]
+struct LastRecords {
+    source: Run,
+    target: Run,
+    /// Without timestamps: records of the source from further up would look the same at the end of the target.
+    may_be_earlier: bool,
+}
+
+/// How many records at the end of a side are alike, and whether there is another kind before them.
 #[derive(Debug, Clone, Copy)]
 struct Run {
     length: usize,
@@ -112,19 +144,41 @@ async fn count_runs(
         read_prints(records.source, source, records.isolation, deadline),
         read_prints(records.target, target, Isolation::ReadCommitted, deadline),
     )?;
-    let run = |seen: Option<&Vec<RecordPrint>>, tail: i64| {
-        let seen = seen.map(Vec::as_slice).unwrap_or_default();
-        let last = seen.last().map(|seen| seen.fingerprint);
-        let length = seen.iter().rev().take_while(|seen| Some(seen.fingerprint) == last).count();
-        Run { length, whole: length < seen.len() || length <= 1 || tail < BEFORE_TAIL }
-    };
     let of = |(line, source, target): &(&CutLine, i64, i64)| {
         let partition = &line.partition;
-        let runs =
-            (run(sources.get(&partition.source), *source), run(targets.get(&partition.target), *target));
-        (partition.source.clone(), runs)
+        let here = sources.get(&partition.source).map(Vec::as_slice).unwrap_or_default();
+        let there = targets.get(&partition.target).map(Vec::as_slice).unwrap_or_default();
+        let timestamps = keep_timestamps(there);
+        let (here, there) = (fingerprints(here, timestamps), fingerprints(there, timestamps));
+        let last = LastRecords {
+            source: run(&here, *source),
+            target: run(&there, *target),
+            may_be_earlier: !timestamps && may_be_earlier(&here, &there),
+        };
+        (partition.source.clone(), last)
     };
     Ok(alike.iter().map(of).collect())
+}
+
+fn fingerprints(seen: &[RecordPrint], timestamps: bool) -> Vec<u64> {
+    let counted = |print: &RecordPrint| if timestamps { *print } else { print.without_timestamp() };
+    seen.iter().map(|print| counted(print).fingerprint).collect()
+}
+
+fn run(seen: &[u64], tail: i64) -> Run {
+    let last = seen.last();
+    let length = seen.iter().rev().take_while(|one| Some(*one) == last).count();
+    Run { length, whole: length < seen.len() || length <= 1 || tail < BEFORE_TAIL }
+}
+
+/// Whether a target that ends with earlier records could look as this one does: what both sides end with stands further up on
+/// the source as well. With timestamps no two records look the same; without, whatever repeats itself does.
+fn may_be_earlier(source: &[u64], target: &[u64]) -> bool {
+    let ends_alike = |one: &[u64], other: &[u64]| {
+        one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count()
+    };
+    let seen = ends_alike(source, target);
+    (1..source.len()).any(|back| ends_alike(source, &source[..source.len() - back]) >= seen)
 }
 
 fn judge_tails(
@@ -143,15 +197,20 @@ fn judge_tails(
             source.offset, target.offset
         ),
         (Some(_), Some(_)) => match runs.get(&line.partition.source) {
-            Some((on_source, on_target)) if on_target.length < on_source.length => format!(
+            Some(last) if last.target.length < last.source.length => format!(
                 "the last {} records of the source are alike and the target holds {} of them",
-                on_source.length, on_target.length
+                last.source.length, last.target.length
             ),
-            Some((on_source, _)) if !on_source.whole => {
+            Some(last) if !last.source.whole => {
                 format!(
                     "the last {} records and more are all alike, so the last one proves nothing",
-                    on_source.length
+                    last.source.length
                 )
+            }
+            Some(last) if last.may_be_earlier => {
+                "the last records of the source repeat themselves, and without timestamps, which the target's brokers \
+                 write anew, the target's last ones may be earlier ones"
+                    .to_owned()
             }
             Some(_) | None => String::new(),
         },

@@ -87,7 +87,7 @@ impl Real {
 
     async fn tail(&self, at: &TopicPartition, until: i64, isolation: Isolation) -> Option<TailRecord> {
         let asked = BTreeMap::from([(at.clone(), until)]);
-        self.mover.tails(&asked, isolation, 10_000).await.unwrap().remove(at).unwrap()
+        self.mover.tails(&asked, isolation, 10_000).await.unwrap().remove(at).unwrap().unwrap()
     }
 
     async fn compare(&self, at: &TopicPartition) {

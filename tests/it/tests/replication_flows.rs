@@ -11,6 +11,7 @@ use anyhow::{Context, Result, ensure};
 use chrono::Utc;
 use muster_domain::{
     pair::{Flow, Side},
+    renaming::Renaming,
     survey::{ConnectState, ConnectorRole, OffsetPair},
     topic::{ByPartition, TopicPartition},
 };
@@ -255,6 +256,7 @@ impl Real {
         let translator = Translator {
             exactly_once: true,
             flow: &self.flow,
+            renaming: &Renaming::default(),
             records: self.records(),
             source: &*self.west.admin,
             target: &*self.central.admin,
@@ -364,6 +366,7 @@ impl Real {
         let translator = Translator {
             exactly_once: true,
             flow: &self.flow,
+            renaming: &Renaming::default(),
             records: self.records(),
             source: &*self.west.admin,
             target: &*self.central.admin,

@@ -133,6 +133,11 @@ fn a_recreated_target_is_refused_when_only_pairs_speak() {
         translate(40, &[pair(0, 10), pair(50, 60)], &[], &[], 20),
         Err(Untranslatable::PairBeyondTarget { downstream: 60, target_end: 20 })
     );
+    // Nothing of the source is there, and the only pair is of another target.
+    assert_eq!(
+        translate(10, &[pair(5, 60)], &log(&[(10, 1), (11, 2)]), &[], 0),
+        Err(Untranslatable::PairBeyondTarget { downstream: 60, target_end: 0 })
+    );
 }
 
 #[test]

@@ -8,7 +8,7 @@ use muster_domain::topic::TopicPartition;
 use super::{caller::Caller, log::Payload, shares::MemoryShare, world::World};
 use crate::{
     error::KafkaError,
-    mover::{Isolation, NewRecord, ReadRange, Record, RecordMover, TailRecord},
+    mover::{Isolation, NewRecord, ReadRange, Record, RecordMover, TailRecord, Tails},
     share::WorkShare,
 };
 
@@ -60,13 +60,13 @@ impl RecordMover for MemoryMover {
         until: &BTreeMap<TopicPartition, i64>,
         isolation: Isolation,
         _deadline_ms: u64,
-    ) -> Result<BTreeMap<TopicPartition, Option<TailRecord>>, KafkaError> {
+    ) -> Result<Tails, KafkaError> {
         let done = self.caller.call(("tails", false), String::new(), |cluster| {
-            let mut tails = BTreeMap::new();
+            let mut tails = Tails::new();
             for (at, until) in until {
                 let log = cluster.log_to(at, *until)?;
                 let last = log.visible(log.start(), *until, isolation).last();
-                tails.insert(at.clone(), last.map(|record| TailRecord::from(record.print())));
+                tails.insert(at.clone(), Ok(last.map(|record| TailRecord::from(record.print()))));
             }
             Ok(tails)
         });

@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, io::Write};
 use bytes::Bytes;
 use kafka_protocol::messages::{
     FetchResponse, RequestKind, ResponseKind,
+    fetch_request::FetchPartition,
     fetch_response::{FetchableTopicResponse, PartitionData},
 };
 use muster_domain::{cluster::ClusterSecrets, topic::TopicPartition};
 use muster_kafka::{
-    ClientOptions, Isolation, KafkaErrorKind, KafkaMover, PrintRange, ReadRange, RecordMover,
+    ClientOptions, Isolation, KafkaErrorKind, KafkaMover, PrintRange, ReadRange, RecordMover, every_tail,
     synthetic::{Brokers, Reply, World},
 };
 
@@ -67,32 +68,44 @@ fn range(from: i64, until: i64) -> ReadRange {
     ReadRange { partition: at(), from, until }
 }
 
-/// One broker whose log of `t0-0` is these batches, each with its last offset.
-async fn broker(batches: Vec<(i64, Vec<u8>)>) -> (Brokers, KafkaMover) {
-    let end = batches.last().unwrap().0 + 1;
+/// Batches of a log, each with its last offset.
+type Log = Vec<(i64, Vec<u8>)>;
+
+/// One broker whose log of `t0-0` is these batches.
+async fn broker(log: Log) -> (Brokers, KafkaMover) {
+    broker_of(vec![log]).await
+}
+
+/// One broker that has a log for each partition of `t0`.
+async fn broker_of(logs: Vec<Log>) -> (Brokers, KafkaMover) {
+    let leaders = vec![0; logs.len()];
     let script = move |_: i32, request: &RequestKind, _: i16| match request {
         RequestKind::Fetch(request) => {
-            let asked = &request.topics[0].partitions[0];
-            let rest = batches.iter().filter(|(last, _)| *last >= asked.fetch_offset);
-            let records: Vec<u8> = rest.flat_map(|(_, batch)| batch.clone()).collect();
-            let data = PartitionData::default()
-                .with_high_watermark(end)
-                .with_last_stable_offset(end)
-                .with_records(Some(Bytes::from(records)));
+            let answer = |asked: &FetchPartition| {
+                let log = &logs[usize::try_from(asked.partition).unwrap()];
+                let end = log.last().unwrap().0 + 1;
+                let rest = log.iter().filter(|(last, _)| *last >= asked.fetch_offset);
+                let records: Vec<u8> = rest.flat_map(|(_, batch)| batch.clone()).collect();
+                PartitionData::default()
+                    .with_partition_index(asked.partition)
+                    .with_high_watermark(end)
+                    .with_last_stable_offset(end)
+                    .with_records(Some(Bytes::from(records)))
+            };
             let topic = FetchableTopicResponse::default()
                 .with_topic(request.topics[0].topic.clone())
-                .with_partitions(vec![data]);
+                .with_partitions(request.topics[0].partitions.iter().map(answer).collect());
             Reply::with(ResponseKind::Fetch(FetchResponse::default().with_responses(vec![topic])))
         }
         _ => Reply::Usual,
     };
-    let brokers = Brokers::start(1, World::default().with_topic("t0", &[0]).with_script(script)).await;
+    let brokers = Brokers::start(1, World::default().with_topic("t0", &leaders).with_script(script)).await;
     let mover = KafkaMover::new(&brokers.cluster(), &ClusterSecrets::default(), ClientOptions::default());
     (brokers, mover)
 }
 
 /// Two records, a bomb of two that would be 70 MiB, and one record behind it.
-fn with_a_bomb() -> Vec<(i64, Vec<u8>)> {
+fn with_a_bomb() -> Log {
     let bomb = gzip(&long_record(70 << 20));
     assert!(bomb.len() < 1 << 20, "{} bytes are no bomb", bomb.len());
     let two = [record(0), record(1)].concat();
@@ -114,10 +127,28 @@ async fn a_bomb_is_named_by_its_offsets_and_what_stands_around_it_is_read() {
     assert!(prints.prints.is_empty() && prints.next == 0 && !prints.done, "as it was: {prints:?}");
     let tail = async |until| {
         let until = BTreeMap::from([(at(), until)]);
-        mover.tails(&until, Isolation::ReadCommitted, WITHIN_MS).await
+        let mut tails = mover.tails(&until, Isolation::ReadCommitted, WITHIN_MS).await.unwrap();
+        tails.remove(&at()).unwrap().map(|tail| tail.unwrap().offset).map_err(|error| error.kind)
     };
-    assert_eq!(tail(2).await.unwrap()[&at()].as_ref().map(|tail| tail.offset), Some(1));
-    assert_eq!(tail(4).await.unwrap_err().kind, expected);
+    assert_eq!(tail(2).await, Ok(1));
+    assert_eq!(tail(4).await, Err(expected));
+    assert_eq!(tail(5).await, Ok(4), "what stands behind it is the last one");
+}
+
+#[tokio::test]
+async fn a_bomb_at_the_end_of_one_partition_leaves_the_last_records_of_others_to_be_found() {
+    let mut ends_with_it = with_a_bomb();
+    ends_with_it.pop();
+    let other = vec![(0, batch(0, 0, 1, &record(0)))];
+    let (_brokers, mover) = broker_of(vec![ends_with_it, other]).await;
+    let until = BTreeMap::from([(at(), 4), (TopicPartition::new("t0", 1), 1)]);
+    let tails = mover.tails(&until, Isolation::ReadCommitted, WITHIN_MS).await.unwrap();
+    let other = tails[&TopicPartition::new("t0", 1)].as_ref().unwrap();
+    assert_eq!(other.as_ref().map(|tail| tail.offset), Some(0));
+    let error = tails[&at()].as_ref().unwrap_err().to_string();
+    assert!(error.contains("t0-0: the batch at offsets 2 to 3 cannot be read"), "{error}");
+    let every = every_tail(tails).unwrap_err().to_string();
+    assert_eq!(every, error, "who needs every one of them is told which is missing");
 }
 
 #[tokio::test]

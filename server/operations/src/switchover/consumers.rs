@@ -10,6 +10,7 @@ use muster_domain::{
     acl::{AclBinding, AclFilter},
     group::{CommittedOffset, GroupDescription, GroupOffsets, GroupState, GroupType},
     reading::ReadingClass,
+    renaming::Renaming,
     topic::{ByPartition, TopicPartition},
     translation::{Mapping, Method},
 };
@@ -295,6 +296,8 @@ async fn translate_positions(
         ctx.clients.pair.flow(ctx.direction()).ok_or_else(|| StepError::fail("the pair has no such flow"))?;
     let translator = Translator {
         flow,
+        // A flow with transforms is refused before anything is fenced (`catch_up`).
+        renaming: &Renaming::default(),
         records: records(ctx, ctx.left_ms())?,
         source: ctx.admin(ctx.direction().from),
         target: ctx.admin(ctx.direction().to()),

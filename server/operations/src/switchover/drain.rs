@@ -21,9 +21,9 @@ use crate::step::{Done, StepCtx, StepError};
 
 /// Waits until the last record before the cut line is the last record on the other side, for every partition.
 ///
-/// The tail is compared by content (timestamp, key, value, headers), which needs neither Connect's committed offsets
-/// (up to one flush interval old) nor offset arithmetic (wrong under transactions). `prove_content` then compares
-/// the stretch before it. Only looks: dying here changes nothing.
+/// The tail is compared by content (timestamp, key, value, headers; without the timestamp where the other side's brokers
+/// write their own), which needs neither Connect's committed offsets (up to one flush interval old) nor offset arithmetic
+/// (wrong under transactions). `prove_content` then compares the stretch before it. Only looks: dying here changes nothing.
 pub(super) async fn drain(ctx: StepCtx) -> Result<Done, StepError> {
     let cut: CutLine = ctx.output("mark_cut_line")?;
     let target = ctx.direction().to();
@@ -187,6 +187,7 @@ pub(super) fn shortened(evidence: &ContentEvidence) -> serde_json::Value {
             let value = json!({
                 "source": [window.source_from, window.source_until],
                 "target": [window.target_from, window.target_until],
+                "timestamps_compared": p.timestamps,
                 "found": p.found,
             });
             (window.partition.source.to_string(), value)

@@ -1,7 +1,6 @@
 //! What stops applications from writing to the side they leave: set, proven on every broker, and the line it draws.
 
 use std::{
-    collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
@@ -11,7 +10,7 @@ use muster_domain::{
     acl::{AclBinding, AclFilter},
     topic::{ByPartition, by_partition},
 };
-use muster_kafka::{ClusterAdmin, FenceVerdict, OffsetSpec, TailRecord};
+use muster_kafka::{ClusterAdmin, FenceVerdict, OffsetSpec, TailRecord, every_tail};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -238,13 +237,8 @@ pub(super) async fn mark_cut_line(ctx: StepCtx) -> Result<Done, StepError> {
         .await?;
     still_as_planned(&ctx).await?;
     let caught_up: super::prepare::CaughtUp = ctx.output("catch_up")?;
-    let tails: BTreeMap<_, _> = ctx
-        .mover(from)
-        .tails(&ends, caught_up.isolation(), ctx.left_ms().min(10_000))
-        .await?
-        .into_iter()
-        .map(|(tp, tail)| (tp, tail.map(Tail::from)))
-        .collect();
+    let tails = ctx.mover(from).tails(&ends, caught_up.isolation(), ctx.left_ms().min(10_000)).await?;
+    let tails = every_tail(tails)?.into_iter().map(|(tp, tail)| (tp, tail.map(Tail::from))).collect();
     let cut = CutLine { ends, tails };
     let newest = cut.tails.values().flatten().map(|tail| tail.timestamp).max();
     let evidence = json!({"ends": shown(&cut.ends), "last_record_at_ms": newest});

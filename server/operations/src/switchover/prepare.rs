@@ -16,7 +16,7 @@ use muster_domain::{
     survey::{ConnectState, ConnectorRole, Survey},
     topic::{ByPartition, by_partition},
 };
-use muster_kafka::{Isolation, OffsetSpec};
+use muster_kafka::{Isolation, OffsetSpec, every_tail};
 use muster_replication::FlowSettings;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -317,7 +317,7 @@ pub(super) async fn catch_up(ctx: StepCtx) -> Result<Done, StepError> {
         ));
     }
     let proven = offsets(ctx.admin(from), &ctx.source_partitions(), OffsetSpec::Stable).await?;
-    let tails = ctx.mover(from).tails(&proven, settings.isolation, 30_000).await?;
+    let tails = every_tail(ctx.mover(from).tails(&proven, settings.isolation, 30_000).await?)?;
     let began = std::time::Instant::now();
     ctx.wait_until("replication catching up", bound, || async {
         let (committed, _) = ctx.forward()?.committed_offsets().await?;

@@ -12,7 +12,7 @@ use muster_domain::{
     survey::ConnectorRole,
     topic::{ByPartition, TopicPartition},
 };
-use muster_kafka::{Isolation, OffsetSpec, ReadRange, mover::NewRecord};
+use muster_kafka::{Isolation, OffsetSpec, ReadRange, every_tail, mover::NewRecord};
 use serde_json::json;
 
 use super::{
@@ -185,7 +185,7 @@ async fn prove_by_progress(ctx: &StepCtx) -> Result<&'static str, StepError> {
     let here = ctx.direction().to();
     let own: Vec<TopicPartition> = ctx.source_partitions();
     let line = offsets(ctx.admin(here), &own, OffsetSpec::Stable).await?;
-    let tails: BTreeMap<_, _> = ctx.mover(here).tails(&line, Isolation::ReadCommitted, 15_000).await?;
+    let tails = every_tail(ctx.mover(here).tails(&line, Isolation::ReadCommitted, 15_000).await?)?;
     ctx.wait_until("the reverse flow passing a line", ctx.left_ms(), || async {
         let (committed, _) = ctx.backward()?.committed_offsets().await?;
         let behind = tails.iter().find_map(|(tp, tail)| {

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use muster_domain::{
     pair::{Direction, Flow},
     patterns::Scope,
+    renaming::Renaming,
     survey::ConnectorRole,
     topic::TopicPartition,
 };
@@ -34,6 +35,7 @@ pub(super) struct Way<'a> {
     pub(super) replication: &'a dyn Replication,
     pub(super) isolation: Isolation,
     pub(super) exactly_once: bool,
+    pub(super) renaming: Renaming,
 }
 
 impl<'a> Ways<'a> {
@@ -64,7 +66,7 @@ impl<'a> Ways<'a> {
     pub(super) fn target_of(&self, partition: &TopicPartition) -> TopicPartition {
         let came = |way: &Way<'_>| self.scope.original(way.flow.direction, &partition.topic);
         match (&self.forward, self.back.as_ref().and_then(came)) {
-            (Some(way), _) if self.is_copied(&partition.topic) => target_of(way.flow, partition),
+            (Some(way), _) if self.is_copied(&partition.topic) => way.target_of(partition),
             (_, Some(original)) => TopicPartition::new(original, partition.partition),
             (_, None) => partition.clone(),
         }
@@ -83,7 +85,16 @@ impl<'a> Way<'a> {
         };
         let settings = FlowSettings::from_config(flow, &config);
         let FlowSettings { isolation, exactly_once, .. } = settings;
-        Ok(Self { flow, replication, isolation, exactly_once })
+        Ok(Self { flow, replication, isolation, exactly_once, renaming: Renaming::of(&config) })
+    }
+
+    /// Where the copies of a partition are, or would be by the naming policy when nothing tells.
+    fn target_of(&self, partition: &TopicPartition) -> TopicPartition {
+        let named = target_of(self.flow, partition);
+        match self.renaming.name_of_copies(&named.topic) {
+            Ok(copies) => TopicPartition::new(copies, named.partition),
+            Err(_) => named,
+        }
     }
 }
 

@@ -13,9 +13,9 @@ use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, RecordPrint}
 
 use super::{
     LONGEST_STRETCH, NotTranslated, Positions, RUN, Translated, equal_run, offset_of,
-    segments::{Stretch, keep_timestamps, read_stretches, visible},
+    segments::{Stretch, read_stretches, visible},
 };
-use crate::records::{Deadline, FlowRecords};
+use crate::records::{Deadline, FlowRecords, keep_timestamps};
 
 /// What going back needs.
 #[derive(Debug, Clone, Copy)]

@@ -38,11 +38,6 @@ pub(super) fn visible(records: &[RecordPrint], timestamps: bool) -> Vec<Visible>
     records.iter().map(one).collect()
 }
 
-/// Whether copies have the timestamps of their originals: brokers that write their own keep none.
-pub(super) fn keep_timestamps(copies: &[RecordPrint]) -> bool {
-    copies.iter().all(|copy| !copy.log_append_time)
-}
-
 /// Reads stretches of many partitions; those of one partition that overlap or nearly do are read as one. Answers all
 /// records of each partition in order.
 pub(super) async fn read_stretches(

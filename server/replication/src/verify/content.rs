@@ -8,7 +8,7 @@ use super::{
     CutLine,
     compare::{Comparison, Level},
 };
-use crate::records::{Deadline, FlowRecords, PartitionEnds};
+use crate::records::{Deadline, FlowRecords, PartitionEnds, keep_timestamps};
 
 /// A stretch to compare: the records at both beginnings are the same one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,12 +45,20 @@ pub struct PartitionContent {
     pub window: ContentWindow,
     /// What was found.
     pub found: Found,
+    /// Timestamps were compared, too: the target's brokers do not write their own.
+    #[serde(default = "as_always")]
+    pub timestamps: bool,
     /// Source offsets of the window that retention removed before they were read.
     #[serde(default)]
     pub source_gone: i64,
     /// The same of the target.
     #[serde(default)]
     pub target_gone: i64,
+}
+
+/// What older evidence does not say.
+fn as_always() -> bool {
+    true
 }
 
 /// The stretch that holds about the last `records` offsets of a partition, beginning at a pair of the task's newest
@@ -71,7 +79,8 @@ pub fn content_window(line: &CutLine, pairs: &[OffsetPair], records: i64) -> Opt
     })
 }
 
-/// Compares stretches record by record: all partitions at once, within the bound of `records`.
+/// Compares stretches record by record: all partitions at once, within the bound of `records`. Where the target turns out to
+/// write its own timestamps, both sides are read once more and compared without.
 pub async fn verify_content(
     records: &FlowRecords<'_>,
     windows: &[ContentWindow],
@@ -79,13 +88,21 @@ pub async fn verify_content(
     let deadline = Deadline::after(records.deadline_ms);
     let start = |window: &ContentWindow| Comparing::new(window, true, Comparison::default());
     let mut open: Vec<Comparing> = windows.iter().map(start).collect();
-    while read_round(records, &mut open, deadline.left_ms()).await?.is_some() {}
+    while read_round(records, &mut open, deadline.left_ms()).await?.is_some() {
+        for (one, window) in open.iter_mut().zip(windows) {
+            if one.timestamps && one.own_time {
+                *one = Comparing::new(window, false, Comparison::default());
+            }
+        }
+    }
     let partitions: Vec<_> = open
         .into_iter()
         .zip(windows)
         .map(|(one, window)| {
             let (source_gone, target_gone) = one.gone();
-            PartitionContent { window: window.clone(), found: one.finish(), source_gone, target_gone }
+            let timestamps = one.timestamps;
+            let window = window.clone();
+            PartitionContent { window, found: one.finish(), timestamps, source_gone, target_gone }
         })
         .collect();
     Ok(ContentEvidence {
@@ -135,6 +152,10 @@ pub(super) struct Comparing {
     pub(super) source: PrintRange,
     pub(super) target: PrintRange,
     comparison: Comparison,
+    /// Timestamps count.
+    timestamps: bool,
+    /// A record of the target has the time of its broker.
+    own_time: bool,
 }
 
 impl Comparing {
@@ -148,13 +169,14 @@ impl Comparing {
         let target = range(&ends.target, window.target_from, window.target_until);
         (comparison.source_done, comparison.target_done) = (source.done, target.done);
         comparison.go_on();
-        Self { source, target, comparison }
+        Self { source, target, comparison, timestamps, own_time: false }
     }
 
     /// Compares what was read.
     fn take(&mut self, round: &mut Round) {
         round.records += (self.source.prints.len() + self.target.prints.len()) as u64;
         round.bytes += self.source.take_bytes() + self.target.take_bytes();
+        self.own_time |= !keep_timestamps(&self.target.prints);
         self.comparison.take_source(&self.source.prints);
         self.comparison.take_target(&self.target.prints);
         self.source.prints.clear();

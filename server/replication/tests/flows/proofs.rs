@@ -7,12 +7,13 @@ use muster_domain::{
     content::{Compacted, Found},
     proof::content::{Checkpoint, Stretch, StretchEnd},
     reading::ReadingClass,
+    renaming::Renaming,
     survey::OffsetPair,
     topic::{ByPartition, TopicPartition},
     translation::{Method, Rings, Untranslatable},
 };
 use muster_kafka::{
-    Isolation, KafkaError, PrintRange, ReadRange, Record, RecordMover, TailRecord, WorkShare,
+    Isolation, KafkaError, PrintRange, ReadRange, Record, RecordMover, Tails, WorkShare,
     double::{MemoryAdmin, MemoryMover, Payload, World},
     mover::NewRecord,
 };
@@ -163,6 +164,7 @@ impl Logs {
         let translator = Translator {
             exactly_once: false,
             flow: &flow,
+            renaming: &Renaming::default(),
             records,
             source,
             target,
@@ -410,7 +412,7 @@ impl RecordMover for PrintsOnly<'_> {
         until: &ByPartition<i64>,
         isolation: Isolation,
         deadline_ms: u64,
-    ) -> Result<ByPartition<Option<TailRecord>>, KafkaError> {
+    ) -> Result<Tails, KafkaError> {
         self.0.tails(until, isolation, deadline_ms).await
     }
 
@@ -522,6 +524,58 @@ async fn records_that_are_all_alike_do_not_prove_a_drain_early() {
         target_until: 0,
     };
     assert!(tails_match(&logs.records(), &[empty]).await.expect("readable")[0].drained);
+}
+
+/// Without timestamps what repeats itself looks the same further up: then the last record alone proves nothing.
+#[tokio::test]
+async fn a_drain_to_a_target_with_its_own_timestamps_is_proven_without_them() {
+    let mut logs = Logs::new();
+    logs.world.lock().cluster_mut("B").log_mut(&at(0)).expect("the topic").write_own_time(true);
+    logs.fill(200);
+    let prove = async || tails_match(&logs.records(), &[logs.line()]).await.expect("readable").remove(0);
+    let proof = prove().await;
+    assert!(proof.drained, "{}", proof.reason);
+    let put = |name: &str, numbers: &[i64]| {
+        let mut state = logs.world.lock();
+        let log = state.cluster_mut(name).log_mut(&at(0)).expect("the topic");
+        for number in numbers {
+            log.append(payload(*number), 0, false);
+        }
+    };
+    put("A", &[9_001]);
+    let open = prove().await;
+    assert!(!open.drained && open.reason.contains("is not the target's last one"), "{}", open.reason);
+    put("B", &[9_001]);
+    assert!(prove().await.drained);
+    // On and off, four times; the target has seen the first two.
+    put("A", &[1, 2, 1, 2, 1, 2, 1, 2]);
+    put("B", &[1, 2, 1, 2]);
+    let early = prove().await;
+    assert!(!early.drained && early.reason.contains("repeat themselves"), "{}", early.reason);
+    put("B", &[1, 2, 1, 2]);
+    let proof = prove().await;
+    assert!(proof.drained, "{}", proof.reason);
+}
+
+#[tokio::test]
+async fn content_on_a_target_with_its_own_timestamps_is_compared_without_them_and_says_so() {
+    let mut logs = Logs::new();
+    // The first records were copied before somebody changed the topic.
+    logs.fill(1_000);
+    let timed = content_window(&logs.line(), &logs.pairs, 500).expect("there are pairs");
+    let timed = verify_content(&logs.records(), &[timed]).await.expect("readable");
+    assert!(timed.equal && timed.partitions[0].timestamps, "{timed:?}");
+    logs.world.lock().cluster_mut("B").log_mut(&at(0)).expect("the topic").write_own_time(true);
+    for (cluster, number) in [("A", 5_000), ("B", 5_000), ("A", 5_001)] {
+        let mut state = logs.world.lock();
+        state.cluster_mut(cluster).log_mut(&at(0)).expect("the topic").append(payload(number), 0, false);
+    }
+    let window = content_window(&logs.line(), &logs.pairs, 500).expect("there are pairs");
+    let found = verify_content(&logs.records(), &[window]).await.expect("readable");
+    let partition = &found.partitions[0];
+    assert!(!partition.timestamps, "{found:?}");
+    assert_eq!((partition.found.missing, partition.found.extra), (1, 0), "{found:?}");
+    assert_eq!(partition.found.matched + 1, partition.found.on_source, "{found:?}");
 }
 
 #[tokio::test]

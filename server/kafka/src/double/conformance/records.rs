@@ -57,7 +57,8 @@ pub async fn mover(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, prefix: &s
     pieces(mover, &at, &middle).await;
     let tail = async |until| {
         let until = BTreeMap::from([(at.clone(), until)]);
-        mover.tails(&until, Isolation::ReadCommitted, WITHIN_MS).await.unwrap()[&at].clone()
+        let mut tails = mover.tails(&until, Isolation::ReadCommitted, WITHIN_MS).await.unwrap();
+        tails.remove(&at).unwrap().unwrap()
     };
     assert_eq!(tail(6).await.map(|tail| tail.offset), Some(5));
     let third = tail(3).await.unwrap();
@@ -127,7 +128,8 @@ pub async fn own_time(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, prefix:
     assert!(!first.log_append_time && first.timestamp == written[0].timestamp, "{first:?}");
     assert!(record.log_append_time && record.timestamp != written[1].timestamp, "{record:?}");
     let until = BTreeMap::from([(at.clone(), record.offset + 1)]);
-    let tail = mover.tails(&until, Isolation::ReadCommitted, WITHIN_MS).await.unwrap()[&at].clone().unwrap();
+    let mut tails = mover.tails(&until, Isolation::ReadCommitted, WITHIN_MS).await.unwrap();
+    let tail = tails.remove(&at).unwrap().unwrap().unwrap();
     assert!(tail.log_append_time && tail.timestamp == record.timestamp, "{tail:?}");
     let [all] = range(&at, 0, record.offset + 1);
     let mut prints = PrintRange::new(all);
@@ -187,7 +189,8 @@ pub async fn transactions(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, at:
     let until = BTreeMap::from([(at.clone(), 3)]);
     for (isolation, expected) in [(Isolation::ReadCommitted, 0), (Isolation::ReadUncommitted, 1)] {
         let tails = mover.tails(&until, isolation, WITHIN_MS).await.unwrap();
-        assert_eq!(tails[at].as_ref().map(|tail| tail.offset), Some(expected), "{isolation:?}");
+        let tail = tails[at].as_ref().unwrap();
+        assert_eq!(tail.as_ref().map(|tail| tail.offset), Some(expected), "{isolation:?}");
     }
 }
 
