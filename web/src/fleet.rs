@@ -119,7 +119,7 @@ impl FleetPage {
             said: format!("{}, those needing attention first", format::count(pairs.len(), "pair")),
             may_import: chrome.may_anywhere(Role::Owner) || chrome.may_anywhere(Role::Admin),
             may_create: chrome.may_anywhere(Role::Owner),
-            chrome: chrome.titled("Fleet").refreshing(30),
+            chrome: chrome.titled("Fleet").following(30),
         }
     }
 }
