@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 const MOST = 400;
 
 /** Goes from one stop to the next until `wanted` has the focus. */
-export async function tabTo(page, wanted) {
+async function tabTo(page, wanted) {
   for (let stops = 0; stops < MOST; stops += 1) {
     await page.keyboard.press("Tab");
     const stop = await stopOf(page);
@@ -15,6 +15,20 @@ export async function tabTo(page, wanted) {
     if (await wanted.evaluate((element) => element === document.activeElement)) return;
   }
   assert.fail(`${MOST} stops, and none of them was ${wanted}`);
+}
+
+/** Goes to a link or button, once it is there, and uses it. */
+export async function press(page, wanted, leadsTo) {
+  await wanted.waitFor({ timeout: 120_000 });
+  await tabTo(page, wanted);
+  await page.keyboard.press("Enter");
+  await page.waitForURL(leadsTo);
+}
+
+/** Goes to a field and fills it in. */
+export async function write(page, field, text) {
+  await tabTo(page, field);
+  await page.keyboard.type(text);
 }
 
 /** Goes through the whole page that has just been opened: it begins with the link past the navigation, and it ends. */

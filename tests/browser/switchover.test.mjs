@@ -11,7 +11,7 @@ import { chromium } from "playwright-core";
 
 import { Demo, freePort, required } from "./demo.mjs";
 import { assertFollows, assertNotLoadedAgain, assertSaysThatItIsOld, markLoaded } from "./followed.mjs";
-import { assertNothingTraps, skipToContent, tabTo } from "./keyboard.mjs";
+import { assertNothingTraps, press, skipToContent, write } from "./keyboard.mjs";
 import { Line } from "./line.mjs";
 import { look, lookPrinted } from "./looks.mjs";
 import { Muster } from "./muster.mjs";
@@ -334,34 +334,22 @@ test("a run whose stream is cut is followed by asking, and its page says so", { 
 
 test("somebody without a mouse signs in, plans a drill, confirms it and starts it", { timeout: 300_000 }, async () => {
   const olga = await open();
-  await tabTo(olga, olga.getByLabel("Name"));
-  await olga.keyboard.type("olga");
-  await tabTo(olga, olga.getByLabel("Password"));
-  await olga.keyboard.type(PASSWORD);
+  await write(olga, olga.getByLabel("Name"), "olga");
+  await write(olga, olga.getByLabel("Password"), PASSWORD);
   await olga.keyboard.press("Enter");
   await olga.locator("#fleet-live").waitFor();
   await assertNothingTraps(olga);
 
-  const press = async (wanted, leadsTo) => {
-    await wanted.waitFor({ timeout: 120_000 });
-    await tabTo(olga, wanted);
-    await olga.keyboard.press("Enter");
-    await olga.waitForURL(leadsTo);
-  };
-  const write = async (field, text) => {
-    await tabTo(olga, field);
-    await olga.keyboard.type(text);
-  };
   await olga.goto("/");
   await skipToContent(olga);
-  await press(olga.locator("tbody th a[href='/pairs/orders']"), "**/pairs/orders");
-  await press(olga.getByRole("button", { name: "Plan a readiness drill of orders" }), "**/plans/*");
-  await write(olga.getByLabel(/^Why/), "By hand");
-  await press(olga.locator("form[action$='/request'] button.primary"), "**/runs/*");
+  await press(olga, olga.locator("tbody th a[href='/pairs/orders']"), "**/pairs/orders");
+  await press(olga, olga.getByRole("button", { name: "Plan a readiness drill of orders" }), "**/plans/*");
+  await write(olga, olga.getByLabel(/^Why/), "By hand");
+  await press(olga, olga.locator("form[action$='/request'] button.primary"), "**/runs/*");
   const run = new URL(olga.url()).pathname;
-  await press(olga.locator(`a.btn[href='${run}/start']`), `**${run}/start`);
-  await write(olga.locator("input[name='typed']"), "orders");
-  await press(olga.locator(`form[action='${run}/start'] button`), `**${run}`);
+  await press(olga, olga.locator(`a.btn[href='${run}/start']`), `**${run}/start`);
+  await write(olga, olga.locator("input[name='typed']"), "orders");
+  await press(olga, olga.locator(`form[action='${run}/start'] button`), `**${run}`);
   await olga.locator("#run-live .step").first().waitFor();
   assert.deepEqual(olga.errors, []);
 });
