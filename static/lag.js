@@ -274,7 +274,8 @@
     const columned = columns(data, figure);
     if (columned.table[0].length === 0) return () => {};
     const goal = chart.dataset.draw === "records" ? null : data.objective_ms;
-    const label = chart.querySelector("svg.plot").getAttribute("aria-label");
+    const spoken = chart.querySelectorAll("svg.plot > title, svg.plot > desc");
+    const label = [...spoken].map((part) => part.textContent).join(". ");
     const drawn = document.createElement("div");
     drawn.className = "drawn";
     const place = add(drawn, "div", "canvas");

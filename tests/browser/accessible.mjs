@@ -8,12 +8,21 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 
 /** Nothing axe objects to, by the rules of WCAG 2.2 A and AA. */
 export async function assertAccessible(page, where) {
+  const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+  await assertNoViolation(page, where, { type: "tag", values: tags });
+}
+
+/** All text stands out from its ground. */
+export async function assertReadable(page, where) {
+  await assertNoViolation(page, where, { type: "rule", values: ["color-contrast"] });
+}
+
+async function assertNoViolation(page, where, runOnly) {
   // Past the page's own content security policy, which would refuse an inline script.
   await page.evaluate(axe);
-  const violations = await page.evaluate(async () => {
-    const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
-    const found = await globalThis.axe.run(document, { runOnly: { type: "tag", values: tags } });
+  const violations = await page.evaluate(async (runOnly) => {
+    const found = await globalThis.axe.run(document, { runOnly });
     return found.violations.map((v) => `${v.id}: ${v.nodes.map((node) => node.html).join(" | ")}`);
-  });
+  }, runOnly);
   assert.deepEqual(violations, [], `${where}: ${violations.join("\n")}`);
 }

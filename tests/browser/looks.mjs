@@ -1,14 +1,16 @@
-// How a page looks: on a desk and on a phone, in light and in dark. Nothing sticks out, axe objects to nothing, and a
+// How a page looks: on a desk, on a phone and on paper, in light and in dark. Nothing sticks out, axe objects to nothing, and a
 // picture of each is kept in target/screenshots for people to look at.
 
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 
-import { assertAccessible } from "./accessible.mjs";
+import { assertAccessible, assertReadable } from "./accessible.mjs";
 
 const KEPT = process.env.MUSTER_SCREENSHOTS ?? path.resolve(import.meta.dirname, "../../target/screenshots");
 const WIDTHS = [1280, 390];
+/** A4 within the margins of the style sheet, in CSS pixels. */
+const PAPER = { width: 680, height: 998 };
 
 /** Looks at the page that is open. `name` becomes part of the pictures' file names. */
 export async function look(page, name) {
@@ -24,5 +26,35 @@ export async function look(page, name) {
     await assertAccessible(page, `${name}, ${colorScheme}`);
   }
   await page.emulateMedia({ colorScheme: null });
+  await page.setViewportSize({ width: WIDTHS[0], height: 800 });
+}
+
+/** Looks at the page that is open as it is printed, by somebody who reads it in the dark: only what it says, and all of it. */
+export async function lookPrinted(page, name) {
+  mkdirSync(KEPT, { recursive: true });
+  await page.emulateMedia({ media: "print", colorScheme: "dark" });
+  await page.setViewportSize(PAPER);
+  const printed = await page.evaluate(() => {
+    const shown = (selector) => [...document.querySelectorAll(selector)].filter((part) => part.checkVisibility());
+    const tags = (parts) => parts.map((part) => part.outerHTML.slice(0, 120));
+    const folded = shown("details").flatMap((details) => [...details.children].filter((part) => !part.checkVisibility()));
+    // A few pixels: what only screen readers get has a size, too.
+    const cut = shown(".scroll, .log, pre").filter((part) => part.scrollHeight > part.clientHeight + 4);
+    return {
+      words: document.querySelector("main").innerText.length,
+      furniture: tags(shown(".bridge, .watch, .foot, .skip, .crumbs, button, input, select, textarea")),
+      folded: tags(folded),
+      cut: tags(cut),
+      wide: document.documentElement.scrollWidth,
+    };
+  });
+  assert.ok(printed.words > 500, `${name} prints ${printed.words} letters`);
+  assert.deepEqual(printed.furniture, [], `${name} prints what only a screen needs`);
+  assert.deepEqual(printed.folded, [], `${name} keeps something folded on paper`);
+  assert.deepEqual(printed.cut, [], `${name} cuts something off on paper`);
+  assert.ok(printed.wide <= PAPER.width, `${name} is ${printed.wide} px wide on a paper of ${PAPER.width} px`);
+  await assertReadable(page, `${name}, printed`);
+  await page.screenshot({ path: path.join(KEPT, `${name}-printed.png`), fullPage: true });
+  await page.emulateMedia({ media: null, colorScheme: null });
   await page.setViewportSize({ width: WIDTHS[0], height: 800 });
 }

@@ -1,5 +1,5 @@
 // Two people carry a switchover through in browsers, on real clusters, from a demo that has just been started; then every
-// page there is gets looked at, with what the switchover left behind.
+// page there is gets looked at, with what the switchover left behind, on paper, too, and used without a mouse and on bad lines.
 //
 // Every page on the way is checked by axe in both schemes, and nothing may reach the console as an error.
 
@@ -10,7 +10,10 @@ import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 
 import { Demo, freePort, required } from "./demo.mjs";
-import { look } from "./looks.mjs";
+import { assertFollows, assertNotLoadedAgain, assertSaysThatItIsOld, markLoaded } from "./followed.mjs";
+import { assertNothingTraps, press, skipToContent, write } from "./keyboard.mjs";
+import { Line } from "./line.mjs";
+import { look, lookPrinted } from "./looks.mjs";
 import { Muster } from "./muster.mjs";
 
 const PASSWORD = "muster-demo-only";
@@ -31,8 +34,8 @@ after(async () => {
   await demo?.stop();
 });
 
-/** A browser of one person, signed in by the form. */
-async function signIn(name, options = {}) {
+/** A browser of one person, who has still to sign in. */
+async function open(options = {}) {
   const context = await browser.newContext({ baseURL: demo.url, ...options });
   const page = await context.newPage();
   page.errors = [];
@@ -49,6 +52,12 @@ async function signIn(name, options = {}) {
   });
   page.setDefaultTimeout(30_000);
   await page.goto("/");
+  return page;
+}
+
+/** A browser of one person, signed in by the form. */
+async function signIn(name, options = {}) {
+  const page = await open(options);
   await page.getByLabel("Name").fill(name);
   await page.getByLabel("Password").fill(PASSWORD);
   await page.getByRole("button", { name: /sign in/i }).click();
@@ -269,6 +278,90 @@ test("lag over time is drawn by the server, and anew by a script that zooms", { 
   await vera.goto("/pairs/orders/lag?range=1h");
   assert.equal(await vera.locator("svg.plot").count(), 3);
   assert.equal(await vera.locator("canvas").count(), 0);
-  assert.match(await vera.locator("svg.plot").nth(1).getAttribute("aria-label"), /^Records behind of all topics\. Highest/);
+  assert.equal(await vera.locator("svg.plot > title").nth(1).textContent(), "Records behind of all topics");
+  assert.match(await vera.locator("svg.plot > desc").nth(1).textContent(), /^Highest [\d,]+ records? at/);
   assert.ok((await vera.locator("svg.cells rect").count()) > 0, "the partitions are drawn");
+});
+
+test("fleet and pair follow by themselves, and say when they cannot", { timeout: 240_000 }, async () => {
+  const olga = await signIn("olga");
+  await assertFollows(olga, "/");
+  await assertFollows(olga, "/pairs/orders");
+  assert.deepEqual(olga.errors, []);
+  await olga.goto("/?hold=on");
+  assert.equal(await olga.locator("[data-read-at]").count(), 0, "it is held still");
+  await olga.getByRole("link", { name: "follow", exact: true }).click();
+  await olga.locator("#fleet-live[data-read-at]").waitFor();
+  // Browsers call every one of these an error.
+  await assertSaysThatItIsOld(olga, () => look(olga, "fleet-not-refreshed"));
+});
+
+/** Plans a drill that only looks, and asks for its run, which nobody has to approve. The address of the run. */
+async function askForReadinessDrill(page) {
+  await page.goto("/pairs/orders");
+  await page.getByRole("button", { name: "Plan a readiness drill of orders" }).click({ timeout: 120_000 });
+  await page.waitForURL("**/plans/*");
+  await page.getByLabel(/^Why/).fill("To see it followed");
+  await page.locator("form[action$='/request'] button.primary").click();
+  await page.waitForURL("**/runs/*");
+  return new URL(page.url()).pathname;
+}
+
+test("a run whose stream is cut is followed by asking, and its page says so", { timeout: 300_000 }, async () => {
+  const olga = await signIn("olga");
+  const run = await askForReadinessDrill(olga);
+  const line = await Line.open(demo.url);
+  try {
+    // The same browser by another way: cookies know no ports.
+    const far = await olga.context().newPage();
+    await far.goto(`${line.url}${run}`);
+    await markLoaded(far);
+    await line.streaming;
+    line.cut();
+    await far.getByRole("status").filter({ hasText: "the stream is cut. They are asked for every 5 s" }).waitFor();
+    assert.equal(await far.locator("#run-live .step.done").count(), 0);
+    await post(olga, `${run}/start`);
+    await far.locator("#run-live .step.done").first().waitFor({ timeout: 60_000 });
+    await assertNotLoadedAgain(far);
+    await far.close();
+  } finally {
+    await line.close();
+  }
+  // The other page is told by its stream, and comes to the end as well.
+  await olga.locator("#run-live .step.done").first().waitFor();
+  assert.deepEqual(olga.errors, []);
+});
+
+test("somebody without a mouse signs in, plans a drill, confirms it and starts it", { timeout: 300_000 }, async () => {
+  const olga = await open();
+  await write(olga, olga.getByLabel("Name"), "olga");
+  await write(olga, olga.getByLabel("Password"), PASSWORD);
+  await olga.keyboard.press("Enter");
+  await olga.locator("#fleet-live").waitFor();
+  await assertNothingTraps(olga);
+
+  await olga.goto("/");
+  await skipToContent(olga);
+  await press(olga, olga.locator("tbody th a[href='/pairs/orders']"), "**/pairs/orders");
+  await press(olga, olga.getByRole("button", { name: "Plan a readiness drill of orders" }), "**/plans/*");
+  await write(olga, olga.getByLabel(/^Why/), "By hand");
+  await press(olga, olga.locator("form[action$='/request'] button.primary"), "**/runs/*");
+  const run = new URL(olga.url()).pathname;
+  await press(olga, olga.locator(`a.btn[href='${run}/start']`), `**${run}/start`);
+  await write(olga, olga.locator("input[name='typed']"), "orders");
+  await press(olga, olga.locator(`form[action='${run}/start'] button`), `**${run}`);
+  await olga.locator("#run-live .step").first().waitFor();
+  assert.deepEqual(olga.errors, []);
+});
+
+test("a report and a plan print only what they say, and all of it", { timeout: 120_000 }, async () => {
+  const olga = await signIn("olga");
+  const { items } = await (await olga.request.get("/api/v1/runs?pair=orders")).json();
+  const run = items.find((run) => run.state === "succeeded");
+  assert.ok(run, "the switchover has succeeded before");
+  await olga.goto(`/runs/${run.id}/report`);
+  await lookPrinted(olga, "report");
+  await olga.goto(`/plans/${run.plan}`);
+  assert.ok((await olga.locator("details").count()) > 2, "a plan has more than one reads at first");
+  await lookPrinted(olga, "plan");
 });

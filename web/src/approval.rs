@@ -190,6 +190,12 @@ fn figures(record: &RunRecord<'_>, rpo: Option<&Reading>, now: DateTime<Utc>) ->
     figures
 }
 
+/// How much of the time that people have is used.
+fn clock(id: &str, name: &str, used: i64, whole: i64) -> Bar {
+    let figures = format!("{} of {} used", format::seconds(used), format::seconds(whole));
+    Bar::of(id, name, used, whole, figures).human()
+}
+
 fn clocks(record: &RunRecord<'_>, now: DateTime<Utc>) -> Vec<Clock> {
     let run = record.run;
     let whole = (run.decide_by - run.created_at).num_seconds();
@@ -197,8 +203,7 @@ fn clocks(record: &RunRecord<'_>, now: DateTime<Utc>) -> Vec<Clock> {
     let decide = Clock {
         question: format!("Decide by {}", format::moment(now, run.decide_by)),
         value: format!("{} left", format::left(now, run.decide_by)),
-        bar: Bar::of(used, whole, format!("{} of {} used", format::seconds(used), format::seconds(whole)))
-            .human(),
+        bar: clock("decide", "Time to decide", used, whole),
         then: "then the request lapses and nothing happens".to_owned(),
     };
     let requester = &run.requested_by.name;
@@ -208,12 +213,7 @@ fn clocks(record: &RunRecord<'_>, now: DateTime<Utc>) -> Vec<Clock> {
             Clock {
                 question: format!("Use by {}", format::moment(now, by)),
                 value: format!("{} left", format::left(now, by)),
-                bar: Bar::of(
-                    used,
-                    whole,
-                    format!("{} of {} used", format::seconds(used), format::seconds(whole)),
-                )
-                .human(),
+                bar: clock("use", "Time to start it", used, whole),
                 then: format!(
                     "an operator such as {requester} must start it before; then the approvals lapse"
                 ),
@@ -225,7 +225,7 @@ fn clocks(record: &RunRecord<'_>, now: DateTime<Utc>) -> Vec<Clock> {
                 |by| format!("Use by {}, if approved now", format::moment(now, by)),
             ),
             value: "not begun".to_owned(),
-            bar: Bar::of(0, 1, "not begun").human(),
+            bar: Bar::of("use", "Time to start it", 0, 1, "not begun").human(),
             then: format!(
                 "begins with the last approval; an operator such as {requester} must start it within it"
             ),

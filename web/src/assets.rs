@@ -24,12 +24,13 @@ const CSS: &str = "text/css; charset=utf-8";
 const JS: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-static ASSETS: LazyLock<[Asset; 8]> = LazyLock::new(|| {
+static ASSETS: LazyLock<[Asset; 9]> = LazyLock::new(|| {
     [
         asset("muster.css", CSS, include_bytes!("../../static/muster.css")),
         asset("pages.css", CSS, include_bytes!("../../static/pages.css")),
         asset("mark.svg", SVG, include_bytes!("../../static/mark.svg")),
         asset("lag.js", JS, include_bytes!("../../static/lag.js")),
+        asset("live.js", JS, include_bytes!("../../static/live.js")),
         asset("uplot.min.css", CSS, include_bytes!("../../static/vendor/uplot/uplot.min.css")),
         asset("uplot.iife.min.js", JS, include_bytes!("../../static/vendor/uplot/uplot.iife.min.js")),
         asset("htmx.min.js", JS, include_bytes!("../../static/vendor/htmx/htmx.min.js")),
@@ -79,7 +80,7 @@ mod tests {
     #[test]
     fn vendored_files_are_the_ones_the_readme_names() {
         let readme = include_str!("../../static/vendor/README.md");
-        let ours = ["muster.css", "pages.css", "mark.svg", "lag.js"];
+        let ours = ["muster.css", "pages.css", "mark.svg", "lag.js", "live.js"];
         for asset in all().iter().filter(|asset| !ours.contains(&asset.name)) {
             assert!(readme.contains(&sha256_hex(asset.bytes)), "{} changed without its row", asset.name);
         }

@@ -21,6 +21,8 @@ pub(crate) struct CheckLine {
 
 #[derive(Debug)]
 pub(crate) struct CheckGroup {
+    /// Its own on the page, wherever the heading stands by now: what somebody opened stays open.
+    id: String,
     name: String,
     said: String,
     open: bool,
@@ -56,6 +58,7 @@ impl ChecksPanel {
                 .map(|(name, mut list)| {
                     list.sort_by_key(|check| check.state);
                     CheckGroup {
+                        id: format!("checks-{}", name.to_lowercase().replace(' ', "-")),
                         said: said_short(&list),
                         open: list.iter().any(|check| check.state < CheckState::Ok),
                         lines: list.iter().map(|check| line(check, now)).collect(),

@@ -119,7 +119,7 @@ impl FleetPage {
             said: format!("{}, those needing attention first", format::count(pairs.len(), "pair")),
             may_import: chrome.may_anywhere(Role::Owner) || chrome.may_anywhere(Role::Admin),
             may_create: chrome.may_anywhere(Role::Owner),
-            chrome: chrome.titled("Fleet").refreshing(30),
+            chrome: chrome.titled("Fleet").following(30),
         }
     }
 }
@@ -278,7 +278,9 @@ fn proof(run: &Run, rto_ms: i64, now: DateTime<Utc>) -> Proof {
     let rto = measured_rto(run);
     Proof {
         mark: Mark::with_icon(tone, icon, format!("{word} {when}")),
-        bar: rto.map(|ms| Bar::against(ms, rto_ms)),
+        bar: rto.map(|ms| {
+            Bar::against(&format!("rto:{}", run.pair), format!("Measured RTO of {}", run.pair), ms, rto_ms)
+        }),
         rto: rto.map_or_else(|| "RTO not measured".to_owned(), format::duration),
         of: format!(" of {}", format::duration(rto_ms)),
     }

@@ -2,7 +2,8 @@
 //! wording and all permissions are decided here, in Rust. Templates loop, match and print.
 //!
 //! Nothing here reads a clock, a database or a cluster, and no stored text is ever marked safe. Pages work without
-//! scripts; the live page of a run loads some, and the page of lag over time draws its charts anew with one.
+//! scripts; with some, fleet, pair, run and proofs under way are kept up to date in place and say when they cannot be
+//! (`static/live.js`), and the page of lag over time draws its charts anew.
 
 pub mod account;
 pub mod alarms;
@@ -30,6 +31,7 @@ mod endings;
 pub mod error_page;
 pub mod findings;
 pub mod fleet;
+mod following;
 pub mod format;
 pub mod forms;
 pub mod import;

@@ -170,8 +170,8 @@ impl PairPage {
             plan_fields: plan_fields(errors),
             settings: settings(pair),
             unused: pair.unused_settings.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
-            chrome: refreshing_unless(
-                detail.tried.is_some(),
+            chrome: following_unless(
+                detail.tried.is_some() || !errors.is_empty(),
                 chrome.titled(name.clone()).under("/", "Fleet"),
             ),
             name,
@@ -179,9 +179,9 @@ impl PairPage {
     }
 }
 
-/// What was asked for by a form is not asked for again by looking.
-fn refreshing_unless(asked: bool, chrome: Chrome) -> Chrome {
-    if asked { chrome } else { chrome.refreshing(30) }
+/// What was asked for by a form is not asked for again by looking, and what was wrong with it stays to be read.
+fn following_unless(asked: bool, chrome: Chrome) -> Chrome {
+    if asked { chrome } else { chrome.following(30) }
 }
 
 /// The word of [`crate::lag::RANGES`] for the hours the chart covers.

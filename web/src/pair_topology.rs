@@ -12,7 +12,7 @@ use muster_domain::{
 use crate::{
     format,
     pair_plan::mechanism_words,
-    parts::{ReadingView, Unit},
+    parts::{ReadingView, Spoken, Unit},
 };
 
 /// Most brokers drawn as boxes.
@@ -45,7 +45,9 @@ struct Arrow {
 #[derive(Debug, Template)]
 #[template(path = "parts/topology.html")]
 pub(crate) struct Topology {
-    label: String,
+    spoken: Spoken,
+    /// Of the drawing for narrow screens; one of the two is shown.
+    spoken_narrow: Spoken,
     nodes: [Node; 2],
     forward: Arrow,
     behind: String,
@@ -73,8 +75,8 @@ impl Topology {
         let reverse = arrow(pair, direction.reverse(), survey);
         let lag = ReadingView::new(lag, Unit::Milliseconds, now);
         let behind_text = ReadingView::new(behind, Unit::Records, now).phrase();
-        let label = format!(
-            "{} is {}. {} to {}: {}, {} behind. The way back: {}.",
+        let figures = format!(
+            "{} is {}. {} to {}: {}, {} behind, records behind {behind_text}. The way back: {}.",
             left.name,
             left.role,
             forward.pill,
@@ -83,8 +85,10 @@ impl Topology {
             lag.phrase(),
             reverse.below
         );
+        let spoken = Spoken::new("topology", format!("Topology of {} as observed", pair.name), figures);
         Self {
-            label,
+            spoken_narrow: spoken.again("topology-narrow"),
+            spoken,
             behind: short_phrase(&lag),
             behind_note: format!("records behind {behind_text}"),
             nodes: [left, right],

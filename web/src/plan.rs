@@ -137,7 +137,10 @@ impl PlanPage {
                 false => about(plan.prediction.write_unavailability_ms),
             },
             total: about(plan.prediction.total_ms),
-            total_bar: plan.prediction.total_ms.map(|ms| Bar::against(ms, rto)),
+            total_bar: plan
+                .prediction
+                .total_ms
+                .map(|ms| Bar::against("total", "Predicted time of the whole run", ms, rto)),
             objective: format!("objective {}, people not counted", format::duration(rto)),
             basis: plan.prediction.basis.clone(),
             loss: predicted_loss(plan),

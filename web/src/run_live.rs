@@ -38,6 +38,7 @@ struct LogRow {
 #[template(path = "parts/run_live.html")]
 pub struct RunLive {
     id: String,
+    read_at: String,
     ended: bool,
     pill: Pill,
     hash: Hash,
@@ -74,6 +75,7 @@ impl RunLive {
         let refused = actions.iter().filter(|action| !action.offered()).count();
         Self {
             id: run.id.to_string(),
+            read_at: format::iso(now),
             ended: run.state.ended(),
             pill: words::run_pill(run.state, record.steps),
             hash: Hash::short(&run.plan_hash),

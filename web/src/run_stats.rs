@@ -85,7 +85,9 @@ fn clock_bar(record: &RunRecord<'_>, used: i64, rest: i64, human: i64, objective
         format::duration(human)
     );
     let began = record.steps.iter().find(|step| is_human(step)).and_then(|step| step.started_at);
-    let bar = Bar::of(used, whole, label).mark(objective, whole).forecast(used, rest, whole);
+    let bar = Bar::of("clock", "Clock of the run", used, whole, label)
+        .mark(objective, whole)
+        .forecast(used, rest, whole);
     match began.zip(record.run.started_at) {
         Some((began, started)) if human > 0 => {
             bar.human_part((began - started).num_milliseconds(), human, whole)

@@ -2,13 +2,14 @@
 
 use askama::{Template, filters::HtmlSafe};
 
+use super::Spoken;
 use crate::format;
 
 /// Something measured against an objective: track, fill, mark. All in percent of the track.
 #[derive(Debug, Clone, Template)]
 #[template(path = "parts/bar.html")]
 pub struct Bar {
-    label: String,
+    spoken: Spoken,
     fill: f64,
     fill_class: &'static str,
     human: Option<(f64, f64)>,
@@ -18,24 +19,25 @@ pub struct Bar {
 impl HtmlSafe for Bar {}
 
 impl Bar {
-    /// `value` of `whole`, with a label that says both.
+    /// `value` of `whole`, drawn under an id of its own; `figures` say both in words.
     #[must_use]
-    pub fn of(value: i64, whole: i64, label: impl Into<String>) -> Self {
+    pub fn of(id: &str, name: impl Into<String>, value: i64, whole: i64, figures: impl Into<String>) -> Self {
         let (human, rest, mark) = (None, None, None);
-        Self { label: label.into(), fill: percent(value, whole), fill_class: "", human, rest, mark }
+        let spoken = Spoken::new(id, name, figures);
+        Self { spoken, fill: percent(value, whole), fill_class: "", human, rest, mark }
     }
 
-    /// A measured duration against its objective: the track is 1.4 objectives, or the measured time if it is longer.
+    /// A duration against its objective: the track is 1.4 objectives, or the duration if it is longer.
     #[must_use]
-    pub fn against(measured_ms: i64, objective_ms: i64) -> Self {
-        let whole = (objective_ms * 7 / 5).max(measured_ms * 21 / 20).max(1);
-        let label = format!(
-            "{} measured, objective {}",
-            format::duration(measured_ms),
-            format::duration(objective_ms)
-        );
-        let fill_class = if measured_ms > objective_ms { " bad" } else { "" };
-        Self { fill_class, mark: Some(percent(objective_ms, whole)), ..Self::of(measured_ms, whole, label) }
+    pub fn against(id: &str, name: impl Into<String>, took_ms: i64, objective_ms: i64) -> Self {
+        let whole = (objective_ms * 7 / 5).max(took_ms * 21 / 20).max(1);
+        let figures = format!("{}, objective {}", format::duration(took_ms), format::duration(objective_ms));
+        let fill_class = if took_ms > objective_ms { " bad" } else { "" };
+        Self {
+            fill_class,
+            mark: Some(percent(objective_ms, whole)),
+            ..Self::of(id, name, took_ms, whole, figures)
+        }
     }
 
     /// Drawn as time of people.

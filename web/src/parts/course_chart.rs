@@ -4,7 +4,7 @@
 use askama::{Template, filters::HtmlSafe};
 use chrono::{DateTime, Utc};
 
-use super::percent;
+use super::{Spoken, percent};
 use crate::{format, parts::lag_chart::level_step};
 
 /// Rows of the table behind a chart.
@@ -94,7 +94,7 @@ pub(crate) struct Drawing<'a> {
 #[template(path = "parts/course_chart.html")]
 pub(crate) struct CourseChart {
     what: &'static str,
-    label: String,
+    spoken: Spoken,
     levels: Vec<(f64, String)>,
     ticks: Vec<(f64, String, &'static str)>,
     area: String,
@@ -132,7 +132,7 @@ impl CourseChart {
         let each = dots.len().div_ceil(ROWS).max(1);
         Self {
             what: drawing.what,
-            label: label(drawing, peak),
+            spoken: Spoken::new(format!("chart-{}", drawing.what), drawing.title, figures(drawing, peak)),
             levels: (0..=4)
                 .map(|i| (f64::from(i) * 25.0, drawing.amount.said(step * i64::from(4 - i))))
                 .collect(),
@@ -283,9 +283,21 @@ pub(crate) fn moment((from, to): (DateTime<Utc>, DateTime<Utc>), at: DateTime<Ut
     at.format(said).to_string()
 }
 
-fn label(drawing: &Drawing<'_>, peak: Option<(DateTime<Utc>, i64)>) -> String {
-    let finding = match peak {
-        Some((at, value)) => format!("Highest {} at {}.", drawing.amount.said(value), clock(drawing, at)),
+/// What the line comes to.
+fn figures(drawing: &Drawing<'_>, peak: Option<(DateTime<Utc>, i64)>) -> String {
+    let said = |value: i64| match drawing.amount {
+        Amount::Ms => drawing.amount.said(value),
+        Amount::Records => format!("{} records", drawing.amount.said(value)),
+    };
+    let newest = drawing.dots.last().and_then(|dot| dot.worst).map_or_else(|| "not known".to_owned(), said);
+    let lowest = drawing.dots.iter().filter_map(|dot| dot.worst).min();
+    let finding = match peak.zip(lowest) {
+        Some(((at, highest), lowest)) => format!(
+            "Highest {} at {}; lowest {}; newest {newest}.",
+            said(highest),
+            clock(drawing, at),
+            said(lowest)
+        ),
         None => "No reading in this time.".to_owned(),
     };
     let missing: i64 = drawing.gaps.iter().map(|gap| (gap.to - gap.from).num_seconds()).sum();
@@ -293,7 +305,7 @@ fn label(drawing: &Drawing<'_>, peak: Option<(DateTime<Utc>, i64)>) -> String {
         if missing == 0 { String::new() } else { format!(" Not known for {}.", format::seconds(missing)) };
     let goal =
         drawing.goal.map_or_else(String::new, |goal| format!(" Objective {}.", drawing.amount.said(goal)));
-    format!("{}. {finding}{missing}{goal}", drawing.title)
+    format!("{finding}{missing}{goal}")
 }
 
 /// Several stretches in a row: the worst of each figure, and unknown is worst.

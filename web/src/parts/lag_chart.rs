@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use askama::{Template, filters::HtmlSafe};
 use chrono::{DateTime, Duration, Utc};
 
-use super::{chart::thousandths, percent};
+use super::{Spoken, chart::thousandths, course_chart::moment, percent};
 use crate::format;
 
 /// One value of a history; `None` is "not read then".
@@ -84,11 +84,53 @@ impl Axis {
     }
 }
 
+/// What a history comes to, in words.
+#[derive(Debug, Clone)]
+pub(crate) struct LagFigures {
+    pub(crate) newest: String,
+    pub(crate) highest: String,
+    pub(crate) lowest: String,
+    /// For how long nothing was read.
+    pub(crate) missing: String,
+}
+
+impl LagFigures {
+    fn new(points: &[LagPoint], gaps: &[(f64, f64, Duration)], span: (DateTime<Utc>, DateTime<Utc>)) -> Self {
+        let said = |point: Option<(DateTime<Utc>, i64)>| {
+            point.map_or_else(
+                || "not read".to_owned(),
+                |(at, ms)| format!("{} at {}", format::duration(ms), moment(span, at)),
+            )
+        };
+        let read = |point: &LagPoint| point.worst_ms.map(|ms| (point.at, ms));
+        let missing: i64 = gaps.iter().map(|(_, _, length)| length.num_seconds()).sum();
+        Self {
+            newest: said(points.last().and_then(read)),
+            highest: said(points.iter().filter_map(read).max_by_key(|(_, ms)| *ms)),
+            lowest: said(points.iter().filter_map(read).min_by_key(|(_, ms)| *ms)),
+            missing: format::seconds(missing),
+        }
+    }
+
+    fn sentence(&self, objective_ms: i64) -> String {
+        format!(
+            "Newest {}; highest {}; lowest {}; not read for {}. Objective {}.",
+            self.newest,
+            self.highest,
+            self.lowest,
+            self.missing,
+            format::duration(objective_ms)
+        )
+    }
+}
+
 /// The last hour in a cell, against the objective.
 #[derive(Debug, Clone, Template)]
 #[template(path = "parts/spark.html")]
 pub struct Spark {
-    label: String,
+    spoken: Spoken,
+    /// For the table beside the drawings.
+    pub(crate) figures: LagFigures,
     path: String,
     gaps: Vec<(f64, f64, Duration)>,
     goal: f64,
@@ -108,19 +150,21 @@ impl Spark {
     ) -> Self {
         let most = points.iter().filter_map(|p| p.worst_ms).max();
         let axis = Axis { from, to, top_ms: (objective_ms * 3 / 2).max(most.unwrap_or(0)).max(1) };
-        let label = match (points.iter().filter_map(|p| p.worst_ms).min(), most) {
-            (Some(least), Some(most)) => {
-                format!(
-                    "{name}, lag in the last hour: {} to {}",
-                    format::duration(least),
-                    format::duration(most)
-                )
-            }
-            (None, _) | (_, None) => format!("{name}, no reading of its lag in the last hour"),
-        };
-        let end = points.last().and_then(|p| p.worst_ms.map(|ms| (axis.x(p.at), axis.y(ms))));
-        let goal = axis.y(objective_ms);
-        Self { label, path: axis.path(points, |p| p.worst_ms), gaps: axis.gaps(points), goal, end }
+        let gaps = axis.gaps(points);
+        let figures = LagFigures::new(points, &gaps, (from, to));
+        Self {
+            // No name of a pair has a colon, so no row of the fleet has this id.
+            spoken: Spoken::new(
+                format!("lag:{name}"),
+                format!("Lag of {name} in the last hour"),
+                figures.sentence(objective_ms),
+            ),
+            figures,
+            path: axis.path(points, |p| p.worst_ms),
+            gaps,
+            goal: axis.y(objective_ms),
+            end: points.last().and_then(|p| p.worst_ms.map(|ms| (axis.x(p.at), axis.y(ms)))),
+        }
     }
 }
 
@@ -128,7 +172,7 @@ impl Spark {
 #[derive(Debug, Clone, Template)]
 #[template(path = "parts/lag_chart.html")]
 pub struct LagChart {
-    label: String,
+    spoken: Spoken,
     levels: Vec<(f64, String)>,
     ticks: Vec<(f64, String, &'static str)>,
     worst: String,
@@ -166,15 +210,13 @@ impl LagChart {
             };
             (axis.x(at), at.format(format).to_string(), class)
         });
-        let finding = match peak {
-            Some((at, ms)) => format!("Highest {} at {}.", format::duration(ms), at.format("%H:%M")),
-            None => "No reading in this time.".to_owned(),
-        };
-        let missing: i64 = gaps.iter().map(|(_, _, length)| length.num_seconds()).sum();
-        let missing =
-            if missing == 0 { String::new() } else { format!(" Not read for {}.", format::seconds(missing)) };
+        let figures = LagFigures::new(points, &gaps, (from, to));
         Self {
-            label: format!("Lag of {name}. {finding}{missing} Objective {}.", format::duration(objective_ms)),
+            spoken: Spoken::new(
+                "lag-chart",
+                format!("Lag of {name}, worst partition, in {}", format::seconds((to - from).num_seconds())),
+                figures.sentence(objective_ms),
+            ),
             levels: (0..=4)
                 .map(|i| (f64::from(i) * 25.0, format::duration(step * i64::from(4 - i))))
                 .collect(),
@@ -228,4 +270,49 @@ pub(crate) fn hourly(points: &[LagPoint]) -> Vec<(String, String, String)> {
             (hour, worst, if missing == 0 { "none".to_owned() } else { format::count(missing, "reading") })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(points: &[LagPoint]) -> String {
+        let from = DateTime::UNIX_EPOCH;
+        let html = LagChart::new("orders", points, from, from + Duration::hours(1), 5_000).render().unwrap();
+        html.split("<desc id=\"lag-chart-d\">").nth(1).unwrap().split('<').next().unwrap().to_owned()
+    }
+
+    #[test]
+    fn a_chart_says_newest_highest_lowest_and_for_how_long_nothing_was_read() {
+        let point = |minute, worst_ms| LagPoint {
+            at: DateTime::UNIX_EPOCH + Duration::minutes(minute),
+            worst_ms,
+            median_ms: None,
+        };
+        let points = [
+            point(0, Some(200)),
+            point(10, Some(4_000)),
+            point(20, None),
+            point(30, Some(90)),
+            point(59, Some(300)),
+        ];
+        assert_eq!(
+            said(&points),
+            "Newest 300 ms at 00:59:00; highest 4 s at 00:10:00; lowest 90 ms at 00:30:00; not read for 10 m. \
+             Objective 5 s."
+        );
+        assert_eq!(
+            said(&points[..3]),
+            "Newest not read; highest 4 s at 00:10:00; lowest 200 ms at 00:00:00; not read for 40 m. \
+             Objective 5 s."
+        );
+    }
+
+    #[test]
+    fn a_chart_of_nothing_says_that_nothing_was_read() {
+        assert_eq!(
+            said(&[]),
+            "Newest not read; highest not read; lowest not read; not read for 1 h. Objective 5 s."
+        );
+    }
 }

@@ -11,6 +11,7 @@ mod lag_chart;
 mod reading;
 mod rto_trend;
 mod said;
+mod spoken;
 mod status;
 
 use askama::{Template, filters::HtmlSafe};
@@ -27,6 +28,7 @@ pub use lag_chart::{LagChart, LagPoint, Spark};
 pub use reading::{ReadingView, Unit};
 pub use rto_trend::RtoTrend;
 pub use said::{Said, said};
+pub(crate) use spoken::Spoken;
 pub use status::{Mark, Pill, Stamp, Tone};
 
 use crate::format;

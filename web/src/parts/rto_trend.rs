@@ -4,7 +4,7 @@ use askama::{Template, filters::HtmlSafe};
 use chrono::{DateTime, Utc};
 use muster_domain::{record::Run, run::RunState};
 
-use super::{Link, percent};
+use super::{Link, Spoken, percent};
 use crate::{format, words};
 
 /// A run on the drawing.
@@ -28,7 +28,7 @@ struct Row {
 #[derive(Debug, Clone, Template)]
 #[template(path = "parts/rto_trend.html")]
 pub struct RtoTrend {
-    label: String,
+    spoken: Spoken,
     levels: Vec<(f64, String)>,
     goal: (f64, String),
     path: String,
@@ -49,6 +49,7 @@ impl RtoTrend {
         let ((_, first, _), (latest, last, newest)) = (shown.first()?, shown.last()?);
         let objective = objective_seconds * 1000;
         let most = shown.iter().map(|(_, _, ms)| *ms).max()?;
+        let least = shown.iter().map(|(_, _, ms)| *ms).min()?;
         let step = level_step(objective.max(most));
         let y = |ms: i64| ((100.0 - percent(ms, step * 4)) * 10.0).round() / 10.0;
         // Half a place of room at both ends; runs are evenly apart, whatever lies between them.
@@ -69,13 +70,18 @@ impl RtoTrend {
         });
         let within = shown.iter().filter(|(_, _, ms)| *ms <= objective).count();
         Some(Self {
-            label: format!(
-                "RTO of {name}: {} of {} within {}; the newest, {}, took {}.",
-                within,
-                format::count(shown.len(), "measured run"),
-                format::duration(objective),
-                words::run_name(latest),
-                format::duration(*newest)
+            spoken: Spoken::new(
+                "rto-trend",
+                format!("RTO of {name} by run, oldest first"),
+                format!(
+                    "{within} of {} within the objective of {}. The newest, {}, took {}; longest {}, shortest {}.",
+                    format::count(shown.len(), "measured run"),
+                    format::duration(objective),
+                    words::run_name(latest),
+                    format::duration(*newest),
+                    format::duration(most),
+                    format::duration(least)
+                ),
             ),
             levels: (0..=4)
                 .map(|i| (f64::from(i) * 25.0, format::duration(step * i64::from(4 - i))))

@@ -126,3 +126,23 @@ async fn assets_are_kept_for_ever_and_pages_never() {
         "no-store"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fleet_and_pair_follow_unless_they_are_held_still_or_answer_a_form() {
+    let app = TestApp::with_pair().await;
+    let otto = app.as_browser_of("otto").await;
+    for (path, asked, held) in [
+        ("/", "/", "/?hold=on"),
+        ("/pairs/orders?hours=24", "/pairs/orders?hours=24", "/pairs/orders?hours=24&hold=on"),
+    ] {
+        let page = otto.request(Method::GET, path, None, &HTML).await.text;
+        assert!(page.contains(&format!("hx-get=\"{asked}\"")), "{path}: {page}");
+        assert!(page.contains("<noscript><meta http-equiv=\"refresh\" content=\"30\"></noscript>"), "{path}");
+        let still = otto.request(Method::GET, held, None, &HTML).await.text;
+        assert!(!still.contains("hx-get") && !still.contains("http-equiv"), "{held}: {still}");
+    }
+    let wrong = [("operation", "switchover"), ("from", "a"), ("max_write_outage_seconds", "soon")];
+    let refused = otto.form("/pairs/orders/plan", &wrong).await;
+    assert_eq!(refused.status, 422, "{}", refused.text);
+    assert!(!refused.text.contains("hx-get"), "what is wrong stays to be read: {}", refused.text);
+}
