@@ -29,6 +29,8 @@ mod lag_hours;
 mod limits;
 mod lists;
 mod log_lines;
+mod mail;
+mod mail_sink;
 mod metrics;
 #[path = "../binary/muster.rs"]
 #[expect(dead_code, reason = "shared with the tests of the binary")]
