@@ -29,8 +29,8 @@ use mail::Mail;
 
 /// How long a process has for one attempt before others take it for dead.
 const LEASE: TimeDelta = outbox::HELD_AT_MOST;
-/// One attempt; more than any receiver is waited for, less than the lease.
-const ATTEMPT_WITHIN: Duration = Duration::from_secs(30);
+/// One attempt; more than any receiver is waited for, less than the lease, and than a process that is told to stop waits.
+const ATTEMPT_WITHIN: Duration = Duration::from_secs(15);
 /// Pause between two looks for messages.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Deliveries a process makes at the same time, so that a slow receiver does not hold up the others.

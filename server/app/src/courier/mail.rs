@@ -28,7 +28,7 @@ use server::Server;
 
 /// From connecting to the server's word that it has the mail. Servers look into a mail before they say so, and one whose word
 /// is not waited for has a mail that is then sent again.
-const TAKEN_WITHIN: Duration = Duration::from_secs(25);
+const TAKEN_WITHIN: Duration = Duration::from_secs(14);
 /// Longest reason that is told, in characters: servers may say much.
 const LONGEST: usize = 600;
 /// For taking leave, when it is settled who has the mail.

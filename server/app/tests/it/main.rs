@@ -14,6 +14,9 @@ mod browser;
 mod canaries;
 mod cli;
 mod clusters;
+#[cfg(feature = "otlp")]
+#[path = "../binary/collector.rs"]
+mod collector;
 mod content;
 mod decisions;
 mod differences;
@@ -63,4 +66,6 @@ mod session;
 mod surveys;
 mod teams;
 mod test_app;
+#[cfg(feature = "otlp")]
+mod traces;
 mod watching;

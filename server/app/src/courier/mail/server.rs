@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::trouble;
 use crate::courier::NotSent;
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(10);
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 /// Shown instead of the address, which may hold a password.
 const FORMS: &str = "MUSTER_SMTP_URL cannot be used; it is smtps://user:password@host:465, \
      smtp://user:password@host:587?tls=required or, without a password, smtp://host:25";
