@@ -72,7 +72,8 @@ impl Exporter for Telling {
 /// Collectors are named by their host; traces go to a path of theirs.
 fn address(endpoint: &str) -> Result<String, String> {
     let url = Url::parse(endpoint).ok();
-    if !url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host()) {
+    let usable = url.is_some_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if !usable {
         return Err(format!("MUSTER_OTLP_ENDPOINT `{endpoint}` is no address like http://127.0.0.1:4318"));
     }
     let base = endpoint.trim_end_matches('/');
