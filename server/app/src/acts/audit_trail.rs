@@ -57,8 +57,8 @@ impl Refused<'_> {
             Some(name) => vec![(format!("refusals of {name}"), OF_PERSON)],
             None => vec![
                 (format!("refusals from {}", network::counted(self.address)), FROM_ADDRESS),
-                // A person may be called `nobody`.
-                ("refusals of strangers".to_owned(), OF_NOBODY),
+                // Not "of nobody": a person may be called that.
+                ("refusals without a name".to_owned(), OF_NOBODY),
             ],
         }
     }
