@@ -269,6 +269,10 @@ pub struct NotifyConfig {
     /// Who mails are from: `Muster <muster@example.com>`. `MUSTER_SMTP_FROM`; needed with a mail server.
     #[arg(long, env = "MUSTER_SMTP_FROM", value_name = "ADDRESS")]
     pub smtp_from: Option<String>,
+    /// File with the certificate of an authority (PEM) that signs the mail server's, trusted beside the system's authorities.
+    /// `MUSTER_SMTP_CA_FILE`; none.
+    #[arg(long, env = "MUSTER_SMTP_CA_FILE", value_name = "FILE", requires = "smtp_url")]
+    pub smtp_ca_file: Option<PathBuf>,
 }
 
 /// Monitoring.

@@ -29,7 +29,7 @@ use mail::Mail;
 
 /// How long a process has for one attempt before others take it for dead.
 const LEASE: TimeDelta = outbox::HELD_AT_MOST;
-/// One attempt; less than the lease, whatever happens in it.
+/// One attempt; more than any receiver is waited for, less than the lease, and than a process that is told to stop waits.
 const ATTEMPT_WITHIN: Duration = Duration::from_secs(15);
 /// Pause between two looks for messages.
 pub const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -39,13 +39,23 @@ const HANDS: usize = 4;
 /// Why a message did not arrive.
 struct NotSent {
     why: String,
+    then: Then,
+}
+
+/// What another attempt is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// It may arrive later.
+    Later,
     /// The receiver says that it is wrong: the same again is refused again.
-    refused: bool,
+    AsRefused,
+    /// Some have it already, and would have it twice.
+    Nothing,
 }
 
 impl From<String> for NotSent {
     fn from(why: String) -> Self {
-        Self { why, refused: false }
+        Self { why, then: Then::Later }
     }
 }
 
@@ -153,10 +163,14 @@ impl Courier {
                 why
             });
         }
-        let Err(NotSent { why, refused }) = self.send_within(taken, channel).await else {
+        let Err(NotSent { why, then }) = self.send_within(taken, channel).await else {
             return Ended::Delivered;
         };
-        let refusals = if refused { taken.refusals + 1 } else { 0 };
+        let refusals = match then {
+            Then::Later => 0,
+            Then::AsRefused => taken.refusals + 1,
+            Then::Nothing => return Ended::GivenUp(why),
+        };
         match after_failure(taken.created_at, taken.attempts, refusals, now) {
             Next::Again(at) => Ended::Again { at, why, refusals },
             Next::GiveUp => Ended::GivenUp(why),
@@ -176,7 +190,7 @@ impl Courier {
         if channel.kind == ChannelKind::Email {
             let mail =
                 self.mail.as_ref().ok_or_else(|| "Muster has no mail server (MUSTER_SMTP_URL)".to_owned())?;
-            return Ok(mail.send(&message, &channel.recipients).await?);
+            return mail.send(&message, &channel.recipients).await;
         }
         let secrets = self.open(channel).await?;
         let client = self.client.as_ref().map_err(Clone::clone)?;

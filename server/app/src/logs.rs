@@ -8,6 +8,7 @@ mod traces;
 
 use std::io::IsTerminal as _;
 
+use tracing::Subscriber;
 use tracing_subscriber::{
     EnvFilter, Layer, Registry, fmt,
     layer::{Layered, SubscriberExt as _},
@@ -29,21 +30,28 @@ type Part = Box<dyn Layer<Layered<EnvFilter, Registry>> + Send + Sync>;
 
 /// Starts logging. A filter that cannot be read is replaced by `info`, and the first line says so.
 pub fn start(config: &LogConfig) -> Logs {
-    // What PostgreSQL remarks on its own is noise ("relation exists, skipping"), unless it is asked for by name.
-    let filter = EnvFilter::try_new(format!("sqlx::postgres::notice=warn,{}", config.log));
-    let bad_filter = filter.is_err();
-    let filter = filter.unwrap_or_else(|_| EnvFilter::new("info"));
-    let mut parts = vec![lines(config)];
-    let (logs, no_traces) = start_traces(config, &mut parts);
+    let (subscriber, logs, troubles) = prepare(config);
     // Somebody else has set a subscriber up already only in tests.
-    let _ = tracing_subscriber::registry().with(filter).with(parts).try_init();
-    if bad_filter {
-        tracing::warn!(filter = %config.log, "MUSTER_LOG cannot be read; `info` is used instead");
-    }
-    if let Some(cause) = no_traces {
-        tracing::warn!("no traces are sent: {cause}");
+    let _ = subscriber.try_init();
+    for trouble in troubles {
+        tracing::warn!("{trouble}");
     }
     logs
+}
+
+/// What lines and spans go to, and what of the settings cannot be followed.
+pub fn prepare(config: &LogConfig) -> (impl Subscriber + Send + Sync + use<>, Logs, Vec<String>) {
+    let mut troubles = Vec::new();
+    // What PostgreSQL remarks on its own is noise ("relation exists, skipping"), unless it is asked for by name.
+    let filter = EnvFilter::try_new(format!("sqlx::postgres::notice=warn,{}", config.log));
+    let filter = filter.unwrap_or_else(|_| {
+        troubles.push(format!("MUSTER_LOG `{}` cannot be read; `info` is used instead", config.log));
+        EnvFilter::new("info")
+    });
+    let mut parts = vec![lines(config)];
+    let (logs, no_traces) = start_traces(config, &mut parts);
+    troubles.extend(no_traces.map(|cause| format!("no traces are sent: {cause}")));
+    (tracing_subscriber::registry().with(filter).with(parts), logs, troubles)
 }
 
 fn lines(config: &LogConfig) -> Part {

@@ -48,7 +48,7 @@ impl TokenSource {
             client_secret: secret,
             token_url: token_url.to_owned(),
             scope: scope.map(str::to_owned),
-            http: reqwest::Client::new(),
+            http: client(),
             cached: Mutex::new(None),
         }
     }
@@ -95,6 +95,12 @@ impl TokenSource {
         let lives_ms = answer.expires_in.saturating_mul(1000);
         Ok((Token { value: answer.access_token, expires_at_ms: asked_at + lives_ms }, lives_ms))
     }
+}
+
+/// Tokens are where the cluster's settings say, or nowhere: whoever answers there sends Muster on to nobody else.
+fn client() -> reqwest::Client {
+    let builder = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    builder.build().expect("a client of HTTP can be made wherever one by default can")
 }
 
 /// reqwest's own text leaves out the cause (connection refused, unknown authority).

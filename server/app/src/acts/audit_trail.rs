@@ -5,7 +5,7 @@ use muster_store::{audit, happenings};
 use serde_json::{Value, json};
 use sqlx::{PgConnection, PgPool};
 
-use crate::http::Answer;
+use crate::http::{Answer, network};
 
 /// What is told of an act. The detail never holds a secret.
 #[derive(Debug)]
@@ -47,6 +47,8 @@ const OF_PERSON: i32 = 1000;
 const FROM_ADDRESS: i32 = 200;
 const OF_NOBODY: i32 = 2000;
 const HOUR: f64 = 3600.0;
+/// Longest text of such an entry, in characters: who is refused chose what they were refused at.
+const LONGEST: usize = 1000;
 
 impl Refused<'_> {
     /// What their refusals are counted under, the narrowest first, with how many of them are entries.
@@ -54,8 +56,9 @@ impl Refused<'_> {
         match self.name {
             Some(name) => vec![(format!("refusals of {name}"), OF_PERSON)],
             None => vec![
-                (format!("refusals from {}", self.address), FROM_ADDRESS),
-                ("refusals of nobody".to_owned(), OF_NOBODY),
+                (format!("refusals from {}", network::counted(self.address)), FROM_ADDRESS),
+                // Not "of nobody": a person may be called that.
+                ("refusals without a name".to_owned(), OF_NOBODY),
             ],
         }
     }
@@ -79,17 +82,38 @@ async fn write_refusal(
     mut detail: Value,
 ) -> Answer<()> {
     let mut tx = muster_store::begin(pool).await?;
-    for (key, most) in who.counted_as() {
-        let counted = happenings::count(&mut tx, &key, HOUR).await?;
-        if counted.count > most {
-            tx.commit().await?;
+    for (place, (key, most)) in who.counted_as().iter().enumerate() {
+        let counted = happenings::count(&mut tx, key, HOUR).await?;
+        if counted.count > *most {
             tracing::warn!(%actor, %action, %object, address = who.address, "a refusal is counted and no entry: {key} were {} within an hour", counted.count);
-            return Ok(());
+            if place > 0 {
+                // However many addresses they come from, none of these leaves a row of its own.
+                tx.rollback().await?;
+                tx = muster_store::begin(pool).await?;
+                happenings::count(&mut tx, key, HOUR).await?;
+            }
+            return Ok(tx.commit().await?);
         }
-        if counted.count == most {
+        if counted.count == *most {
             detail["only_counted_until"] = json!(counted.until);
         }
     }
-    audit::append(&mut tx, actor, action, object, "refused", detail).await?;
+    shorten(&mut detail);
+    audit::append(&mut tx, actor, action, &short(object), "refused", detail).await?;
     Ok(tx.commit().await?)
+}
+
+fn shorten(detail: &mut Value) {
+    for value in detail.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+        if let Value::String(text) = value {
+            *text = short(text);
+        }
+    }
+}
+
+fn short(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }

@@ -20,7 +20,7 @@ use super::tokens::SESSION_HOURS;
 use crate::{
     acts::audit_trail::{self, Entry},
     app::App,
-    http::{Answer, Failure},
+    http::{Answer, Failure, network},
 };
 
 /// Guessing at one person is stopped after few tries, guessing from one address (which many people may share behind a
@@ -94,9 +94,11 @@ pub async fn reauthenticate(
     Ok(tx.commit().await?)
 }
 
-/// What failures are counted under: the name and the address.
+/// What failures are counted under: the name, of which nobody has one longer than is kept here, and the address.
 pub(super) fn lock_outs(name: &str, from: &From) -> [(String, LockOut); 2] {
-    [(format!("user:{name}"), BY_NAME), (format!("{OF_ADDRESS}{}", from.address), BY_ADDRESS)]
+    let name: String = name.chars().take(200).collect();
+    let address = network::counted(&from.address);
+    [(format!("user:{name}"), BY_NAME), (format!("{OF_ADDRESS}{address}"), BY_ADDRESS)]
 }
 
 /// Whose name and password these are; `None` when they do not fit.

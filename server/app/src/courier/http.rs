@@ -11,7 +11,7 @@ use reqwest::{Client, Url};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::NotSent;
+use super::{NotSent, Then};
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Where PagerDuty takes events, unless the channel has another address (that of its EU region).
@@ -45,7 +45,8 @@ pub(super) async fn post(
     if status.is_success() {
         return Ok(());
     }
-    Err(NotSent { why: format!("the endpoint answered {status}"), refused: is_refusal(status.as_u16()) })
+    let then = if is_refusal(status.as_u16()) { Then::AsRefused } else { Then::Later };
+    Err(NotSent { why: format!("the endpoint answered {status}"), then })
 }
 
 fn address(kind: ChannelKind, secrets: &ChannelSecrets) -> Result<Url, String> {

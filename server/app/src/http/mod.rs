@@ -8,6 +8,7 @@ pub mod guard;
 pub mod idempotency;
 pub mod layers;
 mod limits;
+pub(crate) mod network;
 pub mod openapi;
 pub mod proxies;
 pub mod route;

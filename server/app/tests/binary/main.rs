@@ -3,9 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+#[cfg(feature = "otlp")]
+mod collector;
 mod doctor;
 mod monitoring;
 mod muster;
 mod secrets;
 mod serving;
 mod sharing;
+#[cfg(feature = "otlp")]
+mod traces;

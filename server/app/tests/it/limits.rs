@@ -1,12 +1,17 @@
 //! What one person or one address may do in a time, across processes; and what of it the audit keeps.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use axum::http::{Method, header};
+use axum::{
+    body::Body,
+    extract::ConnectInfo,
+    http::{Method, Request, StatusCode, header},
+};
+use jsonwebtoken::{EncodingKey, Header};
 use muster_app::{app::App, auth::passwords::Hashing};
 use muster_domain::audit::AuditEntry;
 use muster_store::audit::{self, AuditFilter};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{session::Session, test_app::TestApp};
 
@@ -144,7 +149,7 @@ async fn refusals_of_strangers_are_counted_when_there_are_too_many_to_keep() {
         .execute(&app.app.pool)
         .await
         .unwrap();
-    sqlx::query("update happening set count = 2000 where key = 'refusals of nobody'")
+    sqlx::query("update happening set count = 2000 where key = 'refusals without a name'")
         .execute(&app.app.pool)
         .await
         .unwrap();
@@ -162,7 +167,100 @@ async fn where_strangers_come_from_is_what_is_counted() {
     assert_eq!(asked.status(), 401);
     let keys: Vec<String> =
         sqlx::query_scalar("select key from happening order by key").fetch_all(&app.app.pool).await.unwrap();
-    assert_eq!(keys, ["refusals from 127.0.0.1", "refusals of nobody"]);
+    assert_eq!(keys, ["refusals from 127.0.0.1", "refusals without a name"]);
+}
+
+/// A token that somebody without the key made, in a name of their choice.
+fn forged(name: &str) -> String {
+    let claims = json!({"iss": "muster", "aud": "muster-machine", "sub": name, "name": name, "iat": 0,
+        "sid": uuid::Uuid::new_v4(), "exp": 99_999_999_999_i64});
+    let key = EncodingKey::from_secret(name.as_bytes());
+    jsonwebtoken::encode(&Header::default(), &claims, &key).unwrap()
+}
+
+/// A stranger tries to approve a run, from an address if it is known.
+async fn tries(app: &TestApp, number: u32, from: Option<SocketAddr>) {
+    let mut request = Request::builder()
+        .method(Method::POST)
+        .uri(format!("/api/v1/runs/{}/approve?{number}", uuid::Uuid::from_u128(number.into())))
+        .header("x-request-id", format!("request-{number}"));
+    let token = forged(&format!("person-{number}"));
+    request = match number % 3 {
+        0 => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
+        1 => request.header(header::AUTHORIZATION, format!("Bearer token-{number}")),
+        _ => request.header(header::COOKIE, format!("muster={token}")),
+    };
+    let mut request = request.body(Body::empty()).unwrap();
+    if let Some(from) = from {
+        request.extensions_mut().insert(ConnectInfo(from));
+    }
+    assert_eq!(app.begin(request).await.status(), StatusCode::UNAUTHORIZED);
+}
+
+async fn keys(app: &TestApp) -> i64 {
+    sqlx::query_scalar("select count(*) from happening").fetch_one(&app.app.pool).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_a_stranger_varies_who_they_say_they_are_few_of_their_refusals_are_entries() {
+    let app = TestApp::new().await;
+    for number in 0..1000 {
+        tries(&app, number, None).await;
+    }
+    let entries = refusals(&app).await;
+    assert_eq!((entries.len(), keys(&app).await), (200, 2), "the address, and all strangers");
+    assert!(entries.iter().all(|entry| entry.content.actor == "nobody"));
+    assert!(entries.last().unwrap().content.detail["only_counted_until"].is_string());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn however_a_stranger_varies_where_they_come_from_few_of_their_refusals_are_entries() {
+    let app = TestApp::new().await;
+    // A host of IPv6 has as many addresses as it likes.
+    for number in 0..500 {
+        let from = format!("[2001:db8:1:2:{:x}::{:x}]:50000", number % 7, number);
+        tries(&app, number, Some(from.parse().unwrap())).await;
+    }
+    assert_eq!((refusals(&app).await.len(), keys(&app).await), (200, 2));
+    // And where every one is another host, all strangers have one bound, and those beyond it leave nothing.
+    sqlx::query("update happening set count = 1900 where key = 'refusals without a name'")
+        .execute(&app.app.pool)
+        .await
+        .unwrap();
+    for number in 0..1000_u32 {
+        let [_, _, high, low] = number.to_be_bytes();
+        tries(&app, number, Some(SocketAddr::from(([198, 51, high, low], 50000)))).await;
+    }
+    assert_eq!((refusals(&app).await.len(), keys(&app).await), (300, 102));
+    let strangers: i32 =
+        sqlx::query_scalar("select count from happening where key = 'refusals without a name'")
+            .fetch_one(&app.app.pool)
+            .await
+            .unwrap();
+    assert_eq!(strangers, 2900, "they are counted all the same");
+    let ada = app.as_user("ada").await;
+    assert_eq!(ada.get("/api/v1/audit/verify").await.done()["whole"], true);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_is_an_entry_of_bounded_length() {
+    let app = TestApp::new().await;
+    let long = "x".repeat(20_000);
+    let nobody = app.as_user("nobody").await;
+    let refused = nobody.delete(&format!("/api/v1/clusters/{long}")).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED);
+    let cross_site = [("origin", long.as_str()), ("sec-fetch-site", "cross-site")];
+    nobody.request(Method::DELETE, "/api/v1/brake", None, &cross_site).await;
+    let name = json!({"name": long, "password": "a guess a guess"});
+    assert_eq!(nobody.post("/api/v1/session", name).await.problem().0, "sign-in-refused");
+    let entries = refusals(&app).await;
+    assert_eq!(entries.len(), 3);
+    for entry in entries {
+        let texts = entry.content.detail.as_object().unwrap().values().filter_map(Value::as_str);
+        for text in texts.chain([entry.content.object.as_str()]) {
+            assert!(text.chars().count() <= 1001, "{text}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use crate::test_app::TestApp;
 
 /// What was logged by this thread, a JSON document a line.
 #[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Write for Lines {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
@@ -25,16 +25,21 @@ impl Write for Lines {
 }
 
 impl Lines {
-    fn capture(&self, most: Level) -> tracing::subscriber::DefaultGuard {
+    pub(crate) fn capture(&self, most: Level) -> tracing::subscriber::DefaultGuard {
         let (lines, json) = (self.clone(), tracing_subscriber::fmt().json().flatten_event(true));
         tracing::subscriber::set_default(
             json.with_max_level(most).with_writer(move || lines.clone()).finish(),
         )
     }
 
+    /// Everything, as it was written.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
     /// The lines of our own rooms and of the database's statements.
     fn ours(&self) -> Vec<Value> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        let text = self.text();
         let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         lines
             .filter(|line| {

@@ -14,6 +14,9 @@ mod browser;
 mod canaries;
 mod cli;
 mod clusters;
+#[cfg(feature = "otlp")]
+#[path = "../binary/collector.rs"]
+mod collector;
 mod confirming;
 mod content;
 mod decisions;
@@ -31,6 +34,8 @@ mod limits;
 mod list_pages;
 mod lists;
 mod log_lines;
+mod mail;
+mod mail_sink;
 mod metrics;
 #[path = "../binary/muster.rs"]
 #[expect(dead_code, reason = "shared with the tests of the binary")]
@@ -63,4 +68,6 @@ mod session;
 mod surveys;
 mod teams;
 mod test_app;
+#[cfg(feature = "otlp")]
+mod traces;
 mod watching;

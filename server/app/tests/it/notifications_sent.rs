@@ -9,37 +9,37 @@ use uuid::Uuid;
 
 use crate::{
     notifications::{EVERYTHING, SIGNING_KEY, webhook},
-    receiver::{Got, MailSink, Receiver},
+    receiver::{Got, Receiver},
     test_app::TestApp,
 };
 
-const HOSTILE: &str =
+pub(crate) const HOSTILE: &str =
     "<!channel> @here [click](https://evil.example) <script>alert(1)</script>\r\nBcc: victim@evil.example";
 
 /// Delivers everything that is due then.
-async fn deliver(courier: &Courier, now: DateTime<Utc>) {
+pub(crate) async fn deliver(courier: &Courier, now: DateTime<Utc>) {
     while courier.deliver_one(now).await.unwrap() {}
 }
 
-fn soon() -> DateTime<Utc> {
+pub(crate) fn soon() -> DateTime<Utc> {
     Utc::now() + TimeDelta::seconds(1)
 }
 
 /// Asks for a run with a reason.
-async fn request(app: &TestApp, reason: &str) -> Value {
+pub(crate) async fn request(app: &TestApp, reason: &str) -> Value {
     let otto = app.as_user("otto").await;
     let plan = otto.post("/api/v1/pairs/orders/plans", crate::runs::quick()).await.done();
     otto.post("/api/v1/runs", json!({"plan": plan["id"], "reason": reason})).await.done()
 }
 
-async fn channel(app: &TestApp, mut new: Value) -> Uuid {
+pub(crate) async fn channel(app: &TestApp, mut new: Value) -> Uuid {
     new["team"] = json!(app.team);
     let made = app.as_user("olga").await.post("/api/v1/channels", new).await.done();
     made["id"].as_str().unwrap().parse().unwrap()
 }
 
 /// The newest delivery of a channel, as the API says it.
-async fn newest(app: &TestApp, channel: Uuid) -> Value {
+pub(crate) async fn newest(app: &TestApp, channel: Uuid) -> Value {
     let path = format!("/api/v1/channels/{channel}/deliveries");
     app.as_user("vera").await.get(&path).await.done()["items"][0].clone()
 }
@@ -97,71 +97,6 @@ async fn each_format_reaches_its_receiver_with_hostile_text_as_text() {
         (&json!(app.team), &json!("orders"), &json!(link))
     );
     assert_eq!(body["details"]["by"], "otto");
-}
-
-fn mail_config(sink: &MailSink) -> NotifyConfig {
-    NotifyConfig {
-        smtp_url: Some(sink.url.clone()),
-        smtp_from: Some("Muster <muster@muster.test>".to_owned()),
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn mail_reaches_its_recipients_after_a_busy_server() {
-    let app = TestApp::with_pair().await;
-    let sink = MailSink::start(1).await;
-    let courier = app.courier(true, &mail_config(&sink));
-    let to = ["oncall@orders.example", "boss@orders.example"];
-    let id = channel(
-        &app,
-        json!({"name": "mail", "kind": "email", "events": ["approval_needed"], "recipients": to}),
-    )
-    .await;
-    request(&app, HOSTILE).await;
-    let now = soon();
-    deliver(&courier, now).await;
-    let late = newest(&app, id).await;
-    assert_eq!((&late["state"], sink.mails().len()), (&json!("waiting"), 0), "{late}");
-    assert!(late["last_error"].as_str().unwrap().contains("busy, come again"), "{late}");
-    deliver(&courier, now + TimeDelta::seconds(5)).await;
-    let done = newest(&app, id).await;
-    assert_eq!((&done["state"], &done["attempts"]), (&json!("delivered"), &json!(2)), "{done}");
-    let mails = sink.mails();
-    assert_eq!((mails.len(), mails[0].recipients.len()), (1, 2));
-    let (head, _) = mails[0].data.split_once("\n\n").unwrap();
-    for line in [
-        "From: Muster <muster@muster.test>",
-        "To: oncall@orders.example, boss@orders.example",
-        "Subject: [muster] Approval needed: switchover of orders (run 1)",
-        &format!("Message-ID: <{}@muster.test>", done["id"].as_str().unwrap()),
-        "Auto-Submitted: auto-generated",
-    ] {
-        assert!(head.lines().any(|found| found == line), "{line} is not in\n{head}");
-    }
-    assert!(!head.lines().any(|line| line.to_lowercase().starts_with("bcc")), "{head}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn mail_without_a_server_waits_and_says_so() {
-    let app = TestApp::with_pair().await;
-    let to = ["oncall@orders.example"];
-    let id = channel(
-        &app,
-        json!({"name": "mail", "kind": "email", "events": ["approval_needed"], "recipients": to}),
-    )
-    .await;
-    request(&app, "slow").await;
-    deliver(&app.app.courier, soon()).await;
-    assert_eq!(newest(&app, id).await["last_error"], "Muster has no mail server (MUSTER_SMTP_URL)");
-    let page = app.as_browser_of("olga").await.get("/notifications").await.text;
-    assert!(page.contains("Muster has no mail server") && page.contains("tried again"), "{page}");
-    for url in ["smtp://user:hunter2@mail.example:25", "nonsense", "http://mail.example"] {
-        let config =
-            NotifyConfig { smtp_url: Some(url.to_owned()), smtp_from: Some("a@b.example".to_owned()) };
-        let (pool, key) = (app.app.pool.clone(), Arc::clone(&app.app.secrets_key));
-        let refused = Courier::new(pool, key, "http://muster.test".into(), false, &config).unwrap_err();
-        assert!(!format!("{refused:#}").contains("hunter2"), "{refused:#}");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

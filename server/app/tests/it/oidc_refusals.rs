@@ -32,6 +32,7 @@ async fn an_id_token_that_is_not_ours_from_the_provider_and_of_now_opens_nothing
     let claims = [
         (json!({"aud": "another-client"}), another_client),
         (json!({"aud": ["muster", "another-client"]}), another_client),
+        (json!({"aud": []}), another_client),
         (json!({"azp": "another-client"}), another_client),
         (json!({"exp": now - 120, "iat": now - 600}), "the ID token has run out"),
         (json!({"iss": "https://login.example.com"}), "from another issuer"),
@@ -74,6 +75,40 @@ async fn an_id_token_that_is_not_ours_from_the_provider_and_of_now_opens_nothing
         assert!(!detail.to_string().contains("eyJ"), "a token in the audit: {detail}");
     }
     assert_eq!(app.as_user("ada").await.get("/api/v1/users/mallory").await.status, 404, "nobody was made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clocks_may_differ_a_little_and_an_id_token_be_neither_old_nor_of_a_time_to_come() {
+    let provider = FakeProvider::start();
+    let app = TestApp::with_provider(&provider.config()).await;
+    // Seconds from now of `iat`, `nbf` and `exp`, and whether that lets somebody in.
+    let cases = [
+        ((-320, -320, -10), true),
+        ((-320, -320, -45), false),
+        ((120, 120, 420), true),
+        ((3600, -10, 7200), false),
+        ((-10, 3600, 7200), false),
+    ];
+    for (at, good) in cases {
+        let now = chrono::Utc::now().timestamp();
+        let mut claims = person("248289761001", "Mira.Holt@example.com", &["oncall"]);
+        for (claim, seconds) in [("iat", at.0), ("nbf", at.1), ("exp", at.2)] {
+            claims[claim] = json!(now + seconds);
+        }
+        provider.told().claims = claims;
+        let mut browser = Browser::at(app.router());
+        let reply = browser.sign_in(&provider).await;
+        if good {
+            assert_eq!(reply.status, 303, "{at:?}: {}", reply.text);
+        } else {
+            assert_refused(
+                &reply,
+                &browser,
+                401,
+                "the ID token has run out, or the clocks of the two differ",
+            );
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

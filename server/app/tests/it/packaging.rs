@@ -1,6 +1,10 @@
 //! What is shipped beside the binary says what the binary takes: settings, commands, addresses, rights.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::OsStr,
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use clap::{CommandFactory as _, Parser as _};
@@ -31,6 +35,9 @@ const UNIT_SETTINGS: &str = include_str!("../../../../docs/packaging/muster.env"
 const KUBERNETES: &str = include_str!("../../../../docs/packaging/kubernetes/muster.yaml");
 const NETWORK: &str = include_str!("../../../../docs/packaging/kubernetes/network.yaml");
 const COMPOSE: &str = include_str!("../../../../docker-compose.yml");
+const README: &str = include_str!("../../../../README.md");
+const API: &str = include_str!("../../../../docs/API.md");
+const TRUTH: &str = include_str!("../../../../docs/TRUTH.md");
 const DEV: &str = include_str!("../../../../dev");
 const RIGHTS: &str = include_str!("../../../kafka/src/rights.rs");
 
@@ -39,15 +46,23 @@ fn documents(text: &str) -> Vec<Value> {
     all.map(|document| Value::deserialize(document).unwrap()).collect()
 }
 
-/// Every setting that has a variable.
-fn settings() -> BTreeSet<String> {
-    fn walk(command: &clap::Command, found: &mut BTreeSet<String>) {
-        found.extend(command.get_arguments().filter_map(|arg| Some(arg.get_env()?.to_str()?.to_owned())));
+/// What a build is told.
+const OF_THE_BUILD: &str = "MUSTER_COMMIT";
+
+/// Every setting that has a variable, with what its help says.
+fn settings() -> BTreeMap<String, String> {
+    fn walk(command: &clap::Command, found: &mut BTreeMap<String, String>) {
+        for arg in command.get_arguments() {
+            if let Some(name) = arg.get_env().and_then(OsStr::to_str) {
+                let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
+                found.insert(name.to_owned(), help);
+            }
+        }
         command.get_subcommands().for_each(|command| walk(command, found));
     }
-    // Never on a command line, where others could read them; and what a build is told.
-    let mut found =
-        BTreeSet::from(["MUSTER_SECRETS_KEY", "MUSTER_PASSWORD", "MUSTER_COMMIT"].map(str::to_owned));
+    // Never on a command line, where others could read them.
+    let never = ["MUSTER_SECRETS_KEY", "MUSTER_PASSWORD", OF_THE_BUILD];
+    let mut found = BTreeMap::from(never.map(|name| (name.to_owned(), String::new())));
     walk(&Cli::command(), &mut found);
     found
 }
@@ -64,12 +79,25 @@ fn every_setting_that_is_named_exists() {
         ("muster.service", UNIT),
         ("muster.env", UNIT_SETTINGS),
         ("kubernetes", KUBERNETES),
+        ("network policy", NETWORK),
         ("docker-compose", COMPOSE),
+        ("README", README),
+        ("API", API),
+        ("TRUTH", TRUTH),
     ];
     for (file, text) in files {
         for found in name.find_iter(text) {
-            assert!(settings.contains(found.as_str()), "{file} names {}", found.as_str());
+            assert!(settings.contains_key(found.as_str()), "{file} names {}", found.as_str());
         }
+    }
+}
+
+#[test]
+fn every_setting_that_exists_is_told() {
+    let name = Regex::new(r"\b(MUSTER_[A-Z_]+|DATABASE_URL)\b").unwrap();
+    let told: BTreeSet<&str> = name.find_iter(OPERATING).map(|found| found.as_str()).collect();
+    for setting in settings().keys().filter(|setting| *setting != OF_THE_BUILD) {
+        assert!(told.contains(setting.as_str()), "docs/OPERATING.md says nothing of {setting}");
     }
 }
 
@@ -182,6 +210,39 @@ fn the_deployment_may_do_as_little_as_it_can() {
 }
 
 #[test]
+fn the_deployment_may_reach_all_that_muster_talks_to() {
+    let all = documents(NETWORK);
+    let rules = only(&all, "NetworkPolicy")["spec"]["egress"].as_array().unwrap();
+    let opened: Vec<&Value> = rules.iter().flat_map(|rule| rule["ports"].as_array().unwrap()).collect();
+    let reaches = |protocol: &str, port: i64| {
+        opened.iter().any(|rule| {
+            let first = rule["port"].as_i64().unwrap();
+            let last = rule["endPort"].as_i64().unwrap_or(first);
+            rule["protocol"] == protocol && (first..=last).contains(&port)
+        })
+    };
+    // DNS, PostgreSQL, brokers and Connect of the demo, and whatever is https: webhooks, the identity provider, token endpoints.
+    assert!(reaches("UDP", 53) && reaches("TCP", 53));
+    assert!(COMPOSE.contains("localhost:9092") && COMPOSE.contains("localhost:8083"));
+    for port in [5432, 9092, 8083, 443] {
+        assert!(reaches("TCP", port), "{port}");
+    }
+    // Ports that a setting names by itself.
+    let port = Regex::new(r":([0-9]{2,5})\b").unwrap();
+    let settings = settings();
+    for (setting, expected) in [("MUSTER_SMTP_URL", 3), ("MUSTER_OTLP_ENDPOINT", 1)] {
+        let ports: Vec<i64> =
+            port.captures_iter(&settings[setting]).map(|found| found[1].parse().unwrap()).collect();
+        assert_eq!(ports.len(), expected, "{setting}: {ports:?}");
+        for port in ports {
+            assert!(reaches("TCP", port), "{setting}: {port}");
+        }
+    }
+    // And not the address machines of a cloud ask about themselves, which is plain http.
+    assert!(!reaches("TCP", 80));
+}
+
+#[test]
 fn the_service_unit_starts_what_the_binary_takes() {
     let value = |key: &str| {
         let line = UNIT.lines().find_map(|line| line.strip_prefix(&format!("{key}=")));
@@ -201,7 +262,7 @@ fn the_service_unit_starts_what_the_binary_takes() {
     let example = Regex::new("(?m)^#?([A-Z_]+)=").unwrap();
     let settings = settings();
     for found in example.captures_iter(UNIT_SETTINGS) {
-        assert!(settings.contains(&found[1]), "{}", &found[1]);
+        assert!(settings.contains_key(&found[1]), "{}", &found[1]);
     }
 }
 

@@ -1,4 +1,4 @@
-//! Receivers of notifications for tests: an HTTP endpoint that keeps what it gets, and a mail server.
+//! A receiver of notifications for tests: an HTTP endpoint that keeps what it gets.
 
 use std::{
     sync::{
@@ -16,10 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde_json::Value;
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
-    net::{TcpListener, TcpStream},
-};
+use tokio::net::TcpListener;
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -98,74 +95,4 @@ async fn take(State(receiver): State<Receiver>, uri: Uri, headers: HeaderMap, ra
     let status = StatusCode::from_u16(receiver.status.load(Ordering::SeqCst)).unwrap();
     let elsewhere = [(header::LOCATION, format!("{}/elsewhere", receiver.url))];
     (status, elsewhere, "the words of the endpoint").into_response()
-}
-
-/// A mail server that keeps what it gets. It refuses the first mails as if it were busy.
-#[derive(Clone)]
-pub(crate) struct MailSink {
-    pub(crate) url: String,
-    mails: Arc<Mutex<Vec<Mail>>>,
-}
-
-/// A mail: who it is for, by the envelope, and its text.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Mail {
-    pub(crate) recipients: Vec<String>,
-    pub(crate) data: String,
-}
-
-impl MailSink {
-    pub(crate) async fn start(refused: u64) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("smtp://{}", listener.local_addr().unwrap());
-        let sink = Self { url, mails: Arc::default() };
-        let left = Arc::new(AtomicU64::new(refused));
-        let this = sink.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let (this, left) = (this.clone(), Arc::clone(&left));
-                tokio::spawn(async move { this.talk(stream, &left).await });
-            }
-        });
-        sink
-    }
-
-    pub(crate) fn mails(&self) -> Vec<Mail> {
-        self.mails.lock().unwrap().clone()
-    }
-
-    async fn talk(&self, stream: TcpStream, left: &AtomicU64) -> Option<()> {
-        let (read, mut write) = stream.into_split();
-        let mut lines = BufReader::new(read).lines();
-        write.write_all(b"220 sink\r\n").await.ok()?;
-        let mut mail = Mail::default();
-        while let Some(line) = lines.next_line().await.ok()? {
-            let word = line.split([' ', ':']).next().unwrap_or("").to_uppercase();
-            let busy = || left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1)).is_ok();
-            let answer: &[u8] = match word.as_str() {
-                "EHLO" => b"250-sink\r\n250 8BITMIME\r\n",
-                "MAIL" if busy() => b"451 busy, come again\r\n",
-                "RCPT" => {
-                    mail.recipients.push(line);
-                    b"250 ok\r\n"
-                }
-                "DATA" => {
-                    write.write_all(b"354 go on\r\n").await.ok()?;
-                    while let Some(line) = lines.next_line().await.ok()? {
-                        if line == "." {
-                            break;
-                        }
-                        mail.data.push_str(&line);
-                        mail.data.push('\n');
-                    }
-                    self.mails.lock().unwrap().push(std::mem::take(&mut mail));
-                    b"250 kept\r\n"
-                }
-                "QUIT" => b"221 bye\r\n",
-                _ => b"250 ok\r\n",
-            };
-            write.write_all(answer).await.ok()?;
-        }
-        Some(())
-    }
 }

@@ -1,6 +1,6 @@
 //! The exchange of a code for tokens, and the verification of what comes back (OpenID Connect Core 1.0, 3.1.3).
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use openidconnect::{
     AccessTokenHash, AdditionalClaims, AuthType, AuthorizationCode, ClaimsVerificationError,
     EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet, EndpointSet, IdToken, IdTokenFields, Nonce,
@@ -162,13 +162,28 @@ impl Untrusted {
     }
 }
 
-/// Verifies the ID token: signature, issuer, audience, expiry, nonce, and what the library leaves to its callers: that
-/// `azp` is us and that the access token belongs to it.
+/// How far the provider's clock may be ahead. More than it may be behind: a token of a moment from now is no old one.
+const AHEAD_AT_MOST: TimeDelta = TimeDelta::minutes(5);
+
+/// A token of a time that is to come is of no clock that can be believed.
+fn not_to_come(at: DateTime<Utc>) -> Result<(), String> {
+    if at <= Utc::now() + AHEAD_AT_MOST { Ok(()) } else { Err(format!("it is of {at}, which is to come")) }
+}
+
+/// Verifies the ID token: signature, issuer, audience, expiry, nonce, and what the library leaves to its callers: that it is
+/// not of a time to come, that `azp` is us and that the access token belongs to it.
 pub(super) fn verify(client: &Client, tokens: &Tokens, nonce: &str) -> Result<Verified, Untrusted> {
     let token = tokens.id_token().ok_or(Untrusted::Missing)?;
-    let verifier =
-        client.id_token_verifier().set_allowed_algs(SIGNATURES).set_time_fn(|| Utc::now() - CLOCKS_DIFFER);
+    let verifier = client
+        .id_token_verifier()
+        .set_allowed_algs(SIGNATURES)
+        .set_time_fn(|| Utc::now() - CLOCKS_DIFFER)
+        .set_issue_time_verifier_fn(not_to_come);
     let claims = token.claims(&verifier, &Nonce::new(nonce.to_owned()))?;
+    let not_before = claims.additional_claims().claims.get("nbf").and_then(Value::as_i64);
+    if let Some(at) = not_before.and_then(|seconds| DateTime::from_timestamp(seconds, 0)) {
+        not_to_come(at).map_err(ClaimsVerificationError::Expired)?;
+    }
     if claims.authorized_party().is_some_and(|party| party != client.client_id()) {
         return Err(Untrusted::Party);
     }
