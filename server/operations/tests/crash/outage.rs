@@ -69,7 +69,7 @@ async fn a_fence_that_is_tried_again_by_people_and_processes_began_the_first_tim
     assert_eq!(ended.state, RunState::Succeeded, "{story}");
     let fence = fence(&sim, run).await;
     assert_eq!((fence.started_at, fence.attempt), (Some(first), 3), "{story}");
-    let away = ended.outcome.and_then(|outcome| outcome.write_unavailability_ms).unwrap();
+    let away = ended.outcome.and_then(|outcome| outcome.write_fence_ms).unwrap();
     assert!(away >= 60_000, "writes are said to have been away for {away} ms only: {story}");
     sim.assert_clean("after a fence that was tried three times");
 }
