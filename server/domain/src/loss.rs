@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub(crate) use self::rate::may_run_ahead;
-pub use self::settle::settle;
+pub use self::settle::{LeaderEnds, epochs_to_ask, settle};
 use self::stage::Stage;
 use crate::{
     ids::TeamName,
@@ -93,6 +93,10 @@ pub struct PartitionLoss {
     /// missing. `None` for compacted topics, flows that copy committed records only, and where that was not read.
     #[serde(default)]
     pub counts_from: Option<i64>,
+    /// Epoch of its leader when the source was last seen: where that leader's records end tells what it had when it died. `None`
+    /// where the brokers did not tell it.
+    #[serde(default)]
+    pub leader_epoch: Option<i32>,
     /// How much.
     pub lost: Interval,
     /// Records it turned out to be.
@@ -106,10 +110,11 @@ pub struct Truth {
     pub at: DateTime<Utc>,
     /// Records on the source beyond what had reached the target when it died; `None` when it cannot be told.
     pub records: Option<i64>,
-    /// Whether it was exactly so many: none, and nothing was added since. Otherwise it was at most so many: transaction markers and
-    /// what had arrived behind the last position that is known count as well.
+    /// Whether it was exactly so many: none, and nothing that was added since is in it. Otherwise it was at most so many:
+    /// transaction markers and what had arrived behind the last position that is known count as well.
     pub exact: bool,
-    /// Whether this is the last word: the survey after the first was looked at, too.
+    /// Whether this is the last word: the leaders' own logs told where the source's ends were when it died, or the survey after the
+    /// first was looked at, too.
     pub settled: bool,
     /// How it was found, as a sentence.
     pub method: String,

@@ -123,6 +123,9 @@ pub struct PartitionObservation {
     pub in_sync: i32,
     /// Broker error or missing leader; empty when all is well.
     pub trouble: String,
+    /// Counts up with each election; `None` when the broker does not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader_epoch: Option<i32>,
     /// Offset of the last record that is no marker, known where the end stood still since it was read: what lies behind it is
     /// nothing that could be copied. One before `start` or less where no record is left.
     #[serde(default, skip_serializing_if = "Option::is_none")]

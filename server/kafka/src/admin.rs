@@ -76,6 +76,10 @@ pub struct NewTopic {
 /// One answer per partition: an offset, or that partition's error (boxed: there may be hundreds of thousands of answers).
 pub type PartitionOffsets = ByPartition<Result<i64, Box<KafkaError>>>;
 
+/// One answer per partition: where the records of leaders up to an epoch end, `None` when the leader's log knows of no such epoch; or
+/// that partition's error.
+pub type EpochEnds = ByPartition<Result<Option<i64>, Box<KafkaError>>>;
+
 /// Muster's hands on one cluster.
 ///
 /// Every call is bounded in time. Every call that changes something first makes sure that the connection belongs to
@@ -107,6 +111,11 @@ pub trait ClusterAdmin: Send + Sync + std::fmt::Debug {
         partitions: &[TopicPartition],
         spec: OffsetSpec,
     ) -> Result<PartitionOffsets, KafkaError>;
+
+    /// Where the records of leaders up to an epoch end, for each partition and epoch (OffsetForLeaderEpoch): the offset at which
+    /// the first leadership after it began, or the end of the log when that epoch leads now. A log that was cut answers with
+    /// what is left of it.
+    async fn end_of_epoch(&self, epochs: &ByPartition<i32>) -> Result<EpochEnds, KafkaError>;
 
     /// Effective configs of topics. Topics that are configured alike share one value: some 35 configs of each of many
     /// thousand topics would be most of what a survey holds.

@@ -10,6 +10,7 @@ pub mod content_proof;
 pub mod decisions;
 pub mod engine;
 pub mod error;
+pub mod leader_ends;
 pub mod planning;
 pub mod report;
 pub mod rings;

@@ -88,7 +88,8 @@ impl<'a> Stage<'a> {
                 }
             }
         };
-        PartitionLoss { partition: key.partition, end, through, counts_from, lost, truth: None }
+        let (partition, leader_epoch) = (key.partition, self.leader_epoch(key));
+        PartitionLoss { partition, end, through, counts_from, leader_epoch, lost, truth: None }
     }
 
     /// Several partitions as one. Their sum is bounded by the rate of all of them together, which is less than the sum of
@@ -150,6 +151,12 @@ impl<'a> Stage<'a> {
     /// First offset the source still had; everything from there on is missing when nothing was ever copied.
     fn start(&self, key: &TopicPartition) -> Option<i64> {
         self.source(key)?.partitions.get(usize::try_from(key.partition).ok()?)?.start
+    }
+
+    /// See [`PartitionLoss::leader_epoch`].
+    fn leader_epoch(&self, key: &TopicPartition) -> Option<i32> {
+        let now = || self.source(key)?.partitions.get(usize::try_from(key.partition).ok()?)?.leader_epoch;
+        now().or_else(|| self.said(key)?.leader_epoch)
     }
 
     /// See [`PartitionLoss::counts_from`].
