@@ -19,6 +19,7 @@ use muster_operations::{
     leader_ends::{Unsettled, ask_leader_ends},
     survey::take_survey,
     tails::read_tails,
+    writers::read_writers,
 };
 use muster_store::{
     StoreError, grants,
@@ -181,6 +182,7 @@ impl SurveyLoop {
         // The recorder keeps milliseconds: what is remembered and what is read back are one time.
         let mut survey = take_survey(&clients, number, Utc::now().trunc_subsecs(3)).await;
         read_tails(&clients, &mut survey, previous.as_ref(), &mut memory.tails).await;
+        read_writers(&clients, &mut survey).await;
         let unsettled = ask_leader_ends(&clients, &survey, unsettled).await;
         let clock =
             Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };

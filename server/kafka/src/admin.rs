@@ -58,6 +58,8 @@ pub struct ProducerState {
     pub last_timestamp: i64,
     /// First offset of its open transaction, if one is open.
     pub open_transaction_start: Option<i64>,
+    /// Whether it ever ended a transaction there: its coordinator has written a marker.
+    pub ended_transaction: bool,
 }
 
 /// A new topic.
@@ -203,6 +205,10 @@ pub trait ClusterAdmin: Send + Sync + std::fmt::Debug {
 
     /// Transactions that are neither complete nor empty, with their partitions.
     async fn open_transactions(&self) -> Result<Vec<OpenTransaction>, KafkaError>;
+
+    /// Producer id of each transactional id that coordinators remember, whether a transaction is open under it or not. Ids that
+    /// Muster's principal may not DESCRIBE are not among them.
+    async fn transactional_ids(&self) -> Result<BTreeMap<String, i64>, KafkaError>;
 
     /// Ends a straggler's transaction by fencing its producer (InitProducerId with its id), repeated while the
     /// coordinator answers `CONCURRENT_TRANSACTIONS`.

@@ -184,6 +184,10 @@ impl ClusterAdmin for KafkaAdmin {
         transactions::open_transactions(self.router()).await
     }
 
+    async fn transactional_ids(&self) -> Result<BTreeMap<String, i64>, KafkaError> {
+        transactions::transactional_ids(self.router()).await
+    }
+
     async fn abort_transaction(&self, transactional_id: &str) -> Result<(), KafkaError> {
         transactions::abort_transaction(self.router(), transactional_id).await
     }

@@ -20,6 +20,7 @@ pub mod switchover;
 pub mod tails;
 mod telling;
 pub mod translation_proof;
+pub mod writers;
 
 pub use clients::{ClientSource, PairClients};
 pub use engine::Engine;

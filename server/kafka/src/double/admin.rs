@@ -289,6 +289,13 @@ impl ClusterAdmin for MemoryAdmin {
         self.read("open_transactions", |cluster| Ok(cluster.answer_open_transactions())).await
     }
 
+    async fn transactional_ids(&self) -> Result<BTreeMap<String, i64>, KafkaError> {
+        self.read("transactional_ids", |cluster| {
+            Ok(cluster.txns.iter().map(|(id, txn)| (id.clone(), txn.producer_id)).collect())
+        })
+        .await
+    }
+
     async fn abort_transaction(&self, transactional_id: &str) -> Result<(), KafkaError> {
         self.change("abort_transaction", transactional_id, |cluster| {
             cluster.fence_producer(transactional_id);

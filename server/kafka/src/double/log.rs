@@ -170,6 +170,7 @@ impl Log {
                 last_sequence: -1,
                 last_timestamp: timestamp,
                 open_transaction_start: None,
+                ended_transaction: false,
             });
             state.last_sequence += 1;
             state.last_timestamp = timestamp;
@@ -201,6 +202,7 @@ impl Log {
         if let Some(state) = self.producers.get_mut(&producer) {
             state.last_sequence = -1;
             state.open_transaction_start = None;
+            state.ended_transaction = true;
         }
     }
 

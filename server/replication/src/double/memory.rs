@@ -178,6 +178,7 @@ impl Replication for MemoryReplication {
                 rewinds: ByPartition::new(),
                 beyond: Observed::unknown("not compared with the pair", now),
                 unreadable_syncs: UnreadableSyncs::default(),
+                writers: Observed::unknown("not looked at", now),
             })
         });
         seen.await.unwrap_or_else(|error| {
@@ -192,6 +193,7 @@ impl Replication for MemoryReplication {
                 rewinds: ByPartition::new(),
                 beyond: Observed::unknown(&reason, now),
                 unreadable_syncs: UnreadableSyncs::default(),
+                writers: Observed::unknown("not looked at", now),
             }
         })
     }
