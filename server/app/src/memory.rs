@@ -15,7 +15,7 @@ use muster_domain::{
     recorder::{Kind, facts_of, group_samples, partition_samples},
     survey::Survey,
 };
-use muster_operations::tails::TailMemory;
+use muster_operations::{leader_ends::Unsettled, tails::TailMemory};
 use muster_store::{
     StoreError, losses,
     recorder::{self, Recording},
@@ -170,22 +170,21 @@ impl Memory {
         pair: &Pair,
         survey: &Survey,
         previous: Option<&Survey>,
-        unsettled: &[Loss],
+        unsettled: &[Unsettled],
     ) -> Vec<Loss> {
         let mut news = Vec::new();
         for flow in &pair.flows {
             let from = flow.direction.from;
-            let of_flow = || unsettled.iter().filter(|loss| loss.direction == flow.direction);
+            let of_flow = || unsettled.iter().filter(|(loss, _)| loss.direction == flow.direction);
             if survey.sides.get(from).topics.value().is_some() {
-                news.extend(
-                    of_flow()
-                        .cloned()
-                        .filter_map(|mut loss| settle(&mut loss, survey, previous).then_some(loss)),
-                );
+                news.extend(of_flow().filter_map(|(loss, ends)| {
+                    let mut loss = loss.clone();
+                    settle(&mut loss, survey, previous, ends).then_some(loss)
+                }));
                 continue;
             }
             let Some(high) = self.history.high(from) else { continue };
-            let said = of_flow().find(|loss| loss.seen_at == high.0);
+            let said = of_flow().map(|(loss, _)| loss).find(|loss| loss.seen_at == high.0);
             let evidence = Evidence { history: self.history.of(from), high, previous, said };
             news.extend(state_loss(pair, flow, survey, &evidence).filter(|loss| Some(loss) != said));
         }

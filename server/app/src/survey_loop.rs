@@ -14,7 +14,13 @@ use muster_domain::{
     pair::Pair,
     survey::Survey,
 };
-use muster_operations::{ClientSource, OperationError, survey::take_survey, tails::read_tails};
+use muster_operations::{
+    ClientSource, OperationError,
+    leader_ends::{Unsettled, ask_leader_ends},
+    survey::take_survey,
+    tails::read_tails,
+    writers::read_writers,
+};
 use muster_store::{
     StoreError, grants,
     leases::{self, survey_lease},
@@ -169,11 +175,15 @@ impl SurveyLoop {
         let approvers = grants::approvers(&mut conn, &clients.pair.team).await?;
         memory.recall(&mut conn, &clients.pair, Utc::now()).await?;
         let moved = alarm_watch::moved_by(&mut conn, pair).await?;
+        // Only who has the lease writes them.
+        let unsettled = losses::unsettled(&mut conn, pair).await?;
         drop(conn);
         let number = previous.as_ref().map_or(1, |survey| survey.number + 1);
         // The recorder keeps milliseconds: what is remembered and what is read back are one time.
         let mut survey = take_survey(&clients, number, Utc::now().trunc_subsecs(3)).await;
         read_tails(&clients, &mut survey, previous.as_ref(), &mut memory.tails).await;
+        read_writers(&clients, &mut survey).await;
+        let unsettled = ask_leader_ends(&clients, &survey, unsettled).await;
         let clock =
             Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };
         let mut conn = self.connection().await?;
@@ -186,7 +196,7 @@ impl SurveyLoop {
         let judged = Judgement::of(&clients, &approvers, &survey, previous_survey, history, canaries, clock);
         let alarms = alarm_watch::watch(&mut conn, &clients, &survey, previous.as_ref(), moved).await?;
         drop(conn);
-        let seen = (&survey, previous.as_ref());
+        let seen = (&survey, previous.as_ref(), unsettled.as_slice());
         if let Err(e) = self.keep(&clients.pair, seen, &judged, alarms, epoch, memory).await {
             memory.doubt();
             return Err(e.into());
@@ -202,7 +212,7 @@ impl SurveyLoop {
     async fn keep(
         &self,
         pair: &Pair,
-        (survey, previous): (&Survey, Option<&Survey>),
+        (survey, previous, unsettled): (&Survey, Option<&Survey>, &[Unsettled]),
         (judgement, lags): &(Judgement, Vec<Vec<PartitionLag>>),
         alarms: Watched,
         epoch: i64,
@@ -213,8 +223,7 @@ impl SurveyLoop {
         surveys::keep(&mut tx, survey, epoch).await?;
         judgement.keep(&mut tx, survey, epoch).await?;
         memory.record(&mut tx, pair, survey, lags).await?;
-        let unsettled = losses::unsettled(&mut tx, &pair.name).await?;
-        let news = memory.losses(pair, survey, previous, &unsettled);
+        let news = memory.losses(pair, survey, previous, unsettled);
         Memory::keep_losses(&mut tx, pair, &news).await?;
         alarms.keep(&mut tx, survey, epoch).await?;
         tx.commit().await.map_err(failed)

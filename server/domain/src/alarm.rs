@@ -17,8 +17,11 @@ mod tasks;
 mod tests;
 #[cfg(test)]
 mod tests_of_doubt;
+#[cfg(test)]
+mod tests_of_writers;
 mod topics;
 mod view;
+mod writers;
 
 use std::collections::BTreeMap;
 

@@ -22,7 +22,7 @@ pub(crate) use self::rate::may_run_ahead;
 use self::stage::Stage;
 pub use self::{
     owners::{OwnerLoss, by_owner},
-    settle::settle,
+    settle::{LeaderEnds, epochs_to_ask, settle},
 };
 use crate::{
     ids::TeamName,
@@ -100,6 +100,10 @@ pub struct PartitionLoss {
     /// missing. `None` for compacted topics, flows that copy committed records only, and where that was not read.
     #[serde(default)]
     pub counts_from: Option<i64>,
+    /// Epoch of its leader when the source was last seen: where that leader's records end tells what it had when it died. `None`
+    /// where the brokers did not tell it.
+    #[serde(default)]
+    pub leader_epoch: Option<i32>,
     /// How much.
     pub lost: Interval,
     /// Records it turned out to be.
@@ -120,10 +124,13 @@ pub struct Truth {
     /// Writes of so many milliseconds before it was found not to answer: the longest of all partitions; `None` when any is not known.
     #[serde(default)]
     pub ms: Option<i64>,
-    /// Whether it was exactly so many: none, and nothing was added since. Otherwise it was at most so many: transaction markers and
-    /// what had arrived behind the last position that is known count as well.
+    /// Whether the leaders' own logs told where the source's ends were when it died.
+    #[serde(default)]
+    pub by_logs: bool,
+    /// Whether it was exactly so many: none, and nothing that was added since is in it. Otherwise it was at most so many:
+    /// transaction markers and what had arrived behind the last position that is known count as well.
     pub exact: bool,
-    /// Whether this is the last word: the survey after the first was looked at, too.
+    /// Whether this is the last word: the leaders' own logs told everything, or the survey after the first was looked at, too.
     pub settled: bool,
     /// How it was found, as a sentence.
     pub method: String,

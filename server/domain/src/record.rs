@@ -100,7 +100,7 @@ pub struct RunStep {
     pub state: StepState,
     /// How often it was tried, from 1; 0 before.
     pub attempt: i32,
-    /// First start.
+    /// First start; it stays when a person has the step tried again.
     pub started_at: Option<DateTime<Utc>>,
     /// When it came to its present end.
     pub ended_at: Option<DateTime<Utc>>,

@@ -202,6 +202,7 @@ fn flow(from: Side, target: &str, state: ConnectState, copied: i64) -> FlowObser
         rewinds: BTreeMap::new(),
         beyond: Observed::known(Beyond::default(), now),
         unreadable_syncs: UnreadableSyncs::default(),
+        writers: Observed::unknown("not looked at", now),
     }
 }
 

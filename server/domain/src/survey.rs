@@ -123,6 +123,9 @@ pub struct PartitionObservation {
     pub in_sync: i32,
     /// Broker error or missing leader; empty when all is well.
     pub trouble: String,
+    /// Counts up with each election; `None` when the broker does not tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leader_epoch: Option<i32>,
     /// Offset of the last record that is no marker, known where the end stood still since it was read: what lies behind it is
     /// nothing that could be copied. One before `start` or less where no record is left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -233,6 +236,35 @@ pub struct FlowObservation {
     /// What of its offset-syncs topic could not be read.
     #[serde(default)]
     pub unreadable_syncs: UnreadableSyncs,
+    /// Who writes where it copies to.
+    #[serde(default = "not_looked")]
+    pub writers: Observed<WritersObservation>,
+}
+
+/// Who writes where a flow copies to, as the leaders there remember producers that have an id (DescribeProducers).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WritersObservation {
+    /// Producer ids of the flow's own tasks, by their transactional ids; none where they write without transactions, or where
+    /// Muster may not see them.
+    pub own: BTreeSet<i64>,
+    /// By target partition. Those that were not looked at are not in it.
+    #[serde(with = "by_partition")]
+    pub partitions: ByPartition<Vec<WriterSeen>>,
+}
+
+/// A producer as the leader of a partition remembers it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WriterSeen {
+    /// Its id.
+    pub producer: i64,
+    /// Sequence number of its last record there; -1 after the end of a transaction.
+    pub sequence: i32,
+    /// When it last wrote there by its own clock, in milliseconds since 1970: only good for telling that it did again.
+    pub timestamp_ms: i64,
+    /// First offset of its open transaction there.
+    pub transaction_from: Option<i64>,
+    /// Whether it has one open or ever ended one there: then it leaves markers.
+    pub transactional: bool,
 }
 
 /// What a survey of a version before says of what it did not look for.

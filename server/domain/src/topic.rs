@@ -98,6 +98,9 @@ pub struct PartitionDescription {
     pub partition: i32,
     /// Broker id of the leader; `None` while there is none.
     pub leader: Option<i32>,
+    /// Counts up with each election; `None` when the broker does not tell it.
+    #[serde(default)]
+    pub leader_epoch: Option<i32>,
     /// Broker ids of all replicas.
     pub replicas: Vec<i32>,
     /// Broker ids of the replicas in sync.

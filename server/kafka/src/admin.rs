@@ -58,6 +58,8 @@ pub struct ProducerState {
     pub last_timestamp: i64,
     /// First offset of its open transaction, if one is open.
     pub open_transaction_start: Option<i64>,
+    /// Whether it ever ended a transaction there: its coordinator has written a marker.
+    pub ended_transaction: bool,
 }
 
 /// A new topic.
@@ -75,6 +77,10 @@ pub struct NewTopic {
 
 /// One answer per partition: an offset, or that partition's error (boxed: there may be hundreds of thousands of answers).
 pub type PartitionOffsets = ByPartition<Result<i64, Box<KafkaError>>>;
+
+/// One answer per partition: where the records of leaders up to an epoch end, `None` when the leader's log knows of no such epoch; or
+/// that partition's error.
+pub type EpochEnds = ByPartition<Result<Option<i64>, Box<KafkaError>>>;
 
 /// Muster's hands on one cluster.
 ///
@@ -107,6 +113,11 @@ pub trait ClusterAdmin: Send + Sync + std::fmt::Debug {
         partitions: &[TopicPartition],
         spec: OffsetSpec,
     ) -> Result<PartitionOffsets, KafkaError>;
+
+    /// Where the records of leaders up to an epoch end, for each partition and epoch (OffsetForLeaderEpoch): the offset at which
+    /// the first leadership after it began, or the end of the log when that epoch leads now. A log that was cut answers with
+    /// what is left of it.
+    async fn end_of_epoch(&self, epochs: &ByPartition<i32>) -> Result<EpochEnds, KafkaError>;
 
     /// Effective configs of topics. Topics that are configured alike share one value: some 35 configs of each of many
     /// thousand topics would be most of what a survey holds.
@@ -194,6 +205,10 @@ pub trait ClusterAdmin: Send + Sync + std::fmt::Debug {
 
     /// Transactions that are neither complete nor empty, with their partitions.
     async fn open_transactions(&self) -> Result<Vec<OpenTransaction>, KafkaError>;
+
+    /// Producer id of each transactional id that coordinators remember, whether a transaction is open under it or not. Ids that
+    /// Muster's principal may not DESCRIBE are not among them.
+    async fn transactional_ids(&self) -> Result<BTreeMap<String, i64>, KafkaError>;
 
     /// Ends a straggler's transaction by fencing its producer (InitProducerId with its id), repeated while the
     /// coordinator answers `CONCURRENT_TRANSACTIONS`.

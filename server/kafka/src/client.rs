@@ -17,8 +17,8 @@ use muster_domain::{
 
 use crate::{
     acls,
-    admin::{ClusterAdmin, FenceVerdict, NewTopic, OffsetSpec, PartitionOffsets, ProducerState},
-    client_limits, configs,
+    admin::{ClusterAdmin, EpochEnds, FenceVerdict, NewTopic, OffsetSpec, PartitionOffsets, ProducerState},
+    client_limits, configs, epochs,
     error::KafkaError,
     group_members, group_offsets, groups, offsets,
     options::ClientOptions,
@@ -80,6 +80,10 @@ impl ClusterAdmin for KafkaAdmin {
         spec: OffsetSpec,
     ) -> Result<PartitionOffsets, KafkaError> {
         offsets::list_offsets(self.router(), partitions, spec).await
+    }
+
+    async fn end_of_epoch(&self, epochs: &ByPartition<i32>) -> Result<EpochEnds, KafkaError> {
+        epochs::end_of_epochs(self.router(), epochs).await
     }
 
     async fn topic_configs(&self, topics: &[String]) -> Result<BTreeMap<String, Arc<Configs>>, KafkaError> {
@@ -178,6 +182,10 @@ impl ClusterAdmin for KafkaAdmin {
 
     async fn open_transactions(&self) -> Result<Vec<OpenTransaction>, KafkaError> {
         transactions::open_transactions(self.router()).await
+    }
+
+    async fn transactional_ids(&self) -> Result<BTreeMap<String, i64>, KafkaError> {
+        transactions::transactional_ids(self.router()).await
     }
 
     async fn abort_transaction(&self, transactional_id: &str) -> Result<(), KafkaError> {

@@ -21,6 +21,7 @@ mod configs;
 mod connection;
 mod coordinators;
 mod dial;
+mod epochs;
 mod fetch;
 mod frames;
 mod group_members;

@@ -89,7 +89,8 @@ async fn ask_leaders<'p>(
     Ok((settled, unsettled))
 }
 
-fn may_have_moved(error: &KafkaError) -> bool {
+/// Whether a fresh look at the leaders may settle it.
+pub(crate) fn may_have_moved(error: &KafkaError) -> bool {
     matches!(error.kind, KafkaErrorKind::Connection(_)) || error.code().is_some_and(leader_moved)
 }
 

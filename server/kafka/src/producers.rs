@@ -73,6 +73,7 @@ async fn describe_on(
                 last_sequence: producer.last_sequence,
                 last_timestamp: producer.last_timestamp,
                 open_transaction_start: Some(producer.current_txn_start_offset).filter(|offset| *offset >= 0),
+                ended_transaction: producer.coordinator_epoch >= 0,
             });
             found.push((TopicPartition::new(topic.name.as_str(), one.partition_index), producers.collect()));
         }

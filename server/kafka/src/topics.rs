@@ -111,6 +111,8 @@ fn read_topic(topic: &MetadataResponseTopic) -> Option<TopicDescription> {
         .map(|partition| PartitionDescription {
             partition: partition.partition_index,
             leader: Some(partition.leader_id.0).filter(|leader| *leader >= 0),
+            // Brokers before 2.1 do not tell it: the codec then says -1.
+            leader_epoch: Some(partition.leader_epoch).filter(|epoch| *epoch >= 0),
             replicas: partition.replica_nodes.iter().map(|node| node.0).collect(),
             isr: partition.isr_nodes.iter().map(|node| node.0).collect(),
         })

@@ -1,10 +1,13 @@
 //! Transactions: which are open, and ending a straggler's.
 
+use std::collections::BTreeMap;
+
 use chrono::DateTime;
 use futures_util::future::try_join_all;
 use kafka_protocol::messages::{
     DescribeTransactionsRequest, InitProducerIdRequest, ListTransactionsRequest, ProducerId, TransactionalId,
     describe_transactions_response::TransactionState,
+    list_transactions_response::TransactionState as ListedTransaction,
 };
 use muster_domain::{survey::OpenTransaction, topic::TopicPartition};
 
@@ -31,19 +34,34 @@ pub(crate) async fn open_transactions(router: &Router) -> Result<Vec<OpenTransac
     Ok(open)
 }
 
-async fn open_on(call: &Call<'_>, node: i32) -> Result<Vec<OpenTransaction>, KafkaError> {
-    let target = Target::Node(node);
+/// Producer id of each transactional id that coordinators remember.
+pub(crate) async fn transactional_ids(router: &Router) -> Result<BTreeMap<String, i64>, KafkaError> {
+    let call = router.look("ListTransactions");
+    let mut asks = Vec::new();
+    for node in call.every_broker().await? {
+        asks.push(list_on(&call, node));
+    }
+    let listed = try_join_all(asks).await?.into_iter().flatten();
+    Ok(listed.map(|state| (state.transactional_id.to_string(), state.producer_id.0)).collect())
+}
+
+/// What a broker coordinates.
+async fn list_on(call: &Call<'_>, node: i32) -> Result<Vec<ListedTransaction>, KafkaError> {
     let mut patience = call.patience();
-    let listed = loop {
-        let (answer, _) = call.send(target, None, |_| ListTransactionsRequest::default()).await?;
+    loop {
+        let (answer, _) = call.send(Target::Node(node), None, |_| ListTransactionsRequest::default()).await?;
         match call.expect_ok(Some(node), answer.error_code, None) {
-            Ok(()) => break answer,
+            Ok(()) => return Ok(answer.transaction_states),
             Err(error) if patience.after(&error).await => {}
             Err(error) => return Err(error),
         }
-    };
-    let ids: Vec<TransactionalId> = listed
-        .transaction_states
+    }
+}
+
+async fn open_on(call: &Call<'_>, node: i32) -> Result<Vec<OpenTransaction>, KafkaError> {
+    let target = Target::Node(node);
+    let ids: Vec<TransactionalId> = list_on(call, node)
+        .await?
         .into_iter()
         .filter(|state| is_open(&state.transaction_state))
         .map(|state| state.transactional_id)

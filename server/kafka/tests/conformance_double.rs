@@ -41,6 +41,41 @@ async fn offsets() {
 }
 
 #[tokio::test]
+async fn epochs() {
+    let world = world();
+    conformance::epochs(&world.admin(EU_WEST), &world.mover(EU_WEST), PREFIX).await;
+}
+
+#[tokio::test]
+async fn a_leader_that_was_elected_ends_the_records_of_the_one_before() {
+    let world = world();
+    let admin = world.admin(EU_WEST);
+    conformance::fresh_topic(&admin, "elected", 1).await;
+    let at = TopicPartition::new("elected", 0);
+    let write = |count| {
+        let mut state = world.lock();
+        for _ in 0..count {
+            let payload = Payload { timestamp: 1, key: None, value: None, headers: Vec::new() };
+            state.cluster_mut(EU_WEST).produce("User:muster", &at, (0, None), payload).unwrap();
+        }
+    };
+    let log = |change: fn(&mut muster_kafka::double::Log)| {
+        change(world.lock().cluster_mut(EU_WEST).log_mut(&at).unwrap());
+    };
+    let end = async |epoch| {
+        let answers = admin.end_of_epoch(&BTreeMap::from([(at.clone(), epoch)])).await.unwrap();
+        *answers[&at].as_ref().unwrap()
+    };
+    write(5);
+    log(muster_kafka::double::Log::elect);
+    write(2);
+    assert_eq!((end(0).await, end(1).await, end(2).await, end(3).await), (Some(5), Some(5), Some(7), None));
+    log(|log| log.truncate(3));
+    write(1);
+    assert_eq!((end(0).await, end(2).await, end(4).await), (Some(3), Some(3), Some(4)));
+}
+
+#[tokio::test]
 async fn identity() {
     let admin = world().admin(EU_WEST);
     let found = admin.describe_cluster().await.unwrap().cluster_id;

@@ -10,6 +10,7 @@ pub mod content_proof;
 pub mod decisions;
 pub mod engine;
 pub mod error;
+pub mod leader_ends;
 pub mod planning;
 pub mod report;
 pub mod rings;
@@ -19,6 +20,7 @@ pub mod switchover;
 pub mod tails;
 mod telling;
 pub mod translation_proof;
+pub mod writers;
 
 pub use clients::{ClientSource, PairClients};
 pub use engine::Engine;

@@ -119,6 +119,8 @@ pub struct StepCtx {
     pub epoch: i64,
     /// When the step's bound runs out.
     pub deadline: Instant,
+    /// When the plan's bound on how long writes are away runs out, for a step that it holds for.
+    pub outage_ends: Option<Instant>,
     /// Where progress is told.
     pub notes: Notes,
 }

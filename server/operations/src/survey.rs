@@ -220,6 +220,7 @@ fn begin_topic(topic: TopicDescription) -> (String, TopicObservation) {
         replicas: i32::try_from(p.replicas.len()).unwrap_or(i32::MAX),
         in_sync: i32::try_from(p.isr.len()).unwrap_or(i32::MAX),
         trouble: if p.leader.is_none() { "the partition has no leader".to_owned() } else { String::new() },
+        leader_epoch: p.leader_epoch,
         ..PartitionObservation::default()
     });
     let partitions = partitions.collect();

@@ -48,6 +48,8 @@ pub struct StoredStep {
     pub step: RunStep,
     /// When a retryable failure is tried again.
     pub retry_at: Option<DateTime<Utc>>,
+    /// Since when its own bound counts: its first start, or the first attempt after a person had it begun again.
+    pub bound_from: Option<DateTime<Utc>>,
     /// What later steps need of it.
     pub output: Option<serde_json::Value>,
     /// What undo needs.
@@ -72,7 +74,7 @@ pub async fn list_stored(conn: &mut PgConnection, run: Uuid) -> Result<Vec<Store
     let rows = sqlx::query!(
         r#"select
             position, name, title, phase, after, undoable, point_of_no_return, expected_ms, state, attempt,
-            started_at, ended_at, retry_at, sentence, evidence, output, captured,
+            started_at, ended_at, retry_at, bound_from, sentence, evidence, output, captured,
             question as "question: Json<Question>", confirmed_by
         from run_step
         where run_id = $1
@@ -109,6 +111,7 @@ pub async fn list_stored(conn: &mut PgConnection, run: Uuid) -> Result<Vec<Store
                     question: row.question.map(|Json(question)| question),
                 },
                 retry_at: row.retry_at,
+                bound_from: row.bound_from,
                 output: row.output,
                 captured: row.captured,
                 confirmed_by: row.confirmed_by,
@@ -182,6 +185,11 @@ pub async fn change(
             retry_at = clock_timestamp() + make_interval(secs => $9::double precision / 1000),
             attempt = attempt + case when $10 then 1 else 0 end,
             started_at = case when $10 then coalesce(started_at, clock_timestamp()) else started_at end,
+            -- A version that did not know the column began a step again by clearing its start.
+            bound_from = case
+                when $10 and (bound_from is null or started_at is null) then clock_timestamp()
+                else bound_from
+            end,
             ended_at = case when $11 then clock_timestamp() when $10 then null else ended_at end
         where run_id = $1
             and name = $2",
@@ -266,7 +274,8 @@ pub async fn past_durations(
         )
         select
             step.name,
-            max(extract(epoch from step.ended_at - step.started_at) * 1000)::bigint as "ms!",
+            -- Without what a failed attempt waited for a person.
+            max(extract(epoch from step.ended_at - greatest(step.bound_from, step.started_at)) * 1000)::bigint as "ms!",
             (select count(*) from recent) as "runs!"
         from run_step step
         join recent on recent.id = step.run_id
@@ -285,7 +294,9 @@ pub async fn past_durations(
     Ok((runs, rows.into_iter().map(|row| (row.name, row.ms)).collect()))
 }
 
-/// Puts a failed step back to its beginning, with a fresh bound. What it captured for undo stays.
+/// Puts a failed step back to its beginning, with a fresh bound of its own. What it captured for undo stays, and so does its
+/// start, for it may have acted then: how long writes are away counts from there. A step that never captured what its undo
+/// needs has not acted, and starts anew.
 ///
 /// # Errors
 /// When the step did not fail or the database refuses.
@@ -293,7 +304,8 @@ pub async fn begin_again(conn: &mut PgConnection, run: Uuid, name: &str) -> Resu
     let done = sqlx::query!(
         "update run_step
         set state = 'unknown',
-            started_at = null,
+            started_at = case when undoable and captured is null then null else started_at end,
+            bound_from = null,
             ended_at = null,
             retry_at = null
         where run_id = $1

@@ -47,8 +47,9 @@ fn told(raised: &Raised) -> Figure {
 
 fn how() -> String {
     format!(
-        "A pair of six topics on the real lab, surveyed every {} s as the product does it. Each of the fifteen causes is really \
-         caused, alone, and undone or acknowledged before the next; a topic made anew is caused on either side. Time runs from the \
+        "A pair of seven topics on the real lab, surveyed every {} s as the product does it. Each of the fifteen causes is really \
+         caused, alone, and undone or acknowledged before the next; a topic made anew is caused on either side, a \
+         foreign writer where replication rests and where it copies. Time runs from the \
          cause being there (a hole: replication is past it) to the alarm being kept in PostgreSQL. The goal is at most \
          {WITHIN} survey periods. That no other alarm comes, and that each names the right place, is \
          checked on the way.",

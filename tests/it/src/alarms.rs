@@ -1,4 +1,4 @@
-//! Silent loss, really caused on a lab: fifteen causes, and how soon each is alarmed. For the test that none is missed and for
+//! Silent loss, really caused on a lab: each alarm, and how soon each is alarmed. For the test that none is missed and for
 //! the benchmark of how long it takes.
 //!
 //! One lab and one story: what disturbs others most (a worker that is gone, a source that is gone) comes last.
@@ -41,6 +41,7 @@ pub async fn every_cause(period: Duration) -> Result<Vec<Raised>> {
     stage.a_partition_on_the_source_only().await?;
     stage.replication_set_back().await?;
     stage.a_foreign_writer().await?;
+    stage.a_foreign_writer_where_replication_copies().await?;
     stage.a_hung_transaction().await?;
     stage.a_deny_that_was_copied().await?;
     stage.a_brokers_default_that_deletes_early().await?;

@@ -111,10 +111,11 @@ impl Real {
 
 type Check = fn(Arc<Real>) -> std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
-const CHECKS: [(&str, Check); 13] = [
+const CHECKS: [(&str, Check); 14] = [
     ("topics", |r| Box::pin(async move { conformance::topics(&r.admin, &r.prefix).await })),
     ("configs", |r| Box::pin(async move { conformance::configs(&r.admin, &r.prefix).await })),
     ("offsets", |r| Box::pin(async move { conformance::offsets(&r.admin, &r.mover, &r.prefix).await })),
+    ("epochs", |r| Box::pin(async move { conformance::epochs(&r.admin, &r.mover, &r.prefix).await })),
     ("identity", |r| Box::pin(async move { identity(&r).await })),
     ("groups", |r| Box::pin(async move { conformance::groups(&r.admin, &r.prefix).await })),
     ("live classic group", |r| Box::pin(async move { live_group(&r, GroupType::Classic).await })),

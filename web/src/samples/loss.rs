@@ -20,6 +20,7 @@ pub(super) fn of(pair: &Pair) -> Loss {
         end: 184_201,
         through,
         counts_from: Some(0),
+        leader_epoch: Some(7),
         lost,
         truth: None,
         truth_ms: None,

@@ -168,6 +168,7 @@ fn flow(from: Side, running: bool) -> FlowObservation {
         rewinds: BTreeMap::new(),
         beyond: Observed::known(Beyond::default(), ago(2)),
         unreadable_syncs: UnreadableSyncs::default(),
+        writers: Observed::unknown("not looked at", ago(2)),
     }
 }
 

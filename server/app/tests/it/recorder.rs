@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use muster_app::memory::Memory;
 use muster_domain::{ids::PairName, topic::TopicPartition};
-use muster_kafka::double::{Health, Payload};
+use muster_kafka::double::{Health, Log, Payload};
 use muster_store::leases;
 use serde_json::Value;
 
@@ -80,6 +80,34 @@ async fn the_marker_at_the_end_of_an_idle_topic_is_not_waited_for() {
     let before = reads();
     observe(&app, &mut memory).await;
     assert_eq!((quiet().await, reads()), (0.into(), before), "and once only");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_is_written_to_at_once_is_settled_by_the_logs_of_its_leaders() {
+    let app = TestApp::with_pair().await;
+    let mut memory = Memory::default();
+    for _ in 0..3 {
+        app.small.world.ticks(3);
+        observe(&app, &mut memory).await;
+    }
+    app.small.world.set_health("eu-west", Health::Dead);
+    observe(&app, &mut memory).await;
+    {
+        let mut state = app.small.world.lock();
+        let west = state.cluster_mut("eu-west");
+        west.topics.values_mut().flat_map(|topic| &mut topic.partitions).for_each(Log::elect);
+    }
+    app.small.world.set_health("eu-west", Health::Up);
+    app.small.world.ticks(60);
+    observe(&app, &mut memory).await;
+    let settled = loss(&app).await;
+    let (truth, total) = (&settled["loss"]["truth"], &settled["loss"]["total"]);
+    assert_eq!(truth["settled"], Value::Bool(true), "{settled:#}");
+    let method = truth["method"].as_str().unwrap();
+    assert!(method.contains("What was written since is not in it"), "{method}");
+    let (records, least, most) =
+        (truth["records"].as_i64(), total["records_at_least"].as_i64(), total["records_at_most"].as_i64());
+    assert!(records.is_some() && least <= records && records <= most, "{settled:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ use super::{
     memory::Streak,
     stalled,
     view::{Row, View},
+    writers,
 };
 use crate::{
     reading::Observed,
@@ -61,6 +62,7 @@ pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
     for (topic, (places, since)) in std::mem::take(&mut pass.foreign) {
         judged.raise(foreign(view, &topic, places).since(since));
     }
+    std::mem::take(&mut pass.writers).raise(view, judged);
     backwards(view, judged);
     stalled::frozen(view, judged, &pass);
     stalled::still(view, judged, memory, &pass);
@@ -75,6 +77,7 @@ pub(super) struct Pass {
     holes: ByTopic,
     /// With when the first of them grew.
     foreign: BTreeMap<String, (Vec<Place>, Since)>,
+    writers: writers::Found,
     pub(super) frozen: Vec<(TopicPartition, Streak, i64, i64)>,
     /// Offsets written since the survey before, offsets that arrived, and where the former were.
     pub(super) written: i64,
@@ -107,6 +110,9 @@ impl Pass {
             && let Some(from) = grown_by_itself(&row)
         {
             memory.again(view, suspected, from);
+        }
+        if same_way {
+            self.writers.look(view, &row);
         }
         if !quiet {
             memory.busy.entry(row.topic.to_owned()).or_default().insert(row.number);

@@ -93,6 +93,7 @@ impl<'a> Stage<'a> {
             end,
             through,
             counts_from,
+            leader_epoch: self.leader_epoch(key),
             lost,
             truth: None,
             truth_ms: None,
@@ -158,6 +159,12 @@ impl<'a> Stage<'a> {
     /// First offset the source still had; everything from there on is missing when nothing was ever copied.
     fn start(&self, key: &TopicPartition) -> Option<i64> {
         self.source(key)?.partitions.get(usize::try_from(key.partition).ok()?)?.start
+    }
+
+    /// See [`PartitionLoss::leader_epoch`].
+    fn leader_epoch(&self, key: &TopicPartition) -> Option<i32> {
+        let now = || self.source(key)?.partitions.get(usize::try_from(key.partition).ok()?)?.leader_epoch;
+        now().or_else(|| self.said(key)?.leader_epoch)
     }
 
     /// See [`PartitionLoss::counts_from`].

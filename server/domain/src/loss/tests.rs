@@ -373,24 +373,24 @@ fn the_true_figure_comes_beside_what_was_said() {
     let mut loss = story().statement(33, 35);
     let said = loss.total;
     let back = story().survey(33, false);
-    assert!(settle(&mut loss, &back, None));
+    assert!(settle(&mut loss, &back, None, &BTreeMap::new()));
     let truth = loss.truth.clone().expect("told");
     assert_eq!((truth.records, truth.exact, truth.settled), (Some(330 - 1 - 196), false, false));
     assert_eq!(loss.topics[0].partitions[0].truth, Some(133));
     assert_eq!(loss.total, said, "what was said stays");
-    assert!(settle(&mut loss, &back, Some(&back)));
+    assert!(settle(&mut loss, &back, Some(&back), &BTreeMap::new()));
     let truth = loss.truth.clone().expect("told");
     // 130 were lost: 3 arrived behind the last position that is known, and nobody can tell.
     assert_eq!((truth.records, truth.exact, truth.settled), (Some(133), false, true));
     assert!(truth.method.contains("at most so many: transaction markers count"), "{}", truth.method);
-    assert!(!settle(&mut loss, &back, Some(&back)), "the last word is said");
+    assert!(!settle(&mut loss, &back, Some(&back), &BTreeMap::new()), "the last word is said");
 }
 
 #[test]
 fn how_long_ago_the_oldest_lost_record_was_written_is_told_from_its_timestamp() {
     let mut loss = story().statement(33, 35);
     let mut back = story().survey(33, false);
-    settle(&mut loss, &back, None);
+    settle(&mut loss, &back, None, &BTreeMap::new());
     let (topic, partition) = (loss.topics[0].topic.clone(), loss.topics[0].partitions[0].clone());
     let written = loss.noticed_at.timestamp_millis() - 4_200;
     let mut missing = |offset| {
@@ -398,7 +398,7 @@ fn how_long_ago_the_oldest_lost_record_was_written_is_told_from_its_timestamp() 
         let number = usize::try_from(partition.partition).unwrap();
         there.partitions[number].first_missing = Some(FirstMissing { offset, timestamp_ms: written });
         let mut loss = loss.clone();
-        settle(&mut loss, &back, Some(&back));
+        settle(&mut loss, &back, Some(&back), &BTreeMap::new());
         let truth = loss.truth.unwrap();
         (loss.topics[0].partitions[0].truth_ms, truth.ms, truth.method.contains("4200 ms before"))
     };
@@ -412,8 +412,8 @@ fn that_nothing_was_lost_is_exact() {
     let story = Story { copied: vec![100; 40], exactly_once: true, ..story() };
     let mut loss = story.statement(30, 35);
     let back = story.survey(30, false);
-    settle(&mut loss, &back, None);
-    settle(&mut loss, &back, Some(&back));
+    settle(&mut loss, &back, None, &BTreeMap::new());
+    settle(&mut loss, &back, Some(&back), &BTreeMap::new());
     let truth = loss.truth.expect("told");
     assert_eq!((truth.records, truth.exact), (Some(0), true));
 }
@@ -422,8 +422,8 @@ fn that_nothing_was_lost_is_exact() {
 fn a_source_that_is_written_to_again_leaves_an_upper_bound() {
     let mut loss = story().statement(33, 35);
     let (first, second) = (story().survey(34, false), story().survey(36, false));
-    settle(&mut loss, &first, None);
-    settle(&mut loss, &second, Some(&first));
+    settle(&mut loss, &first, None, &BTreeMap::new());
+    settle(&mut loss, &second, Some(&first), &BTreeMap::new());
     let truth = loss.truth.expect("told");
     assert_eq!((truth.records, truth.exact, truth.settled), (Some(340 - 1 - 196), false, true));
 }
@@ -431,10 +431,109 @@ fn a_source_that_is_written_to_again_leaves_an_upper_bound() {
 #[test]
 fn a_source_that_came_back_shorter_tells_nothing() {
     let mut loss = story().statement(33, 35);
-    settle(&mut loss, &story().survey(20, false), None);
+    settle(&mut loss, &story().survey(20, false), None, &BTreeMap::new());
     let truth = loss.truth.expect("told");
     assert_eq!((truth.records, loss.topics[0].truth), (None, None));
     assert!(truth.method.contains("not restored whole"), "{}", truth.method);
+}
+
+/// What the logs tell of `orders-0`: where the leader of then ended, and where the present one began.
+fn leaders(then: i64, present_from: i64) -> ByPartition<LeaderEnds> {
+    BTreeMap::from([(TopicPartition::new("orders", 0), LeaderEnds { then, present_from })])
+}
+
+#[test]
+fn what_is_written_after_the_return_is_not_lost_where_the_log_tells_since_when() {
+    let mut loss = story().statement(33, 35);
+    // It had 330 when it died, and applications went on at once.
+    assert!(settle(&mut loss, &story().survey(39, false), None, &leaders(330, 330)));
+    let truth = loss.truth.clone().expect("told");
+    assert_eq!((truth.records, truth.by_logs, truth.exact), (Some(330 - 1 - 196), true, false));
+    assert!(!truth.settled, "how long ago they were written may come with the next survey");
+    let later = story().survey(40, false);
+    assert!(settle(&mut loss, &later, Some(&later), &BTreeMap::new()));
+    let truth = loss.truth.clone().expect("told");
+    assert_eq!((truth.records, truth.by_logs, truth.settled), (Some(330 - 1 - 196), true, true));
+    assert!(truth.method.contains("What was written since is not in it"), "{}", truth.method);
+    assert!(!settle(&mut loss, &later, Some(&later), &BTreeMap::new()), "the last word is said");
+
+    let story = Story { copied: vec![100; 40], exactly_once: true, ..story() };
+    let mut loss = story.statement(30, 35);
+    settle(&mut loss, &story.survey(39, false), None, &leaders(300, 300));
+    let truth = loss.truth.expect("told");
+    assert_eq!((truth.records, truth.exact, truth.settled), (Some(0), true, true));
+}
+
+#[test]
+fn what_leaders_in_between_wrote_may_have_been_written_after_the_return() {
+    let mut loss = story().statement(33, 35);
+    settle(&mut loss, &story().survey(39, false), None, &leaders(330, 335));
+    let truth = loss.truth.expect("told");
+    assert_eq!((truth.records, truth.exact, truth.settled), (Some(335 - 1 - 196), false, false));
+}
+
+#[test]
+fn a_log_that_was_cut_is_told_though_it_is_longer_again() {
+    for (kept, said) in
+        [(250, "only up to 250"), (150, "47 offsets had reached the target and are only there now")]
+    {
+        let mut loss = story().statement(33, 35);
+        settle(&mut loss, &story().survey(39, false), None, &leaders(kept, kept));
+        let truth = loss.truth.expect("told");
+        assert_eq!((truth.records, truth.exact, truth.settled), (None, false, false));
+        assert!(truth.method.contains("`orders-0` had been seen up to offset 300"), "{}", truth.method);
+        assert!(truth.method.contains(said), "{}", truth.method);
+    }
+}
+
+#[test]
+fn leaders_are_asked_where_another_was_elected_and_as_long_as_nothing_is_told() {
+    let mut loss = story().statement(33, 35);
+    let mut back = story().survey(39, false);
+    let first = TopicPartition::new("orders", 0);
+    for (then, now, asked) in [
+        (None, Some(6), None),
+        (Some(4), None, None),
+        (Some(4), Some(4), None),
+        (Some(4), Some(6), Some((4, 5))),
+    ] {
+        loss.topics[0].partitions[0].leader_epoch = then;
+        topics(&mut back, Side::A).get_mut("orders").expect("there").partitions[0].leader_epoch = now;
+        assert_eq!(epochs_to_ask(&loss, &back).get(&first).copied(), asked, "{then:?} {now:?}");
+    }
+    settle(&mut loss, &back, None, &BTreeMap::new());
+    assert_eq!(epochs_to_ask(&loss, &back), BTreeMap::new());
+}
+
+#[test]
+fn a_source_that_is_still_electing_leaders_tells_at_the_next_survey() {
+    let mut loss = story().statement(33, 35);
+    let (dead, mut electing) = (story().survey(33, true), story().survey(33, false));
+    topics(&mut electing, Side::A).get_mut("orders").expect("there").partitions[0].end = None;
+    assert!(!settle(&mut loss, &electing, Some(&dead), &BTreeMap::new()));
+    assert_eq!(loss.truth, None);
+    assert!(settle(&mut loss, &story().survey(33, false), Some(&electing), &leaders(330, 330)));
+    assert_eq!(loss.truth.expect("told").records, Some(133));
+    // It is told that it cannot be told, should it stay so.
+    let mut loss = story().statement(33, 35);
+    assert!(settle(&mut loss, &electing, Some(&electing), &BTreeMap::new()));
+    assert_eq!(loss.truth.expect("told").records, None);
+}
+
+#[test]
+fn the_leader_that_was_last_seen_is_kept_while_the_source_is_away() {
+    let pair = samples::pair();
+    let mut last = story().survey(30, false);
+    topics(&mut last, Side::A).get_mut("orders").expect("there").partitions[0].leader_epoch = Some(4);
+    let high = (at(30), high_watermarks(&pair.flows[0], &last).expect("read").1);
+    let dead = story().survey(33, true);
+    let mut said = None;
+    for previous in [&last, &dead] {
+        let evidence = Evidence { history: &[], high: &high, previous: Some(previous), said: said.as_ref() };
+        let loss = state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement");
+        assert_eq!(loss.topics[0].partitions[0].leader_epoch, Some(4));
+        said = Some(loss);
+    }
 }
 
 #[test]

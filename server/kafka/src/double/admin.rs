@@ -17,7 +17,7 @@ use muster_domain::{
 
 use super::{caller::Caller, cluster::ClusterState, world::World};
 use crate::{
-    admin::{ClusterAdmin, FenceVerdict, NewTopic, OffsetSpec, PartitionOffsets, ProducerState},
+    admin::{ClusterAdmin, EpochEnds, FenceVerdict, NewTopic, OffsetSpec, PartitionOffsets, ProducerState},
     error::{KafkaError, KafkaErrorKind},
 };
 
@@ -112,6 +112,21 @@ impl ClusterAdmin for MemoryAdmin {
             Ok(partitions.iter().map(answer).collect::<Vec<_>>())
         });
         let error = |at: &TopicPartition, kind| self.caller.error("offsets", &at.to_string(), kind);
+        Ok(answers
+            .await?
+            .into_iter()
+            .map(|(at, got)| (at.clone(), got.map_err(|kind| Box::new(error(&at, kind)))))
+            .collect())
+    }
+
+    async fn end_of_epoch(&self, epochs: &ByPartition<i32>) -> Result<EpochEnds, KafkaError> {
+        let answers = self.read("end_of_epoch", |cluster| {
+            let answer = |(at, epoch): (&TopicPartition, &i32)| {
+                (at.clone(), cluster.log(at).map(|log| log.end_of_epoch(*epoch)))
+            };
+            Ok(epochs.iter().map(answer).collect::<Vec<_>>())
+        });
+        let error = |at: &TopicPartition, kind| self.caller.error("end_of_epoch", &at.to_string(), kind);
         Ok(answers
             .await?
             .into_iter()
@@ -272,6 +287,13 @@ impl ClusterAdmin for MemoryAdmin {
 
     async fn open_transactions(&self) -> Result<Vec<OpenTransaction>, KafkaError> {
         self.read("open_transactions", |cluster| Ok(cluster.answer_open_transactions())).await
+    }
+
+    async fn transactional_ids(&self) -> Result<BTreeMap<String, i64>, KafkaError> {
+        self.read("transactional_ids", |cluster| {
+            Ok(cluster.txns.iter().map(|(id, txn)| (id.clone(), txn.producer_id)).collect())
+        })
+        .await
     }
 
     async fn abort_transaction(&self, transactional_id: &str) -> Result<(), KafkaError> {

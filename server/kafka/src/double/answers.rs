@@ -14,6 +14,7 @@ use muster_domain::{
 use super::{
     authorizer::passes,
     cluster::{ClusterState, EPOCH_MS, TICK_MS, Topic},
+    log::Log,
 };
 use crate::{
     admin::{FenceVerdict, OffsetSpec},
@@ -98,7 +99,10 @@ impl ClusterState {
             name: name.clone(),
             id: Some(topic.id),
             internal: name.starts_with("__"),
-            partitions: (0..).take(topic.partitions.len()).map(|p| self.describe_partition(p)).collect(),
+            partitions: (0..)
+                .zip(&topic.partitions)
+                .map(|(p, log)| self.describe_partition(p, log))
+                .collect(),
         };
         self.topics
             .iter()
@@ -121,10 +125,11 @@ impl ClusterState {
         names.iter().filter_map(known).collect()
     }
 
-    fn describe_partition(&self, partition: i32) -> PartitionDescription {
+    fn describe_partition(&self, partition: i32, log: &Log) -> PartitionDescription {
         PartitionDescription {
             partition,
             leader: Some(self.leader(partition)),
+            leader_epoch: Some(log.leader_epoch()),
             replicas: self.brokers.clone(),
             isr: self.brokers.clone(),
         }

@@ -60,6 +60,8 @@ pub struct Log {
     entries: Vec<Entry>,
     producers: BTreeMap<i64, ProducerState>,
     own_time: bool,
+    /// Epoch of each leader after the first, and where its own records begin.
+    elections: Vec<(i32, i64)>,
 }
 
 /// What a log that writes its own timestamps gives the record at offset 0.
@@ -107,6 +109,28 @@ impl Log {
         self.held = None;
     }
 
+    /// Epoch of the present leader.
+    #[must_use]
+    pub fn leader_epoch(&self) -> i32 {
+        self.elections.last().map_or(0, |(epoch, _)| *epoch)
+    }
+
+    /// A leader is elected: what is written from now on is of another epoch. In between there was none for a moment, which
+    /// counts as an epoch, too.
+    pub fn elect(&mut self) {
+        self.elections.push((self.leader_epoch() + 2, self.next));
+    }
+
+    /// Where the records of leaders up to an epoch end; `None` when there was no such epoch yet.
+    #[must_use]
+    pub fn end_of_epoch(&self, epoch: i32) -> Option<i64> {
+        if epoch > self.leader_epoch() {
+            return None;
+        }
+        let later = self.elections.iter().find(|(other, _)| *other > epoch);
+        Some(later.map_or(self.next, |(_, began)| *began))
+    }
+
     /// Last stable offset: the first entry of the oldest open transaction, or the end.
     #[must_use]
     pub fn stable(&self) -> i64 {
@@ -146,6 +170,7 @@ impl Log {
                 last_sequence: -1,
                 last_timestamp: timestamp,
                 open_transaction_start: None,
+                ended_transaction: false,
             });
             state.last_sequence += 1;
             state.last_timestamp = timestamp;
@@ -177,6 +202,7 @@ impl Log {
         if let Some(state) = self.producers.get_mut(&producer) {
             state.last_sequence = -1;
             state.open_transaction_start = None;
+            state.ended_transaction = true;
         }
     }
 
@@ -216,6 +242,10 @@ impl Log {
     pub fn truncate(&mut self, end: i64) {
         self.entries.retain(|entry| entry.offset < end);
         self.next = self.next.min(end);
+        for (_, began) in &mut self.elections {
+            *began = (*began).min(end);
+        }
+        self.elect();
     }
 
     /// Producers as DescribeProducers answers.

@@ -154,19 +154,17 @@ async fn attempt(
 ) -> Result<&'static str, Stopped> {
     let name = step.name;
     kill(engine, name, Moment::BeforeIntent)?;
+    if ctx.outage_ends.is_some_and(|end| end <= Instant::now()) {
+        // What it did now would only have to be taken back.
+        return fail_before_acting(engine, &hand, &step, &stored, &ctx, outage_is_over(&ctx)).await;
+    }
     let mut captured = stored.captured.clone();
     if captured.is_none()
         && let Some(capture) = &step.capture
     {
         match within(&ctx, capture(ctx.clone())).await {
             Ok(value) => captured = Some(value),
-            Err(e) => {
-                // Nothing has been changed, but the attempt and its failure are kept like any other.
-                let begun = StepChange::to(StepState::Running);
-                hand.change_step(&step, &begun, "intent", &stored.step.title).await?;
-                settle(engine, &hand, &step, &ctx, Err(e)).await?;
-                return Ok(name);
-            }
+            Err(e) => return fail_before_acting(engine, &hand, &step, &stored, &ctx, e).await,
         }
     }
     let intent = StepChange { captured: captured.as_ref(), ..StepChange::to(StepState::Running) };
@@ -185,6 +183,29 @@ async fn attempt(
     Ok(name)
 }
 
+/// Nothing has been changed, but the attempt and its failure are kept like any other.
+async fn fail_before_acting(
+    engine: &Engine,
+    hand: &Hand,
+    step: &Step,
+    stored: &StoredStep,
+    ctx: &StepCtx,
+    why: StepError,
+) -> Result<&'static str, Stopped> {
+    let begun = StepChange::to(StepState::Running);
+    hand.change_step(step, &begun, "intent", &stored.step.title).await?;
+    settle(engine, hand, step, ctx, Err(why)).await?;
+    Ok(step.name)
+}
+
+fn outage_is_over(ctx: &StepCtx) -> StepError {
+    StepError::Fail(format!(
+        "writes have been away for the {} s that the plan allows, counted from the first time they were fenced; abort the run, \
+         which gives them back",
+        ctx.plan.rules.max_write_outage_seconds
+    ))
+}
+
 /// Bounds a step function by the step's deadline.
 pub(super) async fn within<T>(
     ctx: &StepCtx,
@@ -192,6 +213,7 @@ pub(super) async fn within<T>(
 ) -> Result<T, StepError> {
     match tokio::time::timeout_at(ctx.deadline, f).await {
         Ok(ended) => ended,
+        Err(_) if ctx.outage_ends.is_some_and(|end| end <= ctx.deadline) => Err(outage_is_over(ctx)),
         Err(_) => Err(StepError::fail("its time is up; a timeout never counts as success")),
     }
 }

@@ -180,6 +180,9 @@ impl Job {
             .iter()
             .filter_map(|s| Some((s.step.name.clone(), (s.step.started_at?, s.step.ended_at))))
             .collect();
+        let now = Instant::now();
+        let own_end = now + self.own_left(step, stored);
+        let outage_ends = self.outage_left(step).map(|left| now + left);
         StepCtx {
             run: self.run.clone(),
             plan: Arc::new(self.plan.content.clone()),
@@ -191,7 +194,8 @@ impl Job {
             confirmed_by: stored.confirmed_by.clone(),
             attempt: stored.step.attempt + 1,
             epoch: self.epoch,
-            deadline: Instant::now() + self.left_for(step, stored),
+            deadline: outage_ends.map_or(own_end, |end| end.min(own_end)),
+            outage_ends,
             notes: Notes { pool: engine.pool.clone(), run: self.run.id, epoch: self.epoch, step: step.name },
         }
     }
@@ -204,14 +208,18 @@ impl Job {
         self.run.no_return_at.is_none() && begun.is_some_and(|s| may_have_acted(s.step.state))
     }
 
-    /// What is left of a step's bound; while writes are away also of the plan's bound on the outage, as long as there
-    /// is a way back.
-    pub(super) fn left_for(&self, step: &Step, stored: &StoredStep) -> Duration {
-        let since = |start: DateTime<Utc>| (self.now - start).to_std().unwrap_or_default();
-        let own = Duration::from_millis(step.bound_ms)
-            .saturating_sub(stored.step.started_at.map(since).unwrap_or_default());
+    /// What is left of a step's own bound.
+    fn own_left(&self, step: &Step, stored: &StoredStep) -> Duration {
+        let spent = stored.bound_from.map(|from| self.since(from)).unwrap_or_default();
+        Duration::from_millis(step.bound_ms).saturating_sub(spent)
+    }
+
+    /// What is left of the plan's bound on the outage, for a step that runs while writes are away and as long as there is a
+    /// way back. It counts from the first time that writes were about to be taken away, whichever process did it and however
+    /// often a person has had it tried again since.
+    fn outage_left(&self, step: &Step) -> Option<Duration> {
         if !step.writes_away || self.run.no_return_at.is_some() {
-            return own;
+            return None;
         }
         let outage_seconds = u64::try_from(self.plan.content.rules.max_write_outage_seconds).unwrap_or(0);
         let away_since = self
@@ -221,9 +229,12 @@ impl Job {
             .find(|s| s.writes_away)
             .and_then(|first| self.steps.iter().find(|s| s.step.name == first.name))
             .and_then(|s| s.step.started_at);
-        let outage =
-            Duration::from_secs(outage_seconds).saturating_sub(away_since.map(since).unwrap_or_default());
-        own.min(outage)
+        let away = away_since.map(|start| self.since(start)).unwrap_or_default();
+        Some(Duration::from_secs(outage_seconds).saturating_sub(away))
+    }
+
+    fn since(&self, start: DateTime<Utc>) -> Duration {
+        (self.now - start).to_std().unwrap_or_default()
     }
 
     /// Moves the run to the state an act leads to, with an event.

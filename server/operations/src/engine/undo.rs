@@ -76,6 +76,8 @@ async fn undo_step(
     kill(engine, name, Moment::AfterUndoIntent)?;
     let mut ctx = job.ctx(engine, step, stored);
     ctx.deadline = Instant::now() + Duration::from_millis(step.bound_ms.max(30_000));
+    // Giving writes back is never too late.
+    ctx.outage_ends = None;
     let mut pause = Duration::from_millis(100);
     let done = loop {
         match within(&ctx, undo(ctx.clone())).await {

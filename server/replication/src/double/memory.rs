@@ -179,6 +179,7 @@ impl Replication for MemoryReplication {
                 rewinds: ByPartition::new(),
                 beyond: Observed::unknown("not compared with the pair", now),
                 unreadable_syncs: UnreadableSyncs::default(),
+                writers: Observed::unknown("not looked at", now),
             })
         });
         seen.await.unwrap_or_else(|error| {
@@ -193,6 +194,7 @@ impl Replication for MemoryReplication {
                 rewinds: ByPartition::new(),
                 beyond: Observed::unknown(&reason, now),
                 unreadable_syncs: UnreadableSyncs::default(),
+                writers: Observed::unknown("not looked at", now),
             }
         })
     }

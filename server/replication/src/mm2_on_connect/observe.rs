@@ -61,6 +61,8 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
     let Syncs { newest: newest_pairs, rewinds, unreadable: unreadable_syncs } = syncs.unwrap_or_else(none);
     // What is beyond the pair is told by who sees the source's topics.
     let beyond = Observed::unknown("not compared with the pair", now);
+    // And who writes on the target, by who sees that.
+    let writers = Observed::unknown("not looked at", now);
     FlowObservation {
         direction: flow.flow.direction,
         worker,
@@ -70,6 +72,7 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
         rewinds,
         beyond,
         unreadable_syncs,
+        writers,
     }
 }
 

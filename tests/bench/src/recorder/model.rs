@@ -131,6 +131,7 @@ impl Load {
             rewinds: BTreeMap::new(),
             beyond: Observed::unknown("not asked", at),
             unreadable_syncs: UnreadableSyncs::default(),
+            writers: Observed::unknown("not asked", at),
         };
         Survey {
             pair: pair.name.clone(),

@@ -115,6 +115,30 @@ impl Stage {
         self.acknowledged(&alarm).await
     }
 
+    /// Applications write on the source all the while, and replication copies.
+    pub(super) async fn a_foreign_writer_where_replication_copies(&mut self) -> Result<()> {
+        let busy = async |stage: &Self| {
+            let end = stage.end(Side::A, "busy").await?;
+            stage.write(Side::A, "busy", 20).await?;
+            stage.copied("busy", end + 19).await
+        };
+        for _ in 0..2 {
+            busy(&*self).await?;
+            self.look().await?;
+            ensure!(self.open().await?.is_empty(), "replication's own producer is taken for somebody else");
+        }
+        let alarm = self
+            .alarmed_while(Code::ForeignWriter, &topic("busy"), async |stage: &Self| {
+                busy(stage).await?;
+                stage.write(Side::B, "busy", 1).await
+            })
+            .await?;
+        let place = &alarm.alarm.places[0];
+        ensure!(place.name == "orders.alarm-busy-0" && place.said.contains("by producer"), "{place:?}");
+        ensure!(!alarm.alarm.likely, "{:?}", alarm.alarm);
+        self.acknowledged(&alarm).await
+    }
+
     pub(super) async fn a_hung_transaction(&mut self) -> Result<()> {
         let producer: BaseProducer =
             self.client(WEST).set("transactional.id", "alarm-hangs").set("linger.ms", "0").create()?;

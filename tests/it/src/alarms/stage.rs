@@ -18,7 +18,7 @@ use muster_domain::{
 };
 use muster_kafka::{OffsetSpec, admin::NewTopic, mover::NewRecord};
 use muster_lab::{Lab, LabOptions, WaitBound, wait_until};
-use muster_operations::{PairClients, survey::take_survey};
+use muster_operations::{PairClients, survey::take_survey, writers::read_writers};
 use muster_replication::Replication;
 use muster_store::{
     alarms::{self, AlarmFilter},
@@ -34,7 +34,7 @@ pub(super) const BOUND_MS: u64 = 60_000;
 /// The way records flow.
 pub(super) const FORWARD: Direction = Direction { from: Side::A };
 /// Topics of the story, all in scope of the pair and of both connectors.
-const TOPICS: [&str; 6] = ["hole", "anew", "anew-there", "grown", "back", "quiet"];
+const TOPICS: [&str; 7] = ["hole", "anew", "anew-there", "grown", "back", "quiet", "busy"];
 
 pub(super) struct Stage {
     pub(super) lab: Lab,
@@ -147,7 +147,8 @@ impl Stage {
         }
         self.began = Some(Instant::now());
         let number = self.previous.as_ref().map_or(1, |survey| survey.number + 1);
-        let survey = take_survey(&self.clients, number, Utc::now()).await;
+        let mut survey = take_survey(&self.clients, number, Utc::now()).await;
+        read_writers(&self.clients, &mut survey).await;
         let (pair, clusters) = (&self.clients.pair, &self.clients.clusters);
         let mut tx = muster_store::begin(self.database.pool()).await?;
         let memory = alarms::memory(&mut tx, &pair.name).await?;

@@ -106,6 +106,24 @@ pub async fn offsets(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, prefix: 
     admin.delete_topic(&name).await.unwrap();
 }
 
+/// Where the records of a leader end: at the end of the log while it leads; of an epoch that never was nothing is known.
+pub async fn epochs(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, prefix: &str) {
+    let name = format!("{prefix}epochs");
+    fresh_topic(admin, &name, 1).await;
+    let at = TopicPartition::new(&name, 0);
+    mover.write(&at, records(1_700_000_000_000, 3), 10_000).await.unwrap();
+    let described = admin.topics(Some(&BTreeSet::from([name.clone()]))).await.unwrap();
+    let now = described[0].partitions[0].leader_epoch.unwrap();
+    for (epoch, expected) in [(now, Some(3)), (now + 10, None)] {
+        let answers = admin.end_of_epoch(&BTreeMap::from([(at.clone(), epoch)])).await.unwrap();
+        assert_eq!(*answers[&at].as_ref().unwrap(), expected, "epoch {epoch}, {now} leads");
+    }
+    let absent = TopicPartition::new(format!("{prefix}absent"), 0);
+    let answers = admin.end_of_epoch(&BTreeMap::from([(absent.clone(), 0)])).await.unwrap();
+    assert_eq!(answers[&absent].as_ref().unwrap_err().code(), Some(3));
+    admin.delete_topic(&name).await.unwrap();
+}
+
 /// A client that expects another cluster id looks, and changes nothing. `found` is the cluster's real id.
 pub async fn identity(expecting_wrong: &dyn ClusterAdmin, expecting_none: &dyn ClusterAdmin, found: &str) {
     assert_eq!(expecting_wrong.describe_cluster().await.unwrap().cluster_id, found);

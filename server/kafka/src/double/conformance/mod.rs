@@ -9,7 +9,7 @@ mod security;
 
 use std::{collections::BTreeMap, time::Duration};
 
-pub use admin::{configs, identity, offsets, topics};
+pub use admin::{configs, epochs, identity, offsets, topics};
 pub use groups::{groups, live_group};
 pub use records::{mover, own_time, share, transactions};
 pub use security::{acls, client_limits, fence_probe};

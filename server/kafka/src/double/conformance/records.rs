@@ -160,7 +160,9 @@ pub async fn transactions(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, at:
         let producers = admin.producers(&asked).await.unwrap().remove(at).unwrap();
         producers.into_iter().find(|producer| producer.producer_id == found.producer_id).unwrap()
     };
-    assert_eq!(of_producer().await.open_transaction_start, Some(1));
+    let state = of_producer().await;
+    assert_eq!((state.open_transaction_start, state.ended_transaction), (Some(1), false));
+    assert_eq!(admin.transactional_ids().await.unwrap().get(id), Some(&found.producer_id));
     let seen = async |isolation| {
         let read = mover.read(&range(at, 0, i64::MAX), isolation, WITHIN_MS).await.unwrap();
         read.get(at)
@@ -174,7 +176,12 @@ pub async fn transactions(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, at:
     assert!(open().await.is_none());
     eventually("the marker is there", async || offset(OffsetSpec::End).await == 3).await;
     eventually("nothing holds it back", async || offset(OffsetSpec::Stable).await == 3).await;
-    assert_eq!(of_producer().await.open_transaction_start, None);
+    let state = of_producer().await;
+    assert_eq!((state.open_transaction_start, state.ended_transaction), (None, true));
+    assert!(
+        admin.transactional_ids().await.unwrap().contains_key(id),
+        "it is remembered when nothing is open"
+    );
     assert_eq!(seen(Isolation::ReadUncommitted).await, [0, 1]);
     assert_eq!(seen(Isolation::ReadCommitted).await, [0]);
     // What was aborted is there for who reads everything; where the marker stands, nothing is.
