@@ -113,15 +113,22 @@ impl<'a> Stage<'a> {
             together.ms_at_least = together.ms_at_least.max(lost.ms_at_least);
             together.ms_at_most = together.ms_at_most.zip(lost.ms_at_most).map(|(a, b)| a.max(b));
         }
-        // A position a little beyond the end is of what was written since, and that is in what may have been written.
-        let behind = partitions.iter().try_fold(0_i64, |sum, (key, end)| {
-            Some(sum.saturating_add(behind(*end, self.through(key, *end)?)))
-        });
+        let behind = partitions
+            .iter()
+            .try_fold(0_i64, |sum, (key, end)| Some(sum.saturating_add(self.behind_or_ahead(key, *end)?)));
         let grown = self.grown(partitions.iter().map(|(key, _)| *key));
         together.records_at_most = behind
             .zip(grown)
-            .map(|(behind, grown)| behind.saturating_add(grown).max(together.records_at_least));
+            .map(|(behind, grown)| behind.saturating_add(grown).max(together.records_at_least).max(0));
         together
+    }
+
+    /// Offsets between the last that arrived and the end when it was seen; below 0 where what was written since has arrived, too: that
+    /// is not lost. Of a position further ahead than can have been written no more is believed.
+    fn behind_or_ahead(&self, key: &TopicPartition, end: i64) -> Option<i64> {
+        let behind = end.saturating_sub(1).saturating_sub(self.through(key, end)?);
+        let grown = if behind < 0 { self.grown(std::iter::once(key)).unwrap_or(0) } else { 0 };
+        Some(behind.max(grown.saturating_neg()))
     }
 
     /// The last offset that is proven to have arrived. What was read before still holds: it only grows. One that is further beyond
