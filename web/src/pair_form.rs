@@ -2,6 +2,7 @@
 
 use askama::Template;
 use muster_domain::{
+    address::shown,
     pair::{ApprovalRule, Direction, Flow, Mechanism, NamingPolicy, Pair, PairMode, RoutingTarget, Side},
     problem::Problem,
 };
@@ -233,8 +234,8 @@ fn flow_set(a_to_b: bool, form: &PairForm, errors: &[(String, String)]) -> Field
         legend,
         vec![
             e(Field::check(names[0], "This flow exists", values[0] == "on")),
-            e(Field::line(names[1], "Connect worker", "url", values[1], "off")
-                .help("http://host:8083 of any worker. Empty: Muster can read both clusters but not see or steer the flow.")),
+            e(Field::line(names[1], "Connect worker", "url", shown(values[1]), "off")
+                .help("http://host:8083 of any worker, without a user or a password. Empty: Muster can read both clusters but not see or steer the flow.")),
             e(Field::text(names[2], "Source connector", values[2])),
             e(Field::text(names[3], "Checkpoint connector", values[3])),
             e(Field::text(names[4], "Heartbeat connector", values[4])),
@@ -279,7 +280,8 @@ fn rules(form: &PairForm, errors: &[(String, String)]) -> Vec<FieldSet> {
             vec![
                 e(Field::text("address_book", "Address book file", &form.address_book)
                     .help("A JSON file that applications watch, on the machine Muster runs on.")),
-                e(Field::line("webhook", "Webhook", "url", &form.webhook, "off")),
+                e(Field::line("webhook", "Webhook", "url", shown(&form.webhook), "off")
+                    .help("Without a user or a password: whoever reads the pair reads it.")),
             ],
         ),
         FieldSet::new(

@@ -39,7 +39,8 @@ pub async fn watch(
 ) -> Result<Watched, StoreError> {
     let memory = alarms::memory(conn, &survey.pair).await?;
     let moved_by = moved_by(conn, &survey.pair).await?.or(moved_before);
-    let (pair, clusters) = (&clients.pair, &clients.clusters);
+    // Next steps are commands with the address of Connect in them, for whoever reads the alarm.
+    let (pair, clusters) = (&clients.pair.clone().without_credentials(), &clients.clusters);
     let (judged, memory) = judge(Inputs { pair, clusters, survey, previous, memory: &memory, moved_by });
     Ok(Watched { judged, memory })
 }

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod acl;
+pub mod address;
 pub mod alarm;
 pub mod audit;
 pub mod break_glass;

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    canary,
+    address, canary,
     ids::{ClusterName, PairName, TeamName},
     run::Operation,
 };
@@ -127,7 +127,7 @@ impl NamingPolicy {
 pub enum Mechanism {
     /// MirrorMaker 2 connectors on a Connect cluster.
     Mm2OnConnect {
-        /// REST address of any worker, `http://host:8083`.
+        /// REST address of any worker, `http://host:8083`; never with a user or a password.
         connect_url: String,
         /// Name of the MirrorSourceConnector.
         source_connector: String,
@@ -220,7 +220,7 @@ pub enum RoutingTarget {
     },
     /// An HTTP endpoint of the team.
     Webhook {
-        /// `https://…`.
+        /// `https://…`, never with a user or a password.
         url: String,
     },
 }
@@ -276,6 +276,36 @@ impl Pair {
     #[must_use]
     pub fn flow(&self, direction: Direction) -> Option<&Flow> {
         self.flows.iter().find(|flow| flow.direction == direction)
+    }
+
+    /// The addresses of Connect workers and webhooks, each with the name of its field.
+    pub fn addresses(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let connect = self.flows.iter().filter_map(|flow| match &flow.mechanism {
+            Mechanism::Mm2OnConnect { connect_url, .. } => Some(("connect_url", connect_url.as_str())),
+            Mechanism::Unattached => None,
+        });
+        let webhooks = self.routing.iter().filter_map(|target| match target {
+            RoutingTarget::Webhook { url } => Some(("url", url.as_str())),
+            RoutingTarget::AddressBook { .. } => None,
+        });
+        connect.chain(webhooks)
+    }
+
+    /// As it is shown, told and kept in the audit. Pairs of before such addresses were refused may have credentials in them.
+    #[must_use]
+    pub fn without_credentials(mut self) -> Self {
+        let hide = |address: &mut String| *address = address::shown(address).into_owned();
+        for flow in &mut self.flows {
+            if let Mechanism::Mm2OnConnect { connect_url, .. } = &mut flow.mechanism {
+                hide(connect_url);
+            }
+        }
+        for target in &mut self.routing {
+            if let RoutingTarget::Webhook { url } = target {
+                hide(url);
+            }
+        }
+        self
     }
 
     /// The name of the cluster on a side.

@@ -2,7 +2,8 @@
 //!
 //! A 2xx of Connect means "noted", not "done": callers look again. A 500 is most often the timeout of an inner call, so
 //! its outcome is unknown. Connections are kept alive, since a switchover pays for every round trip without writes.
-//! Credentials in the address are sent as basic authentication and never appear in errors or debug output.
+//! Credentials in the address are sent as basic authentication and never appear in errors or debug output: pairs take none any
+//! more, but some have them from before.
 
 mod call;
 #[cfg(test)]
@@ -58,7 +59,7 @@ pub struct StoredOffset {
 }
 
 impl ConnectClient {
-    /// A client for the worker at an address such as `http://user:password@connect:8083`. Connects to nothing yet.
+    /// A client for the worker at an address such as `http://connect:8083`. Connects to nothing yet.
     pub fn new(connect_url: &str) -> Result<Self, ReplicationError> {
         let refuse = |kind| ReplicationError {
             call: "read the Connect address".to_owned(),

@@ -2,6 +2,7 @@
 //!
 //! Each act is one transaction that holds the change and its audit entry, the entry last.
 
+mod addresses;
 pub mod alarms;
 pub mod approvers;
 pub mod audit_trail;

@@ -18,7 +18,7 @@ use sqlx::PgConnection;
 use utoipa::ToSchema;
 
 use super::{
-    approvers,
+    addresses, approvers,
     audit_trail::{self, Entry},
     clusters::present,
     needs_role,
@@ -166,21 +166,23 @@ pub struct PairEdit {
     pub show_payload: Option<bool>,
 }
 
-/// A pair.
+/// A pair as it is shown.
 ///
 /// # Errors
 /// `not-found`.
 pub async fn get(conn: &mut PgConnection, name: &PairName) -> Answer<Pair> {
-    pairs::get(conn, name).await?.ok_or_else(|| Failure::not_found("pair", name.as_str()))
+    let found = pairs::get(conn, name).await?.ok_or_else(|| Failure::not_found("pair", name.as_str()))?;
+    Ok(found.without_credentials())
 }
 
-/// Pairs this person may see.
+/// Pairs this person may see, as they are shown.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn list(conn: &mut PgConnection, actor: &Actor) -> Answer<Vec<Pair>> {
     let all = pairs::list(conn, None, None).await?;
-    Ok(all.into_iter().filter(|pair| actor.may_read(&pair.team)).collect())
+    let mine = all.into_iter().filter(|pair| actor.may_read(&pair.team));
+    Ok(mine.map(Pair::without_credentials).collect())
 }
 
 /// Makes a pair.
@@ -212,6 +214,7 @@ pub async fn create(conn: &mut PgConnection, new: NewPair, actor: &Actor) -> Ans
         updated_at: chrono::DateTime::UNIX_EPOCH,
     };
     check(&pair)?;
+    addresses::hold_no_credentials(&pair, None)?;
     approvers::are_enough(conn, &pair).await?;
     stays_apart(conn, &pair, None, actor).await?;
     let pair = pairs::insert(conn, &pair).await?;
@@ -242,12 +245,13 @@ pub async fn change(
     }
     let pair = edited(before.clone(), edit)?;
     check(&pair)?;
+    addresses::hold_no_credentials(&pair, Some(&before))?;
     // A rule that people left behind is shown, and does not keep owners from other edits.
     if pair.approval.most() > before.approval.most() || pair.team != before.team {
         approvers::are_enough(conn, &pair).await?;
     }
     stays_apart(conn, &pair, Some(&before), actor).await?;
-    let pair = pairs::update(conn, &pair).await?;
+    let pair = pairs::update(conn, &pair).await?.without_credentials();
     audit_trail::record(conn, actor, Entry::done("pair.change", &object(name), told(&pair))).await?;
     Ok(pair)
 }
@@ -474,7 +478,7 @@ pub(super) fn object(name: &PairName) -> String {
     format!("pair {name}")
 }
 
-/// What the audit keeps of a pair: everything, it holds no secret.
+/// What the audit keeps of a pair: everything but credentials.
 pub(super) fn told(pair: &Pair) -> serde_json::Value {
-    serde_json::to_value(pair).unwrap_or_default()
+    serde_json::to_value(pair.clone().without_credentials()).unwrap_or_default()
 }

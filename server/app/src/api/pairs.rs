@@ -57,7 +57,10 @@ pub async fn list(
     let pairs = stored::page(&mut conn, teams(&actor).as_deref(), after, limit).await?;
     let names: Vec<PairName> = pairs.iter().map(|pair| pair.name.clone()).collect();
     let judged = judgement::latest_of_all(&mut conn, &names).await?;
-    let view = |pair: Pair| PairView { glance: Glance::of(&pair, judged.get(&pair.name)), pair };
+    let view = |pair: Pair| PairView {
+        glance: Glance::of(&pair, judged.get(&pair.name)),
+        pair: pair.without_credentials(),
+    };
     let items = pairs.into_iter().map(view).collect();
     Ok(Json(Items::page(items, limit, |view: &PairView| cursor::write(PAIR, &[&view.pair.name]))))
 }

@@ -2,6 +2,7 @@
 
 use chrono::Utc;
 use muster_domain::{
+    address,
     cluster::Cluster,
     pair::{Direction, Pair},
     reading::Observed,
@@ -40,6 +41,11 @@ async fn check_pair(pair: &Pair, source: &dyn Hands) -> Vec<Line> {
         }
     };
     let mut lines = Vec::new();
+    if pair.addresses().any(|(_, address)| address::holds_credentials(address)) {
+        let found = "a user or a password is in one, where readers and the audit may have seen it: change them, and give the \
+                     address without.";
+        lines.push(warn(format!("addresses of {}", pair.name), found));
+    }
     for flow in &pair.flows {
         let what = format!("flow {} of {}", pair.course(flow.direction), pair.name);
         let Some(steered) = hands.flow(flow.direction) else {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod accounts;
+mod addresses;
 mod alarms;
 mod approvers;
 mod audit_coverage;

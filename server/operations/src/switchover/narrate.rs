@@ -1,7 +1,7 @@
 //! The plan in words: what each step is called for people and every call it would make. This is the dry run.
 
 use muster_domain::{
-    access,
+    access, address,
     cluster::Cluster,
     pair::{Mechanism, Pair},
     plan::PlanContent,
@@ -194,7 +194,7 @@ fn asked_switches(scene: &Scene<'_>) -> Vec<String> {
     use muster_domain::pair::RoutingTarget;
     let asked = |switch: &RoutingTarget| match switch {
         RoutingTarget::AddressBook { path } => format!("look: read address book {path}"),
-        RoutingTarget::Webhook { url } => format!("look: GET {url}"),
+        RoutingTarget::Webhook { url } => format!("look: GET {}", address::shown(url)),
     };
     scene.pair.routing.iter().map(asked).collect()
 }
@@ -204,7 +204,7 @@ fn switches(scene: &Scene<'_>, message: &str) -> Vec<String> {
     use muster_domain::pair::RoutingTarget;
     let told = |switch: &RoutingTarget| match switch {
         RoutingTarget::AddressBook { path } => format!("write address book {path}: {message}"),
-        RoutingTarget::Webhook { url } => format!("POST {url}: {message}"),
+        RoutingTarget::Webhook { url } => format!("POST {}: {message}", address::shown(url)),
     };
     scene.pair.routing.iter().map(told).collect()
 }
