@@ -177,7 +177,12 @@ impl DangerPage {
                  what is kept of its groups' positions"
                     .to_owned(),
             ),
-            ("Stays", "its runs with their reports, findings, drills that came due, audit entries".to_owned()),
+            (
+                "Stays",
+                "its plans, runs with their reports, proofs, findings, drills that came due, audit entries; with any of them \
+                 its name is not given again"
+                    .to_owned(),
+            ),
             (
                 "On the clusters",
                 "nothing is changed: topics, groups, ACLs and connectors stay, and what replicates goes on".to_owned(),
@@ -188,7 +193,7 @@ impl DangerPage {
             verb: "remove",
             lead: format!(
                 "Muster observes {name} no longer: nobody is alarmed about it, and nothing can be planned for it. What was \
-                 observed cannot be brought back by making the pair again."
+                 observed cannot be brought back by making the pair anew."
             ),
             facts,
             rule: in_the_way(name.as_str(), open, has_schedules),

@@ -156,6 +156,24 @@ pub async fn page(
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
+/// Whether anything of a pair of this name, there or removed, is kept for good: plans, runs, proofs, findings, drills that came due.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn has_history(conn: &mut PgConnection, name: &PairName) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"select exists (select from plan where pair = $1)
+            or exists (select from run where pair = $1)
+            or exists (select from proof where pair = $1)
+            or exists (select from finding where pair = $1)
+            or exists (select from drill_occurrence where pair = $1) as "kept!""#,
+        name.as_str()
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(|source| StoreError::database("look for what is kept of a pair", source))
+}
+
 /// Changes a pair.
 ///
 /// # Errors

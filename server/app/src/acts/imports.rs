@@ -8,7 +8,7 @@ use muster_domain::{
     people::{Actor, Role},
 };
 use muster_store::{
-    clusters, pairs,
+    clusters,
     secrets::{self, SecretsKey},
 };
 use serde::{Deserialize, Serialize};
@@ -19,6 +19,7 @@ use utoipa::ToSchema;
 use super::{
     audit_trail::{self, Entry},
     needs_role,
+    pair_names::keep_under_new_name,
     pairs::{default_approval, default_objectives, object, stays_apart, told},
 };
 use crate::http::{Answer, Failure};
@@ -71,7 +72,7 @@ pub fn look(text: &str) -> Answer<mm2_properties::Imported> {
 /// how a cluster is reached. Registering new ones is an admin's right.
 ///
 /// # Errors
-/// `import-has-bad-lines`, `forbidden`, `name-taken`, `pairs-overlap`, `invalid-request`.
+/// `import-has-bad-lines`, `forbidden`, `name-taken`, `name-given-before`, `pairs-overlap`, `invalid-request`.
 pub async fn import(
     conn: &mut PgConnection,
     key: &SecretsKey,
@@ -105,7 +106,7 @@ pub async fn import(
     for draft in file.pairs {
         let pair = pair(draft, asked);
         stays_apart(conn, &pair, None, actor).await?;
-        imported.push(pairs::insert(conn, &pair).await?);
+        imported.push(keep_under_new_name(conn, &pair).await?);
     }
     for pair in &imported {
         let detail = json!({"pair": told(pair), "clusters": made, "clusters_kept": kept});

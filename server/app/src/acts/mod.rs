@@ -17,6 +17,7 @@ pub mod findings;
 pub mod imports;
 pub mod installation;
 pub mod lag_explorer;
+mod pair_names;
 pub mod pairs;
 pub mod payload;
 pub mod people;

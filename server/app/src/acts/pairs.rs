@@ -21,7 +21,7 @@ use super::{
     addresses, approvers,
     audit_trail::{self, Entry},
     clusters::present,
-    needs_role,
+    needs_role, pair_names,
 };
 use crate::http::{Answer, Failure, Proven, check_version};
 
@@ -188,8 +188,8 @@ pub async fn list(conn: &mut PgConnection, actor: &Actor) -> Answer<Vec<Pair>> {
 /// Makes a pair.
 ///
 /// # Errors
-/// `forbidden`, `name-taken`, `cluster-in-use` when a cluster is not registered, `pairs-overlap`, `too-few-approvers`,
-/// `invalid-request`.
+/// `forbidden`, `name-taken`, `name-given-before`, `cluster-in-use` when a cluster is not registered, `pairs-overlap`,
+/// `too-few-approvers`, `invalid-request`.
 pub async fn create(conn: &mut PgConnection, new: NewPair, actor: &Actor) -> Answer<Pair> {
     needs_role(actor, Role::Owner, &new.team)?;
     let pair = Pair {
@@ -217,7 +217,7 @@ pub async fn create(conn: &mut PgConnection, new: NewPair, actor: &Actor) -> Ans
     addresses::hold_no_credentials(&pair, None)?;
     approvers::are_enough(conn, &pair).await?;
     stays_apart(conn, &pair, None, actor).await?;
-    let pair = pairs::insert(conn, &pair).await?;
+    let pair = pair_names::keep_under_new_name(conn, &pair).await?;
     audit_trail::record(conn, actor, Entry::done("pair.create", &object(&pair.name), told(&pair))).await?;
     Ok(pair)
 }

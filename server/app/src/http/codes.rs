@@ -43,6 +43,7 @@ pub const CODES: &[Code] = &[
     code("last-admin", 409),
     code("locked-out", 429),
     code("method-not-allowed", 405),
+    code("name-given-before", 409),
     code("name-taken", 409),
     code("no-password", 409),
     code("no-role-from-groups", 403),

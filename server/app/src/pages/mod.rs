@@ -228,6 +228,7 @@ fn is_about_the_form(failure: &Failure) -> bool {
         failure.problem.code.as_str(),
         "invalid-request"
             | "name-taken"
+            | "name-given-before"
             | "edited-in-between"
             | "cluster-in-use"
             | "reason-missing"
