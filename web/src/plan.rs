@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use askama::Template;
 use muster_domain::{
-    pair::Pair,
+    pair::{BySide, Pair},
     people::Role,
     plan::{AtStake, Concern, ConsumerRule, IfUnproven, Plan, PlanRules, PlannedStep},
     plan_difference::PlanDifference,
@@ -75,13 +75,13 @@ pub struct PlanPage {
     pair: String,
     pair_version: i64,
     cluster_ids: [(String, String); 2],
-    request: Request,
+    request: Option<Request>,
     reason: Field,
     outdated: Option<String>,
     looks: bool,
 }
 
-/// Whether this person may ask for the run.
+/// Whether this person may ask for the run of a pair that is there.
 #[derive(Debug)]
 enum Request {
     /// Yes; what the button says.
@@ -91,41 +91,40 @@ enum Request {
 }
 
 impl PlanPage {
-    /// The plan as the signed-in person sees it. `reason` is what they typed when the request came back with `errors`.
+    /// The plan as the signed-in person sees it. `pair` is none once it was removed, and `clusters` what its two clusters are
+    /// called; `reason` is what they typed when the request came back with `errors`.
     #[must_use]
     pub fn new(
         chrome: Chrome,
         plan: &Plan,
-        pair: &Pair,
+        pair: Option<&Pair>,
+        clusters: &BySide<String>,
         difference: &PlanDifference,
         reason: &str,
         errors: &[(String, String)],
     ) -> Self {
         let content = &plan.content;
         let name = content.pair.as_str();
-        let (from, to) = (pair.cluster(content.direction.from), pair.cluster(content.direction.to()));
+        let (from, to) = (clusters.get(content.direction.from), clusters.get(content.direction.to()));
         let looks = content.operation.only_looks();
         let partitions: i64 = content.topics.iter().map(|topic| i64::from(topic.partitions)).sum();
-        let rto = pair.objectives.rto_seconds * 1000;
-        let outdated = (content.pair_version != pair.version).then(|| {
-            format!("The settings of {name} were edited after this plan was made. Make a new plan; this one can't run.")
-        });
+        let rto = pair.map(|pair| pair.objectives.rto_seconds * 1000);
+        let void = outdated(plan, pair);
         Self {
-            request: request(&chrome, plan, pair),
+            request: pair.map(|pair| request(&chrome, plan, pair)),
             reason: Field::area("reason", "Why, kept in the evidence", reason, 3)
                 .help("What is wrong or due, and why now. Approvers read this first.")
                 .required()
                 .errors(errors),
-            chrome: chrome
-                .titled(format!("Plan: {}", words::asks(content.operation, name)))
-                .here("plan")
-                .under("/", "Fleet")
-                .under(format!("/pairs/{name}"), name),
+            chrome: under_pair(
+                chrome.titled(format!("Plan: {}", words::asks(content.operation, name))),
+                pair,
+            ),
             id: plan.id.to_string(),
             heading: words::asks(content.operation, name),
             course: Course::flowing(from.as_str(), to.as_str()),
             after_course: Course::flowing(to.as_str(), from.as_str()),
-            pill: plan_pill(plan),
+            pill: if void.is_some() { Pill::new(Tone::Idle, "Can't be requested") } else { plan_pill(plan) },
             drill: content.drill,
             made: plan.created_by.clone(),
             made_at: When::full(plan.created_at),
@@ -140,8 +139,12 @@ impl PlanPage {
             total_bar: plan
                 .prediction
                 .total_ms
-                .map(|ms| Bar::against("total", "Predicted time of the whole run", ms, rto)),
-            objective: format!("objective {}, people not counted", format::duration(rto)),
+                .zip(rto)
+                .map(|(ms, rto)| Bar::against("total", "Predicted time of the whole run", ms, rto)),
+            objective: rto.map_or_else(
+                || "the objective was removed with the pair".to_owned(),
+                |rto| format!("objective {}, people not counted", format::duration(rto)),
+            ),
             basis: plan.prediction.basis.clone(),
             loss: predicted_loss(plan),
             at_stake: at_stake(plan),
@@ -172,14 +175,35 @@ impl PlanPage {
             pair: name.to_owned(),
             pair_version: content.pair_version,
             cluster_ids: [
-                (pair.clusters.a.to_string(), content.cluster_ids.a.clone()),
-                (pair.clusters.b.to_string(), content.cluster_ids.b.clone()),
+                (clusters.a.clone(), content.cluster_ids.a.clone()),
+                (clusters.b.clone(), content.cluster_ids.b.clone()),
             ],
-            from: from.to_string(),
-            to: to.to_string(),
-            outdated,
+            from: from.clone(),
+            to: to.clone(),
+            outdated: void,
             looks,
         }
+    }
+}
+
+/// Under the page of the pair, while it has one.
+fn under_pair(chrome: Chrome, pair: Option<&Pair>) -> Chrome {
+    let chrome = chrome.here("plan").under("/", "Fleet");
+    match pair {
+        Some(pair) => chrome.under(format!("/pairs/{}", pair.name), pair.name.as_str()),
+        None => chrome,
+    }
+}
+
+/// Why the plan can never run, whoever asks.
+fn outdated(plan: &Plan, pair: Option<&Pair>) -> Option<String> {
+    let name = &plan.content.pair;
+    match pair {
+        None => Some(format!("{name} was removed. The plan is kept for what was made of it, and can't run.")),
+        Some(pair) if pair.version != plan.content.pair_version => Some(format!(
+            "The settings of {name} were edited after this plan was made. Make a new plan; this one can't run."
+        )),
+        Some(_) => None,
     }
 }
 

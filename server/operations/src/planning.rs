@@ -90,7 +90,7 @@ pub async fn make_plan(
         warnings,
         prediction,
     };
-    plans::insert(conn, &plan, actor.id).await?;
+    plans::insert(conn, &plan, &pair.team, actor.id).await?;
     Ok(plan)
 }
 

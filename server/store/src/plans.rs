@@ -2,22 +2,28 @@
 
 use std::collections::BTreeMap;
 
-use muster_domain::{pair::Side, plan::Plan, plan_difference::ApprovedPlan};
+use muster_domain::{ids::TeamName, pair::Side, plan::Plan, plan_difference::ApprovedPlan};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use crate::error::StoreError;
 
-/// Keeps a plan. Plans are never changed.
+/// Keeps a plan of a pair that belongs to a team. Plans are never changed.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn insert(conn: &mut PgConnection, plan: &Plan, created_by: Uuid) -> Result<(), StoreError> {
+pub async fn insert(
+    conn: &mut PgConnection,
+    plan: &Plan,
+    team: &TeamName,
+    created_by: Uuid,
+) -> Result<(), StoreError> {
     sqlx::query!(
-        "insert into plan (id, pair, operation, hash, created_by, created_at, body)
-        values ($1, $2, $3, $4, $5, $6, $7)",
+        "insert into plan (id, pair, team, operation, hash, created_by, created_at, body)
+        values ($1, $2, $3, $4, $5, $6, $7, $8)",
         plan.id,
         plan.content.pair.as_str(),
+        team.as_str(),
         plan.content.operation.as_str(),
         plan.hash,
         created_by,
@@ -45,6 +51,33 @@ pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Plan>, Stor
     .await
     .map_err(|source| StoreError::database("read plan", source))?;
     Ok(body.map(|Json(plan)| plan))
+}
+
+/// The team the pair of a plan belonged to when it was made, for plans of pairs that were removed; none where nothing says it.
+///
+/// # Errors
+/// When the database refuses or the row does not read back.
+pub async fn team(conn: &mut PgConnection, id: Uuid) -> Result<Option<TeamName>, StoreError> {
+    let team = sqlx::query_scalar!(
+        r#"select coalesce(
+            plan.team,
+            (
+                select run.team
+                from run
+                where run.pair = plan.pair
+                    and run.plan_id = plan.id
+                limit 1
+            )
+        ) as "team"
+        from plan
+        where plan.id = $1"#,
+        id
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(|source| StoreError::database("read the team of a plan", source))?;
+    let unreadable = |_| StoreError::Unreadable { table: "plan", column: "team", row: id.to_string() };
+    team.flatten().map(|team| TeamName::new(&team).map_err(unreadable)).transpose()
 }
 
 /// The plan that was approved last before this one, of the same pair and operation: what its approvers compare it with.

@@ -114,6 +114,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("cluster-form", html(&ClusterFormPage::sample())),
         ("plan", html(&PlanPage::sample())),
         ("plan-blocked", html(&PlanPage::sample_blocked())),
+        ("plan-of-removed-pair", html(&PlanPage::sample_of_removed_pair())),
         ("approval", html(&ApprovalPage::sample())),
         ("approval-cannot", html(&ApprovalPage::sample_cannot())),
         ("run", html(&RunPage::sample())),

@@ -3,6 +3,7 @@
 use muster_domain::{
     audit::{AuditContent, AuditEntry, GENESIS},
     comparison::compare,
+    pair::{BySide, Pair},
     people::Role,
     plan_difference,
     reading::{Reading, ReadingClass},
@@ -34,19 +35,40 @@ use crate::{
     runs::RunsPage,
 };
 
+/// What the clusters of a plan's pair are called.
+fn clusters_of(pair: &Pair) -> BySide<String> {
+    BySide { a: pair.clusters.a.to_string(), b: pair.clusters.b.to_string() }
+}
+
 impl PlanPage {
     /// Payments.
     #[must_use]
     pub fn sample() -> Self {
         let (plan, pair) = (runs::plan("payments", false), pairs::payments().pair);
-        Self::new(chrome("/plans/x"), &plan, &pair, &runs::difference(&plan), "", &[])
+        Self::new(
+            chrome("/plans/x"),
+            &plan,
+            Some(&pair),
+            &clusters_of(&pair),
+            &runs::difference(&plan),
+            "",
+            &[],
+        )
     }
 
     /// Payments, blocked.
     #[must_use]
     pub fn sample_blocked() -> Self {
         let (plan, pair) = (runs::plan("payments", true), pairs::payments().pair);
-        Self::new(chrome("/plans/x"), &plan, &pair, &plan_difference::difference(None, &plan), "", &[])
+        let difference = plan_difference::difference(None, &plan);
+        Self::new(chrome("/plans/x"), &plan, Some(&pair), &clusters_of(&pair), &difference, "", &[])
+    }
+
+    /// Payments, after the pair was removed.
+    #[must_use]
+    pub fn sample_of_removed_pair() -> Self {
+        let (plan, pair) = (runs::plan("payments", false), pairs::payments().pair);
+        Self::new(chrome("/plans/x"), &plan, None, &clusters_of(&pair), &runs::difference(&plan), "", &[])
     }
 }
 

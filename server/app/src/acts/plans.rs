@@ -14,7 +14,7 @@ use muster_operations::{
     decisions,
     planning::{PlanRequest, make_plan},
 };
-use muster_store::{plans, surveys};
+use muster_store::{clusters, pairs, plans, surveys};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -143,6 +143,36 @@ pub fn not_surveyed(pair: &Pair) -> Failure {
 /// `not-found`.
 pub async fn get(conn: &mut PgConnection, id: Uuid) -> Answer<Plan> {
     plans::get(conn, id).await?.ok_or_else(|| Failure::not_found("plan", &id.to_string()))
+}
+
+/// The pair of a plan as it is shown; none once it was removed.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn pair_of(conn: &mut PgConnection, plan: &Plan) -> Answer<Option<Pair>> {
+    Ok(pairs::get(conn, &plan.content.pair).await?.map(Pair::without_credentials))
+}
+
+/// What the two clusters of a plan are called: as its pair says, and once that was removed as they are registered. One that is
+/// not registered any more has its id only.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn cluster_names(
+    conn: &mut PgConnection,
+    plan: &Plan,
+    pair: Option<&Pair>,
+) -> Answer<BySide<String>> {
+    if let Some(pair) = pair {
+        return Ok(BySide { a: pair.clusters.a.to_string(), b: pair.clusters.b.to_string() });
+    }
+    let registered = clusters::list(conn).await?;
+    let name = |id: &String| {
+        let found = registered.iter().find(|cluster| cluster.expected_cluster_id.as_ref() == Some(id));
+        found.map_or_else(|| format!("cluster {id}"), |cluster| cluster.name.to_string())
+    };
+    let ids = &plan.content.cluster_ids;
+    Ok(BySide { a: name(&ids.a), b: name(&ids.b) })
 }
 
 /// What differs between a plan and the one approved before it.

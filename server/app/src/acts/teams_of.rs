@@ -27,14 +27,17 @@ pub async fn run(conn: &mut PgConnection, id: &str) -> Answer<TeamName> {
     Ok(runs::get(conn, run).await?.ok_or_else(missing)?.team)
 }
 
-/// Of a plan: the team its pair belongs to now.
+/// Of a plan: the team its pair belongs to now; once the pair was removed, the one it belonged to when the plan was made.
 ///
 /// # Errors
 /// `not-found`.
 pub async fn plan(conn: &mut PgConnection, id: &str) -> Answer<TeamName> {
     let missing = || Failure::not_found("plan", id);
     let plan = plans::get(conn, id.parse::<Uuid>().map_err(|_| missing())?).await?.ok_or_else(missing)?;
-    pair(conn, plan.content.pair.as_str()).await
+    match pairs::get(conn, &plan.content.pair).await? {
+        Some(pair) => Ok(pair.team),
+        None => plans::team(conn, plan.id).await?.ok_or_else(missing),
+    }
 }
 
 /// Of a drill schedule: the team its pair belongs to now.

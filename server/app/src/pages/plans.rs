@@ -96,9 +96,10 @@ async fn page(
     let chrome = asking.chrome(app).await;
     let mut conn = app.pool.acquire().await?;
     let plan = plans::get(&mut conn, id).await?;
-    let pair = pairs::get(&mut conn, &plan.content.pair).await?;
+    let pair = plans::pair_of(&mut conn, &plan).await?;
+    let clusters = plans::cluster_names(&mut conn, &plan, pair.as_ref()).await?;
     let difference = plans::difference(&mut conn, &plan).await?;
-    Ok(PlanPage::new(chrome, &plan, &pair, &difference, reason, errors))
+    Ok(PlanPage::new(chrome, &plan, pair.as_ref(), &clusters, &difference, reason, errors))
 }
 
 /// `POST /plans/{plan}/request`.
