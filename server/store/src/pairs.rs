@@ -90,6 +90,26 @@ pub async fn lock(conn: &mut PgConnection, name: &PairName) -> Result<Option<Pai
     Ok(row.map(Into::into))
 }
 
+/// A pair by name that is neither edited nor removed until the transaction ends: for what is made for it as it is. Others may hold it
+/// too. Whoever does takes it before the end of the audit: those who edit or remove it do.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn hold(conn: &mut PgConnection, name: &PairName) -> Result<Option<Pair>, StoreError> {
+    let row = sqlx::query_as!(
+        PairRow,
+        r#"select body as "body: Json<Pair>", version, updated_at
+        from pair
+        where name = $1
+        for share"#,
+        name.as_str()
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(|source| StoreError::database("hold pair", source))?;
+    Ok(row.map(Into::into))
+}
+
 /// Makes whoever is about to change what pairs are about wait for each other until their transactions end: two of them that
 /// do not see each other's pair could make one overlap with the other.
 ///

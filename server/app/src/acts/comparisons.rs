@@ -19,12 +19,17 @@ use crate::http::{Answer, Failure};
 /// Runs looked back at.
 const LOOK_BACK: i64 = 60;
 
-/// Runs of a pair that were started, newest first.
+/// Runs of a pair that were started, of some teams (`None`: of all), newest first: those of before a pair moved to another team
+/// stay with the team it was with.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn started(conn: &mut PgConnection, pair: &PairName) -> Answer<Vec<Run>> {
-    let filter = RunFilter { pair: Some(pair.to_string()), ..RunFilter::default() };
+pub async fn started(
+    conn: &mut PgConnection,
+    pair: &PairName,
+    teams: Option<Vec<String>>,
+) -> Answer<Vec<Run>> {
+    let filter = RunFilter { pair: Some(pair.to_string()), teams, ..RunFilter::default() };
     let mut found = runs::list(conn, &filter, None, LOOK_BACK).await?;
     found.retain(|run| run.started_at.is_some());
     Ok(found)

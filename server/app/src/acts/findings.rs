@@ -102,7 +102,7 @@ pub async fn get(conn: &mut PgConnection, id: Uuid) -> Answer<Finding> {
 /// # Errors
 /// `forbidden`, `not-found`, `invalid-request`.
 pub async fn raise(conn: &mut PgConnection, new: NewFinding, actor: &Actor) -> Answer<Finding> {
-    let pair = pairs::get(conn, &new.pair).await?;
+    let pair = pairs::held(conn, &new.pair).await?;
     needs_any(actor, &pair.team)?;
     let text = said(&new.text, "what was found")?;
     check_link(&new.link)?;

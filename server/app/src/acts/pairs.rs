@@ -175,6 +175,15 @@ pub async fn get(conn: &mut PgConnection, name: &PairName) -> Answer<Pair> {
     Ok(found.without_credentials())
 }
 
+/// A pair as it is shown, which is neither edited nor removed until the transaction ends: for what is made for it.
+///
+/// # Errors
+/// `not-found`.
+pub(super) async fn held(conn: &mut PgConnection, name: &PairName) -> Answer<Pair> {
+    let found = pairs::hold(conn, name).await?.ok_or_else(|| Failure::not_found("pair", name.as_str()))?;
+    Ok(found.without_credentials())
+}
+
 /// Pairs this person may see, as they are shown.
 ///
 /// # Errors

@@ -72,7 +72,7 @@ pub async fn make(
     actor: &Actor,
     now: DateTime<Utc>,
 ) -> Answer<Plan> {
-    let pair = super::pairs::get(conn, pair).await?;
+    let pair = super::pairs::held(conn, pair).await?;
     let request = request(&pair, asked)?;
     let survey = surveys::latest(conn, &pair.name).await?.ok_or_else(|| not_surveyed(&pair))?;
     let judged = judgement::latest(conn, &pair.name).await?.ok_or_else(|| not_surveyed(&pair))?;

@@ -64,7 +64,7 @@ pub async fn evidence(conn: &mut PgConnection, id: Uuid) -> Answer<ProofEvidence
 /// # Errors
 /// `not-found`, `invalid-request`; `proof-under-way` while one of this kind is.
 pub async fn ask(conn: &mut PgConnection, pair: &PairName, new: &NewProof, actor: &Actor) -> Answer<Proof> {
-    let pair = pairs::get(conn, pair).await?;
+    let pair = pairs::held(conn, pair).await?;
     let content = match (new.kind, &new.content) {
         (ProofKind::Translation, None) => None,
         (ProofKind::Translation, Some(_)) => {

@@ -125,7 +125,7 @@ pub async fn create(
     actor: &Actor,
     now: DateTime<Utc>,
 ) -> Answer<Schedule> {
-    let pair = pairs::get(conn, &new.pair).await?;
+    let pair = pairs::held(conn, &new.pair).await?;
     needs_role(actor, Role::Owner, &pair.team)?;
     let schedule = Schedule {
         id: Uuid::now_v7(),

@@ -165,7 +165,7 @@ pub struct MeasuredRun {
     pub lost_records: Option<i64>,
 }
 
-/// What runs of a pair measured, newest first, beside what is aimed at.
+/// What runs of a pair that one may read measured, newest first, beside what is aimed at.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Trend {
     /// RTO objective, in seconds.
@@ -175,7 +175,11 @@ pub struct Trend {
 }
 
 /// `GET /api/v1/pairs/{pair}/rto`.
-pub async fn trend(State(app): State<App>, Path(pair): Path<PairName>) -> Answer<Json<Trend>> {
+pub async fn trend(
+    State(app): State<App>,
+    Acting(actor): Acting,
+    Path(pair): Path<PairName>,
+) -> Answer<Json<Trend>> {
     let mut conn = app.pool.acquire().await?;
     let objectives = pairs::get(&mut conn, &pair).await?.objectives;
     let measured = |run: Run| {
@@ -191,7 +195,8 @@ pub async fn trend(State(app): State<App>, Path(pair): Path<PairName>) -> Answer
             lost_records: outcome.lost_records,
         })
     };
-    let items = comparisons::started(&mut conn, &pair).await?.into_iter().filter_map(measured).collect();
+    let runs = comparisons::started(&mut conn, &pair, teams(&actor)).await?;
+    let items = runs.into_iter().filter_map(measured).collect();
     Ok(Json(Trend { rto_objective_seconds: objectives.rto_seconds, items }))
 }
 

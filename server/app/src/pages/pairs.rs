@@ -20,6 +20,7 @@ use crate::{
         canaries::{self, CanaryTold, CanaryTry},
         pairs,
     },
+    api::runs::teams,
     app::App,
     canary_standing,
     http::{Answer, Failure, Path, Query},
@@ -75,7 +76,8 @@ pub(super) async fn page(
     let pair = pairs::get(&mut conn, name).await?;
     let standing = Standing::read(&mut conn, pair, hours, chrome.now()).await?;
     let survey = surveys::latest(&mut conn, name).await?;
-    let of_pair = RunFilter { pair: Some(name.to_string()), ..RunFilter::default() };
+    let of_pair =
+        RunFilter { pair: Some(name.to_string()), teams: teams(asking.actor()?), ..RunFilter::default() };
     let runs = runs::list(&mut conn, &of_pair, None, RUNS).await?;
     let loss = losses::at(&mut conn, name, None, chrome.now()).await?;
     let loss = loss.filter(|loss| chrome.now() - loss.noticed_at < LOSS_SHOWN);

@@ -209,7 +209,7 @@ pub async fn compare(
     let actor = asking.actor()?;
     let mut conn = app.pool.acquire().await?;
     let run = runs::get(&mut conn, id).await?;
-    let mut others = comparisons::started(&mut conn, &run.pair).await?;
+    let mut others = comparisons::started(&mut conn, &run.pair, teams(actor)).await?;
     others.retain(|other| other.id != id);
     let chosen = match with.with.parse::<Uuid>() {
         Ok(with) => Some(runs::get(&mut conn, with).await?),

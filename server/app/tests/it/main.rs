@@ -60,6 +60,7 @@ mod proofs;
 mod proxies;
 mod receiver;
 mod recorder;
+mod removed_pairs;
 mod restore;
 mod rings;
 mod route_list;

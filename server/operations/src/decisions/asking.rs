@@ -50,9 +50,10 @@ pub async fn request_scheduled_run(
     insert_run(conn, plan, &pair, reason, &Actor::muster(), window).await
 }
 
+/// The pair of a plan as it stays until the request is kept: what is removed or edited meanwhile waits, and then finds the request.
 async fn pair_of(conn: &mut PgConnection, plan: &Plan) -> Result<Pair, OperationError> {
     let name = &plan.content.pair;
-    pairs::get(conn, name).await?.ok_or_else(|| no_such("pair", name.as_str()))
+    pairs::hold(conn, name).await?.ok_or_else(|| no_such("pair", name.as_str()))
 }
 
 async fn insert_run(

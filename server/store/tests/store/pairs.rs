@@ -11,6 +11,8 @@ async fn a_pair_reads_back_and_edits_need_its_version() {
     assert_eq!(kept.version, 1);
     assert_eq!(pairs::get(conn, &kept.name).await.unwrap().unwrap(), kept);
     assert_eq!(pairs::lock(conn, &kept.name).await.unwrap().unwrap(), kept);
+    assert_eq!(pairs::hold(conn, &kept.name).await.unwrap().unwrap(), kept);
+    assert!(!pairs::has_history(conn, &kept.name).await.unwrap());
     let mut expected = pair("payments");
     (expected.version, expected.updated_at) = (1, kept.updated_at);
     assert_eq!(kept, expected);
