@@ -12,6 +12,7 @@ mod leases;
 mod login;
 mod marks;
 mod migrations;
+mod offset_pairs;
 mod pairs;
 mod people;
 mod recorder;
