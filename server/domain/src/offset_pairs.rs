@@ -30,15 +30,16 @@ pub const BOUNDS: Bounds = Bounds { partitions: 200_000, of_partition: 200_000, 
 /// Characters of the longest name a topic can have.
 const LONGEST_NAME: usize = 249;
 
-/// Which log pairs were read from.
+/// Which log pairs were read from. One without an id (brokers before 2.8) cannot be told from another one of its name, so nothing
+/// of it is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SyncsTopic {
     /// Name of the cluster in Muster.
     pub cluster: String,
     /// Name of the topic there.
     pub name: String,
-    /// Its id; `None` from brokers before 2.8, which cannot tell it from another one of that name.
-    pub id: Option<Uuid>,
+    /// Its id.
+    pub id: Uuid,
 }
 
 /// What a stretch of an offset-syncs topic says of one source partition.

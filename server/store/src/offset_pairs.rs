@@ -13,7 +13,6 @@ use muster_domain::{
     survey::UnreadableSyncs,
 };
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 use crate::{error::StoreError, recorder::codec::CodecError};
 
@@ -81,7 +80,7 @@ pub async fn recall(
         last: log.unreadable_last.clone(),
     };
     read.keep_within(BOUNDS);
-    let topic = SyncsTopic { cluster: log.cluster.clone(), name: log.topic.clone(), id: Some(log.topic_id) };
+    let topic = SyncsTopic { cluster: log.cluster.clone(), name: log.topic.clone(), id: log.topic_id };
     Ok(Some(Kept { turn: log.turn, pairs: Some((topic, read)) }))
 }
 
@@ -95,13 +94,13 @@ pub async fn keep(
     conn: &mut PgConnection,
     (pair, direction): (&PairName, Direction),
     after: Option<i64>,
-    (topic, id): (&SyncsTopic, Uuid),
+    topic: &SyncsTopic,
     read: &ReadPairs,
 ) -> Result<Option<i64>, StoreError> {
     let of = (pair, side_word(direction.from));
     let turn = match after {
-        None => begin(conn, of, (topic, id), read).await?,
-        Some(after) => go_on(conn, of, after, (topic, id), read).await?,
+        None => begin(conn, of, topic, read).await?,
+        Some(after) => go_on(conn, of, after, topic, read).await?,
     };
     if turn.is_some() && !read.partitions.is_empty() {
         insert_part(conn, of, read).await?;
@@ -113,7 +112,7 @@ pub async fn keep(
 async fn begin(
     conn: &mut PgConnection,
     (pair, side): (&PairName, &str),
-    (topic, id): (&SyncsTopic, Uuid),
+    topic: &SyncsTopic,
     read: &ReadPairs,
 ) -> Result<Option<i64>, StoreError> {
     sqlx::query_scalar!(
@@ -125,7 +124,7 @@ async fn begin(
         side,
         topic.cluster,
         topic.name,
-        id,
+        topic.id,
         read.until,
         i64::try_from(read.unreadable.count).unwrap_or(i64::MAX),
         read.unreadable.last
@@ -139,7 +138,7 @@ async fn go_on(
     conn: &mut PgConnection,
     (pair, side): (&PairName, &str),
     after: i64,
-    (topic, id): (&SyncsTopic, Uuid),
+    topic: &SyncsTopic,
     read: &ReadPairs,
 ) -> Result<Option<i64>, StoreError> {
     let log = sqlx::query!(
@@ -158,7 +157,7 @@ async fn go_on(
     .map_err(failed("look how far offset pairs are kept"))?;
     let Some(log) = log else { return Ok(None) };
     let same = (log.cluster.as_str(), log.topic.as_str(), log.topic_id)
-        == (topic.cluster.as_str(), topic.name.as_str(), id);
+        == (topic.cluster.as_str(), topic.name.as_str(), topic.id);
     if !same || log.next_offset != read.from {
         sqlx::query!(
             "delete from offset_syncs_part
@@ -189,7 +188,7 @@ async fn go_on(
         after,
         topic.cluster,
         topic.name,
-        id,
+        topic.id,
         read.until,
         i64::try_from(read.unreadable.count).unwrap_or(i64::MAX),
         read.unreadable.last

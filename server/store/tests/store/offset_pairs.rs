@@ -20,7 +20,7 @@ fn log(id: u128) -> SyncsTopic {
     SyncsTopic {
         cluster: "eu-central".to_owned(),
         name: "mm2-offset-syncs.west.internal".to_owned(),
-        id: Some(Uuid::from_u128(id)),
+        id: Uuid::from_u128(id),
     }
 }
 
@@ -45,8 +45,7 @@ async fn keep(
     log: &SyncsTopic,
     read: &ReadPairs,
 ) -> Result<Option<i64>, StoreError> {
-    let id = log.id.expect("it has one");
-    offset_pairs::keep(conn, (&pair_name("payments"), direction), after, (log, id), read).await
+    offset_pairs::keep(conn, (&pair_name("payments"), direction), after, log, read).await
 }
 
 async fn recall(conn: &mut PgConnection, direction: Direction) -> Option<Kept> {
