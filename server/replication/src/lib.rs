@@ -134,7 +134,8 @@ pub trait Replication: Send + Sync + std::fmt::Debug {
     async fn set_committed_offsets(&self, offsets: &ByPartition<Option<i64>>)
     -> Result<(), ReplicationError>;
 
-    /// All offset pairs kept in the flow's offset-syncs topic, oldest first, by source partition.
+    /// All offset pairs that are known of the flow, oldest first, by source partition: what its offset-syncs topic holds, and what
+    /// of it was kept before ([`PairMemory`]).
     async fn offset_pairs(
         &self,
         partitions: &[TopicPartition],
