@@ -180,6 +180,6 @@ fn kind_of(error: KafkaError) -> ReplicationErrorKind {
 
 /// With its causes.
 fn in_words(error: &PairMemoryError) -> String {
-    let causes = successors(Some(error as &dyn Error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let causes = successors(Some(error as &dyn Error), |&error| error.source());
+    causes.map(|cause| cause.to_string()).collect::<Vec<_>>().join(": ")
 }
