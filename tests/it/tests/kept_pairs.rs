@@ -8,6 +8,7 @@ use chrono::Utc;
 use muster_app::kept_pairs::KeptPairs;
 use muster_domain::{
     pair::{Direction, Flow, Side},
+    renaming::Renaming,
     survey::{ConnectorRole, OffsetPair},
     topic::{ByPartition, TopicPartition},
 };
@@ -144,6 +145,7 @@ impl Real {
         let PairClients { admin, mover, .. } = &self.clients.0;
         let translator = Translator {
             flow: &self.flow,
+            renaming: &Renaming::default(),
             records: FlowRecords {
                 source: &*mover.a,
                 target: &*mover.b,

@@ -9,6 +9,7 @@ use muster_domain::{
     ids::PairName,
     pair::{Direction, Flow, Mechanism, NamingPolicy, Side},
     reading::ReadingClass,
+    renaming::Renaming,
     survey::OffsetPair,
     topic::TopicPartition,
 };
@@ -134,6 +135,7 @@ async fn translated(
     let (source_mover, target_mover) = (world.mover("west"), world.mover("central"));
     let flow = flow("http://connect.test");
     let translator = Translator {
+        renaming: &Renaming::default(),
         flow: &flow,
         records: FlowRecords {
             source: &source_mover,
