@@ -114,6 +114,7 @@ impl House {
             secrets_key: key,
             watch: RunWatch::default(),
             causes: Arc::default(),
+            database_size: Arc::default(),
             lag_hours: Arc::default(),
             courier: Arc::new(courier),
             telemetry: Arc::default(),

@@ -19,8 +19,7 @@ use utoipa::ToSchema;
 use super::{
     audit_trail::{self, Entry},
     needs_role,
-    pair_names::keep_under_new_name,
-    pairs::{default_approval, default_objectives, object, stays_apart, told},
+    pairs::{default_approval, default_objectives, keep_under_new_name, object, stays_apart, told},
 };
 use crate::http::{Answer, Failure};
 

@@ -2,7 +2,6 @@
 //!
 //! Each act is one transaction that holds the change and its audit entry, the entry last.
 
-mod addresses;
 pub mod alarms;
 pub mod approvers;
 pub mod audit_trail;
@@ -17,7 +16,6 @@ pub mod findings;
 pub mod imports;
 pub mod installation;
 pub mod lag_explorer;
-mod pair_names;
 pub mod pairs;
 pub mod payload;
 pub mod people;

@@ -175,7 +175,7 @@ fn with_prefixed_names_topics_beyond_the_pair_are_no_reason_to_stay() {
 #[test]
 fn each_trouble_shows_in_its_own_check() {
     type Case = (fn(&mut World), Code, Status, &'static str);
-    let cases: [Case; 19] = [
+    let cases: [Case; 20] = [
         (|w| w.age = 61, Code::SurveyFresh, Status::Unknown, "the last survey is 61 s old"),
         (
             |w| known(&mut w.side(Side::B).rights)[0].held = RightHeld::No { error: "no".to_owned() },

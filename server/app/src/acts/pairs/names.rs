@@ -12,7 +12,7 @@ use crate::http::{Answer, Failure};
 ///
 /// # Errors
 /// `name-taken`, `name-given-before`, `cluster-in-use` when a cluster is not registered, `invalid-request`.
-pub(super) async fn keep_under_new_name(conn: &mut PgConnection, pair: &Pair) -> Answer<Pair> {
+pub(in crate::acts) async fn keep_under_new_name(conn: &mut PgConnection, pair: &Pair) -> Answer<Pair> {
     let kept = pairs::insert(conn, pair).await?;
     if pairs::has_history(conn, &pair.name).await? { Err(given_before(&pair.name)) } else { Ok(kept) }
 }
