@@ -26,6 +26,7 @@ mod documents;
 mod entering_secrets;
 mod fake_provider;
 mod findings;
+mod frame;
 mod imports;
 mod kept_lines;
 mod lag_explorer;
