@@ -56,6 +56,7 @@ mod people_pages;
 mod plan_differences;
 mod problems;
 mod processes;
+mod programme;
 mod proofs;
 mod proxies;
 mod receiver;
