@@ -4,7 +4,10 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 use chrono::Utc;
 use muster_domain::{people::Actor, run::RunState};
 use muster_store::runs::{self, Decider};
-use muster_web::chrome::{Brake, Chrome, Facts, Theme};
+use muster_web::{
+    chrome::{Brake, Chrome, Facts, Theme},
+    following::as_asked,
+};
 use sqlx::PgConnection;
 
 use crate::{
@@ -33,7 +36,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Asking {
         Ok(Self {
             person: parts.extensions.get::<Acting>().map(|acting| acting.0.clone()),
             proven: parts.extensions.get::<Proven>().copied().unwrap_or(Proven(None)),
-            path: parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            path: as_asked(parts.uri.path_and_query().map_or("/", |path| path.as_str())),
             theme: Theme::parse(&cookie::theme(&parts.headers)),
         })
     }

@@ -27,6 +27,7 @@ mod entering_secrets;
 mod fake_provider;
 mod findings;
 mod frame;
+mod idle;
 mod imports;
 mod kept_lines;
 mod lag_explorer;
