@@ -57,13 +57,7 @@ pub async fn guard(State((app, rule)): State<(App, Rule)>, request: Request, nex
     response
 }
 
-async fn identify_for(
-    app: &App,
-    rule: Rule,
-    made: Made,
-    headers: &HeaderMap,
-    uri: &Uri,
-) -> Answer<Identity> {
+async fn identify_for(app: &App, rule: Rule, made: Made, headers: &HeaderMap, uri: &Uri) -> Answer<Identity> {
     #[derive(serde::Deserialize)]
     struct Key {
         key: String,
