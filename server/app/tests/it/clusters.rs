@@ -242,7 +242,10 @@ async fn the_pages_of_clusters_name_pairs_of_ones_own_teams_only() {
     let outis = app.as_browser_of("outis").await;
     for path in ["/clusters", "/clusters/eu-west"] {
         let page = outis.get(path).await.text;
-        assert!(page.contains("1 of other teams") && !page.contains("and 1 of other teams"), "{path}: {page}");
+        assert!(
+            page.contains("1 of other teams") && !page.contains("and 1 of other teams"),
+            "{path}: {page}"
+        );
         assert!(!page.contains("orders"), "{path}: {page}");
     }
 }
