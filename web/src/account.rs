@@ -31,7 +31,7 @@ pub struct SessionSeen {
     pub this: bool,
 }
 
-/// An API token as its owner sees it.
+/// An API token as its owner or an admin sees it.
 #[derive(Debug, Clone)]
 pub struct TokenSeen {
     /// Id.
@@ -123,15 +123,21 @@ pub(crate) fn address(session: &SessionSeen) -> String {
     }
 }
 
+/// A token as tables show it.
 #[derive(Debug)]
-struct TokenRow {
-    id: String,
-    name: String,
-    scopes: String,
-    ends: When,
-    used: Option<When>,
-    mark: Mark,
-    works: bool,
+pub(crate) struct TokenRow {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) scopes: String,
+    pub(crate) ends: When,
+    pub(crate) used: Option<When>,
+    pub(crate) mark: Mark,
+    pub(crate) works: bool,
+}
+
+/// Tokens of whoever reads, or of somebody else by name.
+pub(crate) fn token_rows(tokens: &[TokenSeen], of: Option<&str>, now: DateTime<Utc>) -> Vec<TokenRow> {
+    tokens.iter().map(|token| token_row(token, of, now)).collect()
 }
 
 /// `GET /account`; its password form posts [`crate::people_forms::PasswordForm`].
@@ -169,7 +175,7 @@ impl AccountPage {
             roles: held_roles(account.grants, account.from_provider, "your groups at the identity provider"),
             others: sessions.iter().any(|session| !session.this),
             sessions,
-            tokens: account.tokens.iter().map(|token| token_row(token, now)).collect(),
+            tokens: token_rows(account.tokens, None, now),
             password: account.has_password.then(password_fields),
             session_ends: Ends::default(),
             token_ends: Ends::default(),
@@ -198,7 +204,7 @@ fn done_notice(done: &str) -> Option<Notice> {
     Some(Notice::new(Tone::Ok, lead, rest))
 }
 
-fn token_row(token: &TokenSeen, now: DateTime<Utc>) -> TokenRow {
+fn token_row(token: &TokenSeen, of: Option<&str>, now: DateTime<Utc>) -> TokenRow {
     let works = token.revoked_at.is_none() && token.expires_at > now;
     let mark = match token.revoked_at {
         Some(_) => Mark::new(Tone::Idle, "revoked"),
@@ -208,7 +214,7 @@ fn token_row(token: &TokenSeen, now: DateTime<Utc>) -> TokenRow {
     TokenRow {
         id: token.id.clone(),
         name: token.name.clone(),
-        scopes: scopes(token),
+        scopes: scopes(token, of),
         ends: When::moment(now, token.revoked_at.unwrap_or(token.expires_at)),
         used: token.last_used_at.map(|at| When::ago(now, at)),
         mark,
@@ -216,11 +222,12 @@ fn token_row(token: &TokenSeen, now: DateTime<Utc>) -> TokenRow {
     }
 }
 
-/// What a token may use, in words.
-pub(crate) fn scopes(token: &TokenSeen) -> String {
-    match token.scopes.is_empty() {
-        true => "all of your rights".to_owned(),
-        false => token.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", "),
+/// What a token of whoever reads, or of somebody else by name, may use, in words.
+pub(crate) fn scopes(token: &TokenSeen, of: Option<&str>) -> String {
+    match (token.scopes.is_empty(), of) {
+        (true, None) => "all of your rights".to_owned(),
+        (true, Some(owner)) => format!("all rights of {owner}"),
+        (false, _) => token.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", "),
     }
 }
 

@@ -36,6 +36,26 @@ pub struct SecretsKept {
     pub probe_password: bool,
 }
 
+/// The pairs a cluster is in, as far as somebody may know of them.
+#[derive(Debug, Clone, Default)]
+pub struct PairsOf {
+    /// Names of those they may read.
+    pub named: Vec<String>,
+    /// How many others there are: that a cluster is in use concerns everybody, by what does not.
+    pub others: usize,
+}
+
+impl PairsOf {
+    /// What is said behind the names; empty where there is nothing more to say.
+    fn rest(&self) -> String {
+        match (self.named.is_empty(), self.others) {
+            (_, 0) => String::new(),
+            (true, n) => format!("{n} of other teams"),
+            (false, n) => format!("and {n} of other teams"),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Row {
     name: String,
@@ -45,6 +65,7 @@ struct Row {
     pill: Pill,
     seen: Option<When>,
     pairs: Vec<String>,
+    rest: String,
 }
 
 /// `GET /clusters`.
@@ -60,7 +81,7 @@ pub struct ClustersPage {
 impl ClustersPage {
     /// Clusters with what was last seen of them and the pairs they are in; all there are, unless [`Self::part`] says otherwise.
     #[must_use]
-    pub fn new(chrome: Chrome, clusters: &[(Cluster, Option<ClusterLook>, Vec<String>)]) -> Self {
+    pub fn new(chrome: Chrome, clusters: &[(Cluster, Option<ClusterLook>, PairsOf)]) -> Self {
         let now = chrome.now();
         let rows = clusters.iter().map(|(cluster, look, pairs)| Row {
             name: cluster.name.to_string(),
@@ -69,7 +90,8 @@ impl ClustersPage {
             security: security_words(&cluster.security),
             pill: look_pill(cluster, look.as_ref()),
             seen: look.as_ref().map(|look| When::ago(now, look.description.at())),
-            pairs: pairs.clone(),
+            pairs: pairs.named.clone(),
+            rest: pairs.rest(),
         });
         Self {
             rows: rows.collect(),
@@ -170,6 +192,7 @@ pub struct ClusterPage {
     rights: Result<Vec<RightRow>, String>,
     rights_said: String,
     pairs: Vec<String>,
+    rest: String,
 }
 
 impl ClusterPage {
@@ -180,7 +203,7 @@ impl ClusterPage {
         cluster: &Cluster,
         kept: SecretsKept,
         look: Option<&ClusterLook>,
-        pairs: &[String],
+        pairs: &PairsOf,
         check: Option<Result<(), &Problem>>,
     ) -> Self {
         let now = chrome.now();
@@ -225,7 +248,8 @@ impl ClusterPage {
                 },
             ),
             rights: rights.map_err(str::to_owned).map(|rights| rights.iter().map(right_row).collect()),
-            pairs: pairs.to_vec(),
+            pairs: pairs.named.clone(),
+            rest: pairs.rest(),
             chrome: chrome.titled(name.clone()).under("/clusters", "Clusters"),
             name,
         }

@@ -14,7 +14,7 @@ use crate::{
     chrome::Chrome,
     format,
     forms::ScheduleForm,
-    parts::{Choice, Field, FieldSet, Link, Mark, Notice, Tone, When},
+    parts::{Choice, Ends, Field, FieldSet, Link, Mark, Notice, Tone, When},
     schedule_form, words,
 };
 
@@ -29,6 +29,8 @@ pub struct DueDrill {
     pub occurrence: Occurrence,
     /// Where it stands.
     pub standing: Standing,
+    /// Overdue for ever: its schedule has come due again since, has had its drill since, or is off.
+    pub missed: bool,
     /// The run asked for.
     pub run: Option<Run>,
     /// Why there is none.
@@ -48,6 +50,17 @@ pub struct ProgrammePair {
     pub scheduled: bool,
 }
 
+/// How many drills ask for somebody, on whatever page of the list.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Waiting {
+    /// The last one of a schedule that is on, whose window has closed.
+    pub overdue: i64,
+    /// Their window is open.
+    pub due: i64,
+    /// Not due yet.
+    pub ahead: i64,
+}
+
 /// What the page shows.
 #[derive(Debug, Clone, Copy)]
 pub struct Programme<'a> {
@@ -57,8 +70,12 @@ pub struct Programme<'a> {
     pub more_after: Option<&'a str>,
     /// The pairs who looks may see.
     pub pairs: &'a [ProgrammePair],
-    /// What came due, newest first.
+    /// How many wait in all.
+    pub waiting: Waiting,
+    /// What is due and what came due, as far as this page has it: overdue first, what is over last.
     pub due: &'a [DueDrill],
+    /// The ways to the rest of it.
+    pub ends: &'a Ends,
 }
 
 #[derive(Debug)]
@@ -95,6 +112,7 @@ pub struct DrillsPage {
     more: Option<Link>,
     unscheduled: Vec<String>,
     due: Vec<DueRow>,
+    ends: Ends,
     may_create: bool,
     fields: FieldSet,
     done: Option<Notice>,
@@ -111,18 +129,19 @@ impl DrillsPage {
         done: &str,
     ) -> Self {
         let now = chrome.now();
-        let Programme { schedules, more_after, pairs, due } = programme;
+        let Programme { schedules, more_after, pairs, waiting, due, ends } = programme;
         let owned: Vec<&str> =
             pairs.iter().filter(|pair| pair.owned).map(|pair| pair.name.as_str()).collect();
         let unscheduled: Vec<String> =
             pairs.iter().filter(|pair| !pair.scheduled).map(|pair| pair.name.clone()).collect();
         Self {
-            summary: summary(due, &unscheduled),
+            summary: summary(waiting, &unscheduled),
             schedules: schedules.iter().map(|(schedule, may)| schedule_row(schedule, *may, now)).collect(),
             more: more_after
                 .map(|last| Link::new(format!("/drills?after={last}#schedules-h"), "More schedules")),
             unscheduled,
             due: due.iter().map(|due| due_row(due, now)).collect(),
+            ends: ends.clone(),
             may_create: chrome.may_anywhere(Role::Owner) && !owned.is_empty(),
             fields: fields(&owned, form, errors),
             done: notice_of(done),
@@ -143,13 +162,10 @@ fn notice_of(done: &str) -> Option<Notice> {
     Some(Notice::new(Tone::Ok, what, then))
 }
 
-fn summary(due: &[DueDrill], unscheduled: &[String]) -> String {
-    let count = |standing| due.iter().filter(|due| due.standing == standing).count();
+fn summary(waiting: Waiting, unscheduled: &[String]) -> String {
     let mut parts = Vec::new();
-    for (standing, word) in
-        [(Standing::Overdue, "overdue"), (Standing::Due, "due now"), (Standing::Ahead, "ahead")]
-    {
-        match count(standing) {
+    for (drills, word) in [(waiting.overdue, "overdue"), (waiting.due, "due now"), (waiting.ahead, "ahead")] {
+        match drills {
             0 => {}
             n => parts.push(format!("{n} {word}")),
         }
@@ -208,6 +224,7 @@ fn due_row(due: &DueDrill, now: DateTime<Utc>) -> DueRow {
     let mark = match (due.standing, ran) {
         (Standing::Satisfied, _) => Mark::new(Tone::Ok, "satisfied"),
         (Standing::Overdue, Some(state)) if !state.ended() => Mark::new(Tone::Warn, "late, under way"),
+        (Standing::Overdue, _) if due.missed => Mark::new(Tone::Warn, "missed"),
         (Standing::Overdue, _) => Mark::new(Tone::Bad, "overdue"),
         (Standing::Due, _) => Mark::new(Tone::Warn, "due now"),
         (Standing::Ahead, _) => Mark::new(Tone::Idle, "ahead"),

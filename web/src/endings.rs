@@ -94,13 +94,17 @@ impl DangerPage {
         Self::new(chrome, danger, None)
     }
 
-    /// Before one of one's own API tokens is revoked.
+    /// Before one of one's own API tokens is revoked, or one of somebody else by an admin.
     #[must_use]
-    pub fn revoke_token(chrome: Chrome, token: &TokenSeen) -> Self {
+    pub fn revoke_token(chrome: Chrome, token: &TokenSeen, of: Option<&str>) -> Self {
         let now = chrome.now();
-        let name = &token.name;
+        let name = match of {
+            None => token.name.clone(),
+            Some(owner) => format!("{} of {owner}", token.name),
+        };
+        let page = of.map_or_else(|| "/account".to_owned(), |owner| format!("/people/{owner}"));
         let facts = vec![
-            ("May use", scopes(token)),
+            ("May use", scopes(token, of)),
             ("Ends by itself", format!("{} UTC", format::date_time(token.expires_at))),
             ("Last used", token.last_used_at.map_or_else(|| "never".to_owned(), |at| format::ago(now, at))),
             ("Stays", "what was done with it, in the audit".to_owned()),
@@ -121,9 +125,13 @@ impl DangerPage {
             action: format!("/account/tokens/{}/revoke", token.id),
             version: None,
             typed: None,
-            back: Link::new("/account", format!("Leave API token {name} as it is")),
+            back: Link::new(page.as_str(), format!("Leave API token {name} as it is")),
         };
-        Self::new(chrome.under("/account", "Your account"), danger, None)
+        let chrome = match of {
+            None => chrome.under(page, "Your account"),
+            Some(owner) => chrome.under("/people", "People").under(page, owner),
+        };
+        Self::new(chrome, danger, None)
     }
 }
 

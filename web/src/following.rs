@@ -8,6 +8,25 @@ use crate::chrome::Chrome;
 /// In the address of a page that its reader holds still.
 const HOLD: &str = "hold=on";
 
+/// In the address that a page without scripts reads again by itself: nobody need be there for it. Where there are scripts, htmx says
+/// so in a header.
+pub const BY_ITSELF: &str = "by=itself";
+
+/// An address as somebody asks for it. Links and forms of a page that was read again by itself lead where they would have otherwise:
+/// who follows them is there.
+#[must_use]
+pub fn as_asked(address: &str) -> String {
+    if address.contains(BY_ITSELF) { changed(address, BY_ITSELF, None) } else { address.to_owned() }
+}
+
+/// An address with one part of its query taken out, and one put at its end.
+fn changed(address: &str, out: &str, put: Option<&str>) -> String {
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    let kept = query.split('&').filter(|part| !part.is_empty() && *part != out);
+    let query: Vec<&str> = kept.chain(put).collect();
+    if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+}
+
 /// The attributes of the part of a page that is read again in place; none on a page that does not follow. The page itself is asked
 /// for, and its part, the watch line and the places are taken out of the answer: an address for the part alone would read as much.
 #[derive(Debug, Clone, Template)]
@@ -58,15 +77,14 @@ impl Chrome {
         Reads { live: self.live, still: self.address(true), follow: self.address(false) }
     }
 
+    /// Where the page is read again without scripts.
+    pub(crate) fn again_by_itself(&self) -> String {
+        changed(&self.facts.path, BY_ITSELF, Some(BY_ITSELF))
+    }
+
     /// The page's own address, held still or not.
     fn address(&self, hold: bool) -> String {
-        let (path, query) = self.facts.path.split_once('?').unwrap_or((self.facts.path.as_str(), ""));
-        let mut query: Vec<&str> =
-            query.split('&').filter(|part| !part.is_empty() && *part != HOLD).collect();
-        if hold {
-            query.push(HOLD);
-        }
-        if query.is_empty() { path.to_owned() } else { format!("{path}?{}", query.join("&")) }
+        changed(&self.facts.path, HOLD, hold.then_some(HOLD))
     }
 }
 
@@ -107,6 +125,16 @@ mod tests {
              hx-select-oob=\"#watch:outerMorph,#places:outerMorph\" hx-swap=\"outerMorph\""
         );
         assert!(said(&page.reads()).contains("href=\"/pairs/orders?hours=24&#38;hold=off&#38;hold=on\""));
+    }
+
+    #[test]
+    fn a_page_that_is_read_again_by_itself_says_so_and_its_links_do_not() {
+        let page = page("/pairs/orders?hours=24");
+        assert_eq!(page.again_by_itself(), "/pairs/orders?hours=24&by=itself");
+        assert_eq!(as_asked(&page.again_by_itself()), "/pairs/orders?hours=24");
+        assert_eq!(as_asked("/?by=itself"), "/");
+        assert_eq!(as_asked("/runs?text=by=itselfish&&"), "/runs?text=by=itselfish", "words are no mark");
+        assert_eq!(as_asked("/runs?"), "/runs?");
     }
 
     #[test]

@@ -31,7 +31,7 @@ mod endings;
 pub mod error_page;
 pub mod findings;
 pub mod fleet;
-mod following;
+pub mod following;
 pub mod format;
 pub mod forms;
 pub mod import;

@@ -11,7 +11,7 @@ use muster_domain::{
 };
 
 use crate::{
-    account::{HeldRole, SessionRow, SessionSeen, held_roles, session_rows},
+    account::{HeldRole, SessionRow, SessionSeen, TokenRow, TokenSeen, held_roles, session_rows, token_rows},
     chrome::{Chrome, role_word},
     parts::{Ends, Field, FieldSet, Mark, Notice, Tone, When},
     people_forms::PersonEditForm,
@@ -37,8 +37,12 @@ pub struct PersonSeen<'a> {
     pub disabled_at: Option<DateTime<Utc>>,
     /// Until when no sign-in of theirs is taken.
     pub locked_until: Option<DateTime<Utc>>,
+    /// Whether who looks has just shown that it is them, as unlocking asks for.
+    pub may_unlock: bool,
     /// Sessions that count, newest first.
     pub sessions: &'a [SessionSeen],
+    /// API tokens, newest first, ended ones included.
+    pub tokens: &'a [TokenSeen],
     /// What they did or were refused lately, newest first.
     pub did: &'a [AuditEntry],
 }
@@ -62,15 +66,18 @@ pub struct PersonPage {
     notice: Option<Notice>,
     standing: Mark,
     locked: Option<When>,
+    may_unlock: bool,
     roles: Vec<HeldRole>,
     identity: Vec<(&'static str, String)>,
     sessions: Vec<SessionRow>,
     session_ends: Ends,
+    tokens: Vec<TokenRow>,
+    token_ends: Ends,
     deeds: Vec<Deed>,
 }
 
 impl PersonPage {
-    /// One person, with all their sessions unless [`Self::part`] says otherwise; `done` is the word of what was just done about them.
+    /// One person, with all their sessions and tokens unless [`Self::part`] says otherwise; `done` is the word of what was just done about them.
     #[must_use]
     pub fn new(chrome: Chrome, person: &PersonSeen<'_>, done: &str) -> Self {
         let now = chrome.now();
@@ -99,19 +106,22 @@ impl PersonPage {
                 None => Mark::new(Tone::Ok, "may sign in"),
             },
             locked: person.locked_until.map(|until| When::moment(now, until)),
+            may_unlock: person.may_unlock,
             roles: held_roles(person.grants, person.from_provider, "their groups at the identity provider"),
             identity,
             sessions: session_rows(person.sessions, now),
             session_ends: Ends::default(),
+            tokens: token_rows(person.tokens, Some(person.name), now),
+            token_ends: Ends::default(),
             deeds: person.did.iter().map(|entry| deed(entry, now)).collect(),
             chrome: chrome.titled(person.name).under("/people", "People"),
         }
     }
 
-    /// The same with a part of the sessions.
+    /// The same with a part of the sessions and of the tokens.
     #[must_use]
-    pub fn part(self, session_ends: Ends) -> Self {
-        Self { session_ends, ..self }
+    pub fn part(self, session_ends: Ends, token_ends: Ends) -> Self {
+        Self { session_ends, token_ends, ..self }
     }
 }
 
@@ -133,6 +143,7 @@ fn done_notice(done: &str, name: &str) -> Option<Notice> {
         "changed" => (format!("{name} is changed."), "What they may do holds from their next request on."),
         "unlocked" => (format!("{name} may try again."), "Failed sign-ins are counted anew."),
         "sessions" => (format!("All sessions of {name} have ended."), "They have to sign in again."),
+        "token" => ("The token is revoked.".to_owned(), "It opens nothing any more."),
         _ => return None,
     };
     Some(Notice::new(Tone::Ok, lead, rest))

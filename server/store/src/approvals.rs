@@ -1,5 +1,7 @@
 //! What people said to a run before it started.
 
+use std::collections::BTreeMap;
+
 use muster_domain::record::{Approval, Person, Vote};
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -54,24 +56,36 @@ pub async fn insert(
 /// # Errors
 /// When the database refuses.
 pub async fn list(conn: &mut PgConnection, run: Uuid) -> Result<Vec<Approval>, StoreError> {
+    Ok(of_runs(conn, &[run]).await?.remove(&run).unwrap_or_default())
+}
+
+/// Decisions on each of many runs, oldest first; runs without one are not there.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn of_runs(
+    conn: &mut PgConnection,
+    runs: &[Uuid],
+) -> Result<BTreeMap<Uuid, Vec<Approval>>, StoreError> {
     let rows = sqlx::query!(
-        "select person, person_name, vote, comment, at, plan_hash
+        "select run_id, person, person_name, vote, comment, at, plan_hash
         from approval
-        where run_id = $1
+        where run_id = any($1)
         order by at",
-        run
+        runs
     )
     .fetch_all(conn)
     .await
     .map_err(|source| StoreError::database("read approvals", source))?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Approval {
+    let mut found: BTreeMap<Uuid, Vec<Approval>> = BTreeMap::new();
+    for row in rows {
+        found.entry(row.run_id).or_default().push(Approval {
             by: Person { id: row.person, name: row.person_name },
             vote: if row.vote == "approve" { Vote::Approve } else { Vote::Reject },
             comment: row.comment,
             at: row.at,
             plan_hash: row.plan_hash,
-        })
-        .collect())
+        });
+    }
+    Ok(found)
 }

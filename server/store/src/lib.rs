@@ -33,6 +33,7 @@ pub mod pairs;
 pub mod people;
 pub mod plans;
 pub mod private_postgres;
+pub mod programme;
 pub mod proof_stretches;
 pub mod proofs;
 pub mod readiness;

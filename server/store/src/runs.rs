@@ -2,6 +2,7 @@
 
 mod lists;
 mod row;
+mod under_way;
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
@@ -15,6 +16,7 @@ use uuid::Uuid;
 
 pub use self::lists::{RunFilter, list, of_ids, open, telling};
 use self::row::RunRow;
+pub use self::under_way::{Decider, count_open, count_to_decide, to_decide};
 use crate::error::StoreError;
 
 /// What a new run starts with.

@@ -16,6 +16,8 @@ pub struct Token {
     pub name: String,
     /// Whose rights it has.
     pub user: Uuid,
+    /// What they sign in with.
+    pub owner: String,
     /// What of these rights it may use.
     pub scopes: Vec<String>,
     /// When it was made.
@@ -45,7 +47,9 @@ pub async fn insert(
         Token,
         r#"insert into api_token (id, name, user_id, hash, scopes, expires_at)
         values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6))
-        returning id, name, user_id as "user", scopes, created_at, expires_at, last_used_at, revoked_at"#,
+        returning id, name, user_id as "user", (
+            select app_user.name from app_user where app_user.id = api_token.user_id
+        ) as "owner!", scopes, created_at, expires_at, last_used_at, revoked_at"#,
         id,
         name,
         user,
@@ -63,6 +67,7 @@ struct LiveRow {
     id: Uuid,
     name: String,
     user_id: Uuid,
+    owner: String,
     scopes: Vec<String>,
     created_at: DateTime<Utc>,
     expires_at: DateTime<Utc>,
@@ -84,6 +89,7 @@ impl TryFrom<LiveRow> for (Token, Actor) {
             id: row.id,
             name: row.name,
             user: row.user_id,
+            owner: row.owner,
             scopes: row.scopes,
             created_at: row.created_at,
             expires_at: row.expires_at,
@@ -102,7 +108,8 @@ impl TryFrom<LiveRow> for (Token, Actor) {
 pub async fn get_live(conn: &mut PgConnection, hash: &str) -> Result<Option<(Token, Actor)>, StoreError> {
     let row = sqlx::query_as!(
         LiveRow,
-        r#"select api_token.id, api_token.name, user_id, scopes, api_token.created_at, expires_at, last_used_at,
+        r#"select api_token.id, api_token.name, user_id, app_user.name as owner, scopes, api_token.created_at, expires_at,
+            last_used_at,
             array(
                 select role from app_grant where user_id = app_user.id order by role, team
             ) as "roles!",
@@ -130,7 +137,8 @@ pub async fn get_live(conn: &mut PgConnection, hash: &str) -> Result<Option<(Tok
 pub async fn get_live_by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<(Token, Actor)>, StoreError> {
     let row = sqlx::query_as!(
         LiveRow,
-        r#"select api_token.id, api_token.name, user_id, scopes, api_token.created_at, expires_at, last_used_at,
+        r#"select api_token.id, api_token.name, user_id, app_user.name as owner, scopes, api_token.created_at, expires_at,
+            last_used_at,
             array(
                 select role from app_grant where user_id = app_user.id order by role, team
             ) as "roles!",
@@ -176,9 +184,11 @@ pub async fn touch(conn: &mut PgConnection, id: Uuid) -> Result<(), StoreError> 
 pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Token>, StoreError> {
     sqlx::query_as!(
         Token,
-        r#"select id, name, user_id as "user", scopes, created_at, expires_at, last_used_at, revoked_at
+        r#"select api_token.id, api_token.name, user_id as "user", app_user.name as owner, scopes, api_token.created_at,
+            expires_at, last_used_at, revoked_at
         from api_token
-        where id = $1"#,
+        join app_user on app_user.id = api_token.user_id
+        where api_token.id = $1"#,
         id
     )
     .fetch_optional(conn)
@@ -199,11 +209,13 @@ pub async fn page(
 ) -> Result<Vec<Token>, StoreError> {
     sqlx::query_as!(
         Token,
-        r#"select id, name, user_id as "user", scopes, created_at, expires_at, last_used_at, revoked_at
+        r#"select api_token.id, api_token.name, user_id as "user", app_user.name as owner, scopes, api_token.created_at,
+            expires_at, last_used_at, revoked_at
         from api_token
+        join app_user on app_user.id = api_token.user_id
         where ($1::uuid is null or user_id = $1)
-            and ($2::timestamptz is null or (created_at, id) < ($2, $3::uuid))
-        order by created_at desc, id desc
+            and ($2::timestamptz is null or (api_token.created_at, api_token.id) < ($2, $3::uuid))
+        order by api_token.created_at desc, api_token.id desc
         limit $4"#,
         user,
         before.map(|(made, _)| made),

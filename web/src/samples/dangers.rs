@@ -127,6 +127,6 @@ impl DangerPage {
     /// The token of a program that used it a minute ago.
     #[must_use]
     pub fn sample_token() -> Self {
-        Self::revoke_token(chrome("/account/tokens/1/revoke"), &tokens()[0])
+        Self::revoke_token(chrome("/account/tokens/1/revoke"), &tokens()[0], None)
     }
 }

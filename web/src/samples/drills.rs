@@ -14,7 +14,8 @@ use super::{
 };
 use crate::{
     chrome::Brake,
-    drills::{DrillsPage, DueDrill, Programme, ProgrammePair},
+    drills::{DrillsPage, DueDrill, Programme, ProgrammePair, Waiting},
+    parts::Ends,
     schedule_form::SchedulePage,
 };
 
@@ -42,6 +43,7 @@ fn due(pair: &str, standing: Standing, days_ahead: i64, trouble: &str) -> DueDri
         drill: Some(Drill::Switchover),
         occurrence: Occurrence { nominal: due, due, closes: due + Duration::hours(4) },
         standing,
+        missed: false,
         run: None,
         trouble: trouble.to_owned(),
         skipped: String::new(),
@@ -82,14 +84,18 @@ impl DrillsPage {
             skipped: "its schedule was switched off".to_owned(),
             ..due("orders", Standing::Skipped, -20, "")
         };
-        let found = [looks, asked, due("telemetry", Standing::Overdue, -14, blocked), off, passed];
+        let missed = DueDrill { missed: true, ..due("payments", Standing::Overdue, -182, "") };
+        let found = [due("telemetry", Standing::Overdue, -14, blocked), asked, looks, off, passed, missed];
+        let ends = Ends::new("drills", None, Some("/drills?due_after=due~3~-1~2~1".to_owned()));
         let owner = actor(9, "marta.kowalczyk", &[Role::Owner]);
         let chrome = chrome_of(Some(owner), "/drills", Brake::Released);
         let programme = Programme {
             schedules: &schedules,
             more_after: Some("schedule~payments~00000000-0000-0000-0000-000000000002"),
             pairs: &pairs,
+            waiting: Waiting { overdue: 1, due: 0, ahead: 2 },
             due: &found,
+            ends: &ends,
         };
         Self::new(chrome, programme, None, &[], "created")
     }
@@ -100,7 +106,15 @@ impl DrillsPage {
         let viewer = actor(10, "wei", &[Role::Viewer]);
         let chrome = chrome_of(Some(viewer), "/drills", Brake::Released);
         let pairs = [programme_pair("payments", false, false)];
-        let programme = Programme { schedules: &[], more_after: None, pairs: &pairs, due: &[] };
+        let ends = Ends::default();
+        let programme = Programme {
+            schedules: &[],
+            more_after: None,
+            pairs: &pairs,
+            waiting: Waiting::default(),
+            due: &[],
+            ends: &ends,
+        };
         Self::new(chrome, programme, None, &[], "")
     }
 }

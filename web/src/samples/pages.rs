@@ -20,7 +20,7 @@ use super::{
 use crate::{
     chrome::Brake,
     cluster_form::ClusterFormPage,
-    clusters::{ClusterPage, ClustersPage, SecretsKept},
+    clusters::{ClusterPage, ClustersPage, PairsOf, SecretsKept},
     differences::DifferencesPage,
     error_page::ErrorPage,
     fleet::{DrillDuty, Duties, FleetPage, PairFacts, Verification},
@@ -325,14 +325,14 @@ impl ClustersPage {
             (
                 cluster("eu-central", "ec-core-1"),
                 Some(look("eu-central", "ec-core-1")),
-                names(&["payments", "orders"]),
+                PairsOf { named: names(&["payments", "orders"]), others: 3 },
             ),
             (
                 cluster("eu-west", "ew-core-1"),
                 Some(look("eu-west", "ew-core-2")),
-                names(&["payments", "orders"]),
+                PairsOf { named: names(&["payments", "orders"]), others: 0 },
             ),
-            (cluster("us-east", "ue-core-1"), None, Vec::new()),
+            (cluster("us-east", "ue-core-1"), None, PairsOf::default()),
         ];
         Self::new(chrome_of(Some(wei()), "/clusters", Brake::Released), &all)
     }
@@ -351,7 +351,7 @@ impl ClusterPage {
             &cluster("eu-west", "ew-core-1"),
             KEPT,
             Some(&look),
-            &names(&["payments"]),
+            &PairsOf { named: names(&["payments"]), others: 1 },
             Some(Ok(())),
         )
     }

@@ -8,7 +8,7 @@ use muster_domain::{
 use serde_json::json;
 
 use super::{
-    account::sessions,
+    account::{sessions, tokens},
     ago,
     night::{adaeze, chrome_of, team, wei},
     pages::names,
@@ -55,7 +55,9 @@ fn person<'a>(grants: &'a [Grant], groups: &'a [String]) -> PersonSeen<'a> {
         groups,
         disabled_at: None,
         locked_until: Some(ago(-420)),
+        may_unlock: true,
         sessions: &[],
+        tokens: &[],
         did: &[],
     }
 }
@@ -65,12 +67,13 @@ impl PersonPage {
     #[must_use]
     pub fn sample() -> Self {
         let grants = [grant(Role::Approver, Some("payments-core")), grant(Role::Viewer, None)];
-        let (groups, sessions) = (names(&["staff", "payments-oncall"]), sessions());
+        let (groups, sessions, tokens) = (names(&["staff", "payments-oncall"]), sessions(), tokens());
         let did = [
             deed(311, "run.approve", "run 2141", "done"),
             deed(208, "pair.change", "pair payments", "refused"),
         ];
-        let seen = PersonSeen { sessions: &sessions[1..], did: &did, ..person(&grants, &groups) };
+        let seen =
+            PersonSeen { sessions: &sessions[1..], tokens: &tokens, did: &did, ..person(&grants, &groups) };
         Self::new(admin("/people/tomas.ferreira"), &seen, "changed")
     }
 
@@ -88,7 +91,9 @@ impl PersonPage {
             groups: &[],
             disabled_at: Some(ago(86_400)),
             locked_until: None,
+            may_unlock: false,
             sessions: &[],
+            tokens: &[],
             did: &[],
         };
         Self::new(admin("/people/n"), &seen, "")

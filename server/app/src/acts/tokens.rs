@@ -44,6 +44,8 @@ pub struct TokenView {
     pub id: Uuid,
     /// Name.
     pub name: String,
+    /// Whose it is, by the name they sign in with: it acts with their rights.
+    pub owner: String,
     /// What it may use of its maker's rights; empty for all.
     pub scopes: Vec<Scope>,
     /// When it ends.
@@ -62,6 +64,7 @@ impl From<Token> for TokenView {
         Self {
             id: token.id,
             name: token.name,
+            owner: token.owner,
             scopes: token.scopes.iter().filter_map(|word| Scope::parse(word)).collect(),
             expires_at: token.expires_at,
             last_used_at: token.last_used_at,
@@ -126,12 +129,12 @@ pub async fn page(
     Ok(tokens::page(conn, whose, before, limit).await?)
 }
 
-/// Revokes one's own token; any for an admin. A token revokes itself; others only with the scope `admin` of an admin, as it
+/// Revokes one's own token; any for an admin. Answers it. A token revokes itself; others only with the scope `admin` of an admin, as it
 /// ends sessions: one that only reads must end nothing of its maker's.
 ///
 /// # Errors
 /// `forbidden` by such a token, `not-found`.
-pub async fn revoke(conn: &mut PgConnection, id: Uuid, actor: &Actor, asking: SessionRef) -> Answer<()> {
+pub async fn revoke(conn: &mut PgConnection, id: Uuid, actor: &Actor, asking: SessionRef) -> Answer<Token> {
     if let SessionRef::Token(own) = asking
         && own != id
         && !actor.has_anywhere(Role::Admin)
@@ -142,10 +145,20 @@ pub async fn revoke(conn: &mut PgConnection, id: Uuid, actor: &Actor, asking: Se
             "Sign in, then revoke the token.",
         ));
     }
+    let token = get(conn, id, actor).await?;
+    tokens::revoke(conn, id).await?;
+    let detail = json!({"owner": token.owner});
+    audit_trail::record(conn, actor, Entry::done("token.revoke", &format!("token {}", token.name), detail))
+        .await?;
+    Ok(token)
+}
+
+/// One's own token, also one that ended; anybody's for an admin.
+///
+/// # Errors
+/// `not-found`.
+pub async fn get(conn: &mut PgConnection, id: Uuid, actor: &Actor) -> Answer<Token> {
     let may = |token: &Token| token.user == actor.id || actor.has_anywhere(Role::Admin);
     let known = tokens::get(conn, id).await?.filter(may);
-    let token = known.ok_or_else(|| Failure::not_found("token", &id.to_string()))?;
-    tokens::revoke(conn, id).await?;
-    audit_trail::record(conn, actor, Entry::done("token.revoke", &format!("token {}", token.name), json!({})))
-        .await
+    known.ok_or_else(|| Failure::not_found("token", &id.to_string()))
 }

@@ -2,21 +2,19 @@
 
 use axum::extract::State;
 use muster_domain::{
-    people::Actor,
-    record::{Approval, Run},
-    run::RunState,
+    people::{Actor, Role},
+    record::Run,
 };
-use muster_store::runs::{self, RunFilter};
-use sqlx::PgConnection;
+use muster_store::{
+    approvals,
+    runs::{self, Decider},
+};
+use uuid::Uuid;
 
-use super::{
-    Items, PageQuery, cursor, page_size,
-    runs::{RunView, teams},
-};
+use super::{Items, PageQuery, cursor, page_size, runs::RunView};
 use crate::{
     app::App,
     http::{Acting, Answer, Json, Query},
-    pages::asking::waiting_for,
 };
 
 /// What cursors of approvals are known by.
@@ -32,30 +30,20 @@ pub async fn list(
     let before = cursor::read_name(APPROVAL, page.after.as_deref())?;
     let before = before.map(cursor::part).transpose()?;
     let mut conn = app.pool.acquire().await?;
-    let found = waiting(&mut conn, &actor, before, limit).await?;
-    let view = |(run, approvals)| RunView { run, approvals, break_glass: None };
+    let teams = approves_for(&actor);
+    let who = Decider { person: actor.id, teams: teams.as_deref() };
+    let found = runs::to_decide(&mut conn, who, before, limit).await?;
+    let ids: Vec<Uuid> = found.iter().map(|run| run.id).collect();
+    let mut votes = approvals::of_runs(&mut conn, &ids).await?;
+    let view =
+        |run: Run| RunView { approvals: votes.remove(&run.id).unwrap_or_default(), run, break_glass: None };
     let items = found.into_iter().map(view).collect();
     Ok(Json(Items::page(items, limit, |view: &RunView| cursor::write(APPROVAL, &[&view.run.number]))))
 }
 
-/// Of the runs with a number below `before` the newest that wait for this person, at most `limit`, with the votes there are.
-/// Who may decide is a rule and no query, so runs are read on until enough of them may be.
-async fn waiting(
-    conn: &mut PgConnection,
-    person: &Actor,
-    mut before: Option<i64>,
-    limit: i64,
-) -> Answer<Vec<(Run, Vec<Approval>)>> {
-    let state = Some(RunState::AwaitingApproval.as_str().to_owned());
-    let asked = RunFilter { state, teams: teams(person), ..RunFilter::default() };
-    let mut found = Vec::new();
-    loop {
-        let open = runs::list(conn, &asked, before, limit).await?;
-        found.extend(waiting_for(conn, person, &open).await?);
-        if found.len() >= limit as usize || open.len() < limit as usize {
-            found.truncate(limit as usize);
-            return Ok(found);
-        }
-        before = open.last().map(|run| run.number);
-    }
+/// Teams somebody approves for; `None` for all. Being an admin alone is no say in a run.
+#[must_use]
+pub fn approves_for(actor: &Actor) -> Option<Vec<String>> {
+    let approves = actor.grants.iter().filter(|grant| grant.role == Role::Approver);
+    approves.map(|grant| grant.team.as_ref().map(ToString::to_string)).collect()
 }

@@ -1,5 +1,7 @@
 //! `/api/v1/calendar.ics`: when drills are due, for calendars that people already look at.
 
+use std::collections::BTreeMap;
+
 use axum::{
     extract::State,
     http::header,
@@ -11,14 +13,15 @@ use muster_domain::{
     ids::TeamName,
     schedule::{Occurrence, Schedule, Standing},
 };
-use muster_store::schedules as stored;
+use muster_store::{
+    programme::{self, Dated},
+    schedules as stored,
+};
 use serde::Deserialize;
 use utoipa::IntoParams;
+use uuid::Uuid;
 
-use super::{
-    runs::teams,
-    schedules::{OccurrenceView, recorded},
-};
+use super::runs::teams;
 use crate::{
     app::App,
     http::{Acting, Answer, Failure, Query},
@@ -26,8 +29,8 @@ use crate::{
 
 /// How far ahead drills are shown.
 const AHEAD: TimeDelta = TimeDelta::days(400);
-/// Most drills that came due.
-const RECORDED: i64 = 200;
+/// How far back drills that came due are shown: a quarter, and some days. All of them are in the list of occurrences.
+const BEHIND: TimeDelta = TimeDelta::days(100);
 /// Most drills of one schedule.
 const MOST: usize = 60;
 
@@ -51,20 +54,24 @@ pub async fn show(
         Some(team) => Some(vec![team.to_string()]),
         None => teams(&actor),
     };
-    let due = recorded(&app, seen.as_deref(), None, None, RECORDED).await?;
-    // A calendar has no pages: all of them.
-    let schedules = stored::list(&mut *app.pool.acquire().await?, seen.as_deref(), None, i64::MAX).await?;
     let now = Utc::now();
+    let mut conn = app.pool.acquire().await?;
+    let mut came: BTreeMap<Uuid, Vec<Dated>> = BTreeMap::new();
+    for one in programme::between(&mut conn, seen.as_deref(), now - BEHIND, now + AHEAD).await? {
+        came.entry(one.schedule).or_default().push(one);
+    }
+    // A calendar has no pages: all of them.
+    let schedules = stored::list(&mut conn, seen.as_deref(), None, i64::MAX).await?;
+    drop(conn);
     let name = query.team.as_ref().map_or_else(|| "Drills".to_owned(), |team| format!("Drills of {team}"));
     let mut calendar = Calendar::new();
     calendar.name(&name).description("Drills that Muster has scheduled");
     for schedule in &schedules {
-        let of = |due: &&OccurrenceView| due.schedule == schedule.id;
-        for one in due.iter().filter(of) {
+        let came = came.get(&schedule.id).map(Vec::as_slice).unwrap_or_default();
+        for one in came {
             calendar.push(event(&app, schedule, &one.occurrence, Some(one), now));
         }
-        let known =
-            |next: &Occurrence| due.iter().filter(of).any(|one| one.occurrence.nominal == next.nominal);
+        let known = |next: &Occurrence| came.iter().any(|one| one.occurrence.nominal == next.nominal);
         let ahead = match schedule.enabled {
             true => schedule.between(now, now + AHEAD, MOST).unwrap_or_default(),
             false => Vec::new(),
@@ -77,15 +84,9 @@ pub async fn show(
     Ok((kind, calendar.to_string()).into_response())
 }
 
-fn event(
-    app: &App,
-    schedule: &Schedule,
-    at: &Occurrence,
-    came: Option<&OccurrenceView>,
-    now: DateTime<Utc>,
-) -> Event {
+fn event(app: &App, schedule: &Schedule, at: &Occurrence, came: Option<&Dated>, now: DateTime<Utc>) -> Event {
     let what = format!("Drill: {} of {}", schedule.drill.as_str(), schedule.pair);
-    let (word, status) = match came.map(|came| came.standing) {
+    let (word, status) = match came.map(|came| at.standing(came.passed, came.skipped, now)) {
         None | Some(Standing::Ahead) => ("", EventStatus::Tentative),
         Some(Standing::Due) => (" (due now)", EventStatus::Confirmed),
         Some(Standing::Overdue) => (" (overdue)", EventStatus::Confirmed),

@@ -9,20 +9,43 @@ pub mod setup;
 pub mod sign_in;
 pub mod tokens;
 
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use muster_domain::people::{Actor, Scope, narrow};
 use muster_store::{
     sessions,
     tokens::{self as api_tokens, Token},
 };
+use muster_web::following::BY_ITSELF;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{app::App, http::Answer};
 use tokens::Audience;
 
-/// Seconds without a request after which a session is over.
+/// Seconds without a request of somebody after which a session is over.
 pub(crate) const IDLE_SECONDS: f64 = 2.0 * 3600.0;
+
+/// Who made a request. What a page does by itself is no use of a session: a screen left open would keep it as long as it may live.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// Somebody, or a program of theirs.
+    BySomebody,
+    /// A page that follows something, to show it as it is now; or another site, which nobody here meant.
+    ByItself,
+}
+
+impl Made {
+    /// Nothing here is asked for by htmx but by pages that follow, and only they ask for an address with their mark. Whoever marks a
+    /// request otherwise shortens their own session.
+    #[must_use]
+    pub fn of(method: &Method, headers: &HeaderMap, uri: &Uri) -> Self {
+        let marked = || uri.query().is_some_and(|query| query.split('&').any(|part| part == BY_ITSELF));
+        match *method == Method::GET && (headers.contains_key("hx-request") || marked()) {
+            true => Self::ByItself,
+            false => Self::BySomebody,
+        }
+    }
+}
 
 /// What the credentials of a request amount to.
 #[derive(Debug)]
@@ -86,30 +109,30 @@ impl Identity {
     }
 }
 
-/// Finds out who is asking.
+/// Finds out who is asking, and notes that their session is used if somebody does.
 ///
 /// # Errors
 /// When the database cannot be asked: nobody is let in on a guess.
-pub async fn identify(app: &App, headers: &HeaderMap) -> Answer<Identity> {
+pub async fn identify(app: &App, headers: &HeaderMap, made: Made) -> Answer<Identity> {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         return match value.to_str().ok().and_then(|v| v.strip_prefix("Bearer ")) {
-            Some(token) => by_bearer(app, token.trim()).await,
+            Some(token) => by_bearer(app, token.trim(), made).await,
             None => Ok(Identity::Refused),
         };
     }
     match cookie::read(app, headers) {
-        Some(token) => by_cookie(app, &token).await,
+        Some(token) => by_cookie(app, &token, made).await,
         None => Ok(Identity::Nobody),
     }
 }
 
-async fn by_bearer(app: &App, token: &str) -> Answer<Identity> {
+async fn by_bearer(app: &App, token: &str, made: Made) -> Answer<Identity> {
     let now = chrono::Utc::now().timestamp();
     if let Some(claims) = app.tokens.read(Audience::Machine, token) {
         if claims.exp <= now {
             return Ok(Identity::Refused);
         }
-        return by_session(app, claims.sid, false).await;
+        return by_session(app, claims.sid, false, made).await;
     }
     let hash = muster_domain::hash::sha256_hex(token.as_bytes());
     let mut conn = app.pool.acquire().await?;
@@ -152,20 +175,23 @@ fn narrowed(kept: &Token, actor: Actor) -> Actor {
     Actor { grants: narrow(actor.grants, &scopes), ..actor }
 }
 
-async fn by_cookie(app: &App, token: &str) -> Answer<Identity> {
+async fn by_cookie(app: &App, token: &str, made: Made) -> Answer<Identity> {
     let now = chrono::Utc::now().timestamp();
     let Some(claims) = app.tokens.read(Audience::Browser, token) else { return Ok(Identity::Refused) };
     // An old token of a session that is still alive is replaced: the row decides, the token only names it.
     let renew = claims.exp - now < tokens::BROWSER_MINUTES * 30;
-    by_session(app, claims.sid, renew).await
+    by_session(app, claims.sid, renew, made).await
 }
 
-async fn by_session(app: &App, sid: Uuid, renew: bool) -> Answer<Identity> {
+async fn by_session(app: &App, sid: Uuid, renew: bool, made: Made) -> Answer<Identity> {
     let mut conn = app.pool.acquire().await?;
     let Some(signed) = sessions::get_live(&mut conn, sid, IDLE_SECONDS).await? else {
         return Ok(Identity::Refused);
     };
-    sessions::touch(&mut conn, sid).await?;
+    match made {
+        Made::BySomebody => sessions::touch(&mut conn, sid).await?,
+        Made::ByItself => {}
+    }
     Ok(Identity::Person(Box::new(Signed {
         actor: signed.actor,
         session: SessionRef::Session(sid),

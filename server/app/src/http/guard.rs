@@ -12,6 +12,7 @@ use muster_domain::{
     ids::TeamName,
     people::{Actor, Role},
 };
+use muster_web::following::as_asked;
 use serde_json::json;
 use tower_http::request_id::RequestId;
 
@@ -24,14 +25,15 @@ use super::{
 use crate::{
     acts::{audit_trail, teams_of},
     app::App,
-    auth::{Identity, identify, identify_by_key},
+    auth::{Identity, Made, identify, identify_by_key},
     pages,
 };
 
 /// Runs a request past the rule of its route.
 pub async fn guard(State((app, rule)): State<(App, Rule)>, request: Request, next: Next) -> Response {
     let asked = Asked::of(&request, &rule);
-    let identity = match identify_for(&app, rule, request.headers(), request.uri()).await {
+    let made = Made::of(request.method(), request.headers(), request.uri());
+    let identity = match identify_for(&app, rule, made, request.headers(), request.uri()).await {
         Ok(identity) => identity,
         Err(failure) => return asked.before_it_began(failure).into_response(),
     };
@@ -55,12 +57,12 @@ pub async fn guard(State((app, rule)): State<(App, Rule)>, request: Request, nex
     response
 }
 
-async fn identify_for(app: &App, rule: Rule, headers: &HeaderMap, uri: &Uri) -> Answer<Identity> {
+async fn identify_for(app: &App, rule: Rule, made: Made, headers: &HeaderMap, uri: &Uri) -> Answer<Identity> {
     #[derive(serde::Deserialize)]
     struct Key {
         key: String,
     }
-    match identify(app, headers).await? {
+    match identify(app, headers, made).await? {
         Identity::Nobody if rule.takes_key => match Query::<Key>::try_from_uri(uri) {
             Ok(Query(Key { key })) => identify_by_key(app, &key).await,
             Err(_) => Ok(Identity::Nobody),
@@ -91,7 +93,7 @@ impl Asked {
             .and_then(|v| v.to_str().ok())
             .is_none_or(|accept| accept.contains("text/html") || accept.contains("*/*"));
         Self {
-            target: request.uri().path_and_query().map_or("/", |p| p.as_str()).to_owned(),
+            target: as_asked(request.uri().path_and_query().map_or("/", |p| p.as_str())),
             path: request.uri().path().to_owned(),
             request_id: request
                 .extensions()

@@ -26,7 +26,7 @@ use super::{failure::Failure, guard::client_address, proxies::tell_client, route
 use crate::{
     acts::audit_trail,
     app::App,
-    auth::identify,
+    auth::{Made, identify},
     routes,
     telemetry::{self, Telemetry},
 };
@@ -178,7 +178,7 @@ impl Asked {
     async fn audit(&self, app: &App, path: &str, failure: &Failure) {
         let asked = routes::routes().into_iter().find(|r| r.path == self.route && r.method == self.method);
         let Some(Audit::Writes(action)) = asked.map(|route| route.rule.audit) else { return };
-        let identity = identify(app, &self.headers).await;
+        let identity = identify(app, &self.headers, Made::ByItself).await;
         let actor = identity.ok().and_then(|identity| identity.actor().map(|actor| actor.name.clone()));
         let origin = self.headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok());
         let detail =

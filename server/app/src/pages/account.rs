@@ -7,6 +7,7 @@ use axum::{
     extract::{ConnectInfo, State},
     http::{HeaderMap, StatusCode},
 };
+use chrono::{DateTime, Utc};
 use muster_domain::people::Scope;
 use muster_store::tokens as stored_tokens;
 use muster_web::{
@@ -17,6 +18,7 @@ use muster_web::{
 };
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{PAGE, asking::Asking, cut, html, html_with, is_about_the_form, refused_form, see};
@@ -43,13 +45,40 @@ pub struct Shown {
     tokens: String,
 }
 
-/// The page with another part of one list and the same part of the other.
-fn address(sessions: Option<&str>, tokens: Option<&str>, anchor: &str) -> String {
-    let part = |name: &str, after: Option<&str>| after.map(|after| format!("{name}={after}"));
-    let parts: Vec<String> =
-        [part("sessions", sessions), part("tokens", tokens)].into_iter().flatten().collect();
-    let mark = if parts.is_empty() { "" } else { "?" };
-    format!("/account{mark}{}#{anchor}", parts.join("&"))
+/// A page with a part of its sessions and a part of its tokens, each behind a cursor.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parts<'a> {
+    /// The page.
+    pub page: &'a str,
+    /// Behind which session.
+    pub sessions: Option<&'a str>,
+    /// Behind which token.
+    pub tokens: Option<&'a str>,
+}
+
+impl Parts<'_> {
+    fn address(&self, anchor: &str) -> String {
+        let part = |name: &str, after: Option<&str>| after.map(|after| format!("{name}={after}"));
+        let parts: Vec<String> =
+            [part("sessions", self.sessions), part("tokens", self.tokens)].into_iter().flatten().collect();
+        let mark = if parts.is_empty() { "" } else { "?" };
+        format!("{}{mark}{}#{anchor}", self.page, parts.join("&"))
+    }
+
+    /// The ways to other sessions beside the same tokens, and to other tokens beside the same sessions.
+    pub(super) fn ends(self, more_sessions: Option<&str>, more_tokens: Option<&str>) -> (Ends, Ends) {
+        let Parts { page, sessions: at_sessions, tokens: at_tokens } = self;
+        let sessions = |sessions| Parts { page, sessions, tokens: at_tokens }.address("sessions-h");
+        let tokens = |tokens| Parts { page, sessions: at_sessions, tokens }.address("tokens-h");
+        (
+            Ends::new(
+                "sessions",
+                at_sessions.map(|_| sessions(None)),
+                more_sessions.map(|next| sessions(Some(next))),
+            ),
+            Ends::new("tokens", at_tokens.map(|_| tokens(None)), more_tokens.map(|next| tokens(Some(next)))),
+        )
+    }
 }
 
 /// `GET /account`.
@@ -79,22 +108,14 @@ async fn page(
     let mut sessions = sessions::page(&mut conn, (None, begun), PAGE + 1, actor, session).await?;
     let more_sessions = cut(&mut sessions, session_cursor);
     let sessions: Vec<SessionSeen> = sessions.into_iter().map(seen).collect();
-    let mut tokens = stored_tokens::page(&mut conn, Some(actor.id), made, PAGE + 1).await?;
-    let more_tokens = cut(&mut tokens, |token| cursor::write_time(TOKEN, token.created_at, token.id));
-    let tokens: Vec<TokenSeen> = tokens.into_iter().map(|token| token_seen(token.into())).collect();
+    let (tokens, more_tokens) = tokens_of(&mut conn, actor.id, made).await?;
     // What is no cursor has led to the beginning.
-    let at_sessions = begun.map(|_| shown.sessions.as_str());
-    let at_tokens = made.map(|_| shown.tokens.as_str());
-    let session_ends = Ends::new(
-        "sessions",
-        at_sessions.map(|_| address(None, at_tokens, "sessions-h")),
-        more_sessions.map(|next| address(Some(&next), at_tokens, "sessions-h")),
-    );
-    let token_ends = Ends::new(
-        "tokens",
-        at_tokens.map(|_| address(at_sessions, None, "tokens-h")),
-        more_tokens.map(|next| address(at_sessions, Some(&next), "tokens-h")),
-    );
+    let parts = Parts {
+        page: "/account",
+        sessions: begun.map(|_| shown.sessions.as_str()),
+        tokens: made.map(|_| shown.tokens.as_str()),
+    };
+    let (session_ends, token_ends) = parts.ends(more_sessions.as_deref(), more_tokens.as_deref());
     let account = Account {
         display_name: &me.display_name,
         grants: &me.grants,
@@ -106,6 +127,17 @@ async fn page(
     };
     let page = AccountPage::new(chrome, &account, &shown.done, wrong.map(|failure| &failure.problem));
     Ok(page.part(session_ends, token_ends))
+}
+
+/// A page of somebody's tokens behind a place in the list of them, and the cursor of the page behind it.
+pub(super) async fn tokens_of(
+    conn: &mut PgConnection,
+    user: Uuid,
+    behind: Option<(DateTime<Utc>, Uuid)>,
+) -> Answer<(Vec<TokenSeen>, Option<String>)> {
+    let mut tokens = stored_tokens::page(conn, Some(user), behind, PAGE + 1).await?;
+    let more = cut(&mut tokens, |token| cursor::write_time(TOKEN, token.created_at, token.id));
+    Ok((tokens.into_iter().map(|token| token_seen(token.into())).collect(), more))
 }
 
 /// The cursor behind a session in the list of them.
@@ -245,7 +277,7 @@ async fn try_create_token(
     Ok(made)
 }
 
-/// `POST /account/tokens/{token}/revoke`.
+/// `POST /account/tokens/{token}/revoke`: back to whose it was.
 pub async fn revoke_token(
     State(app): State<App>,
     asking: Asking,
@@ -253,7 +285,11 @@ pub async fn revoke_token(
     Path(id): Path<Uuid>,
 ) -> Answer {
     let mut tx = muster_store::begin(&app.pool).await?;
-    tokens::revoke(&mut tx, id, asking.actor()?, session).await?;
+    let actor = asking.actor()?;
+    let token = tokens::revoke(&mut tx, id, actor, session).await?;
     tx.commit().await?;
-    Ok(see("/account?done=token"))
+    Ok(match token.user == actor.id {
+        true => see("/account?done=token"),
+        false => see(&format!("/people/{}?done=token", token.owner)),
+    })
 }

@@ -2,28 +2,21 @@
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 use chrono::Utc;
-use muster_domain::{
-    people::Actor,
-    record::{Approval, Run},
-    run::RunState,
-};
-use muster_store::{approvals, runs};
+use muster_domain::{people::Actor, run::RunState};
+use muster_store::runs::{self, Decider};
 use muster_web::{
-    approval::may_decide,
     chrome::{Brake, Chrome, Facts, Theme},
+    following::as_asked,
 };
 use sqlx::PgConnection;
 
 use crate::{
-    api::runs::teams,
+    api::{approvals::approves_for, runs::teams},
     app::App,
     auth::cookie,
     http::{Acting, Answer, Failure, Proven},
     judgement,
 };
-
-/// Most open runs looked at for the numbers of the frame.
-const OPEN_RUNS: i64 = 200;
 
 /// Who asks for which page.
 #[derive(Debug, Clone)]
@@ -43,7 +36,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Asking {
         Ok(Self {
             person: parts.extensions.get::<Acting>().map(|acting| acting.0.clone()),
             proven: parts.extensions.get::<Proven>().copied().unwrap_or(Proven(None)),
-            path: parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            path: as_asked(parts.uri.path_and_query().map_or("/", |path| path.as_str())),
             theme: Theme::parse(&cookie::theme(&parts.headers)),
         })
     }
@@ -98,31 +91,14 @@ impl Asking {
     async fn facts(&self, app: &App, person: &Actor) -> Answer<Facts> {
         let mut conn = app.pool.acquire().await?;
         let brake = brake(&mut conn).await?;
-        let open = open_runs(&mut conn, person).await?;
-        let approvals_open = waiting_for(&mut conn, person, &open).await?.len();
+        let open = OpenRuns::read(&mut conn, person).await?;
+        let approves = approves_for(person);
+        let who = Decider { person: person.id, teams: approves.as_deref() };
+        let approvals_open = count(runs::count_to_decide(&mut conn, who).await?);
         let problems = judgement::count_causes(app, &mut conn, person).await.ok();
-        let runs_active = open.iter().filter(|run| run.state.holds_pair()).count();
+        let runs_active = open.count(RunState::holds_pair);
         Ok(Facts { problems, runs_active, approvals_open, ..self.bare(brake) })
     }
-}
-
-/// Those of open runs that wait for this person's decision, with the votes there are.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn waiting_for(
-    conn: &mut PgConnection,
-    person: &Actor,
-    open: &[Run],
-) -> Answer<Vec<(Run, Vec<Approval>)>> {
-    let mut waiting = Vec::new();
-    for run in open.iter().filter(|run| run.state == RunState::AwaitingApproval) {
-        let votes = approvals::list(conn, run.id).await?;
-        if may_decide(run, &votes, Some(person)).is_ok() {
-            waiting.push((run.clone(), votes));
-        }
-    }
-    Ok(waiting)
 }
 
 /// The brake, for pages.
@@ -136,10 +112,27 @@ pub async fn brake(conn: &mut PgConnection) -> Answer<Brake> {
     })
 }
 
-/// Runs that are not ended and that this person may see, newest first.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn open_runs(conn: &mut PgConnection, person: &Actor) -> Answer<Vec<Run>> {
-    Ok(runs::open(conn, teams(person).as_deref(), OPEN_RUNS).await?)
+/// How many runs that are not over this person may see, by state. All of them: one that runs is told however many wait.
+#[derive(Debug)]
+pub struct OpenRuns(Vec<(RunState, i64)>);
+
+impl OpenRuns {
+    /// Counts them.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn read(conn: &mut PgConnection, person: &Actor) -> Answer<Self> {
+        Ok(Self(runs::count_open(conn, teams(person).as_deref()).await?))
+    }
+
+    /// How many are in such a state.
+    #[must_use]
+    pub fn count(&self, of: fn(RunState) -> bool) -> usize {
+        count(self.0.iter().filter(|(state, _)| of(*state)).map(|(_, runs)| runs).sum())
+    }
+}
+
+/// What the database counted.
+fn count(rows: i64) -> usize {
+    usize::try_from(rows).unwrap_or(usize::MAX)
 }

@@ -8,7 +8,7 @@ use muster_web::{
 };
 
 use super::{
-    asking::{Asking, open_runs},
+    asking::{Asking, OpenRuns},
     html, is_about_the_form, refused_form, see,
 };
 use crate::{
@@ -25,12 +25,11 @@ pub async fn show(State(app): State<App>, asking: Asking) -> Answer {
 async fn page(app: &App, asking: &Asking, errors: &[(String, String)]) -> Answer<BrakePage> {
     let chrome = asking.chrome(app).await;
     let mut conn = app.pool.acquire().await?;
-    let open = open_runs(&mut conn, asking.actor()?).await?;
-    let runs = |of: fn(RunState) -> bool| open.iter().filter(|run| of(run.state)).count();
+    let open = OpenRuns::read(&mut conn, asking.actor()?).await?;
     let runs = BrakedRuns {
-        running: runs(RunState::wants_worker),
-        approved: runs(|state| state == RunState::Approved),
-        paused: runs(|state| matches!(state, RunState::PausedByOperator | RunState::PausedByFailure)),
+        running: open.count(RunState::wants_worker),
+        approved: open.count(|state| state == RunState::Approved),
+        paused: open.count(|state| matches!(state, RunState::PausedByOperator | RunState::PausedByFailure)),
     };
     Ok(BrakePage::new(chrome, runs, errors))
 }

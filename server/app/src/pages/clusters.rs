@@ -4,13 +4,14 @@ use axum::extract::State;
 use muster_domain::{
     cluster::{Cluster, ProbePrincipal, Sasl, Security, Tls},
     ids::ClusterName,
-    pair::BySide,
+    pair::Pair,
+    people::Actor,
     problem::Problem,
 };
 use muster_store::{clusters as stored, pairs, secrets, surveys};
 use muster_web::{
     cluster_form::ClusterFormPage,
-    clusters::{ClusterLook, ClusterPage, ClustersPage, SecretsKept},
+    clusters::{ClusterLook, ClusterPage, ClustersPage, PairsOf, SecretsKept},
     forms::ClusterForm,
 };
 use serde::Deserialize;
@@ -39,17 +40,15 @@ pub struct Shown {
 pub async fn list(State(app): State<App>, asking: Asking, Query(shown): Query<Shown>) -> Answer {
     let chrome = asking.chrome(&app).await;
     let after = cursor::read_name(CLUSTER, Some(&shown.after)).unwrap_or_default();
+    let actor = asking.actor()?;
     let mut conn = app.pool.acquire().await?;
     let pairs = pairs::list(&mut conn, None, None).await?;
     let looks = surveys::looks(&mut conn, None).await?;
     let row = |cluster: Cluster| {
         let look = looks.iter().find(|look| look.cluster == cluster.name).cloned().map(look_of);
-        let with = pairs.iter().filter(|pair| {
-            let BySide { a, b } = &pair.clusters;
-            [a, b].contains(&&cluster.name)
-        });
-        let names = with.map(|pair| pair.name.to_string()).collect();
-        (cluster, look, names)
+        let with = pairs.iter().filter(|pair| [&pair.clusters.a, &pair.clusters.b].contains(&&cluster.name));
+        let pairs = pairs_of(with, actor);
+        (cluster, look, pairs)
     };
     let mut found = stored::page(&mut conn, after, PAGE + 1).await?;
     let next = cut(&mut found, |cluster| cursor::write(CLUSTER, &[&cluster.name]));
@@ -84,7 +83,8 @@ async fn page(app: &App, asking: &Asking, name: &ClusterName, check: Option<Resu
     let cluster = clusters::get(&mut conn, name).await?;
     let kept = kept(&mut conn, name).await?;
     let look = look(&mut conn, name).await?;
-    let pairs = pair_names(&mut conn, name).await?;
+    let pairs = pairs::list(&mut conn, None, Some(name)).await?;
+    let pairs = pairs_of(pairs.iter(), asking.actor()?);
     html(&ClusterPage::new(chrome, &cluster, kept, look.as_ref(), &pairs, check))
 }
 
@@ -171,6 +171,19 @@ async fn try_change(app: &App, asking: &Asking, name: &ClusterName, form: &Clust
     Ok(tx.commit().await?)
 }
 
+/// The pairs as somebody may know of them: clusters belong to no team, pairs do.
+fn pairs_of<'a>(pairs: impl Iterator<Item = &'a Pair>, actor: &Actor) -> PairsOf {
+    let mut of = PairsOf::default();
+    for pair in pairs {
+        match actor.may_read(&pair.team) {
+            true => of.named.push(pair.name.to_string()),
+            false => of.others += 1,
+        }
+    }
+    of
+}
+
+/// Names of all pairs a cluster is in: for admins, who read everything.
 pub(super) async fn pair_names(conn: &mut PgConnection, cluster: &ClusterName) -> Answer<Vec<String>> {
     let pairs = pairs::list(conn, None, Some(cluster)).await?;
     Ok(pairs.into_iter().map(|pair| pair.name.to_string()).collect())

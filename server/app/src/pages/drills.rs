@@ -6,15 +6,21 @@ use chrono_tz::Tz;
 use muster_domain::{
     ids::PairName,
     people::Role,
-    schedule::{Blackout, Cadence, Drill},
+    schedule::{Blackout, Cadence, Drill, Standing},
 };
-use muster_store::{runs, schedules as stored};
+use muster_store::{
+    clock,
+    programme::{self, Listed, Place, Standings},
+    runs, schedules as stored,
+};
 use muster_web::{
-    drills::{DrillsPage, DueDrill, Programme, ProgrammePair},
+    drills::{DrillsPage, DueDrill, Programme, ProgrammePair, Waiting},
     forms::ScheduleForm,
+    parts::Ends,
     schedule_form::SchedulePage,
 };
 use serde::Deserialize;
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{PAGE, asking::Asking, cut, html, is_about_the_form, refused_form, see};
@@ -24,8 +30,9 @@ use crate::{
         schedules::{self, NewSchedule, ScheduleEdit},
     },
     api::{
+        cursor,
         runs::teams,
-        schedules::{read_cursor, recorded, write_cursor},
+        schedules::{read_cursor, write_cursor},
     },
     app::App,
     http::{Answer, Failure, Form, Path, Query},
@@ -36,12 +43,14 @@ use crate::{
 #[serde(default)]
 pub struct Shown {
     done: String,
-    /// Cursor of the page before.
+    /// Cursor of the page of schedules before.
     after: String,
+    /// Cursor of the page before of what is due.
+    due_after: String,
 }
 
-/// Most drills that came due looked at for the page.
-const SHOWN: i64 = 200;
+/// What cursors of what is due are known by.
+const DUE: &str = "due";
 
 /// `GET /drills`.
 pub async fn list(State(app): State<App>, asking: Asking, Query(shown): Query<Shown>) -> Answer {
@@ -58,20 +67,20 @@ async fn page(
     let chrome = asking.chrome(app).await;
     let actor = asking.actor()?;
     let teams = teams(actor);
-    let occurrences = recorded(app, teams.as_deref(), None, None, SHOWN).await?;
     let mut conn = app.pool.acquire().await?;
-    let asked: Vec<Uuid> = occurrences.iter().filter_map(|one| one.run).collect();
-    let mut runs = runs::of_ids(&mut conn, &asked).await?;
-    let due = occurrences.into_iter().map(|one| DueDrill {
-        pair: one.pair,
-        drill: Drill::parse(&one.drill),
-        occurrence: one.occurrence,
-        standing: one.standing,
-        run: one.run.and_then(|run| runs.remove(&run)),
-        trouble: one.trouble,
-        skipped: one.skipped,
-    });
-    let due: Vec<DueDrill> = due.collect();
+    let behind = read_place(&shown.due_after);
+    let (mut waiting, mut listed) = due(&mut conn, teams.as_deref(), behind).await?;
+    if behind.is_some() && listed.is_empty() {
+        // What was there is gone: the list from its beginning says how things stand.
+        (waiting, listed) = due(&mut conn, teams.as_deref(), None).await?;
+    }
+    let next = cut(&mut listed, |last| write_place(last.place));
+    let ends = Ends::new(
+        "drills",
+        behind.map(|_| "/drills".to_owned()),
+        next.map(|next| format!("/drills?due_after={next}")),
+    );
+    let due = came_of(&mut conn, listed).await?;
     let mine = pairs::list(&mut conn, actor).await?;
     let owns =
         |name: &PairName| mine.iter().any(|pair| pair.name == *name && actor.has(Role::Owner, &pair.team));
@@ -94,9 +103,63 @@ async fn page(
             scheduled: scheduled.contains(pair.name.as_str()),
         })
         .collect();
-    let programme =
-        Programme { schedules: &schedules, more_after: more_after.as_deref(), pairs: &pairs, due: &due };
+    let programme = Programme {
+        schedules: &schedules,
+        more_after: more_after.as_deref(),
+        pairs: &pairs,
+        waiting,
+        due: &due,
+        ends: &ends,
+    };
     Ok(DrillsPage::new(chrome, programme, form, errors, &shown.done))
+}
+
+/// A page of what is due behind a place, with one more; and how much waits in all.
+async fn due(
+    conn: &mut PgConnection,
+    teams: Option<&[String]>,
+    behind: Option<Place>,
+) -> Answer<(Waiting, Vec<Listed>)> {
+    let now = clock::now(conn).await?;
+    let (Standings { overdue, due, ahead }, listed) =
+        programme::list(conn, teams, now, behind, PAGE + 1).await?;
+    Ok((Waiting { overdue, due, ahead }, listed))
+}
+
+/// The drills with their runs.
+async fn came_of(conn: &mut PgConnection, listed: Vec<Listed>) -> Answer<Vec<DueDrill>> {
+    let now = clock::now(conn).await?;
+    let asked: Vec<Uuid> = listed.iter().filter_map(|one| one.run).collect();
+    let runs = runs::of_ids(conn, &asked).await?;
+    let due = listed.into_iter().map(|one| {
+        let standing = one.occurrence.standing(one.passed, one.skipped.is_some(), now);
+        DueDrill {
+            pair: one.pair,
+            drill: Drill::parse(&one.drill),
+            occurrence: one.occurrence,
+            missed: standing == Standing::Overdue && one.place.is_over(),
+            standing,
+            run: one.run.and_then(|run| runs.get(&run).cloned()),
+            trouble: one.trouble,
+            skipped: one.skipped.unwrap_or_default(),
+        }
+    });
+    Ok(due.collect())
+}
+
+fn write_place(place: Place) -> String {
+    cursor::write(DUE, &[&place.turn, &place.due, &place.schedule, &place.nominal])
+}
+
+/// The place a cursor speaks of; none for what is no cursor, which is the beginning of the list.
+fn read_place(after: &str) -> Option<Place> {
+    let [turn, due, schedule, nominal] = cursor::read::<4>(DUE, after).ok()?;
+    Some(Place {
+        turn: turn.parse().ok()?,
+        due: due.parse().ok()?,
+        schedule: schedule.parse().ok()?,
+        nominal: nominal.parse().ok()?,
+    })
 }
 
 /// `POST /drills`.

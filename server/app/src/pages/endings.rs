@@ -2,7 +2,6 @@
 //! of the person.
 
 use axum::{Extension, extract::State};
-use muster_store::tokens as stored_tokens;
 use muster_web::{account::SessionSeen, danger::DangerPage};
 use uuid::Uuid;
 
@@ -12,7 +11,7 @@ use super::{
     html,
 };
 use crate::{
-    acts::{people, sessions},
+    acts::{people, sessions, tokens},
     app::App,
     auth::SessionRef,
     http::{Answer, Failure, Path},
@@ -70,11 +69,11 @@ pub async fn sessions_of_person(
     html(&DangerPage::end_sessions_of(chrome, &person.name, &theirs))
 }
 
-/// `GET /account/tokens/{token}/revoke`.
+/// `GET /account/tokens/{token}/revoke`: one's own, or anybody's for an admin, as the act is.
 pub async fn token(State(app): State<App>, asking: Asking, Path(id): Path<Uuid>) -> Answer {
     let chrome = asking.chrome(&app).await;
-    let (me, found) = (asking.actor()?.id, stored_tokens::get(&mut *app.pool.acquire().await?, id).await?);
-    let own = found.filter(|token| token.user == me);
-    let token = own.ok_or_else(|| Failure::not_found("token", &id.to_string()))?;
-    html(&DangerPage::revoke_token(chrome, &token_seen(token.into())))
+    let actor = asking.actor()?;
+    let token = tokens::get(&mut *app.pool.acquire().await?, id, actor).await?;
+    let owner = (token.user != actor.id).then(|| token.owner.clone());
+    html(&DangerPage::revoke_token(chrome, &token_seen(token.into()), owner.as_deref()))
 }

@@ -9,7 +9,11 @@ use muster_domain::people::Actor;
 use muster_web::{error_page::ErrorPage, parts::Link};
 
 use super::asking::Asking;
-use crate::{app::App, auth::identify, http::Failure};
+use crate::{
+    app::App,
+    auth::{Made, identify},
+    http::Failure,
+};
 
 /// The page for a failure. If even that cannot be made, the problem document is the answer.
 pub async fn page(app: &App, person: Option<&Actor>, failure: &Failure, request_id: &str) -> Response {
@@ -39,7 +43,7 @@ pub async fn nothing_here(
     if uri.path().starts_with("/api/") || !wants_page {
         return failure.into_response();
     }
-    let identity = identify(&app, &headers).await;
+    let identity = identify(&app, &headers, Made::BySomebody).await;
     let person = identity.as_ref().ok().and_then(|identity| identity.actor());
     page(&app, person, &failure, "").await
 }

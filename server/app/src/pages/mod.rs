@@ -177,7 +177,7 @@ pub fn routes() -> Vec<Route> { vec![
     page(GET, "/people/{user}", Anywhere(&[Admin]), Reads, person::show),
     page(GET, "/people/{user}/edit", Anywhere(&[Admin]), Reads, person::edit).proven(Proof::PersonOrToken),
     page(POST, "/people/{user}/edit", Anywhere(&[Admin]), Writes("user.change"), person::change).proven(Proof::PersonOrToken),
-    page(POST, "/people/{user}/unlock", Anywhere(&[Admin]), Writes("user.change"), person::unlock),
+    page(POST, "/people/{user}/unlock", Anywhere(&[Admin]), Writes("user.change"), person::unlock).proven(Proof::PersonOrToken),
     page(GET, "/people/{user}/sessions/revoke", Anywhere(&[Admin]), Reads, endings::sessions_of_person),
     page(POST, "/people/{user}/sessions/revoke", Anywhere(&[Admin]), Writes("session.revoke_all"), person::revoke_sessions),
     page(GET, "/teams", SignedIn, Reads, teams::list),

@@ -15,16 +15,16 @@ use serde::Deserialize;
 
 use super::{
     PAGE,
-    account::{seen, session_cursor},
+    account::{Parts, seen, session_cursor, tokens_of},
     asking::Asking,
-    cut, ends, html, is_about_the_form, refused_form, see,
+    cut, html, is_about_the_form, refused_form, see,
 };
 use crate::{
     acts::{
         people::{self, UserEdit, UserView},
         sessions,
     },
-    api::{cursor, sessions::SESSION},
+    api::{cursor, people::TOKEN, sessions::SESSION},
     app::App,
     auth::SessionRef,
     http::{Answer, Failure, Form, Path, Query},
@@ -33,13 +33,15 @@ use crate::{
 /// Entries of what they did.
 const DEEDS: i64 = 10;
 
-/// Which page of the sessions, and what was just done.
+/// Which part of the sessions and tokens, and what was just done.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Shown {
     done: String,
-    /// Cursor of the page before.
-    after: String,
+    /// Cursor of the sessions before.
+    sessions: String,
+    /// Cursor of the tokens before.
+    tokens: String,
 }
 
 /// `GET /people/{user}`.
@@ -53,16 +55,26 @@ pub async fn show(
     let chrome = asking.chrome(&app).await;
     let mut conn = app.pool.acquire().await?;
     let user = people::get(&mut conn, &name).await?;
-    let before = cursor::read_time(SESSION, Some(&asked.after)).unwrap_or_default();
-    let whose = (Some(name.as_str()), before);
+    let begun = cursor::read_time(SESSION, Some(&asked.sessions)).unwrap_or_default();
+    let made = cursor::read_time(TOKEN, Some(&asked.tokens)).unwrap_or_default();
+    let whose = (Some(name.as_str()), begun);
     let mut found = sessions::page(&mut conn, whose, PAGE + 1, asking.actor()?, session).await?;
-    let next = cut(&mut found, session_cursor);
+    let more_sessions = cut(&mut found, session_cursor);
     let listed: Vec<_> = found.into_iter().map(seen).collect();
+    let (tokens, more_tokens) = tokens_of(&mut conn, user.id, made).await?;
     let of_them = AuditFilter { actor: Some(name.clone()), ..AuditFilter::default() };
     let did = audit::list(&mut conn, &of_them, DEEDS).await?;
-    let person = PersonSeen { sessions: &listed, did: &did, ..shown(&user) };
-    let ends = ends("sessions", &format!("/people/{name}"), before.is_some(), next);
-    html(&PersonPage::new(chrome, &person, &asked.done).part(ends))
+    let may_unlock = asking.proven.opens();
+    let person = PersonSeen { sessions: &listed, tokens: &tokens, did: &did, may_unlock, ..shown(&user) };
+    let page = format!("/people/{name}");
+    // What is no cursor has led to the beginning.
+    let parts = Parts {
+        page: &page,
+        sessions: begun.map(|_| asked.sessions.as_str()),
+        tokens: made.map(|_| asked.tokens.as_str()),
+    };
+    let (session_ends, token_ends) = parts.ends(more_sessions.as_deref(), more_tokens.as_deref());
+    html(&PersonPage::new(chrome, &person, &asked.done).part(session_ends, token_ends))
 }
 
 fn shown(user: &UserView) -> PersonSeen<'_> {
@@ -76,7 +88,9 @@ fn shown(user: &UserView) -> PersonSeen<'_> {
         groups: identity.map(|known| known.groups.as_slice()).unwrap_or_default(),
         disabled_at: user.disabled_at,
         locked_until: user.locked_until,
+        may_unlock: false,
         sessions: &[],
+        tokens: &[],
         did: &[],
     }
 }

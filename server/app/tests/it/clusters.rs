@@ -1,5 +1,10 @@
 //! Clusters and pairs by API: what goes in, what never comes out, what is refused.
 
+use muster_domain::{
+    ids::{PairName, TeamName},
+    pair::Pair,
+};
+use muster_store::pairs;
 use serde_json::{Value, json};
 
 use crate::{session::steady, test_app::TestApp};
@@ -206,4 +211,41 @@ async fn a_pair_is_not_edited_under_a_run() {
     let forget = ada.patch("/api/v1/clusters/eu-west", json!({"forget_cluster_id": true})).await;
     assert_eq!(forget.problem(), ("pair-has-active-run".to_owned(), 409));
     ada.patch("/api/v1/clusters/eu-west", json!({"region": "west"})).await.done();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_pages_of_clusters_name_pairs_of_ones_own_teams_only() {
+    let app = TestApp::with_pair().await;
+    let theirs = Pair {
+        name: PairName::new("theirs").unwrap(),
+        team: TeamName::new("elsewhere").unwrap(),
+        ..app.small.pair.clone()
+    };
+    pairs::insert(&mut app.app.pool.acquire().await.unwrap(), &theirs).await.unwrap();
+    for (who, named, hidden) in [("outis", "theirs", "orders"), ("vera", "orders", "theirs")] {
+        let browser = app.as_browser_of(who).await;
+        for path in ["/clusters", "/clusters/eu-west", "/clusters/eu-central"] {
+            let page = browser.get(path).await;
+            assert_eq!(page.status, 200, "{who} {path}: {}", page.text);
+            let link = |pair: &str| format!("href=\"/pairs/{pair}\"");
+            assert!(page.text.contains(&link(named)), "{who} {path}: {}", page.text);
+            assert!(page.text.contains("and 1 of other teams"), "{who} {path}: {}", page.text);
+            assert!(!page.text.contains(&link(hidden)), "{who} {path}: {}", page.text);
+            assert!(!page.text.contains(&format!(">{hidden}<")), "{who} {path}: {}", page.text);
+        }
+    }
+    let ada = app.as_browser_of("ada").await.get("/clusters").await.text;
+    assert!(ada.contains("/pairs/orders") && ada.contains("/pairs/theirs"), "{ada}");
+    assert!(!ada.contains("of other teams"), "an admin reads everything: {ada}");
+    // Who has no pair there learns that it is in use, and no name.
+    sqlx::query("delete from pair where name = 'theirs'").execute(&app.app.pool).await.unwrap();
+    let outis = app.as_browser_of("outis").await;
+    for path in ["/clusters", "/clusters/eu-west"] {
+        let page = outis.get(path).await.text;
+        assert!(
+            page.contains("1 of other teams") && !page.contains("and 1 of other teams"),
+            "{path}: {page}"
+        );
+        assert!(!page.contains("orders"), "{path}: {page}");
+    }
 }

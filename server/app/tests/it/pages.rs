@@ -137,7 +137,11 @@ async fn fleet_and_pair_follow_unless_they_are_held_still_or_answer_a_form() {
     ] {
         let page = otto.request(Method::GET, path, None, &HTML).await.text;
         assert!(page.contains(&format!("hx-get=\"{asked}\"")), "{path}: {page}");
-        assert!(page.contains("<noscript><meta http-equiv=\"refresh\" content=\"30\"></noscript>"), "{path}");
+        let mark = if path.contains('?') { "&#38;" } else { "?" };
+        let again = format!(
+            "<noscript><meta http-equiv=\"refresh\" content=\"30; url={path}{mark}by=itself\"></noscript>"
+        );
+        assert!(page.contains(&again), "{path}: {page}");
         let still = otto.request(Method::GET, held, None, &HTML).await.text;
         assert!(!still.contains("hx-get") && !still.contains("http-equiv"), "{held}: {still}");
     }

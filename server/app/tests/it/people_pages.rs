@@ -1,9 +1,15 @@
 //! The pages about people and the installation: what admins do there, and what nobody can do to themselves.
 
 use axum::http::Method;
+use muster_store::tokens;
 use serde_json::json;
+use uuid::Uuid;
 
-use crate::{session::Session, test_app::TestApp};
+use crate::{
+    accounts::id_after,
+    session::Session,
+    test_app::{TestApp, id},
+};
 
 const PASSWORD: &str = "correct horse battery";
 
@@ -83,6 +89,93 @@ async fn an_admin_unlocks_somebody_and_ends_their_sessions() {
     let headers = [("authorization", bearer.as_str())];
     assert_eq!(nobody.request(Method::GET, "/api/v1/session", None, &headers).await.status, 401);
     read(&ada, "/people/nora").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unlocking_somebody_asks_who_is_there_by_page_as_by_program() {
+    let app = TestApp::new().await;
+    let nobody = app.as_user("nobody").await;
+    for _ in 0..8 {
+        nobody.post("/api/v1/session", json!({"name": "otto", "password": "wrong"})).await;
+    }
+    let (browser, program) = (app.as_browser_of("ada").await, app.as_user("ada").await);
+    let page = read(&browser, "/people/otto").await;
+    assert!(page.contains("Unlock otto</button>"), "{page}");
+    sqlx::query("update session set stepped_up_at = stepped_up_at - interval '20 minutes'")
+        .execute(&app.app.pool)
+        .await
+        .unwrap();
+    let page = read(&browser, "/people/otto").await;
+    assert!(page.contains("href=\"/reauthenticate?next=/people/otto\""), "the way is there instead: {page}");
+    assert!(!page.contains("Unlock otto</button>"), "{page}");
+    let sent = browser.form("/people/otto/unlock", &[]).await;
+    assert_eq!(sent.header("location"), "/reauthenticate", "{}", sent.text);
+    let refused = program.patch("/api/v1/users/otto", json!({"unlock": true})).await;
+    assert_eq!(refused.problem(), ("reauthentication-needed".to_owned(), 403));
+    let entries = app.audited("user.change").await;
+    assert_eq!(entries.iter().map(|entry| entry.2.as_str()).collect::<Vec<_>>(), ["refused", "refused"]);
+    assert!(read(&browser, "/people/otto").await.contains("locked out"), "nothing was changed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_admin_sees_whose_each_token_is_and_revokes_it() {
+    let app = TestApp::new().await;
+    for (who, name) in [("otto", "robot"), ("ada", "backup")] {
+        app.as_user(who).await.post("/api/v1/tokens", json!({"name": name, "days": 1})).await.done();
+    }
+    let listed = app.as_user("ada").await.get("/api/v1/tokens").await.done();
+    let items = listed["items"].as_array().unwrap().iter();
+    let owners: Vec<_> = items.map(|token| (token["name"].clone(), token["owner"].clone())).collect();
+    assert_eq!(owners, [(json!("backup"), json!("ada")), (json!("robot"), json!("otto"))]);
+    let own = app.as_user("otto").await.get("/api/v1/tokens").await.done();
+    assert_eq!((own["items"].as_array().unwrap().len(), &own["items"][0]["owner"]), (1, &json!("otto")));
+
+    let ada = app.as_browser_of("ada").await;
+    let page = read(&ada, "/people/otto").await;
+    assert!(page.contains("all rights of otto") && !page.contains("backup"), "{page}");
+    let revoke = format!("/account/tokens/{}/revoke", id_after(&page, "/account/tokens/"));
+    assert!(page.contains(&format!("href=\"{revoke}\"")), "{page}");
+    assert_eq!(app.as_browser_of("mira").await.get(&revoke).await.status, 404, "nobody else's business");
+    let before = read(&ada, &revoke).await;
+    assert!(before.contains("Revoke API token robot of otto</button>"), "{before}");
+    assert!(before.contains("href=\"/people/otto\""), "the way back: {before}");
+    assert_eq!(ada.form(&revoke, &[]).await.header("location"), "/people/otto?done=token");
+    let page = read(&ada, "/people/otto?done=token").await;
+    assert!(page.contains("The token is revoked.") && page.contains("<span>revoked</span>"), "{page}");
+    assert!(!page.contains(&revoke), "it is over: {page}");
+    let entry = ("ada".to_owned(), "token robot".to_owned(), "done".to_owned());
+    assert_eq!(app.audited("token.revoke").await, [entry]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_of_a_person_are_shown_page_by_page_beside_their_sessions() {
+    let app = TestApp::new().await;
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    for number in 0..60 {
+        let (name, key) = (format!("n{number:02}-robot"), format!("{number:064x}"));
+        tokens::insert(&mut conn, Uuid::now_v7(), &name, id("otto"), &key, &[], 3600.0).await.unwrap();
+    }
+    drop(conn);
+    let ada = app.as_browser_of("ada").await;
+    let more = regex::Regex::new(r##"href="([^"#]+)#tokens-h">More tokens"##).unwrap();
+    let first = read(&ada, "/people/otto").await;
+    let next = more.captures(&first).unwrap_or_else(|| panic!("{first}"))[1].to_owned();
+    let second = read(&ada, &next).await;
+    assert!(!more.is_match(&second) && second.contains(">First tokens</a>"), "{second}");
+    for number in 0..60 {
+        let name = format!("<th scope=\"row\">n{number:02}-robot</th>");
+        assert!(first.contains(&name) != second.contains(&name), "{name} is on one of both");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_reads_teams_is_led_to_them() {
+    let app = TestApp::new().await;
+    for who in ["vera", "ada"] {
+        let browser = app.as_browser_of(who).await;
+        assert!(read(&browser, "/account").await.contains("href=\"/teams\""), "{who}");
+        read(&browser, "/teams").await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

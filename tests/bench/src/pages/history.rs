@@ -108,6 +108,19 @@ const MULTIPLIED: &[&str] = &[
     from schedule, generate_series(1, 16) n, lateral (
         select date_trunc('quarter', now()) - make_interval(months => n * 3) + interval '1 month 11 days 8 hours' as came
     ) as times",
+    // What the schedules of all pairs have just asked for waits for its second approver, in every other case for the first: the frame of
+    // every page counts these.
+    "insert into run (
+        id, plan_id, plan_hash, pair, team, operation, from_side, course, drill, state, requested_by, requested_by_name,
+        reason, created_at, decide_by, approvals_needed
+    )
+    select gen_random_uuid(), r.plan_id, r.plan_hash, pair.name, pair.team, r.operation, r.from_side, r.course, true,
+        'awaiting_approval', '00000000-0000-0000-0000-000000000000', 'muster', 'scheduled drill', now(),
+        now() + interval '7 days', 2
+    from pair, (select * from run order by number limit 1) as r where pair.name like 'pair-%'",
+    "insert into approval (run_id, person, person_name, vote, comment, plan_hash)
+    select id, md5('abel')::uuid, 'abel', 'approve', 'go', plan_hash
+    from run where requested_by_name = 'muster' and state = 'awaiting_approval' and number % 2 = 0",
     // A million entries. The chain is not a real one: nothing here verifies it.
     "insert into audit_entry (number, at, actor, action, object, outcome, detail, previous_hash, hash)
     select number, now() - make_interval(mins => (1000000 - n) * 2),
@@ -155,9 +168,11 @@ pub(super) async fn keep(house: &House) -> Result<Kept> {
         findings: count("select count(*) from finding").await?,
         schedules: count("select count(*) from schedule").await?,
         occurrences: count("select count(*) from drill_occurrence").await?,
-        run: sqlx::query_scalar("select id from run where pair = 'pair-007' order by number desc limit 1")
-            .fetch_one(pool)
-            .await?,
+        run: sqlx::query_scalar(
+            "select id from run where pair = 'pair-007' and ended_at is not null order by number desc limit 1",
+        )
+        .fetch_one(pool)
+        .await?,
         asked: run.id,
         plan: plan.id,
     })

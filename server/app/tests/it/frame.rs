@@ -1,0 +1,88 @@
+//! The numbers of every page's frame count everything there is, however many requests wait.
+
+use muster_domain::record::{Person, Vote};
+use muster_store::approvals;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::{
+    runs::requested,
+    session::Session,
+    test_app::{TestApp, id},
+};
+
+/// More requests like a run's, which came after it and wait.
+async fn more_requests(app: &TestApp, like: Uuid, many: i32) -> Vec<Uuid> {
+    let sql = "insert into run (id, plan_id, plan_hash, pair, team, operation, from_side, course, drill, state, requested_by, \
+               requested_by_name, reason, decide_by, approvals_needed) \
+               select gen_random_uuid(), plan_id, plan_hash, pair, team, operation, from_side, course, drill, \
+               'awaiting_approval', requested_by, requested_by_name, reason, decide_by, approvals_needed \
+               from run, generate_series(1, $2) where run.id = $1 returning run.id";
+    sqlx::query_scalar(sql).bind(like).bind(many).fetch_all(&app.app.pool).await.unwrap()
+}
+
+/// The numbers beside "Runs" and "Approvals"; nothing stands for zero.
+async fn numbers(browser: &Session<'_>) -> [String; 2] {
+    let page = browser.get("/brake").await;
+    assert_eq!(page.status, 200, "{}", page.text);
+    ["in progress", "waiting for you"].map(|meaning| {
+        let number =
+            regex::Regex::new(&format!(r#"<span class="n">(\d+)<span class="vh"> {meaning}"#)).unwrap();
+        number.captures(&page.text).map(|found| found[1].to_owned()).unwrap_or_default()
+    })
+}
+
+async fn listed(who: &Session<'_>, query: &str) -> (usize, Value) {
+    let page = who.get(&format!("/api/v1/approvals?{query}")).await.done();
+    (page["items"].as_array().unwrap().len(), page["next"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_told_and_braked_behind_more_requests_than_any_list_holds() {
+    let app = TestApp::with_pair().await;
+    let (_, run) = requested(&app).await;
+    let abel = app.as_user("abel").await;
+    abel.post(&format!("/api/v1/runs/{run}/approve"), json!({})).await.done();
+    let otto = app.as_user("otto").await;
+    otto.post(&format!("/api/v1/runs/{run}/start"), json!({})).await.done();
+    more_requests(&app, run, 210).await;
+
+    let vera = app.as_browser_of("vera").await;
+    assert_eq!(numbers(&vera).await, ["1", ""]);
+    let brake = vera.get("/brake").await.text;
+    assert!(brake.contains("1 run stops at the next step boundary"), "{brake}");
+    let elsewhere = app.as_browser_of("outis").await;
+    assert_eq!(numbers(&elsewhere).await, ["", ""]);
+    let brake = elsewhere.get("/brake").await.text;
+    assert!(brake.contains("No run is under way"), "{brake}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_said_to_wait_for_somebody_is_what_their_list_has() {
+    let app = TestApp::with_pair().await;
+    let (_, run) = requested(&app).await;
+    let more = more_requests(&app, run, 210).await;
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    let abel = Person { id: id("abel"), name: "abel".to_owned() };
+    assert!(approvals::insert(&mut conn, more[3], &abel, Vote::Approve, "go", "another plan").await.unwrap());
+    drop(conn);
+    // Who has voted, on whatever plan, has one less; who asked, or approves nothing here, has none.
+    for (who, waiting) in [("abel", 210), ("anna", 211), ("otto", 0), ("vera", 0), ("ada", 0), ("outis", 0)] {
+        let said = numbers(&app.as_browser_of(who).await).await[1].clone();
+        assert_eq!(said, if waiting == 0 { String::new() } else { waiting.to_string() }, "{who}");
+        let who = app.as_user(who).await;
+        let (first, next) = listed(&who, "limit=200").await;
+        let rest = match next.as_str() {
+            Some(next) => listed(&who, &format!("limit=200&after={next}")).await.0,
+            None => 0,
+        };
+        assert_eq!(first + rest, waiting);
+    }
+    // The votes of others come with the run.
+    let anna = app.as_user("anna").await.get("/api/v1/approvals?limit=200").await.done();
+    let votes = |item: &Value| item["approvals"].as_array().unwrap().len();
+    let voted = more[3].to_string();
+    let of = |id: &str| anna["items"].as_array().unwrap().iter().find(|item| item["id"] == id).map(votes);
+    let untouched = more[4].to_string();
+    assert_eq!((of(&voted), of(&untouched)), (Some(1), Some(0)));
+}
