@@ -66,6 +66,7 @@ mod report_rows;
 pub mod run;
 mod run_actions;
 pub mod run_live;
+mod run_rules;
 mod run_stats;
 mod run_steps;
 pub mod runs;

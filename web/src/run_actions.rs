@@ -9,11 +9,12 @@ use muster_domain::{
 };
 
 use crate::{
-    chrome::{Brake, roles_of},
-    confirm::{not_a_reviewer, not_an_owner, stays, who_is_told},
+    chrome::Brake,
+    confirm::who_is_told,
     format,
     parts::Action,
     run::RunRecord,
+    run_rules::{not_a_reviewer, not_an_operator, not_an_owner, stays},
     words,
 };
 
@@ -55,19 +56,6 @@ fn of_state(acts: &Acts<'_>, state: RunState) -> Vec<Action> {
         | RunState::Failed
         | RunState::Passed
         | RunState::Inconclusive => Vec::new(),
-    }
-}
-
-/// Why this person may not drive a run of that team; `None` when they may.
-pub(crate) fn not_an_operator(record: &RunRecord<'_>, viewer: Option<&Actor>) -> Option<String> {
-    let team = &record.run.team;
-    match viewer {
-        Some(viewer) if viewer.has(Role::Operator, team) => None,
-        Some(viewer) => Some(format!(
-            "Only operators of {team} drive its runs. You are {}. An administrator can give you the role.",
-            roles_of(viewer)
-        )),
-        None => Some(format!("Only operators of {team} drive its runs. Sign in first.")),
     }
 }
 

@@ -22,7 +22,7 @@ use muster_routing::RoutingOptions;
 use muster_store::{clusters, pairs, secrets, secrets::SecretsKey};
 use sqlx::{PgConnection, PgPool};
 
-use crate::app::Hands;
+use crate::{app::Hands, kept_pairs::KeptPairs};
 
 /// See the module.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub struct StoredClients {
     pool: PgPool,
     key: Arc<SecretsKey>,
     routing: RoutingOptions,
+    keeps_pairs: bool,
     clusters: Mutex<BTreeMap<ClusterName, (i64, ClusterHands)>>,
     pairs: Mutex<BTreeMap<PairName, (Versions, PairClients)>>,
 }
@@ -41,7 +42,13 @@ impl StoredClients {
     /// Clients of what is stored there, its secrets opened with that key.
     #[must_use]
     pub fn new(pool: PgPool, key: Arc<SecretsKey>, routing: RoutingOptions) -> Self {
-        Self { pool, key, routing, clusters: Mutex::default(), pairs: Mutex::default() }
+        Self { pool, key, routing, keeps_pairs: true, clusters: Mutex::default(), pairs: Mutex::default() }
+    }
+
+    /// Clients that keep nothing of what they read, for those who only look.
+    #[must_use]
+    pub fn keeping_nothing(self) -> Self {
+        Self { keeps_pairs: false, ..self }
     }
 
     async fn hands(
@@ -72,9 +79,14 @@ impl StoredClients {
     ) -> Result<PairClients, OperationError> {
         let hands =
             BySide { a: self.hands(conn, &clusters.a).await?, b: self.hands(conn, &clusters.b).await? };
-        let mut flows = BTreeMap::new();
+        let mut flows: BTreeMap<FlowKey, Arc<dyn Replication>> = BTreeMap::new();
         for flow in pair.flows.iter().filter(|flow| flow.mechanism != Mechanism::Unattached) {
-            flows.insert(FlowKey::from(flow.direction), attach(pair, flow, &hands, &clusters)?);
+            let attached = attach(pair, flow, &hands, &clusters)?;
+            let attached = match self.keeps_pairs {
+                true => attached.remembering(Arc::new(self.kept_pairs(pair, flow))),
+                false => attached,
+            };
+            flows.insert(FlowKey::from(flow.direction), Arc::new(attached));
         }
         Ok(PairClients {
             pair: pair.clone(),
@@ -85,6 +97,10 @@ impl StoredClients {
             clusters,
         })
     }
+
+    fn kept_pairs(&self, pair: &Pair, flow: &Flow) -> KeptPairs {
+        KeptPairs::of(self.pool.clone(), pair.name.clone(), flow.direction)
+    }
 }
 
 fn attach(
@@ -92,14 +108,11 @@ fn attach(
     flow: &Flow,
     hands: &BySide<ClusterHands>,
     clusters: &BySide<Cluster>,
-) -> Result<Arc<dyn Replication>, OperationError> {
+) -> Result<Mm2OnConnect, OperationError> {
     let (from, to) = (flow.direction.from, flow.direction.to());
     let worker_cluster = clusters.get(to).expected_cluster_id.clone();
     let attached = Mm2OnConnect::new(flow, hands.get(from).clone(), hands.get(to).clone(), worker_cluster);
-    match attached {
-        Ok(flow) => Ok(Arc::new(flow)),
-        Err(e) => Err(refused(pair.name.as_str(), e)),
-    }
+    attached.map_err(|e| refused(pair.name.as_str(), e))
 }
 
 fn refused(pair: &str, reason: impl ToString) -> OperationError {

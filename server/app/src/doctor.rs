@@ -94,7 +94,7 @@ async fn look(config: &Config, pool: &PgPool, told: &mut Told) {
     let (key, lines) = secrets::check(config, pool).await;
     told.print(lines);
     let Some(key) = key else { return };
-    let hands = StoredClients::new(pool.clone(), Arc::new(key), RoutingOptions::default());
+    let hands = StoredClients::new(pool.clone(), Arc::new(key), RoutingOptions::default()).keeping_nothing();
     told.print(check_hands(pool, &hands).await);
 }
 

@@ -14,7 +14,7 @@ use muster_domain::{
     schedule::{Drill, Occurrence, Schedule, Standing},
 };
 use muster_operations::decisions;
-use muster_store::{clock, outbox, schedules, surveys, untold};
+use muster_store::{clock, occurrences, outbox, surveys, untold};
 use sqlx::{Connection as _, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
@@ -61,12 +61,12 @@ async fn look(pool: &PgPool, shutdown: &CancellationToken) -> Answer<()> {
 /// When the database refuses.
 pub async fn record_one(pool: &PgPool, now: DateTime<Utc>) -> Answer<bool> {
     let mut tx = muster_store::begin(pool).await?;
-    let Some((schedule, nominal)) = schedules::lock_one_to_record(&mut tx, now).await? else {
+    let Some((schedule, nominal)) = occurrences::lock_one_to_record(&mut tx, now).await? else {
         return Ok(false);
     };
     let occurrence = schedule.occurrence(nominal);
     let next = schedule.to_record_after(nominal);
-    schedules::record(&mut tx, &schedule, &occurrence, next).await?;
+    occurrences::record(&mut tx, &schedule, &occurrence, next).await?;
     tx.commit().await?;
     Ok(true)
 }
@@ -102,21 +102,21 @@ pub async fn tell_one(pool: &PgPool, now: DateTime<Utc>) -> Answer<bool> {
 /// When the database refuses. What stands in the way of a plan is kept with the occurrence instead.
 pub async fn prepare_one(pool: &PgPool, now: DateTime<Utc>) -> Answer<bool> {
     let mut tx = muster_store::begin(pool).await?;
-    let Some((schedule, occurrence)) = schedules::lock_one_to_prepare(&mut tx, now).await? else {
+    let Some((schedule, occurrence)) = occurrences::lock_one_to_prepare(&mut tx, now).await? else {
         return Ok(false);
     };
     // What a plan that cannot run has left behind is taken back; the lock on the occurrence stays.
     let mut attempt = tx.begin().await?;
     match request(&mut attempt, &schedule, &occurrence, now).await {
         Ok(run) => {
-            schedules::keep_run(&mut attempt, schedule.id, occurrence.nominal, run.id).await?;
+            occurrences::keep_run(&mut attempt, schedule.id, occurrence.nominal, run.id).await?;
             attempt.commit().await?;
             tracing::info!(run.id = %run.id, pair.name = %run.pair, "run {} was asked for by the schedule of `{}`", run.number, run.pair);
         }
         Err(failure) => {
             attempt.rollback().await?;
             let trouble = &failure.problem.detail;
-            schedules::keep_trouble(&mut tx, schedule.id, occurrence.nominal, trouble, now + REST).await?;
+            occurrences::keep_trouble(&mut tx, schedule.id, occurrence.nominal, trouble, now + REST).await?;
         }
     }
     tx.commit().await?;

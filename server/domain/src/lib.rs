@@ -23,6 +23,7 @@ pub mod lag;
 pub mod loss;
 pub mod mm2_properties;
 pub mod notification;
+pub mod offset_pairs;
 pub mod overlap;
 pub mod pair;
 pub mod patterns;

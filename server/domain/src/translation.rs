@@ -8,6 +8,8 @@
 mod back;
 mod content;
 #[cfg(test)]
+mod forgotten;
+#[cfg(test)]
 mod histories;
 mod ladder;
 mod lifetimes;

@@ -6,6 +6,7 @@
 pub mod connect;
 pub mod formats;
 pub mod mm2_on_connect;
+mod pair_memory;
 pub mod records;
 pub mod redact;
 pub mod settings;
@@ -25,6 +26,7 @@ use muster_domain::{
 };
 
 pub use mm2_on_connect::{ClusterHands, Mm2OnConnect};
+pub use pair_memory::{PairMemory, PairMemoryError};
 pub use records::{FlowRecords, PartitionEnds};
 pub use settings::{FlowEnd, FlowSettings};
 
@@ -132,7 +134,8 @@ pub trait Replication: Send + Sync + std::fmt::Debug {
     async fn set_committed_offsets(&self, offsets: &ByPartition<Option<i64>>)
     -> Result<(), ReplicationError>;
 
-    /// All offset pairs kept in the flow's offset-syncs topic, oldest first, by source partition.
+    /// All offset pairs that are known of the flow, oldest first, by source partition: what its offset-syncs topic holds, and what
+    /// of it was kept before ([`PairMemory`]).
     async fn offset_pairs(
         &self,
         partitions: &[TopicPartition],

@@ -24,7 +24,7 @@ use muster_kafka::{ClusterAdmin, RecordMover};
 use tokio::sync::Mutex;
 
 use crate::{
-    FlowState, Replication, ReplicationError, ReplicationErrorKind,
+    FlowState, PairMemory, Replication, ReplicationError, ReplicationErrorKind,
     connect::ConnectClient,
     settings::{FlowEnd, FlowSettings},
 };
@@ -99,6 +99,12 @@ impl Mm2OnConnect {
             worker_cluster,
             pairs: Mutex::new(PairStore::default()),
         })
+    }
+
+    /// Its offset pairs are kept there, and what is kept there is known from the beginning.
+    #[must_use]
+    pub fn remembering(self, memory: Arc<dyn PairMemory>) -> Self {
+        Self { pairs: Mutex::new(PairStore::remembering(memory)), ..self }
     }
 
     /// What the source connector's config decides about reading this flow.

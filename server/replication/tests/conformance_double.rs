@@ -1,7 +1,7 @@
 //! The simulated flow behaves as the conformance test says. The same test runs on real workers in `tests/it`.
 #![cfg(feature = "double")]
 
-use muster_replication::double::{conformance, small_world};
+use muster_replication::double::{KeptInMemory, conformance, small_world};
 
 #[tokio::test]
 async fn flow() {
@@ -13,4 +13,9 @@ async fn flow() {
     let source = conformance::End { admin: &source_admin, mover: &source_mover };
     let target = conformance::End { admin: &target_admin, mover: &target_mover };
     conformance::flow(&small.west_to_central, source, target, "orders.conformance").await;
+}
+
+#[tokio::test]
+async fn pair_memory() {
+    conformance::pair_memory(&KeptInMemory::default()).await;
 }

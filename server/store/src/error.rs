@@ -51,7 +51,7 @@ pub enum StoreError {
         /// Why it does not open.
         source: crate::secrets::EnvelopeError,
     },
-    /// Samples of the flight recorder could not be packed.
+    /// Samples of the flight recorder, or offset pairs, could not be packed.
     #[error("could not {op}")]
     Samples {
         /// What was tried.

@@ -26,6 +26,8 @@ pub mod leases;
 pub mod login_failures;
 pub mod losses;
 pub mod marks;
+pub mod occurrences;
+pub mod offset_pairs;
 pub mod outbox;
 pub mod pairs;
 pub mod people;

@@ -8,7 +8,7 @@ use muster_domain::{
     schedule::{Blackout, Cadence, Drill, Fate, Schedule},
 };
 use muster_operations::decisions;
-use muster_store::{runs, schedules};
+use muster_store::{occurrences, runs, schedules};
 use serde::Deserialize;
 use serde_json::json;
 use sqlx::PgConnection;
@@ -207,7 +207,7 @@ async fn take_back(
     actor: &Actor,
     now: DateTime<Utc>,
 ) -> Answer<()> {
-    for open in schedules::lock_open(conn, schedule.id, now).await? {
+    for open in occurrences::lock_open(conn, schedule.id, now).await? {
         let nominal = open.occurrence.nominal;
         let run = match open.run {
             Some(run) => runs::lock(conn, run).await?,
@@ -218,8 +218,8 @@ async fn take_back(
         }
         match schedule.changes(&open.occurrence, run.is_some(), now) {
             Fate::Stays => continue,
-            Fate::Forgotten => schedules::forget(conn, schedule.id, nominal).await?,
-            Fate::Skipped => schedules::skip(conn, schedule.id, nominal, why).await?,
+            Fate::Forgotten => occurrences::forget(conn, schedule.id, nominal).await?,
+            Fate::Skipped => occurrences::skip(conn, schedule.id, nominal, why).await?,
         }
         if let Some(run) = run {
             decisions::withdraw_scheduled_run(conn, &run, why, actor).await?;

@@ -7,7 +7,7 @@ use muster_domain::{
     run::RunState,
     schedule::{Occurrence, Schedule, Standing},
 };
-use muster_store::schedules as stored;
+use muster_store::{occurrences as stored_occurrences, schedules as stored_schedules};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -79,8 +79,8 @@ pub async fn recorded(
 ) -> Answer<Vec<OccurrenceView>> {
     let mut conn = app.pool.acquire().await?;
     let now = muster_store::clock::now(&mut conn).await?;
-    let found = stored::recorded(&mut conn, teams, pair, before, limit).await?;
-    let view = |recorded: stored::Recorded| {
+    let found = stored_occurrences::recorded(&mut conn, teams, pair, before, limit).await?;
+    let view = |recorded: stored_occurrences::Recorded| {
         let run_state = recorded.run.map(|(_, _, state)| state);
         OccurrenceView {
             schedule: recorded.schedule,
@@ -126,7 +126,7 @@ pub async fn list(
     let limit = page_size(page.limit);
     let after = read_cursor(page.after.as_deref())?;
     let mut conn = app.pool.acquire().await?;
-    let found = stored::list(&mut conn, teams(&actor).as_deref(), after, limit).await?;
+    let found = stored_schedules::list(&mut conn, teams(&actor).as_deref(), after, limit).await?;
     let now = Utc::now();
     let items: Vec<ScheduleView> = found.into_iter().map(|one| ScheduleView::of(one, now)).collect();
     Ok(Json(Items::page(items, limit, |view| write_cursor(&view.schedule))))

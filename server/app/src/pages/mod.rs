@@ -30,6 +30,7 @@ pub mod plans;
 pub mod proofs;
 pub mod reauthenticate;
 pub mod removals;
+pub mod run_acts;
 pub mod runs;
 pub mod settings;
 pub mod setup;
@@ -119,25 +120,25 @@ pub fn routes() -> Vec<Route> { vec![
     page(POST, "/runs/{run}/approve", Role(&[Approver], Of::Run), Writes("run.approve"), approval::approve),
     page(POST, "/runs/{run}/reject", Role(&[Approver], Of::Run), Writes("run.reject"), approval::reject),
     page(GET, "/runs/{run}/compare", Reader(Of::Run), Reads, runs::compare),
-    page(GET, "/runs/{run}/start", Reader(Of::Run), Reads, runs::confirm_start),
-    page(POST, "/runs/{run}/start", Role(&[Operator], Of::Run), Writes("run.start"), runs::start),
-    page(POST, "/runs/{run}/pause", Role(&[Operator], Of::Run), Writes("run.pause"), runs::pause),
-    page(POST, "/runs/{run}/resume", Role(&[Operator], Of::Run), Writes("run.resume"), runs::resume),
-    page(POST, "/runs/{run}/confirm", Role(&[Operator], Of::Run), Writes("run.confirm"), runs::confirm),
-    page(POST, "/runs/{run}/retry", Role(&[Operator], Of::Run), Writes("run.retry"), runs::retry),
-    page(GET, "/runs/{run}/skip", Reader(Of::Run), Reads, runs::confirm_skip),
-    page(POST, "/runs/{run}/skip", Role(&[Operator], Of::Run), Writes("run.skip"), runs::skip),
-    page(GET, "/runs/{run}/abort", Reader(Of::Run), Reads, runs::confirm_abort),
-    page(POST, "/runs/{run}/abort", Role(&[Operator], Of::Run), Writes("run.abort"), runs::abort),
-    page(GET, "/runs/{run}/close", Reader(Of::Run), Reads, runs::confirm_close),
-    page(POST, "/runs/{run}/close", Role(&[Owner], Of::Run), Writes("run.close"), runs::close),
-    page(GET, "/runs/{run}/attest", Reader(Of::Run), Reads, runs::confirm_attest),
-    page(POST, "/runs/{run}/attest", Role(&[Approver], Of::Run), Writes("run.attest"), runs::attest),
-    page(GET, "/runs/{run}/break-glass", Reader(Of::Run), Reads, runs::confirm_break_glass).proven(Proof::Person),
-    page(POST, "/runs/{run}/break-glass", Role(&[Owner], Of::Run), Writes("run.break_glass"), runs::start_without_approval)
+    page(GET, "/runs/{run}/start", Reader(Of::Run), Reads, run_acts::confirm_start),
+    page(POST, "/runs/{run}/start", Role(&[Operator], Of::Run), Writes("run.start"), run_acts::start),
+    page(POST, "/runs/{run}/pause", Role(&[Operator], Of::Run), Writes("run.pause"), run_acts::pause),
+    page(POST, "/runs/{run}/resume", Role(&[Operator], Of::Run), Writes("run.resume"), run_acts::resume),
+    page(POST, "/runs/{run}/confirm", Role(&[Operator], Of::Run), Writes("run.confirm"), run_acts::confirm),
+    page(POST, "/runs/{run}/retry", Role(&[Operator], Of::Run), Writes("run.retry"), run_acts::retry),
+    page(GET, "/runs/{run}/skip", Reader(Of::Run), Reads, run_acts::confirm_skip),
+    page(POST, "/runs/{run}/skip", Role(&[Operator], Of::Run), Writes("run.skip"), run_acts::skip),
+    page(GET, "/runs/{run}/abort", Reader(Of::Run), Reads, run_acts::confirm_abort),
+    page(POST, "/runs/{run}/abort", Role(&[Operator], Of::Run), Writes("run.abort"), run_acts::abort),
+    page(GET, "/runs/{run}/close", Reader(Of::Run), Reads, run_acts::confirm_close),
+    page(POST, "/runs/{run}/close", Role(&[Owner], Of::Run), Writes("run.close"), run_acts::close),
+    page(GET, "/runs/{run}/attest", Reader(Of::Run), Reads, run_acts::confirm_attest),
+    page(POST, "/runs/{run}/attest", Role(&[Approver], Of::Run), Writes("run.attest"), run_acts::attest),
+    page(GET, "/runs/{run}/break-glass", Reader(Of::Run), Reads, run_acts::confirm_break_glass).proven(Proof::Person),
+    page(POST, "/runs/{run}/break-glass", Role(&[Owner], Of::Run), Writes("run.break_glass"), run_acts::start_without_approval)
         .proven(Proof::Person),
-    page(GET, "/runs/{run}/review", Reader(Of::Run), Reads, runs::confirm_review),
-    page(POST, "/runs/{run}/review", Role(&[Approver], Of::Run), Writes("run.review"), runs::review),
+    page(GET, "/runs/{run}/review", Reader(Of::Run), Reads, run_acts::confirm_review),
+    page(POST, "/runs/{run}/review", Role(&[Approver], Of::Run), Writes("run.review"), run_acts::review),
     page(GET, "/drills", SignedIn, Reads, drills::list),
     page(POST, "/drills", Anywhere(&[Owner]), Writes("schedule.create"), drills::create),
     page(GET, "/drills/{schedule}/edit", Role(&[Owner], Of::Schedule), Reads, drills::edit),

@@ -38,10 +38,13 @@ fn typed_is(form: &DangerForm, what: &str, name: &str) -> Answer<()> {
     )))
 }
 
-/// Whether a refusal is told on the page before the act.
-fn keeps_the_page(failure: &Failure) -> bool {
-    is_about_the_form(failure)
-        || matches!(failure.problem.code.as_str(), "pair-has-active-run" | "pair-in-use" | "team-in-use")
+/// A refusal that is told on the page before the act; any other goes on to the error page.
+fn told_on_the_page(failure: Failure) -> Answer<Failure> {
+    let in_the_way = ["pair-has-active-run", "pair-in-use", "team-in-use"];
+    match is_about_the_form(&failure) || in_the_way.contains(&failure.problem.code.as_str()) {
+        true => Ok(failure),
+        false => Err(failure),
+    }
 }
 
 fn sent<'a>(form: &'a DangerForm, failure: &'a Failure) -> Sent<'a> {
@@ -75,13 +78,9 @@ pub async fn remove_schedule(
         schedules::remove(&mut tx, id, Some(form.version), asking.actor()?, Utc::now()).await?;
         Ok::<_, Failure>(tx.commit().await?)
     };
-    match removed.await {
-        Ok(()) => Ok(see("/drills?done=removed")),
-        Err(failure) if keeps_the_page(&failure) => {
-            refused_form(&failure, &schedule_page(&app, &asking, id, Some(sent(&form, &failure))).await?)
-        }
-        Err(failure) => Err(failure),
-    }
+    let Err(failure) = removed.await else { return Ok(see("/drills?done=removed")) };
+    let failure = told_on_the_page(failure)?;
+    refused_form(&failure, &schedule_page(&app, &asking, id, Some(sent(&form, &failure))).await?)
 }
 
 /// `GET /notifications/{channel}/remove`.
@@ -113,13 +112,9 @@ pub async fn remove_channel(
         channels::remove(&mut tx, id, Some(form.version), asking.actor()?).await?;
         Ok::<_, Failure>(tx.commit().await?)
     };
-    match removed.await {
-        Ok(()) => Ok(see("/notifications?done=removed")),
-        Err(failure) if keeps_the_page(&failure) => {
-            refused_form(&failure, &channel_page(&app, &asking, id, Some(sent(&form, &failure))).await?)
-        }
-        Err(failure) => Err(failure),
-    }
+    let Err(failure) = removed.await else { return Ok(see("/notifications?done=removed")) };
+    let failure = told_on_the_page(failure)?;
+    refused_form(&failure, &channel_page(&app, &asking, id, Some(sent(&form, &failure))).await?)
 }
 
 /// `GET /teams/{team}/remove`.
@@ -150,13 +145,9 @@ pub async fn remove_team(
         teams::delete(&mut tx, &name, Some(form.version), asking.actor()?).await?;
         Ok::<_, Failure>(tx.commit().await?)
     };
-    match removed.await {
-        Ok(()) => Ok(see("/teams?done=removed")),
-        Err(failure) if keeps_the_page(&failure) => {
-            refused_form(&failure, &team_page(&app, &asking, &name, Some(sent(&form, &failure))).await?)
-        }
-        Err(failure) => Err(failure),
-    }
+    let Err(failure) = removed.await else { return Ok(see("/teams?done=removed")) };
+    let failure = told_on_the_page(failure)?;
+    refused_form(&failure, &team_page(&app, &asking, &name, Some(sent(&form, &failure))).await?)
 }
 
 /// `GET /pairs/{pair}/remove`.
@@ -190,13 +181,9 @@ pub async fn remove_pair(
         pairs::delete(&mut tx, &name, Some(form.version), asking.actor()?).await?;
         Ok::<_, Failure>(tx.commit().await?)
     };
-    match removed.await {
-        Ok(()) => Ok(see("/")),
-        Err(failure) if keeps_the_page(&failure) => {
-            refused_form(&failure, &pair_page(&app, &asking, &name, Some(sent(&form, &failure))).await?)
-        }
-        Err(failure) => Err(failure),
-    }
+    let Err(failure) = removed.await else { return Ok(see("/")) };
+    let failure = told_on_the_page(failure)?;
+    refused_form(&failure, &pair_page(&app, &asking, &name, Some(sent(&form, &failure))).await?)
 }
 
 /// `GET /pairs/{pair}/canary/remove`.
@@ -232,13 +219,9 @@ pub async fn stop_canary(
         pairs::change(&mut tx, &name, Some(form.version), edit, (asking.actor()?, asking.proven)).await?;
         Ok::<_, Failure>(tx.commit().await?)
     };
-    match stopped.await {
-        Ok(()) => Ok(see(&format!("/pairs/{name}"))),
-        Err(failure) if keeps_the_page(&failure) => {
-            refused_form(&failure, &canary_page(&app, &asking, &name, Some(sent(&form, &failure))).await?)
-        }
-        Err(failure) => Err(failure),
-    }
+    let Err(failure) = stopped.await else { return Ok(see(&format!("/pairs/{name}"))) };
+    let failure = told_on_the_page(failure)?;
+    refused_form(&failure, &canary_page(&app, &asking, &name, Some(sent(&form, &failure))).await?)
 }
 
 /// `GET /clusters/{cluster}/remove`.
@@ -272,11 +255,7 @@ pub async fn remove_cluster(
         clusters::delete(&mut tx, &name, Some(form.version), asking.actor()?).await?;
         Ok::<_, Failure>(tx.commit().await?)
     };
-    match removed.await {
-        Ok(()) => Ok(see("/clusters")),
-        Err(failure) if keeps_the_page(&failure) => {
-            refused_form(&failure, &cluster_page(&app, &asking, &name, Some(sent(&form, &failure))).await?)
-        }
-        Err(failure) => Err(failure),
-    }
+    let Err(failure) = removed.await else { return Ok(see("/clusters")) };
+    let failure = told_on_the_page(failure)?;
+    refused_form(&failure, &cluster_page(&app, &asking, &name, Some(sent(&form, &failure))).await?)
 }

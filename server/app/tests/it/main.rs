@@ -28,6 +28,7 @@ mod fake_provider;
 mod findings;
 mod imports;
 mod kept_lines;
+mod kept_pairs;
 mod lag_explorer;
 mod lag_hours;
 mod limits;

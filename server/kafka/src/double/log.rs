@@ -233,6 +233,22 @@ impl Log {
         }
     }
 
+    /// Removes what a newer record of the same key stands behind, of what lies below an offset, as a log cleaner does.
+    pub fn compact_below(&mut self, until: i64) {
+        let mut newest = BTreeMap::new();
+        for entry in self.entries.iter().filter(|entry| entry.offset < until) {
+            if let EntryKind::Data { record, .. } = &entry.kind {
+                newest.insert(record.key.clone(), entry.offset);
+            }
+        }
+        self.entries.retain(|entry| match &entry.kind {
+            EntryKind::Data { record, .. } => {
+                entry.offset >= until || newest.get(&record.key) == Some(&entry.offset)
+            }
+            EntryKind::Marker { .. } => true,
+        });
+    }
+
     /// From now on records get the log's own timestamps, or keep their producers' (`message.timestamp.type`).
     pub fn write_own_time(&mut self, own: bool) {
         self.own_time = own;

@@ -1,18 +1,21 @@
-//! What every [`Replication`] of a MirrorMaker 2 flow must do, asserted on the double and on real workers alike.
+//! What every [`Replication`] of a MirrorMaker 2 flow must do, asserted on the double and on real workers alike; and every
+//! [`PairMemory`], asserted on the double and on the database.
 #![expect(clippy::unwrap_used, reason = "these are tests, kept where both test crates reach them")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_domain::{
-    survey::{ConnectState, ConnectorRole},
+    offset_pairs::{Kept, PartitionPairs, ReadPairs, SyncsTopic},
+    survey::{ConnectState, ConnectorRole, OffsetPair, UnreadableSyncs},
     topic::TopicPartition,
 };
 use muster_kafka::{
     ClusterAdmin, Isolation, OffsetSpec, ReadRange, Record, RecordMover,
     double::conformance::{eventually, records},
 };
+use uuid::Uuid;
 
-use crate::{Replication, ReplicationErrorKind};
+use crate::{PairMemory, Replication, ReplicationErrorKind};
 
 const WITHIN_MS: u64 = 60_000;
 const SOURCE: ConnectorRole = ConnectorRole::Source;
@@ -147,4 +150,42 @@ async fn changes_config(flow: &dyn Replication) {
         assert_eq!(flow.config(SOURCE).await.unwrap().get(key), value.as_ref());
         assert_eq!(state(flow).await, (ConnectState::Running, vec![ConnectState::Running]));
     }
+}
+
+/// The memory of a flow of which nothing is kept.
+pub async fn pair_memory(memory: &dyn PairMemory) {
+    let log = |id| SyncsTopic {
+        cluster: "eu-central".to_owned(),
+        name: "mm2-offset-syncs.west.internal".to_owned(),
+        id: Uuid::from_u128(id),
+    };
+    let (log, another) = (log(1), log(2));
+    let kept =
+        |turn, of: &SyncsTopic, read: &ReadPairs| Kept { turn, pairs: Some((of.clone(), read.clone())) };
+    assert_eq!(memory.recall().await.unwrap(), None);
+    let mut read = offsets_read(0, 5);
+    let first = memory.keep(None, &log, &read).await.unwrap().unwrap();
+    assert_eq!(memory.keep(None, &log, &offsets_read(0, 7)).await.unwrap(), None, "somebody has begun");
+    let second = memory.keep(Some(first), &log, &offsets_read(5, 9)).await.unwrap().unwrap();
+    assert_eq!(memory.keep(Some(first), &log, &offsets_read(5, 9)).await.unwrap(), None, "it is kept once");
+    read.append(offsets_read(5, 9));
+    assert_eq!(memory.recall().await.unwrap(), Some(kept(second, &log, &read)));
+    let third = memory.keep(Some(second), &another, &offsets_read(9, 12)).await.unwrap().unwrap();
+    let made_anew = kept(third, &another, &offsets_read(9, 12));
+    assert_eq!(memory.recall().await.unwrap(), Some(made_anew), "nothing of one log is told of another");
+    let fourth = memory.keep(Some(third), &another, &offsets_read(20, 21)).await.unwrap().unwrap();
+    let behind_a_gap = kept(fourth, &another, &offsets_read(20, 21));
+    assert_eq!(
+        memory.recall().await.unwrap(),
+        Some(behind_a_gap),
+        "what is missing is not left out silently"
+    );
+}
+
+/// A pair at each offset.
+fn offsets_read(from: i64, until: i64) -> ReadPairs {
+    let pair = |offset| OffsetPair { upstream: offset * 100, downstream: offset * 99 };
+    let known = PartitionPairs { pairs: (from..until).map(pair).collect(), ..PartitionPairs::default() };
+    let partitions = [(TopicPartition::new("orders", 0), known)].into();
+    ReadPairs { partitions, until, ..ReadPairs::beginning_at(from, UnreadableSyncs::default()) }
 }

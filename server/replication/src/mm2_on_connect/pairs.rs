@@ -1,48 +1,45 @@
-//! Offset pairs of a flow, kept in memory and read on from where the last reading ended.
+//! Offset pairs of a flow: kept in memory, and beyond it where there is a memory, and read on from where the last reading ended.
 //!
 //! A survey wants the newest pairs every few seconds and a switchover wants all of them without waiting for a long topic,
-//! so each pair is fetched once. Order is kept: a pair with a lower source offset than the one before it begins a new
-//! lifetime of the task, and what was copied twice can only be told from that.
+//! so each pair is fetched once, by whichever process comes first. Order is kept: a pair with a lower source offset than the one
+//! before it begins a new lifetime of the task, and what was copied twice can only be told from that.
 
-use std::{collections::BTreeSet, time::Duration};
+mod reading;
+
+use std::{collections::BTreeSet, error::Error, iter::successors, sync::Arc, time::Duration};
 
 use muster_domain::{
     survey::{OffsetPair, Rewind, UnreadableSyncs},
     topic::{ByPartition, TopicPartition},
 };
-use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, Piece, ReadRange, Record};
+use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, ReadRange};
 use uuid::Uuid;
 
+use self::reading::{Log, Reading};
 use super::ClusterHands;
-use crate::{ReplicationError, ReplicationErrorKind, formats::decode_offset_sync};
+use crate::{PairMemory, PairMemoryError, ReplicationError, ReplicationErrorKind};
 
-/// Pairs kept per partition, 16 bytes each. Past it every second one is forgotten: brackets get wider, never wrong.
-const MOST_PER_PARTITION: usize = 200_000;
 /// Bytes of the longest record that may be an offset sync: a topic's name, three numbers and what an interceptor may add.
 /// Longer ones are somebody else's, and are not even held.
 const LONGEST_SYNC: usize = 4 << 10;
+/// Time for keeping what was read. A survey waits for it.
+const KEPT_WITHIN: Duration = Duration::from_secs(5);
 
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct PairStore {
-    topic: Option<KnownTopic>,
-    pairs: ByPartition<Vec<OffsetPair>>,
-    rewinds: ByPartition<Rewind>,
-    unreadable: UnreadableSyncs,
-}
-
-/// What the pairs were read from, and how far.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct KnownTopic {
-    cluster: String,
-    name: String,
-    id: Option<Uuid>,
-    next: i64,
+    memory: Option<Arc<dyn PairMemory>>,
+    reading: Option<Reading>,
 }
 
 impl PairStore {
+    /// One whose pairs are kept there, too.
+    pub(super) fn remembering(memory: Arc<dyn PairMemory>) -> Self {
+        Self { memory: Some(memory), reading: None }
+    }
+
     /// Reads what was added since the last time; everything again when the topic is another one. What was read by the end of
-    /// the bound is kept, and the next call goes on there.
+    /// the bound stays, and the next call goes on there; what was read to the end is kept.
     pub(super) async fn refresh(
         &mut self,
         hands: &ClusterHands,
@@ -54,35 +51,42 @@ impl PairStore {
             |kind| ReplicationError { call: "read offset pairs".to_owned(), target: target.clone(), kind };
         let reading = self.read_on(hands, name, within);
         match tokio::time::timeout(within, reading).await {
-            Ok(outcome) => outcome.map_err(fail),
+            Ok(outcome) => outcome.map_err(fail)?,
             Err(_) => {
                 let bound_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-                let next = self.topic.as_ref().map_or(0, |topic| topic.next);
+                let next = self.reading.as_ref().map_or(0, Reading::next);
                 let last_seen = format!("the topic was read to offset {next}, not to its end");
-                Err(fail(ReplicationErrorKind::NotReached { bound_ms, last_seen }))
+                return Err(fail(ReplicationErrorKind::NotReached { bound_ms, last_seen }));
             }
         }
+        self.keep(name).await;
+        Ok(())
     }
 
     /// All pairs of the asked partitions, oldest first; none for a partition without any.
     pub(super) fn of(&self, partitions: &[TopicPartition]) -> ByPartition<Vec<OffsetPair>> {
-        let known = |partition: &TopicPartition| self.pairs.get(partition).cloned().unwrap_or_default();
+        let read = self.reading.as_ref().map(|reading| &reading.known().partitions);
+        let known = |partition: &TopicPartition| {
+            read.and_then(|read| read.get(partition)).map(|known| known.pairs.clone()).unwrap_or_default()
+        };
         partitions.iter().map(|partition| (partition.clone(), known(partition))).collect()
     }
 
     /// The newest pair of every partition that has one.
     pub(super) fn newest(&self) -> ByPartition<OffsetPair> {
-        self.pairs.iter().filter_map(|(partition, pairs)| Some((partition.clone(), *pairs.last()?))).collect()
+        let read = self.reading.iter().flat_map(|reading| &reading.known().partitions);
+        read.filter_map(|(partition, known)| Some((partition.clone(), *known.pairs.last()?))).collect()
     }
 
     /// The last time the pairs of a partition went back, where they ever did.
     pub(super) fn rewinds(&self) -> ByPartition<Rewind> {
-        self.rewinds.clone()
+        let read = self.reading.iter().flat_map(|reading| &reading.known().partitions);
+        read.filter_map(|(partition, known)| Some((partition.clone(), known.rewind?))).collect()
     }
 
     /// What of the topic could not be read.
     pub(super) fn unreadable(&self) -> UnreadableSyncs {
-        self.unreadable.clone()
+        self.reading.as_ref().map(|reading| reading.known().unreadable.clone()).unwrap_or_default()
     }
 
     async fn read_on(
@@ -93,79 +97,52 @@ impl PairStore {
     ) -> Result<(), ReplicationErrorKind> {
         let partition = TopicPartition::new(name, 0);
         let (id, start, end) = look_at(&*hands.admin, &partition).await?;
-        // A shorter log under the same name is another topic even where brokers give no ids.
-        let cluster = hands.admin.cluster();
-        let same = |known: &KnownTopic| known.cluster == cluster && known.name == name && known.id == id;
-        if !self.topic.as_ref().is_some_and(|known| same(known) && known.next <= end) {
-            self.topic = None;
-            self.pairs.clear();
-            self.rewinds.clear();
-            self.unreadable = UnreadableSyncs::default();
-        }
-        let mut next = self.topic.as_ref().map_or(start, |known| known.next.max(start));
+        let log = Log { cluster: hands.admin.cluster().to_owned(), name: name.to_owned(), id };
+        let reading = match self.reading.take() {
+            Some(reading) if reading.goes_on(&log, (start, end)) => reading,
+            Some(_) | None => self.begin(log, (start, end)).await?,
+        };
+        // From here on each piece is in it: whoever is interrupted goes on behind the last.
+        let reading = self.reading.insert(reading);
+        reading.go_on();
         let deadline_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
-        while next < end {
-            let range = ReadRange { partition: partition.clone(), from: next, until: end };
-            let reading =
-                hands.mover.read_piece(&range, LONGEST_SYNC, Isolation::ReadUncommitted, deadline_ms);
-            let piece = reading.await.map_err(kind_of)?;
-            next = if piece.done { end } else { piece.next };
-            self.take(piece);
-            // Kept after each piece: whoever is interrupted here goes on behind it.
-            self.topic = Some(KnownTopic { cluster: cluster.to_owned(), name: name.to_owned(), id, next });
+        while reading.next() < end {
+            let range = ReadRange { partition: partition.clone(), from: reading.next(), until: end };
+            let piece = hands.mover.read_piece(&range, LONGEST_SYNC, Isolation::ReadUncommitted, deadline_ms);
+            reading.take(piece.await.map_err(kind_of)?, end);
         }
+        reading.caught_up();
         Ok(())
     }
 
-    fn take(&mut self, piece: Piece) {
-        let before = self.unreadable.count;
-        if piece.left_out > 0 {
-            self.unreadable.add(piece.left_out, piece.last_left_out);
-        }
-        for record in &piece.records {
-            self.keep(record);
-        }
-        let UnreadableSyncs { count, last } = &self.unreadable;
-        if *count > before {
-            let new = count - before;
-            tracing::warn!(new, last, "skipped records of an offset-syncs topic");
-        }
+    /// From what is kept, by this process or another. Without it, when it cannot be had, groups far behind would silently be
+    /// told less of.
+    async fn begin(&self, log: Log, (start, end): (i64, i64)) -> Result<Reading, ReplicationErrorKind> {
+        let (Some(memory), Some(topic)) = (&self.memory, log.kept_as()) else {
+            return Ok(Reading::anew(log, start));
+        };
+        let kept = memory.recall().await;
+        let kept = kept.map_err(|error| ReplicationErrorKind::Unreachable(in_words(&error)))?;
+        Ok(Reading::on_from(kept, log, topic, (start, end)))
     }
 
-    fn keep(&mut self, record: &Record) {
-        let (Some(key), Some(value)) = (&record.key, &record.value) else { return };
-        match decode_offset_sync(key, value) {
-            Ok((partition, pair)) => {
-                let last = self.pairs.get(&partition).and_then(|pairs| pairs.last());
-                if let Some(last) = last.filter(|last| pair.upstream < last.upstream) {
-                    let rewind =
-                        Rewind { from: last.upstream, to: pair.upstream, downstream: pair.downstream };
-                    self.rewinds.insert(partition.clone(), rewind);
-                }
-                let pairs = self.pairs.entry(partition).or_default();
-                pairs.push(pair);
-                if pairs.len() > MOST_PER_PARTITION {
-                    thin_out(pairs);
-                }
+    /// Keeps what was read. It is known whether or not that succeeds, and until then the topic has it.
+    async fn keep(&mut self, name: &str) {
+        let (Some(memory), Some(reading)) = (&self.memory, &mut self.reading) else { return };
+        let Some((after, topic, read)) = reading.due() else { return };
+        match tokio::time::timeout(KEPT_WITHIN, memory.keep(after, topic, read)).await {
+            Ok(Ok(turn)) => reading.kept(turn),
+            Ok(Err(error)) => {
+                let cause = in_words(&error);
+                tracing::warn!(cause, "offset pairs of `{name}` could not be kept; tried again");
+                reading.not_kept();
             }
-            Err(error) => {
-                self.unreadable.add(1, format!("the record at offset {} is {error}", record.offset))
+            Err(_) => {
+                tracing::warn!("it is not known whether offset pairs of `{name}` were kept; looked at again");
+                reading.kept(None);
             }
         }
     }
-}
-
-/// Forgets every second pair of the older half, but never the first of a lifetime.
-fn thin_out(pairs: &mut Vec<OffsetPair>) {
-    let older = pairs.len() / 2;
-    let mut index = 0;
-    let mut before: Option<OffsetPair> = None;
-    pairs.retain(|pair| {
-        let first_of_lifetime = before.is_none_or(|before| pair.upstream <= before.upstream);
-        before = Some(*pair);
-        index += 1;
-        first_of_lifetime || index > older || index % 2 == 0
-    });
 }
 
 async fn look_at(
@@ -201,20 +178,8 @@ fn kind_of(error: KafkaError) -> ReplicationErrorKind {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn thinning_keeps_lifetimes_and_the_newer_half() {
-        let pair = |upstream, downstream| OffsetPair { upstream, downstream };
-        let mut pairs: Vec<_> = (0..10).map(|i| pair(i * 10, i * 10)).collect();
-        pairs.extend((0..10).map(|i| pair(55 + i * 10, 100 + i * 10)));
-        let last = *pairs.last().expect("filled");
-        thin_out(&mut pairs);
-        assert_eq!(pairs.len(), 16);
-        assert_eq!(pairs[0], pair(0, 0));
-        assert!(pairs.contains(&pair(55, 100)));
-        assert_eq!(pairs.last(), Some(&last));
-    }
+/// With its causes.
+fn in_words(error: &PairMemoryError) -> String {
+    let causes = successors(Some(error as &dyn Error), |&error| error.source());
+    causes.map(|cause| cause.to_string()).collect::<Vec<_>>().join(": ")
 }

@@ -3,6 +3,8 @@
 mod fake_connect;
 mod observing;
 mod offsets;
+#[cfg(feature = "double")]
+mod pair_memory;
 mod proofs;
 mod rest;
 mod steering;

@@ -4,7 +4,7 @@
 //! not move cost nothing. The columns that are left are packed by pco. A body says its hash first: bytes that are cut, torn
 //! or somebody else's are refused before anything is made of them.
 
-mod bytes;
+pub(crate) mod bytes;
 #[cfg(test)]
 mod tests;
 
@@ -201,13 +201,13 @@ fn parts(samples: usize) -> impl Iterator<Item = (usize, usize)> {
     [(0, samples.min(1)), (1, samples)].into_iter().filter(|(from, until)| from < until)
 }
 
-fn write_list(writer: &mut Writer, list: &[u32]) -> Result<(), CodecError> {
+pub(crate) fn write_list(writer: &mut Writer, list: &[u32]) -> Result<(), CodecError> {
     writer.count(list.len());
     writer.bytes(&pack(list, DeltaSpec::TryConsecutive(1))?);
     Ok(())
 }
 
-fn read_list(reader: &mut Reader<'_>, most: usize) -> Result<Vec<u32>, CodecError> {
+pub(crate) fn read_list(reader: &mut Reader<'_>, most: usize) -> Result<Vec<u32>, CodecError> {
     let count = reader.count()?;
     if count > most {
         return Err(CodecError::Foreign("a list is too long"));
@@ -215,7 +215,7 @@ fn read_list(reader: &mut Reader<'_>, most: usize) -> Result<Vec<u32>, CodecErro
     unpack(reader.bytes()?, count)
 }
 
-fn pack<T: Number>(numbers: &[T], delta: DeltaSpec) -> Result<Vec<u8>, CodecError> {
+pub(crate) fn pack<T: Number>(numbers: &[T], delta: DeltaSpec) -> Result<Vec<u8>, CodecError> {
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
@@ -223,7 +223,7 @@ fn pack<T: Number>(numbers: &[T], delta: DeltaSpec) -> Result<Vec<u8>, CodecErro
     Ok(standalone::simple_compress(numbers, &config)?)
 }
 
-fn unpack<T: Number>(packed: &[u8], count: usize) -> Result<Vec<T>, CodecError> {
+pub(crate) fn unpack<T: Number>(packed: &[u8], count: usize) -> Result<Vec<T>, CodecError> {
     if packed.is_empty() && count == 0 {
         return Ok(Vec::new());
     }

@@ -13,6 +13,7 @@ mod lists;
 mod login;
 mod marks;
 mod migrations;
+mod offset_pairs;
 mod pairs;
 mod people;
 mod recorder;

@@ -1,0 +1,76 @@
+//! [`PairMemory`] in memory, for processes of a test to share.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use muster_domain::offset_pairs::{Kept, ReadPairs, SyncsTopic};
+
+use crate::{PairMemory, PairMemoryError};
+
+/// See the module; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct KeptInMemory(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    kept: Option<(i64, SyncsTopic, ReadPairs)>,
+    /// How often something was kept.
+    keeps: usize,
+    refuses: bool,
+}
+
+impl KeptInMemory {
+    /// From now on it neither tells nor keeps anything, or does so again.
+    pub fn refuse(&self, refuses: bool) {
+        self.lock().refuses = refuses;
+    }
+
+    /// How often something was kept.
+    #[must_use]
+    pub fn keeps(&self) -> usize {
+        self.lock().keeps
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(&self, tried: &'static str) -> Result<MutexGuard<'_, State>, PairMemoryError> {
+        let state = self.lock();
+        match state.refuses {
+            true => Err(PairMemoryError { tried, source: "connection refused".into() }),
+            false => Ok(state),
+        }
+    }
+}
+
+#[async_trait]
+impl PairMemory for KeptInMemory {
+    async fn recall(&self) -> Result<Option<Kept>, PairMemoryError> {
+        let kept = self.open("read offset pairs")?.kept.clone();
+        Ok(kept.map(|(turn, topic, read)| Kept { turn, pairs: Some((topic, read)) }))
+    }
+
+    async fn keep(
+        &self,
+        after: Option<i64>,
+        topic: &SyncsTopic,
+        read: &ReadPairs,
+    ) -> Result<Option<i64>, PairMemoryError> {
+        let mut state = self.open("keep offset pairs")?;
+        if state.kept.as_ref().map(|(turn, ..)| *turn) != after {
+            return Ok(None);
+        }
+        let turn = after.unwrap_or(0) + 1;
+        let kept = match state.kept.take() {
+            Some((_, of, mut known)) if of == *topic && known.until == read.from => {
+                known.append(read.clone());
+                known
+            }
+            Some(_) | None => read.clone(),
+        };
+        state.kept = Some((turn, topic.clone(), kept));
+        state.keeps += 1;
+        Ok(Some(turn))
+    }
+}

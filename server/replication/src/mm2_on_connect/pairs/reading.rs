@@ -1,0 +1,240 @@
+//! One offset-syncs topic as it is read on: what is known of it, what of that is not kept yet, and whether something is missing.
+//!
+//! Compaction removes a pair only when a newer one of its partition stays, and the older ones before it. So of the pairs that are
+//! read in one go none is missing between two of a partition. But between the last one that was read before and the first one that
+//! is read now there may be some, if an offset between them is not there any more. What happened then (a task set back, a copy made
+//! anew) is not known, so such a partition begins anew: its older pairs could put a group past what it has not read.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use muster_domain::{
+    offset_pairs::{BOUNDS, Kept, ReadPairs, SyncsTopic, can_be_a_topic},
+    survey::{OffsetPair, Rewind, UnreadableSyncs},
+    topic::TopicPartition,
+};
+use muster_kafka::{Piece, Record};
+use tokio::time::Instant;
+use uuid::Uuid;
+
+use crate::formats::decode_offset_sync;
+
+/// Time between two keepings. Until then the topic has it: compaction does not come to what was just written.
+const KEEP_EVERY: Duration = Duration::from_secs(30);
+/// So many pairs are kept at once.
+const KEEP_AT: usize = 20_000;
+
+/// A log that pairs are read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Log {
+    pub(super) cluster: String,
+    pub(super) name: String,
+    pub(super) id: Option<Uuid>,
+}
+
+impl Log {
+    /// As it is kept; `None` for one that cannot be told from another one of its name.
+    pub(super) fn kept_as(&self) -> Option<SyncsTopic> {
+        Some(SyncsTopic { cluster: self.cluster.clone(), name: self.name.clone(), id: self.id? })
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Reading {
+    log: Log,
+    known: ReadPairs,
+    unkept: Option<Unkept>,
+    /// Where the last pair of a partition was read since the end was reached last; of the others it was before that.
+    seen: BTreeMap<TopicPartition, i64>,
+    /// The last offset since then that was not there any more.
+    missing: Option<i64>,
+    /// Where what is read in one go now began.
+    began: i64,
+    /// Partitions that began anew since the end was reached.
+    begun_anew: usize,
+}
+
+/// What of it is not kept yet.
+#[derive(Debug)]
+struct Unkept {
+    topic: SyncsTopic,
+    read: ReadPairs,
+    /// The turn it goes on from.
+    turn: Option<i64>,
+    kept_at: Option<Instant>,
+    /// Somebody else kept more, or may have: what they kept is to go on from.
+    overtaken: bool,
+}
+
+impl Reading {
+    /// From the first offset on, kept by nobody.
+    pub(super) fn anew(log: Log, start: i64) -> Self {
+        let known = ReadPairs::beginning_at(start, UnreadableSyncs::default());
+        let seen = BTreeMap::new();
+        Self { log, known, unkept: None, seen, missing: None, began: start, begun_anew: 0 }
+    }
+
+    /// From where what is kept ends; from the first offset on if that is of another log, or if what followed it is gone.
+    pub(super) fn on_from(kept: Option<Kept>, log: Log, topic: SyncsTopic, (start, end): (i64, i64)) -> Self {
+        let turn = kept.as_ref().map(|kept| kept.turn);
+        let same = kept.and_then(|kept| kept.pairs).filter(|(of, _)| *of == topic);
+        let mut reading = Self::anew(log, start);
+        if let Some((_, read)) = same {
+            match (start..=end).contains(&read.until) {
+                true => reading.known = read,
+                false => {
+                    let (name, read) = (&topic.name, read.until);
+                    tracing::warn!(
+                        start,
+                        end,
+                        read,
+                        "what followed the offset syncs of `{name}` that are kept is gone; they are begun anew"
+                    );
+                }
+            }
+        }
+        let read = ReadPairs::beginning_at(reading.known.until, reading.known.unreadable.clone());
+        reading.unkept = Some(Unkept { topic, read, turn, kept_at: None, overtaken: false });
+        reading
+    }
+
+    /// Whether it may be read on, when the log is this one and has these offsets. A shorter one is another, even where brokers
+    /// give no ids.
+    pub(super) fn goes_on(&self, log: &Log, (start, end): (i64, i64)) -> bool {
+        let overtaken = self.unkept.as_ref().is_some_and(|unkept| unkept.overtaken);
+        !overtaken && self.log == *log && (start..=end).contains(&self.known.until)
+    }
+
+    /// Everything known.
+    pub(super) fn known(&self) -> &ReadPairs {
+        &self.known
+    }
+
+    /// Next offset to read.
+    pub(super) fn next(&self) -> i64 {
+        self.known.until
+    }
+
+    /// What is taken from here on is read in one go: nobody waits in between.
+    pub(super) fn go_on(&mut self) {
+        self.began = self.known.until;
+    }
+
+    /// Takes a piece of the log, which ends there.
+    pub(super) fn take(&mut self, piece: Piece, end: i64) {
+        let before = self.known.unreadable.count;
+        if piece.left_out > 0 {
+            self.known.unreadable.add(piece.left_out, piece.last_left_out);
+        }
+        let next = if piece.done { end } else { piece.next };
+        // What was left out is there: records that are no offset syncs.
+        let there = piece.left_out.saturating_add(piece.records.len() as u64);
+        let some_are_gone = u64::try_from(next - self.known.until).unwrap_or_default() > there;
+        let mut expected = self.known.until;
+        for record in &piece.records {
+            if some_are_gone && record.offset > expected {
+                self.missing = Some(record.offset - 1);
+            }
+            expected = record.offset.saturating_add(1);
+            self.keep(record);
+        }
+        if some_are_gone && next > expected {
+            self.missing = Some(next - 1);
+        }
+        let UnreadableSyncs { count, last } = &self.known.unreadable;
+        if *count > before {
+            let new = count - before;
+            tracing::warn!(new, last, "skipped records of an offset-syncs topic");
+        }
+        self.known.until = next;
+        self.known.keep_within(BOUNDS);
+        if let Some(Unkept { read, .. }) = &mut self.unkept {
+            read.until = next;
+            read.unreadable = self.known.unreadable.clone();
+            read.keep_within(BOUNDS);
+        }
+    }
+
+    fn keep(&mut self, record: &Record) {
+        let (Some(key), Some(value)) = (&record.key, &record.value) else { return };
+        let refused = match decode_offset_sync(key, value) {
+            Ok((partition, _)) if !can_be_a_topic(&partition) => "of a topic that cannot be".to_owned(),
+            Ok((partition, _)) if self.is_one_too_many(&partition) => {
+                format!("of one partition more than the {} that are kept", BOUNDS.partitions)
+            }
+            Ok((partition, pair)) => return self.push(record.offset, partition, pair),
+            Err(error) => error.to_string(),
+        };
+        self.known.unreadable.add(1, format!("the record at offset {} is {refused}", record.offset));
+    }
+
+    fn is_one_too_many(&self, partition: &TopicPartition) -> bool {
+        self.known.partitions.len() >= BOUNDS.partitions && !self.known.partitions.contains_key(partition)
+    }
+
+    fn push(&mut self, at: i64, partition: TopicPartition, pair: OffsetPair) {
+        let known = self.known.partitions.entry(partition.clone()).or_default();
+        let last = known.pairs.last().copied();
+        let back = last.filter(|last| pair.upstream < last.upstream).map(|last| Rewind {
+            from: last.upstream,
+            to: pair.upstream,
+            downstream: pair.downstream,
+        });
+        let last_read = self.seen.insert(partition.clone(), at);
+        let in_between = |gone: i64| last_read.is_none_or(|read| read < self.began && read < gone);
+        let anew = last.is_some() && self.missing.is_some_and(in_between);
+        self.begun_anew += usize::from(anew);
+        let unkept = self.unkept.as_mut().map(|unkept| unkept.read.partitions.entry(partition).or_default());
+        for list in [Some(known), unkept].into_iter().flatten() {
+            if anew {
+                list.begin_anew();
+            }
+            list.rewind = back.or(list.rewind);
+            list.pairs.push(pair);
+        }
+    }
+
+    /// The end is reached: what is read from here on was written since.
+    pub(super) fn caught_up(&mut self) {
+        if self.begun_anew > 0 {
+            let (partitions, name) = (self.begun_anew, &self.log.name);
+            tracing::warn!(
+                partitions,
+                "offset syncs of `{name}` were compacted away before they were read; pairs of {partitions} partitions begin anew"
+            );
+        }
+        self.missing = None;
+        self.begun_anew = 0;
+        self.seen.clear();
+    }
+
+    /// What is to be kept now, and after which turn.
+    pub(super) fn due(&self) -> Option<(Option<i64>, &SyncsTopic, &ReadPairs)> {
+        let Unkept { topic, read, turn, kept_at, overtaken } = self.unkept.as_ref()?;
+        let waited = kept_at.is_none_or(|at| at.elapsed() >= KEEP_EVERY) || read.count() >= KEEP_AT;
+        (waited && !overtaken && read.until > read.from).then_some((*turn, topic, read))
+    }
+
+    /// It was kept, in that turn; `None` when somebody else came first, or that is not known.
+    pub(super) fn kept(&mut self, in_turn: Option<i64>) {
+        let Some(unkept) = &mut self.unkept else { return };
+        match in_turn {
+            Some(turn) => {
+                unkept.turn = Some(turn);
+                unkept.kept_at = Some(Instant::now());
+                unkept.read = ReadPairs::beginning_at(self.known.until, self.known.unreadable.clone());
+            }
+            None => unkept.overtaken = true,
+        }
+    }
+
+    /// It could not be kept: later again.
+    pub(super) fn not_kept(&mut self) {
+        if let Some(unkept) = &mut self.unkept {
+            unkept.kept_at = Some(Instant::now());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! Offset pairs on a real PostgreSQL: every stretch once and in order, by whichever process comes first; few parts; gone with the
+//! pair or with the log they were read from.
+
+use muster_domain::{
+    offset_pairs::{BOUNDS, Kept, PartitionPairs, ReadPairs, SyncsTopic},
+    pair::{Direction, Side},
+    survey::{OffsetPair, Rewind, UnreadableSyncs},
+    topic::TopicPartition,
+};
+use muster_store::{StoreError, offset_pairs, pairs, testing::TestDatabase};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::sample::{broken, keep_pair, pair_name};
+
+const FORWARD: Direction = Direction { from: Side::A };
+const BACK: Direction = Direction { from: Side::B };
+
+fn log(id: u128) -> SyncsTopic {
+    SyncsTopic {
+        cluster: "eu-central".to_owned(),
+        name: "mm2-offset-syncs.west.internal".to_owned(),
+        id: Uuid::from_u128(id),
+    }
+}
+
+fn partition(number: i32) -> TopicPartition {
+    TopicPartition::new("orders", number)
+}
+
+/// One pair of partition 0 for each offset of the syncs topic, a hundred records apart.
+fn stretch(from: i64, until: i64) -> ReadPairs {
+    let pair = |offset: i64| OffsetPair { upstream: offset * 100, downstream: offset * 101 };
+    let mut read = ReadPairs::beginning_at(from, UnreadableSyncs::default());
+    let known = PartitionPairs { pairs: (from..until).map(pair).collect(), ..PartitionPairs::default() };
+    read.partitions.insert(partition(0), known);
+    read.until = until;
+    read
+}
+
+async fn keep(
+    conn: &mut PgConnection,
+    direction: Direction,
+    after: Option<i64>,
+    log: &SyncsTopic,
+    read: &ReadPairs,
+) -> Result<Option<i64>, StoreError> {
+    offset_pairs::keep(conn, (&pair_name("payments"), direction), after, log, read).await
+}
+
+async fn recall(conn: &mut PgConnection, direction: Direction) -> Option<Kept> {
+    offset_pairs::recall(conn, (&pair_name("payments"), direction)).await.expect("read")
+}
+
+async fn known(conn: &mut PgConnection) -> ReadPairs {
+    recall(conn, FORWARD).await.expect("kept").pairs.expect("it reads back").1
+}
+
+async fn parts(conn: &mut PgConnection) -> i64 {
+    sqlx::query_scalar("select count(*) from offset_syncs_part").fetch_one(conn).await.expect("counted")
+}
+
+#[tokio::test]
+async fn what_was_read_is_joined_and_comes_back_as_it_was() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.expect("a pair");
+    assert_eq!(recall(conn, FORWARD).await, None);
+    let first = stretch(0, 5);
+    assert_eq!(keep(conn, FORWARD, None, &log(1), &first).await.expect("kept"), Some(1));
+    let mut second = stretch(5, 7);
+    let back = Rewind { from: 9, to: 2, downstream: 40 };
+    let pairs = vec![OffsetPair { upstream: 2, downstream: 40 }];
+    second.partitions.insert(partition(1), PartitionPairs { anew: true, rewind: Some(back), pairs });
+    second.unreadable.add(3, "somebody else's".to_owned());
+    assert_eq!(keep(conn, FORWARD, Some(1), &log(1), &second).await.expect("kept"), Some(2));
+    // Nothing was in the next two offsets.
+    let nothing = ReadPairs { until: 9, ..ReadPairs::beginning_at(7, second.unreadable.clone()) };
+    assert_eq!(keep(conn, FORWARD, Some(2), &log(1), &nothing).await.expect("kept"), Some(3));
+    let mut expected = first;
+    expected.append(second);
+    expected.append(nothing);
+    assert_eq!(recall(conn, FORWARD).await, Some(Kept { turn: 3, pairs: Some((log(1), expected)) }));
+    assert_eq!(recall(conn, BACK).await, None, "the other flow has its own");
+}
+
+#[tokio::test]
+async fn of_those_who_read_the_same_one_keeps_it() {
+    let database = TestDatabase::new().await;
+    let mut conn = database.conn().await;
+    keep_pair(&mut conn, "payments").await.expect("a pair");
+    let race = async |after: Option<i64>, read: ReadPairs| {
+        let tasks: Vec<_> = (0..6)
+            .map(|_| {
+                let (pool, read) = (database.pool().clone(), read.clone());
+                tokio::spawn(async move {
+                    let mut tx = muster_store::begin(&pool).await.expect("a transaction");
+                    let turn = keep(&mut tx, FORWARD, after, &log(1), &read).await.expect("decided");
+                    tx.commit().await.expect("committed");
+                    turn
+                })
+            })
+            .collect();
+        let mut won = Vec::new();
+        for task in tasks {
+            won.extend(task.await.expect("no panic"));
+        }
+        won
+    };
+    assert_eq!(race(None, stretch(0, 10)).await, [1]);
+    assert_eq!(race(Some(1), stretch(10, 25)).await, [2]);
+    let late = race(Some(1), stretch(10, 25)).await;
+    assert_eq!(late, Vec::<i64>::new(), "who has not seen what was kept since keeps nothing");
+    let mut expected = stretch(0, 10);
+    expected.append(stretch(10, 25));
+    assert_eq!(known(&mut conn).await, expected);
+}
+
+#[tokio::test]
+async fn a_transaction_that_was_not_committed_leaves_everything_to_be_read_again() {
+    let database = TestDatabase::new().await;
+    let mut conn = database.conn().await;
+    keep_pair(&mut conn, "payments").await.expect("a pair");
+    keep(&mut conn, FORWARD, None, &log(1), &stretch(0, 10)).await.expect("kept");
+    let mut tx = muster_store::begin(database.pool()).await.expect("a transaction");
+    assert_eq!(keep(&mut tx, FORWARD, Some(1), &log(1), &stretch(10, 20)).await.expect("kept"), Some(2));
+    tx.rollback().await.expect("died");
+    assert_eq!(known(&mut conn).await, stretch(0, 10));
+    assert_eq!(keep(&mut conn, FORWARD, Some(1), &log(1), &stretch(10, 20)).await.expect("kept"), Some(2));
+}
+
+#[tokio::test]
+async fn another_log_and_a_gap_replace_what_was_kept() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.expect("a pair");
+    keep(conn, FORWARD, None, &log(1), &stretch(0, 10)).await.expect("kept");
+    // The topic was made anew, and has come as far as the one before.
+    keep(conn, FORWARD, Some(1), &log(2), &stretch(10, 15)).await.expect("kept");
+    let kept = recall(conn, FORWARD).await.expect("kept");
+    assert_eq!(kept, Kept { turn: 2, pairs: Some((log(2), stretch(10, 15))) });
+    // What was between was removed before anybody read it.
+    keep(conn, FORWARD, Some(2), &log(2), &stretch(40, 42)).await.expect("kept");
+    assert_eq!(known(conn).await, stretch(40, 42));
+    assert_eq!(parts(conn).await, 1);
+}
+
+#[tokio::test]
+async fn parts_stay_few_and_pairs_within_the_bounds() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.expect("a pair");
+    let mut turn = keep(conn, FORWARD, None, &log(1), &stretch(0, 10)).await.expect("kept");
+    for nth in 1..200 {
+        turn = keep(conn, FORWARD, turn, &log(1), &stretch(nth * 10, nth * 10 + 10)).await.expect("kept");
+    }
+    assert!(parts(conn).await <= 12, "{}", parts(conn).await);
+    assert_eq!(known(conn).await, stretch(0, 2000));
+    // More than is kept of one partition.
+    let most = i64::try_from(BOUNDS.of_partition).expect("small");
+    for half in [0, 1] {
+        let from = 2000 + half * most * 3 / 4;
+        let read = stretch(from, from + most * 3 / 4);
+        turn = keep(conn, FORWARD, turn, &log(1), &read).await.expect("kept");
+    }
+    let known = known(conn).await;
+    let newest = stretch(2000 + most * 3 / 2 - 1, 2000 + most * 3 / 2);
+    assert!(known.count() <= BOUNDS.of_partition, "{}", known.count());
+    let pairs = &known.partitions[&partition(0)].pairs;
+    assert_eq!(pairs.last(), newest.partitions[&partition(0)].pairs.last());
+    assert_eq!(pairs[0], OffsetPair { upstream: 0, downstream: 0 }, "thinned, not cut off");
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_a_pair_that_is_gone_and_bytes_that_are_no_pairs_are_begun_anew() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    let pair = keep_pair(conn, "payments").await.expect("a pair");
+    keep(conn, FORWARD, None, &log(1), &stretch(0, 10)).await.expect("kept");
+    sqlx::query("update offset_syncs_part set body = 'foreign'").execute(&mut *conn).await.expect("changed");
+    assert_eq!(recall(conn, FORWARD).await, Some(Kept { turn: 1, pairs: None }));
+    keep(conn, FORWARD, Some(1), &log(1), &stretch(3, 10)).await.expect("kept");
+    assert_eq!(known(conn).await, stretch(3, 10));
+    pairs::delete(conn, &pair.name, pair.version).await.expect("deleted");
+    assert_eq!((recall(conn, FORWARD).await, parts(conn).await), (None, 0));
+    assert_eq!(keep(conn, FORWARD, Some(2), &log(1), &stretch(10, 12)).await.expect("nothing"), None);
+    assert_eq!(broken(keep(conn, FORWARD, None, &log(1), &stretch(0, 12)).await), "offset_syncs_of_pair");
+}
