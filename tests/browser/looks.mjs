@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 
-import { assertAccessible, assertReadable } from "./accessible.mjs";
+import { assertAccessible, assertColours, assertReadable } from "./accessible.mjs";
 
 const KEPT = process.env.MUSTER_SCREENSHOTS ?? path.resolve(import.meta.dirname, "../../target/screenshots");
 const WIDTHS = [1280, 390];
@@ -15,16 +15,19 @@ const PAPER = { width: 680, height: 998 };
 /** Looks at the page that is open. `name` becomes part of the pictures' file names. */
 export async function look(page, name) {
   mkdirSync(KEPT, { recursive: true });
-  for (const colorScheme of ["light", "dark"]) {
-    await page.emulateMedia({ colorScheme });
-    for (const width of WIDTHS) {
-      await page.setViewportSize({ width, height: 800 });
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: 800 });
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(wide <= width, `${name} is ${wide} px wide on a screen of ${width} px`);
       await page.screenshot({ path: path.join(KEPT, `${name}-${colorScheme}-${width}.png`), fullPage: true });
     }
-    await assertAccessible(page, `${name}, ${colorScheme}`);
   }
+  // On a phone, where most can be in the way: as it was left in the dark, then whole.
+  await assertColours(page, `${name}, dark`);
+  await page.emulateMedia({ colorScheme: "light" });
+  await assertAccessible(page, `${name}, light`);
   await page.emulateMedia({ colorScheme: null });
   await page.setViewportSize({ width: WIDTHS[0], height: 800 });
 }

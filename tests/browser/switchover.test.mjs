@@ -178,6 +178,12 @@ async function things(olga, oscar) {
     events: ["ended"],
   });
   const schedule = await post(oscar, "/schedules", { pair: "orders", cadence: { every: "cron", expression: "0 9 1 2 *" } });
+  const token = await post(olga, "/tokens", { name: "pipeline", days: 30, scopes: ["read"] });
+  // Signed in a second time, by a program.
+  await post(olga, "/session", { name: "olga", password: PASSWORD });
+  const { items: sessions } = await (await olga.request.get("/api/v1/sessions")).json();
+  const session = sessions.find((session) => !session.this);
+  assert.ok(session, "another session than the one that asks");
   return {
     "{cluster}": "eu-west",
     "{pair}": "orders",
@@ -189,42 +195,49 @@ async function things(olga, oscar) {
     "{group}": "runs",
     "{user}": "olga",
     "{team}": "payments",
+    "{session}": session.id,
+    "{token}": token.id,
   };
 }
 
-test("every page there is looks right on every screen, in both schemes", { timeout: 1_200_000 }, async () => {
+/** Opens a page by its row of the table, and looks at it. */
+async function lookAt(page, path, who, address) {
+  // A skipped step is one of the plan's.
+  let answer = await page.goto(path.endsWith("/skip") ? `${address}?step=watch_groups` : address);
+  if (path !== "/reauthenticate" && new URL(page.url()).pathname === "/reauthenticate") {
+    // They signed in a while ago.
+    await page.getByRole("textbox", { name: "Password" }).fill(PASSWORD);
+    await page.getByRole("button", { name: /Confirm that I am/ }).click();
+    answer = await page.goto(address);
+  }
+  assert.equal(answer.status(), 200, `${path} for ${who}`);
+  assert.equal(new URL(page.url()).pathname, address, `${path} leads elsewhere`);
+  await look(page, path.replaceAll(/[{}]/g, "").slice(1).replaceAll("/", "-") || "fleet");
+}
+
+test("every page there is looks right on every screen, in both schemes", { timeout: 1_800_000 }, async () => {
   const [olga, oscar, admin] = [await signIn("olga"), await signIn("oscar"), await signIn("admin")];
   const nobody = await (await browser.newContext({ baseURL: demo.url })).newPage();
   const named = await things(olga, oscar);
   const routes = pages();
-  const wrong = [];
   for (const known of Object.keys(NO_PAGE)) {
     assert.ok(routes.some((route) => route.path === known), `${known} is no address any more`);
   }
+  // All pages are looked at, however many of them are wrong.
+  const wrong = [];
   for (const { path, who } of routes) {
     if (path in NO_PAGE || path === "/setup") continue;
-    const address = path.replace(/\{\w+\}/g, (name) => {
-      assert.ok(name in named, `${path} names a ${name}, of which this test makes none`);
-      return named[name];
-    });
+    const unnamed = path.match(/\{\w+\}/g)?.filter((name) => !(name in named)) ?? [];
+    if (unnamed.length > 0) {
+      wrong.push(`${path} names a ${unnamed.join(" and a ")}, of which this test makes none`);
+      continue;
+    }
+    const address = path.replace(/\{\w+\}/g, (name) => named[name]);
     let page = olga;
     if (who === "anyone") page = nobody;
     else if (who.startsWith("owner")) page = oscar;
     else if (who.startsWith("admin") || who === "who may read everything") page = admin;
-    // A skipped step is one of the plan's.
-    let answer = await page.goto(path.endsWith("/skip") ? `${address}?step=watch_groups` : address);
-    if (path !== "/reauthenticate" && new URL(page.url()).pathname === "/reauthenticate") {
-      // They signed in a while ago.
-      await page.getByRole("textbox", { name: "Password" }).fill("muster-demo-only");
-      await page.getByRole("button", { name: /Confirm that I am/ }).click();
-      answer = await page.goto(address);
-    }
-    assert.equal(answer.status(), 200, `${path} for ${who}`);
-    assert.equal(new URL(page.url()).pathname, address, `${path} leads elsewhere`);
-    // All pages are looked at, however many of them are wrong.
-    await look(page, path.replaceAll(/[{}]/g, "").slice(1).replaceAll("/", "-") || "fleet").catch((error) => {
-      wrong.push(error.message);
-    });
+    await lookAt(page, path, who, address).catch((error) => wrong.push(error.message));
   }
   assert.deepEqual(wrong, []);
   for (const page of [olga, oscar, admin]) assert.deepEqual(page.errors, []);

@@ -8,7 +8,10 @@ use chrono::Utc;
 use muster_app::{
     acts::plans,
     app::{App, Hands},
-    auth::{reader::LOOK_AGAIN, tokens::TokenKey},
+    auth::{
+        reader::LOOK_AGAIN,
+        tokens::{Audience, TokenKey},
+    },
     config::NotifyConfig,
     courier::Courier,
     http::layers,
@@ -36,6 +39,7 @@ use muster_replication::{
 use muster_store::{
     clusters, connect_with, leases, pairs, people,
     secrets::SecretsKey,
+    sessions,
     teams::{self, Team},
     testing::TestDatabase,
     tokens,
@@ -174,6 +178,17 @@ impl House {
         let hash = sha256_hex(b"muster_bench");
         tokens::insert(&mut conn, Uuid::now_v7(), "bench", self.admin.id, &hash, &[], 3_600.0).await?;
         Ok(HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static("Bearer muster_bench"))]))
+    }
+
+    /// A session the admin has just opened, and what their requests in it carry. Only this process knows it.
+    pub(crate) async fn session(&self) -> Result<(Uuid, HeaderMap)> {
+        const SECONDS: u32 = 3_600;
+        let id = Uuid::now_v7();
+        let mut conn = self.app.pool.acquire().await?;
+        sessions::insert(&mut conn, id, self.admin.id, SECONDS.into(), "bench", "127.0.0.1").await?;
+        let token = self.app.tokens.sign(Audience::Machine, id, Utc::now().timestamp(), SECONDS.into())?;
+        let bearer = HeaderValue::from_str(&format!("Bearer {token}"))?;
+        Ok((id, HeaderMap::from_iter([(AUTHORIZATION, bearer)])))
     }
 
     /// A switchover of the pair, planned and asked for.

@@ -44,7 +44,7 @@ struct Arguments {
 enum What {
     /// One survey of a large pair: wall, memory, cost per partition; and beside Kafka's own tools on a real broker.
     Survey,
-    /// Every page and list with years of history kept.
+    /// Every page and list of the table of routes with years of history kept, and people who leave the fleet open.
     Pages,
     /// Memory of `muster serve` that nobody asks anything.
     Idle,

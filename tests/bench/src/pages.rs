@@ -1,21 +1,34 @@
-//! How long pages and lists take when years of runs are kept: the real router over HTTP, on a real PostgreSQL.
+//! How long every page and list of the table of routes takes when years of runs are kept: the real router over HTTP, on a real
+//! PostgreSQL.
 
+mod followers;
 mod history;
+mod table;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use reqwest::{Client, header};
-
-use crate::{
-    figures::{Bench, Figure},
-    house::House,
-    machine,
-    pages::history::Kept,
+use reqwest::{
+    Client, StatusCode,
+    header::{self, HeaderMap, HeaderValue},
+    redirect,
 };
 
-/// Requests of each address that are measured, after three that are not.
+use crate::{
+    figures::{Bench, Figure, plain},
+    house::House,
+    machine,
+    pages::{
+        followers::PEOPLE,
+        history::Kept,
+        table::{LEFT_OUT, Row},
+    },
+};
+
+/// Requests of each address with a name that are measured, after three that are not.
 const REQUESTS: usize = 200;
+/// Of every other one: more than a hundred, so that the slowest alone says nothing.
+const REQUESTS_OF_OTHERS: usize = 101;
 /// What browsers accept.
 const AS_BROWSERS: &str = "gzip, deflate, br, zstd";
 /// The goal for the slowest one in a hundred, in milliseconds.
@@ -30,34 +43,85 @@ pub(crate) async fn run() -> Result<Bench> {
     let kept = history::keep(&house).await?;
     let url = house.serve().await?;
     let signed_in = house.signed_in().await?;
-    let mut headers = signed_in.clone();
-    headers.insert(header::ACCEPT_ENCODING, header::HeaderValue::from_static(AS_BROWSERS));
-    let client = Client::builder().default_headers(headers).build()?;
-    // Asked for by itself, because the client does not open what it is sent.
-    let plain = Client::builder().default_headers(signed_in).build()?;
+    let client = client_with(as_browsers(signed_in.clone()))?;
+    let named = addresses(&kept);
     let mut figures = Vec::new();
-    for (name, path) in addresses(&kept) {
+    for (name, path) in &named {
         let took = measure(&client, &format!("{url}{path}"), REQUESTS).await?;
         figures.push(Figure::new(format!("{name}, p50"), percentile_ms(&took, 50), "ms"));
         figures.push(Figure::new(format!("{name}, p99"), percentile_ms(&took, 99), "ms").under(P99_MS));
     }
+    // Opened now: some forms are opened only to who has shown a few minutes ago that they are there, and to no API token.
+    let (session, in_session) = house.session().await?;
+    let mut others = table::rows(&house, &kept, session).await?;
+    others.retain(|row| !named.iter().any(|(_, path)| path.split('?').next() == Some(row.address.as_str())));
+    figures.extend(measure_others(in_session, &url, &others).await?);
+    // Asked for by itself, because the client does not open what it is sent.
+    let plain_client = client_with(signed_in.clone())?;
     figures.push(
-        Figure::new("first page with its styles, gzip", first_page_kb(&plain, &url).await?, "kB")
+        Figure::new("first page with its styles, gzip", first_page_kb(&plain_client, &url).await?, "kB")
             .under(FIRST_PAGE_KB),
     );
+    figures.extend(followers::figures(&house, as_browsers(signed_in)).await?);
     Ok(Bench {
         name: "pages",
-        how: vec![format!(
-            "Every page and list of an installation that has kept {} pairs, {} runs with {} steps, {} audit entries, \
-             {} findings and {} drill schedules with {} drills that came due: the router of `muster serve` over HTTP, one request after the other by an admin of everything \
-             who accepts what browsers do ({AS_BROWSERS}), {REQUESTS} of each after three that are not counted. PostgreSQL is on the same machine, its tables \
-             vacuumed, otherwise as installed. Muster remembers minutes of lag that are over, and nothing else.",
-            kept.pairs, kept.runs, kept.steps, kept.audit, kept.findings, kept.schedules, kept.occurrences
-        )],
+        how: how(&kept, others.len()),
         load_before,
         versions: vec![("PostgreSQL", house.postgres_version().await?)],
         figures,
     })
+}
+
+/// One line each: those that nobody has given a name in words.
+async fn measure_others(in_session: HeaderMap, url: &str, others: &[Row]) -> Result<Vec<Figure>> {
+    let client = client_with(as_browsers(in_session))?;
+    let stranger = client_with(as_browsers(HeaderMap::new()))?;
+    let mut figures = Vec::with_capacity(others.len());
+    for row in others {
+        let asking = if row.by_anyone { &stranger } else { &client };
+        let took = measure(asking, &format!("{url}{}", row.address), REQUESTS_OF_OTHERS).await?;
+        let name = format!("`{}`, p99 (p50 {} ms)", row.path, plain(percentile_ms(&took, 50)));
+        figures.push(Figure::new(name, percentile_ms(&took, 99), "ms").under(P99_MS));
+    }
+    Ok(figures)
+}
+
+fn how(kept: &Kept, others: usize) -> Vec<String> {
+    let Kept { pairs, runs, steps, audit, findings, schedules, occurrences, .. } = kept;
+    let left_out: Vec<String> = LEFT_OUT.iter().map(|(path, why)| format!("`{path}` ({why})")).collect();
+    let left_out = left_out.join(", ");
+    vec![
+        format!(
+            "Every page and list of an installation that has kept {pairs} pairs, {runs} runs with {steps} steps, {audit} audit \
+             entries, {findings} findings and {schedules} drill schedules with {occurrences} drills that came due: the router of \
+             `muster serve` over HTTP, one request after the other by an admin of everything who accepts what browsers do \
+             ({AS_BROWSERS}). PostgreSQL is on the same machine, its tables vacuumed, otherwise as installed. Muster \
+             remembers minutes of lag that are over, and nothing else."
+        ),
+        String::new(),
+        format!(
+            "Those with a name in words are asked for {REQUESTS} times, the {others} other addresses of the table of routes, in a \
+             session, {REQUESTS_OF_OTHERS} times, each after three times that are not counted. Any answer but 200 ends the benchmark. Left \
+             out: {left_out}."
+        ),
+        String::new(),
+        format!(
+            "Then {PEOPLE} people leave the fleet open: each reads the whole page again every 5 s, as pages that follow do, of a \
+             `muster serve` that is a process of its own and has no pair to observe. \"Peer\" is the same of that process when \
+             nobody does."
+        ),
+    ]
+}
+
+/// Headers of somebody who accepts what browsers do.
+fn as_browsers(mut headers: HeaderMap) -> HeaderMap {
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static(AS_BROWSERS));
+    headers
+}
+
+/// A client that goes nowhere it was not sent to.
+fn client_with(headers: HeaderMap) -> Result<Client> {
+    Ok(Client::builder().default_headers(headers).redirect(redirect::Policy::none()).build()?)
 }
 
 fn addresses(kept: &Kept) -> Vec<(&'static str, String)> {
@@ -118,7 +182,7 @@ pub(crate) async fn measure(client: &Client, url: &str, requests: usize) -> Resu
         let answer = client.get(url).send().await?;
         let status = answer.status();
         let body = answer.bytes().await?;
-        ensure!(status.is_success(), "{url} answered {status}: {}", String::from_utf8_lossy(&body));
+        ensure!(status == StatusCode::OK, "{url} answered {status}: {}", String::from_utf8_lossy(&body));
         if nth >= 3 {
             took.push(began.elapsed());
         }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::{Items, page_size, runs::teams};
+use super::{Items, cursor, page_size, runs::teams};
 use crate::{
     acts::{
         alarms::{self, Acknowledge},
@@ -20,6 +20,9 @@ use crate::{
     app::App,
     http::{Acting, Answer, Json, Path, Query},
 };
+
+/// What cursors of alarms are known by, of one pair or of all.
+const ALARM: &str = "alarm";
 
 /// Filters of the list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -31,7 +34,7 @@ pub struct AlarmQuery {
     /// true for open ones only, false for those that ended.
     open: Option<bool>,
     /// Cursor: `next` of the page before.
-    after: Option<i64>,
+    after: Option<String>,
     /// At most so many, 1 to 200; 50.
     limit: Option<i64>,
 }
@@ -63,11 +66,12 @@ async fn answer(
     query: AlarmQuery,
 ) -> Answer<Json<Items<StandingAlarm>>> {
     let limit = page_size(query.limit);
+    let before = cursor::read_number(ALARM, query.after.as_deref())?;
     let pair = pair.map(|pair| pair.to_string());
     let filter = AlarmFilter { pair, code: query.code, open: query.open, teams: teams(actor) };
     let mut conn = app.pool.acquire().await?;
-    let items = stored::list(&mut conn, &filter, query.after, limit).await?;
-    Ok(Json(Items::page(items, limit, |alarm| alarm.number.to_string())))
+    let items = stored::list(&mut conn, &filter, before, limit).await?;
+    Ok(Json(Items::page(items, limit, |alarm| cursor::write(ALARM, &[&alarm.number]))))
 }
 
 /// `GET /api/v1/alarms/{alarm}`.

@@ -13,11 +13,14 @@ use muster_store::audit::{self, AuditFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Items, page_size};
+use super::{Items, cursor, page_size};
 use crate::{
     app::App,
     http::{Answer, Json, Query},
 };
+
+/// What cursors of audit entries are known by.
+const ENTRY: &str = "entry";
 
 /// Filters of the list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -36,7 +39,7 @@ pub struct AuditQuery {
     /// Before this time (RFC 3339).
     until: Option<DateTime<Utc>>,
     /// Cursor: `next` of the page before.
-    after: Option<i64>,
+    after: Option<String>,
     /// At most so many, 1 to 200; 50.
     limit: Option<i64>,
 }
@@ -67,11 +70,11 @@ pub async fn list(
         outcome: query.outcome,
         from: query.since,
         to: query.until,
-        before: query.after,
+        before: cursor::read_number(ENTRY, query.after.as_deref())?,
     };
     let mut conn = app.pool.acquire().await?;
     let items = audit::list(&mut conn, &filter, limit).await?;
-    Ok(Json(Items::page(items, limit, |entry| entry.content.number.to_string())))
+    Ok(Json(Items::page(items, limit, |entry| cursor::write(ENTRY, &[&entry.content.number]))))
 }
 
 /// `GET /api/v1/audit/verify`.

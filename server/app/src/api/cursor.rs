@@ -42,6 +42,19 @@ pub(crate) fn read_name<'a>(list: &str, cursor: Option<&'a str>) -> Answer<Optio
     Ok(Some(name))
 }
 
+/// A number: the place in a list that is ordered by it. Alone it counts, too, because it was the whole cursor of these lists once.
+///
+/// # Errors
+/// `invalid-request` when it is no cursor of this list.
+pub(crate) fn read_number(list: &str, cursor: Option<&str>) -> Answer<Option<i64>> {
+    let Some(cursor) = cursor else { return Ok(None) };
+    if let Ok(number) = cursor.parse() {
+        return Ok(Some(number));
+    }
+    let [number] = read::<1>(list, cursor)?;
+    Ok(Some(part(number)?))
+}
+
 /// A time and an id: the place in a list that is ordered by when things were made, as two can be made at once.
 pub(crate) fn write_time(list: &str, at: DateTime<Utc>, id: Uuid) -> String {
     write(list, &[&at.timestamp_micros(), &id])
@@ -98,6 +111,17 @@ mod tests {
             assert!(read::<2>("channel", garbled).is_err(), "{garbled}");
         }
         assert!(read::<2>("team", &cursor).is_err());
+    }
+
+    #[test]
+    fn a_number_leads_on_in_its_own_list_and_alone() {
+        let cursor = write("run", &[&42]);
+        assert_eq!(read_number("run", Some(&cursor)).unwrap(), Some(42));
+        assert_eq!(read_number("run", Some("42")).unwrap(), Some(42), "as clients have it from before");
+        assert_eq!(read_number("run", None).unwrap(), None);
+        for foreign in ["finding~42", "run~soon", "run~", "run~4~2", "soon", ""] {
+            assert!(read_number("run", Some(foreign)).is_err(), "{foreign}");
+        }
     }
 
     #[test]

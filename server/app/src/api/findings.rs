@@ -8,12 +8,15 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::{Items, page_size, runs::teams};
+use super::{Items, cursor, page_size, runs::teams};
 use crate::{
     acts::findings::{self, FindingEdit, NewFinding},
     app::App,
     http::{Acting, Answer, Creating, IfMatch, Json, Path, Query, Start, etag},
 };
+
+/// What cursors of findings are known by.
+const FINDING: &str = "finding";
 
 /// Filters of the list.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -33,7 +36,7 @@ pub struct FindingQuery {
     /// Only with this in the text or the resolution.
     text: Option<String>,
     /// Cursor: `next` of the page before.
-    after: Option<i64>,
+    after: Option<String>,
     /// At most so many, 1 to 200; 50.
     limit: Option<i64>,
 }
@@ -45,6 +48,7 @@ pub async fn list(
     Query(query): Query<FindingQuery>,
 ) -> Answer<Json<Items<Finding>>> {
     let limit = page_size(query.limit);
+    let before = cursor::read_number(FINDING, query.after.as_deref())?;
     let filter = FindingFilter {
         pair: query.pair,
         run: query.run,
@@ -55,8 +59,8 @@ pub async fn list(
         teams: teams(&actor),
     };
     let mut conn = app.pool.acquire().await?;
-    let items = stored::list(&mut conn, &filter, query.after, limit).await?;
-    Ok(Json(Items::page(items, limit, |finding| finding.number.to_string())))
+    let items = stored::list(&mut conn, &filter, before, limit).await?;
+    Ok(Json(Items::page(items, limit, |finding| cursor::write(FINDING, &[&finding.number]))))
 }
 
 /// `POST /api/v1/findings`.

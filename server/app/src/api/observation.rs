@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use super::{Items, page_size};
+use super::{Items, cursor, page_size};
 use crate::{
     acts::{
         differences::{self, Wanted},
@@ -30,6 +30,9 @@ use crate::{
     http::{Answer, Failure, Json, Path, Query},
     judgement,
 };
+
+/// What cursors of changes of readiness are known by.
+const CHANGE: &str = "change";
 
 /// The checks of a pair.
 #[derive(Debug, Serialize, ToSchema)]
@@ -80,7 +83,7 @@ impl From<Change> for ReadinessChange {
 #[serde(default)]
 pub struct ChangesQuery {
     /// Cursor: `next` of the page before.
-    after: Option<i64>,
+    after: Option<String>,
     /// At most so many, 1 to 200; 50.
     limit: Option<i64>,
 }
@@ -112,10 +115,11 @@ pub async fn changes(
     Query(page): Query<ChangesQuery>,
 ) -> Answer<Json<Items<ReadinessChange>>> {
     let limit = page_size(page.limit);
+    let before = cursor::read_number(CHANGE, page.after.as_deref())?;
     let mut conn = app.pool.acquire().await?;
-    let found = readiness::changes(&mut conn, &name, page.after, limit).await?;
+    let found = readiness::changes(&mut conn, &name, before, limit).await?;
     let items = found.into_iter().map(ReadinessChange::from).collect();
-    Ok(Json(Items::page(items, limit, |change: &ReadinessChange| change.id.to_string())))
+    Ok(Json(Items::page(items, limit, |change: &ReadinessChange| cursor::write(CHANGE, &[&change.id]))))
 }
 
 /// `GET /api/v1/pairs/{pair}/lag`.

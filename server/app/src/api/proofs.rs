@@ -10,7 +10,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 use uuid::Uuid;
 
-use super::{Items, page_size};
+use super::{Items, cursor, page_size};
 use crate::{
     acts::{
         pairs,
@@ -21,12 +21,15 @@ use crate::{
     http::{Acting, Answer, Creating, Json, Path, Query, Start},
 };
 
+/// What cursors of proofs are known by.
+const PROOF: &str = "proof";
+
 /// Which of them.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
 pub struct ProofQuery {
     /// Cursor: `next` of the page before.
-    after: Option<i64>,
+    after: Option<String>,
     /// At most so many, 1 to 200; 50.
     limit: Option<i64>,
     /// Only proofs of this kind.
@@ -40,10 +43,11 @@ pub async fn list(
     Query(query): Query<ProofQuery>,
 ) -> Answer<Json<Items<Proof>>> {
     let limit = page_size(query.limit);
+    let before = cursor::read_number(PROOF, query.after.as_deref())?;
     let mut conn = app.pool.acquire().await?;
     pairs::get(&mut conn, &pair).await?;
-    let items = stored::list(&mut conn, &pair, query.kind, query.after, limit).await?;
-    Ok(Json(Items::page(items, limit, |proof| proof.number.to_string())))
+    let items = stored::list(&mut conn, &pair, query.kind, before, limit).await?;
+    Ok(Json(Items::page(items, limit, |proof| cursor::write(PROOF, &[&proof.number]))))
 }
 
 /// `POST /api/v1/pairs/{pair}/proofs`.

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::{Items, page_size};
+use super::{Items, cursor, page_size};
 use crate::{
     acts::{
         comparisons, pairs,
@@ -29,6 +29,9 @@ use crate::{
     app::App,
     http::{Acting, Answer, Creating, Failure, Json, Path, Query, Start},
 };
+
+/// What cursors of runs are known by.
+const RUN: &str = "run";
 
 /// A run with the decisions on it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -64,7 +67,7 @@ pub struct RunQuery {
     /// reached.
     text: Option<String>,
     /// Cursor: `next` of the page before.
-    after: Option<i64>,
+    after: Option<String>,
     /// At most so many, 1 to 200; 50.
     limit: Option<i64>,
 }
@@ -87,6 +90,7 @@ pub async fn list(
     Query(query): Query<RunQuery>,
 ) -> Answer<Json<Items<Run>>> {
     let limit = page_size(query.limit);
+    let before = cursor::read_number(RUN, query.after.as_deref())?;
     let filter = RunFilter {
         pair: query.pair,
         operation: query.operation.map(|operation| operation.as_str().to_owned()),
@@ -98,8 +102,8 @@ pub async fn list(
         teams: teams(&actor),
     };
     let mut conn = app.pool.acquire().await?;
-    let items = runs::list(&mut conn, &filter, query.after, limit).await?;
-    Ok(Json(Items::page(items, limit, |run| run.number.to_string())))
+    let items = runs::list(&mut conn, &filter, before, limit).await?;
+    Ok(Json(Items::page(items, limit, |run| cursor::write(RUN, &[&run.number]))))
 }
 
 /// Teams whose runs somebody may see; `None` for all.

@@ -45,6 +45,17 @@ const LISTS: [(&str, &str, usize); 19] = [
     ("/api/v1/pairs/{pair}/readiness/changes", "vera", 3),
 ];
 
+/// Those whose cursor was a number alone once, and which take such a one still.
+const BY_NUMBER: [&str; 7] = [
+    "/api/v1/runs",
+    "/api/v1/findings",
+    "/api/v1/audit",
+    "/api/v1/alarms",
+    "/api/v1/pairs/{pair}/alarms",
+    "/api/v1/pairs/{pair}/proofs",
+    "/api/v1/pairs/{pair}/readiness/changes",
+];
+
 /// Those that come whole: what belongs to one run is as long as its plan.
 const WHOLE: [&str; 1] = ["/api/v1/runs/{run}/steps"];
 
@@ -220,6 +231,54 @@ async fn a_cursor_that_is_garbled_or_of_another_list_is_refused() {
             assert!(told.contains(&refused), "{path} {cursor}: {refused:?}");
         }
     }
+    let nexts = first_nexts(&app, run, &channel).await;
+    for (route, who, _) in LISTS {
+        let path = address(route, run, &channel);
+        let reader = app.as_user(who).await;
+        let own = nexts.iter().find(|(of, _)| *of == route).map(|(_, next)| next.as_str());
+        for (of, next) in &nexts {
+            // Alarms of a pair and alarms of all are one list, of which less or more is shown.
+            let is_own = own.is_some_and(|own| own.split('~').next() == next.split('~').next());
+            let answer = reader.get(&with(&path, &format!("after={next}"))).await;
+            assert_eq!(
+                answer.status == 200,
+                is_own,
+                "{path} takes the cursor {next} of {of}: {}",
+                answer.text
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_alone_leads_on_where_it_was_the_cursor_once() {
+    let app = TestApp::with_pair().await;
+    let (run, channel) = fill(&app).await;
+    for (route, next) in first_nexts(&app, run, &channel).await {
+        let path = address(route, run, &channel);
+        let (_, who, _) = LISTS.into_iter().find(|(list, ..)| *list == route).unwrap();
+        let reader = app.as_user(who).await;
+        let (_, place) = next.split_once('~').unwrap();
+        let alone = reader.get(&with(&path, &format!("after={place}"))).await;
+        assert_eq!(alone.status == 200, BY_NUMBER.contains(&route), "{path} {place}: {}", alone.text);
+        if alone.status == 200 {
+            let rest = reader.get(&with(&path, &format!("after={next}"))).await.done();
+            assert_eq!(keys(&items(&alone.done())), keys(&items(&rest)), "{path} {place}");
+        }
+    }
+}
+
+/// What each list gives to go on behind its first item. Of events it is their number, which their stream takes, too.
+async fn first_nexts(app: &TestApp, run: Uuid, channel: &str) -> Vec<(&'static str, String)> {
+    let mut nexts = Vec::new();
+    for (route, who, _) in LISTS {
+        let page = app.as_user(who).await.get(&with(&address(route, run, channel), "limit=1")).await.done();
+        let next = page["next"].as_str().unwrap_or_else(|| panic!("{route}: {page}")).to_owned();
+        assert_eq!(next.contains('~'), !route.ends_with("/events"), "{route}: {next}");
+        nexts.push((route, next));
+    }
+    nexts.retain(|(route, _)| !route.ends_with("/events"));
+    nexts
 }
 
 #[test]
