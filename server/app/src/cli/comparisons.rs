@@ -67,9 +67,9 @@ pub(super) async fn trend(client: &Client, pair: &str) -> anyhow::Result<()> {
 
 /// A figure of a run: null is not measured, never zero.
 fn measured(figure: &Value, is_time: bool) -> String {
-    match figure {
-        Value::Null => "not measured".to_owned(),
-        time if is_time => print::duration(time),
-        count => count.to_string(),
+    match (figure.is_null(), is_time) {
+        (true, _) => "not measured".to_owned(),
+        (false, true) => print::duration(figure),
+        (false, false) => figure.to_string(),
     }
 }
