@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{client::Client, commands::Approvals, print, runs};
+use super::{client::Client, commands::Approvals, plans, print, runs};
 
 /// Lists, shows, approves and rejects.
 pub(super) async fn approvals(client: &Client, command: Approvals) -> anyhow::Result<()> {
@@ -22,15 +22,15 @@ pub(super) async fn approvals(client: &Client, command: Approvals) -> anyhow::Re
         Approvals::Show { run } => {
             let run = client.get(&format!("/api/v1/runs/{run}")).await?;
             let plan = client.get(&format!("/api/v1/plans/{}", print::word(&run, "plan"))).await?;
-            let difference = client.get(&runs::difference_of(&plan)).await?;
+            let difference = client.get(&plans::difference_of(&plan)).await?;
             if client.json {
                 print::json(&json!({"run": run, "plan": plan, "difference": difference}));
                 return Ok(());
             }
             println!("{} asks: {}", print::word(&run["requested_by"], "name"), print::word(&run, "reason"));
             println!("To be decided by {}.", print::time(&run, "decide_by"));
-            runs::tell_plan(&plan);
-            runs::tell_difference(&difference);
+            plans::tell_plan(&plan);
+            plans::tell_difference(&difference);
             Ok(())
         }
         // The hash of the plan that was read goes along: another one is refused.

@@ -1,9 +1,13 @@
 //! Notification channels from the command line.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{client::Client, commands::Channels, print, registry::read_json};
+use super::{
+    client::Client,
+    commands::Channels,
+    print,
+    registry::{edit, read_json},
+};
 
 /// `muster channels …`.
 pub(super) async fn channels(client: &Client, command: Channels) -> anyhow::Result<()> {
@@ -21,13 +25,11 @@ pub(super) async fn channels(client: &Client, command: Channels) -> anyhow::Resu
         }
         Channels::Show { id } => print::json(&client.get(&path(id)).await?),
         Channels::Create { file } => {
-            print::json(&client.post_as_person("/api/v1/channels", &read_json(&file)?).await?);
+            print::json(&client.post("/api/v1/channels", &read_json(&file)?).await?);
         }
-        Channels::Edit { id, file } => {
-            print::json(&client.send_as_person(Method::PATCH, &path(id), &read_json(&file)?).await?);
-        }
+        Channels::Edit { id, file, version } => edit(client, &path(id), &file, version).await?,
         Channels::Delete { id } => {
-            client.send(Method::DELETE, &path(id), None).await?;
+            client.delete(&path(id), &[]).await?;
             println!("Channel {id} is removed.");
         }
         Channels::Test { id } => {

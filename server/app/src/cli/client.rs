@@ -1,19 +1,32 @@
-//! The client side of the REST API, and the session `muster login` keeps.
+//! The client side of the REST API.
+//!
+//! What holds for every command is here: who has not shown for a while that they are there is asked for their password, edits
+//! name the version they were made from, and what makes something is not made twice where an answer is lost.
 
-use std::{
-    collections::BTreeMap, fmt, io::Write as _, os::unix::fs::OpenOptionsExt as _, path::PathBuf,
-    time::Duration,
-};
+use std::{io::Write, time::Duration};
 
 use anyhow::Context as _;
-use reqwest::{Method, StatusCode};
+use chrono::{DateTime, SecondsFormat, Utc};
+use reqwest::{Method, Response, Url, header};
 use serde_json::{Value, json};
+use uuid::Uuid;
 
-use super::{print, terminal};
+use super::{
+    kept, print, reach,
+    refused::{Refused, Unexplained, may_have_been_done, may_pass},
+    terminal,
+};
 use crate::config::ClientConfig;
 
 /// Longest page of a list the API answers with.
 const LONGEST_PAGE: usize = 200;
+/// How long an answer, or the next part of it, is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often what makes something is sent while its answer is lost, and how long between.
+const TRIES: u32 = 3;
+const BETWEEN_TRIES: Duration = Duration::from_secs(1);
+/// What API tokens begin with; sessions do not.
+const API_TOKEN: &str = "muster_";
 
 /// Speaks to one server.
 #[derive(Debug)]
@@ -25,6 +38,26 @@ pub struct Client {
     pub json: bool,
 }
 
+/// A request. It may be sent more than once.
+#[derive(Debug)]
+struct Asked<'a> {
+    method: Method,
+    address: Url,
+    body: Option<&'a Value>,
+    /// ETag of what an edit was made from.
+    version: Option<String>,
+    /// Makes it one request, however often it is sent.
+    key: Option<Uuid>,
+}
+
+/// An answer.
+#[derive(Debug)]
+struct Told {
+    text: String,
+    /// ETag of what it tells of.
+    version: Option<String>,
+}
+
 impl Client {
     /// With the token given, or the session kept for this server.
     ///
@@ -32,9 +65,10 @@ impl Client {
     /// When the HTTP client cannot be built.
     pub fn new(config: &ClientConfig) -> anyhow::Result<Self> {
         let url = config.url.trim_end_matches('/').to_owned();
-        let token = config.token.clone().or_else(|| kept_sessions().remove(&url));
+        let token = config.token.clone().or_else(|| kept::session_of(&url));
         let http = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(10))
+            .read_timeout(PATIENCE)
             // What the list of one's sessions shows.
             .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
             // Before the server does: a request on a connection that is just being closed would fail.
@@ -48,7 +82,7 @@ impl Client {
     /// # Errors
     /// The problem, as the server tells it.
     pub async fn get(&self, path: &str) -> anyhow::Result<Value> {
-        self.send(Method::GET, path, None).await
+        self.list(path, &[]).await
     }
 
     /// Reads something with a query; what is not given is left out.
@@ -56,7 +90,7 @@ impl Client {
     /// # Errors
     /// The problem, as the server tells it.
     pub async fn list(&self, path: &str, query: &[(&str, Option<String>)]) -> anyhow::Result<Value> {
-        self.answer(self.http.get(self.address(path, query)?)).await
+        read(self.told(&self.asked(Method::GET, path, query, None)?).await?)
     }
 
     /// Reads a list page by page, to its end or so many items of it; what is not given of the query is left out.
@@ -95,23 +129,20 @@ impl Client {
     /// # Errors
     /// The problem, as the server tells it.
     pub async fn text(&self, path: &str, query: &[(&str, Option<String>)]) -> anyhow::Result<String> {
-        self.told(self.http.get(self.address(path, query)?)).await
+        Ok(self.told(&self.asked(Method::GET, path, query, None)?).await?.text)
     }
 
-    /// Removes what a query names; what is not given is left out.
+    /// Writes a text out as it comes, however long it is.
     ///
     /// # Errors
-    /// The problem, as the server tells it.
-    pub async fn delete(&self, path: &str, query: &[(&str, Option<String>)]) -> anyhow::Result<Value> {
-        self.answer(self.http.delete(self.address(path, query)?)).await
-    }
-
-    fn address(&self, path: &str, query: &[(&str, Option<String>)]) -> anyhow::Result<reqwest::Url> {
-        let given = query.iter().filter_map(|(key, value)| Some((*key, value.as_ref()?)));
-        let mut url =
-            reqwest::Url::parse(&format!("{}{path}", self.url)).context("MUSTER_URL is no address")?;
-        url.query_pairs_mut().extend_pairs(given);
-        Ok(url)
+    /// The problem, as the server tells it; when the text broke off, or could not be written.
+    pub async fn copy(&self, path: &str, mut out: impl Write) -> anyhow::Result<()> {
+        let mut response = self.answered(&self.asked(Method::GET, path, &[], None)?).await?;
+        let broken = "it broke off: what was written so far is not all of it";
+        while let Some(part) = response.chunk().await.context(broken)? {
+            out.write_all(&part).context("could not write it out")?;
+        }
+        out.flush().context("could not write it out")
     }
 
     /// Sends something.
@@ -119,152 +150,155 @@ impl Client {
     /// # Errors
     /// The problem, as the server tells it.
     pub async fn post(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.send(Method::POST, path, Some(body)).await
+        read(self.told(&self.asked(Method::POST, path, &[], Some(body))?).await?)
     }
 
-    /// Sends something that needs somebody who is there. The password is asked for when the session does not show that any more.
+    /// Puts something in the place of what is there.
     ///
     /// # Errors
     /// The problem, as the server tells it.
-    pub async fn post_as_person(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
-        self.send_as_person(Method::POST, path, body).await
+    pub async fn put(&self, path: &str, body: &Value) -> anyhow::Result<Value> {
+        read(self.told(&self.asked(Method::PUT, path, &[], Some(body))?).await?)
     }
 
-    /// The same with another method.
+    /// Edits something: what was made from `version` of it, or from how it is now.
+    ///
+    /// # Errors
+    /// The problem, as the server tells it; `edited-in-between` when it has another version by now.
+    pub async fn edit(&self, path: &str, body: &Value, version: Option<i64>) -> anyhow::Result<Value> {
+        let version = match version {
+            Some(version) => format!("\"{version}\""),
+            None => {
+                let present = self.told(&self.asked(Method::GET, path, &[], None)?).await?;
+                present
+                    .version
+                    .context("the server does not say which version this is; nothing was changed")?
+            }
+        };
+        let mut edit = self.asked(Method::PATCH, path, &[], Some(body))?;
+        edit.version = Some(version);
+        read(self.told(&edit).await?)
+    }
+
+    /// Removes what a path and a query name; what is not given is left out.
     ///
     /// # Errors
     /// The problem, as the server tells it.
-    pub async fn send_as_person(&self, method: Method, path: &str, body: &Value) -> anyhow::Result<Value> {
-        match self.send(method.clone(), path, Some(body)).await {
-            Err(refused) if Refused::with_code(&refused, "reauthentication-needed") => {
-                let again = json!({"password": terminal::password("Your password, once more: ")?});
-                self.post("/api/v1/session/reauthenticate", &again).await?;
-                self.send(method, path, Some(body)).await
+    pub async fn delete(&self, path: &str, query: &[(&str, Option<String>)]) -> anyhow::Result<Value> {
+        read(self.told(&self.asked(Method::DELETE, path, query, None)?).await?)
+    }
+
+    fn asked<'a>(
+        &self,
+        method: Method,
+        path: &str,
+        query: &[(&str, Option<String>)],
+        body: Option<&'a Value>,
+    ) -> anyhow::Result<Asked<'a>> {
+        debug_assert!(reach::is_listed(&method, path), "no command is listed for {method} {path}");
+        let key = reach::creates(&method, path).then(Uuid::now_v7);
+        Ok(Asked { address: self.address(path, query)?, method, body, version: None, key })
+    }
+
+    fn address(&self, path: &str, query: &[(&str, Option<String>)]) -> anyhow::Result<Url> {
+        let mut address = Url::parse(&format!("{}{path}", self.url)).context("MUSTER_URL is no address")?;
+        for (name, value) in query {
+            if let Some(value) = value {
+                address.query_pairs_mut().append_pair(name, value);
+            }
+        }
+        Ok(address)
+    }
+
+    /// Sends it and reads the answer. Who has not shown for a while that they are there is asked for their password, once. An API
+    /// token has none.
+    async fn told(&self, asked: &Asked<'_>) -> anyhow::Result<Told> {
+        let by_session = !self.token.as_ref().is_some_and(|token| token.starts_with(API_TOKEN));
+        match self.sent(asked).await {
+            Err(refused) if by_session && Refused::with_code(&refused, "reauthentication-needed") => {
+                self.show_again(&refused).await?;
+                self.sent(asked).await
             }
             answer => answer,
         }
     }
 
-    /// Any request with a JSON body.
-    ///
-    /// # Errors
-    /// The problem, as the server tells it.
-    pub async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> anyhow::Result<Value> {
-        let request = self.http.request(method, format!("{}{path}", self.url));
-        self.answer(match body {
-            Some(body) => request.json(body),
-            None => request,
-        })
-        .await
+    async fn show_again(&self, refused: &anyhow::Error) -> anyhow::Result<()> {
+        let password = terminal::password("Your password, once more: ").map_err(|nobody| {
+            anyhow::anyhow!("{refused}\nYour password was to be asked for, and {nobody:#}.")
+        })?;
+        let body = json!({"password": password});
+        let address = self.address("/api/v1/session/reauthenticate", &[])?;
+        let again = Asked { method: Method::POST, address, body: Some(&body), version: None, key: None };
+        self.once(&again).await.map(|_| ())
     }
 
-    async fn answer(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Value> {
-        let text = self.told(request).await?;
-        match text.is_empty() {
-            true => Ok(Value::Null),
-            false => serde_json::from_str(&text).context("the answer is not JSON"),
+    /// Sends it; again where its answer was lost and its key keeps it from being done twice.
+    async fn sent(&self, asked: &Asked<'_>) -> anyhow::Result<Told> {
+        let mut tries = 1;
+        loop {
+            let error = match self.once(asked).await {
+                Ok(told) => return Ok(told),
+                Err(error) => error,
+            };
+            let lost = if tries == 1 { may_have_been_done(&error) } else { may_pass(&error) };
+            if asked.key.is_none() || !lost {
+                return Err(error);
+            }
+            if tries == TRIES {
+                return Err(error.context(format!(
+                    "Asked {tries} times, and whether it was done is not known: look before you do it again"
+                )));
+            }
+            eprintln!("{error:#}\nIt may have been done: asking again in a way that does not do it twice.");
+            tries += 1;
+            tokio::time::sleep(BETWEEN_TRIES).await;
         }
     }
 
-    async fn told(&self, mut request: reqwest::RequestBuilder) -> anyhow::Result<String> {
-        request = request.timeout(Duration::from_secs(60));
+    async fn once(&self, asked: &Asked<'_>) -> anyhow::Result<Told> {
+        let response = self.answered(asked).await?;
+        let version = response.headers().get(header::ETAG).and_then(|tag| tag.to_str().ok());
+        let version = version.map(str::to_owned);
+        Ok(Told { text: response.text().await?, version })
+    }
+
+    /// Sends it and waits for the beginning of a good answer.
+    async fn answered(&self, asked: &Asked<'_>) -> anyhow::Result<Response> {
+        let mut request = self.http.request(asked.method.clone(), asked.address.clone());
+        if let Some(body) = asked.body {
+            request = request.json(body);
+        }
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
+        }
+        if let Some(version) = &asked.version {
+            request = request.header(header::IF_MATCH, version);
+        }
+        if let Some(key) = asked.key {
+            request = request.header("idempotency-key", key.to_string());
         }
         let response =
             request.send().await.with_context(|| format!("no answer from {} (set MUSTER_URL)", self.url))?;
         let status = response.status();
-        let text = response.text().await?;
         if status.is_success() {
-            return Ok(text);
+            return Ok(response);
         }
-        match serde_json::from_str::<Value>(&text) {
+        match serde_json::from_str::<Value>(&response.text().await?) {
             Ok(problem) => Err(Refused { status, problem }.into()),
             Err(_) => Err(Unexplained { url: self.url.clone(), status }.into()),
         }
     }
 }
 
-/// Whether an error of the client may pass by itself: nothing answered, or what did answer says that Muster or its database is
-/// away for now.
-#[must_use]
-pub fn may_pass(error: &anyhow::Error) -> bool {
-    let refused = error.downcast_ref::<Refused>().map(|refused| refused.status);
-    let status = refused.or(error.downcast_ref::<Unexplained>().map(|answer| answer.status));
-    match status {
-        Some(status) => AWAY.contains(&status),
-        None => error
-            .chain()
-            .filter_map(|cause| cause.downcast_ref::<reqwest::Error>())
-            .any(|error| !error.is_builder()),
+fn read(told: Told) -> anyhow::Result<Value> {
+    match told.text.is_empty() {
+        true => Ok(Value::Null),
+        false => serde_json::from_str(&told.text).context("the answer is not JSON"),
     }
 }
 
-/// What a server or a proxy before it answers while it cannot do its work.
-const AWAY: [StatusCode; 3] =
-    [StatusCode::BAD_GATEWAY, StatusCode::SERVICE_UNAVAILABLE, StatusCode::GATEWAY_TIMEOUT];
-
-/// An answer that is none of Muster's.
-#[derive(Debug, thiserror::Error)]
-#[error("{url} answered {status}")]
-struct Unexplained {
-    url: String,
-    status: StatusCode,
-}
-
-/// The server's no: a problem document, shown as a person reads it.
-#[derive(Debug, thiserror::Error)]
-pub struct Refused {
-    status: StatusCode,
-    problem: Value,
-}
-
-impl Refused {
-    /// Whether an error of the client is a refusal with this code.
-    #[must_use]
-    pub fn with_code(error: &anyhow::Error, code: &str) -> bool {
-        error.downcast_ref::<Self>().is_some_and(|refused| refused.problem["code"] == code)
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = |key: &str| self.problem[key].as_str().unwrap_or_default();
-        write!(f, "{}\n{} ({})", word("detail"), word("next_step"), word("code"))?;
-        for line in self.problem["lines"].as_array().into_iter().flatten() {
-            write!(f, "\n  line {}: {}", line["line"], line["reason"].as_str().unwrap_or_default())?;
-        }
-        Ok(())
-    }
-}
-
-fn session_file() -> PathBuf {
-    let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
-    config.or_else(home).unwrap_or_default().join("muster/sessions.json")
-}
-
-fn kept_sessions() -> BTreeMap<String, String> {
-    std::fs::read_to_string(session_file())
-        .ok()
-        .and_then(|text| serde_json::from_str(&text).ok())
-        .unwrap_or_default()
-}
-
-/// Keeps a session for a server, readable by its owner only.
-///
-/// # Errors
-/// When the file cannot be written.
-pub fn keep_session(url: &str, token: &str) -> anyhow::Result<PathBuf> {
-    let file = session_file();
-    std::fs::create_dir_all(file.parent().context("no directory to keep the session in")?)?;
-    let mut sessions = kept_sessions();
-    sessions.insert(url.trim_end_matches('/').to_owned(), token.to_owned());
-    // Written anew beside and moved over: never readable by others, never half written.
-    let fresh = file.with_extension("new");
-    let mut out =
-        std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-    out.write_all(serde_json::to_string_pretty(&sessions)?.as_bytes())?;
-    std::fs::rename(&fresh, &file)?;
-    Ok(file)
+/// A time as queries take it.
+pub(super) fn time(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }

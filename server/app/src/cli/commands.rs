@@ -1,24 +1,32 @@
 //! The words of the command line.
 
 mod alarms;
+mod audit;
 mod channels;
+mod findings;
 mod lag;
+mod pairs;
+mod plans;
 mod proofs;
 mod registry;
 mod runs;
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::{ClientConfig, Config, LogConfig};
 pub(super) use alarms::Alarms;
+pub(super) use audit::{Audit, Brake, Entries};
 pub(super) use channels::Channels;
+pub(super) use findings::{FindingEdit, Findings};
 pub(super) use lag::Lag;
+pub(super) use pairs::Pairs;
+pub(super) use plans::{NewPlan, OfPlan, Plan};
 pub(super) use proofs::Proofs;
-pub(super) use registry::{Clusters, Pairs, People, Schedules, Sessions, Teams, Tokens};
-pub(super) use runs::{Approvals, Findings, Plan, Run};
+pub(super) use registry::{Clusters, People, Schedules, Sessions, Teams, Tokens};
+pub(super) use runs::{Approvals, ListedRuns, Run};
 
 /// Disaster recovery for Apache Kafka: know how well one cluster could replace another, and carry it out.
 #[derive(Debug, Parser)]
@@ -67,6 +75,13 @@ pub enum Command {
         #[arg(long, env = "MUSTER_USER")]
         name: Option<String>,
     },
+    /// Who is signed in, and what they may do.
+    Whoami,
+    /// Sign out, and forget the session that was kept.
+    Logout,
+    /// Change one's own password; ends all one's other sessions. Both are read from the terminal, or from `MUSTER_PASSWORD` and
+    /// `MUSTER_NEW_PASSWORD`.
+    Password,
     /// Clusters.
     Clusters {
         /// What about them.
@@ -108,7 +123,7 @@ pub enum Command {
         #[command(subcommand)]
         command: Channels,
     },
-    /// Plan a switchover of a pair, or a drill that only looks.
+    /// Plan a switchover of a pair, or a drill that only looks; read a plan that was made.
     Plan(Plan),
     /// Runs.
     Run {
@@ -158,6 +173,8 @@ pub enum Command {
         #[command(subcommand)]
         command: Audit,
     },
+    /// What the installation is and is set to.
+    Settings,
     /// The global stop.
     Brake {
         /// What about it.
@@ -180,39 +197,10 @@ pub enum Secrets {
     },
 }
 
-/// The audit.
-#[derive(Debug, Subcommand)]
-pub enum Audit {
-    /// Entries, newest first.
-    List {
-        /// Only of this actor.
-        #[arg(long)]
-        actor: Option<String>,
-        /// Only this action; ending in a dot, all that begin with it: `run.`.
-        #[arg(long)]
-        action: Option<String>,
-        /// Only about this object.
-        #[arg(long)]
-        object: Option<String>,
-        /// At most so many.
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-    },
-    /// Check the whole chain.
-    Verify,
-}
-
-/// The global stop.
-#[derive(Debug, Subcommand)]
-pub enum Brake {
-    /// Whether it is on.
-    Show,
-    /// Put it on: nothing starts, running steps stop at their boundary.
-    Set {
-        /// Why.
-        #[arg(long)]
-        reason: String,
-    },
-    /// Release it.
-    Release,
+/// Which version an edit was made from.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct IfVersion {
+    /// Only if it still has this `version`, as `show` printed it; without it the edit is made of what is there now.
+    #[arg(long, value_name = "VERSION")]
+    pub if_version: Option<i64>,
 }

@@ -1,9 +1,12 @@
 //! Lag from the command line.
 
-use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::Value;
 
-use super::{client::Client, commands::Lag, print};
+use super::{
+    client::{Client, time},
+    commands::Lag,
+    print,
+};
 
 /// Stretches of a table that a person reads.
 const POINTS: usize = 30;
@@ -14,7 +17,6 @@ pub(super) async fn show(client: &Client, asked: Lag) -> anyhow::Result<()> {
         return now(client, &asked.name).await;
     }
     let path = format!("/api/v1/pairs/{}/lag/explorer", asked.name);
-    let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
     let for_people = !client.json && !asked.csv;
     let query = [
         ("source", asked.source),

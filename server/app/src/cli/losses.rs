@@ -1,20 +1,24 @@
 //! What was lost, from the command line.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::Value;
 
-use super::{client::Client, print};
+use super::{
+    client::{Client, time},
+    print,
+};
 
 /// `muster pairs loss`.
 pub(super) async fn show(
     client: &Client,
     pair: &str,
     at: Option<DateTime<Utc>>,
+    source: Option<String>,
     csv: bool,
 ) -> anyhow::Result<()> {
     let path = format!("/api/v1/pairs/{pair}/loss");
     let format = if csv { "csv" } else { "json" };
-    let query = [("at", at.map(time)), ("format", Some(format.to_owned()))];
+    let query = [("at", at.map(time)), ("source", source), ("format", Some(format.to_owned()))];
     if csv {
         print!("{}", client.text(&path, &query).await?);
         return Ok(());
@@ -85,11 +89,6 @@ pub(super) async fn list(
 
 const HEADS: [&str; 7] =
     ["LOST", "OWNER", "AT LEAST", "AT MOST", "SECONDS AT LEAST", "SECONDS AT MOST", "IT WAS"];
-
-/// `Z`, since a `+` in an address is a space.
-fn time(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
 
 fn row(name: &str, of: &Value, lost: &Value, (truth, truth_ms): (&Value, &Value)) -> Vec<String> {
     let number = |value: &Value| value.as_i64().map_or_else(|| "unknown".to_owned(), |n| n.to_string());

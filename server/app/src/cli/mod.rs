@@ -5,22 +5,33 @@
 
 mod alarms;
 mod approvals;
+mod audit;
+mod brake;
 mod canaries;
 mod channels;
 pub mod client;
 mod commands;
+mod comparisons;
 mod findings;
+mod installation;
+mod kept;
 mod lag;
 mod losses;
+mod observed;
+mod pairs;
 mod people;
+mod plans;
 mod print;
 mod progress;
 mod proofs;
+mod reach;
+mod recorded;
+mod refused;
 mod registry;
 mod routes;
 mod runs;
+mod session;
 mod terminal;
-mod things;
 mod verify;
 
 use std::process::ExitCode;
@@ -53,11 +64,14 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             routes::routes(cli.client.json);
             Ok(done)
         }
-        Command::Login { name } => things::login(&cli.client, name).await.map(|()| done),
+        Command::Login { name } => session::login(&cli.client, name).await.map(|()| done),
+        Command::Logout => session::logout(&cli.client).await.map(|()| done),
+        Command::Whoami => session::whoami(&Client::new(&cli.client)?).await.map(|()| done),
+        Command::Password => session::change_password(&Client::new(&cli.client)?).await.map(|()| done),
         Command::Clusters { command } => {
             registry::clusters(&Client::new(&cli.client)?, command).await.map(|()| done)
         }
-        Command::Pairs { command } => registry::pairs(&Client::new(&cli.client)?, command).await,
+        Command::Pairs { command } => pairs::pairs(&Client::new(&cli.client)?, command).await,
         Command::People { command } => {
             people::people(&Client::new(&cli.client)?, command).await.map(|()| done)
         }
@@ -85,14 +99,15 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Channels { command } => {
             channels::channels(&Client::new(&cli.client)?, command).await.map(|()| done)
         }
-        Command::Plan(plan) => runs::plan(&Client::new(&cli.client)?, plan).await.map(|()| done),
+        Command::Plan(plan) => plans::plan(&Client::new(&cli.client)?, plan).await.map(|()| done),
         Command::Run { command } => runs::run(&Client::new(&cli.client)?, command).await,
         Command::Approvals { command } => {
             approvals::approvals(&Client::new(&cli.client)?, command).await.map(|()| done)
         }
         Command::Proofs { command } => proofs::proofs(&Client::new(&cli.client)?, command).await,
-        Command::Audit { command } => things::audit(&Client::new(&cli.client)?, command).await,
-        Command::Brake { command } => things::brake(&Client::new(&cli.client)?, command).await.map(|()| done),
+        Command::Audit { command } => audit::audit(&Client::new(&cli.client)?, command).await,
+        Command::Settings => installation::settings(&Client::new(&cli.client)?).await.map(|()| done),
+        Command::Brake { command } => brake::brake(&Client::new(&cli.client)?, command).await.map(|()| done),
     }
 }
 

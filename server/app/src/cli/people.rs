@@ -1,6 +1,5 @@
 //! People, sessions, teams and tokens from the command line.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
@@ -29,13 +28,15 @@ pub(super) async fn people(client: &Client, command: People) -> anyhow::Result<(
         }
         People::Show { name } => print::json(&client.get(&format!("/api/v1/users/{name}")).await?),
         People::Create { file } => print::json(&client.post("/api/v1/users", &read_json(&file)?).await?),
-        People::Edit { name, file } => edit(client, &format!("/api/v1/users/{name}"), &file).await?,
+        People::Edit { name, file, version } => {
+            edit(client, &format!("/api/v1/users/{name}"), &file, version).await?;
+        }
     }
     Ok(())
 }
 
 /// A role with the team it holds for.
-fn grant(grant: &Value) -> String {
+pub(super) fn grant(grant: &Value) -> String {
     match grant["team"].as_str() {
         Some(team) => format!("{} of {team}", print::word(grant, "role")),
         None => print::word(grant, "role"),
@@ -62,7 +63,7 @@ pub(super) async fn sessions(client: &Client, command: Sessions) -> anyhow::Resu
             print::list(client, &all, &heads, row);
         }
         Sessions::End { id } => {
-            client.send(Method::DELETE, &format!("/api/v1/sessions/{id}"), None).await?;
+            client.delete(&format!("/api/v1/sessions/{id}"), &[]).await?;
             println!("Session {id} has ended.");
         }
         Sessions::EndAll { user } => {
@@ -86,12 +87,12 @@ pub(super) async fn teams(client: &Client, command: Teams) -> anyhow::Result<()>
             print::list(client, &all, &["TEAM", "DESCRIPTION"], row);
         }
         Teams::Show { name } => print::json(&client.get(&team(&name)).await?),
-        Teams::Edit { name, description } => {
+        Teams::Edit { name, description, version } => {
             let body = json!({"description": description});
-            print::json(&client.send(Method::PATCH, &team(&name), Some(&body)).await?);
+            print::json(&client.edit(&team(&name), &body, version.if_version).await?);
         }
         Teams::Delete { name } => {
-            client.send(Method::DELETE, &team(&name), None).await?;
+            client.delete(&team(&name), &[]).await?;
             println!("Team {name} is removed.");
         }
         Teams::Create { name, description } => {
@@ -121,7 +122,7 @@ pub(super) async fn tokens(client: &Client, command: Tokens) -> anyhow::Result<(
             print::json(&client.post("/api/v1/tokens", &body).await?);
         }
         Tokens::Revoke { id } => {
-            client.send(Method::DELETE, &format!("/api/v1/tokens/{id}"), None).await?;
+            client.delete(&format!("/api/v1/tokens/{id}"), &[]).await?;
             println!("Token {id} opens nothing any more.");
         }
     }

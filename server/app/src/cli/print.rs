@@ -41,7 +41,7 @@ pub(super) fn word(value: &Value, key: &str) -> String {
 }
 
 /// Text others wrote, without what a terminal would obey: an escape sequence could hide or fake lines.
-fn harmless(text: &str) -> String {
+pub(super) fn harmless(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() })
         .collect()

@@ -12,8 +12,9 @@ const NOT_EXACT: u8 = 3;
 /// Lists, asks, shows and stops.
 pub(super) async fn proofs(client: &Client, command: Proofs) -> anyhow::Result<ExitCode> {
     match command {
-        Proofs::List { pair, limit } => {
-            let reply = client.pages(&format!("/api/v1/pairs/{pair}/proofs"), &[], Some(limit)).await?;
+        Proofs::List { pair, kind, limit } => {
+            let path = format!("/api/v1/pairs/{pair}/proofs");
+            let reply = client.pages(&path, &[("kind", kind)], Some(limit)).await?;
             let row = |proof: &Value| {
                 let mut row =
                     ["number", "kind", "from", "to", "state"].map(|key| print::word(proof, key)).to_vec();
@@ -44,7 +45,7 @@ pub(super) async fn proofs(client: &Client, command: Proofs) -> anyhow::Result<E
         Proofs::Record { pair, proof, topic, partition, offset, side } => {
             let body = json!({"topic": topic, "partition": partition, "offset": offset, "side": side});
             let path = format!("/api/v1/pairs/{pair}/proofs/{proof}/record");
-            record(client, &client.post_as_person(&path, &body).await?);
+            record(client, &client.post(&path, &body).await?);
             Ok(ExitCode::SUCCESS)
         }
         Proofs::Stop { proof } => {

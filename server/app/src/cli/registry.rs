@@ -1,16 +1,14 @@
-//! Clusters, pairs and schedules from the command line.
+//! Clusters and schedules from the command line.
 
-use std::{io::Read as _, path::Path, process::ExitCode};
+use std::{io::Read as _, path::Path};
 
 use anyhow::Context as _;
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{
-    canaries,
     client::Client,
-    commands::{Clusters, Pairs, Schedules},
-    lag, losses, print,
+    commands::{Clusters, IfVersion, Schedules},
+    print,
 };
 
 /// A file's text, or what comes in.
@@ -27,8 +25,8 @@ pub(super) fn read_json(file: &Path) -> anyhow::Result<Value> {
     serde_json::from_str(&read(file)?).context("the file is not JSON")
 }
 
-pub(super) async fn edit(client: &Client, path: &str, file: &Path) -> anyhow::Result<()> {
-    print::json(&client.send(Method::PATCH, path, Some(&read_json(file)?)).await?);
+pub(super) async fn edit(client: &Client, path: &str, file: &Path, version: IfVersion) -> anyhow::Result<()> {
+    print::json(&client.edit(path, &read_json(file)?, version.if_version).await?);
     Ok(())
 }
 
@@ -53,7 +51,9 @@ pub(super) async fn clusters(client: &Client, command: Clusters) -> anyhow::Resu
         Clusters::Create { file } => {
             print::json(&client.post("/api/v1/clusters", &read_json(&file)?).await?);
         }
-        Clusters::Edit { name, file } => edit(client, &format!("/api/v1/clusters/{name}"), &file).await?,
+        Clusters::Edit { name, file, version } => {
+            edit(client, &format!("/api/v1/clusters/{name}"), &file, version).await?;
+        }
         Clusters::Check { name } => {
             let reply = client.post(&format!("/api/v1/clusters/{name}/check"), &json!({})).await?;
             let row = |right: &Value| {
@@ -78,76 +78,11 @@ pub(super) async fn clusters(client: &Client, command: Clusters) -> anyhow::Resu
             );
         }
         Clusters::Delete { name } => {
-            client.send(Method::DELETE, &format!("/api/v1/clusters/{name}"), None).await?;
+            client.delete(&format!("/api/v1/clusters/{name}"), &[]).await?;
             println!("Cluster {name} is forgotten.");
         }
     }
     Ok(())
-}
-
-/// `muster pairs …`.
-pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<ExitCode> {
-    match command {
-        Pairs::List => {
-            let reply = client.pages("/api/v1/pairs", &[], None).await?;
-            let row = |p: &Value| {
-                let ends =
-                    format!("{} / {}", print::word(&p["clusters"], "a"), print::word(&p["clusters"], "b"));
-                vec![print::word(p, "name"), print::word(p, "team"), ends, print::word(p, "readiness")]
-            };
-            print::list(client, &reply, &["PAIR", "TEAM", "CLUSTERS", "READINESS"], row);
-        }
-        Pairs::Show { name } => print::json(&client.get(&format!("/api/v1/pairs/{name}")).await?),
-        Pairs::Create { file } => print::json(&client.post("/api/v1/pairs", &read_json(&file)?).await?),
-        Pairs::Edit { name, file } => edit(client, &format!("/api/v1/pairs/{name}"), &file).await?,
-        Pairs::Delete { name } => {
-            client.send(Method::DELETE, &format!("/api/v1/pairs/{name}"), None).await?;
-            println!("Pair {name} is removed; its runs and audit entries stay.");
-        }
-        Pairs::Import { file, team, name } => {
-            let body = json!({"text": read(&file)?, "team": team, "name": name});
-            let reply = client.post_as_person("/api/v1/pairs/import", &body).await?;
-            if client.json {
-                print::json(&reply);
-                return Ok(ExitCode::SUCCESS);
-            }
-            for pair in reply["pairs"].as_array().into_iter().flatten() {
-                println!("Imported pair {}.", print::word(pair, "name"));
-            }
-            for line in reply["unused"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-                println!("Kept, not used by Muster: {line}");
-            }
-        }
-        Pairs::Differences { name, who } => {
-            let reply = client.list(&format!("/api/v1/pairs/{name}/differences"), &[("who", who)]).await?;
-            if client.json {
-                print::json(&reply);
-                return Ok(ExitCode::SUCCESS);
-            }
-            tell_differences(&reply);
-        }
-        Pairs::Check { name } => {
-            let reply = client.get(&format!("/api/v1/pairs/{name}/readiness")).await?;
-            if client.json {
-                print::json(&reply);
-                return Ok(ExitCode::SUCCESS);
-            }
-            let mut rows = Vec::new();
-            for check in print::items(&reply) {
-                rows.push(["status", "code", "reason"].map(|key| print::word(check, key)).to_vec());
-                let next = check["next_step"].as_str().unwrap_or_default();
-                if !next.is_empty() {
-                    rows.push(vec![String::new(), String::new(), format!("→ {next}")]);
-                }
-            }
-            print::table(&["STATUS", "CHECK", "REASON"], &rows);
-        }
-        Pairs::Lag(asked) => lag::show(client, asked).await?,
-        Pairs::Loss { name, at, csv } => losses::show(client, &name, at, csv).await?,
-        Pairs::Losses { from, to } => losses::list(client, from, to).await?,
-        Pairs::Canary { name, now } => return canaries::show(client, &name, now).await,
-    }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// `muster schedules …`.
@@ -176,10 +111,13 @@ pub(super) async fn schedules(client: &Client, command: Schedules) -> anyhow::Re
         Schedules::Create { file } => {
             print::json(&client.post("/api/v1/schedules", &read_json(&file)?).await?);
         }
-        Schedules::Edit { id, file } => edit(client, &path(id), &file).await?,
+        Schedules::Edit { id, file, version } => edit(client, &path(id), &file, version).await?,
         Schedules::Delete { id } => {
-            client.send(Method::DELETE, &path(id), None).await?;
+            client.delete(&path(id), &[]).await?;
             println!("Schedule {id} is removed; what came due of it stays.");
+        }
+        Schedules::Calendar { team } => {
+            print!("{}", client.text("/api/v1/calendar.ics", &[("team", team)]).await?);
         }
         Schedules::Due { pair, limit } => {
             let row = |due: &Value| {
@@ -194,20 +132,4 @@ pub(super) async fn schedules(client: &Client, command: Schedules) -> anyhow::Re
         }
     }
     Ok(())
-}
-
-/// Differences as people read them: each cause with what it does and what to do.
-fn tell_differences(reply: &Value) {
-    println!("From {} to {}:", print::word(reply, "active"), print::word(reply, "standby"));
-    let mut rows = Vec::new();
-    for cause in print::items(reply) {
-        rows.push(["weight", "kind", "says"].map(|key| print::word(cause, key)).to_vec());
-        for key in ["consequence", "next_step"] {
-            rows.push(vec![String::new(), String::new(), format!("→ {}", print::word(cause, key))]);
-        }
-    }
-    print::table(&["WEIGHT", "KIND", "DIFFERENCE"], &rows);
-    for part in reply["not_compared"].as_array().into_iter().flatten() {
-        println!("Not compared: {}: {}", print::word(part, "what"), print::word(part, "reason"));
-    }
 }

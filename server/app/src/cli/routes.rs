@@ -4,7 +4,7 @@ use muster_domain::people::Role;
 use muster_web::chrome::role_word;
 use serde_json::{Value, json};
 
-use super::print;
+use super::{print, reach};
 use crate::{
     http::route::{Access, Audit, Kind, Route},
     routes,
@@ -18,10 +18,13 @@ pub(super) fn routes(as_json: bool) {
         return;
     }
     let row = |route: &Value| {
-        ["method", "path", "kind", "who", "audit"].map(|key| print::word(route, key)).to_vec()
+        let mut row = ["method", "path", "kind", "who", "audit"].map(|key| print::word(route, key)).to_vec();
+        let commands = route["commands"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        row.push(commands.collect::<Vec<_>>().join(", "));
+        row
     };
     let rows: Vec<Vec<String>> = items.iter().map(row).collect();
-    print::table(&["METHOD", "PATH", "FOR", "WHO MAY USE IT", "IN THE AUDIT"], &rows);
+    print::table(&["METHOD", "PATH", "FOR", "WHO MAY USE IT", "IN THE AUDIT", "COMMANDS"], &rows);
 }
 
 fn described(route: &Route) -> Value {
@@ -37,6 +40,8 @@ fn described(route: &Route) -> Value {
             Audit::Reads => "changes nothing",
             Audit::Writes(action) => action,
         },
+        "commands": reach::commands(route),
+        "no_command": reach::why_none(route),
     })
 }
 

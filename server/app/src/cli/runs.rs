@@ -1,4 +1,4 @@
-//! Plans and runs from the command line.
+//! Runs from the command line.
 
 use std::{
     process::ExitCode,
@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{
-    client::{Client, may_pass},
-    commands::{Plan, Run},
-    print,
+    client::{Client, time},
+    commands::{ListedRuns, Run},
+    comparisons, print,
     progress::Progress,
+    refused::may_pass,
 };
 
 /// Exit code of a watched run that did not succeed.
@@ -20,96 +21,11 @@ const RUN_FAILED: u8 = 3;
 /// Exit code of a watched run that goes on only when somebody does something.
 const RUN_WAITS: u8 = 4;
 
-/// `muster plan`.
-pub(super) async fn plan(client: &Client, plan: Plan) -> anyhow::Result<()> {
-    let body = json!({
-        "operation": plan.operation,
-        "to": plan.to,
-        "drill": plan.drill,
-        "rules": {"confirm_before_fence": !plan.unattended},
-    });
-    let made = client.post(&format!("/api/v1/pairs/{}/plans", plan.pair), &body).await?;
-    if client.json {
-        print::json(&made);
-        return Ok(());
-    }
-    tell_plan(&made);
-    tell_difference(&client.get(&difference_of(&made)).await?);
-    Ok(())
-}
-
-/// Where the server says what differs between a plan and the one approved before it.
-pub(super) fn difference_of(plan: &Value) -> String {
-    format!("/api/v1/plans/{}/difference", print::word(plan, "id"))
-}
-
-/// What is new since people last said yes.
-pub(super) fn tell_difference(difference: &Value) {
-    let with = &difference["compared_with"];
-    if with.is_null() {
-        println!("No such plan was approved before: read it whole.");
-        return;
-    }
-    println!(
-        "Compared with the plan approved at {} (run {}):",
-        print::time(with, "approved_at"),
-        with["run_number"]
-    );
-    let changes = difference["changes"].as_array().map_or(&[][..], Vec::as_slice);
-    for change in changes {
-        println!("  {}", print::word(change, "says"));
-    }
-    if changes.is_empty() {
-        println!("  Nothing changed.");
-    }
-}
-
-/// A plan as people read it.
-pub(super) fn tell_plan(made: &Value) {
-    let prediction = &made["prediction"];
-    println!(
-        "Plan {} of {} ({})",
-        print::word(made, "id"),
-        print::word(&made["content"], "pair"),
-        print::word(made, "hash")
-    );
-    let basis = print::word(prediction, "basis");
-    match prediction["total_ms"].as_i64() {
-        Some(_) => println!(
-            "Writes away about {}, whole run about {} ({basis})",
-            print::duration(&prediction["write_unavailability_ms"]),
-            print::duration(&prediction["total_ms"]),
-        ),
-        None => println!("How long writes are away: {basis}"),
-    }
-    let steps = made["content"]["steps"].as_array().cloned().unwrap_or_default();
-    let rows: Vec<Vec<String>> = steps
-        .iter()
-        .map(|step| {
-            vec![
-                print::word(step, "phase"),
-                print::word(step, "title"),
-                if step["expected_ms"].is_null() {
-                    String::new()
-                } else {
-                    print::duration(&step["expected_ms"])
-                },
-            ]
-        })
-        .collect();
-    print::table(&["PHASE", "STEP", "ABOUT"], &rows);
-    for (kind, findings) in [("Blocked", &made["blockers"]), ("Warning", &made["warnings"])] {
-        for finding in findings.as_array().into_iter().flatten() {
-            println!("{kind} ({}): {}", print::word(finding, "code"), print::finding(finding));
-        }
-    }
-}
-
 /// `muster run …`.
 pub(super) async fn run(client: &Client, command: Run) -> anyhow::Result<ExitCode> {
     let done = ExitCode::SUCCESS;
     match command {
-        Run::List { pair, state, limit } => list(client, pair, state, limit).await.map(|()| done),
+        Run::List(listed) => list(client, listed).await.map(|()| done),
         Run::Show { run } => show(client, run).await.map(|()| done),
         Run::Watch { run } => watch(client, run).await,
         Run::Request { plan, reason } => {
@@ -145,11 +61,11 @@ pub(super) async fn run(client: &Client, command: Run) -> anyhow::Result<ExitCod
             print::json(&client.get(&format!("/api/v1/runs/{}/report", of.run)).await?);
             Ok(done)
         }
+        Run::Compare { run, with } => comparisons::compare(client, run, with).await.map(|()| done),
     }
 }
 
-/// Starts a run without approval, by the plan as it is now, of the pair that was typed. The password is asked for when the
-/// session does not show any more that somebody is there.
+/// Starts a run without approval, by the plan as it is now, of the pair that was typed.
 async fn break_glass(client: &Client, run: Uuid, pair: &str, mut body: Value) -> anyhow::Result<()> {
     let read = client.get(&format!("/api/v1/runs/{run}")).await?;
     anyhow::ensure!(
@@ -159,18 +75,26 @@ async fn break_glass(client: &Client, run: Uuid, pair: &str, mut body: Value) ->
     );
     body["plan_hash"] = read["plan_hash"].clone();
     let path = format!("/api/v1/runs/{run}/break_glass");
-    tell(client, &client.post_as_person(&path, &body).await?);
+    tell(client, &client.post(&path, &body).await?);
     Ok(())
 }
 
-async fn list(
-    client: &Client,
-    pair: Option<String>,
-    state: Option<String>,
-    limit: u32,
-) -> anyhow::Result<()> {
-    let query = [("pair", pair), ("state", state)];
-    let reply = client.pages("/api/v1/runs", &query, Some(limit)).await?;
+async fn list(client: &Client, listed: ListedRuns) -> anyhow::Result<()> {
+    let drill = match (listed.drill, listed.no_drill) {
+        (true, _) => Some("true".to_owned()),
+        (false, true) => Some("false".to_owned()),
+        (false, false) => None,
+    };
+    let query = [
+        ("pair", listed.pair),
+        ("operation", listed.operation),
+        ("state", listed.state),
+        ("since", listed.since.map(time)),
+        ("until", listed.until.map(time)),
+        ("drill", drill),
+        ("text", listed.text),
+    ];
+    let reply = client.pages("/api/v1/runs", &query, Some(listed.limit)).await?;
     if client.json {
         print::json(&reply);
         return Ok(());

@@ -1,6 +1,6 @@
 //! What is asked of the person at the terminal.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
 
@@ -21,9 +21,27 @@ pub(super) fn line(prompt: &str) -> anyhow::Result<String> {
 /// # Errors
 /// When there is no terminal to ask on.
 pub(super) fn password(prompt: &str) -> anyhow::Result<String> {
-    match std::env::var("MUSTER_PASSWORD") {
-        Ok(password) => Ok(password),
-        Err(_) => rpassword::prompt_password(prompt)
-            .context("there is no terminal to ask for the password on: set MUSTER_PASSWORD"),
+    secret("MUSTER_PASSWORD", prompt)
+}
+
+/// The password they want from now on: `MUSTER_NEW_PASSWORD`, or else typed twice without being shown.
+///
+/// # Errors
+/// When there is no terminal to ask on, or not the same was typed.
+pub(super) fn new_password() -> anyhow::Result<String> {
+    const VARIABLE: &str = "MUSTER_NEW_PASSWORD";
+    let new = secret(VARIABLE, "New password: ")?;
+    let again = secret(VARIABLE, "New password, once more: ")?;
+    anyhow::ensure!(new == again, "Two different passwords were typed. Nothing was changed: try again.");
+    Ok(new)
+}
+
+fn secret(variable: &str, prompt: &str) -> anyhow::Result<String> {
+    if let Ok(secret) = std::env::var(variable) {
+        return Ok(secret);
     }
+    let nobody = || format!("there is no terminal to ask for the password on: set {variable}");
+    // Who does not see that they are asked does not answer, and a pipeline would wait for ever.
+    anyhow::ensure!(std::io::stderr().is_terminal(), nobody());
+    rpassword::prompt_password(prompt).with_context(nobody)
 }

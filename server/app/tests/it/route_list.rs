@@ -21,6 +21,10 @@ async fn every_address_is_listed_with_who_may_use_it() {
         );
         let kind = if route.rule.kind == Kind::Page { "page" } else { "api" };
         assert_eq!(row["kind"], kind, "{route:?}");
+        // What the API can do the command line can do, or it says why not.
+        let has_command = !row["commands"].as_array().unwrap().is_empty();
+        let expected = route.rule.kind == Kind::Api && row["no_command"].is_null();
+        assert_eq!(has_command, expected, "{row}");
     }
     let table = shell.muster("routes").await.done();
     let edit = table.lines().find(|line| line.starts_with("GET     /pairs/{pair}/edit ")).unwrap();

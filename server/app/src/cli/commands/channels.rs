@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
+use super::IfVersion;
+
 /// Notification channels.
 #[derive(Debug, Subcommand)]
 pub enum Channels {
@@ -25,6 +27,9 @@ pub enum Channels {
         id: uuid::Uuid,
         /// The file.
         file: PathBuf,
+        /// Which version.
+        #[command(flatten)]
+        version: IfVersion,
     },
     /// Remove a channel with what it was still to send.
     Delete {

@@ -10,6 +10,9 @@ pub enum Proofs {
     List {
         /// The pair.
         pair: String,
+        /// Only of this kind.
+        #[arg(long, value_parser = ["translation", "content"])]
+        kind: Option<String>,
         /// At most so many.
         #[arg(long, default_value_t = 20)]
         limit: u32,

@@ -1,10 +1,10 @@
-//! The words about what is registered: clusters, pairs, schedules, people, sessions, teams, tokens.
+//! The words about what is registered: clusters, schedules, people, sessions, teams, tokens.
 
 use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::lag::Lag;
+use super::IfVersion;
 
 /// Clusters.
 #[derive(Debug, Subcommand)]
@@ -27,6 +27,9 @@ pub enum Clusters {
         name: String,
         /// The file.
         file: PathBuf,
+        /// Which version.
+        #[command(flatten)]
+        version: IfVersion,
     },
     /// Connect to a cluster and try each right.
     Check {
@@ -37,89 +40,6 @@ pub enum Clusters {
     Delete {
         /// Its name.
         name: String,
-    },
-}
-
-/// Pairs.
-#[derive(Debug, Subcommand)]
-pub enum Pairs {
-    /// All pairs with how ready they are.
-    List,
-    /// One pair.
-    Show {
-        /// Its name.
-        name: String,
-    },
-    /// Make a pair from a JSON file (`-` for stdin), as POST /api/v1/pairs takes it.
-    Create {
-        /// The file.
-        file: PathBuf,
-    },
-    /// Change a pair by a JSON file (`-` for stdin), as PATCH /api/v1/pairs/… takes it.
-    Edit {
-        /// Its name.
-        name: String,
-        /// The file.
-        file: PathBuf,
-    },
-    /// Remove a pair of which no drill is scheduled and no run goes on; its runs and audit entries stay.
-    Delete {
-        /// Its name.
-        name: String,
-    },
-    /// Import an mm2.properties file.
-    Import {
-        /// The file, `-` for stdin.
-        file: PathBuf,
-        /// Team the pair belongs to.
-        #[arg(long)]
-        team: String,
-        /// Name of the pair; the clusters' names joined when not given.
-        #[arg(long)]
-        name: Option<String>,
-    },
-    /// What applications would find different on the other side of a pair, by cause, worst first.
-    Differences {
-        /// Its name.
-        name: String,
-        /// Only those that concern a topic, group or principal with this in its name.
-        #[arg(long)]
-        who: Option<String>,
-    },
-    /// The readiness checks of a pair.
-    Check {
-        /// Its name.
-        name: String,
-    },
-    /// How long Muster's own records take to the other side of a pair, and whether they arrive.
-    Canary {
-        /// Its name.
-        name: String,
-        /// Write one on each partition now and wait until it is seen; exit code 3 when one is not.
-        #[arg(long)]
-        now: bool,
-    },
-    /// How far the target of a pair is behind: now, or over a time.
-    Lag(Lag),
-    /// What was lost when a source of a pair died.
-    Loss {
-        /// Its name.
-        name: String,
-        /// The loss that stood at this time (RFC 3339) instead of now.
-        #[arg(long)]
-        at: Option<chrono::DateTime<chrono::Utc>>,
-        /// As CSV.
-        #[arg(long)]
-        csv: bool,
-    },
-    /// What was lost when sources died, of all pairs one may read, by owner.
-    Losses {
-        /// Noticed after this time (RFC 3339); a day before the end when not given.
-        #[arg(long)]
-        from: Option<chrono::DateTime<chrono::Utc>>,
-        /// Noticed until this time; now when not given.
-        #[arg(long)]
-        to: Option<chrono::DateTime<chrono::Utc>>,
     },
 }
 
@@ -144,11 +64,20 @@ pub enum Schedules {
         id: uuid::Uuid,
         /// The file.
         file: PathBuf,
+        /// Which version.
+        #[command(flatten)]
+        version: IfVersion,
     },
     /// Remove a schedule; what came due of it stays.
     Delete {
         /// Its id.
         id: uuid::Uuid,
+    },
+    /// When drills are due, as an iCalendar file: what came due, and the next 400 days.
+    Calendar {
+        /// Only drills of this team's pairs.
+        #[arg(long)]
+        team: Option<String>,
     },
     /// What came due, newest first.
     Due {
@@ -182,6 +111,9 @@ pub enum People {
         name: String,
         /// The file.
         file: PathBuf,
+        /// Which version.
+        #[command(flatten)]
+        version: IfVersion,
     },
 }
 
@@ -224,6 +156,9 @@ pub enum Teams {
         /// What it is there for.
         #[arg(long)]
         description: String,
+        /// Which version.
+        #[command(flatten)]
+        version: IfVersion,
     },
     /// Remove a team nothing belongs to.
     Delete {

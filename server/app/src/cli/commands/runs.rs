@@ -1,42 +1,14 @@
-//! The words about plans and runs.
+//! The words about runs.
 
+use chrono::{DateTime, Utc};
 use clap::{Subcommand, ValueEnum};
 use uuid::Uuid;
-
-/// Plan a switchover of a pair, or a drill that only looks.
-#[derive(Debug, clap::Args)]
-pub struct Plan {
-    /// The pair.
-    pub pair: String,
-    /// What: switchover, readiness_drill.
-    #[arg(long, default_value = "switchover")]
-    pub operation: String,
-    /// Cluster applications move to.
-    #[arg(long, value_name = "CLUSTER")]
-    pub to: String,
-    /// Its end is attested as a drill.
-    #[arg(long)]
-    pub drill: bool,
-    /// Do not ask a person for the final go before the fence.
-    #[arg(long)]
-    pub unattended: bool,
-}
 
 /// Runs.
 #[derive(Debug, Subcommand)]
 pub enum Run {
     /// Runs, newest first.
-    List {
-        /// Only this pair's.
-        #[arg(long)]
-        pair: Option<String>,
-        /// Only in this state.
-        #[arg(long)]
-        state: Option<String>,
-        /// At most so many.
-        #[arg(long, default_value_t = 20)]
-        limit: u32,
-    },
+    List(ListedRuns),
     /// One run with its steps.
     Show {
         /// The run.
@@ -126,6 +98,46 @@ pub enum Run {
     },
     /// The evidence of a run, as JSON.
     Report(OfRun),
+    /// Two runs side by side: what each measured, and how long each step took.
+    Compare {
+        /// The run.
+        run: Uuid,
+        /// The run it is compared with, which is the first of the two.
+        #[arg(long, value_name = "RUN")]
+        with: Uuid,
+    },
+}
+
+/// Which runs.
+#[derive(Debug, clap::Args)]
+pub struct ListedRuns {
+    /// Only this pair's.
+    #[arg(long)]
+    pub pair: Option<String>,
+    /// Only of this kind: switchover, readiness_drill.
+    #[arg(long)]
+    pub operation: Option<String>,
+    /// Only in this state.
+    #[arg(long)]
+    pub state: Option<String>,
+    /// Asked for at or after this time (RFC 3339).
+    #[arg(long)]
+    pub since: Option<DateTime<Utc>>,
+    /// Asked for before this time (RFC 3339).
+    #[arg(long)]
+    pub until: Option<DateTime<Utc>>,
+    /// Only drills.
+    #[arg(long)]
+    pub drill: bool,
+    /// No drills.
+    #[arg(long, conflicts_with = "drill")]
+    pub no_drill: bool,
+    /// Only with all of these words, or beginnings of words, in the reason, the course, what deciders said or what was reached.
+    #[arg(long)]
+    pub text: Option<String>,
+    /// At most so many.
+    #[arg(long, default_value_t = 20)]
+    pub limit: u32,
 }
 
 /// What waits for one's own decision.
@@ -221,66 +233,4 @@ pub struct Followed {
     /// Follow it until it ends or waits for somebody.
     #[arg(long)]
     pub wait: bool,
-}
-
-/// What went wrong or surprised.
-#[derive(Debug, Subcommand)]
-pub enum Findings {
-    /// Findings, newest first.
-    List {
-        /// Only about this pair.
-        #[arg(long)]
-        pair: Option<String>,
-        /// Only open ones.
-        #[arg(long)]
-        open: bool,
-        /// Only of this severity: low, medium, high.
-        #[arg(long)]
-        severity: Option<String>,
-        /// Only with this in the text or the resolution.
-        #[arg(long)]
-        text: Option<String>,
-        /// At most so many.
-        #[arg(long, default_value_t = 50)]
-        limit: u32,
-    },
-    /// One finding.
-    Show {
-        /// Its id.
-        id: Uuid,
-    },
-    /// Raise a finding.
-    Raise {
-        /// The pair it is about.
-        pair: String,
-        /// What was found; it is not changed later.
-        #[arg(long)]
-        text: String,
-        /// How bad: low, medium, high.
-        #[arg(long, default_value = "medium")]
-        severity: String,
-        /// Who sees to it.
-        #[arg(long, default_value = "")]
-        owner: String,
-        /// Until when, 2027-01-31.
-        #[arg(long)]
-        due: Option<String>,
-        /// The run it came up in.
-        #[arg(long)]
-        run: Option<Uuid>,
-        /// Address of evidence.
-        #[arg(long, default_value = "")]
-        link: String,
-    },
-    /// Close a finding.
-    Close {
-        /// Its id.
-        id: Uuid,
-        /// What was done about it.
-        #[arg(long)]
-        resolution: String,
-        /// The run that showed it is mended.
-        #[arg(long)]
-        retest: Option<Uuid>,
-    },
 }

@@ -1,0 +1,156 @@
+//! The words of `muster pairs`.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, Utc};
+use clap::Subcommand;
+
+use super::{IfVersion, lag::Lag};
+
+/// Pairs.
+#[derive(Debug, Subcommand)]
+pub enum Pairs {
+    /// All pairs with how ready they are.
+    List,
+    /// One pair.
+    Show {
+        /// Its name.
+        name: String,
+    },
+    /// Make a pair from a JSON file (`-` for stdin), as POST /api/v1/pairs takes it.
+    Create {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Change a pair by a JSON file (`-` for stdin), as PATCH /api/v1/pairs/… takes it.
+    Edit {
+        /// Its name.
+        name: String,
+        /// The file.
+        file: PathBuf,
+        /// Which version.
+        #[command(flatten)]
+        version: IfVersion,
+    },
+    /// Remove a pair of which no drill is scheduled and no run goes on; its runs and audit entries stay.
+    Delete {
+        /// Its name.
+        name: String,
+    },
+    /// Import an mm2.properties file.
+    Import {
+        /// The file, `-` for stdin.
+        file: PathBuf,
+        /// Team the pair belongs to.
+        #[arg(long)]
+        team: String,
+        /// Name of the pair; the clusters' names joined when not given.
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// What applications would find different on the other side of a pair, by cause, worst first.
+    Differences {
+        /// Its name.
+        name: String,
+        /// Only of this kind: topic_missing, config, grant, …
+        #[arg(long)]
+        kind: Option<String>,
+        /// Only those that concern a topic, group or principal with this in its name.
+        #[arg(long)]
+        who: Option<String>,
+    },
+    /// The readiness checks of a pair.
+    Check {
+        /// Its name.
+        name: String,
+    },
+    /// How long Muster's own records take to the other side of a pair, and whether they arrive.
+    Canary {
+        /// Its name.
+        name: String,
+        /// Write one on each partition now and wait until it is seen; exit code 3 when one is not.
+        #[arg(long)]
+        now: bool,
+    },
+    /// How far the target of a pair is behind: now, or over a time.
+    Lag(Lag),
+    /// What was lost when a source of a pair died.
+    Loss {
+        /// Its name.
+        name: String,
+        /// The loss that stood at this time (RFC 3339) instead of now.
+        #[arg(long)]
+        at: Option<DateTime<Utc>>,
+        /// The cluster that died; the last one that did when not given.
+        #[arg(long, value_name = "CLUSTER")]
+        source: Option<String>,
+        /// As CSV.
+        #[arg(long)]
+        csv: bool,
+    },
+    /// What was lost when sources died, of all pairs one may read, by owner.
+    Losses {
+        /// Noticed after this time (RFC 3339); a day before the end when not given.
+        #[arg(long)]
+        from: Option<DateTime<Utc>>,
+        /// Noticed until this time; now when not given.
+        #[arg(long)]
+        to: Option<DateTime<Utc>>,
+    },
+    /// All that was last observed of a pair, as JSON.
+    Survey {
+        /// Its name.
+        name: String,
+    },
+    /// Topics in scope on both sides, as last observed.
+    Topics {
+        /// Its name.
+        name: String,
+    },
+    /// Groups in scope on both sides, as last observed.
+    Groups {
+        /// Its name.
+        name: String,
+    },
+    /// When readiness checks of a pair changed, newest first.
+    Changes {
+        /// Its name.
+        name: String,
+        /// At most so many.
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// Where a group stood at a time: as a survey saw it while that is kept, by the hour for a year.
+    Positions {
+        /// The pair's name.
+        name: String,
+        /// The group.
+        #[arg(long)]
+        group: String,
+        /// When (RFC 3339); now when not given.
+        #[arg(long)]
+        at: Option<DateTime<Utc>>,
+        /// The cluster it reads on; the pair's first one when not given.
+        #[arg(long, value_name = "CLUSTER")]
+        source: Option<String>,
+    },
+    /// What ACLs or configs of a cluster were at a time, since when and until when.
+    Facts {
+        /// The pair's name.
+        name: String,
+        /// Which of them.
+        #[arg(long, value_parser = ["acls", "configs"], default_value = "configs")]
+        kind: String,
+        /// When (RFC 3339); now when not given.
+        #[arg(long)]
+        at: Option<DateTime<Utc>>,
+        /// Whose; the pair's first cluster when not given.
+        #[arg(long)]
+        cluster: Option<String>,
+    },
+    /// What runs of a pair measured, newest first, beside its RTO objective.
+    Rto {
+        /// Its name.
+        name: String,
+    },
+}
