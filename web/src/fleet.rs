@@ -239,7 +239,7 @@ fn row(facts: &PairFacts<'_>, now: DateTime<Utc>) -> Row {
         objective: format!("objective {}", format::duration(facts.objective_ms())),
         stamp,
         stamp_ground,
-        proof: facts.last_proof.map(|run| proof(run, rto_ms, now)),
+        proof: facts.last_proof.map(|run| proof(&name, run, rto_ms, now)),
         rto_objective: format!("objective {}", format::duration(rto_ms)),
         now: now_link,
         now_note,
@@ -272,15 +272,14 @@ fn open_findings(pair: &str, open: i64) -> Link {
     Link::new(format!("/findings?state=open&pair={pair}"), text)
 }
 
-fn proof(run: &Run, rto_ms: i64, now: DateTime<Utc>) -> Proof {
+fn proof(pair: &str, run: &Run, rto_ms: i64, now: DateTime<Utc>) -> Proof {
     let (tone, icon, word) = words::run_state(run.state);
     let when = format::short(now, run.ended_at.unwrap_or(run.created_at));
     let rto = measured_rto(run);
     Proof {
         mark: Mark::with_icon(tone, icon, format!("{word} {when}")),
-        bar: rto.map(|ms| {
-            Bar::against(&format!("rto:{}", run.pair), format!("Measured RTO of {}", run.pair), ms, rto_ms)
-        }),
+        bar: rto
+            .map(|ms| Bar::against(&format!("rto:{pair}"), format!("Measured RTO of {pair}"), ms, rto_ms)),
         rto: rto.map_or_else(|| "RTO not measured".to_owned(), format::duration),
         of: format!(" of {}", format::duration(rto_ms)),
     }

@@ -27,6 +27,8 @@ async fn a_run_and_each_of_its_steps_arrive_as_one_trace_with_the_id_of_the_run(
     assert_eq!(troubles, Vec::<String>::new());
     let guard = tracing::subscriber::set_default(subscriber);
     app.engine.run_pending().await.unwrap();
+    // Renewing the lease was in the span of the run, and is dropped by the runtime.
+    tokio::task::yield_now().await;
     drop(guard);
     // Sends what is left.
     drop(logs);
@@ -44,6 +46,6 @@ async fn a_run_and_each_of_its_steps_arrive_as_one_trace_with_the_id_of_the_run(
         assert_eq!(parent.map(|run| &run.trace), Some(&step.trace), "{step:#?}");
     }
     let names: Vec<&str> = steps.iter().map(|step| step.attributes["step.name"].as_str()).collect();
-    assert!(names.contains(&"fence_source"), "{names:?}");
+    assert!(names.contains(&"rehearse_translation"), "{names:?}");
     assert!(spans.iter().all(|span| span.service == "muster"), "{spans:#?}");
 }
