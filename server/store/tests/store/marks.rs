@@ -18,8 +18,15 @@ fn at(minutes: i64) -> DateTime<Utc> {
 }
 
 fn loss(from: i64, back: Option<i64>) -> Loss {
-    let truth =
-        |at| Truth { at, records: Some(7), ms: None, by_logs: false, exact: true, settled: true, method: String::new() };
+    let truth = |at| Truth {
+        at,
+        records: Some(7),
+        ms: None,
+        by_logs: false,
+        exact: true,
+        settled: true,
+        method: String::new(),
+    };
     Loss {
         direction: FORWARD,
         owner: team("payments"),
