@@ -18,7 +18,7 @@ pub struct Listed {
     pub occurrence: Occurrence,
     /// The run asked for.
     pub run: Option<Uuid>,
-    /// Whether a drill asked for since passed, before the next occurrence: as in [`crate::schedules::Recorded`].
+    /// Whether a drill asked for since passed, before the next occurrence: as in [`crate::occurrences::Recorded`].
     pub passed: bool,
     /// Why there is no run yet.
     pub trouble: String,

@@ -101,7 +101,7 @@ pub(super) fn group_hours_of(block: &Block, at: i64) -> Block {
     let tracks = (0..block.tracks)
         .map(|track| {
             let seen = || (0..block.at.len()).filter_map(move |sample| block.value(0, track, sample));
-            vec![seen().last(), seen().min(), seen().max()]
+            vec![seen().next_back(), seen().min(), seen().max()]
         })
         .collect();
     Block::of(3, &[(at, tracks)])
