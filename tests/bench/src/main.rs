@@ -56,7 +56,7 @@ enum What {
     Recorder,
     /// Twenty kills of the source broker under load: whether the loss that is stated holds what was lost.
     Rpo,
-    /// Fifteen causes of silent loss: how long until each is alarmed.
+    /// Seventeen causes of silent loss: how long until each is alarmed.
     Alarms,
     /// Groups that lag, each put where it goes on: by Muster, by MirrorMaker 2's sync and by its checkpoints.
     Translation,
