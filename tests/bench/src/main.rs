@@ -63,7 +63,7 @@ enum What {
     Translation,
     /// One planned switchover of a pair under load, by Muster and by hand with Kafka's own tools.
     Switchover,
-    /// Content verification beside reading the same bytes with librdkafka.
+    /// Content verification, with and without differences, beside reading the same bytes with librdkafka and Kafka's own tool.
     Verify,
     /// Serves synthetic clusters until its standard input closes (a process of its own, so that its memory and CPU
     /// are not the survey's).
