@@ -1,8 +1,10 @@
 //! Content verification beside reading the same bytes and looking at nothing, with librdkafka and with Kafka's own
 //! `ConsumerPerformance`: hashing and comparing are to cost little, and memory nothing that grows, with and without differences.
 
+mod peers;
+mod records;
+
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     process::Stdio,
     sync::Arc,
@@ -18,18 +20,11 @@ use muster_domain::{
     topic::TopicPartition,
 };
 use muster_it::{CENTRAL, WEST, cluster};
-use muster_kafka::{
-    ClientOptions, ClusterAdmin as _, Isolation, KafkaAdmin, KafkaMover, RecordMover, admin::NewTopic,
-    mover::NewRecord,
-};
+use muster_kafka::{ClientOptions, Isolation, KafkaAdmin, KafkaMover};
 use muster_lab::{Lab, LabDescription, LabOptions, jars};
 use muster_replication::{
     FlowRecords,
     verify::{CompareStretch, Keep, Meter},
-};
-use rdkafka::{
-    ClientConfig, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, Consumer as _},
 };
 use serde::{Deserialize, Serialize};
 use tokio::{process::Command, task::JoinSet};
@@ -101,14 +96,14 @@ pub(crate) async fn run() -> Result<Bench> {
     let lab = Lab::start(LabOptions { connect: false, ..LabOptions::default() }).await?;
     let description = lab.describe().write()?;
     for side in [WEST, CENTRAL] {
-        fill(lab.describe(), side, TOPIC).await?;
+        records::fill(lab.describe(), side, TOPIC).await?;
     }
-    fill(lab.describe(), CENTRAL, DIFFERS).await?;
+    records::fill(lab.describe(), CENTRAL, DIFFERS).await?;
     let (mut raw, mut tool) = (Vec::new(), Vec::new());
     let (mut whole, mut few, mut different) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        raw.push(rate(read_raw(lab.describe()).await?));
-        tool.push(rate(read_by_tool(&lab).await?));
+        raw.push(rate(peers::read_raw(lab.describe()).await?));
+        tool.push(rate(peers::read_by_tool(&lab).await?));
         whole.push(verify_elsewhere(&description, RECORDS, false).await?);
         few.push(verify_elsewhere(&description, FEW, false).await?);
         different.push(verify_elsewhere(&description, FEW, true).await?);
@@ -216,86 +211,6 @@ impl Keep for Nobody {
     async fn keep(&self, _: Checkpoint) -> bool {
         true
     }
-}
-
-/// Makes the topic and writes the same records whichever side it is, but for the differences of the topic that has some.
-async fn fill(lab: &LabDescription, side: &str, topic: &str) -> Result<()> {
-    let name = topic.to_owned();
-    let new = NewTopic { name, partitions: PARTITIONS, replication: 1, configs: BTreeMap::new() };
-    admin(lab, side)?.create_topic(&new).await?;
-    let (mover, differs) = (mover(lab, side)?, topic == DIFFERS);
-    let records = if differs { FEW } else { RECORDS };
-    for partition in 0..PARTITIONS {
-        let at = TopicPartition::new(topic, partition);
-        for from in (0..records).step_by(usize::try_from(AT_ONCE)?) {
-            let there = |number: &i64| !(differs && number % DIFFERS_EVERY == LEFT_OUT);
-            let record = |number: i64| record(number, differs && number % DIFFERS_EVERY == CHANGED);
-            let records = (from..from + AT_ONCE).filter(there).map(record).collect();
-            mover.write(&at, records, WITHIN_MS).await?;
-        }
-    }
-    Ok(())
-}
-
-fn record(number: i64, changed: bool) -> NewRecord {
-    let mut value = vec![0x5A; VALUE];
-    value[..8].copy_from_slice(&number.to_le_bytes());
-    if changed {
-        value[VALUE - 1] = 0xA5;
-    }
-    NewRecord {
-        key: Some(format!("{}", number % 10_000).into_bytes().into()),
-        value: Some(value.into()),
-        timestamp: 1_780_000_000_000 + number,
-    }
-}
-
-/// Reads both sides with librdkafka.
-async fn read_raw(lab: &LabDescription) -> Result<Duration> {
-    let mut sides = JoinSet::new();
-    let began = Instant::now();
-    for side in [WEST, CENTRAL] {
-        let mut config = ClientConfig::new();
-        config
-            .set("bootstrap.servers", &lab.cluster(side)?.bootstrap)
-            .set("security.protocol", "SASL_PLAINTEXT")
-            .set("sasl.mechanism", "SCRAM-SHA-512")
-            .set("sasl.username", "muster")
-            .set("sasl.password", lab.password("muster")?)
-            .set("group.id", "bench-verify")
-            .set("enable.auto.commit", "false");
-        sides.spawn_blocking(move || -> Result<()> {
-            let consumer: BaseConsumer = config.create()?;
-            let mut all = TopicPartitionList::new();
-            for partition in 0..PARTITIONS {
-                all.add_partition_offset(TOPIC, partition, Offset::Beginning)?;
-            }
-            consumer.assign(&all)?;
-            let mut left = of_both(RECORDS) / 2;
-            while left > 0 {
-                let message = consumer.poll(Duration::from_secs(60)).context("no record for a minute")?;
-                message?;
-                left -= 1;
-            }
-            Ok(())
-        });
-    }
-    while let Some(side) = sides.join_next().await {
-        side??;
-    }
-    Ok(began.elapsed())
-}
-
-/// Reads both sides with Kafka's own tool, at the same time; the slower side counts.
-async fn read_by_tool(lab: &Lab) -> Result<Duration> {
-    let (jars, properties) = (jars::fetch_jars().await?, lab.admin_properties()?);
-    let on = |side| -> Result<Tools> {
-        Ok(Tools::new(&jars, &lab.describe().cluster(side)?.bootstrap, &properties))
-    };
-    let (west, central) = (on(WEST)?, on(CENTRAL)?);
-    let records = of_both(RECORDS) / 2;
-    let (a, b) = tokio::try_join!(west.read_topic(TOPIC, records), central.read_topic(TOPIC, records))?;
-    Ok(a.max(b))
 }
 
 /// In a process of its own, so that its peak of memory is the verification's.
