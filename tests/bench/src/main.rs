@@ -54,15 +54,16 @@ enum What {
     Schedules,
     /// The flight recorder at 100,000 partitions: bytes, CPU, reading a month.
     Recorder,
-    /// Twenty kills of the source broker under load: whether the loss that is stated holds what was lost.
+    /// Twenty kills of the source broker under load, half with connectors that copy at least once: whether the loss that is
+    /// stated, and what was said of it before, holds what was lost.
     Rpo,
-    /// Fifteen causes of silent loss: how long until each is alarmed.
+    /// Seventeen causes of silent loss: how long until each is alarmed.
     Alarms,
     /// Groups that lag, each put where it goes on: by Muster, by MirrorMaker 2's sync and by its checkpoints.
     Translation,
     /// One planned switchover of a pair under load, by Muster and by hand with Kafka's own tools.
     Switchover,
-    /// Content verification beside reading the same bytes with librdkafka.
+    /// Content verification, with and without differences, beside reading the same bytes with librdkafka and Kafka's own tool.
     Verify,
     /// Serves synthetic clusters until its standard input closes (a process of its own, so that its memory and CPU
     /// are not the survey's).

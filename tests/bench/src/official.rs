@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use tokio::process::Command;
 
 /// What `kafka-run-class.sh` gives to every tool unless told otherwise.
@@ -67,10 +67,37 @@ impl Tools {
         self.run("org.apache.kafka.tools.AclCommand", args).await
     }
 
+    /// `kafka-consumer-perf-test.sh`, with the heap that script gives it: reads so many records of a topic from its beginning.
+    /// Answers for how long it fetched, by its own account: without the JVM's start and without joining its group.
+    pub(crate) async fn read_topic(&self, topic: &str, records: u64) -> Result<Duration> {
+        let main_class = "org.apache.kafka.tools.ConsumerPerformance";
+        let wanted = records.to_string();
+        let args = ["--topic", topic, "--num-records", &wanted, "--timeout", "60000"];
+        let printed = self.run_with(&["-Xmx512M"], main_class, &args).await?.printed;
+        // Start, end, MB, MB/s, records, records/s, ms of joining, ms of fetching, MB/s and records/s while fetching.
+        let (read, fetched_ms) = printed
+            .lines()
+            .find_map(|line| match line.split(", ").collect::<Vec<_>>()[..] {
+                [_, _, _, _, read, _, _, fetched_ms, _, _] => {
+                    Some((read.parse::<u64>().ok()?, fetched_ms.parse::<u64>().ok()?))
+                }
+                _ => None,
+            })
+            .with_context(|| format!("{main_class} printed no figures:\n{printed}"))?;
+        ensure!(read >= records, "{main_class} read {read} of {records} records");
+        Ok(Duration::from_millis(fetched_ms))
+    }
+
     async fn run(&self, main_class: &str, args: &[&str]) -> Result<Ran> {
+        self.run_with(&[], main_class, args).await
+    }
+
+    /// `flags` are the JVM's and come last, so that they count.
+    async fn run_with(&self, flags: &[&str], main_class: &str, args: &[&str]) -> Result<Ran> {
         let began = Instant::now();
         let output = Command::new("java")
             .args(FLAGS)
+            .args(flags)
             .arg("-cp")
             .arg(format!("{}/*", self.libs.display()))
             .arg(main_class)

@@ -12,7 +12,8 @@ use crate::{figures::Bench, machine};
 const HOW: [&str; 4] = [
     "What is measured is `operations::survey::take_survey`, whole, with warm connections: cluster, topics with their \
      three ends and all configs, groups with members and positions, ACLs, transactions and Muster's own rights, of both \
-     sides at once. Flows are left out: they are other servers. \"First\" is a survey that has to connect.",
+     sides at once. Flows are left out: they are other servers. So is what the survey loop does with a survey once it is \
+     taken: judging it and keeping it in PostgreSQL. \"First\" is a survey that has to connect.",
     "",
     "*Synthetic*: six brokers that answer from a process of their own, 20 ms after each request. Ten partitions to a \
      topic, 33 configs to a topic, two members and ten positions to a group. Side B is an empty cluster, except where \

@@ -1,5 +1,7 @@
 //! Groups that lag, each put where it goes on: by Muster, by MirrorMaker 2's sync of offsets and by its checkpoints.
 
+mod many;
+
 use std::{
     collections::{BTreeMap, HashMap},
     time::{Duration, Instant},
@@ -65,7 +67,8 @@ struct Wrong {
 pub(crate) async fn run() -> Result<Bench> {
     let load_before = machine::load()?;
     let jars = jars::fetch_jars().await?;
-    let mut figures = Vec::new();
+    // Before the labs: nothing else runs in this process.
+    let mut figures = many::figures().await?;
     for exactly_once in [true, false] {
         let lab = Lab::start(LabOptions { exactly_once, ..LabOptions::default() }).await?;
         let stage = Stage::build(&lab).await?;
@@ -79,7 +82,7 @@ pub(crate) async fn run() -> Result<Bench> {
     }
     Ok(Bench {
         name: "translation",
-        how: vec![how(), String::new()],
+        how: vec![how(), String::new(), many::how(), String::new()],
         load_before,
         versions: vec![
             ("Muster", env!("CARGO_PKG_VERSION").to_owned()),
