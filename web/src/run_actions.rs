@@ -249,7 +249,7 @@ impl Acts<'_> {
 
     fn retry_undo(&self) -> Action {
         let label = format!("Retry undoing {}", self.pair());
-        let effect = "Looks at both sides first and goes on undoing in reverse order.";
+        let effect = "Looks at both sides first and goes on undoing: writes first, then in reverse order.";
         self.driven(RunAct::Retry, Action::post(self.url("retry"), label, effect).icon("undo").primary(), "")
     }
 

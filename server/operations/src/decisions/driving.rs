@@ -180,7 +180,8 @@ pub async fn confirm(conn: &mut PgConnection, run: Uuid, actor: &Actor) -> Resul
     read(conn, run.id).await
 }
 
-/// Tries again what failed: the failed steps of a paused run, or the failed undo of a stuck one.
+/// Tries again what failed: the failed steps of a paused run, or the failed undo of a stuck one. The brake does not keep a stuck run
+/// from its way back, and the steps it failed at stay failed, for its report.
 ///
 /// # Errors
 /// Refused when the person may not or nothing failed; otherwise the store's.
@@ -192,9 +193,11 @@ pub async fn retry(
 ) -> Result<Run, OperationError> {
     let run = lock(conn, run).await?;
     need_role(actor, Role::Operator, &run.team)?;
-    refuse_under_brake(conn).await?;
-    for step in run_steps::list(conn, run.id).await?.iter().filter(|s| s.state == StepState::Failed) {
-        run_steps::begin_again(conn, run.id, &step.name).await?;
+    if run.state != RunState::Stuck {
+        refuse_under_brake(conn).await?;
+        for step in run_steps::list(conn, run.id).await?.iter().filter(|s| s.state == StepState::Failed) {
+            run_steps::begin_again(conn, run.id, &step.name).await?;
+        }
     }
     decide(
         conn,
