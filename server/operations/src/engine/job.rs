@@ -28,7 +28,7 @@ use super::{Engine, Moment, Runbook, Stopped, acquire, begin, commit, forward::k
 use crate::{
     clients::PairClients,
     error::OperationError,
-    step::{Step, StepCtx},
+    step::{Span, Step, StepCtx},
     telling::tell_state,
 };
 
@@ -121,6 +121,13 @@ fn refuse_unknown_steps(runbook: &Runbook, steps: &[StoredStep]) -> Result<(), O
     }
 }
 
+/// When a step ran, if it was ever begun.
+fn span_of(stored: &StoredStep) -> Option<Span> {
+    let started = stored.step.started_at?;
+    let worked_from = stored.bound_from.map_or(started, |from| from.max(started));
+    Some(Span { started, worked_from, ended: stored.step.ended_at })
+}
+
 /// The global stop. When it can't be read the run is let go of: nothing goes on.
 async fn brake(conn: &mut PgConnection) -> Result<Option<String>, Stopped> {
     let brake = muster_store::brake::get(conn).await?;
@@ -175,11 +182,7 @@ impl Job {
             .collect();
         let left_out = self.steps.iter().filter(|s| s.step.state == StepState::Skipped);
         let left_out: BTreeSet<String> = left_out.map(|s| s.step.name.clone()).collect();
-        let times = self
-            .steps
-            .iter()
-            .filter_map(|s| Some((s.step.name.clone(), (s.step.started_at?, s.step.ended_at))))
-            .collect();
+        let times = self.steps.iter().filter_map(|s| Some((s.step.name.clone(), span_of(s)?))).collect();
         let now = Instant::now();
         let own_end = now + self.own_left(step, stored);
         let outage_ends = self.outage_left(step).map(|left| now + left);
