@@ -84,7 +84,9 @@ async fn a_fence_that_is_tried_again_after_the_longest_outage_does_not_act() {
     let run = fenced_in_vain(&sim, Trouble::fail("fence_source")).await;
     let_pass(&sim, run, 121.0).await;
     try_again(&sim, run).await;
-    sim.worker("two").run_pending().await.unwrap();
+    // It would die if it acted.
+    let acts = Trouble::kill("fence_source", Moment::AfterIntent);
+    sim.worker("two").with_hooks(acts).run_pending().await.unwrap();
     let story = sim.story(run).await;
     // Though its plan says to wait: no person could do anything else now.
     let ended = sim.run(run).await;
