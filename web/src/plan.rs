@@ -277,6 +277,12 @@ fn rules(rules: &PlanRules, from: &str) -> Vec<(&'static str, String)> {
         IfUnproven::Wait => "a person is asked while writes are away".to_owned(),
         IfUnproven::RollBack => format!("everything is undone and writes return to {from}"),
     };
+    let outage_ends = match rules.if_unproven {
+        IfUnproven::Wait => {
+            "then only the way back is left, and a run that rests waits for a person to abort it"
+        }
+        IfUnproven::RollBack => "then it rolls back",
+    };
     let mut consumers = match rules.consumers {
         ConsumerRule::DrainThenMove => {
             format!(
@@ -308,7 +314,7 @@ fn rules(rules: &PlanRules, from: &str) -> Vec<(&'static str, String)> {
         ),
         (
             "Writes away at most",
-            format!("{}, then it rolls back", format::seconds(rules.max_write_outage_seconds)),
+            format!("{}, {outage_ends}", format::seconds(rules.max_write_outage_seconds)),
         ),
         ("Groups are watched for", format::seconds(rules.resume_watch_seconds)),
     ]

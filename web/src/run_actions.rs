@@ -132,6 +132,8 @@ impl Acts<'_> {
         let label = format!("Pause {} after step {now}", self.pair());
         let effect = if self.writes_are_held() {
             "Writes are away, and a run does not rest meanwhile: it is taken back, as by aborting it."
+        } else if self.record.past_no_return() {
+            "What runs now finishes and writes arrive on the other side, then the run holds. Nothing is undone."
         } else {
             "What runs now finishes, then the run holds. Fences stay as they are; nothing is undone."
         };
@@ -249,7 +251,7 @@ impl Acts<'_> {
 
     fn retry_undo(&self) -> Action {
         let label = format!("Retry undoing {}", self.pair());
-        let effect = "Looks at both sides first and goes on undoing in reverse order.";
+        let effect = "Looks at both sides first and goes on undoing: writes first, then in reverse order.";
         self.driven(RunAct::Retry, Action::post(self.url("retry"), label, effect).icon("undo").primary(), "")
     }
 

@@ -170,7 +170,9 @@ fn notices(record: &RunRecord<'_>) -> Vec<Notice> {
         RunState::Stuck => {
             notices.push(why(Tone::Bad, "bad", "An undo failed. The pair is between two states."))
         }
-        RunState::RollingBack => notices.push(why(Tone::Warn, "undo", "Undoing, in reverse order.")),
+        RunState::RollingBack => {
+            notices.push(why(Tone::Warn, "undo", "Undoing: writes return first, then in reverse order."))
+        }
         RunState::Rejected
         | RunState::Expired
         | RunState::Inconclusive

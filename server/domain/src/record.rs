@@ -164,7 +164,7 @@ pub struct Outcome {
     pub write_unavailability_ms: Option<i64>,
     /// Fence proven to unfence proven by Muster's clock, in milliseconds: an upper bound that needs no application.
     pub write_fence_ms: Option<i64>,
-    /// Time by phase, in milliseconds.
+    /// Time by phase in which one of its steps was at work, in milliseconds.
     pub rto_ms_by_phase: BTreeMap<Phase, i64>,
     /// First record each group was seen to process on the new side, in milliseconds after the fence.
     pub resumed_ms_by_group: BTreeMap<String, Option<i64>>,

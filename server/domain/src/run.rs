@@ -36,7 +36,7 @@ pub enum RunState {
     PausedByOperator,
     /// A step failed in a way a person must judge.
     PausedByFailure,
-    /// Undoing, in reverse.
+    /// Undoing: writes return first, then in reverse.
     RollingBack,
     /// Everything undone. Ended (unless a drill, which is then cleaned up).
     RolledBack,

@@ -91,8 +91,16 @@ impl Done {
     }
 }
 
-/// Start and end of a step; no end while it runs.
-pub type Span = (DateTime<Utc>, Option<DateTime<Utc>>);
+/// When a step ran, by the database's clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Span {
+    /// Its first start.
+    pub started: DateTime<Utc>,
+    /// Start of the attempts that ended it: later than its first start when a person had it tried again.
+    pub worked_from: DateTime<Utc>,
+    /// Its end; none while it runs.
+    pub ended: Option<DateTime<Utc>>,
+}
 
 /// What a step knows while it runs.
 #[derive(Clone)]
@@ -107,7 +115,7 @@ pub struct StepCtx {
     pub outputs: Arc<BTreeMap<String, serde_json::Value>>,
     /// Steps that a person left out.
     pub left_out: Arc<BTreeSet<String>>,
-    /// Start and end of steps so far, by name, by the database's clock.
+    /// When steps ran so far, by name.
     pub times: Arc<BTreeMap<String, Span>>,
     /// What was captured before the effect, by this step.
     pub captured: serde_json::Value,

@@ -56,8 +56,8 @@ impl Words {
                 button: format!("Abort and return {pair} to {}", record.from()),
                 look: "danger",
                 lead: format!(
-                    "What was done is undone in reverse order and {} takes writes again. Starting once more needs a new \
-                     plan and new approvals.",
+                    "{} takes writes again first, then what else was done is undone in reverse order. Starting once more needs \
+                     a new plan and new approvals.",
                     record.from()
                 ),
                 facts: vec![("Undone", undo_list(record)), ("Records lost", "none: nothing was moved yet".to_owned())],

@@ -7,7 +7,7 @@ use muster_domain::{
     run::{RunAct, RunState, StepState, next_state},
 };
 use muster_store::{
-    plans,
+    pairs, plans,
     run_leases::{self, Wanted},
     run_steps, runs,
 };
@@ -20,7 +20,8 @@ use crate::{error::OperationError, telling::Told};
 /// Starts an approved run. The person becomes its driver. A second click on a started run changes nothing.
 ///
 /// # Errors
-/// Refused when the person may not, the run is not approved, or another run holds the pair; otherwise the store's.
+/// Refused when the person may not, the run is not approved, the pair was edited since it was planned, or another run holds the
+/// pair; otherwise the store's.
 pub async fn start(conn: &mut PgConnection, run: Uuid, actor: &Actor) -> Result<Run, OperationError> {
     let run = lock(conn, run).await?;
     need_role(actor, Role::Operator, &run.team)?;
@@ -52,8 +53,8 @@ async fn begin_approved(conn: &mut PgConnection, run: Run, actor: &Actor) -> Res
     begin(conn, run, actor, RunAct::Start, "", ("run.start", |_| said)).await
 }
 
-/// Starts a run, approved or not: its plan is what was asked for, the brake is off and the pair is free. `reason` becomes
-/// the reason of its state; the last are the audit's action and its sentence, given what was told to whom.
+/// Starts a run, approved or not: its plan is what was asked for, the pair is as it was planned for and stays so, the brake is off
+/// and the pair is free. `reason` becomes the reason of its state; the last are the audit's action and its sentence, given what was told to whom.
 pub(super) async fn begin(
     conn: &mut PgConnection,
     run: Run,
@@ -74,6 +75,16 @@ pub(super) async fn begin(
         .into());
     }
     refuse_under_brake(conn).await?;
+    // Held until the start is kept: an edit waits for that, and then finds the run.
+    let pair = pairs::hold(conn, &run.pair).await?.ok_or_else(|| no_such("pair", run.pair.as_str()))?;
+    if pair.version != plan.content.pair_version {
+        return Err(Problem::new(
+            "plan-outdated",
+            format!("Pair `{}` was edited after the plan was made, so the plan no longer holds.", pair.name),
+            "Make a new plan and ask for it; this run stays as it is until its clock ends.",
+        )
+        .into());
+    }
     if let Some(other) = runs::active_for_pair(conn, &run.pair).await? {
         return Err(pair_is_held(&other).into());
     }
@@ -180,7 +191,8 @@ pub async fn confirm(conn: &mut PgConnection, run: Uuid, actor: &Actor) -> Resul
     read(conn, run.id).await
 }
 
-/// Tries again what failed: the failed steps of a paused run, or the failed undo of a stuck one.
+/// Tries again what failed: the failed steps of a paused run, or the failed undo of a stuck one. The brake does not keep a stuck run
+/// from its way back, and the steps it failed at stay failed, for its report.
 ///
 /// # Errors
 /// Refused when the person may not or nothing failed; otherwise the store's.
@@ -192,9 +204,11 @@ pub async fn retry(
 ) -> Result<Run, OperationError> {
     let run = lock(conn, run).await?;
     need_role(actor, Role::Operator, &run.team)?;
-    refuse_under_brake(conn).await?;
-    for step in run_steps::list(conn, run.id).await?.iter().filter(|s| s.state == StepState::Failed) {
-        run_steps::begin_again(conn, run.id, &step.name).await?;
+    if run.state != RunState::Stuck {
+        refuse_under_brake(conn).await?;
+        for step in run_steps::list(conn, run.id).await?.iter().filter(|s| s.state == StepState::Failed) {
+            run_steps::begin_again(conn, run.id, &step.name).await?;
+        }
     }
     decide(
         conn,

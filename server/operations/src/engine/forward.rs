@@ -55,9 +55,12 @@ pub(super) async fn go(engine: &Engine, mut job: Job, shutdown: &CancellationTok
             return Ok(());
         }
         let stopping = shutdown.is_cancelled();
-        if pause.is_none() && !stopping {
+        // Past the point of no return the other side's turn has come: a run that rested now could leave no side writable, so
+        // what brings writes there is begun all the same, and nothing else is.
+        let bringing = job.brings_writes();
+        if (pause.is_none() || bringing) && !stopping {
             for (step, stored) in runnable(&job) {
-                if names.insert(step.name) {
+                if (pause.is_none() || step.writes_away) && names.insert(step.name) {
                     let ctx = job.ctx(engine, &step, &stored);
                     let span = error_span!("step", step.name = step.name);
                     in_flight.push(attempt(engine, job.hand(engine), step, stored, ctx).instrument(span));
@@ -68,6 +71,7 @@ pub(super) async fn go(engine: &Engine, mut job: Job, shutdown: &CancellationTok
             if stopping {
                 return Ok(());
             }
+            let pause = pause.filter(|_| !bringing);
             let Some(wait) = at_rest(engine, &job, failed, pause).await? else { return Ok(()) };
             tokio::select! {
                 () = shutdown.cancelled() => {}
@@ -106,11 +110,14 @@ async fn at_rest(
         job.act(engine, RunAct::AskInput, prompt).await?;
         return Ok(None);
     }
-    if let Some((name, sentence)) = failed {
+    let next = job.steps.iter().filter_map(|s| s.retry_at).min();
+    // A step of the other lane that is only waiting to be tried again goes on: writes may wait for it.
+    if let Some((name, sentence)) = failed
+        && next.is_none()
+    {
         job.act(engine, RunAct::FailStep, &format!("{name}: {sentence}")).await?;
         return Ok(None);
     }
-    let next = job.steps.iter().filter_map(|s| s.retry_at).min();
     let wait = next.map_or(Duration::ZERO, |at| (at - job.now).to_std().unwrap_or_default());
     Ok(Some(wait.clamp(Duration::from_millis(5), Duration::from_millis(engine.options.poll_ms))))
 }
@@ -124,7 +131,6 @@ fn first_failed(job: &Job) -> Option<(String, String)> {
 
 /// Steps whose turn has come: not begun, unknown, or due for a retry, and everything before them done.
 fn runnable(job: &Job) -> Vec<(Step, StoredStep)> {
-    let done = |name: &String| job.steps.iter().any(|s| &s.step.name == name && s.step.state.done());
     job.steps
         .iter()
         .filter(|s| match s.step.state {
@@ -139,7 +145,7 @@ fn runnable(job: &Job) -> Vec<(Step, StoredStep)> {
             | StepState::Undone
             | StepState::UndoFailed => false,
         })
-        .filter(|s| s.step.after.iter().all(done))
+        .filter(|s| job.turn_has_come(s))
         .filter_map(|s| Some((job.table_row(&s.step.name)?.clone(), s.clone())))
         .collect()
 }
@@ -200,8 +206,8 @@ async fn fail_before_acting(
 
 fn outage_is_over(ctx: &StepCtx) -> StepError {
     StepError::Fail(format!(
-        "writes have been away for the {} s that the plan allows, counted from the first time they were fenced; abort the run, \
-         which gives them back",
+        "writes have been away for the {} s that the plan allows, counted from the first time they were fenced; what is left \
+         is the way back",
         ctx.plan.rules.max_write_outage_seconds
     ))
 }
@@ -268,7 +274,8 @@ async fn settle(
     Ok(())
 }
 
-/// A failure with a way back: undone at once, or left for a person, as the plan says.
+/// A failure with a way back: undone at once, or left for a person, as the plan says. Once writes have been away for as long as
+/// the plan allows there is nothing left for a person to judge.
 async fn failed_before_no_return(
     engine: &Engine,
     job: &Job,
@@ -277,8 +284,8 @@ async fn failed_before_no_return(
 ) -> Result<(), Stopped> {
     let reason = format!("{name}: {sentence}");
     let act = match job.plan.content.rules.if_unproven {
-        IfUnproven::RollBack => RunAct::Abort,
-        IfUnproven::Wait => RunAct::FailStep,
+        IfUnproven::Wait if !job.outage_is_over() => RunAct::FailStep,
+        IfUnproven::Wait | IfUnproven::RollBack => RunAct::Abort,
     };
     job.act(engine, act, &reason).await?;
     Ok(())

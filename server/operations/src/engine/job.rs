@@ -28,7 +28,7 @@ use super::{Engine, Moment, Runbook, Stopped, acquire, begin, commit, forward::k
 use crate::{
     clients::PairClients,
     error::OperationError,
-    step::{Step, StepCtx},
+    step::{Span, Step, StepCtx},
     telling::tell_state,
 };
 
@@ -121,6 +121,13 @@ fn refuse_unknown_steps(runbook: &Runbook, steps: &[StoredStep]) -> Result<(), O
     }
 }
 
+/// When a step ran, if it was ever begun.
+fn span_of(stored: &StoredStep) -> Option<Span> {
+    let started = stored.step.started_at?;
+    let worked_from = stored.bound_from.map_or(started, |from| from.max(started));
+    Some(Span { started, worked_from, ended: stored.step.ended_at })
+}
+
 /// The global stop. When it can't be read the run is let go of: nothing goes on.
 async fn brake(conn: &mut PgConnection) -> Result<Option<String>, Stopped> {
     let brake = muster_store::brake::get(conn).await?;
@@ -175,11 +182,7 @@ impl Job {
             .collect();
         let left_out = self.steps.iter().filter(|s| s.step.state == StepState::Skipped);
         let left_out: BTreeSet<String> = left_out.map(|s| s.step.name.clone()).collect();
-        let times = self
-            .steps
-            .iter()
-            .filter_map(|s| Some((s.step.name.clone(), (s.step.started_at?, s.step.ended_at))))
-            .collect();
+        let times = self.steps.iter().filter_map(|s| Some((s.step.name.clone(), span_of(s)?))).collect();
         let now = Instant::now();
         let own_end = now + self.own_left(step, stored);
         let outage_ends = self.outage_left(step).map(|left| now + left);
@@ -200,17 +203,42 @@ impl Job {
         }
     }
 
+    /// The step that takes writes away, if the runbook has one.
+    pub(super) fn takes_writes_away(&self) -> Option<&'static str> {
+        self.runbook.steps.iter().find(|row| row.writes_away).map(|row| row.name)
+    }
+
     /// Whether writes are away and can still be given back: a step that takes them away has begun, and the point of no
     /// return is not passed.
     pub(super) fn writes_are_held(&self) -> bool {
-        let takes = self.runbook.steps.iter().find(|row| row.writes_away).map(|row| row.name);
+        let takes = self.takes_writes_away();
         let begun = self.steps.iter().find(|s| Some(s.step.name.as_str()) == takes);
         self.run.no_return_at.is_none() && begun.is_some_and(|s| may_have_acted(s.step.state))
     }
 
-    /// What is left of a step's own bound.
+    /// Whether everything that a step waits for is done.
+    pub(super) fn turn_has_come(&self, stored: &StoredStep) -> bool {
+        let done = |name: &String| self.steps.iter().any(|s| &s.step.name == name && s.step.state.done());
+        stored.step.after.iter().all(done)
+    }
+
+    /// Whether the run is bringing writes to the other side: past the point of no return, a step that writes wait for is under
+    /// way, to be tried again, or has its turn now. Until these steps are done no side may take writes, or nobody was told
+    /// which does. One that failed needs a person.
+    pub(super) fn brings_writes(&self) -> bool {
+        self.run.no_return_at.is_some()
+            && self
+                .steps
+                .iter()
+                .filter(|s| self.table_row(&s.step.name).is_some_and(|row| row.writes_away))
+                .filter(|s| !s.step.state.done() && s.step.state != StepState::Failed)
+                .any(|s| self.turn_has_come(s))
+    }
+
+    /// What is left of a step's own bound. A process of an earlier version began a step again by clearing its start only.
     fn own_left(&self, step: &Step, stored: &StoredStep) -> Duration {
-        let spent = stored.bound_from.map(|from| self.since(from)).unwrap_or_default();
+        let from = stored.step.started_at.and(stored.bound_from);
+        let spent = from.map(|from| self.since(from)).unwrap_or_default();
         Duration::from_millis(step.bound_ms).saturating_sub(spent)
     }
 
@@ -221,16 +249,25 @@ impl Job {
         if !step.writes_away || self.run.no_return_at.is_some() {
             return None;
         }
-        let outage_seconds = u64::try_from(self.plan.content.rules.max_write_outage_seconds).unwrap_or(0);
-        let away_since = self
-            .runbook
-            .steps
-            .iter()
-            .find(|s| s.writes_away)
-            .and_then(|first| self.steps.iter().find(|s| s.step.name == first.name))
-            .and_then(|s| s.step.started_at);
-        let away = away_since.map(|start| self.since(start)).unwrap_or_default();
-        Some(Duration::from_secs(outage_seconds).saturating_sub(away))
+        Some(self.outage_allowed().saturating_sub(self.writes_away_for()))
+    }
+
+    /// Whether writes are away, can still be given back, and have been away for as long as the plan allows.
+    pub(super) fn outage_is_over(&self) -> bool {
+        self.writes_are_held() && self.writes_away_for() >= self.outage_allowed()
+    }
+
+    fn outage_allowed(&self) -> Duration {
+        let seconds = u64::try_from(self.plan.content.rules.max_write_outage_seconds).unwrap_or(0);
+        Duration::from_secs(seconds)
+    }
+
+    /// Since writes were first about to be taken away; nothing before that.
+    fn writes_away_for(&self) -> Duration {
+        let takes = self.takes_writes_away();
+        let away_since =
+            self.steps.iter().find(|s| Some(s.step.name.as_str()) == takes).and_then(|s| s.step.started_at);
+        away_since.map(|start| self.since(start)).unwrap_or_default()
     }
 
     fn since(&self, start: DateTime<Utc>) -> Duration {

@@ -33,9 +33,10 @@ pub(super) fn renew_until_dropped(
     let renewing = async move {
         let mut renewed = Instant::now();
         loop {
-            tokio::time::sleep(Duration::from_secs_f64(seconds / 3.0)).await;
+            let given_up = gives_up(renewed, seconds);
+            tokio::time::sleep_until(next_look(Instant::now(), renewed, seconds)).await;
             let asked = Instant::now();
-            let left = Duration::from_secs_f64(seconds * 0.8).saturating_sub(asked - renewed);
+            let left = given_up.saturating_duration_since(asked);
             let answer = tokio::time::timeout(left, async {
                 let mut conn = acquire(&pool).await?;
                 run_leases::renew(&mut conn, run, epoch, seconds).await
@@ -51,4 +52,29 @@ pub(super) fn renew_until_dropped(
     };
     let task = tokio::spawn(renewing.in_current_span());
     Renewal(task.abort_handle())
+}
+
+/// When a lease that was last renewed then is given up.
+fn gives_up(renewed: Instant, seconds: f64) -> Instant {
+    renewed + Duration::from_secs_f64(seconds * 0.8)
+}
+
+/// When it is renewed next: after a third of it, and after a renewal that failed not later than it is given up.
+fn next_look(now: Instant, renewed: Instant, seconds: f64) -> Instant {
+    (now + Duration::from_secs_f64(seconds / 3.0)).min(gives_up(renewed, seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_renewal_that_failed_late_is_not_waited_for_past_the_margin() {
+        let renewed = Instant::now();
+        let after = |seconds: f64| renewed + Duration::from_secs_f64(seconds);
+        assert_eq!(next_look(renewed, renewed, 9.0), after(3.0), "after a third");
+        assert_eq!(next_look(after(3.5), renewed, 9.0), after(6.5), "after another third");
+        assert_eq!(next_look(after(6.9), renewed, 9.0), gives_up(renewed, 9.0), "at the margin");
+        assert!(gives_up(renewed, 9.0) < after(9.0), "before another may have it");
+    }
 }

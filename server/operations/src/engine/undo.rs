@@ -1,4 +1,5 @@
-//! The way back: undos in reverse order of what was begun, one at a time, each proven. A failed undo is a state.
+//! The way back: writes return first, then come undos in reverse order of what was begun, one at a time, each proven. A failed
+//! undo is a state.
 
 use std::time::Duration;
 
@@ -49,8 +50,11 @@ pub(super) async fn roll_back(
     Ok(())
 }
 
-/// The step begun last among those that still need undoing. A step whose undo data was never committed never acted.
+/// What took writes away, if that still needs undoing: another undo that fails or takes long must not keep them away, and before
+/// the point of no return nobody may write on the other side. Then the step begun last among those that still need undoing. A
+/// step whose undo data was never committed never acted.
 fn next_undo(job: &Job) -> Option<(Step, StepFn<Done>, StoredStep)> {
+    let takes_writes = job.takes_writes_away();
     job.steps
         .iter()
         .filter(|s| may_have_acted(s.step.state))
@@ -59,7 +63,7 @@ fn next_undo(job: &Job) -> Option<(Step, StepFn<Done>, StoredStep)> {
             let row = job.table_row(&s.step.name)?;
             Some((row.clone(), row.undo.clone()?, s.clone()))
         })
-        .max_by_key(|(_, _, s)| (s.step.started_at, s.step.position))
+        .max_by_key(|(row, _, s)| (Some(row.name) == takes_writes, s.step.started_at, s.step.position))
 }
 
 /// Undoes one step, trying again for as long as its bound allows. `Ok(Err(why))` when it could not be undone.

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{record::Outcome, run::Phase};
 
 use super::{
     consumers::Translated,
     watch::{FirstWrite, Resumed, Verified},
 };
-use crate::step::StepCtx;
+use crate::step::{Span, StepCtx};
 
 /// Measures a finished run.
 pub(super) fn measure(ctx: &StepCtx) -> Outcome {
@@ -41,27 +42,36 @@ pub(super) fn measure(ctx: &StepCtx) -> Outcome {
 
 /// Start of one step to end of another, in milliseconds by the database's clock.
 fn between(ctx: &StepCtx, from: &str, to: &str) -> Option<i64> {
-    let (start, _) = ctx.times.get(from)?;
-    let (_, end) = ctx.times.get(to)?;
-    Some((*end.as_ref()? - *start).num_milliseconds())
+    let start = ctx.times.get(from)?.started;
+    let end = ctx.times.get(to)?.ended?;
+    Some((end - start).num_milliseconds())
 }
 
-/// Wall time of each phase: from the first start to the last end of its steps. Phases of different lanes overlap, so
-/// the sum may exceed the run.
+/// Time of each phase in which one of its steps was at work, in milliseconds. What failed and waited for a person to have it
+/// tried again, or what a paused run waited, is no time of the machine. Phases of different lanes overlap, so the sum may exceed
+/// the run.
 fn by_phase(ctx: &StepCtx) -> BTreeMap<Phase, i64> {
-    let mut spans: BTreeMap<Phase, (chrono::DateTime<chrono::Utc>, chrono::DateTime<chrono::Utc>)> =
-        BTreeMap::new();
+    let mut at_work: BTreeMap<Phase, Vec<(DateTime<Utc>, DateTime<Utc>)>> = BTreeMap::new();
     for step in &ctx.plan.steps {
-        let Some((start, Some(end))) = ctx.times.get(&step.name) else { continue };
-        spans
-            .entry(step.phase)
-            .and_modify(|(first, last)| {
-                *first = (*first).min(*start);
-                *last = (*last).max(*end);
-            })
-            .or_insert((*start, *end));
+        let Some(Span { worked_from, ended: Some(ended), .. }) = ctx.times.get(&step.name) else { continue };
+        at_work.entry(step.phase).or_default().push((*worked_from, *ended));
     }
-    spans.into_iter().map(|(phase, (start, end))| (phase, (end - start).num_milliseconds())).collect()
+    at_work.into_iter().map(|(phase, spans)| (phase, covered(spans).num_milliseconds())).collect()
+}
+
+/// How much time spans cover together; what several of them cover counts once.
+fn covered(mut spans: Vec<(DateTime<Utc>, DateTime<Utc>)>) -> TimeDelta {
+    spans.sort_unstable();
+    let mut covered = TimeDelta::zero();
+    let mut until = DateTime::<Utc>::MIN_UTC;
+    for (from, to) in spans {
+        let from = from.max(until);
+        if to > from {
+            covered += to - from;
+            until = to;
+        }
+    }
+    covered
 }
 
 fn summary(lost: Option<i64>, unavailable_ms: Option<i64>, verified: Option<&Verified>) -> String {
@@ -73,4 +83,17 @@ fn summary(lost: Option<i64>, unavailable_ms: Option<i64>, verified: Option<&Ver
     let checks =
         if failed == 0 { "every check passed".to_owned() } else { format!("{failed} checks did not pass") };
     format!("{lost}, {away}, {checks}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_worked_at_is_not_covered_and_what_two_did_counts_once() {
+        let at = |seconds: i64| DateTime::<Utc>::UNIX_EPOCH + TimeDelta::seconds(seconds);
+        let spans = vec![(at(7200), at(7205)), (at(0), at(10)), (at(5), at(12)), (at(6), at(8))];
+        assert_eq!(covered(spans), TimeDelta::seconds(17));
+        assert_eq!(covered(Vec::new()), TimeDelta::zero());
+    }
 }

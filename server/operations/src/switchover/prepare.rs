@@ -12,6 +12,7 @@ use muster_domain::{
     acl::{AclBinding, AclFilter},
     direction::{self, ActiveSide},
     patterns::Scope,
+    plan::{IfUnproven, PlanRules},
     record::Question,
     survey::{ConnectState, ConnectorRole, Survey},
     topic::{ByPartition, by_partition},
@@ -422,10 +423,24 @@ pub(super) async fn confirm_go(ctx: StepCtx) -> Result<Done, StepError> {
             ("Groups".to_owned(), groups),
             ("Replication was behind by at most".to_owned(), format!("{} ms", caught_up.took_ms)),
             ("Records groups read again".to_owned(), format!("at most {}", rehearsed.read_again)),
-            (
-                "Writes return by themselves after".to_owned(),
-                format!("{} s without proof (rolled back)", ctx.plan.rules.max_write_outage_seconds),
-            ),
+            outage_bound(&ctx.plan.rules),
         ],
     })))
+}
+
+/// What becomes of writes that are away for as long as the plan allows.
+fn outage_bound(rules: &PlanRules) -> (String, String) {
+    let seconds = rules.max_write_outage_seconds;
+    let (what, then) = match rules.if_unproven {
+        IfUnproven::RollBack => {
+            ("Writes return by themselves after", format!("{seconds} s without proof (rolled back)"))
+        }
+        IfUnproven::Wait => (
+            "Writes may be away for",
+            format!(
+                "{seconds} s; then only the way back is left, and a run that rests waits for a person to abort it"
+            ),
+        ),
+    };
+    (what.to_owned(), then)
 }

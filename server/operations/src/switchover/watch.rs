@@ -46,7 +46,7 @@ pub(super) async fn watch_first_write(ctx: StepCtx) -> Result<Done, StepError> {
     let ends: TargetEnds = ctx.output("mark_target_ends")?;
     let cut: CutLine = ctx.output("mark_cut_line")?;
     let admin = ctx.admin(ctx.direction().to());
-    let fenced_at = ctx.times.get("fence_source").map_or_else(Utc::now, |(start, _)| *start);
+    let fenced_at = ctx.times.get("fence_source").map_or_else(Utc::now, |span| span.started);
     let bound = match last_write(&cut) {
         Some(last) if fenced_at.timestamp_millis() - last <= RECENTLY_MS => FIRST_WRITE_BOUND_MS,
         Some(_) | None => 0,
@@ -85,7 +85,7 @@ pub(super) async fn watch_groups(ctx: StepCtx) -> Result<Done, StepError> {
     let translated: Translated = ctx.output("translate_groups")?;
     let admin = ctx.admin(ctx.direction().to());
     let bound = u64::try_from(ctx.plan.rules.resume_watch_seconds).unwrap_or(0).saturating_mul(1000);
-    let fenced_at = ctx.times.get("fence_source").map(|(start, _)| *start);
+    let fenced_at = ctx.times.get("fence_source").map(|span| span.started);
     let since_fence = || fenced_at.map(|at| (Utc::now() - at).num_milliseconds());
     let seen: Mutex<BTreeMap<String, Option<i64>>> =
         Mutex::new(found.active_groups.iter().map(|group| (group.clone(), None)).collect());

@@ -45,6 +45,18 @@ async fn a_second_run_of_the_same_pair_is_refused() {
     assert_eq!(code(decisions::start(&mut conn, second.id, &person("priya")).await), "pair-has-active-run");
 }
 
+#[tokio::test]
+async fn a_run_of_a_pair_that_was_edited_since_is_not_started() {
+    let sim = Sim::new().await;
+    let plan = sim.plan(Side::A, Sim::rules()).await;
+    let mut conn = sim.database.pool().acquire().await.unwrap();
+    let run = decisions::request_run(&mut conn, &plan, "a test", &person("mira")).await.unwrap();
+    decisions::approve(&mut conn, run.id, "fine", &person("jonas")).await.unwrap();
+    muster_store::pairs::update(&mut conn, &sim.pair).await.unwrap();
+    assert_eq!(code(decisions::start(&mut conn, run.id, &person("mira")).await), "plan-outdated");
+    assert_eq!(sim.run(run.id).await.state, RunState::Approved);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_final_go_waits_for_a_person() {
     let sim = Sim::new().await;

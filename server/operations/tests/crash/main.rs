@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
 
 mod bad_days;
+mod bringing_writes;
 mod decisions;
 mod outage;
 mod properties;

@@ -1,5 +1,5 @@
 //! How long writes are away at most: counted from the first time they were fenced, whoever carries the run and however often a
-//! person has it tried again.
+//! person has it tried again. They return first on the way back.
 
 use std::sync::Arc;
 
@@ -9,10 +9,13 @@ use muster_domain::{
     acl::AclFilter,
     pair::Side,
     plan::{IfUnproven, PlanRules},
-    record::RunStep,
-    run::{RunState, StepState},
+    record::{Person, RunStep},
+    run::RunState,
 };
-use muster_kafka::ClusterAdmin;
+use muster_kafka::{
+    ClusterAdmin,
+    double::{Fault, Faults},
+};
 use muster_operations::{
     decisions,
     engine::{Moment, Stopped},
@@ -81,20 +84,16 @@ async fn a_fence_that_is_tried_again_after_the_longest_outage_does_not_act() {
     let run = fenced_in_vain(&sim, Trouble::fail("fence_source")).await;
     let_pass(&sim, run, 121.0).await;
     try_again(&sim, run).await;
-    sim.worker("two").run_pending().await.unwrap();
+    // It would die if it acted.
+    let acts = Trouble::kill("fence_source", Moment::AfterIntent);
+    sim.worker("two").with_hooks(acts).run_pending().await.unwrap();
     let story = sim.story(run).await;
-    assert_eq!(sim.run(run).await.state, RunState::PausedByFailure, "{story}");
-    let refused = fence(&sim, run).await;
-    assert_eq!(refused.state, StepState::Failed, "{story}");
-    assert!(refused.sentence.contains("from the first time they were fenced"), "{story}");
-    assert!(!is_fenced(&sim).await, "it acted: {story}");
-
-    let mut conn = sim.database.pool().acquire().await.unwrap();
-    decisions::abort(&mut conn, run, "not tonight", &person("mira")).await.unwrap();
-    drop(conn);
-    sim.worker("three").run_pending().await.unwrap();
-    assert_eq!(sim.run(run).await.state, RunState::RolledBack, "{}", sim.story(run).await);
-    assert_eq!(sim.picture().await, before, "{}", sim.story(run).await);
+    // Though its plan says to wait: no person could do anything else now.
+    let ended = sim.run(run).await;
+    assert_eq!(ended.state, RunState::RolledBack, "{story}");
+    assert!(ended.state_reason.contains("from the first time they were fenced"), "{story}");
+    assert!(!is_fenced(&sim).await, "{story}");
+    assert_eq!(sim.picture().await, before, "{story}");
     sim.assert_clean("after the way back");
 }
 
@@ -111,7 +110,49 @@ async fn what_comes_after_a_fence_that_was_tried_again_has_what_is_left() {
     sim.expire_lease(run).await;
     sim.worker("three").run_pending().await.unwrap();
     let story = sim.story(run).await;
-    assert_eq!(sim.run(run).await.state, RunState::PausedByFailure, "{story}");
+    assert_eq!(sim.run(run).await.state, RunState::RolledBack, "{story}");
     assert!(story.contains("settle_transactions        failed"), "{story}");
     assert!(story.contains("from the first time they were fenced"), "{story}");
+    assert!(!is_fenced(&sim).await, "writes did not return: {story}");
+}
+
+/// Where a version that knew no bound of a new attempt had the fence tried again, as it may during an upgrade.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fence_that_an_earlier_version_began_again_has_all_its_time() {
+    let sim = Sim::new().await;
+    let run = fenced_in_vain(&sim, Trouble::fail("fence_source")).await;
+    try_again(&sim, run).await;
+    let earlier = "update run_step set started_at = null, bound_from = clock_timestamp() - interval '1 minute' \
+        where run_id = $1 and name = 'fence_source'";
+    sqlx::query(earlier).bind(run).execute(sim.database.pool()).await.unwrap();
+    sim.worker("two").run_pending().await.unwrap();
+    assert_eq!(sim.run(run).await.state, RunState::Succeeded, "{}", sim.story(run).await);
+    assert_eq!(fence(&sim, run).await.attempt, 2, "{}", sim.story(run).await);
+}
+
+/// The standby's Connect refuses to start the flow again, so the way back fails there.
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_return_though_another_undo_fails_and_the_brake_is_no_reason_to_leave_the_rest() {
+    let sim = Sim::new().await;
+    let before = sim.picture().await;
+    let run = sim.started(&sim.plan(Side::A, Sim::rules()).await).await.id;
+    sim.small.world.faults(|faults| faults.always("resume", Fault::Code(403)));
+    sim.worker("one").with_hooks(Trouble::fail("mark_target_ends")).run_pending().await.unwrap();
+    let story = sim.story(run).await;
+    assert_eq!(sim.run(run).await.state, RunState::Stuck, "{story}");
+    assert!(story.contains("stop_flow                  undo_failed"), "{story}");
+    assert!(!is_fenced(&sim).await, "writes stay away: {story}");
+
+    sim.small.world.faults(Faults::clear);
+    let mut conn = sim.database.pool().acquire().await.unwrap();
+    let jonas = Person { id: person("jonas").id, name: "jonas".to_owned() };
+    muster_store::brake::put(&mut conn, &jonas, "an incident elsewhere").await.unwrap();
+    decisions::retry(&mut conn, run, "Connect is back", &person("mira")).await.unwrap();
+    drop(conn);
+    sim.worker("two").run_pending().await.unwrap();
+    let story = sim.story(run).await;
+    assert_eq!(sim.run(run).await.state, RunState::RolledBack, "{story}");
+    assert!(story.contains("mark_target_ends           failed"), "what failed is forgotten: {story}");
+    assert_eq!(sim.picture().await, before, "{story}");
+    sim.assert_clean("after a way back in two parts");
 }
