@@ -26,7 +26,7 @@ use super::{
     consumers::{self, Translated},
     fence::{add_bindings, locked, remove_bindings},
     reverse,
-    scope::{and_more, count, new_topic, offsets},
+    scope::{and_more, count, new_group, new_topic, offsets},
     settle,
 };
 use crate::{
@@ -133,9 +133,7 @@ fn differences(ctx: &StepCtx, survey: &Survey) -> Result<Vec<String>, StepError>
     found.extend(of_the_pair.filter(|name| !planned.contains(name)).map(|name| new_topic(name)));
     let groups = survey.sides.get(from).groups.as_result().map_err(StepError::retry)?;
     let with_positions = groups.iter().filter(|(_, group)| !group.offsets.is_empty()).map(|(name, _)| name);
-    found.extend(with_positions.filter(|name| !ctx.plan.groups.contains(name)).map(|name| {
-        format!("group `{name}` is not in the plan, so it would have no position on the other side")
-    }));
+    found.extend(with_positions.filter(|name| !ctx.plan.groups.contains(name)).map(|name| new_group(name)));
     Ok(found)
 }
 
