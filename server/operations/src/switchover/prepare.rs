@@ -48,8 +48,8 @@ pub(super) struct FoundAgain {
 }
 
 /// Surveys again after taking the lock and compares with what was approved: cluster ids, active side, topics and their
-/// partitions, groups. Looks, too, whether the way back can begin and the old side can be closed: after the point of no return
-/// it would be too late. Only looks.
+/// partitions, groups. Looks, too, whether the way back can begin, the old side can be closed and the traffic switches can be
+/// used: with writes away, or after the point of no return, it would be too late. Only looks.
 pub(super) async fn survey_again(ctx: StepCtx) -> Result<Done, StepError> {
     let survey = take_survey(&ctx.clients, 0, Utc::now()).await;
     let differences = differences(&ctx, &survey)?;
@@ -65,6 +65,7 @@ pub(super) async fn survey_again(ctx: StepCtx) -> Result<Done, StepError> {
     if let Some(reason) = settle::why_it_cannot_be_closed(&ctx).await? {
         return Err(StepError::Fail(reason));
     }
+    check_switches(&ctx).await?;
     let from = survey.sides.get(ctx.direction().from);
     let groups = from.groups.as_result().map_err(StepError::retry)?;
     let active_groups: BTreeSet<String> = groups
@@ -82,6 +83,19 @@ pub(super) async fn survey_again(ctx: StepCtx) -> Result<Done, StepError> {
     );
     Done::new(sentence, json!({"survey_ms": survey.took_ms, "active_groups": active_groups}))
         .with_output(&FoundAgain { active_groups, topic_ids })
+}
+
+/// Whether every traffic switch could be used now, as far as that shows without sending anybody anywhere.
+pub(super) async fn check_switches(ctx: &StepCtx) -> Result<(), StepError> {
+    for switch in &ctx.clients.routing {
+        switch.check(ctx.clients.pair.name.as_str()).await.map_err(|mut e| {
+            e.reason.push_str(
+                ". Applications could not be told where to go; mend the switch or correct the pair's routing",
+            );
+            e
+        })?;
+    }
+    Ok(())
 }
 
 fn differences(ctx: &StepCtx, survey: &Survey) -> Result<Vec<String>, StepError> {

@@ -68,6 +68,21 @@ async fn a_topic_or_group_that_came_after_the_plan_stops_the_run_before_anything
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_traffic_switch_that_cannot_be_used_is_found_before_anything_is_changed() {
+    let sim = Sim::new().await;
+    let plan = sim.plan(Side::A, Sim::rules()).await;
+    let before = sim.picture().await;
+    sim.switch_refuses("connection refused");
+    let run = sim.started(&plan).await;
+    sim.worker("one").run_pending().await.unwrap();
+    let story = sim.story(run.id).await;
+    assert_eq!(sim.run(run.id).await.state, RunState::RolledBack, "{story}");
+    let said = sentence(&sim, run.id, "survey_again").await;
+    assert!(said.contains("connection refused. Applications could not be told"), "{said}: {story}");
+    assert_eq!(sim.picture().await, before, "{story}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_changes_while_a_person_is_waited_for_is_found_under_the_fence_and_goes_back() {
     type Change = fn(&mut muster_kafka::double::ClusterState);
     let changes: [(&str, Change); 4] = [
