@@ -128,7 +128,10 @@ pub fn calls(step: &str, scene: &Scene<'_>) -> Vec<String> {
             .iter()
             .map(|topic| format!("look: Produce to `{topic}` partition 2147483647 as the probe principal on every broker of {from}: must be open"))
             .collect(),
-        "confirm_go" => vec!["ask the driver".to_owned()],
+        "confirm_go" => vec![
+            "ask the driver".to_owned(),
+            format!("look: offsets of {} until passed, when the go comes late", scene.connector(true, "source")),
+        ],
         "fence_source" => {
             let mut calls = bindings(access::fence_bindings(&topics), "CreateAcls");
             calls.push(format!("look: DescribeAcls and the write probe on every broker of {from} until refused"));

@@ -7,6 +7,7 @@
 
 mod bad_days;
 mod decisions;
+mod late_go;
 mod outage;
 mod properties;
 mod readiness_drill;
