@@ -481,7 +481,11 @@ async fn line_for_a_late_go(ctx: &StepCtx) -> Result<CaughtUp, StepError> {
 }
 
 /// Where the go leaves a line, later steps go by that one.
-fn go_ahead(said: String, mut evidence: serde_json::Value, anew: Option<CaughtUp>) -> Result<Done, StepError> {
+fn go_ahead(
+    said: String,
+    mut evidence: serde_json::Value,
+    anew: Option<CaughtUp>,
+) -> Result<Done, StepError> {
     let Some(line) = anew else { return Ok(Done::new(said, evidence)) };
     evidence["caught_up_in_ms"] = line.took_ms.into();
     Done::new(format!("{said}; {}", line.sentence()), evidence).with_output(&line)
