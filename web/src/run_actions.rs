@@ -151,7 +151,7 @@ impl Acts<'_> {
             self.record.run.course
         );
         let next = words::current_step(self.record.steps).unwrap_or(1);
-        let effect = format!("Looks at both sides again, then goes on with step {next}.");
+        let effect = format!("Goes on with step {next}; steps that are done are not repeated.");
         self.driven(
             RunAct::Resume,
             Action::post(self.url("resume"), label, effect).primary(),

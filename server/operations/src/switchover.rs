@@ -52,8 +52,9 @@ pub fn steps() -> Vec<Step> {
             .bound_ms(3_600_000),
         step("rehearse_translation", Prepare, &["catch_up"], prepare::rehearse_translation).bound_ms(300_000),
         step("calibrate_fence_probe", Prepare, &["survey_again"], fence::calibrate),
+        // A day for a person, and an hour for replication to catch up after that.
         step("confirm_go", Decide, &["rehearse_translation", "calibrate_fence_probe"], prepare::confirm_go)
-            .bound_ms(86_400_000),
+            .bound_ms(90_000_000),
         // The write path.
         step("fence_source", Fence, &["confirm_go"], fence::fence_writes)
             .undo(fence::capture_fence, fence::unfence_writes)

@@ -87,6 +87,12 @@ impl Routing for AddressBook {
         Ok(book.and_then(|book| book.entry(audience).cloned()))
     }
 
+    /// Proves, by making and removing a file beside it, that the book could be written, and that it is no other pair's.
+    async fn check(&self, pair: &str) -> Result<(), RoutingError> {
+        let (call, pair) = (format!("look whether it can be written for pair `{pair}`"), pair.to_owned());
+        self.on_disk(call, move |path| try_to_write(path, &pair)).await
+    }
+
     async fn send(&self, audience: Audience, to: &Destination) -> Result<(), RoutingError> {
         let to = to.clone();
         let call = format!("send {audience} to {}", to.cluster);
@@ -116,19 +122,17 @@ impl Refusal {
     }
 }
 
+/// What a write needs, short of the write: the lock, a book that may be replaced, a folder that takes a new file.
+fn try_to_write(path: &Path, pair: &str) -> Result<(), Refusal> {
+    let (_lock, _book) = open_book(path, pair)?;
+    let draft = beside(path, ".new");
+    File::create(&draft)
+        .and_then(|_| fs::remove_file(&draft))
+        .map_err(|e| Refusal::io("make and remove a file beside it", &e))
+}
+
 fn write_entry(path: &Path, audience: Audience, to: &Destination) -> Result<(), Refusal> {
-    if !path.is_absolute() {
-        return Err(Refusal::for_good("the path is not absolute; correct the pair's routing".to_owned()));
-    }
-    let _lock = lock(path)?;
-    let empty = || AddressBookFile { pair: to.pair.clone(), producers: None, consumers: None };
-    let mut book = read_book(path)?.unwrap_or_else(empty);
-    if book.pair != to.pair {
-        return Err(Refusal::for_good(format!(
-            "the file belongs to pair `{}`, not `{}`; give each pair a file of its own",
-            book.pair, to.pair
-        )));
-    }
+    let (_lock, mut book) = open_book(path, &to.pair)?;
     let entry = book.entry_mut(audience);
     if let Some(held) = entry.as_ref().filter(|held| held.run == to.run && held.epoch > to.epoch) {
         return Err(Refusal::for_good(format!(
@@ -147,6 +151,23 @@ fn write_entry(path: &Path, audience: Audience, to: &Destination) -> Result<(), 
             Err(Refusal::for_good("read back differs: something else writes this file too".to_owned()))
         }
     }
+}
+
+/// The book of a pair under its lock; an empty one where there is no file yet.
+fn open_book(path: &Path, pair: &str) -> Result<(File, AddressBookFile), Refusal> {
+    if !path.is_absolute() {
+        return Err(Refusal::for_good("the path is not absolute; correct the pair's routing".to_owned()));
+    }
+    let lock = lock(path)?;
+    let empty = || AddressBookFile { pair: pair.to_owned(), producers: None, consumers: None };
+    let book = read_book(path)?.unwrap_or_else(empty);
+    if book.pair != pair {
+        return Err(Refusal::for_good(format!(
+            "the file belongs to pair `{}`, not `{pair}`; give each pair a file of its own",
+            book.pair
+        )));
+    }
+    Ok((lock, book))
 }
 
 fn read_book(path: &Path) -> Result<Option<AddressBookFile>, Refusal> {

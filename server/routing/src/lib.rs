@@ -79,6 +79,15 @@ pub trait Routing: Send + Sync + std::fmt::Debug {
     /// Where an audience is sent now; `None` when the switch cannot tell or was never set.
     async fn current(&self, audience: Audience) -> Result<Option<Destination>, RoutingError>;
 
+    /// Whether it could be used for a pair now; nobody is sent anywhere. A switch that can only be asked is asked where its
+    /// audiences are: that it would refuse a message then shows when one is sent.
+    async fn check(&self, _pair: &str) -> Result<(), RoutingError> {
+        for audience in [Audience::Producers, Audience::Consumers] {
+            self.current(audience).await?;
+        }
+        Ok(())
+    }
+
     /// Sends an audience to a cluster and reads it back where the switch allows that. Doing it twice equals once.
     async fn send(&self, audience: Audience, to: &Destination) -> Result<(), RoutingError>;
 }

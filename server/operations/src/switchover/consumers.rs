@@ -21,7 +21,7 @@ use serde_json::json;
 use super::{
     drain::{TargetEnds, records},
     fence::{CutLine, add_bindings, locked, remove_bindings},
-    prepare::CaughtUp,
+    prepare,
     scope::count,
 };
 use crate::step::{Done, StepCtx, StepError};
@@ -302,7 +302,7 @@ async fn translate_positions(
         source: ctx.admin(ctx.direction().from),
         target: ctx.admin(ctx.direction().to()),
         pairs: &pairs,
-        exactly_once: ctx.output::<CaughtUp>("catch_up")?.exactly_once,
+        exactly_once: prepare::proven_line(ctx)?.exactly_once,
         target_until: until,
     };
     let mut found = translate_groups_of_flow(&translator, &wanted).await?;

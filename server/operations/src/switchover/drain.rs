@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::{
     fence::CutLine,
-    prepare::CaughtUp,
+    prepare,
     scope::{count, offsets, shown},
 };
 use crate::step::{Done, StepCtx, StepError};
@@ -56,7 +56,7 @@ pub(super) async fn drain(ctx: StepCtx) -> Result<Done, StepError> {
 
 /// Both ends of the flow, to read records from as the flow itself reads them.
 pub(super) fn records(ctx: &StepCtx, deadline_ms: u64) -> Result<FlowRecords<'_>, StepError> {
-    let caught_up: CaughtUp = ctx.output("catch_up")?;
+    let caught_up = prepare::proven_line(ctx)?;
     Ok(FlowRecords {
         source: ctx.mover(ctx.direction().from),
         target: ctx.mover(ctx.direction().to()),
@@ -127,7 +127,7 @@ pub(super) async fn compare(
     target_ends: &ByPartition<i64>,
 ) -> Result<ContentEvidence, StepError> {
     let cut: CutLine = ctx.output("mark_cut_line")?;
-    let caught_up: CaughtUp = ctx.output("catch_up")?;
+    let caught_up = prepare::proven_line(ctx)?;
     let partitions = ctx.source_partitions();
     let pairs = ctx.forward()?.offset_pairs(&partitions).await?;
     let mut windows = Vec::new();

@@ -236,7 +236,7 @@ pub(super) async fn mark_cut_line(ctx: StepCtx) -> Result<Done, StepError> {
         })
         .await?;
     still_as_planned(&ctx).await?;
-    let caught_up: super::prepare::CaughtUp = ctx.output("catch_up")?;
+    let caught_up = super::prepare::proven_line(&ctx)?;
     let tails = ctx.mover(from).tails(&ends, caught_up.isolation(), ctx.left_ms().min(10_000)).await?;
     let tails = every_tail(tails)?.into_iter().map(|(tp, tail)| (tp, tail.map(Tail::from))).collect();
     let cut = CutLine { ends, tails };

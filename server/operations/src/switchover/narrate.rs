@@ -97,10 +97,14 @@ pub fn calls(step: &str, scene: &Scene<'_>) -> Vec<String> {
         list.iter().map(|binding| format!("{verb} on {from}: {binding}")).collect()
     };
     match step {
-        "survey_again" => vec![
-            format!("look: full survey of {from}, {to} and both flows"),
-            format!("look: stored offsets of {}", scene.connector(false, "source")),
-        ],
+        "survey_again" => {
+            let mut calls = vec![
+                format!("look: full survey of {from}, {to} and both flows"),
+                format!("look: stored offsets of {}", scene.connector(false, "source")),
+            ];
+            calls.extend(asked_switches(scene));
+            calls
+        }
         "stage_standby_grants" => vec![
             format!("look: DescribeAcls on every broker of {from} and {to}"),
             format!("CreateAcls on {to}: each READ, DESCRIBE, group and transactional-id grant applications hold on {from} and lack there"),
@@ -124,7 +128,10 @@ pub fn calls(step: &str, scene: &Scene<'_>) -> Vec<String> {
             .iter()
             .map(|topic| format!("look: Produce to `{topic}` partition 2147483647 as the probe principal on every broker of {from}: must be open"))
             .collect(),
-        "confirm_go" => vec!["ask the driver".to_owned()],
+        "confirm_go" => vec![
+            "ask the driver".to_owned(),
+            format!("look: offsets of {} until passed, when the go comes late", scene.connector(true, "source")),
+        ],
         "fence_source" => {
             let mut calls = bindings(access::fence_bindings(&topics), "CreateAcls");
             calls.push(format!("look: DescribeAcls and the write probe on every broker of {from} until refused"));
@@ -193,7 +200,9 @@ pub fn calls(step: &str, scene: &Scene<'_>) -> Vec<String> {
 fn asked_switches(scene: &Scene<'_>) -> Vec<String> {
     use muster_domain::pair::RoutingTarget;
     let asked = |switch: &RoutingTarget| match switch {
-        RoutingTarget::AddressBook { path } => format!("look: read address book {path}"),
+        RoutingTarget::AddressBook { path } => {
+            format!("look: lock and read address book {path}, make and remove a file beside it")
+        }
         RoutingTarget::Webhook { url } => format!("look: GET {}", address::shown(url)),
     };
     scene.pair.routing.iter().map(asked).collect()

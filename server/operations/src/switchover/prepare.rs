@@ -27,7 +27,7 @@ use super::{
     consumers::{self, Translated},
     fence::{add_bindings, locked, remove_bindings},
     reverse,
-    scope::{and_more, count, new_topic, offsets},
+    scope::{and_more, count, new_group, new_topic, offsets},
     settle,
 };
 use crate::{
@@ -49,8 +49,8 @@ pub(super) struct FoundAgain {
 }
 
 /// Surveys again after taking the lock and compares with what was approved: cluster ids, active side, topics and their
-/// partitions, groups. Looks, too, whether the way back can begin and the old side can be closed: after the point of no return
-/// it would be too late. Only looks.
+/// partitions, groups. Looks, too, whether the way back can begin, the old side can be closed and the traffic switches can be
+/// used: with writes away, or after the point of no return, it would be too late. Only looks.
 pub(super) async fn survey_again(ctx: StepCtx) -> Result<Done, StepError> {
     let survey = take_survey(&ctx.clients, 0, Utc::now()).await;
     let differences = differences(&ctx, &survey)?;
@@ -66,6 +66,7 @@ pub(super) async fn survey_again(ctx: StepCtx) -> Result<Done, StepError> {
     if let Some(reason) = settle::why_it_cannot_be_closed(&ctx).await? {
         return Err(StepError::Fail(reason));
     }
+    check_switches(&ctx).await?;
     let from = survey.sides.get(ctx.direction().from);
     let groups = from.groups.as_result().map_err(StepError::retry)?;
     let active_groups: BTreeSet<String> = groups
@@ -83,6 +84,19 @@ pub(super) async fn survey_again(ctx: StepCtx) -> Result<Done, StepError> {
     );
     Done::new(sentence, json!({"survey_ms": survey.took_ms, "active_groups": active_groups}))
         .with_output(&FoundAgain { active_groups, topic_ids })
+}
+
+/// Whether every traffic switch could be used now, as far as that shows without sending anybody anywhere.
+pub(super) async fn check_switches(ctx: &StepCtx) -> Result<(), StepError> {
+    for switch in &ctx.clients.routing {
+        switch.check(ctx.clients.pair.name.as_str()).await.map_err(|mut e| {
+            e.reason.push_str(
+                ". Applications could not be told where to go; mend the switch or correct the pair's routing",
+            );
+            e
+        })?;
+    }
+    Ok(())
 }
 
 fn differences(ctx: &StepCtx, survey: &Survey) -> Result<Vec<String>, StepError> {
@@ -134,9 +148,7 @@ fn differences(ctx: &StepCtx, survey: &Survey) -> Result<Vec<String>, StepError>
     found.extend(of_the_pair.filter(|name| !planned.contains(name)).map(|name| new_topic(name)));
     let groups = survey.sides.get(from).groups.as_result().map_err(StepError::retry)?;
     let with_positions = groups.iter().filter(|(_, group)| !group.offsets.is_empty()).map(|(name, _)| name);
-    found.extend(with_positions.filter(|name| !ctx.plan.groups.contains(name)).map(|name| {
-        format!("group `{name}` is not in the plan, so it would have no position on the other side")
-    }));
+    found.extend(with_positions.filter(|name| !ctx.plan.groups.contains(name)).map(|name| new_group(name)));
     Ok(found)
 }
 
@@ -302,11 +314,27 @@ impl CaughtUp {
     pub(super) fn isolation(&self) -> Isolation {
         if self.read_committed { Isolation::ReadCommitted } else { Isolation::ReadUncommitted }
     }
+
+    fn sentence(&self) -> String {
+        format!("everything up to a line {} ms ago is replicated", self.took_ms)
+    }
+}
+
+/// The newest line that is proven to have been replicated: the one drawn at a late go, otherwise that of `catch_up`.
+pub(super) fn proven_line(ctx: &StepCtx) -> Result<CaughtUp, StepError> {
+    let of_the_go = ctx.outputs.get("confirm_go").is_some_and(|output| !output.is_null());
+    ctx.output(if of_the_go { "confirm_go" } else { "catch_up" })
 }
 
 /// Marks a line on the source and waits until the flow's committed offsets have passed it. The time it takes bounds
 /// how long the drain will take. Only looks.
 pub(super) async fn catch_up(ctx: StepCtx) -> Result<Done, StepError> {
+    let line = draw_line(&ctx).await?;
+    Done::new(line.sentence(), json!({"method": "Connect's committed offsets", "took_ms": line.took_ms}))
+        .with_output(&line)
+}
+
+async fn draw_line(ctx: &StepCtx) -> Result<CaughtUp, StepError> {
     let from = ctx.direction().from;
     let bound = u64::try_from(ctx.plan.rules.catch_up_seconds).unwrap_or(0).saturating_mul(1000);
     let flow =
@@ -336,14 +364,9 @@ pub(super) async fn catch_up(ctx: StepCtx) -> Result<Done, StepError> {
         StepError::Retry(why) => StepError::Fail(why),
         other @ (StepError::Fail(_) | StepError::Ask(_)) => other,
     })?;
-    let took_ms = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
-    Done::new(
-        format!("everything up to a line {took_ms} ms ago is replicated"),
-        json!({"method": "Connect's committed offsets", "took_ms": took_ms}),
-    )
-    .with_output(&CaughtUp {
+    Ok(CaughtUp {
         proven,
-        took_ms,
+        took_ms: i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX),
         read_committed: settings.isolation == Isolation::ReadCommitted,
         exactly_once: settings.exactly_once,
     })
@@ -399,15 +422,17 @@ struct Rehearsed {
     read_again: i64,
 }
 
-/// The final go with all figures, before writes are taken away: nobody is waited for after this.
+/// The final go with all figures, before writes are taken away: nobody is waited for after this. Where it comes long after
+/// `catch_up`, replication has to catch up with a new line first. Only looks.
 pub(super) async fn confirm_go(ctx: StepCtx) -> Result<Done, StepError> {
+    let anew = if line_is_old(&ctx) { Some(line_for_a_late_go(&ctx).await?) } else { None };
     if let Some(person) = &ctx.confirmed_by {
-        return Ok(Done::new(format!("{person} said go"), json!({"by": person})));
+        return go_ahead(format!("{person} said go"), json!({"by": person}), anew);
     }
     if !ctx.plan.rules.confirm_before_fence {
-        return Ok(Done::new("the plan asks nobody at this point", json!({})));
+        return go_ahead("the plan asks nobody at this point".to_owned(), json!({}), anew);
     }
-    let caught_up: CaughtUp = ctx.output("catch_up")?;
+    let caught_up = anew.map_or_else(|| ctx.output("catch_up"), Ok)?;
     let rehearsed: Rehearsed = ctx.output("rehearse_translation")?;
     let pair = &ctx.clients.pair;
     let course = pair.course(ctx.direction());
@@ -421,6 +446,7 @@ pub(super) async fn confirm_go(ctx: StepCtx) -> Result<Done, StepError> {
         figures: vec![
             ("Topics".to_owned(), ctx.plan.topics.len().to_string()),
             ("Groups".to_owned(), groups),
+            ("Looked at".to_owned(), looked_at(&ctx)),
             ("Replication was behind by at most".to_owned(), format!("{} ms", caught_up.took_ms)),
             ("Records groups read again".to_owned(), format!("at most {}", rehearsed.read_again)),
             outage_bound(&ctx.plan.rules),
@@ -443,4 +469,45 @@ fn outage_bound(rules: &PlanRules) -> (String, String) {
         ),
     };
     (what.to_owned(), then)
+}
+
+/// How old the proven line may be when writes are taken away. Whatever was written after it is compared record by record while
+/// they are away.
+const LINE_KEEPS_MS: i64 = 120_000;
+
+/// Whether a person, or a pause, let the line of `catch_up` grow old.
+fn line_is_old(ctx: &StepCtx) -> bool {
+    let proven_at = ctx.times.get("catch_up").and_then(|span| span.ended);
+    proven_at.is_none_or(|at| (Utc::now() - at).num_milliseconds() > LINE_KEEPS_MS)
+}
+
+/// A new line. A flow that stopped or fell behind while a person was waited for is found here, before the fence.
+async fn line_for_a_late_go(ctx: &StepCtx) -> Result<CaughtUp, StepError> {
+    if ctx.deadline <= tokio::time::Instant::now() {
+        return Err(StepError::fail(
+            "the go came more than a day after it was asked for, so what was looked at then counts no longer. Nothing was taken \
+             away; make a new plan",
+        ));
+    }
+    let message =
+        "The last look at replication is more than two minutes old: it has to catch up with a new line first";
+    ctx.notes.tell(message, json!({})).await;
+    draw_line(ctx).await
+}
+
+/// Where the go leaves a line, later steps go by that one.
+fn go_ahead(
+    said: String,
+    mut evidence: serde_json::Value,
+    anew: Option<CaughtUp>,
+) -> Result<Done, StepError> {
+    let Some(line) = anew else { return Ok(Done::new(said, evidence)) };
+    evidence["caught_up_in_ms"] = line.took_ms.into();
+    Done::new(format!("{said}; {}", line.sentence()), evidence).with_output(&line)
+}
+
+/// When the figures of the question were seen; the oldest of them count.
+fn looked_at(ctx: &StepCtx) -> String {
+    let ended = ctx.times.get("rehearse_translation").and_then(|span| span.ended);
+    ended.map_or_else(|| "unknown".to_owned(), |at| at.format("%Y-%m-%d %H:%M UTC").to_string())
 }

@@ -126,13 +126,14 @@ fn kept(passed: Option<bool>, done: Done) -> Result<Done, StepError> {
     Ok(Done { output, ..done })
 }
 
-/// Whether each traffic switch answers and sends applications to the active side. One that cannot tell is no failure: a
+/// Whether each traffic switch could be used and sends applications to the active side. One that cannot tell is no failure: a
 /// switchover would send and not read back.
 async fn ask_traffic_switches(ctx: StepCtx) -> Result<Done, StepError> {
     let from = ctx.clients.pair.cluster(ctx.direction().from).as_str();
     if ctx.clients.routing.is_empty() {
         return Err(StepError::fail("the pair has no traffic switch: applications would be moved by hand"));
     }
+    prepare::check_switches(&ctx).await?;
     let mut told = Vec::new();
     for switch in &ctx.clients.routing {
         for audience in [Audience::Producers, Audience::Consumers] {

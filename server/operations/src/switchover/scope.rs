@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_domain::{
+    group::CommittedOffset,
     patterns::Scope,
     topic::{ByPartition, TopicPartition},
 };
-use muster_kafka::{ClusterAdmin, OffsetSpec};
+use muster_kafka::{ClusterAdmin, KafkaError, OffsetSpec};
 
 use super::prepare::FoundAgain;
 use crate::step::{StepCtx, StepError};
@@ -87,14 +88,18 @@ pub(super) async fn log_ends(
 }
 
 /// Looks whether the side applications leave still has exactly what was planned: no topic of the pair beside those, the same
-/// partitions, the same topics by id.
+/// partitions, the same topics by id, and no group of the pair with positions beside those.
 pub(super) async fn still_as_planned(ctx: &StepCtx) -> Result<(), StepError> {
     let found: FoundAgain = ctx.output("survey_again")?;
     let (from, admin) = (ctx.direction().from, ctx.admin(ctx.direction().from));
     let names: BTreeSet<String> = ctx.app_topics().into_iter().collect();
-    let (topics, counts) = tokio::join!(admin.topics(None), admin.partition_counts(&names));
-    let (topics, counts) = (topics?, counts?);
     let scope = Scope::of(&ctx.clients.pair);
+    let (topics, counts, positions) = tokio::join!(
+        admin.topics(None),
+        admin.partition_counts(&names),
+        positions_beside_the_plan(ctx, admin, &scope),
+    );
+    let (topics, counts, positions) = (topics?, counts?, positions?);
     let mut differences = Vec::new();
     for planned in &ctx.plan.topics {
         let now = counts.get(&planned.topic).copied().unwrap_or(0);
@@ -114,6 +119,17 @@ pub(super) async fn still_as_planned(ctx: &StepCtx) -> Result<(), StepError> {
             differences.push(format!("topic `{}` was made anew", topic.name));
         }
     }
+    // As the survey has it: positions in topics of others, or in topics that are gone, make no group one of the pair's.
+    let of_the_pair: BTreeSet<&String> = topics
+        .iter()
+        .filter(|topic| !topic.internal && scope.topic(from, &topic.name))
+        .map(|topic| &topic.name)
+        .collect();
+    for (group, committed) in &positions {
+        if committed.keys().any(|tp| of_the_pair.contains(&tp.topic)) {
+            differences.push(new_group(group));
+        }
+    }
     match differences.first() {
         Some(first) => Err(StepError::Fail(format!(
             "{} changed after the run began: {first}{}",
@@ -122,6 +138,26 @@ pub(super) async fn still_as_planned(ctx: &StepCtx) -> Result<(), StepError> {
         ))),
         None => Ok(()),
     }
+}
+
+/// Committed positions of the groups that match the pair's and are not in the plan.
+async fn positions_beside_the_plan(
+    ctx: &StepCtx,
+    admin: &dyn ClusterAdmin,
+    scope: &Scope,
+) -> Result<BTreeMap<String, ByPartition<CommittedOffset>>, KafkaError> {
+    let planned: BTreeSet<&String> = ctx.plan.groups.iter().collect();
+    let listed = admin.list_groups().await?.into_iter().map(|group| group.group);
+    let others: Vec<String> = listed.filter(|group| scope.group(group) && !planned.contains(group)).collect();
+    if others.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    admin.group_offsets(&others, false).await
+}
+
+/// What is said of a group of the pair that the plan does not know.
+pub(super) fn new_group(name: &str) -> String {
+    format!("group `{name}` is not in the plan, so it would have no position on the other side")
 }
 
 /// What is said of a topic of the pair that the plan does not know.

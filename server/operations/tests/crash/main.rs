@@ -8,6 +8,7 @@
 mod bad_days;
 mod bringing_writes;
 mod decisions;
+mod late_go;
 mod outage;
 mod properties;
 mod readiness_drill;

@@ -43,6 +43,8 @@ pub(crate) struct Sim {
     pub(crate) database: TestDatabase,
     pub(crate) pair: Pair,
     clients: Arc<SimClients>,
+    /// What the traffic switch answers to whoever asks it; nothing special while there is none.
+    switch_trouble: Arc<Mutex<Option<routing_double::Trouble>>>,
 }
 
 struct SimClients(PairClients);
@@ -95,9 +97,12 @@ impl Sim {
             })
             .collect();
         let world = small.world.clone();
+        let switch_trouble: Arc<Mutex<Option<routing_double::Trouble>>> = Arc::default();
+        let asked = Arc::clone(&switch_trouble);
         let routing: Vec<Arc<dyn Routing>> =
             vec![Arc::new(MemoryRouting::new(move |audience, cluster, moment| {
                 match (moment, audience) {
+                    (routing_double::Moment::Look, _) => return asked.lock().unwrap().clone(),
                     (routing_double::Moment::Effect, Audience::Producers) => world.point_producers(cluster),
                     (routing_double::Moment::Effect, Audience::Consumers) => world.point_consumers(cluster),
                     (routing_double::Moment::Hold, Audience::Consumers) => world.hold_consumers(),
@@ -113,7 +118,13 @@ impl Sim {
             flows,
             routing,
         };
-        Self { small, database, pair, clients: Arc::new(SimClients(clients)) }
+        Self { small, database, pair, clients: Arc::new(SimClients(clients)), switch_trouble }
+    }
+
+    /// From now on the traffic switch cannot be asked.
+    pub(crate) fn switch_refuses(&self, reason: &str) {
+        let trouble = routing_double::Trouble::Fails { reason: reason.to_owned(), may_pass: false };
+        *self.switch_trouble.lock().unwrap() = Some(trouble);
     }
 
     /// Rules that ask nobody and wait for little.

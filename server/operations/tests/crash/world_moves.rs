@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use muster_domain::{
-    group::CommittedOffset,
+    group::{CommittedOffset, GroupType},
     pair::{Direction, Side},
     plan::{IfUnproven, PlanRules},
     record::Person,
@@ -12,7 +12,10 @@ use muster_domain::{
     survey::{ConnectState, ConnectorRole},
     topic::TopicPartition,
 };
-use muster_kafka::{ClusterAdmin, double::Log};
+use muster_kafka::{
+    ClusterAdmin,
+    double::{Group, Log},
+};
 use muster_operations::{
     OperationError, decisions,
     engine::{Moment, Stopped},
@@ -65,9 +68,24 @@ async fn a_topic_or_group_that_came_after_the_plan_stops_the_run_before_anything
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_traffic_switch_that_cannot_be_used_is_found_before_anything_is_changed() {
+    let sim = Sim::new().await;
+    let plan = sim.plan(Side::A, Sim::rules()).await;
+    let before = sim.picture().await;
+    sim.switch_refuses("connection refused");
+    let run = sim.started(&plan).await;
+    sim.worker("one").run_pending().await.unwrap();
+    let story = sim.story(run.id).await;
+    assert_eq!(sim.run(run.id).await.state, RunState::RolledBack, "{story}");
+    let said = sentence(&sim, run.id, "survey_again").await;
+    assert!(said.contains("connection refused. Applications could not be told"), "{said}: {story}");
+    assert_eq!(sim.picture().await, before, "{story}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_changes_while_a_person_is_waited_for_is_found_under_the_fence_and_goes_back() {
     type Change = fn(&mut muster_kafka::double::ClusterState);
-    let changes: [(&str, Change); 3] = [
+    let changes: [(&str, Change); 4] = [
         ("has 3 partitions instead of 2", |cluster| {
             cluster.topics.get_mut("orders.shipped").unwrap().partitions.push(Log::default());
         }),
@@ -76,6 +94,9 @@ async fn what_changes_while_a_person_is_waited_for_is_found_under_the_fence_and_
         }),
         ("`orders.placed` was made anew", |cluster| {
             cluster.topics.get_mut(TOPIC).unwrap().id = Uuid::new_v4();
+        }),
+        ("group `late-readers` is not in the plan", |cluster| {
+            commits_first(cluster, "late-readers", TOPIC);
         }),
     ];
     for (said, change) in changes {
@@ -93,6 +114,32 @@ async fn what_changes_while_a_person_is_waited_for_is_found_under_the_fence_and_
         assert!(sentence(&sim, run.id, "mark_cut_line").await.contains(said), "{said}: {story}");
         assert_eq!(sim.picture().await, before, "{story}");
     }
+}
+
+/// A group that has committed nothing before commits its first position, in a topic.
+fn commits_first(cluster: &mut muster_kafka::double::ClusterState, group: &str, topic: &str) {
+    let position = CommittedOffset { offset: 0, metadata: String::new(), leader_epoch: None };
+    let with_a_position = Group {
+        kind: GroupType::Classic,
+        protocol_type: "consumer".to_owned(),
+        members: Vec::new(),
+        offsets: BTreeMap::from([(TopicPartition::new(topic, 0), position)]),
+    };
+    cluster.groups.insert(group.to_owned(), with_a_position);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_begins_to_read_topics_of_others_meanwhile_stops_nothing() {
+    let sim = Sim::new().await;
+    let run = sim.started(&sim.plan(Side::A, waiting_rules()).await).await;
+    sim.worker("one").run_pending().await.unwrap();
+    on_source(&sim, |cluster| commits_first(cluster, "late-clicks", "clicks.page"));
+    let mut conn = sim.database.pool().acquire().await.unwrap();
+    decisions::confirm(&mut conn, run.id, &person("mira")).await.unwrap();
+    drop(conn);
+    sim.worker("one").run_pending().await.unwrap();
+    assert_eq!(sim.run(run.id).await.state, RunState::Succeeded, "{}", sim.story(run.id).await);
+    sim.assert_clean("after a group of others began to read");
 }
 
 /// Just before the fence a replica in sync stops following: what is written then is acknowledged with `acks=1`, and nobody can

@@ -1,6 +1,7 @@
 //! The address book file.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::PathBuf,
     sync::{
@@ -103,6 +104,37 @@ async fn what_is_not_ours_is_left_alone() {
     let nowhere = AddressBook::new("/no/such/folder/book.json");
     assert!(nowhere.send(Producers, &to("west", 1)).await.is_err());
     assert!(AddressBook::new("relative.json").send(Producers, &to("west", 1)).await.is_err());
+}
+
+#[tokio::test]
+async fn a_book_that_could_not_be_written_is_found_before_anybody_is_sent() {
+    let folder = Folder::new();
+    let book = AddressBook::new(folder.file());
+    book.check("orders").await.expect("a folder that takes files, and no book yet");
+    assert!(!folder.file().exists(), "looking makes no book");
+    book.send(Producers, &to("west", 1)).await.expect("written");
+    let before = folder.text();
+    book.check("orders").await.expect("its own book");
+    assert_eq!(folder.text(), before);
+    let names = fs::read_dir(&folder.0).expect("folder").map(|entry| entry.expect("entry").file_name());
+    let left: BTreeSet<String> = names.map(|name| name.to_string_lossy().into_owned()).collect();
+    let known = [".orders.json.lock", "orders.json"].map(str::to_owned);
+    assert_eq!(left, BTreeSet::from(known), "nothing but the lock is left beside it");
+
+    let error = book.check("clicks").await.expect_err("another pair's book");
+    assert!(!error.may_pass && error.reason.contains("belongs to pair `orders`, not `clicks`"), "{error}");
+    // What stands in the way of a new file, whoever runs the tests.
+    fs::create_dir(folder.0.join(".orders.json.new")).expect("a folder");
+    let error = book.check("orders").await.expect_err("no file can be made beside it");
+    assert!(error.reason.contains("make and remove a file beside it"), "{error}");
+    fs::write(folder.file(), "precious notes").expect("written");
+    let error = book.check("orders").await.expect_err("not an address book");
+    assert!(error.reason.contains("it was left alone"), "{error}");
+    let nowhere = AddressBook::new("/no/such/folder/book.json").check("orders").await;
+    let error = nowhere.expect_err("no folder");
+    assert!(!error.may_pass && error.reason.contains("open the lock beside the file"), "{error}");
+    let relative = AddressBook::new("relative.json").check("orders").await.expect_err("a relative path");
+    assert!(relative.reason.contains("the path is not absolute"), "{relative}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

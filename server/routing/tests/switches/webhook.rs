@@ -102,6 +102,16 @@ async fn messages_are_signed_and_name_their_run() {
 }
 
 #[tokio::test]
+async fn it_is_tried_without_sending_anybody_anywhere() {
+    let receiver = Receiver::default();
+    let webhook = Webhook::new(&receiver.start().await, &options());
+    webhook.check("orders").await.expect("it answers");
+    assert_eq!(receiver.lock().messages.len(), 0, "nobody was sent");
+    let nobody = Webhook::new("http://127.0.0.1:1/hooks/move", &options());
+    nobody.check("orders").await.expect_err("nobody listens there");
+}
+
+#[tokio::test]
 async fn what_may_pass_is_tried_again_and_what_may_not_is_not() {
     let receiver = Receiver::default();
     let webhook = Webhook::new(&receiver.start().await, &options());
