@@ -11,12 +11,13 @@ use muster_domain::{
     canary::{CanarySettings, carried_within},
     ids::PairName,
     lag::{Clock, PartitionLag},
+    loss::Loss,
     pair::Pair,
     survey::Survey,
 };
 use muster_operations::{
     ClientSource, OperationError,
-    leader_ends::{Unsettled, ask_leader_ends},
+    leader_ends::ask_leader_ends,
     survey::take_survey,
     tails::read_tails,
     writers::read_writers,
@@ -196,8 +197,10 @@ impl SurveyLoop {
         let judged = Judgement::of(&clients, &approvers, &survey, previous_survey, history, canaries, clock);
         let alarms = alarm_watch::watch(&mut conn, &clients, &survey, previous.as_ref(), moved).await?;
         drop(conn);
-        let seen = (&survey, previous.as_ref(), unsettled.as_slice());
-        if let Err(e) = self.keep(&clients.pair, seen, &judged, alarms, epoch, memory).await {
+        // Of very many partitions this takes a while: no transaction is open yet.
+        let losses = memory.losses(&clients.pair, &survey, previous.as_ref(), &unsettled);
+        let found = (&survey, losses.as_slice());
+        if let Err(e) = self.keep(&clients.pair, found, &judged, alarms, epoch, memory).await {
             memory.doubt();
             return Err(e.into());
         }
@@ -212,7 +215,7 @@ impl SurveyLoop {
     async fn keep(
         &self,
         pair: &Pair,
-        (survey, previous, unsettled): (&Survey, Option<&Survey>, &[Unsettled]),
+        (survey, losses): (&Survey, &[Loss]),
         (judgement, lags): &(Judgement, Vec<Vec<PartitionLag>>),
         alarms: Watched,
         epoch: i64,
@@ -223,8 +226,7 @@ impl SurveyLoop {
         surveys::keep(&mut tx, survey, epoch).await?;
         judgement.keep(&mut tx, survey, epoch).await?;
         memory.record(&mut tx, pair, survey, lags).await?;
-        let news = memory.losses(pair, survey, previous, unsettled);
-        Memory::keep_losses(&mut tx, pair, &news).await?;
+        Memory::keep_losses(&mut tx, pair, losses).await?;
         alarms.keep(&mut tx, survey, epoch).await?;
         tx.commit().await.map_err(failed)
     }
