@@ -16,10 +16,7 @@ use muster_domain::{
     survey::Survey,
 };
 use muster_operations::{
-    ClientSource, OperationError,
-    leader_ends::ask_leader_ends,
-    survey::take_survey,
-    tails::read_tails,
+    ClientSource, OperationError, leader_ends::ask_leader_ends, survey::take_survey, tails::read_tails,
     writers::read_writers,
 };
 use muster_store::{
@@ -105,7 +102,8 @@ impl SurveyLoop {
             epoch = match turn {
                 Ok(Turn::Observed(epoch)) => Some(epoch),
                 Ok(Turn::SomebodyElse) => None,
-                Ok(Turn::PairGone | Turn::CutShort) => return,
+                Ok(Turn::PairGone) => return self.clients.forget(&pair),
+                Ok(Turn::CutShort) => return,
                 Err(e) => {
                     tracing::warn!(pair.name = %pair, cause = %chain(&e), "could not observe pair `{pair}`; tried again in {:?}", self.period);
                     None

@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use muster_domain::{
-    offset_pairs::{BOUNDS, Kept, ReadPairs, SyncsTopic, can_be_a_topic},
+    offset_pairs::{BOUNDS, Bounds, Kept, ReadPairs, SyncsTopic, can_be_a_topic},
     survey::{OffsetPair, Rewind, UnreadableSyncs},
     topic::TopicPartition,
 };
@@ -153,6 +153,18 @@ impl Reading {
             read.unreadable = self.known.unreadable.clone();
             read.keep_within(BOUNDS);
         }
+    }
+
+    /// Forgets older pairs of what is known, until there are no more than so many. What is not kept yet stays whole.
+    pub(super) fn shorten_to(&mut self, pairs: usize) {
+        let (before, name) = (self.known.count(), &self.log.name);
+        self.known.keep_within(Bounds { pairs, ..BOUNDS });
+        let left = self.known.count();
+        tracing::info!(
+            before,
+            left,
+            "older offset syncs of `{name}` were thinned out: this process has no room for more"
+        );
     }
 
     fn keep(&mut self, record: &Record) {
