@@ -181,7 +181,7 @@ impl SurveyLoop {
         // The recorder keeps milliseconds: what is remembered and what is read back are one time.
         let mut survey = take_survey(&clients, number, Utc::now().trunc_subsecs(3)).await;
         read_tails(&clients, &mut survey, previous.as_ref(), &mut memory.tails).await;
-        read_writers(&clients, &mut survey).await;
+        read_writers(&clients, &mut survey, previous.as_ref()).await;
         let unsettled = ask_leader_ends(&clients, &survey, unsettled).await;
         let clock =
             Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };
