@@ -129,9 +129,13 @@ impl PairStore {
     /// Keeps what was read. It is known whether or not that succeeds, and until then the topic has it.
     async fn keep(&mut self, name: &str) {
         let (Some(memory), Some(reading)) = (&self.memory, &mut self.reading) else { return };
+        if reading.is_left() {
+            return leave(&**memory, reading, name).await;
+        }
         let Some((after, topic, read)) = reading.due() else { return };
         match tokio::time::timeout(KEPT_WITHIN, memory.keep(after, topic, read)).await {
-            Ok(Ok(turn)) => reading.kept(turn),
+            Ok(Ok(Some(turn))) => reading.kept(Some(turn)),
+            Ok(Ok(None)) => leave(&**memory, reading, name).await,
             Ok(Err(error)) => {
                 let cause = in_words(&error);
                 tracing::warn!(cause, "offset pairs of `{name}` could not be kept; tried again");
@@ -141,6 +145,25 @@ impl PairStore {
                 tracing::warn!("it is not known whether offset pairs of `{name}` were kept; looked at again");
                 reading.kept(None);
             }
+        }
+    }
+}
+
+/// Leaves keeping to another process that came first, for as long as it goes on with that.
+async fn leave(memory: &dyn PairMemory, reading: &mut Reading, name: &str) {
+    if !reading.looks_who_keeps() {
+        return;
+    }
+    match tokio::time::timeout(KEPT_WITHIN, memory.kept_until()).await {
+        Ok(Ok(kept)) => reading.leave(kept.as_ref()),
+        Ok(Err(error)) => {
+            let cause = in_words(&error);
+            tracing::warn!(cause, "who keeps the offset pairs of `{name}` is not known; looked at again");
+            reading.not_kept();
+        }
+        Err(_) => {
+            tracing::warn!("who keeps the offset pairs of `{name}` was not told in time; looked at again");
+            reading.not_kept();
         }
     }
 }

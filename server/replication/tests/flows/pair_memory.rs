@@ -88,6 +88,7 @@ async fn of_two_processes_that_read_the_same_one_keeps_it_and_both_go_on() {
     for flow in [&one, &two, &process(&connect, &world, &memory)] {
         assert_eq!(pairs(flow).await.expect("readable"), [(10, 11), (20, 21), (30, 31)]);
     }
+    assert_eq!(memory.recalls(), 3, "each once: who was overtaken has read the same");
     let (_, kept) = memory.recall().await.expect("told").expect("kept").pairs.expect("readable");
     let kept = &kept.partitions[&TopicPartition::new("orders", 0)].pairs;
     let expected =
