@@ -22,7 +22,7 @@ use muster_operations::{
 use muster_store::{
     StoreError, grants,
     leases::{self, survey_lease},
-    losses, pairs, surveys,
+    pairs, surveys,
 };
 use sqlx::PgPool;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -175,7 +175,7 @@ impl SurveyLoop {
         memory.recall(&mut conn, &clients.pair, Utc::now()).await?;
         let moved = alarm_watch::moved_by(&mut conn, pair).await?;
         // Only who has the lease writes them.
-        let unsettled = losses::unsettled(&mut conn, pair).await?;
+        let unsettled = memory.unsettled(&mut conn, pair).await?;
         drop(conn);
         let number = previous.as_ref().map_or(1, |survey| survey.number + 1);
         // The recorder keeps milliseconds: what is remembered and what is read back are one time.
