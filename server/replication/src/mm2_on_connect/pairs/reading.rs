@@ -176,11 +176,13 @@ impl Reading {
         let (before, name) = (self.known.count(), &self.log.name);
         self.known.keep_within(Bounds { pairs, ..BOUNDS });
         let left = self.known.count();
-        tracing::info!(
-            before,
-            left,
-            "older offset syncs of `{name}` were thinned out: this process has no room for more"
-        );
+        if left < before {
+            tracing::info!(
+                before,
+                left,
+                "older offset syncs of `{name}` were thinned out: this process has no room for more"
+            );
+        }
     }
 
     fn keep(&mut self, record: &Record) {
