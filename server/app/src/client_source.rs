@@ -17,12 +17,15 @@ use muster_operations::{
     OperationError, PairClients,
     clients::{ClientSource, FlowKey},
 };
-use muster_replication::{ClusterHands, Mm2OnConnect, Replication};
+use muster_replication::{ClusterHands, Mm2OnConnect, PairRoom, Replication};
 use muster_routing::RoutingOptions;
 use muster_store::{clusters, pairs, secrets, secrets::SecretsKey};
 use sqlx::{PgConnection, PgPool};
 
 use crate::{app::Hands, kept_pairs::KeptPairs};
+
+/// Offset pairs that a process holds in memory, of all flows together: 160 MB, as much as five flows can fill alone.
+const MOST_PAIRS: usize = 10_000_000;
 
 /// See the module.
 #[derive(Debug)]
@@ -31,6 +34,7 @@ pub struct StoredClients {
     key: Arc<SecretsKey>,
     routing: RoutingOptions,
     keeps_pairs: bool,
+    room: PairRoom,
     clusters: Mutex<BTreeMap<ClusterName, (i64, ClusterHands)>>,
     pairs: Mutex<BTreeMap<PairName, (Versions, PairClients)>>,
 }
@@ -42,7 +46,15 @@ impl StoredClients {
     /// Clients of what is stored there, its secrets opened with that key.
     #[must_use]
     pub fn new(pool: PgPool, key: Arc<SecretsKey>, routing: RoutingOptions) -> Self {
-        Self { pool, key, routing, keeps_pairs: true, clusters: Mutex::default(), pairs: Mutex::default() }
+        Self {
+            pool,
+            key,
+            routing,
+            keeps_pairs: true,
+            room: PairRoom::of(MOST_PAIRS),
+            clusters: Mutex::default(),
+            pairs: Mutex::default(),
+        }
     }
 
     /// Clients that keep nothing of what they read, for those who only look.
@@ -81,7 +93,7 @@ impl StoredClients {
             BySide { a: self.hands(conn, &clusters.a).await?, b: self.hands(conn, &clusters.b).await? };
         let mut flows: BTreeMap<FlowKey, Arc<dyn Replication>> = BTreeMap::new();
         for flow in pair.flows.iter().filter(|flow| flow.mechanism != Mechanism::Unattached) {
-            let attached = attach(pair, flow, &hands, &clusters)?;
+            let attached = attach(pair, flow, &hands, &clusters)?.sharing(&self.room);
             let attached = match self.keeps_pairs {
                 true => attached.remembering(Arc::new(self.kept_pairs(pair, flow))),
                 false => attached,
@@ -154,6 +166,10 @@ impl ClientSource for StoredClients {
         let clients = self.build(&mut conn, &pair, BySide { a, b }).await?;
         lock(&self.pairs).insert(name.clone(), (versions, clients.clone()));
         Ok(clients)
+    }
+
+    fn forget(&self, pair: &PairName) {
+        lock(&self.pairs).remove(pair);
     }
 }
 

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use muster_domain::{
     ids::PairName,
-    offset_pairs::{Kept, ReadPairs, SyncsTopic},
+    offset_pairs::{Kept, KeptUntil, ReadPairs, SyncsTopic},
     pair::Direction,
 };
 use muster_replication::{PairMemory, PairMemoryError};
@@ -32,6 +32,12 @@ impl KeptPairs {
         offset_pairs::recall(&mut conn, (&self.pair, self.direction)).await
     }
 
+    async fn read_until(&self) -> Result<Option<KeptUntil>, StoreError> {
+        let op = "get a connection to see how far offset pairs are kept";
+        let mut conn = self.pool.acquire().await.map_err(|source| StoreError::Database { op, source })?;
+        offset_pairs::kept_until(&mut conn, (&self.pair, self.direction)).await
+    }
+
     async fn write(
         &self,
         after: Option<i64>,
@@ -50,6 +56,10 @@ impl KeptPairs {
 impl PairMemory for KeptPairs {
     async fn recall(&self) -> Result<Option<Kept>, PairMemoryError> {
         self.read().await.map_err(|e| error("read the offset pairs that are kept", e))
+    }
+
+    async fn kept_until(&self) -> Result<Option<KeptUntil>, PairMemoryError> {
+        self.read_until().await.map_err(|e| error("look how far offset pairs are kept", e))
     }
 
     async fn keep(

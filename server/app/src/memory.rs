@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     hash::hash_json,
+    ids::PairName,
     lag::PartitionLag,
     loss::{Evidence, Loss, settle, state_loss},
     pair::{Flow, Pair, Side},
@@ -41,6 +42,8 @@ pub struct Memory {
     recordings: BTreeMap<(Side, Kind), Recording>,
     /// Hash of the ACLs and configs that were kept last.
     facts: BTreeMap<(Side, &'static str), String>,
+    /// Losses whose last word is not said, each with when it was written last.
+    unsettled: Vec<(DateTime<Utc>, Loss)>,
 }
 
 impl Memory {
@@ -161,6 +164,23 @@ impl Memory {
             }
         }
         Ok(())
+    }
+
+    /// Losses of a pair whose last word is not said. Of very many partitions each is long, so they are read again only once one was
+    /// written since, by whichever process.
+    ///
+    /// # Errors
+    /// When the database refuses or a row does not read back.
+    pub(crate) async fn unsettled(
+        &mut self,
+        conn: &mut PgConnection,
+        pair: &PairName,
+    ) -> Result<Vec<Loss>, StoreError> {
+        let written = losses::unsettled_at(conn, pair).await?;
+        if !written.iter().eq(self.unsettled.iter().map(|(at, _)| at)) {
+            self.unsettled = losses::unsettled(conn, pair).await?;
+        }
+        Ok(self.unsettled.iter().map(|(_, loss)| loss.clone()).collect())
     }
 
     /// What is to be said of losses after a survey: of a source that does not answer what it costs, of one that is back what

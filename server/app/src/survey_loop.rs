@@ -11,20 +11,18 @@ use muster_domain::{
     canary::{CanarySettings, carried_within},
     ids::PairName,
     lag::{Clock, PartitionLag},
+    loss::Loss,
     pair::Pair,
     survey::Survey,
 };
 use muster_operations::{
-    ClientSource, OperationError,
-    leader_ends::{Unsettled, ask_leader_ends},
-    survey::take_survey,
-    tails::read_tails,
+    ClientSource, OperationError, leader_ends::ask_leader_ends, survey::take_survey, tails::read_tails,
     writers::read_writers,
 };
 use muster_store::{
     StoreError, grants,
     leases::{self, survey_lease},
-    losses, pairs, surveys,
+    pairs, surveys,
 };
 use sqlx::PgPool;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -104,7 +102,8 @@ impl SurveyLoop {
             epoch = match turn {
                 Ok(Turn::Observed(epoch)) => Some(epoch),
                 Ok(Turn::SomebodyElse) => None,
-                Ok(Turn::PairGone | Turn::CutShort) => return,
+                Ok(Turn::PairGone) => return self.clients.forget(&pair),
+                Ok(Turn::CutShort) => return,
                 Err(e) => {
                     tracing::warn!(pair.name = %pair, cause = %chain(&e), "could not observe pair `{pair}`; tried again in {:?}", self.period);
                     None
@@ -176,13 +175,13 @@ impl SurveyLoop {
         memory.recall(&mut conn, &clients.pair, Utc::now()).await?;
         let moved = alarm_watch::moved_by(&mut conn, pair).await?;
         // Only who has the lease writes them.
-        let unsettled = losses::unsettled(&mut conn, pair).await?;
+        let unsettled = memory.unsettled(&mut conn, pair).await?;
         drop(conn);
         let number = previous.as_ref().map_or(1, |survey| survey.number + 1);
         // The recorder keeps milliseconds: what is remembered and what is read back are one time.
         let mut survey = take_survey(&clients, number, Utc::now().trunc_subsecs(3)).await;
         read_tails(&clients, &mut survey, previous.as_ref(), &mut memory.tails).await;
-        read_writers(&clients, &mut survey).await;
+        read_writers(&clients, &mut survey, previous.as_ref()).await;
         let unsettled = ask_leader_ends(&clients, &survey, unsettled).await;
         let clock =
             Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };
@@ -196,8 +195,10 @@ impl SurveyLoop {
         let judged = Judgement::of(&clients, &approvers, &survey, previous_survey, history, canaries, clock);
         let alarms = alarm_watch::watch(&mut conn, &clients, &survey, previous.as_ref(), moved).await?;
         drop(conn);
-        let seen = (&survey, previous.as_ref(), unsettled.as_slice());
-        if let Err(e) = self.keep(&clients.pair, seen, &judged, alarms, epoch, memory).await {
+        // Of very many partitions this takes a while: no transaction is open yet.
+        let losses = memory.losses(&clients.pair, &survey, previous.as_ref(), &unsettled);
+        let found = (&survey, losses.as_slice());
+        if let Err(e) = self.keep(&clients.pair, found, &judged, alarms, epoch, memory).await {
             memory.doubt();
             return Err(e.into());
         }
@@ -212,7 +213,7 @@ impl SurveyLoop {
     async fn keep(
         &self,
         pair: &Pair,
-        (survey, previous, unsettled): (&Survey, Option<&Survey>, &[Unsettled]),
+        (survey, losses): (&Survey, &[Loss]),
         (judgement, lags): &(Judgement, Vec<Vec<PartitionLag>>),
         alarms: Watched,
         epoch: i64,
@@ -223,8 +224,7 @@ impl SurveyLoop {
         surveys::keep(&mut tx, survey, epoch).await?;
         judgement.keep(&mut tx, survey, epoch).await?;
         memory.record(&mut tx, pair, survey, lags).await?;
-        let news = memory.losses(pair, survey, previous, unsettled);
-        Memory::keep_losses(&mut tx, pair, &news).await?;
+        Memory::keep_losses(&mut tx, pair, losses).await?;
         alarms.keep(&mut tx, survey, epoch).await?;
         tx.commit().await.map_err(failed)
     }

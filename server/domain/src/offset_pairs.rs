@@ -75,6 +75,17 @@ pub struct Kept {
     pub pairs: Option<(SyncsTopic, ReadPairs)>,
 }
 
+/// How far a flow's pairs are kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptUntil {
+    /// How often something was kept.
+    pub turn: i64,
+    /// The log.
+    pub topic: SyncsTopic,
+    /// One past the last offset of it.
+    pub until: i64,
+}
+
 impl ReadPairs {
     /// Nothing yet, from an offset on.
     #[must_use]

@@ -21,11 +21,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::back::{Copies, copies_before, translate_back};
 pub use self::ladder::Mm2Ladder;
+pub use self::lifetimes::Lifetimes;
 pub use self::ring::{Held, Kept, MOST_POSITIONS, RING, Resumed, Ring, Rings, Run, SyncsAround, resume};
-use self::{
-    content::Bracketed,
-    lifetimes::{Bracket, Lifetimes},
-};
+use self::{content::Bracketed, lifetimes::Bracket};
 use crate::{reading::ReadingClass, survey::OffsetPair};
 
 /// A record a group would be given: data, and committed data only where the flow copies committed data only.
@@ -178,7 +176,7 @@ pub fn check_within(g: i64, end: i64) -> Result<(), Untranslatable> {
     }
 }
 
-/// What to read on both sides before [`translate`] can compare; offsets are inclusive.
+/// What to read on both sides before [`Lifetimes::translate`] can compare; offsets are inclusive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Windows {
     /// From here on the source; `None` means from its log start.
@@ -209,57 +207,67 @@ impl<'a, T: AsRef<[OffsetPair]> + ?Sized> From<&'a T> for AllSyncs<'a> {
     }
 }
 
-/// The records [`translate`] needs for a group at `g`.
-#[must_use]
-pub fn windows<'a>(g: i64, syncs: impl Into<AllSyncs<'a>>, target_end: i64) -> Windows {
-    let bracket = Lifetimes::of(syncs.into(), target_end).around(g);
-    let after = bracket.and_then(|b| b.after);
-    Windows {
-        source_from: bracket.map(|b| b.repeats_from),
-        source_to: after.map(|p| p.upstream),
-        target_from: bracket.map(|b| b.before.downstream),
-        target_to: after.map(|p| p.downstream),
+impl Lifetimes {
+    /// The records [`Lifetimes::translate`] needs for a group at `g`.
+    #[must_use]
+    pub fn windows(&self, g: i64) -> Windows {
+        let bracket = self.around(g);
+        let after = bracket.and_then(|b| b.after);
+        Windows {
+            source_from: bracket.map(|b| b.repeats_from),
+            source_to: after.map(|p| p.upstream),
+            target_from: bracket.map(|b| b.before.downstream),
+            target_to: after.map(|p| p.downstream),
+        }
     }
-}
 
-/// Where a group that reads `g` next on the source must go on reading on the target.
-///
-/// The position is one that [`check_within`] let pass. `source` and `target` are the visible records of the [`windows`] in order, without gaps: leaving out a record at the front of the source
-/// window would skip it, and a cut at its back makes a record that was not read look absent. `source` is empty when
-/// it cannot be read; then only the pairs speak.
-///
-/// # Errors
-/// When neither pairs nor records relate the two logs around `g`.
-pub fn translate<'a>(
-    g: i64,
-    syncs: impl Into<AllSyncs<'a>>,
-    source: &[Visible],
-    target: &[Visible],
-    target_end: i64,
-) -> Result<Mapping, Untranslatable> {
-    if g < 0 {
-        return Err(Untranslatable::BadOffset { offset: g });
+    /// Where a group that reads `g` next on the source must go on reading on the target.
+    ///
+    /// The position is one that [`check_within`] let pass. `source` and `target` are the visible records of the
+    /// [`Lifetimes::windows`] in order, without gaps: leaving out a record at the front of the source window would skip it,
+    /// and a cut at its back makes a record that was not read look absent. `source` is empty when it cannot be read; then
+    /// only the pairs speak.
+    ///
+    /// # Errors
+    /// When neither pairs nor records relate the two logs around `g`.
+    pub fn translate(
+        &self,
+        g: i64,
+        source: &[Visible],
+        target: &[Visible],
+    ) -> Result<Mapping, Untranslatable> {
+        if g < 0 {
+            return Err(Untranslatable::BadOffset { offset: g });
+        }
+        let mapping = match next_visible(g, self, source) {
+            NextVisible::None => Mapping::drained(self.target_end),
+            NextVisible::NotRead => floor(g, self)?,
+            NextVisible::At(at) => self.translate_next(at, source, target, g)?,
+        };
+        Ok(Mapping { target_offset: mapping.target_offset.min(self.target_end), ..mapping })
     }
-    let lifetimes = Lifetimes::of(syncs.into(), target_end);
-    let mapping = match next_visible(g, &lifetimes, source) {
-        NextVisible::None => Mapping::drained(target_end),
-        NextVisible::NotRead => floor(g, &lifetimes, target_end)?,
-        NextVisible::At(at) => {
-            let next = source[at].offset;
-            match lifetimes.around(next) {
-                Some(bracket) if target.is_empty() => floor_in(next, bracket, target_end),
-                Some(bracket) => {
-                    by_records(Bracketed::new(bracket, at, source, target), bracket, target_end)?
-                }
-                None => {
-                    let records = Bracketed::unanchored(at, source, target);
-                    let found = records.by_content().ok_or_else(|| unrelated(g, &lifetimes, target_end))?;
-                    records.past_copies(found)
-                }
+
+    /// Where the record that a group at `g` reads next is on the target.
+    fn translate_next(
+        &self,
+        at: usize,
+        source: &[Visible],
+        target: &[Visible],
+        g: i64,
+    ) -> Result<Mapping, Untranslatable> {
+        let next = source[at].offset;
+        match self.around(next) {
+            Some(bracket) if target.is_empty() => Ok(floor_in(next, bracket, self.target_end)),
+            Some(bracket) => {
+                by_records(Bracketed::new(bracket, at, source, target), bracket, self.target_end)
+            }
+            None => {
+                let records = Bracketed::unanchored(at, source, target);
+                let found = records.by_content().ok_or_else(|| unrelated(g, self))?;
+                Ok(records.past_copies(found))
             }
         }
-    };
-    Ok(Mapping { target_offset: mapping.target_offset.min(target_end), ..mapping })
+    }
 }
 
 enum NextVisible {
@@ -297,7 +305,8 @@ fn by_records(records: Bracketed, bracket: Bracket, target_end: i64) -> Result<M
 }
 
 /// By pairs alone.
-fn floor(g: i64, lifetimes: &Lifetimes, target_end: i64) -> Result<Mapping, Untranslatable> {
+fn floor(g: i64, lifetimes: &Lifetimes) -> Result<Mapping, Untranslatable> {
+    let target_end = lifetimes.target_end;
     if let Some(beyond) = lifetimes.beyond_target() {
         return Err(Untranslatable::PairBeyondTarget { downstream: beyond.downstream, target_end });
     }
@@ -317,11 +326,12 @@ fn floor_in(next: i64, bracket: Bracket, target_end: i64) -> Mapping {
 }
 
 /// Why neither a pair nor the records relate the two logs. Pairs of which none is of this target say more than that none is known.
-fn unrelated(g: i64, lifetimes: &Lifetimes, target_end: i64) -> Untranslatable {
+fn unrelated(g: i64, lifetimes: &Lifetimes) -> Untranslatable {
     match (lifetimes.oldest_upstream(), lifetimes.beyond_target()) {
-        (None, Some(beyond)) => {
-            Untranslatable::PairBeyondTarget { downstream: beyond.downstream, target_end }
-        }
+        (None, Some(beyond)) => Untranslatable::PairBeyondTarget {
+            downstream: beyond.downstream,
+            target_end: lifetimes.target_end,
+        },
         (Some(_), _) | (None, None) => before_first(g, lifetimes),
     }
 }

@@ -54,4 +54,7 @@ impl PairClients {
 pub trait ClientSource: Send + Sync {
     /// Clients for a pair as it is configured now. Cheap when nothing changed since the last call.
     async fn pair_clients(&self, pair: &PairName) -> Result<PairClients, OperationError>;
+
+    /// A pair is gone: nothing of it is kept warm any more.
+    fn forget(&self, _pair: &PairName) {}
 }

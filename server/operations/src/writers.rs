@@ -3,7 +3,9 @@
 //!
 //! A look only reads, what brokers have in memory anyway. Of a large pair a thousand partitions are looked at in one survey, the same
 //! ones in three surveys on end, then the next thousand: two looks at the same partition are what tells that somebody has written.
-//! Producers are asked for before transactional ids, so that the id of whoever has written by then is in what is listed.
+//! Producers are asked for before transactional ids, so that the id of whoever has written by then is in what is listed. Every broker
+//! lists every id there is, so they are asked for only where somebody has written who was not known in the survey before, and at
+//! the beginning of a turn: an id never becomes somebody else's.
 
 use std::collections::BTreeMap;
 
@@ -26,15 +28,16 @@ const TURN: i64 = 3;
 /// Where more producers are remembered a partition is left out: applications wrote there not long ago.
 const MOST_PRODUCERS: usize = 32;
 
-/// Adds to a survey who writes on the target of each flow that runs.
-pub async fn read_writers(clients: &PairClients, survey: &mut Survey) {
+/// Adds to a survey who writes on the target of each flow that runs. `previous` is the one before.
+pub async fn read_writers(clients: &PairClients, survey: &mut Survey, previous: Option<&Survey>) {
     for flow in &clients.pair.flows {
         let Some(connector) = copying(flow, survey) else { continue };
         let replicas = turn(replicas(&clients.pair, flow, survey), survey.number);
         if replicas.is_empty() {
             continue;
         }
-        let read = read(clients.admin.get(flow.direction.to()).as_ref(), &replicas, connector).await;
+        let before = previous.filter(|_| survey.number % TURN != 0).and_then(|survey| seen_by(survey, flow));
+        let read = read(clients.admin.get(flow.direction.to()).as_ref(), &replicas, connector, before).await;
         let writers = match read {
             Ok(writers) => Observed::known(writers, Utc::now()),
             Err(e) => Observed::unknown(e.to_string(), Utc::now()),
@@ -43,6 +46,10 @@ pub async fn read_writers(clients: &PairClients, survey: &mut Survey) {
             seen.writers = writers;
         }
     }
+}
+
+fn seen_by<'s>(survey: &'s Survey, flow: &Flow) -> Option<&'s WritersObservation> {
+    survey.flows.iter().find(|seen| seen.direction == flow.direction)?.writers.value()
 }
 
 /// The source connector of a flow, while it runs.
@@ -84,14 +91,29 @@ async fn read(
     admin: &dyn ClusterAdmin,
     replicas: &[TopicPartition],
     connector: &str,
+    before: Option<&WritersObservation>,
 ) -> Result<WritersObservation, KafkaError> {
     let producers = admin.producers(replicas).await?;
-    let ids = admin.transactional_ids().await?;
-    let own = ids.iter().filter(|(id, _)| is_of_task(id, connector)).map(|(_, producer)| *producer);
     let few = producers.into_iter().filter(|(_, producers)| producers.len() <= MOST_PRODUCERS);
     let partitions: BTreeMap<TopicPartition, Vec<WriterSeen>> =
         few.map(|(at, producers)| (at, producers.iter().map(seen).collect())).collect();
+    if let Some(before) = before.filter(|before| only_own_wrote(before, &partitions)) {
+        return Ok(WritersObservation { own: before.own.clone(), partitions });
+    }
+    let ids = admin.transactional_ids().await?;
+    let own = ids.iter().filter(|(id, _)| is_of_task(id, connector)).map(|(_, producer)| *producer);
     Ok(WritersObservation { own: own.collect(), partitions })
+}
+
+/// Whether all who wrote since were known to be replication's own then.
+fn only_own_wrote(before: &WritersObservation, now: &BTreeMap<TopicPartition, Vec<WriterSeen>>) -> bool {
+    now.iter().all(|(at, writers)| {
+        let then = before.partitions.get(at);
+        let is_known = |writer: &WriterSeen| {
+            before.own.contains(&writer.producer) || then.is_some_and(|then| then.contains(writer))
+        };
+        writers.iter().all(is_known)
+    })
 }
 
 fn seen(producer: &ProducerState) -> WriterSeen {
@@ -113,7 +135,12 @@ fn is_of_task(id: &str, connector: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use muster_kafka::double::{Payload, World};
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use muster_kafka::double::{Payload, When, World};
 
     use super::*;
 
@@ -161,10 +188,40 @@ mod tests {
     #[tokio::test]
     async fn replications_own_producers_are_told_from_others() {
         let (admin, at) = (world().admin("west"), TopicPartition::new("orders", 0));
-        let found = read(&admin, std::slice::from_ref(&at), "orders-source").await.unwrap();
+        let found = read(&admin, std::slice::from_ref(&at), "orders-source", None).await.unwrap();
         assert_eq!(found.own.iter().copied().collect::<Vec<_>>(), [7]);
         let told: Vec<_> =
             found.partitions[&at].iter().map(|one| (one.producer, one.sequence, one.transactional)).collect();
         assert_eq!(told, [(7, -1, true), (8, 0, false)]);
+    }
+
+    #[tokio::test]
+    async fn ids_are_listed_again_once_somebody_wrote_who_was_not_known() {
+        let (world, at) = (world(), TopicPartition::new("orders", 0));
+        let admin = world.admin("west");
+        let listings = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&listings);
+        world.on_call(move |call, when| {
+            let lists = call.verb == "transactional_ids" && when == When::Before;
+            count.fetch_add(usize::from(lists), Ordering::Relaxed);
+            None
+        });
+        let listed = || listings.load(Ordering::Relaxed);
+        let write = |producer: (i64, Option<&str>)| {
+            let payload = Payload { timestamp: 200, key: None, value: None, headers: Vec::new() };
+            let mut state = world.lock();
+            state.cluster_mut("west").produce("User:app", &at, producer, payload).expect("it may");
+        };
+        let places = std::slice::from_ref(&at);
+        let first = read(&admin, places, "orders-source", None).await.unwrap();
+        write((7, Some("connect-orders-source-0")));
+        let second = read(&admin, places, "orders-source", Some(&first)).await.unwrap();
+        assert_eq!((second.own.clone(), listed()), (first.own, 1), "only its own task wrote");
+        write((8, None));
+        let third = read(&admin, places, "orders-source", Some(&second)).await.unwrap();
+        assert_eq!((third.own.clone(), listed()), (second.own, 2), "somebody else wrote on");
+        write((9, Some("connect-orders-source-1")));
+        let fourth = read(&admin, places, "orders-source", Some(&third)).await.unwrap();
+        assert_eq!(fourth.own.into_iter().collect::<Vec<_>>(), [7, 9], "a task began");
     }
 }

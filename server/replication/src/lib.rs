@@ -7,6 +7,7 @@ pub mod connect;
 pub mod formats;
 pub mod mm2_on_connect;
 mod pair_memory;
+mod pair_room;
 pub mod records;
 pub mod redact;
 pub mod settings;
@@ -27,6 +28,7 @@ use muster_domain::{
 
 pub use mm2_on_connect::{ClusterHands, Mm2OnConnect};
 pub use pair_memory::{PairMemory, PairMemoryError};
+pub use pair_room::PairRoom;
 pub use records::{FlowRecords, PartitionEnds};
 pub use settings::{FlowEnd, FlowSettings};
 

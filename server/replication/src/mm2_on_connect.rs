@@ -24,7 +24,7 @@ use muster_kafka::{ClusterAdmin, RecordMover};
 use tokio::sync::Mutex;
 
 use crate::{
-    FlowState, PairMemory, Replication, ReplicationError, ReplicationErrorKind,
+    FlowState, PairMemory, PairRoom, Replication, ReplicationError, ReplicationErrorKind,
     connect::ConnectClient,
     settings::{FlowEnd, FlowSettings},
 };
@@ -103,8 +103,16 @@ impl Mm2OnConnect {
 
     /// Its offset pairs are kept there, and what is kept there is known from the beginning.
     #[must_use]
-    pub fn remembering(self, memory: Arc<dyn PairMemory>) -> Self {
-        Self { pairs: Mutex::new(PairStore::remembering(memory)), ..self }
+    pub fn remembering(mut self, memory: Arc<dyn PairMemory>) -> Self {
+        self.pairs.get_mut().memory = Some(memory);
+        self
+    }
+
+    /// It holds its offset pairs in a room with other flows.
+    #[must_use]
+    pub fn sharing(mut self, room: &PairRoom) -> Self {
+        self.pairs.get_mut().share = Some(room.share());
+        self
     }
 
     /// What the source connector's config decides about reading this flow.

@@ -3,7 +3,7 @@
 //! This room knows nothing of a database: whoever makes a flow hands it a memory of that flow's pairs.
 
 use async_trait::async_trait;
-use muster_domain::offset_pairs::{Kept, ReadPairs, SyncsTopic};
+use muster_domain::offset_pairs::{Kept, KeptUntil, ReadPairs, SyncsTopic};
 
 /// What is kept could not be read, or no more be kept.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +21,9 @@ pub struct PairMemoryError {
 pub trait PairMemory: Send + Sync + std::fmt::Debug {
     /// Everything that is kept; `None` when nothing ever was.
     async fn recall(&self) -> Result<Option<Kept>, PairMemoryError>;
+
+    /// How far it is kept, without the pairs; `None` when nothing ever was.
+    async fn kept_until(&self) -> Result<Option<KeptUntil>, PairMemoryError>;
 
     /// Keeps what was read after a turn (`None`: when nothing was kept yet), and answers the turn that makes. What goes on where
     /// that turn ended, in the same log, is added to it; anything else replaces it. `None`, and nothing is kept, when somebody

@@ -18,7 +18,7 @@ use muster_domain::{
     renaming::{Renaming, Unnameable},
     survey::OffsetPair,
     topic::{ByPartition, TopicPartition},
-    translation::{AllSyncs, Mapping, Method, Untranslatable, Visible, check_within, translate, windows},
+    translation::{AllSyncs, Lifetimes, Mapping, Method, Untranslatable, Visible, check_within},
 };
 use muster_kafka::{
     ClusterAdmin, Isolation, KafkaError, OffsetSpec, RecordPrint, TailRecord, Tails, admin::PartitionOffsets,
@@ -148,6 +148,9 @@ struct Bounds {
     source_end: i64,
     source_tail: Option<TailRecord>,
     target_tail: Option<TailRecord>,
+    /// What relates the two, for all positions that are asked for.
+    lifetimes: Lifetimes,
+    newest_pair: Option<OffsetPair>,
 }
 
 type AllBounds = ByPartition<Result<Bounds, NotTranslated>>;
@@ -193,13 +196,18 @@ async fn ask_bounds(
         records.target.tails(&target_until, Isolation::ReadCommitted, deadline.left_ms()),
     )?;
     let bounds = |source: &TopicPartition, target: TopicPartition| {
+        let pairs = translator.pairs.get(source).map(Vec::as_slice).unwrap_or_default();
+        let syncs = AllSyncs { pairs, exactly_once: translator.exactly_once };
+        let target_end = offset_of(&target_ends, &target)?;
         Ok(Bounds {
             target_start: offset_of(&target_starts, &target)?,
-            target_end: offset_of(&target_ends, &target)?,
+            target_end,
             source_start: offset_of(&source_starts, source)?,
             source_end: offset_of(&source_ends, source)?,
             source_tail: tail_of(&source_tails, source)?,
             target_tail: tail_of(&target_tails, &target)?,
+            lifetimes: Lifetimes::of(syncs, target_end),
+            newest_pair: pairs.last().copied(),
             target,
         })
     };
@@ -242,10 +250,8 @@ async fn find_all<'a>(
     let mut open: Vec<Search> = Vec::new();
     for (partition, offsets) in asked {
         let Ok(bounds) = &bounds[partition] else { continue };
-        let pairs = translator.pairs.get(partition).map(Vec::as_slice).unwrap_or_default();
-        let syncs = AllSyncs { pairs, exactly_once: translator.exactly_once };
         for offset in offsets {
-            let search = Search { partition, offset: *offset, anchor: *offset, reach: 0, bounds, syncs };
+            let search = Search { partition, offset: *offset, anchor: *offset, reach: 0, bounds };
             match search.without_reading() {
                 Some(outcome) => drop(found.insert((partition, *offset), outcome)),
                 None => open.push(search),
@@ -294,7 +300,6 @@ struct Search<'a> {
     /// Offsets to read past the anchor at least.
     reach: i64,
     bounds: &'a Bounds,
-    syncs: AllSyncs<'a>,
 }
 
 impl Search<'_> {
@@ -332,7 +337,7 @@ impl Search<'_> {
         };
         if source.is_some() && fingerprint(source) != fingerprint(target) {
             // Not copied yet; once it is, the group reads it again.
-            let copied = self.syncs.pairs.last().map_or(self.bounds.source_start - 1, |pair| pair.upstream);
+            let copied = self.bounds.newest_pair.map_or(self.bounds.source_start - 1, |pair| pair.upstream);
             mapping.class = ReadingClass::LowerBound;
             mapping.reprocessed_at_most = (self.offset - 1 - copied).max(1);
         }
@@ -340,7 +345,7 @@ impl Search<'_> {
     }
 
     fn by_pairs(&self) -> Result<Mapping, Untranslatable> {
-        translate(self.offset, self.syncs, &[], &[], self.bounds.target_end)
+        self.bounds.lifetimes.translate(self.offset, &[], &[])
     }
 
     fn length(&self) -> i64 {
@@ -348,7 +353,7 @@ impl Search<'_> {
     }
 
     fn source_stretch(&self) -> Stretch {
-        let windows = windows(self.anchor, self.syncs, self.bounds.target_end);
+        let windows = self.bounds.lifetimes.windows(self.anchor);
         let from = windows.source_from.unwrap_or(0).max(self.bounds.source_start);
         let until = windows.source_to.map_or(self.bounds.source_end, |to| {
             to.saturating_add(1).max(self.anchor.saturating_add(self.reach))
@@ -357,7 +362,7 @@ impl Search<'_> {
     }
 
     fn target_stretch(&self) -> Stretch {
-        let windows = windows(self.anchor, self.syncs, self.bounds.target_end);
+        let windows = self.bounds.lifetimes.windows(self.anchor);
         let from = windows.target_from.unwrap_or(0).max(self.bounds.target_start);
         let until = windows
             .target_to
@@ -371,7 +376,7 @@ impl Search<'_> {
         let read = self.source_stretch();
         let next =
             source.iter().map(|seen| seen.offset).find(|offset| (self.offset..read.until).contains(offset));
-        let pairs_until = windows(self.anchor, self.syncs, self.bounds.target_end).source_to;
+        let pairs_until = self.bounds.lifetimes.windows(self.anchor).source_to;
         match next {
             Some(next) if pairs_until.is_some_and(|until| next > until) => {
                 Some(Self { anchor: next, reach: 0, ..self })
@@ -392,8 +397,8 @@ impl Search<'_> {
         let (source, target) = (self.source_stretch().of(source), self.target_stretch().of(target));
         let timestamps = keep_timestamps(target);
         let (source, target) = (visible(source, timestamps), visible(target, timestamps));
-        let mapping = translate(self.offset, self.syncs, &source, &target, self.bounds.target_end)
-            .map_err(|untranslatable| NotTranslated::Untranslatable { untranslatable })?;
+        let mapping = self.bounds.lifetimes.translate(self.offset, &source, &target);
+        let mapping = mapping.map_err(|untranslatable| NotTranslated::Untranslatable { untranslatable })?;
         let run = equal_run(&source, self.offset, &target, mapping.target_offset);
         let must_be_equal = match mapping.method {
             Method::Pair | Method::Linear | Method::Rank => true,

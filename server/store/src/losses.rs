@@ -35,13 +35,37 @@ pub async fn keep(conn: &mut PgConnection, pair: &PairName, loss: &Loss) -> Resu
     Ok(())
 }
 
-/// Losses of a pair whose last word is not said yet: the source is away, or just back.
+/// When losses of a pair whose last word is not said yet were written last, in the order of [`unsettled`].
+///
+/// # Errors
+/// When the database refuses.
+pub async fn unsettled_at(
+    conn: &mut PgConnection,
+    pair: &PairName,
+) -> Result<Vec<DateTime<Utc>>, StoreError> {
+    sqlx::query_scalar!(
+        "select at
+        from loss
+        where pair = $1
+            and not settled
+        order by seen_at desc, from_side",
+        pair.as_str()
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("look when losses were written", source))
+}
+
+/// Losses of a pair whose last word is not said yet, each with when it was written last: the source is away, or just back.
 ///
 /// # Errors
 /// When the database refuses or a row does not read back.
-pub async fn unsettled(conn: &mut PgConnection, pair: &PairName) -> Result<Vec<Loss>, StoreError> {
-    let rows = sqlx::query_scalar!(
-        r#"select body as "body: Json<Loss>"
+pub async fn unsettled(
+    conn: &mut PgConnection,
+    pair: &PairName,
+) -> Result<Vec<(DateTime<Utc>, Loss)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select at, body as "body: Json<Loss>"
         from loss
         where pair = $1
             and not settled
@@ -51,7 +75,7 @@ pub async fn unsettled(conn: &mut PgConnection, pair: &PairName) -> Result<Vec<L
     .fetch_all(conn)
     .await
     .map_err(|source| StoreError::database("read losses", source))?;
-    Ok(rows.into_iter().map(|Json(loss)| loss).collect())
+    Ok(rows.into_iter().map(|row| (row.at, row.body.0)).collect())
 }
 
 /// The loss that stood at a time: of the last source that had died by then. Without a direction of whichever flow.
@@ -118,11 +142,11 @@ pub async fn between(
             loss.pair,
             case loss.from_side when 'a' then pair.cluster_a else pair.cluster_b end as "source!",
             case loss.from_side when 'a' then pair.cluster_b else pair.cluster_a end as "target!",
-            loss.body ->> 'owner' as "owner!",
+            loss.owner as "owner!",
             loss.seen_at,
             loss.noticed_at,
-            loss.body -> 'total' as "total!: Json<Interval>",
-            nullif(loss.body -> 'truth', 'null'::jsonb) as "truth?: Json<Truth>"
+            loss.total as "total!: Json<Interval>",
+            loss.truth as "truth?: Json<Truth>"
         from loss
         join pair on pair.name = loss.pair
         where ($1::text[] is null or pair.team = any($1))

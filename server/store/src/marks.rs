@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use muster_domain::{
     alarm::Since,
     ids::PairName,
-    loss::Loss,
+    loss::{Interval, Truth},
     pair::{Direction, Side},
     recorder::explorer::{Mark, MarkKind},
     run::{Operation, RunState},
@@ -73,8 +73,13 @@ async fn losses(
         Side::A => "a",
         Side::B => "b",
     };
-    let rows = sqlx::query_scalar!(
-        r#"select body as "body: Json<Loss>"
+    let rows = sqlx::query!(
+        r#"select
+            seen_at,
+            noticed_at,
+            reason as "reason!",
+            total as "total!: Json<Interval>",
+            truth as "truth?: Json<Truth>"
         from loss
         where pair = $1
             and from_side = $2
@@ -92,7 +97,7 @@ async fn losses(
     .fetch_all(conn)
     .await
     .map_err(|source| StoreError::database("read losses of a time", source))?;
-    let marks = rows.into_iter().map(|Json(loss)| Mark {
+    let marks = rows.into_iter().map(|loss| Mark {
         from: loss.seen_at,
         to: loss.truth.as_ref().map(|truth| truth.at),
         what: MarkKind::Loss {

@@ -8,7 +8,7 @@ mod codec;
 
 use muster_domain::{
     ids::PairName,
-    offset_pairs::{BOUNDS, Kept, ReadPairs, SyncsTopic},
+    offset_pairs::{BOUNDS, Kept, KeptUntil, ReadPairs, SyncsTopic},
     pair::{Direction, Side},
     survey::UnreadableSyncs,
 };
@@ -82,6 +82,32 @@ pub async fn recall(
     read.keep_within(BOUNDS);
     let topic = SyncsTopic { cluster: log.cluster.clone(), name: log.topic.clone(), id: log.topic_id };
     Ok(Some(Kept { turn: log.turn, pairs: Some((topic, read)) }))
+}
+
+/// How far a flow's pairs are kept; `None` when nothing ever was.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn kept_until(
+    conn: &mut PgConnection,
+    (pair, direction): (&PairName, Direction),
+) -> Result<Option<KeptUntil>, StoreError> {
+    let log = sqlx::query!(
+        "select turn, cluster, topic, topic_id, next_offset
+        from offset_syncs
+        where pair = $1
+            and from_side = $2",
+        pair.as_str(),
+        side_word(direction.from)
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(failed("look how far offset pairs are kept"))?;
+    Ok(log.map(|log| KeptUntil {
+        turn: log.turn,
+        topic: SyncsTopic { cluster: log.cluster, name: log.topic, id: log.topic_id },
+        until: log.next_offset,
+    }))
 }
 
 /// Keeps what was read after a turn (`None`: when nothing was kept yet), and answers the turn that makes. What goes on where

@@ -5,6 +5,7 @@ use proptest::prelude::*;
 
 use super::{
     histories::{History, scripts, visible},
+    tests::translate,
     *,
 };
 use crate::{

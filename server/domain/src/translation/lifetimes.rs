@@ -32,9 +32,13 @@ pub(super) struct Bracket {
 /// no pair and are relied on too, which matters only while the task has not caught up: one whose first pair was lost,
 /// and one where holes on the source make up for the records copied twice. Of a flow that copies exactly once only a source
 /// offset that does not rise tells of a restart: what else the target has more are markers.
+///
+/// Made once of a partition, for all positions that are looked for in it: making it goes through all pairs, asking it does not.
 #[derive(Debug)]
-pub(super) struct Lifetimes {
+pub struct Lifetimes {
     exactly_once: bool,
+    /// Where the target ends.
+    pub(super) target_end: i64,
     pairs: Vec<Settling>,
     /// Where each lifetime begins in `pairs`.
     starts: Vec<usize>,
@@ -45,6 +49,13 @@ pub(super) struct Lifetimes {
     /// How many pairs, from the oldest, are settled.
     settled: usize,
     beyond_target: Option<OffsetPair>,
+    /// Of lifetimes that begin with a settled pair, by number in `starts`, those no later one of which begins as early: their
+    /// first source offsets rise.
+    begins: Vec<usize>,
+    /// Lowest source offset of a pair that is not settled.
+    unsettled_from: Option<i64>,
+    /// Lowest and highest source offset of all pairs.
+    upstreams: Option<(i64, i64)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -55,15 +66,21 @@ struct Settling {
 }
 
 impl Lifetimes {
-    pub(super) fn of(syncs: AllSyncs<'_>, target_end: i64) -> Self {
+    /// Of a partition's syncs, on a target that ends there.
+    #[must_use]
+    pub fn of(syncs: AllSyncs<'_>, target_end: i64) -> Self {
         let mut lifetimes = Self {
             exactly_once: syncs.exactly_once,
+            target_end,
             pairs: Vec::with_capacity(syncs.pairs.len()),
             starts: Vec::new(),
             rising: Vec::new(),
             run: 0,
             settled: 0,
             beyond_target: None,
+            begins: Vec::new(),
+            unsettled_from: None,
+            upstreams: None,
         };
         for pair in syncs.pairs {
             if pair.downstream >= target_end {
@@ -74,6 +91,7 @@ impl Lifetimes {
             }
         }
         lifetimes.settle(target_end);
+        lifetimes.index();
         lifetimes
     }
 
@@ -134,12 +152,34 @@ impl Lifetimes {
         self.settled = 0;
     }
 
+    /// Remembers what is asked for every position.
+    fn index(&mut self) {
+        let upstream = |known: &Settling| known.pair.upstream;
+        let (lowest, highest) =
+            (self.pairs.iter().map(upstream).min(), self.pairs.iter().map(upstream).max());
+        self.upstreams = lowest.zip(highest);
+        self.unsettled_from = self.pairs[self.settled..].iter().map(upstream).min();
+        // Needed while pairs come only.
+        self.rising = Vec::new();
+        for (number, start) in self.starts.iter().enumerate() {
+            if *start >= self.settled {
+                break;
+            }
+            let from = self.pairs[*start].pair.upstream;
+            let as_late = |earlier: &usize| self.pairs[self.starts[*earlier]].pair.upstream >= from;
+            while self.begins.last().is_some_and(as_late) {
+                self.begins.pop();
+            }
+            self.begins.push(number);
+        }
+    }
+
     /// In the newest lifetime that begins at or before the offset: everything from there on is in it or after it, and
     /// it re-reads the least of those that are complete.
     pub(super) fn around(&self, upstream: i64) -> Option<Bracket> {
-        let begins_before =
-            |start: &usize| *start < self.settled && self.pairs[*start].pair.upstream <= upstream;
-        let newest = self.starts.iter().rposition(begins_before)?;
+        let begin_before =
+            self.begins.partition_point(|number| self.pairs[self.starts[*number]].pair.upstream <= upstream);
+        let newest = self.begins[begin_before.checked_sub(1)?];
         let until = self.starts.get(newest + 1).copied().unwrap_or(self.pairs.len());
         let lifetime = &self.pairs[self.starts[newest]..until];
         let settled = &lifetime[..lifetime.len().min(self.settled - self.starts[newest])];
@@ -147,9 +187,8 @@ impl Lifetimes {
         let (before, after) = (lifetime[before].pair, lifetime.get(before + 1).map(|known| known.pair));
         // Where a restart may not have caught up the records must say, so all of them are needed. Decided for the
         // whole bracket, so that the records read for a group and those compared for its next record are the same.
-        let unsettled = self.pairs[self.settled..].iter().map(|known| known.pair.upstream).min();
         let reach = after.map_or(upstream, |after| after.upstream);
-        let copied_again = unsettled.filter(|from| *from <= reach);
+        let copied_again = self.unsettled_from.filter(|from| *from <= reach);
         // Every restart that a pair tells of begins such a run, and so may one that skips ahead of the last pair.
         let restarted = copied_again.is_some() && self.run > 0 && self.run >= self.settled;
         Some(Bracket {
@@ -167,10 +206,58 @@ impl Lifetimes {
     }
 
     pub(super) fn newest_upstream(&self) -> Option<i64> {
-        self.pairs.iter().map(|known| known.pair.upstream).max()
+        self.upstreams.map(|(_, highest)| highest)
     }
 
     pub(super) fn oldest_upstream(&self) -> Option<i64> {
-        self.pairs.iter().map(|known| known.pair.upstream).min()
+        self.upstreams.map(|(lowest, _)| lowest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    impl Lifetimes {
+        /// The newest lifetime that begins with a settled pair at or before the offset, found by going through all.
+        fn newest_by_looking(&self, upstream: i64) -> Option<usize> {
+            let begins_before =
+                |start: &usize| *start < self.settled && self.pairs[*start].pair.upstream <= upstream;
+            self.starts.iter().rposition(begins_before)
+        }
+    }
+
+    proptest! {
+        /// Whatever the pairs: what is remembered for all positions is what going through the pairs for each would find.
+        #[test]
+        fn what_is_remembered_is_what_the_pairs_say(
+            steps in prop::collection::vec((0_i64..30, 1_i64..6), 0..40),
+            exactly_once in any::<bool>(),
+            target_end in 0_i64..200,
+        ) {
+            let mut downstream = 0;
+            let pair = |(upstream, step): &(i64, i64)| {
+                downstream += step;
+                OffsetPair { upstream: *upstream, downstream }
+            };
+            let pairs: Vec<OffsetPair> = steps.iter().map(pair).collect();
+            let lifetimes = Lifetimes::of(AllSyncs { pairs: &pairs, exactly_once }, target_end);
+            let upstreams = || lifetimes.pairs.iter().map(|known| known.pair.upstream);
+            prop_assert_eq!(lifetimes.oldest_upstream(), upstreams().min());
+            prop_assert_eq!(lifetimes.newest_upstream(), upstreams().max());
+            for upstream in -1..31 {
+                let newest = lifetimes.newest_by_looking(upstream);
+                let begins = newest.map(|number| lifetimes.starts[number]);
+                let until = newest.and_then(|number| lifetimes.starts.get(number + 1));
+                let until = until.copied().unwrap_or(lifetimes.pairs.len()).min(lifetimes.settled);
+                let before = begins.map(|from| {
+                    let mut newest_first = lifetimes.pairs[from..until].iter().rev().map(|known| known.pair);
+                    newest_first.find(|pair| pair.upstream <= upstream)
+                });
+                prop_assert_eq!(lifetimes.around(upstream).map(|bracket| Some(bracket.before)), before);
+            }
+        }
     }
 }

@@ -14,6 +14,22 @@ fn log(records: &[(i64, u64)]) -> Vec<Visible> {
     records.iter().map(|&(offset, fingerprint)| Visible { offset, fingerprint }).collect()
 }
 
+/// Of one position alone.
+pub(super) fn translate<'a>(
+    g: i64,
+    syncs: impl Into<AllSyncs<'a>>,
+    source: &[Visible],
+    target: &[Visible],
+    target_end: i64,
+) -> Result<Mapping, Untranslatable> {
+    Lifetimes::of(syncs.into(), target_end).translate(g, source, target)
+}
+
+/// Of one position alone.
+fn windows<'a>(g: i64, syncs: impl Into<AllSyncs<'a>>, target_end: i64) -> Windows {
+    Lifetimes::of(syncs.into(), target_end).windows(g)
+}
+
 #[test]
 fn a_record_named_by_a_pair_is_exact() {
     let mapping = translate(7, &[pair(3, 13), pair(7, 15)], &log(&[(7, 7)]), &log(&[(15, 7)]), 20);

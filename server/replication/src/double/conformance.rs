@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_domain::{
-    offset_pairs::{Kept, PartitionPairs, ReadPairs, SyncsTopic},
+    offset_pairs::{Kept, KeptUntil, PartitionPairs, ReadPairs, SyncsTopic},
     survey::{ConnectState, ConnectorRole, OffsetPair, UnreadableSyncs},
     topic::TopicPartition,
 };
@@ -162,7 +162,7 @@ pub async fn pair_memory(memory: &dyn PairMemory) {
     let (log, another) = (log(1), log(2));
     let kept =
         |turn, of: &SyncsTopic, read: &ReadPairs| Kept { turn, pairs: Some((of.clone(), read.clone())) };
-    assert_eq!(memory.recall().await.unwrap(), None);
+    assert_eq!((memory.recall().await.unwrap(), memory.kept_until().await.unwrap()), (None, None));
     let mut read = offsets_read(0, 5);
     let first = memory.keep(None, &log, &read).await.unwrap().unwrap();
     assert_eq!(memory.keep(None, &log, &offsets_read(0, 7)).await.unwrap(), None, "somebody has begun");
@@ -180,6 +180,8 @@ pub async fn pair_memory(memory: &dyn PairMemory) {
         Some(behind_a_gap),
         "what is missing is not left out silently"
     );
+    let until = KeptUntil { turn: fourth, topic: another, until: 21 };
+    assert_eq!(memory.kept_until().await.unwrap(), Some(until));
 }
 
 /// A pair at each offset.

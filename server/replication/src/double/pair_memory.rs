@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use muster_domain::offset_pairs::{Kept, ReadPairs, SyncsTopic};
+use muster_domain::offset_pairs::{Kept, KeptUntil, ReadPairs, SyncsTopic};
 
 use crate::{PairMemory, PairMemoryError};
 
@@ -16,6 +16,8 @@ struct State {
     kept: Option<(i64, SyncsTopic, ReadPairs)>,
     /// How often something was kept.
     keeps: usize,
+    /// How often everything was read.
+    recalls: usize,
     refuses: bool,
 }
 
@@ -29,6 +31,12 @@ impl KeptInMemory {
     #[must_use]
     pub fn keeps(&self) -> usize {
         self.lock().keeps
+    }
+
+    /// How often everything that is kept was read.
+    #[must_use]
+    pub fn recalls(&self) -> usize {
+        self.lock().recalls
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -47,8 +55,20 @@ impl KeptInMemory {
 #[async_trait]
 impl PairMemory for KeptInMemory {
     async fn recall(&self) -> Result<Option<Kept>, PairMemoryError> {
-        let kept = self.open("read offset pairs")?.kept.clone();
+        let mut state = self.open("read offset pairs")?;
+        state.recalls += 1;
+        let kept = state.kept.clone();
         Ok(kept.map(|(turn, topic, read)| Kept { turn, pairs: Some((topic, read)) }))
+    }
+
+    async fn kept_until(&self) -> Result<Option<KeptUntil>, PairMemoryError> {
+        let state = self.open("look how far offset pairs are kept")?;
+        let until = |(turn, topic, read): &(i64, SyncsTopic, ReadPairs)| KeptUntil {
+            turn: *turn,
+            topic: topic.clone(),
+            until: read.until,
+        };
+        Ok(state.kept.as_ref().map(until))
     }
 
     async fn keep(

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use self::reading::{Log, Reading};
 use super::ClusterHands;
-use crate::{PairMemory, PairMemoryError, ReplicationError, ReplicationErrorKind};
+use crate::{PairMemory, PairMemoryError, ReplicationError, ReplicationErrorKind, pair_room::PairShare};
 
 /// Bytes of the longest record that may be an offset sync: a topic's name, three numbers and what an interceptor may add.
 /// Longer ones are somebody else's, and are not even held.
@@ -28,16 +28,14 @@ const KEPT_WITHIN: Duration = Duration::from_secs(5);
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct PairStore {
-    memory: Option<Arc<dyn PairMemory>>,
+    /// Where its pairs are kept, too.
+    pub(super) memory: Option<Arc<dyn PairMemory>>,
+    /// Its part of the room that the process has for pairs.
+    pub(super) share: Option<PairShare>,
     reading: Option<Reading>,
 }
 
 impl PairStore {
-    /// One whose pairs are kept there, too.
-    pub(super) fn remembering(memory: Arc<dyn PairMemory>) -> Self {
-        Self { memory: Some(memory), reading: None }
-    }
-
     /// Reads what was added since the last time; everything again when the topic is another one. What was read by the end of
     /// the bound stays, and the next call goes on there; what was read to the end is kept.
     pub(super) async fn refresh(
@@ -105,11 +103,13 @@ impl PairStore {
         // From here on each piece is in it: whoever is interrupted goes on behind the last.
         let reading = self.reading.insert(reading);
         reading.go_on();
+        make_room(self.share.as_ref(), reading);
         let deadline_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
         while reading.next() < end {
             let range = ReadRange { partition: partition.clone(), from: reading.next(), until: end };
             let piece = hands.mover.read_piece(&range, LONGEST_SYNC, Isolation::ReadUncommitted, deadline_ms);
             reading.take(piece.await.map_err(kind_of)?, end);
+            make_room(self.share.as_ref(), reading);
         }
         reading.caught_up();
         Ok(())
@@ -129,9 +129,13 @@ impl PairStore {
     /// Keeps what was read. It is known whether or not that succeeds, and until then the topic has it.
     async fn keep(&mut self, name: &str) {
         let (Some(memory), Some(reading)) = (&self.memory, &mut self.reading) else { return };
+        if reading.is_left() {
+            return leave(&**memory, reading, name).await;
+        }
         let Some((after, topic, read)) = reading.due() else { return };
         match tokio::time::timeout(KEPT_WITHIN, memory.keep(after, topic, read)).await {
-            Ok(Ok(turn)) => reading.kept(turn),
+            Ok(Ok(Some(turn))) => reading.kept(Some(turn)),
+            Ok(Ok(None)) => leave(&**memory, reading, name).await,
             Ok(Err(error)) => {
                 let cause = in_words(&error);
                 tracing::warn!(cause, "offset pairs of `{name}` could not be kept; tried again");
@@ -142,6 +146,36 @@ impl PairStore {
                 reading.kept(None);
             }
         }
+    }
+}
+
+/// Leaves keeping to another process that came first, for as long as it goes on with that.
+async fn leave(memory: &dyn PairMemory, reading: &mut Reading, name: &str) {
+    if !reading.looks_who_keeps() {
+        return;
+    }
+    match tokio::time::timeout(KEPT_WITHIN, memory.kept_until()).await {
+        Ok(Ok(kept)) => reading.leave(kept.as_ref()),
+        Ok(Err(error)) => {
+            let cause = in_words(&error);
+            tracing::warn!(cause, "who keeps the offset pairs of `{name}` is not known; looked at again");
+            reading.not_kept();
+        }
+        Err(_) => {
+            tracing::warn!("who keeps the offset pairs of `{name}` was not told in time; looked at again");
+            reading.not_kept();
+        }
+    }
+}
+
+/// Forgets older pairs where the process has no room for more.
+fn make_room(share: Option<&PairShare>, reading: &mut Reading) {
+    let Some(share) = share else { return };
+    let holds = reading.known().count();
+    let may_hold = share.may_hold(holds);
+    if may_hold < holds {
+        reading.shorten_to(may_hold);
+        share.may_hold(reading.known().count());
     }
 }
 

@@ -8,7 +8,9 @@ use muster_domain::{
     topic::TopicPartition,
 };
 use muster_kafka::double::{Log, World};
-use muster_replication::{Mm2OnConnect, PairMemory, Replication, ReplicationError, double::KeptInMemory};
+use muster_replication::{
+    Mm2OnConnect, PairMemory, PairRoom, Replication, ReplicationError, double::KeptInMemory,
+};
 
 use crate::{fake_connect::FakeConnect, mirror, observing::sync, world};
 
@@ -86,6 +88,7 @@ async fn of_two_processes_that_read_the_same_one_keeps_it_and_both_go_on() {
     for flow in [&one, &two, &process(&connect, &world, &memory)] {
         assert_eq!(pairs(flow).await.expect("readable"), [(10, 11), (20, 21), (30, 31)]);
     }
+    assert_eq!(memory.recalls(), 3, "each once: who was overtaken has read the same");
     let (_, kept) = memory.recall().await.expect("told").expect("kept").pairs.expect("readable");
     let kept = &kept.partitions[&TopicPartition::new("orders", 0)].pairs;
     let expected =
@@ -104,6 +107,22 @@ async fn one_that_dies_before_it_kept_what_it_read_loses_nothing() {
     assert_eq!(memory.keeps(), 1, "the second is not kept at once");
     drop(one);
     assert_eq!(pairs(&process(&connect, &world, &memory)).await.expect("readable"), [(10, 11), (20, 21)]);
+}
+
+#[tokio::test]
+async fn a_process_without_room_holds_the_newest_and_everything_is_kept_all_the_same() {
+    let (connect, world, memory) = (FakeConnect::start().await, world(), KeptInMemory::default());
+    for n in 1..9 {
+        sync(&world, "orders", 0, n * 10, n * 10 + 1);
+    }
+    let room = PairRoom::of(2);
+    let narrow = process(&connect, &world, &memory).sharing(&room);
+    let held = pairs(&narrow).await.expect("readable");
+    assert!((1..=2).contains(&held.len()) && held.last() == Some(&(80, 81)), "{held:?}");
+    let whole = pairs(&process(&connect, &world, &memory)).await.expect("readable");
+    assert_eq!((whole.len(), whole[0]), (8, (10, 11)));
+    sync(&world, "orders", 0, 90, 91);
+    assert_eq!(pairs(&narrow).await.expect("readable").last(), Some(&(90, 91)));
 }
 
 #[tokio::test]

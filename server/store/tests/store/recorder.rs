@@ -388,7 +388,13 @@ async fn losses_are_found_by_when_they_stood() {
         losses::keep(conn, &name, loss).await.unwrap();
         losses::keep(conn, &name, loss).await.unwrap();
     }
-    assert_eq!(losses::unsettled(conn, &name).await.unwrap(), [new.clone(), old.clone()]);
+    let unsettled = losses::unsettled(conn, &name).await.unwrap();
+    let (written, losses): (Vec<_>, Vec<_>) = unsettled.into_iter().unzip();
+    assert_eq!(losses, [new.clone(), old.clone()]);
+    assert_eq!(losses::unsettled_at(conn, &name).await.unwrap(), written);
+    losses::keep(conn, &name, &old).await.unwrap();
+    let again = losses::unsettled_at(conn, &name).await.unwrap();
+    assert!(again[0] == written[0] && again[1] > written[1], "{again:?}, {written:?}");
     assert_eq!(losses::at(conn, &name, None, Utc::now()).await.unwrap(), Some(new));
     assert_eq!(losses::at(conn, &name, Some(FORWARD), at(4, 0)).await.unwrap(), Some(old));
     assert_eq!(losses::at(conn, &name, None, at(31, 0)).await.unwrap(), None);

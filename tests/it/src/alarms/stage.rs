@@ -148,7 +148,7 @@ impl Stage {
         self.began = Some(Instant::now());
         let number = self.previous.as_ref().map_or(1, |survey| survey.number + 1);
         let mut survey = take_survey(&self.clients, number, Utc::now()).await;
-        read_writers(&self.clients, &mut survey).await;
+        read_writers(&self.clients, &mut survey, self.previous.as_ref()).await;
         let (pair, clusters) = (&self.clients.pair, &self.clients.clusters);
         let mut tx = muster_store::begin(self.database.pool()).await?;
         let memory = alarms::memory(&mut tx, &pair.name).await?;

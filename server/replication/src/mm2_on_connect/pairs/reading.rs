@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use muster_domain::{
-    offset_pairs::{BOUNDS, Kept, ReadPairs, SyncsTopic, can_be_a_topic},
+    offset_pairs::{BOUNDS, Bounds, Kept, KeptUntil, ReadPairs, SyncsTopic, can_be_a_topic},
     survey::{OffsetPair, Rewind, UnreadableSyncs},
     topic::TopicPartition,
 };
@@ -20,6 +20,8 @@ use crate::formats::decode_offset_sync;
 
 /// Time between two keepings. Until then the topic has it: compaction does not come to what was just written.
 const KEEP_EVERY: Duration = Duration::from_secs(30);
+/// Time until it is looked at again whether the process that keeps them goes on with it: a few times what lies between two keepings.
+const LEFT_FOR: Duration = Duration::from_secs(90);
 /// So many pairs are kept at once.
 const KEEP_AT: usize = 20_000;
 
@@ -64,6 +66,19 @@ struct Unkept {
     kept_at: Option<Instant>,
     /// Somebody else kept more, or may have: what they kept is to go on from.
     overtaken: bool,
+    /// Some partitions began anew in it: who else read the same may know more.
+    has_gaps: bool,
+    /// Somebody else keeps what is read here, too.
+    left: Option<Left>,
+}
+
+/// How it stood when it was seen last that somebody else keeps.
+#[derive(Debug, Clone, Copy)]
+struct Left {
+    /// Their turn.
+    turn: i64,
+    /// How far this process had read.
+    read_until: i64,
 }
 
 impl Reading {
@@ -94,7 +109,8 @@ impl Reading {
             }
         }
         let read = ReadPairs::beginning_at(reading.known.until, reading.known.unreadable.clone());
-        reading.unkept = Some(Unkept { topic, read, turn, kept_at: None, overtaken: false });
+        reading.unkept =
+            Some(Unkept { topic, read, turn, kept_at: None, overtaken: false, has_gaps: false, left: None });
         reading
     }
 
@@ -155,6 +171,20 @@ impl Reading {
         }
     }
 
+    /// Forgets older pairs of what is known, until there are no more than so many. What is not kept yet stays whole.
+    pub(super) fn shorten_to(&mut self, pairs: usize) {
+        let (before, name) = (self.known.count(), &self.log.name);
+        self.known.keep_within(Bounds { pairs, ..BOUNDS });
+        let left = self.known.count();
+        if left < before {
+            tracing::info!(
+                before,
+                left,
+                "older offset syncs of `{name}` were thinned out: this process has no room for more"
+            );
+        }
+    }
+
     fn keep(&mut self, record: &Record) {
         let (Some(key), Some(value)) = (&record.key, &record.value) else { return };
         let refused = match decode_offset_sync(key, value) {
@@ -202,6 +232,10 @@ impl Reading {
                 partitions,
                 "offset syncs of `{name}` were compacted away before they were read; pairs of {partitions} partitions begin anew"
             );
+            if let Some(unkept) = &mut self.unkept {
+                unkept.has_gaps = true;
+                unkept.overtaken |= unkept.left.is_some();
+            }
         }
         self.missing = None;
         self.begun_anew = 0;
@@ -210,7 +244,7 @@ impl Reading {
 
     /// What is to be kept now, and after which turn.
     pub(super) fn due(&self) -> Option<(Option<i64>, &SyncsTopic, &ReadPairs)> {
-        let Unkept { topic, read, turn, kept_at, overtaken } = self.unkept.as_ref()?;
+        let Unkept { topic, read, turn, kept_at, overtaken, .. } = self.unkept.as_ref()?;
         let waited = kept_at.is_none_or(|at| at.elapsed() >= KEEP_EVERY) || read.count() >= KEEP_AT;
         (waited && !overtaken && read.until > read.from).then_some((*turn, topic, read))
     }
@@ -221,8 +255,42 @@ impl Reading {
         match in_turn {
             Some(turn) => {
                 unkept.turn = Some(turn);
+                unkept.has_gaps = false;
                 unkept.kept_at = Some(Instant::now());
                 unkept.read = ReadPairs::beginning_at(self.known.until, self.known.unreadable.clone());
+            }
+            None => unkept.overtaken = true,
+        }
+    }
+
+    /// Whether somebody else keeps what is read.
+    pub(super) fn is_left(&self) -> bool {
+        self.unkept.as_ref().is_some_and(|unkept| unkept.left.is_some())
+    }
+
+    /// Whether it is time to see who keeps what is read.
+    pub(super) fn looks_who_keeps(&self) -> bool {
+        self.unkept.as_ref().is_some_and(|unkept| {
+            let waited = unkept.kept_at.is_none_or(|at| at.elapsed() >= LEFT_FOR);
+            !unkept.overtaken && (unkept.left.is_none() || waited)
+        })
+    }
+
+    /// Somebody else has kept that far. While they go on with it nothing has to be known of what they keep: all of it was read
+    /// here, too. Once they do not, it is to go on from.
+    pub(super) fn leave(&mut self, kept: Option<&KeptUntil>) {
+        let read_until = self.known.until;
+        let Some(unkept) = &mut self.unkept else { return };
+        let goes_on = |kept: &&KeptUntil| {
+            kept.topic == unkept.topic
+                && !unkept.has_gaps
+                && unkept.left.is_none_or(|left| kept.turn > left.turn || kept.until >= left.read_until)
+        };
+        match kept.filter(goes_on) {
+            Some(kept) => {
+                unkept.left = Some(Left { turn: kept.turn, read_until });
+                unkept.kept_at = Some(Instant::now());
+                unkept.read = ReadPairs::beginning_at(read_until, self.known.unreadable.clone());
             }
             None => unkept.overtaken = true,
         }

@@ -266,3 +266,40 @@ fn partitions_that_cannot_be_are_refused_and_said() {
     assert_eq!(all(&topic, &reading), [1]);
     assert_eq!(reading.known().unreadable.last, "the record at offset 0 is of a topic that cannot be");
 }
+
+#[test]
+fn keeping_is_left_to_another_process_until_it_no_longer_does() {
+    let mut topic = Topic::default();
+    topic.write(0, 1);
+    let of = topic.log().kept_as().expect("it has an id");
+    let mut reading = Reading::on_from(None, topic.log(), of.clone(), (topic.start, topic.end));
+    let goes_on = |reading: &Reading, topic: &Topic| reading.goes_on(&topic.log(), (topic.start, topic.end));
+    let read = |reading: &mut Reading, topic: &Topic| {
+        reading.go_on();
+        reading.take(topic.piece(reading.next()..topic.end), topic.end);
+        reading.caught_up();
+    };
+    let kept = |turn, until| KeptUntil { turn, topic: of.clone(), until };
+    read(&mut reading, &topic);
+    reading.leave(Some(&kept(1, 0)));
+    assert!(goes_on(&reading, &topic) && reading.is_left() && !reading.looks_who_keeps());
+    reading.leave(Some(&kept(2, 1)));
+    topic.write(0, 2);
+    read(&mut reading, &topic);
+    assert!(goes_on(&reading, &topic), "they go on");
+    reading.leave(Some(&kept(2, 1)));
+    assert!(goes_on(&reading, &topic), "they had kept all there was when it was looked at last");
+    reading.leave(Some(&kept(2, 1)));
+    assert!(!goes_on(&reading, &topic), "they did not keep what there was then");
+    let mut late = Reading::on_from(None, topic.log(), of.clone(), (topic.start, topic.end));
+    read(&mut late, &topic);
+    late.leave(Some(&kept(2, 2)));
+    (3..6).for_each(|upstream| topic.write(0, upstream));
+    topic.compact(16);
+    read(&mut late, &topic);
+    assert!(!goes_on(&late, &topic), "they may have read what was gone when it was read here");
+    let mut other = Reading::on_from(None, topic.log(), of.clone(), (topic.start, topic.end));
+    let topic_made_anew = SyncsTopic { id: Uuid::from_u128(9), ..of.clone() };
+    other.leave(Some(&KeptUntil { turn: 1, topic: topic_made_anew, until: 0 }));
+    assert!(!goes_on(&other, &topic), "what they keep is of another log");
+}
