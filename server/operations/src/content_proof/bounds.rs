@@ -30,19 +30,19 @@ pub(super) struct Bounds {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PartitionBounds {
     /// First source offset that is asked for.
-    pub from: i64,
+    pub(super) from: i64,
     /// One past the last source offset that is asked for.
-    pub until: i64,
+    pub(super) until: i64,
     /// One past the last source offset there is.
-    pub end: i64,
+    pub(super) end: i64,
     /// One past the last target offset.
-    pub target_end: i64,
+    pub(super) target_end: i64,
 }
 
 impl Bounds {
     /// Reads where the target ends before where the source does: so whatever the target holds by now is on the source by then.
     /// `end` is what the flow copies to.
-    pub async fn read(
+    pub(super) async fn read(
         (source, partitions): (&dyn ClusterAdmin, &[TopicPartition]),
         (target, replicas): (&dyn ClusterAdmin, &[TopicPartition]),
         end: OffsetSpec,
@@ -63,7 +63,7 @@ impl Bounds {
     }
 
     /// What is to be compared of a partition, or why that cannot be told.
-    pub fn of(
+    pub(super) fn of(
         &self,
         partition: &TopicPartition,
         replica: &TopicPartition,
