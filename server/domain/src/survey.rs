@@ -250,6 +250,9 @@ pub struct WritersObservation {
     /// By target partition. Those that were not looked at are not in it.
     #[serde(with = "by_partition")]
     pub partitions: ByPartition<Vec<WriterSeen>>,
+    /// Why some that were to be looked at were not; `None` when all were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<String>,
 }
 
 /// A producer as the leader of a partition remembers it.
