@@ -302,7 +302,8 @@ pub struct OffsetPair {
 /// otherwise than it did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnreadableSyncs {
-    /// How many there are in what Muster has read of the topic.
+    /// How many there are in what Muster has read of the topic. Forgotten once the topic begins behind them, and after a day without
+    /// another one.
     pub count: u64,
     /// Where the last of them is and what is wrong with it; never what it holds.
     pub last: String,
