@@ -3,7 +3,8 @@
 //! Compaction removes a pair only when a newer one of its partition stays, and the older ones before it. So of the pairs that are
 //! read in one go none is missing between two of a partition. But between the last one that was read before and the first one that
 //! is read now there may be some, if an offset between them is not there any more. What happened then (a task set back, a copy made
-//! anew) is not known, so such a partition begins anew: its older pairs could put a group past what it has not read.
+//! anew) is not known, so such a partition begins anew: its older pairs could put a group past what it has not read. What a cleaner takes away
+//! while one long read is under way does not show (docs/decisions/0018-kept-offset-pairs.md).
 
 use std::{collections::BTreeMap, time::Duration};
 
