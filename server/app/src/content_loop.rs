@@ -60,7 +60,7 @@ pub(crate) async fn lead(
         let began_at = Utc::now();
         let seed = proof.id.as_u64_pair().1;
         let content = plan_content(&hands, direction, &asked, seed).await?;
-        let plan = ContentPlan { began_at, sampling: content.sampling };
+        let plan = ContentPlan { began_at, sampling: content.sampling, unanswered: content.unanswered };
         let mut tx = muster_store::begin(pool).await.map_err(database("keep what a proof compares"))?;
         let place = (proof.id, taken.epoch);
         if !proof_stretches::plan(&mut tx, place, &plan, &content.stretches).await? {
@@ -144,7 +144,8 @@ async fn conclude(pool: &PgPool, proof: Uuid, asked: ContentAsk) -> Result<Conte
         sampling: plan.sampling,
         processes: processes.len(),
     };
-    let ends: Vec<_> = ended.into_iter().map(|ended| (ended.stretch, ended.outcome)).collect();
+    let compared = ended.into_iter().map(|ended| (ended.stretch, ended.outcome));
+    let ends: Vec<_> = compared.chain(plan.unanswered()).collect();
     Ok(ContentProof::new(facts, &ends))
 }
 

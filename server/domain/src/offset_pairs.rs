@@ -62,7 +62,7 @@ pub struct ReadPairs {
     pub until: i64,
     /// What it says, by source partition.
     pub partitions: ByPartition<PartitionPairs>,
-    /// What could not be read, from the beginning of the log on and not only in this stretch.
+    /// What could not be read and is not forgotten yet, from the beginning of the log on and not only in this stretch.
     pub unreadable: UnreadableSyncs,
 }
 

@@ -1,6 +1,10 @@
 //! Transforms of a connector that write copies under other names than its naming policy gives them.
 
-use std::{collections::BTreeMap, iter::Peekable, str::Chars};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    iter::Peekable,
+    str::Chars,
+};
 
 use regex::{Captures, Regex};
 use serde::{Deserialize, Serialize};
@@ -9,7 +13,11 @@ use crate::patterns;
 
 /// Those transforms, in the order Connect applies them.
 #[derive(Debug, Clone, Default)]
-pub struct Renaming(Vec<Router>);
+pub struct Renaming {
+    routers: Vec<Router>,
+    /// Names that copies of several topics get, with what the naming policy calls those.
+    shared: BTreeMap<String, BTreeSet<String>>,
+}
 
 #[derive(Debug, Clone)]
 struct Router {
@@ -20,27 +28,44 @@ struct Router {
 
 #[derive(Debug, Clone)]
 enum Rule {
-    /// A topic that matches in full gets the replacement.
-    Regex { pattern: Regex, replacement: String },
+    /// A topic that matches in full gets the replacement in place of the first part of it that matches (`replaceFirst`), which
+    /// may be shorter.
+    Regex { pattern: Regex, part: Regex, replacement: String },
     /// A topic that matches in full may get another name, depending on its records.
     Perhaps { pattern: Regex },
     /// Any topic may.
     Unknown,
 }
 
-/// Copies that are under a name which the connector's config does not tell.
+/// Copies that cannot be looked for under a name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
-#[error(
-    "the connector's transform `{transform}` ({class}) writes the copies of `{topic}` under another name, and its config does \
-     not tell which"
-)]
-pub struct Unnameable {
-    /// As the connector calls it.
-    pub transform: String,
-    /// Its class.
-    pub class: String,
-    /// The name before it.
-    pub topic: String,
+#[serde(untagged)]
+pub enum Unnameable {
+    /// They are under a name which the connector's config does not tell.
+    #[error(
+        "the connector's transform `{transform}` ({class}) writes the copies of `{topic}` under another name, and its config does \
+         not tell which"
+    )]
+    Untold {
+        /// As the connector calls it.
+        transform: String,
+        /// Its class.
+        class: String,
+        /// The name before it.
+        topic: String,
+    },
+    /// Copies of other topics are there, too: offsets of one partition tell nothing of several.
+    #[error("the connector's transforms write the copies of several topics to `{copies}`: {}", listed(.topics))]
+    Shared {
+        /// Where the copies are.
+        copies: String,
+        /// The names before the transforms.
+        topics: BTreeSet<String>,
+    },
+}
+
+fn listed(topics: &BTreeSet<String>) -> String {
+    topics.iter().map(|topic| format!("`{topic}`")).collect::<Vec<_>>().join(", ")
 }
 
 impl Renaming {
@@ -49,7 +74,27 @@ impl Renaming {
     pub fn of(config: &BTreeMap<String, String>) -> Self {
         let list = config.get("transforms").map(String::as_str).unwrap_or_default();
         let names = list.split(',').map(str::trim).filter(|name| !name.is_empty());
-        Self(names.filter_map(|name| Router::of(name, config)).collect())
+        Self { routers: names.filter_map(|name| Router::of(name, config)).collect(), shared: BTreeMap::new() }
+    }
+
+    /// Whether copies may be under other names at all.
+    #[must_use]
+    pub fn renames(&self) -> bool {
+        !self.routers.is_empty()
+    }
+
+    /// Learns what else is copied, as the naming policy names it: where copies of several topics get one name, none is told.
+    #[must_use]
+    pub fn among(mut self, all_named: impl IntoIterator<Item = String>) -> Self {
+        let mut by_copies: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        for named in all_named {
+            if let Ok(copies) = self.routed(&named) {
+                by_copies.entry(copies).or_default().insert(named);
+            }
+        }
+        by_copies.retain(|_, topics| topics.len() > 1);
+        self.shared = by_copies;
+        self
     }
 
     /// The name of the copies of what the naming policy gives this name.
@@ -57,8 +102,16 @@ impl Renaming {
     /// # Errors
     /// When it cannot be told.
     pub fn name_of_copies(&self, named: &str) -> Result<String, Unnameable> {
+        let copies = self.routed(named)?;
+        match self.shared.get(&copies) {
+            Some(topics) => Err(Unnameable::Shared { copies, topics: topics.clone() }),
+            None => Ok(copies),
+        }
+    }
+
+    fn routed(&self, named: &str) -> Result<String, Unnameable> {
         let mut name = named.to_owned();
-        for router in &self.0 {
+        for router in &self.routers {
             name = router.rename(name)?;
         }
         Ok(name)
@@ -76,8 +129,8 @@ impl Router {
         let rule = match (simple, get("regex"), get("replacement")) {
             ("RegexRouter", Some(regex), Some(replacement)) => match read(regex) {
                 None => Rule::Unknown,
-                Some(pattern) if get("predicate").is_some() => Rule::Perhaps { pattern },
-                Some(pattern) => Rule::Regex { pattern, replacement: replacement.clone() },
+                Some((pattern, _)) if get("predicate").is_some() => Rule::Perhaps { pattern },
+                Some((pattern, part)) => Rule::Regex { pattern, part, replacement: replacement.clone() },
             },
             _ => Rule::Unknown,
         };
@@ -86,22 +139,29 @@ impl Router {
 
     fn rename(&self, topic: String) -> Result<String, Unnameable> {
         let renamed = match &self.rule {
-            Rule::Regex { pattern, replacement } => match pattern.captures(&topic) {
-                None => Some(topic.clone()),
-                Some(captures) => expand(replacement, &captures),
-            },
+            Rule::Regex { pattern, .. } if !pattern.is_match(&topic) => Some(topic.clone()),
+            Rule::Regex { part, replacement, .. } => replace_first(&topic, part, replacement),
             Rule::Perhaps { pattern } => (!pattern.is_match(&topic)).then(|| topic.clone()),
             Rule::Unknown => None,
         };
         let (transform, class) = (self.transform.clone(), self.class.clone());
-        renamed.ok_or(Unnameable { transform, class, topic })
+        renamed.ok_or(Unnameable::Untold { transform, class, topic })
     }
 }
 
-/// A pattern that matches in full; `None` for one that Java reads in another way.
-fn read(pattern: &str) -> Option<Regex> {
+/// A pattern that matches in full, and the same one that matches a part; `None` for one that Java reads in another way.
+fn read(pattern: &str) -> Option<(Regex, Regex)> {
     patterns::check(pattern).ok()?;
-    Regex::new(&patterns::in_full(pattern)).ok()
+    Some((Regex::new(&patterns::in_full(pattern)).ok()?, Regex::new(pattern).ok()?))
+}
+
+/// What `java.util.regex.Matcher.replaceFirst` makes of a name: it begins anew, so it replaces the first part that matches,
+/// whatever the whole match was. `None` for a replacement it refuses.
+fn replace_first(topic: &str, part: &Regex, replacement: &str) -> Option<String> {
+    let captures = part.captures(topic)?;
+    let found = captures.get(0)?;
+    let (before, behind) = (topic.get(..found.start())?, topic.get(found.end()..)?);
+    Some(format!("{before}{}{behind}", expand(replacement, &captures)?))
 }
 
 /// A replacement as `java.util.regex.Matcher` reads it; `None` for one it refuses.
@@ -165,6 +225,35 @@ mod tests {
         assert_eq!(name("(?<what>a)b?", r"\$${what}", "ab"), is("$a"));
         assert_eq!(name("a(x)?", "b$1", "a"), is("b"));
         assert!(name("a", "$1", "a").is_err(), "Connect refuses it, too");
+    }
+
+    /// `RegexRouter` asks whether all of a name matches, then has `replaceFirst` look for the first part that does.
+    #[test]
+    fn a_regex_router_replaces_the_first_part_that_matches() {
+        let name = |regex, replacement, topic: &str| router(regex, replacement).name_of_copies(topic);
+        let is = |name: &str| Ok(name.to_owned());
+        assert_eq!(name("(.*?)", "$1.copied", "orders"), is(".copiedorders"));
+        assert_eq!(name("a|ab", "c", "ab"), is("cb"));
+        assert_eq!(name("(orders)(.*?)", "$2$1.copied", "orders.placed"), is("orders.copied.placed"));
+        assert_eq!(name("(.*)", "copied.$1", "orders"), is("copied.orders"));
+        assert_eq!(name("^(.*?)$", "copied.$1", "orders"), is("copied.orders"));
+        assert_eq!(name("a|ab", "c", "xab"), is("xab"), "not all of it matches");
+    }
+
+    #[test]
+    fn a_name_that_copies_of_several_topics_get_is_refused() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let all = names(&["eu.orders", "us.orders", "eu.payments", "returns"]);
+        let merged = router(r"(eu|us)\.(.*)", "$2").among(all);
+        let why = merged.name_of_copies("us.orders").expect_err("two topics").to_string();
+        assert_eq!(
+            why,
+            "the connector's transforms write the copies of several topics to `orders`: `eu.orders`, `us.orders`"
+        );
+        assert_eq!(merged.name_of_copies("eu.payments").as_deref(), Ok("payments"));
+        // A topic that keeps its name is one of them as well.
+        let onto = router("orders", "returns").among(names(&["orders", "returns"]));
+        assert!(onto.name_of_copies("returns").is_err());
     }
 
     #[test]

@@ -24,7 +24,7 @@ use crate::{
         AclObservation, CommittedSourceOffsets, ConnectState, ConnectorObservation, ConnectorRole,
         FlowObservation, GroupObservation, NewestPairs, OffsetPair, PartitionObservation, RightHeld,
         RightObservation, SideObservation, Survey, TaskObservation, TopicObservation, UnreadableSyncs,
-        WorkerObservation,
+        WorkerObservation, WritersObservation,
     },
     topic::{ConfigEntry, ConfigSource, TopicPartition},
 };
@@ -202,7 +202,7 @@ fn flow(from: Side, target: &str, state: ConnectState, copied: i64) -> FlowObser
         rewinds: BTreeMap::new(),
         beyond: Observed::known(Beyond::default(), now),
         unreadable_syncs: UnreadableSyncs::default(),
-        writers: Observed::unknown("not looked at", now),
+        writers: Observed::known(WritersObservation::default(), now),
     }
 }
 

@@ -250,6 +250,9 @@ pub struct WritersObservation {
     /// By target partition. Those that were not looked at are not in it.
     #[serde(with = "by_partition")]
     pub partitions: ByPartition<Vec<WriterSeen>>,
+    /// Why some that were to be looked at were not; `None` when all were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<String>,
 }
 
 /// A producer as the leader of a partition remembers it.
@@ -299,7 +302,8 @@ pub struct OffsetPair {
 /// otherwise than it did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnreadableSyncs {
-    /// How many there are in what Muster has read of the topic.
+    /// How many there are in what Muster has read of the topic. Forgotten once the topic begins behind them, and after a day without
+    /// another one.
     pub count: u64,
     /// Where the last of them is and what is wrong with it; never what it holds.
     pub last: String,

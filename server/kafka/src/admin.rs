@@ -78,6 +78,9 @@ pub struct NewTopic {
 /// One answer per partition: an offset, or that partition's error (boxed: there may be hundreds of thousands of answers).
 pub type PartitionOffsets = ByPartition<Result<i64, Box<KafkaError>>>;
 
+/// One answer per partition: the producers its leader remembers, or that partition's error.
+pub type PartitionProducers = ByPartition<Result<Vec<ProducerState>, Box<KafkaError>>>;
+
 /// One answer per partition: where the records of leaders up to an epoch end, `None` when the leader's log knows of no such epoch; or
 /// that partition's error.
 pub type EpochEnds = ByPartition<Result<Option<i64>, Box<KafkaError>>>;
@@ -198,10 +201,7 @@ pub trait ClusterAdmin: Send + Sync + std::fmt::Debug {
     ) -> Result<BTreeMap<(i32, String), FenceVerdict>, KafkaError>;
 
     /// Producers known to the leaders of these partitions.
-    async fn producers(
-        &self,
-        partitions: &[TopicPartition],
-    ) -> Result<ByPartition<Vec<ProducerState>>, KafkaError>;
+    async fn producers(&self, partitions: &[TopicPartition]) -> Result<PartitionProducers, KafkaError>;
 
     /// Transactions that are neither complete nor empty, with their partitions.
     async fn open_transactions(&self) -> Result<Vec<OpenTransaction>, KafkaError>;

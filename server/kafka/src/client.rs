@@ -17,7 +17,9 @@ use muster_domain::{
 
 use crate::{
     acls,
-    admin::{ClusterAdmin, EpochEnds, FenceVerdict, NewTopic, OffsetSpec, PartitionOffsets, ProducerState},
+    admin::{
+        ClusterAdmin, EpochEnds, FenceVerdict, NewTopic, OffsetSpec, PartitionOffsets, PartitionProducers,
+    },
     client_limits, configs, epochs,
     error::KafkaError,
     group_members, group_offsets, groups, offsets,
@@ -173,10 +175,7 @@ impl ClusterAdmin for KafkaAdmin {
         probe::probe_write_fence(self.router(), self.inner.probe.as_ref(), topics).await
     }
 
-    async fn producers(
-        &self,
-        partitions: &[TopicPartition],
-    ) -> Result<ByPartition<Vec<ProducerState>>, KafkaError> {
+    async fn producers(&self, partitions: &[TopicPartition]) -> Result<PartitionProducers, KafkaError> {
         producers::describe_producers(self.router(), partitions).await
     }
 

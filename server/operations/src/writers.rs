@@ -33,9 +33,6 @@ pub async fn read_writers(clients: &PairClients, survey: &mut Survey, previous: 
     for flow in &clients.pair.flows {
         let Some(connector) = copying(flow, survey) else { continue };
         let replicas = turn(replicas(&clients.pair, flow, survey), survey.number);
-        if replicas.is_empty() {
-            continue;
-        }
         let before = previous.filter(|_| survey.number % TURN != 0).and_then(|survey| seen_by(survey, flow));
         let read = read(clients.admin.get(flow.direction.to()).as_ref(), &replicas, connector, before).await;
         let writers = match read {
@@ -93,16 +90,37 @@ async fn read(
     connector: &str,
     before: Option<&WritersObservation>,
 ) -> Result<WritersObservation, KafkaError> {
-    let producers = admin.producers(replicas).await?;
+    if replicas.is_empty() {
+        return Ok(WritersObservation::default());
+    }
+    let mut producers = BTreeMap::new();
+    let (mut silent, mut first) = (0, None);
+    for (at, answer) in admin.producers(replicas).await? {
+        match answer {
+            Ok(seen) => {
+                producers.insert(at, seen);
+            }
+            Err(error) => {
+                silent += 1;
+                first.get_or_insert_with(|| format!("{at}: {error}"));
+            }
+        }
+    }
+    let unseen = first.map(|first| {
+        format!(
+            "producers of {silent} of {} partitions could not be read, the first of them {first}",
+            replicas.len()
+        )
+    });
     let few = producers.into_iter().filter(|(_, producers)| producers.len() <= MOST_PRODUCERS);
     let partitions: BTreeMap<TopicPartition, Vec<WriterSeen>> =
         few.map(|(at, producers)| (at, producers.iter().map(seen).collect())).collect();
     if let Some(before) = before.filter(|before| only_own_wrote(before, &partitions)) {
-        return Ok(WritersObservation { own: before.own.clone(), partitions });
+        return Ok(WritersObservation { own: before.own.clone(), partitions, unseen });
     }
     let ids = admin.transactional_ids().await?;
     let own = ids.iter().filter(|(id, _)| is_of_task(id, connector)).map(|(_, producer)| *producer);
-    Ok(WritersObservation { own: own.collect(), partitions })
+    Ok(WritersObservation { own: own.collect(), partitions, unseen })
 }
 
 /// Whether all who wrote since were known to be replication's own then.
@@ -193,6 +211,21 @@ mod tests {
         let told: Vec<_> =
             found.partitions[&at].iter().map(|one| (one.producer, one.sequence, one.transactional)).collect();
         assert_eq!(told, [(7, -1, true), (8, 0, false)]);
+        assert_eq!(found.unseen, None);
+    }
+
+    #[tokio::test]
+    async fn a_partition_that_does_not_answer_hides_no_other() {
+        let (admin, at) = (world().admin("west"), TopicPartition::new("orders", 0));
+        let asked = [at.clone(), TopicPartition::new("orders", 7)];
+        let found = read(&admin, &asked, "orders-source", None).await.unwrap();
+        assert_eq!(found.partitions.keys().collect::<Vec<_>>(), [&at]);
+        let unseen = found.unseen.expect("one is silent");
+        assert!(
+            unseen.starts_with("producers of 1 of 2 partitions") && unseen.contains("orders-7"),
+            "{unseen}"
+        );
+        assert_eq!(read(&admin, &[], "orders-source", None).await.unwrap(), WritersObservation::default());
     }
 
     #[tokio::test]

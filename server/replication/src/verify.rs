@@ -118,8 +118,8 @@ type Runs = ByPartition<LastRecords>;
 struct LastRecords {
     source: Run,
     target: Run,
-    /// Without timestamps: records of the source from further up would look the same at the end of the target.
-    may_be_earlier: bool,
+    /// Without timestamps: why the target may end with records of the source from further up.
+    doubt: Option<&'static str>,
 }
 
 /// How many records at the end of a side are alike, and whether there is another kind before them.
@@ -153,7 +153,7 @@ async fn count_runs(
         let last = LastRecords {
             source: run(&here, *source),
             target: run(&there, *target),
-            may_be_earlier: !timestamps && may_be_earlier(&here, &there),
+            doubt: if timestamps { None } else { doubt(&here, &there) },
         };
         (partition.source.clone(), last)
     };
@@ -171,14 +171,24 @@ fn run(seen: &[u64], tail: i64) -> Run {
     Run { length, whole: length < seen.len() || length <= 1 || tail < BEFORE_TAIL }
 }
 
-/// Whether a target that ends with earlier records could look as this one does: what both sides end with stands further up on
-/// the source as well. With timestamps no two records look the same; without, whatever repeats itself does.
-fn may_be_earlier(source: &[u64], target: &[u64]) -> bool {
+/// Why a target that ends with earlier records could look as this one does. With timestamps no two records look the same; without,
+/// whatever repeats itself does. So all that was read has to be alike, not the last record alone, and what both sides end with must not
+/// stand further up on the source as well.
+fn doubt(source: &[u64], target: &[u64]) -> Option<&'static str> {
     let ends_alike = |one: &[u64], other: &[u64]| {
         one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count()
     };
     let seen = ends_alike(source, target);
-    (1..source.len()).any(|back| ends_alike(source, &source[..source.len() - back]) >= seen)
+    if (1..source.len()).any(|back| ends_alike(source, &source[..source.len() - back]) >= seen) {
+        return Some(
+            "the last records of the source repeat themselves, and without timestamps, which the target's brokers write anew, the \
+             target's last ones may be earlier ones",
+        );
+    }
+    (seen < source.len().min(target.len())).then_some(
+        "the last records look the same and those before them do not, and without timestamps, which the target's brokers write \
+         anew, the target's last one may be an earlier one",
+    )
 }
 
 fn judge_tails(
@@ -207,12 +217,8 @@ fn judge_tails(
                     last.source.length
                 )
             }
-            Some(last) if last.may_be_earlier => {
-                "the last records of the source repeat themselves, and without timestamps, which the target's brokers \
-                 write anew, the target's last ones may be earlier ones"
-                    .to_owned()
-            }
-            Some(_) | None => String::new(),
+            Some(last) => last.doubt.unwrap_or_default().to_owned(),
+            None => String::new(),
         },
     };
     let shown = |tail: TailRecord| Tail {

@@ -185,16 +185,7 @@ async fn go_on(
     let same = (log.cluster.as_str(), log.topic.as_str(), log.topic_id)
         == (topic.cluster.as_str(), topic.name.as_str(), topic.id);
     if !same || log.next_offset != read.from {
-        sqlx::query!(
-            "delete from offset_syncs_part
-            where pair = $1
-                and from_side = $2",
-            pair.as_str(),
-            side
-        )
-        .execute(&mut *conn)
-        .await
-        .map_err(failed("drop the offset pairs of another log"))?;
+        drop_parts(conn, (pair, side)).await?;
     }
     sqlx::query_scalar!(
         "update offset_syncs
@@ -224,6 +215,20 @@ async fn go_on(
     .map_err(failed("keep how far offset pairs were read"))
 }
 
+async fn drop_parts(conn: &mut PgConnection, (pair, side): (&PairName, &str)) -> Result<(), StoreError> {
+    sqlx::query!(
+        "delete from offset_syncs_part
+        where pair = $1
+            and from_side = $2",
+        pair.as_str(),
+        side
+    )
+    .execute(conn)
+    .await
+    .map_err(failed("drop offset pairs that do not go on"))?;
+    Ok(())
+}
+
 async fn insert_part(
     conn: &mut PgConnection,
     (pair, side): (&PairName, &str),
@@ -246,7 +251,8 @@ async fn insert_part(
     Ok(())
 }
 
-/// Joins the newest parts into one.
+/// Joins the newest parts into one. If one of them does not read back it goes, and so do all before it, as the oldest go where there
+/// is no room: nothing is bridged, and keeping goes on.
 async fn join_newest(conn: &mut PgConnection, (pair, side): (&PairName, &str)) -> Result<(), StoreError> {
     let parts = sqlx::query!(
         r#"select from_offset, pairs, octet_length(body) as "bytes!"
@@ -279,12 +285,26 @@ async fn join_newest(conn: &mut PgConnection, (pair, side): (&PairName, &str)) -
     .map_err(failed("take the newest parts of offset pairs"))?;
     rows.sort_by_key(|row| row.from_offset);
     let mut joined = ReadPairs::beginning_at(oldest.from_offset, UnreadableSyncs::default());
+    let mut broken = false;
     for row in &rows {
-        let part = codec::decode(&row.body, (row.from_offset, row.until_offset));
-        joined.append(part.map_err(packed("unpack the parts of offset pairs"))?);
+        match codec::decode(&row.body, (row.from_offset, row.until_offset)) {
+            Ok(part) => joined.append(part),
+            Err(e) => {
+                let (from, until, cause) = (row.from_offset, row.until_offset, e.to_string());
+                tracing::error!(pair.name = %pair, from_side = side, from, until, cause, "offset pairs of pair `{pair}` do not read back; they and older ones are not kept any more");
+                joined = ReadPairs::beginning_at(until, UnreadableSyncs::default());
+                broken = true;
+            }
+        }
+    }
+    if broken {
+        drop_parts(conn, (pair, side)).await?;
     }
     joined.keep_within(BOUNDS);
-    insert_part(conn, (pair, side), &joined).await
+    match joined.partitions.is_empty() {
+        true => Ok(()),
+        false => insert_part(conn, (pair, side), &joined).await,
+    }
 }
 
 /// Of parts by their sizes, the newest first: how many become one. An older part is taken while it is at most twice what was

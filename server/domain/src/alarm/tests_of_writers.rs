@@ -9,7 +9,7 @@ use crate::{
     pair::Side,
     reading::Observed,
     samples::{at, known},
-    survey::{OffsetPair, Rewind, WriterSeen, WritersObservation},
+    survey::{ConnectState, OffsetPair, Rewind, WriterSeen, WritersObservation},
     topic::TopicPartition,
 };
 
@@ -34,7 +34,7 @@ fn ended(producer: i64, timestamp_ms: i64) -> WriterSeen {
 
 fn writers(survey: &mut Survey, own: &[i64], seen: &[WriterSeen]) {
     let partitions = [(key(), seen.to_vec())].into();
-    let found = WritersObservation { own: own.iter().copied().collect(), partitions };
+    let found = WritersObservation { own: own.iter().copied().collect(), partitions, unseen: None };
     survey.flows[0].writers = Observed::known(found, at(0));
 }
 
@@ -134,6 +134,28 @@ fn nothing_is_said_where_replications_own_producers_are_not_known_or_another_lea
     story.judge(survey.clone());
     let judged = after(&mut story, &mut survey, &[OWN], &[ended(OWN, 2), plain(STRANGER, 0)]);
     assert_eq!(codes(&judged), [], "nothing to compare with");
+}
+
+/// A partition that did not answer hides nobody in the others, and who writes there is not seen.
+#[test]
+fn that_some_partitions_were_not_looked_at_is_said() {
+    let (mut story, mut survey) = (Story::new(), exactly_once());
+    let said = |judged: &Judged| judged.unknown.get(&Code::ForeignWriter).cloned();
+    assert_eq!(said(&story.judge(survey.clone())), None);
+    let silent = Some("producers of 1 of 2 partitions could not be read".to_owned());
+    flow_on(&mut survey, 5);
+    writers(&mut survey, &[OWN], &[ended(OWN, 2), plain(STRANGER, 0)]);
+    known(&mut survey.flows[0].writers).unseen.clone_from(&silent);
+    let judged = story.judge(survey.clone());
+    assert_eq!((one(&judged).code, said(&judged)), (Code::ForeignWriter, silent.clone()));
+    let judged = after(&mut story, &mut survey, &[OWN], &[ended(OWN, 3), plain(STRANGER, 0)]);
+    assert_eq!(said(&judged), silent, "nothing to compare that partition with");
+    let judged = after(&mut story, &mut survey, &[OWN], &[ended(OWN, 4), plain(STRANGER, 0)]);
+    assert_eq!(said(&judged), None);
+    survey.flows[0].writers = Observed::unknown("refused", at(0));
+    assert_eq!(said(&story.judge(survey.clone())).as_deref(), Some("refused"));
+    source(&mut survey).state = ConnectState::Paused;
+    assert_eq!(said(&story.judge(survey)), None, "nothing is copied, so nobody is looked for");
 }
 
 /// Replication went on by five records, and the replica grew by so many more.

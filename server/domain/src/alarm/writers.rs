@@ -81,6 +81,9 @@ impl Found {
     }
 
     pub(super) fn raise(self, view: &View<'_>, judged: &mut Judged) {
+        if let Some(reason) = unseen(view) {
+            judged.unknown(Code::ForeignWriter, reason);
+        }
         for (topic, found) in self.strangers {
             judged.raise(strangers(view, &topic, found));
         }
@@ -88,6 +91,19 @@ impl Found {
             judged.raise(more(view, &topic, places));
         }
     }
+}
+
+/// Why some who write may not be seen while the flow copies. What this survey and the one before have seen is judged all the same.
+fn unseen<'a>(view: &View<'a>) -> Option<&'a str> {
+    if !view.running() {
+        return None;
+    }
+    let now = view.observed()?.writers.as_result();
+    let was = view.previous_flow().map(|flow| flow.writers.as_result());
+    let of = |writers: Result<&'a WritersObservation, &'a str>| {
+        writers.map_or_else(Some, |it| it.unseen.as_deref())
+    };
+    of(now).or_else(|| was.and_then(of))
 }
 
 /// What this survey and the one before saw of the same flow's target.

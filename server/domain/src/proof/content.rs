@@ -52,12 +52,32 @@ impl Stretch {
 }
 
 /// What is known once the stretches of a proof are planned.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ContentPlan {
     /// When planning began, by Muster's clock.
     pub began_at: DateTime<Utc>,
     /// What was drawn; `None` when everything is compared.
     pub sampling: Option<Sampling>,
+    /// Partitions that did not answer where they begin and end.
+    #[serde(default)]
+    pub unanswered: Vec<Unanswered>,
+}
+
+impl ContentPlan {
+    /// What came of partitions that could not be planned.
+    pub fn unanswered(&self) -> impl Iterator<Item = (Stretch, StretchEnd)> {
+        let unreadable = |one: &Unanswered| StretchEnd::Unreadable { because: one.because.clone() };
+        self.unanswered.iter().map(move |one| (one.stretch.clone(), unreadable(one)))
+    }
+}
+
+/// A partition of which nothing could be planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unanswered {
+    /// The partition; the stretch is empty, for where it begins and ends is not known.
+    pub stretch: Stretch,
+    /// What was asked, and what came back.
+    pub because: String,
 }
 
 /// Where comparing a stretch goes on when it was interrupted.

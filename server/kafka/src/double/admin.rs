@@ -15,9 +15,11 @@ use muster_domain::{
     topic::{ByPartition, Configs, TopicDescription, TopicPartition},
 };
 
-use super::{caller::Caller, cluster::ClusterState, world::World};
+use super::{caller::Caller, cluster::ClusterState, log::Log, world::World};
 use crate::{
-    admin::{ClusterAdmin, EpochEnds, FenceVerdict, NewTopic, OffsetSpec, PartitionOffsets, ProducerState},
+    admin::{
+        ClusterAdmin, EpochEnds, FenceVerdict, NewTopic, OffsetSpec, PartitionOffsets, PartitionProducers,
+    },
     error::{KafkaError, KafkaErrorKind},
 };
 
@@ -275,14 +277,17 @@ impl ClusterAdmin for MemoryAdmin {
         .await
     }
 
-    async fn producers(
-        &self,
-        partitions: &[TopicPartition],
-    ) -> Result<ByPartition<Vec<ProducerState>>, KafkaError> {
-        self.read("producers", |cluster| {
-            partitions.iter().map(|at| Ok((at.clone(), cluster.log(at)?.producers()))).collect()
-        })
-        .await
+    async fn producers(&self, partitions: &[TopicPartition]) -> Result<PartitionProducers, KafkaError> {
+        let answers = self.read("producers", |cluster| {
+            let answer = |at: &TopicPartition| (at.clone(), cluster.log(at).map(Log::producers));
+            Ok(partitions.iter().map(answer).collect::<Vec<_>>())
+        });
+        let error = |at: &TopicPartition, kind| self.caller.error("producers", &at.to_string(), kind);
+        Ok(answers
+            .await?
+            .into_iter()
+            .map(|(at, got)| (at.clone(), got.map_err(|kind| Box::new(error(&at, kind)))))
+            .collect())
     }
 
     async fn open_transactions(&self) -> Result<Vec<OpenTransaction>, KafkaError> {

@@ -9,13 +9,14 @@ use muster_domain::{
     content::Compacted,
     pair::{Direction, Flow},
     patterns::Scope,
-    proof::content::{ContentAsk, Sampling, Stretch, chosen, sample_size},
+    proof::content::{ContentAsk, Sampling, Stretch, Unanswered, chosen, sample_size},
     survey::{ConnectorRole, OffsetPair},
     topic::{ByPartition, Configs, TopicPartition},
 };
 use muster_kafka::{ClusterAdmin, Isolation, OffsetSpec};
 use muster_replication::{FlowSettings, Replication};
 
+use super::bounds::{Bounds, PartitionBounds};
 use crate::{
     clients::PairClients,
     translation_proof::{ProofError, flow_of, target_of, unreadable},
@@ -29,6 +30,8 @@ const SAMPLED: i64 = 10_000;
 pub struct PlannedContent {
     /// Stretches, by topic and partition.
     pub stretches: Vec<Stretch>,
+    /// Partitions that did not answer where they begin and end. A sample holds all of them: how large they are is not known.
+    pub unanswered: Vec<Unanswered>,
     /// What was drawn; `None` when everything is compared.
     pub sampling: Option<Sampling>,
 }
@@ -53,47 +56,47 @@ pub async fn plan_content(
     let topics = topics(clients, direction, ask, &**source).await?;
     let partitions: Vec<TopicPartition> = topics.iter().flat_map(|(_, of_topic)| of_topic.clone()).collect();
     let there: Vec<TopicPartition> = partitions.iter().map(|at| target_of(flow, at)).collect();
-    // In this order: what is known to be copied, then where the target ends, then where the source ends. So whatever the
-    // target holds by now is on the source by then.
+    // What is known to be copied comes first: it is below the ends that are read then.
     let copied = copied(replication, &partitions).await?;
-    let target_ends = known(&**target, &there, OffsetSpec::Stable).await?;
     let end = match settings.isolation {
         Isolation::ReadCommitted => OffsetSpec::Stable,
         Isolation::ReadUncommitted => OffsetSpec::End,
     };
-    let source_ends = known(&**source, &partitions, end).await?;
-    let source_starts = known(&**source, &partitions, OffsetSpec::Start).await?;
-    let since = at_time(&**source, &partitions, ask.since.map(|at| at.timestamp_millis())).await?;
-    let until = at_time(&**source, &partitions, ask.until.map(|at| at.timestamp_millis())).await?;
+    let bounds = Bounds::read((&**source, &partitions), (&**target, &there), end, ask).await?;
     let rules = Rules::read(flow, &**source, &**target, topics.iter().map(|(name, _)| name)).await?;
-    let whole = partitions.iter().filter_map(|at| {
-        let end = *source_ends.get(at)?;
-        // No record is as young as that: there is nothing since, or everything is before.
-        let from = since.get(at).map_or(0, |at| if *at < 0 { end } else { *at });
-        let from = from.max(source_starts.get(at).copied().unwrap_or(0));
-        let until = until.get(at).map_or(end, |at| if *at < 0 { end } else { (*at).min(end) });
+    let (mut whole, mut unanswered) = (Vec::new(), Vec::new());
+    for at in &partitions {
         let target = target_of(flow, at);
-        let target_until = target_ends.get(&target).copied().unwrap_or(0);
-        Some(Stretch {
+        let found = bounds.of(at, &target);
+        let (because, found) = match found {
+            Ok(found) => (None, found),
+            Err(because) => (Some(because), PartitionBounds { from: 0, until: 0, end: 0, target_end: 0 }),
+        };
+        let stretch = Stretch {
             source: at.clone(),
-            source_from: from,
-            source_until: until,
-            required_until: copied.required(at, target_until),
-            target_until,
-            source_goes_on: until < end,
+            source_from: found.from,
+            source_until: found.until,
+            required_until: copied.required(at, found.target_end),
+            target_until: found.target_end,
+            source_goes_on: found.until < found.end,
             timestamps: rules.timestamps(&at.topic),
             compacted: rules.compacted(&at.topic),
             target,
-        })
-    });
-    let whole: Vec<Stretch> = whole.filter(|stretch| stretch.size() > 0).collect();
+        };
+        match because {
+            Some(because) => unanswered.push(Unanswered { stretch, because }),
+            None if stretch.size() > 0 => whole.push(stretch),
+            None => {}
+        }
+    }
     Ok(match ask.sample {
-        None => PlannedContent { stretches: whole, sampling: None },
+        None => PlannedContent { stretches: whole, unanswered, sampling: None },
         Some(asked) => {
             let all: Vec<Stretch> = whole.iter().flat_map(pieces).collect();
             let taken = sample_size(all.len(), asked);
             let stretches = chosen(all.len(), taken, seed).into_iter().map(|n| all[n].clone()).collect();
-            PlannedContent { stretches, sampling: Some(Sampling { asked, of: all.len(), taken }) }
+            let sampling = Some(Sampling { asked, of: all.len(), taken });
+            PlannedContent { stretches, unanswered, sampling }
         }
     })
 }
@@ -158,27 +161,6 @@ impl Copied {
         // A pair may be told before its record can be read: a transaction is open there.
         let visible = pairs.iter().rev().find(|pair| pair.downstream < target_until);
         committed.max(visible.map_or(0, |pair| pair.upstream + 1))
-    }
-}
-
-/// Answers of partitions that gave one.
-async fn known(
-    admin: &dyn ClusterAdmin,
-    partitions: &[TopicPartition],
-    spec: OffsetSpec,
-) -> Result<ByPartition<i64>, ProofError> {
-    let answers = admin.offsets(partitions, spec).await.map_err(unreadable("read where partitions end"))?;
-    Ok(answers.into_iter().filter_map(|(at, answer)| Some((at, answer.ok()?))).collect())
-}
-
-async fn at_time(
-    admin: &dyn ClusterAdmin,
-    partitions: &[TopicPartition],
-    time: Option<i64>,
-) -> Result<ByPartition<i64>, ProofError> {
-    match time {
-        Some(time) => known(admin, partitions, OffsetSpec::AtTime(time)).await,
-        None => Ok(ByPartition::new()),
     }
 }
 

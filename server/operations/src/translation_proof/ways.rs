@@ -85,7 +85,27 @@ impl<'a> Way<'a> {
         };
         let settings = FlowSettings::from_config(flow, &config);
         let FlowSettings { isolation, exactly_once, .. } = settings;
-        Ok(Self { flow, replication, isolation, exactly_once, renaming: Renaming::of(&config) })
+        let renaming = Self::renaming(clients, flow, &config).await?;
+        Ok(Self { flow, replication, isolation, exactly_once, renaming })
+    }
+
+    /// Where copies are under other names all that is copied has to be known: several topics may get one name.
+    async fn renaming(
+        clients: &PairClients,
+        flow: &Flow,
+        config: &BTreeMap<String, String>,
+    ) -> Result<Renaming, ProofError> {
+        let renaming = Renaming::of(config);
+        if !renaming.renames() {
+            return Ok(renaming);
+        }
+        let (scope, from) = (Scope::of(&clients.pair), flow.direction.from);
+        let canary = clients.pair.canary_topic.as_deref();
+        let topics = clients.admin.get(from).topics(None).await.map_err(unreadable("read topics"))?;
+        let copied = topics
+            .into_iter()
+            .filter(|topic| scope.application_topic(from, &topic.name) || canary == Some(&*topic.name));
+        Ok(renaming.among(copied.map(|topic| flow.naming.target_name(&flow.source_alias, &topic.name))))
     }
 
     /// Where the copies of a partition are, or would be by the naming policy when nothing tells.

@@ -13,6 +13,7 @@ use muster_domain::{
     topic::{ByPartition, TopicPartition},
 };
 use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, ReadRange};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use self::reading::{Log, Reading};
@@ -102,6 +103,7 @@ impl PairStore {
         };
         // From here on each piece is in it: whoever is interrupted goes on behind the last.
         let reading = self.reading.insert(reading);
+        reading.forget_unreadable(start, Instant::now());
         reading.go_on();
         make_room(self.share.as_ref(), reading);
         let deadline_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);

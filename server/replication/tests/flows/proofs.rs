@@ -555,6 +555,19 @@ async fn a_drain_to_a_target_with_its_own_timestamps_is_proven_without_them() {
     put("B", &[1, 2, 1, 2]);
     let proof = prove().await;
     assert!(proof.drained, "{}", proof.reason);
+    // A keepalive that stood there long before, and a hundred records since: the target has seen the first one.
+    let since: Vec<i64> = (20_000..20_100).collect();
+    put("A", &[7]);
+    put("B", &[7]);
+    assert!(prove().await.drained);
+    put("A", &since);
+    put("A", &[7]);
+    let early = prove().await;
+    assert!(!early.drained && early.reason.contains("those before them do not"), "{}", early.reason);
+    put("B", &since);
+    put("B", &[7]);
+    let proof = prove().await;
+    assert!(proof.drained, "{}", proof.reason);
 }
 
 #[tokio::test]

@@ -171,6 +171,31 @@ async fn parts_stay_few_and_pairs_within_the_bounds() {
     assert_eq!(pairs[0], OffsetPair { upstream: 0, downstream: 0 }, "thinned, not cut off");
 }
 
+/// Otherwise no process could keep anything any more.
+#[tokio::test]
+async fn a_part_that_does_not_read_back_goes_with_those_before_it_and_keeping_goes_on() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.expect("a pair");
+    // Of numbers like any, which are not packed: so it is not joined with what is small.
+    let mut large = stretch(0, 1_000);
+    let any = |offset: i64| OffsetPair {
+        upstream: offset.wrapping_mul(0x1e37_79b9_7f4a_7c15) >> 2,
+        downstream: offset.wrapping_mul(0x3f58_476d_1ce4_e5b9) >> 2,
+    };
+    large.partitions.get_mut(&partition(0)).expect("it has pairs").pairs = (0..1_000).map(any).collect();
+    keep(conn, FORWARD, None, &log(1), &large).await.expect("kept");
+    keep(conn, FORWARD, Some(1), &log(1), &stretch(1_000, 1_001)).await.expect("kept");
+    assert_eq!(parts(conn).await, 2, "a large one and a small one");
+    let damage = "update offset_syncs_part set body = 'foreign' where from_offset = 1000";
+    sqlx::query(damage).execute(&mut *conn).await.expect("changed");
+    let turn = keep(conn, FORWARD, Some(2), &log(1), &stretch(1_001, 1_002)).await.expect("kept");
+    assert_eq!((turn, parts(conn).await), (Some(3), 1));
+    assert_eq!(known(conn).await, stretch(1_001, 1_002));
+    keep(conn, FORWARD, Some(3), &log(1), &stretch(1_002, 1_005)).await.expect("kept");
+    assert_eq!(known(conn).await, stretch(1_001, 1_005));
+}
+
 #[tokio::test]
 async fn nothing_is_left_of_a_pair_that_is_gone_and_bytes_that_are_no_pairs_are_begun_anew() {
     let database = TestDatabase::new().await;

@@ -157,9 +157,13 @@ pub async fn transactions(admin: &dyn ClusterAdmin, mover: &dyn RecordMover, at:
     eventually("its record is there", async || offset(OffsetSpec::End).await == 2).await;
     assert_eq!(offset(OffsetSpec::Stable).await, 1, "an open transaction holds the last stable offset");
     let of_producer = async || {
-        let producers = admin.producers(&asked).await.unwrap().remove(at).unwrap();
+        let producers = admin.producers(&asked).await.unwrap().remove(at).unwrap().unwrap();
         producers.into_iter().find(|producer| producer.producer_id == found.producer_id).unwrap()
     };
+    let absent = TopicPartition::new(at.topic.clone(), i32::MAX);
+    let some = admin.producers(&[at.clone(), absent.clone()]).await.unwrap();
+    assert!(some[at].is_ok(), "another partition's error is not its own");
+    assert_eq!(some[&absent].as_ref().unwrap_err().code(), Some(3));
     let state = of_producer().await;
     assert_eq!((state.open_transaction_start, state.ended_transaction), (Some(1), false));
     assert_eq!(admin.transactional_ids().await.unwrap().get(id), Some(&found.producer_id));

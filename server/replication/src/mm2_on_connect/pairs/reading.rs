@@ -3,7 +3,8 @@
 //! Compaction removes a pair only when a newer one of its partition stays, and the older ones before it. So of the pairs that are
 //! read in one go none is missing between two of a partition. But between the last one that was read before and the first one that
 //! is read now there may be some, if an offset between them is not there any more. What happened then (a task set back, a copy made
-//! anew) is not known, so such a partition begins anew: its older pairs could put a group past what it has not read.
+//! anew) is not known, so such a partition begins anew: its older pairs could put a group past what it has not read. What a cleaner takes away
+//! while one long read is under way does not show (docs/decisions/0018-kept-offset-pairs.md).
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -22,6 +23,9 @@ use crate::formats::decode_offset_sync;
 const KEEP_EVERY: Duration = Duration::from_secs(30);
 /// Time until it is looked at again whether the process that keeps them goes on with it: a few times what lies between two keepings.
 const LEFT_FOR: Duration = Duration::from_secs(90);
+/// So long it is said of records that they could not be read, after the last of them: whoever wrote them has stopped by then, or is
+/// told of again by the next.
+const UNREADABLE_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 /// So many pairs are kept at once.
 const KEEP_AT: usize = 20_000;
 
@@ -54,6 +58,10 @@ pub(super) struct Reading {
     began: i64,
     /// Partitions that began anew since the end was reached.
     begun_anew: usize,
+    /// What could not be read is before this offset.
+    unreadable_until: i64,
+    /// When the last of it was read, or recalled.
+    unreadable_at: Instant,
 }
 
 /// What of it is not kept yet.
@@ -85,8 +93,17 @@ impl Reading {
     /// From the first offset on, kept by nobody.
     pub(super) fn anew(log: Log, start: i64) -> Self {
         let known = ReadPairs::beginning_at(start, UnreadableSyncs::default());
-        let seen = BTreeMap::new();
-        Self { log, known, unkept: None, seen, missing: None, began: start, begun_anew: 0 }
+        Self {
+            log,
+            known,
+            unkept: None,
+            seen: BTreeMap::new(),
+            missing: None,
+            began: start,
+            begun_anew: 0,
+            unreadable_until: start,
+            unreadable_at: Instant::now(),
+        }
     }
 
     /// From where what is kept ends; from the first offset on if that is of another log, or if what followed it is gone.
@@ -96,7 +113,10 @@ impl Reading {
         let mut reading = Self::anew(log, start);
         if let Some((_, read)) = same {
             match (start..=end).contains(&read.until) {
-                true => reading.known = read,
+                true => {
+                    reading.unreadable_until = read.until;
+                    reading.known = read;
+                }
                 false => {
                     let (name, read) = (&topic.name, read.until);
                     tracing::warn!(
@@ -131,6 +151,19 @@ impl Reading {
         self.known.until
     }
 
+    /// Forgets that records could not be read when the log begins behind all of them, or after a day without another one: what is
+    /// kept outlives them, and they are not to be spoken of until the topic is made anew.
+    pub(super) fn forget_unreadable(&mut self, start: i64, now: Instant) {
+        let long_ago = now.duration_since(self.unreadable_at) >= UNREADABLE_FOR;
+        if start < self.unreadable_until && !long_ago {
+            return;
+        }
+        self.known.unreadable = UnreadableSyncs::default();
+        if let Some(Unkept { read, .. }) = &mut self.unkept {
+            read.unreadable = UnreadableSyncs::default();
+        }
+    }
+
     /// What is taken from here on is read in one go: nobody waits in between.
     pub(super) fn go_on(&mut self) {
         self.began = self.known.until;
@@ -161,6 +194,8 @@ impl Reading {
         if *count > before {
             let new = count - before;
             tracing::warn!(new, last, "skipped records of an offset-syncs topic");
+            self.unreadable_until = next;
+            self.unreadable_at = Instant::now();
         }
         self.known.until = next;
         self.known.keep_within(BOUNDS);

@@ -257,6 +257,29 @@ fn what_was_read_once_is_known_after_compaction_and_a_gap_begins_only_those_anew
 }
 
 #[test]
+fn records_that_could_not_be_read_are_spoken_of_for_a_day_after_the_last() {
+    let (mut topic, mut shared) = (Topic::default(), Shared::default());
+    topic.append(b"foreign".to_vec(), b"x".to_vec());
+    topic.write(0, 1);
+    let mut reading = read_on(None, &topic, &mut shared, None, true);
+    let later = |hours: u64| Instant::now() + Duration::from_secs(hours * 60 * 60);
+    reading.forget_unreadable(topic.start, later(23));
+    assert_eq!(reading.known().unreadable.count, 1);
+    reading.forget_unreadable(topic.start, later(25));
+    assert_eq!(reading.known().unreadable, UnreadableSyncs::default());
+    // Whoever goes on from what is kept is told no more of it, either.
+    topic.write(0, 2);
+    let reading = read_on(Some(reading), &topic, &mut shared, None, true);
+    assert_eq!(
+        (
+            all(&topic, &reading),
+            shared.recall().expect("kept").pairs.expect("it reads back").1.unreadable.count
+        ),
+        (vec![2], 0)
+    );
+}
+
+#[test]
 fn partitions_that_cannot_be_are_refused_and_said() {
     let mut topic = Topic::default();
     let long = [[0_u8, 250].as_slice(), "a".repeat(250).as_bytes(), &0_i32.to_be_bytes()].concat();
