@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     missing::{Known, surely_missing},
-    partition::up_to_last_record,
+    partition::written_end,
 };
 pub use self::{
     partition::{Hole, PartitionLag, partition_lags},

@@ -85,8 +85,15 @@ pub(crate) fn copyable_end(partition: &PartitionObservation, mode: CopyMode) -> 
 }
 
 /// An end without what is known to be no record before it.
-pub(crate) fn up_to_last_record(partition: &PartitionObservation, end: i64) -> i64 {
+fn up_to_last_record(partition: &PartitionObservation, end: i64) -> i64 {
     partition.last_record.map_or(end, |last| end.min(last.saturating_add(1)))
+}
+
+/// High watermark without what is known to be no record before it. Where a transaction is open nothing is known: how far it was read may
+/// be up to where that begins, and what lies behind may be committed in the next moment.
+pub(crate) fn written_end(partition: &PartitionObservation) -> Option<i64> {
+    let end = partition.end?;
+    Some(if partition.stable == Some(end) { up_to_last_record(partition, end) } else { end })
 }
 
 struct Judge<'a> {
