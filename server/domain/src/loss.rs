@@ -99,7 +99,7 @@ pub struct PartitionLoss {
     /// whatever the source can have had.
     pub through: Option<i64>,
     /// First offset the source still had, where every record behind it would be copied and kept: then some can be proven to be
-    /// missing. `None` for compacted topics, flows that copy committed records only, and where that was not read.
+    /// missing. `None` for compacted topics, flows that copy committed records only or have transforms, and where that was not read.
     #[serde(default)]
     pub counts_from: Option<i64>,
     /// Epoch of its leader when the source was last seen: where that leader's records end tells what it had when it died. `None`

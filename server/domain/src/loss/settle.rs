@@ -193,6 +193,9 @@ fn first_method(loss: &Loss, ends: &ByPartition<LeaderEnds>, records: Option<i64
         Some(_) => "The source's ends when it was first read again, less what had reached the target: at most so many, since \
                     somebody may have written there between its return and that reading."
             .to_owned(),
+        None if unknown(loss) => "What had reached the target was not known of every partition when the source died, so neither is what \
+                                  was lost."
+            .to_owned(),
         None => {
             "Not every partition of then can be read again, or it is shorter than it was: it was not restored whole."
                 .to_owned()
@@ -253,6 +256,11 @@ fn ran_past(loss: &Loss, ends: &ByPartition<LeaderEnds>) -> Option<String> {
          only up to {then}{others}. What was lost cannot be told from that: the log was cut, or it was written and copied on while \
          Muster could not reach it."
     ))
+}
+
+/// Whether of some partition nothing could be told when the source died.
+fn unknown(loss: &Loss) -> bool {
+    loss.topics.iter().any(|topic| topic.partitions.iter().any(|lost| lost.through.is_none()))
 }
 
 /// Whether more had been copied than the leader that was last seen has now, by a log that would tell.

@@ -22,6 +22,7 @@ struct Story {
     transactions: Transactions,
     exactly_once: bool,
     compacted: bool,
+    transforms: Transforms,
     /// When it was last looked, all that had not arrived was in open transactions, and the tail was read up to where these begin: no
     /// record is left there that is not copied. Only flows of committed records wait for transactions.
     open: bool,
@@ -35,6 +36,16 @@ enum Transactions {
     OneByOne,
     /// Each record of a step in a transaction of its own, all of them open at once.
     AllAtOnce,
+}
+
+/// What the connector's transforms do to the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Transforms {
+    None,
+    /// Some are left out.
+    Filter,
+    /// Copies go by another name, and what is under the policy's is empty.
+    Router,
 }
 
 /// One partition and its copy over the steps.
@@ -66,7 +77,8 @@ fn stories() -> impl Strategy<Value = Story> {
                 never.fill(0);
             }
             let open = open && exactly_once;
-            Story { written, copied, period, transactions, exactly_once, compacted, open }
+            let transforms = Transforms::None;
+            Story { written, copied, period, transactions, exactly_once, compacted, transforms, open }
         },
     )
 }
@@ -146,6 +158,17 @@ impl Story {
             let config = &mut known(source).config;
             config.insert("source.consumer.isolation.level".to_owned(), "read_committed".to_owned());
             config.insert("exactly.once.support".to_owned(), "required".to_owned());
+        }
+        let class = match self.transforms {
+            Transforms::None => None,
+            Transforms::Filter => Some("org.apache.kafka.connect.transforms.Filter"),
+            Transforms::Router => Some("org.apache.kafka.connect.transforms.RegexRouter"),
+        };
+        if let Some(class) = class {
+            let source = flow.connectors.get_mut(&ConnectorRole::Source).expect("there");
+            let config = &mut known(source).config;
+            config.insert("transforms".to_owned(), "step".to_owned());
+            config.insert("transforms.step.type".to_owned(), class.to_owned());
         }
         if dead {
             survey.sides.a = SideObservation::unreachable("connection refused", survey.began_at);
@@ -239,6 +262,7 @@ fn story() -> Story {
         transactions: Transactions::None,
         exactly_once: false,
         compacted: false,
+        transforms: Transforms::None,
         open: false,
     }
 }
@@ -336,6 +360,50 @@ fn markers_behind_the_last_record_are_not_lost_where_no_transaction_is_open() {
         partition(&mut survey, stable);
         assert_eq!(high(&survey), end, "{stable:?}");
     }
+}
+
+#[test]
+fn what_a_filter_left_out_is_not_proven_to_be_lost() {
+    let plain = large().statement(33, 35);
+    let loss = Story { transforms: Transforms::Filter, ..large() }.statement(33, 35);
+    assert!(plain.total.records_at_least > 0);
+    assert_eq!((loss.total.records_at_least, loss.total.ms_at_least), (0, 0));
+    assert_eq!(loss.total.records_at_most, plain.total.records_at_most);
+    assert!(loss.method.contains("transforms leave out"), "{}", loss.method);
+}
+
+#[test]
+fn what_was_lost_behind_a_router_is_not_known_even_afterwards() {
+    let story = Story { transforms: Transforms::Router, ..story() };
+    let mut loss = story.statement(33, 35);
+    let partition = &loss.topics[0].partitions[0];
+    assert_eq!((partition.through, partition.lost), (None, Interval::default()));
+    assert_eq!(loss.total, Interval::default(), "no bound");
+    assert!(loss.method.contains("transform `step`"), "{}", loss.method);
+    settle(&mut loss, &story.survey(33, false), None, &leaders(330, 330));
+    let truth = loss.truth.expect("told");
+    assert_eq!((truth.records, truth.exact), (None, false));
+    assert!(truth.method.contains("What had reached the target was not known"), "{}", truth.method);
+}
+
+#[test]
+fn while_connect_is_silent_too_only_what_was_known_before_is_proven() {
+    let pair = samples::pair();
+    let silent = |mut survey: Survey| {
+        survey.flows[0].connectors.clear();
+        survey
+    };
+    let last = silent(large().survey(30, false));
+    let high = (at(30), high_watermarks(&pair.flows[0], &last).expect("read").1);
+    let history = [(at(25), BTreeMap::from([(TopicPartition::new("orders", 0), 25_000)])), high.clone()];
+    let dead = silent(large().survey(33, true));
+    let said = large().statement(33, 35);
+    let proven = |said| {
+        let evidence = Evidence { history: &history, high: &high, previous: Some(&last), said };
+        state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement").total.records_at_least
+    };
+    assert_eq!(proven(None), 0);
+    assert_eq!(proven(Some(&said)), said.total.records_at_least);
 }
 
 #[test]
