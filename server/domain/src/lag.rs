@@ -218,8 +218,14 @@ pub fn judge_flow(
     (summary::summarise(flow, survey, &lags, history, clock), lags)
 }
 
-/// Whether a source connector copies every record it finds, those of open and given-up transactions included: then what is missing
-/// was lost, whatever came of its transaction.
+/// Whether a source connector leaves no record out, neither what transactions give up nor by transforms: then what is missing was
+/// lost.
+#[must_use]
+pub fn leaves_nothing_out(source: &ConnectorObservation) -> bool {
+    CopyMode::of_config(Some(&source.config)).copies_everything()
+}
+
+/// Whether a source connector reads every record there is, those of open and given-up transactions included.
 #[must_use]
 pub fn copies_all_records(source: &ConnectorObservation) -> bool {
     !CopyMode::of_config(Some(&source.config)).read_committed

@@ -139,6 +139,8 @@ fn what_transforms_leave_out_is_behind_at_most_and_never_proven_to_be_missing() 
     filter(&mut stopped);
     assert_eq!(partition(&stopped, &[], 0).surely_missing, 0, "all of it may have been left out");
     assert_eq!(lag_of(&stopped, &[], 0).rpo.records_at_least, Some(0));
+    let source = stopped.flows[0].connectors[&ConnectorRole::Source].value().expect("there");
+    assert!(copies_all_records(source) && !leaves_nothing_out(source), "nor of the past");
 }
 
 #[test]
