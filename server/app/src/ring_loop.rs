@@ -22,6 +22,7 @@ use muster_operations::{
     ClientSource, OperationError, PairClients,
     rings::{Looked, RingMemory, look},
 };
+use muster_replication::translate::KeepError;
 use muster_store::{
     StoreError,
     leases::{self, survey_lease},
@@ -193,6 +194,12 @@ impl RingLoop {
         let looked_at = Utc::now();
         match look(clients, flow, &positions, keeps_all, memory).await {
             Ok(looked) => self.keep(of, epoch, (looked_at, positions_at), looked, memory).await,
+            // Held against what is under the policy's name, what was kept would tell wrong positions.
+            Err(KeepError::Renamed { reason }) => {
+                tracing::debug!(cause = %reason, "nothing is kept of this flow's source");
+                self.forget(of, epoch).await?;
+                Ok((0, 0))
+            }
             Err(error) => {
                 // Connect may have died with it, and is asked first.
                 if let Err(silent) = probe(clients, flow.direction).await {
@@ -219,6 +226,14 @@ impl RingLoop {
         let partitions = looked.rings.len();
         memory.kept(looked);
         Ok((partitions, bytes))
+    }
+
+    async fn forget(&self, of: (&PairName, Direction), epoch: i64) -> Result<(), OperationError> {
+        let failed = |source| StoreError::Database { op: "forget fingerprint rings", source };
+        let mut tx = muster_store::begin(&self.pool).await.map_err(failed)?;
+        rings::forget(&mut tx, of, epoch).await?;
+        tx.commit().await.map_err(failed)?;
+        Ok(())
     }
 
     async fn keep_silence(

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
     missing::{Known, surely_missing},
-    partition::up_to_last_record,
+    partition::written_end,
 };
 pub use self::{
     partition::{Hole, PartitionLag, partition_lags},
@@ -27,6 +27,7 @@ pub use self::{
 use crate::{
     pair::{Direction, Flow, Pair},
     reading::{Reading, ReadingClass},
+    renaming::Renaming,
     survey::{ConnectorObservation, ConnectorRole, PartitionObservation, Survey},
     topic::{ByPartition, TopicPartition},
 };
@@ -132,17 +133,19 @@ pub(crate) struct CopyMode {
     pub(crate) read_committed: bool,
     /// Records and their source offset are committed in one transaction: the committed offset is exact.
     pub(crate) exactly_once: bool,
+    /// Its transforms may leave records out: those are on the source for ever, and nobody lost them.
+    pub(crate) transforms: bool,
 }
 
 impl CopyMode {
     /// From the source connector's config; without one the flow is taken to copy everything, which shows more lag.
     pub(crate) fn of(survey: &Survey, direction: Direction) -> Self {
-        let flow = survey.flows.iter().find(|flow| flow.direction == direction);
-        let config = flow
-            .and_then(|flow| flow.connectors.get(&ConnectorRole::Source))
-            .and_then(|connector| connector.value())
-            .map(|connector| &connector.config);
-        Self::of_config(config)
+        Self::of_config(source_config(survey, direction))
+    }
+
+    /// Whether every record behind a place would be copied and kept, as far as the flow goes: otherwise none is proven to be missing.
+    pub(crate) fn copies_everything(self) -> bool {
+        !self.read_committed && !self.transforms
     }
 
     fn of_config(config: Option<&BTreeMap<String, String>>) -> Self {
@@ -151,8 +154,20 @@ impl CopyMode {
             ["source.consumer.isolation.level", "consumer.isolation.level"].into_iter().find_map(setting);
         let read_committed = isolation == Some("read_committed");
         let required = setting("exactly.once.support").is_some_and(|s| s.eq_ignore_ascii_case("required"));
-        Self { read_committed, exactly_once: read_committed && required }
+        let transforms = setting("transforms").is_some_and(|list| !list.trim().is_empty());
+        Self { read_committed, exactly_once: read_committed && required, transforms }
     }
+}
+
+/// The config of a flow's source connector; `None` where Connect does not say.
+pub(crate) fn source_config(survey: &Survey, direction: Direction) -> Option<&BTreeMap<String, String>> {
+    let flow = survey.flows.iter().find(|flow| flow.direction == direction)?;
+    Some(&flow.connectors.get(&ConnectorRole::Source)?.value()?.config)
+}
+
+/// Why nothing is known of a flow's copies, where its connector gives them other names than its naming policy.
+pub(crate) fn renamed(survey: &Survey, direction: Direction) -> Option<String> {
+    Renaming::of(source_config(survey, direction)?).in_the_way()
 }
 
 /// The ends of a survey's source side, to be kept as history for [`flow_lag_since`]; `None` where it was not read.
@@ -203,8 +218,14 @@ pub fn judge_flow(
     (summary::summarise(flow, survey, &lags, history, clock), lags)
 }
 
-/// Whether a source connector copies every record it finds, those of open and given-up transactions included: then what is missing
-/// was lost, whatever came of its transaction.
+/// Whether a source connector leaves no record out, neither what transactions give up nor by transforms: then what is missing was
+/// lost.
+#[must_use]
+pub fn leaves_nothing_out(source: &ConnectorObservation) -> bool {
+    CopyMode::of_config(Some(&source.config)).copies_everything()
+}
+
+/// Whether a source connector reads every record there is, those of open and given-up transactions included.
 #[must_use]
 pub fn copies_all_records(source: &ConnectorObservation) -> bool {
     !CopyMode::of_config(Some(&source.config)).read_committed

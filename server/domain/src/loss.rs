@@ -26,7 +26,7 @@ pub use self::{
 };
 use crate::{
     ids::TeamName,
-    lag::{EndsAt, up_to_last_record},
+    lag::{EndsAt, written_end},
     pair::{Direction, Flow, Pair},
     survey::{ConnectState, ConnectorRole, Survey},
     topic::{ByPartition, TopicPartition},
@@ -64,7 +64,8 @@ pub struct Interval {
     pub records_at_most: Option<i64>,
     /// Writes of at least so many milliseconds.
     pub ms_at_least: i64,
-    /// Writes of at most the last so many milliseconds before it was found not to answer.
+    /// Writes of at most the last so many milliseconds before it was found not to answer. In a flow that copies committed records
+    /// only, a record was written when its transaction was committed.
     pub ms_at_most: Option<i64>,
 }
 
@@ -91,13 +92,14 @@ pub struct TopicLoss {
 pub struct PartitionLoss {
     /// Its number.
     pub partition: i32,
-    /// High watermark of the source when it was last seen, without what was known to be no record before it.
+    /// High watermark of the source when it was last seen, without what was known to be no record before it. Where a transaction was
+    /// open, what it had written counts: it may have been committed before the source died.
     pub end: i64,
     /// Last source offset proven to be on the target; `None` when nothing can be told about it: it was not read, or it is beyond
     /// whatever the source can have had.
     pub through: Option<i64>,
     /// First offset the source still had, where every record behind it would be copied and kept: then some can be proven to be
-    /// missing. `None` for compacted topics, flows that copy committed records only, and where that was not read.
+    /// missing. `None` for compacted topics, flows that copy committed records only or have transforms, and where that was not read.
     #[serde(default)]
     pub counts_from: Option<i64>,
     /// Epoch of its leader when the source was last seen: where that leader's records end tells what it had when it died. `None`
@@ -124,7 +126,8 @@ pub struct Truth {
     /// Writes of so many milliseconds before it was found not to answer: the longest of all partitions; `None` when any is not known.
     #[serde(default)]
     pub ms: Option<i64>,
-    /// Whether the leaders' own logs told where the source's ends were when it died.
+    /// Whether the leaders' own logs told where the source's ends were when it died: up to whoever led when it was last seen. What a log
+    /// lost that had neither been seen nor copied shows nowhere.
     #[serde(default)]
     pub by_logs: bool,
     /// Whether it was exactly so many: none, and nothing that was added since is in it. Otherwise it was at most so many:
@@ -211,8 +214,7 @@ pub fn high_watermarks(flow: &Flow, survey: &Survey) -> Option<EndsAt> {
     let mut ends: ByPartition<i64> = BTreeMap::new();
     for (name, topic) in topics.value()? {
         for (number, partition) in (0..).zip(&topic.partitions) {
-            if let Some(end) = partition.end {
-                let end = up_to_last_record(partition, end);
+            if let Some(end) = written_end(partition) {
                 ends.insert(TopicPartition::new(name.clone(), number), end);
             }
         }

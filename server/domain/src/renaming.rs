@@ -97,6 +97,17 @@ impl Renaming {
         self
     }
 
+    /// Why nothing can be told from the names the naming policy gives copies, if there are such transforms: what arrives is under
+    /// other names, and what is under these may be anything.
+    #[must_use]
+    pub fn in_the_way(&self) -> Option<String> {
+        let Router { transform, class, .. } = self.0.first()?;
+        Some(format!(
+            "the connector's transform `{transform}` ({class}) writes copies under other names, so what the target has of them is \
+             not known"
+        ))
+    }
+
     /// The name of the copies of what the naming policy gives this name.
     ///
     /// # Errors
@@ -271,6 +282,10 @@ mod tests {
         assert_eq!(two.name_of_copies("a").as_deref(), Ok("c"));
         assert_eq!(two.name_of_copies("d").as_deref(), Ok("d"));
         assert_eq!(renaming(&[]).name_of_copies("a").as_deref(), Ok("a"));
+        assert!(two.in_the_way().is_some_and(|why| why.contains("`first`")), "the first of them is named");
+        let filter =
+            [("transforms", "drop"), ("transforms.drop.type", "org.apache.kafka.connect.transforms.Filter")];
+        assert_eq!(renaming(&filter).in_the_way(), None, "it renames nothing");
     }
 
     #[test]

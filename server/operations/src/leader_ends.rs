@@ -42,9 +42,10 @@ async fn ask(admin: &dyn ClusterAdmin, epochs: &ByPartition<(i32, i32)>) -> ByPa
             return BTreeMap::new();
         }
     };
-    let ends = epochs.keys().filter_map(|at| {
+    let ends = epochs.iter().filter_map(|(at, (led, before_present))| {
         let end = |answers: &EpochEnds| answers.get(at)?.as_ref().ok().copied().flatten();
-        Some((at.clone(), LeaderEnds { then: end(&then)?, present_from: end(&before)? }))
+        let interrupted = before_present > led;
+        Some((at.clone(), LeaderEnds { then: end(&then)?, present_from: end(&before)?, interrupted }))
     });
     ends.collect()
 }

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use muster_domain::{
     pair::{Direction, Flow},
     patterns::Scope,
+    renaming::Renaming,
     survey::ConnectorRole,
     topic::{ByPartition, TopicPartition},
     translation::Rings,
@@ -127,7 +128,8 @@ impl RingMemory {
 /// neither side compacts anything away.
 ///
 /// # Errors
-/// When a side, the offset syncs or the connector's settings cannot be read: then what was kept before stays.
+/// When a side, the offset syncs or the connector's settings cannot be read: then what was kept before stays. When the connector names
+/// copies by transforms: what was kept before would be held against something else and is to be forgotten.
 pub async fn look(
     clients: &PairClients,
     flow: &Flow,
@@ -194,6 +196,10 @@ async fn copies(
 ) -> Result<(Isolation, bool), KeepError> {
     match (replication.config(ConnectorRole::Source).await, memory.copies) {
         (Ok(config), _) => {
+            if let Some(reason) = Renaming::of(&config).in_the_way() {
+                (memory.copies, memory.seen) = (None, ByPartition::new());
+                return Err(KeepError::Renamed { reason });
+            }
             let FlowSettings { isolation, exactly_once, .. } = FlowSettings::from_config(flow, &config);
             memory.copies = Some((isolation, exactly_once));
             Ok((isolation, exactly_once))

@@ -99,6 +99,29 @@ pub async fn keep(
     Ok(bodies.iter().map(Vec::len).sum())
 }
 
+/// Forgets what is kept of a source: it tells nothing any more.
+///
+/// # Errors
+/// When the lease is lost or the database refuses.
+pub async fn forget(
+    conn: &mut PgConnection,
+    (pair, direction): (&PairName, Direction),
+    epoch: i64,
+) -> Result<(), StoreError> {
+    leases::hold(conn, &survey_lease(pair), epoch).await?;
+    sqlx::query!(
+        "delete from ring
+        where pair = $1
+            and from_side = $2",
+        pair.as_str(),
+        side_word(direction.from)
+    )
+    .execute(conn)
+    .await
+    .map_err(failed("forget fingerprint rings"))?;
+    Ok(())
+}
+
 async fn drop_oldest(conn: &mut PgConnection, pair: &PairName, side: &str) -> Result<(), StoreError> {
     sqlx::query!(
         "delete from ring

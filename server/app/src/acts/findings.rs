@@ -23,7 +23,7 @@ use super::{
     clusters::present,
     pairs,
 };
-use crate::http::{Answer, Failure, check_version};
+use crate::http::{Answer, Failure, check_version, times};
 
 /// Who may raise, change and close findings of a team.
 pub const MAY_WRITE: &[Role] = &[Role::Operator, Role::Approver, Role::Owner];
@@ -106,6 +106,7 @@ pub async fn raise(conn: &mut PgConnection, new: NewFinding, actor: &Actor) -> A
     needs_any(actor, &pair.team)?;
     let text = said(&new.text, "what was found")?;
     check_link(&new.link)?;
+    check_due(new.due)?;
     if let Some(run) = new.run {
         check_run(conn, run, &new.pair, "it came up in").await?;
     }
@@ -146,6 +147,7 @@ pub async fn change(
     finding.severity = edit.severity.unwrap_or(finding.severity);
     finding.owner = edit.owner.map_or(finding.owner, |owner| owner.trim().to_owned());
     finding.due = edit.due.unwrap_or(finding.due);
+    check_due(finding.due)?;
     finding.link = edit.link.map_or(finding.link, |link| link.trim().to_owned());
     check_link(&finding.link)?;
     match edit.closed {
@@ -194,6 +196,15 @@ fn said(text: &str, what: &str) -> Answer<String> {
             Err(Failure::invalid(format!("That is more than {LONGEST} characters; link to the rest.")))
         }
         text => Ok(text.to_owned()),
+    }
+}
+
+fn check_due(due: Option<NaiveDate>) -> Answer<()> {
+    match due {
+        Some(day) if !times::is_kept_day(day) => {
+            Err(Failure::invalid("A finding is due on a day of the years 1 to 9999."))
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

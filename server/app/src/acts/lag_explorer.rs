@@ -4,7 +4,7 @@
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use muster_domain::{
     ids::PairName,
-    lag::copies_all_records,
+    lag::leaves_nothing_out,
     pair::{Direction, Pair},
     reading::{Reading, ReadingClass},
     recorder::{
@@ -155,8 +155,8 @@ pub async fn explore(
     })
 }
 
-/// The configs by which topics keep every record; `None` when the flow leaves out what transactions give up, or that is not
-/// known: then nothing is taken for proven to be missing.
+/// The configs by which topics keep every record; `None` when the flow leaves out what transactions give up or what its transforms
+/// do, or that is not known: then nothing is taken for proven to be missing.
 async fn keeping_topics(
     conn: &mut PgConnection,
     pair: &PairName,
@@ -164,7 +164,7 @@ async fn keeping_topics(
     at: DateTime<Utc>,
 ) -> Answer<Option<Value>> {
     let source = surveys::source_connector(conn, pair, direction).await?;
-    if !source.as_ref().is_some_and(copies_all_records) {
+    if !source.as_ref().is_some_and(leaves_nothing_out) {
         return Ok(None);
     }
     Ok(recorder::fact_at(conn, (pair, direction.from, "configs"), at).await?)

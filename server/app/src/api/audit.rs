@@ -35,8 +35,10 @@ pub struct AuditQuery {
     /// `done` or `refused`.
     outcome: Option<String>,
     /// At or after this time (RFC 3339).
+    #[serde(deserialize_with = "crate::http::times::time")]
     since: Option<DateTime<Utc>>,
     /// Before this time (RFC 3339).
+    #[serde(deserialize_with = "crate::http::times::time")]
     until: Option<DateTime<Utc>>,
     /// Cursor: `next` of the page before.
     after: Option<String>,

@@ -29,8 +29,10 @@ use crate::{
 #[serde(default)]
 pub struct ExplorerQuery {
     /// Begin (RFC 3339); an hour before the end.
+    #[serde(deserialize_with = "crate::http::times::time")]
     from: Option<DateTime<Utc>>,
     /// End (RFC 3339); now. At most 400 days after the begin.
+    #[serde(deserialize_with = "crate::http::times::time")]
     to: Option<DateTime<Utc>>,
     /// Cluster records come from; the first cluster of the pair.
     #[param(inline)]

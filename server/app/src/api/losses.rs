@@ -29,6 +29,7 @@ const MOST: i64 = 5_000;
 #[serde(default)]
 pub struct LossQuery {
     /// The loss that stood at this time (RFC 3339); now.
+    #[serde(deserialize_with = "crate::http::times::time")]
     at: Option<DateTime<Utc>>,
     /// Cluster that died; whichever died last.
     #[param(inline)]
@@ -146,8 +147,10 @@ fn line(
 #[serde(default)]
 pub struct LossesQuery {
     /// Noticed after this time (RFC 3339); a day before the end.
+    #[serde(deserialize_with = "crate::http::times::time")]
     from: Option<DateTime<Utc>>,
     /// Noticed until this time; now.
+    #[serde(deserialize_with = "crate::http::times::time")]
     to: Option<DateTime<Utc>>,
 }
 

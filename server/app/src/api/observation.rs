@@ -134,8 +134,10 @@ pub async fn lag(State(app): State<App>, Path(name): Path<PairName>) -> Answer<J
 #[serde(default)]
 pub struct HistoryQuery {
     /// Begin (RFC 3339); an hour before the end.
+    #[serde(deserialize_with = "crate::http::times::time")]
     from: Option<DateTime<Utc>>,
     /// End (RFC 3339); now.
+    #[serde(deserialize_with = "crate::http::times::time")]
     to: Option<DateTime<Utc>>,
     /// Cluster records come from; the first cluster of the pair.
     #[param(inline)]
@@ -157,7 +159,7 @@ pub async fn lag_history(
     let mut conn = app.pool.acquire().await?;
     let pair = pairs::get(&mut conn, &name).await?;
     let to = query.to.unwrap_or_else(Utc::now);
-    let from = query.from.unwrap_or(to - TimeDelta::hours(1));
+    let from = query.from.or_else(|| to.checked_sub_signed(TimeDelta::hours(1))).unwrap_or(to);
     if from >= to {
         return Err(Failure::invalid("`from` must be before `to`."));
     }

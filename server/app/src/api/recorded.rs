@@ -31,6 +31,7 @@ pub struct PositionsQuery {
     #[param(required = true, value_type = String)]
     group: Option<String>,
     /// When (RFC 3339); now.
+    #[serde(deserialize_with = "crate::http::times::time")]
     at: Option<DateTime<Utc>>,
     /// The cluster it reads on; the first cluster of the pair.
     #[param(inline)]
@@ -136,6 +137,7 @@ pub struct FactsQuery {
     #[param(inline)]
     kind: Option<FactKind>,
     /// When (RFC 3339); now.
+    #[serde(deserialize_with = "crate::http::times::time")]
     at: Option<DateTime<Utc>>,
     /// Whose; the first cluster of the pair.
     #[param(inline)]

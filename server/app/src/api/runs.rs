@@ -58,8 +58,10 @@ pub struct RunQuery {
     #[param(inline)]
     state: Option<RunState>,
     /// Asked for at or after this time (RFC 3339).
+    #[serde(deserialize_with = "crate::http::times::time")]
     since: Option<DateTime<Utc>>,
     /// Asked for before this time (RFC 3339).
+    #[serde(deserialize_with = "crate::http::times::time")]
     until: Option<DateTime<Utc>>,
     /// true for drills only, false for others only.
     drill: Option<bool>,

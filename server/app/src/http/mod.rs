@@ -13,6 +13,7 @@ pub mod openapi;
 pub mod proxies;
 pub mod route;
 mod strict;
+pub(crate) mod times;
 
 pub use extract::{Acting, Form, IfMatch, Json, Path, Proven, Query, Text, check_version, etag};
 pub use failure::{Answer, Failure};

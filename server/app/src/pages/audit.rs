@@ -1,14 +1,13 @@
 //! `/audit`: who did what, and whether the chain is whole.
 
 use axum::extract::State;
-use chrono::{NaiveDate, NaiveTime};
 use muster_store::audit;
 use muster_web::{audit::AuditPage, forms::AuditFilter};
 
 use super::{asking::Asking, html};
 use crate::{
     app::App,
-    http::{Answer, Query},
+    http::{Answer, Query, times::midnight},
 };
 
 /// Entries on one page.
@@ -24,7 +23,7 @@ pub async fn list(State(app): State<App>, asking: Asking, Query(filter): Query<A
         action: given(&filter.action),
         object: given(&filter.object),
         outcome: given(&filter.outcome),
-        from: filter.since.parse::<NaiveDate>().ok().map(|day| day.and_time(NaiveTime::MIN).and_utc()),
+        from: midnight(&filter.since),
         to: None,
         before: filter.after.parse().ok(),
     };

@@ -10,7 +10,7 @@ use axum::{
         sse::{Event, KeepAlive, Sse},
     },
 };
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Utc};
+use chrono::Days;
 use futures_util::stream;
 use muster_domain::{
     break_glass::BreakGlass,
@@ -43,7 +43,7 @@ use crate::{
         SessionRef,
         reader::{Reader, ReadsOn},
     },
-    http::{Answer, Failure, Path, Query},
+    http::{Answer, Failure, Path, Query, times::midnight},
 };
 
 /// Runs on one page of the history.
@@ -95,11 +95,6 @@ pub(super) async fn everything(conn: &mut PgConnection, id: Uuid) -> Answer<Ever
     let channels =
         told.map(|channel| format!("{} ({})", channel.name, words::channel_kind(channel.kind))).collect();
     Ok(Everything { run, plan, steps, events, approvals, break_glass, objectives, channels })
-}
-
-/// The beginning of a day as typed, in UTC.
-fn midnight(day: &str) -> Option<DateTime<Utc>> {
-    day.parse::<NaiveDate>().ok().map(|day| day.and_time(NaiveTime::MIN).and_utc())
 }
 
 /// `GET /runs`.

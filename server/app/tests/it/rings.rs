@@ -12,6 +12,7 @@ use muster_domain::{
     ids::PairName,
     pair::{Direction, Side},
     reading::ReadingClass,
+    survey::ConnectorRole,
 };
 use muster_kafka::double::Health;
 use muster_store::rings;
@@ -143,4 +144,31 @@ async fn only_who_observes_the_pair_looks_and_what_stood_still_is_not_read_again
     sqlx::query("delete from pair where name = 'orders'").execute(&mut *conn).await.unwrap();
     drop(conn);
     assert_eq!(turn_of(&app, "test", &mut memory).await, Turned::PairGone);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn behind_a_router_nothing_is_kept_and_what_was_kept_is_forgotten() {
+    let app = TestApp::with_pair().await;
+    let mut memory = PairMemory::new();
+    let (first, _) = turn(&app, &mut memory).await;
+    assert!(first > 0);
+    let set = |transforms: &str| {
+        let mut flow = app.small.west_to_central.flow();
+        let config = &mut flow.connectors.get_mut(&ConnectorRole::Source).unwrap().config;
+        config.insert("transforms".to_owned(), transforms.to_owned());
+        let router = "org.apache.kafka.connect.transforms.RegexRouter";
+        config.insert("transforms.move.type".to_owned(), router.to_owned());
+    };
+    let kept = async || {
+        let mut conn = app.app.pool.acquire().await.unwrap();
+        rings::rings(&mut conn, (&name(), FORWARD)).await.unwrap().len()
+    };
+    assert_eq!(kept().await, first);
+    set("move");
+    assert_eq!(turn(&app, &mut memory).await, (0, 0));
+    assert_eq!(kept().await, 0, "they would be held against what is under another name");
+    assert_eq!(look(&app).await.silent_since, None, "the source is not to blame");
+    set("");
+    assert_eq!(turn(&app, &mut memory).await.0, first, "all of it is read again");
+    assert_eq!(kept().await, first);
 }

@@ -19,6 +19,10 @@ const ENOUGH: i64 = 1_000;
 pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
     let way = view.way();
     let side = |side: Side| view.survey.sides.get(side);
+    if let Some(reason) = &view.renamed {
+        judged.unknown(Code::OffsetsBlocking, reason.as_str());
+        return memory.keep_streaks(view, "ahead:");
+    }
     let there = match (side(way.to()).groups.as_result(), view.topics(way.to())) {
         (Ok(groups), Ok(_)) => groups,
         (Err(reason), _) | (_, Err(reason)) => {

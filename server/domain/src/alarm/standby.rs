@@ -75,9 +75,9 @@ fn denies(view: &View<'_>, judged: &mut Judged) {
 
 fn retention(view: &View<'_>, judged: &mut Judged) {
     let way = view.way();
-    let (source, target) = match (view.topics(way.from), view.topics(way.to())) {
-        (Ok(source), Ok(target)) => (source, target),
-        (Err(reason), _) | (_, Err(reason)) => return judged.unknown(Code::EarlyDeletion, reason),
+    let (source, target) = match view.both_topics() {
+        Ok(both) => both,
+        Err(reason) => return judged.unknown(Code::EarlyDeletion, reason),
     };
     for (name, topic) in source {
         let replica = view.scope.replica(way, name);

@@ -429,3 +429,29 @@ fn alarms_of_an_earlier_version_read_back_as_proven() {
     let read: Alarm = serde_json::from_value(body).unwrap();
     assert_eq!((read.likely, read.severity()), (false, Severity::Critical));
 }
+
+#[test]
+fn behind_a_router_what_hangs_on_the_names_of_copies_is_not_judged() {
+    let mut survey = Story::survey();
+    samples::topics(&mut survey, Side::B).get_mut("orders").unwrap().partitions.clear();
+    let judge = |survey: &Survey| Story::new().stays(survey, 4);
+    assert!(judge(&survey).standing.iter().any(|alarm| alarm.code == Code::PartitionsMissing));
+    let config = &mut source(&mut survey).config;
+    config.insert("transforms".to_owned(), "move".to_owned());
+    let router = "org.apache.kafka.connect.transforms.RegexRouter";
+    config.insert("transforms.move.type".to_owned(), router.to_owned());
+    let judged = judge(&survey);
+    for code in [
+        Code::PartitionsMissing,
+        Code::ReplicationHole,
+        Code::ForeignWriter,
+        Code::TaskMissing,
+        Code::WorkerGone,
+        Code::EarlyDeletion,
+        Code::OffsetsBlocking,
+    ] {
+        let why = judged.unknown.get(&code).map_or("", String::as_str);
+        assert!(why.contains("transform `move`"), "{code:?}: {why}");
+        assert!(judged.standing.iter().all(|alarm| alarm.code != code), "{code:?}");
+    }
+}

@@ -109,9 +109,9 @@ fn lost_on_source(view: &View<'_>, name: &str, number: i32, end: Option<i64>, no
 
 fn partitions(view: &View<'_>, judged: &mut Judged) {
     let way = view.way();
-    let (source, target) = match (view.topics(way.from), view.topics(way.to())) {
-        (Ok(source), Ok(target)) => (source, target),
-        (Err(reason), _) | (_, Err(reason)) => return judged.unknown(Code::PartitionsMissing, reason),
+    let (source, target) = match view.both_topics() {
+        Ok(both) => both,
+        Err(reason) => return judged.unknown(Code::PartitionsMissing, reason),
     };
     for (name, topic) in source {
         let replica = view.scope.replica(way, name);

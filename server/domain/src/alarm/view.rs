@@ -8,7 +8,7 @@ use super::{Inputs, Since, memory::LastTopic};
 use crate::{
     cluster::Cluster,
     direction::{self, ActiveSide},
-    lag::CopyMode,
+    lag::{CopyMode, renamed},
     pair::{BySide, Direction, Flow, Mechanism, Pair, Side},
     patterns::Scope,
     reading::Observed,
@@ -32,6 +32,8 @@ pub(super) struct View<'a> {
     /// The way records flow, or why it is not known. Nobody copying now does not make it unknown: it was known before.
     pub(super) active: Result<Direction, String>,
     pub(super) mode: CopyMode,
+    /// Why the copies of the active flow are not known by their names.
+    pub(super) renamed: Option<String>,
 }
 
 impl<'a> View<'a> {
@@ -42,8 +44,9 @@ impl<'a> View<'a> {
             ActiveSide::NeitherKnown { reason } => memory.active.ok_or(reason),
             ActiveSide::Contested { reason } => Err(reason),
         };
-        let mode = CopyMode::of(survey, active.clone().unwrap_or(Direction { from: Side::A }));
-        Self { pair, clusters, survey, previous, memory, scope: Scope::of(pair), active, mode }
+        let way = active.clone().unwrap_or(Direction { from: Side::A });
+        let (mode, renamed) = (CopyMode::of(survey, way), renamed(survey, way));
+        Self { pair, clusters, survey, previous, memory, scope: Scope::of(pair), active, mode, renamed }
     }
 
     /// Where records come from; rules that ask have made sure that it is known.
@@ -112,6 +115,18 @@ impl<'a> View<'a> {
         self.survey.sides.get(side).topics.as_result()
     }
 
+    /// Topics of the active flow's source and target, where the target's names tell what they are copies of.
+    ///
+    /// # Errors
+    /// Why the topics of a side are not known, or which of them are copies.
+    pub(super) fn both_topics(&self) -> Result<(&'a Topics, &'a Topics), &str> {
+        if let Some(reason) = &self.renamed {
+            return Err(reason);
+        }
+        let way = self.way();
+        Ok((self.topics(way.from)?, self.topics(way.to())?))
+    }
+
     /// The id a topic had when it was last seen before this survey.
     pub(super) fn id_before(&self, side: Side, name: &str) -> Option<Uuid> {
         let previous = self.previous.and_then(|survey| survey.sides.get(side).topics.value()?.get(name));
@@ -133,11 +148,10 @@ impl<'a> View<'a> {
     /// Looks at every application partition of the active flow's source, in order.
     ///
     /// # Errors
-    /// Why the topics of a side are not known; nothing is looked at then.
+    /// Why the topics of a side are not known, or which are copies; nothing is looked at then.
     pub(super) fn each_row(&self, mut look: impl FnMut(Row<'a>)) -> Result<(), String> {
         let way = self.way();
-        let source = self.topics(way.from).map_err(ToOwned::to_owned)?;
-        let target = self.topics(way.to()).map_err(ToOwned::to_owned)?;
+        let (source, target) = self.both_topics().map_err(ToOwned::to_owned)?;
         let known = |survey: &'a Survey, side| survey.sides.get(side).topics.value();
         let (was_source, was_target) =
             (self.previous.and_then(|s| known(s, way.from)), self.previous.and_then(|s| known(s, way.to())));

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Clock, CopyMode, EndsAt, Known,
+    Clock, CopyMode, EndsAt, Known, renamed,
     replica::{Replica, There},
     surely_missing,
 };
@@ -85,8 +85,15 @@ pub(crate) fn copyable_end(partition: &PartitionObservation, mode: CopyMode) -> 
 }
 
 /// An end without what is known to be no record before it.
-pub(crate) fn up_to_last_record(partition: &PartitionObservation, end: i64) -> i64 {
+fn up_to_last_record(partition: &PartitionObservation, end: i64) -> i64 {
     partition.last_record.map_or(end, |last| end.min(last.saturating_add(1)))
+}
+
+/// High watermark without what is known to be no record before it. Where a transaction is open nothing is known: how far it was read may
+/// be up to where that begins, and what lies behind may be committed in the next moment.
+pub(crate) fn written_end(partition: &PartitionObservation) -> Option<i64> {
+    let end = partition.end?;
+    Some(if partition.stable == Some(end) { up_to_last_record(partition, end) } else { end })
 }
 
 struct Judge<'a> {
@@ -97,6 +104,8 @@ struct Judge<'a> {
     history: &'a [EndsAt],
     clock: Clock,
     mode: CopyMode,
+    /// Why its copies are not known by their names.
+    renamed: Option<String>,
 }
 
 /// What is known to have arrived.
@@ -111,7 +120,8 @@ impl<'a> Judge<'a> {
     fn new(pair: &Pair, flow: &'a Flow, survey: &'a Survey, history: &'a [EndsAt], clock: Clock) -> Self {
         let observed = survey.flows.iter().find(|observed| observed.direction == flow.direction);
         let mode = CopyMode::of(survey, flow.direction);
-        Self { flow, survey, scope: Scope::of(pair), observed, history, clock, mode }
+        let renamed = renamed(survey, flow.direction);
+        Self { flow, survey, scope: Scope::of(pair), observed, history, clock, mode, renamed }
     }
 
     fn living(&self, topics: &BTreeMap<String, TopicObservation>, at: DateTime<Utc>) -> Vec<PartitionLag> {
@@ -183,9 +193,14 @@ impl<'a> Judge<'a> {
             proven: class == ReadingClass::Exact,
         });
         // Offsets are not records where some are missing.
-        let sparse = records > 0 && (keeps_all == Some(false) || self.mode.read_committed);
+        let sparse = records > 0 && (keeps_all == Some(false) || !self.mode.copies_everything());
         let (records_class, why) = if sparse && class < ReadingClass::LowerBound {
-            (ReadingClass::LowerBound, "at most: markers and compacted records count as well".to_owned())
+            let why = if self.mode.transforms {
+                "at most: markers, compacted records and what transforms leave out count as well"
+            } else {
+                "at most: markers and compacted records count as well"
+            };
+            (ReadingClass::LowerBound, why.to_owned())
         } else {
             (class, arrived.reason.clone())
         };
@@ -213,7 +228,7 @@ impl<'a> Judge<'a> {
         target: There<'_>,
         keeps_all: Option<bool>,
     ) -> i64 {
-        if keeps_all != Some(true) || self.mode.read_committed || !self.stands() {
+        if keeps_all != Some(true) || !self.mode.copies_everything() || !self.stands() {
             return 0;
         }
         let pair = self.observed.and_then(|flow| flow.newest_pairs.value()?.0.get(key).copied());
@@ -248,6 +263,9 @@ impl<'a> Judge<'a> {
         target: There<'_>,
         unseen: TimeDelta,
     ) -> Result<Arrived, String> {
+        if let Some(reason) = &self.renamed {
+            return Err(reason.clone());
+        }
         if let There::Absent { replica, partitions } = target {
             let reason = match partitions {
                 None => format!("its copy `{replica}` is not on the target"),
@@ -285,7 +303,8 @@ impl<'a> Judge<'a> {
         }
         let fitted = pair.zip(target.end()).and_then(fit);
         Ok(match fitted {
-            Some(fitted) if !self.mode.exactly_once => new(
+            // Where transforms leave records out, the target does not advance as the source does.
+            Some(fitted) if !self.mode.exactly_once && !self.mode.transforms => new(
                 fitted.clamp(low, last),
                 ReadingClass::Tight,
                 "counted from the newest offset sync to the target's end",

@@ -122,6 +122,52 @@ fn with_exactly_once_the_committed_offset_is_exact_and_stops_at_the_stable_end()
 }
 
 #[test]
+fn what_transforms_leave_out_is_behind_at_most_and_never_proven_to_be_missing() {
+    let filter = |survey: &mut Survey| {
+        set_config(survey, "transforms", "drop");
+        set_config(survey, "transforms.drop.type", "org.apache.kafka.connect.transforms.Filter");
+    };
+    let mut survey = behind(130);
+    filter(&mut survey);
+    let lag = partition(&survey, &[], 0);
+    assert_eq!((lag.through.value, lag.through.class), (Some(109), ReadingClass::LowerBound));
+    assert_eq!((lag.records.value, lag.records.class), (Some(40), ReadingClass::LowerBound));
+    let mut stopped = far_behind();
+    let source = stopped.flows[0].connectors.get_mut(&ConnectorRole::Source).expect("there");
+    known(source).state = ConnectState::Stopped;
+    assert!(partition(&stopped, &[], 0).surely_missing > 0);
+    filter(&mut stopped);
+    assert_eq!(partition(&stopped, &[], 0).surely_missing, 0, "all of it may have been left out");
+    assert_eq!(lag_of(&stopped, &[], 0).rpo.records_at_least, Some(0));
+    let source = stopped.flows[0].connectors[&ConnectorRole::Source].value().expect("there");
+    assert!(copies_all_records(source) && !leaves_nothing_out(source), "nor of the past");
+}
+
+#[test]
+fn behind_a_router_nothing_is_known_whatever_is_under_the_policys_name() {
+    let mut absent = behind(130);
+    topics(&mut absent, Side::B).remove("orders");
+    let mut all_arrived = samples::survey();
+    let mut dead = behind(130);
+    dead.sides.a = crate::survey::SideObservation::unreachable("refused", at(0));
+    for survey in [&mut absent, &mut all_arrived, &mut dead] {
+        set_config(survey, "transforms", "move");
+        set_config(survey, "transforms.move.type", "org.apache.kafka.connect.transforms.RegexRouter");
+        let lag = partition(survey, &[ends(-5, 150)], 1);
+        assert_eq!(
+            (lag.through.value, lag.records.value, lag.ms.value, lag.surely_missing),
+            (None, None, None, 0)
+        );
+        let lag = lag_of(survey, &[ends(-5, 150)], 1);
+        assert_eq!(
+            (lag.rpo.records_at_least, lag.rpo.records_at_most, lag.rpo.ms_at_most),
+            (None, None, None)
+        );
+        assert!(lag.rpo.reason.contains("transform `move`"), "{}", lag.rpo.reason);
+    }
+}
+
+#[test]
 fn lag_of_a_compacted_topic_is_at_most() {
     let mut survey = behind(130);
     let topic = topics(&mut survey, Side::A).get_mut("orders").expect("there");

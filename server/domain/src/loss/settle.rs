@@ -3,6 +3,10 @@
 //! What the source had when it died is told by its own log: a leader that is elected afterwards begins a new epoch there, and
 //! where that epoch begins is where everything before it ended (OffsetForLeaderEpoch). So writes that begin again at once are not
 //! in the figure. Where the leader is still the same, or the log does not tell, the ends of two surveys have to do.
+//!
+//! A partition whose brokers died had no leader for a while, which is an epoch of its own, too. Where the next epoch is already the present
+//! one, leadership was handed over: perhaps before the source died, or it did not die and the way to it was cut. Then the new leader's
+//! records count.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +14,7 @@ use chrono::{DateTime, Utc};
 
 use super::{Loss, PartitionLoss, TopicLoss, Truth};
 use crate::{
-    lag::up_to_last_record,
+    lag::written_end,
     pair::Direction,
     survey::{PartitionObservation, Survey, TopicObservation},
     topic::{ByPartition, TopicPartition},
@@ -23,6 +27,17 @@ pub struct LeaderEnds {
     pub then: i64,
     /// Where the present leader's own begin: whatever is below was written before it was elected.
     pub present_from: i64,
+    /// Whether there is an epoch between the two: the partition had no leader, as when it died. Otherwise one followed the other at
+    /// once, and what the present one wrote may have been written before the source died.
+    pub interrupted: bool,
+}
+
+impl LeaderEnds {
+    /// Whether these tell where the source ended when it died. Leaders in between may have written before it died or after its return:
+    /// nobody knows.
+    fn tell(&self) -> bool {
+        self.interrupted && self.then == self.present_from
+    }
 }
 
 /// Of a source that is back and whose loss is to be settled, the leader epochs whose ends would tell what it had when it died, as far as
@@ -75,8 +90,7 @@ pub fn settle(
                 topic.truth = total(topic.partitions.iter().map(|partition| partition.truth));
             }
             let records = total(loss.topics.iter().map(|topic| topic.truth));
-            // Leaders in between may have written before the source died or after its return: nobody knows.
-            let told = |ends: Option<&LeaderEnds>| ends.is_some_and(|ends| ends.then == ends.present_from);
+            let told = |ends: Option<&LeaderEnds>| ends.is_some_and(LeaderEnds::tell);
             let told = loss
                 .topics
                 .iter()
@@ -165,19 +179,22 @@ const AT_MOST: &str = "It is at most so many: transaction markers count among th
     last committed offset or offset sync.";
 
 fn first_method(loss: &Loss, ends: &ByPartition<LeaderEnds>, records: Option<i64>, settled: bool) -> String {
-    if let Some(cut) = cut(loss, ends) {
-        return cut;
+    if let Some(said) = cut(loss, ends).or_else(|| ran_past(loss, ends)) {
+        return said;
     }
     match records {
-        Some(0) if settled => "Where the leaders of then had ended when others were elected, by the source's own logs: all of it had \
-                               reached the target. What was written since is not in it."
+        Some(0) if settled => "Up to where the leaders that were last seen had ended when others were elected, by the source's own \
+                               logs as they are now: all of it had reached the target. What was written since is not in it."
             .to_owned(),
         Some(_) if settled => format!(
-            "Where the leaders of then had ended when others were elected, by the source's own logs, less what was proven to have \
-             reached the target. What was written since is not in it. {AT_MOST}"
+            "Up to where the leaders that were last seen had ended when others were elected, by the source's own logs as they are \
+             now, less what was proven to have reached the target. What was written since is not in it. {AT_MOST}"
         ),
         Some(_) => "The source's ends when it was first read again, less what had reached the target: at most so many, since \
                     somebody may have written there between its return and that reading."
+            .to_owned(),
+        None if unknown(loss) => "What had reached the target was not known of every partition when the source died, so neither is what \
+                                  was lost."
             .to_owned(),
         None => {
             "Not every partition of then can be read again, or it is shorter than it was: it was not restored whole."
@@ -217,6 +234,38 @@ fn cut(loss: &Loss, ends: &ByPartition<LeaderEnds>) -> Option<String> {
          lagged was elected, or a log was cut.",
         lost.end, ends.then
     ))
+}
+
+/// What is to be said of a log that ends, by its own word, before what had been copied of it, though not before what had been seen.
+fn ran_past(loss: &Loss, ends: &ByPartition<LeaderEnds>) -> Option<String> {
+    let partitions = loss
+        .topics
+        .iter()
+        .flat_map(|topic| topic.partitions.iter().map(move |lost| (key(topic, lost), lost)));
+    let mut past = partitions.filter_map(|(key, lost)| {
+        let ends = ends.get(&key)?;
+        Some((key, ends.then, lost.through?)).filter(|_| copied_past(lost, ends))
+    });
+    let (first, then, through) = past.next()?;
+    let others = match past.count() {
+        0 => String::new(),
+        others => format!(" ({others} more partitions alike)"),
+    };
+    Some(format!(
+        "`{first}` had been copied up to offset {through}, and by the log as it is now the leader that was last seen had what was there \
+         only up to {then}{others}. What was lost cannot be told from that: the log was cut, or it was written and copied on while \
+         Muster could not reach it."
+    ))
+}
+
+/// Whether of some partition nothing could be told when the source died.
+fn unknown(loss: &Loss) -> bool {
+    loss.topics.iter().any(|topic| topic.partitions.iter().any(|lost| lost.through.is_none()))
+}
+
+/// Whether more had been copied than the leader that was last seen has now, by a log that would tell.
+fn copied_past(lost: &PartitionLoss, ends: &LeaderEnds) -> bool {
+    ends.tell() && lost.through.is_some_and(|through| through >= ends.then)
 }
 
 fn key(topic: &TopicLoss, lost: &PartitionLoss) -> TopicPartition {
@@ -268,11 +317,11 @@ fn observed<'a>(
 fn beyond(lost: &PartitionLoss, topic: Option<&TopicObservation>, ends: Option<&LeaderEnds>) -> Option<i64> {
     let partition = observed(lost, topic)?;
     let end = partition.end?;
-    if end < lost.end || ends.is_some_and(|ends| ends.then < lost.end) {
+    if end < lost.end || ends.is_some_and(|ends| ends.then < lost.end || copied_past(lost, ends)) {
         return None;
     }
-    let end = ends.map_or(end, |ends| end.min(ends.present_from));
-    Some(up_to_last_record(partition, end).saturating_sub(1).saturating_sub(lost.through?).max(0))
+    let end = ends.filter(|ends| ends.tell()).map_or(end, |ends| end.min(ends.present_from));
+    Some(end.min(written_end(partition)?).saturating_sub(1).saturating_sub(lost.through?).max(0))
 }
 
 fn stood_still(

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::{Evidence, Interval, PartitionLoss, TopicLoss, may_run_ahead, rate};
 use crate::{
     ids::TeamName,
-    lag::{CopyMode, EndsAt, Known, surely_missing},
+    lag::{CopyMode, EndsAt, Known, renamed, source_config, surely_missing},
     pair::{Flow, Pair},
     patterns::Scope,
     survey::{FlowObservation, Survey, TopicObservation},
@@ -27,6 +27,10 @@ pub(super) struct Stage<'a> {
     said: BTreeMap<&'a str, &'a TopicLoss>,
     previous: Option<&'a Survey>,
     mode: CopyMode,
+    /// Whether Connect says how the flow copies.
+    mode_known: bool,
+    /// Why its copies are not known by their names.
+    renamed: Option<String>,
     flow: &'a Flow,
     survey: &'a Survey,
     pub(super) scope: Scope,
@@ -43,6 +47,8 @@ impl<'a> Stage<'a> {
         let surveys = evidence.previous.into_iter().chain([survey]);
         let of_flow = |survey: &'a Survey| survey.flows.iter().find(|o| o.direction == flow.direction);
         let said = evidence.said.map_or(&[][..], |said| &said.topics);
+        let previous = evidence.previous.filter(|previous| source_config(previous, flow.direction).is_some());
+        let speaks = previous.unwrap_or(survey);
         Self {
             seen_at: evidence.high.0,
             noticed_at,
@@ -50,7 +56,9 @@ impl<'a> Stage<'a> {
             observed: surveys.filter_map(of_flow).collect(),
             said: said.iter().map(|topic| (topic.topic.as_str(), topic)).collect(),
             previous: evidence.previous,
-            mode: CopyMode::of(evidence.previous.unwrap_or(survey), flow.direction),
+            mode: CopyMode::of(speaks, flow.direction),
+            mode_known: source_config(speaks, flow.direction).is_some(),
+            renamed: renamed(speaks, flow.direction),
             flow,
             survey,
             scope: Scope::of(pair),
@@ -134,6 +142,9 @@ impl<'a> Stage<'a> {
     /// The last offset that is proven to have arrived. What was read before still holds: it only grows. One that is further beyond
     /// the end than can have been written since is not of this log, and nothing can be told.
     fn through(&self, key: &TopicPartition, end: i64) -> Option<i64> {
+        if self.renamed.is_some() {
+            return None;
+        }
         let read = self.observed.iter().flat_map(|flow| {
             let committed = flow.committed.value().map(|committed| committed.offsets.get(key).copied());
             let pair = flow.newest_pairs.value().map(|pairs| pairs.0.get(key).map(|pair| pair.upstream));
@@ -176,10 +187,14 @@ impl<'a> Stage<'a> {
 
     /// See [`PartitionLoss::counts_from`].
     fn counts_from(&self, key: &TopicPartition) -> Option<i64> {
-        if self.mode.read_committed {
+        if !self.mode.copies_everything() {
             return None;
         }
         let now = || {
+            // While Connect does not say whether records are left out on the way, only what it said before counts.
+            if !self.mode_known {
+                return None;
+            }
             let policy = self.source(key)?.configs.value()?.get("cleanup.policy")?.value.as_deref()?;
             if policy.contains("compact") { None } else { self.start(key) }
         };
@@ -228,7 +243,16 @@ impl<'a> Stage<'a> {
     pub(super) fn method(&self) -> String {
         let window = (self.noticed_at - self.seen_at).num_milliseconds();
         let kept = self.history.first().map_or(0, |(first, _)| (self.seen_at - *first).num_seconds());
-        let counted = if self.mode.read_committed {
+        if let Some(reason) = &self.renamed {
+            return format!(
+                "Its ends were last read {window} ms before it was found not to answer. What had reached the target is not known: \
+                 {reason}. So neither is what was lost."
+            );
+        }
+        let counted = if self.mode.transforms {
+            "Offsets are counted, and transaction markers and records that the connector's transforms leave out may be among them: \
+             at most so many records, and none is proven to be missing."
+        } else if self.mode.read_committed {
             "Offsets are counted, and transaction markers and records that were given up may be among them: at most so many \
              records, and none is proven to be missing."
         } else {

@@ -65,6 +65,12 @@ pub enum KeepError {
     /// The offset syncs cannot be read.
     #[error("could not read offset syncs or how the flow copies")]
     Syncs(#[source] ReplicationError),
+    /// Copies are under other names than the flow's policy gives them.
+    #[error("{reason}")]
+    Renamed {
+        /// By which of its transforms.
+        reason: String,
+    },
 }
 
 impl Keeper<'_> {
