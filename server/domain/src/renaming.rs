@@ -101,7 +101,7 @@ impl Renaming {
     /// other names, and what is under these may be anything.
     #[must_use]
     pub fn in_the_way(&self) -> Option<String> {
-        let Router { transform, class, .. } = self.0.first()?;
+        let Router { transform, class, .. } = self.routers.first()?;
         Some(format!(
             "the connector's transform `{transform}` ({class}) writes copies under other names, so what the target has of them is \
              not known"
