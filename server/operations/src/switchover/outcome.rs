@@ -47,11 +47,14 @@ fn between(ctx: &StepCtx, from: &str, to: &str) -> Option<i64> {
     Some((end - start).num_milliseconds())
 }
 
+/// From when to when a step was at work.
+type Worked = (DateTime<Utc>, DateTime<Utc>);
+
 /// Time of each phase in which one of its steps was at work, in milliseconds. What failed and waited for a person to have it
 /// tried again, or what a paused run waited, is no time of the machine. Phases of different lanes overlap, so the sum may exceed
 /// the run.
 fn by_phase(ctx: &StepCtx) -> BTreeMap<Phase, i64> {
-    let mut at_work: BTreeMap<Phase, Vec<(DateTime<Utc>, DateTime<Utc>)>> = BTreeMap::new();
+    let mut at_work: BTreeMap<Phase, Vec<Worked>> = BTreeMap::new();
     for step in &ctx.plan.steps {
         let Some(Span { worked_from, ended: Some(ended), .. }) = ctx.times.get(&step.name) else { continue };
         at_work.entry(step.phase).or_default().push((*worked_from, *ended));
@@ -60,7 +63,7 @@ fn by_phase(ctx: &StepCtx) -> BTreeMap<Phase, i64> {
 }
 
 /// How much time spans cover together; what several of them cover counts once.
-fn covered(mut spans: Vec<(DateTime<Utc>, DateTime<Utc>)>) -> TimeDelta {
+fn covered(mut spans: Vec<Worked>) -> TimeDelta {
     spans.sort_unstable();
     let mut covered = TimeDelta::zero();
     let mut until = DateTime::<Utc>::MIN_UTC;
