@@ -49,7 +49,8 @@ pub async fn holders(conn: &mut PgConnection) -> Result<Vec<Holder>, StoreError>
             union all
             select coalesce(lease_owner, ''), true
             from run
-            where lease_until > clock_timestamp()
+            where state in ('running', 'rolling_back', 'verifying', 'cleaning_up')
+                and lease_until > clock_timestamp()
         ) as held
         group by process
         order by process"#
