@@ -70,7 +70,7 @@ impl DangerPage {
             .map(|wrong| ("typed".to_owned(), wrong.detail.clone()))
             .into_iter()
             .collect();
-        let refused = danger.rule.map(|rule| Notice::new(Tone::Bad, "Refused.", rule));
+        let not_now = danger.rule.map(|rule| Notice::new(Tone::Warn, "Not now.", rule));
         let typed = danger.typed.map(|(label, target)| {
             Field::text("typed", label, sent.map_or("", |sent| sent.form.typed.as_str()))
                 .help(format!("It is “{target}”."))
@@ -79,8 +79,8 @@ impl DangerPage {
         });
         Self {
             chrome: chrome.titled(danger.act.clone()).here(danger.verb),
-            offered: refused.is_none(),
-            notice: wrong.filter(|_| !about_typed).map(notice).or(refused),
+            offered: not_now.is_none(),
+            notice: wrong.filter(|_| !about_typed).map(notice).or(not_now),
             act: danger.act,
             lead: danger.lead,
             facts: danger.facts,

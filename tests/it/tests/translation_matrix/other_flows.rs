@@ -48,7 +48,7 @@ async fn default_naming(stage: &Stage) -> Result<Copied> {
     Ok(flow)
 }
 
-/// Copies are named behind their source and an underscore, and begin where the source began when the flow did: its first records were
+/// Copies are named behind their source and a hyphen, and begin where the source began when the flow did: its first records were
 /// gone, and offsets of both sides have nothing in common.
 async fn custom_separator(stage: &Stage, cluster: &Copied) -> Result<()> {
     let place = at("matrix-separated.placed");
@@ -57,11 +57,11 @@ async fn custom_separator(stage: &Stage, cluster: &Copied) -> Result<()> {
     delete_below(&client(stage.lab.describe(), WEST)?, &place, 200).await?;
     let start = cluster.offsets(Side::A, std::slice::from_ref(&place), OffsetSpec::Start).await?;
     ensure!(start == ByPartition::from([(place.clone(), 200)]), "{start:?}");
-    let naming = NamingPolicy::Prefixed { separator: "_".to_owned() };
-    let settings = [("replication.policy.class", DEFAULT_POLICY), ("replication.policy.separator", "_")];
+    let naming = NamingPolicy::Prefixed { separator: "-".to_owned() };
+    let settings = [("replication.policy.class", DEFAULT_POLICY), ("replication.policy.separator", "-")];
     let flow = stage.flow_with("matrix-separated", r"matrix-separated\..*", naming, &settings).await?;
     flow.all_copied(std::slice::from_ref(&place)).await?;
-    let there = at("eu-west_matrix-separated.placed");
+    let there = at("eu-west-matrix-separated.placed");
     ensure!(flow.end(Side::B, &there).await? < 600, "400 records and a few markers");
     let positions = [100, 200, 399, 599, 600].map(|position| (position, Exact));
     let asked = ask("separator", &place, &there, positions);
