@@ -276,7 +276,7 @@ fn a_page_before_an_act_says_the_same_in_its_heading_and_on_its_button() {
     for name in ["remove-team-refused", "remove-pair-refused"] {
         let html = sample(name);
         assert!(
-            html.contains("Refused.") && !html.contains("<button class=\"btn danger\""),
+            html.contains("Not now.") && !html.contains("<button class=\"btn danger\""),
             "{name}: {html}"
         );
     }
