@@ -164,8 +164,8 @@ impl SecretsConfig {
 /// People.
 #[derive(Debug, Clone, Default, Args)]
 pub struct PeopleConfig {
-    /// Password of the first admin, `admin`, for unattended installations. `MUSTER_ADMIN_PASSWORD`; none, and then the
-    /// first visitor of `/setup` names the admin. Has no effect once there is a person.
+    /// Password of the first admin, `admin`, for unattended installations. `MUSTER_ADMIN_PASSWORD`; none, and then
+    /// `/setup` makes the admin for who has the code that is written to the log. Has no effect once there is a person.
     #[arg(long, env = "MUSTER_ADMIN_PASSWORD", hide_env_values = true, value_name = "PASSWORD")]
     pub admin_password: Option<String>,
 }

@@ -62,9 +62,14 @@ connector() { # pair, kind, class, policy, lines of its own
     done
     cat
   } | as_json)"
-  wget -q -O /dev/null --header 'Content-Type: application/json' http://localhost:8083/connectors \
-    --post-data "{\"name\": \"$1-$direction-$2\", \"initial_state\": \"$state\", \"config\": {$config}}"
+  # A worker that rebalances answers 409, and so it does to a name that is there already.
+  until exists "$1-$direction-$2" || wget -q -O /dev/null --header 'Content-Type: application/json' http://localhost:8083/connectors \
+    --post-data "{\"name\": \"$1-$direction-$2\", \"initial_state\": \"$state\", \"config\": {$config}}"; do
+    sleep 1
+  done
 }
+
+exists() { wget -q -O /dev/null "http://localhost:8083/connectors/$1"; }
 
 pair() { # name, policy, topics
   printf '%s\n' "topics=$3" offset-syncs.topic.location=target exactly.once.support=required \

@@ -102,15 +102,15 @@ fn print_invitation(url: &str, dir: &Path, drill: &switchover::FinishedRun) {
 Muster is at {url}
 
   sign in as     password            may
-  {ADMIN:<14} {PASSWORD}    everything
+  {ADMIN:<14} {PASSWORD}    people, clusters, settings; no say in a run
   {OPERATOR:<14} {PASSWORD}    plan, request and drive runs
   {APPROVER:<14} {PASSWORD}    approve and attest
   {OWNER:<14} {PASSWORD}    edit pairs
 
 What to click next
-  1. As {OPERATOR}: Pairs > orders. Applications now write to eu-central: a drill moved them (run {run}, {state}).
+  1. As {OPERATOR}: Fleet > orders. Applications now write to eu-central: a drill moved them (run {run}, {state}).
   2. Plan a switchover back to eu-west, read its steps and predicted window, request it.
-  3. In another browser as {APPROVER}: Runs > approve.
+  3. In another browser as {APPROVER}: Approvals > the run of orders.
   4. As {OPERATOR}: start it and watch it live; the report is there when it ends.
 
 Applications follow the address books in {dir}
