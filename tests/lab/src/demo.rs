@@ -58,7 +58,7 @@ async fn run_until_done(args: &DemoArgs) -> Result<bool> {
     let mut workload = Workload::start(lab.describe(), &dir, workload_options()).await?;
     eprintln!("demo: starting Muster ...");
     let server = MusterServer::start(&args.muster, &dir, &args.out, &args.listen).await?;
-    furnish(&server, lab.describe()).await?;
+    furnish(&server.url, lab.describe()).await?;
 
     eprintln!("demo: switchover drill of pair `orders` to eu-central under load ...");
     let drill = switchover::run_switchover(&server, "orders", muster_lab::EU_CENTRAL).await?;
@@ -77,18 +77,23 @@ fn workload_options() -> WorkloadOptions {
     WorkloadOptions { records_per_second: 200.0, ..WorkloadOptions::default() }
 }
 
-/// People, clusters and pairs; waits until both pairs have been surveyed.
-async fn furnish(server: &MusterServer, lab: &LabDescription) -> Result<()> {
-    let admin = Rest::sign_in(&server.url, ADMIN, PASSWORD).await?;
+/// People, clusters and pairs of a Muster at `url` whose admin has the demo's password; waits until both pairs have been
+/// surveyed. What is there already stays, so that it can be asked for again.
+pub(crate) async fn furnish(url: &str, lab: &LabDescription) -> Result<()> {
+    let admin = Rest::sign_in(url, ADMIN, PASSWORD).await?;
     people::create_people(&admin).await?;
     for cluster in lab.clusters.values() {
-        admin.create_cluster(lab, cluster).await?;
+        if !admin.has(&format!("/clusters/{}", cluster.name)).await? {
+            admin.create_cluster(lab, cluster).await?;
+        }
     }
     // Pairs belong to their owner, not to the admin.
-    let owner = Rest::sign_in(&server.url, OWNER, PASSWORD).await?;
+    let owner = Rest::sign_in(url, OWNER, PASSWORD).await?;
     for pair in ["orders", "clicks"] {
-        owner.import_pair(lab, pair).await?;
-        owner.attach_pair(lab, pair).await?;
+        if !owner.has(&format!("/pairs/{pair}")).await? {
+            owner.import_pair(lab, pair).await?;
+            owner.attach_pair(lab, pair).await?;
+        }
     }
     for pair in ["orders", "clicks"] {
         owner.wait_for_survey(pair).await?;

@@ -53,6 +53,18 @@ enum Verb {
     },
     /// Lab, workload and Muster with sample data (`./dev demo`).
     Demo(demo::DemoArgs),
+    /// Give a running Muster the demo's people, clusters and pairs; its admin has the password of the demo.
+    Furnish {
+        /// Address of Muster.
+        #[arg(long, default_value = "http://127.0.0.1:8080")]
+        muster: String,
+        /// The lab's `lab.json`.
+        #[arg(long, env = "MUSTER_LAB")]
+        lab: PathBuf,
+        /// Directory of the address books that applications follow (default: the lab's).
+        #[arg(long)]
+        address_books: Option<PathBuf>,
+    },
     /// Print what a running lab looks like.
     Describe {
         /// The lab's `lab.json`.
@@ -75,6 +87,11 @@ async fn main() -> Result<ExitCode> {
         Verb::Workload { lab, address_books, rate } => keep_working(&lab, address_books, rate).await?,
         Verb::Demo(args) => {
             return Ok(if demo::run(&args).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Verb::Furnish { muster, lab, address_books } => {
+            let mut lab = LabDescription::read(&lab)?;
+            lab.dir = address_books.unwrap_or(lab.dir);
+            demo::furnish(&muster, &lab).await?;
         }
         Verb::Describe { lab } => {
             println!("{}", serde_json::to_string_pretty(&LabDescription::read(&lab)?)?);

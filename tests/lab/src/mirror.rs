@@ -150,3 +150,16 @@ fn add_cluster(
 fn as_json(config: BTreeMap<String, String>) -> Value {
     Value::Object(config.into_iter().map(|(key, value)| (key, Value::String(value))).collect::<Map<_, _>>())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_containers_have_the_same_flows() {
+        let lab: LabDescription =
+            serde_json::from_str(include_str!("../compose/lab.json")).expect("it is a description of a lab");
+        let planned = plan_flows(|direction| format!("http://{}:8083", direction.worker()));
+        assert_eq!(serde_json::json!(lab.flows), serde_json::json!(planned));
+    }
+}

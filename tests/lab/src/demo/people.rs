@@ -17,9 +17,11 @@ pub(super) const OWNER: &str = "oscar";
 /// Team that the sample pairs belong to.
 pub(super) const TEAM: &str = "payments";
 
-/// Operator, two approvers, owner and viewer.
+/// Operator, two approvers, owner and viewer, those who are not there yet.
 pub(super) async fn create_people(admin: &Rest) -> Result<()> {
-    admin.create_team(TEAM).await?;
+    if !admin.has(&format!("/teams/{TEAM}")).await? {
+        admin.create_team(TEAM).await?;
+    }
     let people = [
         (OPERATOR, "Olga Operator", "operator"),
         (APPROVER, "Anton Approver", "approver"),
@@ -29,7 +31,9 @@ pub(super) async fn create_people(admin: &Rest) -> Result<()> {
         ("vera", "Vera Viewer", "viewer"),
     ];
     for (name, display_name, role) in people {
-        admin.create_user(name, display_name, PASSWORD, role, TEAM).await?;
+        if !admin.has(&format!("/users/{name}")).await? {
+            admin.create_user(name, display_name, PASSWORD, role, TEAM).await?;
+        }
     }
     Ok(())
 }

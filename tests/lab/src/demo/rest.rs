@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use muster_lab::{ClusterDescription, LabDescription, WaitBound, address_book_path, wait_until};
-use reqwest::Method;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::people::TEAM;
@@ -25,6 +25,14 @@ impl Rest {
         let session = rest.post("/session", &json!({"name": name, "password": password})).await?;
         rest.token = text(&session, "token")?;
         Ok(rest)
+    }
+
+    /// Whether GET of `path` answers with something.
+    pub(super) async fn has(&self, path: &str) -> Result<bool> {
+        let request = self.http.get(format!("{}/api/v1{path}", self.url)).bearer_auth(&self.token);
+        let status = request.send().await.with_context(|| format!("GET {path}"))?.status();
+        ensure!(status.is_success() || status == StatusCode::NOT_FOUND, "GET {path}: {status}");
+        Ok(status.is_success())
     }
 
     /// POST /teams.
