@@ -150,6 +150,9 @@ impl Acts<'_> {
             words::doing(self.record.run.operation, self.pair()),
             self.record.run.course
         );
+        if let Some(rule) = self.braked() {
+            return Action::refused(label, rule);
+        }
         let next = words::current_step(self.record.steps).unwrap_or(1);
         let effect = format!("Goes on with step {next}; steps that are done are not repeated.");
         self.driven(
@@ -169,23 +172,10 @@ impl Acts<'_> {
             return self.driven(RunAct::Abort, action, "The run has ended.");
         }
         let label = format!("Abort and return {pair} to {from}");
-        let undo: Vec<String> = self
-            .record
-            .steps
-            .iter()
-            .rev()
-            .filter(|step| step.undoable && step.state == StepState::Succeeded)
-            .map(|step| step.position.to_string())
-            .collect();
-        let undo = match undo.as_slice() {
-            [] => "Nothing has to be undone".to_owned(),
-            [one] => format!("Undoes step {one}"),
-            many => format!("Undoes steps {}", format::list(many, 12)),
-        };
-        let last =
-            self.record.steps.iter().find(|step| step.point_of_no_return).map_or(0, |step| step.position);
         let effect = format!(
-            "{undo}, in that order; {from} takes writes again. Goes away once step {last} has begun."
+            "{} Goes away once step {} has begun.",
+            self.undoing(),
+            self.no_return().map_or(0, |step| step.position)
         );
         let rule = format!(
             "The point of no return is passed: {to} has taken writes. Going back is a new switchover, {to} → {from}."
@@ -197,12 +187,54 @@ impl Acts<'_> {
         )
     }
 
+    /// What aborting undoes, in the order of the engine: writes first.
+    fn undoing(&self) -> String {
+        let done: Vec<&RunStep> = self
+            .record
+            .steps
+            .iter()
+            .rev()
+            .filter(|step| step.undoable && step.state == StepState::Succeeded)
+            .collect();
+        let (fences, others): (Vec<&RunStep>, Vec<&RunStep>) =
+            done.into_iter().partition(|step| step.phase == Phase::Fence);
+        let named = |steps: &[&RunStep]| match steps {
+            [one] => format!("step {}", one.position),
+            many => {
+                let positions: Vec<String> = many.iter().map(|step| step.position.to_string()).collect();
+                format!("steps {}, in that order", format::list(&positions, 12))
+            }
+        };
+        match (fences.as_slice(), others.as_slice()) {
+            ([], []) => "Nothing has to be undone.".to_owned(),
+            ([], others) => {
+                format!("Undoes {}; {} takes writes all along.", named(others), self.record.from())
+            }
+            (fences, []) => {
+                format!("Undoes {}, so that {} takes writes again.", named(fences), self.record.from())
+            }
+            (fences, others) => format!(
+                "First undoes {}, so that {} takes writes again, then {}.",
+                named(fences),
+                self.record.from(),
+                named(others)
+            ),
+        }
+    }
+
+    fn no_return(&self) -> Option<&RunStep> {
+        self.record.steps.iter().find(|step| step.point_of_no_return)
+    }
+
     fn confirm(&self) -> Action {
         let Some(step) = self.step(StepState::WaitingForInput) else { return self.wait() };
         let label = step
             .question
             .as_ref()
             .map_or_else(|| format!("Confirm step {}", step.position), |q| q.confirm.clone());
+        if let Some(rule) = self.braked() {
+            return Action::refused(label, rule);
+        }
         let effect =
             format!("Step {} goes on at once. The figures above are the ones you confirm.", step.position);
         let action =
@@ -219,6 +251,9 @@ impl Acts<'_> {
     fn retry(&self) -> Action {
         let Some(step) = self.failed() else { return self.resume() };
         let label = format!("Retry step {} of {}", step.position, self.pair());
+        if let Some(rule) = self.braked() {
+            return Action::refused(label, rule);
+        }
         let effect =
             format!("Looks first at what attempt {} left behind, then acts only if it must.", step.attempt);
         let action = Action::post(self.url("retry"), label, effect)
@@ -234,10 +269,11 @@ impl Acts<'_> {
         let effect = "Needs a reason. The run can then end no better than “succeeded with exceptions”.";
         let url = format!("{}?step={}", self.url("skip"), step.name);
         let action = Action::page(url, label, effect).icon("skip").danger();
-        if step.point_of_no_return {
+        let last = self.no_return().map_or(i32::MAX, |no_return| no_return.position);
+        if step.position <= last && !self.record.past_no_return() {
             return Action::refused(
                 action.label(),
-                "Nobody can skip the step that passes the point of no return.",
+                "Everything up to the point of no return must be proven. Retry it, or abort, which takes everything back.",
             );
         }
         self.driven(RunAct::Skip, action, "No step failed.")

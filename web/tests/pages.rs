@@ -283,6 +283,27 @@ fn a_page_before_an_act_says_the_same_in_its_heading_and_on_its_button() {
 }
 
 #[test]
+fn a_run_offers_nothing_that_would_be_refused() {
+    let go = "/confirm\">";
+    assert!(sample("run-asks").contains(go));
+    let braked = text(&sample("run-asks-braked"));
+    assert!(
+        braked.contains("adaeze.obi pulled the brake: Maintenance of the network between both regions. Nothing starts until it is released."),
+        "{braked}"
+    );
+    assert!(!sample("run-asks-braked").contains(go), "{braked}");
+    let paused = text(&sample("run-paused"));
+    assert!(paused.contains("Everything up to the point of no return must be proven."), "{paused}");
+    assert!(!sample("run-paused").contains("/skip?"), "{paused}");
+}
+
+#[test]
+fn what_an_abort_undoes_is_told_in_the_order_of_the_engine() {
+    let paused = text(&sample("run-paused"));
+    assert!(paused.contains("so that eu-west takes writes again, then step"), "{paused}");
+}
+
+#[test]
 fn payload_is_offered_to_who_may_see_it_and_the_rule_is_said_to_others() {
     let (act, confirm) =
         ("Show record payments-3 @ 1,401,877 on eu-west</button>", "Confirm that it is you</a>");

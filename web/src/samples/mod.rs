@@ -120,6 +120,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("run", html(&RunPage::sample())),
         ("run-paused", html(&RunPage::sample_paused())),
         ("run-asks", html(&RunPage::sample_asks())),
+        ("run-asks-braked", html(&RunPage::sample_asks_braked())),
         ("run-live", html(&RunLive::sample())),
         ("confirm-start", html(&ConfirmPage::sample(ConfirmAct::Start))),
         ("confirm-abort", html(&ConfirmPage::sample(ConfirmAct::Abort))),

@@ -142,6 +142,16 @@ impl RunPage {
     pub fn sample_asks() -> Self {
         run_page(RunState::WaitingForInput, "", &steps::steps_asking())
     }
+
+    /// The same, with the brake pulled meanwhile.
+    #[must_use]
+    pub fn sample_asks_braked() -> Self {
+        let reason = "Maintenance of the network between both regions.".to_owned();
+        let brake = Brake::Set { by: "adaeze.obi".to_owned(), at: ago(60), reason };
+        let chrome = chrome_of(Some(ines()), "/runs/x", brake);
+        let run = runs::under_way(RunState::WaitingForInput, "");
+        with(&run, &steps::steps_asking(), |record| Self::new(chrome, record, false))
+    }
 }
 
 impl RunLive {

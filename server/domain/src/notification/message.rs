@@ -195,7 +195,7 @@ fn failed(run: &NamedRun, driver: &str, failure: &str) -> Words {
     } else if run.state == RunState::CleanupIncomplete {
         ("could not prove its clean-up", "Open the run and see what it left behind.")
     } else {
-        ("stopped at a failure", "Open the run: retry the step, leave it out or take everything back.")
+        ("stopped at a failure", "Open the run: it says what can be done now, and what each act does.")
     };
     of_run(
         run,
