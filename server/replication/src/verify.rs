@@ -22,6 +22,8 @@ pub use stretch::{CompareStretch, Keep};
 
 /// Records before the last one that are looked at, to see whether the last one is one of many alike.
 const BEFORE_TAIL: i64 = 64;
+/// So many records in a row that stand further up as well are a repetition and no chance.
+const AGAIN: usize = 8;
 
 /// A partition whose drain is to be proven.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,7 +155,7 @@ async fn count_runs(
         let last = LastRecords {
             source: run(&here, *source),
             target: run(&there, *target),
-            doubt: if timestamps { None } else { doubt(&here, &there) },
+            doubt: if timestamps { None } else { doubt(&here, &there, *source < BEFORE_TAIL) },
         };
         (partition.source.clone(), last)
     };
@@ -173,13 +175,19 @@ fn run(seen: &[u64], tail: i64) -> Run {
 
 /// Why a target that ends with earlier records could look as this one does. With timestamps no two records look the same; without,
 /// whatever repeats itself does. So all that was read has to be alike, not the last record alone, and what both sides end with must not
-/// stand further up on the source as well.
-fn doubt(source: &[u64], target: &[u64]) -> Option<&'static str> {
+/// stand further up on the source as well. Unless the log was read `whole`, what stands before goes on as what was read begins, for all
+/// anybody knows: where all of it repeats itself, so may that.
+fn doubt(source: &[u64], target: &[u64], whole: bool) -> Option<&'static str> {
     let ends_alike = |one: &[u64], other: &[u64]| {
         one.iter().rev().zip(other.iter().rev()).take_while(|(one, other)| one == other).count()
     };
     let seen = ends_alike(source, target);
-    if (1..source.len()).any(|back| ends_alike(source, &source[..source.len() - back]) >= seen) {
+    let stands_further_up = |back: usize| {
+        let above = &source[..source.len() - back];
+        let again = ends_alike(source, above);
+        again >= seen || (!whole && again == above.len() && again >= AGAIN)
+    };
+    if (1..source.len()).any(stands_further_up) {
         return Some(
             "the last records of the source repeat themselves, and without timestamps, which the target's brokers write anew, the \
              target's last ones may be earlier ones",

@@ -1,16 +1,19 @@
 //! Silent loss, really caused on a lab: each alarm, and how soon each is alarmed. For the test that none is missed and for
 //! the benchmark of how long it takes.
 //!
-//! One lab and one story: what disturbs others most (a worker that is gone, a source that is gone) comes last.
+//! One lab and one story: what disturbs others most (a worker that is gone, a source that is gone) comes last. What only a flow
+//! without transactions lets happen has a lab of its own.
 
 mod causes;
 mod gone;
+mod nameless;
 mod stage;
 
 use std::time::Duration;
 
 use anyhow::Result;
 use muster_domain::alarm::AlarmCode;
+use muster_lab::{Lab, LabOptions};
 
 /// Surveys within which a cause is alarmed.
 pub const WITHIN: i64 = 3;
@@ -33,7 +36,8 @@ pub struct Raised {
 /// # Errors
 /// When a cause is not alarmed within three surveys, something else is, or an alarm says something wrong.
 pub async fn every_cause(period: Duration) -> Result<Vec<Raised>> {
-    let mut stage = stage::Stage::start(period).await?;
+    let lab = Lab::attach_or_start(LabOptions::default()).await?;
+    let mut stage = stage::Stage::start(lab, period).await?;
     stage.nothing_is_alarmed().await?;
     stage.a_hole_that_replication_jumped_over().await?;
     stage.a_topic_made_anew_on_the_source().await?;
@@ -51,5 +55,16 @@ pub async fn every_cause(period: Duration) -> Result<Vec<Raised>> {
     stage.both_directions_at_once().await?;
     stage.the_worker_gone().await?;
     stage.the_source_gone_and_a_task_with_it().await?;
+    Ok(stage.raised)
+}
+
+/// Somebody without a producer id writes where a flow that copies at least once, and has none either, is copying to.
+///
+/// # Errors
+/// When it is alarmed as long as only replication writes, or not within three surveys of the first foreign record.
+pub async fn a_writer_without_a_name(period: Duration) -> Result<Vec<Raised>> {
+    let lab = Lab::start(LabOptions { exactly_once: false, ..LabOptions::default() }).await?;
+    let mut stage = stage::Stage::start(lab, period).await?;
+    stage.a_foreign_writer_that_numbers_tell().await?;
     Ok(stage.raised)
 }

@@ -4,6 +4,7 @@
 
 #[expect(clippy::unwrap_used, reason = "a panic is how a test fails, in its helpers too")]
 pub mod alarms;
+pub mod connectors;
 pub mod program;
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};

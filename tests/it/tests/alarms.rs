@@ -4,13 +4,17 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::Result;
-use muster_it::alarms::{WITHIN, every_cause};
+use muster_domain::alarm::AlarmCode;
+use muster_it::alarms::{WITHIN, a_writer_without_a_name, every_cause};
 
 /// From the beginning of a survey to the next.
 const PERIOD: Duration = Duration::from_secs(2);
+/// A lab needs the machine to itself.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_cause_of_silent_loss_is_alarmed_within_three_surveys() -> Result<()> {
+    let _turn = ONE_AT_A_TIME.lock().await;
     let raised = every_cause(PERIOD).await?;
     assert!(raised.iter().all(|raised| raised.surveys <= WITHIN), "{raised:#?}");
     let codes: BTreeSet<String> = raised.iter().map(|raised| raised.code.to_string()).collect();
@@ -19,5 +23,15 @@ async fn every_cause_of_silent_loss_is_alarmed_within_three_surveys() -> Result<
         (17, 15),
         "a topic made anew is caused on either side, a foreign writer where replication rests and where it copies: {codes:?}"
     );
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_foreign_writer_that_no_broker_remembers_is_alarmed_as_likely_by_numbers_alone() -> Result<()> {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let raised = a_writer_without_a_name(PERIOD).await?;
+    let told: Vec<_> = raised.iter().map(|raised| (raised.code, raised.subject.as_str())).collect();
+    assert_eq!(told, [(AlarmCode::ForeignWriter, "orders.alarm-busy")]);
+    assert!(raised[0].surveys <= WITHIN, "{raised:#?}");
     Ok(())
 }

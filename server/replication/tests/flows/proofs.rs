@@ -570,6 +570,40 @@ async fn a_drain_to_a_target_with_its_own_timestamps_is_proven_without_them() {
     assert!(proof.drained, "{}", proof.reason);
 }
 
+/// A log that has been going on and off for longer than is read looks the same wherever it is cut off.
+#[tokio::test]
+async fn a_drain_without_timestamps_is_not_proven_where_all_that_was_read_repeats_itself() {
+    let logs = Logs::new();
+    logs.world.lock().cluster_mut("B").log_mut(&at(0)).expect("the topic").write_own_time(true);
+    let prove = async || tails_match(&logs.records(), &[logs.line()]).await.expect("readable").remove(0);
+    let put = |name: &str, numbers: &mut dyn Iterator<Item = i64>| {
+        let mut state = logs.world.lock();
+        let log = state.cluster_mut(name).log_mut(&at(0)).expect("the topic");
+        for number in numbers {
+            log.append(payload(number), 0, false);
+        }
+    };
+    let on_and_off = |times: usize| [1_i64, 2].into_iter().cycle().take(times);
+    // The whole log is read: none can be missing.
+    for name in ["A", "B"] {
+        put(name, &mut on_and_off(40));
+    }
+    let proof = prove().await;
+    assert!(proof.drained, "{}", proof.reason);
+    put("A", &mut on_and_off(200));
+    put("B", &mut on_and_off(100));
+    let early = prove().await;
+    assert!(!early.drained && early.reason.contains("repeat themselves"), "{}", early.reason);
+    put("B", &mut on_and_off(100));
+    let there = prove().await;
+    assert!(!there.drained && there.reason.contains("repeat themselves"), "{}", there.reason);
+    for name in ["A", "B"] {
+        put(name, &mut std::iter::once(9_001_i64));
+    }
+    let proof = prove().await;
+    assert!(proof.drained, "{}", proof.reason);
+}
+
 #[tokio::test]
 async fn content_on_a_target_with_its_own_timestamps_is_compared_without_them_and_says_so() {
     let mut logs = Logs::new();

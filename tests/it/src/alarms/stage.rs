@@ -17,7 +17,7 @@ use muster_domain::{
     topic::TopicPartition,
 };
 use muster_kafka::{OffsetSpec, admin::NewTopic, mover::NewRecord};
-use muster_lab::{Lab, LabOptions, WaitBound, wait_until};
+use muster_lab::{Lab, WaitBound, wait_until};
 use muster_operations::{PairClients, survey::take_survey, writers::read_writers};
 use muster_replication::Replication;
 use muster_store::{
@@ -50,8 +50,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) async fn start(period: Duration) -> Result<Self> {
-        let lab = Lab::attach_or_start(LabOptions::default()).await?;
+    pub(super) async fn start(lab: Lab, period: Duration) -> Result<Self> {
         let mut pair = pair(lab.describe(), "orders", &lab.describe().dir.join("unused.json"))?;
         pair.topics = vec![r"orders\.alarm-.*".to_owned()];
         pair.groups = vec!["alarm-.*".to_owned()];

@@ -3,10 +3,7 @@
 
 use chrono::{TimeDelta, Utc};
 use muster_app::acts::lag_explorer::{Asked, ROWS, explore, rows_of};
-use muster_domain::{
-    pair::{Direction, Side},
-    recorder::explorer::{LagExplorer, MarkKind, Resolution, Wanted, Why},
-};
+use muster_domain::recorder::explorer::{LagExplorer, MarkKind, Resolution, Wanted, Why};
 use muster_it::WEST;
 use muster_lab::{Lab, LabOptions, Workload, WorkloadOptions, wait_until};
 use muster_store::{
@@ -15,11 +12,10 @@ use muster_store::{
 };
 
 use crate::{
-    SOON,
-    observer::{Observer, PERIOD},
+    ONE_AT_A_TIME, SOON,
+    observer::{FORWARD, Observer, PERIOD},
 };
 
-const FORWARD: Direction = Direction { from: Side::A };
 const TOPIC: &str = "payments.captured";
 /// Surveys under load.
 const SURVEYS: u32 = 10;
@@ -53,6 +49,7 @@ async fn explored(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_explorer_shows_what_was_recorded_and_a_death_as_a_gap() -> anyhow::Result<()> {
+    let _turn = ONE_AT_A_TIME.lock().await;
     let lab = Lab::start(LabOptions::default()).await?;
     let _workload = Workload::start(lab.describe(), &lab.describe().dir, WorkloadOptions::default()).await?;
     let observer = Observer::start(&lab).await?;

@@ -21,9 +21,12 @@
 //! | second copies after `kill -9` of the worker | at least once | `at_least_once` |
 //! | transactional source, read uncommitted | at least once | `at_least_once` |
 //! | plain, written after the worker's death | at least once | `at_least_once` |
+//!
+//! Before groups are moved a drain is proven, and where timestamps are no help that hangs on what records look like: `drains`.
 
 mod applications;
 mod at_least_once;
+mod drains;
 mod exactly_once;
 mod other_flows;
 mod stage;
@@ -47,4 +50,12 @@ async fn groups_of_a_flow_that_copies_at_least_once_are_never_put_past_the_truth
     let _turn = ONE_AT_A_TIME.lock().await;
     let stage = stage::Stage::start(false).await?;
     at_least_once::cells(&stage).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_without_timestamps_is_proven_by_records_that_differ_and_not_by_ones_that_repeat()
+-> Result<()> {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let stage = stage::Stage::start(false).await?;
+    drains::without_timestamps(&stage).await
 }

@@ -7,21 +7,21 @@ use async_trait::async_trait;
 use chrono::Utc;
 use muster_domain::{
     group::CommittedOffset,
-    pair::{Direction, Flow, Mechanism, NamingPolicy, Side},
+    pair::{Direction, Flow, NamingPolicy, Side},
     proof::{Progress, translation::TranslationProof},
     topic::{ByPartition, TopicPartition},
 };
-use muster_it::{CENTRAL, LabClients, WEST, pair};
+use muster_it::{LabClients, connectors::start_connector, pair};
 use muster_kafka::{
     Isolation, OffsetSpec, ReadRange, TailRecord, admin::NewTopic, every_tail, mover::NewRecord,
 };
-use muster_lab::{Connect, Lab, LabOptions, WaitBound, wait_until};
+use muster_lab::{Lab, LabOptions, WaitBound, wait_until};
 use muster_operations::{
     PairClients,
     clients::FlowKey,
     translation_proof::{Watcher, prove_translation},
 };
-use muster_replication::{Replication, connect::ConnectClient};
+use muster_replication::Replication;
 
 use crate::truth::{Asked, Log, judge};
 
@@ -74,33 +74,7 @@ impl Stage {
         naming: NamingPolicy,
         settings: &[(&str, &str)],
     ) -> Result<Copied> {
-        let described = self.lab.describe().flow("orders", muster_lab::Direction::WestToCentral)?;
-        let known = ConnectClient::new(&described.connect_url)?;
-        let mut config = known.config(&described.source_connector).await?;
-        config.remove("name");
-        config.insert("topics".to_owned(), topics.to_owned());
-        config.extend(settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-        let connect = Connect::new(&described.connect_url)?;
-        connect.create(name, &serde_json::to_value(&config)?, true).await?;
-        wait_until(&format!("connector {name} to run"), SOON, || async {
-            let (state, tasks) = connect.states(name).await?;
-            let runs = state == "RUNNING" && !tasks.is_empty() && tasks.iter().all(|task| task == "RUNNING");
-            Ok(runs.then_some(()))
-        })
-        .await?;
-        let flow = Flow {
-            direction: A_TO_B,
-            mechanism: Mechanism::Mm2OnConnect {
-                connect_url: described.connect_url.clone(),
-                source_connector: name.to_owned(),
-                checkpoint_connector: None,
-                heartbeat_connector: None,
-            },
-            source_alias: WEST.to_owned(),
-            target_alias: CENTRAL.to_owned(),
-            naming,
-            enabled: true,
-        };
+        let flow = start_connector(self.lab.describe(), name, topics, naming, settings).await?;
         self.copied("orders", &[topics], |flows| *flows = vec![flow])
     }
 

@@ -1,5 +1,8 @@
 //! Offset pairs of a real MirrorMaker 2 flow, kept in a real PostgreSQL: when the offset-syncs topic holds nothing any more, a Muster
-//! that starts translates every group as the one before did, and goes on from there.
+//! that starts translates every group as the one before did, and goes on from there. And one that lives does when its broker has compacted
+//! that topic.
+
+mod compacted;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -35,6 +38,8 @@ const WITHIN_MS: u64 = 30_000;
 /// Records of each partition before anything is looked at: some offset syncs.
 const ENOUGH: i64 = 250;
 const TOPICS: [&str; 2] = ["orders.placed", "payments.captured"];
+/// A lab needs the machine to itself.
+static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 struct Real {
     clients: LabClients,
@@ -45,10 +50,12 @@ struct Real {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_muster_that_starts_translates_as_the_one_before_although_the_topic_is_empty() -> Result<()> {
+    let _turn = ONE_AT_A_TIME.lock().await;
     let lab = Lab::start(LabOptions::default()).await?;
     let mut workload =
         Workload::start(lab.describe(), &lab.describe().dir, WorkloadOptions::default()).await?;
-    let real = Real::new(lab.describe()).await?;
+    let real = Real::over(lab.describe(), &TOPICS).await?;
+    ensure!(real.all.len() >= 2, "{:?}", real.all);
     wait_until("enough records", SOON, || async {
         let ends = real.ends(Side::A).await?;
         Ok(ends.values().all(|end| *end > ENOUGH).then_some(()))
@@ -88,18 +95,18 @@ async fn a_muster_that_starts_translates_as_the_one_before_although_the_topic_is
 }
 
 impl Real {
-    async fn new(lab: &LabDescription) -> Result<Self> {
+    /// The lab's flow, of which these topics are looked at.
+    async fn over(lab: &LabDescription, topics: &[&str]) -> Result<Self> {
         let described = pair(lab, "orders", &address_book_path(&lab.dir, "orders"))?;
         let (clients, database) = LabClients::registered(lab, described).await?;
         let flow = clients.0.pair.flows.iter().find(|flow| flow.direction == FORWARD);
         let flow = flow.context("a flow from west")?.clone();
-        let names = TOPICS.map(str::to_owned).into();
+        let names = topics.iter().map(|name| (*name).to_owned()).collect();
         let topics = clients.0.admin.a.topics(Some(&names)).await?;
         let partitions = topics.iter().flat_map(|topic| {
             topic.partitions.iter().map(|one| TopicPartition::new(topic.name.as_str(), one.partition))
         });
         let all: Vec<TopicPartition> = partitions.collect();
-        ensure!(all.len() >= 2, "{all:?}");
         Ok(Self { clients, database, flow, all })
     }
 
@@ -163,14 +170,19 @@ impl Real {
         Ok(found)
     }
 
-    /// What compaction comes to in time, and a little more: the topic holds nothing any more.
-    async fn empty_the_topic(&self, lab: &LabDescription) -> Result<()> {
+    /// The offset-syncs topic, with the side and the cluster that have it.
+    async fn syncs(&self) -> Result<(Side, &'static str, TopicPartition)> {
         let settings = self.process(false)?.settings().await?;
         let (side, cluster) = match settings.syncs_on {
             FlowEnd::Source => (Side::A, WEST),
             FlowEnd::Target => (Side::B, CENTRAL),
         };
-        let partition = TopicPartition::new(settings.syncs_topic, 0);
+        Ok((side, cluster, TopicPartition::new(settings.syncs_topic, 0)))
+    }
+
+    /// What compaction comes to in time, and a little more: the topic holds nothing any more.
+    async fn empty_the_topic(&self, lab: &LabDescription) -> Result<()> {
+        let (side, cluster, partition) = self.syncs().await?;
         let admin = self.clients.0.admin.get(side);
         let ends = admin.offsets(std::slice::from_ref(&partition), OffsetSpec::End).await?;
         let end = ends.get(&partition).context("asked")?.clone().map_err(|error| *error)?;
