@@ -59,11 +59,10 @@ impl BrakePage {
 /// Who may pull it is more people than who may let go.
 fn refused(chrome: &Chrome, set: bool) -> Option<String> {
     let (may, rule): (&[Role], _) = match set {
-        true => (&[Role::Owner, Role::Admin], "Only owners and administrators release the brake."),
-        false => (
-            &[Role::Operator, Role::Owner, Role::Admin],
-            "Only operators, owners and administrators pull the brake.",
-        ),
+        true => (&[Role::Owner, Role::Admin], "Only owners and admins release the brake."),
+        false => {
+            (&[Role::Operator, Role::Owner, Role::Admin], "Only operators, owners and admins pull the brake.")
+        }
     };
     (!may.iter().any(|role| chrome.may_anywhere(*role))).then(|| rule.to_owned())
 }

@@ -47,7 +47,7 @@ fn heading(status: u16) -> &'static str {
         401 => "Sign in first",
         403 => "You may not do this",
         404 => "There is nothing here",
-        409 => "It has changed meanwhile",
+        409 => "Not as things are now",
         412 => "Somebody else edited it",
         413 => "That is too large",
         429 => "Too many tries",

@@ -1,7 +1,7 @@
 //! Importing `mm2.properties`: what is used, what is kept but not used, which lines are bad. All or nothing.
 
 use askama::Template;
-use muster_domain::problem::Problem;
+use muster_domain::{people::Role, problem::Problem};
 
 use crate::{
     chrome::Chrome,
@@ -75,11 +75,12 @@ impl ImportPage {
         result: Option<ImportResult>,
         problem: Option<&Problem>,
     ) -> Self {
+        let problem = problem.map(notice).or_else(|| no_team(&chrome, teams));
         let teams = teams.iter().map(|team| Choice::new(team, team)).collect();
         let help = "Paste the file as it is. Passwords in it are sealed when stored and never shown again.";
         Self {
             chrome: chrome.titled("Import mm2.properties").here("import").under("/", "Fleet"),
-            problem: problem.map(notice),
+            problem,
             properties: Field::area("properties", "mm2.properties", &form.properties, 14)
                 .help(help)
                 .required(),
@@ -89,6 +90,23 @@ impl ImportPage {
             result,
         }
     }
+}
+
+/// A pair belongs to a team, so without one there is another first step.
+pub(crate) fn no_team(chrome: &Chrome, teams: &[String]) -> Option<Notice> {
+    if !teams.is_empty() {
+        return None;
+    }
+    let notice = Notice::new(
+        Tone::Warn,
+        "There is no team yet, and a pair belongs to one.",
+        "Its people own the pair, plan, approve and drive.",
+    );
+    Some(if chrome.may_anywhere(Role::Admin) {
+        notice.link("/teams", "Create a team first")
+    } else {
+        notice.more("An admin creates teams.")
+    })
 }
 
 fn said(result: &ImportResult) -> Notice {

@@ -8,7 +8,7 @@ use muster_domain::{
     canary::Standing,
     lag::Rpo,
     loss::Loss,
-    pair::{Direction, Side},
+    pair::{Direction, Pair, Side},
     people::Role,
     problem::Problem,
     reading::Reading,
@@ -134,7 +134,7 @@ impl PairPage {
             stamp,
             stamp_ground,
             may_edit: chrome.may(Role::Owner, &pair.team),
-            notices: detail.tried.iter().map(tried).chain(notices(facts, now)).collect(),
+            notices: detail.tried.iter().map(tried).chain(notices(&chrome, facts, now)).collect(),
             alarms: facts.alarms.iter().map(|alarm| AlarmView::new(alarm, false, None, now)).collect(),
             rpo: facts.rpo_view(now).large(),
             rpo_note: reading_note(
@@ -206,7 +206,7 @@ fn behind_note(detail: &PairDetail<'_>, now: DateTime<Utc>) -> String {
     }
 }
 
-fn notices(facts: &PairFacts<'_>, now: DateTime<Utc>) -> Vec<Notice> {
+fn notices(chrome: &Chrome, facts: &PairFacts<'_>, now: DateTime<Utc>) -> Vec<Notice> {
     let mut notices = Vec::new();
     if let Some((run, steps)) = facts.active_run {
         let doing = words::capital(&words::doing(run.operation, run.pair.as_str()));
@@ -239,7 +239,9 @@ fn notices(facts: &PairFacts<'_>, now: DateTime<Utc>) -> Vec<Notice> {
             Notice::new(Tone::Warn, lead, text).icon("human").link(format!("/runs/{}{page}", run.id), link),
         );
     }
-    if facts.active.is_none() {
+    if let Some(way) = facts.pair.unattached().next() {
+        notices.push(attach(chrome, facts.pair, way));
+    } else if facts.active.is_none() {
         notices.push(Notice::new(
             Tone::Unk,
             "Which side is active cannot be told.",
@@ -247,6 +249,20 @@ fn notices(facts: &PairFacts<'_>, now: DateTime<Utc>) -> Vec<Notice> {
         ));
     }
     notices
+}
+
+/// What an imported pair needs before anything can be said of it.
+fn attach(chrome: &Chrome, pair: &Pair, way: Direction) -> Notice {
+    let notice = Notice::new(
+        Tone::Unk,
+        format!("The flow {} is not attached.", pair.course(way)),
+        "Until its Connect address and connectors are named, nobody can say which side is active, nor how far replication is.",
+    );
+    if chrome.may(Role::Owner, &pair.team) {
+        notice.link(format!("/pairs/{}/edit", pair.name), format!("Edit {}", pair.name))
+    } else {
+        notice
+    }
 }
 
 fn groups_now(detail: &PairDetail<'_>, from: Side) -> (String, String) {

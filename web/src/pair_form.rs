@@ -10,6 +10,7 @@ use muster_domain::{
 use crate::{
     chrome::Chrome,
     forms::PairForm,
+    import::no_team,
     parts::{Choice, Field, FieldSet, Notice},
     sign_in::notice,
 };
@@ -130,6 +131,7 @@ impl PairFormPage {
             ),
             None => "Importing mm2.properties fills in most of this: see /pairs/import.".to_owned(),
         };
+        let problem = problem.map(notice).or_else(|| no_team(&chrome, teams));
         let mut sets = vec![identity(editing.is_some(), form, clusters, teams, errors)];
         sets.extend(scope(form, errors));
         sets.extend([flow_set(true, form, errors), flow_set(false, form, errors)]);
@@ -141,7 +143,7 @@ impl PairFormPage {
             chrome: chrome.titled(heading.clone()).under("/", "Fleet"),
             heading,
             lead,
-            problem: problem.map(notice),
+            problem,
             action: editing.map_or_else(|| "/pairs".to_owned(), |name| format!("/pairs/{name}/edit")),
             version: form.version,
             sets,

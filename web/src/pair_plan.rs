@@ -25,9 +25,15 @@ pub(crate) enum Planning {
 pub(crate) fn planning(chrome: &Chrome, facts: &PairFacts<'_>) -> Planning {
     let pair = facts.pair;
     let Some(from) = facts.active else {
-        let rule =
-            "The active side is not known, so there is no direction to plan. See readiness.".to_owned();
-        return Planning::Refused(format!("Plan switching {} over", pair.name), rule);
+        let why = match pair.unattached().next() {
+            Some(way) => format!(
+                "The flow {} is not attached. Its owners edit the pair and name the Connect address and the connectors.",
+                pair.course(way)
+            ),
+            None => "The active side is not known, so there is no direction to plan. Its readiness says why."
+                .to_owned(),
+        };
+        return Planning::Refused(format!("Plan switching {} over", pair.name), why);
     };
     let label = format!("Plan switching {} over, {}", pair.name, pair.course(Direction { from }));
     if !chrome.may(Role::Operator, &pair.team) {

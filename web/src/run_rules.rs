@@ -15,7 +15,7 @@ pub(crate) fn not_an_operator(record: &RunRecord<'_>, viewer: Option<&Actor>) ->
     match viewer {
         Some(viewer) if viewer.has(Role::Operator, team) => None,
         Some(viewer) => Some(format!(
-            "Only operators of {team} drive its runs. You are {}. An administrator can give you the role.",
+            "Only operators of {team} drive its runs. You are {}. An admin can give you the role.",
             roles_of(viewer)
         )),
         None => Some(format!("Only operators of {team} drive its runs. Sign in first.")),

@@ -28,7 +28,7 @@ pub struct Provider {
     pub label: String,
     /// Where the way there begins.
     pub href: String,
-    /// Whether passwords are for administrators only.
+    /// Whether passwords are for admins only.
     pub only: bool,
 }
 
@@ -110,9 +110,10 @@ impl SetupPage {
         Self {
             chrome: chrome.titled("First run"),
             problem: problem.map(notice),
-            fields: FieldSet::new("The first administrator", fields).note(
-                "An administrator manages people, clusters and secrets, and has no say in a run from that alone. Create \
-                 an operator and an approver next: one person cannot do both for the same run.",
+            fields: FieldSet::new("The first admin", fields).note(
+                "An admin manages people, clusters and secrets, and has no say in a run from that alone. Create a team next, \
+                 and in it an owner, who imports and edits pairs, an operator, who plans and drives, and an approver: \
+                 nobody approves what they asked for.",
             ),
         }
     }

@@ -39,10 +39,7 @@ pub fn may_decide(run: &Run, approvals: &[Approval], person: Option<&Actor>) -> 
         return Err("You asked for it. Nobody approves what they asked for.".to_owned());
     }
     if !person.has(Role::Approver, &run.team) {
-        return Err(format!(
-            "You are not an approver of {}. An administrator can give you the role.",
-            run.team
-        ));
+        return Err(format!("You are not an approver of {}. An admin can give you the role.", run.team));
     }
     if let Some(own) = approvals.iter().find(|approval| approval.by.id == person.id) {
         return Err(format!("You {} at {}.", voted(own.vote), format::time(own.at)));

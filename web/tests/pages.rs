@@ -298,6 +298,15 @@ fn a_run_offers_nothing_that_would_be_refused() {
 }
 
 #[test]
+fn what_has_to_be_done_first_is_said_where_it_is_missed() {
+    let imported = sample("pair-imported");
+    assert!(imported.contains("<a href=\"/pairs/payments/edit\">Edit payments</a>"), "{imported}");
+    assert!(text(&imported).contains("The flow eu-west → eu-central is not attached."), "{imported}");
+    let no_team = sample("import-no-team");
+    assert!(no_team.contains("<a href=\"/teams\">Create a team first</a>"), "{no_team}");
+}
+
+#[test]
 fn what_an_abort_undoes_is_told_in_the_order_of_the_engine() {
     let paused = text(&sample("run-paused"));
     assert!(paused.contains("so that eu-west takes writes again, then step"), "{paused}");

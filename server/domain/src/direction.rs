@@ -29,6 +29,9 @@ pub enum ActiveSide {
 #[must_use]
 pub fn active_side(pair: &Pair, survey: &Survey) -> ActiveSide {
     let mut copying = Vec::new();
+    if let Some(way) = pair.unattached().next() {
+        return ActiveSide::NeitherKnown { reason: not_attached(pair, way) };
+    }
     for flow in &pair.flows {
         match source_state(survey, flow.direction) {
             Ok(state) if copies(state) => copying.push(flow.direction),
@@ -64,6 +67,15 @@ pub fn active_side(pair: &Pair, survey: &Survey) -> ActiveSide {
         // Without grants to tell them apart (prefixed names keep own topics on both sides) the flow decides.
         _ => ActiveSide::Active(by_flow),
     }
+}
+
+/// Why nothing is known of a flow that is not attached, as a sentence.
+#[must_use]
+pub fn not_attached(pair: &Pair, way: Direction) -> String {
+    format!(
+        "the flow {} is not attached: which Connect address and connectors carry it was not said",
+        pair.course(way)
+    )
 }
 
 /// Whether the flow from each side copies records, or is meant to; `None` where that was not observed. A flow that the pair

@@ -278,6 +278,12 @@ impl Pair {
         self.flows.iter().find(|flow| flow.direction == direction)
     }
 
+    /// Flows that Muster can neither see nor steer yet, because nobody said what carries them.
+    pub fn unattached(&self) -> impl Iterator<Item = Direction> {
+        let unattached = |flow: &&Flow| matches!(flow.mechanism, Mechanism::Unattached);
+        self.flows.iter().filter(unattached).map(|flow| flow.direction)
+    }
+
     /// The addresses of Connect workers and webhooks, each with the name of its field.
     pub fn addresses(&self) -> impl Iterator<Item = (&'static str, &str)> {
         let connect = self.flows.iter().filter_map(|flow| match &flow.mechanism {

@@ -137,6 +137,55 @@ impl CheckCode {
     }
 }
 
+/// Whatever follows from a flow that is not attached has this next step.
+const ATTACH: &str = "An owner edits the pair and names the Connect address and the connectors of this flow.";
+
+impl CheckCode {
+    /// Where to look when it could not be told: at what it is read from.
+    fn when_unknown(self) -> &'static str {
+        match self {
+            Self::SurveyFresh => {
+                "Wait for the next survey. If none comes, see whether a process of Muster runs and holds the pair."
+            }
+            Self::ClustersReachable
+            | Self::ClusterIdentity
+            | Self::StandbyTopics
+            | Self::StandbyConfigs
+            | Self::StandbyDurability
+            | Self::StandbyGroupsActive
+            | Self::StandbyOffsetsStale
+            | Self::HungTransactions => {
+                "Check the cluster that the reason names on its page: it says whether it answers and what Muster may not \
+                 read there."
+            }
+            Self::Rights
+            | Self::Authorizer
+            | Self::ProbePrincipal
+            | Self::WritesOpen
+            | Self::StandbyGrants
+            | Self::StandbyFenced => {
+                "Check the cluster that the reason names on its page. Who may do what is read from its ACLs, which needs \
+                 DESCRIBE on the cluster."
+            }
+            Self::ActiveSideKnown => {
+                "It follows from which source connector copies and from who may write: see the checks of Connect and of \
+                 both clusters first."
+            }
+            Self::ConnectWorker
+            | Self::FlowConnectors
+            | Self::FlowMoving
+            | Self::DirectionInterlock
+            | Self::FlowScope
+            | Self::Converters
+            | Self::OffsetSyncSettings => {
+                "See whether Connect answers at the address in the pair's settings, and has the connectors named there."
+            }
+            Self::Canary => "See on the pair's page what the canary waits for.",
+            Self::Approvers => "See on the team's page who may approve.",
+        }
+    }
+}
+
 /// How one check came out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CheckResult {
@@ -168,7 +217,7 @@ impl CheckResult {
     }
 
     fn unknown(code: CheckCode, reason: impl Into<String>) -> Self {
-        Self::new(code, CheckStatus::Unknown, reason, "Make it readable; until then nobody can say.")
+        Self::new(code, CheckStatus::Unknown, reason, code.when_unknown())
     }
 
     fn not_applicable(code: CheckCode, reason: impl Into<String>) -> Self {
@@ -231,6 +280,10 @@ pub fn evaluate(
     let mut results = sides::evaluate(&scene);
     results.extend(flows::evaluate(&scene));
     results.extend(standby::evaluate(&scene));
+    let unattached: Vec<String> = pair.unattached().map(|way| direction::not_attached(pair, way)).collect();
+    for result in results.iter_mut().filter(|result| unattached.contains(&result.reason)) {
+        ATTACH.clone_into(&mut result.next_step);
+    }
     results
 }
 

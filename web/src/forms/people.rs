@@ -15,7 +15,7 @@ pub struct SignInForm {
     pub next: String,
 }
 
-/// `POST /setup`: the first administrator.
+/// `POST /setup`: the first admin.
 #[derive(Debug, Deserialize)]
 pub struct SetupForm {
     /// One-time code from Muster's log; proves that whoever fills this in can read it.

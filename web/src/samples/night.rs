@@ -61,7 +61,7 @@ pub(super) fn ines() -> Actor {
     actor(2, "ines.novak", &[Role::Operator])
 }
 
-/// The administrator.
+/// The admin.
 pub(super) fn wei() -> Actor {
     actor(7, "wei.zhang", &[Role::Admin])
 }

@@ -1,9 +1,11 @@
 //! `sample()` of every page.
 
+use std::collections::BTreeMap;
+
 use muster_domain::{
     cluster::Cluster,
     difference::differences,
-    pair::BySide,
+    pair::{BySide, Mechanism},
     problem::Problem,
     reading::{Reading, ReadingClass},
     record::Run,
@@ -90,7 +92,7 @@ impl SignInPage {
         Self::new(chrome_of(None, "/sign-in", Brake::Released), "", "/runs", Some(provider), None)
     }
 
-    /// Somebody whose groups give no role, where passwords are for administrators only.
+    /// Somebody whose groups give no role, where passwords are for admins only.
     #[must_use]
     pub fn sample_no_role() -> Self {
         let problem = Problem::new(
@@ -232,6 +234,32 @@ impl PairPage {
     pub fn sample_unknown() -> Self {
         pair_page(true)
     }
+
+    /// Payments just imported: nobody said yet what carries its flows.
+    #[must_use]
+    pub fn sample_imported() -> Self {
+        let mut seen = pairs::payments();
+        for flow in &mut seen.pair.flows {
+            flow.mechanism = Mechanism::Unattached;
+        }
+        seen.active = None;
+        seen.checks.clear();
+        let facts = facts(&seen);
+        let lag = BTreeMap::new();
+        let detail = PairDetail {
+            facts,
+            survey: None,
+            lag: &lag,
+            behind: Reading::unknown(ago(2), "never surveyed"),
+            first_missing: None,
+            canaries: &[],
+            tried: None,
+            hours: 24,
+            loss: None,
+            runs: &[],
+        };
+        Self::new(chrome("/pairs/payments"), &detail, &[])
+    }
 }
 
 pub(super) fn names(names: &[&str]) -> Vec<String> {
@@ -251,20 +279,16 @@ impl PairFormPage {
     }
 }
 
-fn import(result: Option<ImportResult>) -> ImportPage {
+const TEAMS: &[&str] = &["payments-core", "order-platform"];
+
+fn import(teams: &[&str], result: Option<ImportResult>) -> ImportPage {
     let properties = "clusters = primary, dr\nprimary.bootstrap.servers = kafka-primary:9092\ndr.bootstrap.servers = kafka-dr:9092\nprimary->dr.enabled = true\nprimary->dr.topics = orders.*, payments.*\n# offset sync\nprimary->dr.emit.checkpoints.enabled = true\nprimary->dr.sync.group.offsets.enabled = true\ntasks.max = 4\n";
     let form = ImportForm {
         properties: properties.to_owned(),
         team: "payments-core".to_owned(),
         act: "look".to_owned(),
     };
-    ImportPage::new(
-        chrome("/pairs/import"),
-        &form,
-        &names(&["payments-core", "order-platform"]),
-        result,
-        None,
-    )
+    ImportPage::new(chrome("/pairs/import"), &form, &names(teams), result, None)
 }
 
 fn import_result() -> ImportResult {
@@ -294,13 +318,19 @@ impl ImportPage {
     /// Before anything is sent.
     #[must_use]
     pub fn sample() -> Self {
-        import(None)
+        import(TEAMS, None)
+    }
+
+    /// Before there is a team.
+    #[must_use]
+    pub fn sample_no_team() -> Self {
+        import(&[], None)
     }
 
     /// A file looked at.
     #[must_use]
     pub fn sample_result() -> Self {
-        import(Some(import_result()))
+        import(TEAMS, Some(import_result()))
     }
 
     /// A file with a bad line.
@@ -313,7 +343,7 @@ impl ImportPage {
                 "The bracket is never closed. Write orders\\..* for every topic that begins with “orders.”."
                     .to_owned(),
         }];
-        import(Some(ImportResult { bad, ..import_result() }))
+        import(TEAMS, Some(ImportResult { bad, ..import_result() }))
     }
 }
 

@@ -300,7 +300,7 @@ async fn failure_page(app: &App, identity: &Identity, asked: &Asked, failure: &F
         let next = if asked.reads { asked.target.as_str() } else { "/" };
         return Redirect::to(&pages::reauthenticate::address(next)).into_response();
     }
-    let mut page = pages::errors::page(app, identity.actor(), failure, &asked.request_id).await;
+    let mut page = pages::errors::page(app, identity.actor(), failure, &asked.path, &asked.request_id).await;
     *page.status_mut() = failure.status;
     page.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     page

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{OriginalUri, State},
-    http::HeaderMap,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Response},
 };
 use muster_domain::people::Actor;
@@ -15,11 +15,17 @@ use crate::{
     http::Failure,
 };
 
-/// The page for a failure. If even that cannot be made, the problem document is the answer.
-pub async fn page(app: &App, person: Option<&Actor>, failure: &Failure, request_id: &str) -> Response {
+/// The page for a failure of what was asked for at `path`. If even that cannot be made, the problem document is the answer.
+pub async fn page(
+    app: &App,
+    person: Option<&Actor>,
+    failure: &Failure,
+    path: &str,
+    request_id: &str,
+) -> Response {
     let chrome = Asking::of(person.cloned(), "/error").chrome(app).await;
     let links = match person {
-        Some(_) => vec![Link::new("/runs", "Runs"), Link::new("/clusters", "Clusters")],
+        Some(_) => ways_onward(failure, path),
         None => vec![Link::new("/sign-in", "Sign in")],
     };
     let page = ErrorPage::new(chrome, failure.status.as_u16(), failure.problem.clone(), links, request_id);
@@ -27,6 +33,33 @@ pub async fn page(app: &App, person: Option<&Actor>, failure: &Failure, request_
         Ok(response) => response,
         Err(_) => failure.clone().into_response(),
     }
+}
+
+/// Back to what it was about, to the brake if that was in the way, else to the lists.
+fn ways_onward(failure: &Failure, path: &str) -> Vec<Link> {
+    let mut ways = Vec::new();
+    if failure.problem.code == "brake-is-on" {
+        ways.push(Link::new("/brake", "Open the brake"));
+    }
+    if failure.status != StatusCode::NOT_FOUND {
+        ways.extend(what_it_was_about(path));
+    }
+    if ways.is_empty() {
+        ways.extend([Link::new("/runs", "Runs"), Link::new("/clusters", "Clusters")]);
+    }
+    ways
+}
+
+/// The run, pair or cluster whose act an address is.
+fn what_it_was_about(path: &str) -> Option<Link> {
+    let (kind, rest) = path.strip_prefix('/')?.split_once('/')?;
+    let (id, _) = rest.split_once('/')?;
+    let text = match kind {
+        "runs" => "Back to the run".to_owned(),
+        "pairs" | "clusters" => format!("Back to {id}"),
+        _ => return None,
+    };
+    Some(Link::new(format!("/{kind}/{id}"), text))
 }
 
 /// Any address that is not in the table: a page for browsers, a problem document for the API.
@@ -45,5 +78,5 @@ pub async fn nothing_here(
     }
     let identity = identify(&app, &headers, Made::BySomebody).await;
     let person = identity.as_ref().ok().and_then(|identity| identity.actor());
-    page(&app, person, &failure, "").await
+    page(&app, person, &failure, uri.path(), "").await
 }

@@ -255,7 +255,7 @@ async fn the_brake_says_what_its_release_does_and_who_may() {
     let (otto, olga) = (app.as_browser_of("otto").await, app.as_browser_of("olga").await);
     otto.form("/brake", &[("act", "set"), ("reason", "works on the network")]).await;
     let page = read(&otto, "/brake").await;
-    assert!(page.contains("Only owners and administrators release the brake"), "{page}");
+    assert!(page.contains("Only owners and admins release the brake"), "{page}");
     let page = read(&olga, "/brake").await;
     for said in ["otto pulled the brake", "Release the brake on all runs", "canaries are written again"] {
         assert!(page.contains(said), "{said}: {page}");

@@ -145,6 +145,11 @@ async fn under_the_brake_nothing_starts() {
     assert_eq!(otto.put("/api/v1/brake", json!({"reason": "freeze"})).await.done()["on"], true);
     let refused = otto.post(&format!("/api/v1/runs/{run}/start"), json!({})).await;
     assert_eq!(refused.problem(), ("brake-is-on".to_owned(), 409));
+    let page = app.as_browser_of("otto").await.form(&format!("/runs/{run}/resume"), &[]).await;
+    assert_eq!(page.status, 409);
+    for way in ["<h1>Not as things are now</h1>", "href=\"/brake\"", &format!("href=\"/runs/{run}\"")] {
+        assert!(page.text.contains(way), "{way}: {}", page.text);
+    }
     assert_eq!(otto.delete("/api/v1/brake").await.problem().0, "forbidden");
     assert_eq!(olga.delete("/api/v1/brake").await.done()["on"], false);
     otto.post(&format!("/api/v1/runs/{run}/start"), json!({})).await.done();

@@ -2,7 +2,7 @@
 
 use super::{CheckCode as Code, CheckResult, CheckStatus, Scene};
 use crate::{
-    alarm,
+    alarm, direction,
     pair::{Direction, NamingPolicy},
     patterns::{self, Scope},
     survey::{ConnectState, ConnectorObservation, ConnectorRole, FlowObservation, UnreadableSyncs},
@@ -22,6 +22,9 @@ pub(super) fn evaluate(scene: &Scene<'_>) -> Vec<CheckResult> {
 }
 
 fn observed<'a>(scene: &'a Scene<'_>, direction: Direction) -> Result<&'a FlowObservation, String> {
+    if scene.pair.unattached().any(|way| way == direction) {
+        return Err(direction::not_attached(scene.pair, direction));
+    }
     scene
         .survey
         .flows

@@ -7,7 +7,7 @@ use super::{CheckCode as Code, CheckStatus as Status, *};
 use crate::{
     access,
     acl::{AclOperation as Op, ResourceType},
-    pair::NamingPolicy,
+    pair::{Mechanism, NamingPolicy},
     reading::Observed,
     samples::{self, FORWARD, allow, at, group, known, strings, topics},
     selection::Beyond,
@@ -85,6 +85,24 @@ fn what_could_not_be_read_of_the_offset_syncs_is_told_with_its_count_and_reason(
         "6 records of the offset-syncs topic could not be read: the record at offset 7 is 1048576 bytes long"
     );
     assert!(told.next_step.contains("who else may write"), "{}", told.next_step);
+}
+
+#[test]
+fn whatever_follows_from_a_flow_that_is_not_attached_says_who_attaches_it() {
+    let results = World::with(|w| {
+        w.pair.flows[0].mechanism = Mechanism::Unattached;
+        w.survey.flows.remove(0);
+    });
+    let reason =
+        "the flow primary → dr is not attached: which Connect address and connectors carry it was not said";
+    let told: Vec<Code> = results.values().filter(|r| r.reason == reason).map(|r| r.code).collect();
+    for code in [Code::ActiveSideKnown, Code::ConnectWorker, Code::FlowConnectors, Code::StandbyTopics] {
+        assert!(told.contains(&code), "{code:?}: {told:?}");
+    }
+    for code in told {
+        let result = &results[&code];
+        assert_eq!((result.status, result.next_step.as_str()), (Status::Unknown, super::ATTACH), "{code:?}");
+    }
 }
 
 #[test]
