@@ -3,11 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use muster_domain::{
-    ids::PairName,
-    pair::{Direction, Side},
-    reading::ReadingClass,
-};
+use muster_domain::{ids::PairName, pair::Direction, reading::ReadingClass};
 use serde::Serialize;
 use sqlx::PgConnection;
 
@@ -31,13 +27,6 @@ pub struct LagSample {
     pub lag_ms: Option<i64>,
     /// How sure the milliseconds are.
     pub ms_class: ReadingClass,
-}
-
-fn side_word(side: Side) -> &'static str {
-    match side {
-        Side::A => "a",
-        Side::B => "b",
-    }
 }
 
 fn class_word(class: ReadingClass) -> &'static str {
@@ -77,7 +66,7 @@ pub async fn keep(
         values ($1, $2, $3, $4, $5, $6, $7, $8)
         on conflict (pair, from_side, at) do nothing",
         pair.as_str(),
-        side_word(direction.from),
+        direction.from.as_str(),
         sample.at,
         sample.worst_lag_records,
         sample.total_lag_records,
@@ -127,7 +116,7 @@ async fn keep_minute(
                 array_position('{exact,tight,lower_bound,stale,unknown}', excluded.ms_class)
             )]",
         pair.as_str(),
-        side_word(direction.from),
+        direction.from.as_str(),
         sample.at,
         sample.worst_lag_records,
         sample.total_lag_records,
@@ -183,7 +172,7 @@ pub async fn history(
         group by stretch
         order by stretch"#,
         pair.as_str(),
-        side_word(direction.from),
+        direction.from.as_str(),
         from,
         to,
         seconds
@@ -222,7 +211,7 @@ pub async fn minutes_of_all(
     flows: &[(PairName, Direction, DateTime<Utc>)],
 ) -> Result<BTreeMap<PairName, Vec<LagMinute>>, StoreError> {
     let pairs: Vec<String> = flows.iter().map(|(pair, ..)| pair.to_string()).collect();
-    let sides: Vec<String> = flows.iter().map(|(_, flow, _)| side_word(flow.from).to_owned()).collect();
+    let sides: Vec<String> = flows.iter().map(|(_, flow, _)| flow.from.as_str().to_owned()).collect();
     let since: Vec<DateTime<Utc>> = flows.iter().map(|(.., since)| *since).collect();
     // A row for each pair: thousands of narrow rows take longer to read than to find.
     let rows = sqlx::query!(

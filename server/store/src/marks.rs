@@ -5,7 +5,7 @@ use muster_domain::{
     alarm::Since,
     ids::PairName,
     loss::{Interval, Truth},
-    pair::{Direction, Side},
+    pair::Direction,
     recorder::explorer::{Mark, MarkKind},
     run::{Operation, RunState},
 };
@@ -69,10 +69,6 @@ async fn losses(
     (from, to): (DateTime<Utc>, DateTime<Utc>),
     most: i64,
 ) -> Result<Vec<Mark>, StoreError> {
-    let side = match direction.from {
-        Side::A => "a",
-        Side::B => "b",
-    };
     let rows = sqlx::query!(
         r#"select
             seen_at,
@@ -89,7 +85,7 @@ async fn losses(
         order by seen_at desc
         limit $5"#,
         pair.as_str(),
-        side,
+        direction.from.as_str(),
         from,
         to,
         most

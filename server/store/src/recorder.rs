@@ -18,7 +18,7 @@ mod tracks;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     ids::PairName,
-    pair::{Direction, Side},
+    pair::Direction,
     recorder::{Block, Kind, TopicSample},
 };
 use sqlx::PgConnection;
@@ -166,7 +166,7 @@ async fn make_stream(
         values ($1, $2, $3)
         on conflict (pair, from_side, kind) do nothing",
         pair.as_str(),
-        side_word(direction.from),
+        direction.from.as_str(),
         kind_word(kind)
     )
     .execute(&mut *conn)
@@ -193,19 +193,12 @@ pub async fn find_stream(
             and from_side = $2
             and kind = $3",
         pair.as_str(),
-        side_word(direction.from),
+        direction.from.as_str(),
         kind_word(kind)
     )
     .fetch_optional(conn)
     .await
     .map_err(|source| StoreError::database("find a stream of the recorder", source))
-}
-
-fn side_word(side: Side) -> &'static str {
-    match side {
-        Side::A => "a",
-        Side::B => "b",
-    }
 }
 
 fn kind_word(kind: Kind) -> &'static str {

@@ -6,7 +6,7 @@ mod codec;
 use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::PairName,
-    pair::{Direction, Side},
+    pair::Direction,
     topic::{ByPartition, TopicPartition},
     translation::Rings,
 };
@@ -33,13 +33,6 @@ pub struct Look {
     pub silent_because: String,
 }
 
-fn side_word(side: Side) -> &'static str {
-    match side {
-        Side::A => "a",
-        Side::B => "b",
-    }
-}
-
 fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
     move |source| StoreError::database(op, source)
 }
@@ -58,7 +51,7 @@ pub async fn keep(
     rings: &ByPartition<Rings>,
 ) -> Result<usize, StoreError> {
     leases::hold(conn, &survey_lease(pair), epoch).await?;
-    let side = side_word(direction.from);
+    let side = direction.from.as_str();
     sqlx::query!(
         "insert into ring_look (pair, from_side, looked_at, positions_at, silent_because)
         values ($1, $2, $3, $4, '')
@@ -114,7 +107,7 @@ pub async fn forget(
         where pair = $1
             and from_side = $2",
         pair.as_str(),
-        side_word(direction.from)
+        direction.from.as_str()
     )
     .execute(conn)
     .await
@@ -163,7 +156,7 @@ pub async fn keep_silence(
         where pair = $1
             and from_side = $2",
         pair.as_str(),
-        side_word(direction.from),
+        direction.from.as_str(),
         at,
         because
     )
@@ -188,7 +181,7 @@ pub async fn look(
         where pair = $1
             and from_side = $2",
         pair.as_str(),
-        side_word(direction.from)
+        direction.from.as_str()
     )
     .fetch_optional(conn)
     .await
@@ -209,7 +202,7 @@ pub async fn rings(
         where pair = $1
             and from_side = $2",
         pair.as_str(),
-        side_word(direction.from)
+        direction.from.as_str()
     )
     .fetch_all(conn)
     .await

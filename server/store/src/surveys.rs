@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use muster_domain::{
     cluster::ClusterDescription,
     ids::{ClusterName, PairName},
-    pair::{BySide, Direction, Side},
+    pair::{BySide, Direction},
     reading::Observed,
     survey::{ConnectorObservation, RightObservation, Survey},
 };
@@ -190,10 +190,7 @@ pub async fn source_connector(
         where pair = $1
             and flow -> 'direction' ->> 'from' = $2"#,
         pair.as_str(),
-        match direction.from {
-            Side::A => "a",
-            Side::B => "b",
-        }
+        direction.from.as_str()
     )
     .fetch_optional(conn)
     .await

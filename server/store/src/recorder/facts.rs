@@ -5,7 +5,6 @@ use muster_domain::{ids::PairName, pair::Side};
 use serde::Serialize;
 use sqlx::PgConnection;
 
-use super::side_word;
 use crate::error::StoreError;
 
 /// Keeps what a side's ACLs (`acls`) or configs (`configs`) are from a time on, unless they are as they were. `hash` tells
@@ -29,7 +28,7 @@ pub async fn keep_fact(
         order by at desc
         limit 1",
         pair.as_str(),
-        side_word(side),
+        side.as_str(),
         kind
     )
     .fetch_optional(&mut *conn)
@@ -45,7 +44,7 @@ pub async fn keep_fact(
         values ($1, $2, $3, $4, $5, $6)
         on conflict (pair, side, kind, at) do nothing",
         pair.as_str(),
-        side_word(side),
+        side.as_str(),
         kind,
         at,
         hash,
@@ -76,7 +75,7 @@ pub async fn fact_at(
         order by at desc
         limit 1",
         pair.as_str(),
-        side_word(side),
+        side.as_str(),
         kind,
         at
     )
@@ -125,7 +124,7 @@ pub async fn fact(
         order by kept.at desc
         limit 1"#,
         pair.as_str(),
-        side_word(side),
+        side.as_str(),
         kind,
         at
     )
@@ -152,7 +151,7 @@ pub async fn fact_changes(
         order by at desc
         limit $4",
         pair.as_str(),
-        side_word(side),
+        side.as_str(),
         kind,
         most
     )

@@ -56,7 +56,9 @@ impl TryFrom<RunRow> for Run {
             pair: PairName::new(row.pair).map_err(|_| unreadable("pair"))?,
             team: TeamName::new(row.team).map_err(|_| unreadable("team"))?,
             operation: parse_operation(&row.operation).ok_or_else(|| unreadable("operation"))?,
-            direction: Direction { from: if row.from_side == "a" { Side::A } else { Side::B } },
+            direction: Direction {
+                from: Side::parse(&row.from_side).ok_or_else(|| unreadable("from_side"))?,
+            },
             state: RunState::parse(&row.state).ok_or_else(|| unreadable("state"))?,
             plan_hash: row.plan_hash,
             course: row.course,
