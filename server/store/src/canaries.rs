@@ -13,16 +13,12 @@ use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 
 use crate::{
-    error::StoreError,
+    error::{StoreError, failed},
     leases::{self, survey_lease},
 };
 
 /// A partition of a flow.
 pub type Place = (Direction, i32);
-
-fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::database(op, source)
-}
 
 /// What the newest survey of a pair says of where its canaries may be written, and when that survey began; `None` before
 /// the first, and after one that a version took which did not say it.

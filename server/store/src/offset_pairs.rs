@@ -14,14 +14,13 @@ use muster_domain::{
 };
 use sqlx::PgConnection;
 
-use crate::{error::StoreError, recorder::codec::CodecError};
+use crate::{
+    error::{StoreError, failed},
+    recorder::codec::CodecError,
+};
 
 /// Pairs of one flow in all parts, beyond which all become one that is within the bounds: a quarter more, so that this is rare.
 const MOST_PAIRS: usize = BOUNDS.pairs / 4 * 5;
-
-fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::database(op, source)
-}
 
 fn packed(op: &'static str) -> impl FnOnce(CodecError) -> StoreError {
     move |source| StoreError::Samples { op, source }

@@ -13,7 +13,7 @@ use muster_domain::{
 use sqlx::PgConnection;
 
 use crate::{
-    error::StoreError,
+    error::{StoreError, failed},
     leases::{self, survey_lease},
 };
 
@@ -31,10 +31,6 @@ pub struct Look {
     pub silent_since: Option<DateTime<Utc>>,
     /// What came back then.
     pub silent_because: String,
-}
-
-fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::database(op, source)
 }
 
 /// Keeps what a look found: rings of the partitions that were looked at now replace those of before. Answers how many bytes
