@@ -7,7 +7,7 @@ use muster_domain::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Where a role comes from, in the column `source`: an admin, or groups at the identity provider.
 const LOCAL: &str = "local";
@@ -51,7 +51,7 @@ async fn insert_from(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep grant", source))?;
+    .map_err(failed("keep grant"))?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -71,7 +71,7 @@ pub async fn delete(conn: &mut PgConnection, user: Uuid, grant: &Grant) -> Resul
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("remove grant", source))?;
+    .map_err(failed("remove grant"))?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -92,7 +92,7 @@ pub async fn lock_admins(conn: &mut PgConnection) -> Result<Vec<Uuid>, StoreErro
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("lock admins", source))
+    .map_err(failed("lock admins"))
 }
 
 /// Names of those who may approve runs of a team, in order: who has the role for it, or for all teams, and may sign in.
@@ -115,7 +115,7 @@ pub async fn approvers(conn: &mut PgConnection, team: &TeamName) -> Result<Vec<S
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list approvers", source))
+    .map_err(failed("list approvers"))
 }
 
 /// Reads grants back from two arrays of equal length; the team '' means all teams.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 
 use crate::{
-    error::StoreError,
+    error::{StoreError, failed},
     leases::{self, survey_lease},
 };
 
@@ -76,7 +76,7 @@ pub async fn keep(
     )
     .execute(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("keep lag", source))?;
+    .map_err(failed("keep lag"))?;
     keep_minute(conn, pair, direction, sample).await
 }
 
@@ -126,7 +126,7 @@ async fn keep_minute(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep lag of the minute", source))?;
+    .map_err(failed("keep lag of the minute"))?;
     Ok(())
 }
 
@@ -179,7 +179,7 @@ pub async fn history(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read history of lag", source))?;
+    .map_err(failed("read history of lag"))?;
     Ok(rows
         .into_iter()
         .map(|row| LagSample {
@@ -235,7 +235,7 @@ pub async fn minutes_of_all(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read lag of all pairs", source))?;
+    .map_err(failed("read lag of all pairs"))?;
     let minutes = |(at, lag_ms)| LagMinute { at, lag_ms };
     let mut by_name: BTreeMap<String, Vec<LagMinute>> = rows
         .into_iter()
@@ -257,7 +257,7 @@ pub async fn delete_older_than(conn: &mut PgConnection, days: i32) -> Result<u64
     )
     .execute(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("remove old lag samples", source))?;
+    .map_err(failed("remove old lag samples"))?;
     sqlx::query!(
         "delete from flow_lag_minute
         where at < clock_timestamp() - make_interval(days => $1)",
@@ -265,6 +265,6 @@ pub async fn delete_older_than(conn: &mut PgConnection, days: i32) -> Result<u64
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("remove old minutes of lag", source))?;
+    .map_err(failed("remove old minutes of lag"))?;
     Ok(done.rows_affected())
 }

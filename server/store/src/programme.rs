@@ -5,7 +5,7 @@ use muster_domain::{ids::PairName, schedule::Occurrence};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// An occurrence in the programme, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +155,7 @@ pub async fn list(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list the drill programme", source))?;
+    .map_err(failed("list the drill programme"))?;
     let standings =
         rows.first().map(|row| Standings { overdue: row.overdue, due: row.due_now, ahead: row.ahead });
     let listed = rows.into_iter().map(|row| {
@@ -239,7 +239,7 @@ pub async fn between(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read the calendar of drills", source))?;
+    .map_err(failed("read the calendar of drills"))?;
     let dated = rows.into_iter().map(|row| Dated {
         schedule: row.schedule_id,
         occurrence: Occurrence { nominal: row.nominal, due: row.due, closes: row.closes },

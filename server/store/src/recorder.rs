@@ -34,7 +34,7 @@ pub use self::{
     seal::seal,
     series::{Selection, series},
 };
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Tracks of one chunk: so many are read and written together.
 pub const MOST_TRACKS: usize = 2048;
@@ -150,7 +150,7 @@ impl Recording {
         )
         .execute(conn)
         .await
-        .map_err(|source| StoreError::database("record a survey", source))?;
+        .map_err(failed("record a survey"))?;
         Ok(written)
     }
 }
@@ -171,7 +171,7 @@ async fn make_stream(
     )
     .execute(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("make a stream of the recorder", source))?;
+    .map_err(failed("make a stream of the recorder"))?;
     let found = find_stream(conn, pair, direction, kind).await?;
     found.ok_or(StoreError::Rows { op: "make a stream of the recorder", got: 0, expected: 1 })
 }
@@ -198,7 +198,7 @@ pub async fn find_stream(
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("find a stream of the recorder", source))
+    .map_err(failed("find a stream of the recorder"))
 }
 
 fn kind_word(kind: Kind) -> &'static str {

@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub use self::lists::{RunFilter, list, of_ids, open, telling};
 use self::row::RunRow;
 pub use self::under_way::{Decider, count_open, count_to_decide, to_decide};
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// What a new run starts with.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ pub async fn insert(conn: &mut PgConnection, new: &NewRun<'_>) -> Result<(), Sto
     )
     .execute(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("keep run", source))?;
+    .map_err(failed("keep run"))?;
     crate::run_steps::insert_all(conn, new.id, &content.steps).await
 }
 
@@ -100,7 +100,7 @@ pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Run>, Store
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read run", source))?
+    .map_err(failed("read run"))?
     .map(Run::try_from)
     .transpose()
 }
@@ -113,7 +113,7 @@ pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<Option<Run>, Stor
     sqlx::query_scalar!("select 1 as one from run where id = $1 for update", id)
         .fetch_optional(&mut *conn)
         .await
-        .map_err(|source| StoreError::database("lock run", source))?;
+        .map_err(failed("lock run"))?;
     get(conn, id).await
 }
 
@@ -125,7 +125,7 @@ pub async fn by_number(conn: &mut PgConnection, number: i64) -> Result<Option<Uu
     sqlx::query_scalar!("select id from run where number = $1", number)
         .fetch_optional(conn)
         .await
-        .map_err(|source| StoreError::database("find run by number", source))
+        .map_err(failed("find run by number"))
 }
 
 /// The run that holds a pair now, if any.
@@ -145,7 +145,7 @@ pub async fn active_for_pair(conn: &mut PgConnection, pair: &PairName) -> Result
     )
     .fetch_optional(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("find active run", source))?;
+    .map_err(failed("find active run"))?;
     match id {
         Some(id) => get(conn, id).await,
         None => Ok(None),
@@ -167,7 +167,7 @@ pub async fn overdue(conn: &mut PgConnection) -> Result<Vec<Uuid>, StoreError> {
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("find overdue runs", source))
+    .map_err(failed("find overdue runs"))
 }
 
 /// Moves a run to another state. Ended states get their end time.
@@ -195,7 +195,7 @@ pub async fn set_state(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("change run state", source))?;
+    .map_err(failed("change run state"))?;
     StoreError::expect_rows("change run state", done.rows_affected(), 1)
 }
 
@@ -218,7 +218,7 @@ pub async fn mark_approved(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("mark run approved", source))?;
+    .map_err(failed("mark run approved"))?;
     StoreError::expect_rows("mark run approved", done.rows_affected(), 1)
 }
 
@@ -239,7 +239,7 @@ pub async fn mark_started(conn: &mut PgConnection, run: Uuid, driver: &Person) -
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("mark run started", source))?;
+    .map_err(failed("mark run started"))?;
     StoreError::expect_rows("mark run started", done.rows_affected(), 1)
 }
 
@@ -256,7 +256,7 @@ pub async fn mark_no_return(conn: &mut PgConnection, run: Uuid) -> Result<(), St
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("mark point of no return", source))?;
+    .map_err(failed("mark point of no return"))?;
     StoreError::expect_rows("mark point of no return", done.rows_affected(), 1)
 }
 
@@ -274,7 +274,7 @@ pub async fn set_outcome(conn: &mut PgConnection, run: Uuid, outcome: &Outcome) 
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep run outcome", source))?;
+    .map_err(failed("keep run outcome"))?;
     StoreError::expect_rows("keep run outcome", done.rows_affected(), 1)
 }
 
@@ -286,6 +286,6 @@ pub async fn notify(conn: &mut PgConnection, run: Uuid) -> Result<(), StoreError
     sqlx::query_scalar!("select pg_notify('muster_run', $1)", run.to_string())
         .fetch_one(conn)
         .await
-        .map_err(|source| StoreError::database("notify watchers", source))?;
+        .map_err(failed("notify watchers"))?;
     Ok(())
 }

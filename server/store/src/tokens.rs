@@ -5,7 +5,10 @@ use muster_domain::people::Actor;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{error::StoreError, grants::parse_grants};
+use crate::{
+    error::{StoreError, failed},
+    grants::parse_grants,
+};
 
 /// A token, without itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +62,7 @@ pub async fn insert(
     )
     .fetch_one(conn)
     .await
-    .map_err(|source| StoreError::database("keep token", source))
+    .map_err(failed("keep token"))
 }
 
 /// A token that counts, with the rights of its user, as its rows are.
@@ -126,7 +129,7 @@ pub async fn get_live(conn: &mut PgConnection, hash: &str) -> Result<Option<(Tok
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read token", source))?;
+    .map_err(failed("read token"))?;
     row.map(TryInto::try_into).transpose()
 }
 
@@ -155,7 +158,7 @@ pub async fn get_live_by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read token", source))?;
+    .map_err(failed("read token"))?;
     row.map(TryInto::try_into).transpose()
 }
 
@@ -173,7 +176,7 @@ pub async fn touch(conn: &mut PgConnection, id: Uuid) -> Result<(), StoreError> 
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("note use of token", source))?;
+    .map_err(failed("note use of token"))?;
     Ok(())
 }
 
@@ -193,7 +196,7 @@ pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Token>, Sto
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read token", source))
+    .map_err(failed("read token"))
 }
 
 /// Tokens of one user or of all, newest first, ended ones included, at most `limit`; only those that come after `before` in
@@ -224,7 +227,7 @@ pub async fn page(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list tokens", source))
+    .map_err(failed("list tokens"))
 }
 
 /// Revokes a token; false when it was already, or there is none.
@@ -241,6 +244,6 @@ pub async fn revoke(conn: &mut PgConnection, id: Uuid) -> Result<bool, StoreErro
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("revoke token", source))?;
+    .map_err(failed("revoke token"))?;
     Ok(done.rows_affected() == 1)
 }

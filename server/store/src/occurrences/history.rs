@@ -5,7 +5,7 @@ use muster_domain::{ids::PairName, run::RunState, schedule::Occurrence};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// An occurrence that was recorded, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +76,7 @@ pub async fn recorded(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list occurrences", source))?;
+    .map_err(failed("list occurrences"))?;
     rows.into_iter()
         .map(|row| {
             let unreadable = |column| StoreError::Unreadable {

@@ -5,7 +5,7 @@ use muster_domain::{ids::PairName, pair::Side};
 use serde::Serialize;
 use sqlx::PgConnection;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Keeps what a side's ACLs (`acls`) or configs (`configs`) are from a time on, unless they are as they were. `hash` tells
 /// one content from another. Answers whether they had changed.
@@ -33,7 +33,7 @@ pub async fn keep_fact(
     )
     .fetch_optional(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("read which ACLs and configs were kept last", source))?;
+    .map_err(failed("read which ACLs and configs were kept last"))?;
     if last.as_deref() == Some(hash) {
         return Ok(false);
     }
@@ -52,7 +52,7 @@ pub async fn keep_fact(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep ACLs or configs", source))?;
+    .map_err(failed("keep ACLs or configs"))?;
     Ok(true)
 }
 
@@ -81,7 +81,7 @@ pub async fn fact_at(
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read ACLs or configs of a time", source))
+    .map_err(failed("read ACLs or configs of a time"))
 }
 
 /// ACLs or configs of a side as they were for some time.
@@ -130,7 +130,7 @@ pub async fn fact(
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read ACLs or configs of a time", source))
+    .map_err(failed("read ACLs or configs of a time"))
 }
 
 /// When a side's ACLs (`acls`) or configs (`configs`) were seen to change, newest first; at most so many.
@@ -157,5 +157,5 @@ pub async fn fact_changes(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list changes of ACLs or configs", source))
+    .map_err(failed("list changes of ACLs or configs"))
 }

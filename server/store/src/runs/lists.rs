@@ -12,7 +12,7 @@ use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use super::row::RunRow;
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Which runs to list; every `None` matches all.
 #[derive(Debug, Clone, Default)]
@@ -83,7 +83,7 @@ pub async fn list(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list runs", source))?
+    .map_err(failed("list runs"))?
     .into_iter()
     .map(Run::try_from)
     .collect()
@@ -106,7 +106,7 @@ pub async fn of_ids(conn: &mut PgConnection, ids: &[Uuid]) -> Result<BTreeMap<Uu
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read runs", source))?
+    .map_err(failed("read runs"))?
     .into_iter()
     .map(|row| Run::try_from(row).map(|run| (run.id, run)))
     .collect()
@@ -140,7 +140,7 @@ pub async fn open(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list open runs", source))?
+    .map_err(failed("list open runs"))?
     .into_iter()
     .map(Run::try_from)
     .collect()
@@ -188,7 +188,7 @@ pub async fn telling(conn: &mut PgConnection, pairs: &[PairName]) -> Result<Vec<
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read runs that say how pairs stand", source))?;
+    .map_err(failed("read runs that say how pairs stand"))?;
     // One that tells two things came twice.
     let mut seen = BTreeSet::new();
     told.into_iter().filter(|run| seen.insert(run.number)).map(Run::try_from).collect()

@@ -8,7 +8,7 @@ use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use super::row::RunRow;
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Somebody who decides on runs. What waits for them is what they may vote on: of a team they approve for, asked for by somebody
 /// else, and not voted on by them yet.
@@ -41,7 +41,7 @@ pub async fn count_open(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("count open runs", source))?;
+    .map_err(failed("count open runs"))?;
     rows.into_iter()
         .map(|row| match RunState::parse(&row.state) {
             Some(state) => Ok((state, row.count)),
@@ -67,7 +67,7 @@ pub async fn count_to_decide(conn: &mut PgConnection, who: Decider<'_>) -> Resul
     )
     .fetch_one(conn)
     .await
-    .map_err(|source| StoreError::database("count runs that wait for a decision", source))
+    .map_err(failed("count runs that wait for a decision"))
 }
 
 /// Runs that wait for somebody's decision, newest first, at most `limit`, with a number below `before`: the same ones as are
@@ -102,7 +102,7 @@ pub async fn to_decide(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list runs that wait for a decision", source))?
+    .map_err(failed("list runs that wait for a decision"))?
     .into_iter()
     .map(Run::try_from)
     .collect()
