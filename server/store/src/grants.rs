@@ -45,7 +45,7 @@ async fn insert_from(
         values ($1, $2, $3, $4)
         on conflict do nothing",
         user,
-        role_word(grant.role),
+        grant.role.as_str(),
         grant.team.as_ref().map(TeamName::as_str),
         source
     )
@@ -66,7 +66,7 @@ pub async fn delete(conn: &mut PgConnection, user: Uuid, grant: &Grant) -> Resul
             and role = $2
             and team is not distinct from $3",
         user,
-        role_word(grant.role),
+        grant.role.as_str(),
         grant.team.as_ref().map(TeamName::as_str)
     )
     .execute(conn)
@@ -130,7 +130,7 @@ pub(crate) fn parse_grants(
         .map(|(role, team)| {
             let unreadable = |column| StoreError::unreadable("app_grant", column, user.to_string());
             Ok(Grant {
-                role: parse_role(role).ok_or_else(|| unreadable("role"))?,
+                role: Role::parse(role).ok_or_else(|| unreadable("role"))?,
                 team: match team.is_empty() {
                     true => None,
                     false => Some(TeamName::new(team).map_err(|_| unreadable("team"))?),
@@ -138,20 +138,4 @@ pub(crate) fn parse_grants(
             })
         })
         .collect()
-}
-
-fn parse_role(word: &str) -> Option<Role> {
-    [Role::Viewer, Role::Operator, Role::Approver, Role::Owner, Role::Admin]
-        .into_iter()
-        .find(|role| role_word(*role) == word)
-}
-
-fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::Viewer => "viewer",
-        Role::Operator => "operator",
-        Role::Approver => "approver",
-        Role::Owner => "owner",
-        Role::Admin => "admin",
-    }
 }

@@ -183,7 +183,7 @@ fn grants(form: &PersonEditForm) -> Answer<Vec<Grant>> {
         .keys()
         .filter_map(|key| key.split_once('@'))
         .map(|(role, team)| {
-            let role: Role = serde_json::from_value(role.into()).map_err(|_| wrong(role))?;
+            let role = Role::parse(role).ok_or_else(|| wrong(role))?;
             let team = match team {
                 "" => None,
                 team => Some(team.to_owned().try_into().map_err(|_| wrong(team))?),
