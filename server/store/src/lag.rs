@@ -29,22 +29,9 @@ pub struct LagSample {
     pub ms_class: ReadingClass,
 }
 
-fn class_word(class: ReadingClass) -> &'static str {
-    match class {
-        ReadingClass::Exact => "exact",
-        ReadingClass::Tight => "tight",
-        ReadingClass::LowerBound => "lower_bound",
-        ReadingClass::Stale => "stale",
-        ReadingClass::Unknown => "unknown",
-    }
-}
-
 fn parse_class(word: &str) -> ReadingClass {
-    [ReadingClass::Exact, ReadingClass::Tight, ReadingClass::LowerBound, ReadingClass::Stale]
-        .into_iter()
-        .find(|class| class_word(*class) == word)
-        // A class a newer Muster wrote is not one this one can vouch for.
-        .unwrap_or(ReadingClass::Unknown)
+    // A class a newer Muster wrote is not one this one can vouch for.
+    ReadingClass::parse(word).unwrap_or(ReadingClass::Unknown)
 }
 
 /// Keeps the lag of a flow at one time, once.
@@ -70,9 +57,9 @@ pub async fn keep(
         sample.at,
         sample.worst_lag_records,
         sample.total_lag_records,
-        class_word(sample.records_class),
+        sample.records_class.as_str(),
         sample.lag_ms,
-        class_word(sample.ms_class)
+        sample.ms_class.as_str()
     )
     .execute(&mut *conn)
     .await
@@ -120,9 +107,9 @@ async fn keep_minute(
         sample.at,
         sample.worst_lag_records,
         sample.total_lag_records,
-        class_word(sample.records_class),
+        sample.records_class.as_str(),
         sample.lag_ms,
-        class_word(sample.ms_class)
+        sample.ms_class.as_str()
     )
     .execute(conn)
     .await
