@@ -112,6 +112,17 @@ pub enum PairMode {
     ActiveActive,
 }
 
+impl PairMode {
+    /// Its word in the database, the API and forms.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ActivePassive => "active_passive",
+            Self::ActiveActive => "active_active",
+        }
+    }
+}
+
 /// How the flow names topics on its target (MirrorMaker 2 `replication.policy.class`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "policy", rename_all = "snake_case")]

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::{ClusterName, PairName, TeamName},
-    pair::{Pair, PairMode},
+    pair::Pair,
 };
 use sqlx::{PgConnection, types::Json};
 
@@ -22,13 +22,6 @@ impl From<PairRow> for Pair {
     }
 }
 
-fn mode_word(mode: PairMode) -> &'static str {
-    match mode {
-        PairMode::ActivePassive => "active_passive",
-        PairMode::ActiveActive => "active_active",
-    }
-}
-
 /// Keeps a new pair; its version and time are the database's.
 ///
 /// # Errors
@@ -44,7 +37,7 @@ pub async fn insert(conn: &mut PgConnection, pair: &Pair) -> Result<Pair, StoreE
         pair.team.as_str(),
         pair.clusters.a.as_str(),
         pair.clusters.b.as_str(),
-        mode_word(pair.mode),
+        pair.mode.as_str(),
         Json(pair) as _
     )
     .fetch_one(conn)
@@ -217,7 +210,7 @@ pub async fn update(conn: &mut PgConnection, pair: &Pair) -> Result<Pair, StoreE
         pair.team.as_str(),
         pair.clusters.a.as_str(),
         pair.clusters.b.as_str(),
-        mode_word(pair.mode),
+        pair.mode.as_str(),
         Json(pair) as _
     )
     .fetch_optional(conn)
