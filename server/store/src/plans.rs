@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use muster_domain::{ids::TeamName, pair::Side, plan::Plan, plan_difference::ApprovedPlan};
+use muster_domain::{ids::TeamName, plan::Plan, plan_difference::ApprovedPlan};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
@@ -105,7 +105,7 @@ pub async fn last_approved(conn: &mut PgConnection, plan: &Plan) -> Result<Optio
         plan.content.pair.as_str(),
         plan.content.operation.as_str(),
         plan.id,
-        if plan.content.direction.from == Side::A { "a" } else { "b" },
+        plan.content.direction.from.as_str(),
     )
     .fetch_optional(conn)
     .await

@@ -7,16 +7,14 @@ mod under_way;
 use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::{PairName, TeamName},
-    pair::Side,
     record::{Outcome, Person, Run},
     run::RunState,
 };
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-pub use self::lists::{RunFilter, list, of_ids, open, telling};
-use self::row::RunRow;
-pub use self::under_way::{Decider, count_open, count_to_decide, to_decide};
+pub use self::lists::{RunFilter, list, of_ids, telling};
+pub use self::under_way::{Decider, count_open, count_to_decide, open_states, to_decide};
 use crate::error::{StoreError, failed};
 
 /// What a new run starts with.
@@ -65,7 +63,7 @@ pub async fn insert(conn: &mut PgConnection, new: &NewRun<'_>) -> Result<(), Sto
         content.pair.as_str(),
         new.team.as_str(),
         content.operation.as_str(),
-        if content.direction.from == Side::A { "a" } else { "b" },
+        content.direction.from.as_str(),
         new.course,
         content.drill,
         new.state.as_str(),
@@ -88,21 +86,7 @@ pub async fn insert(conn: &mut PgConnection, new: &NewRun<'_>) -> Result<(), Sto
 /// # Errors
 /// When the database refuses or the row does not read back.
 pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Run>, StoreError> {
-    sqlx::query_as!(
-        RunRow,
-        r#"select
-            id, number, plan_id, plan_hash, pair, team, operation, from_side, course, drill, state, state_reason,
-            requested_by, requested_by_name, reason, created_at, decide_by, use_by, approvals_needed, approved_at,
-            driver, driver_name, started_at, no_return_at, ended_at, epoch, outcome as "outcome: Json<Outcome>"
-        from run
-        where id = $1"#,
-        id
-    )
-    .fetch_optional(conn)
-    .await
-    .map_err(failed("read run"))?
-    .map(Run::try_from)
-    .transpose()
+    Ok(of_ids(conn, &[id]).await?.remove(&id))
 }
 
 /// A run by id, its row locked until the transaction ends: for people's decisions.

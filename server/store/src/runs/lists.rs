@@ -6,7 +6,6 @@ use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::PairName,
     record::{Outcome, Run},
-    run::RunState,
 };
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
@@ -21,8 +20,8 @@ pub struct RunFilter {
     pub pair: Option<String>,
     /// Operation word.
     pub operation: Option<String>,
-    /// State word.
-    pub state: Option<String>,
+    /// State words.
+    pub states: Option<Vec<String>>,
     /// Created at or after.
     pub since: Option<DateTime<Utc>>,
     /// Created before.
@@ -61,7 +60,7 @@ pub async fn list(
         from run
         where ($1::text is null or pair = $1)
             and ($2::text is null or operation = $2)
-            and ($3::text is null or state = $3)
+            and ($3::text[] is null or state = any($3))
             and ($4::timestamptz is null or created_at >= $4)
             and ($5::timestamptz is null or created_at < $5)
             and ($6::text is null or words @@ to_tsquery('simple', $6))
@@ -72,7 +71,7 @@ pub async fn list(
         limit $10"#,
         filter.pair,
         filter.operation,
-        filter.state,
+        filter.states.as_deref(),
         filter.since,
         filter.until,
         filter.text.as_deref().map(words_query),
@@ -109,40 +108,6 @@ pub async fn of_ids(conn: &mut PgConnection, ids: &[Uuid]) -> Result<BTreeMap<Uu
     .map_err(failed("read runs"))?
     .into_iter()
     .map(|row| Run::try_from(row).map(|run| (run.id, run)))
-    .collect()
-}
-
-/// Runs that are not ended, newest first, at most `limit`; of some teams, or of all.
-///
-/// # Errors
-/// When the database refuses or a row does not read back.
-pub async fn open(
-    conn: &mut PgConnection,
-    teams: Option<&[String]>,
-    limit: i64,
-) -> Result<Vec<Run>, StoreError> {
-    let open = RunState::ALL.into_iter().filter(|state| !state.ended());
-    let states: Vec<String> = open.map(|state| state.as_str().to_owned()).collect();
-    sqlx::query_as!(
-        RunRow,
-        r#"select
-            id, number, plan_id, plan_hash, pair, team, operation, from_side, course, drill, state, state_reason,
-            requested_by, requested_by_name, reason, created_at, decide_by, use_by, approvals_needed, approved_at,
-            driver, driver_name, started_at, no_return_at, ended_at, epoch, outcome as "outcome: Json<Outcome>"
-        from run
-        where state = any($1)
-            and ($2::text[] is null or team = any($2))
-        order by number desc
-        limit $3"#,
-        &states,
-        teams,
-        limit
-    )
-    .fetch_all(conn)
-    .await
-    .map_err(failed("list open runs"))?
-    .into_iter()
-    .map(Run::try_from)
     .collect()
 }
 

@@ -20,6 +20,13 @@ pub struct Decider<'a> {
     pub teams: Option<&'a [String]>,
 }
 
+/// The states that are no end, in words.
+#[must_use]
+pub fn open_states() -> Vec<String> {
+    let open = RunState::ALL.into_iter().filter(|state| !state.ended());
+    open.map(|state| state.as_str().to_owned()).collect()
+}
+
 /// How many runs are in each state that is no end; states without one are not there. Of some teams, or of all.
 ///
 /// # Errors
@@ -28,15 +35,13 @@ pub async fn count_open(
     conn: &mut PgConnection,
     teams: Option<&[String]>,
 ) -> Result<Vec<(RunState, i64)>, StoreError> {
-    let open = RunState::ALL.into_iter().filter(|state| !state.ended());
-    let states: Vec<String> = open.map(|state| state.as_str().to_owned()).collect();
     let rows = sqlx::query!(
         r#"select state, count(*) as "count!"
         from run
         where state = any($1)
             and ($2::text[] is null or team = any($2))
         group by state"#,
-        &states,
+        &open_states(),
         teams
     )
     .fetch_all(conn)
