@@ -8,7 +8,7 @@ use muster_domain::schedule::{Occurrence, Schedule};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-pub use self::history::{Recorded, recorded};
+pub use self::history::{Recorded, RecordedFilter, recorded};
 use crate::error::{StoreError, failed};
 
 /// An occurrence whose window has not closed, with the run asked for by it.
