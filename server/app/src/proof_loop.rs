@@ -99,8 +99,7 @@ fn span(proof: &Proof) -> tracing::Span {
 }
 
 async fn take(pool: &PgPool) -> Result<Option<Taken>, StoreError> {
-    let mut conn =
-        pool.acquire().await.map_err(|source| StoreError::Database { op: "get a connection", source })?;
+    let mut conn = muster_store::acquire(pool).await?;
     proofs::take(&mut conn, LEASE_SECONDS).await
 }
 

@@ -5,6 +5,7 @@ use std::{str::FromStr, time::Duration};
 use sqlx::{
     Connection, PgConnection, PgPool, Postgres, Transaction,
     migrate::Migrator,
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -53,6 +54,14 @@ pub async fn connect_with(options: PgConnectOptions, max_connections: u32) -> Re
         .connect_with(options)
         .await
         .map_err(failed("connect to the database"))
+}
+
+/// A connection, for what needs no transaction.
+///
+/// # Errors
+/// When none is free within 10 seconds, or the database does not answer.
+pub async fn acquire(pool: &PgPool) -> Result<PoolConnection<Postgres>, StoreError> {
+    pool.acquire().await.map_err(failed("reach the database"))
 }
 
 /// Begins a transaction. The one way to do so: a future dropped while `BEGIN` is under way (a caller that hangs up, a
