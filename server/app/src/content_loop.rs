@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use chrono::Utc;
 use muster_domain::{
-    pair::{Direction, Pair, Side},
+    pair::{Direction, Pair},
     proof::{
         Proof,
         content::{Checkpoint, ContentAsk, ContentFacts, ContentPlan, ContentProof, StretchEnd},
@@ -103,8 +103,7 @@ pub(crate) async fn to_share(pool: &PgPool) -> Result<Option<Proof>, StoreError>
 
 /// Of the proof's side as it is configured now.
 fn direction(pair: &Pair, proof: &Proof) -> Result<Direction, Stopped> {
-    let asked = |d: &Direction| *pair.cluster(d.from) == proof.from && *pair.cluster(d.to()) == proof.to;
-    let found = Side::BOTH.map(|from| Direction { from }).into_iter().find(asked);
+    let found = pair.direction(&proof.from, &proof.to);
     found.ok_or_else(|| Stopped::Failed("the pair has other clusters now".to_owned()))
 }
 

@@ -340,6 +340,19 @@ impl Pair {
         self.clusters.get(side)
     }
 
+    /// The side a cluster is on, if it is one of the two.
+    #[must_use]
+    pub fn side_of(&self, cluster: &ClusterName) -> Option<Side> {
+        Side::BOTH.into_iter().find(|side| self.cluster(*side) == cluster)
+    }
+
+    /// The direction from one cluster to another, if these are the two.
+    #[must_use]
+    pub fn direction(&self, from: &ClusterName, to: &ClusterName) -> Option<Direction> {
+        let direction = Direction { from: self.side_of(from)? };
+        (self.cluster(direction.to()) == to).then_some(direction)
+    }
+
     /// `eu-west → eu-central`.
     #[must_use]
     pub fn course(&self, direction: Direction) -> String {
