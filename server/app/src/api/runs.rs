@@ -96,7 +96,7 @@ pub async fn list(
     let filter = RunFilter {
         pair: query.pair,
         operation: query.operation.map(|operation| operation.as_str().to_owned()),
-        states: query.state.map(|state| vec![state.as_str().to_owned()]),
+        state: query.state.map(|state| state.as_str().to_owned()),
         since: query.since,
         until: query.until,
         drill: query.drill,

@@ -106,7 +106,7 @@ pub async fn list(State(app): State<App>, asking: Asking, Query(filter): Query<R
     let wanted = stored::RunFilter {
         pair: given(&filter.pair),
         operation: given(&filter.operation),
-        states: given(&filter.state).map(|state| vec![state]),
+        state: given(&filter.state),
         since: midnight(&filter.since),
         // The last day counts.
         until: midnight(&filter.until).and_then(|day| day.checked_add_days(Days::new(1))),

@@ -20,8 +20,8 @@ pub struct RunFilter {
     pub pair: Option<String>,
     /// Operation word.
     pub operation: Option<String>,
-    /// State words.
-    pub states: Option<Vec<String>>,
+    /// State word.
+    pub state: Option<String>,
     /// Created at or after.
     pub since: Option<DateTime<Utc>>,
     /// Created before.
@@ -60,7 +60,7 @@ pub async fn list(
         from run
         where ($1::text is null or pair = $1)
             and ($2::text is null or operation = $2)
-            and ($3::text[] is null or state = any($3))
+            and ($3::text is null or state = $3)
             and ($4::timestamptz is null or created_at >= $4)
             and ($5::timestamptz is null or created_at < $5)
             and ($6::text is null or words @@ to_tsquery('simple', $6))
@@ -71,7 +71,7 @@ pub async fn list(
         limit $10"#,
         filter.pair,
         filter.operation,
-        filter.states.as_deref(),
+        filter.state,
         filter.since,
         filter.until,
         filter.text.as_deref().map(words_query),

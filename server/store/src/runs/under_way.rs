@@ -1,13 +1,16 @@
 //! Runs that are not over, counted whole however many there are, and those of them that wait for one person's decision.
 
+use std::cmp::Reverse;
+
 use muster_domain::{
+    ids::PairName,
     record::{Outcome, Run},
     run::RunState,
 };
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::row::RunRow;
+use super::{lists::of_ids, row::RunRow};
 use crate::error::{StoreError, failed};
 
 /// Somebody who decides on runs. What waits for them is what they may vote on: of a team they approve for, asked for by somebody
@@ -20,9 +23,29 @@ pub struct Decider<'a> {
     pub teams: Option<&'a [String]>,
 }
 
+/// Runs of a pair that are not over, newest first.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn open_of_pair(conn: &mut PgConnection, pair: &PairName) -> Result<Vec<Run>, StoreError> {
+    let ids = sqlx::query_scalar!(
+        "select id
+        from run
+        where pair = $1
+            and state = any($2)",
+        pair.as_str(),
+        &open_states()
+    )
+    .fetch_all(&mut *conn)
+    .await
+    .map_err(failed("find open runs of a pair"))?;
+    let mut runs: Vec<Run> = of_ids(conn, &ids).await?.into_values().collect();
+    runs.sort_unstable_by_key(|run| Reverse(run.number));
+    Ok(runs)
+}
+
 /// The states that are no end, in words.
-#[must_use]
-pub fn open_states() -> Vec<String> {
+fn open_states() -> Vec<String> {
     let open = RunState::ALL.into_iter().filter(|state| !state.ended());
     open.map(|state| state.as_str().to_owned()).collect()
 }

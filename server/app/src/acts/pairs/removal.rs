@@ -1,11 +1,7 @@
 //! Removing a pair, and what keeps it from being removed.
 
 use muster_domain::{ids::PairName, people::Actor, record::Run};
-use muster_store::{
-    pairs,
-    runs::{self, RunFilter},
-    schedules,
-};
+use muster_store::{pairs, runs, schedules};
 use serde_json::json;
 use sqlx::PgConnection;
 
@@ -50,9 +46,7 @@ pub struct InTheWay {
 /// # Errors
 /// When the database refuses.
 pub async fn in_the_way(conn: &mut PgConnection, name: &PairName) -> Answer<InTheWay> {
-    let open =
-        RunFilter { pair: Some(name.to_string()), states: Some(runs::open_states()), ..RunFilter::default() };
-    let runs = runs::list(conn, &open, None, i64::MAX).await?;
+    let runs = runs::open_of_pair(conn, name).await?;
     let scheduled = schedules::scheduled_pairs(conn).await?.contains(name.as_str());
     Ok(InTheWay { runs, scheduled })
 }
