@@ -8,7 +8,7 @@ use muster_domain::{
 };
 
 use crate::{
-    chrome::{Chrome, role_word},
+    chrome::Chrome,
     client::client_words,
     parts::{Ends, Field, FieldSet, Mark, Notice, Tone, When},
     sign_in::notice,
@@ -83,7 +83,7 @@ pub(crate) fn held_roles(
     by_groups: &'static str,
 ) -> Vec<HeldRole> {
     let held = |grant: &Grant| HeldRole {
-        role: role_word(grant.role),
+        role: grant.role.as_str(),
         team: grant.team.as_ref().map(ToString::to_string).unwrap_or_default(),
         from: if from_provider.contains(grant) { by_groups } else { "an admin, here" },
     };

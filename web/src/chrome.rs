@@ -258,19 +258,7 @@ pub fn roles_of(person: &Actor) -> String {
     let mut roles: Vec<Role> = person.grants.iter().map(|grant| grant.role).collect();
     roles.sort_unstable();
     roles.dedup();
-    roles.into_iter().map(role_word).collect::<Vec<_>>().join(", ")
-}
-
-/// A role in a word.
-#[must_use]
-pub fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::Viewer => "viewer",
-        Role::Operator => "operator",
-        Role::Approver => "approver",
-        Role::Owner => "owner",
-        Role::Admin => "admin",
-    }
+    roles.into_iter().map(Role::as_str).collect::<Vec<_>>().join(", ")
 }
 
 fn places(person: &Actor, facts: &Facts) -> Vec<Place> {

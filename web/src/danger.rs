@@ -11,15 +11,6 @@ use crate::{
     sign_in::notice,
 };
 
-/// What was sent and refused: the page is shown again with it.
-#[derive(Debug, Clone, Copy)]
-pub struct Sent<'a> {
-    /// The form.
-    pub form: &'a DangerForm,
-    /// Why it was refused.
-    pub problem: &'a Problem,
-}
-
 /// One such act, in words.
 pub(crate) struct Danger {
     /// Heading and button: `Remove pair payments`.
@@ -54,40 +45,47 @@ pub struct DangerPage {
     offered: bool,
     action: String,
     version: Option<i64>,
-    typed: Option<Field>,
+    typed: Option<(&'static str, String)>,
+    /// What was typed there, and what was wrong with it.
+    given: String,
+    errors: Vec<(String, String)>,
     back: Link,
 }
 
 impl DangerPage {
     /// The page of an act; `chrome` has the crumbs above it already.
-    pub(crate) fn new(chrome: Chrome, danger: Danger, sent: Option<Sent<'_>>) -> Self {
-        let wrong = sent.map(|sent| sent.problem);
-        // What was typed wrongly is said beside the field, anything else above what is decided on.
-        let about_typed =
-            danger.typed.is_some() && wrong.is_some_and(|wrong| wrong.code == "invalid-request");
-        let errors: Vec<(String, String)> = wrong
-            .filter(|_| about_typed)
-            .map(|wrong| ("typed".to_owned(), wrong.detail.clone()))
-            .into_iter()
-            .collect();
+    pub(crate) fn new(chrome: Chrome, danger: Danger) -> Self {
         let not_now = danger.rule.map(|rule| Notice::new(Tone::Warn, "Not now.", rule));
-        let typed = danger.typed.map(|(label, target)| {
-            Field::text("typed", label, sent.map_or("", |sent| sent.form.typed.as_str()))
-                .help(format!("It is “{target}”."))
-                .required()
-                .errors(&errors)
-        });
         Self {
             chrome: chrome.titled(danger.act.clone()).here(danger.verb),
             offered: not_now.is_none(),
-            notice: wrong.filter(|_| !about_typed).map(notice).or(not_now),
+            notice: not_now,
             act: danger.act,
             lead: danger.lead,
             facts: danger.facts,
             action: danger.action,
             version: danger.version,
-            typed,
+            typed: danger.typed,
+            given: String::new(),
+            errors: Vec::new(),
             back: danger.back,
         }
+    }
+
+    /// The page again, with what was sent and why that was refused.
+    #[must_use]
+    pub fn refused(self, form: &DangerForm, problem: &Problem) -> Self {
+        let given = form.typed.clone();
+        // What was typed wrongly is said beside the field, anything else above what is decided on.
+        match self.typed.is_some() && problem.code == "invalid-request" {
+            true => Self { given, errors: vec![("typed".to_owned(), problem.detail.clone())], ..self },
+            false => Self { given, notice: Some(notice(problem)), ..self },
+        }
+    }
+
+    fn field(&self) -> Option<Field> {
+        let (label, target) = self.typed.as_ref()?;
+        let field = Field::text("typed", *label, self.given.as_str()).required();
+        Some(field.help(format!("It is “{target}”.")).errors(&self.errors))
     }
 }

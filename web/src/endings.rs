@@ -40,7 +40,7 @@ impl DangerPage {
             typed: None,
             back: Link::new("/account", "Leave the session as it is"),
         };
-        Self::new(chrome.under("/account", "Your account"), danger, None)
+        Self::new(chrome.under("/account", "Your account"), danger)
     }
 
     /// Before all of one's own sessions but this one are ended.
@@ -64,7 +64,7 @@ impl DangerPage {
             typed: None,
             back: Link::new("/account", "Leave your sessions as they are"),
         };
-        Self::new(chrome.under("/account", "Your account"), danger, None)
+        Self::new(chrome.under("/account", "Your account"), danger)
     }
 
     /// Before an admin ends the sessions of somebody; of themselves all but the one this is read in.
@@ -91,7 +91,7 @@ impl DangerPage {
             back: Link::new(format!("/people/{name}"), format!("Leave the sessions of {name} as they are")),
         };
         let chrome = chrome.under("/people", "People").under(format!("/people/{name}"), name);
-        Self::new(chrome, danger, None)
+        Self::new(chrome, danger)
     }
 
     /// Before one of one's own API tokens is revoked, or one of somebody else by an admin.
@@ -131,7 +131,7 @@ impl DangerPage {
             None => chrome.under(page, "Your account"),
             Some(owner) => chrome.under("/people", "People").under(page, owner),
         };
-        Self::new(chrome, danger, None)
+        Self::new(chrome, danger)
     }
 }
 

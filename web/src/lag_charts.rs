@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     reading::ReadingClass,
-    recorder::explorer::{Band, FlowStretch, LagExplorer, Why},
+    recorder::explorer::{Band, FlowStretch, LagExplorer, Stretch, Why},
 };
 
 use crate::{
@@ -46,7 +46,7 @@ pub(crate) fn charts(found: &LagExplorer, happened: &Happened) -> Charts {
     };
     let heads = ["Median", "99 % at most", "Worst"];
     let objective = Some(found.objective_ms);
-    let bands = |band: fn(&muster_domain::recorder::explorer::Stretch) -> Option<Band>| -> Vec<Dot> {
+    let bands = |band: fn(&Stretch) -> Option<Band>| -> Vec<Dot> {
         found.items.iter().filter_map(|item| Some(dot(item.at, &band(item)?))).collect()
     };
     let time = bands(|item| item.ms);
@@ -63,23 +63,7 @@ pub(crate) fn charts(found: &LagExplorer, happened: &Happened) -> Charts {
         Err("By the hour, lag in time is kept of the whole flow only. Choose 24 hours or less, or all topics.".to_owned())
     };
     let records = bands(|item| Some(item.records));
-    let rpo: Vec<Dot> = found
-        .items
-        .iter()
-        .filter_map(|item| {
-            let rpo = item.rpo?;
-            Some(Dot {
-                at: item.at,
-                low: rpo.ms_at_least,
-                high: rpo.ms_at_most,
-                worst: rpo.ms_at_most,
-                stale: item.ms.is_some_and(|ms| ms.class == ReadingClass::Stale),
-                class: rpo.ms_at_most.map_or("unknown", |_| {
-                    words::class(item.ms.map_or(ReadingClass::Unknown, |ms| ms.class))
-                }),
-            })
-        })
-        .collect();
+    let rpo: Vec<Dot> = found.items.iter().filter_map(at_stake).collect();
     Charts {
         time,
         records: (!records.is_empty())
@@ -96,6 +80,20 @@ pub(crate) fn charts(found: &LagExplorer, happened: &Happened) -> Charts {
             (None, partitions) => format!("over {}", crate::format::count(partitions, "partition")),
         },
     }
+}
+
+/// What a death at that time would have cost.
+fn at_stake(item: &Stretch) -> Option<Dot> {
+    let rpo = item.rpo?;
+    let of_ms = item.ms.map_or(ReadingClass::Unknown, |ms| ms.class);
+    Some(Dot {
+        at: item.at,
+        low: rpo.ms_at_least,
+        high: rpo.ms_at_most,
+        worst: rpo.ms_at_most,
+        stale: of_ms == ReadingClass::Stale,
+        class: rpo.ms_at_most.map_or("unknown", |_| words::class(of_ms)),
+    })
 }
 
 /// With the times in which records are known, but not since when they are missing: since before the surveys that were looked at.

@@ -3,7 +3,7 @@
 use askama::Template;
 use muster_domain::{
     address::shown,
-    pair::{ApprovalRule, Direction, Flow, Mechanism, NamingPolicy, Pair, PairMode, RoutingTarget, Side},
+    pair::{ApprovalRule, Direction, Flow, Mechanism, NamingPolicy, Pair, RoutingTarget, Side},
     problem::Problem,
 };
 
@@ -35,11 +35,7 @@ impl From<&Pair> for PairForm {
             team: pair.team.to_string(),
             cluster_a: pair.clusters.a.to_string(),
             cluster_b: pair.clusters.b.to_string(),
-            mode: match pair.mode {
-                PairMode::ActivePassive => "active_passive",
-                PairMode::ActiveActive => "active_active",
-            }
-            .to_owned(),
+            mode: pair.mode.as_str().to_owned(),
             topics: pair.topics.join("\n"),
             topics_exclude: pair.topics_exclude.join("\n"),
             groups: pair.groups.join("\n"),

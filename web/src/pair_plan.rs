@@ -1,7 +1,7 @@
 //! What a pair's page says about planning, and its settings in words.
 
 use muster_domain::{
-    pair::{Direction, Mechanism, NamingPolicy, Pair, PairMode, RoutingTarget, Side},
+    pair::{Direction, Mechanism, NamingPolicy, Pair, PairMode, RoutingTarget},
     people::Role,
 };
 
@@ -49,11 +49,7 @@ pub(crate) fn planning(chrome: &Chrome, facts: &PairFacts<'_>) -> Planning {
         let rule = format!("Run {} holds {}. One run at a time; wait until it ends.", run.number, pair.name);
         return Planning::Refused(label, rule);
     }
-    let side = match from {
-        Side::A => "a",
-        Side::B => "b",
-    };
-    Planning::Offered(label, side)
+    Planning::Offered(label, from.as_str())
 }
 
 pub(crate) fn plan_fields(errors: &[(String, String)]) -> Vec<Field> {

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use muster_domain::people::{Actor, Grant, Role};
 
 use crate::{
-    chrome::{Chrome, role_word},
+    chrome::Chrome,
     forms::PersonForm,
     parts::{Choice, Ends, Field, FieldSet, Notice, Tone, When},
 };
@@ -90,7 +90,7 @@ impl PeoplePage {
 fn grant(grant: &Grant, from_provider: &[Grant]) -> String {
     let team = grant.team.as_ref().map_or_else(|| "all teams".to_owned(), ToString::to_string);
     let by = if from_provider.contains(grant) { ", by their groups" } else { "" };
-    format!("{} of {team}{by}", role_word(grant.role))
+    format!("{} of {team}{by}", grant.role.as_str())
 }
 
 fn fields(teams: &[String], form: Option<&PersonForm>, errors: &[(String, String)]) -> FieldSet {
@@ -101,7 +101,7 @@ fn fields(teams: &[String], form: Option<&PersonForm>, errors: &[(String, String
         (Role::Owner, "owner: edits pairs, objectives, rules"),
         (Role::Admin, "admin: people, clusters, secrets"),
     ];
-    let roles = roles.map(|(role, label)| Choice::new(role_word(role), label)).to_vec();
+    let roles = roles.map(|(role, label)| Choice::new(role.as_str(), label)).to_vec();
     let mut in_teams = vec![Choice::new("", "all teams")];
     in_teams.extend(teams.iter().map(|team| Choice::new(team, team)));
     let (name, role, team) = form.map_or(("", "viewer", ""), |form| (&form.name, &form.role, &form.team));

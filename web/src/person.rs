@@ -12,7 +12,7 @@ use muster_domain::{
 
 use crate::{
     account::{HeldRole, SessionRow, SessionSeen, TokenRow, TokenSeen, held_roles, session_rows, token_rows},
-    chrome::{Chrome, role_word},
+    chrome::Chrome,
     parts::{Ends, Field, FieldSet, Mark, Notice, Tone, When},
     people_forms::PersonEditForm,
     sign_in::notice,
@@ -209,7 +209,7 @@ impl PersonFacts<'_> {
         let roles = local.filter_map(|grant| {
             let team = grant.team.as_ref().map(|team| team.as_str());
             let goes = !form.ticked.contains_key(&tick_value(grant.role, team));
-            goes.then(|| format!("the role {} of {}", role_word(grant.role), team.unwrap_or("all teams")))
+            goes.then(|| format!("the role {} of {}", grant.role.as_str(), team.unwrap_or("all teams")))
         });
         let sign_in = (self.may_sign_in && form.may_sign_in != "on")
             .then(|| "signing in: their sessions end and their API tokens open nothing, at once".to_owned());
@@ -239,7 +239,7 @@ impl PersonEditForm {
 
 /// `operator@payments`, `viewer@` for all teams.
 fn tick_value(role: Role, team: Option<&str>) -> String {
-    format!("{}@{}", role_word(role), team.unwrap_or_default())
+    format!("{}@{}", role.as_str(), team.unwrap_or_default())
 }
 
 impl PersonFormPage {
@@ -264,7 +264,7 @@ impl PersonFormPage {
             Tick {
                 on: form.ticked.contains_key(&value) || given.contains(&value),
                 given: given.contains(&value),
-                label: format!("{} of {of}", role_word(role)),
+                label: format!("{} of {of}", role.as_str()),
                 value,
             }
         };

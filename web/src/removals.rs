@@ -4,7 +4,7 @@ use muster_domain::{cluster::Cluster, notification::Channel, pair::Pair, record:
 
 use crate::{
     chrome::Chrome,
-    danger::{Danger, DangerPage, Sent},
+    danger::{Danger, DangerPage},
     drills::{cadence, drill_word},
     format,
     parts::Link,
@@ -15,12 +15,7 @@ use crate::{
 impl DangerPage {
     /// Before a schedule is removed; `others` is how many more its pair has.
     #[must_use]
-    pub fn remove_schedule(
-        chrome: Chrome,
-        schedule: &Schedule,
-        others: usize,
-        sent: Option<Sent<'_>>,
-    ) -> Self {
+    pub fn remove_schedule(chrome: Chrome, schedule: &Schedule, others: usize) -> Self {
         let pair = &schedule.pair;
         let what = format!("{} of {pair}", drill_word(Some(schedule.drill)));
         let next = schedule.enabled.then(|| schedule.next_after(chrome.now()).ok()).flatten();
@@ -67,19 +62,13 @@ impl DangerPage {
             typed: None,
             back: Link::new("/drills", format!("Leave the schedule as it is: {what}")),
         };
-        Self::new(chrome.under("/drills", "Drills"), danger, sent)
+        Self::new(chrome.under("/drills", "Drills"), danger)
     }
 
     /// Before a channel is removed. `others` is how many more of its team are switched on, `waiting` how many of the last
     /// messages through it are still to be sent.
     #[must_use]
-    pub fn remove_channel(
-        chrome: Chrome,
-        channel: &Channel,
-        others: usize,
-        waiting: usize,
-        sent: Option<Sent<'_>>,
-    ) -> Self {
+    pub fn remove_channel(chrome: Chrome, channel: &Channel, others: usize, waiting: usize) -> Self {
         let (name, team) = (&channel.name, &channel.team);
         let to = match channel.recipients.is_empty() {
             true => channel.host.clone(),
@@ -121,12 +110,12 @@ impl DangerPage {
             typed: None,
             back: Link::new("/notifications", format!("Leave channel {name} as it is")),
         };
-        Self::new(chrome.under("/notifications", "Notifications"), danger, sent)
+        Self::new(chrome.under("/notifications", "Notifications"), danger)
     }
 
     /// Before a team is removed; refused while something belongs to it.
     #[must_use]
-    pub fn remove_team(chrome: Chrome, team: &TeamSeen, sent: Option<Sent<'_>>) -> Self {
+    pub fn remove_team(chrome: Chrome, team: &TeamSeen) -> Self {
         let name = &team.name;
         let listed = |names: &[String]| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         let members = team.members.iter().filter(|member| !member.roles.is_empty());
@@ -151,18 +140,12 @@ impl DangerPage {
             back: Link::new(format!("/teams/{name}"), format!("Leave team {name} as it is")),
         };
         let chrome = chrome.under("/teams", "Teams").under(format!("/teams/{name}"), name.as_str());
-        Self::new(chrome, danger, sent)
+        Self::new(chrome, danger)
     }
 
     /// Before a pair is removed. It is refused while it has schedules, or a run of it that is not over (`open`).
     #[must_use]
-    pub fn remove_pair(
-        chrome: Chrome,
-        pair: &Pair,
-        open: &[Run],
-        has_schedules: bool,
-        sent: Option<Sent<'_>>,
-    ) -> Self {
+    pub fn remove_pair(chrome: Chrome, pair: &Pair, open: &[Run], has_schedules: bool) -> Self {
         let name = &pair.name;
         let runs =
             open.iter().map(|run| format!("{}, {}", words::run_name(run), words::run_state(run.state).2));
@@ -202,12 +185,12 @@ impl DangerPage {
             typed: Some(("Type the name of the pair", name.to_string())),
             back: Link::new(format!("/pairs/{name}"), format!("Leave pair {name} as it is")),
         };
-        Self::new(under_pair(chrome, pair), danger, sent)
+        Self::new(under_pair(chrome, pair), danger)
     }
 
     /// Before a pair's canary is stopped.
     #[must_use]
-    pub fn stop_canary(chrome: Chrome, pair: &Pair, sent: Option<Sent<'_>>) -> Self {
+    pub fn stop_canary(chrome: Chrome, pair: &Pair) -> Self {
         let name = &pair.name;
         let topic = pair.canary_topic.as_deref();
         let facts = vec![
@@ -234,17 +217,12 @@ impl DangerPage {
             typed: None,
             back: Link::new(format!("/pairs/{name}"), format!("Leave the canary of {name} as it is")),
         };
-        Self::new(under_pair(chrome, pair), danger, sent)
+        Self::new(under_pair(chrome, pair), danger)
     }
 
     /// Before a cluster is removed; refused while pairs are made of it.
     #[must_use]
-    pub fn remove_cluster(
-        chrome: Chrome,
-        cluster: &Cluster,
-        pairs: &[String],
-        sent: Option<Sent<'_>>,
-    ) -> Self {
+    pub fn remove_cluster(chrome: Chrome, cluster: &Cluster, pairs: &[String]) -> Self {
         let name = &cluster.name;
         let id = cluster.expected_cluster_id.clone();
         let facts = vec![
@@ -274,7 +252,7 @@ impl DangerPage {
             back: Link::new(format!("/clusters/{name}"), format!("Leave cluster {name} as it is")),
         };
         let chrome = chrome.under("/clusters", "Clusters").under(format!("/clusters/{name}"), name.as_str());
-        Self::new(chrome, danger, sent)
+        Self::new(chrome, danger)
     }
 }
 

@@ -140,55 +140,44 @@ fn lanes(steps: &[RunStep], now: DateTime<Utc>) -> Vec<Lane> {
 
 fn notices(record: &RunRecord<'_>) -> Vec<Notice> {
     let run = record.run;
-    let mut notices = Vec::new();
-    for step in record.steps.iter().filter(|step| step.state == StepState::WaitingForInput) {
-        let Some(question) = &step.question else { continue };
-        let figures: Vec<String> =
-            question.figures.iter().map(|(label, value)| format!("{label}: {value}")).collect();
-        notices.push(
-            Notice::new(
-                Tone::Warn,
-                format!("Step {} asks a person.", step.position),
-                question.prompt.clone(),
-            )
-            .icon("human")
-            .more(figures.join(" · ")),
-        );
-    }
-    if let Some(broken) = record.break_glass {
-        notices.push(without_approval(run, broken));
-    }
-    let reason = run.state_reason.clone();
-    let why = |tone, icon, lead: &str| Notice::new(tone, lead, reason.clone()).icon(icon);
+    let mut notices: Vec<Notice> = record.steps.iter().filter_map(asked).collect();
+    notices.extend(record.break_glass.map(|broken| without_approval(run, broken)));
+    notices.extend(of_state(run));
+    notices.extend(reached(run));
+    notices
+}
+
+/// What a step asks a person.
+fn asked(step: &RunStep) -> Option<Notice> {
+    let question = step.question.as_ref().filter(|_| step.state == StepState::WaitingForInput)?;
+    let figures: Vec<String> =
+        question.figures.iter().map(|(label, value)| format!("{label}: {value}")).collect();
+    let lead = format!("Step {} asks a person.", step.position);
+    Some(Notice::new(Tone::Warn, lead, question.prompt.clone()).icon("human").more(figures.join(" · ")))
+}
+
+/// Why it is in its state, where that needs to be said.
+fn of_state(run: &Run) -> Option<Notice> {
+    let why = |tone, icon, lead: &str| Some(Notice::new(tone, lead, run.state_reason.clone()).icon(icon));
     match run.state {
-        RunState::PausedByFailure => {
-            notices.push(why(Tone::Bad, "bad", "A step failed and a person must judge it."))
-        }
-        RunState::PausedByOperator => {
-            notices.push(why(Tone::Warn, "pause", "The run holds at a step boundary."))
-        }
-        RunState::Stuck => {
-            notices.push(why(Tone::Bad, "bad", "An undo failed. The pair is between two states."))
-        }
+        RunState::PausedByFailure => why(Tone::Bad, "bad", "A step failed and a person must judge it."),
+        RunState::PausedByOperator => why(Tone::Warn, "pause", "The run holds at a step boundary."),
+        RunState::Stuck => why(Tone::Bad, "bad", "An undo failed. The pair is between two states."),
         RunState::RollingBack => {
-            notices.push(why(Tone::Warn, "undo", "Undoing: writes return first, then in reverse order."))
+            why(Tone::Warn, "undo", "Undoing: writes return first, then in reverse order.")
         }
         RunState::Rejected
         | RunState::Expired
         | RunState::Inconclusive
         | RunState::Failed
-        | RunState::ClosedManually => {
-            notices.push(why(Tone::Idle, "na", words::run_state(run.state).2));
-        }
-        RunState::AwaitingApproval => notices.push(
+        | RunState::ClosedManually => why(Tone::Idle, "na", words::run_state(run.state).2),
+        RunState::AwaitingApproval => Some(
             Notice::new(Tone::Warn, "Nothing starts before it is approved.", "")
                 .icon("human")
                 .link(format!("/runs/{}/approval", run.id), format!("Decide on run {}", run.number)),
         ),
-        RunState::Blocked => notices.push(why(Tone::Bad, "bad", "It cannot be approved as things stand.")),
-        RunState::AwaitingAttestation => {
-            notices.push(why(Tone::Warn, "human", "Somebody else must attest it."))
-        }
+        RunState::Blocked => why(Tone::Bad, "bad", "It cannot be approved as things stand."),
+        RunState::AwaitingAttestation => why(Tone::Warn, "human", "Somebody else must attest it."),
         RunState::Approved
         | RunState::Running
         | RunState::WaitingForInput
@@ -198,19 +187,19 @@ fn notices(record: &RunRecord<'_>) -> Vec<Notice> {
         | RunState::SucceededWithExceptions
         | RunState::CleaningUp
         | RunState::CleanupIncomplete
-        | RunState::Passed => {}
+        | RunState::Passed => None,
     }
-    if run.state.ended()
-        && let Some(outcome) = &run.outcome
-    {
-        let (tone, icon, word) = words::run_state(run.state);
-        notices.push(
-            Notice::new(tone, format!("{word}."), outcome.summary.clone())
-                .icon(icon)
-                .link(format!("/runs/{}/report", run.id), format!("Report of run {}", run.number)),
-        );
-    }
-    notices
+}
+
+/// What a run that has ended reached.
+fn reached(run: &Run) -> Option<Notice> {
+    let outcome = run.outcome.as_ref().filter(|_| run.state.ended())?;
+    let (tone, icon, word) = words::run_state(run.state);
+    Some(
+        Notice::new(tone, format!("{word}."), outcome.summary.clone())
+            .icon(icon)
+            .link(format!("/runs/{}/report", run.id), format!("Report of run {}", run.number)),
+    )
 }
 
 /// Stays on the run for good: who reads it later must not take it for an approved one.

@@ -7,7 +7,7 @@ use muster_domain::{
 };
 
 use crate::{
-    chrome::{Chrome, role_word},
+    chrome::Chrome,
     parts::{Ends, Field, FieldSet, Mark, Notice, Tone},
     people_forms::TeamForm,
     sign_in::notice,
@@ -193,8 +193,8 @@ fn has(member: &MemberSeen, role: Role) -> bool {
 }
 
 fn member_row(member: &MemberSeen) -> MemberRow {
-    let own = member.roles.iter().map(|role| role_word(*role).to_owned());
-    let everywhere = member.everywhere.iter().map(|role| format!("{} of all teams", role_word(*role)));
+    let own = member.roles.iter().map(|role| role.as_str().to_owned());
+    let everywhere = member.everywhere.iter().map(|role| format!("{} of all teams", role.as_str()));
     MemberRow {
         name: member.name.clone(),
         roles: own.chain(everywhere).collect(),

@@ -97,7 +97,7 @@ impl CanaryLoop {
     }
 
     async fn pairs(&self) -> Result<Vec<PairName>, StoreError> {
-        let mut conn = self.connection().await?;
+        let mut conn = muster_store::acquire(&self.pool).await?;
         let pairs = pairs::list(&mut conn, None, None).await?;
         Ok(pairs.into_iter().filter(|pair| pair.canary_topic.is_some()).map(|pair| pair.name).collect())
     }
@@ -134,7 +134,7 @@ impl CanaryLoop {
     /// # Errors
     /// When clients cannot be built or the database refuses. Where the brake cannot be read nothing is written.
     pub async fn turn(&self, pair: &PairName, memory: &mut CanaryMemory) -> Result<Turned, OperationError> {
-        let mut conn = self.connection().await?;
+        let mut conn = muster_store::acquire(&self.pool).await?;
         let Some(stored) = pairs::get(&mut conn, pair).await? else { return Ok(Turned::NoCanary) };
         if stored.canary_topic.is_none() {
             return Ok(Turned::NoCanary);
@@ -152,7 +152,7 @@ impl CanaryLoop {
         let clients = self.clients.pair_clients(pair).await?;
         let Some(settings) = CanarySettings::of(&clients.pair) else { return Ok(Turned::NoCanary) };
         let period = settings.period.to_std().unwrap_or(LOOK_EVERY);
-        let mut conn = self.connection().await?;
+        let mut conn = muster_store::acquire(&self.pool).await?;
         let scene = Scene::read(&mut conn, pair).await?;
         drop(conn);
         let (tracks, seen) = memory.turn(&clients, &settings, epoch, scene, Instant::now() + period).await;
@@ -179,10 +179,6 @@ impl CanaryLoop {
         let mut tx = muster_store::begin(&self.pool).await.map_err(failed)?;
         canaries::keep(&mut tx, pair, epoch, tracks, seen).await?;
         tx.commit().await.map_err(failed)
-    }
-
-    async fn connection(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, StoreError> {
-        self.pool.acquire().await.map_err(|source| StoreError::Database { op: "get a connection", source })
     }
 }
 

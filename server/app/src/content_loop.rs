@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use chrono::Utc;
 use muster_domain::{
-    pair::{Direction, Pair, Side},
+    pair::{Direction, Pair},
     proof::{
         Proof,
         content::{Checkpoint, ContentAsk, ContentFacts, ContentPlan, ContentProof, StretchEnd},
@@ -61,12 +61,13 @@ pub(crate) async fn lead(
         let seed = proof.id.as_u64_pair().1;
         let content = plan_content(&hands, direction, &asked, seed).await?;
         let plan = ContentPlan { began_at, sampling: content.sampling, unanswered: content.unanswered };
-        let mut tx = muster_store::begin(pool).await.map_err(database("keep what a proof compares"))?;
+        let failed = |source| StoreError::Database { op: "keep what a proof compares", source };
+        let mut tx = muster_store::begin(pool).await.map_err(failed)?;
         let place = (proof.id, taken.epoch);
         if !proof_stretches::plan(&mut tx, place, &plan, &content.stretches).await? {
             return Err(Stopped::Lost);
         }
-        tx.commit().await.map_err(database("keep what a proof compares"))?;
+        tx.commit().await.map_err(failed)?;
     }
     let book = Book { pool: pool.clone(), proof: proof.id, process: process.to_owned() };
     let group = group(proof.id);
@@ -93,7 +94,7 @@ pub(crate) async fn help(pool: &PgPool, clients: &dyn ClientSource, proof: &Proo
 
 /// A proof to share in that another process leads.
 pub(crate) async fn to_share(pool: &PgPool) -> Result<Option<Proof>, StoreError> {
-    let mut conn = pool.acquire().await.map_err(database("get a connection"))?;
+    let mut conn = muster_store::acquire(pool).await?;
     match proof_stretches::to_share(&mut conn).await? {
         Some(id) => proofs::get(&mut conn, id).await,
         None => Ok(None),
@@ -102,8 +103,7 @@ pub(crate) async fn to_share(pool: &PgPool) -> Result<Option<Proof>, StoreError>
 
 /// Of the proof's side as it is configured now.
 fn direction(pair: &Pair, proof: &Proof) -> Result<Direction, Stopped> {
-    let asked = |d: &Direction| *pair.cluster(d.from) == proof.from && *pair.cluster(d.to()) == proof.to;
-    let found = Side::BOTH.map(|from| Direction { from }).into_iter().find(asked);
+    let found = pair.direction(&proof.from, &proof.to);
     found.ok_or_else(|| Stopped::Failed("the pair has other clusters now".to_owned()))
 }
 
@@ -116,18 +116,14 @@ fn rate(asked: &ContentAsk) -> Option<u64> {
     asked.mb_per_second.map(|mb| u64::from(mb) * 1_000_000)
 }
 
-fn database(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::Database { op, source }
-}
-
 async fn planned(pool: &PgPool, proof: Uuid) -> Result<Option<ContentPlan>, StoreError> {
-    let mut conn = pool.acquire().await.map_err(database("get a connection"))?;
+    let mut conn = muster_store::acquire(pool).await?;
     proof_stretches::planned(&mut conn, proof).await
 }
 
 /// Puts together what every stretch found.
 async fn conclude(pool: &PgPool, proof: Uuid, asked: ContentAsk) -> Result<ContentProof, Stopped> {
-    let mut conn = pool.acquire().await.map_err(database("get a connection"))?;
+    let mut conn = muster_store::acquire(pool).await?;
     let Some(open) = proof_stretches::open(&mut conn, proof).await? else { return Err(Stopped::Lost) };
     let Some(plan) = proof_stretches::planned(&mut conn, proof).await? else { return Err(Stopped::Lost) };
     if !open.is_empty() {
@@ -158,7 +154,7 @@ struct Book {
 
 impl Book {
     async fn try_open(&self) -> Result<Option<Vec<OpenStretch>>, StoreError> {
-        let mut conn = self.pool.acquire().await.map_err(database("get a connection"))?;
+        let mut conn = muster_store::acquire(&self.pool).await?;
         let open = proof_stretches::open(&mut conn, self.proof).await?;
         let stretch = |open: proof_stretches::Open| OpenStretch {
             number: open.number,
@@ -169,12 +165,12 @@ impl Book {
     }
 
     async fn try_keep(&self, number: i32, checkpoint: &Checkpoint) -> Result<bool, StoreError> {
-        let mut conn = self.pool.acquire().await.map_err(database("get a connection"))?;
+        let mut conn = muster_store::acquire(&self.pool).await?;
         proof_stretches::keep(&mut conn, (self.proof, number), checkpoint).await
     }
 
     async fn try_end(&self, number: i32, end: &StretchEnd) -> Result<(), StoreError> {
-        let mut conn = self.pool.acquire().await.map_err(database("get a connection"))?;
+        let mut conn = muster_store::acquire(&self.pool).await?;
         proof_stretches::end(&mut conn, (self.proof, number), end, &self.process).await
     }
 }

@@ -16,8 +16,7 @@ pub(crate) async fn kept_source(
     of: (&PairName, Direction),
     because: &str,
 ) -> Result<Option<KeptSource>, StoreError> {
-    let mut conn =
-        pool.acquire().await.map_err(|source| StoreError::Database { op: "get a connection", source })?;
+    let mut conn = muster_store::acquire(pool).await?;
     let Some(look) = rings::look(&mut conn, of).await? else { return Ok(None) };
     let then = (look.positions_at, look.positions_at + TimeDelta::milliseconds(1));
     let Some((positions_at, positions)) = recorder::positions(&mut conn, of, then).await? else {

@@ -136,7 +136,7 @@ impl Judgement {
             .all()
             .map(|check| KeptStatus {
                 check: check.code.as_str(),
-                status: status_word(check.status),
+                status: check.status.as_str(),
                 reason: &check.reason,
             })
             .collect();
@@ -154,8 +154,8 @@ impl Judgement {
     async fn tell(&self, conn: &mut PgConnection, survey: &Survey) -> Result<(), StoreError> {
         let Some(pair) = pairs::get(conn, &survey.pair).await? else { return Ok(()) };
         let told = readiness::told(conn, &pair.name).await?;
-        let told =
-            told.and_then(|(word, better_since)| Some(Told { status: parse_status(&word)?, better_since }));
+        let told = told
+            .and_then(|(word, better_since)| Some(Told { status: CheckStatus::parse(&word)?, better_since }));
         let all: Vec<CheckResult> = self.all().cloned().collect();
         let (now, event) = news_of_readiness(told, &pair.name, &all, survey.began_at);
         if told == Some(now) || (told.is_some() && runs::active_for_pair(conn, &pair.name).await?.is_some()) {
@@ -164,7 +164,7 @@ impl Judgement {
         if let Some(event) = event {
             outbox::write(conn, &pair.team, &event).await?;
         }
-        readiness::keep_told(conn, &pair.name, status_word(now.status), now.better_since).await
+        readiness::keep_told(conn, &pair.name, now.status.as_str(), now.better_since).await
     }
 }
 
@@ -180,30 +180,6 @@ fn sample(flow: &FlowLag, at: DateTime<Utc>) -> LagSample {
         lag_ms: flow.worst_ms.value,
         ms_class,
     }
-}
-
-/// The stored word of a status.
-#[must_use]
-pub fn status_word(status: CheckStatus) -> &'static str {
-    match status {
-        CheckStatus::Ok => "ok",
-        CheckStatus::Warning => "warning",
-        CheckStatus::Critical => "critical",
-        CheckStatus::Unknown => "unknown",
-        CheckStatus::NotApplicable => "not_applicable",
-    }
-}
-
-/// From the stored word.
-fn parse_status(word: &str) -> Option<CheckStatus> {
-    let all = [
-        CheckStatus::Ok,
-        CheckStatus::Warning,
-        CheckStatus::Critical,
-        CheckStatus::Unknown,
-        CheckStatus::NotApplicable,
-    ];
-    all.into_iter().find(|status| status_word(*status) == word)
 }
 
 #[cfg(test)]

@@ -9,10 +9,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use muster_domain::{
-    pair::{Direction, Side},
-    proof::{Progress, Proof, ProofKind},
-};
+use muster_domain::proof::{Progress, Proof, ProofKind};
 use muster_operations::{
     ClientSource,
     translation_proof::{ProofError, Watcher, prove_by_rings, prove_translation},
@@ -99,8 +96,7 @@ fn span(proof: &Proof) -> tracing::Span {
 }
 
 async fn take(pool: &PgPool) -> Result<Option<Taken>, StoreError> {
-    let mut conn =
-        pool.acquire().await.map_err(|source| StoreError::Database { op: "get a connection", source })?;
+    let mut conn = muster_store::acquire(pool).await?;
     proofs::take(&mut conn, LEASE_SECONDS).await
 }
 
@@ -180,10 +176,7 @@ async fn translation(pool: &PgPool, clients: &dyn ClientSource, proof: &Proof, t
         Ok(clients) => clients,
         Err(e) => return Outcome::Failed(e.to_string()),
     };
-    let named = |side: Side| clients.pair.cluster(side);
-    let directions = Side::BOTH.map(|from| Direction { from });
-    let asked = |d: &Direction| *named(d.from) == proof.from && *named(d.to()) == proof.to;
-    let Some(direction) = directions.into_iter().find(asked) else {
+    let Some(direction) = clients.pair.direction(&proof.from, &proof.to) else {
         return Outcome::Failed("the pair has other clusters now".to_owned());
     };
     // Whether the source is there is asked first: what takes a dead one for alive fails after a minute, not at once.

@@ -94,7 +94,7 @@ impl RingLoop {
     }
 
     async fn pairs(&self) -> Result<Vec<PairName>, StoreError> {
-        let mut conn = self.connection().await?;
+        let mut conn = muster_store::acquire(&self.pool).await?;
         Ok(pairs::list(&mut conn, None, None).await?.into_iter().map(|pair| pair.name).collect())
     }
 
@@ -131,7 +131,7 @@ impl RingLoop {
     /// # Errors
     /// When clients cannot be built or the database refuses. A cluster or Connect that does not answer is no error.
     pub async fn turn(&self, pair: &PairName, memory: &mut PairMemory) -> Result<Turned, OperationError> {
-        let mut conn = self.connection().await?;
+        let mut conn = muster_store::acquire(&self.pool).await?;
         if pairs::get(&mut conn, pair).await?.is_none() {
             return Ok(Turned::PairGone);
         }
@@ -170,7 +170,7 @@ impl RingLoop {
         memory: &mut RingMemory,
     ) -> Result<(usize, usize), OperationError> {
         let of = (&clients.pair.name, flow.direction);
-        let mut conn = self.connection().await?;
+        let mut conn = muster_store::acquire(&self.pool).await?;
         let scene = Scene::read(&mut conn, of).await?;
         drop(conn);
         let Some((positions_at, positions)) = scene.positions else {
@@ -247,10 +247,6 @@ impl RingLoop {
         rings::keep_silence(&mut tx, of, epoch, Utc::now(), &error.to_string()).await?;
         tx.commit().await.map_err(failed)?;
         Ok(())
-    }
-
-    async fn connection(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, StoreError> {
-        self.pool.acquire().await.map_err(|source| StoreError::Database { op: "get a connection", source })
     }
 }
 

@@ -81,7 +81,7 @@ impl SurveyLoop {
     }
 
     async fn pairs(&self) -> Result<Vec<PairName>, StoreError> {
-        let mut conn = self.connection().await?;
+        let mut conn = muster_store::acquire(&self.pool).await?;
         Ok(pairs::list(&mut conn, None, None).await?.into_iter().map(|pair| pair.name).collect())
     }
 
@@ -119,7 +119,7 @@ impl SurveyLoop {
         memory: &mut Memory,
         shutdown: &CancellationToken,
     ) -> Result<Turn, OperationError> {
-        let mut conn = self.connection().await?;
+        let mut conn = muster_store::acquire(&self.pool).await?;
         if pairs::get(&mut conn, pair).await?.is_none() {
             return Ok(Turn::PairGone);
         }
@@ -169,7 +169,7 @@ impl SurveyLoop {
         memory: &mut Memory,
     ) -> Result<Survey, OperationError> {
         let clients = self.clients.pair_clients(pair).await?;
-        let mut conn = self.connection().await?;
+        let mut conn = muster_store::acquire(&self.pool).await?;
         let previous = surveys::latest(&mut conn, pair).await?;
         let approvers = grants::approvers(&mut conn, &clients.pair.team).await?;
         memory.recall(&mut conn, &clients.pair, Utc::now()).await?;
@@ -185,7 +185,7 @@ impl SurveyLoop {
         let unsettled = ask_leader_ends(&clients, &survey, unsettled).await;
         let clock =
             Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };
-        let mut conn = self.connection().await?;
+        let mut conn = muster_store::acquire(&self.pool).await?;
         // Read after the survey was taken: its own age is in what they say.
         let canaries = canary_standing::of_pair(&mut conn, &clients.pair, clock.now).await?;
         let just_taken = CanarySettings::of(&clients.pair)
@@ -232,7 +232,7 @@ impl SurveyLoop {
     /// Gives all pairs to whoever is next, at once.
     async fn let_go(&self) {
         let released = async {
-            let mut conn = self.connection().await?;
+            let mut conn = muster_store::acquire(&self.pool).await?;
             leases::release_all(&mut conn, &self.worker).await
         };
         match released.await {
@@ -241,10 +241,6 @@ impl SurveyLoop {
                 tracing::warn!(cause = %chain(&e), "could not give pairs back; others wait for the leases");
             }
         }
-    }
-
-    async fn connection(&self) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, StoreError> {
-        self.pool.acquire().await.map_err(|source| StoreError::Database { op: "get a connection", source })
     }
 }
 

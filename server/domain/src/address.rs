@@ -3,8 +3,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-/// What stands in the place of a user and a password.
-const HIDDEN: &str = "[redacted]";
+use crate::credentials::REDACTED;
 
 /// Whether an address of the web has a user or a password in it: `https://user:password@host`.
 #[must_use]
@@ -16,7 +15,7 @@ pub fn holds_credentials(address: &str) -> bool {
 #[must_use]
 pub fn shown(address: &str) -> Cow<'_, str> {
     match user_info(address) {
-        Some(hidden) => Cow::Owned([&address[..hidden.start], HIDDEN, &address[hidden.end..]].concat()),
+        Some(hidden) => Cow::Owned([&address[..hidden.start], REDACTED, &address[hidden.end..]].concat()),
         None => Cow::Borrowed(address),
     }
 }

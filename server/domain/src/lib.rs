@@ -13,6 +13,7 @@ pub mod canary;
 pub mod cluster;
 pub mod comparison;
 pub mod content;
+pub mod credentials;
 pub mod difference;
 pub mod direction;
 pub mod evidence;

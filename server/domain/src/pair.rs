@@ -27,6 +27,21 @@ impl Side {
     /// Both, in order.
     pub const BOTH: [Self; 2] = [Self::A, Self::B];
 
+    /// Its word in the database, the API and forms.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::A => "a",
+            Self::B => "b",
+        }
+    }
+
+    /// The side a word names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::BOTH.into_iter().find(|side| side.as_str() == word)
+    }
+
     /// The other side.
     #[must_use]
     pub fn other(self) -> Self {
@@ -95,6 +110,17 @@ pub enum PairMode {
     ActivePassive,
     /// Both, with distinct topic names.
     ActiveActive,
+}
+
+impl PairMode {
+    /// Its word in the database, the API and forms.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ActivePassive => "active_passive",
+            Self::ActiveActive => "active_active",
+        }
+    }
 }
 
 /// How the flow names topics on its target (MirrorMaker 2 `replication.policy.class`).
@@ -318,6 +344,19 @@ impl Pair {
     #[must_use]
     pub fn cluster(&self, side: Side) -> &ClusterName {
         self.clusters.get(side)
+    }
+
+    /// The side a cluster is on, if it is one of the two.
+    #[must_use]
+    pub fn side_of(&self, cluster: &ClusterName) -> Option<Side> {
+        Side::BOTH.into_iter().find(|side| self.cluster(*side) == cluster)
+    }
+
+    /// The direction from one cluster to another, if these are the two.
+    #[must_use]
+    pub fn direction(&self, from: &ClusterName, to: &ClusterName) -> Option<Direction> {
+        let direction = Direction { from: self.side_of(from)? };
+        (self.cluster(direction.to()) == to).then_some(direction)
     }
 
     /// `eu-west → eu-central`.

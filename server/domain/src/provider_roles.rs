@@ -71,20 +71,13 @@ fn parse_grant(text: &str) -> Result<Grant, String> {
         Some((word, team)) => (word, Some(TeamName::new(team).map_err(|e| e.to_string())?)),
         None => (text, None),
     };
-    let role = match word {
-        "viewer" => Role::Viewer,
-        "operator" => Role::Operator,
-        "approver" => Role::Approver,
-        "owner" => Role::Owner,
-        "admin" if team.is_some() => {
-            return Err("the role admin holds everywhere and takes no team".to_owned());
+    match Role::parse(word) {
+        None => Err(format!("`{word}` is none of {}", Role::ALL.map(Role::as_str).join(", "))),
+        Some(Role::Admin) if team.is_some() => {
+            Err("the role admin holds everywhere and takes no team".to_owned())
         }
-        "admin" => Role::Admin,
-        other => {
-            return Err(format!("`{other}` is none of viewer, operator, approver, owner, admin"));
-        }
-    };
-    Ok(Grant { role, team })
+        Some(role) => Ok(Grant { role, team }),
+    }
 }
 
 /// The groups of a claim: a list of texts, or a single text. Anything else is no group.

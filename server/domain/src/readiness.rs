@@ -39,6 +39,29 @@ pub enum CheckStatus {
     Critical,
 }
 
+impl CheckStatus {
+    /// All of them, from best to worst.
+    pub const ALL: [Self; 5] = [Self::NotApplicable, Self::Ok, Self::Warning, Self::Unknown, Self::Critical];
+
+    /// Its word in the database, the API and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotApplicable => "not_applicable",
+            Self::Ok => "ok",
+            Self::Warning => "warning",
+            Self::Unknown => "unknown",
+            Self::Critical => "critical",
+        }
+    }
+
+    /// The status a word names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+}
+
 /// The closed list of checks. The words are stored and documented: never rename.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -19,6 +19,29 @@ pub enum ReadingClass {
     Unknown,
 }
 
+impl ReadingClass {
+    /// All of them, from sure to unsure.
+    pub const ALL: [Self; 5] = [Self::Exact, Self::Tight, Self::LowerBound, Self::Stale, Self::Unknown];
+
+    /// Its word in the database, the API and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Tight => "tight",
+            Self::LowerBound => "lower_bound",
+            Self::Stale => "stale",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// The class a word names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|class| class.as_str() == word)
+    }
+}
+
 /// Something looked at: seen at a time, or not seen, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "observed", rename_all = "snake_case")]

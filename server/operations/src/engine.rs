@@ -191,7 +191,7 @@ impl Engine {
     }
 
     async fn claim_one(&self) -> Result<Option<(Uuid, i64)>, StoreError> {
-        let mut conn = acquire(&self.pool).await?;
+        let mut conn = muster_store::acquire(&self.pool).await?;
         run_leases::claim(&mut conn, &self.worker, self.options.lease_seconds).await
     }
 
@@ -237,7 +237,7 @@ impl Engine {
             return carried;
         }
         drop(renewal);
-        let mut conn = acquire(&self.pool).await?;
+        let mut conn = muster_store::acquire(&self.pool).await?;
         run_leases::release(&mut conn, run, epoch).await?;
         carried
     }
@@ -291,10 +291,6 @@ impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine").field("worker", &self.worker).finish_non_exhaustive()
     }
-}
-
-pub(crate) async fn acquire(pool: &PgPool) -> Result<sqlx::pool::PoolConnection<sqlx::Postgres>, StoreError> {
-    pool.acquire().await.map_err(|source| StoreError::database("reach the database", source))
 }
 
 pub(crate) async fn begin(pool: &PgPool) -> Result<sqlx::Transaction<'static, sqlx::Postgres>, StoreError> {

@@ -158,11 +158,6 @@ fn blockers(
     checks: &[CheckResult],
     direction: Direction,
 ) -> Vec<Concern> {
-    let finding = |code: &str, reason: String, next_step: &str| Concern {
-        code: code.to_owned(),
-        reason,
-        next_step: next_step.to_owned(),
-    };
     let mut found = Vec::new();
     // A drill that only looks is there to find what is wrong; it is stopped only by what leaves nothing to look at.
     let looks = operation.only_looks();
@@ -170,7 +165,7 @@ fn blockers(
     for way in ways {
         let steerable = pair.flow(way).is_some_and(|f| !matches!(f.mechanism, Mechanism::Unattached));
         if !steerable {
-            found.push(finding(
+            found.push(concern(
                 "flow-not-attached",
                 format!("Muster cannot steer the flow {}.", pair.course(way)),
                 "Edit the pair and name the Connect address and the connectors of this flow.",
@@ -178,22 +173,35 @@ fn blockers(
         }
     }
     if content.topics.is_empty() {
-        found.push(finding(
+        found.push(concern(
             "no-topics-in-scope",
             format!("No topic of pair `{}` was seen on {}.", pair.name, pair.cluster(direction.from)),
             "Look at the pair's topic patterns and at the survey.",
         ));
     }
     if !looks && clusters.get(direction.from).probe.is_none() {
-        found.push(finding(
+        found.push(concern(
             "no-probe-principal",
             format!("`{}` has no probe principal, so a fence there cannot be proven.", pair.cluster(direction.from)),
             "Create an ordinary principal with ALLOW WRITE on the topics in scope and enter it with the cluster.",
         ));
     }
+    found.extend(elsewhere(pair, survey, direction));
+    let serious = checks.iter().filter(|check| match check.status {
+        CheckStatus::Critical | CheckStatus::Unknown => {
+            !looks && !NOT_BLOCKING.contains(&check.code.as_str())
+        }
+        CheckStatus::Ok | CheckStatus::Warning | CheckStatus::NotApplicable => false,
+    });
+    found.extend(serious.map(concern_of));
+    found
+}
+
+/// What is wrong with applications leaving in this direction.
+fn elsewhere(pair: &Pair, survey: &Survey, direction: Direction) -> Option<Concern> {
     match direction::active_side(pair, survey) {
-        ActiveSide::Active(active) if active == direction => {}
-        ActiveSide::Active(active) => found.push(finding(
+        ActiveSide::Active(active) if active == direction => None,
+        ActiveSide::Active(active) => Some(concern(
             "wrong-direction",
             format!(
                 "Applications are on {}, so they cannot leave {}.",
@@ -203,24 +211,12 @@ fn blockers(
             "Plan the switchover in the other direction.",
         )),
         ActiveSide::NeitherKnown { reason } => {
-            found.push(finding(
-                "active-side-unknown",
-                reason,
-                "Make both clusters and the flow readable first.",
-            ));
+            Some(concern("active-side-unknown", reason, "Make both clusters and the flow readable first."))
         }
         ActiveSide::Contested { reason } => {
-            found.push(finding("active-side-contested", reason, "Settle which side is active first."));
+            Some(concern("active-side-contested", reason, "Settle which side is active first."))
         }
     }
-    let serious = checks.iter().filter(|check| match check.status {
-        CheckStatus::Critical | CheckStatus::Unknown => {
-            !looks && !NOT_BLOCKING.contains(&check.code.as_str())
-        }
-        CheckStatus::Ok | CheckStatus::Warning | CheckStatus::NotApplicable => false,
-    });
-    found.extend(serious.map(|check| finding(check.code.as_str(), check.reason.clone(), &check.next_step)));
-    found
 }
 
 fn warnings(checks: &[CheckResult], blockers: &[Concern]) -> Vec<Concern> {
@@ -231,12 +227,16 @@ fn warnings(checks: &[CheckResult], blockers: &[Concern]) -> Vec<Concern> {
             CheckStatus::Ok | CheckStatus::NotApplicable => false,
         })
         .filter(|check| !blockers.iter().any(|blocker| blocker.code == check.code.as_str()))
-        .map(|check| Concern {
-            code: check.code.as_str().to_owned(),
-            reason: check.reason.clone(),
-            next_step: check.next_step.clone(),
-        })
+        .map(concern_of)
         .collect()
+}
+
+fn concern_of(check: &CheckResult) -> Concern {
+    concern(check.code.as_str(), check.reason.clone(), &check.next_step)
+}
+
+fn concern(code: &str, reason: String, next_step: &str) -> Concern {
+    Concern { code: code.to_owned(), reason, next_step: next_step.to_owned() }
 }
 
 /// The longest way through the table, once over all steps and once over those while writes are away.

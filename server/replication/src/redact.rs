@@ -1,30 +1,11 @@
 //! Taking credentials out of what Connect tells. It returns `sasl.jaas.config` with the password in clear
 //! (mm2-verified, correction 18), so nothing of a config leaves this room before it went through here.
 //!
-//! The rule prefers hiding a harmless value to showing a secret one.
+//! All of SASL counts as a credential, besides what does everywhere.
 
 use std::collections::BTreeMap;
 
-/// What stands in the place of a credential.
-pub const REDACTED: &str = "[redacted]";
-
-/// Words that make a key a credential wherever they stand in it.
-const SECRET_WORDS: [&str; 14] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "pwd",
-    "secret",
-    "token",
-    "credential",
-    "jaas",
-    "private.key",
-    "access.key",
-    "api.key",
-    "apikey",
-    "user.info",
-    "keystore.key",
-];
+use muster_domain::credentials::{REDACTED, is_secret_key, is_secret_value};
 
 /// A copy of a config that may be shown, stored and logged.
 #[must_use]
@@ -56,25 +37,13 @@ pub fn redact_text(text: &str, config: &BTreeMap<String, String>) -> String {
 }
 
 fn is_secret(key: &str, value: &str) -> bool {
-    !value.is_empty() && (is_secret_key(&key.to_ascii_lowercase()) || is_secret_value(value))
+    let key = key.to_ascii_lowercase();
+    !value.is_empty() && (is_of_sasl(&key) || is_secret_key(&key) || is_secret_value(value))
 }
 
-fn is_secret_key(key: &str) -> bool {
-    // All of `sasl.…` under any prefix, but for the mechanism's name, which people need to see.
-    let sasl = key.split('.').any(|part| part == "sasl") && !key.ends_with("sasl.mechanism");
-    sasl || SECRET_WORDS.iter().any(|word| key.contains(word)) || key.ends_with(".key") || key == "key"
-}
-
-/// A value that gives itself away under an innocent key: a JAAS line, a private key, an address with a password.
-fn is_secret_value(value: &str) -> bool {
-    let address_with_password = value.split_once("://").is_some_and(|(_, rest)| {
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-        authority.rsplit_once('@').is_some_and(|(user, _)| user.contains(':'))
-    });
-    address_with_password
-        || value.contains("LoginModule")
-        || value.contains("PRIVATE KEY-----")
-        || value.to_ascii_lowercase().contains("password=")
+/// All of `sasl.…` under any prefix, but for the mechanism's name, which people need to see.
+fn is_of_sasl(key: &str) -> bool {
+    key.split('.').any(|part| part == "sasl") && !key.ends_with("sasl.mechanism")
 }
 
 #[cfg(test)]

@@ -9,13 +9,9 @@ use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use crate::{
-    error::StoreError,
+    error::{StoreError, failed},
     leases::{self, survey_lease},
 };
-
-fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::database(op, source)
-}
 
 /// An alarm as its row is.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use muster_domain::record::{Approval, Person, Vote};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Keeps a decision. The same person deciding again changes nothing and returns false.
 ///
@@ -47,7 +47,7 @@ pub async fn insert(
     )
     .fetch_one(conn)
     .await
-    .map_err(|source| StoreError::database("keep approval", source))?;
+    .map_err(failed("keep approval"))?;
     Ok(kept == 1)
 }
 
@@ -76,7 +76,7 @@ pub async fn of_runs(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read approvals", source))?;
+    .map_err(failed("read approvals"))?;
     let mut found: BTreeMap<Uuid, Vec<Approval>> = BTreeMap::new();
     for row in rows {
         found.entry(row.run_id).or_default().push(Approval {

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use muster_domain::audit::{AuditContent, AuditEntry, BrokenChain, entry_hash, verify_chain};
 use sqlx::{FromRow, PgConnection, Postgres, QueryBuilder, types::Json};
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Entries read at a time.
 const CHUNK: i64 = 1000;
@@ -32,7 +32,7 @@ pub async fn append(
     )
     .fetch_one(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("lock the end of the audit", source))?;
+    .map_err(failed("lock the end of the audit"))?;
     let content = AuditContent {
         number: head.number + 1,
         at: head.at,
@@ -79,7 +79,7 @@ async fn insert(conn: &mut PgConnection, entry: &AuditEntry) -> Result<(), Store
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep audit entry", source))?;
+    .map_err(failed("keep audit entry"))?;
     StoreError::expect_rows("keep audit entry", done.rows_affected(), 1)
 }
 
@@ -176,11 +176,8 @@ pub async fn list(
         query.push(" and number < ").push_bind(before);
     }
     query.push(" order by number desc limit ").push_bind(limit);
-    let rows: Vec<EntryRow> = query
-        .build_query_as()
-        .fetch_all(conn)
-        .await
-        .map_err(|source| StoreError::database("list the audit", source))?;
+    let rows: Vec<EntryRow> =
+        query.build_query_as().fetch_all(conn).await.map_err(failed("list the audit"))?;
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
@@ -202,7 +199,7 @@ pub async fn after(conn: &mut PgConnection, number: i64) -> Result<Vec<AuditEntr
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read the audit", source))?;
+    .map_err(failed("read the audit"))?;
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
@@ -218,7 +215,7 @@ pub async fn head(conn: &mut PgConnection) -> Result<(i64, String), StoreError> 
     )
     .fetch_one(conn)
     .await
-    .map_err(|source| StoreError::database("read the end of the audit", source))?;
+    .map_err(failed("read the end of the audit"))?;
     Ok((row.number, row.hash))
 }
 

@@ -5,7 +5,7 @@ use muster_domain::record::Person;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// The brake while it is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +50,7 @@ pub async fn get(conn: &mut PgConnection) -> Result<Option<Brake>, StoreError> {
     .fetch_one(conn)
     .await
     .map(Into::into)
-    .map_err(|source| StoreError::database("read the brake", source))
+    .map_err(failed("read the brake"))
 }
 
 /// The brake if it is on, for a transaction that starts something: whoever puts it on at the same time waits until
@@ -68,7 +68,7 @@ pub async fn get_to_start(conn: &mut PgConnection) -> Result<Option<Brake>, Stor
     .fetch_one(conn)
     .await
     .map(Into::into)
-    .map_err(|source| StoreError::database("read the brake", source))
+    .map_err(failed("read the brake"))
 }
 
 /// Puts the brake on; false when it was on already (who and why stay as they were).
@@ -89,7 +89,7 @@ pub async fn put(conn: &mut PgConnection, by: &Person, reason: &str) -> Result<b
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("put the brake on", source))?;
+    .map_err(failed("put the brake on"))?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -108,6 +108,6 @@ pub async fn release(conn: &mut PgConnection) -> Result<bool, StoreError> {
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("release the brake", source))?;
+    .map_err(failed("release the brake"))?;
     Ok(done.rows_affected() == 1)
 }

@@ -8,7 +8,7 @@ use muster_domain::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Keeps that a run was started without approval. The review is due so long after now, by the database's clock.
 ///
@@ -34,7 +34,7 @@ pub async fn insert(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep start without approval", source))?;
+    .map_err(failed("keep start without approval"))?;
     Ok(())
 }
 
@@ -94,7 +94,7 @@ pub async fn get(conn: &mut PgConnection, run: Uuid) -> Result<Option<BreakGlass
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read start without approval", source))?
+    .map_err(failed("read start without approval"))?
     .map(BreakGlass::try_from)
     .transpose()
 }
@@ -127,7 +127,7 @@ pub async fn review(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep review", source))?;
+    .map_err(failed("keep review"))?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -148,5 +148,5 @@ pub async fn unreviewed(conn: &mut PgConnection, about: &str) -> Result<Vec<Uuid
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("find reviews that did not come", source))
+    .map_err(failed("find reviews that did not come"))
 }

@@ -13,27 +13,12 @@ use serde_json::Value;
 use sqlx::{PgConnection, types::Json};
 
 use crate::{
-    error::StoreError,
+    error::{StoreError, failed},
     leases::{self, survey_lease},
 };
 
 /// A partition of a flow.
 pub type Place = (Direction, i32);
-
-fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::database(op, source)
-}
-
-fn side_word(side: Side) -> &'static str {
-    match side {
-        Side::A => "a",
-        Side::B => "b",
-    }
-}
-
-fn side(word: &str) -> Side {
-    if word == "b" { Side::B } else { Side::A }
-}
 
 /// What the newest survey of a pair says of where its canaries may be written, and when that survey began; `None` before
 /// the first, and after one that a version took which did not say it.
@@ -74,7 +59,7 @@ pub async fn keep(
     seen: &[(Place, Seen)],
 ) -> Result<(), StoreError> {
     leases::hold(conn, &survey_lease(pair), epoch).await?;
-    let sides: Vec<String> = tracks.iter().map(|track| side_word(track.direction.from).to_owned()).collect();
+    let sides: Vec<String> = tracks.iter().map(|track| track.direction.from.as_str().to_owned()).collect();
     let partitions: Vec<i32> = tracks.iter().map(|track| track.partition).collect();
     let bodies: Vec<Value> =
         tracks.iter().map(|track| serde_json::to_value(track).unwrap_or_default()).collect();
@@ -122,7 +107,7 @@ async fn keep_minutes(
         return Ok(());
     }
     let sides: Vec<String> =
-        seen.iter().map(|((direction, _), _)| side_word(direction.from).to_owned()).collect();
+        seen.iter().map(|((direction, _), _)| direction.from.as_str().to_owned()).collect();
     let partitions: Vec<i32> = seen.iter().map(|((_, partition), _)| *partition).collect();
     let times: Vec<DateTime<Utc>> = seen.iter().map(|(_, seen)| seen.seen_at).collect();
     let ms: Vec<i64> = seen.iter().map(|(_, seen)| seen.ms).collect();
@@ -212,7 +197,9 @@ pub async fn measured(
     for row in rows {
         let pair = PairName::new(&row.pair)
             .map_err(|_| StoreError::unreadable("canary_minute", "pair", row.pair.clone()))?;
-        let place = (Direction { from: side(&row.from_side) }, row.partition_number);
+        let from = Side::parse(&row.from_side)
+            .ok_or_else(|| StoreError::unreadable("canary_minute", "from_side", row.pair))?;
+        let place = (Direction { from }, row.partition_number);
         let hour = Hour::of(row.samples, row.seen, row.max_ms);
         all.entry(pair).or_default().extend(hour.map(|hour| (place, hour)));
     }

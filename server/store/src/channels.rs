@@ -10,7 +10,7 @@ use muster_domain::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// A channel as its row is.
 struct ChannelRow {
@@ -50,10 +50,6 @@ impl TryFrom<ChannelRow> for Channel {
 
 fn words(events: &BTreeSet<EventKind>) -> Vec<String> {
     events.iter().map(|kind| kind.as_str().to_owned()).collect()
-}
-
-fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::database(op, source)
 }
 
 /// Keeps a new channel.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Now, by the database.
 ///
@@ -13,5 +13,5 @@ pub async fn now(conn: &mut PgConnection) -> Result<DateTime<Utc>, StoreError> {
     sqlx::query_scalar!(r#"select clock_timestamp() as "now!""#)
         .fetch_one(conn)
         .await
-        .map_err(|source| StoreError::database("read the clock", source))
+        .map_err(failed("read the clock"))
 }

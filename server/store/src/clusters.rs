@@ -7,7 +7,7 @@ use muster_domain::{
 };
 use sqlx::{PgConnection, types::Json};
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// A cluster as its row is.
 struct ClusterRow {
@@ -59,7 +59,7 @@ pub async fn insert(conn: &mut PgConnection, cluster: &Cluster) -> Result<Cluste
     )
     .fetch_one(conn)
     .await
-    .map_err(|source| StoreError::database("keep cluster", source))?
+    .map_err(failed("keep cluster"))?
     .try_into()
 }
 
@@ -78,7 +78,7 @@ pub async fn get(conn: &mut PgConnection, name: &ClusterName) -> Result<Option<C
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read cluster", source))?
+    .map_err(failed("read cluster"))?
     .map(TryInto::try_into)
     .transpose()
 }
@@ -114,7 +114,7 @@ pub async fn page(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list clusters", source))?
+    .map_err(failed("list clusters"))?
     .into_iter()
     .map(TryInto::try_into)
     .collect()
@@ -147,7 +147,7 @@ pub async fn update(conn: &mut PgConnection, cluster: &Cluster) -> Result<Cluste
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("change cluster", source))?
+    .map_err(failed("change cluster"))?
     .ok_or(StoreError::Stale { op: "change cluster" })?
     .try_into()
 }
@@ -171,7 +171,7 @@ pub async fn set_expected_cluster_id(
     )
     .fetch_optional(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("lock cluster", source))?
+    .map_err(failed("lock cluster"))?
     .ok_or(StoreError::Rows { op: "keep cluster id", got: 0, expected: 1 })?;
     if before.as_deref() == Some(cluster_id) {
         return Ok(false);
@@ -205,7 +205,7 @@ async fn write_cluster_id(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep cluster id", source))?;
+    .map_err(failed("keep cluster id"))?;
     StoreError::expect_rows("keep cluster id", done.rows_affected(), 1)
 }
 
@@ -224,6 +224,6 @@ pub async fn delete(conn: &mut PgConnection, name: &ClusterName, version: i64) -
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("remove cluster", source))?;
+    .map_err(failed("remove cluster"))?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Stale { op: "remove cluster" }) }
 }

@@ -5,12 +5,13 @@ use std::{str::FromStr, time::Duration};
 use sqlx::{
     Connection, PgConnection, PgPool, Postgres, Transaction,
     migrate::Migrator,
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
 use tracing::Instrument as _;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// The migrations of this build, embedded.
 static MIGRATIONS: Migrator = sqlx::migrate!("../../migrations");
@@ -27,8 +28,7 @@ pub(crate) fn migrations_hash() -> String {
 /// # Errors
 /// When the address does not parse or the database does not answer within 10 seconds.
 pub async fn connect(url: &str, max_connections: u32) -> Result<PgPool, StoreError> {
-    let options = PgConnectOptions::from_str(url)
-        .map_err(|source| StoreError::database("read DATABASE_URL", source))?;
+    let options = PgConnectOptions::from_str(url).map_err(failed("read DATABASE_URL"))?;
     connect_with(options, max_connections).await
 }
 
@@ -53,7 +53,15 @@ pub async fn connect_with(options: PgConnectOptions, max_connections: u32) -> Re
         .acquire_timeout(Duration::from_secs(10))
         .connect_with(options)
         .await
-        .map_err(|source| StoreError::database("connect to the database", source))
+        .map_err(failed("connect to the database"))
+}
+
+/// A connection, for what needs no transaction.
+///
+/// # Errors
+/// When none is free within 10 seconds, or the database does not answer.
+pub async fn acquire(pool: &PgPool) -> Result<PoolConnection<Postgres>, StoreError> {
+    pool.acquire().await.map_err(failed("reach the database"))
 }
 
 /// Begins a transaction. The one way to do so: a future dropped while `BEGIN` is under way (a caller that hangs up, a
@@ -78,13 +86,9 @@ pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
     let options = (*pool.connect_options()).clone();
     // Its own connection: a migration may rightly take longer than a page's statement, and wait for another process's.
     let options = options.options([("statement_timeout", "0"), ("lock_timeout", "0")]);
-    let mut conn = PgConnection::connect_with(&options)
-        .await
-        .map_err(|source| StoreError::database("connect to the database", source))?;
+    let mut conn = PgConnection::connect_with(&options).await.map_err(failed("connect to the database"))?;
     run_migrations(&mut conn).await?;
-    conn.close()
-        .await
-        .map_err(|source| StoreError::database("close the connection of the migrations", source))
+    conn.close().await.map_err(failed("close the connection of the migrations"))
 }
 
 /// Applies what is missing on one connection.
@@ -100,9 +104,9 @@ pub(crate) async fn run_migrations(conn: &mut PgConnection) -> Result<(), StoreE
 /// When the database does not answer.
 pub async fn pending_migrations(conn: &mut PgConnection) -> Result<Vec<i64>, StoreError> {
     use sqlx::migrate::Migrate;
-    let failed = |source| StoreError::Migrate { source };
-    conn.ensure_migrations_table("_sqlx_migrations").await.map_err(failed)?;
-    let applied = conn.list_applied_migrations("_sqlx_migrations").await.map_err(failed)?;
+    let unmigrated = |source| StoreError::Migrate { source };
+    conn.ensure_migrations_table("_sqlx_migrations").await.map_err(unmigrated)?;
+    let applied = conn.list_applied_migrations("_sqlx_migrations").await.map_err(unmigrated)?;
     Ok(MIGRATIONS
         .iter()
         .map(|migration| migration.version)

@@ -128,3 +128,8 @@ impl StoreError {
         }
     }
 }
+
+/// Names what was tried of the database when it refuses: `.map_err(failed("keep a run"))`.
+pub(crate) fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
+    move |source| StoreError::database(op, source)
+}

@@ -15,7 +15,10 @@ use muster_domain::{
 use serde::de::DeserializeOwned;
 use sqlx::{PgConnection, types::Json};
 
-use crate::{error::StoreError, readiness::Kept};
+use crate::{
+    error::{StoreError, failed},
+    readiness::Kept,
+};
 
 /// A pair with what its newest survey means.
 #[derive(Debug)]
@@ -69,7 +72,7 @@ pub async fn pairs<T: DeserializeOwned>(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read figures of pairs", source))?;
+    .map_err(failed("read figures of pairs"))?;
     rows.into_iter()
         .map(|row| {
             let unreadable = |table, column| StoreError::unreadable(table, column, row.name.clone());
@@ -105,7 +108,7 @@ pub async fn count_pairs(conn: &mut PgConnection) -> Result<i64, StoreError> {
     sqlx::query_scalar!(r#"select count(*) as "count!" from pair"#)
         .fetch_one(conn)
         .await
-        .map_err(|source| StoreError::database("count pairs", source))
+        .map_err(failed("count pairs"))
 }
 
 /// How many runs there are in each state; states without one are there with 0.
@@ -116,7 +119,7 @@ pub async fn runs_by_state(conn: &mut PgConnection) -> Result<BTreeMap<&'static 
     let rows = sqlx::query!(r#"select state, count(*) as "count!" from run group by state"#)
         .fetch_all(conn)
         .await
-        .map_err(|source| StoreError::database("count runs", source))?;
+        .map_err(failed("count runs"))?;
     let mut counts: BTreeMap<&'static str, i64> =
         RunState::ALL.into_iter().map(|state| (state.as_str(), 0)).collect();
     for row in rows {
@@ -163,7 +166,7 @@ pub async fn newest_runs(conn: &mut PgConnection) -> Result<Vec<RunFigures>, Sto
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read figures of runs", source))
+    .map_err(failed("read figures of runs"))
 }
 
 /// When a run last proved, for each pair, that applications can be moved.
@@ -183,6 +186,6 @@ pub async fn last_proofs(conn: &mut PgConnection) -> Result<Vec<(String, DateTim
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read figures of proofs", source))?;
+    .map_err(failed("read figures of proofs"))?;
     Ok(rows.into_iter().map(|row| (row.pair, row.at)).collect())
 }

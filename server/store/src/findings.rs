@@ -9,7 +9,7 @@ use muster_domain::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// A finding to keep.
 #[derive(Debug, Clone)]
@@ -88,10 +88,6 @@ impl TryFrom<FindingRow> for Finding {
             version: row.version,
         })
     }
-}
-
-fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::database(op, source)
 }
 
 /// Keeps a finding; its id, or `None` when the run has raised one about the same thing already.

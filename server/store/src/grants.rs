@@ -7,7 +7,7 @@ use muster_domain::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Where a role comes from, in the column `source`: an admin, or groups at the identity provider.
 const LOCAL: &str = "local";
@@ -45,13 +45,13 @@ async fn insert_from(
         values ($1, $2, $3, $4)
         on conflict do nothing",
         user,
-        role_word(grant.role),
+        grant.role.as_str(),
         grant.team.as_ref().map(TeamName::as_str),
         source
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep grant", source))?;
+    .map_err(failed("keep grant"))?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -66,12 +66,12 @@ pub async fn delete(conn: &mut PgConnection, user: Uuid, grant: &Grant) -> Resul
             and role = $2
             and team is not distinct from $3",
         user,
-        role_word(grant.role),
+        grant.role.as_str(),
         grant.team.as_ref().map(TeamName::as_str)
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("remove grant", source))?;
+    .map_err(failed("remove grant"))?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -92,7 +92,7 @@ pub async fn lock_admins(conn: &mut PgConnection) -> Result<Vec<Uuid>, StoreErro
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("lock admins", source))
+    .map_err(failed("lock admins"))
 }
 
 /// Names of those who may approve runs of a team, in order: who has the role for it, or for all teams, and may sign in.
@@ -115,7 +115,7 @@ pub async fn approvers(conn: &mut PgConnection, team: &TeamName) -> Result<Vec<S
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list approvers", source))
+    .map_err(failed("list approvers"))
 }
 
 /// Reads grants back from two arrays of equal length; the team '' means all teams.
@@ -130,7 +130,7 @@ pub(crate) fn parse_grants(
         .map(|(role, team)| {
             let unreadable = |column| StoreError::unreadable("app_grant", column, user.to_string());
             Ok(Grant {
-                role: parse_role(role).ok_or_else(|| unreadable("role"))?,
+                role: Role::parse(role).ok_or_else(|| unreadable("role"))?,
                 team: match team.is_empty() {
                     true => None,
                     false => Some(TeamName::new(team).map_err(|_| unreadable("team"))?),
@@ -138,20 +138,4 @@ pub(crate) fn parse_grants(
             })
         })
         .collect()
-}
-
-fn parse_role(word: &str) -> Option<Role> {
-    [Role::Viewer, Role::Operator, Role::Approver, Role::Owner, Role::Admin]
-        .into_iter()
-        .find(|role| role_word(*role) == word)
-}
-
-fn role_word(role: Role) -> &'static str {
-    match role {
-        Role::Viewer => "viewer",
-        Role::Operator => "operator",
-        Role::Approver => "approver",
-        Role::Owner => "owner",
-        Role::Admin => "admin",
-    }
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// A count with the end of its window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub async fn count(conn: &mut PgConnection, key: &str, window_seconds: f64) -> R
     )
     .fetch_one(conn)
     .await
-    .map_err(|source| StoreError::database("count what happens", source))
+    .map_err(failed("count what happens"))
 }
 
 /// Removes counts that began more than a day ago: no window is as long. Says how many.
@@ -50,6 +50,6 @@ pub async fn delete_old(conn: &mut PgConnection) -> Result<u64, StoreError> {
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("remove old counts", source))?;
+    .map_err(failed("remove old counts"))?;
     Ok(done.rows_affected())
 }

@@ -6,7 +6,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// What is to be done with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub async fn begin(
     )
     .execute(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("take idempotency key", source))?;
+    .map_err(failed("take idempotency key"))?;
     if done.rows_affected() == 1 {
         return Ok(Begun::New);
     }
@@ -66,7 +66,7 @@ pub async fn begin(
     )
     .fetch_one(conn)
     .await
-    .map_err(|source| StoreError::database("read idempotency key", source))?;
+    .map_err(failed("read idempotency key"))?;
     if row.request_hash != request_hash {
         return Ok(Begun::Mismatch);
     }
@@ -106,7 +106,7 @@ pub async fn finish(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep answer", source))?;
+    .map_err(failed("keep answer"))?;
     StoreError::expect_rows("keep answer", done.rows_affected(), 1)
 }
 
@@ -121,6 +121,6 @@ pub async fn delete_old(conn: &mut PgConnection) -> Result<u64, StoreError> {
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("remove old idempotency keys", source))?;
+    .map_err(failed("remove old idempotency keys"))?;
     Ok(done.rows_affected())
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Somebody as a provider knows them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub async fn lock(conn: &mut PgConnection, issuer: &str, subject: &str) -> Resul
     sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 17))", format!("{issuer}\n{subject}"))
         .execute(conn)
         .await
-        .map_err(|source| StoreError::database("lock identity", source))?;
+        .map_err(failed("lock identity"))?;
     Ok(())
 }
 
@@ -55,7 +55,7 @@ pub async fn get(
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read identity", source))
+    .map_err(failed("read identity"))
 }
 
 /// Who a user is at the provider; none when they are nobody there.
@@ -72,7 +72,7 @@ pub async fn of_user(conn: &mut PgConnection, user: Uuid) -> Result<Option<Ident
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read identity of user", source))
+    .map_err(failed("read identity of user"))
 }
 
 /// Says who a user is at the provider, instead of whoever they were there before.
@@ -95,7 +95,7 @@ pub async fn put(conn: &mut PgConnection, user: Uuid, issuer: &str, subject: &st
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep identity", source))?;
+    .map_err(failed("keep identity"))?;
     Ok(())
 }
 
@@ -111,7 +111,7 @@ pub async fn delete(conn: &mut PgConnection, user: Uuid) -> Result<bool, StoreEr
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("forget identity", source))?;
+    .map_err(failed("forget identity"))?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -130,7 +130,7 @@ pub async fn note_sign_in(conn: &mut PgConnection, user: Uuid, groups: &[String]
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("note sign-in", source))?;
+    .map_err(failed("note sign-in"))?;
     StoreError::expect_rows("note sign-in", done.rows_affected(), 1)
 }
 
@@ -147,7 +147,7 @@ pub async fn use_attempt(conn: &mut PgConnection, id: Uuid) -> Result<bool, Stor
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("use attempt", source))?;
+    .map_err(failed("use attempt"))?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -162,6 +162,6 @@ pub async fn delete_old_attempts(conn: &mut PgConnection) -> Result<u64, StoreEr
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("remove old attempts", source))?;
+    .map_err(failed("remove old attempts"))?;
     Ok(done.rows_affected())
 }

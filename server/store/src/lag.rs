@@ -3,16 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use muster_domain::{
-    ids::PairName,
-    pair::{Direction, Side},
-    reading::ReadingClass,
-};
+use muster_domain::{ids::PairName, pair::Direction, reading::ReadingClass};
 use serde::Serialize;
 use sqlx::PgConnection;
 
 use crate::{
-    error::StoreError,
+    error::{StoreError, failed},
     leases::{self, survey_lease},
 };
 
@@ -33,29 +29,9 @@ pub struct LagSample {
     pub ms_class: ReadingClass,
 }
 
-fn side_word(side: Side) -> &'static str {
-    match side {
-        Side::A => "a",
-        Side::B => "b",
-    }
-}
-
-fn class_word(class: ReadingClass) -> &'static str {
-    match class {
-        ReadingClass::Exact => "exact",
-        ReadingClass::Tight => "tight",
-        ReadingClass::LowerBound => "lower_bound",
-        ReadingClass::Stale => "stale",
-        ReadingClass::Unknown => "unknown",
-    }
-}
-
 fn parse_class(word: &str) -> ReadingClass {
-    [ReadingClass::Exact, ReadingClass::Tight, ReadingClass::LowerBound, ReadingClass::Stale]
-        .into_iter()
-        .find(|class| class_word(*class) == word)
-        // A class a newer Muster wrote is not one this one can vouch for.
-        .unwrap_or(ReadingClass::Unknown)
+    // A class a newer Muster wrote is not one this one can vouch for.
+    ReadingClass::parse(word).unwrap_or(ReadingClass::Unknown)
 }
 
 /// Keeps the lag of a flow at one time, once.
@@ -77,17 +53,17 @@ pub async fn keep(
         values ($1, $2, $3, $4, $5, $6, $7, $8)
         on conflict (pair, from_side, at) do nothing",
         pair.as_str(),
-        side_word(direction.from),
+        direction.from.as_str(),
         sample.at,
         sample.worst_lag_records,
         sample.total_lag_records,
-        class_word(sample.records_class),
+        sample.records_class.as_str(),
         sample.lag_ms,
-        class_word(sample.ms_class)
+        sample.ms_class.as_str()
     )
     .execute(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("keep lag", source))?;
+    .map_err(failed("keep lag"))?;
     keep_minute(conn, pair, direction, sample).await
 }
 
@@ -127,17 +103,17 @@ async fn keep_minute(
                 array_position('{exact,tight,lower_bound,stale,unknown}', excluded.ms_class)
             )]",
         pair.as_str(),
-        side_word(direction.from),
+        direction.from.as_str(),
         sample.at,
         sample.worst_lag_records,
         sample.total_lag_records,
-        class_word(sample.records_class),
+        sample.records_class.as_str(),
         sample.lag_ms,
-        class_word(sample.ms_class)
+        sample.ms_class.as_str()
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep lag of the minute", source))?;
+    .map_err(failed("keep lag of the minute"))?;
     Ok(())
 }
 
@@ -183,14 +159,14 @@ pub async fn history(
         group by stretch
         order by stretch"#,
         pair.as_str(),
-        side_word(direction.from),
+        direction.from.as_str(),
         from,
         to,
         seconds
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read history of lag", source))?;
+    .map_err(failed("read history of lag"))?;
     Ok(rows
         .into_iter()
         .map(|row| LagSample {
@@ -222,7 +198,7 @@ pub async fn minutes_of_all(
     flows: &[(PairName, Direction, DateTime<Utc>)],
 ) -> Result<BTreeMap<PairName, Vec<LagMinute>>, StoreError> {
     let pairs: Vec<String> = flows.iter().map(|(pair, ..)| pair.to_string()).collect();
-    let sides: Vec<String> = flows.iter().map(|(_, flow, _)| side_word(flow.from).to_owned()).collect();
+    let sides: Vec<String> = flows.iter().map(|(_, flow, _)| flow.from.as_str().to_owned()).collect();
     let since: Vec<DateTime<Utc>> = flows.iter().map(|(.., since)| *since).collect();
     // A row for each pair: thousands of narrow rows take longer to read than to find.
     let rows = sqlx::query!(
@@ -246,7 +222,7 @@ pub async fn minutes_of_all(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read lag of all pairs", source))?;
+    .map_err(failed("read lag of all pairs"))?;
     let minutes = |(at, lag_ms)| LagMinute { at, lag_ms };
     let mut by_name: BTreeMap<String, Vec<LagMinute>> = rows
         .into_iter()
@@ -268,7 +244,7 @@ pub async fn delete_older_than(conn: &mut PgConnection, days: i32) -> Result<u64
     )
     .execute(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("remove old lag samples", source))?;
+    .map_err(failed("remove old lag samples"))?;
     sqlx::query!(
         "delete from flow_lag_minute
         where at < clock_timestamp() - make_interval(days => $1)",
@@ -276,6 +252,6 @@ pub async fn delete_older_than(conn: &mut PgConnection, days: i32) -> Result<u64
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("remove old minutes of lag", source))?;
+    .map_err(failed("remove old minutes of lag"))?;
     Ok(done.rows_affected())
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use muster_domain::ids::PairName;
 use sqlx::PgConnection;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// A lease somebody holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub async fn holders(conn: &mut PgConnection) -> Result<Vec<Holder>, StoreError>
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list processes", source))
+    .map_err(failed("list processes"))
 }
 
 /// Name of the lease that makes one process observe a pair.
@@ -94,7 +94,7 @@ pub async fn claim(
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("claim lease", source))
+    .map_err(failed("claim lease"))
 }
 
 /// Extends a lease; false when somebody else has it now. A lease that ran out but was not taken is still ours.
@@ -119,7 +119,7 @@ pub async fn renew(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("renew lease", source))?;
+    .map_err(failed("renew lease"))?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -145,7 +145,7 @@ pub async fn held_by(
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read who holds a lease", source))?;
+    .map_err(failed("read who holds a lease"))?;
     Ok(row.map(|row| (row.epoch, row.long_enough)))
 }
 
@@ -164,7 +164,7 @@ pub async fn release_all(conn: &mut PgConnection, owner: &str) -> Result<Vec<Str
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("release leases", source))?;
+    .map_err(failed("release leases"))?;
     names.sort_unstable();
     Ok(names)
 }
@@ -187,7 +187,7 @@ pub async fn hold(conn: &mut PgConnection, name: &str, epoch: i64) -> Result<(),
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("hold lease", source))?
+    .map_err(failed("hold lease"))?
     .map(|_| ())
     .ok_or_else(|| StoreError::LeaseLost { name: name.to_owned(), epoch })
 }
@@ -207,5 +207,5 @@ pub async fn get(conn: &mut PgConnection, name: &str) -> Result<Option<Lease>, S
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read lease", source))
+    .map_err(failed("read lease"))
 }

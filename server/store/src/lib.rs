@@ -55,5 +55,5 @@ pub mod tokens;
 pub mod untold;
 pub mod waiting;
 
-pub use database::{begin, connect, connect_with, migrate};
+pub use database::{acquire, begin, connect, connect_with, migrate};
 pub use error::StoreError;

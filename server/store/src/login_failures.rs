@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::PgConnection;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// When failures lock a key, and for how long.
 #[derive(Debug, Clone, Copy)]
@@ -34,7 +34,7 @@ pub async fn locked_until(conn: &mut PgConnection, key: &str) -> Result<Option<D
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read lock-out", source))?;
+    .map_err(failed("read lock-out"))?;
     Ok(row)
 }
 
@@ -83,7 +83,7 @@ pub async fn count(
     )
     .fetch_one(conn)
     .await
-    .map_err(|source| StoreError::database("count failed sign-in", source))
+    .map_err(failed("count failed sign-in"))
 }
 
 /// Forgets the failures of a key, after a sign-in or by an admin.
@@ -98,7 +98,7 @@ pub async fn clear(conn: &mut PgConnection, key: &str) -> Result<(), StoreError>
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("clear failed sign-ins", source))?;
+    .map_err(failed("clear failed sign-ins"))?;
     Ok(())
 }
 
@@ -114,6 +114,6 @@ pub async fn delete_old(conn: &mut PgConnection) -> Result<u64, StoreError> {
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("remove old failed sign-ins", source))?;
+    .map_err(failed("remove old failed sign-ins"))?;
     Ok(done.rows_affected())
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::{ClusterName, PairName, TeamName},
     loss::{Interval, Loss, Truth},
-    pair::{Direction, Side},
+    pair::Direction,
 };
 use sqlx::{PgConnection, types::Json};
 
@@ -23,7 +23,7 @@ pub async fn keep(conn: &mut PgConnection, pair: &PairName, loss: &Loss) -> Resu
             settled = excluded.settled,
             at = clock_timestamp()",
         pair.as_str(),
-        side_word(loss.direction.from),
+        loss.direction.from.as_str(),
         loss.seen_at,
         loss.noticed_at,
         Json(loss) as _,
@@ -97,7 +97,7 @@ pub async fn at(
         order by seen_at desc, from_side
         limit 1"#,
         pair.as_str(),
-        direction.map(|direction| side_word(direction.from)),
+        direction.map(|direction| direction.from.as_str()),
         at
     )
     .fetch_optional(conn)
@@ -177,11 +177,4 @@ pub async fn between(
             })
         })
         .collect()
-}
-
-fn side_word(side: Side) -> &'static str {
-    match side {
-        Side::A => "a",
-        Side::B => "b",
-    }
 }

@@ -5,13 +5,13 @@ use muster_domain::{
     alarm::Since,
     ids::PairName,
     loss::{Interval, Truth},
-    pair::{Direction, Side},
+    pair::Direction,
     recorder::explorer::{Mark, MarkKind},
     run::{Operation, RunState},
 };
 use sqlx::{PgConnection, types::Json};
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// What touches a time, in the order of begins; of each kind at most so many, the newest.
 ///
@@ -51,7 +51,7 @@ async fn runs(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read runs of a time", source))?;
+    .map_err(failed("read runs of a time"))?;
     rows.into_iter()
         .map(|row| {
             let unreadable = |column| StoreError::unreadable("run", column, row.id.to_string());
@@ -69,10 +69,6 @@ async fn losses(
     (from, to): (DateTime<Utc>, DateTime<Utc>),
     most: i64,
 ) -> Result<Vec<Mark>, StoreError> {
-    let side = match direction.from {
-        Side::A => "a",
-        Side::B => "b",
-    };
     let rows = sqlx::query!(
         r#"select
             seen_at,
@@ -89,14 +85,14 @@ async fn losses(
         order by seen_at desc
         limit $5"#,
         pair.as_str(),
-        side,
+        direction.from.as_str(),
         from,
         to,
         most
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read losses of a time", source))?;
+    .map_err(failed("read losses of a time"))?;
     let marks = rows.into_iter().map(|loss| Mark {
         from: loss.seen_at,
         to: loss.truth.as_ref().map(|truth| truth.at),
@@ -132,7 +128,7 @@ async fn alarms(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read alarms of a time", source))?;
+    .map_err(failed("read alarms of a time"))?;
     let marks = rows.into_iter().map(|row| Mark {
         from: row.since.after.unwrap_or(row.since.by),
         to: row.ended_at,

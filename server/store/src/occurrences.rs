@@ -8,8 +8,8 @@ use muster_domain::schedule::{Occurrence, Schedule};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-pub use self::history::{Recorded, recorded};
-use crate::error::StoreError;
+pub use self::history::{Recorded, RecordedFilter, recorded};
+use crate::error::{StoreError, failed};
 
 /// An occurrence whose window has not closed, with the run asked for by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,10 +18,6 @@ pub struct Open {
     pub occurrence: Occurrence,
     /// The run.
     pub run: Option<Uuid>,
-}
-
-fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::database(op, source)
 }
 
 /// A schedule whose next occurrence is to be recorded by now, locked for the caller's transaction; other processes pass

@@ -9,26 +9,18 @@ mod codec;
 use muster_domain::{
     ids::PairName,
     offset_pairs::{BOUNDS, Kept, KeptUntil, ReadPairs, SyncsTopic},
-    pair::{Direction, Side},
+    pair::Direction,
     survey::UnreadableSyncs,
 };
 use sqlx::PgConnection;
 
-use crate::{error::StoreError, recorder::codec::CodecError};
+use crate::{
+    error::{StoreError, failed},
+    recorder::codec::CodecError,
+};
 
 /// Pairs of one flow in all parts, beyond which all become one that is within the bounds: a quarter more, so that this is rare.
 const MOST_PAIRS: usize = BOUNDS.pairs / 4 * 5;
-
-fn side_word(side: Side) -> &'static str {
-    match side {
-        Side::A => "a",
-        Side::B => "b",
-    }
-}
-
-fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::database(op, source)
-}
 
 fn packed(op: &'static str) -> impl FnOnce(CodecError) -> StoreError {
     move |source| StoreError::Samples { op, source }
@@ -53,7 +45,7 @@ pub async fn recall(
             and log.from_side = $2
         order by part.from_offset"#,
         pair.as_str(),
-        side_word(direction.from)
+        direction.from.as_str()
     )
     .fetch_all(conn)
     .await
@@ -68,7 +60,7 @@ pub async fn recall(
         match codec::decode(body, (from, until)) {
             Ok(part) => read.append(part),
             Err(e) => {
-                let (from_side, cause) = (side_word(direction.from), e.to_string());
+                let (from_side, cause) = (direction.from.as_str(), e.to_string());
                 tracing::error!(pair.name = %pair, from_side, from, cause, "offset pairs of pair `{pair}` do not read back; they are begun anew from what the topic has");
                 return Ok(Some(Kept { turn: log.turn, pairs: None }));
             }
@@ -98,7 +90,7 @@ pub async fn kept_until(
         where pair = $1
             and from_side = $2",
         pair.as_str(),
-        side_word(direction.from)
+        direction.from.as_str()
     )
     .fetch_optional(conn)
     .await
@@ -123,7 +115,7 @@ pub async fn keep(
     topic: &SyncsTopic,
     read: &ReadPairs,
 ) -> Result<Option<i64>, StoreError> {
-    let of = (pair, side_word(direction.from));
+    let of = (pair, direction.from.as_str());
     let turn = match after {
         None => begin(conn, of, topic, read).await?,
         Some(after) => go_on(conn, of, after, topic, read).await?,

@@ -8,15 +8,11 @@ use muster_domain::{ids::TeamName, notification::Event};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// How long who takes a delivery has for one attempt before others take it for dead. What is tried again later than that is in
 /// nobody's hands.
 pub const HELD_AT_MOST: TimeDelta = TimeDelta::seconds(60);
-
-fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::database(op, source)
-}
 
 /// Writes an event for every channel of the team that is switched on and asks for it, or for all of these where every channel is
 /// told, in the transaction of what it tells of; how many these are. An event nobody is told of is not kept.

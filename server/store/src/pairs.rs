@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::{ClusterName, PairName, TeamName},
-    pair::{Pair, PairMode},
+    pair::Pair,
 };
 use sqlx::{PgConnection, types::Json};
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// A pair as its row is; whatever the body says of version and time, the columns win.
 struct PairRow {
@@ -19,13 +19,6 @@ struct PairRow {
 impl From<PairRow> for Pair {
     fn from(row: PairRow) -> Self {
         Self { version: row.version, updated_at: row.updated_at, ..row.body.0 }
-    }
-}
-
-fn mode_word(mode: PairMode) -> &'static str {
-    match mode {
-        PairMode::ActivePassive => "active_passive",
-        PairMode::ActiveActive => "active_active",
     }
 }
 
@@ -44,13 +37,13 @@ pub async fn insert(conn: &mut PgConnection, pair: &Pair) -> Result<Pair, StoreE
         pair.team.as_str(),
         pair.clusters.a.as_str(),
         pair.clusters.b.as_str(),
-        mode_word(pair.mode),
+        pair.mode.as_str(),
         Json(pair) as _
     )
     .fetch_one(conn)
     .await
     .map(Into::into)
-    .map_err(|source| StoreError::database("keep pair", source))
+    .map_err(failed("keep pair"))
 }
 
 /// A pair by name.
@@ -67,7 +60,7 @@ pub async fn get(conn: &mut PgConnection, name: &PairName) -> Result<Option<Pair
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read pair", source))?;
+    .map_err(failed("read pair"))?;
     Ok(row.map(Into::into))
 }
 
@@ -86,7 +79,7 @@ pub async fn lock(conn: &mut PgConnection, name: &PairName) -> Result<Option<Pai
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("lock pair", source))?;
+    .map_err(failed("lock pair"))?;
     Ok(row.map(Into::into))
 }
 
@@ -106,7 +99,7 @@ pub async fn hold(conn: &mut PgConnection, name: &PairName) -> Result<Option<Pai
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("hold pair", source))?;
+    .map_err(failed("hold pair"))?;
     Ok(row.map(Into::into))
 }
 
@@ -119,7 +112,7 @@ pub async fn lock_scopes(conn: &mut PgConnection) -> Result<(), StoreError> {
     sqlx::query!("select pg_advisory_xact_lock(hashtextextended($1, 17))", "what pairs are about")
         .execute(conn)
         .await
-        .map_err(|source| StoreError::database("lock what pairs are about", source))?;
+        .map_err(failed("lock what pairs are about"))?;
     Ok(())
 }
 
@@ -144,7 +137,7 @@ pub async fn list(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list pairs", source))?;
+    .map_err(failed("list pairs"))?;
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
@@ -172,7 +165,7 @@ pub async fn page(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list pairs", source))?;
+    .map_err(failed("list pairs"))?;
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
@@ -191,7 +184,7 @@ pub async fn has_history(conn: &mut PgConnection, name: &PairName) -> Result<boo
     )
     .fetch_one(conn)
     .await
-    .map_err(|source| StoreError::database("look for what is kept of a pair", source))
+    .map_err(failed("look for what is kept of a pair"))
 }
 
 /// Changes a pair.
@@ -217,12 +210,12 @@ pub async fn update(conn: &mut PgConnection, pair: &Pair) -> Result<Pair, StoreE
         pair.team.as_str(),
         pair.clusters.a.as_str(),
         pair.clusters.b.as_str(),
-        mode_word(pair.mode),
+        pair.mode.as_str(),
         Json(pair) as _
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("change pair", source))?
+    .map_err(failed("change pair"))?
     .map(Into::into)
     .ok_or(StoreError::Stale { op: "change pair" })
 }
@@ -241,6 +234,6 @@ pub async fn delete(conn: &mut PgConnection, name: &PairName, version: i64) -> R
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("remove pair", source))?;
+    .map_err(failed("remove pair"))?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Stale { op: "remove pair" }) }
 }

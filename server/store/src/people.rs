@@ -7,7 +7,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::{
-    error::StoreError,
+    error::{StoreError, failed},
     grants::{self, parse_grants},
 };
 
@@ -62,7 +62,7 @@ pub async fn insert(
     )
     .execute(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("keep user", source))?;
+    .map_err(failed("keep user"))?;
     for grant in grants {
         grants::insert(conn, id, grant).await?;
     }
@@ -78,11 +78,11 @@ pub async fn is_first_run(conn: &mut PgConnection) -> Result<bool, StoreError> {
     sqlx::query!("lock table app_user in share row exclusive mode")
         .execute(&mut *conn)
         .await
-        .map_err(|source| StoreError::database("lock users", source))?;
+        .map_err(failed("lock users"))?;
     sqlx::query_scalar!(r#"select not exists (select from app_user) as "first!""#)
         .fetch_one(conn)
         .await
-        .map_err(|source| StoreError::database("look for users", source))
+        .map_err(failed("look for users"))
 }
 
 /// A user by id.
@@ -145,7 +145,7 @@ async fn read(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read users", source))?;
+    .map_err(failed("read users"))?;
     rows.into_iter()
         .map(|row| {
             let grants = parse_grants(&row.roles, row.teams.unwrap_or_default(), row.id)?;
@@ -183,7 +183,7 @@ pub async fn password_hash(
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read password hash", source))?;
+    .map_err(failed("read password hash"))?;
     Ok(row.map(|row| (row.id, SecretString::from(row.hash))))
 }
 
@@ -207,7 +207,7 @@ pub async fn set_password_hash(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("set password", source))?;
+    .map_err(failed("set password"))?;
     StoreError::expect_rows("set password", done.rows_affected(), 1)
 }
 
@@ -237,6 +237,6 @@ pub async fn update(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("change user", source))?;
+    .map_err(failed("change user"))?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Stale { op: "change user" }) }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use muster_domain::{ids::TeamName, pair::Side, plan::Plan, plan_difference::ApprovedPlan};
+use muster_domain::{ids::TeamName, plan::Plan, plan_difference::ApprovedPlan};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Keeps a plan of a pair that belongs to a team. Plans are never changed.
 ///
@@ -32,7 +32,7 @@ pub async fn insert(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep plan", source))?;
+    .map_err(failed("keep plan"))?;
     Ok(())
 }
 
@@ -49,7 +49,7 @@ pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Plan>, Stor
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read plan", source))?;
+    .map_err(failed("read plan"))?;
     Ok(body.map(|Json(plan)| plan))
 }
 
@@ -75,7 +75,7 @@ pub async fn team(conn: &mut PgConnection, id: Uuid) -> Result<Option<TeamName>,
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read the team of a plan", source))?;
+    .map_err(failed("read the team of a plan"))?;
     let unreadable = |_| StoreError::Unreadable { table: "plan", column: "team", row: id.to_string() };
     team.flatten().map(|team| TeamName::new(&team).map_err(unreadable)).transpose()
 }
@@ -105,11 +105,11 @@ pub async fn last_approved(conn: &mut PgConnection, plan: &Plan) -> Result<Optio
         plan.content.pair.as_str(),
         plan.content.operation.as_str(),
         plan.id,
-        if plan.content.direction.from == Side::A { "a" } else { "b" },
+        plan.content.direction.from.as_str(),
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read last approved plan", source))?;
+    .map_err(failed("read last approved plan"))?;
     Ok(row.map(|row| ApprovedPlan {
         plan: row.body.0,
         run: row.id,
@@ -134,6 +134,6 @@ pub async fn pair_versions(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read which versions of pairs plans were made for", source))?;
+    .map_err(failed("read which versions of pairs plans were made for"))?;
     Ok(rows.into_iter().map(|row| (row.id, row.version)).collect())
 }

@@ -1,11 +1,11 @@
-//! The drill programme: every time a drill was or is to be held, what still asks for somebody first; and its calendar.
+//! The drill programme: every time a drill was or is to be held, what still asks for somebody first.
 
 use chrono::{DateTime, Utc};
 use muster_domain::{ids::PairName, schedule::Occurrence};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// An occurrence in the programme, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,7 +155,7 @@ pub async fn list(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list the drill programme", source))?;
+    .map_err(failed("list the drill programme"))?;
     let standings =
         rows.first().map(|row| Standings { overdue: row.overdue, due: row.due_now, ahead: row.ahead });
     let listed = rows.into_iter().map(|row| {
@@ -180,72 +180,4 @@ pub async fn list(
         })
     });
     Ok((standings.unwrap_or_default(), listed.collect::<Result<_, StoreError>>()?))
-}
-
-/// An occurrence as a calendar has it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Dated {
-    /// Its schedule.
-    pub schedule: Uuid,
-    /// When.
-    pub occurrence: Occurrence,
-    /// The run asked for.
-    pub run: Option<Uuid>,
-    /// Whether a drill asked for since passed, before the next occurrence.
-    pub passed: bool,
-    /// Whether nobody has to hold it any more.
-    pub skipped: bool,
-}
-
-/// Recorded occurrences of pairs of some teams (`None`: of all) that are due from a time on and before another, oldest first: all
-/// of them.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn between(
-    conn: &mut PgConnection,
-    teams: Option<&[String]>,
-    from: DateTime<Utc>,
-    until: DateTime<Utc>,
-) -> Result<Vec<Dated>, StoreError> {
-    let rows = sqlx::query!(
-        r#"select o.schedule_id, o.nominal, o.due, o.closes, o.run_id, o.skipped_why is not null as "skipped!",
-            exists (
-                select from run held
-                where held.pair = o.pair
-                    and held.operation = o.drill
-                    and held.drill
-                    and held.state = 'passed'
-                    and held.created_at >= o.recorded_at
-                    and held.created_at < coalesce(
-                        (
-                            select min(later.recorded_at)
-                            from drill_occurrence later
-                            where later.schedule_id = o.schedule_id
-                                and later.nominal > o.nominal
-                        ),
-                        'infinity'
-                    )
-            ) as "passed!"
-        from drill_occurrence o
-        join pair on pair.name = o.pair
-        where ($1::text[] is null or pair.team = any($1))
-            and o.due >= $2
-            and o.due < $3
-        order by o.due, o.schedule_id"#,
-        teams,
-        from,
-        until
-    )
-    .fetch_all(conn)
-    .await
-    .map_err(|source| StoreError::database("read the calendar of drills", source))?;
-    let dated = rows.into_iter().map(|row| Dated {
-        schedule: row.schedule_id,
-        occurrence: Occurrence { nominal: row.nominal, due: row.due, closes: row.closes },
-        run: row.run_id,
-        passed: row.passed,
-        skipped: row.skipped,
-    });
-    Ok(dated.collect())
 }

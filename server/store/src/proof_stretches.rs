@@ -6,7 +6,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// A stretch without an answer.
 #[derive(Debug)]
@@ -28,10 +28,6 @@ pub struct Ended {
     pub outcome: StretchEnd,
     /// The process that compared it.
     pub ended_by: String,
-}
-
-fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::database(op, source)
 }
 
 fn unreadable(column: &'static str, proof: Uuid) -> StoreError {

@@ -10,7 +10,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// A proof to carry out.
 #[derive(Debug)]
@@ -87,10 +87,6 @@ impl TryFrom<ProofRow> for Proof {
                 .map_err(|_| unreadable("content"))?,
         })
     }
-}
-
-fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::database(op, source)
 }
 
 /// Keeps what is asked for; its id.

@@ -8,7 +8,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use sqlx::{PgConnection, types::Json};
 
 use crate::{
-    error::StoreError,
+    error::{StoreError, failed},
     leases::{self, survey_lease},
 };
 
@@ -75,7 +75,7 @@ pub async fn keep(
     )
     .fetch_optional(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("read readiness", source))?
+    .map_err(failed("read readiness"))?
     .map(|Json(states)| states)
     .unwrap_or_default();
     let now: BTreeMap<&str, &CheckStatus<'_>> =
@@ -115,7 +115,7 @@ pub async fn keep(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep readiness", source))?;
+    .map_err(failed("keep readiness"))?;
     Ok(changes)
 }
 
@@ -141,7 +141,7 @@ async fn insert_change(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("log change of readiness", source))?;
+    .map_err(failed("log change of readiness"))?;
     Ok(())
 }
 
@@ -161,7 +161,7 @@ pub async fn latest<T: DeserializeOwned>(
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read readiness", source))?;
+    .map_err(failed("read readiness"))?;
     row.map(|row| {
         let results = serde_json::from_value(row.results)
             .map_err(|_| StoreError::unreadable("readiness", "results", pair.to_string()))?;
@@ -189,7 +189,7 @@ pub async fn latest_of_all<T: DeserializeOwned>(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read readiness of all pairs", source))?;
+    .map_err(failed("read readiness of all pairs"))?;
     let mut all = BTreeMap::new();
     for row in rows {
         let unreadable = |column| StoreError::unreadable("readiness", column, row.pair.clone());
@@ -229,7 +229,7 @@ pub async fn bad_of_all(conn: &mut PgConnection) -> Result<Vec<Bad>, StoreError>
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read bad checks of all pairs", source))?;
+    .map_err(failed("read bad checks of all pairs"))?;
     let bad = rows.into_iter().map(|row| {
         let unreadable = |column| StoreError::unreadable("pair", column, row.name.clone());
         Ok(Bad {
@@ -259,7 +259,7 @@ pub async fn told(
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read what was told of readiness", source))?;
+    .map_err(failed("read what was told of readiness"))?;
     Ok(row.and_then(|row| Some((row.told_status?, row.better_since))))
 }
 
@@ -285,7 +285,7 @@ pub async fn keep_told(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database(OP, source))?;
+    .map_err(failed(OP))?;
     StoreError::expect_rows(OP, done.rows_affected(), 1)
 }
 
@@ -313,5 +313,5 @@ pub async fn changes(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list changes of readiness", source))
+    .map_err(failed("list changes of readiness"))
 }

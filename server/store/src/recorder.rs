@@ -18,7 +18,7 @@ mod tracks;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     ids::PairName,
-    pair::{Direction, Side},
+    pair::Direction,
     recorder::{Block, Kind, TopicSample},
 };
 use sqlx::PgConnection;
@@ -34,7 +34,7 @@ pub use self::{
     seal::seal,
     series::{Selection, series},
 };
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Tracks of one chunk: so many are read and written together.
 pub const MOST_TRACKS: usize = 2048;
@@ -150,7 +150,7 @@ impl Recording {
         )
         .execute(conn)
         .await
-        .map_err(|source| StoreError::database("record a survey", source))?;
+        .map_err(failed("record a survey"))?;
         Ok(written)
     }
 }
@@ -166,12 +166,12 @@ async fn make_stream(
         values ($1, $2, $3)
         on conflict (pair, from_side, kind) do nothing",
         pair.as_str(),
-        side_word(direction.from),
+        direction.from.as_str(),
         kind_word(kind)
     )
     .execute(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("make a stream of the recorder", source))?;
+    .map_err(failed("make a stream of the recorder"))?;
     let found = find_stream(conn, pair, direction, kind).await?;
     found.ok_or(StoreError::Rows { op: "make a stream of the recorder", got: 0, expected: 1 })
 }
@@ -193,19 +193,12 @@ pub async fn find_stream(
             and from_side = $2
             and kind = $3",
         pair.as_str(),
-        side_word(direction.from),
+        direction.from.as_str(),
         kind_word(kind)
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("find a stream of the recorder", source))
-}
-
-fn side_word(side: Side) -> &'static str {
-    match side {
-        Side::A => "a",
-        Side::B => "b",
-    }
+    .map_err(failed("find a stream of the recorder"))
 }
 
 fn kind_word(kind: Kind) -> &'static str {

@@ -6,14 +6,14 @@ mod codec;
 use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::PairName,
-    pair::{Direction, Side},
+    pair::Direction,
     topic::{ByPartition, TopicPartition},
     translation::Rings,
 };
 use sqlx::PgConnection;
 
 use crate::{
-    error::StoreError,
+    error::{StoreError, failed},
     leases::{self, survey_lease},
 };
 
@@ -33,17 +33,6 @@ pub struct Look {
     pub silent_because: String,
 }
 
-fn side_word(side: Side) -> &'static str {
-    match side {
-        Side::A => "a",
-        Side::B => "b",
-    }
-}
-
-fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::database(op, source)
-}
-
 /// Keeps what a look found: rings of the partitions that were looked at now replace those of before. Answers how many bytes
 /// were written. Call in a transaction.
 ///
@@ -58,7 +47,7 @@ pub async fn keep(
     rings: &ByPartition<Rings>,
 ) -> Result<usize, StoreError> {
     leases::hold(conn, &survey_lease(pair), epoch).await?;
-    let side = side_word(direction.from);
+    let side = direction.from.as_str();
     sqlx::query!(
         "insert into ring_look (pair, from_side, looked_at, positions_at, silent_because)
         values ($1, $2, $3, $4, '')
@@ -114,7 +103,7 @@ pub async fn forget(
         where pair = $1
             and from_side = $2",
         pair.as_str(),
-        side_word(direction.from)
+        direction.from.as_str()
     )
     .execute(conn)
     .await
@@ -163,7 +152,7 @@ pub async fn keep_silence(
         where pair = $1
             and from_side = $2",
         pair.as_str(),
-        side_word(direction.from),
+        direction.from.as_str(),
         at,
         because
     )
@@ -188,7 +177,7 @@ pub async fn look(
         where pair = $1
             and from_side = $2",
         pair.as_str(),
-        side_word(direction.from)
+        direction.from.as_str()
     )
     .fetch_optional(conn)
     .await
@@ -209,7 +198,7 @@ pub async fn rings(
         where pair = $1
             and from_side = $2",
         pair.as_str(),
-        side_word(direction.from)
+        direction.from.as_str()
     )
     .fetch_all(conn)
     .await

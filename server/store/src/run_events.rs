@@ -4,7 +4,7 @@ use muster_domain::run::RunEvent;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// What to append.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ pub async fn append(conn: &mut PgConnection, run: Uuid, event: &NewEvent<'_>) ->
     )
     .fetch_one(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("number run event", source))?;
+    .map_err(failed("number run event"))?;
     sqlx::query!(
         "insert into run_event (run_id, number, epoch, step, kind, message, detail)
         values ($1, $2, $3, $4, $5, $6, $7)",
@@ -49,7 +49,7 @@ pub async fn append(conn: &mut PgConnection, run: Uuid, event: &NewEvent<'_>) ->
     )
     .execute(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("keep run event", source))?;
+    .map_err(failed("keep run event"))?;
     crate::runs::notify(conn, run).await?;
     Ok(number)
 }
@@ -88,7 +88,7 @@ pub async fn page(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read run events", source))?;
+    .map_err(failed("read run events"))?;
     Ok(rows
         .into_iter()
         .map(|row| RunEvent {

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// What a person asked of the worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub async fn want(conn: &mut PgConnection, run: Uuid, wanted: &Wanted) -> Result
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("ask the worker", source))?;
+    .map_err(failed("ask the worker"))?;
     Ok(())
 }
 
@@ -47,7 +47,7 @@ pub async fn wanted(conn: &mut PgConnection, run: Uuid) -> Result<Option<Wanted>
     let row = sqlx::query!("select wanted, wanted_reason from run where id = $1", run)
         .fetch_one(conn)
         .await
-        .map_err(|source| StoreError::database("read what is asked of the worker", source))?;
+        .map_err(failed("read what is asked of the worker"))?;
     let reason = row.wanted_reason.unwrap_or_default();
     Ok(match row.wanted.as_deref() {
         Some("abort") => Some(Wanted::Abort(reason)),
@@ -87,7 +87,7 @@ pub async fn claim(
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("claim run", source))?;
+    .map_err(failed("claim run"))?;
     Ok(row.map(|row| (row.id, row.epoch)))
 }
 
@@ -114,7 +114,7 @@ pub async fn renew(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("renew lease", source))?;
+    .map_err(failed("renew lease"))?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -134,7 +134,7 @@ pub async fn release(conn: &mut PgConnection, run: Uuid, epoch: i64) -> Result<(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("release lease", source))?;
+    .map_err(failed("release lease"))?;
     Ok(())
 }
 
@@ -154,7 +154,7 @@ pub async fn hold(conn: &mut PgConnection, run: Uuid, epoch: i64) -> Result<(), 
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("hold run", source))?
+    .map_err(failed("hold run"))?
     .map(|_| ())
     .ok_or(StoreError::Fenced { run, epoch })
 }

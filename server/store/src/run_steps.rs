@@ -10,7 +10,7 @@ use muster_domain::{
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Keeps the steps of a new run.
 pub(crate) async fn insert_all(
@@ -36,7 +36,7 @@ pub(crate) async fn insert_all(
         )
         .execute(&mut *conn)
         .await
-        .map_err(|source| StoreError::database("keep run step", source))?;
+        .map_err(failed("keep run step"))?;
     }
     Ok(())
 }
@@ -83,7 +83,7 @@ pub async fn list_stored(conn: &mut PgConnection, run: Uuid) -> Result<Vec<Store
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read run steps", source))?;
+    .map_err(failed("read run steps"))?;
     rows.into_iter()
         .map(|row| {
             let unreadable = |column: &'static str| {
@@ -207,7 +207,7 @@ pub async fn change(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("change run step", source))?;
+    .map_err(failed("change run step"))?;
     StoreError::expect_rows("change run step", done.rows_affected(), 1)
 }
 
@@ -230,7 +230,7 @@ pub async fn confirm(conn: &mut PgConnection, run: Uuid, name: &str, by: &str) -
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("confirm run step", source))?;
+    .map_err(failed("confirm run step"))?;
     StoreError::expect_rows("confirm run step", done.rows_affected(), 1)
 }
 
@@ -249,7 +249,7 @@ pub async fn adopt(conn: &mut PgConnection, run: Uuid) -> Result<Vec<String>, St
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("adopt run steps", source))
+    .map_err(failed("adopt run steps"))
 }
 
 /// How long each step took in the newest successful runs of a pair and operation, in milliseconds, and how many runs
@@ -289,7 +289,7 @@ pub async fn past_durations(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read past durations", source))?;
+    .map_err(failed("read past durations"))?;
     let runs = rows.first().map_or(0, |row| row.runs);
     Ok((runs, rows.into_iter().map(|row| (row.name, row.ms)).collect()))
 }
@@ -316,6 +316,6 @@ pub async fn begin_again(conn: &mut PgConnection, run: Uuid, name: &str) -> Resu
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("begin run step again", source))?;
+    .map_err(failed("begin run step again"))?;
     StoreError::expect_rows("begin run step again", done.rows_affected(), 1)
 }

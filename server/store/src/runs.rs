@@ -7,17 +7,15 @@ mod under_way;
 use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::{PairName, TeamName},
-    pair::Side,
     record::{Outcome, Person, Run},
     run::RunState,
 };
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-pub use self::lists::{RunFilter, list, of_ids, open, telling};
-use self::row::RunRow;
-pub use self::under_way::{Decider, count_open, count_to_decide, to_decide};
-use crate::error::StoreError;
+pub use self::lists::{RunFilter, list, of_ids, telling};
+pub use self::under_way::{Decider, count_open, count_to_decide, open_of_pair, to_decide};
+use crate::error::{StoreError, failed};
 
 /// What a new run starts with.
 #[derive(Debug)]
@@ -65,7 +63,7 @@ pub async fn insert(conn: &mut PgConnection, new: &NewRun<'_>) -> Result<(), Sto
         content.pair.as_str(),
         new.team.as_str(),
         content.operation.as_str(),
-        if content.direction.from == Side::A { "a" } else { "b" },
+        content.direction.from.as_str(),
         new.course,
         content.drill,
         new.state.as_str(),
@@ -79,7 +77,7 @@ pub async fn insert(conn: &mut PgConnection, new: &NewRun<'_>) -> Result<(), Sto
     )
     .execute(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("keep run", source))?;
+    .map_err(failed("keep run"))?;
     crate::run_steps::insert_all(conn, new.id, &content.steps).await
 }
 
@@ -88,21 +86,7 @@ pub async fn insert(conn: &mut PgConnection, new: &NewRun<'_>) -> Result<(), Sto
 /// # Errors
 /// When the database refuses or the row does not read back.
 pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Run>, StoreError> {
-    sqlx::query_as!(
-        RunRow,
-        r#"select
-            id, number, plan_id, plan_hash, pair, team, operation, from_side, course, drill, state, state_reason,
-            requested_by, requested_by_name, reason, created_at, decide_by, use_by, approvals_needed, approved_at,
-            driver, driver_name, started_at, no_return_at, ended_at, epoch, outcome as "outcome: Json<Outcome>"
-        from run
-        where id = $1"#,
-        id
-    )
-    .fetch_optional(conn)
-    .await
-    .map_err(|source| StoreError::database("read run", source))?
-    .map(Run::try_from)
-    .transpose()
+    Ok(of_ids(conn, &[id]).await?.remove(&id))
 }
 
 /// A run by id, its row locked until the transaction ends: for people's decisions.
@@ -113,7 +97,7 @@ pub async fn lock(conn: &mut PgConnection, id: Uuid) -> Result<Option<Run>, Stor
     sqlx::query_scalar!("select 1 as one from run where id = $1 for update", id)
         .fetch_optional(&mut *conn)
         .await
-        .map_err(|source| StoreError::database("lock run", source))?;
+        .map_err(failed("lock run"))?;
     get(conn, id).await
 }
 
@@ -125,7 +109,7 @@ pub async fn by_number(conn: &mut PgConnection, number: i64) -> Result<Option<Uu
     sqlx::query_scalar!("select id from run where number = $1", number)
         .fetch_optional(conn)
         .await
-        .map_err(|source| StoreError::database("find run by number", source))
+        .map_err(failed("find run by number"))
 }
 
 /// The run that holds a pair now, if any.
@@ -145,7 +129,7 @@ pub async fn active_for_pair(conn: &mut PgConnection, pair: &PairName) -> Result
     )
     .fetch_optional(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("find active run", source))?;
+    .map_err(failed("find active run"))?;
     match id {
         Some(id) => get(conn, id).await,
         None => Ok(None),
@@ -167,7 +151,7 @@ pub async fn overdue(conn: &mut PgConnection) -> Result<Vec<Uuid>, StoreError> {
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("find overdue runs", source))
+    .map_err(failed("find overdue runs"))
 }
 
 /// Moves a run to another state. Ended states get their end time.
@@ -195,7 +179,7 @@ pub async fn set_state(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("change run state", source))?;
+    .map_err(failed("change run state"))?;
     StoreError::expect_rows("change run state", done.rows_affected(), 1)
 }
 
@@ -218,7 +202,7 @@ pub async fn mark_approved(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("mark run approved", source))?;
+    .map_err(failed("mark run approved"))?;
     StoreError::expect_rows("mark run approved", done.rows_affected(), 1)
 }
 
@@ -239,7 +223,7 @@ pub async fn mark_started(conn: &mut PgConnection, run: Uuid, driver: &Person) -
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("mark run started", source))?;
+    .map_err(failed("mark run started"))?;
     StoreError::expect_rows("mark run started", done.rows_affected(), 1)
 }
 
@@ -256,7 +240,7 @@ pub async fn mark_no_return(conn: &mut PgConnection, run: Uuid) -> Result<(), St
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("mark point of no return", source))?;
+    .map_err(failed("mark point of no return"))?;
     StoreError::expect_rows("mark point of no return", done.rows_affected(), 1)
 }
 
@@ -274,7 +258,7 @@ pub async fn set_outcome(conn: &mut PgConnection, run: Uuid, outcome: &Outcome) 
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep run outcome", source))?;
+    .map_err(failed("keep run outcome"))?;
     StoreError::expect_rows("keep run outcome", done.rows_affected(), 1)
 }
 
@@ -286,6 +270,6 @@ pub async fn notify(conn: &mut PgConnection, run: Uuid) -> Result<(), StoreError
     sqlx::query_scalar!("select pg_notify('muster_run', $1)", run.to_string())
         .fetch_one(conn)
         .await
-        .map_err(|source| StoreError::database("notify watchers", source))?;
+        .map_err(failed("notify watchers"))?;
     Ok(())
 }

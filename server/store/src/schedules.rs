@@ -7,11 +7,7 @@ use muster_domain::schedule::{Occurrence, Schedule};
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use crate::error::StoreError;
-
-fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::database(op, source)
-}
+use crate::error::{StoreError, failed};
 
 /// Keeps a new schedule; `next` is its first occurrence with when it is to be recorded.
 ///

@@ -14,7 +14,7 @@ pub use self::{
     envelope::EnvelopeError,
     key::{KeyError, SecretsKey},
 };
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 use envelope::Place;
 
 /// A secret a cluster may have.
@@ -99,7 +99,7 @@ async fn put_one(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database(OP, source))?;
+    .map_err(failed(OP))?;
     Ok(())
 }
 
@@ -121,7 +121,7 @@ pub async fn get(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database(OP, source))?;
+    .map_err(failed(OP))?;
     let mut secrets = ClusterSecrets::default();
     for row in rows {
         let secret = envelope::open(key, cluster_place(cluster.as_str(), &row.field), &row.sealed)
@@ -150,7 +150,7 @@ pub async fn fields(conn: &mut PgConnection, cluster: &ClusterName) -> Result<Ve
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list secrets", source))?;
+    .map_err(failed("list secrets"))?;
     Ok(words.iter().filter_map(|word| SecretField::parse(word)).collect())
 }
 
@@ -172,7 +172,7 @@ pub async fn delete(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("remove secret", source))?;
+    .map_err(failed("remove secret"))?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -191,7 +191,7 @@ pub async fn check_key(conn: &mut PgConnection, key: &SecretsKey) -> Result<(), 
     )
     .execute(&mut *conn)
     .await
-    .map_err(|source| StoreError::database(OP, source))?;
+    .map_err(failed(OP))?;
     let needed = sqlx::query_scalar!(
         "select kek_id
         from secrets_key
@@ -199,7 +199,7 @@ pub async fn check_key(conn: &mut PgConnection, key: &SecretsKey) -> Result<(), 
     )
     .fetch_one(conn)
     .await
-    .map_err(|source| StoreError::database(OP, source))?;
+    .map_err(failed(OP))?;
     if needed == key.id() {
         return Ok(());
     }
@@ -214,7 +214,7 @@ pub async fn key_in_use(conn: &mut PgConnection) -> Result<Option<String>, Store
     sqlx::query_scalar!("select kek_id from secrets_key")
         .fetch_optional(conn)
         .await
-        .map_err(|source| StoreError::database("look at the secrets key", source))
+        .map_err(failed("look at the secrets key"))
 }
 
 /// What a rotation did.
@@ -237,7 +237,6 @@ pub async fn rotate(
     new: &SecretsKey,
 ) -> Result<Rotated, StoreError> {
     const OP: &str = "rotate the secrets key";
-    let failed = |source| StoreError::database(OP, source);
     let sealed = |source| StoreError::Sealed { op: OP, source };
     lock_key(&mut *tx, old, new).await?;
     let rows = sqlx::query!(
@@ -248,7 +247,7 @@ pub async fn rotate(
     )
     .fetch_all(&mut *tx)
     .await
-    .map_err(failed)?;
+    .map_err(failed(OP))?;
     let mut rotated = Rotated { rewrapped: 0, already: 0 };
     for row in rows {
         if row.kek_id == new.id() {
@@ -271,7 +270,7 @@ pub async fn rotate(
         )
         .execute(&mut *tx)
         .await
-        .map_err(failed)?;
+        .map_err(failed(OP))?;
         StoreError::expect_rows(OP, done.rows_affected(), 1)?;
         rotated.rewrapped += 1;
     }
@@ -293,7 +292,7 @@ async fn lock_key(conn: &mut PgConnection, old: &SecretsKey, new: &SecretsKey) -
     )
     .fetch_one(&mut *conn)
     .await
-    .map_err(|source| StoreError::database(OP, source))?;
+    .map_err(failed(OP))?;
     if used != old.id() && used != new.id() {
         let source = EnvelopeError::WrongKey { needed: used, given: old.id().to_owned() };
         return Err(StoreError::Sealed { op: OP, source });
@@ -306,6 +305,6 @@ async fn lock_key(conn: &mut PgConnection, old: &SecretsKey, new: &SecretsKey) -
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database(OP, source))?;
+    .map_err(failed(OP))?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, PgConnection};
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Settings that decide whether what was committed is still there after a power cut.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -37,7 +37,7 @@ pub async fn facts(conn: &mut PgConnection) -> Result<ServerFacts, StoreError> {
     )
     .fetch_one(conn)
     .await
-    .map_err(|source| StoreError::database("read the settings of the database", source))
+    .map_err(failed("read the settings of the database"))
 }
 
 /// How large the database is and how new its tables are.
@@ -65,5 +65,5 @@ pub async fn size(conn: &mut PgConnection) -> Result<SizeFacts, StoreError> {
     )
     .fetch_one(conn)
     .await
-    .map_err(|source| StoreError::database("read the size of the database", source))
+    .map_err(failed("read the size of the database"))
 }

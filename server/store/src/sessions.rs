@@ -5,7 +5,10 @@ use muster_domain::people::Actor;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{error::StoreError, grants::parse_grants};
+use crate::{
+    error::{StoreError, failed},
+    grants::parse_grants,
+};
 
 /// A session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +69,7 @@ pub async fn insert(
     )
     .fetch_one(conn)
     .await
-    .map_err(|source| StoreError::database("open session", source))
+    .map_err(failed("open session"))
 }
 
 /// The session if it counts: not ended, not revoked, seen within `idle_seconds`, and its user may sign in.
@@ -100,7 +103,7 @@ pub async fn get_live(
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read session", source))?;
+    .map_err(failed("read session"))?;
     row.map(|row| {
         Ok(SignedIn {
             actor: Actor {
@@ -139,7 +142,7 @@ pub async fn touch(conn: &mut PgConnection, id: Uuid) -> Result<(), StoreError> 
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("note use of session", source))?;
+    .map_err(failed("note use of session"))?;
     Ok(())
 }
 
@@ -162,7 +165,7 @@ pub async fn note_proof(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("note proof of identity", source))?;
+    .map_err(failed("note proof of identity"))?;
     StoreError::expect_rows("note proof of identity", done.rows_affected(), 1)
 }
 
@@ -180,7 +183,7 @@ pub async fn step_up(conn: &mut PgConnection, id: Uuid) -> Result<(), StoreError
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("step up session", source))?;
+    .map_err(failed("step up session"))?;
     StoreError::expect_rows("step up session", done.rows_affected(), 1)
 }
 
@@ -198,7 +201,7 @@ pub async fn revoke(conn: &mut PgConnection, id: Uuid) -> Result<bool, StoreErro
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("revoke session", source))?;
+    .map_err(failed("revoke session"))?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -218,7 +221,7 @@ pub async fn revoke_all(conn: &mut PgConnection, user: Uuid, but: Option<Uuid>) 
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("revoke sessions", source))?;
+    .map_err(failed("revoke sessions"))?;
     Ok(done.rows_affected())
 }
 
@@ -239,7 +242,7 @@ pub async fn list(conn: &mut PgConnection, user: Uuid) -> Result<Vec<Session>, S
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list sessions", source))
+    .map_err(failed("list sessions"))
 }
 
 /// Sessions of a user that count, newest first, at most `limit`: not ended, not revoked, seen within `idle_seconds`. Only those
@@ -273,7 +276,7 @@ pub async fn page(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list sessions", source))
+    .map_err(failed("list sessions"))
 }
 
 /// Whose a session is that has not ended: id and name.
@@ -292,7 +295,7 @@ pub async fn whose(conn: &mut PgConnection, id: Uuid) -> Result<Option<(Uuid, St
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("find whose session", source))?;
+    .map_err(failed("find whose session"))?;
     Ok(row.map(|row| (row.id, row.name)))
 }
 
@@ -307,6 +310,6 @@ pub async fn delete_ended(conn: &mut PgConnection) -> Result<u64, StoreError> {
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("remove ended sessions", source))?;
+    .map_err(failed("remove ended sessions"))?;
     Ok(done.rows_affected())
 }

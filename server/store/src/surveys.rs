@@ -5,14 +5,14 @@ use chrono::{DateTime, Utc};
 use muster_domain::{
     cluster::ClusterDescription,
     ids::{ClusterName, PairName},
-    pair::{BySide, Direction, Side},
+    pair::{BySide, Direction},
     reading::Observed,
     survey::{ConnectorObservation, RightObservation, Survey},
 };
 use sqlx::{PgConnection, types::Json};
 
 use crate::{
-    error::StoreError,
+    error::{StoreError, failed},
     leases::{self, survey_lease},
 };
 
@@ -58,13 +58,13 @@ pub async fn keep(conn: &mut PgConnection, survey: &Survey, epoch: i64) -> Resul
     )
     .execute(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("keep survey", source))?;
+    .map_err(failed("keep survey"))?;
     StoreError::expect_rows("keep survey", done.rows_affected(), 1)?;
     keep_looks(conn, survey).await?;
     sqlx::query_scalar!("select pg_notify($1, $2)", CHANNEL, survey.pair.as_str())
         .fetch_one(conn)
         .await
-        .map_err(|source| StoreError::database("notify watchers of the pair", source))?;
+        .map_err(failed("notify watchers of the pair"))?;
     Ok(())
 }
 
@@ -95,7 +95,7 @@ async fn keep_looks(conn: &mut PgConnection, survey: &Survey) -> Result<(), Stor
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep what was seen of the clusters", source))?;
+    .map_err(failed("keep what was seen of the clusters"))?;
     Ok(())
 }
 
@@ -127,7 +127,7 @@ pub async fn looks(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read what was seen of clusters", source))?;
+    .map_err(failed("read what was seen of clusters"))?;
     rows.into_iter()
         .map(|row| {
             let unreadable = |_| StoreError::unreadable("cluster_look", "cluster", row.cluster.clone());
@@ -153,7 +153,7 @@ pub async fn latest(conn: &mut PgConnection, pair: &PairName) -> Result<Option<S
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read survey", source))?;
+    .map_err(failed("read survey"))?;
     Ok(body.map(|Json(survey)| survey))
 }
 
@@ -171,7 +171,7 @@ pub async fn head(conn: &mut PgConnection, pair: &PairName) -> Result<Option<Sur
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read which survey is the latest", source))
+    .map_err(failed("read which survey is the latest"))
 }
 
 /// The source connector of a flow as the latest survey saw it: cheap, however large the survey is. `None` when it was not read,
@@ -190,14 +190,11 @@ pub async fn source_connector(
         where pair = $1
             and flow -> 'direction' ->> 'from' = $2"#,
         pair.as_str(),
-        match direction.from {
-            Side::A => "a",
-            Side::B => "b",
-        }
+        direction.from.as_str()
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read a flow's source connector", source))?;
+    .map_err(failed("read a flow's source connector"))?;
     Ok(found.flatten().and_then(|Json(seen)| match seen {
         Observed::Known { value, .. } => Some(value),
         Observed::Unknown { .. } => None,

@@ -3,7 +3,7 @@
 use muster_domain::ids::TeamName;
 use sqlx::PgConnection;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// A team.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +28,7 @@ pub async fn insert(conn: &mut PgConnection, team: &Team) -> Result<bool, StoreE
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep team", source))?;
+    .map_err(failed("keep team"))?;
     Ok(done.rows_affected() == 1)
 }
 
@@ -57,7 +57,7 @@ pub async fn page(conn: &mut PgConnection, after: Option<&str>, limit: i64) -> R
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list teams", source))?;
+    .map_err(failed("list teams"))?;
     rows.into_iter()
         .map(|row| {
             let name =
@@ -80,7 +80,7 @@ pub async fn get(conn: &mut PgConnection, name: &TeamName) -> Result<Option<(Tea
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read team", source))?;
+    .map_err(failed("read team"))?;
     Ok(row.map(|row| (Team { name: name.clone(), description: row.description }, row.version)))
 }
 
@@ -101,7 +101,7 @@ pub async fn update(conn: &mut PgConnection, team: &Team, version: i64) -> Resul
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("change team", source))?;
+    .map_err(failed("change team"))?;
     if done.rows_affected() == 1 { Ok(()) } else { Err(StoreError::Stale { op: "change team" }) }
 }
 
@@ -117,6 +117,6 @@ pub async fn delete(conn: &mut PgConnection, name: &TeamName) -> Result<bool, St
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("remove team", source))?;
+    .map_err(failed("remove team"))?;
     Ok(done.rows_affected() == 1)
 }

@@ -5,7 +5,10 @@ use muster_domain::people::Actor;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::{error::StoreError, grants::parse_grants};
+use crate::{
+    error::{StoreError, failed},
+    grants::parse_grants,
+};
 
 /// A token, without itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +62,7 @@ pub async fn insert(
     )
     .fetch_one(conn)
     .await
-    .map_err(|source| StoreError::database("keep token", source))
+    .map_err(failed("keep token"))
 }
 
 /// A token that counts, with the rights of its user, as its rows are.
@@ -106,28 +109,7 @@ impl TryFrom<LiveRow> for (Token, Actor) {
 /// # Errors
 /// When the database refuses or a row does not read back.
 pub async fn get_live(conn: &mut PgConnection, hash: &str) -> Result<Option<(Token, Actor)>, StoreError> {
-    let row = sqlx::query_as!(
-        LiveRow,
-        r#"select api_token.id, api_token.name, user_id, app_user.name as owner, scopes, api_token.created_at, expires_at,
-            last_used_at,
-            array(
-                select role from app_grant where user_id = app_user.id order by role, team
-            ) as "roles!",
-            array(
-                select coalesce(team, '') from app_grant where user_id = app_user.id order by role, team
-            ) as "teams!: Vec<String>"
-        from api_token
-        join app_user on app_user.id = api_token.user_id
-        where hash = $1
-            and revoked_at is null
-            and expires_at > clock_timestamp()
-            and app_user.disabled_at is null"#,
-        hash
-    )
-    .fetch_optional(conn)
-    .await
-    .map_err(|source| StoreError::database("read token", source))?;
-    row.map(TryInto::try_into).transpose()
+    read_live(conn, Some(hash), None).await
 }
 
 /// The token with that id and who acts by it, if it still counts: for what goes on after its request.
@@ -135,6 +117,15 @@ pub async fn get_live(conn: &mut PgConnection, hash: &str) -> Result<Option<(Tok
 /// # Errors
 /// When the database refuses or a row does not read back.
 pub async fn get_live_by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<(Token, Actor)>, StoreError> {
+    read_live(conn, None, Some(id)).await
+}
+
+/// By its hash or by its id: the one that is not given finds nothing.
+async fn read_live(
+    conn: &mut PgConnection,
+    hash: Option<&str>,
+    id: Option<Uuid>,
+) -> Result<Option<(Token, Actor)>, StoreError> {
     let row = sqlx::query_as!(
         LiveRow,
         r#"select api_token.id, api_token.name, user_id, app_user.name as owner, scopes, api_token.created_at, expires_at,
@@ -147,15 +138,16 @@ pub async fn get_live_by_id(conn: &mut PgConnection, id: Uuid) -> Result<Option<
             ) as "teams!: Vec<String>"
         from api_token
         join app_user on app_user.id = api_token.user_id
-        where api_token.id = $1
+        where (hash = $1 or api_token.id = $2)
             and revoked_at is null
             and expires_at > clock_timestamp()
             and app_user.disabled_at is null"#,
+        hash,
         id
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read token", source))?;
+    .map_err(failed("read token"))?;
     row.map(TryInto::try_into).transpose()
 }
 
@@ -173,7 +165,7 @@ pub async fn touch(conn: &mut PgConnection, id: Uuid) -> Result<(), StoreError> 
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("note use of token", source))?;
+    .map_err(failed("note use of token"))?;
     Ok(())
 }
 
@@ -193,7 +185,7 @@ pub async fn get(conn: &mut PgConnection, id: Uuid) -> Result<Option<Token>, Sto
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read token", source))
+    .map_err(failed("read token"))
 }
 
 /// Tokens of one user or of all, newest first, ended ones included, at most `limit`; only those that come after `before` in
@@ -224,7 +216,7 @@ pub async fn page(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list tokens", source))
+    .map_err(failed("list tokens"))
 }
 
 /// Revokes a token; false when it was already, or there is none.
@@ -241,6 +233,6 @@ pub async fn revoke(conn: &mut PgConnection, id: Uuid) -> Result<bool, StoreErro
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("revoke token", source))?;
+    .map_err(failed("revoke token"))?;
     Ok(done.rows_affected() == 1)
 }

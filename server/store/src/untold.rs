@@ -7,11 +7,7 @@ use muster_domain::{
 };
 use sqlx::{PgConnection, types::Json};
 
-use crate::error::StoreError;
-
-fn failed(op: &'static str) -> impl FnOnce(sqlx::Error) -> StoreError {
-    move |source| StoreError::database(op, source)
-}
+use crate::error::{StoreError, failed};
 
 /// An occurrence whose time has come and that nobody was told of, locked for the caller's transaction.
 #[derive(Debug, Clone)]

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::ids::PairName;
 use sqlx::PgConnection;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Messages that wait to be delivered to channels of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub async fn undelivered(conn: &mut PgConnection) -> Result<Vec<Undelivered>, St
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read figures of messages", source))
+    .map_err(failed("read figures of messages"))
 }
 
 /// How many findings of each of many pairs are open; pairs without one are not there.
@@ -57,7 +57,7 @@ pub async fn open_findings_of(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("count open findings of pairs", source))?;
+    .map_err(failed("count open findings of pairs"))?;
     Ok(rows.into_iter().map(|row| (row.pair, row.count)).collect())
 }
 
@@ -74,7 +74,7 @@ pub async fn open_findings(conn: &mut PgConnection) -> Result<Vec<(String, i64)>
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read figures of findings", source))?;
+    .map_err(failed("read figures of findings"))?;
     Ok(rows.into_iter().map(|row| (row.severity, row.count)).collect())
 }
 
@@ -129,7 +129,7 @@ pub async fn overdue_drills(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read figures of drills", source))
+    .map_err(failed("read figures of drills"))
 }
 
 /// When drills of a schedule that is on are due.
@@ -198,7 +198,7 @@ pub async fn drill_duties(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read when drills of pairs are due", source))?;
+    .map_err(failed("read when drills of pairs are due"))?;
     // What is not recorded yet is recorded so many days before it is due.
     let ahead = |at: Option<DateTime<Utc>>, lead: i64| at.map(|at| at + TimeDelta::days(lead));
     let duty = |pair, overdue_since, due, closes| DrillDuty { pair, overdue_since, due, closes };

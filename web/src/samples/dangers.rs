@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     chrome::{Brake, Chrome},
-    danger::{DangerPage, Sent},
+    danger::DangerPage,
     forms::DangerForm,
 };
 
@@ -34,7 +34,7 @@ impl DangerPage {
     /// The only schedule of a pair.
     #[must_use]
     pub fn sample_schedule() -> Self {
-        Self::remove_schedule(owner("/drills/1/remove"), &weekly(), 0, None)
+        Self::remove_schedule(owner("/drills/1/remove"), &weekly(), 0)
     }
 
     /// A team's last channel, with messages on their way, edited by somebody meanwhile.
@@ -47,26 +47,25 @@ impl DangerPage {
             "Read it again, look at what changed, and send the edit with the new ETag.",
         );
         let channel = channel(3, "room", ChannelKind::Slack, "hooks.chat.example");
-        let sent = Sent { form: &form, problem: &problem };
-        Self::remove_channel(owner("/notifications/3/remove"), &channel, 0, 2, Some(sent))
+        Self::remove_channel(owner("/notifications/3/remove"), &channel, 0, 2).refused(&form, &problem)
     }
 
     /// A team nothing belongs to.
     #[must_use]
     pub fn sample_team() -> Self {
-        Self::remove_team(admin("/teams/new-team/remove"), &nobodys(), None)
+        Self::remove_team(admin("/teams/new-team/remove"), &nobodys())
     }
 
     /// A team with pairs and channels.
     #[must_use]
     pub fn sample_team_refused() -> Self {
-        Self::remove_team(admin("/teams/payments-core/remove"), &payments_core(), None)
+        Self::remove_team(admin("/teams/payments-core/remove"), &payments_core())
     }
 
     /// A pair with nothing in the way.
     #[must_use]
     pub fn sample_pair() -> Self {
-        Self::remove_pair(owner("/pairs/payments/remove"), &pairs::payments().pair, &[], false, None)
+        Self::remove_pair(owner("/pairs/payments/remove"), &pairs::payments().pair, &[], false)
     }
 
     /// Another name was typed.
@@ -78,23 +77,22 @@ impl DangerPage {
             "The name typed must be `payments`, the pair this removes. Nothing was changed.",
             "Correct the request and send it again.",
         );
-        let sent = Sent { form: &form, problem: &problem };
         let pair = pairs::payments().pair;
-        Self::remove_pair(owner("/pairs/payments/remove"), &pair, &[], false, Some(sent))
+        Self::remove_pair(owner("/pairs/payments/remove"), &pair, &[], false).refused(&form, &problem)
     }
 
     /// A run waits for its approval.
     #[must_use]
     pub fn sample_pair_refused() -> Self {
         let pair = pairs::payments().pair;
-        Self::remove_pair(owner("/pairs/payments/remove"), &pair, &[runs::asked()], true, None)
+        Self::remove_pair(owner("/pairs/payments/remove"), &pair, &[runs::asked()], true)
     }
 
     /// A cluster no pair is made of.
     #[must_use]
     pub fn sample_cluster() -> Self {
         let cluster = cluster("eu-west", "Zq3vW8mYTk2xN1oP5rL7dg");
-        Self::remove_cluster(admin("/clusters/eu-west/remove"), &cluster, &[], None)
+        Self::remove_cluster(admin("/clusters/eu-west/remove"), &cluster, &[])
     }
 
     /// A pair's canary.
@@ -102,7 +100,7 @@ impl DangerPage {
     pub fn sample_canary() -> Self {
         let mut pair = pairs::payments().pair;
         pair.canary_topic = Some("muster.canary.payments".to_owned());
-        Self::stop_canary(owner("/pairs/payments/canary/remove"), &pair, None)
+        Self::stop_canary(owner("/pairs/payments/canary/remove"), &pair)
     }
 
     /// A session of the command line.

@@ -223,11 +223,10 @@ fn on_the_pair(pair: &Pair, proof: &Proof, cited: &Cited) -> Answer<Vec<(Side, C
             "Ask for a proof of the pair as it is now.",
         )
     };
-    let side_of = |cluster: &ClusterName| Side::BOTH.into_iter().find(|side| pair.cluster(*side) == cluster);
     let gone =
         |cluster: &ClusterName| refused(format!("`{cluster}` is no cluster of pair `{}` now", pair.name));
-    let from = side_of(&proof.from).ok_or_else(|| gone(&proof.from))?;
-    let to = side_of(&proof.to).ok_or_else(|| gone(&proof.to))?;
+    let from = pair.side_of(&proof.from).ok_or_else(|| gone(&proof.from))?;
+    let to = pair.side_of(&proof.to).ok_or_else(|| gone(&proof.to))?;
     let topic = &cited.source.topic;
     if !Scope::of(pair).application_topic(from, topic) {
         return Err(refused(format!("`{topic}` is no topic of pair `{}` now", pair.name)));

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::{ClusterName, PairName},
-    pair::{BySide, Direction, Pair, Side},
+    pair::{BySide, Direction, Pair},
     people::Actor,
     plan::{Plan, PlanRules},
     plan_difference::{self, PlanDifference},
@@ -101,8 +101,7 @@ fn request(pair: &Pair, asked: &NewPlan) -> Answer<PlanRequest> {
             "Plan a switchover or a readiness drill.",
         ));
     }
-    let to = Side::BOTH.into_iter().find(|side| *pair.cluster(*side) == asked.to);
-    let to = to.ok_or_else(|| {
+    let to = pair.side_of(&asked.to).ok_or_else(|| {
         Failure::invalid(format!("`{}` is not one of the two clusters of pair `{}`.", asked.to, pair.name))
     })?;
     Ok(PlanRequest {

@@ -3,7 +3,7 @@
 use muster_domain::{
     direction::{ActiveSide, active_side},
     ids::{ClusterName, PairName},
-    pair::{Direction, Pair, Side},
+    pair::{Direction, Pair},
     people::Actor,
     proof::{Proof, ProofEvidence, ProofKind, content::ContentAsk},
     record::Person,
@@ -114,8 +114,7 @@ pub async fn cancel(conn: &mut PgConnection, id: Uuid, actor: &Actor) -> Answer<
 /// From the cluster that is named, or from the side that is active.
 async fn direction(conn: &mut PgConnection, pair: &Pair, from: Option<&ClusterName>) -> Answer<Direction> {
     if let Some(from) = from {
-        let side = Side::BOTH.into_iter().find(|side| pair.cluster(*side) == from);
-        let side = side.ok_or_else(|| {
+        let side = pair.side_of(from).ok_or_else(|| {
             Failure::invalid(format!("`{from}` is no cluster of the pair `{}`.", pair.name))
         })?;
         return Ok(Direction { from: side });

@@ -14,7 +14,7 @@ use muster_domain::{
     schedule::{Occurrence, Schedule, Standing},
 };
 use muster_store::{
-    programme::{self, Dated},
+    occurrences::{self, Recorded, RecordedFilter},
     schedules as stored,
 };
 use serde::Deserialize;
@@ -56,11 +56,17 @@ pub async fn show(
     };
     let now = Utc::now();
     let mut conn = app.pool.acquire().await?;
-    let mut came: BTreeMap<Uuid, Vec<Dated>> = BTreeMap::new();
-    for one in programme::between(&mut conn, seen.as_deref(), now - BEHIND, now + AHEAD).await? {
+    let of_calendar = RecordedFilter {
+        teams: seen.as_deref(),
+        since: Some(now - BEHIND),
+        until: Some(now + AHEAD),
+        ..RecordedFilter::default()
+    };
+    // A calendar has no pages: all of them, and the oldest first.
+    let mut came: BTreeMap<Uuid, Vec<Recorded>> = BTreeMap::new();
+    for one in occurrences::recorded(&mut conn, of_calendar, i64::MAX).await?.into_iter().rev() {
         came.entry(one.schedule).or_default().push(one);
     }
-    // A calendar has no pages: all of them.
     let schedules = stored::list(&mut conn, seen.as_deref(), None, i64::MAX).await?;
     drop(conn);
     let name = query.team.as_ref().map_or_else(|| "Drills".to_owned(), |team| format!("Drills of {team}"));
@@ -84,9 +90,15 @@ pub async fn show(
     Ok((kind, calendar.to_string()).into_response())
 }
 
-fn event(app: &App, schedule: &Schedule, at: &Occurrence, came: Option<&Dated>, now: DateTime<Utc>) -> Event {
+fn event(
+    app: &App,
+    schedule: &Schedule,
+    at: &Occurrence,
+    came: Option<&Recorded>,
+    now: DateTime<Utc>,
+) -> Event {
     let what = format!("Drill: {} of {}", schedule.drill.as_str(), schedule.pair);
-    let (word, status) = match came.map(|came| at.standing(came.passed, came.skipped, now)) {
+    let (word, status) = match came.map(|came| at.standing(came.passed, came.skipped.is_some(), now)) {
         None | Some(Standing::Ahead) => ("", EventStatus::Tentative),
         Some(Standing::Due) => (" (due now)", EventStatus::Confirmed),
         Some(Standing::Overdue) => (" (overdue)", EventStatus::Confirmed),
@@ -100,7 +112,7 @@ fn event(app: &App, schedule: &Schedule, at: &Occurrence, came: Option<&Dated>, 
         said.push(format!("Owners: {owners}"));
     }
     let page = match came.and_then(|came| came.run) {
-        Some(run) => format!("{}/runs/{run}", app.public_url),
+        Some((run, ..)) => format!("{}/runs/{run}", app.public_url),
         None => format!("{}/drills", app.public_url),
     };
     said.push(page.clone());

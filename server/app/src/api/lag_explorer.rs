@@ -159,7 +159,7 @@ fn line(item: &Stretch, width_ms: i64) -> Vec<String> {
     cells.extend(spans.map(number));
     // By the class of lag in time, from which its end is told.
     let class = item.ms.filter(|_| rpo.ms_at_most.is_some()).map_or(ReadingClass::Unknown, |ms| ms.class);
-    cells.push(class_word(class).to_owned());
+    cells.push(class.as_str().to_owned());
     cells
 }
 
@@ -167,7 +167,7 @@ fn line(item: &Stretch, width_ms: i64) -> Vec<String> {
 fn band(band: Option<&Band>) -> [String; 5] {
     let value = |of: fn(&Band) -> Option<i64>| number(band.and_then(of));
     let class = band.map_or(ReadingClass::Unknown, |band| band.class);
-    [value(|b| b.p50), value(|b| b.p90), value(|b| b.p99), value(|b| b.worst), class_word(class).to_owned()]
+    [value(|b| b.p50), value(|b| b.p90), value(|b| b.p99), value(|b| b.worst), class.as_str().to_owned()]
 }
 
 fn number(value: Option<i64>) -> String {
@@ -180,16 +180,6 @@ fn why_word(why: Why) -> &'static str {
         Why::InTheHour => "in_the_hour",
         Why::TargetNotKnown => "target_not_known",
         Why::SourceNotRead => "source_not_read",
-    }
-}
-
-fn class_word(class: ReadingClass) -> &'static str {
-    match class {
-        ReadingClass::Exact => "exact",
-        ReadingClass::Tight => "tight",
-        ReadingClass::LowerBound => "lower_bound",
-        ReadingClass::Stale => "stale",
-        ReadingClass::Unknown => "unknown",
     }
 }
 

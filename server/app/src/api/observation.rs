@@ -182,8 +182,8 @@ pub async fn lag_history(
 
 pub(super) fn direction(pair: &Pair, source: Option<&ClusterName>) -> Answer<Direction> {
     let Some(source) = source else { return Ok(Direction { from: Side::A }) };
-    let side = Side::BOTH.into_iter().find(|side| pair.cluster(*side) == source);
-    side.map(|from| Direction { from })
+    pair.side_of(source)
+        .map(|from| Direction { from })
         .ok_or_else(|| Failure::invalid(format!("`{source}` is not a cluster of pair `{}`.", pair.name)))
 }
 

@@ -7,7 +7,10 @@ use muster_domain::{
     run::RunState,
     schedule::{Occurrence, Schedule, Standing},
 };
-use muster_store::{occurrences as stored_occurrences, schedules as stored_schedules};
+use muster_store::{
+    occurrences::{self as stored_occurrences, Recorded, RecordedFilter},
+    schedules as stored_schedules,
+};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -66,35 +69,20 @@ pub struct OccurrenceView {
     pub skipped: String,
 }
 
-/// Recorded occurrences of pairs of some teams (`None`: of all), newest due first, at most `limit` of those after `before`.
-///
-/// # Errors
-/// When the database refuses.
-pub async fn recorded(
-    app: &App,
-    teams: Option<&[String]>,
-    pair: Option<&PairName>,
-    before: Option<(DateTime<Utc>, Uuid)>,
-    limit: i64,
-) -> Answer<Vec<OccurrenceView>> {
-    let mut conn = app.pool.acquire().await?;
-    let now = muster_store::clock::now(&mut conn).await?;
-    let found = stored_occurrences::recorded(&mut conn, teams, pair, before, limit).await?;
-    let view = |recorded: stored_occurrences::Recorded| {
-        let run_state = recorded.run.map(|(_, _, state)| state);
-        OccurrenceView {
+impl OccurrenceView {
+    fn of(recorded: Recorded, now: DateTime<Utc>) -> Self {
+        Self {
             schedule: recorded.schedule,
             pair: recorded.pair,
             drill: recorded.drill,
             occurrence: recorded.occurrence,
             standing: recorded.occurrence.standing(recorded.passed, recorded.skipped.is_some(), now),
             run: recorded.run.map(|(id, _, _)| id),
-            run_state,
+            run_state: recorded.run.map(|(_, _, state)| state),
             trouble: recorded.trouble,
             skipped: recorded.skipped.unwrap_or_default(),
         }
-    };
-    Ok(found.into_iter().map(view).collect())
+    }
 }
 
 /// What cursors of schedules are known by.
@@ -199,9 +187,19 @@ pub async fn occurrences(
     Query(query): Query<OccurrenceQuery>,
 ) -> Answer<Json<Items<OccurrenceView>>> {
     let limit = page_size(query.limit);
-    // Two schedules can be due at the same moment.
-    let before = cursor::read_time(OCCURRENCE, query.after.as_deref())?;
-    let items = recorded(&app, teams(&actor).as_deref(), query.pair.as_ref(), before, limit).await?;
+    let seen = teams(&actor);
+    let filter = RecordedFilter {
+        teams: seen.as_deref(),
+        pair: query.pair.as_ref(),
+        // Two schedules can be due at the same moment.
+        after: cursor::read_time(OCCURRENCE, query.after.as_deref())?,
+        ..RecordedFilter::default()
+    };
+    let mut conn = app.pool.acquire().await?;
+    let now = muster_store::clock::now(&mut conn).await?;
+    let found = stored_occurrences::recorded(&mut conn, filter, limit).await?;
+    let items: Vec<OccurrenceView> =
+        found.into_iter().map(|recorded| OccurrenceView::of(recorded, now)).collect();
     Ok(Json(Items::page(items, limit, |one| {
         cursor::write_time(OCCURRENCE, one.occurrence.due, one.schedule)
     })))

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::Client,
-    commands::Channels,
+    commands::{ById, Channels},
     print,
     registry::{edit, read_json},
 };
@@ -23,16 +23,16 @@ pub(super) async fn channels(client: &Client, command: Channels) -> anyhow::Resu
             let heads = ["TEAM", "CHANNEL", "KIND", "", "HOST", "ID"];
             print::list(client, &client.pages("/api/v1/channels", &[], None).await?, &heads, row);
         }
-        Channels::Show { id } => print::json(&client.get(&path(id)).await?),
+        Channels::Show(ById { id }) => print::json(&client.get(&path(id)).await?),
         Channels::Create { file } => {
             print::json(&client.post("/api/v1/channels", &read_json(&file)?).await?);
         }
-        Channels::Edit { id, file, version } => edit(client, &path(id), &file, version).await?,
-        Channels::Delete { id } => {
+        Channels::Edit { id, change } => edit(client, &path(id), &change).await?,
+        Channels::Delete(ById { id }) => {
             client.delete(&path(id), &[]).await?;
             println!("Channel {id} is removed.");
         }
-        Channels::Test { id } => {
+        Channels::Test(ById { id }) => {
             client.post(&format!("{}/test", path(id)), &json!({})).await?;
             println!("A test is on its way: `muster channels deliveries {id}` says whether it arrived.");
         }

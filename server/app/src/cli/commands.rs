@@ -197,6 +197,30 @@ pub enum Secrets {
     },
 }
 
+/// Something that has a name.
+#[derive(Debug, Args)]
+pub struct Named {
+    /// Its name.
+    pub name: String,
+}
+
+/// Something that is known by its id.
+#[derive(Debug, Args)]
+pub struct ById {
+    /// Its id.
+    pub id: uuid::Uuid,
+}
+
+/// A change of something, as its PATCH takes it.
+#[derive(Debug, Args)]
+pub struct Change {
+    /// The file.
+    pub file: PathBuf,
+    /// Which version.
+    #[command(flatten)]
+    pub version: IfVersion,
+}
+
 /// Which version an edit was made from.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct IfVersion {

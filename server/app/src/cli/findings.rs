@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{
     client::Client,
-    commands::{FindingEdit, Findings},
+    commands::{ById, FindingEdit, Findings},
     print,
 };
 
@@ -32,7 +32,7 @@ pub(super) async fn findings(client: &Client, command: Findings) -> anyhow::Resu
             let found = client.pages("/api/v1/findings", &query, Some(limit)).await?;
             print::list(client, &found, &heads, row);
         }
-        Findings::Show { id } => print::json(&client.get(&path(id)).await?),
+        Findings::Show(ById { id }) => print::json(&client.get(&path(id)).await?),
         Findings::Raise { pair, text, severity, owner, due, run, link } => {
             let body = json!({"pair": pair, "text": text, "severity": severity, "owner": owner, "due": due,
                 "run": run, "link": link});

@@ -47,68 +47,46 @@ use client::Client;
 /// # Errors
 /// What went wrong, for stderr.
 pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let done = ExitCode::SUCCESS;
+    let client = || Client::new(&cli.client);
     match cli.command {
-        Command::Serve(config) => serve::serve(config).await.map(|()| done),
-        Command::Worker(config) => serve::work(config).await.map(|()| done),
-        Command::Migrate(config) => serve::migrate(config).await.map(|()| done),
-        Command::Doctor(config) => doctor::doctor(config).await,
+        Command::Serve(config) => serve::serve(config).await?,
+        Command::Worker(config) => serve::work(config).await?,
+        Command::Migrate(config) => serve::migrate(config).await?,
+        Command::Doctor(config) => return doctor::doctor(config).await,
         Command::Secrets { command: commands::Secrets::Rotate { config, new_key_file } } => {
-            rotate(config, new_key_file).await.map(|()| done)
+            rotate(config, new_key_file).await?;
         }
         Command::Openapi => {
             println!("{}", serde_json::to_string_pretty(&openapi::document(&table::routes()))?);
-            Ok(done)
         }
-        Command::Routes => {
-            routes::routes(cli.client.json);
-            Ok(done)
-        }
-        Command::Login { name } => session::login(&cli.client, name).await.map(|()| done),
-        Command::Logout => session::logout(&cli.client).await.map(|()| done),
-        Command::Whoami => session::whoami(&Client::new(&cli.client)?).await.map(|()| done),
-        Command::Password => session::change_password(&Client::new(&cli.client)?).await.map(|()| done),
-        Command::Clusters { command } => {
-            registry::clusters(&Client::new(&cli.client)?, command).await.map(|()| done)
-        }
-        Command::Pairs { command } => pairs::pairs(&Client::new(&cli.client)?, command).await,
-        Command::People { command } => {
-            people::people(&Client::new(&cli.client)?, command).await.map(|()| done)
-        }
-        Command::Teams { command } => people::teams(&Client::new(&cli.client)?, command).await.map(|()| done),
-        Command::Sessions { command } => {
-            people::sessions(&Client::new(&cli.client)?, command).await.map(|()| done)
-        }
-        Command::Tokens { command } => {
-            people::tokens(&Client::new(&cli.client)?, command).await.map(|()| done)
-        }
+        Command::Routes => routes::routes(cli.client.json),
         Command::Completion { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "muster", &mut std::io::stdout());
-            Ok(done)
         }
-        Command::Schedules { command } => {
-            registry::schedules(&Client::new(&cli.client)?, command).await.map(|()| done)
-        }
-        Command::Findings { command } => {
-            findings::findings(&Client::new(&cli.client)?, command).await.map(|()| done)
-        }
-        Command::Alarms { command } => {
-            alarms::alarms(&Client::new(&cli.client)?, command).await.map(|()| done)
-        }
-        Command::Verify { file } => verify::verify(&file, cli.client.json),
-        Command::Channels { command } => {
-            channels::channels(&Client::new(&cli.client)?, command).await.map(|()| done)
-        }
-        Command::Plan(plan) => plans::plan(&Client::new(&cli.client)?, plan).await.map(|()| done),
-        Command::Run { command } => runs::run(&Client::new(&cli.client)?, command).await,
-        Command::Approvals { command } => {
-            approvals::approvals(&Client::new(&cli.client)?, command).await.map(|()| done)
-        }
-        Command::Proofs { command } => proofs::proofs(&Client::new(&cli.client)?, command).await,
-        Command::Audit { command } => audit::audit(&Client::new(&cli.client)?, command).await,
-        Command::Settings => installation::settings(&Client::new(&cli.client)?).await.map(|()| done),
-        Command::Brake { command } => brake::brake(&Client::new(&cli.client)?, command).await.map(|()| done),
+        Command::Verify { file } => return verify::verify(&file, cli.client.json),
+        Command::Login { name } => session::login(&cli.client, name).await?,
+        Command::Logout => session::logout(&cli.client).await?,
+        Command::Whoami => session::whoami(&client()?).await?,
+        Command::Password => session::change_password(&client()?).await?,
+        Command::Clusters { command } => registry::clusters(&client()?, command).await?,
+        Command::Pairs { command } => return pairs::pairs(&client()?, command).await,
+        Command::People { command } => people::people(&client()?, command).await?,
+        Command::Teams { command } => people::teams(&client()?, command).await?,
+        Command::Sessions { command } => people::sessions(&client()?, command).await?,
+        Command::Tokens { command } => people::tokens(&client()?, command).await?,
+        Command::Schedules { command } => registry::schedules(&client()?, command).await?,
+        Command::Findings { command } => findings::findings(&client()?, command).await?,
+        Command::Alarms { command } => alarms::alarms(&client()?, command).await?,
+        Command::Channels { command } => channels::channels(&client()?, command).await?,
+        Command::Plan(plan) => plans::plan(&client()?, plan).await?,
+        Command::Run { command } => return runs::run(&client()?, command).await,
+        Command::Approvals { command } => approvals::approvals(&client()?, command).await?,
+        Command::Proofs { command } => return proofs::proofs(&client()?, command).await,
+        Command::Audit { command } => return audit::audit(&client()?, command).await,
+        Command::Settings => installation::settings(&client()?).await?,
+        Command::Brake { command } => brake::brake(&client()?, command).await?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn rotate(config: Config, new_key_file: std::path::PathBuf) -> anyhow::Result<()> {

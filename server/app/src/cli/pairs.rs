@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     canaries,
     client::Client,
-    commands::Pairs,
+    commands::{Named, Pairs},
     comparisons, lag, losses, observed, print, recorded,
     registry::{edit, read, read_json},
 };
@@ -24,12 +24,12 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<Exi
             };
             print::list(client, &reply, &["PAIR", "TEAM", "CLUSTERS", "READINESS"], row);
         }
-        Pairs::Show { name } => print::json(&client.get(&format!("/api/v1/pairs/{name}")).await?),
+        Pairs::Show(Named { name }) => print::json(&client.get(&format!("/api/v1/pairs/{name}")).await?),
         Pairs::Create { file } => print::json(&client.post("/api/v1/pairs", &read_json(&file)?).await?),
-        Pairs::Edit { name, file, version } => {
-            edit(client, &format!("/api/v1/pairs/{name}"), &file, version).await?;
+        Pairs::Edit { name, change } => {
+            edit(client, &format!("/api/v1/pairs/{name}"), &change).await?;
         }
-        Pairs::Delete { name } => {
+        Pairs::Delete(Named { name }) => {
             client.delete(&format!("/api/v1/pairs/{name}"), &[]).await?;
             println!("Pair {name} is removed; its runs and audit entries stay.");
         }
@@ -48,20 +48,20 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<Exi
             }
         }
         Pairs::Differences { name, kind, who } => observed::differences(client, &name, kind, who).await?,
-        Pairs::Check { name } => observed::check(client, &name).await?,
+        Pairs::Check(Named { name }) => observed::check(client, &name).await?,
         Pairs::Changes { name, limit } => observed::changes(client, &name, limit).await?,
-        Pairs::Survey { name } => {
+        Pairs::Survey(Named { name }) => {
             print::json(&client.get(&format!("/api/v1/pairs/{name}/survey")).await?);
         }
-        Pairs::Topics { name } => observed::topics(client, &name).await?,
-        Pairs::Groups { name } => observed::groups(client, &name).await?,
+        Pairs::Topics(Named { name }) => observed::topics(client, &name).await?,
+        Pairs::Groups(Named { name }) => observed::groups(client, &name).await?,
         Pairs::Positions { name, group, at, source } => {
             recorded::positions(client, &name, group, at, source).await?;
         }
         Pairs::Facts { name, kind, at, cluster } => {
             recorded::facts(client, &name, kind, at, cluster).await?;
         }
-        Pairs::Rto { name } => comparisons::trend(client, &name).await?,
+        Pairs::Rto(Named { name }) => comparisons::trend(client, &name).await?,
         Pairs::Lag(asked) => lag::show(client, asked).await?,
         Pairs::Loss { name, at, source, csv } => losses::show(client, &name, at, source, csv).await?,
         Pairs::Losses { from, to } => losses::list(client, from, to).await?,

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::Client,
-    commands::{People, Sessions, Teams, Tokens},
+    commands::{Named, People, Sessions, Teams, Tokens},
     print,
     registry::{edit, read_json},
 };
@@ -28,8 +28,8 @@ pub(super) async fn people(client: &Client, command: People) -> anyhow::Result<(
         }
         People::Show { name } => print::json(&client.get(&format!("/api/v1/users/{name}")).await?),
         People::Create { file } => print::json(&client.post("/api/v1/users", &read_json(&file)?).await?),
-        People::Edit { name, file, version } => {
-            edit(client, &format!("/api/v1/users/{name}"), &file, version).await?;
+        People::Edit { name, change } => {
+            edit(client, &format!("/api/v1/users/{name}"), &change).await?;
         }
     }
     Ok(())
@@ -86,12 +86,12 @@ pub(super) async fn teams(client: &Client, command: Teams) -> anyhow::Result<()>
             let all = client.pages("/api/v1/teams", &[], None).await?;
             print::list(client, &all, &["TEAM", "DESCRIPTION"], row);
         }
-        Teams::Show { name } => print::json(&client.get(&team(&name)).await?),
+        Teams::Show(Named { name }) => print::json(&client.get(&team(&name)).await?),
         Teams::Edit { name, description, version } => {
             let body = json!({"description": description});
             print::json(&client.edit(&team(&name), &body, version.if_version).await?);
         }
-        Teams::Delete { name } => {
+        Teams::Delete(Named { name }) => {
             client.delete(&team(&name), &[]).await?;
             println!("Team {name} is removed.");
         }

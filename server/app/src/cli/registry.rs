@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{
     client::Client,
-    commands::{Clusters, IfVersion, Schedules},
+    commands::{ById, Change, Clusters, Named, Schedules},
     print,
 };
 
@@ -25,8 +25,8 @@ pub(super) fn read_json(file: &Path) -> anyhow::Result<Value> {
     serde_json::from_str(&read(file)?).context("the file is not JSON")
 }
 
-pub(super) async fn edit(client: &Client, path: &str, file: &Path, version: IfVersion) -> anyhow::Result<()> {
-    print::json(&client.edit(path, &read_json(file)?, version.if_version).await?);
+pub(super) async fn edit(client: &Client, path: &str, change: &Change) -> anyhow::Result<()> {
+    print::json(&client.edit(path, &read_json(&change.file)?, change.version.if_version).await?);
     Ok(())
 }
 
@@ -47,14 +47,16 @@ pub(super) async fn clusters(client: &Client, command: Clusters) -> anyhow::Resu
             };
             print::list(client, &reply, &["CLUSTER", "PROTOCOL", "BOOTSTRAP", "CLUSTER ID"], row);
         }
-        Clusters::Show { name } => print::json(&client.get(&format!("/api/v1/clusters/{name}")).await?),
+        Clusters::Show(Named { name }) => {
+            print::json(&client.get(&format!("/api/v1/clusters/{name}")).await?)
+        }
         Clusters::Create { file } => {
             print::json(&client.post("/api/v1/clusters", &read_json(&file)?).await?);
         }
-        Clusters::Edit { name, file, version } => {
-            edit(client, &format!("/api/v1/clusters/{name}"), &file, version).await?;
+        Clusters::Edit { name, change } => {
+            edit(client, &format!("/api/v1/clusters/{name}"), &change).await?;
         }
-        Clusters::Check { name } => {
+        Clusters::Check(Named { name }) => {
             let reply = client.post(&format!("/api/v1/clusters/{name}/check"), &json!({})).await?;
             let row = |right: &Value| {
                 let held = &right["held"];
@@ -77,7 +79,7 @@ pub(super) async fn clusters(client: &Client, command: Clusters) -> anyhow::Resu
                 row,
             );
         }
-        Clusters::Delete { name } => {
+        Clusters::Delete(Named { name }) => {
             client.delete(&format!("/api/v1/clusters/{name}"), &[]).await?;
             println!("Cluster {name} is forgotten.");
         }
@@ -107,12 +109,12 @@ pub(super) async fn schedules(client: &Client, command: Schedules) -> anyhow::Re
             let heads = ["PAIR", "HOW OFTEN", "ZONE", "NEXT DUE", "ID"];
             print::list(client, &client.pages("/api/v1/schedules", &[], None).await?, &heads, row);
         }
-        Schedules::Show { id } => print::json(&client.get(&path(id)).await?),
+        Schedules::Show(ById { id }) => print::json(&client.get(&path(id)).await?),
         Schedules::Create { file } => {
             print::json(&client.post("/api/v1/schedules", &read_json(&file)?).await?);
         }
-        Schedules::Edit { id, file, version } => edit(client, &path(id), &file, version).await?,
-        Schedules::Delete { id } => {
+        Schedules::Edit { id, change } => edit(client, &path(id), &change).await?,
+        Schedules::Delete(ById { id }) => {
             client.delete(&path(id), &[]).await?;
             println!("Schedule {id} is removed; what came due of it stays.");
         }

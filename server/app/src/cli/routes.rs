@@ -1,7 +1,6 @@
 //! `muster routes`: every address there is, for reviewers of access and for tests that own a list. Speaks to nobody.
 
 use muster_domain::people::Role;
-use muster_web::chrome::role_word;
 use serde_json::{Value, json};
 
 use super::{print, reach};
@@ -46,7 +45,7 @@ fn described(route: &Route) -> Value {
 }
 
 fn who(access: Access) -> String {
-    let named = |roles: &[Role]| roles.iter().map(|role| role_word(*role)).collect::<Vec<_>>().join(" or ");
+    let named = |roles: &[Role]| roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(" or ");
     match access {
         Access::Anyone => "anyone".to_owned(),
         Access::SignedIn => "anyone signed in".to_owned(),

@@ -24,8 +24,7 @@ pub(super) async fn check(pool: &PgPool, hands: &dyn Hands) -> Vec<Line> {
 }
 
 async fn list(pool: &PgPool) -> Result<Vec<Cluster>, StoreError> {
-    let failed = |source| StoreError::Database { op: "get a connection", source };
-    clusters::list(&mut *pool.acquire().await.map_err(failed)?).await
+    clusters::list(&mut *muster_store::acquire(pool).await?).await
 }
 
 async fn check_cluster(cluster: &Cluster, hands: &dyn Hands) -> Vec<Line> {

@@ -28,8 +28,7 @@ pub(super) async fn check(pool: &PgPool, source: &dyn Hands) -> Vec<Line> {
 }
 
 async fn list(pool: &PgPool) -> Result<Vec<Pair>, StoreError> {
-    let failed = |source| StoreError::Database { op: "get a connection", source };
-    pairs::list(&mut *pool.acquire().await.map_err(failed)?, None, None).await
+    pairs::list(&mut *muster_store::acquire(pool).await?, None, None).await
 }
 
 async fn check_pair(pair: &Pair, source: &dyn Hands) -> Vec<Line> {

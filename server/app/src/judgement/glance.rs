@@ -21,7 +21,7 @@ use serde::Serialize;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
-use super::{FRESH, Judgement, status_word};
+use super::{FRESH, Judgement};
 use crate::{app::App, http::Answer};
 
 /// How long the number of problems on every page may be old.
@@ -56,7 +56,7 @@ impl Glance {
 /// The worst status; what could not be looked at is worse than a warning, and nothing looked at is unknown.
 #[must_use]
 pub fn worst(checks: &[CheckResult]) -> &'static str {
-    status_word(overall(checks))
+    overall(checks).as_str()
 }
 
 /// Causes of trouble by team, kept for a moment: every page shows their number.

@@ -7,79 +7,29 @@ use axum::{
     extract::{ConnectInfo, State},
     http::{HeaderMap, StatusCode},
 };
-use chrono::{DateTime, Utc};
 use muster_domain::people::Scope;
-use muster_store::tokens as stored_tokens;
 use muster_web::{
-    account::{Account, AccountPage, SessionSeen, TokenSeen},
-    parts::Ends,
+    account::{Account, AccountPage},
     people_forms::{PasswordForm, TokenForm},
     token_page::{TokenFormPage, TokenMadePage},
 };
 use secrecy::ExposeSecret as _;
-use serde::Deserialize;
-use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{PAGE, asking::Asking, cut, html, html_with, is_about_the_form, refused_form, see};
+use super::{
+    asking::Asking,
+    html, html_with, is_about_the_form, refused_form, see,
+    ways_in::{Shown, WaysIn},
+};
 use crate::{
     acts::{
-        people,
-        sessions::{self, SessionView},
+        people, sessions,
         tokens::{self, NewToken, TokenView},
     },
-    api::{cursor, people::TOKEN, sessions::SESSION},
     app::App,
     auth::{SessionRef, own_password, sign_in::From as CameFrom},
     http::{Answer, Failure, Form, Path, Query},
 };
-
-/// Which part of the sessions and tokens, and what was just done.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Shown {
-    done: String,
-    /// Cursor of the sessions before.
-    sessions: String,
-    /// Cursor of the tokens before.
-    tokens: String,
-}
-
-/// A page with a part of its sessions and a part of its tokens, each behind a cursor.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Parts<'a> {
-    /// The page.
-    pub page: &'a str,
-    /// Behind which session.
-    pub sessions: Option<&'a str>,
-    /// Behind which token.
-    pub tokens: Option<&'a str>,
-}
-
-impl Parts<'_> {
-    fn address(&self, anchor: &str) -> String {
-        let part = |name: &str, after: Option<&str>| after.map(|after| format!("{name}={after}"));
-        let parts: Vec<String> =
-            [part("sessions", self.sessions), part("tokens", self.tokens)].into_iter().flatten().collect();
-        let mark = if parts.is_empty() { "" } else { "?" };
-        format!("{}{mark}{}#{anchor}", self.page, parts.join("&"))
-    }
-
-    /// The ways to other sessions beside the same tokens, and to other tokens beside the same sessions.
-    pub(super) fn ends(self, more_sessions: Option<&str>, more_tokens: Option<&str>) -> (Ends, Ends) {
-        let Parts { page, sessions: at_sessions, tokens: at_tokens } = self;
-        let sessions = |sessions| Parts { page, sessions, tokens: at_tokens }.address("sessions-h");
-        let tokens = |tokens| Parts { page, sessions: at_sessions, tokens }.address("tokens-h");
-        (
-            Ends::new(
-                "sessions",
-                at_sessions.map(|_| sessions(None)),
-                more_sessions.map(|next| sessions(Some(next))),
-            ),
-            Ends::new("tokens", at_tokens.map(|_| tokens(None)), more_tokens.map(|next| tokens(Some(next)))),
-        )
-    }
-}
 
 /// `GET /account`.
 pub async fn show(
@@ -103,70 +53,18 @@ async fn page(
     let has_password = own_password::has_one(app, actor).await?;
     let mut conn = app.pool.acquire().await?;
     let me = people::of(&mut conn, actor).await?;
-    let begun = cursor::read_time(SESSION, Some(&shown.sessions)).unwrap_or_default();
-    let made = cursor::read_time(TOKEN, Some(&shown.tokens)).unwrap_or_default();
-    let mut sessions = sessions::page(&mut conn, (None, begun), PAGE + 1, actor, session).await?;
-    let more_sessions = cut(&mut sessions, session_cursor);
-    let sessions: Vec<SessionSeen> = sessions.into_iter().map(seen).collect();
-    let (tokens, more_tokens) = tokens_of(&mut conn, actor.id, made).await?;
-    // What is no cursor has led to the beginning.
-    let parts = Parts {
-        page: "/account",
-        sessions: begun.map(|_| shown.sessions.as_str()),
-        tokens: made.map(|_| shown.tokens.as_str()),
-    };
-    let (session_ends, token_ends) = parts.ends(more_sessions.as_deref(), more_tokens.as_deref());
+    let ways = WaysIn::read(&mut conn, (actor, session), (None, actor.id), ("/account", shown)).await?;
     let account = Account {
         display_name: &me.display_name,
         grants: &me.grants,
         from_provider: &me.from_provider,
         issuer: me.identity.as_ref().map(|identity| identity.issuer.as_str()),
         has_password,
-        sessions: &sessions,
-        tokens: &tokens,
+        sessions: &ways.sessions,
+        tokens: &ways.tokens,
     };
     let page = AccountPage::new(chrome, &account, &shown.done, wrong.map(|failure| &failure.problem));
-    Ok(page.part(session_ends, token_ends))
-}
-
-/// A page of somebody's tokens behind a place in the list of them, and the cursor of the page behind it.
-pub(super) async fn tokens_of(
-    conn: &mut PgConnection,
-    user: Uuid,
-    behind: Option<(DateTime<Utc>, Uuid)>,
-) -> Answer<(Vec<TokenSeen>, Option<String>)> {
-    let mut tokens = stored_tokens::page(conn, Some(user), behind, PAGE + 1).await?;
-    let more = cut(&mut tokens, |token| cursor::write_time(TOKEN, token.created_at, token.id));
-    Ok((tokens.into_iter().map(|token| token_seen(token.into())).collect(), more))
-}
-
-/// The cursor behind a session in the list of them.
-pub(super) fn session_cursor(session: &SessionView) -> String {
-    cursor::write_time(SESSION, session.begun_at, session.id)
-}
-
-/// A session as pages take it.
-pub(super) fn seen(session: SessionView) -> SessionSeen {
-    SessionSeen {
-        id: session.id.to_string(),
-        begun_at: session.begun_at,
-        last_used_at: session.last_used_at,
-        address: session.address,
-        user_agent: session.user_agent,
-        this: session.this,
-    }
-}
-
-/// A token as pages take it.
-pub(super) fn token_seen(token: TokenView) -> TokenSeen {
-    TokenSeen {
-        id: token.id.to_string(),
-        name: token.name,
-        scopes: token.scopes,
-        expires_at: token.expires_at,
-        last_used_at: token.last_used_at,
-        revoked_at: token.revoked_at,
-    }
+    Ok(page.part(ways.session_ends, ways.token_ends))
 }
 
 /// `POST /account/sessions/{session}/revoke`.

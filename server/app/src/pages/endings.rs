@@ -6,9 +6,9 @@ use muster_web::{account::SessionSeen, danger::DangerPage};
 use uuid::Uuid;
 
 use super::{
-    account::{seen, token_seen},
     asking::Asking,
     html,
+    ways_in::{seen, token_seen},
 };
 use crate::{
     acts::{people, sessions, tokens},

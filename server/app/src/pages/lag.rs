@@ -78,20 +78,10 @@ fn understood(
     };
     let (begin, end) = (time("from", &filter.from), time("to", &filter.to));
     let topic = Some(filter.topic.trim().to_owned()).filter(|topic| !topic.is_empty());
-    let partition = match filter.partition.trim() {
-        "" => None,
-        text => match (text.parse::<i32>(), &topic) {
-            (Ok(number), Some(_)) => Some(number),
-            (Ok(_), None) => {
-                wrong("partition", "Choose its topic, too.".to_owned());
-                None
-            }
-            (Err(_), _) => {
-                wrong("partition", "Write its number: 0 or more.".to_owned());
-                None
-            }
-        },
-    };
+    let partition = partition(filter.partition.trim(), topic.is_some()).unwrap_or_else(|sentence| {
+        wrong("partition", sentence.to_owned());
+        None
+    });
     let range = RANGES.iter().find(|(word, ..)| *word == filter.range).map_or(1, |(_, _, hours)| *hours);
     let (to, length) = (end.unwrap_or(now), TimeDelta::hours(range));
     let rows = Wanted {
@@ -120,6 +110,15 @@ fn understood(
             let rows = Wanted { skip: 0, ..asked.rows };
             (Asked { from: now - TimeDelta::hours(1), to: now, rows, ..asked }, filter, errors)
         }
+    }
+}
+
+fn partition(text: &str, of_topic: bool) -> Result<Option<i32>, &'static str> {
+    match (text, text.parse::<i32>(), of_topic) {
+        ("", ..) => Ok(None),
+        (_, Ok(number), true) => Ok(Some(number)),
+        (_, Ok(_), false) => Err("Choose its topic, too."),
+        (_, Err(_), _) => Err("Write its number: 0 or more."),
     }
 }
 

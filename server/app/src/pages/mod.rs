@@ -36,6 +36,7 @@ pub mod settings;
 pub mod setup;
 pub mod sign_in;
 pub mod teams;
+pub mod ways_in;
 
 use axum::{
     http::{Method, StatusCode, header},

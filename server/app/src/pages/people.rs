@@ -81,8 +81,8 @@ pub async fn create(State(app): State<App>, asking: Asking, Form(form): Form<Per
 }
 
 async fn try_create(app: &App, asking: &Asking, form: &PersonForm) -> Answer<()> {
-    let role: Role = serde_json::from_value(serde_json::json!(form.role))
-        .map_err(|_| Failure::invalid(format!("There is no role `{}`.", form.role)))?;
+    let role = Role::parse(&form.role)
+        .ok_or_else(|| Failure::invalid(format!("There is no role `{}`.", form.role)))?;
     let team = match form.team.as_str() {
         "" => None,
         team => Some(TeamName::new(team).map_err(|e| Failure::invalid(e.to_string()))?),

@@ -11,20 +11,17 @@ use muster_web::{
     person::{PersonFacts, PersonFormPage, PersonPage, PersonSeen},
 };
 use secrecy::ExposeSecret as _;
-use serde::Deserialize;
 
 use super::{
-    PAGE,
-    account::{Parts, seen, session_cursor, tokens_of},
     asking::Asking,
-    cut, html, is_about_the_form, refused_form, see,
+    html, is_about_the_form, refused_form, see,
+    ways_in::{Shown, WaysIn},
 };
 use crate::{
     acts::{
         people::{self, UserEdit, UserView},
         sessions,
     },
-    api::{cursor, people::TOKEN, sessions::SESSION},
     app::App,
     auth::SessionRef,
     http::{Answer, Failure, Form, Path, Query},
@@ -32,17 +29,6 @@ use crate::{
 
 /// Entries of what they did.
 const DEEDS: i64 = 10;
-
-/// Which part of the sessions and tokens, and what was just done.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Shown {
-    done: String,
-    /// Cursor of the sessions before.
-    sessions: String,
-    /// Cursor of the tokens before.
-    tokens: String,
-}
 
 /// `GET /people/{user}`.
 pub async fn show(
@@ -55,26 +41,15 @@ pub async fn show(
     let chrome = asking.chrome(&app).await;
     let mut conn = app.pool.acquire().await?;
     let user = people::get(&mut conn, &name).await?;
-    let begun = cursor::read_time(SESSION, Some(&asked.sessions)).unwrap_or_default();
-    let made = cursor::read_time(TOKEN, Some(&asked.tokens)).unwrap_or_default();
-    let whose = (Some(name.as_str()), begun);
-    let mut found = sessions::page(&mut conn, whose, PAGE + 1, asking.actor()?, session).await?;
-    let more_sessions = cut(&mut found, session_cursor);
-    let listed: Vec<_> = found.into_iter().map(seen).collect();
-    let (tokens, more_tokens) = tokens_of(&mut conn, user.id, made).await?;
+    let page = format!("/people/{name}");
+    let whose = (Some(name.as_str()), user.id);
+    let ways = WaysIn::read(&mut conn, (asking.actor()?, session), whose, (page.as_str(), &asked)).await?;
     let of_them = AuditFilter { actor: Some(name.clone()), ..AuditFilter::default() };
     let did = audit::list(&mut conn, &of_them, DEEDS).await?;
     let may_unlock = asking.proven.opens();
-    let person = PersonSeen { sessions: &listed, tokens: &tokens, did: &did, may_unlock, ..shown(&user) };
-    let page = format!("/people/{name}");
-    // What is no cursor has led to the beginning.
-    let parts = Parts {
-        page: &page,
-        sessions: begun.map(|_| asked.sessions.as_str()),
-        tokens: made.map(|_| asked.tokens.as_str()),
-    };
-    let (session_ends, token_ends) = parts.ends(more_sessions.as_deref(), more_tokens.as_deref());
-    html(&PersonPage::new(chrome, &person, &asked.done).part(session_ends, token_ends))
+    let (sessions, tokens) = (ways.sessions.as_slice(), ways.tokens.as_slice());
+    let person = PersonSeen { sessions, tokens, did: &did, may_unlock, ..shown(&user) };
+    html(&PersonPage::new(chrome, &person, &asked.done).part(ways.session_ends, ways.token_ends))
 }
 
 fn shown(user: &UserView) -> PersonSeen<'_> {
@@ -183,7 +158,7 @@ fn grants(form: &PersonEditForm) -> Answer<Vec<Grant>> {
         .keys()
         .filter_map(|key| key.split_once('@'))
         .map(|(role, team)| {
-            let role: Role = serde_json::from_value(role.into()).map_err(|_| wrong(role))?;
+            let role = Role::parse(role).ok_or_else(|| wrong(role))?;
             let team = match team {
                 "" => None,
                 team => Some(team.to_owned().try_into().map_err(|_| wrong(team))?),

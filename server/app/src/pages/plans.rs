@@ -47,11 +47,8 @@ pub async fn make(
 async fn try_make(app: &App, asking: &Asking, name: &PairName, form: &PlanForm) -> Answer<Uuid> {
     let mut tx = muster_store::begin(&app.pool).await?;
     let pair = pairs::get(&mut tx, name).await?;
-    let from = match form.from.as_str() {
-        "a" => Side::A,
-        "b" => Side::B,
-        other => return Err(Failure::invalid(format!("There is no side `{other}`."))),
-    };
+    let from = Side::parse(&form.from)
+        .ok_or_else(|| Failure::invalid(format!("There is no side `{}`.", form.from)))?;
     let asked = asked(form, pair.cluster(from.other()).clone())?;
     let plan = plans::make(&mut tx, name, &asked, asking.actor()?, Utc::now()).await?;
     tx.commit().await?;

@@ -35,8 +35,7 @@ pub(super) struct Fleet {
 
 /// Reads everything a scrape tells of pairs and runs.
 pub(super) async fn read(app: &App) -> Result<Fleet, StoreError> {
-    let failed = |source| StoreError::Database { op: "get a connection", source };
-    let conn = &mut *app.pool.acquire().await.map_err(failed)?;
+    let conn = &mut *muster_store::acquire(&app.pool).await?;
     let Caps { pairs, topics } = app.telemetry.caps;
     let now = Utc::now();
     let told = figures::pairs(conn, pairs.into(), topics.into()).await?;

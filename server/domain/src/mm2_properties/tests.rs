@@ -153,7 +153,7 @@ fn security_of_each_cluster_is_read_and_secrets_are_never_shown() {
          primary.ssl.truststore.certificates = -----BEGIN CERTIFICATE-----\\nMII\\n-----END CERTIFICATE-----\n\
          dr.security.protocol = SSL\ndr.ssl.keystore.key = -----BEGIN PRIVATE KEY-----\\nAAA\\n-----END PRIVATE KEY-----\n\
          dr.ssl.truststore.location = /etc/ts.jks\ndr.ssl.truststore.password = changeit\n\
-         primary.producer.some.api.key = hunter2\n",
+         primary.producer.some.api.key = hunter2\nprimary.producer.other.apikey = hunter3\n",
     ));
     let [primary, dr] = &imported.clusters[..] else { panic!("two clusters") };
     assert_eq!(primary.security.sasl, Some(Sasl::ScramSha512 { username: "mm2".to_owned() }));
@@ -163,7 +163,7 @@ fn security_of_each_cluster_is_read_and_secrets_are_never_shown() {
     );
     assert!(dr.secrets.client_key_pem.is_some() && dr.security.sasl.is_none());
     let shown = format!("{imported:?}");
-    for secret in ["s3=c", "ret;", "AAA", "changeit", "hunter2"] {
+    for secret in ["s3=c", "ret;", "AAA", "changeit", "hunter2", "hunter3"] {
         assert!(!shown.contains(secret), "{secret} in {shown}");
     }
     let keystore = imported.not_used.iter().find(|s| s.key == "dr.ssl.truststore.location").expect("listed");

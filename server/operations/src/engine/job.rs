@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::{Engine, Moment, Runbook, Stopped, acquire, begin, commit, forward::kill};
+use super::{Engine, Moment, Runbook, Stopped, begin, commit, forward::kill};
 use crate::{
     clients::PairClients,
     error::OperationError,
@@ -137,7 +137,7 @@ async fn brake(conn: &mut PgConnection) -> Result<Option<String>, Stopped> {
 impl Job {
     /// Loads everything a worker needs to decide what is next.
     pub(super) async fn load(engine: &Engine, id: Uuid, epoch: i64) -> Result<Self, Stopped> {
-        let mut conn = acquire(&engine.pool).await?;
+        let mut conn = muster_store::acquire(&engine.pool).await?;
         let stored =
             |what: &'static str| OperationError::Stored { what, reason: format!("run {id} lacks it") };
         let run = runs::get(&mut conn, id).await?.ok_or_else(|| stored("run"))?;
@@ -155,7 +155,7 @@ impl Job {
 
     /// Reads again what changes while steps run.
     pub(super) async fn refresh(&mut self, engine: &Engine) -> Result<(), Stopped> {
-        let mut conn = acquire(&engine.pool).await?;
+        let mut conn = muster_store::acquire(&engine.pool).await?;
         let id = self.run.id;
         self.run = runs::get(&mut conn, id)
             .await?

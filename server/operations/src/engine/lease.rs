@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{Instrument as _, warn};
 use uuid::Uuid;
 
-use super::{Engine, acquire};
+use super::Engine;
 
 /// Stops renewing when dropped.
 pub(super) struct Renewal(AbortHandle);
@@ -38,7 +38,7 @@ pub(super) fn renew_until_dropped(
             let asked = Instant::now();
             let left = given_up.saturating_duration_since(asked);
             let answer = tokio::time::timeout(left, async {
-                let mut conn = acquire(&pool).await?;
+                let mut conn = muster_store::acquire(&pool).await?;
                 run_leases::renew(&mut conn, run, epoch, seconds).await
             })
             .await;

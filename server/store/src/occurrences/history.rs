@@ -5,7 +5,7 @@ use muster_domain::{ids::PairName, run::RunState, schedule::Occurrence};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// An occurrence that was recorded, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,16 +28,28 @@ pub struct Recorded {
     pub skipped: Option<String>,
 }
 
-/// Recorded occurrences of pairs of some teams (`None`: of all), newest due first; only those that come after `before` in
-/// this order, if given: its due time and schedule.
+/// Which recorded occurrences to list; every `None` matches all.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RecordedFilter<'a> {
+    /// Only of pairs of these teams.
+    pub teams: Option<&'a [String]>,
+    /// Only of this pair.
+    pub pair: Option<&'a PairName>,
+    /// Due at or after.
+    pub since: Option<DateTime<Utc>>,
+    /// Due before.
+    pub until: Option<DateTime<Utc>>,
+    /// Only those that come after one in the order of the list: its due time and schedule.
+    pub after: Option<(DateTime<Utc>, Uuid)>,
+}
+
+/// Recorded occurrences, newest due first, at most `limit`.
 ///
 /// # Errors
-/// When the database refuses.
+/// When the database refuses or a row does not read back.
 pub async fn recorded(
     conn: &mut PgConnection,
-    teams: Option<&[String]>,
-    pair: Option<&PairName>,
-    before: Option<(DateTime<Utc>, Uuid)>,
+    filter: RecordedFilter<'_>,
     limit: i64,
 ) -> Result<Vec<Recorded>, StoreError> {
     let rows = sqlx::query!(
@@ -65,18 +77,22 @@ pub async fn recorded(
         left join run on run.id = o.run_id
         where ($1::text[] is null or pair.team = any($1))
             and ($2::text is null or o.pair = $2)
-            and ($3::timestamptz is null or (o.due, o.schedule_id) < ($3, $4::uuid))
+            and ($3::timestamptz is null or o.due >= $3)
+            and ($4::timestamptz is null or o.due < $4)
+            and ($5::timestamptz is null or (o.due, o.schedule_id) < ($5, $6::uuid))
         order by o.due desc, o.schedule_id desc
-        limit $5"#,
-        teams,
-        pair.map(PairName::as_str),
-        before.map(|(due, _)| due),
-        before.map(|(_, schedule)| schedule),
+        limit $7"#,
+        filter.teams,
+        filter.pair.map(PairName::as_str),
+        filter.since,
+        filter.until,
+        filter.after.map(|(due, _)| due),
+        filter.after.map(|(_, schedule)| schedule),
         limit
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list occurrences", source))?;
+    .map_err(failed("list occurrences"))?;
     rows.into_iter()
         .map(|row| {
             let unreadable = |column| StoreError::Unreadable {

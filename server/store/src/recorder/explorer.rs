@@ -21,7 +21,7 @@ use super::{
     history::open_blocks,
     unreadable,
 };
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Times longer than this are shown by the hour.
 const FINE_FOR: TimeDelta = TimeDelta::hours(24);
@@ -134,14 +134,14 @@ impl Chosen {
         )
         .fetch_all(&mut *conn)
         .await
-        .map_err(|source| StoreError::database("read the recorder's tracks", source))?;
+        .map_err(failed("read the recorder's tracks"))?;
         let all = sqlx::query_scalar!(
             r#"select coalesce(max(number) + 1, 0)::bigint as "all!" from recorder_track where stream = $1"#,
             stream
         )
         .fetch_one(conn)
         .await
-        .map_err(|source| StoreError::database("count the recorder's tracks", source))?;
+        .map_err(failed("count the recorder's tracks"))?;
         let mut tracks: BTreeMap<i32, Vec<Track>> = BTreeMap::new();
         let partitions = rows.len();
         let mut topics: BTreeMap<Arc<str>, bool> = BTreeMap::new();
@@ -204,7 +204,7 @@ impl Chosen {
         )
         .fetch_all(&mut *conn)
         .await
-        .map_err(|source| StoreError::database("count samples of a time", source))?;
+        .map_err(failed("count samples of a time"))?;
         let work: i64 = sealed.iter().map(|row| row.samples.saturating_mul(self.width(row.chunk))).sum();
         if work > MOST_FINE {
             return Ok(false);
@@ -223,7 +223,7 @@ impl Chosen {
         )
         .fetch_one(conn)
         .await
-        .map_err(|source| StoreError::database("find the first hour of a time", source))?;
+        .map_err(failed("find the first hour of a time"))?;
         let begins = |hour: DateTime<Utc>| (hour + TimeDelta::hours(1)).max(asked.from);
         let first = sealed.iter().map(|row| row.first).min();
         // Hours that reach further back than the surveys do: these were dropped.
@@ -264,7 +264,7 @@ async fn read_blocks(
         )
         .fetch_all(&mut *conn)
         .await
-        .map_err(|source| StoreError::database("read blocks of samples", source))?;
+        .map_err(failed("read blocks of samples"))?;
         let Some(last) = rows.last().map(|row| row.from_at) else { break };
         for row in rows {
             let block = codec::decode(&row.body, Kind::Partitions.parents(), &mut Chain::default());
@@ -304,7 +304,7 @@ async fn read_hours(
         )
         .fetch_all(&mut *conn)
         .await
-        .map_err(|source| StoreError::database("read hours", source))?;
+        .map_err(failed("read hours"))?;
         let Some(last) = rows.last().map(|row| row.at) else { return Ok(()) };
         for row in rows {
             let hour = codec::decode(&row.body, &Hours::PARENTS, &mut Chain::default());
@@ -338,5 +338,5 @@ pub async fn topics(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list recorded topics", source))
+    .map_err(failed("list recorded topics"))
 }

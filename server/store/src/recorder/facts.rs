@@ -5,8 +5,7 @@ use muster_domain::{ids::PairName, pair::Side};
 use serde::Serialize;
 use sqlx::PgConnection;
 
-use super::side_word;
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Keeps what a side's ACLs (`acls`) or configs (`configs`) are from a time on, unless they are as they were. `hash` tells
 /// one content from another. Answers whether they had changed.
@@ -29,12 +28,12 @@ pub async fn keep_fact(
         order by at desc
         limit 1",
         pair.as_str(),
-        side_word(side),
+        side.as_str(),
         kind
     )
     .fetch_optional(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("read which ACLs and configs were kept last", source))?;
+    .map_err(failed("read which ACLs and configs were kept last"))?;
     if last.as_deref() == Some(hash) {
         return Ok(false);
     }
@@ -45,7 +44,7 @@ pub async fn keep_fact(
         values ($1, $2, $3, $4, $5, $6)
         on conflict (pair, side, kind, at) do nothing",
         pair.as_str(),
-        side_word(side),
+        side.as_str(),
         kind,
         at,
         hash,
@@ -53,7 +52,7 @@ pub async fn keep_fact(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep ACLs or configs", source))?;
+    .map_err(failed("keep ACLs or configs"))?;
     Ok(true)
 }
 
@@ -76,13 +75,13 @@ pub async fn fact_at(
         order by at desc
         limit 1",
         pair.as_str(),
-        side_word(side),
+        side.as_str(),
         kind,
         at
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read ACLs or configs of a time", source))
+    .map_err(failed("read ACLs or configs of a time"))
 }
 
 /// ACLs or configs of a side as they were for some time.
@@ -125,13 +124,13 @@ pub async fn fact(
         order by kept.at desc
         limit 1"#,
         pair.as_str(),
-        side_word(side),
+        side.as_str(),
         kind,
         at
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read ACLs or configs of a time", source))
+    .map_err(failed("read ACLs or configs of a time"))
 }
 
 /// When a side's ACLs (`acls`) or configs (`configs`) were seen to change, newest first; at most so many.
@@ -152,11 +151,11 @@ pub async fn fact_changes(
         order by at desc
         limit $4",
         pair.as_str(),
-        side_word(side),
+        side.as_str(),
         kind,
         most
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list changes of ACLs or configs", source))
+    .map_err(failed("list changes of ACLs or configs"))
 }

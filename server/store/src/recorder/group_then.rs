@@ -18,7 +18,7 @@ use super::{
     history::blocks,
     unreadable,
 };
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// A survey this much before a time says where a group stood then; what is older may be long over.
 const LOOK_BACK: TimeDelta = TimeDelta::minutes(5);
@@ -101,7 +101,7 @@ async fn tracks_of(conn: &mut PgConnection, stream: i64, group: &str) -> Result<
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read the recorder's tracks of a group", source))?;
+    .map_err(failed("read the recorder's tracks of a group"))?;
     let mut tracks = Tracks::new();
     for row in rows {
         let Ok(number) = usize::try_from(row.number) else { continue };
@@ -178,7 +178,7 @@ async fn by_hour(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read an hour of groups' positions", source))?;
+    .map_err(failed("read an hour of groups' positions"))?;
     let mut positions = Vec::new();
     let mut begin = None;
     for row in rows {

@@ -17,7 +17,7 @@ use super::{
     codec::{self, Chain},
     find_stream, unreadable,
 };
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// A row that is not sealed yet.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ pub async fn blocks(
     )
     .fetch_all(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("read blocks of samples", source))?;
+    .map_err(failed("read blocks of samples"))?;
     let mut found = Vec::with_capacity(sealed.len());
     for row in sealed {
         let block = codec::decode(&row.body, kind.parents(), &mut Chain::default());
@@ -107,7 +107,7 @@ pub(super) async fn open_blocks(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read samples that are not sealed", source))?;
+    .map_err(failed("read samples that are not sealed"))?;
     let mut by_chunk: BTreeMap<i32, Vec<OpenRow>> = BTreeMap::new();
     for row in rows {
         let open = OpenRow { at: row.at, starts: row.starts, body: row.body };
@@ -184,7 +184,7 @@ async fn newest_names(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read the recorder's tracks", source))?;
+    .map_err(failed("read the recorder's tracks"))?;
     let mut names: BTreeMap<i32, Vec<(usize, TopicPartition)>> = BTreeMap::new();
     for row in rows {
         let Ok(number) = usize::try_from(row.number) else { continue };

@@ -12,7 +12,7 @@ use muster_domain::{
 use sqlx::PgConnection;
 
 use super::{MOST_TRACKS, find_stream, history::blocks};
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Positions by group.
 pub type Positions = BTreeMap<String, ByPartition<i64>>;
@@ -66,7 +66,7 @@ async fn names(conn: &mut PgConnection, stream: i64) -> Result<BTreeMap<i32, Vec
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read the recorder's tracks of groups", source))?;
+    .map_err(failed("read the recorder's tracks of groups"))?;
     let mut names: BTreeMap<i32, Vec<Track>> = BTreeMap::new();
     for row in rows {
         let Ok(number) = usize::try_from(row.number) else { continue };

@@ -5,7 +5,7 @@ use muster_domain::{alarm::AlarmCode, notification::Severity};
 use sqlx::PgConnection;
 
 use super::{BLOCKS_OF, HOURS_OF, MOST_TRACKS};
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Roll-ups are kept so long.
 const HOURS_FOR: TimeDelta = TimeDelta::days(366);
@@ -25,7 +25,7 @@ pub async fn cover(
     sqlx::query_scalar!("select recorder_cover($1, $2, $3)::text", table, at, width)
         .fetch_one(conn)
         .await
-        .map_err(|source| StoreError::database("make a partition of the recorder's", source))?;
+        .map_err(failed("make a partition of the recorder's"))?;
     Ok(())
 }
 
@@ -48,7 +48,7 @@ pub async fn retire(conn: &mut PgConnection, now: DateTime<Utc>, keep_hours: i64
         dropped += sqlx::query_scalar!(r#"select recorder_drop($1, $2) as "dropped!""#, table, before)
             .fetch_one(&mut *conn)
             .await
-            .map_err(|source| StoreError::database("drop old partitions of the recorder's", source))?;
+            .map_err(failed("drop old partitions of the recorder's"))?;
     }
     forget_facts(conn, now - HOURS_FOR).await?;
     forget_tracks(conn, now - HOURS_FOR).await?;
@@ -99,7 +99,7 @@ async fn freeze(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64, S
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep what lies around incidents", source))?;
+    .map_err(failed("keep what lies around incidents"))?;
     Ok(done.rows_affected())
 }
 
@@ -117,7 +117,7 @@ async fn forget_facts(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("forget old ACLs and configs", source))?;
+    .map_err(failed("forget old ACLs and configs"))?;
     Ok(())
 }
 
@@ -150,7 +150,7 @@ async fn forget_tracks(conn: &mut PgConnection, before: DateTime<Utc>) -> Result
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("forget tracks that are gone", source))?;
+    .map_err(failed("forget tracks that are gone"))?;
     Ok(())
 }
 
@@ -168,5 +168,5 @@ pub async fn size(conn: &mut PgConnection) -> Result<i64, StoreError> {
     )
     .fetch_one(conn)
     .await
-    .map_err(|source| StoreError::database("measure the recorder", source))
+    .map_err(failed("measure the recorder"))
 }

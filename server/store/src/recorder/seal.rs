@@ -11,7 +11,7 @@ use super::{
     retention::cover,
     unreadable,
 };
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Seals the oldest block of a stream that is over by `now`; answers whether there was one. To be called in a transaction of
 /// its own: dying in it leaves the rows as they were.
@@ -37,7 +37,7 @@ pub async fn seal(
     )
     .fetch_optional(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("find what is to be sealed", source))?;
+    .map_err(failed("find what is to be sealed"))?;
     let Some(oldest) = oldest else { return Ok(false) };
     let begin = block_begin(oldest.at);
     let rows = take_rows(conn, stream, oldest.chunk, begin).await?;
@@ -59,7 +59,7 @@ pub async fn seal(
     )
     .execute(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("keep a block of samples", source))?;
+    .map_err(failed("keep a block of samples"))?;
     add_to_hour(conn, (stream, kind), oldest.chunk, begin, &block).await?;
     Ok(true)
 }
@@ -85,7 +85,7 @@ async fn take_rows(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("take what is to be sealed", source))?;
+    .map_err(failed("take what is to be sealed"))?;
     rows.sort_by_key(|row| row.at);
     Ok(rows)
 }
@@ -125,7 +125,7 @@ async fn add_to_hour(
     )
     .fetch_optional(&mut *conn)
     .await
-    .map_err(|source| StoreError::database("read an hour", source))?;
+    .map_err(failed("read an hour"))?;
     let rolled = kind.hours_of(block, hour.timestamp_millis());
     let rolled = match kept {
         Some(body) => {
@@ -149,6 +149,6 @@ async fn add_to_hour(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep an hour", source))?;
+    .map_err(failed("keep an hour"))?;
     Ok(())
 }

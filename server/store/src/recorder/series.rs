@@ -18,7 +18,7 @@ use super::{
     history::blocks,
     unreadable,
 };
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Which tracks of a flow are asked about.
 #[derive(Debug, Clone, Copy)]
@@ -81,7 +81,7 @@ async fn selected(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read the recorder's tracks", source))?;
+    .map_err(failed("read the recorder's tracks"))?;
     let mut tracks: BTreeMap<i32, Vec<usize>> = BTreeMap::new();
     for number in numbers.into_iter().filter_map(|number| usize::try_from(number).ok()) {
         let chunk = i32::try_from(number / MOST_TRACKS).unwrap_or(i32::MAX);
@@ -111,7 +111,7 @@ async fn hours(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read hours", source))?;
+    .map_err(failed("read hours"))?;
     rows.into_iter()
         .map(|row| {
             let hour = codec::decode(&row.body, &Hours::PARENTS, &mut Chain::default());

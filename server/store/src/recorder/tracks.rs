@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::MOST_TRACKS;
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// That a track was seen is kept once in so long.
 const DAY_MS: i64 = 86_400_000;
@@ -52,7 +52,7 @@ impl Tracks {
         )
         .fetch_all(conn)
         .await
-        .map_err(|source| StoreError::database("read the recorder's tracks", source))?;
+        .map_err(failed("read the recorder's tracks"))?;
         let mut tracks = Self::default();
         for row in rows {
             let (Ok(number), Ok(partition)) = (usize::try_from(row.number), usize::try_from(row.partition))
@@ -175,6 +175,6 @@ pub(super) async fn keep(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep the recorder's tracks", source))?;
+    .map_err(failed("keep the recorder's tracks"))?;
     Ok(())
 }

@@ -6,13 +6,12 @@ use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::PairName,
     record::{Outcome, Run},
-    run::RunState,
 };
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 use super::row::RunRow;
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Which runs to list; every `None` matches all.
 #[derive(Debug, Clone, Default)]
@@ -83,7 +82,7 @@ pub async fn list(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list runs", source))?
+    .map_err(failed("list runs"))?
     .into_iter()
     .map(Run::try_from)
     .collect()
@@ -106,43 +105,9 @@ pub async fn of_ids(conn: &mut PgConnection, ids: &[Uuid]) -> Result<BTreeMap<Uu
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read runs", source))?
+    .map_err(failed("read runs"))?
     .into_iter()
     .map(|row| Run::try_from(row).map(|run| (run.id, run)))
-    .collect()
-}
-
-/// Runs that are not ended, newest first, at most `limit`; of some teams, or of all.
-///
-/// # Errors
-/// When the database refuses or a row does not read back.
-pub async fn open(
-    conn: &mut PgConnection,
-    teams: Option<&[String]>,
-    limit: i64,
-) -> Result<Vec<Run>, StoreError> {
-    let open = RunState::ALL.into_iter().filter(|state| !state.ended());
-    let states: Vec<String> = open.map(|state| state.as_str().to_owned()).collect();
-    sqlx::query_as!(
-        RunRow,
-        r#"select
-            id, number, plan_id, plan_hash, pair, team, operation, from_side, course, drill, state, state_reason,
-            requested_by, requested_by_name, reason, created_at, decide_by, use_by, approvals_needed, approved_at,
-            driver, driver_name, started_at, no_return_at, ended_at, epoch, outcome as "outcome: Json<Outcome>"
-        from run
-        where state = any($1)
-            and ($2::text[] is null or team = any($2))
-        order by number desc
-        limit $3"#,
-        &states,
-        teams,
-        limit
-    )
-    .fetch_all(conn)
-    .await
-    .map_err(|source| StoreError::database("list open runs", source))?
-    .into_iter()
-    .map(Run::try_from)
     .collect()
 }
 
@@ -188,7 +153,7 @@ pub async fn telling(conn: &mut PgConnection, pairs: &[PairName]) -> Result<Vec<
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read runs that say how pairs stand", source))?;
+    .map_err(failed("read runs that say how pairs stand"))?;
     // One that tells two things came twice.
     let mut seen = BTreeSet::new();
     told.into_iter().filter(|run| seen.insert(run.number)).map(Run::try_from).collect()

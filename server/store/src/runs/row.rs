@@ -55,8 +55,10 @@ impl TryFrom<RunRow> for Run {
             plan: row.plan_id,
             pair: PairName::new(row.pair).map_err(|_| unreadable("pair"))?,
             team: TeamName::new(row.team).map_err(|_| unreadable("team"))?,
-            operation: parse_operation(&row.operation).ok_or_else(|| unreadable("operation"))?,
-            direction: Direction { from: if row.from_side == "a" { Side::A } else { Side::B } },
+            operation: Operation::parse(&row.operation).ok_or_else(|| unreadable("operation"))?,
+            direction: Direction {
+                from: Side::parse(&row.from_side).ok_or_else(|| unreadable("from_side"))?,
+            },
             state: RunState::parse(&row.state).ok_or_else(|| unreadable("state"))?,
             plan_hash: row.plan_hash,
             course: row.course,
@@ -77,19 +79,4 @@ impl TryFrom<RunRow> for Run {
             outcome: row.outcome.map(|Json(outcome)| outcome),
         })
     }
-}
-
-fn parse_operation(word: &str) -> Option<Operation> {
-    [
-        Operation::Switchover,
-        Operation::Failover,
-        Operation::Failback,
-        Operation::Rehearsal,
-        Operation::GameDay,
-        Operation::Tabletop,
-        Operation::Evacuation,
-        Operation::ReadinessDrill,
-    ]
-    .into_iter()
-    .find(|operation| operation.as_str() == word)
 }

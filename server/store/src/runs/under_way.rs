@@ -1,14 +1,17 @@
 //! Runs that are not over, counted whole however many there are, and those of them that wait for one person's decision.
 
+use std::cmp::Reverse;
+
 use muster_domain::{
+    ids::PairName,
     record::{Outcome, Run},
     run::RunState,
 };
 use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
-use super::row::RunRow;
-use crate::error::StoreError;
+use super::{lists::of_ids, row::RunRow};
+use crate::error::{StoreError, failed};
 
 /// Somebody who decides on runs. What waits for them is what they may vote on: of a team they approve for, asked for by somebody
 /// else, and not voted on by them yet.
@@ -20,6 +23,33 @@ pub struct Decider<'a> {
     pub teams: Option<&'a [String]>,
 }
 
+/// Runs of a pair that are not over, newest first.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn open_of_pair(conn: &mut PgConnection, pair: &PairName) -> Result<Vec<Run>, StoreError> {
+    let ids = sqlx::query_scalar!(
+        "select id
+        from run
+        where pair = $1
+            and state = any($2)",
+        pair.as_str(),
+        &open_states()
+    )
+    .fetch_all(&mut *conn)
+    .await
+    .map_err(failed("find open runs of a pair"))?;
+    let mut runs: Vec<Run> = of_ids(conn, &ids).await?.into_values().collect();
+    runs.sort_unstable_by_key(|run| Reverse(run.number));
+    Ok(runs)
+}
+
+/// The states that are no end, in words.
+fn open_states() -> Vec<String> {
+    let open = RunState::ALL.into_iter().filter(|state| !state.ended());
+    open.map(|state| state.as_str().to_owned()).collect()
+}
+
 /// How many runs are in each state that is no end; states without one are not there. Of some teams, or of all.
 ///
 /// # Errors
@@ -28,20 +58,18 @@ pub async fn count_open(
     conn: &mut PgConnection,
     teams: Option<&[String]>,
 ) -> Result<Vec<(RunState, i64)>, StoreError> {
-    let open = RunState::ALL.into_iter().filter(|state| !state.ended());
-    let states: Vec<String> = open.map(|state| state.as_str().to_owned()).collect();
     let rows = sqlx::query!(
         r#"select state, count(*) as "count!"
         from run
         where state = any($1)
             and ($2::text[] is null or team = any($2))
         group by state"#,
-        &states,
+        &open_states(),
         teams
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("count open runs", source))?;
+    .map_err(failed("count open runs"))?;
     rows.into_iter()
         .map(|row| match RunState::parse(&row.state) {
             Some(state) => Ok((state, row.count)),
@@ -67,7 +95,7 @@ pub async fn count_to_decide(conn: &mut PgConnection, who: Decider<'_>) -> Resul
     )
     .fetch_one(conn)
     .await
-    .map_err(|source| StoreError::database("count runs that wait for a decision", source))
+    .map_err(failed("count runs that wait for a decision"))
 }
 
 /// Runs that wait for somebody's decision, newest first, at most `limit`, with a number below `before`: the same ones as are
@@ -102,7 +130,7 @@ pub async fn to_decide(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list runs that wait for a decision", source))?
+    .map_err(failed("list runs that wait for a decision"))?
     .into_iter()
     .map(Run::try_from)
     .collect()

@@ -9,7 +9,7 @@ use super::{
     Rotated, SecretsKey, check_key,
     envelope::{self, Place},
 };
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 fn place<'a>(channel: &'a str, field: &'a str) -> Place<'a> {
     Place { table: "channel_secret", row: channel, column: field }
@@ -58,7 +58,7 @@ async fn put_one(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database(OP, source))?;
+    .map_err(failed(OP))?;
     Ok(())
 }
 
@@ -80,7 +80,7 @@ pub async fn get(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database(OP, source))?;
+    .map_err(failed(OP))?;
     let mut secrets = ChannelSecrets::default();
     for row in rows {
         let secret = envelope::open(key, place(&channel.to_string(), &row.field), &row.sealed)
@@ -109,7 +109,7 @@ pub async fn fields(conn: &mut PgConnection, channel: Uuid) -> Result<Vec<Secret
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list secrets of a channel", source))?;
+    .map_err(failed("list secrets of a channel"))?;
     Ok(words.iter().filter_map(|word| SecretField::parse(word)).collect())
 }
 
@@ -121,7 +121,6 @@ pub(super) async fn rotate(
     rotated: &mut Rotated,
 ) -> Result<(), StoreError> {
     const OP: &str = "rotate the secrets of channels";
-    let failed = |source| StoreError::database(OP, source);
     let rows = sqlx::query!(
         "select channel_id, field, kek_id, sealed
         from channel_secret
@@ -130,7 +129,7 @@ pub(super) async fn rotate(
     )
     .fetch_all(&mut *conn)
     .await
-    .map_err(failed)?;
+    .map_err(failed(OP))?;
     for row in rows {
         if row.kek_id == new.id() {
             rotated.already += 1;
@@ -152,7 +151,7 @@ pub(super) async fn rotate(
         )
         .execute(&mut *conn)
         .await
-        .map_err(failed)?;
+        .map_err(failed(OP))?;
         StoreError::expect_rows(OP, done.rows_affected(), 1)?;
         rotated.rewrapped += 1;
     }

@@ -8,7 +8,7 @@ use super::{
     SecretsKey, check_key,
     envelope::{self, Place},
 };
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 fn place(session: &str) -> Place<'_> {
     Place { table: "session_id_token", row: session, column: "sealed" }
@@ -37,7 +37,7 @@ pub async fn put(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database(OP, source))?;
+    .map_err(failed(OP))?;
     Ok(())
 }
 
@@ -59,7 +59,7 @@ pub async fn take(
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database(OP, source))?;
+    .map_err(failed(OP))?;
     sealed
         .map(|sealed| envelope::open(key, place(&session.to_string()), &sealed))
         .transpose()
@@ -68,9 +68,6 @@ pub async fn take(
 
 /// Removes all of them: another key ends every session anyway, and nothing sealed with the old one stays.
 pub(super) async fn delete_all(conn: &mut PgConnection) -> Result<(), StoreError> {
-    sqlx::query!("delete from session_id_token")
-        .execute(conn)
-        .await
-        .map_err(|source| StoreError::database("remove ID tokens", source))?;
+    sqlx::query!("delete from session_id_token").execute(conn).await.map_err(failed("remove ID tokens"))?;
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use muster_domain::{
     ids::{ClusterName, PairName, TeamName},
-    pair::{ApprovalRule, Flow, Mechanism, Objectives, Pair, PairMode, RoutingTarget, Side},
+    pair::{ApprovalRule, Flow, Mechanism, Objectives, Pair, PairMode, RoutingTarget},
     people::{Actor, Role},
 };
 use muster_store::pairs;
@@ -153,7 +153,7 @@ fn edited(mut pair: Pair, edit: PairEdit) -> Answer<Pair> {
 }
 
 fn attach(pair: &mut Pair, attachment: Attachment) -> Answer<()> {
-    let from = Side::BOTH.into_iter().find(|side| *pair.cluster(*side) == attachment.from);
+    let from = pair.side_of(&attachment.from);
     let flow = pair.flows.iter_mut().find(|flow| Some(flow.direction.from) == from);
     let flow = flow.ok_or_else(|| {
         let name = &pair.name;

@@ -46,8 +46,7 @@ pub struct InTheWay {
 /// # Errors
 /// When the database refuses.
 pub async fn in_the_way(conn: &mut PgConnection, name: &PairName) -> Answer<InTheWay> {
-    let mut runs = runs::open(conn, None, i64::MAX).await?;
-    runs.retain(|run| run.pair == *name);
+    let runs = runs::open_of_pair(conn, name).await?;
     let scheduled = schedules::scheduled_pairs(conn).await?.contains(name.as_str());
     Ok(InTheWay { runs, scheduled })
 }

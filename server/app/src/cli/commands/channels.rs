@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::IfVersion;
+use super::{ById, Change};
 
 /// Notification channels.
 #[derive(Debug, Subcommand)]
@@ -12,10 +12,7 @@ pub enum Channels {
     /// All channels.
     List,
     /// One channel.
-    Show {
-        /// Its id.
-        id: uuid::Uuid,
-    },
+    Show(ById),
     /// Make a channel from a JSON file (`-` for stdin), as POST /api/v1/channels takes it.
     Create {
         /// The file.
@@ -25,22 +22,14 @@ pub enum Channels {
     Edit {
         /// Its id.
         id: uuid::Uuid,
-        /// The file.
-        file: PathBuf,
-        /// Which version.
+        /// How.
         #[command(flatten)]
-        version: IfVersion,
+        change: Change,
     },
     /// Remove a channel with what it was still to send.
-    Delete {
-        /// Its id.
-        id: uuid::Uuid,
-    },
+    Delete(ById),
     /// Send a message that only tries the channel.
-    Test {
-        /// Its id.
-        id: uuid::Uuid,
-    },
+    Test(ById),
     /// What was and is to be sent there, newest first.
     Deliveries {
         /// Its id.

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::IfVersion;
+use super::{ById, IfVersion};
 
 /// What went wrong or surprised.
 #[derive(Debug, Subcommand)]
@@ -33,10 +33,7 @@ pub enum Findings {
         limit: u32,
     },
     /// One finding.
-    Show {
-        /// Its id.
-        id: Uuid,
-    },
+    Show(ById),
     /// Raise a finding.
     Raise {
         /// The pair it is about.

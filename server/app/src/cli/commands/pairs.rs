@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chrono::{DateTime, Utc};
 use clap::Subcommand;
 
-use super::{IfVersion, lag::Lag};
+use super::{Change, Named, lag::Lag};
 
 /// Pairs.
 #[derive(Debug, Subcommand)]
@@ -13,10 +13,7 @@ pub enum Pairs {
     /// All pairs with how ready they are.
     List,
     /// One pair.
-    Show {
-        /// Its name.
-        name: String,
-    },
+    Show(Named),
     /// Make a pair from a JSON file (`-` for stdin), as POST /api/v1/pairs takes it.
     Create {
         /// The file.
@@ -26,17 +23,12 @@ pub enum Pairs {
     Edit {
         /// Its name.
         name: String,
-        /// The file.
-        file: PathBuf,
-        /// Which version.
+        /// How.
         #[command(flatten)]
-        version: IfVersion,
+        change: Change,
     },
     /// Remove a pair of which no drill is scheduled and no run goes on; its runs and audit entries stay.
-    Delete {
-        /// Its name.
-        name: String,
-    },
+    Delete(Named),
     /// Import an mm2.properties file.
     Import {
         /// The file, `-` for stdin.
@@ -60,10 +52,7 @@ pub enum Pairs {
         who: Option<String>,
     },
     /// The readiness checks of a pair.
-    Check {
-        /// Its name.
-        name: String,
-    },
+    Check(Named),
     /// How long Muster's own records take to the other side of a pair, and whether they arrive.
     Canary {
         /// Its name.
@@ -98,20 +87,11 @@ pub enum Pairs {
         to: Option<DateTime<Utc>>,
     },
     /// All that was last observed of a pair, as JSON.
-    Survey {
-        /// Its name.
-        name: String,
-    },
+    Survey(Named),
     /// Topics in scope on both sides, as last observed.
-    Topics {
-        /// Its name.
-        name: String,
-    },
+    Topics(Named),
     /// Groups in scope on both sides, as last observed.
-    Groups {
-        /// Its name.
-        name: String,
-    },
+    Groups(Named),
     /// When readiness checks of a pair changed, newest first.
     Changes {
         /// Its name.
@@ -149,8 +129,5 @@ pub enum Pairs {
         cluster: Option<String>,
     },
     /// What runs of a pair measured, newest first, beside its RTO objective.
-    Rto {
-        /// Its name.
-        name: String,
-    },
+    Rto(Named),
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 
-use super::IfVersion;
+use super::{ById, Change, IfVersion, Named};
 
 /// Clusters.
 #[derive(Debug, Subcommand)]
@@ -12,10 +12,7 @@ pub enum Clusters {
     /// All clusters.
     List,
     /// One cluster.
-    Show {
-        /// Its name.
-        name: String,
-    },
+    Show(Named),
     /// Register a cluster from a JSON file (`-` for stdin), as POST /api/v1/clusters takes it.
     Create {
         /// The file.
@@ -25,22 +22,14 @@ pub enum Clusters {
     Edit {
         /// Its name.
         name: String,
-        /// The file.
-        file: PathBuf,
-        /// Which version.
+        /// How.
         #[command(flatten)]
-        version: IfVersion,
+        change: Change,
     },
     /// Connect to a cluster and try each right.
-    Check {
-        /// Its name.
-        name: String,
-    },
+    Check(Named),
     /// Forget a cluster no pair uses.
-    Delete {
-        /// Its name.
-        name: String,
-    },
+    Delete(Named),
 }
 
 /// Drill schedules.
@@ -49,10 +38,7 @@ pub enum Schedules {
     /// All schedules with when they are due next.
     List,
     /// One schedule.
-    Show {
-        /// Its id.
-        id: uuid::Uuid,
-    },
+    Show(ById),
     /// Make a schedule from a JSON file (`-` for stdin), as POST /api/v1/schedules takes it.
     Create {
         /// The file.
@@ -62,17 +48,12 @@ pub enum Schedules {
     Edit {
         /// Its id.
         id: uuid::Uuid,
-        /// The file.
-        file: PathBuf,
-        /// Which version.
+        /// How.
         #[command(flatten)]
-        version: IfVersion,
+        change: Change,
     },
     /// Remove a schedule; what came due of it stays.
-    Delete {
-        /// Its id.
-        id: uuid::Uuid,
-    },
+    Delete(ById),
     /// When drills are due, as an iCalendar file: what came due, and the next 400 days.
     Calendar {
         /// Only drills of this team's pairs.
@@ -109,11 +90,9 @@ pub enum People {
     Edit {
         /// The name to sign in with.
         name: String,
-        /// The file.
-        file: PathBuf,
-        /// Which version.
+        /// How.
         #[command(flatten)]
-        version: IfVersion,
+        change: Change,
     },
 }
 
@@ -145,10 +124,7 @@ pub enum Teams {
     /// All teams.
     List,
     /// One team with its members, pairs and channels.
-    Show {
-        /// Its name.
-        name: String,
-    },
+    Show(Named),
     /// Say anew what a team is there for.
     Edit {
         /// Its name.
@@ -161,10 +137,7 @@ pub enum Teams {
         version: IfVersion,
     },
     /// Remove a team nothing belongs to.
-    Delete {
-        /// Its name.
-        name: String,
-    },
+    Delete(Named),
     /// Add a team.
     Create {
         /// Its name.

@@ -14,15 +14,7 @@ use super::{
     super::{Figure, figure, seconds, set, set_known},
     Fleet,
 };
-use crate::judgement::{FRESH, Judgement, status_word};
-
-const STATUSES: [CheckStatus; 5] = [
-    CheckStatus::Ok,
-    CheckStatus::Warning,
-    CheckStatus::Critical,
-    CheckStatus::Unknown,
-    CheckStatus::NotApplicable,
-];
+use crate::judgement::{FRESH, Judgement};
 
 pub(super) fn register(fleet: &Fleet, registry: &mut Registry) {
     let (survey, readiness, rpo, lag) =
@@ -93,8 +85,8 @@ impl Readiness {
         let name = pair.pair.as_str();
         let checks = judgement.map_or(&[][..], |judgement| &judgement.checks);
         let worst = overall(checks);
-        for status in STATUSES {
-            let labels = [("pair", name), ("status", status_word(status))];
+        for status in CheckStatus::ALL {
+            let labels = [("pair", name), ("status", status.as_str())];
             set(&self.status, labels, if status == worst { 1.0 } else { 0.0 });
             if judgement.is_some() {
                 set(
@@ -108,7 +100,7 @@ impl Readiness {
             match check.status {
                 CheckStatus::Ok | CheckStatus::NotApplicable => {}
                 CheckStatus::Warning | CheckStatus::Unknown | CheckStatus::Critical => {
-                    let status = status_word(check.status);
+                    let status = check.status.as_str();
                     set(
                         &self.trouble,
                         [("pair", name), ("check", check.code.as_str()), ("status", status)],
@@ -242,13 +234,7 @@ fn standing(reading: &Reading) -> Option<i64> {
 }
 
 fn class_word(reading: &Reading) -> &'static str {
-    match (reading.value, reading.class) {
-        (None, _) | (Some(_), ReadingClass::Unknown) => "unknown",
-        (Some(_), ReadingClass::Exact) => "exact",
-        (Some(_), ReadingClass::Tight) => "tight",
-        (Some(_), ReadingClass::LowerBound) => "lower_bound",
-        (Some(_), ReadingClass::Stale) => "stale",
-    }
+    reading.value.map_or(ReadingClass::Unknown, |_| reading.class).as_str()
 }
 
 struct Objectives {
