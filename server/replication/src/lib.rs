@@ -94,6 +94,12 @@ pub enum ReplicationErrorKind {
 }
 
 impl ReplicationError {
+    /// Whether somebody answered who does not let Muster in.
+    #[must_use]
+    pub fn shuts_out(&self) -> bool {
+        matches!(self.kind, ReplicationErrorKind::NotLetIn { .. })
+    }
+
     /// Whether the same call may succeed a moment later without anybody doing anything.
     #[must_use]
     pub fn may_pass(&self) -> bool {

@@ -130,6 +130,7 @@ async fn a_refused_password_is_tried_once_and_a_survey_says_what_to_do() {
             seen.committed.as_result().expect_err("not let in"),
             seen.newest_pairs.as_result().expect_err("not let in"),
         ];
+        assert!(seen.shut_out, "it is there");
         for said in told {
             assert!(said.ends_with(&format!("and did nothing: {meaning}")), "{said}");
         }
