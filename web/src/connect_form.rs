@@ -10,7 +10,7 @@ use muster_domain::{
 
 use crate::{
     chrome::Chrome,
-    danger::{Danger, DangerPage, Sent},
+    danger::{Danger, DangerPage},
     format,
     forms::ConnectForm,
     parts::{Field, FieldSet, Link, Notice},
@@ -144,7 +144,6 @@ impl DangerPage {
         pair: &Pair,
         from: Side,
         kept: Option<&KeptCredentials>,
-        sent: Option<Sent<'_>>,
     ) -> Self {
         let course = pair.course(Direction { from });
         let facts = vec![
@@ -175,6 +174,6 @@ impl DangerPage {
             typed: None,
             back: Link::new(format!("/pairs/{}", pair.name), format!("Leave pair {} as it is", pair.name)),
         };
-        Self::new(under_pair(chrome, pair), danger, sent)
+        Self::new(under_pair(chrome, pair), danger, None)
     }
 }

@@ -75,6 +75,6 @@ impl DangerPage {
     pub fn sample_connect() -> Self {
         let path = "/pairs/payments/connect/eu-west/remove";
         let kept = kept(Side::A, CENTRAL, Some("muster"));
-        Self::remove_connect_sign_in(owner(path), &pairs::payments().pair, Side::A, Some(&kept), None)
+        Self::remove_connect_sign_in(owner(path), &pairs::payments().pair, Side::A, Some(&kept))
     }
 }

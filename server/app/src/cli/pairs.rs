@@ -48,8 +48,8 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<Exi
             }
         }
         Pairs::Connect { name } => connect::show(client, &name).await?,
-        Pairs::ConnectEnter { name, from, user, bearer: _ } => {
-            connect::enter(client, &name, &from, user).await?;
+        Pairs::ConnectEnter { name, from, user, bearer } => {
+            connect::enter(client, &name, &from, user.filter(|_| !bearer)).await?;
         }
         Pairs::ConnectRemove { name, from } => connect::remove(client, &name, &from).await?,
         Pairs::Differences { name, kind, who } => observed::differences(client, &name, kind, who).await?,

@@ -99,7 +99,7 @@ pub async fn removal(
     let from = connect_credentials::side_of(&pair, &from)?;
     let flows = connect_credentials::of_flows(&mut conn, &pair).await?;
     let kept = flows.into_iter().find(|of| of.direction == Direction { from }).and_then(|of| of.kept);
-    html(&DangerPage::remove_connect_sign_in(chrome, &pair, from, kept.as_ref(), None))
+    html(&DangerPage::remove_connect_sign_in(chrome, &pair, from, kept.as_ref()))
 }
 
 /// `POST /pairs/{pair}/connect/{cluster}/remove`.
