@@ -13,7 +13,7 @@ pub use self::{
     danger::DangerForm,
     drills::{FindingFilter, FindingForm, ScheduleForm},
     notifications::ChannelForm,
-    pairs::{ClusterForm, ImportForm, PairForm},
+    pairs::{ClusterForm, ConnectForm, ImportForm, PairForm},
     people::{PersonForm, ReauthenticateForm, SetupForm, SignInForm, ThemeForm},
     runs::{ActForm, AuditFilter, BrakeForm, PlanForm, RequestForm, RunFilter, VoteForm},
     truth::{

@@ -21,6 +21,7 @@ pub mod cluster_form;
 pub mod clusters;
 pub mod comparison;
 pub mod confirm;
+pub mod connect_form;
 pub mod content;
 mod content_payload;
 pub mod content_record;

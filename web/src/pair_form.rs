@@ -233,7 +233,7 @@ fn flow_set(a_to_b: bool, form: &PairForm, errors: &[(String, String)]) -> Field
         vec![
             e(Field::check(names[0], "This flow exists", values[0] == "on")),
             e(Field::line(names[1], "Connect worker", "url", shown(values[1]), "off")
-                .help("http://host:8083 of any worker, without a user or a password. Empty: Muster can read both clusters but not see or steer the flow.")),
+                .help("http://host:8083 of any worker, without a user or a password: what it asks for is entered under “Sign in at Connect” of the pair. Empty: Muster can read both clusters but not see or steer the flow.")),
             e(Field::text(names[2], "Source connector", values[2])),
             e(Field::text(names[3], "Checkpoint connector", values[3])),
             e(Field::text(names[4], "Heartbeat connector", values[4])),

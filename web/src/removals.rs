@@ -256,7 +256,7 @@ impl DangerPage {
     }
 }
 
-fn under_pair(chrome: Chrome, pair: &Pair) -> Chrome {
+pub(crate) fn under_pair(chrome: Chrome, pair: &Pair) -> Chrome {
     chrome.under("/", "Fleet").under(format!("/pairs/{}", pair.name), pair.name.as_str())
 }
 

@@ -258,6 +258,7 @@ fn a_page_before_an_act_says_the_same_in_its_heading_and_on_its_button() {
         "remove-pair-wrong-name",
         "remove-cluster",
         "stop-canary",
+        "remove-connect",
         "end-session",
         "end-other-sessions",
         "end-sessions-of",
@@ -354,4 +355,25 @@ fn a_record_says_how_it_is_written_what_is_cut_and_null_from_empty() {
         gone.contains("Another record stands there now") && gone.contains("it has another key"),
         "{gone}"
     );
+}
+
+#[test]
+fn what_opens_connect_is_told_by_address_and_user_and_never_filled_in() {
+    let html = sample("connect");
+    let said = text(&html);
+    for words in [
+        "Muster signs in as muster, with a password, entered 10 Oct 2026 03:12:40 UTC",
+        "it is asked without signing in. What is kept was entered 10 Oct 2026 03:12:40 UTC for https://connect.old.example, and is \
+         sent nowhere else",
+        "Remove what is kept for eu-west → eu-central",
+        "A user name needs its password: enter both.",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    assert_eq!(html.matches("name=\"a_to_b_username\" type=\"text\" value=\"muster\"").count(), 1, "{html}");
+    assert_eq!(said.matches("Set, never shown. Leave empty to keep it.").count(), 2, "{said}");
+    assert_eq!(said.matches("Not set. Sealed when stored, never shown again.").count(), 2, "{said}");
+    let unattached = sample("connect-unattached");
+    assert!(text(&unattached).contains("No flow of this pair is attached to Connect yet"), "{unattached}");
+    assert!(!unattached.contains("Save what opens Connect"), "{unattached}");
 }

@@ -9,6 +9,7 @@ use std::{
 use async_trait::async_trait;
 use muster_domain::{
     cluster::Cluster,
+    connect_credentials::KeptCredentials,
     ids::{ClusterName, PairName},
     pair::{BySide, Flow, Mechanism, Pair},
 };
@@ -39,8 +40,8 @@ pub struct StoredClients {
     pairs: Mutex<BTreeMap<PairName, (Versions, PairClients)>>,
 }
 
-/// What clients were built from: versions of the pair and of both clusters.
-type Versions = (i64, i64, i64);
+/// What clients were built from: versions of the pair and of both clusters, and what was kept to sign in with at Connect.
+type Versions = (i64, i64, i64, Vec<KeptCredentials>);
 
 impl StoredClients {
     /// Clients of what is stored there, its secrets opened with that key.
@@ -91,9 +92,14 @@ impl StoredClients {
     ) -> Result<PairClients, OperationError> {
         let hands =
             BySide { a: self.hands(conn, &clusters.a).await?, b: self.hands(conn, &clusters.b).await? };
+        let mut credentials = secrets::connect::get(conn, &self.key, &pair.name).await?;
         let mut flows: BTreeMap<FlowKey, Arc<dyn Replication>> = BTreeMap::new();
         for flow in pair.flows.iter().filter(|flow| flow.mechanism != Mechanism::Unattached) {
             let attached = attach(pair, flow, &hands, &clusters)?.sharing(&self.room);
+            let attached = match credentials.remove(&flow.direction.from) {
+                Some(credentials) => attached.signing_in(credentials),
+                None => attached,
+            };
             let attached = match self.keeps_pairs {
                 true => attached.remembering(Arc::new(self.kept_pairs(pair, flow))),
                 false => attached,
@@ -156,7 +162,9 @@ impl ClientSource for StoredClients {
             .ok_or_else(|| refused(name.as_str(), "there is no such pair"))?;
         let a = read_cluster(&mut conn, name.as_str(), &pair.clusters.a).await?;
         let b = read_cluster(&mut conn, name.as_str(), &pair.clusters.b).await?;
-        let versions = (pair.version, a.version, b.version);
+        // Before they are opened: what is entered meanwhile is built in by the next call.
+        let signs_in = secrets::connect::kept(&mut conn, name).await?;
+        let versions = (pair.version, a.version, b.version, signs_in);
         let kept = lock(&self.pairs).get(name).cloned();
         if let Some((of, clients)) = kept
             && of == versions

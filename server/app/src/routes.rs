@@ -26,6 +26,7 @@ use crate::{
         channels::{ChannelEdit, ChannelView, NewChannel},
         checks::CheckedCluster,
         clusters::{ClusterEdit, ClusterView, NewCluster},
+        connect_credentials::{ConnectSignIns, FlowSignIn, NewConnectCredentials},
         findings::{FindingEdit, MAY_WRITE, NewFinding},
         imports::{ImportText, Imported},
         installation::Installation,
@@ -40,7 +41,8 @@ use crate::{
         tokens::{NewToken, TokenView},
     },
     api::{
-        Items, PageQuery, alarms, approvals, audit, brake, calendar, canaries, channels, clusters, decisions,
+        Items, PageQuery, alarms, approvals, audit, brake, calendar, canaries, channels, clusters,
+        connect_credentials, decisions,
         decisions::{Attest, Because, BreakingGlass, NewVote, Reviewing, SkipStep},
         events, findings, installation, lag_explorer, losses, observation, pairs, people, plans, proofs,
         recorded, runs,
@@ -194,6 +196,13 @@ fn clusters_and_pairs() -> Vec<Route> { vec![
         .says("Change a pair: scope, flows, objectives, approval, routing.").takes::<PairEdit>().answers::<Pair>(200).versioned(),
     api(DELETE, "/api/v1/pairs/{pair}", Role(&[Owner], Of::Pair), Writes("pair.delete"), pairs::delete)
         .says("Remove a pair of which no drill is scheduled and no run goes on; its runs and audit entries stay.").answers_nothing().versioned(),
+    api(GET, "/api/v1/pairs/{pair}/connect", Reader(Of::Pair), Reads, connect_credentials::show)
+        .says("What Muster signs in with at the Connect of each flow: what is kept, never the password or the token.").answers::<ConnectSignIns>(200),
+    api(PUT, "/api/v1/pairs/{pair}/connect/{cluster}", Role(&[Owner], Of::Pair), Writes("connect.enter"), connect_credentials::enter)
+        .says("Enter what Muster signs in with at the Connect of the flow from a cluster. It is sealed, and sent to the address the flow has now only.")
+        .takes::<NewConnectCredentials>().answers::<FlowSignIn>(200).proven(Shown::PersonOrToken),
+    api(DELETE, "/api/v1/pairs/{pair}/connect/{cluster}", Role(&[Owner], Of::Pair), Writes("connect.remove"), connect_credentials::remove)
+        .says("Remove what Muster signs in with at the Connect of the flow from a cluster.").answers_nothing(),
 ] }
 
 #[rustfmt::skip]

@@ -12,6 +12,7 @@ pub mod break_glass;
 pub mod canary;
 pub mod cluster;
 pub mod comparison;
+pub mod connect_credentials;
 pub mod content;
 pub mod credentials;
 pub mod difference;

@@ -196,6 +196,7 @@ fn flow(from: Side, target: &str, state: ConnectState, copied: i64) -> FlowObser
     FlowObservation {
         direction: Direction { from },
         worker: Observed::known(worker, now),
+        shut_out: false,
         connectors: BTreeMap::from(connectors),
         committed: Observed::known(committed, now),
         newest_pairs: Observed::known(NewestPairs(BTreeMap::from([(orders, newest)])), now),

@@ -220,6 +220,9 @@ pub struct FlowObservation {
     pub direction: Direction,
     /// The Connect worker that answered.
     pub worker: Observed<WorkerObservation>,
+    /// Whether it answered and did not let Muster in: then it is there, and what it does is not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shut_out: bool,
     /// Connectors by what they do.
     pub connectors: BTreeMap<ConnectorRole, Observed<ConnectorObservation>>,
     /// Per source partition, the last source offset known to be replicated (inclusive): the connector's committed

@@ -2,22 +2,30 @@
 //!
 //! A 2xx of Connect means "noted", not "done": callers look again. A 500 is most often the timeout of an inner call, so
 //! its outcome is unknown. Connections are kept alive, since a switchover pays for every round trip without writes.
-//! Credentials in the address are sent as basic authentication and never appear in errors or debug output: pairs take none any
-//! more, but some have them from before.
+//! What it signs in with is sent on every request to the one address it was entered for, and never appears in errors or debug output.
+//! Redirects are not followed: where one leads it is not known what becomes of it. Credentials in the address itself are sent as basic
+//! authentication: pairs take none any more, but some have them from before.
 
 mod call;
+mod entrance;
+mod sign_in;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use muster_domain::survey::{ConnectState, TaskObservation, WorkerObservation};
+use muster_domain::{
+    connect_credentials::ConnectCredentials,
+    survey::{ConnectState, TaskObservation, WorkerObservation},
+};
 use reqwest::{Client, Method, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::{ReplicationError, ReplicationErrorKind};
 use call::{Call, describe, without_credentials};
+use entrance::Entrance;
+use sign_in::SignIn;
 
 /// A read that takes longer is as good as none.
 const READ_WITHIN: Duration = Duration::from_secs(5);
@@ -30,6 +38,7 @@ pub struct ConnectClient {
     base: Url,
     shown: String,
     http: Client,
+    entrance: Arc<Entrance>,
 }
 
 impl std::fmt::Debug for ConnectClient {
@@ -81,7 +90,24 @@ impl ConnectClient {
             .no_proxy()
             .build()
             .map_err(|e| refuse(ReplicationErrorKind::Unsupported(describe(e))))?;
-        Ok(Self { shown: shown(&base), base, http })
+        let entrance = Arc::new(Entrance::of(SignIn::of(&base)));
+        Ok(Self { shown: shown(&base), base, http, entrance })
+    }
+
+    /// Signs in with that on every request, if this is the address it was entered for. To any other it is not sent.
+    #[must_use]
+    pub fn signing_in(mut self, credentials: ConnectCredentials) -> Self {
+        let ConnectCredentials { address, sign_in } = credentials;
+        let in_address = SignIn::of(&self.base).tries();
+        if address == origin_of(&self.base) {
+            // What stands in the address from before would be sent besides. Cannot fail: the address has a host.
+            let _ = self.base.set_username("");
+            let _ = self.base.set_password(None);
+            self.entrance = Arc::new(Entrance::of(SignIn::Kept(sign_in)));
+        } else if !in_address {
+            self.entrance = Arc::new(Entrance::of(SignIn::Elsewhere { address }));
+        }
+        self
     }
 
     /// The address without credentials.
@@ -244,9 +270,23 @@ impl ConnectClient {
         url.set_fragment(None);
         // As segments, so that a name with `/` or `->` stays one name.
         url.path_segments_mut().expect("http addresses have a path").pop_if_empty().extend(path);
+        let reads = method == Method::GET;
         let request = self.http.request(method, url).timeout(within).header("accept", "application/json");
-        Call { request, what: what.into(), target: self.shown.clone() }
+        let request = self.entrance.sign(request);
+        let (what, target, entrance) = (what.into(), self.shown.clone(), Arc::clone(&self.entrance));
+        Call { request, what, target, reads, entrance }
     }
+}
+
+/// Scheme, host and port of an address: what credentials are entered for, and sent to. None of what is no address of the web.
+#[must_use]
+pub fn origin(connect_url: &str) -> Option<String> {
+    let url = Url::parse(connect_url.trim()).ok()?;
+    (matches!(url.scheme(), "http" | "https") && url.has_host()).then(|| origin_of(&url))
+}
+
+fn origin_of(base: &Url) -> String {
+    base.origin().ascii_serialization()
 }
 
 fn shown(base: &Url) -> String {

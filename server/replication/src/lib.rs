@@ -56,6 +56,16 @@ pub enum ReplicationErrorKind {
     /// There is no such connector (404).
     #[error("there is no such connector")]
     NoSuchConnector,
+    /// Who asks is not known there (401), or may not do this (403). Nothing was carried out.
+    #[error("Connect answered {answer} and did nothing: {meaning}")]
+    NotLetIn {
+        /// HTTP status.
+        status: u16,
+        /// The status with what was said.
+        answer: String,
+        /// What was tried, what it means, and what to do.
+        meaning: String,
+    },
     /// Any other status.
     #[error("Connect answered {status}: {message}")]
     Status {
@@ -84,6 +94,12 @@ pub enum ReplicationErrorKind {
 }
 
 impl ReplicationError {
+    /// Whether somebody answered who does not let Muster in.
+    #[must_use]
+    pub fn shuts_out(&self) -> bool {
+        matches!(self.kind, ReplicationErrorKind::NotLetIn { .. })
+    }
+
     /// Whether the same call may succeed a moment later without anybody doing anything.
     #[must_use]
     pub fn may_pass(&self) -> bool {
@@ -94,6 +110,7 @@ impl ReplicationError {
             // A 500 of Connect is a timeout of an inner call more often than not; outcome unknown, look again.
             ReplicationErrorKind::Status { status, .. } => *status >= 500,
             ReplicationErrorKind::NoSuchConnector
+            | ReplicationErrorKind::NotLetIn { .. }
             | ReplicationErrorKind::NotAsAsked(_)
             | ReplicationErrorKind::Unsupported(_)
             | ReplicationErrorKind::Unreadable(_) => false,

@@ -16,6 +16,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use muster_domain::{
+    connect_credentials::ConnectCredentials,
     pair::{Flow, Mechanism},
     survey::{ConnectorRole, FlowObservation, OffsetPair},
     topic::{ByPartition, TopicPartition},
@@ -99,6 +100,13 @@ impl Mm2OnConnect {
             worker_cluster,
             pairs: Mutex::new(PairStore::default()),
         })
+    }
+
+    /// It signs in at Connect with that, if it was entered for the flow's address.
+    #[must_use]
+    pub fn signing_in(mut self, credentials: ConnectCredentials) -> Self {
+        self.connect = self.connect.signing_in(credentials);
+        self
     }
 
     /// Its offset pairs are kept there, and what is kept there is known from the beginning.

@@ -1,7 +1,8 @@
-//! Secrets at rest: sealed before they come to the database, opened only to connect to a cluster or to send through a
-//! channel, never listed.
+//! Secrets at rest: sealed before they come to the database, opened only to connect to a cluster, to ask Connect or to send
+//! through a channel, never listed.
 
 pub mod channels;
+pub mod connect;
 mod envelope;
 pub mod id_tokens;
 mod key;
@@ -275,6 +276,7 @@ pub async fn rotate(
         rotated.rewrapped += 1;
     }
     channels::rotate(tx, old, new, &mut rotated).await?;
+    connect::rotate(tx, old, new, &mut rotated).await?;
     id_tokens::delete_all(tx).await?;
     Ok(rotated)
 }

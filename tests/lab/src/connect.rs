@@ -76,6 +76,22 @@ plugin.discovery=service_load
     }
 }
 
+/// Has the worker's REST ask for this user and password from its next start on, by Connect's own extension; answers the flag that
+/// its JVM needs for it.
+pub(crate) fn write_lock(dir: &Path, worker: &str, user: &str, password: &str) -> Result<String> {
+    let package = "org.apache.kafka.connect.rest.basic.auth.extension";
+    let users = dir.join(format!("{worker}-users.properties"));
+    std::fs::write(&users, format!("{user}={password}\n"))?;
+    let login = dir.join(format!("{worker}-jaas.conf"));
+    let module = format!("{package}.PropertyFileLoginModule required file=\"{}\";", users.display());
+    std::fs::write(&login, format!("KafkaConnect {{\n  {module}\n}};\n"))?;
+    let properties = dir.join(format!("{worker}.properties"));
+    let present = std::fs::read_to_string(&properties)?;
+    let extension = format!("rest.extension.classes={package}.BasicAuthSecurityRestExtension\n");
+    std::fs::write(&properties, present + &extension)?;
+    Ok(format!("-Djava.security.auth.login.config={}", login.display()))
+}
+
 /// The three client properties that sign in by SCRAM.
 pub(crate) fn sasl_settings(user: &str, password: &str) -> [(&'static str, String); 3] {
     let login = "org.apache.kafka.common.security.scram.ScramLoginModule required";

@@ -14,7 +14,7 @@ use crate::principals::{ADMIN, Acl, MUSTER};
 use crate::process::ChildProcess;
 use crate::wait::{WaitBound, wait_until};
 use crate::wire::{LabAdmin, NewTopic};
-use crate::{jars, startup};
+use crate::{connect, jars, startup};
 
 const READY_BOUND: WaitBound =
     WaitBound { within: Duration::from_secs(90), every: Duration::from_millis(50) };
@@ -180,6 +180,22 @@ impl Lab {
     /// Starts a process again (ending it first when it runs) and waits until it serves.
     pub async fn restart(&self, process: &str) -> Result<()> {
         self.do_deed(Deed::Restart, process).await
+    }
+
+    /// Restarts the worker that replicates in `direction` so that its REST asks for this user and password; only in a lab that
+    /// this process started.
+    pub async fn lock_worker(&self, direction: Direction, user: &str, password: &str) -> Result<()> {
+        let Hands::Own { members, .. } = &self.hands else {
+            bail!("only who started the lab can have a worker ask for a password");
+        };
+        let name = direction.worker();
+        let flag = connect::write_lock(&self.description.dir, &name, user, password)?;
+        let url = self.connect_url(direction)?.replace("http://", &format!("http://{user}:{password}@"));
+        let mut members = members.lock().await;
+        let member = members.get_mut(&name).with_context(|| format!("no process `{name}`"))?;
+        member.arguments.insert(0, flag);
+        member.ready = Ready::Worker { url };
+        member.do_deed(Deed::Restart).await
     }
 
     pub(crate) async fn do_deed(&self, deed: Deed, name: &str) -> Result<()> {

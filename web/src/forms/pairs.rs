@@ -130,3 +130,21 @@ pub struct PairForm {
     /// Row version the form was made from.
     pub version: i64,
 }
+
+/// `POST /pairs/{name}/connect`. What is empty stays as it is.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct ConnectForm {
+    /// User name at the Connect of A → B.
+    pub a_to_b_username: String,
+    /// Its password.
+    pub a_to_b_password: SecretString,
+    /// Token for the Connect of A → B, in the place of both.
+    pub a_to_b_token: SecretString,
+    /// User name at the Connect of B → A.
+    pub b_to_a_username: String,
+    /// Its password.
+    pub b_to_a_password: SecretString,
+    /// Token for the Connect of B → A, in the place of both.
+    pub b_to_a_token: SecretString,
+}

@@ -4,6 +4,7 @@ mod account;
 mod alarms;
 mod api;
 mod canary;
+mod connect;
 mod content;
 mod dangers;
 mod drills;
@@ -37,6 +38,7 @@ use crate::{
     clusters::{ClusterPage, ClustersPage},
     comparison::ComparisonPage,
     confirm::{ConfirmAct, ConfirmPage},
+    connect_form::ConnectFormPage,
     content::ContentPage,
     content_record::RecordPage,
     danger::DangerPage,
@@ -107,6 +109,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("differences-none", html(&DifferencesPage::sample_none())),
         ("differences-unknown", html(&DifferencesPage::sample_unknown())),
         ("pair-form", html(&PairFormPage::sample())),
+        ("connect", html(&ConnectFormPage::sample())),
+        ("connect-unattached", html(&ConnectFormPage::sample_unattached())),
         ("import", html(&ImportPage::sample())),
         ("import-no-team", html(&ImportPage::sample_no_team())),
         ("import-result", html(&ImportPage::sample_result())),
@@ -140,6 +144,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("remove-pair-refused", html(&DangerPage::sample_pair_refused())),
         ("remove-cluster", html(&DangerPage::sample_cluster())),
         ("stop-canary", html(&DangerPage::sample_canary())),
+        ("remove-connect", html(&DangerPage::sample_connect())),
         ("end-session", html(&DangerPage::sample_session())),
         ("end-other-sessions", html(&DangerPage::sample_other_sessions())),
         ("end-sessions-of", html(&DangerPage::sample_sessions_of())),

@@ -158,6 +158,7 @@ fn flow(from: Side, running: bool) -> FlowObservation {
     FlowObservation {
         direction: Direction { from },
         worker: Observed::known(worker, ago(2)),
+        shut_out: false,
         connectors: BTreeMap::from([
             (ConnectorRole::Source, connector("source", 12)),
             (ConnectorRole::Checkpoint, connector("checkpoint", 2)),

@@ -11,6 +11,7 @@ pub mod channels;
 pub mod checks;
 pub mod clusters;
 pub mod comparisons;
+pub mod connect_credentials;
 pub mod differences;
 pub mod findings;
 pub mod imports;

@@ -8,6 +8,7 @@ pub mod calendar;
 pub mod canaries;
 pub mod channels;
 pub mod clusters;
+pub mod connect_credentials;
 pub(crate) mod cursor;
 pub mod decisions;
 pub mod events;

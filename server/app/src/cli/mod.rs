@@ -12,6 +12,7 @@ mod channels;
 pub mod client;
 mod commands;
 mod comparisons;
+mod connect;
 mod findings;
 mod installation;
 mod kept;

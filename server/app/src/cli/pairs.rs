@@ -8,7 +8,7 @@ use super::{
     canaries,
     client::Client,
     commands::{Named, Pairs},
-    comparisons, lag, losses, observed, print, recorded,
+    comparisons, connect, lag, losses, observed, print, recorded,
     registry::{edit, read, read_json},
 };
 
@@ -47,6 +47,11 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<Exi
                 println!("Kept, not used by Muster: {line}");
             }
         }
+        Pairs::Connect { name } => connect::show(client, &name).await?,
+        Pairs::ConnectEnter { name, from, user, bearer } => {
+            connect::enter(client, &name, &from, user.filter(|_| !bearer)).await?;
+        }
+        Pairs::ConnectRemove { name, from } => connect::remove(client, &name, &from).await?,
         Pairs::Differences { name, kind, who } => observed::differences(client, &name, kind, who).await?,
         Pairs::Check(Named { name }) => observed::check(client, &name).await?,
         Pairs::Changes { name, limit } => observed::changes(client, &name, limit).await?,

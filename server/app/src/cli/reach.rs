@@ -49,6 +49,9 @@ const COMMANDS: &[Reach] = &[
     Reach("pairs show", GET, "/api/v1/pairs/{pair}"),
     Reach("pairs edit", PATCH, "/api/v1/pairs/{pair}"),
     Reach("pairs delete", DELETE, "/api/v1/pairs/{pair}"),
+    Reach("pairs connect", GET, "/api/v1/pairs/{pair}/connect"),
+    Reach("pairs connect-enter", PUT, "/api/v1/pairs/{pair}/connect/{cluster}"),
+    Reach("pairs connect-remove", DELETE, "/api/v1/pairs/{pair}/connect/{cluster}"),
 
     Reach("pairs survey", GET, "/api/v1/pairs/{pair}/survey"),
     Reach("pairs check", GET, "/api/v1/pairs/{pair}/readiness"),

@@ -36,6 +36,22 @@ pub(super) fn new_password() -> anyhow::Result<String> {
     Ok(new)
 }
 
+/// The password of a user of Connect: `MUSTER_CONNECT_PASSWORD`, or else typed without being shown.
+///
+/// # Errors
+/// When there is no terminal to ask on.
+pub(super) fn connect_password(user: &str) -> anyhow::Result<String> {
+    secret("MUSTER_CONNECT_PASSWORD", &format!("Password of {user} at Connect: "))
+}
+
+/// A token for Connect: `MUSTER_CONNECT_TOKEN`, or else typed without being shown.
+///
+/// # Errors
+/// When there is no terminal to ask on.
+pub(super) fn connect_token() -> anyhow::Result<String> {
+    secret("MUSTER_CONNECT_TOKEN", "Token for Connect: ")
+}
+
 fn secret(variable: &str, prompt: &str) -> anyhow::Result<String> {
     if let Ok(secret) = std::env::var(variable) {
         return Ok(secret);

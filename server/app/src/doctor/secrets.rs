@@ -1,7 +1,7 @@
 //! The key that seals credentials: there, the right one, and opening every credential.
 
 use muster_store::{
-    StoreError, channels, clusters,
+    StoreError, channels, clusters, pairs,
     secrets::{self, SecretsKey},
 };
 use sqlx::{PgConnection, PgPool};
@@ -32,15 +32,21 @@ pub(super) async fn check(config: &Config, pool: &PgPool) -> (Option<SecretsKey>
 async fn missing(config: &Config, pool: &PgPool) -> Line {
     let file = config.secrets.key_file(&config.data.dir());
     match sealed(pool).await {
-        Ok(0) => warn("secrets key", format!("there is none yet: `muster serve` makes {}.", file.display())),
-        Ok(count) => fail(
-            "secrets key",
-            format!(
-                "{} does not exist and MUSTER_SECRETS_KEY is not set, but credentials of {count} clusters are sealed: \
-                 none of them can be reached. Bring the key back, or enter the credentials again.",
-                file.display()
-            ),
-        ),
+        Ok((0, 0)) => {
+            warn("secrets key", format!("there is none yet: `muster serve` makes {}.", file.display()))
+        }
+        Ok((clusters, connects)) => {
+            let connects =
+                if connects == 0 { String::new() } else { format!(" and {connects} Connect addresses") };
+            fail(
+                "secrets key",
+                format!(
+                    "{} does not exist and MUSTER_SECRETS_KEY is not set, but credentials of {clusters} clusters{connects} are \
+                     sealed: none of them can be reached. Bring the key back, or enter the credentials again.",
+                    file.display()
+                ),
+            )
+        }
         Err(e) => fail("secrets key", chain(&e)),
     }
 }
@@ -52,14 +58,17 @@ async fn connection(pool: &PgPool) -> Result<sqlx::PgTransaction<'static>, Store
         .map_err(|source| StoreError::Database { op: "look at the secrets", source })
 }
 
-/// How many clusters have credentials.
-async fn sealed(pool: &PgPool) -> Result<usize, StoreError> {
+/// How many clusters have credentials, and how many Connect addresses.
+async fn sealed(pool: &PgPool) -> Result<(usize, usize), StoreError> {
     let mut tx = connection(pool).await?;
-    let mut count = 0;
+    let (mut of_clusters, mut of_connects) = (0, 0);
     for cluster in clusters::list(&mut tx).await? {
-        count += usize::from(!secrets::fields(&mut tx, &cluster.name).await?.is_empty());
+        of_clusters += usize::from(!secrets::fields(&mut tx, &cluster.name).await?.is_empty());
     }
-    Ok(count)
+    for pair in pairs::list(&mut tx, None, None).await? {
+        of_connects += secrets::connect::kept(&mut tx, &pair.name).await?.len();
+    }
+    Ok((of_clusters, of_connects))
 }
 
 /// Tries the key, then every credential. Dropping the transaction takes back that an unused key was noted as the key.
@@ -82,6 +91,20 @@ async fn closed(conn: &mut PgConnection, key: &SecretsKey) -> Result<Vec<Line>, 
             Err(e @ StoreError::Sealed { .. }) => lines.push(fail(
                 format!("credentials of {}", cluster.name),
                 format!("{}. Muster cannot sign in there: enter the credentials again.", chain(&e)),
+            )),
+            Err(e) => return Err(e),
+        }
+    }
+    for pair in pairs::list(conn, None, None).await? {
+        match secrets::connect::get(conn, key, &pair.name).await {
+            Ok(_) => {}
+            Err(e @ StoreError::Sealed { .. }) => lines.push(fail(
+                format!("what opens Connect for {}", pair.name),
+                format!(
+                    "{}. Pair {} can be neither observed nor switched over: enter it again, or remove it.",
+                    chain(&e),
+                    pair.name
+                ),
             )),
             Err(e) => return Err(e),
         }

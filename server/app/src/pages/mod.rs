@@ -11,6 +11,7 @@ pub mod asking;
 pub mod audit;
 pub mod brake;
 pub mod clusters;
+pub mod connect_credentials;
 pub mod content;
 pub mod differences;
 pub mod drills;
@@ -98,6 +99,11 @@ pub fn routes() -> Vec<Route> { vec![
     page(POST, "/pairs/{pair}/edit", Role(&[Owner], Of::Pair), Writes("pair.change"), pair_forms::change),
     page(GET, "/pairs/{pair}/remove", Role(&[Owner], Of::Pair), Reads, removals::pair),
     page(POST, "/pairs/{pair}/remove", Role(&[Owner], Of::Pair), Writes("pair.delete"), removals::remove_pair),
+    page(GET, "/pairs/{pair}/connect", Role(&[Owner], Of::Pair), Reads, connect_credentials::form).proven(Proof::PersonOrToken),
+    page(POST, "/pairs/{pair}/connect", Role(&[Owner], Of::Pair), Writes("connect.enter"), connect_credentials::enter)
+        .proven(Proof::PersonOrToken),
+    page(GET, "/pairs/{pair}/connect/{cluster}/remove", Role(&[Owner], Of::Pair), Reads, connect_credentials::removal),
+    page(POST, "/pairs/{pair}/connect/{cluster}/remove", Role(&[Owner], Of::Pair), Writes("connect.remove"), connect_credentials::remove),
     page(POST, "/pairs/{pair}/check", Reader(Of::Pair), Reads, pairs::check),
     page(POST, "/pairs/{pair}/canary", Role(&[Operator], Of::Pair), Writes("canary.write"), pairs::canary),
     page(GET, "/pairs/{pair}/canary/remove", Role(&[Owner], Of::Pair), Reads, removals::canary),

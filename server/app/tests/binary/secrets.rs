@@ -2,7 +2,18 @@
 
 use std::path::Path;
 
-use muster_store::testing::TestDatabase;
+use muster_domain::{
+    cluster::Cluster,
+    connect_credentials::{ConnectCredentials, ConnectSignIn},
+    pair::{Mechanism, Pair, Side},
+};
+use muster_replication::double::small_world;
+use muster_store::{
+    clusters, pairs,
+    secrets::{self, SecretsKey},
+    teams::{self, Team},
+    testing::TestDatabase,
+};
 use serde_json::json;
 
 use crate::{
@@ -75,4 +86,54 @@ async fn without_the_present_key_nothing_is_rotated_and_none_is_made() {
         format!("muster: there is no present key to rotate from: {} does not exist\n", old.display())
     );
     assert!(!old.exists() && !new.exists());
+}
+
+/// A pair of two clusters, whose flows have a Connect each; nothing listens on port 1.
+async fn keep_pair(database: &TestDatabase) -> Pair {
+    let small = small_world();
+    let conn = &mut *database.conn().await;
+    let team = Team { name: small.pair.team.clone(), description: String::new() };
+    teams::insert(conn, &team).await.unwrap();
+    for cluster in [small.clusters.a, small.clusters.b] {
+        let away = Cluster { bootstrap: vec!["127.0.0.1:1".to_owned()], ..cluster };
+        clusters::insert(conn, &away).await.unwrap();
+    }
+    let mut pair = small.pair;
+    for flow in &mut pair.flows {
+        if let Mechanism::Mm2OnConnect { connect_url, .. } = &mut flow.mechanism {
+            "http://127.0.0.1:1".clone_into(connect_url);
+        }
+    }
+    pairs::insert(conn, &pair).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_opens_connect_is_rotated_too_and_what_does_not_open_is_told() {
+    let database = TestDatabase::new().await;
+    let dir = Dir::new();
+    let (old, new) = (dir.0.join("old.key"), dir.0.join("new.key"));
+    let pair = keep_pair(&database).await;
+    let sign_in = ConnectSignIn::Basic { username: "muster".to_owned(), password: "s3cret-word".into() };
+    let credentials = ConnectCredentials { address: "http://127.0.0.1:1".to_owned(), sign_in };
+    let key = SecretsKey::generate_file(&old).unwrap();
+    let conn = &mut *database.conn().await;
+    secrets::connect::put(conn, &key, &pair.name, Side::A, &credentials).await.unwrap();
+
+    let doctor = |key: &Path| run(&mut with_key(&database, &dir, &["doctor"], key)).1;
+    let lost = doctor(&dir.0.join("none.key"));
+    assert!(lost.contains("but credentials of 0 clusters and 1 Connect addresses are sealed"), "{lost}");
+    let words = ["secrets", "rotate", "--new-key-file", new.to_str().unwrap()];
+    let (code, out, err) = run(&mut with_key(&database, &dir, &words, &old));
+    assert!(code == 0 && out.starts_with("1 secrets are sealed with the key in "), "{out}{err}");
+    let opened = doctor(&new);
+    assert!(opened.contains("opens the credentials of all 2 clusters"), "{opened}");
+    assert!(!opened.contains("what opens Connect for") && !opened.contains("s3cret-word"), "{opened}");
+
+    let moved = "update connect_secret set address = 'http://elsewhere:8083'";
+    sqlx::query(moved).execute(&mut *conn).await.unwrap();
+    let told = doctor(&new);
+    let line = "\nFAIL  what opens Connect for orders: could not open secret of Connect: the sealed secret of \
+        connect_secret|orders/a http://elsewhere:8083|password was changed or moved from another place. Pair orders can be neither \
+        observed nor switched over: enter it again, or remove it.\n";
+    assert!(told.contains(line), "{told}");
 }

@@ -21,8 +21,8 @@ async fn an_address_with_a_user_or_a_password_is_refused_and_not_repeated() {
     let olga = app.as_user("olga").await;
     let pair = olga.get("/api/v1/pairs/orders").await.done();
     for (edit, field, instead) in [
-        (attach(CONNECT), "connect_url", "proxy"),
-        (attach("http:///topsecret@connect.example:8083"), "connect_url", "proxy"),
+        (attach(CONNECT), "connect_url", "Sign in at Connect"),
+        (attach("http:///topsecret@connect.example:8083"), "connect_url", "Sign in at Connect"),
         (webhook(WEBHOOK), "url", "MUSTER_WEBHOOK_SECRET"),
     ] {
         let refused = olga.patch("/api/v1/pairs/orders", edit.clone()).await;

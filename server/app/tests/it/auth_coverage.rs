@@ -145,6 +145,9 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /api/v1/pairs/{pair}                       -      x    x    x    x    x   .     .
     PATCH  /api/v1/pairs/{pair}                       -      .    .    .    x    .   .     .
     DELETE /api/v1/pairs/{pair}                       -      .    .    .    x    .   .     .
+    GET    /api/v1/pairs/{pair}/connect               -      x    x    x    x    x   .     .
+    PUT    /api/v1/pairs/{pair}/connect/{cluster}     -      .    .    .    x    .   .     .
+    DELETE /api/v1/pairs/{pair}/connect/{cluster}     -      .    .    .    x    .   .     .
     GET    /api/v1/pairs/{pair}/survey                -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/readiness             -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/readiness/changes     -      x    x    x    x    x   .     .
@@ -251,6 +254,10 @@ async fn every_route_lets_in_whom_its_row_says() {
     POST   /pairs/{pair}/edit                         -      .    .    .    x    .   .     .
     GET    /pairs/{pair}/remove                       -      .    .    .    x    .   .     .
     POST   /pairs/{pair}/remove                       -      .    .    .    x    .   .     .
+    GET    /pairs/{pair}/connect                      -      .    .    .    x    .   .     .
+    POST   /pairs/{pair}/connect                      -      .    .    .    x    .   .     .
+    GET    /pairs/{pair}/connect/{cluster}/remove     -      .    .    .    x    .   .     .
+    POST   /pairs/{pair}/connect/{cluster}/remove     -      .    .    .    x    .   .     .
     POST   /pairs/{pair}/check                        -      x    x    x    x    x   .     .
     POST   /pairs/{pair}/canary                       -      .    x    .    .    .   .     .
     GET    /pairs/{pair}/canary/remove                -      .    .    .    x    .   .     .

@@ -13,13 +13,13 @@ use crate::{
     test_app::{TestApp, id},
 };
 
-const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 const FILE: &str = "clusters = eu-west, eu-central\neu-west.bootstrap.servers = a:9092\n\
     eu-central.bootstrap.servers = b:9092\neu-west->eu-central.enabled = true\n\
     eu-west->eu-central.topics = carts.*\n";
 
 /// Olga's browser and program, who signed in twenty minutes ago.
-async fn late(app: &TestApp) -> (Session<'_>, Session<'_>) {
+pub(crate) async fn late(app: &TestApp) -> (Session<'_>, Session<'_>) {
     let mut conn = app.app.pool.acquire().await.unwrap();
     let hash = app.app.hashing.hash_password(PASSWORD.to_owned()).await.unwrap();
     people::set_password_hash(&mut conn, id("olga"), &hash.into()).await.unwrap();

@@ -19,6 +19,7 @@ mod clusters;
 #[path = "../binary/collector.rs"]
 mod collector;
 mod confirming;
+mod connect_credentials;
 mod content;
 mod decisions;
 mod differences;

@@ -61,7 +61,14 @@ fn settings() -> BTreeMap<String, String> {
         command.get_subcommands().for_each(|command| walk(command, found));
     }
     // Never on a command line, where others could read them.
-    let never = ["MUSTER_SECRETS_KEY", "MUSTER_PASSWORD", "MUSTER_NEW_PASSWORD", OF_THE_BUILD];
+    let never = [
+        "MUSTER_SECRETS_KEY",
+        "MUSTER_PASSWORD",
+        "MUSTER_NEW_PASSWORD",
+        "MUSTER_CONNECT_PASSWORD",
+        "MUSTER_CONNECT_TOKEN",
+        OF_THE_BUILD,
+    ];
     let mut found = BTreeMap::from(never.map(|name| (name.to_owned(), String::new())));
     walk(&Cli::command(), &mut found);
     found

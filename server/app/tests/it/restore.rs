@@ -182,8 +182,9 @@ async fn with_the_key_lost_for_good_everything_but_the_credentials_comes_back() 
     let taken_from = url_of(&app.app.pool.connect_options());
     dir.shell(&documented("backup"), &[("DATABASE_URL", taken_from.as_str())]);
     dir.shell(&documented("restore"), &[("RESTORED_URL", restored_url.as_str())]);
-    let forget = "delete from cluster_secret; delete from channel_secret; delete from secrets_key;";
-    assert!(OPERATING.contains(forget));
+    let forget = "delete from cluster_secret; delete from channel_secret; delete from connect_secret; \
+        delete from secrets_key;";
+    assert!(OPERATING.split_whitespace().collect::<Vec<_>>().join(" ").contains(forget));
     sqlx::raw_sql(forget).execute(restored.pool()).await.unwrap();
     let data = dir.0.join("data");
     let serving = Serving::start(&restored_url, &data);

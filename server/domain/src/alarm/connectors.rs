@@ -104,6 +104,11 @@ fn worker(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
         return memory.keep_streaks(view, KEY);
     };
     let Err(reason) = observed.worker.as_result() else { return };
+    // It answers: who does not let Muster in is not gone, and may well copy.
+    if observed.shut_out {
+        judged.unknown(Code::WorkerGone, reason);
+        return memory.keep_streaks(view, KEY);
+    }
     // Without the status nobody can say that it was stopped on purpose, unless the last one said so.
     let was = view.previous_flow().and_then(|flow| flow.connectors.get(&ConnectorRole::Source));
     if was.and_then(Observed::value).is_some_and(|source| source.state == ConnectState::Stopped) {

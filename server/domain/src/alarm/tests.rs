@@ -380,6 +380,24 @@ fn a_worker_that_does_not_answer_is_gone_and_the_active_side_stays_known() {
 }
 
 #[test]
+fn a_worker_that_does_not_let_muster_in_is_not_gone_and_not_known_to_copy_either() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    let refused = "Connect answered 401";
+    let flow = &mut survey.flows[0];
+    (flow.worker, flow.shut_out) = (Observed::unknown(refused, at(0)), true);
+    flow.committed = Observed::unknown(refused, at(0));
+    for connector in flow.connectors.values_mut() {
+        *connector = Observed::unknown(refused, at(0));
+    }
+    let judged = story.stays(&survey, 3);
+    assert_eq!(codes(&judged), []);
+    for code in [Code::WorkerGone, Code::TaskMissing] {
+        assert_eq!(judged.unknown.get(&code).map(String::as_str), Some(refused), "{code:?}");
+    }
+}
+
+#[test]
 fn a_source_that_does_not_answer_while_its_connector_runs() {
     let (mut story, mut survey) = (Story::new(), Story::survey());
     story.judge(survey.clone());

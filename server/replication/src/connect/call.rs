@@ -1,20 +1,26 @@
 //! One REST call: sending it, bounding it, and telling apart what may come back.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::entrance::Entrance;
 use crate::{ReplicationError, ReplicationErrorKind, redact::redact_text};
 
 /// No honest answer of Connect is longer; a broken or hostile one must not fill the memory.
 const LONGEST_ANSWER: usize = 64 << 20;
+/// What stands for the message of an answer that has none: a web page of a proxy, a bare line.
+pub(super) const UNTOLD: &str = "(not in Connect's own format)";
 
 /// One request on its way, knowing how to speak of itself.
 pub(super) struct Call {
     pub(super) request: RequestBuilder,
     pub(super) what: String,
     pub(super) target: String,
+    /// Whether it only reads.
+    pub(super) reads: bool,
+    pub(super) entrance: Arc<Entrance>,
 }
 
 impl Call {
@@ -32,20 +38,18 @@ impl Call {
 
     /// Sends it; any status but 2xx is an error that keeps Connect's message.
     pub(super) async fn send(self) -> Result<Vec<u8>, ReplicationError> {
-        let Self { request, what, target } = self;
-        let outcome = match request.send().await {
-            Ok(response) => {
-                let status = response.status();
-                match read_body(response).await {
-                    Ok(body) if status.is_success() => Ok(body),
-                    Ok(body) => Err(refusal(status, &body)),
-                    Err(kind) => Err(kind),
-                }
-            }
-            Err(error) => Err(ReplicationErrorKind::Unreachable(describe(error))),
-        };
+        let Self { request, what, target, reads, entrance } = self;
+        let outcome = entrance.pass(reads, ask(request)).await;
         outcome.map_err(|kind| ReplicationError { call: what, target, kind })
     }
+}
+
+async fn ask(request: RequestBuilder) -> Result<Vec<u8>, ReplicationErrorKind> {
+    let sent = request.send().await;
+    let response = sent.map_err(|error| ReplicationErrorKind::Unreachable(describe(error)))?;
+    let status = response.status();
+    let body = read_body(response).await?;
+    if status.is_success() { Ok(body) } else { Err(refusal(status, &body)) }
 }
 
 /// Reads an answer. What is wrong with it is told by where it breaks, never by what it says: it may be a config.
@@ -73,7 +77,7 @@ async fn read_body(mut response: Response) -> Result<Vec<u8>, ReplicationErrorKi
 
 pub(super) fn refusal(status: StatusCode, body: &[u8]) -> ReplicationErrorKind {
     let told = serde_json::from_slice::<Refusal>(body).ok().map(|refusal| refusal.message);
-    let message = told.clone().unwrap_or_else(|| "(not in Connect's own format)".to_owned());
+    let message = told.clone().unwrap_or_else(|| UNTOLD.to_owned());
     match (status.as_u16(), &told) {
         // "already exists" is the one 409 that does not pass by itself.
         (409, _) if !message.contains("already exists") => ReplicationErrorKind::Rebalancing,

@@ -173,6 +173,7 @@ impl Replication for MemoryReplication {
             Ok(FlowObservation {
                 direction: self.direction,
                 worker: Observed::known(worker, now),
+                shut_out: false,
                 connectors: flow.connectors.iter().map(|(role, it)| (*role, known(it))).collect(),
                 committed: Observed::known(committed, now),
                 newest_pairs: Observed::known(NewestPairs(pairs.collect()), now),
@@ -188,6 +189,7 @@ impl Replication for MemoryReplication {
             FlowObservation {
                 direction: self.direction,
                 worker: Observed::unknown(&reason, now),
+                shut_out: error.shuts_out(),
                 connectors: roles.into_iter().map(|role| (role, Observed::unknown(&reason, now))).collect(),
                 committed: Observed::unknown(&reason, now),
                 newest_pairs: Observed::unknown(&reason, now),

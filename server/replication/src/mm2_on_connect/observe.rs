@@ -46,8 +46,11 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
         };
         (*role, clock.observed(connector(name, status, config, given)), pairs)
     };
-    let (worker, looks, committed) = tokio::join!(
-        async { clock.observed(flow.connect.root().await) },
+    let ((shut_out, worker), looks, committed) = tokio::join!(
+        async {
+            let answer = flow.connect.root().await;
+            (answer.as_ref().is_err_and(ReplicationError::shuts_out), clock.observed(answer))
+        },
         join_all(flow.names.iter().map(|(role, name)| look(role, name))),
         async { clock.observed(committed(flow).await) },
     );
@@ -66,6 +69,7 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
     FlowObservation {
         direction: flow.flow.direction,
         worker,
+        shut_out,
         connectors,
         committed,
         newest_pairs,

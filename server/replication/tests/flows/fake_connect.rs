@@ -67,6 +67,8 @@ pub(crate) struct Worker {
     pub(crate) connectors: BTreeMap<String, Connector>,
     pub(crate) day: Day,
     pub(crate) log: Vec<String>,
+    /// What each request signed in with.
+    pub(crate) signed: Vec<Option<String>>,
 }
 
 #[derive(Clone)]
@@ -113,7 +115,7 @@ impl FakeConnect {
             authorization: None,
         };
         let connectors = [(SOURCE.to_owned(), connector)].into();
-        let worker = Arc::new(Mutex::new(Worker { connectors, day, log: vec![] }));
+        let worker = Arc::new(Mutex::new(Worker { connectors, day, log: vec![], signed: vec![] }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
         let app = routes(Arc::clone(&worker));
@@ -211,6 +213,7 @@ async fn day(State(worker): State<Shared>, request: Request, next: Next) -> Resp
         worker.log.push(line);
         let asked =
             request.headers().get("authorization").and_then(|value| value.to_str().ok().map(str::to_owned));
+        worker.signed.push(asked.clone());
         if worker.day.hang {
             None
         } else if worker.day.authorization.is_some() && worker.day.authorization != asked {

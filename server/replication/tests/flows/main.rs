@@ -7,6 +7,7 @@ mod offsets;
 mod pair_memory;
 mod proofs;
 mod rest;
+mod signing_in;
 mod steering;
 
 use std::sync::Arc;

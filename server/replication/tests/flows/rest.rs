@@ -20,7 +20,9 @@ async fn credentials_in_the_address_are_sent_and_never_shown() {
     assert_eq!(
         error.to_string(),
         format!(
-            "ask the worker who it is ({}): Connect answered 401: User cannot access the resource.",
+            "ask the worker who it is ({}): Connect answered 401 (User cannot access the resource.) and did nothing: it does not \
+             take the user and the password in the address; an owner of the pair gives the address without them, and enters them \
+             under “Sign in at Connect”. Until then it is asked once in 30 s",
             connect.url
         )
     );

@@ -66,7 +66,11 @@ async fn refusals_for_good_are_not_asked_again() {
     let connect = FakeConnect::start().await;
     connect.lock().day.refuse = vec![(403, "not you")];
     let refused = kind(mirror(&connect, &world()).stop(Source, 5_000).await);
-    assert_eq!(refused, ReplicationErrorKind::Status { status: 403, message: "not you".to_owned() });
+    assert!(matches!(refused, ReplicationErrorKind::NotLetIn { status: 403, .. }), "{refused}");
+    assert!(refused.to_string().starts_with("Connect answered 403 (not you) and did nothing: "), "{refused}");
+    connect.lock().day.refuse = vec![(400, "not like this")];
+    let refused = kind(mirror(&connect, &world()).stop(Source, 5_000).await);
+    assert_eq!(refused, ReplicationErrorKind::Status { status: 400, message: "not like this".to_owned() });
     let missing = kind(mirror(&connect, &world()).stop(Checkpoint, 5_000).await);
     assert_eq!(missing, ReplicationErrorKind::NoSuchConnector);
     assert_eq!(mirror(&connect, &world()).state(Heartbeat).await.expect("none").map(|s| s.tasks), None);

@@ -1,13 +1,17 @@
-use muster_domain::cluster::ClusterSecrets;
+use muster_domain::{
+    cluster::ClusterSecrets,
+    connect_credentials::{ConnectCredentials, ConnectSignIn},
+    pair::Side,
+};
 use muster_store::{
-    StoreError, clusters,
+    StoreError, clusters, pairs,
     secrets::{self, EnvelopeError, Rotated, SecretField, SecretsKey},
     testing::TestDatabase,
 };
 use secrecy::{ExposeSecret, SecretString};
 use sqlx::{Connection, PgConnection, PgPool};
 
-use crate::sample::{broken, cluster, cluster_name};
+use crate::sample::{broken, cluster, cluster_name, keep_pair, pair_name};
 
 fn key(byte: u8) -> SecretsKey {
     SecretsKey::from_bytes([byte; 32])
@@ -170,4 +174,122 @@ async fn a_rotation_waits_for_a_secret_that_is_being_kept() {
     tx.commit().await.unwrap();
     let rotated = rotation.await.unwrap().unwrap();
     assert_eq!(rotated, Rotated { rewrapped: 1, already: 0 }, "and then sees it");
+}
+
+const CONNECT: &str = "http://connect:8083";
+
+fn user(word: &str) -> ConnectCredentials {
+    let sign_in = ConnectSignIn::Basic { username: "muster".to_owned(), password: word.into() };
+    ConnectCredentials { address: CONNECT.to_owned(), sign_in }
+}
+
+fn token(word: &str) -> ConnectCredentials {
+    let sign_in = ConnectSignIn::Bearer { token: word.into() };
+    ConnectCredentials { address: "https://proxy.example".to_owned(), sign_in }
+}
+
+/// What the Connect of a flow is opened with: address, user, secret.
+async fn opened(
+    conn: &mut PgConnection,
+    key: &SecretsKey,
+    pair: &str,
+    from: Side,
+) -> Option<(String, Option<String>, String)> {
+    let mut all = secrets::connect::get(conn, key, &pair_name(pair)).await.expect("they open");
+    let found = all.remove(&from)?;
+    let secret = found.sign_in.secret().expose_secret().to_owned();
+    Some((found.address, found.sign_in.username().map(str::to_owned), secret))
+}
+
+#[tokio::test]
+async fn what_opens_connect_reads_back_and_the_database_never_sees_it() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    let orders = keep_pair(conn, "orders").await.unwrap();
+    secrets::connect::put(conn, &key(1), &orders.name, Side::A, &user("hunter2")).await.unwrap();
+    secrets::connect::put(conn, &key(1), &orders.name, Side::B, &token("eyJhunter3")).await.unwrap();
+    let by_user = (CONNECT.to_owned(), Some("muster".to_owned()), "hunter2".to_owned());
+    assert_eq!(opened(conn, &key(1), "orders", Side::A).await, Some(by_user));
+    let by_token = ("https://proxy.example".to_owned(), None, "eyJhunter3".to_owned());
+    assert_eq!(opened(conn, &key(1), "orders", Side::B).await, Some(by_token));
+
+    let kept = secrets::connect::kept(conn, &orders.name).await.unwrap();
+    let shown: Vec<_> = kept.iter().map(|k| (k.from, k.address.as_str(), k.username.as_deref())).collect();
+    assert_eq!(shown, [(Side::A, CONNECT, Some("muster")), (Side::B, "https://proxy.example", None)]);
+    let stored: Vec<String> =
+        sqlx::query_scalar("select connect_secret::text || encode(sealed, 'escape') from connect_secret")
+            .fetch_all(&mut *conn)
+            .await
+            .unwrap();
+    assert!(stored.len() == 2 && stored.iter().all(|row| !row.contains("hunter")), "{stored:?}");
+
+    // Entered anew: that it was can be seen, by whoever keeps a client made of it.
+    secrets::connect::put(conn, &key(1), &orders.name, Side::A, &token("another")).await.unwrap();
+    let anew = secrets::connect::kept(conn, &orders.name).await.unwrap();
+    assert!(anew[0] != kept[0] && anew[1] == kept[1], "{anew:?}");
+    assert!(secrets::connect::delete(conn, &orders.name, Side::A).await.unwrap());
+    assert!(!secrets::connect::delete(conn, &orders.name, Side::A).await.unwrap());
+    assert_eq!(opened(conn, &key(1), "orders", Side::A).await, None);
+    let nowhere = secrets::connect::put(conn, &key(1), &pair_name("nowhere"), Side::A, &user("x")).await;
+    assert_eq!(broken(nowhere), "connect_secret_of_pair");
+    pairs::delete(conn, &orders.name, orders.version).await.unwrap();
+    assert_eq!(secrets::connect::kept(conn, &orders.name).await.unwrap(), [], "they go with their pair");
+}
+
+#[tokio::test]
+async fn what_opens_connect_does_not_open_for_another_address_flow_or_use() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    let orders = keep_pair(conn, "orders").await.unwrap();
+    for (change, place) in [
+        ("address = 'http://evil:80'", "connect_secret|orders/a http://evil:80|password"),
+        ("from_side = 'b'", "connect_secret|orders/b http://connect:8083|password"),
+        ("username = null", "connect_secret|orders/a http://connect:8083|token"),
+    ] {
+        secrets::connect::put(conn, &key(1), &orders.name, Side::A, &user("hunter2")).await.unwrap();
+        let sql = format!("update connect_secret set {change}");
+        sqlx::query(sqlx::AssertSqlSafe(sql)).execute(&mut *conn).await.unwrap();
+        let moved = envelope_error(secrets::connect::get(conn, &key(1), &orders.name).await);
+        assert_eq!(moved, EnvelopeError::Tampered { place: place.to_owned() });
+        sqlx::query("delete from connect_secret").execute(&mut *conn).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn rotation_moves_what_opens_connect_too_and_all_or_nothing() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    let orders = keep_pair(conn, "orders").await.unwrap();
+    secrets::put(conn, &key(1), &cluster_name("eu-west"), &password("of-west")).await.unwrap();
+    secrets::connect::put(conn, &key(1), &orders.name, Side::A, &user("hunter2")).await.unwrap();
+    secrets::connect::put(conn, &key(1), &orders.name, Side::B, &token("eyJhunter3")).await.unwrap();
+    let before = secrets::connect::kept(conn, &orders.name).await.unwrap();
+    let rotated = rotate(database.pool(), &key(1), &key(2)).await.unwrap();
+    assert_eq!(rotated, Rotated { rewrapped: 3, already: 0 });
+    assert_eq!(
+        rotate(database.pool(), &key(1), &key(2)).await.unwrap(),
+        Rotated { rewrapped: 0, already: 3 }
+    );
+    assert_eq!(opened(conn, &key(2), "orders", Side::A).await.unwrap().2, "hunter2");
+    assert_eq!(opened(conn, &key(2), "orders", Side::B).await.unwrap().2, "eyJhunter3");
+    assert_eq!(secrets::connect::kept(conn, &orders.name).await.unwrap(), before, "nobody entered anything");
+    let old = envelope_error(secrets::connect::get(conn, &key(1), &orders.name).await);
+    assert!(matches!(old, EnvelopeError::WrongKey { .. }), "{old:?}");
+    let late = secrets::connect::put(conn, &key(1), &orders.name, Side::A, &user("x")).await;
+    assert!(matches!(envelope_error(late), EnvelopeError::WrongKey { .. }));
+
+    // The kek id and wrapped key of the last one, in the order of rotation: the first ones stay with their key, too.
+    sqlx::query(
+        "update connect_secret
+        set sealed = set_byte(sealed, 40, get_byte(sealed, 40) # 1)
+        where from_side = 'b'",
+    )
+    .execute(&mut *conn)
+    .await
+    .unwrap();
+    let failed = envelope_error(rotate(database.pool(), &key(2), &key(3)).await);
+    assert!(matches!(failed, EnvelopeError::Tampered { .. }), "{failed:?}");
+    secrets::check_key(conn, &key(2)).await.unwrap();
+    let kept = secrets::get(conn, &key(2), &cluster_name("eu-west")).await.unwrap();
+    assert_eq!(kept.password.unwrap().expose_secret(), "of-west");
 }

@@ -125,6 +125,7 @@ impl Load {
         let flow = FlowObservation {
             direction: Direction { from: Side::A },
             worker: Observed::unknown("not asked", at),
+            shut_out: false,
             connectors: BTreeMap::new(),
             committed: Observed::known(committed, at),
             newest_pairs: Observed::known(newest, at),

@@ -17,7 +17,8 @@ pub(super) fn hold_no_credentials(pair: &Pair, before: Option<&Pair>) -> Answer<
     let (what, instead) = match field {
         "connect_url" => (
             "the address of a Connect worker",
-            "Put a proxy that signs in at Connect before it, where only Muster reaches it, and give the proxy's address.",
+            "Give the address without them, and enter them under “Sign in at Connect” of the pair, where they are sealed (PUT \
+             /api/v1/pairs/{pair}/connect/{cluster}, `muster pairs connect-enter`).",
         ),
         _ => (
             "the address of a webhook",

@@ -7,6 +7,7 @@ use muster_domain::{
 };
 use muster_store::pairs;
 use serde::Deserialize;
+use serde_json::json;
 use sqlx::PgConnection;
 use utoipa::ToSchema;
 
@@ -21,6 +22,7 @@ use crate::{
         approvers,
         audit_trail::{self, Entry},
         clusters::present,
+        connect_credentials::forget_detached,
         needs_role,
     },
     http::{Answer, Failure, Proven, check_version},
@@ -98,7 +100,8 @@ pub struct PairEdit {
 }
 
 /// Changes a pair. Refused while a run holds it: the run was approved for the pair as it was. Whoever allows payload to be
-/// shown has just shown that they are there: what was seen cannot be taken back.
+/// shown has just shown that they are there: what was seen cannot be taken back. A flow that is attached to no Connect any more
+/// forgets what Muster signed in with there.
 ///
 /// # Errors
 /// `reauthentication-needed`, `pair-has-active-run`, `edited-in-between`, `forbidden`, `not-found`, `pairs-overlap`,
@@ -127,7 +130,12 @@ pub async fn change(
     }
     stays_apart(conn, &pair, Some(&before), actor).await?;
     let pair = pairs::update(conn, &pair).await?.without_credentials();
-    audit_trail::record(conn, actor, Entry::done("pair.change", &object(name), told(&pair))).await?;
+    let mut detail = told(&pair);
+    let forgotten = forget_detached(conn, &pair).await?;
+    if !forgotten.is_empty() {
+        detail["connect_sign_in_removed"] = json!(forgotten);
+    }
+    audit_trail::record(conn, actor, Entry::done("pair.change", &object(name), detail)).await?;
     Ok(pair)
 }
 

@@ -40,6 +40,34 @@ pub enum Pairs {
         #[arg(long)]
         name: Option<String>,
     },
+    /// What Muster signs in with at the Connect of each flow of a pair: what is kept, never the password or the token.
+    Connect {
+        /// Its name.
+        name: String,
+    },
+    /// Enter what Muster signs in with at the Connect of a flow. The password is read from the terminal or from
+    /// `MUSTER_CONNECT_PASSWORD`, a token from `MUSTER_CONNECT_TOKEN`.
+    ConnectEnter {
+        /// The pair's name.
+        name: String,
+        /// The cluster the flow's records come from.
+        #[arg(long, value_name = "CLUSTER")]
+        from: String,
+        /// User name.
+        #[arg(long, required_unless_present = "bearer", conflicts_with = "bearer")]
+        user: Option<String>,
+        /// A bearer token is entered, no user and password.
+        #[arg(long)]
+        bearer: bool,
+    },
+    /// Remove what Muster signs in with at the Connect of a flow.
+    ConnectRemove {
+        /// The pair's name.
+        name: String,
+        /// The cluster the flow's records come from.
+        #[arg(long, value_name = "CLUSTER")]
+        from: String,
+    },
     /// What applications would find different on the other side of a pair, by cause, worst first.
     Differences {
         /// Its name.

@@ -104,3 +104,45 @@ async fn a_channel_is_made_tried_and_removed_by_command() {
     olga.muster(&format!("channels delete {id}")).await.done();
     assert!(!olga.muster("channels list").await.done().contains("salon"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_opens_connect_is_entered_by_command_and_is_not_on_the_command_line() {
+    let app = TestApp::with_pair().await;
+    let olga = Shell::of(&app, &app.serve().await, "olga").await;
+    let none = olga.muster("pairs connect orders").await.done();
+    assert!(
+        none.contains("eu-west → eu-central  http://connect.eu-central.example:8083  without signing in"),
+        "{none}"
+    );
+    let with = async |variable: &str, secret: &str, line: &str| {
+        let mut command = olga.command();
+        command.env(variable, secret).args(line.split(' '));
+        Shell::said(command).await
+    };
+    let enter = "pairs connect-enter orders --from eu-west";
+    let by_user = with("MUSTER_CONNECT_PASSWORD", "topsecret", &format!("{enter} --user robot")).await.done();
+    assert_eq!(
+        by_user,
+        "Muster signs in as robot at http://connect.eu-central.example:8083 from now on, for the flow eu-west → eu-central.\n"
+    );
+    let shown = olga.muster("pairs connect orders").await.done();
+    assert!(shown.contains("  as robot  ") && !shown.contains("topsecret"), "{shown}");
+    let by_token =
+        with("MUSTER_CONNECT_TOKEN", "eyJtopsecret", &format!("--json {enter} --bearer")).await.done();
+    let by_token: Value = serde_json::from_str(&by_token).unwrap();
+    assert_eq!((&by_token["kept"]["scheme"], &by_token["kept"]["sent"]), (&json!("bearer"), &json!(true)));
+
+    let nobody = olga.run_alone(format!("{enter} --user robot").split(' ')).await;
+    assert_eq!(nobody.code, 1);
+    assert!(nobody.err.contains("set MUSTER_CONNECT_PASSWORD"), "{}", nobody.err);
+    for wrong in [enter.to_owned(), format!("{enter} --user robot --bearer"), format!("{enter} --bearer eyJ")]
+    {
+        assert_eq!(olga.muster(&wrong).await.code, 2, "{wrong}");
+    }
+    let removed = olga.muster("pairs connect-remove orders --from eu-west").await.done();
+    assert_eq!(
+        removed,
+        "Connect is asked without signing in from now on, for the flow of orders from eu-west.\n"
+    );
+    assert_eq!(olga.muster("pairs connect orders").await.done(), none);
+}
