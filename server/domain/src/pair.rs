@@ -27,6 +27,21 @@ impl Side {
     /// Both, in order.
     pub const BOTH: [Self; 2] = [Self::A, Self::B];
 
+    /// Its word in the database, the API and forms.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::A => "a",
+            Self::B => "b",
+        }
+    }
+
+    /// The side a word names.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::BOTH.into_iter().find(|side| side.as_str() == word)
+    }
+
     /// The other side.
     #[must_use]
     pub fn other(self) -> Self {
