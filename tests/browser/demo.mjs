@@ -52,9 +52,21 @@ export class Demo {
 
   /** The address book that a pair's applications follow. */
   async addressBook(pair) {
+    return JSON.parse(await readFile(path.join(this.#lab(), `address-book-${pair}.json`), "utf8"));
+  }
+
+  /** The process of a broker or worker, by its name: to have it stop answering, and to let it go on. */
+  async pid(name) {
+    const { pids } = JSON.parse(await readFile(path.join(this.#lab(), "lab.json"), "utf8"));
+    if (!(name in pids)) throw new Error(`the lab has no process ${name}: ${Object.keys(pids)}`);
+    return pids[name];
+  }
+
+  /** The lab's directory, which is where the address books are. */
+  #lab() {
     const [, dir] = /address books in (\S+)/.exec(this.#said) ?? [];
     if (!dir) throw new Error("the demo does not say where its address books are");
-    return JSON.parse(await readFile(path.join(dir, `address-book-${pair}.json`), "utf8"));
+    return dir;
   }
 
   /** Ctrl-C; everything it started is gone afterwards. */

@@ -136,7 +136,7 @@ test("two people switch the pair back to eu-west", { timeout: 900_000 }, async (
   for (const page of [olga, anton]) assert.deepEqual(page.errors, []);
 });
 
-/** Addresses that answer no page of their own. Each must still be in the table of routes. */
+/** Addresses that answer no page of their own, or of something that is made elsewhere. Each must still be in the table of routes. */
 const NO_PAGE = {
   "/pairs": "leads to the fleet",
   "/runs/{run}/live": "the part of a run's page that it fetches again",
@@ -144,6 +144,7 @@ const NO_PAGE = {
   "/sign-in/oidc": "leads to the provider",
   "/reauthenticate/oidc": "leads to the provider",
   "/sign-in/oidc/callback": "comes from the provider: sign_in.test.mjs looks at it",
+  "/pairs/{pair}/losses/{loss}": "of a source that stopped answering: the last test here has one do so and looks at it",
 };
 
 /** The table of routes, as the program that is tested has it: pages people open. */
@@ -377,4 +378,48 @@ test("a report and a plan print only what they say, and all of it", { timeout: 1
   await olga.goto(`/plans/${run.plan}`);
   assert.ok((await olga.locator("details").count()) > 2, "a plan has more than one reads at first");
   await lookPrinted(olga, "plan");
+});
+
+test("a source that stops answering is a statement with the way on, and the true figure comes beside it", { timeout: 600_000 }, async () => {
+  const olga = await signIn("olga");
+  await olga.goto("/pairs/orders/losses");
+  const statements = olga.locator("tbody th a[href^='/pairs/orders/losses/']");
+  const before = await statements.count();
+  // The switchover has brought it back to eu-west.
+  const broker = await demo.pid("eu-west");
+  process.kill(broker, "SIGSTOP");
+  try {
+    await reloadUntil(olga, statements.nth(before), 120_000);
+    await look(olga, "losses-while-away");
+    await statements.first().click();
+    await olga.waitForURL("**/pairs/orders/losses/*");
+    await olga.getByText("not known yet", { exact: true }).first().waitFor();
+    await olga.getByRole("heading", { name: "What now" }).waitFor();
+    await look(olga, "loss-while-away");
+    await lookPrinted(olga, "loss-while-away");
+    const statement = new URL(olga.url()).pathname;
+    await olga.goto("/");
+    const problem = olga.locator("#problems a[href='/pairs/orders/losses']");
+    await reloadUntil(olga, problem, 60_000);
+    await olga.goto(statement);
+  } finally {
+    process.kill(broker, "SIGCONT");
+  }
+  await reloadUntil(olga, olga.getByText("Said: nothing is looked at again."), 120_000);
+  assert.equal(await olga.getByText("not known yet", { exact: true }).count(), 0);
+  await look(olga, "loss-with-the-true-figure");
+  await lookPrinted(olga, "loss-with-the-true-figure");
+
+  // Somebody without JavaScript finds the same, and where a group stood when it happened.
+  const vera = await signIn("vera", { javaScriptEnabled: false });
+  await vera.goto(new URL(olga.url()).pathname);
+  await vera.getByRole("link", { name: "See where a group stood" }).click();
+  await vera.waitForURL("**/pairs/orders/recorded?*at=*");
+  const offered = await vera.locator("datalist option").first().getAttribute("value");
+  await vera.getByLabel("Group", { exact: true }).fill(offered);
+  await vera.getByRole("button", { name: "Show positions" }).click();
+  await vera.getByRole("group", { name: `Positions of ${offered}, table` }).waitFor();
+  await olga.goto(vera.url());
+  await look(olga, "recorded-of-a-group");
+  for (const page of [olga, vera]) assert.deepEqual(page.errors, []);
 });

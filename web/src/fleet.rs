@@ -92,11 +92,13 @@ impl FleetPage {
         let could = with(Verdict::Yes) + with(Verdict::Warnings);
         let verified =
             pairs.iter().filter(|f| matches!(f.verification, Verification::Verified { .. })).count();
-        let alarms: Vec<Vec<Check>> =
-            pairs.iter().map(|facts| facts.alarms.iter().map(as_problem).collect()).collect();
-        let causes = pairs.iter().zip(&alarms).flat_map(|(facts, alarms)| {
+        let of_pair = |facts: &PairFacts<'_>| -> Vec<Check> {
+            facts.alarms.iter().map(as_problem).chain(facts.losses.iter().map(problems::of_loss)).collect()
+        };
+        let besides: Vec<Vec<Check>> = pairs.iter().map(of_pair).collect();
+        let causes = pairs.iter().zip(&besides).flat_map(|(facts, besides)| {
             let name = facts.pair.name.as_str();
-            [(name, facts.checks), (name, alarms.as_slice())]
+            [(name, facts.checks), (name, besides.as_slice())]
         });
         let causes: Vec<(&str, &[Check])> = causes.collect();
         let problems = problems::problems(&causes, now);

@@ -1,7 +1,10 @@
 //! What happened while the lag was as it was: runs, deaths of the source and alarms, on one axis with the charts.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_domain::recorder::explorer::{LagExplorer, Mark as Happening, MarkKind, lanes};
+use muster_domain::{
+    loss::LossId,
+    recorder::explorer::{LagExplorer, Mark as Happening, MarkKind, lanes},
+};
 
 use crate::{
     format,
@@ -123,7 +126,8 @@ fn row(found: &LagExplorer, mark: &Happening) -> MarkRow {
                 ),
             };
             let link = format!("{} did not answer", found.source);
-            ("Loss", format!("/pairs/{}#loss", found.pair), link, said)
+            let id = LossId::new(found.direction.from, mark.from);
+            ("Loss", format!("/pairs/{}/losses/{id}", found.pair), link, said)
         }
         MarkKind::Alarm { number, code, subject, .. } => {
             let href = format!("/alarms?state=all&pair={}#alarm-{number}", found.pair);

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Duration, Utc};
 use muster_domain::{
     alarm::StandingAlarm,
+    loss::BriefLoss,
     pair::{Pair, Side},
     reading::Reading,
     record::{Run, RunStep},
@@ -87,6 +88,8 @@ pub struct PairFacts<'a> {
     pub active_run: Option<(&'a Run, &'a [RunStep])>,
     /// Its open alarms of silent loss, newest first.
     pub alarms: &'a [StandingAlarm],
+    /// Its losses whose last word is not said, newest first.
+    pub losses: &'a [BriefLoss],
     /// Request that waits for approval, or approved run that waits for its start.
     pub waiting: Option<&'a Run>,
     /// What waits for somebody; told where many pairs are shown.

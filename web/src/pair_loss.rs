@@ -3,7 +3,7 @@
 use askama::{Template, filters::HtmlSafe};
 use chrono::{DateTime, Utc};
 use muster_domain::{
-    loss::{Interval, Loss, PartitionLoss},
+    loss::{Interval, Loss, PartitionLoss, TopicLoss},
     pair::Pair,
 };
 
@@ -11,6 +11,7 @@ use crate::{
     format,
     lag::around,
     lag_marks::while_it_was,
+    loss_words::{Figures, Told, rank},
     parts::{Mark, Tone, When},
 };
 
@@ -22,11 +23,7 @@ const PARTITIONS: usize = 20;
 pub(crate) struct LossRow {
     name: String,
     owner: String,
-    at_least: String,
-    at_most: String,
-    writes_at_least: String,
-    writes: String,
-    truth: String,
+    figures: Figures,
     partitions: Vec<LossRow>,
 }
 
@@ -34,6 +31,8 @@ pub(crate) struct LossRow {
 #[derive(Debug, Template)]
 #[template(path = "parts/loss.html")]
 pub(crate) struct LossPanel {
+    pair: String,
+    id: String,
     course: String,
     noticed: When,
     said: Mark,
@@ -59,24 +58,9 @@ impl LossPanel {
             }
             None => Mark::new(Tone::Unk, "It cannot be told what it was."),
         });
-        let rows = loss.topics.iter().map(|topic| {
-            let mut worst: Vec<&PartitionLoss> = topic.partitions.iter().collect();
-            worst.sort_by_key(|partition| std::cmp::Reverse(rank(&partition.lost)));
-            let partition = |lost: &&PartitionLoss| {
-                let truth = (lost.truth, lost.truth_ms);
-                row(format!("partition {}", lost.partition), topic.owner.to_string(), &lost.lost, truth)
-            };
-            LossRow {
-                partitions: worst.iter().take(PARTITIONS).map(partition).collect(),
-                ..row(
-                    topic.topic.clone(),
-                    topic.owner.to_string(),
-                    &topic.lost,
-                    (topic.truth, topic.truth_ms),
-                )
-            }
-        });
         Self {
+            pair: pair.name.to_string(),
+            id: loss.id().to_string(),
             course_href: around(
                 pair.name.as_str(),
                 pair.cluster(loss.direction.from).as_str(),
@@ -95,38 +79,27 @@ impl LossPanel {
             truth_method: loss.truth.as_ref().map(|truth| truth.method.clone()).unwrap_or_default(),
             method: loss.method.clone(),
             reason: loss.reason.clone(),
-            rows: rows.collect(),
+            rows: loss.topics.iter().map(|topic| row(loss, topic)).collect(),
         }
     }
 }
 
-/// What is not known comes first, then the most.
-fn rank(lost: &Interval) -> i64 {
-    lost.records_at_most.unwrap_or(i64::MAX)
-}
-
-fn row(
-    name: String,
-    owner: String,
-    lost: &Interval,
-    (truth, truth_ms): (Option<i64>, Option<i64>),
-) -> LossRow {
-    LossRow {
-        name,
-        owner,
-        at_least: format::number(lost.records_at_least),
-        at_most: lost.records_at_most.map_or_else(|| "unknown".to_owned(), format::number),
-        writes_at_least: format::duration(lost.ms_at_least),
-        writes: lost.ms_at_most.map_or_else(|| "unknown".to_owned(), format::duration),
-        truth: match (truth, truth_ms) {
-            (None, _) => "not known".to_owned(),
-            (Some(0), _) => "0".to_owned(),
-            (Some(records), Some(ms)) => {
-                format!("at most {}, of the last {}", format::number(records), format::duration(ms))
-            }
-            (Some(records), None) => format!("at most {}", format::number(records)),
-        },
+/// A topic with its worst partitions.
+fn row(loss: &Loss, topic: &TopicLoss) -> LossRow {
+    let whole = loss.truth.as_ref();
+    let mut worst: Vec<&PartitionLoss> = topic.partitions.iter().collect();
+    worst.sort_by_key(|partition| std::cmp::Reverse(rank(&partition.lost)));
+    let partition = |lost: &&PartitionLoss| LossRow {
+        name: format!("partition {}", lost.partition),
+        owner: topic.owner.to_string(),
+        figures: Figures::new(&lost.lost, Told::of_partition(whole, lost)),
         partitions: Vec::new(),
+    };
+    LossRow {
+        name: topic.topic.clone(),
+        owner: topic.owner.to_string(),
+        figures: Figures::new(&topic.lost, Told::of_topic(whole, topic)),
+        partitions: worst.iter().take(PARTITIONS).map(partition).collect(),
     }
 }
 

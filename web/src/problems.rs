@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
+use muster_domain::loss::BriefLoss;
 
 use crate::{
     format,
@@ -16,8 +17,39 @@ pub(crate) struct ProblemRow {
     pub(crate) pill: Pill,
     pub(crate) reason: String,
     pub(crate) next_step: String,
-    pub(crate) pairs: Vec<String>,
+    /// Names, and where each says more.
+    pub(crate) pairs: Vec<(String, String)>,
     pub(crate) age: String,
+}
+
+/// An open loss as a cause in the problems strip. Losses of several pairs with the same source are one.
+pub(crate) fn of_loss(loss: &BriefLoss) -> Check {
+    let (source, target) = (&loss.source, &loss.target);
+    let state = match loss.at_most() {
+        None => CheckState::Unknown,
+        // Nothing that is known of can be missing.
+        Some(0) => CheckState::Warning,
+        Some(_) => CheckState::Critical,
+    };
+    let reason = match (&loss.truth, state) {
+        (Some(_), _) => {
+            format!("`{source}` is back; what was lost with it on the way to `{target}` is being looked at.")
+        }
+        (None, CheckState::Warning) => {
+            format!("`{source}` does not answer; nothing is known to be missing on `{target}`.")
+        }
+        (None, _) => {
+            format!("`{source}` does not answer; what had not reached `{target}` is missing there.")
+        }
+    };
+    Check {
+        code: BriefLoss::CAUSE.to_owned(),
+        group: String::new(),
+        state,
+        reason,
+        next_step: "See how much, of whom, and what to do now.".to_owned(),
+        at: loss.noticed_at,
+    }
 }
 
 /// Problems over pairs, grouped by cause: most pairs first, then the worst.
@@ -36,11 +68,13 @@ pub(crate) fn problems(pairs: &[(&str, &[Check])], now: DateTime<Utc>) -> Vec<Pr
     let mut rows: Vec<(CheckState, ProblemRow)> = causes
         .into_iter()
         .map(|((state, _, _), (pairs, check))| {
+            let page = if check.code == BriefLoss::CAUSE { "/losses" } else { "#checks" };
+            let leads = |pair: String| (pair.clone(), format!("/pairs/{pair}{page}"));
             let row = ProblemRow {
                 pill: Pill::new(state.tone(), state.word()),
                 reason: check.reason.clone(),
                 next_step: check.next_step.clone(),
-                pairs,
+                pairs: pairs.into_iter().map(leads).collect(),
                 age: format::ago(now, check.at),
             };
             (state, row)
@@ -69,6 +103,12 @@ pub(crate) fn said(pairs: &[(&str, &[Check])]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use muster_domain::{
+        ids::{ClusterName, PairName, TeamName},
+        loss::Interval,
+        pair::{Direction, Side},
+    };
+
     use super::*;
 
     fn check(code: &str, state: CheckState) -> Check {
@@ -83,6 +123,34 @@ mod tests {
         let rows = problems(&[("a", &one), ("b", &two)], DateTime::UNIX_EPOCH);
         let said: Vec<_> = rows.iter().map(|row| (row.reason.as_str(), row.pairs.len())).collect();
         assert_eq!(said, [("slow", 2), ("dead", 1)]);
+    }
+
+    #[test]
+    fn pairs_that_lost_with_one_source_are_one_row_that_leads_to_their_losses() {
+        let loss = |pair: &str, records_at_most| {
+            let cluster = |name: &str| ClusterName::new(name).unwrap();
+            BriefLoss {
+                pair: PairName::new(pair).unwrap(),
+                direction: Direction { from: Side::A },
+                source: cluster("eu-west"),
+                target: cluster("eu-central"),
+                owner: TeamName::new("payments").unwrap(),
+                seen_at: DateTime::UNIX_EPOCH,
+                noticed_at: DateTime::UNIX_EPOCH,
+                total: Interval { records_at_most, ..Interval::default() },
+                truth: None,
+            }
+        };
+        let [a, b, idle, unbounded] =
+            [loss("a", Some(7)), loss("b", Some(1_904)), loss("idle", Some(0)), loss("far", None)]
+                .map(|loss| (loss.pair.to_string(), [of_loss(&loss)]));
+        let of: Vec<(&str, &[Check])> =
+            [&a, &b, &idle, &unbounded].map(|(pair, checks)| (pair.as_str(), checks.as_slice())).to_vec();
+        let rows = problems(&of, DateTime::UNIX_EPOCH);
+        let told: Vec<_> = rows.iter().map(|row| (row.pill.text(), row.pairs.len())).collect();
+        assert_eq!(told, [("Critical", 2), ("Unknown", 1), ("Warning", 1)]);
+        assert_eq!(rows[0].pairs[0], ("a".to_owned(), "/pairs/a/losses".to_owned()));
+        assert_eq!(super::said(&of), "1 problem, 1 warning");
     }
 
     #[test]

@@ -235,6 +235,109 @@ fn a_dead_source_is_a_named_gap_in_every_chart_of_lag() {
 }
 
 #[test]
+fn a_statement_of_a_loss_says_nothing_was_lost_only_where_that_is_exact() {
+    for (name, tone, comes_to, explains, it_was) in [
+        (
+            "loss",
+            "bad",
+            "12 to 1,931 records",
+            "of payments are missing on eu-central, written in the last 5.1 s before eu-west was found not to answer.",
+            "not known until eu-west can be read again",
+        ),
+        (
+            "loss-unknown",
+            "unk",
+            "12 records or more",
+            "How much of payments is missing on eu-central at most is not known.",
+            "not known until eu-west can be read again",
+        ),
+        (
+            "loss-settled",
+            "warn",
+            "At most 1,204 records",
+            "behind what was proven to have reached eu-central.",
+            "records; writes of the last 4.2 s, by the timestamp of the oldest",
+        ),
+        (
+            "loss-nothing",
+            "ok",
+            "Nothing was lost",
+            "All that eu-west had of payments when it died had reached",
+            "=0exact",
+        ),
+        (
+            "loss-cut",
+            "unk",
+            "It cannot be told",
+            "What was said before stands: 12 to 1,931 records missing on",
+            "cannot be told",
+        ),
+    ] {
+        let html = sample(name);
+        let said = text(&html);
+        assert!(html.contains(&format!("<div class=\"verdict {tone}\">")), "{name}: {html}");
+        assert_eq!(html.matches("class=\"verdict ").count(), 1, "{name}");
+        for words in [
+            comes_to,
+            explains,
+            it_was,
+            "Of whom",
+            "payments-core",
+            "How this is known",
+            "connection refused",
+        ] {
+            assert!(said.contains(words), "{name} does not say “{words}”: {said}");
+        }
+        assert_eq!(said.contains("Nothing was lost"), name == "loss-nothing", "{name}");
+        // What stands beside a figure is the same loss for machines, and what is done about it.
+        let csv = "/loss?source=eu-west&#38;at=2026-11-19T03%3A08%3A28.000000Z&#38;format=csv";
+        for href in [
+            csv,
+            "/pairs/payments/lag?source=eu-west",
+            "/pairs/payments/recorded?source=eu-west",
+            "/runs?pair=payments",
+        ] {
+            assert!(html.contains(href), "{name} does not lead to {href}");
+        }
+    }
+}
+
+#[test]
+fn what_to_do_about_a_loss_is_another_thing_once_its_source_is_back() {
+    let leads = |name: &str, href: &str| sample(name).contains(&format!("href=\"{href}\""));
+    for name in ["loss", "loss-unknown"] {
+        assert!(leads(name, "/pairs/payments/translation") && leads(name, "/pairs/payments#plan"), "{name}");
+        assert!(!leads(name, "/pairs/payments/content"), "{name}: it cannot be read");
+    }
+    for name in ["loss-settled", "loss-cut"] {
+        assert!(leads(name, "/pairs/payments/content"), "{name}");
+        assert!(!leads(name, "/pairs/payments#plan"), "{name}");
+    }
+    assert!(!leads("loss-nothing", "/findings?pair=payments#raise"), "nothing has to be done");
+}
+
+#[test]
+fn what_was_recorded_is_told_from_what_is_not_known() {
+    let said = text(&sample("recorded"));
+    for words in [
+        "settlement on eu-west, no survey of then is kept: the last position between",
+        "90,000 to 183,390",
+        "set back in 1 partition",
+        "−88,401",
+        "DENY Write on Topic prefix payments. to User:settlement-batch from *.",
+        "retention.ms from 604800000 (set on the topic) to 259200000 (set on brokers)",
+        "What changed cannot be told: what is kept does not read back.",
+        "The first that are kept",
+        "until some time on 7 Nov 2026, the last day on which it was seen",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+    let nobody = sample("recorded-not-known");
+    assert!(text(&nobody).contains("not known Nothing is kept of where nobody stood on eu-west"), "{nobody}");
+    assert!(nobody.contains("Write a time in UTC") && nobody.contains("value=\"yesterday\""), "{nobody}");
+}
+
+#[test]
 fn no_secret_field_is_ever_filled_in() {
     for (page, html) in samples::all() {
         for tag in tags(&html).into_iter().filter(|tag| tag.contains("type=\"password\"")) {

@@ -6,13 +6,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     alarm::StandingAlarm,
     ids::PairName,
+    loss::BriefLoss,
     pair::{Direction, Pair, Side},
     readiness::{CheckResult, CheckStatus},
     reading::Reading,
     record::{Run, RunStep},
     run::RunState,
 };
-use muster_store::{alarms, lag, plans, readiness::Kept, run_steps, runs, waiting};
+use muster_store::{alarms, lag, losses, plans, readiness::Kept, run_steps, runs, waiting};
 use muster_web::{
     fleet::{DrillDuty, Duties, PairFacts, Verification},
     pair::TopicLag,
@@ -51,6 +52,8 @@ pub struct Standing {
     waiting: Option<Run>,
     active_run: Option<(Run, Vec<RunStep>)>,
     alarms: Vec<StandingAlarm>,
+    /// Losses whose last word is not said.
+    losses: Vec<BriefLoss>,
     /// Read where all pairs are shown.
     duties: Option<Duties>,
 }
@@ -72,7 +75,8 @@ impl Standing {
             .unwrap_or_default();
         let runs = TellingRuns::read(conn, std::slice::from_ref(&pair.name)).await?;
         let alarms = alarms::open_of(conn, std::slice::from_ref(&pair.name)).await?;
-        Ok(Self { topic_lag, alarms, ..Self::new(pair, kept, history, &runs, now) })
+        let losses = losses::open_of(conn, std::slice::from_ref(&pair.name)).await?;
+        Ok(Self { topic_lag, alarms, losses, ..Self::new(pair, kept, history, &runs, now) })
     }
 
     /// Gathers how pairs stand, with their lag of the last hour; asks as many questions for hundreds of pairs as for two.
@@ -90,18 +94,23 @@ impl Standing {
         };
         let told = async {
             let conn = &mut app.pool.acquire().await?;
-            Ok((TellingRuns::read(conn, &names).await?, alarms::open_of(conn, &names).await?))
+            let (runs, alarms) =
+                (TellingRuns::read(conn, &names).await?, alarms::open_of(conn, &names).await?);
+            Ok((runs, alarms, losses::open_of(conn, &names).await?))
         };
         let owed = async { duties(&mut *app.pool.acquire().await?, &names, now).await };
-        let ((mut minutes, mut kept), (runs, alarms), mut duties) = tokio::try_join!(observed, told, owed)?;
+        let ((mut minutes, mut kept), (runs, alarms, losses), mut duties) =
+            tokio::try_join!(observed, told, owed)?;
         let mut alarms_of = by_pair(alarms, |alarm| &alarm.pair);
+        let mut losses_of = by_pair(losses, |loss| &loss.pair);
         let standing = |pair: Pair| {
             let alarms = alarms_of.remove(&pair.name).unwrap_or_default();
+            let losses = losses_of.remove(&pair.name).unwrap_or_default();
             let minutes = minutes.remove(&pair.name).unwrap_or_default();
             let history = minutes.into_iter().map(|minute| point(minute.at, minute.lag_ms)).collect();
             let kept = kept.remove(&pair.name);
             let duties = Some(duties.remove(pair.name.as_str()).unwrap_or_default());
-            Self { alarms, duties, ..Self::new(pair, kept, history, &runs, now) }
+            Self { alarms, losses, duties, ..Self::new(pair, kept, history, &runs, now) }
         };
         Ok(pairs.into_iter().map(standing).collect())
     }
@@ -140,6 +149,7 @@ impl Standing {
             active_run: active_run
                 .map(|run| (run.clone(), runs.steps.get(&run.id).cloned().unwrap_or_default())),
             alarms: Vec::new(),
+            losses: Vec::new(),
             duties: None,
             pair,
         }
@@ -159,6 +169,7 @@ impl Standing {
             last_proof: self.proof.as_ref(),
             active_run: self.active_run.as_ref().map(|(run, steps)| (run, steps.as_slice())),
             alarms: &self.alarms,
+            losses: &self.losses,
             waiting: self.waiting.as_ref(),
             duties: self.duties,
         }

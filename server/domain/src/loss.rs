@@ -5,6 +5,7 @@
 //! Offsets count transaction markers as well, which no consumer gets: what is proven to be missing is reckoned without them
 //! (`lag::surely_missing`), and the upper bound is one of records too.
 
+mod brief;
 mod owners;
 mod rate;
 mod settle;
@@ -21,7 +22,8 @@ use utoipa::ToSchema;
 pub(crate) use self::rate::may_run_ahead;
 use self::stage::Stage;
 pub use self::{
-    owners::{OwnerLoss, by_owner},
+    brief::{BriefLoss, LossId},
+    owners::{OwnerLoss, TopicsOfOwner, by_owner, topics_by_owner},
     settle::{LeaderEnds, epochs_to_ask, settle},
 };
 use crate::{

@@ -5,7 +5,9 @@
 //! joined to those of the topic before it. What was not read has no value, which is not zero.
 
 mod block;
+mod changes;
 pub mod explorer;
+mod positions;
 #[cfg(test)]
 mod tests;
 
@@ -15,7 +17,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-pub use self::block::{Block, GroupHours, Hours, Point, hours_of, join_hours, stretch};
+pub use self::{
+    block::{Block, GroupHours, Hours, Point, hours_of, join_hours, stretch},
+    changes::{Changed, FactChange, FactKind, RecreatedTopic, TopicIdSeen, WhatChanged},
+    positions::{GroupHour, GroupThen, InHour, KeptHour, PositionThen, group_hours},
+};
 use crate::{
     lag::{PartitionLag, copyable_ends},
     pair::{Flow, Pair},

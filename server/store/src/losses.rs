@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::{ClusterName, PairName, TeamName},
-    loss::{Interval, Loss, Truth},
-    pair::Direction,
+    loss::{BriefLoss, Interval, Loss, LossId, Truth},
+    pair::{Direction, Side},
 };
 use sqlx::{PgConnection, types::Json};
 
-use crate::error::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Keeps what is said of a loss now, in place of what was said of the same before.
 ///
@@ -31,7 +31,7 @@ pub async fn keep(conn: &mut PgConnection, pair: &PairName, loss: &Loss) -> Resu
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("keep a loss", source))?;
+    .map_err(failed("keep a loss"))?;
     Ok(())
 }
 
@@ -53,7 +53,7 @@ pub async fn unsettled_at(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("look when losses were written", source))
+    .map_err(failed("look when losses were written"))
 }
 
 /// Losses of a pair whose last word is not said yet, each with when it was written last: the source is away, or just back.
@@ -74,7 +74,7 @@ pub async fn unsettled(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read losses", source))?;
+    .map_err(failed("read losses"))?;
     Ok(rows.into_iter().map(|row| (row.at, row.body.0)).collect())
 }
 
@@ -102,44 +102,47 @@ pub async fn at(
     )
     .fetch_optional(conn)
     .await
-    .map_err(|source| StoreError::database("read a loss", source))?;
+    .map_err(failed("read a loss"))?;
     Ok(body.map(|Json(loss)| loss))
 }
 
-/// A loss without its topics.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BriefLoss {
-    /// The pair.
-    pub pair: PairName,
-    /// The cluster that died.
-    pub source: ClusterName,
-    /// The cluster that lacks what was lost.
-    pub target: ClusterName,
-    /// Whose loss it is.
-    pub owner: TeamName,
-    /// When the source's ends were last read.
-    pub seen_at: DateTime<Utc>,
-    /// When it was found not to answer.
-    pub noticed_at: DateTime<Utc>,
-    /// All partitions together.
-    pub total: Interval,
-    /// What it turned out to be.
-    pub truth: Option<Truth>,
+/// The loss of a pair with this id.
+///
+/// # Errors
+/// When the database refuses or the row does not read back.
+pub async fn get(conn: &mut PgConnection, pair: &PairName, id: LossId) -> Result<Option<Loss>, StoreError> {
+    let body = sqlx::query_scalar!(
+        r#"select body as "body: Json<Loss>"
+        from loss
+        where pair = $1
+            and from_side = $2
+            and seen_at = $3"#,
+        pair.as_str(),
+        id.from.as_str(),
+        id.seen_at
+    )
+    .fetch_optional(conn)
+    .await
+    .map_err(failed("read a loss by its id"))?;
+    Ok(body.map(|Json(loss)| loss))
 }
 
-/// Losses that were noticed in a time, newest first; at most so many. Of these teams' pairs, `None` for all.
+/// Losses that were noticed in a time, newest first; at most so many. Of these teams' pairs, `None` for all, and of one pair or all.
 ///
 /// # Errors
 /// When the database refuses or a row does not read back.
 pub async fn between(
     conn: &mut PgConnection,
     teams: Option<&[String]>,
+    pair: Option<&PairName>,
     (from, to): (DateTime<Utc>, DateTime<Utc>),
     most: i64,
 ) -> Result<Vec<BriefLoss>, StoreError> {
-    let rows = sqlx::query!(
+    let rows = sqlx::query_as!(
+        BriefRow,
         r#"select
             loss.pair,
+            loss.from_side,
             case loss.from_side when 'a' then pair.cluster_a else pair.cluster_b end as "source!",
             case loss.from_side when 'a' then pair.cluster_b else pair.cluster_a end as "target!",
             loss.owner as "owner!",
@@ -150,31 +153,119 @@ pub async fn between(
         from loss
         join pair on pair.name = loss.pair
         where ($1::text[] is null or pair.team = any($1))
-            and loss.noticed_at > $2
-            and loss.noticed_at <= $3
+            and ($2::text is null or loss.pair = $2)
+            and loss.noticed_at > $3
+            and loss.noticed_at <= $4
         order by loss.noticed_at desc, loss.pair, loss.from_side
-        limit $4"#,
+        limit $5"#,
         teams,
+        pair.map(PairName::as_str),
         from,
         to,
         most
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list losses", source))?;
-    let strange = |column: &'static str, pair: &str| StoreError::unreadable("loss", column, pair.to_owned());
-    rows.into_iter()
-        .map(|row| {
-            Ok(BriefLoss {
-                source: ClusterName::new(row.source).map_err(|_| strange("source", &row.pair))?,
-                target: ClusterName::new(row.target).map_err(|_| strange("target", &row.pair))?,
-                owner: TeamName::new(row.owner).map_err(|_| strange("owner", &row.pair))?,
-                pair: PairName::new(row.pair.clone()).map_err(|_| strange("pair", &row.pair))?,
-                seen_at: row.seen_at,
-                noticed_at: row.noticed_at,
-                total: row.total.0,
-                truth: row.truth.map(|Json(truth)| truth),
-            })
+    .map_err(failed("list losses"))?;
+    rows.into_iter().map(BriefRow::read).collect()
+}
+
+/// Losses of a pair behind one of them, newest first; at most so many.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn of_pair(
+    conn: &mut PgConnection,
+    pair: &PairName,
+    behind: Option<LossId>,
+    most: i64,
+) -> Result<Vec<BriefLoss>, StoreError> {
+    let rows = sqlx::query_as!(
+        BriefRow,
+        r#"select
+            loss.pair,
+            loss.from_side,
+            case loss.from_side when 'a' then pair.cluster_a else pair.cluster_b end as "source!",
+            case loss.from_side when 'a' then pair.cluster_b else pair.cluster_a end as "target!",
+            loss.owner as "owner!",
+            loss.seen_at,
+            loss.noticed_at,
+            loss.total as "total!: Json<Interval>",
+            loss.truth as "truth?: Json<Truth>"
+        from loss
+        join pair on pair.name = loss.pair
+        where loss.pair = $1
+            and ($2::timestamptz is null or (loss.seen_at, loss.from_side) < ($2, $3::text))
+        order by loss.seen_at desc, loss.from_side desc
+        limit $4"#,
+        pair.as_str(),
+        behind.map(|id| id.seen_at),
+        behind.map(|id| id.from.as_str()),
+        most
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(failed("list losses of a pair"))?;
+    rows.into_iter().map(BriefRow::read).collect()
+}
+
+/// Losses of these pairs whose last word is not said, newest first.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn open_of(conn: &mut PgConnection, pairs: &[PairName]) -> Result<Vec<BriefLoss>, StoreError> {
+    let names: Vec<String> = pairs.iter().map(PairName::to_string).collect();
+    let rows = sqlx::query_as!(
+        BriefRow,
+        r#"select
+            loss.pair,
+            loss.from_side,
+            case loss.from_side when 'a' then pair.cluster_a else pair.cluster_b end as "source!",
+            case loss.from_side when 'a' then pair.cluster_b else pair.cluster_a end as "target!",
+            loss.owner as "owner!",
+            loss.seen_at,
+            loss.noticed_at,
+            loss.total as "total!: Json<Interval>",
+            loss.truth as "truth?: Json<Truth>"
+        from loss
+        join pair on pair.name = loss.pair
+        where loss.pair = any($1)
+            and not loss.settled
+        order by loss.seen_at desc, loss.from_side desc"#,
+        &names
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(failed("read open losses of pairs"))?;
+    rows.into_iter().map(BriefRow::read).collect()
+}
+
+/// What lists read of a loss: a few columns, and not its whole body.
+struct BriefRow {
+    pair: String,
+    from_side: String,
+    source: String,
+    target: String,
+    owner: String,
+    seen_at: DateTime<Utc>,
+    noticed_at: DateTime<Utc>,
+    total: Json<Interval>,
+    truth: Option<Json<Truth>>,
+}
+
+impl BriefRow {
+    fn read(self) -> Result<BriefLoss, StoreError> {
+        let strange = |column: &'static str| StoreError::unreadable("loss", column, self.pair.clone());
+        Ok(BriefLoss {
+            direction: Direction { from: Side::parse(&self.from_side).ok_or_else(|| strange("from_side"))? },
+            source: ClusterName::new(self.source).map_err(|_| strange("source"))?,
+            target: ClusterName::new(self.target).map_err(|_| strange("target"))?,
+            owner: TeamName::new(self.owner).map_err(|_| strange("owner"))?,
+            pair: PairName::new(self.pair.clone()).map_err(|_| strange("pair"))?,
+            seen_at: self.seen_at,
+            noticed_at: self.noticed_at,
+            total: self.total.0,
+            truth: self.truth.map(|Json(truth)| truth),
         })
-        .collect()
+    }
 }

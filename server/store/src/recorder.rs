@@ -7,12 +7,15 @@
 pub mod codec;
 mod explorer;
 mod facts;
+mod facts_changed;
+mod group_hours;
 mod group_then;
 mod history;
 mod positions;
 mod retention;
 mod seal;
 mod series;
+mod topic_ids;
 mod tracks;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -27,12 +30,15 @@ use self::{codec::Chain, tracks::Tracks};
 pub use self::{
     explorer::{Explored, Question, explore, topics},
     facts::{Fact, fact, fact_at, fact_changes, keep_fact},
-    group_then::{GroupThen, PositionThen, group_then},
+    facts_changed::{FactFilter, FactPlace, facts_changed},
+    group_hours::{group_hours, groups},
+    group_then::group_then,
     history::{blocks, recent_ends},
     positions::{Positions, positions},
     retention::{cover, retire, size},
     seal::seal,
     series::{Selection, series},
+    topic_ids::recreated,
 };
 use crate::error::{StoreError, failed};
 

@@ -27,7 +27,8 @@ pub struct LabDescription {
     pub workers: BTreeMap<String, WorkerDescription>,
     /// Both directions of both pairs; empty when the lab was started without Connect.
     pub flows: Vec<FlowDescription>,
-    /// Process id by process name, for looking only: ask [`crate::Lab`] to stop or kill.
+    /// Process id by process name, for looking, and for tests in browsers, which can only freeze and thaw: ask [`crate::Lab`] to
+    /// stop or kill.
     pub pids: BTreeMap<String, u32>,
     /// Unix socket through which an attached process stops, kills, freezes and restarts.
     pub control_socket: PathBuf,

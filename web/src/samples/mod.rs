@@ -17,6 +17,7 @@ mod outcome;
 mod pages;
 mod pairs;
 mod people;
+mod recorded;
 mod run_pages;
 mod runs;
 mod steps;
@@ -49,6 +50,8 @@ use crate::{
     fleet::FleetPage,
     import::ImportPage,
     lag::LagPage,
+    loss::LossPage,
+    losses::LossesPage,
     notifications::NotificationsPage,
     pair::PairPage,
     pair_form::PairFormPage,
@@ -56,6 +59,7 @@ use crate::{
     person::{PersonFormPage, PersonPage},
     plan::PlanPage,
     reauthenticate::ReauthenticatePage,
+    recorded::RecordedPage,
     report::ReportPage,
     run::RunPage,
     run_live::RunLive,
@@ -105,6 +109,16 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("lag-empty", html(&LagPage::sample_empty())),
         ("lag-partitions", html(&LagPage::sample_partitions())),
         ("lag-too-many", html(&LagPage::sample_too_many())),
+        ("losses", html(&LossesPage::sample())),
+        ("losses-empty", html(&LossesPage::sample_empty())),
+        ("loss", html(&LossPage::sample())),
+        ("loss-unknown", html(&LossPage::sample_unknown())),
+        ("loss-settled", html(&LossPage::sample_settled())),
+        ("loss-nothing", html(&LossPage::sample_nothing())),
+        ("loss-cut", html(&LossPage::sample_cut())),
+        ("recorded", html(&RecordedPage::sample())),
+        ("recorded-empty", html(&RecordedPage::sample_empty())),
+        ("recorded-not-known", html(&RecordedPage::sample_not_known())),
         ("differences", html(&DifferencesPage::sample())),
         ("differences-none", html(&DifferencesPage::sample_none())),
         ("differences-unknown", html(&DifferencesPage::sample_unknown())),

@@ -38,6 +38,7 @@ use crate::{
 fn facts(seen: &Seen) -> PairFacts<'_> {
     PairFacts {
         alarms: &[],
+        losses: &[],
         pair: &seen.pair,
         active: seen.active,
         checks: &seen.checks,

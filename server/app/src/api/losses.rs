@@ -8,9 +8,9 @@ use axum::{
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use muster_domain::{
     ids::{ClusterName, PairName, TeamName},
-    loss::{Interval, Loss, OwnerLoss, Truth, by_owner},
+    loss::{BriefLoss, Interval, Loss, OwnerLoss, Truth, by_owner},
 };
-use muster_store::losses::{self, BriefLoss};
+use muster_store::losses;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -152,6 +152,9 @@ pub struct LossesQuery {
     /// Noticed until this time; now.
     #[serde(deserialize_with = "crate::http::times::time")]
     to: Option<DateTime<Utc>>,
+    /// Of one pair only.
+    #[param(inline)]
+    pair: Option<PairName>,
 }
 
 /// What was lost of all pairs one may read.
@@ -170,6 +173,8 @@ pub struct LossesView {
 /// What was lost of one pair.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PairLoss {
+    /// What tells it from the other losses of its pair: its page is `/pairs/{pair}/losses/{id}`.
+    pub id: String,
     /// The pair.
     pub pair: PairName,
     /// The cluster that died.
@@ -190,8 +195,10 @@ pub struct PairLoss {
 
 impl From<BriefLoss> for PairLoss {
     fn from(brief: BriefLoss) -> Self {
-        let BriefLoss { pair, source, target, owner, seen_at, noticed_at, total, truth } = brief;
-        Self { pair, source, target, owner, seen_at, noticed_at, total, truth }
+        let id = brief.id().to_string();
+        let BriefLoss { pair, direction: _, source, target, owner, seen_at, noticed_at, total, truth } =
+            brief;
+        Self { id, pair, source, target, owner, seen_at, noticed_at, total, truth }
     }
 }
 
@@ -208,7 +215,8 @@ pub async fn list(
     }
     let teams = teams(&actor);
     let mut conn = app.pool.acquire().await?;
-    let found = losses::between(&mut conn, teams.as_deref(), (from, to), MOST + 1).await?;
+    let found =
+        losses::between(&mut conn, teams.as_deref(), query.pair.as_ref(), (from, to), MOST + 1).await?;
     if found.len() > MOST as usize {
         return Err(Failure::invalid(format!("More than {MOST} losses: choose a shorter time.")));
     }

@@ -5,9 +5,9 @@ use axum::extract::State;
 use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::{ClusterName, PairName},
-    recorder::explorer::Resolution,
+    recorder::{FactKind, PositionThen, explorer::Resolution},
 };
-use muster_store::recorder::{self, PositionThen};
+use muster_store::recorder;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
@@ -108,27 +108,6 @@ pub async fn positions(
     }))
 }
 
-/// What of a cluster changes seldom.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum FactKind {
-    /// Its ACLs.
-    Acls,
-    /// The configs of its topics in scope. Topics that are configured alike share an entry.
-    #[default]
-    Configs,
-}
-
-impl FactKind {
-    /// As it is kept.
-    fn word(self) -> &'static str {
-        match self {
-            Self::Acls => "acls",
-            Self::Configs => "configs",
-        }
-    }
-}
-
 /// Which, and when.
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default)]
@@ -175,7 +154,7 @@ pub async fn facts(
     let pair = pairs::get(&mut conn, &name).await?;
     let side = direction(&pair, query.cluster.as_ref())?.from;
     let (kind, at) = (query.kind.unwrap_or_default(), query.at.unwrap_or_else(Utc::now));
-    let of = (&name, side, kind.word());
+    let of = (&name, side, kind.as_str());
     let fact = recorder::fact(&mut conn, of, at).await?;
     let changes = recorder::fact_changes(&mut conn, of, CHANGES).await?;
     let (since, until, body) = match fact {

@@ -62,8 +62,10 @@ pub(super) async fn list(
     client: &Client,
     from: Option<DateTime<Utc>>,
     to: Option<DateTime<Utc>>,
+    pair: Option<String>,
 ) -> anyhow::Result<()> {
-    let reply = client.list("/api/v1/losses", &[("from", from.map(time)), ("to", to.map(time))]).await?;
+    let query = [("from", from.map(time)), ("to", to.map(time)), ("pair", pair)];
+    let reply = client.list("/api/v1/losses", &query).await?;
     if client.json {
         print::json(&reply);
         return Ok(());

@@ -69,7 +69,7 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<Exi
         Pairs::Rto(Named { name }) => comparisons::trend(client, &name).await?,
         Pairs::Lag(asked) => lag::show(client, asked).await?,
         Pairs::Loss { name, at, source, csv } => losses::show(client, &name, at, source, csv).await?,
-        Pairs::Losses { from, to } => losses::list(client, from, to).await?,
+        Pairs::Losses { from, to, pair } => losses::list(client, from, to, pair).await?,
         Pairs::Canary { name, now } => return canaries::show(client, &name, now).await,
     }
     Ok(ExitCode::SUCCESS)

@@ -1,20 +1,21 @@
 //! How a pair stands in one line, and how many causes of trouble there are: what is read of many pairs at once.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     time::{Duration, Instant},
 };
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
     alarm::StandingAlarm,
-    ids::TeamName,
+    ids::{PairName, TeamName},
+    loss::BriefLoss,
     pair::Pair,
     people::Actor,
     readiness::{CheckCode, CheckResult, overall},
 };
 use muster_store::{
-    alarms,
+    alarms, losses,
     readiness::{self, Kept},
 };
 use serde::Serialize;
@@ -85,16 +86,21 @@ pub async fn count_causes(app: &App, conn: &mut PgConnection, actor: &Actor) -> 
 }
 
 async fn read_causes(conn: &mut PgConnection) -> Answer<CausesByTeam> {
-    let (now, mut causes, mut names) = (Utc::now(), Vec::new(), Vec::new());
+    let (now, mut causes, mut teams) = (Utc::now(), Vec::new(), BTreeMap::new());
     for bad in readiness::bad_of_all(conn).await? {
         causes.extend(bad.checks.into_iter().map(|check| (bad.team.clone(), check)));
         if now - bad.at > FRESH {
             // As [`Judgement::aged`] says it.
-            causes.push((bad.team, CheckCode::SurveyFresh.as_str().to_owned()));
+            causes.push((bad.team.clone(), CheckCode::SurveyFresh.as_str().to_owned()));
         }
-        names.push(bad.pair);
+        teams.insert(bad.pair, bad.team);
     }
+    let names: Vec<PairName> = teams.keys().cloned().collect();
     let open = alarms::open_of(conn, &names).await?.into_iter().filter(StandingAlarm::is_bad);
     causes.extend(open.map(|kept| (kept.team, kept.alarm.code.as_str().to_owned())));
+    let lost = losses::open_of(conn, &names).await?.into_iter().filter(BriefLoss::is_bad);
+    // Whoever reads the pair now, whosever it was when its source died.
+    let readers = lost.filter_map(|loss| teams.get(&loss.pair).cloned());
+    causes.extend(readers.map(|team| (team, BriefLoss::CAUSE.to_owned())));
     Ok(causes)
 }

@@ -123,7 +123,7 @@ fn partition(text: &str, of_topic: bool) -> Result<Option<i32>, &'static str> {
 }
 
 /// A moment as browsers send it, or as machines write it.
-fn moment(text: &str) -> Option<DateTime<Utc>> {
+pub(super) fn moment(text: &str) -> Option<DateTime<Utc>> {
     let text = text.trim();
     let at = ["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%.f"]
         .iter()

@@ -21,6 +21,7 @@ pub mod findings;
 pub mod fleet;
 pub mod import;
 pub mod lag;
+pub mod losses;
 pub mod notifications;
 pub mod oidc;
 pub mod pair_forms;
@@ -30,6 +31,7 @@ pub mod person;
 pub mod plans;
 pub mod proofs;
 pub mod reauthenticate;
+pub mod recorded;
 pub mod removals;
 pub mod run_acts;
 pub mod runs;
@@ -94,6 +96,9 @@ pub fn routes() -> Vec<Route> { vec![
     page(POST, "/pairs/import", Anywhere(&[Owner, Admin]), Writes("pair.import"), import::import).proven(Proof::PersonOrToken),
     page(GET, "/pairs/{pair}", Reader(Of::Pair), Reads, pairs::show),
     page(GET, "/pairs/{pair}/lag", Reader(Of::Pair), Reads, lag::show),
+    page(GET, "/pairs/{pair}/losses", Reader(Of::Pair), Reads, losses::list),
+    page(GET, "/pairs/{pair}/losses/{loss}", Reader(Of::Pair), Reads, losses::show),
+    page(GET, "/pairs/{pair}/recorded", Reader(Of::Pair), Reads, recorded::show),
     page(GET, "/pairs/{pair}/differences", Reader(Of::Pair), Reads, differences::show),
     page(GET, "/pairs/{pair}/edit", Role(&[Owner], Of::Pair), Reads, pair_forms::edit),
     page(POST, "/pairs/{pair}/edit", Role(&[Owner], Of::Pair), Writes("pair.change"), pair_forms::change),

@@ -58,6 +58,7 @@ pub(crate) fn address(path: &str, run: Uuid, plan: Uuid) -> String {
         .replace("{finding}", &FINDING.to_string())
         .replace("{channel}", &CHANNEL.to_string())
         .replace("{alarm}", &crate::alarms::ALARM.to_string())
+        .replace("{loss}", crate::losses::LOSS)
         .replace("{proof}", &crate::proofs::PROOF.to_string())
         .replace("{session}", &Uuid::nil().to_string())
         .replace("{team}", "core-platform")
@@ -249,6 +250,9 @@ async fn every_route_lets_in_whom_its_row_says() {
     POST   /pairs/import                              -      .    .    .    x    x   .     x
     GET    /pairs/{pair}                              -      x    x    x    x    x   .     .
     GET    /pairs/{pair}/lag                          -      x    x    x    x    x   .     .
+    GET    /pairs/{pair}/losses                       -      x    x    x    x    x   .     .
+    GET    /pairs/{pair}/losses/{loss}                -      x    x    x    x    x   .     .
+    GET    /pairs/{pair}/recorded                     -      x    x    x    x    x   .     .
     GET    /pairs/{pair}/differences                  -      x    x    x    x    x   .     .
     GET    /pairs/{pair}/edit                         -      .    .    .    x    .   .     .
     POST   /pairs/{pair}/edit                         -      .    .    .    x    .   .     .

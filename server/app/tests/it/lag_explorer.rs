@@ -124,7 +124,8 @@ async fn a_source_that_died_is_a_gap_with_its_name_and_never_zero() {
     assert_eq!(found["marks"][0]["kind"], "loss", "{found:#}");
     let html = page(&app, "topic=orders.placed&source=eu-west").await;
     assert!(html.contains("eu-west did not answer:"), "{html}");
-    assert!(html.contains("<a href=\"/pairs/orders#loss\">eu-west did not answer</a>"), "{html}");
+    assert!(html.contains("<a href=\"/pairs/orders/losses/a-"), "{html}");
+    assert!(html.contains("\">eu-west did not answer</a>"), "{html}");
     let loss = app.as_browser_of("vera").await.get("/pairs/orders").await.text;
     assert!(
         loss.contains("See the course around it") && loss.contains("/pairs/orders/lag?source=eu-west"),

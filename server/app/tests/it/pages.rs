@@ -20,6 +20,7 @@ async fn every_page_renders_for_an_admin_of_everything() {
     crate::auth_coverage::finding(&app).await;
     crate::auth_coverage::channel(&app).await;
     crate::auth_coverage::schedule(&app).await;
+    crate::losses::loss(&app, "connection refused").await;
     let grants = ["operator", "approver", "owner", "viewer"]
         .map(|role| serde_json::json!({"role": role, "team": null}));
     let mut grants = grants.to_vec();

@@ -6,50 +6,20 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     ids::PairName,
     pair::Direction,
-    recorder::{Block, GroupHours, Kind, explorer::Resolution},
+    recorder::{GroupThen, InHour, Kind, PositionThen, explorer::Resolution},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    MOST_TRACKS,
-    codec::{self, Chain},
-    find_stream,
+    MOST_TRACKS, find_stream,
+    group_hours::{in_hour, kept_hours},
     history::blocks,
-    unreadable,
 };
 use crate::error::{StoreError, failed};
 
 /// A survey this much before a time says where a group stood then; what is older may be long over.
 const LOOK_BACK: TimeDelta = TimeDelta::minutes(5);
-
-/// Where a group stood.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GroupThen {
-    /// Whether a survey said so, or the roll-up of an hour.
-    pub resolution: Resolution,
-    /// When the survey began; of an hour its begin.
-    pub at: DateTime<Utc>,
-    /// By topic and partition, in this order.
-    pub positions: Vec<PositionThen>,
-}
-
-/// Where it stood in one partition.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PositionThen {
-    /// Source topic.
-    pub topic: String,
-    /// Its id then; all zero where the cluster has none.
-    pub topic_id: Uuid,
-    /// Its number.
-    pub partition: i32,
-    /// Next offset to read: of the survey, or the last of the hour.
-    pub position: i64,
-    /// Lowest of the hour; of a survey the position itself.
-    pub lowest: i64,
-    /// Highest of the hour; of a survey the position itself.
-    pub highest: i64,
-}
 
 /// Where a group of a flow's source stood at a time; `None` where nothing is kept of it.
 ///
@@ -69,25 +39,33 @@ pub async fn group_then(
     }
 }
 
+/// A position of the group in one partition.
 #[derive(Debug)]
-struct Track {
-    slot: usize,
+pub(super) struct Track {
+    pub(super) number: i32,
+    /// Its place in its chunk.
+    pub(super) slot: usize,
     topic: String,
     topic_id: Uuid,
     partition: i32,
 }
 
 impl Track {
-    fn then(&self, position: i64, lowest: i64, highest: i64) -> PositionThen {
+    fn then(&self, seen: InHour) -> PositionThen {
         let (topic, topic_id, partition) = (self.topic.clone(), self.topic_id, self.partition);
+        let InHour { position, lowest, highest } = seen;
         PositionThen { topic, topic_id, partition, position, lowest, highest }
     }
 }
 
-type Tracks = BTreeMap<i32, Vec<Track>>;
+pub(super) type Tracks = BTreeMap<i32, Vec<Track>>;
 
 /// All tracks of the group by chunk, those of topics that were recreated since, too.
-async fn tracks_of(conn: &mut PgConnection, stream: i64, group: &str) -> Result<Tracks, StoreError> {
+pub(super) async fn tracks_of(
+    conn: &mut PgConnection,
+    stream: i64,
+    group: &str,
+) -> Result<Tracks, StoreError> {
     let rows = sqlx::query!(
         "select number, topic, topic_id, partition
         from recorder_track
@@ -107,6 +85,7 @@ async fn tracks_of(conn: &mut PgConnection, stream: i64, group: &str) -> Result<
         let Ok(number) = usize::try_from(row.number) else { continue };
         let chunk = i32::try_from(number / MOST_TRACKS).unwrap_or(i32::MAX);
         tracks.entry(chunk).or_default().push(Track {
+            number: row.number,
             slot: number % MOST_TRACKS,
             topic: row.topic,
             topic_id: row.topic_id,
@@ -135,7 +114,7 @@ async fn by_survey(
                 }
                 let read = |track: &Track| {
                     let position = block.value(0, track.slot, sample)?;
-                    Some(track.then(position, position, position))
+                    Some(track.then(InHour { position, lowest: position, highest: position }))
                 };
                 let seen: Vec<PositionThen> = of_chunk.iter().filter_map(read).collect();
                 if seen.is_empty() {
@@ -164,38 +143,15 @@ async fn by_hour(
     tracks: &Tracks,
     at: DateTime<Utc>,
 ) -> Result<Option<GroupThen>, StoreError> {
-    let chunks: Vec<i32> = tracks.keys().copied().collect();
-    let rows = sqlx::query!(
-        "select chunk, at, body
-        from recorder_hour
-        where stream = $1
-            and chunk = any($2)
-            and at > $3::timestamptz - interval '1 hour'
-            and at <= $3",
-        stream,
-        &chunks,
-        at
-    )
-    .fetch_all(conn)
-    .await
-    .map_err(failed("read an hour of groups' positions"))?;
     let mut positions = Vec::new();
     let mut begin = None;
-    for row in rows {
-        let hour = codec::decode(&row.body, &GroupHours::PARENTS, &mut Chain::default())
-            .map_err(unreadable("recorder_hour", row.chunk, row.at))?;
-        let of_chunk = tracks.get(&row.chunk).map_or(&[][..], Vec::as_slice);
-        positions.extend(of_chunk.iter().filter_map(|track| in_hour(&hour, track)));
-        begin = Some(row.at);
+    for (chunk, from, hour) in kept_hours(conn, stream, tracks, (at - TimeDelta::hours(1), at)).await? {
+        let of_chunk = tracks.get(&chunk).map_or(&[][..], Vec::as_slice);
+        positions.extend(of_chunk.iter().filter_map(|track| Some(track.then(in_hour(&hour, track)?))));
+        begin = Some(from);
     }
     let begin = begin.filter(|_| !positions.is_empty());
     Ok(begin.map(|at| GroupThen { resolution: Resolution::Hour, at, positions: sorted(positions) }))
-}
-
-fn in_hour(hour: &Block, track: &Track) -> Option<PositionThen> {
-    let value = |column| hour.value(column, track.slot, 0);
-    let position = value(GroupHours::POSITION)?;
-    Some(track.then(position, value(GroupHours::LOWEST)?, value(GroupHours::HIGHEST)?))
 }
 
 /// Tracks are numbered as they were first seen.

@@ -14,14 +14,7 @@ use super::{
     Rotated, SecretsKey, check_key,
     envelope::{self, Place},
 };
-use crate::error::StoreError;
-
-fn side_word(side: Side) -> &'static str {
-    match side {
-        Side::A => "a",
-        Side::B => "b",
-    }
-}
+use crate::error::{StoreError, failed};
 
 fn side(word: &str) -> Side {
     if word == "b" { Side::B } else { Side::A }
@@ -51,7 +44,7 @@ pub async fn put(
     const OP: &str = "keep secret of Connect";
     check_key(conn, key).await?;
     let (address, username) = (credentials.address.as_str(), credentials.sign_in.username());
-    let row = row(pair.as_str(), side_word(from), address);
+    let row = row(pair.as_str(), from.as_str(), address);
     let sealed = envelope::seal(key, place(&row, username), credentials.sign_in.secret())
         .map_err(|source| StoreError::Sealed { op: OP, source })?;
     sqlx::query!(
@@ -64,7 +57,7 @@ pub async fn put(
             sealed = excluded.sealed,
             entered_at = clock_timestamp()",
         pair.as_str(),
-        side_word(from),
+        from.as_str(),
         address,
         username,
         key.id(),
@@ -72,7 +65,7 @@ pub async fn put(
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database(OP, source))?;
+    .map_err(failed(OP))?;
     Ok(())
 }
 
@@ -94,7 +87,7 @@ pub async fn get(
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database(OP, source))?;
+    .map_err(failed(OP))?;
     let mut all = BTreeMap::new();
     for found in rows {
         let at = row(pair.as_str(), &found.from_side, &found.address);
@@ -123,7 +116,7 @@ pub async fn kept(conn: &mut PgConnection, pair: &PairName) -> Result<Vec<KeptCr
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("list secrets of Connect", source))?;
+    .map_err(failed("list secrets of Connect"))?;
     let kept = rows.into_iter().map(|row| KeptCredentials {
         from: side(&row.from_side),
         address: row.address,
@@ -143,11 +136,11 @@ pub async fn delete(conn: &mut PgConnection, pair: &PairName, from: Side) -> Res
         where pair = $1
             and from_side = $2",
         pair.as_str(),
-        side_word(from)
+        from.as_str()
     )
     .execute(conn)
     .await
-    .map_err(|source| StoreError::database("remove secret of Connect", source))?;
+    .map_err(failed("remove secret of Connect"))?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -400,7 +400,7 @@ async fn losses_are_found_by_when_they_stood() {
     assert_eq!(losses::at(conn, &name, None, at(31, 0)).await.unwrap(), None);
     assert_eq!(losses::at(conn, &name, Some(FORWARD.reverse()), Utc::now()).await.unwrap(), None);
     let mut noticed = async |teams: Option<&[String]>, from: DateTime<Utc>| {
-        let found = losses::between(conn, teams, (from, Utc::now()), 10).await.unwrap();
+        let found = losses::between(conn, teams, None, (from, Utc::now()), 10).await.unwrap();
         found.iter().map(|loss| (loss.seen_at, loss.total.records_at_most)).collect::<Vec<_>>()
     };
     let (first, second) = ((at(30, 0), Some(70)), (at(3, 0), Some(70)));

@@ -3,7 +3,7 @@
 
 use anyhow::{Result, ensure};
 use axum::http::Method;
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use muster_app::{
     http::route::{Access, Route},
     routes,
@@ -11,8 +11,12 @@ use muster_app::{
 use muster_domain::{
     alarm::{Alarm, AlarmCode, Lost, Since},
     hash::sha256_hex,
+    ids::PairName,
+    loss::{Interval, Loss, LossId, PartitionLoss, TopicLoss},
+    pair::{Direction, Side},
 };
-use muster_store::tokens;
+use muster_store::{losses, recorder, tokens};
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::history::Kept;
@@ -39,6 +43,7 @@ const QUERIES: &[(&str, &str)] = &[
     ("/api/v1/runs/{run}/compare", "with={another}"),
     ("/api/v1/runs/{run}/events", "format=json"),
     ("/runs/{run}/skip", "step=drain"),
+    ("/pairs/{pair}/recorded", "group=settlement"),
 ];
 
 /// The pair that is looked at.
@@ -91,6 +96,7 @@ async fn one_of_each(house: &House, kept: &Kept, session: Uuid) -> Result<Vec<(&
     let hash = sha256_hex(b"pipeline");
     tokens::insert(&mut conn, token, "pipeline", house.admin.id, &hash, &[], 3_600.0).await?;
     drop(conn);
+    facts(house).await?;
     Ok(vec![
         ("{alarm}", open_alarm(house).await?.to_string()),
         ("{another}", another.to_string()),
@@ -98,6 +104,7 @@ async fn one_of_each(house: &House, kept: &Kept, session: Uuid) -> Result<Vec<(&
         ("{cluster}", house.small.pair.clusters.a.to_string()),
         ("{finding}", finding.to_string()),
         ("{group}", "runs".to_owned()),
+        ("{loss}", open_loss(house).await?.to_string()),
         ("{pair}", PAIR.to_owned()),
         ("{plan}", kept.plan.to_string()),
         ("{proof}", ended_proof(house).await?.to_string()),
@@ -174,4 +181,57 @@ async fn open_alarm(house: &House) -> Result<Uuid> {
     .execute(house.database.pool())
     .await?;
     Ok(id)
+}
+
+/// A loss of a thousand partitions whose source is away; its id.
+async fn open_loss(house: &House) -> Result<LossId> {
+    let (owner, noticed_at) = (&house.small.pair.team, Utc::now());
+    let lost = Interval { records_at_most: Some(700), ms_at_most: Some(5_100), ..Interval::default() };
+    let partition = |partition| PartitionLoss {
+        partition,
+        end: 1_000,
+        through: Some(300),
+        counts_from: Some(0),
+        leader_epoch: Some(7),
+        lost,
+        truth: None,
+        truth_ms: None,
+    };
+    let topic = |number: i32| TopicLoss {
+        topic: format!("orders.{number}"),
+        owner: owner.clone(),
+        lost,
+        partitions: (0..20).map(partition).collect(),
+        truth: None,
+        truth_ms: None,
+    };
+    let loss = Loss {
+        direction: Direction { from: Side::A },
+        owner: owner.clone(),
+        seen_at: noticed_at - TimeDelta::seconds(5),
+        noticed_at,
+        reason: "connection refused".to_owned(),
+        total: lost,
+        topics: (0..50).map(topic).collect(),
+        method: "By the ends that were last read.".to_owned(),
+        truth: None,
+    };
+    let mut conn = house.database.pool().acquire().await?;
+    losses::keep(&mut conn, &PairName::new(PAIR)?, &loss).await?;
+    Ok(loss.id())
+}
+
+/// Configs of a thousand topics that changed thirty times in a day.
+async fn facts(house: &House) -> Result<()> {
+    let topics: serde_json::Map<String, Value> =
+        (0..1_000).map(|number| (format!("orders.{number}"), json!(number % 2))).collect();
+    let (pair, now) = (PairName::new(PAIR)?, Utc::now());
+    let mut conn = house.database.pool().acquire().await?;
+    for hours in (0..30).rev() {
+        let retention = |days: i64| json!({"retention.ms": {"value": days.to_string(), "source": "topic"}});
+        let body = json!({"configs": [retention(7), retention(hours)], "topics": topics});
+        let at = now - TimeDelta::minutes(hours * 48);
+        recorder::keep_fact(&mut conn, (&pair, Side::A, "configs"), at, &hours.to_string(), &body).await?;
+    }
+    Ok(())
 }

@@ -113,6 +113,9 @@ pub enum Pairs {
         /// Noticed until this time; now when not given.
         #[arg(long)]
         to: Option<DateTime<Utc>>,
+        /// Of one pair only.
+        #[arg(long)]
+        pair: Option<String>,
     },
     /// All that was last observed of a pair, as JSON.
     Survey(Named),

@@ -28,6 +28,7 @@ async fn write_everywhere(app: &TestApp) -> (uuid::Uuid, uuid::Uuid) {
         cluster.groups.insert(hostile("group"), group);
     }
     app.observe("orders").await;
+    crate::losses::loss(app, &hostile("died")).await;
     let plan = otto.post("/api/v1/pairs/orders/plans", crate::runs::quick()).await.done();
     let asked = json!({"plan": plan["id"], "reason": hostile("reason")});
     let run = otto.post("/api/v1/runs", asked).await.done();
@@ -86,7 +87,7 @@ async fn no_page_shows_a_text_as_anything_else() {
     }
     // Each of them is shown somewhere, or this has proven nothing about it.
     let escaped = "&#34;&#39;&#62;&#60;script&#62;alert(1)";
-    let places = ["reason", "vote", "finding", "owner", "driller", "region", "brake", "group"];
+    let places = ["reason", "vote", "finding", "owner", "driller", "region", "brake", "group", "died"];
     let missing: Vec<&&str> =
         places.iter().filter(|place| !shown.contains(&format!("{place}{escaped}"))).collect();
     assert_eq!(missing, Vec::<&&str>::new());

@@ -1,0 +1,98 @@
+//! What the flight recorder kept of a pair beside lag, as people look at it: a group hour by hour, and what changed. Read from what is
+//! stored; nothing here waits for Kafka.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_domain::{
+    ids::PairName,
+    pair::{Direction, Pair, Side},
+    recorder::{FactChange, GroupHour, GroupThen, RecreatedTopic, group_hours},
+};
+use muster_store::recorder::{self, FactFilter, FactPlace};
+use sqlx::PgConnection;
+
+use crate::http::Answer;
+
+/// Changes on one page: each is told from two facts, and those of a large pair are long.
+pub const CHANGES: usize = 10;
+/// Changes that are looked through for a name at once.
+const LOOKED_THROUGH: usize = 50;
+/// Hours shown before a time; of the first only where the group stood at its end is used.
+const HOURS: TimeDelta = TimeDelta::hours(25);
+/// Topics that are listed as recreated.
+const RECREATED: i64 = 100;
+
+/// Where a group of a flow's source stood at a time, and what it did in the day before, hour by hour.
+///
+/// # Errors
+/// When the database refuses or bytes do not read back.
+pub async fn of_group(
+    conn: &mut PgConnection,
+    of: (&PairName, Direction),
+    group: &str,
+    at: DateTime<Utc>,
+) -> Answer<(Option<GroupThen>, Vec<GroupHour>)> {
+    let then = recorder::group_then(conn, of, group, at).await?;
+    let kept = recorder::group_hours(conn, of, group, (at - HOURS, at)).await?;
+    let day = at - HOURS + TimeDelta::hours(1);
+    let hours = group_hours(&kept).into_iter().filter(|hour| hour.at > day).collect();
+    Ok((then, hours))
+}
+
+/// Changes that were found.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// Newest first.
+    pub found: Vec<FactChange>,
+    /// The place to read on behind, when there may be more.
+    pub next: Option<FactPlace>,
+    /// Until when changes were looked through, when that was not all of them.
+    pub looked_until: Option<DateTime<Utc>>,
+}
+
+/// What changed of ACLs and configs behind a place, about names with this text in them: a page of it. Where few are about the name only
+/// so many are looked through, and the next page goes on behind these.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn changes(
+    conn: &mut PgConnection,
+    pair: &PairName,
+    wanted: FactFilter,
+    name: &str,
+    behind: Option<FactPlace>,
+) -> Answer<Changes> {
+    let (mut changes, mut behind, mut looked) = (Changes::default(), behind, 0);
+    while changes.found.len() < CHANGES && looked < LOOKED_THROUGH {
+        let most = CHANGES - changes.found.len();
+        let read =
+            recorder::facts_changed(conn, pair, wanted, behind, i64::try_from(most).unwrap_or(1)).await?;
+        let (all, last) = (read.len() < most, read.last().map(FactPlace::of));
+        looked += read.len();
+        behind = last.or(behind);
+        changes.found.extend(read.into_iter().filter_map(|change| change.about(name)));
+        if all {
+            return Ok(changes);
+        }
+    }
+    let more = !recorder::facts_changed(conn, pair, wanted, behind, 1).await?.is_empty();
+    changes.next = behind.filter(|_| more);
+    changes.looked_until = changes.next.filter(|_| !name.is_empty()).map(|place| place.at);
+    Ok(changes)
+}
+
+/// Topics that were recreated on a side, or on both, with this text in their names.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn recreated(
+    conn: &mut PgConnection,
+    pair: &Pair,
+    side: Option<Side>,
+    text: &str,
+) -> Answer<Vec<RecreatedTopic>> {
+    let mut found = Vec::new();
+    for from in Side::BOTH.into_iter().filter(|from| side.is_none_or(|side| side == *from)) {
+        found.extend(recorder::recreated(conn, &pair.name, Direction { from }, text, RECREATED).await?);
+    }
+    Ok(found)
+}

@@ -1,0 +1,166 @@
+//! What to do about a loss: while its source is away, and once it is back. Each step says why, and where it is done.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_domain::{loss::Loss, pair::Pair};
+
+use crate::{lag::around, lag_marks::while_it_was, parts::Link, recorded::RecordedFilter};
+
+/// How long before a source died changes of ACLs, configs and topic ids are looked at.
+const BEFORE: TimeDelta = TimeDelta::days(2);
+
+/// One step.
+#[derive(Debug)]
+pub(crate) struct NextStep {
+    pub(crate) text: String,
+    pub(crate) link: Option<Link>,
+}
+
+/// Names that steps are about.
+struct About<'a> {
+    pair: &'a str,
+    source: &'a str,
+    target: &'a str,
+}
+
+/// What to do now, most pressing first.
+pub(crate) fn next_steps(pair: &Pair, loss: &Loss, now: DateTime<Utc>) -> Vec<NextStep> {
+    let about = About {
+        pair: pair.name.as_str(),
+        source: pair.cluster(loss.direction.from).as_str(),
+        target: pair.cluster(loss.direction.to()).as_str(),
+    };
+    let mut steps = match loss.truth.as_ref().map(|truth| truth.records) {
+        None => while_away(&about),
+        Some(Some(0)) => nothing_missing(&about),
+        Some(None) => cannot_be_told(&about),
+        Some(Some(_)) => once_back(&about),
+    };
+    steps.extend(looking_back(&about, loss, now));
+    steps
+}
+
+fn step(text: String, link: Link) -> NextStep {
+    NextStep { text, link: Some(link) }
+}
+
+fn while_away(about: &About<'_>) -> Vec<NextStep> {
+    let About { pair, source, target } = about;
+    vec![
+        step(
+            format!(
+                "See whether {source} is dead or only cannot be reached from Muster: then what is missing may only be late."
+            ),
+            Link::new(format!("/clusters/{source}"), format!("Open cluster {source}")),
+        ),
+        step(
+            format!(
+                "If applications write to {source}, decide whether they move to {target}. What is missing is not there for them: \
+                 whoever decides has to know the figures above."
+            ),
+            Link::new(format!("/pairs/{pair}#plan"), format!("See what can be planned for {pair}")),
+        ),
+        step(
+            format!(
+                "Before consumers go on there, see for each group whether it would go on exactly, read records again or cannot be told. \
+                 It is told without {source}, from what was kept of it."
+            ),
+            Link::new(
+                format!("/pairs/{pair}/translation"),
+                format!("See where groups of {pair} would go on"),
+            ),
+        ),
+        NextStep {
+            text: format!(
+                "{source} may be the only place where the missing records are. Nobody may wipe its disks, reset its topics or start \
+                 replication towards it before it was read again."
+            ),
+            link: None,
+        },
+        tell_owners(about),
+    ]
+}
+
+fn once_back(about: &About<'_>) -> Vec<NextStep> {
+    let About { pair, source, target } = about;
+    vec![
+        step(
+            format!(
+                "Find the records that are on {source} only: a content proof names partitions and offsets."
+            ),
+            Link::new(format!("/pairs/{pair}/content"), format!("Compare content of {pair}")),
+        ),
+        NextStep {
+            text: format!(
+                "Decide with their owner whether they are written again on {target} or given up, before replication towards {source} is \
+                 started or anything there is removed."
+            ),
+            link: None,
+        },
+        tell_owners(about),
+    ]
+}
+
+fn cannot_be_told(about: &About<'_>) -> Vec<NextStep> {
+    let About { pair, source, target } = about;
+    vec![
+        step(
+            format!(
+                "Compare both sides: what {source} lost of its own log may be on {target} only, and what had not arrived on {source} only."
+            ),
+            Link::new(format!("/pairs/{pair}/content"), format!("Compare content of {pair}")),
+        ),
+        NextStep {
+            text: "Until that is done, start no replication between them: it could write over what is left. The interval stands."
+                .to_owned(),
+            link: None,
+        },
+        tell_owners(about),
+    ]
+}
+
+fn nothing_missing(about: &About<'_>) -> Vec<NextStep> {
+    let About { pair, source, target } = about;
+    vec![step(
+        format!(
+            "Nothing of {source} was found to be missing on {target}, so nothing has to be written again. Before the way back, see what \
+             stands now."
+        ),
+        Link::new(format!("/pairs/{pair}"), format!("Open pair {pair}")),
+    )]
+}
+
+fn tell_owners(about: &About<'_>) -> NextStep {
+    let pair = about.pair;
+    step(
+        "Keep what has to be done about it, with whose it is and until when.".to_owned(),
+        Link::new(format!("/findings?pair={pair}#raise"), format!("Raise a finding about {pair}")),
+    )
+}
+
+/// What explains it: the course of lag, where groups stood, what was changed before, what ran.
+fn looking_back(about: &About<'_>, loss: &Loss, now: DateTime<Utc>) -> Vec<NextStep> {
+    let About { pair, source, .. } = about;
+    let time = while_it_was(loss.seen_at, loss.truth.as_ref().map(|truth| truth.at), now);
+    let groups = RecordedFilter { source: (*source).to_owned(), ..RecordedFilter::default() }
+        .at(loss.seen_at + TimeDelta::seconds(1));
+    let changes =
+        RecordedFilter::default().within(loss.seen_at - BEFORE, loss.noticed_at + TimeDelta::hours(1));
+    vec![
+        step(
+            "See how far behind every topic was when it happened, and since when.".to_owned(),
+            Link::new(around(pair, source, "", time), format!("See lag of {pair} around it")),
+        ),
+        step(
+            "See where a consumer group stood when the source was last read.".to_owned(),
+            Link::new(groups.href(pair), "See where a group stood".to_owned()),
+        ),
+        step(
+            "See which ACLs, configs and topic ids changed in the two days before.".to_owned(),
+            Link::new(format!("{}#changes", changes.href(pair)), "See what changed".to_owned()),
+        ),
+        step(
+            "See what runs did to the pair.".to_owned(),
+            Link::new(format!("/runs?pair={pair}"), format!("See runs of {pair}")),
+        ),
+    ]
+}
