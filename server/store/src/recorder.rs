@@ -29,7 +29,7 @@ pub use self::{
     facts::{Fact, fact, fact_at, fact_changes, keep_fact},
     group_then::{GroupThen, PositionThen, group_then},
     history::{blocks, recent_ends},
-    positions::{Positions, positions},
+    positions::{Positions, positions, source_ends},
     retention::{cover, retire, size},
     seal::seal,
     series::{Selection, series},
