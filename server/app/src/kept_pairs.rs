@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use muster_domain::{
     ids::PairName,
-    offset_pairs::{Kept, KeptUntil, ReadPairs, SyncsTopic},
+    offset_pairs::{Kept, KeptUntil, ReadPairs, Seen, SyncsTopic},
     pair::Direction,
 };
 use muster_replication::{PairMemory, PairMemoryError};
@@ -43,10 +43,12 @@ impl KeptPairs {
         after: Option<i64>,
         topic: &SyncsTopic,
         read: &ReadPairs,
+        seen: &Seen,
     ) -> Result<Option<i64>, StoreError> {
         let failed = |source| StoreError::Database { op: "keep offset pairs", source };
         let mut tx = muster_store::begin(&self.pool).await.map_err(failed)?;
-        let turn = offset_pairs::keep(&mut tx, (&self.pair, self.direction), after, topic, read).await?;
+        let turn =
+            offset_pairs::keep(&mut tx, (&self.pair, self.direction), after, topic, read, seen).await?;
         tx.commit().await.map_err(failed)?;
         Ok(turn)
     }
@@ -67,8 +69,9 @@ impl PairMemory for KeptPairs {
         after: Option<i64>,
         topic: &SyncsTopic,
         read: &ReadPairs,
+        seen: &Seen,
     ) -> Result<Option<i64>, PairMemoryError> {
-        match self.write(after, topic, read).await {
+        match self.write(after, topic, read, seen).await {
             // The pair was deleted meanwhile: there is nothing to keep them for.
             Err(e) if e.constraint() == Some("offset_syncs_of_pair") => Ok(None),
             Err(e) => Err(error("keep offset pairs", e)),

@@ -6,6 +6,9 @@
 //! Never is something left out in the middle without saying so: what a flow did there (copied again, into a topic made anew)
 //! would be read out of pairs that do not tell it.
 
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use crate::{
@@ -29,6 +32,9 @@ pub const BOUNDS: Bounds = Bounds { partitions: 200_000, of_partition: 200_000, 
 
 /// Characters of the longest name a topic can have.
 const LONGEST_NAME: usize = 249;
+
+/// In the place of a copy's id: copies are under another name than the flow's policy gives them, and no id says which they are.
+pub const ELSEWHERE: Uuid = Uuid::nil();
 
 /// Which log pairs were read from. One without an id (brokers before 2.8) cannot be told from another one of its name, so nothing
 /// of it is kept.
@@ -73,6 +79,18 @@ pub struct Kept {
     pub turn: i64,
     /// The log, and everything that was read of it; `None` when what is kept does not read back.
     pub pairs: Option<(SyncsTopic, ReadPairs)>,
+    /// As of when, and of which copies.
+    pub seen: Seen,
+}
+
+/// What pairs are worth once nobody can read on: as of when they are, and which topics of the target they are about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// When their log was read to its end last, by Muster's clock: no pair of before is missing. `None` where a version before kept them.
+    pub read_at: Option<DateTime<Utc>>,
+    /// By source topic, the id of its copy, or [`ELSEWHERE`]. The pairs of a topic are of that copy, and of one that is not in it
+    /// nothing is known.
+    pub copies: BTreeMap<String, Uuid>,
 }
 
 /// How far a flow's pairs are kept.
@@ -156,12 +174,15 @@ impl PartitionPairs {
     }
 }
 
-/// Forgets every second pair of the older half, but never where a lifetime ends and the next begins: without the one a list that
-/// is thinned again would no longer show the other.
+/// Forgets every second pair of the older half, but never where a lifetime ends and the next begins, or one copy ends and the next
+/// begins: without the one a list that is thinned again would no longer show the other.
 fn thin_out(pairs: &mut Vec<OffsetPair>) {
     let older = pairs.len() / 2;
-    let begins =
-        |at: usize| pairs.get(at).is_some_and(|pair| at == 0 || pair.upstream <= pairs[at - 1].upstream);
+    let begins = |at: usize| {
+        pairs.get(at).is_some_and(|pair| {
+            at == 0 || pair.upstream <= pairs[at - 1].upstream || pair.downstream <= pairs[at - 1].downstream
+        })
+    };
     let stays: Vec<bool> = (0..pairs.len())
         .map(|at| at >= older || !at.is_multiple_of(2) || begins(at) || begins(at + 1))
         .collect();
@@ -232,6 +253,18 @@ mod tests {
         assert_eq!(pairs[0], pair(0, 0));
         assert!(pairs.contains(&pair(55, 100)));
         assert_eq!(pairs.last(), Some(&last));
+    }
+
+    #[test]
+    fn thinning_keeps_where_a_copy_was_made_anew() {
+        let mut pairs: Vec<_> = (0..4).map(|i| pair(i * 10, i * 10)).collect();
+        pairs.extend((0..30).map(|i| pair(31 + i * 10, i * 10)));
+        while pairs.len() > 12 {
+            let before = pairs.len();
+            thin_out(&mut pairs);
+            assert!(pairs.len() < before, "{pairs:?}");
+        }
+        assert!(pairs.windows(2).any(|two| two == [pair(30, 30), pair(31, 0)]), "{pairs:?}");
     }
 
     #[test]

@@ -200,6 +200,7 @@ fn flow(from: Side, target: &str, state: ConnectState, copied: i64) -> FlowObser
         connectors: BTreeMap::from(connectors),
         committed: Observed::known(committed, now),
         newest_pairs: Observed::known(NewestPairs(BTreeMap::from([(orders, newest)])), now),
+        last_pairs: None,
         rewinds: BTreeMap::new(),
         beyond: Observed::known(Beyond::default(), now),
         unreadable_syncs: UnreadableSyncs::default(),

@@ -230,6 +230,9 @@ pub struct FlowObservation {
     pub committed: Observed<CommittedSourceOffsets>,
     /// Per source partition, the newest offset sync seen.
     pub newest_pairs: Observed<NewestPairs>,
+    /// The newest offset syncs that are known of before, while they cannot be read; `None` while they can, and where none are kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_pairs: Option<LastPairs>,
     /// Per source partition, the last time its offset syncs went back; none where they never did.
     #[serde(default, with = "by_partition")]
     pub rewinds: ByPartition<Rewind>,
@@ -291,6 +294,15 @@ pub struct CommittedSourceOffsets {
 /// See [`FlowObservation::newest_pairs`].
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewestPairs(#[serde(with = "by_partition")] pub ByPartition<OffsetPair>);
+
+/// See [`FlowObservation::last_pairs`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastPairs {
+    /// When their topic was read to its end last, by this process or another.
+    pub read_at: DateTime<Utc>,
+    /// Per source partition, the newest that was there then.
+    pub newest: NewestPairs,
+}
 
 /// One offset sync: the record at `upstream` on the source is at `downstream` on the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -14,6 +14,7 @@ mod histories;
 mod ladder;
 mod lifetimes;
 mod ring;
+mod syncs_then;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ pub use self::back::{Copies, copies_before, translate_back};
 pub use self::ladder::Mm2Ladder;
 pub use self::lifetimes::Lifetimes;
 pub use self::ring::{Held, Kept, MOST_POSITIONS, RING, Resumed, Ring, Rings, Run, SyncsAround, resume};
+pub use self::syncs_then::{CopyEnds, SyncsThen};
 use self::{content::Bracketed, lifetimes::Bracket};
 use crate::{reading::ReadingClass, survey::OffsetPair};
 
@@ -150,6 +152,22 @@ pub enum Untranslatable {
         /// Where the group stands.
         offset: i64,
     },
+    /// The source is dead, and the group had read more than was known to be there.
+    #[error(
+        "the group's position {offset} is past {end}, where the source ended as far as is known: what it had read behind that cannot \
+         be told"
+    )]
+    PastKnownEnd {
+        /// Where the group stands.
+        offset: i64,
+        /// Where the source ended when positions were read last, or its newest offset sync.
+        end: i64,
+    },
+    /// The source is dead, and what was kept is of a copy that is gone.
+    #[error(
+        "the copy was made anew since offset syncs were read last, or another one is in its place: what is kept is of the one before"
+    )]
+    CopyMadeAnew,
     /// The target ends before where it ended when the source could be read last.
     #[error(
         "the target ended at {was} when the source could be read last and ends at {is} now: it was recreated"

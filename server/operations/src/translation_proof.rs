@@ -26,7 +26,7 @@ use muster_replication::{
 };
 
 use crate::clients::PairClients;
-pub use by_rings::{KeptSource, prove_by_rings};
+pub use by_rings::{KeptSource, KeptSyncs, prove_by_rings};
 use ways::Ways;
 pub(crate) use ways::{flow_of, target_of};
 

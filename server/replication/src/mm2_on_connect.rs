@@ -18,6 +18,7 @@ use chrono::{DateTime, Utc};
 use muster_domain::{
     connect_credentials::ConnectCredentials,
     pair::{Flow, Mechanism},
+    renaming::Renaming,
     survey::{ConnectorRole, FlowObservation, OffsetPair},
     topic::{ByPartition, TopicPartition},
 };
@@ -29,7 +30,7 @@ use crate::{
     connect::ConnectClient,
     settings::{FlowEnd, FlowSettings},
 };
-use pairs::PairStore;
+use pairs::{PairStore, Place};
 
 /// Reading new offset pairs when somebody waits for them.
 const PAIRS_WITHIN: Duration = Duration::from_secs(30);
@@ -152,6 +153,18 @@ impl Mm2OnConnect {
         }
     }
 
+    /// Where its offset syncs are, by what its source connector's config says.
+    fn place(&self, config: &BTreeMap<String, String>) -> Place<'_> {
+        let FlowSettings { syncs_on, syncs_topic, .. } = FlowSettings::from_config(&self.flow, config);
+        Place {
+            flow: &self.flow,
+            syncs_on: self.hands(syncs_on),
+            syncs_topic,
+            target: &*self.target.admin,
+            renamed: Renaming::of(config).renames(),
+        }
+    }
+
     /// Before every change: an address that was pointed at other workers must not change them.
     async fn check_worker(&self, call: &str) -> Result<(), ReplicationError> {
         let Some(expected) = &self.worker_cluster else { return Ok(()) };
@@ -227,9 +240,9 @@ impl Replication for Mm2OnConnect {
         &self,
         partitions: &[TopicPartition],
     ) -> Result<ByPartition<Vec<OffsetPair>>, ReplicationError> {
-        let settings = self.settings().await?;
+        let config = self.connect.config(self.name(ConnectorRole::Source)?).await?;
         let mut store = self.pairs.lock().await;
-        store.refresh(self.hands(settings.syncs_on), &settings.syncs_topic, PAIRS_WITHIN).await?;
+        store.refresh(&self.place(&config), PAIRS_WITHIN).await?;
         Ok(store.of(partitions))
     }
 }

@@ -3,7 +3,7 @@
 //! This room knows nothing of a database: whoever makes a flow hands it a memory of that flow's pairs.
 
 use async_trait::async_trait;
-use muster_domain::offset_pairs::{Kept, KeptUntil, ReadPairs, SyncsTopic};
+use muster_domain::offset_pairs::{Kept, KeptUntil, ReadPairs, Seen, SyncsTopic};
 
 /// What is kept could not be read, or no more be kept.
 #[derive(Debug, thiserror::Error)]
@@ -27,12 +27,14 @@ pub trait PairMemory: Send + Sync + std::fmt::Debug {
 
     /// Keeps what was read after a turn (`None`: when nothing was kept yet), and answers the turn that makes. What goes on where
     /// that turn ended, in the same log, is added to it; anything else replaces it. `None`, and nothing is kept, when somebody
-    /// else kept something meanwhile: then they have read the same, and what they kept is to go on from. All of it is kept or
+    /// else kept something meanwhile: then they have read the same, and what they kept is to go on from. `seen` is as of when all
+    /// of that is, and which copies are known that were not before; those that were stay, unless all is replaced. All of it is kept or
     /// nothing, also when whoever calls dies.
     async fn keep(
         &self,
         after: Option<i64>,
         topic: &SyncsTopic,
         read: &ReadPairs,
+        seen: &Seen,
     ) -> Result<Option<i64>, PairMemoryError>;
 }

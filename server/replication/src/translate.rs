@@ -6,6 +6,7 @@
 //! answered early, never guessed.
 
 mod back;
+mod by_syncs;
 mod keep;
 mod resume;
 mod segments;
@@ -27,8 +28,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::records::{Deadline, FlowRecords, keep_timestamps};
 pub use back::WayBack;
+pub use by_syncs::BySyncs;
 pub use keep::{KeepError, Keeper, Wanted};
-pub use resume::{Resumer, Resumption};
+pub use resume::{OfPartition, Resumer, Resumption};
 use segments::{Stretch, read_stretches, visible};
 
 /// Longest stretch of one partition that is compared record by record. Between pairs of a flow in catch-up, 6,000 records

@@ -5,10 +5,11 @@
 //! there are few of them and each pair is written a few times only.
 
 mod codec;
+mod copies;
 
 use muster_domain::{
     ids::PairName,
-    offset_pairs::{BOUNDS, Kept, KeptUntil, ReadPairs, SyncsTopic},
+    offset_pairs::{BOUNDS, Kept, KeptUntil, ReadPairs, Seen, SyncsTopic},
     pair::Direction,
     survey::UnreadableSyncs,
 };
@@ -34,10 +35,13 @@ pub async fn recall(
     conn: &mut PgConnection,
     (pair, direction): (&PairName, Direction),
 ) -> Result<Option<Kept>, StoreError> {
+    // Before the pairs: a copy that pairs were of when it was kept is none that is made anew later.
+    let copies = copies::read(&mut *conn, (pair, direction.from.as_str())).await?;
     // One statement: parts are joined, and replaced, while others read.
     let rows = sqlx::query!(
         r#"select log.turn as "turn!", log.cluster as "cluster!", log.topic as "topic!", log.topic_id as "topic_id!",
             log.next_offset as "next_offset!", log.unreadable as "unreadable!", log.unreadable_last as "unreadable_last!",
+            log.read_at as "read_at?",
             part.from_offset as "from_offset?", part.until_offset as "until_offset?", part.body as "body?"
         from offset_syncs as log
         left join offset_syncs_part as part on part.pair = log.pair and part.from_side = log.from_side
@@ -62,7 +66,7 @@ pub async fn recall(
             Err(e) => {
                 let (from_side, cause) = (direction.from.as_str(), e.to_string());
                 tracing::error!(pair.name = %pair, from_side, from, cause, "offset pairs of pair `{pair}` do not read back; they are begun anew from what the topic has");
-                return Ok(Some(Kept { turn: log.turn, pairs: None }));
+                return Ok(Some(Kept { turn: log.turn, pairs: None, seen: Seen::default() }));
             }
         }
     }
@@ -73,7 +77,8 @@ pub async fn recall(
     };
     read.keep_within(BOUNDS);
     let topic = SyncsTopic { cluster: log.cluster.clone(), name: log.topic.clone(), id: log.topic_id };
-    Ok(Some(Kept { turn: log.turn, pairs: Some((topic, read)) }))
+    let seen = Seen { read_at: log.read_at, copies };
+    Ok(Some(Kept { turn: log.turn, pairs: Some((topic, read)), seen }))
 }
 
 /// How far a flow's pairs are kept; `None` when nothing ever was.
@@ -103,8 +108,9 @@ pub async fn kept_until(
 }
 
 /// Keeps what was read after a turn (`None`: when nothing was kept yet), and answers the turn that makes. What goes on where
-/// that turn ended is added to it; anything else, and what was read of another log, replaces it. `None`, and nothing is kept,
-/// when somebody else kept something meanwhile. Call in a transaction.
+/// that turn ended is added to it; anything else, and what was read of another log, replaces it. `seen` says as of when all of it is,
+/// and has the copies that are not kept yet. `None`, and nothing is kept, when somebody else kept something meanwhile. Call in a
+/// transaction.
 ///
 /// # Errors
 /// `Conflict` with `offset_syncs_of_pair` when the pair is gone; otherwise when the database refuses.
@@ -114,13 +120,18 @@ pub async fn keep(
     after: Option<i64>,
     topic: &SyncsTopic,
     read: &ReadPairs,
+    seen: &Seen,
 ) -> Result<Option<i64>, StoreError> {
     let of = (pair, direction.from.as_str());
     let turn = match after {
-        None => begin(conn, of, topic, read).await?,
-        Some(after) => go_on(conn, of, after, topic, read).await?,
+        None => begin(conn, of, topic, read, seen).await?,
+        Some(after) => go_on(conn, of, after, topic, read, seen).await?,
     };
-    if turn.is_some() && !read.partitions.is_empty() {
+    if turn.is_none() {
+        return Ok(None);
+    }
+    copies::keep(conn, of, &seen.copies).await?;
+    if !read.partitions.is_empty() {
         insert_part(conn, of, read).await?;
         join_newest(conn, of).await?;
     }
@@ -132,10 +143,11 @@ async fn begin(
     (pair, side): (&PairName, &str),
     topic: &SyncsTopic,
     read: &ReadPairs,
+    seen: &Seen,
 ) -> Result<Option<i64>, StoreError> {
     sqlx::query_scalar!(
-        "insert into offset_syncs (pair, from_side, turn, cluster, topic, topic_id, next_offset, unreadable, unreadable_last)
-        values ($1, $2, 1, $3, $4, $5, $6, $7, $8)
+        "insert into offset_syncs (pair, from_side, turn, cluster, topic, topic_id, next_offset, unreadable, unreadable_last, read_at)
+        values ($1, $2, 1, $3, $4, $5, $6, $7, $8, $9)
         on conflict (pair, from_side) do nothing
         returning turn",
         pair.as_str(),
@@ -145,7 +157,8 @@ async fn begin(
         topic.id,
         read.until,
         i64::try_from(read.unreadable.count).unwrap_or(i64::MAX),
-        read.unreadable.last
+        read.unreadable.last,
+        seen.read_at
     )
     .fetch_optional(conn)
     .await
@@ -158,6 +171,7 @@ async fn go_on(
     after: i64,
     topic: &SyncsTopic,
     read: &ReadPairs,
+    seen: &Seen,
 ) -> Result<Option<i64>, StoreError> {
     let log = sqlx::query!(
         "select cluster, topic, topic_id, next_offset
@@ -178,6 +192,7 @@ async fn go_on(
         == (topic.cluster.as_str(), topic.name.as_str(), topic.id);
     if !same || log.next_offset != read.from {
         drop_parts(conn, (pair, side)).await?;
+        copies::forget(conn, (pair, side)).await?;
     }
     sqlx::query_scalar!(
         "update offset_syncs
@@ -187,7 +202,8 @@ async fn go_on(
             topic_id = $6,
             next_offset = $7,
             unreadable = $8,
-            unreadable_last = $9
+            unreadable_last = $9,
+            read_at = $10
         where pair = $1
             and from_side = $2
             and turn = $3
@@ -200,7 +216,8 @@ async fn go_on(
         topic.id,
         read.until,
         i64::try_from(read.unreadable.count).unwrap_or(i64::MAX),
-        read.unreadable.last
+        read.unreadable.last,
+        seen.read_at
     )
     .fetch_optional(conn)
     .await

@@ -34,7 +34,7 @@ pub use self::{
     group_hours::{group_hours, groups},
     group_then::group_then,
     history::{blocks, recent_ends},
-    positions::{Positions, positions},
+    positions::{Positions, positions, source_ends},
     retention::{cover, retire, size},
     seal::seal,
     series::{Selection, series},

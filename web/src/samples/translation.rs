@@ -120,7 +120,8 @@ impl TranslationPage {
         ]);
         let because = "read the source: Metadata on cluster `eu-west`: connection failed: connection refused"
             .to_owned();
-        let source = DeadSource { silent_since: ago(540), because, positions_at: ago(552) };
+        let (silent_since, positions_at) = (ago(540), ago(552));
+        let source = DeadSource { silent_since, because, positions_at, syncs_at: Some(ago(546)) };
         let result = TranslationProof::new(ago(500), 420, groups).of_dead(source);
         let done = proof(43, ProofState::Done, &result.sentence(), "", 500);
         let shown =

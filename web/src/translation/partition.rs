@@ -91,7 +91,7 @@ fn method(method: Method, run: usize) -> String {
 
 /// What stands at the head of a proof whose source could not be read.
 pub(super) fn dead(source: &DeadSource, from: &str) -> Notice {
-    let DeadSource { silent_since, because, positions_at } = source;
+    let DeadSource { silent_since, because, positions_at, syncs_at } = source;
     let lead = format!("{from} is not readable since {} UTC.", format::date_time(*silent_since));
     let rest = format!(
         "Positions of groups are as of {} UTC, {} before. They were found by fingerprints of records kept until then and by what \
@@ -99,5 +99,13 @@ pub(super) fn dead(source: &DeadSource, from: &str) -> Notice {
         format::date_time(*positions_at),
         format::seconds(source.age_seconds()),
     );
+    let rest = match syncs_at {
+        Some(at) => format!(
+            "{rest} Where fingerprints decide nothing, offset syncs do that were read last at {} UTC: without those that came later a \
+             position is early, never late.",
+            format::date_time(*at)
+        ),
+        None => rest,
+    };
     Notice::new(Tone::Bad, lead, rest).more(format!("What came back: {because}"))
 }

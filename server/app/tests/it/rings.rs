@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::Utc;
 use muster_app::{
     proof_loop::carry_out_one,
     ring_loop::{PairMemory, RingLoop, Turned},
@@ -10,14 +11,16 @@ use muster_app::{
 use muster_domain::{
     evidence::check_proof,
     ids::PairName,
+    offset_pairs::{PartitionPairs, ReadPairs, Seen, SyncsTopic},
     pair::{Direction, Side},
     reading::ReadingClass,
-    survey::ConnectorRole,
+    survey::{ConnectorRole, UnreadableSyncs},
 };
 use muster_kafka::double::Health;
-use muster_store::rings;
+use muster_store::{offset_pairs, rings};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use crate::test_app::TestApp;
 
@@ -126,6 +129,87 @@ async fn when_the_source_dies_the_proof_is_by_rings_and_says_as_of_when() {
     let none = prove(&app).await;
     assert_eq!(none["state"], "failed");
     assert!(none["reason"].as_str().unwrap().contains("nothing is kept"), "{none:#}");
+}
+
+/// As the processes that read a flow's offset syncs keep them; on the source, where they died with it.
+async fn keep_syncs(app: &TestApp) {
+    let (pairs, spec) = {
+        let flow = app.small.west_to_central.flow();
+        (flow.pairs.clone(), flow.spec.clone())
+    };
+    let copies = {
+        let state = app.small.world.lock();
+        let there = &state.cluster("eu-central").topics;
+        let name = |topic: &str| spec.naming.target_name(&spec.source_alias, topic);
+        pairs.keys().map(|at| (at.topic.clone(), there[&name(&at.topic)].id)).collect()
+    };
+    let known = pairs.into_iter().map(|(at, pairs)| (at, PartitionPairs { pairs, ..Default::default() }));
+    let nothing = ReadPairs::beginning_at(0, UnreadableSyncs::default());
+    let read = ReadPairs { partitions: known.collect(), until: 1_000, ..nothing };
+    let topic = SyncsTopic {
+        cluster: "eu-west".to_owned(),
+        name: "mm2-offset-syncs.eu-central.internal".to_owned(),
+        id: Uuid::from_u128(7),
+    };
+    let seen = Seen { read_at: Some(Utc::now()), copies };
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    let kept = offset_pairs::keep(&mut conn, (&name(), FORWARD), None, &topic, &read, &seen).await.unwrap();
+    assert_eq!(kept, Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_no_ring_was_kept_groups_go_on_by_kept_offset_syncs_of_the_copy_that_is_there() {
+    let app = TestApp::with_pair().await;
+    turn(&app, &mut PairMemory::new()).await;
+    let alive = prove(&app).await;
+    app.small.world.ticks(5);
+    app.observe("orders").await;
+    keep_syncs(&app).await;
+    app.small.world.set_health("eu-west", Health::Dead);
+    let by_rings = found(&prove(&app).await);
+    sqlx::query("delete from ring").execute(&app.app.pool).await.unwrap();
+    let dead = prove(&app).await;
+    assert_eq!(dead["state"], "done", "{dead:#}");
+    assert!(dead["result"]["dead_source"]["syncs_at"].is_string(), "{dead:#}");
+    let (truth, by_syncs) = (found(&alive), found(&dead));
+    assert_eq!(by_syncs.keys().collect::<Vec<_>>(), by_rings.keys().collect::<Vec<_>>());
+    let mut told = 0;
+    for (place, (position, there)) in &by_syncs {
+        let Some(said) = there["target_offset"].as_i64() else { continue };
+        told += 1;
+        assert!(["pair", "pair_floor"].contains(&there["method"].as_str().unwrap()), "{place:?}: {there}");
+        let ring = &by_rings[place].1;
+        assert!(
+            ring["target_offset"].as_i64().is_some_and(|ring| said <= ring),
+            "with rings it is as good: {place:?}: {there} {ring}"
+        );
+        if let Some((_, known)) = truth.get(place).filter(|(known, _)| known == position) {
+            assert!(said <= known["target_offset"].as_i64().unwrap(), "{place:?}: {there} {known}");
+        }
+    }
+    println!("{told} of {} positions are told by kept offset syncs", by_syncs.len());
+    assert!(told * 2 >= by_syncs.len(), "{dead:#}");
+    for checked in check_proof(&dead) {
+        assert!(checked.holds, "{checked:?}");
+    }
+    let page = app.as_browser_of("vera").await.get("/pairs/orders/translation").await.text;
+    assert!(page.contains("offset syncs do that were read last at"), "{page}");
+
+    // One copy is another one now: whatever was kept of it is of the one before.
+    let one = by_syncs.keys().next().unwrap().1.clone();
+    let topic = serde_json::from_str::<Value>(&one).unwrap()["topic"].as_str().unwrap().to_owned();
+    {
+        let mut state = app.small.world.lock();
+        state.cluster_mut("eu-central").topics.get_mut(&topic).unwrap().id = Uuid::from_u128(99);
+    }
+    let anew = prove(&app).await;
+    for (group, proven) in anew["result"]["groups"].as_object().unwrap() {
+        for one in proven["partitions"].as_array().unwrap() {
+            let other = one["partition"]["topic"] != json!(topic);
+            let because = one["because"].as_str().unwrap();
+            assert!(other || because.starts_with("the copy was made anew"), "{group}: {one:#}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

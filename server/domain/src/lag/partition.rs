@@ -16,7 +16,7 @@ use crate::{
     patterns::Scope,
     reading::{Observed, Reading, ReadingClass},
     survey::{
-        ConnectState, ConnectorRole, FlowObservation, OffsetPair, PartitionObservation, Survey,
+        ConnectState, ConnectorRole, FlowObservation, NewestPairs, OffsetPair, PartitionObservation, Survey,
         TopicObservation,
     },
     topic::{ByPartition, TopicPartition},
@@ -275,7 +275,7 @@ impl<'a> Judge<'a> {
             return Ok(Arrived { through: start.saturating_sub(1), class: ReadingClass::Tight, reason, at });
         }
         let observed = self.observed.ok_or("Muster cannot see this flow")?;
-        let (committed, pair) = (observed.committed.as_result(), observed.newest_pairs.as_result());
+        let (committed, pair) = (observed.committed.as_result(), self.newest_pairs(observed));
         if let (Err(committed), Err(pair)) = (committed, pair) {
             return Err(format!(
                 "neither committed offsets ({committed}) nor offset syncs ({pair}) could be read"
@@ -315,6 +315,14 @@ impl<'a> Judge<'a> {
                 "proven as far as the last committed offset or offset sync",
             ),
         })
+    }
+
+    /// The newest offset syncs. Of a source that does not answer the last that were read: what they say had arrived is there still, and
+    /// all that is told of such a source is stale. One that answers may have written others since.
+    fn newest_pairs(&self, observed: &'a FlowObservation) -> Result<&'a NewestPairs, &'a str> {
+        let answers = self.survey.sides.get(self.flow.direction.from).topics.value().is_some();
+        let last = observed.last_pairs.as_ref().filter(|_| !answers);
+        observed.newest_pairs.as_result().or_else(|reason| last.map(|last| &last.newest).ok_or(reason))
     }
 
     /// Since when the first record that is missing on the target may have existed.

@@ -5,7 +5,7 @@ use crate::{
     pair::Side,
     reading::{Observed, ReadingClass},
     samples::{self, at, known, topics},
-    survey::{ConnectState, FirstMissing, OffsetPair},
+    survey::{ConnectState, FirstMissing, LastPairs, OffsetPair},
 };
 
 const PERIOD: TimeDelta = TimeDelta::seconds(5);
@@ -386,6 +386,30 @@ fn a_dead_source_is_never_zero() {
 
     let unseen = lag_of(&survey, &[], 30);
     assert_eq!((unseen.total_records.value, unseen.total_records.class), (None, ReadingClass::Unknown));
+}
+
+/// Where offset syncs are kept on the source they die with it, and the figure was worse by what lay between a commit and a sync.
+#[test]
+fn a_dead_source_is_as_far_behind_as_its_last_offset_syncs_say() {
+    let mut survey = behind(130);
+    let newest = known(&mut survey.flows[0].newest_pairs).clone();
+    survey.flows[0].newest_pairs = Observed::unknown("connection refused", at(30));
+    let told = |survey: &Survey| {
+        let lag = lag_of(survey, &[ends(-5, 100), ends(0, 150)], 30);
+        (lag.total_records.value, lag.total_records.class)
+    };
+    let kept = |survey: &Survey| {
+        let mut survey = survey.clone();
+        survey.flows[0].last_pairs = Some(LastPairs { read_at: at(0), newest: newest.clone() });
+        survey
+    };
+    assert_eq!(told(&kept(&survey)), told(&survey), "one that answers may have written others since");
+    survey.sides.a.topics = Observed::unknown("connection refused", at(30));
+    assert_eq!(told(&survey), (Some(50), ReadingClass::Stale));
+    assert_eq!(told(&kept(&survey)), (Some(20), ReadingClass::Stale));
+    survey.flows[0].committed = Observed::unknown("Connect died with it", at(30));
+    assert_eq!(told(&survey), (None, ReadingClass::Unknown));
+    assert_eq!(told(&kept(&survey)), (Some(20), ReadingClass::Stale));
 }
 
 #[test]

@@ -42,6 +42,9 @@ pub struct DeadSource {
     /// When positions of its groups were read last. What a group read after that it reads again, and how much that is
     /// nobody knows.
     pub positions_at: DateTime<Utc>,
+    /// When offset syncs were read last, of those that are kept. Left out where none are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub syncs_at: Option<DateTime<Utc>>,
 }
 
 impl DeadSource {
@@ -120,7 +123,7 @@ pub struct PartitionProof {
     /// Found by the offset syncs of the flow that copies the other way: the group goes back to where its records came from.
     #[serde(default)]
     pub back: bool,
-    /// Of a dead source, when records around the position were read last. Left out of a proof of a live source.
+    /// Of a dead source, when what the position was found by was read last. Left out of a proof of a live source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub as_of: Option<AsOf>,
 }
@@ -128,7 +131,7 @@ pub struct PartitionProof {
 /// What stands beside a position that was found without its source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AsOf {
-    /// When records around it were read.
+    /// When records around it were read, or the offset syncs it was found by.
     pub looked_at: DateTime<Utc>,
     /// Of the records that were behind the position then, at most so many never arrived; `None` when that is not known. What
     /// was written later is not in it.

@@ -453,6 +453,10 @@ proptest! {
         for copies in copies_before(position, &pairs) {
             prop_assert!(copies.reach() >= copies.pair.upstream);
         }
+        let copy = CopyEnds { start: target_start.min(target_end), stable: target_end, end: target_end };
+        if let Ok(Resumed { mapping, .. }) = SyncsThen::of(&pairs).resume(position, Some(source_end), copy) {
+            prop_assert!(mapping.target_offset >= 0 && mapping.reprocessed_at_most >= 0, "{mapping:?}");
+        }
         let mut ladder = Mm2Ladder::new();
         pairs.iter().for_each(|pair| ladder.push(*pair));
         prop_assert!(ladder.translate(position).is_none_or(|offset| offset >= 0));

@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::DateTime;
 use muster_domain::{
-    offset_pairs::{Kept, KeptUntil, PartitionPairs, ReadPairs, SyncsTopic},
+    offset_pairs::{Kept, KeptUntil, PartitionPairs, ReadPairs, Seen, SyncsTopic},
     survey::{ConnectState, ConnectorRole, OffsetPair, UnreadableSyncs},
     topic::TopicPartition,
 };
@@ -160,21 +161,38 @@ pub async fn pair_memory(memory: &dyn PairMemory) {
         id: Uuid::from_u128(id),
     };
     let (log, another) = (log(1), log(2));
-    let kept =
-        |turn, of: &SyncsTopic, read: &ReadPairs| Kept { turn, pairs: Some((of.clone(), read.clone())) };
+    let kept = |turn, of: &SyncsTopic, read: &ReadPairs, seen: &Seen| Kept {
+        turn,
+        pairs: Some((of.clone(), read.clone())),
+        seen: seen.clone(),
+    };
     assert_eq!((memory.recall().await.unwrap(), memory.kept_until().await.unwrap()), (None, None));
+    let nothing = Seen::default();
     let mut read = offsets_read(0, 5);
-    let first = memory.keep(None, &log, &read).await.unwrap().unwrap();
-    assert_eq!(memory.keep(None, &log, &offsets_read(0, 7)).await.unwrap(), None, "somebody has begun");
-    let second = memory.keep(Some(first), &log, &offsets_read(5, 9)).await.unwrap().unwrap();
-    assert_eq!(memory.keep(Some(first), &log, &offsets_read(5, 9)).await.unwrap(), None, "it is kept once");
+    let first = memory.keep(None, &log, &read, &nothing).await.unwrap().unwrap();
+    let late = memory.keep(None, &log, &offsets_read(0, 7), &nothing).await.unwrap();
+    assert_eq!(late, None, "somebody has begun");
+    let seen = seen_at(9, &[("orders", 1), ("payments", 2)]);
+    let second = memory.keep(Some(first), &log, &offsets_read(5, 9), &seen).await.unwrap().unwrap();
+    let twice = memory.keep(Some(first), &log, &offsets_read(5, 9), &nothing).await.unwrap();
+    assert_eq!(twice, None, "it is kept once");
     read.append(offsets_read(5, 9));
-    assert_eq!(memory.recall().await.unwrap(), Some(kept(second, &log, &read)));
-    let third = memory.keep(Some(second), &another, &offsets_read(9, 12)).await.unwrap().unwrap();
-    let made_anew = kept(third, &another, &offsets_read(9, 12));
+    assert_eq!(memory.recall().await.unwrap(), Some(kept(second, &log, &read, &seen)));
+    let nothing_new = ReadPairs::beginning_at(9, UnreadableSyncs::default());
+    let again = seen_at(60, &[("orders", 3)]);
+    let second = memory.keep(Some(second), &log, &nothing_new, &again).await.unwrap().unwrap();
+    let joined = seen_at(60, &[("orders", 3), ("payments", 2)]);
+    let expected = kept(second, &log, &read, &joined);
+    assert_eq!(
+        memory.recall().await.unwrap(),
+        Some(expected),
+        "nothing more, as of later and of another copy"
+    );
+    let third = memory.keep(Some(second), &another, &offsets_read(9, 12), &nothing).await.unwrap().unwrap();
+    let made_anew = kept(third, &another, &offsets_read(9, 12), &nothing);
     assert_eq!(memory.recall().await.unwrap(), Some(made_anew), "nothing of one log is told of another");
-    let fourth = memory.keep(Some(third), &another, &offsets_read(20, 21)).await.unwrap().unwrap();
-    let behind_a_gap = kept(fourth, &another, &offsets_read(20, 21));
+    let fourth = memory.keep(Some(third), &another, &offsets_read(20, 21), &seen).await.unwrap().unwrap();
+    let behind_a_gap = kept(fourth, &another, &offsets_read(20, 21), &seen);
     assert_eq!(
         memory.recall().await.unwrap(),
         Some(behind_a_gap),
@@ -182,6 +200,12 @@ pub async fn pair_memory(memory: &dyn PairMemory) {
     );
     let until = KeptUntil { turn: fourth, topic: another, until: 21 };
     assert_eq!(memory.kept_until().await.unwrap(), Some(until));
+}
+
+/// As of so many seconds after 1970, of these copies.
+fn seen_at(seconds: i64, copies: &[(&str, u128)]) -> Seen {
+    let copies = copies.iter().map(|(topic, id)| ((*topic).to_owned(), Uuid::from_u128(*id)));
+    Seen { read_at: DateTime::from_timestamp(seconds, 0), copies: copies.collect() }
 }
 
 /// A pair at each offset.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
-use muster_domain::offset_pairs::{Kept, KeptUntil, ReadPairs, SyncsTopic};
+use muster_domain::offset_pairs::{Kept, KeptUntil, ReadPairs, Seen, SyncsTopic};
 
 use crate::{PairMemory, PairMemoryError};
 
@@ -13,7 +13,7 @@ pub struct KeptInMemory(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    kept: Option<(i64, SyncsTopic, ReadPairs)>,
+    kept: Option<(i64, SyncsTopic, ReadPairs, Seen)>,
     /// How often something was kept.
     keeps: usize,
     /// How often everything was read.
@@ -58,17 +58,17 @@ impl PairMemory for KeptInMemory {
         let mut state = self.open("read offset pairs")?;
         state.recalls += 1;
         let kept = state.kept.clone();
-        Ok(kept.map(|(turn, topic, read)| Kept { turn, pairs: Some((topic, read)) }))
+        Ok(kept.map(|(turn, topic, read, seen)| Kept { turn, pairs: Some((topic, read)), seen }))
     }
 
     async fn kept_until(&self) -> Result<Option<KeptUntil>, PairMemoryError> {
         let state = self.open("look how far offset pairs are kept")?;
-        let until = |(turn, topic, read): &(i64, SyncsTopic, ReadPairs)| KeptUntil {
+        let until = state.kept.as_ref().map(|(turn, topic, read, _)| KeptUntil {
             turn: *turn,
             topic: topic.clone(),
             until: read.until,
-        };
-        Ok(state.kept.as_ref().map(until))
+        });
+        Ok(until)
     }
 
     async fn keep(
@@ -76,20 +76,22 @@ impl PairMemory for KeptInMemory {
         after: Option<i64>,
         topic: &SyncsTopic,
         read: &ReadPairs,
+        seen: &Seen,
     ) -> Result<Option<i64>, PairMemoryError> {
         let mut state = self.open("keep offset pairs")?;
         if state.kept.as_ref().map(|(turn, ..)| *turn) != after {
             return Ok(None);
         }
         let turn = after.unwrap_or(0) + 1;
-        let kept = match state.kept.take() {
-            Some((_, of, mut known)) if of == *topic && known.until == read.from => {
+        let (kept, copies) = match state.kept.take() {
+            Some((_, of, mut known, mut before)) if of == *topic && known.until == read.from => {
                 known.append(read.clone());
-                known
+                before.copies.extend(seen.copies.clone());
+                (known, before.copies)
             }
-            Some(_) | None => read.clone(),
+            Some(_) | None => (read.clone(), seen.copies.clone()),
         };
-        state.kept = Some((turn, topic.clone(), kept));
+        state.kept = Some((turn, topic.clone(), kept, Seen { read_at: seen.read_at, copies }));
         state.keeps += 1;
         Ok(Some(turn))
     }

@@ -8,8 +8,8 @@ use futures_util::future::join_all;
 use muster_domain::{
     reading::Observed,
     survey::{
-        CommittedSourceOffsets, ConnectorObservation, ConnectorRole, FlowObservation, NewestPairs, Rewind,
-        TaskObservation, UnreadableSyncs,
+        CommittedSourceOffsets, ConnectorObservation, ConnectorRole, FlowObservation, LastPairs, NewestPairs,
+        Rewind, TaskObservation, UnreadableSyncs,
     },
     topic::ByPartition,
 };
@@ -20,7 +20,6 @@ use crate::{
     ReplicationError,
     connect::ConnectorStatus,
     redact::{redact_config, redact_text},
-    settings::FlowSettings,
 };
 
 /// Reading on in the offset-syncs topic. What was read by then is kept for the next survey.
@@ -41,7 +40,7 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
         let given = given.ok().and_then(|given| i32::try_from(given.len()).ok());
         let pairs = match (role, &config) {
             (ConnectorRole::Source, Ok(config)) => Some(look_at_pairs(flow, config, &clock).await),
-            (ConnectorRole::Source, Err(error)) => Some(Syncs::unknown(clock.unknown(error))),
+            (ConnectorRole::Source, Err(error)) => Some(last_pairs(flow, clock.unknown(error)).await),
             (ConnectorRole::Checkpoint | ConnectorRole::Heartbeat, _) => None,
         };
         (*role, clock.observed(connector(name, status, config, given)), pairs)
@@ -61,7 +60,8 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
         syncs = syncs.or(seen);
     }
     let none = || Syncs::unknown(Observed::unknown("the flow has no source connector", now));
-    let Syncs { newest: newest_pairs, rewinds, unreadable: unreadable_syncs } = syncs.unwrap_or_else(none);
+    let Syncs { newest: newest_pairs, last: last_pairs, rewinds, unreadable: unreadable_syncs } =
+        syncs.unwrap_or_else(none);
     // What is beyond the pair is told by who sees the source's topics.
     let beyond = Observed::unknown("not compared with the pair", now);
     // And who writes on the target, by who sees that.
@@ -73,6 +73,7 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
         connectors,
         committed,
         newest_pairs,
+        last_pairs,
         rewinds,
         beyond,
         unreadable_syncs,
@@ -83,13 +84,15 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
 /// What a look at the offset-syncs topic tells.
 struct Syncs {
     newest: Observed<NewestPairs>,
+    last: Option<LastPairs>,
     rewinds: ByPartition<Rewind>,
     unreadable: UnreadableSyncs,
 }
 
 impl Syncs {
     fn unknown(newest: Observed<NewestPairs>) -> Self {
-        Self { newest, rewinds: ByPartition::new(), unreadable: UnreadableSyncs::default() }
+        let unreadable = UnreadableSyncs::default();
+        Self { newest, last: None, rewinds: ByPartition::new(), unreadable }
     }
 }
 
@@ -120,20 +123,33 @@ async fn committed(flow: &Mm2OnConnect) -> Result<CommittedSourceOffsets, Replic
 }
 
 async fn look_at_pairs(flow: &Mm2OnConnect, config: &Config, clock: &Clock) -> Syncs {
-    let settings = FlowSettings::from_config(&flow.flow, config);
     // A run that reads all pairs right now holds the store; the next survey will see them.
     let Ok(mut store) = tokio::time::timeout(PAIRS_WITHIN, flow.pairs.lock()).await else {
         let reason = "the offset-syncs topic is being read by a run";
         return Syncs::unknown(Observed::unknown(reason, clock.time()));
     };
-    match store.refresh(flow.hands(settings.syncs_on), &settings.syncs_topic, PAIRS_WITHIN).await {
+    match store.refresh(&flow.place(config), PAIRS_WITHIN).await {
         Ok(()) => Syncs {
             newest: Observed::known(NewestPairs(store.newest()), clock.time()),
+            last: None,
             rewinds: store.rewinds(),
             unreadable: store.unreadable(),
         },
-        Err(error) => Syncs { unreadable: store.unreadable(), ..Syncs::unknown(clock.unknown(&error)) },
+        Err(error) => {
+            let newest = clock.unknown(&error);
+            let last = store.last().await;
+            Syncs { last, unreadable: store.unreadable(), ..Syncs::unknown(newest) }
+        }
     }
+}
+
+/// While Connect does not say where the topic is: what was read of it before.
+async fn last_pairs(flow: &Mm2OnConnect, newest: Observed<NewestPairs>) -> Syncs {
+    let last = match tokio::time::timeout(PAIRS_WITHIN, flow.pairs.lock()).await {
+        Ok(mut store) => store.last().await,
+        Err(_) => None,
+    };
+    Syncs { last, ..Syncs::unknown(newest) }
 }
 
 /// Muster's clock, read once and carried on.

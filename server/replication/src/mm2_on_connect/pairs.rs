@@ -3,28 +3,52 @@
 //! A survey wants the newest pairs every few seconds and a switchover wants all of them without waiting for a long topic,
 //! so each pair is fetched once, by whichever process comes first. Order is kept: a pair with a lower source offset than the one
 //! before it begins a new lifetime of the task, and what was copied twice can only be told from that.
+//!
+//! When they cannot be read, what was read last is told with its time, and kept at once: where the topic is on the source it may be dead.
 
+mod copies;
 mod reading;
 
 use std::{collections::BTreeSet, error::Error, iter::successors, sync::Arc, time::Duration};
 
+use chrono::Utc;
 use muster_domain::{
-    survey::{OffsetPair, Rewind, UnreadableSyncs},
+    pair::Flow,
+    survey::{LastPairs, NewestPairs, OffsetPair, Rewind, UnreadableSyncs},
     topic::{ByPartition, TopicPartition},
 };
 use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, ReadRange};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use self::reading::{Log, Reading};
+use self::{
+    copies::Looked,
+    reading::{Log, Reading},
+};
 use super::ClusterHands;
 use crate::{PairMemory, PairMemoryError, ReplicationError, ReplicationErrorKind, pair_room::PairShare};
 
 /// Bytes of the longest record that may be an offset sync: a topic's name, three numbers and what an interceptor may add.
 /// Longer ones are somebody else's, and are not even held.
 const LONGEST_SYNC: usize = 4 << 10;
-/// Time for keeping what was read. A survey waits for it.
+/// Time for keeping what was read, or having back what was kept. A survey waits for it.
 const KEPT_WITHIN: Duration = Duration::from_secs(5);
+/// Time for asking the target which topics the copies are. A survey waits for that, too, every half a minute.
+const COPIES_WITHIN: Duration = Duration::from_secs(2);
+
+/// Where a flow's offset syncs are, and what they are about.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    pub(super) flow: &'a Flow,
+    /// The cluster that holds them.
+    pub(super) syncs_on: &'a ClusterHands,
+    /// Their topic there.
+    pub(super) syncs_topic: String,
+    /// Where copies are.
+    pub(super) target: &'a dyn ClusterAdmin,
+    /// Copies may be under other names than the flow's policy gives them.
+    pub(super) renamed: bool,
+}
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -41,13 +65,14 @@ impl PairStore {
     /// the bound stays, and the next call goes on there; what was read to the end is kept.
     pub(super) async fn refresh(
         &mut self,
-        hands: &ClusterHands,
-        name: &str,
+        place: &Place<'_>,
         within: Duration,
     ) -> Result<(), ReplicationError> {
+        let Place { syncs_on: hands, syncs_topic: name, .. } = place;
         let target = format!("topic {name} on {}", hands.admin.cluster());
         let fail =
             |kind| ReplicationError { call: "read offset pairs".to_owned(), target: target.clone(), kind };
+        let looked = self.look_at_copies(place).await;
         let reading = self.read_on(hands, name, within);
         match tokio::time::timeout(within, reading).await {
             Ok(outcome) => outcome.map_err(fail)?,
@@ -58,8 +83,25 @@ impl PairStore {
                 return Err(fail(ReplicationErrorKind::NotReached { bound_ms, last_seen }));
             }
         }
-        self.keep(name).await;
+        if let (Some(looked), Some(reading)) = (looked, &mut self.reading) {
+            reading.bind(looked);
+        }
+        self.keep().await;
         Ok(())
+    }
+
+    /// The newest pairs that are known of before, now that they cannot be read: by what this process read, which is kept at once, or by
+    /// what is kept.
+    pub(super) async fn last(&mut self) -> Option<LastPairs> {
+        match &mut self.reading {
+            Some(reading) => {
+                reading.hurry();
+                self.keep().await;
+            }
+            None => self.recall().await,
+        }
+        let read_at = self.reading.as_ref()?.read_at()?;
+        Some(LastPairs { read_at, newest: NewestPairs(self.newest()) })
     }
 
     /// All pairs of the asked partitions, oldest first; none for a partition without any.
@@ -94,6 +136,7 @@ impl PairStore {
         name: &str,
         within: Duration,
     ) -> Result<(), ReplicationErrorKind> {
+        let began = Utc::now();
         let partition = TopicPartition::new(name, 0);
         let (id, start, end) = look_at(&*hands.admin, &partition).await?;
         let log = Log { cluster: hands.admin.cluster().to_owned(), name: name.to_owned(), id };
@@ -113,7 +156,7 @@ impl PairStore {
             reading.take(piece.await.map_err(kind_of)?, end);
             make_room(self.share.as_ref(), reading);
         }
-        reading.caught_up();
+        reading.caught_up(began);
         Ok(())
     }
 
@@ -128,16 +171,49 @@ impl PairStore {
         Ok(Reading::on_from(kept, log, topic, (start, end)))
     }
 
-    /// Keeps what was read. It is known whether or not that succeeds, and until then the topic has it.
-    async fn keep(&mut self, name: &str) {
-        let (Some(memory), Some(reading)) = (&self.memory, &mut self.reading) else { return };
-        if reading.is_left() {
-            return leave(&**memory, reading, name).await;
+    /// Which topics of the target the pairs are about, if it is time to ask.
+    async fn look_at_copies(&mut self, place: &Place<'_>) -> Option<Looked> {
+        let (copies, known) = self.reading.as_mut()?.copies_due()?;
+        match tokio::time::timeout(COPIES_WITHIN, copies.look(place, known)).await {
+            Ok(Ok(looked)) => Some(looked),
+            Ok(Err(cause)) => {
+                tracing::debug!(%cause, "which topics the copies are could not be asked; asked again");
+                None
+            }
+            Err(_) => {
+                tracing::debug!("which topics the copies are was not answered in time; asked again");
+                None
+            }
         }
-        let Some((after, topic, read)) = reading.due() else { return };
-        match tokio::time::timeout(KEPT_WITHIN, memory.keep(after, topic, read)).await {
+    }
+
+    /// Has back what is kept, of a topic that cannot be looked at.
+    async fn recall(&mut self) {
+        let Some(memory) = &self.memory else { return };
+        match tokio::time::timeout(KEPT_WITHIN, memory.recall()).await {
+            Ok(Ok(kept)) => self.reading = kept.and_then(Reading::recalled),
+            Ok(Err(error)) => {
+                let cause = in_words(&error);
+                tracing::warn!(cause, "offset pairs that are kept could not be read; tried again");
+            }
+            Err(_) => tracing::warn!("offset pairs that are kept were not read in time; tried again"),
+        }
+        if let Some(reading) = &mut self.reading {
+            make_room(self.share.as_ref(), reading);
+        }
+    }
+
+    /// Keeps what was read. It is known whether or not that succeeds, and until then the topic has it.
+    async fn keep(&mut self) {
+        let (Some(memory), Some(reading)) = (&self.memory, &mut self.reading) else { return };
+        let name = reading.name().to_owned();
+        if reading.is_left() {
+            return leave(&**memory, reading, &name).await;
+        }
+        let Some((after, topic, read, seen)) = reading.due() else { return };
+        match tokio::time::timeout(KEPT_WITHIN, memory.keep(after, topic, read, &seen)).await {
             Ok(Ok(Some(turn))) => reading.kept(Some(turn)),
-            Ok(Ok(None)) => leave(&**memory, reading, name).await,
+            Ok(Ok(None)) => leave(&**memory, reading, &name).await,
             Ok(Err(error)) => {
                 let cause = in_words(&error);
                 tracing::warn!(cause, "offset pairs of `{name}` could not be kept; tried again");

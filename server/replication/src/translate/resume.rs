@@ -42,7 +42,7 @@ pub struct Resumption {
 }
 
 /// By position.
-type OfPartition = BTreeMap<i64, Result<Resumption, NotTranslated>>;
+pub type OfPartition = BTreeMap<i64, Result<Resumption, NotTranslated>>;
 
 /// What is known of the target of a partition.
 struct Place<'a> {

@@ -1,5 +1,7 @@
 //! Flows against a Connect worker that behaves as the real one was seen to, and clusters in memory.
 
+#[cfg(feature = "double")]
+mod dead_source;
 mod fake_connect;
 mod observing;
 mod offsets;

@@ -171,7 +171,7 @@ pub async fn recent_ends(
 }
 
 /// The tracks of each chunk with their partitions; of a topic that was recreated only the newest.
-async fn newest_names(
+pub(super) async fn newest_names(
     conn: &mut PgConnection,
     stream: i64,
 ) -> Result<BTreeMap<i32, Vec<(usize, TopicPartition)>>, StoreError> {

@@ -1,4 +1,4 @@
-//! Where groups stood at a time.
+//! Where groups stood at a time, and where the source ended.
 
 use std::collections::BTreeMap;
 
@@ -6,12 +6,15 @@ use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::PairName,
     pair::Direction,
-    recorder::Kind,
+    recorder::{Column, Kind},
     topic::{ByPartition, TopicPartition},
 };
 use sqlx::PgConnection;
 
-use super::{MOST_TRACKS, find_stream, history::blocks};
+use super::{
+    MOST_TRACKS, find_stream,
+    history::{blocks, newest_names},
+};
 use crate::error::{StoreError, failed};
 
 /// Positions by group.
@@ -51,6 +54,39 @@ pub async fn positions(
         }
     }
     Ok(newest.and_then(|(at, found)| Some((DateTime::from_timestamp_millis(at)?, found))))
+}
+
+/// High watermarks of a flow's source, of each partition as the newest survey in a time saw it. `to` is not part of the time; what no
+/// survey in it could read is not in it.
+///
+/// # Errors
+/// When the database refuses or bytes do not read back.
+pub async fn source_ends(
+    conn: &mut PgConnection,
+    (pair, direction): (&PairName, Direction),
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<ByPartition<i64>, StoreError> {
+    let Some(stream) = find_stream(conn, pair, direction, Kind::Partitions).await? else {
+        return Ok(ByPartition::new());
+    };
+    let (from_ms, to_ms) = (from.timestamp_millis(), to.timestamp_millis());
+    let mut newest: ByPartition<(i64, i64)> = ByPartition::new();
+    for (chunk, tracks) in newest_names(conn, stream).await? {
+        for (_, block) in blocks(conn, (stream, Kind::Partitions), &[chunk], from, to).await? {
+            let in_time = block.at.iter().enumerate().filter(|(_, at)| (from_ms..to_ms).contains(*at));
+            for (sample, at) in in_time {
+                for (track, partition) in &tracks {
+                    let known = newest.get(partition).map(|(known, _)| *known);
+                    if let Some(end) = block.value(Column::End as usize, *track, sample)
+                        && known.is_none_or(|known| *at > known)
+                    {
+                        newest.insert(partition.clone(), (*at, end));
+                    }
+                }
+            }
+        }
+    }
+    Ok(newest.into_iter().map(|(partition, (_, end))| (partition, end)).collect())
 }
 
 type Track = (usize, String, TopicPartition);

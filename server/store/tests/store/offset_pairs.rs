@@ -1,8 +1,9 @@
 //! Offset pairs on a real PostgreSQL: every stretch once and in order, by whichever process comes first; few parts; gone with the
 //! pair or with the log they were read from.
 
+use chrono::DateTime;
 use muster_domain::{
-    offset_pairs::{BOUNDS, Kept, PartitionPairs, ReadPairs, SyncsTopic},
+    offset_pairs::{BOUNDS, Kept, PartitionPairs, ReadPairs, Seen, SyncsTopic},
     pair::{Direction, Side},
     survey::{OffsetPair, Rewind, UnreadableSyncs},
     topic::TopicPartition,
@@ -45,7 +46,27 @@ async fn keep(
     log: &SyncsTopic,
     read: &ReadPairs,
 ) -> Result<Option<i64>, StoreError> {
-    offset_pairs::keep(conn, (&pair_name("payments"), direction), after, log, read).await
+    keep_seen(conn, direction, after, log, (read, &Seen::default())).await
+}
+
+async fn keep_seen(
+    conn: &mut PgConnection,
+    direction: Direction,
+    after: Option<i64>,
+    log: &SyncsTopic,
+    (read, seen): (&ReadPairs, &Seen),
+) -> Result<Option<i64>, StoreError> {
+    offset_pairs::keep(conn, (&pair_name("payments"), direction), after, log, read, seen).await
+}
+
+/// As of so many seconds after 1970, of these copies.
+fn seen(seconds: i64, copies: &[(&str, u128)]) -> Seen {
+    let copies = copies.iter().map(|(topic, id)| ((*topic).to_owned(), Uuid::from_u128(*id)));
+    Seen { read_at: DateTime::from_timestamp(seconds, 0), copies: copies.collect() }
+}
+
+async fn seen_of(conn: &mut PgConnection, direction: Direction) -> Seen {
+    recall(conn, direction).await.expect("kept").seen
 }
 
 async fn recall(conn: &mut PgConnection, direction: Direction) -> Option<Kept> {
@@ -80,7 +101,8 @@ async fn what_was_read_is_joined_and_comes_back_as_it_was() {
     let mut expected = first;
     expected.append(second);
     expected.append(nothing);
-    assert_eq!(recall(conn, FORWARD).await, Some(Kept { turn: 3, pairs: Some((log(1), expected)) }));
+    let kept = Kept { turn: 3, pairs: Some((log(1), expected)), seen: Seen::default() };
+    assert_eq!(recall(conn, FORWARD).await, Some(kept));
     assert_eq!(recall(conn, BACK).await, None, "the other flow has its own");
 }
 
@@ -138,11 +160,47 @@ async fn another_log_and_a_gap_replace_what_was_kept() {
     // The topic was made anew, and has come as far as the one before.
     keep(conn, FORWARD, Some(1), &log(2), &stretch(10, 15)).await.expect("kept");
     let kept = recall(conn, FORWARD).await.expect("kept");
-    assert_eq!(kept, Kept { turn: 2, pairs: Some((log(2), stretch(10, 15))) });
+    assert_eq!(kept, Kept { turn: 2, pairs: Some((log(2), stretch(10, 15))), seen: Seen::default() });
     // What was between was removed before anybody read it.
     keep(conn, FORWARD, Some(2), &log(2), &stretch(40, 42)).await.expect("kept");
     assert_eq!(known(conn).await, stretch(40, 42));
     assert_eq!(parts(conn).await, 1);
+}
+
+#[tokio::test]
+async fn as_of_when_pairs_are_and_of_which_copies_comes_back_and_goes_when_other_pairs_take_their_place() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    let pair = keep_pair(conn, "payments").await.expect("a pair");
+    let first = seen(100, &[("orders", 1), ("payments", 2)]);
+    keep_seen(conn, FORWARD, None, &log(1), (&stretch(0, 10), &first)).await.expect("kept");
+    keep_seen(conn, BACK, None, &log(3), (&stretch(0, 10), &seen(7, &[("orders", 9)]))).await.expect("kept");
+    assert_eq!(seen_of(conn, FORWARD).await, first);
+    // Nothing new was there, but a copy was made anew.
+    let nothing = ReadPairs::beginning_at(10, UnreadableSyncs::default());
+    let later = seen(160, &[("orders", 3)]);
+    keep_seen(conn, FORWARD, Some(1), &log(1), (&nothing, &later)).await.expect("kept");
+    assert_eq!(seen_of(conn, FORWARD).await, seen(160, &[("orders", 3), ("payments", 2)]));
+    assert_eq!((known(conn).await, parts(conn).await), (stretch(0, 10), 2), "one part each");
+    let late = keep_seen(conn, FORWARD, Some(1), &log(1), (&nothing, &first)).await.expect("decided");
+    assert_eq!(late, None, "somebody else has kept something since");
+    // What was between is gone: of what the pairs behind it are is not known yet.
+    let alone = seen(200, &[("payments", 2)]);
+    keep_seen(conn, FORWARD, Some(2), &log(1), (&stretch(40, 42), &alone)).await.expect("kept");
+    assert_eq!(seen_of(conn, FORWARD).await, alone);
+    keep(conn, FORWARD, Some(3), &log(2), &stretch(0, 5)).await.expect("kept");
+    assert_eq!(seen_of(conn, FORWARD).await, Seen::default(), "the topic was made anew");
+    assert_eq!(seen_of(conn, BACK).await, seen(7, &[("orders", 9)]), "the other flow has its own");
+    // Who kept them before says neither, and finds nothing in the way.
+    sqlx::query("update offset_syncs set read_at = null where from_side = 'b'")
+        .execute(&mut *conn)
+        .await
+        .expect("changed");
+    assert_eq!(seen_of(conn, BACK).await.read_at, None);
+    pairs::delete(conn, &pair.name, pair.version).await.expect("deleted");
+    let left: i64 =
+        sqlx::query_scalar("select count(*) from offset_syncs_copy").fetch_one(conn).await.expect("counted");
+    assert_eq!(left, 0);
 }
 
 #[tokio::test]
@@ -203,7 +261,8 @@ async fn nothing_is_left_of_a_pair_that_is_gone_and_bytes_that_are_no_pairs_are_
     let pair = keep_pair(conn, "payments").await.expect("a pair");
     keep(conn, FORWARD, None, &log(1), &stretch(0, 10)).await.expect("kept");
     sqlx::query("update offset_syncs_part set body = 'foreign'").execute(&mut *conn).await.expect("changed");
-    assert_eq!(recall(conn, FORWARD).await, Some(Kept { turn: 1, pairs: None }));
+    let nothing = Kept { turn: 1, pairs: None, seen: Seen::default() };
+    assert_eq!(recall(conn, FORWARD).await, Some(nothing));
     keep(conn, FORWARD, Some(1), &log(1), &stretch(3, 10)).await.expect("kept");
     assert_eq!(known(conn).await, stretch(3, 10));
     pairs::delete(conn, &pair.name, pair.version).await.expect("deleted");

@@ -8,7 +8,7 @@ use muster_domain::{
     pair::{Direction, Side},
     reading::ReadingClass,
     recorder::{Cells, Column, Kind, Point, TopicSample},
-    topic::TopicPartition,
+    topic::{ByPartition, TopicPartition},
 };
 use muster_store::{
     StoreError, losses, pairs,
@@ -134,6 +134,16 @@ async fn another_process_goes_on_where_one_died_and_so_does_one_whose_transactio
     assert_eq!(times, [0, 10, 15], "the survey that was not kept is not remembered");
     assert_eq!(ends[2].1[&TopicPartition::new("orders", 1)], 600);
     assert_eq!(high.unwrap().1[&TopicPartition::new("orders", 0)], 300);
+    let within = |from, to| (begin + TimeDelta::seconds(from), begin + TimeDelta::seconds(to));
+    let ends = |zero, one| -> ByPartition<i64> {
+        [(TopicPartition::new("orders", 0), zero), (TopicPartition::new("orders", 1), one)].into()
+    };
+    for (time, expected) in
+        [((0, 5), ends(100, 200)), ((10, 15), ends(200, 400)), ((0, 60), ends(300, 600)), ((5, 9), [].into())]
+    {
+        let found = recorder::source_ends(conn, (&name, FORWARD), within(time.0, time.1)).await.unwrap();
+        assert_eq!(found, expected, "{time:?}");
+    }
 }
 
 #[tokio::test]

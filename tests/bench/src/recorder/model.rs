@@ -129,6 +129,7 @@ impl Load {
             connectors: BTreeMap::new(),
             committed: Observed::known(committed, at),
             newest_pairs: Observed::known(newest, at),
+            last_pairs: None,
             rewinds: BTreeMap::new(),
             beyond: Observed::unknown("not asked", at),
             unreadable_syncs: UnreadableSyncs::default(),

@@ -8,8 +8,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
+use chrono::{DateTime, Utc};
 use muster_domain::{
-    offset_pairs::{BOUNDS, Bounds, Kept, KeptUntil, ReadPairs, SyncsTopic, can_be_a_topic},
+    offset_pairs::{BOUNDS, Bounds, Kept, KeptUntil, ReadPairs, Seen, SyncsTopic, can_be_a_topic},
     survey::{OffsetPair, Rewind, UnreadableSyncs},
     topic::TopicPartition,
 };
@@ -17,10 +18,13 @@ use muster_kafka::{Piece, Record};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::copies::{Copies, Looked};
 use crate::formats::decode_offset_sync;
 
 /// Time between two keepings. Until then the topic has it: compaction does not come to what was just written.
 const KEEP_EVERY: Duration = Duration::from_secs(30);
+/// Time until it is kept that the topic was read to its end once more, where it had nothing new.
+const SAY_EVERY: Duration = Duration::from_secs(60);
 /// Time until it is looked at again whether the process that keeps them goes on with it: a few times what lies between two keepings.
 const LEFT_FOR: Duration = Duration::from_secs(90);
 /// So long it is said of records that they could not be read, after the last of them: whoever wrote them has stopped by then, or is
@@ -62,6 +66,12 @@ pub(super) struct Reading {
     unreadable_until: i64,
     /// When the last of it was read, or recalled.
     unreadable_at: Instant,
+    /// When the end was reached last, by this process or the one that kept what is known.
+    read_at: Option<DateTime<Utc>>,
+    /// The end is reached, and nothing was read since.
+    at_end: bool,
+    /// What the pairs are about.
+    copies: Copies,
 }
 
 /// What of it is not kept yet.
@@ -69,8 +79,12 @@ pub(super) struct Reading {
 struct Unkept {
     topic: SyncsTopic,
     read: ReadPairs,
+    /// When the end was reached last as far as that is kept.
+    said: Option<DateTime<Utc>>,
     /// The turn it goes on from.
     turn: Option<i64>,
+    /// What was kept in that turn is of this log, and ends where this begins.
+    joins: bool,
     kept_at: Option<Instant>,
     /// Somebody else kept more, or may have: what they kept is to go on from.
     overtaken: bool,
@@ -103,19 +117,27 @@ impl Reading {
             begun_anew: 0,
             unreadable_until: start,
             unreadable_at: Instant::now(),
+            read_at: None,
+            at_end: false,
+            copies: Copies::default(),
         }
     }
 
     /// From where what is kept ends; from the first offset on if that is of another log, or if what followed it is gone.
     pub(super) fn on_from(kept: Option<Kept>, log: Log, topic: SyncsTopic, (start, end): (i64, i64)) -> Self {
         let turn = kept.as_ref().map(|kept| kept.turn);
-        let same = kept.and_then(|kept| kept.pairs).filter(|(of, _)| *of == topic);
+        let same = kept.and_then(|Kept { pairs, seen, .. }| Some((pairs?, seen)));
+        let same = same.filter(|((of, _), _)| *of == topic);
         let mut reading = Self::anew(log, start);
-        if let Some((_, read)) = same {
-            match (start..=end).contains(&read.until) {
+        let mut joins = false;
+        if let Some(((_, read), seen)) = same {
+            joins = (start..=end).contains(&read.until);
+            match joins {
                 true => {
                     reading.unreadable_until = read.until;
                     reading.known = read;
+                    reading.read_at = seen.read_at;
+                    reading.copies = Copies::kept(seen.copies);
                 }
                 false => {
                     let (name, read) = (&topic.name, read.until);
@@ -128,10 +150,35 @@ impl Reading {
                 }
             }
         }
-        let read = ReadPairs::beginning_at(reading.known.until, reading.known.unreadable.clone());
-        reading.unkept =
-            Some(Unkept { topic, read, turn, kept_at: None, overtaken: false, has_gaps: false, left: None });
+        reading.unkept_from(topic, turn, joins);
         reading
+    }
+
+    /// What is kept, of a log that cannot be looked at now. Whether what followed it is still there shows once it can.
+    pub(super) fn recalled(kept: Kept) -> Option<Self> {
+        let Kept { turn, pairs: Some((topic, read)), seen } = kept else { return None };
+        let log = Log { cluster: topic.cluster.clone(), name: topic.name.clone(), id: Some(topic.id) };
+        let mut reading = Self::anew(log, read.until);
+        reading.known = read;
+        reading.read_at = seen.read_at;
+        reading.copies = Copies::kept(seen.copies);
+        reading.unkept_from(topic, Some(turn), true);
+        Some(reading)
+    }
+
+    fn unkept_from(&mut self, topic: SyncsTopic, turn: Option<i64>, joins: bool) {
+        let read = ReadPairs::beginning_at(self.known.until, self.known.unreadable.clone());
+        self.unkept = Some(Unkept {
+            topic,
+            read,
+            said: self.read_at,
+            turn,
+            joins,
+            kept_at: None,
+            overtaken: false,
+            has_gaps: false,
+            left: None,
+        });
     }
 
     /// Whether it may be read on, when the log is this one and has these offsets. A shorter one is another, even where brokers
@@ -144,6 +191,16 @@ impl Reading {
     /// Everything known.
     pub(super) fn known(&self) -> &ReadPairs {
         &self.known
+    }
+
+    /// Name of the topic.
+    pub(super) fn name(&self) -> &str {
+        &self.log.name
+    }
+
+    /// When its end was reached last.
+    pub(super) fn read_at(&self) -> Option<DateTime<Utc>> {
+        self.read_at
     }
 
     /// Next offset to read.
@@ -167,6 +224,7 @@ impl Reading {
     /// What is taken from here on is read in one go: nobody waits in between.
     pub(super) fn go_on(&mut self) {
         self.began = self.known.until;
+        self.at_end = false;
     }
 
     /// Takes a piece of the log, which ends there.
@@ -249,6 +307,9 @@ impl Reading {
         let in_between = |gone: i64| last_read.is_none_or(|read| read < self.began && read < gone);
         let anew = last.is_some() && self.missing.is_some_and(in_between);
         self.begun_anew += usize::from(anew);
+        if last.is_some_and(|last| pair.downstream <= last.downstream && pair != last) {
+            self.copies.begins_anew(&partition);
+        }
         let unkept = self.unkept.as_mut().map(|unkept| unkept.read.partitions.entry(partition).or_default());
         for list in [Some(known), unkept].into_iter().flatten() {
             if anew {
@@ -259,8 +320,42 @@ impl Reading {
         }
     }
 
-    /// The end is reached: what is read from here on was written since.
-    pub(super) fn caught_up(&mut self) {
+    /// The copies, if it is time to look at them: where the end is reached, so that what is read after the look was written not long
+    /// before it.
+    pub(super) fn copies_due(&mut self) -> Option<(&Copies, &ReadPairs)> {
+        if !self.at_end || self.known.partitions.is_empty() || !self.copies.are_due() {
+            return None;
+        }
+        self.copies.looking();
+        Some((&self.copies, &self.known))
+    }
+
+    /// Takes what a look at the copies found before the log was read on, unless another log is read since. Pairs of a copy that is gone are
+    /// forgotten.
+    pub(super) fn bind(&mut self, looked: Looked) {
+        if !self.copies.were_looked_at() {
+            return;
+        }
+        let gone = self.copies.bind(looked, &self.known);
+        if !gone.is_empty() {
+            let (partitions, name) = (gone.len(), &self.log.name);
+            tracing::warn!(
+                partitions,
+                "copies were made anew; the offset syncs of `{name}` that are of those before are forgotten"
+            );
+        }
+        for at in gone {
+            if let Some(known) = self.known.partitions.get_mut(&at) {
+                known.begin_anew();
+            }
+            if let Some(Unkept { read, .. }) = &mut self.unkept {
+                read.partitions.entry(at).or_default().begin_anew();
+            }
+        }
+    }
+
+    /// The end is reached: what is read from here on was written since. `began` is when reading towards it did.
+    pub(super) fn caught_up(&mut self, began: DateTime<Utc>) {
         if self.begun_anew > 0 {
             let (partitions, name) = (self.begun_anew, &self.log.name);
             tracing::warn!(
@@ -275,13 +370,30 @@ impl Reading {
         self.missing = None;
         self.begun_anew = 0;
         self.seen.clear();
+        self.read_at = Some(began);
+        self.at_end = true;
     }
 
     /// What is to be kept now, and after which turn.
-    pub(super) fn due(&self) -> Option<(Option<i64>, &SyncsTopic, &ReadPairs)> {
-        let Unkept { topic, read, turn, kept_at, overtaken, .. } = self.unkept.as_ref()?;
-        let waited = kept_at.is_none_or(|at| at.elapsed() >= KEEP_EVERY) || read.count() >= KEEP_AT;
-        (waited && !overtaken && read.until > read.from).then_some((*turn, topic, read))
+    pub(super) fn due(&self) -> Option<(Option<i64>, &SyncsTopic, &ReadPairs, Seen)> {
+        let Unkept { topic, read, said, turn, joins, kept_at, overtaken, .. } = self.unkept.as_ref()?;
+        let waited = |time: Duration| kept_at.is_none_or(|at| at.elapsed() >= time);
+        let more = read.until > read.from && (waited(KEEP_EVERY) || read.count() >= KEEP_AT);
+        // That pairs are forgotten is kept with what is read next; until then their topics stay bound to the copies that are gone.
+        let whole = *joins && (read.until > read.from || read.partitions.is_empty());
+        let again = whole && self.read_at > *said && waited(SAY_EVERY);
+        let bound = whole && !self.copies.unkept().is_empty();
+        (!overtaken && (more || again || bound)).then(|| {
+            let seen = Seen { read_at: self.read_at, copies: self.copies.unkept().clone() };
+            (*turn, topic, read, seen)
+        })
+    }
+
+    /// It may be that nothing more can be read: what is not kept is kept at once.
+    pub(super) fn hurry(&mut self) {
+        if let Some(unkept) = self.unkept.as_mut().filter(|unkept| unkept.left.is_none()) {
+            unkept.kept_at = None;
+        }
     }
 
     /// It was kept, in that turn; `None` when somebody else came first, or that is not known.
@@ -289,10 +401,12 @@ impl Reading {
         let Some(unkept) = &mut self.unkept else { return };
         match in_turn {
             Some(turn) => {
-                unkept.turn = Some(turn);
+                (unkept.turn, unkept.joins) = (Some(turn), true);
                 unkept.has_gaps = false;
                 unkept.kept_at = Some(Instant::now());
+                unkept.said = self.read_at;
                 unkept.read = ReadPairs::beginning_at(self.known.until, self.known.unreadable.clone());
+                self.copies.are_kept();
             }
             None => unkept.overtaken = true,
         }

@@ -109,24 +109,29 @@ impl Topic {
 
 /// What all processes keep their pairs in.
 #[derive(Default)]
-struct Shared(Option<(i64, SyncsTopic, ReadPairs)>);
+struct Shared(Option<(i64, SyncsTopic, ReadPairs, Seen)>);
 
 impl Shared {
     fn recall(&self) -> Option<Kept> {
-        self.0.clone().map(|(turn, topic, read)| Kept { turn, pairs: Some((topic, read)) })
+        self.0.clone().map(|(turn, topic, read, seen)| Kept { turn, pairs: Some((topic, read)), seen })
     }
 
-    fn keep(&mut self, (after, topic, read): (Option<i64>, &SyncsTopic, &ReadPairs)) -> Option<i64> {
+    fn keep(
+        &mut self,
+        (after, topic, read, seen): (Option<i64>, &SyncsTopic, &ReadPairs, Seen),
+    ) -> Option<i64> {
         if self.0.as_ref().map(|(turn, ..)| *turn) != after {
             return None;
         }
         let turn = after.unwrap_or(0) + 1;
         match &mut self.0 {
-            Some((was, of, known)) if *of == *topic && known.until == read.from => {
+            Some((was, of, known, before)) if *of == *topic && known.until == read.from => {
                 known.append(read.clone());
+                before.read_at = seen.read_at;
+                before.copies.extend(seen.copies);
                 *was = turn;
             }
-            Some(_) | None => self.0 = Some((turn, topic.clone(), read.clone())),
+            Some(_) | None => self.0 = Some((turn, topic.clone(), read.clone(), seen)),
         }
         Some(turn)
     }
@@ -157,7 +162,7 @@ fn read_on(
         let next = reading.next();
         reading.take(topic.piece(next..(next + 5).min(topic.end)), topic.end);
     }
-    reading.caught_up();
+    reading.caught_up(Utc::now());
     // As if long enough had passed.
     reading.unkept.as_mut().expect("it has an id").kept_at = None;
     let outcome = reading.due().map(|due| if kept { shared.keep(due) } else { None });
@@ -206,7 +211,7 @@ proptest! {
                 }
             }
         }
-        if let Some((_, of, kept)) = &shared.0 && Some(of) == topic.log().kept_as().as_ref() {
+        if let Some((_, of, kept, _)) = &shared.0 && Some(of) == topic.log().kept_as().as_ref() {
             for (partition, known) in &kept.partitions {
                 prop_assert!(is_a_stretch(&known.pairs, &topic.written[partition]), "kept: {known:?}");
             }
@@ -300,7 +305,7 @@ fn keeping_is_left_to_another_process_until_it_no_longer_does() {
     let read = |reading: &mut Reading, topic: &Topic| {
         reading.go_on();
         reading.take(topic.piece(reading.next()..topic.end), topic.end);
-        reading.caught_up();
+        reading.caught_up(Utc::now());
     };
     let kept = |turn, until| KeptUntil { turn, topic: of.clone(), until };
     read(&mut reading, &topic);

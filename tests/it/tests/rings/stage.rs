@@ -1,0 +1,252 @@
+//! A Muster that observes a pair of the lab, look by look, until the source dies; and the one that comes after it.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use muster_app::{
+    kept_pairs::KeptPairs,
+    memory::Memory,
+    proof_loop::carry_out_one,
+    ring_loop::{PairMemory, RingLoop, Turned},
+    survey_loop::SurveyLoop,
+    telemetry::Beat,
+};
+use muster_domain::{
+    evidence::check_proof,
+    group::CommittedOffset,
+    pair::{Direction, Side},
+    proof::{ProofKind, ProofState, translation::TranslationProof},
+    record::Person,
+    survey::{ConnectorRole, Survey},
+    topic::{ByPartition, TopicPartition},
+};
+use muster_it::{CENTRAL, LabClients, WEST, pair};
+use muster_kafka::{Isolation, OffsetSpec, ReadRange, admin::NewTopic};
+use muster_lab::{
+    Acl, AclResource, Lab, LabOptions, WaitBound, Workload, WorkloadOptions, address_book_path, wait_until,
+};
+use muster_operations::{PairClients, clients::FlowKey};
+use muster_replication::{ClusterHands, Mm2OnConnect, Replication as _};
+use muster_store::{leases, proofs, rings, testing::TestDatabase};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::truth::{Logs, Told};
+
+pub(crate) const A_TO_B: Direction = Direction { from: Side::A };
+const SOON: WaitBound = WaitBound { within: Duration::from_secs(90), every: Duration::from_millis(300) };
+const WITHIN_MS: u64 = 30_000;
+/// Time between two looks: shorter than usual, so that the test is.
+const EVERY: Duration = Duration::from_secs(2);
+const LOOKS: u32 = 4;
+const TOPICS: [&str; 3] = ["orders.placed", "orders.shipped", "payments.captured"];
+/// Kafka's codes of the operations WRITE and CREATE.
+const WRITE_AND_CREATE: [i8; 2] = [4, 5];
+
+/// A Muster that observes the pair `orders` of the lab.
+pub(crate) struct Real {
+    pub(crate) lab: Lab,
+    clients: LabClients,
+    database: TestDatabase,
+    surveys: SurveyLoop,
+    keeper: RingLoop,
+    epoch: i64,
+    /// Partitions of the topics looked at; the same on both sides.
+    pub(crate) all: Vec<TopicPartition>,
+}
+
+impl Real {
+    /// One that keeps no offset syncs, of a flow that has them on the target.
+    pub(crate) async fn start() -> Result<Self> {
+        let lab = Lab::start(LabOptions::default()).await?;
+        let mut described =
+            pair(lab.describe(), "orders", &address_book_path(&lab.describe().dir, "orders"))?;
+        described.groups.push("proof-.*".to_owned());
+        let (clients, database) = LabClients::registered(lab.describe(), described).await?;
+        let mut conn = database.pool().acquire().await?;
+        let name = leases::survey_lease(&clients.0.pair.name);
+        let lease = leases::claim(&mut conn, &name, "test", 3600.0).await?.context("it is free")?;
+        drop(conn);
+        let (pool, worker) = (database.pool().clone(), "test".to_owned());
+        let surveys = SurveyLoop {
+            pool: pool.clone(),
+            clients: Arc::new(clients.clone()),
+            period: EVERY,
+            worker: worker.clone(),
+            beat: Beat::default(),
+        };
+        let keeper = RingLoop { pool, clients: Arc::new(clients.clone()), worker, beat: Beat::default() };
+        let topics = clients.0.admin.a.topics(Some(&TOPICS.map(str::to_owned).into())).await?;
+        let partitions = topics.iter().flat_map(|topic| {
+            topic.partitions.iter().map(|one| TopicPartition::new(topic.name.as_str(), one.partition))
+        });
+        let all = partitions.collect();
+        Ok(Self { lab, clients, database, surveys, keeper, epoch: lease.epoch, all })
+    }
+
+    /// One that keeps offset syncs, of a flow that has them where MirrorMaker 2 does unless it is told otherwise.
+    pub(crate) async fn with_syncs_on_source() -> Result<Self> {
+        let mut real = Self::start().await?;
+        let flow = real.lab.describe().flow("orders", muster_lab::Direction::WestToCentral)?;
+        let name = format!("mm2-offset-syncs.{CENTRAL}.internal");
+        let configs = BTreeMap::from([("cleanup.policy".to_owned(), "compact".to_owned())]);
+        let topic = NewTopic { name: name.clone(), partitions: 1, replication: 1, configs };
+        real.clients.0.admin.a.create_topic(&topic).await?;
+        let right = |operation| Acl {
+            principal: format!("User:{}", flow.principal),
+            resource: AclResource::Topic,
+            name: name.clone(),
+            prefixed: false,
+            operation,
+            allow: true,
+        };
+        real.lab.create_acls(WEST, &WRITE_AND_CREATE.map(right)).await?;
+        let change = BTreeMap::from([("offset-syncs.topic.location".to_owned(), Some("source".to_owned()))]);
+        let replication = real.clients.0.flow(A_TO_B).context("the flow")?;
+        replication.change_config(ConnectorRole::Source, &change, 60_000).await?;
+        real.begin_anew()?;
+        Ok(real)
+    }
+
+    /// As a process that has just started and keeps offset syncs.
+    pub(crate) fn begin_anew(&mut self) -> Result<()> {
+        let mut clients = LabClients::new(self.lab.describe(), self.clients.0.pair.clone())?;
+        let PairClients { pair, clusters, admin, mover, flows, .. } = &mut clients.0;
+        let hands = |side| ClusterHands { admin: admin.get(side).clone(), mover: mover.get(side).clone() };
+        for flow in &pair.flows {
+            let (from, to) = (flow.direction.from, flow.direction.to());
+            let worker_cluster = clusters.get(to).expected_cluster_id.clone();
+            let kept = KeptPairs::of(self.database.pool().clone(), pair.name.clone(), flow.direction);
+            let attached = Mm2OnConnect::new(flow, hands(from), hands(to), worker_cluster)?;
+            flows.insert(FlowKey::from(flow.direction), Arc::new(attached.remembering(Arc::new(kept))));
+        }
+        self.surveys.clients = Arc::new(clients.clone());
+        self.keeper.clients = Arc::new(clients.clone());
+        self.clients = clients;
+        Ok(())
+    }
+
+    /// Looks while applications work, until the source is killed.
+    pub(crate) async fn look_until_it_dies(&self, enough: i64) -> Result<()> {
+        let described = self.lab.describe();
+        let mut workload = Workload::start(described, &described.dir, WorkloadOptions::default()).await?;
+        wait_until("enough records", SOON, || async {
+            let ends = self.ends(Side::A).await?;
+            Ok(ends.values().all(|end| *end > enough).then_some(()))
+        })
+        .await?;
+        self.put_groups().await?;
+        let (mut memory, mut kept) = (Memory::default(), PairMemory::new());
+        let mut ticks = tokio::time::interval(EVERY);
+        for _ in 0..LOOKS {
+            ticks.tick().await;
+            self.look(&mut memory, &mut kept).await?;
+        }
+        // Somewhere between two looks, wherever the bytes of a fresh id put it.
+        let part = u32::from(Uuid::new_v4().as_bytes()[0]);
+        println!("killed {part}/256 of the way to the next look");
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = tokio::time::sleep(EVERY * part / 256) => {}
+        }
+        self.lab.kill(WEST).await?;
+        workload.finish(Duration::from_secs(1)).await?;
+        Ok(())
+    }
+
+    pub(crate) async fn survey(&self) -> Result<Survey> {
+        Ok(self.surveys.observe(&self.clients.0.pair.name, self.epoch, &mut Memory::default()).await?)
+    }
+
+    /// A survey, and a look at what it found.
+    async fn look(&self, memory: &mut Memory, kept: &mut PairMemory) -> Result<()> {
+        let pair = &self.clients.0.pair.name;
+        self.surveys.observe(pair, self.epoch, memory).await?;
+        let began = Instant::now();
+        let turned = self.keeper.turn(pair, kept).await?;
+        let Turned::Looked { partitions, bytes } = turned else { panic!("{turned:?}") };
+        println!("{partitions} partitions read and {bytes} bytes kept in {:?}", began.elapsed());
+        Ok(())
+    }
+
+    pub(crate) async fn notice_silence(&self) -> Result<()> {
+        let pair = &self.clients.0.pair.name;
+        wait_until("the silence to be noticed", SOON, || async {
+            self.keeper.turn(pair, &mut PairMemory::new()).await?;
+            let mut conn = self.database.pool().acquire().await?;
+            let look = rings::look(&mut conn, (pair, A_TO_B)).await?;
+            Ok(look.and_then(|look| look.silent_since).is_some().then_some(()))
+        })
+        .await
+    }
+
+    async fn ends(&self, side: Side) -> Result<ByPartition<i64>> {
+        let ends = self.clients.0.admin.get(side).offsets(&self.all, OffsetSpec::End).await?;
+        ends.into_iter().map(|(at, end)| Ok((at, end.map_err(|error| *error)?))).collect()
+    }
+
+    /// Groups that stand still, from near the beginning to the end as it is now.
+    async fn put_groups(&self) -> Result<()> {
+        let ends = self.ends(Side::A).await?;
+        for fifth in 1..=5 {
+            let at = |end: i64| CommittedOffset {
+                offset: end * fifth / 5 - i64::from(fifth % 2 == 0),
+                leader_epoch: None,
+                metadata: String::new(),
+            };
+            let positions = ends.iter().map(|(partition, end)| (partition.clone(), at(*end))).collect();
+            self.clients.0.admin.a.alter_group_offsets(&format!("proof-{fifth}"), &positions).await?;
+        }
+        Ok(())
+    }
+
+    /// All that committed readers are given.
+    pub(crate) async fn logs(&self, side: Side) -> Result<Logs> {
+        let range = |(partition, until)| ReadRange { partition, from: 0, until };
+        let ranges: Vec<ReadRange> = self.ends(side).await?.into_iter().map(range).collect();
+        let read = self.clients.0.mover.get(side).read(&ranges, Isolation::ReadCommitted, WITHIN_MS).await?;
+        let log = |records: Vec<muster_kafka::Record>| -> BTreeMap<i64, Told> {
+            records.into_iter().map(|one| (one.offset, (one.timestamp, one.key, one.value))).collect()
+        };
+        Ok(read.into_iter().map(|(at, records)| (at, log(records))).collect())
+    }
+
+    /// The source's, once it can be read again.
+    pub(crate) async fn readable_again(&self) -> Result<Logs> {
+        wait_until("the source to be read again", SOON, || async { Ok(self.logs(Side::A).await.ok()) }).await
+    }
+
+    /// A translation proof as people ask for it, carried out by this process.
+    pub(crate) async fn prove(&self) -> Result<TranslationProof> {
+        let mut conn = self.database.pool().acquire().await?;
+        let pair = &self.clients.0.pair;
+        let new = proofs::NewProof {
+            pair: &pair.name,
+            team: &pair.team,
+            kind: ProofKind::Translation,
+            from: &pair.clusters.a,
+            to: &pair.clusters.b,
+            asked_by: &Person { id: Uuid::nil(), name: "olga".to_owned() },
+            content: None,
+        };
+        let id = proofs::insert(&mut conn, &new).await?;
+        carry_out_one(self.database.pool(), &self.clients, "test", &CancellationToken::new()).await?;
+        let proof = proofs::get(&mut conn, id).await?.context("it was asked for")?;
+        ensure!(proof.state == ProofState::Done, "{proof:?}");
+        let evidence = proofs::evidence(&mut conn, id).await?.context("it is done")?;
+        for checked in check_proof(&serde_json::to_value(&evidence)?) {
+            ensure!(checked.holds, "{checked:?}");
+        }
+        Ok(serde_json::from_value(evidence.result.context("it is done")?)?)
+    }
+
+    /// Prints are gone; when they were read last is still known.
+    pub(crate) async fn forget_rings(&self) -> Result<()> {
+        sqlx::query("delete from ring").execute(self.database.pool()).await?;
+        Ok(())
+    }
+}
