@@ -68,7 +68,7 @@ fn changes() -> Vec<FactChange> {
 }
 
 fn recreated() -> Vec<RecreatedTopic> {
-    let seen = |id: u128, days| TopicIdSeen { id: Uuid::from_u128(id), seen_at: ago(days * 86_400) };
+    let seen = |id: u128, days: i64| TopicIdSeen { id: Uuid::from_u128(id), seen_at: ago(days * 86_400) };
     vec![RecreatedTopic {
         side: Side::A,
         topic: "payments.captured".to_owned(),

@@ -30,7 +30,7 @@ use muster_lab::{
     Acl, AclResource, Lab, LabOptions, WaitBound, Workload, WorkloadOptions, address_book_path, wait_until,
 };
 use muster_operations::{PairClients, clients::FlowKey};
-use muster_replication::{ClusterHands, Mm2OnConnect, Replication as _};
+use muster_replication::{ClusterHands, Mm2OnConnect};
 use muster_store::{leases, proofs, rings, testing::TestDatabase};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
