@@ -110,10 +110,12 @@ fn parse(command: &str) -> Cli {
 
 #[test]
 fn every_command_of_the_documents_is_one() {
-    // In a block of commands, at its beginning or behind a pipe; or between backquotes with everything it needs.
-    let block = Regex::new(r"(?m)^    (?:.*\| )?(muster [^#|\n]+)").unwrap();
+    // In a block of commands, at its beginning, behind a pipe or as the service's user; or between backquotes with everything
+    // it needs.
+    let block = Regex::new(r"(?m)^    (?:.*\| |as_muster )?(muster [^#|\n]+)").unwrap();
     let quoted =
-        Regex::new(r"`(muster (?:doctor|migrate|worker|serve --help|brake [^`]+|audit verify))`").unwrap();
+        Regex::new(r"`(muster (?:doctor|restored|migrate|worker|serve --help|brake [^`]+|audit verify))`")
+            .unwrap();
     let mut seen = 0;
     for text in [OPERATING, OBSERVING, RUNBOOKS, API] {
         for found in block.captures_iter(text).chain(quoted.captures_iter(text)) {
