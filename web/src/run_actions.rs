@@ -39,6 +39,9 @@ fn of_state(acts: &Acts<'_>, state: RunState) -> Vec<Action> {
         RunState::Approved => vec![acts.start()],
         RunState::Running => vec![acts.pause(), acts.abort(), acts.skip_refused()],
         RunState::WaitingForInput => vec![acts.confirm(), acts.abort()],
+        RunState::PausedByOperator if acts.record.run.is_restored() => {
+            vec![acts.close(), acts.resume(), acts.abort()]
+        }
         RunState::PausedByOperator => vec![acts.resume(), acts.abort()],
         RunState::PausedByFailure => vec![acts.retry(), acts.skip(), acts.abort()],
         RunState::Stuck => vec![acts.retry_undo(), acts.close()],
@@ -155,11 +158,10 @@ impl Acts<'_> {
         }
         let next = words::current_step(self.record.steps).unwrap_or(1);
         let effect = format!("Goes on with step {next}; steps that are done are not repeated.");
-        self.driven(
-            RunAct::Resume,
-            Action::post(self.url("resume"), label, effect).primary(),
-            "It is not paused.",
-        )
+        let offered = Action::post(self.url("resume"), label, effect);
+        // What a restored run goes on with may have been done since: both clusters come first.
+        let offered = if self.record.run.is_restored() { offered } else { offered.primary() };
+        self.driven(RunAct::Resume, offered, "It is not paused.")
     }
 
     fn abort(&self) -> Action {
@@ -295,7 +297,7 @@ impl Acts<'_> {
         let team = &self.record.run.team;
         let label = format!("Close {} by hand", words::run_name(self.record.run));
         if !self.viewer.is_some_and(|viewer| viewer.has(Role::Owner, team)) {
-            return Action::refused(label, format!("Only owners of {team} close a stuck run by hand."));
+            return Action::refused(label, format!("Only owners of {team} close a run by hand."));
         }
         let effect = "Says that people put both sides right themselves. Needs a reason; releases the pair.";
         Action::page(self.url("close"), label, effect).danger()

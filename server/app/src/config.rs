@@ -86,8 +86,8 @@ pub struct DatabaseConfig {
     /// Directory with `initdb` and `postgres` for the private one. `MUSTER_PG_BIN_DIR`; the newest that is installed.
     #[arg(long, env = "MUSTER_PG_BIN_DIR", value_name = "DIR")]
     pub pg_bin_dir: Option<PathBuf>,
-    /// User the private Postgres runs as when Muster itself is run by root. `MUSTER_PG_USER`; `postgres`, and Muster's
-    /// own user when that is not root.
+    /// User the private Postgres runs as when Muster itself is run by root. `MUSTER_PG_USER`; whoever owns the data that is
+    /// there, else `postgres`, and Muster's own user when that is not root.
     #[arg(long, env = "MUSTER_PG_USER", value_name = "USER")]
     pub pg_user: Option<String>,
 }

@@ -365,7 +365,7 @@ fn deciding() -> Vec<Route> { vec![
     api(POST, "/api/v1/runs/{run}/abort", Role(&[Operator], Of::Run), Writes("run.abort"), decisions::abort)
         .says("Take everything back, in reverse.").takes::<Because>().answers::<Run>(202).or(200).located(),
     api(POST, "/api/v1/runs/{run}/close", Role(&[Owner], Of::Run), Writes("run.close"), decisions::close)
-        .says("Close a stuck run by hand.").takes::<Because>().answers::<Run>(200).located(),
+        .says("Close a stuck or restored run by hand.").takes::<Because>().answers::<Run>(200).located(),
     api(POST, "/api/v1/runs/{run}/attest", Role(&[Approver], Of::Run), Writes("run.attest"), decisions::attest)
         .says("Say what a drill proved; never by its requester or driver.").takes::<Attest>().answers::<Run>(200).located(),
     api(POST, "/api/v1/runs/{run}/break_glass", Role(&[Owner], Of::Run), Writes("run.break_glass"), decisions::break_glass)

@@ -4,6 +4,7 @@ mod database;
 mod http;
 mod keys;
 mod loops;
+mod restored;
 
 use std::{sync::Arc, time::Duration};
 
@@ -35,6 +36,7 @@ pub use self::{
     database::{Database, close, open_database},
     http::serve_http,
     keys::{find_key, rotate_secrets},
+    restored::park_restored,
 };
 use database::prepare_database;
 use keys::load_key;

@@ -114,7 +114,7 @@ mod tests {
     fn everything_that_looks_like_a_secret_is_hidden() {
         let mut command = Cli::command();
         command.build();
-        for name in ["serve", "worker", "migrate", "doctor"] {
+        for name in ["serve", "worker", "migrate", "doctor", "restored"] {
             let arguments = command.find_subcommand(name).expect(name).get_arguments();
             for arg in arguments.filter(|arg| arg.get_env().is_some()) {
                 let variable = arg.get_env().and_then(|env| env.to_str()).unwrap_or_default();

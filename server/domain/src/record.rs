@@ -12,7 +12,7 @@ use crate::{
     ids::{PairName, TeamName},
     pair::Direction,
     plan::Plan,
-    run::{Operation, Phase, RunEvent, RunState, StepState},
+    run::{Operation, Phase, RESTORED, RunEvent, RunState, StepState},
 };
 
 /// A person named in a record; the name is kept as it was at that time.
@@ -77,6 +77,14 @@ pub struct Run {
     pub epoch: i64,
     /// What was reached, once it ended.
     pub outcome: Option<Outcome>,
+}
+
+impl Run {
+    /// Whether it rests because its database was restored from a backup, and nobody has moved it since.
+    #[must_use]
+    pub fn is_restored(&self) -> bool {
+        self.state_reason == RESTORED
+    }
 }
 
 /// A step of a run as it stands.

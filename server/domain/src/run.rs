@@ -14,6 +14,11 @@ pub use self::{
     step::{Phase, StepState},
 };
 
+/// Why a run rests that was under way when the backup was made which its database was restored from. Nobody else gives a run
+/// this reason, and it goes with the next change of its state.
+pub const RESTORED: &str =
+    "restored from a backup: what was done after it is not known here, so look at both clusters first";
+
 /// Where a run is in its life. Data that exists only in a state is stored with the run's rows; this is the word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -32,7 +37,7 @@ pub enum RunState {
     Running,
     /// A step waits for a person.
     WaitingForInput,
-    /// A person paused it at a step boundary.
+    /// A person paused it at a step boundary, or it was restored from a backup ([`RESTORED`]).
     PausedByOperator,
     /// A step failed in a way a person must judge.
     PausedByFailure,
@@ -40,9 +45,9 @@ pub enum RunState {
     RollingBack,
     /// Everything undone. Ended (unless a drill, which is then cleaned up).
     RolledBack,
-    /// An undo failed; a person must look.
+    /// An undo failed, or it was restored from a backup while it went back ([`RESTORED`]); a person must look.
     Stuck,
-    /// A person closed a stuck run by hand. Ended.
+    /// A person closed a stuck or restored run by hand. Ended.
     ClosedManually,
     /// Checking what was reached.
     Verifying,
@@ -211,6 +216,7 @@ pub enum RunAct {
     Abort,
     UndoDone,
     UndoFailed,
+    Park,
     CloseManually,
     StepsDone,
     Succeed,
@@ -226,7 +232,7 @@ impl RunAct {
     /// Whether a running run rests after it until somebody acts.
     #[must_use]
     pub fn rests(self) -> bool {
-        matches!(self, Self::Pause | Self::AskInput | Self::FailStep)
+        matches!(self, Self::Pause | Self::AskInput | Self::FailStep | Self::Park)
     }
 }
 
@@ -275,7 +281,13 @@ pub fn next_state(
         (S::RollingBack, A::UndoDone) => S::RolledBack,
         (S::RollingBack, A::UndoFailed) => S::Stuck,
         (S::Stuck, A::Retry) => S::RollingBack,
-        (S::Stuck, A::CloseManually) => S::ClosedManually,
+        // Restored from a backup: it goes neither on nor back before somebody has looked.
+        (S::Running | S::WaitingForInput | S::PausedByOperator | S::PausedByFailure, A::Park) => {
+            S::PausedByOperator
+        }
+        (S::RollingBack | S::Stuck, A::Park) => S::Stuck,
+        // Of paused runs only those that were restored: others have their way on or back.
+        (S::Stuck | S::PausedByOperator, A::CloseManually) => S::ClosedManually,
         (S::Verifying | S::Running, A::Succeed) => S::Succeeded,
         (S::Verifying | S::Running, A::SucceedWithExceptions) => S::SucceededWithExceptions,
         (S::Verifying, A::Fail) => S::Failed,

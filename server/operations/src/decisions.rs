@@ -1,5 +1,5 @@
 //! What people decide about runs: ask, approve, start, pause, resume, retry, skip, confirm, abort, attest,
-//! start without approval, review that.
+//! start without approval, review that; and what rests until they have decided, when the database comes from a backup.
 //!
 //! Each function changes the run and writes its audit entry in the caller's transaction. A refusal is a `Problem`;
 //! the caller audits refusals (in a transaction of its own, since this one is rolled back).
@@ -8,6 +8,7 @@ mod asking;
 mod attesting;
 mod breaking_glass;
 mod driving;
+mod parking;
 
 pub use asking::{
     approve, expire_overdue, may_approve, reject, request_run, request_scheduled_run, withdraw_scheduled_run,
@@ -27,6 +28,7 @@ use muster_store::{
     run_events::{self, NewEvent},
     runs,
 };
+pub use parking::{Parked, park_restored};
 use sqlx::PgConnection;
 use uuid::Uuid;
 

@@ -45,7 +45,8 @@ pub struct PrivatePostgresOptions {
     pub data_dir: PathBuf,
     /// Where `postgres` and `initdb` are; `None` looks in the usual places.
     pub bin_dir: Option<PathBuf>,
-    /// System user to run as; only root can and must switch, by default to `postgres`.
+    /// System user to run as; only root can and must switch, by default to the owner of the data that is there, else to
+    /// `postgres`.
     pub user: Option<String>,
     /// `false` gives up all safety against power cuts: for tests, never for people.
     pub durable: bool,

@@ -5,6 +5,9 @@ use uuid::Uuid;
 
 use crate::error::{StoreError, failed};
 
+/// More takeovers than a run can have had after the backup that its database was restored from.
+const BEYOND_THE_BACKUP: i64 = 1000;
+
 /// What a person asked of the worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
@@ -136,6 +139,27 @@ pub async fn release(conn: &mut PgConnection, run: Uuid, epoch: i64) -> Result<(
     .await
     .map_err(failed("release lease"))?;
     Ok(())
+}
+
+/// Takes a run from whoever had it when the backup was made that its database was restored from. Its next worker's epoch is higher
+/// than any that applications were told of after the backup: they would ignore a lower one.
+///
+/// # Errors
+/// When there is no such run or the database refuses.
+pub async fn take_away(conn: &mut PgConnection, run: Uuid) -> Result<(), StoreError> {
+    let done = sqlx::query!(
+        "update run
+        set epoch = epoch + $2,
+            lease_owner = null,
+            lease_until = null
+        where id = $1",
+        run,
+        BEYOND_THE_BACKUP
+    )
+    .execute(conn)
+    .await
+    .map_err(failed("take the run away"))?;
+    StoreError::expect_rows("take the run away", done.rows_affected(), 1)
 }
 
 /// Locks the run for a write of the worker with this epoch; `Fenced` when another worker has taken it over.

@@ -14,7 +14,7 @@ use sqlx::{PgConnection, types::Json};
 use uuid::Uuid;
 
 pub use self::lists::{RunFilter, list, of_ids, telling};
-pub use self::under_way::{Decider, count_open, count_to_decide, open_of_pair, to_decide};
+pub use self::under_way::{Decider, count_open, count_to_decide, holding, open_of_pair, to_decide};
 use crate::error::{StoreError, failed};
 
 /// What a new run starts with.

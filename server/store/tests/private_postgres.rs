@@ -150,6 +150,31 @@ async fn missing_binaries_and_users_and_bad_paths_are_said_plainly() {
 }
 
 #[tokio::test]
+async fn root_runs_it_as_whoever_owns_the_data() {
+    if !rustix::process::geteuid().is_root() {
+        // Only root switches users.
+        return;
+    }
+    let dir = directory("owned");
+    let of = |user: Option<&str>| PrivatePostgresOptions {
+        user: user.map(str::to_owned),
+        ..PrivatePostgresOptions::new(&dir)
+    };
+    PrivatePostgres::start(of(Some("nobody"))).await.unwrap().stop().await.unwrap();
+    let owner = |inside: &str| std::fs::metadata(dir.join(inside)).unwrap().uid();
+    let nobody = owner("pgdata");
+    assert_ne!(nobody, 0);
+    let postgres = PrivatePostgres::start(of(None)).await.unwrap();
+    let process = std::fs::metadata(format!("/proc/{}", postgres.pid().unwrap())).unwrap();
+    assert_eq!(process.uid(), nobody);
+    postgres.stop().await.unwrap();
+    for inside in ["", "pgdata", "socket"] {
+        assert_eq!(owner(inside), nobody, "{inside}");
+    }
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[tokio::test]
 async fn a_directory_the_user_cannot_enter_is_named() {
     if !rustix::process::geteuid().is_root() {
         // Only root switches users, so only root can be stopped by this.

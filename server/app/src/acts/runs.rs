@@ -34,7 +34,7 @@ pub enum Decision {
     },
     /// Take everything back.
     Abort(String),
-    /// Close a stuck run by hand.
+    /// Close a stuck or restored run by hand.
     Close(String),
     /// Say what a drill proved.
     Attest(Attestation, String),

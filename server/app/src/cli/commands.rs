@@ -54,6 +54,9 @@ pub enum Command {
     Migrate(Config),
     /// Check everything Muster needs, line by line: what is missing and what it would break.
     Doctor(Config),
+    /// Park every run that was under way in a database that was restored from a backup, and put the brake on. Run it between
+    /// the restore and the start of any process of Muster.
+    Restored(Config),
     /// Sealed credentials.
     Secrets {
         /// What about them.

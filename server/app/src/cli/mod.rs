@@ -54,6 +54,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Worker(config) => serve::work(config).await?,
         Command::Migrate(config) => serve::migrate(config).await?,
         Command::Doctor(config) => return doctor::doctor(config).await,
+        Command::Restored(config) => restored(&config).await?,
         Command::Secrets { command: commands::Secrets::Rotate { config, new_key_file } } => {
             rotate(config, new_key_file).await?;
         }
@@ -96,6 +97,35 @@ async fn rotate(config: Config, new_key_file: std::path::PathBuf) -> anyhow::Res
     println!(
         "Restart every process of Muster with that file as its secrets key; the old key opens nothing any more, and \
          everybody signs in again."
+    );
+    Ok(())
+}
+
+async fn restored(config: &Config) -> anyhow::Result<()> {
+    let parked = serve::park_restored(config).await?;
+    let brake = if parked.braked { "is on now" } else { "was on already" };
+    println!("The brake {brake}: nothing starts before somebody releases it.");
+    for (run, was) in &parked.runs {
+        let way = if run.no_return_at.is_some() { "past" } else { "before" };
+        println!(
+            "Run {} ({}), {} of {}, {}: was {}, {way} the point of no return; {} now.",
+            run.number,
+            run.id,
+            run.operation.as_str().replace('_', " "),
+            run.pair,
+            run.course,
+            was.as_str().replace('_', " "),
+            run.state.as_str().replace('_', " ")
+        );
+    }
+    println!(
+        "{} parked. What was done after the backup is not known here: look at both clusters of each run before you decide \
+         on it; docs/RUNBOOKS.md says how (A run was restored from a backup).",
+        match parked.runs.len() {
+            0 => "No run had to be".to_owned(),
+            1 => "1 run is".to_owned(),
+            many => format!("{many} runs are"),
+        }
     );
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use muster_domain::run::RESTORED;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -20,6 +21,10 @@ use super::{
 const RUN_FAILED: u8 = 3;
 /// Exit code of a watched run that goes on only when somebody does something.
 const RUN_WAITS: u8 = 4;
+
+/// What comes next for a run that was restored from a backup: no act before that.
+const LOOK_FIRST: &str =
+    "look at both clusters, then do what docs/RUNBOOKS.md says (A run was restored from a backup)";
 
 /// `muster run …`.
 pub(super) async fn run(client: &Client, command: Run) -> anyhow::Result<ExitCode> {
@@ -239,6 +244,7 @@ fn rests(client: &Client, now: &Value) -> ExitCode {
         "awaiting_approval" => Some(format!("somebody else: muster run approve {id}")),
         "approved" => Some(format!("muster run start {id}")),
         "waiting_for_input" => Some(format!("muster run confirm {id}, or muster run abort {id} --reason …")),
+        "paused_by_operator" | "stuck" if now["state_reason"] == RESTORED => Some(LOOK_FIRST.to_owned()),
         "paused_by_operator" => Some(format!("muster run resume {id}, or muster run abort {id} --reason …")),
         "awaiting_attestation" => {
             Some(format!("somebody else: muster run attest {id} --verdict passed|failed|inconclusive"))

@@ -31,7 +31,8 @@ pub(super) async fn reach(config: &Config) -> Result<Database, Line> {
             "database",
             format!(
                 "DATABASE_URL is not set and there is no private PostgreSQL in {} yet: `muster serve` makes one. \
-                 Nothing else can be looked at before.",
+                 Nothing else can be looked at before. Where Muster has a database already, run this with the settings \
+                 it is started with, and as its user (docs/OPERATING.md).",
                 dir.display()
             ),
         ));

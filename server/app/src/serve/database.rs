@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::bail;
 use muster_store::{StoreError, database};
 use sqlx::PgPool;
 
@@ -60,6 +61,22 @@ async fn connect_patiently(url: &str, connections: u32) -> Result<PgPool, StoreE
             other => return other,
         }
     }
+}
+
+/// Refuses to work on a database that is not there: opening it would make an empty one, and whatever was meant lies elsewhere.
+///
+/// # Errors
+/// When `DATABASE_URL` is not set and there is no private one from before.
+pub(super) fn refuse_missing(config: &Config) -> anyhow::Result<()> {
+    let dir = config.data.dir();
+    if config.database.database_url.is_none() && !dir.join("pgdata").exists() {
+        bail!(
+            "DATABASE_URL is not set and there is no private PostgreSQL in {}, so nothing was done. Run this with the \
+             settings that Muster is started with, and as its user; docs/OPERATING.md says how beside a service",
+            dir.display()
+        );
+    }
+    Ok(())
 }
 
 /// Opens the database and brings its schema up to date.

@@ -11,18 +11,19 @@ use muster_store::{
 use serde_json::json;
 use sqlx::PgPool;
 
-use super::database::{close, prepare_database};
+use super::database::{close, prepare_database, refuse_missing};
 use crate::config::{Config, SecretsConfig};
 
 /// `muster secrets rotate`: seals everything with another key; says how many secrets.
 ///
 /// # Errors
-/// When a key cannot be read or a secret does not open; then nothing is rotated.
+/// When there is no database, a key cannot be read or a secret does not open; then nothing is rotated.
 pub async fn rotate_secrets(config: Config, new_key_file: &Path) -> anyhow::Result<u64> {
     let old = find_key(&config.secrets, &config.data.dir())?.with_context(|| {
         let file = config.secrets.key_file(&config.data.dir());
         format!("there is no present key to rotate from: {} does not exist", file.display())
     })?;
+    refuse_missing(&config)?;
     let new = match new_key_file.exists() {
         true => SecretsKey::from_file(new_key_file)?,
         false => SecretsKey::generate_file(new_key_file)?,

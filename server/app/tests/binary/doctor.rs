@@ -22,10 +22,13 @@ async fn before_the_first_start_it_makes_nothing() {
     let dir = Dir::new();
     let (code, said) = doctor(&dir, None);
     assert_eq!(code, 0, "{said}");
-    assert!(
-        said.starts_with("warn  database: DATABASE_URL is not set and there is no private PostgreSQL"),
-        "{said}"
+    let expected = format!(
+        "warn  database: DATABASE_URL is not set and there is no private PostgreSQL in {} yet: `muster serve` makes one. \
+         Nothing else can be looked at before. Where Muster has a database already, run this with the settings it is \
+         started with, and as its user (docs/OPERATING.md).\n",
+        dir.data().display()
     );
+    assert_eq!(said, expected);
     assert!(!dir.data().exists());
 
     let database = TestDatabase::empty().await;

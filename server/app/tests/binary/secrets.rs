@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use muster_domain::{
     cluster::Cluster,
     connect_credentials::{ConnectCredentials, ConnectSignIn},
@@ -136,4 +137,23 @@ async fn what_opens_connect_is_rotated_too_and_what_does_not_open_is_told() {
         connect_secret|orders/a http://elsewhere:8083|password was changed or moved from another place. Pair orders can be neither \
         observed nor switched over: enter it again, or remove it.\n";
     assert!(told.contains(line), "{told}");
+}
+
+/// As somebody finds out who runs it without the settings of the service: the database is elsewhere.
+#[test]
+fn without_a_database_nothing_is_rotated_and_none_is_made() {
+    let dir = Dir::new();
+    std::fs::create_dir(dir.data()).unwrap();
+    std::fs::write(dir.data().join("secrets.key"), STANDARD.encode([7; 32])).unwrap();
+    let new = dir.0.join("new.key");
+    let words = ["--data-dir", dir.data().to_str().unwrap(), "--new-key-file", new.to_str().unwrap()];
+    let (code, _, err) = run(muster(&["secrets", "rotate"]).args(words));
+    assert_eq!(code, 1);
+    let expected = format!(
+        "muster: DATABASE_URL is not set and there is no private PostgreSQL in {}, so nothing was done. Run this with the \
+         settings that Muster is started with, and as its user; docs/OPERATING.md says how beside a service\n",
+        dir.data().display()
+    );
+    assert!(err.ends_with(&expected), "{err}");
+    assert!(!new.exists() && !dir.data().join("pgdata").exists());
 }

@@ -118,6 +118,23 @@ fn what_is_in_the_way_is_one_sentence_and_exit_code_one() {
     assert!(err.contains("muster: no PostgreSQL 14 or later was found (/nowhere)"), "{err}");
 }
 
+/// `muster serve` of somebody who is not root, on a directory of theirs. Starts it whenever it is asked to.
+fn of_nobody(dir: &Dir) -> impl Fn() -> Running {
+    // Where anybody can run it.
+    let (binary, data) = (dir.0.join("muster"), dir.data());
+    std::fs::copy(env!("CARGO_BIN_EXE_muster"), &binary).unwrap();
+    std::fs::create_dir(&data).unwrap();
+    assert!(Command::new("chown").arg("nobody").arg(&data).status().unwrap().success());
+    move || {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=nobody", "--regid=65534", "--clear-groups", "--"]).arg(&binary);
+        command.args(["serve", "--data-dir", data.to_str().unwrap()]);
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
+        command.env("MUSTER_ADMIN_PASSWORD", PASSWORD).stderr(std::process::Stdio::piped());
+        Running::serve(command)
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_who_is_not_root_needs_no_setting_for_it() {
     if !is_root() {
@@ -125,19 +142,41 @@ async fn somebody_who_is_not_root_needs_no_setting_for_it() {
         return;
     }
     let dir = Dir::new();
-    // Where anybody can run it.
-    let binary = dir.0.join("muster");
-    std::fs::copy(env!("CARGO_BIN_EXE_muster"), &binary).unwrap();
+    let serving = of_nobody(&dir)();
     let data = dir.data();
-    std::fs::create_dir(&data).unwrap();
-    assert!(Command::new("chown").arg("nobody").arg(&data).status().unwrap().success());
-    let mut command = Command::new("setpriv");
-    command.args(["--reuid=nobody", "--regid=65534", "--clear-groups", "--"]).arg(&binary);
-    command.args(["serve", "--data-dir", data.to_str().unwrap()]);
-    command.env_clear().env("PATH", std::env::var_os("PATH").unwrap());
-    command.env("MUSTER_ADMIN_PASSWORD", PASSWORD).stderr(std::process::Stdio::piped());
-    let serving = Running::serve(command);
     assert_eq!(postgres_of(&data).1, std::fs::metadata(&data).unwrap().uid());
+    serving.sign_in("admin").await;
+    serving.stop();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn commands_of_root_beside_a_service_leave_its_directory_to_its_user() {
+    if !is_root() {
+        // Only root could take it away.
+        return;
+    }
+    let dir = Dir::new();
+    let serve = of_nobody(&dir);
+    serve().stop();
+    let data = dir.data();
+    let owner = |inside: &str| std::fs::metadata(data.join(inside)).unwrap().uid();
+    let service = owner("");
+    assert_ne!(service, 0);
+
+    let of = |words: &[&str]| {
+        let (code, out, err) = run(muster(words).args(["--data-dir", data.to_str().unwrap()]));
+        assert_eq!(code, 0, "{words:?}: {out}{err}");
+    };
+    of(&["doctor"]);
+    let new = dir.0.join("new.key");
+    of(&["secrets", "rotate", "--new-key-file", new.to_str().unwrap()]);
+    for inside in ["", "pgdata", "socket", "lock", "postgres.log", "secrets.key"] {
+        assert_eq!(owner(inside), service, "{inside}");
+    }
+    let key = data.join("secrets.key");
+    std::fs::rename(&new, &key).unwrap();
+    assert!(Command::new("chown").arg("nobody").arg(&key).status().unwrap().success());
+    let serving = serve();
     serving.sign_in("admin").await;
     serving.stop();
 }

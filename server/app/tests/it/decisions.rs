@@ -63,6 +63,11 @@ async fn a_run_pauses_at_the_next_boundary_and_goes_on() {
     app.engine.run_pending().await.unwrap();
     assert_eq!(state(&app, run).await, "paused_by_operator");
     entry_of(&app.audited("run.pause").await, "mira", run);
+    // Closing it would leave what it took away as it is: that is for runs that are stuck, or were restored from a backup.
+    let close = json!({"reason": "enough"});
+    let refused = app.as_user("olga").await.post(&format!("/api/v1/runs/{run}/close"), close).await;
+    assert_eq!(refused.problem(), ("act-does-not-fit-state".to_owned(), 409));
+    assert_eq!(state(&app, run).await, "paused_by_operator");
     decide(&app, "otto", run, "resume", json!({})).await;
     entry_of(&app.audited("run.resume").await, "otto", run);
     app.engine.run_pending().await.unwrap();

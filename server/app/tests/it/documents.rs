@@ -49,3 +49,22 @@ fn every_test_that_holds_an_invariant_exists() {
     }
     assert!(files > 20 && functions > 5, "{files} files and {functions} tests found in the table");
 }
+
+#[test]
+fn every_part_of_the_runbooks_that_people_are_sent_to_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let runbooks = fs::read_to_string(root.join("docs/RUNBOOKS.md")).unwrap();
+    let mut all = String::new();
+    for dir in ["server/app/src", "server/domain/src", "server/operations/src", "web/src"] {
+        source(&root.join(dir), &mut all);
+    }
+    let sent = Regex::new(r"docs/RUNBOOKS\.md[^(\n]*\(([A-Z][^)\n]+)\)").unwrap();
+    let parts: Vec<&str> = sent.captures_iter(&all).map(|found| found.get(1).unwrap().as_str()).collect();
+    for part in &parts {
+        let there = runbooks
+            .lines()
+            .any(|line| line.starts_with('#') && line.trim_start_matches('#').trim() == *part);
+        assert!(there, "docs/RUNBOOKS.md has no part {part}");
+    }
+    assert!(parts.len() >= 3, "{parts:?}");
+}

@@ -15,6 +15,7 @@ use muster_app::{
     routes,
 };
 use muster_domain::{
+    access::fence_bindings,
     acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
     ids::{ClusterName, PairName},
 };
@@ -117,10 +118,12 @@ fn parse(command: &str) -> Cli {
 
 #[test]
 fn every_command_of_the_documents_is_one() {
-    // In a block of commands, at its beginning or behind a pipe; or between backquotes with everything it needs.
-    let block = Regex::new(r"(?m)^    (?:.*\| )?(muster [^#|\n]+)").unwrap();
+    // In a block of commands, at its beginning, behind a pipe or as the service's user; or between backquotes with everything
+    // it needs.
+    let block = Regex::new(r"(?m)^    (?:.*\| |as_muster )?(muster [^#|\n]+)").unwrap();
     let quoted =
-        Regex::new(r"`(muster (?:doctor|migrate|worker|serve --help|brake [^`]+|audit verify))`").unwrap();
+        Regex::new(r"`(muster (?:doctor|restored|migrate|worker|serve --help|brake [^`]+|audit verify))`")
+            .unwrap();
     let mut seen = 0;
     for text in [OPERATING, OBSERVING, RUNBOOKS, API] {
         for found in block.captures_iter(text).chain(quoted.captures_iter(text)) {
@@ -433,6 +436,20 @@ fn every_right_muster_looks_for_is_in_the_documents() {
         seen += 1;
     }
     assert!(seen >= 12, "{seen}");
+}
+
+/// At night, without Muster: it has to take away a fence of Muster's and nothing else.
+#[test]
+fn the_command_that_opens_writes_by_hand_takes_away_what_a_fence_is_made_of() {
+    let fence = fence_bindings(&["orders".to_owned()]);
+    let literal = (ResourceType::Topic, PatternType::Literal, "orders");
+    assert_eq!(fence, [AclBinding::new(AclPermission::Deny, AclOperation::Write, literal, "User:*")]);
+    let line = RUNBOOKS.lines().find(|line| line.starts_with("    kafka-acls.sh ")).unwrap();
+    assert_eq!(
+        line.trim(),
+        "kafka-acls.sh --bootstrap-server \"$BROKER\" --command-config admin.properties --remove --force --deny-principal \
+         'User:*' --operation Write --topic \"$TOPIC\""
+    );
 }
 
 /// Hands whose principal on both clusters is an ordinary one.

@@ -1,5 +1,7 @@
-//! A backup is restored by the commands of OPERATING.md: what was in it is there, the audit is whole, and the secrets key
-//! is needed.
+//! A backup is restored by the commands of OPERATING.md: what was in it is there, the audit is whole, the secrets key is needed,
+//! and nothing that was under way goes on.
+
+mod parked;
 
 use std::{
     io::{BufRead as _, BufReader},
@@ -12,7 +14,7 @@ use muster_store::testing::TestDatabase;
 use serde_json::{Value, json};
 use sqlx::{ConnectOptions as _, postgres::PgConnectOptions};
 
-use crate::test_app::TestApp;
+use crate::{muster::is_root, test_app::TestApp};
 
 const OPERATING: &str = include_str!("../../../../docs/OPERATING.md");
 
@@ -36,7 +38,20 @@ impl Dir {
 
     /// Runs documented commands here.
     fn shell(&self, commands: &str, settings: &[(&str, &str)]) {
-        let mut shell = Command::new("sh");
+        self.run(Command::new("sh"), commands, settings);
+    }
+
+    /// The same as a user who may run PostgreSQL, which root may not.
+    fn shell_of_postgres(&self, commands: &str, settings: &[(&str, &str)]) {
+        if !is_root() {
+            return self.shell(commands, settings);
+        }
+        let mut shell = Command::new("setpriv");
+        shell.args(["--reuid=postgres", "--regid=postgres", "--init-groups", "--", "sh"]);
+        self.run(shell, commands, settings);
+    }
+
+    fn run(&self, mut shell: Command, commands: &str, settings: &[(&str, &str)]) {
         shell.args(["-euc", commands]).current_dir(&self.0).envs(settings.iter().copied());
         shell.env("PATH", format!("{}:{}", tools().display(), std::env::var("PATH").unwrap()));
         let Output { status, stdout, stderr } = shell.output().unwrap();
@@ -73,6 +88,24 @@ fn url_of(options: &PgConnectOptions) -> String {
         .collect();
     url.query_pairs_mut().clear().extend_pairs(kept);
     url.to_string()
+}
+
+/// Backs up the database of a test here.
+fn back_up(app: &TestApp, dir: &Dir) {
+    let taken_from = url_of(&app.app.pool.connect_options());
+    dir.shell(&documented("backup"), &[("DATABASE_URL", taken_from.as_str())]);
+}
+
+/// Restores what was backed up here; its address.
+fn restore(dir: &Dir, into: &TestDatabase) -> String {
+    let restored_url = url_of(&into.connect_options());
+    dir.shell(&documented("restore"), &[("RESTORED_URL", restored_url.as_str())]);
+    restored_url
+}
+
+/// What a documented command of Muster is given.
+fn words(of: &str) -> Vec<&str> {
+    of.split(' ').skip(1).collect()
 }
 
 fn muster(args: &[&str], database: &str, data: &Path) -> Command {
@@ -115,15 +148,26 @@ impl Drop for Serving {
     }
 }
 
-/// A run that came to its end, with everything it left; and a sealed credential.
-async fn history(app: &TestApp) -> uuid::Uuid {
+/// A run that has its final go, and no worker yet that carries it on. Writes may be away for longer than any dump takes.
+async fn confirmed(app: &TestApp) -> uuid::Uuid {
     let (otto, abel) = (app.as_user("otto").await, app.as_user("abel").await);
-    let (_, run) = crate::runs::requested(app).await;
+    let mut asked = crate::runs::quick();
+    asked["rules"]["max_write_outage_seconds"] = json!(600);
+    let plan = otto.post("/api/v1/pairs/orders/plans", asked).await.done();
+    let asked = json!({"plan": plan["id"], "reason": "brokers are slow"});
+    let run: uuid::Uuid =
+        otto.post("/api/v1/runs", asked).await.done()["id"].as_str().unwrap().parse().unwrap();
     let act = |verb: &str| format!("/api/v1/runs/{run}/{verb}");
     abel.post(&act("approve"), json!({"comment": "go"})).await.done();
     otto.post(&act("start"), json!({})).await.done();
     app.engine.run_pending().await.unwrap();
     otto.post(&act("confirm"), json!({})).await.done();
+    run
+}
+
+/// A run that came to its end, with everything it left; and a sealed credential.
+async fn history(app: &TestApp) -> uuid::Uuid {
+    let run = confirmed(app).await;
     app.engine.run_pending().await.unwrap();
     let south =
         json!({"name": "south", "bootstrap": ["127.0.0.1:1"], "secrets": {"probe_password": "word-of-it"}});
@@ -138,13 +182,14 @@ async fn a_restored_backup_has_its_runs_and_a_whole_audit_and_needs_the_key() {
     let report = app.as_user("ada").await.get(&format!("/api/v1/runs/{run}/report")).await.done();
     let token = app.token_of("ada").await;
     let (dir, restored) = (Dir::new(), TestDatabase::empty().await);
-    let restored_url = url_of(&restored.connect_options());
-    let taken_from = url_of(&app.app.pool.connect_options());
-    dir.shell(&documented("backup"), &[("DATABASE_URL", taken_from.as_str())]);
-    dir.shell(&documented("restore"), &[("RESTORED_URL", restored_url.as_str())]);
+    back_up(&app, &dir);
+    let restored_url = restore(&dir, &restored);
+
+    let data = dir.0.join("data");
+    let parked = muster(&words(&documented("restored")), &restored_url, &data).output().unwrap();
+    assert!(parked.status.success(), "{}", String::from_utf8_lossy(&parked.stderr));
 
     // Without the key: which one is missing, and none is made in its place.
-    let data = dir.0.join("data");
     let refused = muster(&["serve"], &restored_url, &data).output().unwrap();
     let said = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(1), "{said}");
@@ -166,9 +211,7 @@ async fn a_restored_backup_has_its_runs_and_a_whole_audit_and_needs_the_key() {
     let verified = serving.get("/api/v1/audit/verify", &token).await;
     assert_eq!(verified["whole"], true, "{verified:#}");
     // As the document says it, on the command line.
-    let words = documented("verify");
-    let words: Vec<&str> = words.split(' ').skip(1).collect();
-    let mut verify = muster(&words, &restored_url, &data);
+    let mut verify = muster(&words(&documented("verify")), &restored_url, &data);
     let done = verify.env("MUSTER_URL", &serving.url).env("MUSTER_TOKEN", &token).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
 }
@@ -178,10 +221,8 @@ async fn with_the_key_lost_for_good_everything_but_the_credentials_comes_back() 
     let app = TestApp::with_pair().await;
     history(&app).await;
     let (dir, restored) = (Dir::new(), TestDatabase::empty().await);
-    let restored_url = url_of(&restored.connect_options());
-    let taken_from = url_of(&app.app.pool.connect_options());
-    dir.shell(&documented("backup"), &[("DATABASE_URL", taken_from.as_str())]);
-    dir.shell(&documented("restore"), &[("RESTORED_URL", restored_url.as_str())]);
+    back_up(&app, &dir);
+    let restored_url = restore(&dir, &restored);
     let forget = "delete from cluster_secret; delete from channel_secret; delete from connect_secret; \
         delete from secrets_key;";
     assert!(OPERATING.split_whitespace().collect::<Vec<_>>().join(" ").contains(forget));

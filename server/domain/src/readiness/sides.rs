@@ -45,7 +45,8 @@ fn reachable(scene: &Scene<'_>) -> CheckResult {
         CheckStatus::Critical,
         &troubles,
         "both clusters answer",
-        "Check the cluster: bootstrap addresses, credentials, network. A planned switchover needs both.",
+        "Check the cluster: bootstrap addresses, credentials, network. A planned switchover needs both. If the active side is \
+         dead and does not come back in time, docs/RUNBOOKS.md has what is done by hand (The active side is dead).",
     )
 }
 
@@ -186,8 +187,8 @@ fn writes_open(scene: &Scene<'_>) -> CheckResult {
         CheckStatus::Critical,
         &troubles,
         "nothing denies writes to everybody there",
-        "If no run of this pair is under way, find who set it and take it away (kafka-acls --remove --deny-principal 'User:*' \
-         --operation Write --topic …): until then every application is refused.",
+        "If no run of this pair is under way, find who set it and take it away (kafka-acls.sh --remove --force \
+         --deny-principal 'User:*' --operation Write --topic …): until then every application is refused.",
     )
 }
 

@@ -106,6 +106,18 @@ fn whatever_follows_from_a_flow_that_is_not_attached_says_who_attaches_it() {
 }
 
 #[test]
+fn a_cluster_that_does_not_answer_says_where_to_read_on_when_it_is_dead() {
+    let results = World::with(|w| w.side(Side::A).cluster = Observed::unknown("no answer in time", at(0)));
+    let told = &results[&Code::ClustersReachable];
+    assert_eq!((told.status, told.reason.as_str()), (Status::Critical, "no answer in time"));
+    assert_eq!(
+        told.next_step,
+        "Check the cluster: bootstrap addresses, credentials, network. A planned switchover needs both. If the active side is \
+         dead and does not come back in time, docs/RUNBOOKS.md has what is done by hand (The active side is dead)."
+    );
+}
+
+#[test]
 fn a_group_that_reads_nothing_of_the_pair_on_the_active_side_blocks_no_sync() {
     let results = World::with(|w| {
         known(&mut w.side(Side::B).groups).insert("elsewhere".to_owned(), group(2, 5));

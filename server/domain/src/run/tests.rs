@@ -2,7 +2,7 @@ use super::{RunAct, RunState, next_state};
 
 #[test]
 fn ended_states_take_no_act() {
-    const ACTS: [RunAct; 24] = [
+    const ACTS: [RunAct; 25] = [
         RunAct::Approve,
         RunAct::Reject,
         RunAct::Expire,
@@ -18,6 +18,7 @@ fn ended_states_take_no_act() {
         RunAct::Abort,
         RunAct::UndoDone,
         RunAct::UndoFailed,
+        RunAct::Park,
         RunAct::CloseManually,
         RunAct::StepsDone,
         RunAct::Succeed,
@@ -43,6 +44,41 @@ fn there_is_no_way_back_after_the_point_of_no_return() {
         assert!(next_state(state, RunAct::Abort, true).is_err());
     }
     assert_eq!(next_state(RunState::Running, RunAct::Abort, false), Ok(RunState::RollingBack));
+}
+
+#[test]
+fn what_was_under_way_is_parked_where_a_person_decides() {
+    for past in [false, true] {
+        for state in RunState::ALL {
+            let parked = next_state(state, RunAct::Park, past).ok();
+            let expected = match state {
+                RunState::Running
+                | RunState::WaitingForInput
+                | RunState::PausedByOperator
+                | RunState::PausedByFailure => Some(RunState::PausedByOperator),
+                RunState::RollingBack | RunState::Stuck => Some(RunState::Stuck),
+                // Not begun, over, or nothing left to do on a cluster.
+                RunState::Blocked
+                | RunState::AwaitingApproval
+                | RunState::Approved
+                | RunState::Rejected
+                | RunState::Expired
+                | RunState::RolledBack
+                | RunState::ClosedManually
+                | RunState::Verifying
+                | RunState::Succeeded
+                | RunState::SucceededWithExceptions
+                | RunState::Failed
+                | RunState::CleaningUp
+                | RunState::CleanupIncomplete
+                | RunState::AwaitingAttestation
+                | RunState::Passed
+                | RunState::Inconclusive => None,
+            };
+            assert_eq!(parked, expected, "{state:?}");
+            assert!(parked.is_none_or(|parked| !parked.wants_worker()), "{state:?} is carried on");
+        }
+    }
 }
 
 #[test]

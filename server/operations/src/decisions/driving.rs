@@ -4,7 +4,7 @@ use muster_domain::{
     people::{Actor, Role},
     problem::Problem,
     record::Run,
-    run::{RunAct, RunState, StepState, next_state},
+    run::{RefusedAct, RunAct, RunState, StepState, next_state},
 };
 use muster_store::{
     pairs, plans,
@@ -300,10 +300,10 @@ pub async fn abort(
     read(conn, run.id).await
 }
 
-/// Closes a stuck run by hand: a person has put the clusters in order and says so.
+/// Closes a stuck run by hand, or one that was restored from a backup: a person has put the clusters in order and says so.
 ///
 /// # Errors
-/// Refused when the person may not, no reason is given or the run is not stuck; otherwise the store's.
+/// Refused when the person may not, no reason is given or the run is neither; otherwise the store's.
 pub async fn close_manually(
     conn: &mut PgConnection,
     run: Uuid,
@@ -315,10 +315,14 @@ pub async fn close_manually(
     if reason.trim().is_empty() {
         return Err(Problem::new(
             "reason-missing",
-            "Closing a stuck run needs a reason.",
+            "Closing a run by hand needs a reason.",
             "Say what was done to put the clusters in order.",
         )
         .into());
+    }
+    if run.state == RunState::PausedByOperator && !run.is_restored() {
+        // What it took away would stay away: it can still be resumed, or go back.
+        return Err(RefusedAct { state: run.state, act: RunAct::CloseManually }.into());
     }
     decide(
         conn,

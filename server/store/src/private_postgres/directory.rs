@@ -33,13 +33,13 @@ pub(super) fn prepare(options: &PrivatePostgresOptions) -> Result<Prepared, Priv
         .map_err(PrivatePostgresError::io("find", &options.data_dir))?;
     let socket_dir = data_dir.join("socket");
     check_path(&data_dir, &socket_dir)?;
-    let owner = Owner::find(options.user.as_deref())?;
+    let pgdata = data_dir.join("pgdata");
+    let owner = Owner::find(options.user.as_deref(), &pgdata)?;
     owner.make_private_dir(&data_dir)?;
     owner.check_reach(&data_dir)?;
     let lock = lock(&data_dir)?;
     owner.make_private_dir(&socket_dir)?;
 
-    let pgdata = data_dir.join("pgdata");
     let version = read_version(&pgdata)?;
     let data = version.as_deref().map(|version| (version, data_dir.as_path()));
     let binaries = binaries::find(options.bin_dir.as_deref(), data)?;

@@ -18,10 +18,13 @@ pub(super) enum Owner {
 }
 
 impl Owner {
-    pub(super) fn find(user: Option<&str>) -> Result<Self, PrivatePostgresError> {
+    /// Whom `user` names. Nobody named, it is Muster's own user or, since root runs no PostgreSQL, whoever owns the data that is
+    /// there: a command that root gives beside a service must not take the data from the service's user.
+    pub(super) fn find(user: Option<&str>, pgdata: &Path) -> Result<Self, PrivatePostgresError> {
         let myself = rustix::process::geteuid().as_raw();
         match (myself, user) {
-            (0, _) => Self::other(user.unwrap_or("postgres")),
+            (0, Some(name)) => Self::other(name),
+            (0, None) => Self::owning(pgdata).map_or_else(|| Self::other("postgres"), Ok),
             (_, None) => Ok(Self::Myself),
             (_, Some(name)) => match Self::other(name)? {
                 Self::Other { uid, .. } if uid == myself => Ok(Self::Myself),
@@ -30,6 +33,12 @@ impl Owner {
                 ))),
             },
         }
+    }
+
+    /// Who owns the data, if there is any and it is not root's.
+    fn owning(pgdata: &Path) -> Option<Self> {
+        let meta = std::fs::metadata(pgdata).ok().filter(|meta| meta.uid() != 0)?;
+        Some(Self::Other { name: name_of(meta.uid()), uid: meta.uid(), gid: meta.gid() })
     }
 
     fn other(name: &str) -> Result<Self, PrivatePostgresError> {
@@ -98,4 +107,11 @@ impl Owner {
         }
         Ok(())
     }
+}
+
+/// A user's name, for messages; the number where the system knows none.
+fn name_of(uid: u32) -> String {
+    let asked = Command::new("id").args(["-u", "-n", "--"]).arg(uid.to_string()).output().ok();
+    let name = asked.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| uid.to_string())
 }

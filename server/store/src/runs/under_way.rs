@@ -1,4 +1,5 @@
-//! Runs that are not over, counted whole however many there are, and those of them that wait for one person's decision.
+//! Runs that are not over: those that hold their pair, all of them counted whole however many there are, and those that wait for one
+//! person's decision.
 
 use std::cmp::Reverse;
 
@@ -41,6 +42,28 @@ pub async fn open_of_pair(conn: &mut PgConnection, pair: &PairName) -> Result<Ve
     .map_err(failed("find open runs of a pair"))?;
     let mut runs: Vec<Run> = of_ids(conn, &ids).await?.into_values().collect();
     runs.sort_unstable_by_key(|run| Reverse(run.number));
+    Ok(runs)
+}
+
+/// Runs that hold their pair, oldest first, their rows locked until the transaction ends.
+///
+/// # Errors
+/// When the database refuses or a row does not read back.
+pub async fn holding(conn: &mut PgConnection) -> Result<Vec<Run>, StoreError> {
+    let states = RunState::ALL.into_iter().filter(|state| state.holds_pair());
+    let states: Vec<String> = states.map(|state| state.as_str().to_owned()).collect();
+    let ids = sqlx::query_scalar!(
+        "select id
+        from run
+        where state = any($1)
+        for update",
+        &states
+    )
+    .fetch_all(&mut *conn)
+    .await
+    .map_err(failed("lock the runs that hold their pair"))?;
+    let mut runs: Vec<Run> = of_ids(conn, &ids).await?.into_values().collect();
+    runs.sort_unstable_by_key(|run| run.number);
     Ok(runs)
 }
 

@@ -83,7 +83,7 @@ pub enum Run {
     },
     /// Undo everything, in reverse.
     Abort(Reasoned),
-    /// Close a stuck run by hand.
+    /// Close a run by hand that is stuck, or was restored from a backup.
     Close(Reasoned),
     /// Attest a drill.
     Attest {

@@ -1,6 +1,8 @@
 //! A run is watched on while the server is away.
 
 use muster_app::serve::serve_http;
+use muster_operations::decisions;
+use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio_util::sync::CancellationToken;
 
@@ -50,4 +52,20 @@ async fn a_run_is_watched_on_while_the_server_is_away() {
     let gone = otto.run(["run", "watch", &uuid::Uuid::now_v7().to_string()]).await;
     assert_eq!(gone.code, 1);
     assert!(gone.err.contains("(not-found)"), "{}", gone.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_restored_run_no_act_is_offered_before_somebody_has_looked() {
+    let app = TestApp::with_pair().await;
+    let (_, run) = crate::runs::requested(&app).await;
+    app.as_user("abel").await.post(&format!("/api/v1/runs/{run}/approve"), json!({})).await.done();
+    app.as_user("otto").await.post(&format!("/api/v1/runs/{run}/start"), json!({})).await.done();
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    decisions::park_restored(&mut conn).await.unwrap();
+    drop(conn);
+    let otto = Shell::of(&app, &app.serve().await, "otto").await;
+    let watched = otto.run(["run", "watch", &run.to_string()]).await;
+    assert_eq!(watched.code, 4, "{watched:?}");
+    let next = "Next: look at both clusters, then do what docs/RUNBOOKS.md says (A run was restored from a backup)\n";
+    assert!(watched.out.ends_with(next), "{}", watched.out);
 }
