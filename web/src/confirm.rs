@@ -111,7 +111,7 @@ impl ConfirmPage {
         let viewer = chrome.facts.person.as_ref();
         let refused = match act {
             ConfirmAct::Attest => None,
-            ConfirmAct::Close => not_an_owner(record, viewer, "close a stuck run by hand"),
+            ConfirmAct::Close => not_an_owner(record, viewer, "close a run by hand"),
             ConfirmAct::BreakGlass => not_an_owner(record, viewer, "start a run without approval")
                 .or_else(|| stays(&record.plan.blockers)),
             ConfirmAct::Review => not_a_reviewer(record, viewer),

@@ -146,7 +146,8 @@ fn without_a_database_nothing_is_rotated_and_none_is_made() {
     std::fs::create_dir(dir.data()).unwrap();
     std::fs::write(dir.data().join("secrets.key"), STANDARD.encode([7; 32])).unwrap();
     let new = dir.0.join("new.key");
-    let words = ["--data-dir", dir.data().to_str().unwrap(), "--new-key-file", new.to_str().unwrap()];
+    let data = dir.data();
+    let words = ["--data-dir", data.to_str().unwrap(), "--new-key-file", new.to_str().unwrap()];
     let (code, _, err) = run(muster(&["secrets", "rotate"]).args(words));
     assert_eq!(code, 1);
     let expected = format!(

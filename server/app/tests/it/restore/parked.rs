@@ -234,7 +234,7 @@ async fn what_was_carried_out_since_is_closed_and_the_clusters_stay_as_they_are(
     assert_eq!(closed["state"], "closed_manually", "{closed:#}");
     restored.does_nothing(&app).await;
     assert!(!app.small.world.verdict().two_writers);
-    let active = muster_store::runs::holding(&mut restored.database.conn().await).await.unwrap();
+    let active = muster_store::runs::holding(&mut *restored.database.conn().await).await.unwrap();
     assert_eq!(active, []);
 }
 
