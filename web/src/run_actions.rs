@@ -350,6 +350,7 @@ impl Acts<'_> {
         match self.brake {
             Brake::Released => None,
             Brake::Set { by, reason, .. } => {
+                let reason = reason.trim_end_matches('.');
                 Some(format!("{by} pulled the brake: {reason}. Nothing starts until it is released."))
             }
             Brake::Unreadable { reason } => {

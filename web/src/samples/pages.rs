@@ -282,7 +282,7 @@ impl PairFormPage {
 
 const TEAMS: &[&str] = &["payments-core", "order-platform"];
 
-fn import(teams: &[&str], result: Option<ImportResult>) -> ImportPage {
+fn import(chrome: Chrome, teams: &[&str], result: Option<ImportResult>) -> ImportPage {
     let properties = "clusters = primary, dr\nprimary.bootstrap.servers = kafka-primary:9092\ndr.bootstrap.servers = kafka-dr:9092\nprimary->dr.enabled = true\nprimary->dr.topics = orders.*, payments.*\n# offset sync\nprimary->dr.emit.checkpoints.enabled = true\nprimary->dr.sync.group.offsets.enabled = true\ntasks.max = 4\n";
     let form = ImportForm {
         properties: properties.to_owned(),
