@@ -20,6 +20,8 @@ mod tests;
 #[cfg(test)]
 mod tests_of_doubt;
 #[cfg(test)]
+mod tests_of_keeping;
+#[cfg(test)]
 mod tests_of_numbers;
 #[cfg(test)]
 mod tests_of_writers;

@@ -57,7 +57,7 @@ enum What {
     /// Twenty kills of the source broker under load, half with connectors that copy at least once: whether the loss that is
     /// stated, and what was said of it before, holds what was lost.
     Rpo,
-    /// Seventeen causes of silent loss: how long until each is alarmed.
+    /// Eighteen causes of silent loss: how long until each is alarmed.
     Alarms,
     /// Groups that lag, each put where it goes on: by Muster, by MirrorMaker 2's sync and by its checkpoints.
     Translation,
