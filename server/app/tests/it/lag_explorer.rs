@@ -241,6 +241,47 @@ async fn without_anything_recorded_the_page_teaches_what_will_be_there() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_topic_with_ten_thousand_partitions_is_observed_and_each_of_them_can_be_looked_at() {
+    let app = TestApp::with_pair().await;
+    for cluster in ["eu-west", "eu-central"] {
+        app.small.world.lock().cluster_mut(cluster).create_topic("orders.wide", 10_000).unwrap();
+    }
+    app.observe("orders").await;
+    let lag = app.as_user("vera").await.get("/api/v1/pairs/orders/lag").await.done();
+    assert_eq!(lag["items"][0]["topics"]["orders.wide"]["records"]["value"], 0, "{:#}", lag["items"][0]);
+    let strip = explored(&app, "topic=orders.wide&points=1&skip=9990&limit=500").await["strip"].clone();
+    assert_eq!(
+        (&strip["of"], &strip["total"], strip["rows"].as_array().map(Vec::len)),
+        (&json!("partitions"), &json!(10_000), Some(10))
+    );
+    let alarms = app.as_user("vera").await.get("/api/v1/pairs/orders/alarms").await.done();
+    assert_eq!(alarms["items"], json!([]), "{alarms:#}");
+    let html = page(&app, "topic=orders.wide").await;
+    assert!(html.contains("1 to 40 of 10,000 partitions"), "{html}");
+    let pair = app.as_browser_of("vera").await.get("/pairs/orders").await;
+    assert_eq!(pair.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_is_shown_by_its_name_whatever_legal_characters_it_has_and_however_long_it_is() {
+    let app = TestApp::with_pair().await;
+    let legal = ('a'..='z').chain('A'..='Z').chain('0'..='9').chain(['.', '_', '-']).cycle();
+    let topic: String = "orders.".chars().chain(legal).take(249).collect();
+    for cluster in ["eu-west", "eu-central"] {
+        app.small.world.lock().cluster_mut(cluster).create_topic(&topic, 1).unwrap();
+    }
+    app.observe("orders").await;
+    let lag = app.as_user("vera").await.get("/api/v1/pairs/orders/lag").await.done();
+    assert_eq!(lag["items"][0]["topics"][&topic]["records"]["value"], 0, "{:#}", lag["items"][0]);
+    let row = explored(&app, &format!("topic={topic}&points=1")).await["strip"]["rows"][0].clone();
+    assert_eq!((&row["topic"], &row["partition"]), (&json!(topic), &json!(0)));
+    let html = page(&app, &format!("topic={topic}")).await;
+    assert!(html.contains(&format!("{topic}, partition 0:")), "{html}");
+    let csv = app.as_user("vera").await.get(&format!("{API}?topic={topic}&points=1&format=csv")).await.text;
+    assert!(csv.ends_with(&format!(",orders,eu-west,eu-central,{topic},\n")), "{csv}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn where_there_are_too_many_partitions_for_a_time_it_is_said_why_and_what_can_be_looked_at() {
     let app = TestApp::with_pair().await;
     // As if a topic made it three thousand.

@@ -1,5 +1,6 @@
 //! Flows against a Connect worker that behaves as the real one was seen to, and clusters in memory.
 
+mod bad_input;
 mod fake_connect;
 mod observing;
 mod offsets;
