@@ -172,7 +172,7 @@ async fn one_death_is_one_loss_whoever_observes_when() {
     assert_eq!(losses(&app).await, [(last_seen, false)], "it is the same death");
     app.small.world.point_producers("eu-central");
     app.small.world.set_health("eu-west", Health::Up);
-    for _ in 0..2 {
+    for _ in 0..4 {
         one.observe(&app).await.unwrap();
     }
     assert_eq!(losses(&app).await, [(last_seen, true)], "and settled once");
