@@ -15,7 +15,7 @@ use crate::{
     lag_charts::{Charts, charts},
     lag_facts::{FreshRow, GapRow, fresh_rows, gap_rows},
     lag_marks::Happened,
-    lag_strip::StripView,
+    lag_strip::{NoStrip, StripView},
     parts::{Choice, Field, Notice, Tone},
     runs::query_string,
 };
@@ -93,11 +93,21 @@ pub fn around(pair: &str, source: &str, topic: &str, (from, to): (DateTime<Utc>,
 
 /// The same time of a topic or of one partition of it.
 pub(crate) fn part_of(found: &LagExplorer, topic: &str, partition: Option<i32>) -> String {
+    over(found, (found.from, found.to), topic, partition)
+}
+
+/// Another time of a topic or of one partition of it, or of all.
+pub(crate) fn over(
+    found: &LagExplorer,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    topic: &str,
+    partition: Option<i32>,
+) -> String {
     let text = |at: DateTime<Utc>| at.format("%Y-%m-%dT%H:%M:%S").to_string();
     let filter = LagFilter {
         source: found.source.to_string(),
-        from: text(found.from),
-        to: text(found.to),
+        from: text(from),
+        to: text(to),
         topic: topic.to_owned(),
         partition: partition.map(|number| number.to_string()).unwrap_or_default(),
         ..LagFilter::default()
@@ -116,6 +126,8 @@ pub struct LagDetail<'a> {
     pub topics: &'a [String],
     /// Whether there are more.
     pub more_topics: bool,
+    /// Topics that are furthest behind now, to choose from where there are too many partitions for the time.
+    pub furthest_behind: &'a [String],
     /// What was found.
     pub found: &'a LagExplorer,
     /// What could not be understood of the filter: field and sentence.
@@ -144,6 +156,7 @@ pub struct LagPage {
     more_gaps: usize,
     happened: Happened,
     strip: Option<StripView>,
+    no_strip: Option<NoStrip>,
     fresh: Vec<FreshRow>,
 }
 
@@ -174,6 +187,7 @@ impl LagPage {
             more_gaps,
             happened,
             strip: (found.strip.total > 0).then(|| StripView::new(found, filter)),
+            no_strip: found.too_many.then(|| NoStrip::new(found, detail.furthest_behind)),
             fresh: fresh_rows(found, now),
             chrome: chrome
                 .titled(format!("Lag of {name}"))
@@ -271,7 +285,7 @@ fn notices(found: &LagExplorer) -> Vec<Notice> {
         notices.push(Notice::new(
             Tone::Unk,
             format!("{} are too many for this time.", format::count(found.partitions, "partition")),
-            "Choose a topic or a shorter time; the flow as a whole is shown as far as it is kept.",
+            "Choose a topic or a shorter time, below; the flow as a whole is shown as far as it is kept.",
         ));
     } else if found.resolution == Resolution::Hour && (found.to - found.from).num_hours() <= 24 {
         notices.push(Notice::new(

@@ -1,7 +1,7 @@
 //! Topic by topic or partition by partition, the worst first, a page at a time: a row of cells each, whose height is the level, so that it can be read without
 //! colours; what is not known is hatched to the top.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     reading::ReadingClass,
     recorder::explorer::{LagExplorer, Level, RowsOf, StripRow, StripRun},
@@ -9,7 +9,7 @@ use muster_domain::{
 
 use crate::{
     format,
-    lag::{LagFilter, part_of},
+    lag::{LagFilter, over, part_of},
     parts::{moment, percent, ticks},
     words,
 };
@@ -83,6 +83,56 @@ impl StripView {
             rows: found.strip.rows.iter().map(|row| view(found, row)).collect(),
             ticks: ticks(found.from, found.to),
             key: Level::KNOWN.iter().map(|level| (class(*level), height(*level), words_of(*level))).collect(),
+        }
+    }
+}
+
+/// What stands in its place where there are too many partitions for the time: why, and where to find them.
+#[derive(Debug)]
+pub(crate) struct NoStrip {
+    pub(crate) title: &'static str,
+    pub(crate) why: String,
+    /// The longest time with a strip that ends when this one does, in words; `None` where every time is too long.
+    pub(crate) shorter: Option<(String, String)>,
+    /// Topics to choose, each over the same time; none where a topic is chosen.
+    pub(crate) topics: Vec<(String, String)>,
+}
+
+impl NoStrip {
+    /// Of what was found; `topics` are offered.
+    pub(crate) fn new(found: &LagExplorer, topics: &[String]) -> Self {
+        let longest = TimeDelta::milliseconds(found.longest_ms.unwrap_or_default());
+        // As it is said: of some days the hours are left out.
+        let longest = if longest.num_days() > 1 { TimeDelta::days(longest.num_days()) } else { longest };
+        let said = format::duration(longest.num_milliseconds());
+        let all = format::count(found.partitions, "partition");
+        let (title, of) = if found.topic.is_none() {
+            ("Topics, worst first", "Topics one by one")
+        } else {
+            ("Partitions, worst first", "Partitions one by one")
+        };
+        let known = longest >= TimeDelta::hours(1);
+        let most = if known {
+            format!("of so many that is done for {said} at a time.")
+        } else {
+            "of so many that is not done.".to_owned()
+        };
+        let whole =
+            if found.flow.is_empty() { "" } else { " What is drawn above is of the flow as a whole." };
+        let from = found.to - longest;
+        Self {
+            title,
+            why: format!(
+                "{of} would be put together from every hour of {all}, for nothing coarser is kept of a partition; {most}{whole}"
+            ),
+            shorter: known.then(|| {
+                let topic = found.topic.as_deref().unwrap_or_default();
+                (
+                    over(found, (from, found.to), topic, found.partition),
+                    format!("Show the last {said} of this time"),
+                )
+            }),
+            topics: topics.iter().map(|topic| (part_of(found, topic, None), topic.clone())).collect(),
         }
     }
 }

@@ -59,16 +59,17 @@ impl std::fmt::Debug for CanaryLoop {
     }
 }
 
-/// What one process remembers of the canaries of a pair.
+/// What one process remembers of the canaries of a pair, under one lease.
 #[derive(Debug)]
 pub struct CanaryMemory {
     process: Uuid,
+    epoch: Option<i64>,
     flows: BTreeMap<Side, FlowCanary>,
 }
 
 impl Default for CanaryMemory {
     fn default() -> Self {
-        Self { process: Uuid::new_v4(), flows: BTreeMap::new() }
+        Self { process: Uuid::new_v4(), epoch: None, flows: BTreeMap::new() }
     }
 }
 
@@ -149,6 +150,7 @@ impl CanaryLoop {
             }
         };
         drop(conn);
+        memory.go_on_under(epoch);
         let clients = self.clients.pair_clients(pair).await?;
         let Some(settings) = CanarySettings::of(&clients.pair) else { return Ok(Turned::NoCanary) };
         let period = settings.period.to_std().unwrap_or(LOOK_EVERY);
@@ -248,6 +250,14 @@ pub fn written_where(
 type Seen = Vec<(canaries::Place, muster_domain::canary::Seen)>;
 
 impl CanaryMemory {
+    /// Forgets what waits if it was written under another lease: whoever had the canary since has counted it as seen, and what is
+    /// seen of it now would be told to have been on its way for as long as this process was not there.
+    fn go_on_under(&mut self, epoch: i64) {
+        if self.epoch.replace(epoch) != Some(epoch) {
+            self.flows.clear();
+        }
+    }
+
     /// A turn of all flows at the same time; their tracks, and what was seen.
     async fn turn(
         &mut self,

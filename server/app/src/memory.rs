@@ -1,8 +1,9 @@
 //! What the process that observes a pair remembers of it between surveys: the ends lag in time is read from, and where the
 //! flight recorder stands.
 //!
-//! Whoever takes a pair over reads the ends back from the recorder, so that lag in time and what a death would cost are known
-//! from the first survey on, unless nobody observed the pair for longer than is looked back.
+//! It lasts as long as the pair's lease. Whoever takes a pair over, or has it again, reads the ends back from the recorder, so
+//! that lag in time and what a death would cost are known from the first survey on, unless nobody observed the pair for longer
+//! than is looked back.
 
 use std::collections::BTreeMap;
 
@@ -47,10 +48,11 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Reads back what an earlier process saw, once.
+    /// Reads back what an earlier process saw, once. What does not read back is not remembered: less is known for a while, and
+    /// surveys go on.
     ///
     /// # Errors
-    /// When the database refuses or what is kept does not read back.
+    /// When the database refuses.
     pub async fn recall(
         &mut self,
         conn: &mut PgConnection,
@@ -63,8 +65,14 @@ impl Memory {
         for flow in &pair.flows {
             let bounds = (MOST_SURVEYS, MOST_ENDS);
             let of = (&pair.name, flow.direction);
-            let (ends, high) = recorder::recent_ends(conn, of, now - LOOK_BACK, bounds).await?;
-            self.history.recall(flow.direction.from, ends, high);
+            match recorder::recent_ends(conn, of, now - LOOK_BACK, bounds).await {
+                Ok((ends, high)) => self.history.recall(flow.direction.from, ends, high),
+                // Part of it would be a source with fewer partitions than it has.
+                Err(e @ StoreError::Unreadable { .. }) => {
+                    tracing::error!(pair.name = %pair.name, cause = %e, "what was recorded last of pair `{}` does not read back; its ends are remembered from now on", pair.name);
+                }
+                Err(e) => return Err(e),
+            }
         }
         self.recalled = Some(now);
         Ok(())
@@ -147,23 +155,17 @@ impl Memory {
         self.facts.clear();
     }
 
-    /// Seals what is over, each block in a transaction of its own.
+    /// Seals what is over, each block in a transaction of its own. One stream that cannot be sealed keeps no other from it.
     ///
     /// # Errors
-    /// When the database refuses or a row does not read back.
+    /// When the database refuses, of the first stream for which it did.
     pub(crate) async fn seal(&self, pool: &PgPool, now: DateTime<Utc>) -> Result<(), StoreError> {
+        let mut all = Ok(());
         for recording in self.recordings.values() {
-            for _ in 0..SEALED_AT_ONCE {
-                let failed = |source| StoreError::Database { op: "seal a block of samples", source };
-                let mut tx = muster_store::begin(pool).await.map_err(failed)?;
-                let sealed = recorder::seal(&mut tx, recording.stream(), recording.kind(), now).await?;
-                tx.commit().await.map_err(failed)?;
-                if !sealed {
-                    break;
-                }
-            }
+            let sealed = seal_some(pool, recording, now).await;
+            all = all.and(sealed);
         }
-        Ok(())
+        all
     }
 
     /// Losses of a pair whose last word is not said. Of very many partitions each is long, so they are read again only once one was
@@ -222,4 +224,17 @@ impl Memory {
         }
         Ok(())
     }
+}
+
+async fn seal_some(pool: &PgPool, recording: &Recording, now: DateTime<Utc>) -> Result<(), StoreError> {
+    for _ in 0..SEALED_AT_ONCE {
+        let failed = |source| StoreError::Database { op: "seal a block of samples", source };
+        let mut tx = muster_store::begin(pool).await.map_err(failed)?;
+        let sealed = recorder::seal(&mut tx, recording.stream(), recording.kind(), now).await?;
+        tx.commit().await.map_err(failed)?;
+        if !sealed {
+            break;
+        }
+    }
+    Ok(())
 }

@@ -61,8 +61,33 @@ impl std::fmt::Debug for RingLoop {
     }
 }
 
-/// What one process remembers of the sources of a pair.
-pub type PairMemory = BTreeMap<Side, RingMemory>;
+/// What one process remembers of the sources of a pair, under one lease: whoever had it in between has kept other rings, or
+/// forgotten some.
+#[derive(Debug, Default)]
+pub struct PairMemory {
+    epoch: Option<i64>,
+    sources: BTreeMap<Side, RingMemory>,
+}
+
+impl PairMemory {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Of a source, under a lease: what was remembered under another one is forgotten.
+    fn of(&mut self, epoch: i64, from: Side) -> &mut RingMemory {
+        if self.epoch.replace(epoch) != Some(epoch) {
+            self.sources.clear();
+        }
+        self.sources.entry(from).or_default()
+    }
+
+    fn clear(&mut self) {
+        self.sources.clear();
+    }
+}
 
 /// What came of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +169,7 @@ impl RingLoop {
         let clients = self.clients.pair_clients(pair).await?;
         let (mut partitions, mut bytes) = (0, 0);
         for flow in &clients.pair.flows {
-            let of_flow = memory.entry(flow.direction.from).or_default();
+            let of_flow = memory.of(epoch, flow.direction.from);
             match self.look_at(&clients, flow, epoch, of_flow).await {
                 Ok((read, kept)) => (partitions, bytes) = (partitions + read, bytes + kept),
                 Err(OperationError::Store(StoreError::LeaseLost { .. })) => {

@@ -61,6 +61,27 @@ pub struct SurveyLoop {
     pub beat: Beat,
 }
 
+/// The lease of a pair, and what is remembered of the pair under it. Whoever had the lease in between has written rows and seen
+/// ends that this process did not: what was remembered before goes on from nothing that is kept, so it ends with the lease.
+#[derive(Debug)]
+pub struct Held {
+    epoch: i64,
+    memory: Memory,
+}
+
+/// What came of a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turned {
+    /// A survey is kept.
+    Observed,
+    /// Another process observes the pair.
+    SomebodyElse,
+    /// There is no such pair any more.
+    PairGone,
+    /// This process stops.
+    CutShort,
+}
+
 impl std::fmt::Debug for SurveyLoop {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SurveyLoop({}, every {:?})", self.worker, self.period)
@@ -90,68 +111,73 @@ impl SurveyLoop {
         let mut ticks = tokio::time::interval_at(Instant::now() + begin_in, self.period);
         // A slow survey is followed by a full pause less its own time, never by a burst.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut epoch = None;
-        let mut memory = Memory::default();
+        let mut held = None;
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => break,
                 _ = ticks.tick() => {}
             }
             let span = tracing::error_span!("survey", pair.name = %pair);
-            let turn = self.take_turn(&pair, epoch, &mut memory, &shutdown).instrument(span).await;
-            epoch = match turn {
-                Ok(Turn::Observed(epoch)) => Some(epoch),
-                Ok(Turn::SomebodyElse) => None,
-                Ok(Turn::PairGone) => return self.clients.forget(&pair),
-                Ok(Turn::CutShort) => return,
+            match self.turn(&pair, &mut held, &shutdown).instrument(span).await {
+                Ok(Turned::Observed | Turned::SomebodyElse) => {}
+                Ok(Turned::PairGone) => return self.clients.forget(&pair),
+                Ok(Turned::CutShort) => return,
                 Err(e) => {
-                    tracing::warn!(pair.name = %pair, cause = %chain(&e), "could not observe pair `{pair}`; tried again in {:?}", self.period);
-                    None
+                    tracing::warn!(pair.name = %pair, cause = %chain(&e), "could not observe pair `{pair}`; tried again in {:?}", self.period)
                 }
-            };
+            }
         }
     }
 
-    async fn take_turn(
+    /// One turn with a pair: takes a survey if nobody else observes it. `held` is what the turn before left; after one that failed the
+    /// lease is still held, unless somebody claims it first.
+    ///
+    /// # Errors
+    /// When clients cannot be built or the database refuses.
+    pub async fn turn(
         &self,
         pair: &PairName,
-        held: Option<i64>,
-        memory: &mut Memory,
+        held: &mut Option<Held>,
         shutdown: &CancellationToken,
-    ) -> Result<Turn, OperationError> {
+    ) -> Result<Turned, OperationError> {
         let mut conn = muster_store::acquire(&self.pool).await?;
         if pairs::get(&mut conn, pair).await?.is_none() {
-            return Ok(Turn::PairGone);
+            return Ok(Turned::PairGone);
         }
-        let Some(epoch) = self.hold(&mut conn, pair, held).await? else { return Ok(Turn::SomebodyElse) };
+        self.hold(&mut conn, pair, held).await?;
         drop(conn);
+        let Some(Held { epoch, memory }) = held else { return Ok(Turned::SomebodyElse) };
         // Only this is cut off: a claim that was, might come to the database after everything was given back.
         let observed = tokio::select! {
-            () = shutdown.cancelled() => return Ok(Turn::CutShort),
-            observed = self.observe(pair, epoch, memory) => observed,
+            () = shutdown.cancelled() => return Ok(Turned::CutShort),
+            observed = self.observe(pair, *epoch, memory) => observed,
         };
         match observed {
-            Err(OperationError::Store(StoreError::LeaseLost { .. })) => Ok(Turn::SomebodyElse),
+            Err(OperationError::Store(StoreError::LeaseLost { .. })) => Ok(Turned::SomebodyElse),
             // Deleted while it was observed.
-            Err(OperationError::Store(e)) if e.constraint() == Some("survey_of_pair") => Ok(Turn::PairGone),
+            Err(OperationError::Store(e)) if e.constraint() == Some("survey_of_pair") => Ok(Turned::PairGone),
             Err(e) => Err(e),
-            Ok(_) => Ok(Turn::Observed(epoch)),
+            Ok(_) => Ok(Turned::Observed),
         }
     }
 
+    /// Renews the lease that is held, or claims it: then nothing is remembered. Nothing is held while somebody else has it.
     async fn hold(
         &self,
         conn: &mut sqlx::PgConnection,
         pair: &PairName,
-        held: Option<i64>,
-    ) -> Result<Option<i64>, StoreError> {
+        held: &mut Option<Held>,
+    ) -> Result<(), StoreError> {
         let name = survey_lease(pair);
-        if let Some(epoch) = held
-            && leases::renew(conn, &name, epoch, self.lease_seconds()).await?
+        if let Some(Held { epoch, .. }) = held
+            && leases::renew(conn, &name, *epoch, self.lease_seconds()).await?
         {
-            return Ok(Some(epoch));
+            return Ok(());
         }
-        Ok(leases::claim(conn, &name, &self.worker, self.lease_seconds()).await?.map(|lease| lease.epoch))
+        *held = None;
+        let claimed = leases::claim(conn, &name, &self.worker, self.lease_seconds()).await?;
+        *held = claimed.map(|lease| Held { epoch: lease.epoch, memory: Memory::default() });
+        Ok(())
     }
 
     fn lease_seconds(&self) -> f64 {
@@ -250,18 +276,6 @@ fn spread(pairs: Vec<PairName>, period: Duration) -> impl Iterator<Item = (PairN
     let count = u32::try_from(pairs.len()).unwrap_or(u32::MAX).max(1);
     let apart = APART.min(period / count);
     pairs.into_iter().zip(0_u32..).map(move |(pair, nth)| (pair, apart * nth))
-}
-
-/// What came of one turn.
-enum Turn {
-    /// A survey is kept; the lease has this epoch.
-    Observed(i64),
-    /// Another process observes the pair.
-    SomebodyElse,
-    /// There is no such pair any more.
-    PairGone,
-    /// This process stops.
-    CutShort,
 }
 
 #[cfg(test)]

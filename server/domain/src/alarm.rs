@@ -2,6 +2,8 @@
 //!
 //! Rules are pure over the newest survey, the one before, and the little that has to be remembered from earlier ones
 //! ([`Memory`]). An input that is unknown neither raises nor ends an alarm: what stood before stands on, as not seen again.
+//! Positions of groups and offset syncs are whatever somebody wrote: sums and differences of them saturate, for one that wraps
+//! round would prove what is not so.
 
 mod book;
 mod code;
@@ -17,6 +19,10 @@ mod tasks;
 mod tests;
 #[cfg(test)]
 mod tests_of_doubt;
+#[cfg(test)]
+mod tests_of_keeping;
+#[cfg(test)]
+mod tests_of_numbers;
 #[cfg(test)]
 mod tests_of_writers;
 mod topics;
@@ -115,9 +121,10 @@ impl Lost {
     pub fn and(self, other: Self) -> Self {
         let at_least = match (self.at_least, other.at_least) {
             (None, None) => None,
-            (one, another) => Some(one.unwrap_or(0) + another.unwrap_or(0)),
+            (one, another) => Some(one.unwrap_or(0).saturating_add(another.unwrap_or(0))),
         };
-        Self { at_least, at_most: self.at_most.zip(other.at_most).map(|(one, another)| one + another) }
+        let at_most = self.at_most.zip(other.at_most).map(|(one, another)| one.saturating_add(another));
+        Self { at_least, at_most }
     }
 }
 

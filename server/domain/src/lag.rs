@@ -98,6 +98,15 @@ impl Rpo {
 }
 
 impl FlowLag {
+    /// Topics that are furthest behind in records, at most so many: those of which that is not known before all others.
+    #[must_use]
+    pub fn furthest_behind(&self, most: usize) -> Vec<&str> {
+        let mut topics: Vec<_> =
+            self.topics.iter().map(|(name, lag)| (name.as_str(), lag.records.value)).collect();
+        topics.sort_by_key(|(_, records)| (records.is_some(), std::cmp::Reverse(*records)));
+        topics.into_iter().map(|(name, _)| name).take(most).collect()
+    }
+
     /// What would be lost in time if the source died now, at most: what objectives are compared with.
     #[must_use]
     pub fn rpo_in_time(&self) -> Reading {

@@ -6,6 +6,7 @@ use std::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use proptest::{prop_oneof, strategy::Strategy};
 use uuid::Uuid;
 
 use crate::{
@@ -34,6 +35,16 @@ pub(crate) const FORWARD: Direction = Direction { from: Side::A };
 /// A fixed time, and so many seconds after it.
 pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_760_000_000, 0).expect("in range") + TimeDelta::seconds(seconds)
+}
+
+/// Offsets that others may write: small ones, the highest there are, and what lies around the limits of decoders.
+pub(crate) fn extreme() -> impl Strategy<Value = i64> {
+    prop_oneof![
+        3 => 0_i64..50,
+        1 => (0_i64..3).prop_map(|below| i64::MAX - below),
+        1 => (-2_i64..3).prop_map(|around| i64::MAX / 2 + around),
+        1 => 0..=i64::MAX,
+    ]
 }
 
 pub(crate) fn strings(words: &[&str]) -> Vec<String> {

@@ -14,6 +14,7 @@ use muster_domain::{
     pair::Direction,
     proof::{
         Progress,
+        content::TooMany,
         translation::{Found, GroupProof, PartitionProof, TranslationProof},
     },
     reading::ReadingClass,
@@ -62,6 +63,9 @@ pub enum ProofError {
         /// The source.
         on: String,
     },
+    /// What was asked for is more than can be compared as a sample.
+    #[error(transparent)]
+    TooMany(#[from] TooMany),
     /// Something could not be read.
     #[error("{what}: {reason}")]
     Unreadable {

@@ -1,4 +1,4 @@
-//! Seventeen causes of silent loss on the real lab, for all fifteen alarms: how long until each is alarmed.
+//! Eighteen causes of silent loss on the real lab, for all fifteen alarms: how long until each is alarmed.
 
 use std::time::Duration;
 
@@ -47,10 +47,10 @@ fn told(raised: &Raised) -> Figure {
 
 fn how() -> String {
     format!(
-        "A pair of seven topics on the real lab, surveyed every {} s as the product does it. Each of seventeen causes of the \
+        "A pair of seven topics on the real lab, surveyed every {} s as the product does it. Each of eighteen causes of the \
          fifteen alarms is really caused, alone (but for a task that goes with its source), and undone or acknowledged before \
          the next; a topic made anew is caused on either side, a \
-         foreign writer where replication rests and where it copies. Time runs from the \
+         foreign writer where replication rests and where it copies, early deletion by retention and by compaction. Time runs from the \
          cause being there (a hole: replication is past it) to the alarm being kept in PostgreSQL. The goal is at most \
          {WITHIN} survey periods. That no other alarm comes, and that each names the right place, is \
          checked on the way.",

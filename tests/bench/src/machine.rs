@@ -34,13 +34,55 @@ pub(crate) fn own_cpu() -> Duration {
 
 /// CPU time of another process so far, user and system, in the kernel's ticks (10 ms).
 pub(crate) fn cpu_of(pid: u32) -> Result<Duration> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).context("read the process's times")?;
-    // The name, in parentheses, may hold anything.
-    let (_, fields) = stat.rsplit_once(')').context("/proc/PID/stat has no name")?;
-    let mut times = fields.split_whitespace().skip(11).map(str::parse::<u64>);
-    let mut next = || times.next().context("/proc/PID/stat is short")?.context("/proc/PID/stat");
-    let ticks = next()? + next()?;
-    Ok(Duration::from_millis(ticks * 1000 / clock_ticks_per_second()))
+    Ok(in_time(Spent::of(pid)?.own))
+}
+
+/// The same of a process and everything it started, whether that lives or has ended: of a PostgreSQL by its postmaster.
+pub(crate) fn cpu_of_family(pid: u32) -> Result<Duration> {
+    let head = Spent::of(pid)?;
+    let mut ticks = head.own + head.ended;
+    for entry in std::fs::read_dir("/proc").context("list processes")? {
+        let Some(other) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        // One that ends meanwhile is counted with its parent the next time.
+        if let Ok(spent) = Spent::of(other)
+            && spent.parent == pid
+        {
+            ticks += spent.own + spent.ended;
+        }
+    }
+    Ok(in_time(ticks))
+}
+
+/// Who started a process.
+pub(crate) fn parent_of(pid: u32) -> Result<u32> {
+    Ok(Spent::of(pid)?.parent)
+}
+
+/// What the kernel says of the CPU a process has used, in ticks.
+struct Spent {
+    parent: u32,
+    own: u64,
+    /// Of those that it started and that have ended.
+    ended: u64,
+}
+
+impl Spent {
+    fn of(pid: u32) -> Result<Self> {
+        let stat =
+            std::fs::read_to_string(format!("/proc/{pid}/stat")).context("read the process's times")?;
+        // The name, in parentheses, may hold anything.
+        let (_, fields) = stat.rsplit_once(')').context("/proc/PID/stat has no name")?;
+        let field = |at: usize| -> Result<u64> {
+            let field = fields.split_whitespace().nth(at).context("/proc/PID/stat is short")?;
+            field.parse::<u64>().context("/proc/PID/stat")
+        };
+        let parent = u32::try_from(field(1)?)?;
+        Ok(Self { parent, own: field(11)? + field(12)?, ended: field(13)? + field(14)? })
+    }
+}
+
+fn in_time(ticks: u64) -> Duration {
+    Duration::from_millis(ticks * 1000 / clock_ticks_per_second())
 }
 
 /// Memory another process has resident now, and the most it ever had, in MB (10^6 bytes).

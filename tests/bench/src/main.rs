@@ -52,12 +52,12 @@ enum What {
     Sse,
     /// Ten years of 10,000 schedules, looked after by three processes that die.
     Schedules,
-    /// The flight recorder at 100,000 partitions: bytes, CPU, reading a month.
+    /// The flight recorder at 100,000 partitions and as many positions of groups: bytes, CPU of Muster and PostgreSQL, reading a month.
     Recorder,
     /// Twenty kills of the source broker under load, half with connectors that copy at least once: whether the loss that is
     /// stated, and what was said of it before, holds what was lost.
     Rpo,
-    /// Seventeen causes of silent loss: how long until each is alarmed.
+    /// Eighteen causes of silent loss: how long until each is alarmed.
     Alarms,
     /// Groups that lag, each put where it goes on: by Muster, by MirrorMaker 2's sync and by its checkpoints.
     Translation,

@@ -1,24 +1,23 @@
-//! What the flight recorder costs at 100,000 partitions: bytes, CPU, and reading a month of it.
+//! What the flight recorder costs at 100,000 partitions and as many positions of groups: bytes, CPU of Muster and of PostgreSQL, and
+//! reading a month of it.
 
 mod model;
+mod month;
 
 use std::time::Instant;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     ids::{ClusterName, PairName, TeamName},
     lag::{Clock, EndsAt, ends_of, judge_flow},
     pair::{BySide, Direction, Flow, Mechanism, NamingPolicy, Pair, Side},
-    recorder::{Hours, Kind, partition_samples},
+    recorder::{Kind, group_samples, partition_samples},
 };
 use muster_kafka::synthetic::{CLUSTER_ID, cluster_at};
 use muster_store::{
     clusters, pairs,
-    recorder::{
-        self, Recording, Selection,
-        codec::{self, Chain},
-    },
+    recorder::{self, Recording},
     teams::{self, Team},
     testing::TestDatabase,
 };
@@ -29,6 +28,7 @@ use crate::{
     survey::pair,
 };
 use model::Load;
+use month::Month;
 
 const PERIOD: TimeDelta = TimeDelta::seconds(5);
 const TOPICS: usize = 10_000;
@@ -37,14 +37,15 @@ const PARTITIONS_OF: usize = 10;
 const SURVEYS: usize = 120;
 /// Ends that are remembered of so many surveys when there are 100,000 partitions.
 const HISTORY: usize = 10;
-const HOURS: i64 = 720;
 
-const HOW: &str = "A pair of 10,000 topics with ten partitions each, surveyed 120 times, five seconds apart by their times and \
-     without a pause. One partition in five is written to, at 1 to 400 records a second that vary as counts do; the target is \
-     up to a second behind, Connect's committed offset and the newest offset sync up to five. What is measured is from the \
-     survey to the committed row, and sealing what is over: CPU of this process, which is Muster's share; PostgreSQL's \
-     own is not in it. Bytes are those of the rows' bodies, per partition and survey with all ten columns. A month is 720 \
-     hours of all partitions; the topic asked for lies in the middle. Lag is recomputed with the ends of ten surveys before.";
+const HOW: &str = "A pair of 10,000 topics with ten partitions each and a group for each topic, so 100,000 partitions and as many \
+     positions of groups, surveyed 120 times, five seconds apart by their times and without a pause. One partition in five is written to, \
+     at 1 to 400 records a second that vary as counts do; the target is up to a second behind, Connect's committed offset, the newest \
+     offset sync and the group up to five. What is measured is from the survey to the committed row, and sealing what is over. CPU is \
+     that of this process and, beside it, that of PostgreSQL with all its processes, on the same machine and without waiting for its \
+     disk. Bytes are those of the rows' bodies, per partition and survey with all ten columns, and per position. A month is 720 hours of \
+     all partitions; the topic asked for lies in the middle. Over all partitions a month is answered without a course, and with the \
+     longest time of which there is one. Lag is recomputed with the ends of ten surveys before.";
 
 /// Measures everything.
 pub(crate) async fn run() -> Result<Bench> {
@@ -52,31 +53,64 @@ pub(crate) async fn run() -> Result<Bench> {
     let database = TestDatabase::new().await;
     let pair = register(&database).await?;
     let mut load = Load::new(TOPICS, PARTITIONS_OF);
-    let samples = (TOPICS * PARTITIONS_OF * SURVEYS) as f64;
     let cost = record(&database, &pair, &mut load).await?;
-    let (open, sealed) = (cost.open_bytes as f64 / samples, cost.sealed_bytes as f64 / samples);
-    let share = cost.recording_s / SURVEYS as f64 / PERIOD.as_seconds_f64() * 100.0;
-    let sealing = cost.sealing_s / SURVEYS as f64 / PERIOD.as_seconds_f64() * 100.0;
-    let month = read_month(&database, &pair).await?;
+    let month = Month::read(&database, &pair).await?;
     let version: String = sqlx::query_scalar("show server_version").fetch_one(database.pool()).await?;
-    let what = "100,000 partitions every 5 s";
     Ok(Bench {
         name: "recorder",
         how: vec![HOW.to_owned(), String::new()],
         load_before,
         versions: vec![("Muster", env!("CARGO_PKG_VERSION").to_owned()), ("PostgreSQL", version)],
-        figures: vec![
-            Figure::new(format!("{what}: kept per partition and survey"), sealed, "bytes").under(3.0),
-            Figure::new(format!("{what}: written before sealing, per partition and survey"), open, "bytes"),
-            Figure::new(format!("{what}: of one core, recording and sealing"), share + sealing, "%")
-                .under(25.0),
-            Figure::new(format!("{what}: of one core, sealing alone"), sealing, "%"),
-            Figure::new("a day in full", sealed * 100_000.0 * 17_280.0 / 1e9, "GB"),
-            Figure::new("a year of hours", month.bytes_of_hour * 8_784.0 / 1e9, "GB"),
-            Figure::new("30 days of one topic of 10 partitions", month.topic_ms, "ms").under(200.0),
-            Figure::new("lag of all partitions recomputed", median(&cost.lag_ms), "ms").under(200.0),
-        ],
+        figures: figures(&cost, &month),
     })
+}
+
+fn figures(cost: &Cost, month: &Month) -> Vec<Figure> {
+    let what = "100,000 partitions every 5 s";
+    let positions = "100,000 positions of groups every 5 s";
+    let samples = (TOPICS * PARTITIONS_OF * SURVEYS) as f64;
+    let (partitions, groups) = (&cost.partitions, &cost.groups);
+    let sealed = |bytes: &Bytes| bytes.sealed as f64 / samples;
+    let open = |bytes: &Bytes| bytes.open as f64 / samples;
+    let a_day = |bytes: &Bytes| sealed(bytes) * 100_000.0 * 17_280.0 / 1e9;
+    // Of one core, in the time the surveys would have taken.
+    let share = |seconds: f64| seconds / SURVEYS as f64 / PERIOD.as_seconds_f64() * 100.0;
+    let (ours, theirs) = (
+        share(cost.recording.ours + cost.sealing.ours),
+        share(cost.recording.postgres + cost.sealing.postgres),
+    );
+    vec![
+        Figure::new(format!("{what}: kept per partition and survey"), sealed(partitions), "bytes").under(3.0),
+        Figure::new(
+            format!("{what}: written before sealing, per partition and survey"),
+            open(partitions),
+            "bytes",
+        ),
+        Figure::new(format!("{positions}: kept per position and survey"), sealed(groups), "bytes"),
+        Figure::new(
+            format!("{positions}: written before sealing, per position and survey"),
+            open(groups),
+            "bytes",
+        ),
+        Figure::new("both: of one core, recording and sealing, Muster and PostgreSQL", ours + theirs, "%")
+            .under(25.0),
+        Figure::new("both: of one core, Muster alone", ours, "%"),
+        Figure::new("both: of one core, PostgreSQL alone", theirs, "%"),
+        Figure::new("both: of one core, Muster, sealing alone", share(cost.sealing.ours), "%"),
+        Figure::new("a day of partitions in full", a_day(partitions), "GB"),
+        Figure::new("a day of positions in full", a_day(groups), "GB"),
+        Figure::new("a year of hours of partitions", month.bytes_of_hour * 8_784.0 / 1e9, "GB"),
+        Figure::new("a year of hours of positions", cost.hour_of_groups as f64 * 8_784.0 / 1e9, "GB"),
+        Figure::new("30 days of one topic of 10 partitions", month.topic_ms, "ms").under(200.0),
+        Figure::new("30 days of one topic, with its strip", month.explored_topic_ms, "ms").under(200.0),
+        Figure::new("30 days of all partitions: answered that it is too much", month.too_much_ms, "ms"),
+        Figure::new(
+            format!("{} days of all partitions, the longest time with a strip", month.longest.num_days()),
+            month.longest_ms,
+            "ms",
+        ),
+        Figure::new("lag of all partitions recomputed", median(&cost.lag_ms), "ms").under(200.0),
+    ]
 }
 
 async fn register(database: &TestDatabase) -> Result<Pair> {
@@ -103,22 +137,43 @@ async fn register(database: &TestDatabase) -> Result<Pair> {
     Ok(pairs::insert(&mut conn, &pair).await?)
 }
 
+/// Seconds of CPU.
+#[derive(Default)]
+struct Cpu {
+    ours: f64,
+    postgres: f64,
+}
+
+/// Of the rows of one kind of tracks.
+#[derive(Default)]
+struct Bytes {
+    /// Before they were sealed.
+    open: usize,
+    sealed: i64,
+}
+
 #[derive(Default)]
 struct Cost {
-    recording_s: f64,
-    sealing_s: f64,
-    open_bytes: usize,
-    sealed_bytes: i64,
+    recording: Cpu,
+    sealing: Cpu,
+    partitions: Bytes,
+    groups: Bytes,
+    /// Bytes of one hour of all positions.
+    hour_of_groups: i64,
     lag_ms: Vec<f64>,
 }
 
 async fn record(database: &TestDatabase, pair: &Pair, load: &mut Load) -> Result<Cost> {
     let flow = &pair.flows[0];
+    let of = (&pair.name, flow.direction);
     let mut conn = database.conn().await;
-    let mut recording = Recording::open(&mut conn, &pair.name, flow.direction, Kind::Partitions).await?;
+    let mut partitions = Recording::open(&mut conn, of.0, of.1, Kind::Partitions).await?;
+    let mut groups = Recording::open(&mut conn, of.0, of.1, Kind::Groups).await?;
+    let postmaster = postmaster(database).await?;
     let begin = hour_begin(Utc::now() - TimeDelta::hours(1));
     let mut history: Vec<EndsAt> = Vec::new();
     let mut cost = Cost::default();
+    let postgres = machine::cpu_of_family(postmaster)?;
     for number in 0..SURVEYS {
         let at = begin + PERIOD * i32::try_from(number)?;
         load.advance(PERIOD);
@@ -128,82 +183,59 @@ async fn record(database: &TestDatabase, pair: &Pair, load: &mut Load) -> Result
         let (_, lags) = judge_flow(pair, flow, &survey, &history, clock);
         cost.lag_ms.push(began.elapsed().as_secs_f64() * 1e3);
         let cpu = machine::own_cpu();
-        let samples = partition_samples(pair, flow, &survey, &lags);
         let mut tx = muster_store::begin(database.pool()).await?;
-        cost.open_bytes += recording.append(&mut tx, at, samples).await?;
+        let samples = partition_samples(pair, flow, &survey, &lags);
+        cost.partitions.open += partitions.append(&mut tx, at, samples).await?;
+        cost.groups.open += groups.append(&mut tx, at, group_samples(flow, &survey)).await?;
         tx.commit().await?;
-        recording.committed();
-        cost.recording_s += machine::own_cpu().saturating_sub(cpu).as_secs_f64();
+        partitions.committed();
+        groups.committed();
+        cost.recording.ours += machine::own_cpu().saturating_sub(cpu).as_secs_f64();
         if history.len() == HISTORY {
             history.remove(0);
         }
         history.extend(ends_of(flow, &survey));
     }
+    // Nobody else asks it anything meanwhile.
+    let recorded = machine::cpu_of_family(postmaster)?;
+    cost.recording.postgres = recorded.saturating_sub(postgres).as_secs_f64();
     let cpu = machine::own_cpu();
     let after = begin + PERIOD * i32::try_from(SURVEYS)?;
-    loop {
-        let mut tx = muster_store::begin(database.pool()).await?;
-        let sealed = recorder::seal(&mut tx, recording.stream(), recording.kind(), after).await?;
-        tx.commit().await?;
-        if !sealed {
-            break;
-        }
+    for recording in [&partitions, &groups] {
+        seal_all(database, recording, after).await?;
     }
-    cost.sealing_s = machine::own_cpu().saturating_sub(cpu).as_secs_f64();
-    let sql = "select coalesce(sum(length(body)), 0)::bigint from recorder_block";
-    cost.sealed_bytes = sqlx::query_scalar(sql).fetch_one(&mut *conn).await?;
+    cost.sealing.ours = machine::own_cpu().saturating_sub(cpu).as_secs_f64();
+    cost.sealing.postgres = machine::cpu_of_family(postmaster)?.saturating_sub(recorded).as_secs_f64();
+    for (bytes, recording) in [(&mut cost.partitions, &partitions), (&mut cost.groups, &groups)] {
+        let sql = "select coalesce(sum(length(body)), 0)::bigint from recorder_block where stream = $1";
+        bytes.sealed = sqlx::query_scalar(sql).bind(recording.stream()).fetch_one(&mut *conn).await?;
+    }
+    let sql = "select coalesce(sum(length(body)), 0)::bigint from recorder_hour where stream = $1";
+    cost.hour_of_groups = sqlx::query_scalar(sql).bind(groups.stream()).fetch_one(&mut *conn).await?;
     let left: i64 = sqlx::query_scalar("select count(*) from recorder_open").fetch_one(&mut *conn).await?;
     ensure!(left == 0, "{left} rows were not sealed");
     Ok(cost)
 }
 
+async fn seal_all(database: &TestDatabase, recording: &Recording, after: DateTime<Utc>) -> Result<()> {
+    loop {
+        let mut tx = muster_store::begin(database.pool()).await?;
+        let sealed = recorder::seal(&mut tx, recording.stream(), recording.kind(), after).await?;
+        tx.commit().await?;
+        if !sealed {
+            return Ok(());
+        }
+    }
+}
+
+/// The first process of the PostgreSQL that is used.
+async fn postmaster(database: &TestDatabase) -> Result<u32> {
+    let backend: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(database.pool()).await?;
+    let parent = machine::parent_of(u32::try_from(backend)?);
+    parent.context("PostgreSQL has to run on this machine, or nobody can say what CPU it uses")
+}
+
 /// A whole hour, so that what is recorded of it is rolled up into one row of each partition.
 fn hour_begin(at: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp(at.timestamp().div_euclid(3600) * 3600, 0).unwrap_or(at)
-}
-
-struct Month {
-    topic_ms: f64,
-    bytes_of_hour: f64,
-}
-
-/// The hour that was just recorded, 720 times, each with other figures.
-async fn read_month(database: &TestDatabase, pair: &Pair) -> Result<Month> {
-    let mut conn = database.conn().await;
-    let rows: Vec<(i64, i32, DateTime<Utc>, Vec<u8>)> =
-        sqlx::query_as("select stream, chunk, at, body from recorder_hour").fetch_all(&mut *conn).await?;
-    let mut bytes = 0;
-    for (stream, chunk, at, body) in &rows {
-        let kept = codec::decode(body, &Hours::PARENTS, &mut Chain::default())?;
-        for hour in 1..=HOURS {
-            let mut block = kept.clone();
-            for (number, value) in block.columns[Hours::BEHIND].iter_mut().enumerate() {
-                let other = i64::try_from(number)?.wrapping_mul(hour) % 97;
-                *value = value.map(|value| value + other);
-            }
-            let then = *at - TimeDelta::hours(hour);
-            recorder::cover(&mut conn, "recorder_hour", then, 2_592_000).await?;
-            let body = codec::encode(&block, &Hours::PARENTS, &mut Chain::default())?;
-            bytes += body.len();
-            sqlx::query("insert into recorder_hour (stream, chunk, at, body) values ($1, $2, $3, $4)")
-                .bind(stream)
-                .bind(chunk)
-                .bind(then)
-                .bind(body)
-                .execute(&mut *conn)
-                .await?;
-        }
-    }
-    let flow = pair.flows[0].direction;
-    let topic = model::name(TOPICS / 2);
-    let (from, to) = (Utc::now() - TimeDelta::days(30), Utc::now());
-    let mut times = Vec::new();
-    for _ in 0..7 {
-        let began = Instant::now();
-        let of = Selection { topic: &topic, partition: None };
-        let points = recorder::series(&mut conn, (&pair.name, flow), of, (from, to), 240).await?;
-        ensure!(points.len() == 240, "{} points", points.len());
-        times.push(began.elapsed().as_secs_f64() * 1e3);
-    }
-    Ok(Month { topic_ms: median(&times), bytes_of_hour: bytes as f64 / HOURS as f64 })
 }

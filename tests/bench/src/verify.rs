@@ -152,7 +152,7 @@ fn figures(
             "a second",
         )
         .beside(by_tool),
-        Figure::new("time beside ConsumerPerformance's", by_tool / ours, "times"),
+        Figure::new("time beside ConsumerPerformance's", by_tool / ours, "times").under(1.0),
         Figure::new("a fifth of them: most memory", peak(few), "MB"),
         Figure::new("all of them: most memory", peak(whole), "MB").under(300.0).no_more_than_peer(
             peak(few),

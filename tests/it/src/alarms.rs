@@ -49,6 +49,7 @@ pub async fn every_cause(period: Duration) -> Result<Vec<Raised>> {
     stage.a_hung_transaction().await?;
     stage.a_deny_that_was_copied().await?;
     stage.a_brokers_default_that_deletes_early().await?;
+    stage.a_brokers_default_that_compacts().await?;
     stage.a_group_active_on_the_standby().await?;
     stage.leftover_offsets().await?;
     stage.a_converter_that_rewrites().await?;

@@ -132,6 +132,7 @@ fn found(resolution: Resolution) -> LagExplorer {
         objective_ms: pair.objectives.rpo_seconds * 1_000,
         partitions: 12,
         too_many: false,
+        longest_ms: None,
         items: course.items,
         gaps: course.gaps,
         strip: course.strip,
@@ -149,7 +150,16 @@ fn found(resolution: Resolution) -> LagExplorer {
 fn page(found: &LagExplorer, filter: &LagFilter, errors: &[(String, String)]) -> LagPage {
     let pair = pairs::payments().pair;
     let topics = ["payments.captured".to_owned(), "payments.refunded".to_owned()];
-    let detail = LagDetail { pair: &pair, filter, topics: &topics, more_topics: false, found, errors };
+    let behind = if found.too_many { topics.as_slice() } else { &[] };
+    let detail = LagDetail {
+        pair: &pair,
+        filter,
+        topics: &topics,
+        more_topics: false,
+        furthest_behind: behind,
+        found,
+        errors,
+    };
     LagPage::new(chrome("/pairs/payments/lag"), &detail)
 }
 
@@ -195,7 +205,7 @@ impl LagPage {
         let mut many = found(Resolution::Hour);
         (many.items, many.gaps) = (Vec::new(), Vec::new());
         many.strip = Strip::empty(Wanted::worst(RowsOf::Topics, 40));
-        (many.partitions, many.too_many) = (100_000, true);
+        (many.partitions, many.too_many, many.longest_ms) = (100_000, true, Some(239 * 3_600_000));
         many.flow = (0..60)
             .map(|minute| FlowStretch {
                 at: ago(3_600 - minute * 60),

@@ -6,6 +6,7 @@ use muster_domain::{
     cluster::Cluster,
     difference::differences,
     pair::{BySide, Mechanism},
+    people::Role,
     problem::Problem,
     reading::{Reading, ReadingClass},
     record::Run,
@@ -15,7 +16,7 @@ use muster_domain::{
 
 use super::{
     ago, canary, loss,
-    night::{chrome, chrome_of, cluster, look, wei},
+    night::{actor, chrome, chrome_of, cluster, look, wei},
     pairs::{self, Seen},
     runs, steps, survey,
 };
@@ -282,14 +283,17 @@ impl PairFormPage {
 
 const TEAMS: &[&str] = &["payments-core", "order-platform"];
 
-fn import(chrome: Chrome, teams: &[&str], result: Option<ImportResult>) -> ImportPage {
+fn import(teams: &[&str], result: Option<ImportResult>) -> ImportPage {
     let properties = "clusters = primary, dr\nprimary.bootstrap.servers = kafka-primary:9092\ndr.bootstrap.servers = kafka-dr:9092\nprimary->dr.enabled = true\nprimary->dr.topics = orders.*, payments.*\n# offset sync\nprimary->dr.emit.checkpoints.enabled = true\nprimary->dr.sync.group.offsets.enabled = true\ntasks.max = 4\n";
     let form = ImportForm {
         properties: properties.to_owned(),
         team: "payments-core".to_owned(),
         act: "look".to_owned(),
     };
-    ImportPage::new(chrome("/pairs/import"), &form, &names(teams), result, None)
+    // An admin who owns pairs, too.
+    let somebody = actor(7, "wei.zhang", &[Role::Admin, Role::Owner]);
+    let chrome = chrome_of(Some(somebody), "/pairs/import", Brake::Released);
+    ImportPage::new(chrome, &form, &names(teams), result, None)
 }
 
 fn import_result() -> ImportResult {

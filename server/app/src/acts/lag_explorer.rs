@@ -127,6 +127,7 @@ pub async fn explore(
     freshness.extend(whole.then(|| of_course(&flow, kept.as_ref(), asked, now)));
     let course = explored.course;
     let too_many = course.is_none();
+    let longest_ms = too_many.then(|| explored.longest.num_milliseconds());
     let (items, gaps, strip) = match course {
         Some(course) => (course.items, course.gaps, course.strip),
         None => (Vec::new(), Vec::new(), Strip::empty(asked.rows)),
@@ -146,6 +147,7 @@ pub async fn explore(
         objective_ms: pair.objectives.rpo_seconds.saturating_mul(1000),
         partitions: explored.partitions,
         too_many,
+        longest_ms,
         items,
         gaps,
         strip,

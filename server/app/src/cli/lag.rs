@@ -78,8 +78,9 @@ fn over_time(reply: &Value) {
     println!("{} → {}, {of}:", print::word(reply, "source"), print::word(reply, "target"));
     if reply["too_many"] == true {
         println!(
-            "{} partitions are too many for this time: choose a topic or a shorter time.",
-            reply["partitions"]
+            "{} partitions are too many for this time: choose a topic, or a time of at most {}.",
+            reply["partitions"],
+            print::duration(&reply["longest_ms"])
         );
     }
     let rows: Vec<Vec<String>> = print::items(reply)

@@ -25,6 +25,8 @@ use crate::{
 const POINTS: usize = 240;
 /// Topics that are offered while one types.
 const TOPICS: i64 = 500;
+/// Topics that are offered where there are too many partitions for a time.
+const FURTHEST_BEHIND: usize = 20;
 
 /// `GET /pairs/{pair}/lag`.
 pub async fn show(
@@ -37,17 +39,23 @@ pub async fn show(
     let now = chrome.now();
     let mut conn = app.pool.acquire().await?;
     let pair = pairs::get(&mut conn, &name).await?;
-    let active = judgement::latest(&mut conn, &name).await?.and_then(|kept| kept.results.active);
+    let judged = judgement::latest(&mut conn, &name).await?.map(|kept| kept.results);
+    let active = judged.as_ref().and_then(|judged| judged.active);
     let (asked, filter, errors) = understood(&pair, active, filter, now);
     let found = explore(&mut conn, &pair, &asked, now).await?;
     let mut topics = recorder::topics(&mut conn, &name, asked.direction, TOPICS + 1).await?;
     let more_topics = topics.len() > TOPICS as usize;
     topics.truncate(TOPICS as usize);
+    let lag = judged.iter().flat_map(|judged| &judged.lag).find(|lag| lag.direction == asked.direction);
+    let behind = lag.filter(|_| found.too_many && asked.topic.is_none());
+    let behind = behind.map(|lag| lag.furthest_behind(FURTHEST_BEHIND)).unwrap_or_default();
+    let furthest_behind: Vec<String> = behind.into_iter().map(str::to_owned).collect();
     let detail = LagDetail {
         pair: &pair,
         filter: &filter,
         topics: &topics,
         more_topics,
+        furthest_behind: &furthest_behind,
         found: &found,
         errors: &errors,
     };

@@ -247,6 +247,34 @@ async fn of_several_processes_the_one_that_observes_the_pair_writes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_has_the_pair_again_does_not_measure_what_it_wrote_before() {
+    let app = with_canary().await;
+    let (mut memory, mut others) = (CanaryMemory::default(), CanaryMemory::default());
+    turn(&app, &mut memory).await;
+    app.small.west_to_central.stop(ConnectorRole::Source, BOUND_MS).await.unwrap();
+    app.observe("orders").await;
+    turn(&app, &mut memory).await;
+    assert_eq!(canary(&app).await["items"][0]["outstanding"], 1, "it waits for what it wrote");
+    app.small.west_to_central.resume(ConnectorRole::Source, BOUND_MS).await.unwrap();
+    app.observe("orders").await;
+
+    // Another one has the pair for a while, and the first does not come to look meanwhile.
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    let lease = leases::survey_lease(&name());
+    leases::release_all(&mut conn, "test").await.unwrap();
+    leases::claim(&mut conn, &lease, "other", 60.0).await.unwrap().unwrap();
+    carrier(&app, "other").turn(&name(), &mut others).await.unwrap();
+    let seen = canary(&app).await["items"][0].clone();
+    assert_eq!((&seen["outstanding"], &seen["hour"]["seen"]), (&json!(0), &json!(2)), "{seen:#}");
+    leases::release_all(&mut conn, "other").await.unwrap();
+    leases::claim(&mut conn, &lease, "test", 60.0).await.unwrap().unwrap();
+    turn(&app, &mut memory).await;
+    let again = canary(&app).await["items"][0].clone();
+    assert_eq!((&again["state"], &again["outstanding"]), (&json!("arrives"), &json!(0)), "{again:#}");
+    assert_eq!(again["hour"]["seen"], 3, "not what was there long before it looked: {again:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_loses_the_pair_during_a_turn_keeps_nothing_of_it() {
     let app = with_canary().await;
     turn(&app, &mut CanaryMemory::default()).await;

@@ -75,6 +75,7 @@ mod runs;
 mod schedules;
 mod session;
 mod surveys;
+mod takeovers;
 mod teams;
 mod test_app;
 #[cfg(feature = "otlp")]

@@ -39,6 +39,41 @@ async fn a_new_process_knows_from_its_first_survey_on_what_the_one_before_saw() 
     assert!(rpo().await.is_null(), "and does not without the recorder: {}", rpo().await);
 }
 
+/// Rows that were not sealed yet, by kind of stream: how many are older than what is sealed, and how many blocks there are.
+async fn old_rows_and_blocks(app: &TestApp, kind: &str) -> (i64, i64) {
+    let sql = "select
+            (select count(*) from recorder_open where stream = any(ids) and at < now() - interval '6 minutes'),
+            (select count(*) from recorder_block where stream = any(ids))
+        from (select array_agg(id) as ids from recorder_stream where kind = $1) as streams";
+    sqlx::query_as(sql).bind(kind).fetch_one(&app.app.pool).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_does_not_read_back_stops_neither_surveys_nor_the_sealing_of_others() {
+    let app = TestApp::with_pair().await;
+    sqlx::query("update recorder_open set at = at - interval '10 minutes'")
+        .execute(&app.app.pool)
+        .await
+        .unwrap();
+    let torn = "update recorder_open set body = substring(body for 20)
+        where stream in (select id from recorder_stream where kind = 'partitions')";
+    assert!(sqlx::query(torn).execute(&app.app.pool).await.unwrap().rows_affected() > 0);
+    let (partitions, _) = old_rows_and_blocks(&app, "partitions").await;
+    let (groups, _) = old_rows_and_blocks(&app, "groups").await;
+    assert!(partitions > 0 && groups > 0);
+
+    let mut memory = Memory::default();
+    observe(&app, &mut memory).await;
+    let lag = app.as_user("vera").await.get("/api/v1/pairs/orders/lag").await.done();
+    assert_eq!(lag["items"][0]["rpo"]["records_at_most"], Value::Null, "nothing is remembered: {lag:#}");
+    assert_eq!(old_rows_and_blocks(&app, "partitions").await, (0, 0), "they say nothing, and are gone");
+    let (left, blocks) = old_rows_and_blocks(&app, "groups").await;
+    assert!(left == 0 && blocks > 0, "{left} rows of groups are left, {blocks} blocks were sealed");
+    observe(&app, &mut memory).await;
+    let lag = app.as_user("vera").await.get("/api/v1/pairs/orders/lag").await.done();
+    assert!(lag["items"][0]["rpo"]["records_at_most"].is_number(), "and it is known again: {lag:#}");
+}
+
 /// A partition to which one transaction was written, on both sides; nobody writes to it afterwards.
 fn write_one_transaction(app: &TestApp, topic: &str, records: i64) {
     let mut state = app.small.world.lock();

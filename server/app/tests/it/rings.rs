@@ -17,7 +17,7 @@ use muster_domain::{
     survey::{ConnectorRole, UnreadableSyncs},
 };
 use muster_kafka::double::Health;
-use muster_store::{offset_pairs, rings};
+use muster_store::{leases, offset_pairs, rings};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -228,6 +228,29 @@ async fn only_who_observes_the_pair_looks_and_what_stood_still_is_not_read_again
     sqlx::query("delete from pair where name = 'orders'").execute(&mut *conn).await.unwrap();
     drop(conn);
     assert_eq!(turn_of(&app, "test", &mut memory).await, Turned::PairGone);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_the_pair_again_reads_what_another_one_forgot_meanwhile() {
+    let app = TestApp::with_pair().await;
+    // Nothing is written any more, so nothing moves.
+    app.small.world.point_producers("eu-central");
+    app.small.world.ticks(20);
+    app.observe("orders").await;
+    let mut memory = PairMemory::new();
+    let (first, _) = turn(&app, &mut memory).await;
+    assert!(first > 0);
+    assert_eq!(turn(&app, &mut memory).await, (0, 0), "all of it stands still");
+
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    let lease = leases::survey_lease(&name());
+    leases::release_all(&mut conn, "test").await.unwrap();
+    let other = leases::claim(&mut conn, &lease, "other", 60.0).await.unwrap().unwrap();
+    rings::forget(&mut conn, (&name(), FORWARD), other.epoch).await.unwrap();
+    leases::release_all(&mut conn, "other").await.unwrap();
+    leases::claim(&mut conn, &lease, "test", 60.0).await.unwrap().unwrap();
+    assert_eq!(turn(&app, &mut memory).await.0, first, "it does not take it for kept");
+    assert_eq!(rings::rings(&mut conn, (&name(), FORWARD)).await.unwrap().len(), first);
 }
 
 #[tokio::test(flavor = "multi_thread")]

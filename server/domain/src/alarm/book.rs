@@ -171,11 +171,11 @@ fn merged(kept: &Alarm, now: Alarm) -> Alarm {
         .lost
         .at_most
         .zip(super::Lost::at_all(&kept.places).at_most)
-        .map_or(0, |(all, named)| (all - named).max(0));
+        .map_or(0, |(all, named)| all.saturating_sub(named).max(0));
     let more = kept.more_places;
     places.extend(now.places.iter().cloned());
     let mut lost = super::Lost::at_all(&places);
-    lost.at_most = lost.at_most.map(|most| most + unnamed);
+    lost.at_most = lost.at_most.map(|most| most.saturating_add(unnamed));
     let beyond = places.len().saturating_sub(MOST_PLACES);
     places.truncate(MOST_PLACES);
     Alarm { since: kept.since, likely, places, more_places: more + now.more_places + beyond, lost, ..now }

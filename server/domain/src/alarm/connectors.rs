@@ -132,10 +132,13 @@ fn worker(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
 
 /// What is on the source and not known to be on the target.
 fn behind(view: &View<'_>) -> Lost {
-    let mut most = 0;
+    let mut most = 0_i64;
     let mut known = true;
     let read = view.each_row(|row| match row.copyable(view.mode).zip(row.committed.or(row.was_committed)) {
-        Some((end, through)) => most += (end - 1 - through).max(0),
+        Some((end, through)) => {
+            let behind = end.saturating_sub(1).saturating_sub(through).max(0);
+            most = behind.saturating_add(most);
+        }
         None => known &= row.source.start == row.source.end && row.source.end.is_some(),
     });
     Lost { at_least: None, at_most: (known && read.is_ok()).then_some(most) }

@@ -130,25 +130,32 @@ impl Pass {
     }
 
     fn count(&mut self, view: &View<'_>, memory: &mut Memory, row: &Row<'_>) {
-        let Some(written) =
-            row.copyable(view.mode).zip(row.was_copyable(view.mode)).map(|(now, was)| now - was)
+        let Some(written) = row
+            .copyable(view.mode)
+            .zip(row.was_copyable(view.mode))
+            .map(|(now, was)| now.saturating_sub(was))
         else {
             // What stood still before still does, as far as anybody can tell.
             self.stalled.extend(stalled::waiting(view, memory, row, 0));
             return;
         };
-        let moved = row.committed.zip(row.was_committed).map_or(0, |(now, was)| now - was);
+        let moved = row.committed.zip(row.was_committed).map_or(0, |(now, was)| now.saturating_sub(was));
         let arrived = row.grown().unwrap_or(0).max(moved);
-        self.written += written.max(0);
-        self.arrived += arrived.max(0);
+        self.written = self.written.saturating_add(written.max(0));
+        self.arrived = self.arrived.saturating_add(arrived.max(0));
         if arrived <= 0 {
             self.stalled.extend(stalled::waiting(view, memory, row, written));
         } else {
-            self.catching_up |= stalled::behind(view, row).is_some_and(|n| n - written > stalled::AT_ONCE);
+            self.catching_up |=
+                stalled::behind(view, row).is_some_and(|n| n.saturating_sub(written) > stalled::AT_ONCE);
         }
         if written > 0 && arrived <= 0 {
-            let behind =
-                row.copyable(view.mode).zip(row.committed).map(|(end, committed)| end - 1 - committed);
+            // A position beyond the end is of another log: how much waits is not known then.
+            let behind = row
+                .copyable(view.mode)
+                .zip(row.committed)
+                .map(|(end, committed)| end.saturating_sub(1).saturating_sub(committed))
+                .filter(|behind| *behind >= 0);
             self.waiting.push(
                 Place::new(row.name(), format!("{written} offsets were written since the survey before"))
                     .losing(0, Lost { at_least: None, at_most: behind }),
@@ -169,7 +176,7 @@ fn is_quiet(view: &View<'_>, row: &Row<'_>) -> bool {
         || row
             .through(view.mode)
             .zip(row.copyable(view.mode))
-            .is_some_and(|(through, end)| through >= end - 1);
+            .is_some_and(|(through, end)| through >= end.saturating_sub(1));
     never_had_any || (position_stands && (nothing_new || view.stopped()) && all_there)
 }
 
@@ -179,7 +186,7 @@ fn grown_by_itself(row: &Row<'_>) -> Option<i64> {
     let target = row.target?;
     let grown = row.grown().filter(|grown| *grown > 0)?;
     let (end, stable) = (target.end?, target.stable?);
-    (end == stable).then_some(end - grown)
+    (end == stable).then_some(end.saturating_sub(grown))
 }
 
 /// What grew by itself at the survey before, unless an offset sync that came since says that replication wrote it: records are
@@ -191,7 +198,7 @@ fn written_by_others(view: &View<'_>, row: &Row<'_>, from: i64) -> Option<Place>
     let copied = went_back.is_some_and(|downstream| downstream >= from)
         || row.pair.is_some_and(|pair| (from..until).contains(&pair.downstream));
     (!copied).then(|| {
-        let said = format!("{} offsets from {from} on are not replication's", until - from);
+        let said = format!("{} offsets from {from} on are not replication's", until.saturating_sub(from));
         Place::new(row.name(), said).losing(from, Lost::NOTHING)
     })
 }
@@ -206,7 +213,7 @@ fn lost_before_copied(view: &View<'_>, memory: &mut Memory, row: &Row<'_>) -> Op
         return None;
     }
     let through = row.through(view.mode)?;
-    let (from, kind) = match through + 1 {
+    let (from, kind) = match through.saturating_add(1) {
         first if start > first => (first, what_is_gone(view, memory, row, through)),
         _ => (jumped_from(view, row, start, through)?, Gone::Records),
     };
@@ -248,7 +255,8 @@ fn what_is_gone(view: &View<'_>, memory: &mut Memory, row: &Row<'_>, through: i6
 /// From where replication has jumped already, between two surveys: fewer records came than offsets were passed.
 fn jumped_from(view: &View<'_>, row: &Row<'_>, start: i64, through: i64) -> Option<i64> {
     let was = row.was_through(view.mode)?;
-    (start > was + 1 && row.grown()? < through - was).then_some(was + 1)
+    let next = was.saturating_add(1);
+    (start > next && row.grown()? < through.saturating_sub(was)).then_some(next)
 }
 
 fn running(view: &View<'_>) -> bool {
@@ -260,7 +268,7 @@ fn running(view: &View<'_>) -> bool {
 /// in a row as transactions were open.
 fn gone(row: &Row<'_>, from: i64, until: i64) -> Place {
     Place::new(row.name(), format!("offsets {from} to {} were not copied", until - 1))
-        .losing(from, Lost::up_to(until - from))
+        .losing(from, Lost::up_to(until.saturating_sub(from)))
 }
 
 fn hole(view: &View<'_>, topic: &str, places: Vec<Place>) -> Alarm {
@@ -334,8 +342,8 @@ fn backwards(view: &View<'_>, judged: &mut Judged) {
             continue;
         }
         let Rewind { from, to, downstream } = *rewind;
-        let said =
-            format!("went back from offset {from} to {to}: up to {} records are there twice", from - to + 1);
+        let again = from.saturating_sub(to).saturating_add(1);
+        let said = format!("went back from offset {from} to {to}: up to {again} records are there twice");
         by_topic
             .entry(key.topic.clone())
             .or_default()

@@ -90,14 +90,18 @@ fn too_far(
     };
     if let Some(furthest) = furthest.filter(|furthest| offset > *furthest) {
         let said = format!("stands at {offset}; the group belongs at {furthest} at most");
-        return Some((Place::new(key.to_string(), said).losing(0, Lost::up_to(offset - furthest)), true));
+        return Some((
+            Place::new(key.to_string(), said).losing(0, Lost::up_to(offset.saturating_sub(furthest))),
+            true,
+        ));
     }
     let (position, pair) = position.zip(pair)?;
     let (source, replica) = (partition(view, way.from, source_key?)?, replica?);
     // What the source does not hold any more may never have been copied; what the standby does not hold is not skipped.
     let position = position.max(source.1.start?);
-    let skipped = offset - replica.1.start?;
-    let (left_here, left_there) = (pair.upstream - position, pair.downstream - offset);
+    let skipped = offset.saturating_sub(replica.1.start?);
+    let (left_here, left_there) =
+        (pair.upstream.saturating_sub(position), pair.downstream.saturating_sub(offset));
     if left_here < ENOUGH || left_there >= left_here / 4 || skipped <= 0 || !is_dense(view, source, replica) {
         return None;
     }
@@ -112,8 +116,8 @@ fn too_far(
 /// because each record may have a marker of its transaction behind it. Before it, nothing but the pair itself is known: how
 /// many of the offsets between were records, only older pairs would tell.
 fn furthest(position: i64, pair: OffsetPair) -> i64 {
-    let beyond = position - pair.upstream;
-    if beyond <= 0 { pair.downstream + 1 } else { pair.downstream + 1 + 2 * beyond }
+    let beyond = position.saturating_sub(pair.upstream).max(0);
+    pair.downstream.saturating_add(1).saturating_add(beyond.saturating_mul(2))
 }
 
 type InTopic<'a> = (&'a TopicObservation, &'a PartitionObservation);
@@ -135,7 +139,7 @@ fn is_dense(view: &View<'_>, source: InTopic<'_>, replica: InTopic<'_>) -> bool 
     let untouched = connector.is_some_and(|connector| {
         connector.config.get("transforms").is_none_or(|list| list.trim().is_empty())
     });
-    let held = |partition: &PartitionObservation| Some(partition.end? - partition.start?);
+    let held = |partition: &PartitionObservation| Some(partition.end?.saturating_sub(partition.start?));
     let as_many = held(source.1).zip(held(replica.1)).is_some_and(|(here, there)| there >= here / 4 * 3);
     keeps_all(source.0) && keeps_all(replica.0) && untouched && as_many
 }

@@ -116,7 +116,7 @@ impl Memory {
     pub(super) fn again(&mut self, view: &View<'_>, key: String, figure: i64) -> Streak {
         let before = view.memory.streaks.get(&key).filter(|streak| streak.figure == figure);
         let streak = match before {
-            Some(streak) => Streak { surveys: streak.surveys + 1, ..streak.clone() },
+            Some(streak) => Streak { surveys: streak.surveys.saturating_add(1), ..streak.clone() },
             None => {
                 let since = view.just_now();
                 Streak { surveys: 1, after: since.after, by: since.by, figure }

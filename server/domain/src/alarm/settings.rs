@@ -162,9 +162,10 @@ fn identity_loop(view: &View<'_>, judged: &mut Judged) {
 fn growth(view: &View<'_>) -> String {
     let ends = |survey: &crate::survey::Survey, side| -> Option<i64> {
         let topics = survey.sides.get(side).topics.value()?;
-        Some(topics.values().flat_map(|topic| &topic.partitions).filter_map(|partition| partition.end).sum())
+        let ends = topics.values().flat_map(|topic| &topic.partitions).filter_map(|partition| partition.end);
+        Some(ends.fold(0, i64::saturating_add))
     };
-    let grown = |side| Some(ends(view.survey, side)? - ends(view.previous?, side)?);
+    let grown = |side| Some(ends(view.survey, side)?.saturating_sub(ends(view.previous?, side)?));
     match (grown(crate::pair::Side::A), grown(crate::pair::Side::B)) {
         (Some(a), Some(b)) => format!(
             "Since the survey before `{}` grew by {a} offsets and `{}` by {b}.",

@@ -57,7 +57,7 @@ pub(super) fn frozen(view: &View<'_>, judged: &mut Judged, pass: &Pass) {
             since: since(streak),
         });
         held.places.push(place);
-        held.waiting += end - stable;
+        held.waiting = held.waiting.saturating_add(end.saturating_sub(*stable));
         if streak.by < held.since.by {
             held.since = since(streak);
         }
@@ -183,7 +183,7 @@ pub(super) fn still(view: &View<'_>, judged: &mut Judged, memory: &mut Memory, p
 /// Offsets of a partition that are not known to have arrived.
 pub(super) fn behind(view: &View<'_>, row: &Row<'_>) -> Option<i64> {
     let through = row.through(view.mode).max(row.committed)?;
-    Some((row.copyable(view.mode)? - 1 - through).max(0))
+    Some(row.copyable(view.mode)?.saturating_sub(1).saturating_sub(through).max(0))
 }
 
 /// Whether a partition was written on in two surveys and nothing of it has arrived since.

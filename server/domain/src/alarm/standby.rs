@@ -99,22 +99,24 @@ fn retention(view: &View<'_>, judged: &mut Judged) {
         let (key, value) =
             (earlier[0].name.clone(), here.get(&earlier[0].name).and_then(|c| c.value.clone()));
         let (from, to) = (view.name(way.from), view.name(way.to()));
+        let said = if compacts_alone(here, configs) {
+            format!(
+                "`{replica}` on `{to}` is compacted and `{name}` on `{from}` is not: of each key only the newest record stays there."
+            )
+        } else {
+            format!("`{replica}` on `{to}` deletes history earlier than `{name}` on `{from}`.")
+        };
         let set = value.map(|value| {
             let arguments =
                 format!("--alter --entity-type topics --entity-name {replica} --add-config {key}={value}");
             view.tool(way.to(), "kafka-configs", &arguments)
         });
         judged.raise(
-            Alarm::of(
-                Code::EarlyDeletion,
-                name,
-                view,
-                format!("`{replica}` on `{to}` deletes history earlier than `{name}` on `{from}`."),
-            )
-            .at(earlier)
-            .lost(Lost { at_least: None, at_most: None })
-            .fact("MirrorMaker 2 copies what is set on a topic, never a broker's default: those of the two sides differ.")
-            .next("Set it on the topic of the standby; what was deleted there already has to be copied again.", set),
+            Alarm::of(Code::EarlyDeletion, name, view, said)
+                .at(earlier)
+                .lost(Lost { at_least: None, at_most: None })
+                .fact("MirrorMaker 2 copies what is set on a topic, never a broker's default: those of the two sides differ.")
+                .next("Set it on the topic of the standby; what was deleted there already has to be copied again.", set),
         );
     }
 }
@@ -126,12 +128,7 @@ fn deletes_earlier(here: &Configs, there: &Configs) -> Vec<Place> {
         let value: i64 = configs.get(key)?.value.as_ref()?.parse().ok()?;
         Some(if value < 0 { i64::MAX } else { value })
     };
-    let deletes = |configs: &Configs| {
-        configs
-            .get("cleanup.policy")
-            .and_then(|c| c.value.as_ref())
-            .is_some_and(|policy| policy.contains("delete"))
-    };
+    let deletes = |configs: &Configs| policy(configs).is_some_and(|policy| policy.contains("delete"));
     let mut earlier = Vec::new();
     let said = |key: &str| {
         let shown = |entry: Option<&ConfigEntry>| {
@@ -140,7 +137,7 @@ fn deletes_earlier(here: &Configs, there: &Configs) -> Vec<Place> {
         };
         format!("is {} there and {} here", shown(there.get(key)), shown(here.get(key)))
     };
-    if deletes(there) && !deletes(here) {
+    if deletes(there) && !deletes(here) || compacts_alone(here, there) {
         earlier.push(Place::new("cleanup.policy", said("cleanup.policy")));
     }
     for key in ["retention.ms", "retention.bytes"] {
@@ -150,6 +147,16 @@ fn deletes_earlier(here: &Configs, there: &Configs) -> Vec<Place> {
         }
     }
     earlier
+}
+
+/// Whether the replica is compacted, and what it is a copy of is not.
+fn compacts_alone(here: &Configs, there: &Configs) -> bool {
+    let compacts = |configs| Some(policy(configs)?.contains("compact"));
+    (compacts(here), compacts(there)) == (Some(false), Some(true))
+}
+
+fn policy(configs: &Configs) -> Option<&str> {
+    configs.get("cleanup.policy")?.value.as_deref()
 }
 
 fn origin(source: ConfigSource) -> &'static str {

@@ -37,7 +37,7 @@ pub(super) fn expected(
     // Less to do may be fewer tasks.
     let as_before =
         before.filter(|before| before.settings == settings && work.is_none_or(|work| work >= before.work));
-    let seen = found.tasks.iter().map(|task| task.id + 1).max().unwrap_or(0);
+    let seen = found.tasks.iter().map(|task| task.id.saturating_add(1)).max().unwrap_or(0);
     // A connector that was just set anew shows its old tasks for a moment, and needs one to make the new.
     let settled = before.is_some_and(|before| before.settings == settings);
     let count = if settled { as_before.map_or(0, |before| before.count).max(seen) } else { 0 };

@@ -1,5 +1,3 @@
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
@@ -14,7 +12,7 @@ use crate::{
         ConnectState, ConnectorObservation, ConnectorRole, OffsetPair, OpenTransaction, PartitionObservation,
         Rewind, SideObservation,
     },
-    topic::{ConfigEntry, ConfigSource, TopicPartition},
+    topic::TopicPartition,
 };
 
 /// Surveys five seconds apart, each judged with what the one before left behind.
@@ -424,21 +422,6 @@ fn a_deny_on_the_standby_names_the_topics_it_hits_and_where_it_comes_from() {
     assert!(alarm.facts[0].starts_with("It does not stand on the source"), "{:?}", alarm.facts);
     known(&mut survey.sides.a.acls).bindings.insert(deny);
     assert!(one(&story.judge(survey)).facts[0].starts_with("The same one stands on the source"));
-}
-
-#[test]
-fn a_standby_that_keeps_history_shorter_says_by_whose_default() {
-    let (mut story, mut survey) = (Story::new(), Story::survey());
-    let topic = samples::topics(&mut survey, Side::B).get_mut("orders").unwrap();
-    let configs = Arc::make_mut(known(&mut topic.configs));
-    let short = ConfigEntry { value: Some("3600000".to_owned()), source: ConfigSource::StaticBroker };
-    configs.insert("retention.ms".to_owned(), short);
-    let judged = story.judge(survey);
-    assert_eq!(one(&judged).code, Code::EarlyDeletion);
-    assert_eq!(
-        one(&judged).places[0].said,
-        "is 3600000 (the broker's default) there and 604800000 (Kafka's default) here"
-    );
 }
 
 #[test]

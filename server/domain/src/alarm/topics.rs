@@ -82,7 +82,7 @@ fn recreated(view: &View<'_>, side: Side, name: &str, topic: &TopicObservation, 
 
 /// What the standby held.
 fn held(start: Option<i64>, end: Option<i64>) -> Lost {
-    Lost { at_least: None, at_most: start.zip(end).map(|(start, end)| end - start) }
+    Lost { at_least: None, at_most: start.zip(end).map(|(start, end)| end.saturating_sub(start)) }
 }
 
 /// What of the old log was not copied, and what of the new one is skipped.
@@ -98,13 +98,13 @@ fn lost_on_source(view: &View<'_>, name: &str, number: i32, end: Option<i64>, no
         .and_then(|committed| committed.offsets.get(&key).copied())
         .or(through);
     let Some((end, now)) = end.zip(now) else { return Lost { at_least: None, at_most: None } };
-    let not_copied = (end - 1 - before.unwrap_or(-1)).max(0);
+    let not_copied = end.saturating_sub(1).saturating_sub(before.unwrap_or(-1)).max(0);
     // A position that went down shows that it began anew by itself.
     let skipped = match (before, through) {
-        (Some(before), Some(through)) if through >= before => (through + 1).min(now),
+        (Some(before), Some(through)) if through >= before => through.saturating_add(1).min(now),
         (Some(_) | None, _) => 0,
     };
-    Lost::up_to(not_copied + skipped)
+    Lost::up_to(not_copied.saturating_add(skipped))
 }
 
 fn partitions(view: &View<'_>, judged: &mut Judged) {
@@ -121,7 +121,7 @@ fn partitions(view: &View<'_>, judged: &mut Judged) {
             continue;
         }
         let places = topic.partitions.iter().enumerate().skip(has).map(|(number, partition)| {
-            let most = partition.start.zip(partition.end).map(|(start, end)| end - start);
+            let most = partition.start.zip(partition.end).map(|(start, end)| end.saturating_sub(start));
             let said = most.map_or_else(
                 || "is not there".to_owned(),
                 |most| format!("is not there; {most} offsets are on it"),

@@ -266,7 +266,7 @@ impl Row<'_> {
 
     /// Offsets the replica has grown by since the survey before.
     pub(super) fn grown(&self) -> Option<i64> {
-        Some(self.target?.end? - self.was_target?.end?)
+        Some(self.target?.end?.saturating_sub(self.was_target?.end?))
     }
 }
 
@@ -280,8 +280,8 @@ fn through(
         return committed;
     }
     let pair = pair?;
-    let ahead = target?.end? - 1 - pair.downstream;
-    (ahead >= 0).then(|| (pair.upstream + ahead).max(committed.unwrap_or(-1)))
+    let ahead = target?.end?.saturating_sub(1).saturating_sub(pair.downstream);
+    (ahead >= 0).then(|| pair.upstream.saturating_add(ahead).max(committed.unwrap_or(-1)))
 }
 
 /// The values of one topic's partitions: a name is compared once a topic and not once a partition.

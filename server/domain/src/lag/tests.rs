@@ -45,6 +45,19 @@ fn set_config(survey: &mut Survey, key: &str, value: &str) {
 }
 
 #[test]
+fn topics_of_which_nothing_is_known_are_the_furthest_behind() {
+    let mut lag = lag_of(&samples::survey(), &[], 1);
+    let one = lag.topics["orders"].clone();
+    let behind =
+        |records| TopicLag { records: Reading { value: records, ..one.records.clone() }, ..one.clone() };
+    lag.topics = [("a", Some(3)), ("b", None), ("c", Some(70)), ("d", Some(3)), ("e", Some(0))]
+        .map(|(name, records)| (name.to_owned(), behind(records)))
+        .into();
+    assert_eq!(lag.furthest_behind(4), ["b", "c", "a", "d"]);
+    assert_eq!(lag.furthest_behind(9), ["b", "c", "a", "d", "e"]);
+}
+
+#[test]
 fn all_arrived_is_zero_and_exact() {
     let lag = lag_of(&samples::survey(), &[ends(-5, 90), ends(0, 100)], 1);
     assert_eq!((lag.total_records.value, lag.total_records.class), (Some(0), ReadingClass::Exact));

@@ -10,7 +10,7 @@ pub use record::{Cited, Look, LookedAt, Place, PrintNow, ProofSide};
 pub use result::{
     ContentFacts, ContentProof, ContentSummary, ContentVerdict, PartitionContent, TopicContent,
 };
-pub use sample::{Sampling, chosen, sample_size};
+pub use sample::{Sampling, TooMany, chosen, sample_size};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -4,6 +4,7 @@ use super::{
     histories::{History, Record, scripts, visible},
     *,
 };
+use crate::samples::extreme;
 
 fn pair(upstream: i64, downstream: i64) -> OffsetPair {
     OffsetPair { upstream, downstream }
@@ -412,16 +413,6 @@ fn the_ladder_forgets_everything_when_the_source_goes_back() {
     let mut ladder = Mm2Ladder::new();
     [pair(10, 10), pair(500, 400), pair(50, 500)].into_iter().for_each(|p| ladder.push(p));
     assert_eq!((ladder.pairs(), ladder.translate(20)), (vec![pair(50, 500)], None));
-}
-
-/// Offsets that others may write: small ones, the highest there are, and what lies around the limits of decoders.
-fn extreme() -> impl Strategy<Value = i64> {
-    prop_oneof![
-        3 => 0_i64..50,
-        1 => (0_i64..3).prop_map(|below| i64::MAX - below),
-        1 => (-2_i64..3).prop_map(|around| i64::MAX / 2 + around),
-        1 => 0..=i64::MAX,
-    ]
 }
 
 fn extreme_log() -> impl Strategy<Value = Vec<Visible>> {

@@ -21,18 +21,31 @@ fn record(delta: u8) -> Vec<u8> {
     vec![12, 0, 0, delta * 2, 1, 1, 0]
 }
 
+/// A number as records have it.
+fn varint(value: usize) -> Vec<u8> {
+    let mut value = value as u64 * 2;
+    let mut bytes = Vec::new();
+    while value >= 0x80 {
+        bytes.push((value & 0x7F) as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+    bytes
+}
+
+/// A record whose key is that many zeros, without a value.
+fn long_key(zeros: usize) -> Vec<u8> {
+    let length = varint(zeros);
+    let mut record = varint(5 + length.len() + zeros);
+    record.extend([0, 0, 0]);
+    record.extend(length);
+    record.resize(record.len() + zeros, 0);
+    record.extend([1, 0]);
+    record
+}
+
 /// A record whose value is that many zeros.
 fn long_record(zeros: usize) -> Vec<u8> {
-    let varint = |value: usize| {
-        let mut value = value as u64 * 2;
-        let mut bytes = Vec::new();
-        while value >= 0x80 {
-            bytes.push((value & 0x7F) as u8 | 0x80);
-            value >>= 7;
-        }
-        bytes.push(value as u8);
-        bytes
-    };
     let length = varint(zeros);
     let mut record = varint(5 + length.len() + zeros);
     record.extend([0, 0, 0, 1]);
@@ -158,6 +171,33 @@ async fn reading_in_pieces_goes_on_behind_a_bomb_and_counts_what_it_left_out() {
     assert_eq!(piece.records.iter().map(|record| record.offset).collect::<Vec<_>>(), [0, 1, 4]);
     assert_eq!((piece.next, piece.done, piece.left_out), (5, true, 2));
     assert!(piece.last_left_out.starts_with("the batch at offsets 2 to 3 cannot be read"), "{piece:?}");
+}
+
+#[tokio::test]
+async fn a_key_of_a_megabyte_is_read_printed_and_where_it_is_too_long_left_out() {
+    const LONG: usize = 1 << 20;
+    let log = [record(0), long_key(LONG), record(0)];
+    let log = (0..).zip(log).map(|(offset, record)| (offset, batch(offset, 0, 1, &record))).collect();
+    let (_brokers, mover) = broker(log).await;
+    let all = mover.read(&[range(0, 3)], Isolation::ReadCommitted, WITHIN_MS).await.unwrap();
+    let lengths: Vec<_> =
+        all[&at()].iter().map(|record| (record.offset, record.key.as_ref().map(Bytes::len))).collect();
+    assert_eq!(lengths, [(0, None), (1, Some(LONG)), (2, None)]);
+    let mut prints = PrintRange::new(range(0, 3));
+    while !prints.done {
+        mover.read_on(&mut [&mut prints], Isolation::ReadCommitted, WITHIN_MS).await.unwrap();
+    }
+    let whole: Vec<_> = all[&at()].iter().map(muster_kafka::Record::print).collect();
+    assert_eq!(prints.prints, whole, "what is compared of it is what it is");
+    assert!(whole[1].key.is_some() && whole[1].bytes as usize > LONG && whole[1].tombstone, "{:?}", whole[1]);
+    let tails = mover.tails(&BTreeMap::from([(at(), 2)]), Isolation::ReadCommitted, WITHIN_MS).await.unwrap();
+    assert_eq!(tails[&at()].as_ref().unwrap().as_ref().map(|tail| tail.offset), Some(1));
+    let piece = mover.read_piece(&range(0, 3), 1_000, Isolation::ReadUncommitted, WITHIN_MS).await.unwrap();
+    assert_eq!(piece.records.iter().map(|record| record.offset).collect::<Vec<_>>(), [0, 2]);
+    assert_eq!(
+        (piece.left_out, piece.last_left_out.as_str()),
+        (1, "the record at offset 1 is 1048576 bytes long")
+    );
 }
 
 /// A megabyte of an answer may unpack to a gigabyte of records that are each no bomb: a piece ends in between.

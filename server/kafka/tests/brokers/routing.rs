@@ -159,6 +159,26 @@ async fn leaders_are_looked_up_again_when_they_moved() {
 }
 
 #[tokio::test]
+async fn a_topic_with_ten_thousand_partitions_is_asked_of_each_of_its_leaders_once() {
+    let leaders: Vec<i32> = (0..10_000).map(|number| number % 3).collect();
+    let brokers = Brokers::start(3, World::default().with_topic("t0", &leaders)).await;
+    let admin = brokers.admin();
+    let topics = admin.topics(None).await.unwrap();
+    let shown: Vec<(i32, Option<i32>)> =
+        topics[0].partitions.iter().map(|partition| (partition.partition, partition.leader)).collect();
+    assert!(topics.len() == 1 && shown == (0..).zip(leaders.into_iter().map(Some)).collect::<Vec<_>>());
+    let all: Vec<TopicPartition> = (0..10_000).map(tp).collect();
+    let offsets = admin.offsets(&all, OffsetSpec::End).await.unwrap();
+    let right = |(at, offset): (&TopicPartition, &Result<i64, _>)| {
+        *offset.as_ref().unwrap() == i64::from(at.partition) + 100
+    };
+    assert!(offsets.len() == all.len() && offsets.iter().all(right));
+    let mut asked: Vec<i32> = brokers.seen(ApiKey::ListOffsets).iter().map(|(node, _)| *node).collect();
+    asked.sort_unstable();
+    assert_eq!(asked, [0, 1, 2]);
+}
+
+#[tokio::test]
 async fn a_partition_without_leader_has_its_own_error_and_delays_nobody() {
     let brokers = Brokers::start(1, World::default().with_topic("t0", &[0, -1])).await;
     let began = Instant::now();

@@ -9,7 +9,7 @@ use muster_domain::{
     content::Compacted,
     pair::{Direction, Flow},
     patterns::Scope,
-    proof::content::{ContentAsk, Sampling, Stretch, Unanswered, chosen, sample_size},
+    proof::content::{ContentAsk, SampleAsk, Sampling, Stretch, TooMany, Unanswered, chosen, sample_size},
     survey::{ConnectorRole, OffsetPair},
     topic::{ByPartition, Configs, TopicPartition},
 };
@@ -92,23 +92,42 @@ pub async fn plan_content(
     Ok(match ask.sample {
         None => PlannedContent { stretches: whole, unanswered, sampling: None },
         Some(asked) => {
-            let all: Vec<Stretch> = whole.iter().flat_map(pieces).collect();
-            let taken = sample_size(all.len(), asked);
-            let stretches = chosen(all.len(), taken, seed).into_iter().map(|n| all[n].clone()).collect();
-            let sampling = Some(Sampling { asked, of: all.len(), taken });
-            PlannedContent { stretches, unanswered, sampling }
+            let (stretches, sampling) = draw(&whole, asked, seed)?;
+            PlannedContent { stretches, unanswered, sampling: Some(sampling) }
         }
     })
 }
 
-/// The pieces a sample is drawn from.
-fn pieces(whole: &Stretch) -> impl Iterator<Item = Stretch> {
-    let step = usize::try_from(SAMPLED).unwrap_or(usize::MAX);
-    (whole.source_from..whole.source_until).step_by(step).map(|from| {
-        let until = (from + SAMPLED).min(whole.source_until);
-        let source_goes_on = whole.source_goes_on || until < whole.source_until;
-        Stretch { source_from: from, source_until: until, source_goes_on, ..whole.clone() }
-    })
+/// Draws a sample of the pieces of some stretches. Pieces are counted, and only those that are drawn are made: logs that reach far
+/// have more of them than memory.
+fn draw(whole: &[Stretch], asked: SampleAsk, seed: u64) -> Result<(Vec<Stretch>, Sampling), TooMany> {
+    let of = whole.iter().map(pieces).fold(0, usize::saturating_add);
+    let taken = sample_size(of, asked)?;
+    let mut numbers = chosen(of, taken, seed).into_iter().peekable();
+    let mut drawn = Vec::with_capacity(taken);
+    let mut first = 0;
+    for stretch in whole {
+        let behind = pieces(stretch).saturating_add(first);
+        while let Some(number) = numbers.next_if(|number| *number < behind) {
+            drawn.push(piece(stretch, number - first));
+        }
+        first = behind;
+    }
+    Ok((drawn, Sampling { asked, of, taken }))
+}
+
+/// How many pieces a stretch has.
+fn pieces(whole: &Stretch) -> usize {
+    usize::try_from(whole.size().unsigned_abs().div_ceil(SAMPLED.unsigned_abs())).unwrap_or(usize::MAX)
+}
+
+/// One of them, by its number.
+fn piece(whole: &Stretch, number: usize) -> Stretch {
+    let behind = i64::try_from(number).unwrap_or(i64::MAX).saturating_mul(SAMPLED);
+    let source_from = whole.source_from.saturating_add(behind);
+    let source_until = source_from.saturating_add(SAMPLED).min(whole.source_until);
+    let source_goes_on = whole.source_goes_on || source_until < whole.source_until;
+    Stretch { source_from, source_until, source_goes_on, ..whole.clone() }
 }
 
 /// Topics to compare with their partitions.
@@ -200,4 +219,64 @@ impl Rules {
 
 fn value<'a>(side: &'a BTreeMap<String, Arc<Configs>>, topic: &str, key: &str) -> Option<&'a str> {
     side.get(topic)?.get(key)?.value.as_deref()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ASK: SampleAsk = SampleAsk { differing: 0.01, confidence: 0.95 };
+
+    fn whole(partition: i32, source_from: i64, source_until: i64) -> Stretch {
+        Stretch {
+            source: TopicPartition::new("orders", partition),
+            target: TopicPartition::new("west.orders", partition),
+            source_from,
+            source_until,
+            required_until: source_until,
+            target_until: source_until,
+            source_goes_on: false,
+            timestamps: true,
+            compacted: Compacted::default(),
+        }
+    }
+
+    #[test]
+    fn a_sample_that_takes_all_has_every_offset_once() {
+        let wholes = [whole(0, 5, 5), whole(1, 7, 25_007), whole(2, 0, 10_000), whole(3, 40, 41)];
+        let (drawn, sampling) = draw(&wholes, ASK, 3).unwrap();
+        let bounds: Vec<_> = drawn
+            .iter()
+            .map(|one| (one.source.partition, one.source_from, one.source_until, one.source_goes_on))
+            .collect();
+        assert_eq!(
+            bounds,
+            [
+                (1, 7, 10_007, true),
+                (1, 10_007, 20_007, true),
+                (1, 20_007, 25_007, false),
+                (2, 0, 10_000, false),
+                (3, 40, 41, false)
+            ]
+        );
+        assert_eq!(sampling, Sampling { asked: ASK, of: 5, taken: 5 });
+        let one = Stretch { source_from: 7, source_until: 10_007, source_goes_on: true, ..wholes[1].clone() };
+        assert_eq!(drawn[0], one, "and all else is the partition's");
+    }
+
+    /// Made one by one, ten thousand times as many as there is memory for.
+    #[test]
+    fn drawing_from_logs_that_reach_very_far_makes_only_what_is_drawn() {
+        let ends = i64::MAX / 1_000;
+        let wholes: Vec<Stretch> = (0..100).map(|partition| whole(partition, 0, ends)).collect();
+        let (drawn, sampling) = draw(&wholes, ASK, 3).unwrap();
+        let of = 100 * usize::try_from(ends / SAMPLED + 1).unwrap();
+        assert_eq!((drawn.len(), sampling), (299, Sampling { asked: ASK, of, taken: 299 }));
+        let place = |one: &Stretch| (one.source.partition, one.source_from);
+        assert!(drawn.is_sorted_by(|a, b| place(a) < place(b)));
+        assert!(drawn.iter().all(|one| one.source_from % SAMPLED == 0 && one.size() <= SAMPLED));
+        let partitions: BTreeSet<i32> = drawn.iter().map(|one| one.source.partition).collect();
+        assert!(partitions.len() > 80, "from all over them: {partitions:?}");
+        assert!(draw(&wholes, SampleAsk { differing: 1e-9, ..ASK }, 3).is_err(), "nearly all of them");
+    }
 }

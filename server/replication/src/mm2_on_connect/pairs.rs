@@ -271,8 +271,8 @@ async fn look_at(
     .map_err(kind_of)?;
     let Some(topic) = topics.into_iter().find(|topic| topic.name == partition.topic) else {
         return Err(ReplicationErrorKind::Unsupported(
-            "there is no such topic; the flow never ran, or its offset-syncs settings differ from what its source \
-             connector says"
+            "there is no such topic; the flow never ran, somebody deleted it, or its offset-syncs settings differ from what \
+             its source connector says"
                 .to_owned(),
         ));
     };

@@ -1,5 +1,6 @@
 //! Flows against a Connect worker that behaves as the real one was seen to, and clusters in memory.
 
+mod bad_input;
 #[cfg(feature = "double")]
 mod dead_source;
 mod fake_connect;

@@ -24,7 +24,7 @@ pub(crate) fn sync(world: &World, topic: &str, partition: i32, upstream: i64, do
     put(world, Bytes::from(key), Bytes::from(value));
 }
 
-fn put(world: &World, key: Bytes, value: Bytes) {
+pub(crate) fn put(world: &World, key: Bytes, value: Bytes) {
     let mut state = world.lock();
     let at = TopicPartition::new("mm2-offset-syncs.A.internal", 0);
     let log = state.cluster_mut("B").log_mut(&at).expect("the topic");

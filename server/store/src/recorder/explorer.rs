@@ -64,6 +64,8 @@ pub struct Explored {
     pub partitions: usize,
     /// `None` when that would be too much to unpack: a topic or a shorter time has to be chosen.
     pub course: Option<Course>,
+    /// The longest time of which there is a course of all that is asked about.
+    pub longest: TimeDelta,
 }
 
 /// The course of a flow, a topic or a partition. Up to a day every survey, as long as that is kept and not too much; else by the
@@ -82,12 +84,13 @@ pub async fn explore(
     let Some(stream) = find_stream(conn, pair, direction, Kind::Partitions).await? else {
         let frame = of(if fine { Resolution::Survey } else { Resolution::Hour });
         let course = Some(Explorer::new(frame, asked.rows).finish(asked.now));
-        return Ok(Explored { frame, partitions: 0, course });
+        return Ok(Explored { frame, partitions: 0, course, longest: TimeDelta::MAX });
     };
     let chosen = Chosen::read(conn, stream, asked, keeps_all).await?;
     let fine = fine && chosen.fine_is_kept(conn, asked).await?;
     let resolution = if fine { Resolution::Survey } else { Resolution::Hour };
-    let mut explored = Explored { frame: of(resolution), partitions: chosen.partitions, course: None };
+    let (partitions, longest) = (chosen.partitions, chosen.longest());
+    let mut explored = Explored { frame: of(resolution), partitions, course: None, longest };
     if !fine && chosen.hours(asked) > MOST_HOURS {
         return Ok(explored);
     }
@@ -174,10 +177,19 @@ impl Chosen {
         (self.all - i64::from(chunk) * whole).clamp(0, whole)
     }
 
+    /// Tracks that are unpacked of each hour.
+    fn of_an_hour(&self) -> i64 {
+        self.tracks.keys().map(|chunk| self.width(*chunk)).sum()
+    }
+
     /// Hours of tracks that would be unpacked.
     fn hours(&self, asked: Question<'_>) -> i64 {
-        let hours = (asked.to - asked.from).num_hours() + 1;
-        self.tracks.keys().map(|chunk| self.width(*chunk).saturating_mul(hours)).sum()
+        self.of_an_hour().saturating_mul((asked.to - asked.from).num_hours() + 1)
+    }
+
+    /// The longest time of which that is not too much: so many whole hours, and those at its ends are in part in it.
+    fn longest(&self) -> TimeDelta {
+        TimeDelta::hours((MOST_HOURS / self.of_an_hour().max(1) - 1).max(0))
     }
 
     /// Whether every survey of the time is still there, and not too much to unpack.

@@ -13,8 +13,8 @@ use muster_domain::{
 use sqlx::PgConnection;
 
 use super::{
-    BLOCK_MS, MOST_TRACKS,
-    codec::{self, Chain},
+    BLOCK_MS, MOST_TRACKS, block_begin,
+    codec::{self, Chain, CodecError},
     find_stream, unreadable,
 };
 use crate::error::{StoreError, failed};
@@ -29,17 +29,45 @@ pub(super) struct OpenRow {
 
 /// Rows of one chunk, oldest first, as samples. Rows before the first that stands alone say nothing.
 pub(super) fn unchain(rows: Vec<OpenRow>, kind: Kind, chunk: i32) -> Result<Vec<Block>, StoreError> {
+    let (samples, torn) = unchain_readable(rows, kind);
+    match torn.into_iter().next() {
+        Some(torn) => Err(unreadable("recorder_open", chunk, torn.at)(torn.error)),
+        None => Ok(samples),
+    }
+}
+
+/// A row whose bytes are no samples.
+#[derive(Debug)]
+pub(super) struct Torn {
+    pub(super) at: DateTime<Utc>,
+    pub(super) error: CodecError,
+    /// Rows behind it that are told as differences from it: nobody knows what they were.
+    pub(super) lost: usize,
+}
+
+/// The same of what does read back, and what does not.
+pub(super) fn unchain_readable(rows: Vec<OpenRow>, kind: Kind) -> (Vec<Block>, Vec<Torn>) {
     let mut chain: Option<Chain> = None;
-    let mut samples = Vec::with_capacity(rows.len());
+    let (mut samples, mut torn) = (Vec::with_capacity(rows.len()), Vec::<Torn>::new());
     for row in rows {
         if row.starts {
             chain = Some(Chain::default());
         }
-        let Some(chain) = &mut chain else { continue };
-        let sample = codec::decode(&row.body, kind.parents(), chain);
-        samples.push(sample.map_err(unreadable("recorder_open", chunk, row.at))?);
+        let Some(known) = &mut chain else {
+            if let Some(torn) = torn.last_mut() {
+                torn.lost += 1;
+            }
+            continue;
+        };
+        match codec::decode(&row.body, kind.parents(), known) {
+            Ok(sample) => samples.push(sample),
+            Err(error) => {
+                torn.push(Torn { at: row.at, error, lost: 0 });
+                chain = None;
+            }
+        }
     }
-    Ok(samples)
+    (samples, torn)
 }
 
 /// Everything of some chunks of a stream that touches a time, sealed or not, oldest first within a chunk. Blocks reach
@@ -100,10 +128,13 @@ pub(super) async fn open_blocks(
         where stream = $1
             and chunk = any($2)
             and at < $3
+            -- Each block begins with rows that stand alone.
+            and at >= $4
         order by chunk, at",
         stream,
         chunks,
-        to
+        to,
+        block_begin(from)
     )
     .fetch_all(conn)
     .await

@@ -7,17 +7,17 @@ use sqlx::PgConnection;
 use super::{
     BLOCK_MS, BLOCKS_OF, HOURS_OF, block_begin,
     codec::{self, Chain},
-    history::{OpenRow, unchain},
+    history::{OpenRow, Torn, unchain_readable},
     retention::cover,
-    unreadable,
 };
 use crate::error::{StoreError, failed};
 
 /// Seals the oldest block of a stream that is over by `now`; answers whether there was one. To be called in a transaction of
-/// its own: dying in it leaves the rows as they were.
+/// its own: dying in it leaves the rows as they were. A row that does not read back is told in the log and goes, with those that
+/// are told from it: they are a gap, and what was recorded before and after them stays.
 ///
 /// # Errors
-/// When the database refuses or a row does not read back.
+/// When the database refuses.
 pub async fn seal(
     conn: &mut PgConnection,
     stream: i64,
@@ -41,7 +41,12 @@ pub async fn seal(
     let Some(oldest) = oldest else { return Ok(false) };
     let begin = block_begin(oldest.at);
     let rows = take_rows(conn, stream, oldest.chunk, begin).await?;
-    let block = merged(&unchain(rows, kind, oldest.chunk)?, kind);
+    let (samples, torn) = unchain_readable(rows, kind);
+    for Torn { at, error, lost } in torn {
+        let (chunk, cause) = (oldest.chunk, error.to_string());
+        tracing::error!(stream, chunk, %at, lost, cause, "a row of the flight recorder does not read back; it is dropped with {lost} behind it that are told from it");
+    }
+    let block = merged(&samples, kind);
     let (Some(first), Some(last)) = (block.at.first(), block.at.last()) else { return Ok(true) };
     let time = |ms: i64| DateTime::from_timestamp_millis(ms).unwrap_or(begin);
     let body = codec::encode(&block, kind.parents(), &mut Chain::default())
@@ -126,14 +131,16 @@ async fn add_to_hour(
     .fetch_optional(&mut *conn)
     .await
     .map_err(failed("read an hour"))?;
-    let rolled = kind.hours_of(block, hour.timestamp_millis());
-    let rolled = match kept {
-        Some(body) => {
-            let before = codec::decode(&body, kind.hour_parents(), &mut Chain::default())
-                .map_err(unreadable("recorder_hour", chunk, hour))?;
-            kind.join_hours(&before, &rolled)
+    let added = kind.hours_of(block, hour.timestamp_millis());
+    let before = kept.map(|body| codec::decode(&body, kind.hour_parents(), &mut Chain::default()));
+    let rolled = match before {
+        Some(Ok(before)) => kind.join_hours(&before, &added),
+        Some(Err(error)) => {
+            let cause = error.to_string();
+            tracing::error!(stream, chunk, %hour, cause, "an hour of the flight recorder does not read back; it is added up anew from its blocks");
+            add_up(&mut *conn, (stream, kind), chunk, hour).await?.unwrap_or(added)
         }
-        None => rolled,
+        None => added,
     };
     let body = codec::encode(&rolled, kind.hour_parents(), &mut Chain::default())
         .map_err(|source| StoreError::Samples { op: "pack an hour", source })?;
@@ -151,4 +158,34 @@ async fn add_to_hour(
     .await
     .map_err(failed("keep an hour"))?;
     Ok(())
+}
+
+/// An hour from those of its blocks that read back.
+async fn add_up(
+    conn: &mut PgConnection,
+    (stream, kind): (i64, Kind),
+    chunk: i32,
+    hour: DateTime<Utc>,
+) -> Result<Option<Block>, StoreError> {
+    let bodies = sqlx::query_scalar!(
+        "select body
+        from recorder_block
+        where stream = $1
+            and chunk = $2
+            and from_at >= $3
+            and from_at < $4
+        order by from_at",
+        stream,
+        chunk,
+        hour,
+        hour + TimeDelta::hours(1)
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(failed("read the blocks of an hour"))?;
+    let blocks = bodies.iter().filter_map(|body| {
+        let block = codec::decode(body, kind.parents(), &mut Chain::default()).ok()?;
+        Some(kind.hours_of(&block, hour.timestamp_millis()))
+    });
+    Ok(blocks.reduce(|earlier, later| kind.join_hours(&earlier, &later)))
 }

@@ -142,7 +142,8 @@ fn see(days: &mut Vec<i64>, number: usize, day: i64) -> bool {
     new
 }
 
-/// Keeps new tracks, and of those that are there when they were seen.
+/// Keeps new tracks, and of those that are there when they were seen. A number that is another track's is refused: whoever asks
+/// knows tracks as they were before somebody else kept some, and would write one partition's values among another's.
 pub(super) async fn keep(
     conn: &mut PgConnection,
     stream: i64,
@@ -158,13 +159,17 @@ pub(super) async fn keep(
     let topics: Vec<String> = seen.iter().map(|track| track.topic.clone()).collect();
     let ids: Vec<Uuid> = seen.iter().map(|track| track.id).collect();
     let partitions: Vec<i32> = seen.iter().map(|track| number(track.partition)).collect();
-    sqlx::query!(
-        "insert into recorder_track (stream, number, group_id, topic, topic_id, partition, seen_at)
+    let kept = sqlx::query!(
+        "insert into recorder_track as kept (stream, number, group_id, topic, topic_id, partition, seen_at)
         select $1, number, group_id, topic, topic_id, partition, $2
         from unnest($3::integer[], $4::text[], $5::text[], $6::uuid[], $7::integer[])
             as row (number, group_id, topic, topic_id, partition)
         on conflict (stream, number) do update
-        set seen_at = excluded.seen_at",
+        set seen_at = excluded.seen_at
+        where kept.group_id = excluded.group_id
+            and kept.topic = excluded.topic
+            and kept.topic_id = excluded.topic_id
+            and kept.partition = excluded.partition",
         stream,
         at,
         &numbers,
@@ -176,5 +181,6 @@ pub(super) async fn keep(
     .execute(conn)
     .await
     .map_err(failed("keep the recorder's tracks"))?;
-    Ok(())
+    let expected = u64::try_from(seen.len()).unwrap_or(u64::MAX);
+    StoreError::expect_rows("keep the recorder's tracks", kept.rows_affected(), expected)
 }

@@ -230,6 +230,26 @@ async fn what_is_kept_by_the_hour_only_is_shown_by_the_hour() {
 }
 
 #[tokio::test]
+async fn what_is_too_much_to_look_at_names_the_longest_time_that_is_not() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let behind = vec![Some(1); 2_700];
+    let recording = record(conn, [(at(2, 0), vec![topic("orders", &behind)])]).await;
+    seal_all(conn, &recording).await;
+    let to = at(1, 0);
+    let asked = question(to - TimeDelta::days(400), to);
+    let found = explore(conn, asked).await;
+    assert_eq!((found.course.is_none(), found.partitions), (true, 2_700));
+    // So many hours and those at both ends are 24,000,000 of partitions at most.
+    assert_eq!(found.longest, TimeDelta::hours(8_887));
+    let fits = explore(conn, Question { from: to - found.longest, ..asked }).await;
+    assert_eq!(fits.course.map(|course| course.items.len()), Some(1), "the hour that was recorded");
+    let longer = Question { from: to - found.longest - TimeDelta::hours(1), ..asked };
+    assert_eq!(explore(conn, longer).await.course, None);
+}
+
+#[tokio::test]
 async fn a_flow_of_which_nothing_was_recorded_has_an_empty_course() {
     let database = TestDatabase::new().await;
     let conn = &mut *database.conn().await;

@@ -1,6 +1,8 @@
 //! The flight recorder on a real PostgreSQL: what was written reads back whoever died in between, old partitions go, and
 //! incidents stay.
 
+mod torn;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     alarm::AlarmCode,

@@ -4,11 +4,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
+    group::{GroupState, GroupType},
     pair::{BySide, Direction, Pair, Side},
     reading::Observed,
     survey::{
-        CommittedSourceOffsets, FlowObservation, NewestPairs, OffsetPair, PartitionObservation,
-        SideObservation, Survey, TopicObservation, UnreadableSyncs,
+        CommittedSourceOffsets, FlowObservation, GroupObservation, NewestPairs, OffsetPair,
+        PartitionObservation, SideObservation, Survey, TopicObservation, UnreadableSyncs,
     },
     topic::{Configs, TopicPartition},
 };
@@ -50,13 +51,17 @@ struct Partition {
     target: i64,
     committed: i64,
     upstream: i64,
+    /// Where the group of its topic goes on.
+    position: i64,
 }
 
-/// All partitions of the pair.
+/// All partitions of the pair, and a group for each topic.
 pub(super) struct Load {
     partitions_of: usize,
     partitions: Vec<Partition>,
     dice: Dice,
+    /// Of groups alone, so that partitions are the same with and without them.
+    dice_of_groups: Dice,
 }
 
 impl Load {
@@ -65,9 +70,9 @@ impl Load {
         let partitions = (0..topics * partitions_of).map(|_| {
             let rate = if dice.share() < 0.2 { 400.0_f64.powf(dice.share()) } else { 0.0 };
             let end = whole(dice.share() * 1e8);
-            Partition { rate, end, target: end, committed: end - 1, upstream: end - 1 }
+            Partition { rate, end, target: end, committed: end - 1, upstream: end - 1, position: end }
         });
-        Self { partitions_of, partitions: partitions.collect(), dice }
+        Self { partitions_of, partitions: partitions.collect(), dice, dice_of_groups: Dice(11) }
     }
 
     /// Some time passes.
@@ -81,7 +86,26 @@ impl Load {
             partition.target = partition.target.max(partition.end - late(1.0));
             partition.committed = partition.committed.max(partition.target - 1 - late(5.0));
             partition.upstream = partition.upstream.max(partition.target - 1 - late(5.0));
+            let unread = whole(partition.rate * 5.0 * self.dice_of_groups.share());
+            partition.position = partition.position.max(partition.end - unread);
         }
+    }
+
+    /// Where groups stand: each reads all partitions of one topic, and commits every five seconds.
+    fn groups(&self) -> BTreeMap<String, GroupObservation> {
+        let of_topic = |(number, partitions): (usize, &[Partition])| {
+            let topic = name(number);
+            let at = |partition| TopicPartition::new(topic.clone(), partition);
+            let offsets = (0..).zip(partitions).map(|(number, partition)| (at(number), partition.position));
+            let group = GroupObservation {
+                kind: GroupType::Classic,
+                state: GroupState::Stable,
+                members: Vec::new(),
+                offsets: offsets.collect(),
+            };
+            (format!("group-{number:05}"), group)
+        };
+        self.partitions.chunks(self.partitions_of).enumerate().map(of_topic).collect()
     }
 
     pub(super) fn survey(&self, pair: &Pair, at: DateTime<Utc>) -> Survey {
@@ -135,12 +159,14 @@ impl Load {
             unreadable_syncs: UnreadableSyncs::default(),
             writers: Observed::unknown("not asked", at),
         };
+        let source =
+            SideObservation { groups: Observed::known(self.groups(), at), ..side(|partition| partition.end) };
         Survey {
             pair: pair.name.clone(),
             number: 1,
             began_at: at,
             took_ms: 0,
-            sides: BySide { a: side(|partition| partition.end), b: side(|partition| partition.target) },
+            sides: BySide { a: source, b: side(|partition| partition.target) },
             flows: vec![flow],
         }
     }

@@ -187,18 +187,31 @@ impl Stage {
     }
 
     pub(super) async fn a_brokers_default_that_deletes_early(&mut self) -> Result<()> {
-        self.default_retention("--add-config", "log.retention.ms=3600000").await?;
+        self.default_of_brokers("--add-config", "log.retention.ms=3600000").await?;
         let alarm = self.alarmed(Code::EarlyDeletion, &topic("quiet")).await?;
         let place = &alarm.alarm.places[0];
         ensure!(
             place.name == "retention.ms" && place.said.contains("3600000 (the broker's default)"),
             "{place:?}"
         );
-        self.default_retention("--delete-config", "log.retention.ms").await?;
+        self.default_of_brokers("--delete-config", "log.retention.ms").await?;
         self.over().await
     }
 
-    async fn default_retention(&self, change: &str, what: &str) -> Result<()> {
+    pub(super) async fn a_brokers_default_that_compacts(&mut self) -> Result<()> {
+        self.default_of_brokers("--add-config", "log.cleanup.policy=compact").await?;
+        let alarm = self.alarmed(Code::EarlyDeletion, &topic("quiet")).await?;
+        let place = &alarm.alarm.places[0];
+        ensure!(
+            place.name == "cleanup.policy"
+                && place.said.starts_with("is compact (the broker's default) there"),
+            "{place:?}"
+        );
+        self.default_of_brokers("--delete-config", "log.cleanup.policy").await?;
+        self.over().await
+    }
+
+    async fn default_of_brokers(&self, change: &str, what: &str) -> Result<()> {
         let properties = self.lab.admin_properties()?.display().to_string();
         let bootstrap = self.lab.describe().cluster(CENTRAL)?.bootstrap.clone();
         let target = ["--entity-type", "brokers", "--entity-default", "--alter", change, what];

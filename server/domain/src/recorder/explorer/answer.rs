@@ -94,6 +94,8 @@ pub struct LagExplorer {
     /// True when these are too many for this time: then nothing is said of single partitions, and a topic or a shorter time has
     /// to be chosen.
     pub too_many: bool,
+    /// The longest time, in milliseconds, in which these are not too many; null where they are not.
+    pub longest_ms: Option<i64>,
     /// Stretches with samples, oldest first.
     pub items: Vec<Stretch>,
     /// Where the worst is not known, and why.

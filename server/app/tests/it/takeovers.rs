@@ -1,0 +1,206 @@
+//! A process that loses a pair's lease and gets it back goes on from what is kept by then, not from what it remembers.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_app::survey_loop::{Held, SurveyLoop, Turned};
+use muster_domain::{
+    ids::PairName,
+    lag::{EndsAt, ends_of},
+    pair::{Direction, Side},
+    recorder::Kind,
+};
+use muster_kafka::double::Health;
+use muster_store::{leases, recorder, surveys};
+use tokio_util::sync::CancellationToken;
+
+use crate::test_app::TestApp;
+
+const FORWARD: Direction = Direction { from: Side::A };
+
+fn name() -> PairName {
+    PairName::new("orders").unwrap()
+}
+
+/// One process that observes pairs, with what it holds of this one.
+struct Process {
+    surveys: SurveyLoop,
+    held: Option<Held>,
+}
+
+impl Process {
+    /// Of several over one database.
+    fn of(app: &TestApp, worker: &str) -> Self {
+        Self { surveys: SurveyLoop { worker: worker.to_owned(), ..app.surveys.clone() }, held: None }
+    }
+
+    async fn turn(&mut self) -> Turned {
+        self.surveys.turn(&name(), &mut self.held, &CancellationToken::new()).await.unwrap()
+    }
+
+    /// A turn of the one that observes the pair, some time after the last; the ends it saw, if the source answered.
+    async fn observe(&mut self, app: &TestApp) -> Option<EndsAt> {
+        app.small.world.ticks(20);
+        assert_eq!(self.turn().await, Turned::Observed);
+        let mut conn = app.app.pool.acquire().await.unwrap();
+        let survey = surveys::latest(&mut conn, &name()).await.unwrap().unwrap();
+        ends_of(&app.small.pair.flows[0], &survey)
+    }
+
+    /// It is told to stop, as at an upgrade.
+    async fn stop(self, app: &TestApp) {
+        let mut conn = app.app.pool.acquire().await.unwrap();
+        assert_eq!(leases::release_all(&mut conn, &self.surveys.worker).await.unwrap(), ["survey:orders"]);
+    }
+}
+
+/// Whoever has the lease stands still for longer than it lasts.
+async fn lease_runs_out(app: &TestApp) {
+    let sql = "update lease set until = clock_timestamp() - interval '1 second'";
+    assert_eq!(sqlx::query(sql).execute(&app.app.pool).await.unwrap().rows_affected(), 1);
+}
+
+/// Pair, people and clusters, and nobody who observes any more.
+async fn nobody_observes() -> TestApp {
+    let app = TestApp::with_pair().await;
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    leases::release_all(&mut conn, "test").await.unwrap();
+    drop(conn);
+    app
+}
+
+fn make_topic(app: &TestApp, topic: &str) {
+    let mut state = app.small.world.lock();
+    for cluster in ["eu-west", "eu-central"] {
+        state.cluster_mut(cluster).create_topic(topic, 2).unwrap();
+    }
+}
+
+/// The ends of every survey as the flight recorder has them.
+async fn recorded(app: &TestApp, since: &EndsAt) -> Vec<EndsAt> {
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    let pair = name();
+    recorder::recent_ends(&mut conn, (&pair, FORWARD), since.0, (120, 1_000_000)).await.unwrap().0
+}
+
+async fn seal_all(app: &TestApp) {
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    let stream = recorder::find_stream(&mut conn, &name(), FORWARD, Kind::Partitions).await.unwrap().unwrap();
+    let later = Utc::now() + TimeDelta::minutes(10);
+    while recorder::seal(&mut conn, stream, Kind::Partitions, later).await.unwrap() {}
+    let sql = "select count(*) from recorder_open where stream = $1";
+    let left: i64 = sqlx::query_scalar(sql).bind(stream).fetch_one(&mut *conn).await.unwrap();
+    assert_eq!(left, 0);
+}
+
+async fn losses(app: &TestApp) -> Vec<(DateTime<Utc>, bool)> {
+    let sql = "select seen_at, settled from loss order by seen_at";
+    sqlx::query_as(sql).fetch_all(&app.app.pool).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_both_recorded_reads_back_as_each_saw_it_and_no_topic_takes_anothers_place() {
+    let app = nobody_observes().await;
+    let (mut one, mut two) = (Process::of(&app, "one"), Process::of(&app, "two"));
+    let mut saw = Vec::new();
+    for _ in 0..3 {
+        saw.extend(one.observe(&app).await);
+    }
+    assert_eq!(two.turn().await, Turned::SomebodyElse);
+
+    lease_runs_out(&app).await;
+    // In the order of names they come the other way round.
+    make_topic(&app, "orders.zinc");
+    for _ in 0..2 {
+        saw.extend(two.observe(&app).await);
+    }
+    assert_eq!(one.turn().await, Turned::SomebodyElse);
+    two.stop(&app).await;
+    make_topic(&app, "orders.antimony");
+    for _ in 0..2 {
+        saw.extend(one.observe(&app).await);
+    }
+
+    assert_eq!(saw.len(), 7);
+    let grown = |at: usize| saw[at].1.values().sum::<i64>();
+    assert!((1..7).all(|at| grown(at) > grown(at - 1)), "each survey has other ends: {saw:?}");
+    assert_eq!(recorded(&app, &saw[0]).await, saw, "not sealed yet");
+    seal_all(&app).await;
+    assert_eq!(recorded(&app, &saw[0]).await, saw, "sealed for good");
+}
+
+/// The same when the topic that somebody else saw first is gone again: nothing in the database stands in the way of its number.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_number_of_a_topic_that_came_and_went_meanwhile_is_given_to_no_other() {
+    let app = nobody_observes().await;
+    let (mut one, mut two) = (Process::of(&app, "one"), Process::of(&app, "two"));
+    let mut saw = Vec::from_iter(one.observe(&app).await);
+    lease_runs_out(&app).await;
+    make_topic(&app, "orders.brief");
+    saw.extend(two.observe(&app).await);
+    two.stop(&app).await;
+    {
+        let mut state = app.small.world.lock();
+        for cluster in ["eu-west", "eu-central"] {
+            state.cluster_mut(cluster).topics.remove("orders.brief").unwrap();
+        }
+    }
+    make_topic(&app, "orders.lasting");
+    saw.extend(one.observe(&app).await);
+    assert_eq!(recorded(&app, &saw[0]).await, saw);
+    let has = |at: usize, topic: &str| saw[at].1.keys().any(|key| key.topic == topic);
+    let seen = [0, 1, 2].map(|at| (has(at, "orders.brief"), has(at, "orders.lasting")));
+    assert_eq!(seen, [(false, false), (true, false), (false, true)]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_death_is_one_loss_whoever_observes_when() {
+    let app = nobody_observes().await;
+    let (mut one, mut two) = (Process::of(&app, "one"), Process::of(&app, "two"));
+    for _ in 0..2 {
+        one.observe(&app).await.unwrap();
+    }
+    lease_runs_out(&app).await;
+    two.observe(&app).await.unwrap();
+    let (last_seen, _) = two.observe(&app).await.unwrap();
+    app.small.world.set_health("eu-west", Health::Dead);
+    assert_eq!(two.observe(&app).await, None);
+    assert_eq!(losses(&app).await, [(last_seen, false)]);
+
+    two.stop(&app).await;
+    for _ in 0..2 {
+        assert_eq!(one.observe(&app).await, None);
+    }
+    assert_eq!(losses(&app).await, [(last_seen, false)], "it is the same death");
+    app.small.world.point_producers("eu-central");
+    app.small.world.set_health("eu-west", Health::Up);
+    for _ in 0..4 {
+        one.observe(&app).await.unwrap();
+    }
+    assert_eq!(losses(&app).await, [(last_seen, true)], "and settled once");
+}
+
+/// Nobody else has written: it would be known less for nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_failed_keeps_the_lease_and_what_is_remembered() {
+    let app = nobody_observes().await;
+    let mut one = Process::of(&app, "one");
+    let lease = leases::survey_lease(&name());
+    let epoch = async || {
+        let mut conn = app.app.pool.acquire().await.unwrap();
+        leases::held_by(&mut conn, &lease, "one", 0.0).await.unwrap().map(|(epoch, _)| epoch)
+    };
+    for _ in 0..2 {
+        one.observe(&app).await.unwrap();
+    }
+    let before = epoch().await;
+    assert!(before.is_some());
+    sqlx::query("alter table survey rename to out_of_reach").execute(&app.app.pool).await.unwrap();
+    let failed = one.surveys.turn(&name(), &mut one.held, &CancellationToken::new()).await;
+    assert!(failed.is_err(), "{failed:?}");
+    sqlx::query("alter table out_of_reach rename to survey").execute(&app.app.pool).await.unwrap();
+    sqlx::query("delete from recorder_open").execute(&app.app.pool).await.unwrap();
+    one.observe(&app).await.unwrap();
+    assert_eq!(epoch().await, before);
+    let lag = app.as_user("vera").await.get("/api/v1/pairs/orders/lag").await.done();
+    let rpo = &lag["items"][0]["rpo"];
+    assert!(rpo["records_at_most"].is_number(), "told from ends it saw before: {lag:#}");
+}
