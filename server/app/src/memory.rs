@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     hash::hash_json,
     ids::PairName,
-    lag::PartitionLag,
+    lag::{PartitionLag, Past},
     loss::{Evidence, Loss, settle, state_loss},
     pair::{Flow, Pair, Side},
     recorder::{Kind, facts_of, group_samples, partition_samples},
@@ -63,8 +63,8 @@ impl Memory {
         for flow in &pair.flows {
             let bounds = (MOST_SURVEYS, MOST_ENDS);
             let of = (&pair.name, flow.direction);
-            let (ends, high) = recorder::recent_ends(conn, of, now - LOOK_BACK, bounds).await?;
-            self.history.recall(flow.direction.from, ends, high);
+            let recent = recorder::recent_ends(conn, of, now - LOOK_BACK, bounds).await?;
+            self.history.recall(pair, flow, recent);
         }
         self.recalled = Some(now);
         Ok(())
@@ -205,7 +205,8 @@ impl Memory {
             }
             let Some(high) = self.history.high(from) else { continue };
             let said = of_flow().map(|(loss, _)| loss).find(|loss| loss.seen_at == high.0);
-            let evidence = Evidence { history: self.history.of(from), high, previous, said };
+            let Past { ends: history, pace, .. } = self.history.past(from);
+            let evidence = Evidence { history, high, pace, previous, said };
             news.extend(state_loss(pair, flow, survey, &evidence).filter(|loss| Some(loss) != said));
         }
         news

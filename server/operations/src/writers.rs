@@ -2,7 +2,8 @@
 //! replication's own, by the transactional ids of its tasks.
 //!
 //! A look only reads, what brokers have in memory anyway. Of a large pair a thousand partitions are looked at in one survey, the same
-//! ones in three surveys on end, then the next thousand: two looks at the same partition are what tells that somebody has written.
+//! ones in three surveys on end, then the next thousand: two looks at the same partition are what tells that somebody has written. Whether
+//! anybody writes there in transactions also says what the target's ends are worth (`lag`).
 //! Producers are asked for before transactional ids, so that the id of whoever has written by then is in what is listed. Every broker
 //! lists every id there is, so they are asked for only where somebody has written who was not known in the survey before, and at
 //! the beginning of a turn: an id never becomes somebody else's.
@@ -28,11 +29,11 @@ const TURN: i64 = 3;
 /// Where more producers are remembered a partition is left out: applications wrote there not long ago.
 const MOST_PRODUCERS: usize = 32;
 
-/// Adds to a survey who writes on the target of each flow that runs. `previous` is the one before.
+/// Adds to a survey who writes on the target of each flow that was not asked to stand still. `previous` is the one before.
 pub async fn read_writers(clients: &PairClients, survey: &mut Survey, previous: Option<&Survey>) {
     for flow in &clients.pair.flows {
         let Some(connector) = copying(flow, survey) else { continue };
-        let replicas = turn(replicas(&clients.pair, flow, survey), survey.number);
+        let replicas = to_look_at(&clients.pair, flow, survey, previous);
         let before = previous.filter(|_| survey.number % TURN != 0).and_then(|survey| seen_by(survey, flow));
         let read = read(clients.admin.get(flow.direction.to()).as_ref(), &replicas, connector, before).await;
         let writers = match read {
@@ -49,12 +50,28 @@ fn seen_by<'s>(survey: &'s Survey, flow: &Flow) -> Option<&'s WritersObservation
     survey.flows.iter().find(|seen| seen.direction == flow.direction)?.writers.value()
 }
 
-/// The source connector of a flow, while it runs.
+/// The source connector of a flow, unless it was asked to stand still: one that is being moved, or has failed, has copied just now.
 fn copying<'f>(flow: &'f Flow, survey: &Survey) -> Option<&'f str> {
     let Mechanism::Mm2OnConnect { source_connector, .. } = &flow.mechanism else { return None };
     let observed = survey.flows.iter().find(|observed| observed.direction == flow.direction)?;
-    let source = observed.connectors.get(&ConnectorRole::Source)?.value()?;
-    (source.state == ConnectState::Running).then_some(source_connector.as_str())
+    let stands = match observed.connectors.get(&ConnectorRole::Source)?.value()?.state {
+        ConnectState::Stopped | ConnectState::Paused | ConnectState::Destroyed => true,
+        ConnectState::Running
+        | ConnectState::Restarting
+        | ConnectState::Unassigned
+        | ConnectState::Failed => false,
+    };
+    (!stands).then_some(source_connector.as_str())
+}
+
+/// Partitions whose turn it is. While the source does not answer these are the last: what the target holds says how much arrived.
+fn to_look_at(pair: &Pair, flow: &Flow, survey: &Survey, previous: Option<&Survey>) -> Vec<TopicPartition> {
+    let known = |side| survey.sides.get(side).topics.value().is_some();
+    if known(flow.direction.from) || !known(flow.direction.to()) {
+        return turn(replicas(pair, flow, survey), survey.number);
+    }
+    let seen = previous.and_then(|previous| seen_by(previous, flow));
+    seen.map(|seen| seen.partitions.keys().cloned().collect()).unwrap_or_default()
 }
 
 /// Partitions of replicas that have a leader.

@@ -28,7 +28,7 @@ pub use self::{
     explorer::{Explored, Question, explore, topics},
     facts::{Fact, fact, fact_at, fact_changes, keep_fact},
     group_then::{GroupThen, PositionThen, group_then},
-    history::{blocks, recent_ends},
+    history::{RecentEnds, blocks, recent_ends},
     positions::{Positions, positions},
     retention::{cover, retire, size},
     seal::seal,
