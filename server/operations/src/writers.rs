@@ -15,7 +15,7 @@ use muster_domain::{
     pair::{Flow, Mechanism, Pair},
     patterns::Scope,
     reading::Observed,
-    survey::{ConnectState, ConnectorRole, Survey, WriterSeen, WritersObservation},
+    survey::{ConnectState, ConnectorRole, FlowObservation, Survey, WriterSeen, WritersObservation},
     topic::TopicPartition,
 };
 use muster_kafka::{ClusterAdmin, KafkaError, ProducerState};
@@ -32,7 +32,12 @@ const MOST_PRODUCERS: usize = 32;
 /// Adds to a survey who writes on the target of each flow that was not asked to stand still. `previous` is the one before.
 pub async fn read_writers(clients: &PairClients, survey: &mut Survey, previous: Option<&Survey>) {
     for flow in &clients.pair.flows {
-        let Some(connector) = copying(flow, survey) else { continue };
+        let Some(connector) = copying(flow, survey) else {
+            if let Some(last) = previous.and_then(|previous| last_seen(flow, survey, previous)) {
+                keep(flow, survey, last);
+            }
+            continue;
+        };
         let replicas = to_look_at(&clients.pair, flow, survey, previous);
         let before = previous.filter(|_| survey.number % TURN != 0).and_then(|survey| seen_by(survey, flow));
         let read = read(clients.admin.get(flow.direction.to()).as_ref(), &replicas, connector, before).await;
@@ -40,21 +45,36 @@ pub async fn read_writers(clients: &PairClients, survey: &mut Survey, previous: 
             Ok(writers) => Observed::known(writers, Utc::now()),
             Err(e) => Observed::unknown(e.to_string(), Utc::now()),
         };
-        if let Some(seen) = survey.flows.iter_mut().find(|seen| seen.direction == flow.direction) {
-            seen.writers = writers;
-        }
+        keep(flow, survey, writers);
     }
 }
 
+fn keep(flow: &Flow, survey: &mut Survey, writers: Observed<WritersObservation>) {
+    if let Some(seen) = survey.flows.iter_mut().find(|seen| seen.direction == flow.direction) {
+        seen.writers = writers;
+    }
+}
+
+/// What the survey before saw, where source and Connect are silent: nothing comes to the target any more, so who wrote there last did.
+fn last_seen(flow: &Flow, survey: &Survey, previous: &Survey) -> Option<Observed<WritersObservation>> {
+    let connector = observed(survey, flow)?.connectors.get(&ConnectorRole::Source)?;
+    let silent =
+        survey.sides.get(flow.direction.from).topics.value().is_none() && connector.value().is_none();
+    observed(previous, flow).filter(|_| silent).map(|last| last.writers.clone())
+}
+
+fn observed<'s>(survey: &'s Survey, flow: &Flow) -> Option<&'s FlowObservation> {
+    survey.flows.iter().find(|observed| observed.direction == flow.direction)
+}
+
 fn seen_by<'s>(survey: &'s Survey, flow: &Flow) -> Option<&'s WritersObservation> {
-    survey.flows.iter().find(|seen| seen.direction == flow.direction)?.writers.value()
+    observed(survey, flow)?.writers.value()
 }
 
 /// The source connector of a flow, unless it was asked to stand still: one that is being moved, or has failed, has copied just now.
 fn copying<'f>(flow: &'f Flow, survey: &Survey) -> Option<&'f str> {
     let Mechanism::Mm2OnConnect { source_connector, .. } = &flow.mechanism else { return None };
-    let observed = survey.flows.iter().find(|observed| observed.direction == flow.direction)?;
-    let stands = match observed.connectors.get(&ConnectorRole::Source)?.value()?.state {
+    let stands = match observed(survey, flow)?.connectors.get(&ConnectorRole::Source)?.value()?.state {
         ConnectState::Stopped | ConnectState::Paused | ConnectState::Destroyed => true,
         ConnectState::Running
         | ConnectState::Restarting
