@@ -60,6 +60,8 @@ pub struct PairDetail<'a> {
     pub behind: Reading,
     /// When the oldest record that was found to be missing was written by its own timestamp, if one was read.
     pub first_missing: Option<DateTime<Utc>>,
+    /// Offsets on the active side in open transactions, or behind such; `None` when that is not known.
+    pub in_open_transactions: Option<i64>,
     /// The canaries of the pair; none when it has none.
     pub canaries: &'a [Standing],
     /// What came of records somebody has just asked for.
@@ -89,6 +91,7 @@ pub struct PairPage {
     rpo_note: String,
     behind: ReadingView,
     behind_note: String,
+    open_note: String,
     canary: Option<ReadingView>,
     canaries: Option<CanaryPanel>,
     groups_now: String,
@@ -143,6 +146,7 @@ impl PairPage {
             ),
             behind: ReadingView::new(&detail.behind, Unit::Records, now).large(),
             behind_note: behind_note(detail, now),
+            open_note: open_note(detail.in_open_transactions),
             canary: worst(pair, detail.canaries, from, now)
                 .map(|reading| ReadingView::new(&reading, Unit::Milliseconds, now).large()),
             canaries: CanaryPanel::new(&chrome, pair, detail.canaries),
@@ -204,6 +208,17 @@ fn behind_note(detail: &PairDetail<'_>, now: DateTime<Utc>) -> String {
             format::ago(now, at)
         ),
     }
+}
+
+/// A flow of committed records cannot copy these yet, so they are not among those behind; any other can.
+fn open_note(offsets: Option<i64>) -> String {
+    let said = match offsets {
+        None => "unknown".to_owned(),
+        Some(0) => "none".to_owned(),
+        Some(1) => "1 offset".to_owned(),
+        Some(offsets) => format!("{} offsets", format::number(offsets)),
+    };
+    format!("in or behind open transactions: {said}")
 }
 
 fn notices(chrome: &Chrome, facts: &PairFacts<'_>, now: DateTime<Utc>) -> Vec<Notice> {

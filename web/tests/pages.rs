@@ -338,6 +338,17 @@ fn what_was_recorded_is_told_from_what_is_not_known() {
 }
 
 #[test]
+fn what_is_in_open_transactions_is_said_apart_and_unknown_is_not_none() {
+    let said = |name: &str| {
+        let page = sample(name);
+        let row = page.split_once("in or behind open transactions: ").expect("the row").1;
+        row.split_once('<').expect("an end").0.to_owned()
+    };
+    assert_eq!(said("pair"), "1,204 offsets");
+    assert_eq!(said("pair-dark"), "unknown");
+}
+
+#[test]
 fn no_secret_field_is_ever_filled_in() {
     for (page, html) in samples::all() {
         for tag in tags(&html).into_iter().filter(|tag| tag.contains("type=\"password\"")) {

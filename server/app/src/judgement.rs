@@ -79,7 +79,7 @@ impl Judgement {
             ActiveSide::Active(direction) => (Some(direction.from), None),
             ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => (None, Some(reason)),
         };
-        let judge = |flow: &Flow| judge_flow(pair, flow, survey, history.of(flow.direction.from), clock);
+        let judge = |flow: &Flow| judge_flow(pair, flow, survey, history.past(flow.direction.from), clock);
         let (lag, partitions) = pair.flows.iter().map(judge).unzip();
         let mut checks = evaluate(pair, clusters, survey, previous, clock.now);
         for check in checks.iter_mut().filter(|check| check.code == CheckCode::Canary) {

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     hash::hash_json,
     ids::PairName,
-    lag::PartitionLag,
+    lag::{PartitionLag, Past},
     loss::{Evidence, Loss, settle, state_loss},
     pair::{Flow, Pair, Side},
     recorder::{Kind, facts_of, group_samples, partition_samples},
@@ -66,7 +66,7 @@ impl Memory {
             let bounds = (MOST_SURVEYS, MOST_ENDS);
             let of = (&pair.name, flow.direction);
             match recorder::recent_ends(conn, of, now - LOOK_BACK, bounds).await {
-                Ok((ends, high)) => self.history.recall(flow.direction.from, ends, high),
+                Ok(recent) => self.history.recall(pair, flow, recent),
                 // Part of it would be a source with fewer partitions than it has.
                 Err(e @ StoreError::Unreadable { .. }) => {
                     tracing::error!(pair.name = %pair.name, cause = %e, "what was recorded last of pair `{}` does not read back; its ends are remembered from now on", pair.name);
@@ -207,7 +207,8 @@ impl Memory {
             }
             let Some(high) = self.history.high(from) else { continue };
             let said = of_flow().map(|(loss, _)| loss).find(|loss| loss.seen_at == high.0);
-            let evidence = Evidence { history: self.history.of(from), high, previous, said };
+            let Past { ends: history, pace, .. } = self.history.past(from);
+            let evidence = Evidence { history, high, pace, previous, said };
             news.extend(state_loss(pair, flow, survey, &evidence).filter(|loss| Some(loss) != said));
         }
         news

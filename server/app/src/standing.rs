@@ -42,6 +42,8 @@ pub struct Standing {
     lag: Reading,
     /// When the oldest record that was found to be missing was written by its own timestamp.
     pub first_missing: Option<DateTime<Utc>>,
+    /// Offsets on the active side in open transactions, or behind such.
+    pub in_open_transactions: Option<i64>,
     /// Records on the active side only.
     pub behind: Reading,
     /// By source topic; empty where all pairs are shown.
@@ -135,6 +137,7 @@ impl Standing {
         Self {
             active: kept.as_ref().and_then(|kept| kept.results.active),
             first_missing: kept.as_ref().and_then(|kept| kept.results.first_missing(direction)),
+            in_open_transactions: kept.as_ref().and_then(|kept| kept.results.in_open_transactions(direction)),
             checks: kept.map(|kept| shown(kept.results.checks, kept.at)).unwrap_or_default(),
             rpo,
             lag,

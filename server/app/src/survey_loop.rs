@@ -206,6 +206,7 @@ impl SurveyLoop {
         let number = previous.as_ref().map_or(1, |survey| survey.number + 1);
         // The recorder keeps milliseconds: what is remembered and what is read back are one time.
         let mut survey = take_survey(&clients, number, Utc::now().trunc_subsecs(3)).await;
+        memory.history.tell_logs_apart(&clients.pair, &mut survey, previous.as_ref());
         read_tails(&clients, &mut survey, previous.as_ref(), &mut memory.tails).await;
         read_writers(&clients, &mut survey, previous.as_ref()).await;
         let unsettled = ask_leader_ends(&clients, &survey, unsettled).await;

@@ -3,13 +3,17 @@
 //! Nothing here trusts record timestamps: time is when Muster saw the source's end where it was. A source that does not
 //! answer is never shown as caught up: its figures are stale, with their age, or unknown.
 
+mod fit;
 mod missing;
+mod pace;
 mod partition;
 mod replica;
 mod rpo;
 mod summary;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_rpo;
 
 use std::collections::BTreeMap;
 
@@ -21,6 +25,7 @@ pub(crate) use self::{
     partition::written_end,
 };
 pub use self::{
+    pace::Pace,
     partition::{Hole, PartitionLag, partition_lags},
     rpo::{Missing, Rate},
 };
@@ -48,9 +53,10 @@ pub struct FlowLag {
     pub worst: Option<TopicPartition>,
     /// By source topic.
     pub topics: BTreeMap<String, TopicLag>,
-    /// Records in transactions that are still open on the source: nothing can copy these yet.
-    #[serde(default)]
-    pub in_open_transactions: i64,
+    /// Offsets on the source that are in open transactions, or behind such: a flow of committed records cannot copy them yet. `None`
+    /// where it is not known, and not written then: versions before this one know no such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_open_transactions: Option<i64>,
     /// Records the source removed before they were copied; at most 20 of them.
     #[serde(default)]
     pub holes: Vec<Hole>,
@@ -80,7 +86,7 @@ pub struct Rpo {
     /// At least so many records: those that are proven to be missing and that nothing copies, because the flow's source connector
     /// does not run. While it runs, or that is not known, they may arrive in the next moment: 0.
     pub records_at_least: Option<i64>,
-    /// At most so many: those behind and those that may have been written since the ends were read.
+    /// At most so many: those behind, those in open transactions, and those that may have been written since the ends were read.
     pub records_at_most: Option<i64>,
     /// Writes of at most the last so many milliseconds.
     pub ms_at_most: Option<i64>,
@@ -125,6 +131,25 @@ impl FlowLag {
 
 /// Ends of the source's partitions as an earlier survey saw them.
 pub type EndsAt = (DateTime<Utc>, ByPartition<i64>);
+
+/// What was seen of a flow's source before a survey.
+#[derive(Debug, Clone, Copy)]
+pub struct Past<'a> {
+    /// What [`ends_of`] gave for earlier surveys, oldest first; it need not reach further back than lag is to be shown in time.
+    pub ends: &'a [EndsAt],
+    /// High watermarks when they were last read.
+    pub high: Option<&'a EndsAt>,
+    /// How fast it was written to.
+    pub pace: &'a Pace,
+}
+
+impl Default for Past<'_> {
+    /// Nothing was seen.
+    fn default() -> Self {
+        static UNKNOWN: Pace = Pace::new();
+        Self { ends: &[], high: None, pace: &UNKNOWN }
+    }
+}
 
 /// When something is judged.
 #[derive(Debug, Clone, Copy)]
@@ -179,7 +204,7 @@ pub(crate) fn renamed(survey: &Survey, direction: Direction) -> Option<String> {
     Renaming::of(source_config(survey, direction)?).in_the_way()
 }
 
-/// The ends of a survey's source side, to be kept as history for [`flow_lag_since`]; `None` where it was not read.
+/// The ends of a survey's source side, to be kept for [`Past::ends`]; `None` where it was not read.
 #[must_use]
 pub fn ends_of(flow: &Flow, survey: &Survey) -> Option<EndsAt> {
     let topics = &survey.sides.get(flow.direction.from).topics;
@@ -198,20 +223,14 @@ pub fn ends_of(flow: &Flow, survey: &Survey) -> Option<EndsAt> {
 /// Lag of a flow from one survey alone: records, and time only where nothing is behind.
 #[must_use]
 pub fn flow_lag(pair: &Pair, flow: &Flow, survey: &Survey) -> FlowLag {
-    flow_lag_since(pair, flow, survey, &[], Clock { now: survey.began_at, period: TimeDelta::hours(1) })
+    let clock = Clock { now: survey.began_at, period: TimeDelta::hours(1) };
+    flow_lag_since(pair, flow, survey, Past::default(), clock)
 }
 
-/// Lag of a flow. `history` is what [`ends_of`] gave for earlier surveys, oldest first; it need not reach further back
-/// than lag is to be shown in time.
+/// Lag of a flow.
 #[must_use]
-pub fn flow_lag_since(
-    pair: &Pair,
-    flow: &Flow,
-    survey: &Survey,
-    history: &[EndsAt],
-    clock: Clock,
-) -> FlowLag {
-    judge_flow(pair, flow, survey, history, clock).0
+pub fn flow_lag_since(pair: &Pair, flow: &Flow, survey: &Survey, past: Past<'_>, clock: Clock) -> FlowLag {
+    judge_flow(pair, flow, survey, past, clock).0
 }
 
 /// Lag of a flow, and of each of its partitions.
@@ -220,11 +239,11 @@ pub fn judge_flow(
     pair: &Pair,
     flow: &Flow,
     survey: &Survey,
-    history: &[EndsAt],
+    past: Past<'_>,
     clock: Clock,
 ) -> (FlowLag, Vec<PartitionLag>) {
-    let lags = partition_lags(pair, flow, survey, history, clock);
-    (summary::summarise(flow, survey, &lags, history, clock), lags)
+    let lags = partition_lags(pair, flow, survey, past, clock);
+    (summary::summarise(flow, survey, &lags, past, clock), lags)
 }
 
 /// Whether a source connector leaves no record out, neither what transactions give up nor by transforms: then what is missing was

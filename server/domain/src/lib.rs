@@ -7,6 +7,7 @@ pub mod access;
 pub mod acl;
 pub mod address;
 pub mod alarm;
+pub mod another_log;
 pub mod audit;
 pub mod break_glass;
 pub mod canary;

@@ -7,7 +7,6 @@
 
 mod brief;
 mod owners;
-mod rate;
 mod settle;
 mod stage;
 #[cfg(test)]
@@ -19,7 +18,6 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub(crate) use self::rate::may_run_ahead;
 use self::stage::Stage;
 pub use self::{
     brief::{BriefLoss, LossId},
@@ -28,7 +26,7 @@ pub use self::{
 };
 use crate::{
     ids::TeamName,
-    lag::{EndsAt, written_end},
+    lag::{EndsAt, Pace, written_end},
     pair::{Direction, Flow, Pair},
     survey::{ConnectState, ConnectorRole, Survey},
     topic::{ByPartition, TopicPartition},
@@ -148,6 +146,8 @@ pub struct Evidence<'a> {
     pub history: &'a [EndsAt],
     /// High watermarks when they were last read.
     pub high: &'a EndsAt,
+    /// How fast it was written to.
+    pub pace: &'a Pace,
     /// The last survey before this one.
     pub previous: Option<&'a Survey>,
     /// What was said of the same loss before.

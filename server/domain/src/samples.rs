@@ -213,9 +213,17 @@ fn flow(from: Side, target: &str, state: ConnectState, copied: i64) -> FlowObser
         newest_pairs: Observed::known(NewestPairs(BTreeMap::from([(orders, newest)])), now),
         last_pairs: None,
         rewinds: BTreeMap::new(),
+        of_another_log: BTreeMap::new(),
         beyond: Observed::known(Beyond::default(), now),
         unreadable_syncs: UnreadableSyncs::default(),
-        writers: Observed::known(WritersObservation::default(), now),
+        // Looked at, and nobody has a producer id there: tasks that write without transactions have none.
+        writers: Observed::known(
+            WritersObservation {
+                partitions: BTreeMap::from([(TopicPartition::new("orders", 0), Vec::new())]),
+                ..WritersObservation::default()
+            },
+            now,
+        ),
     }
 }
 

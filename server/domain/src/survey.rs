@@ -20,7 +20,7 @@ use crate::{
     quota::{ClientQuota, ScramUsers},
     reading::Observed,
     selection::Beyond,
-    topic::{ByPartition, Configs, by_partition},
+    topic::{ByPartition, Configs, TopicPartition, by_partition},
 };
 
 /// One full observation of a pair.
@@ -181,7 +181,7 @@ pub struct OpenTransaction {
     /// When it began, by the coordinator's clock; `None` when it does not tell.
     pub began_at: Option<DateTime<Utc>>,
     /// Partitions it has written to.
-    pub partitions: Vec<crate::topic::TopicPartition>,
+    pub partitions: Vec<TopicPartition>,
 }
 
 /// One right of Muster's principal on a cluster.
@@ -236,6 +236,9 @@ pub struct FlowObservation {
     /// Per source partition, the last time its offset syncs went back; none where they never did.
     #[serde(default, with = "by_partition")]
     pub rewinds: ByPartition<Rewind>,
+    /// Positions on source topics that were made anew, as they were then: until they move they are of the log before.
+    #[serde(default, with = "by_partition", skip_serializing_if = "BTreeMap::is_empty")]
+    pub of_another_log: ByPartition<OldPosition>,
     /// Topics outside of the pair that its source connector copies, too.
     #[serde(default = "not_looked")]
     pub beyond: Observed<Beyond>,
@@ -245,6 +248,51 @@ pub struct FlowObservation {
     /// Who writes where it copies to.
     #[serde(default = "not_looked")]
     pub writers: Observed<WritersObservation>,
+}
+
+impl FlowObservation {
+    /// Connect's committed offset of a source partition, where it is one of its log.
+    #[must_use]
+    pub fn committed_offset(&self, key: &TopicPartition) -> Option<i64> {
+        self.of_this_log(key, self.committed.value()?.offsets.get(key).copied(), None).0
+    }
+
+    /// The newest offset sync of a source partition, where it is one of its log.
+    #[must_use]
+    pub fn newest_pair(&self, key: &TopicPartition) -> Option<OffsetPair> {
+        self.of_this_log(key, None, self.newest_pairs.value()?.0.get(key).copied()).1
+    }
+
+    /// What is left of a partition's committed offset and offset sync without those that are of a log before.
+    #[must_use]
+    pub fn of_this_log(
+        &self,
+        key: &TopicPartition,
+        committed: Option<i64>,
+        pair: Option<OffsetPair>,
+    ) -> (Option<i64>, Option<OffsetPair>) {
+        match self.of_another_log.get(key) {
+            None => (committed, pair),
+            Some(old) => (
+                committed.filter(|_| !old.unseen && old.committed != committed),
+                pair.filter(|_| !old.unseen && old.pair != pair),
+            ),
+        }
+    }
+}
+
+/// Where replication stood on a partition when its topic was made anew under the same name.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldPosition {
+    /// Connect's committed offset.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committed: Option<i64>,
+    /// The newest offset sync.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pair: Option<OffsetPair>,
+    /// They could not be read then: whatever is read first is taken for them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unseen: bool,
 }
 
 /// Who writes where a flow copies to, as the leaders there remember producers that have an id (DescribeProducers).

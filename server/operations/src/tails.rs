@@ -125,9 +125,7 @@ fn tails(pair: &Pair, flow: &Flow, survey: &Survey, previous: Option<&Survey>) -
 
 /// The last source offset that is proven to be on the target.
 fn through(observed: &FlowObservation, at: &TopicPartition) -> Option<i64> {
-    let committed = observed.committed.value().and_then(|committed| committed.offsets.get(at)).copied();
-    let pair = observed.newest_pairs.value().and_then(|pairs| pairs.0.get(at));
-    committed.max(pair.map(|pair| pair.upstream))
+    observed.committed_offset(at).max(observed.newest_pair(at).map(|pair| pair.upstream))
 }
 
 /// What the flow reads; `None` while Connect does not say.

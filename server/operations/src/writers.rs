@@ -2,7 +2,8 @@
 //! replication's own, by the transactional ids of its tasks.
 //!
 //! A look only reads, what brokers have in memory anyway. Of a large pair a thousand partitions are looked at in one survey, the same
-//! ones in three surveys on end, then the next thousand: two looks at the same partition are what tells that somebody has written.
+//! ones in three surveys on end, then the next thousand: two looks at the same partition are what tells that somebody has written. Whether
+//! anybody writes there in transactions also says what the target's ends are worth (`lag`).
 //! Producers are asked for before transactional ids, so that the id of whoever has written by then is in what is listed. Every broker
 //! lists every id there is, so they are asked for only where somebody has written who was not known in the survey before, and at
 //! the beginning of a turn: an id never becomes somebody else's.
@@ -14,7 +15,7 @@ use muster_domain::{
     pair::{Flow, Mechanism, Pair},
     patterns::Scope,
     reading::Observed,
-    survey::{ConnectState, ConnectorRole, Survey, WriterSeen, WritersObservation},
+    survey::{ConnectState, ConnectorRole, FlowObservation, Survey, WriterSeen, WritersObservation},
     topic::TopicPartition,
 };
 use muster_kafka::{ClusterAdmin, KafkaError, ProducerState};
@@ -28,33 +29,69 @@ const TURN: i64 = 3;
 /// Where more producers are remembered a partition is left out: applications wrote there not long ago.
 const MOST_PRODUCERS: usize = 32;
 
-/// Adds to a survey who writes on the target of each flow that runs. `previous` is the one before.
+/// Adds to a survey who writes on the target of each flow that was not asked to stand still. `previous` is the one before.
 pub async fn read_writers(clients: &PairClients, survey: &mut Survey, previous: Option<&Survey>) {
     for flow in &clients.pair.flows {
-        let Some(connector) = copying(flow, survey) else { continue };
-        let replicas = turn(replicas(&clients.pair, flow, survey), survey.number);
+        let Some(connector) = copying(flow, survey) else {
+            if let Some(last) = previous.and_then(|previous| last_seen(flow, survey, previous)) {
+                keep(flow, survey, last);
+            }
+            continue;
+        };
+        let replicas = to_look_at(&clients.pair, flow, survey, previous);
         let before = previous.filter(|_| survey.number % TURN != 0).and_then(|survey| seen_by(survey, flow));
         let read = read(clients.admin.get(flow.direction.to()).as_ref(), &replicas, connector, before).await;
         let writers = match read {
             Ok(writers) => Observed::known(writers, Utc::now()),
             Err(e) => Observed::unknown(e.to_string(), Utc::now()),
         };
-        if let Some(seen) = survey.flows.iter_mut().find(|seen| seen.direction == flow.direction) {
-            seen.writers = writers;
-        }
+        keep(flow, survey, writers);
     }
 }
 
-fn seen_by<'s>(survey: &'s Survey, flow: &Flow) -> Option<&'s WritersObservation> {
-    survey.flows.iter().find(|seen| seen.direction == flow.direction)?.writers.value()
+fn keep(flow: &Flow, survey: &mut Survey, writers: Observed<WritersObservation>) {
+    if let Some(seen) = survey.flows.iter_mut().find(|seen| seen.direction == flow.direction) {
+        seen.writers = writers;
+    }
 }
 
-/// The source connector of a flow, while it runs.
+/// What the survey before saw, where source and Connect are silent: nothing comes to the target any more, so who wrote there last did.
+fn last_seen(flow: &Flow, survey: &Survey, previous: &Survey) -> Option<Observed<WritersObservation>> {
+    let connector = observed(survey, flow)?.connectors.get(&ConnectorRole::Source)?;
+    let silent =
+        survey.sides.get(flow.direction.from).topics.value().is_none() && connector.value().is_none();
+    observed(previous, flow).filter(|_| silent).map(|last| last.writers.clone())
+}
+
+fn observed<'s>(survey: &'s Survey, flow: &Flow) -> Option<&'s FlowObservation> {
+    survey.flows.iter().find(|observed| observed.direction == flow.direction)
+}
+
+fn seen_by<'s>(survey: &'s Survey, flow: &Flow) -> Option<&'s WritersObservation> {
+    observed(survey, flow)?.writers.value()
+}
+
+/// The source connector of a flow, unless it was asked to stand still: one that is being moved, or has failed, has copied just now.
 fn copying<'f>(flow: &'f Flow, survey: &Survey) -> Option<&'f str> {
     let Mechanism::Mm2OnConnect { source_connector, .. } = &flow.mechanism else { return None };
-    let observed = survey.flows.iter().find(|observed| observed.direction == flow.direction)?;
-    let source = observed.connectors.get(&ConnectorRole::Source)?.value()?;
-    (source.state == ConnectState::Running).then_some(source_connector.as_str())
+    let stands = match observed(survey, flow)?.connectors.get(&ConnectorRole::Source)?.value()?.state {
+        ConnectState::Stopped | ConnectState::Paused | ConnectState::Destroyed => true,
+        ConnectState::Running
+        | ConnectState::Restarting
+        | ConnectState::Unassigned
+        | ConnectState::Failed => false,
+    };
+    (!stands).then_some(source_connector.as_str())
+}
+
+/// Partitions whose turn it is. While the source does not answer these are the last: what the target holds says how much arrived.
+fn to_look_at(pair: &Pair, flow: &Flow, survey: &Survey, previous: Option<&Survey>) -> Vec<TopicPartition> {
+    let known = |side| survey.sides.get(side).topics.value().is_some();
+    if known(flow.direction.from) || !known(flow.direction.to()) {
+        return turn(replicas(pair, flow, survey), survey.number);
+    }
+    let seen = previous.and_then(|previous| seen_by(previous, flow));
+    seen.map(|seen| seen.partitions.keys().cloned().collect()).unwrap_or_default()
 }
 
 /// Partitions of replicas that have a leader.

@@ -33,7 +33,7 @@ pub use self::{
     facts_changed::{FactFilter, FactPlace, facts_changed},
     group_hours::{group_hours, groups},
     group_then::group_then,
-    history::{blocks, recent_ends},
+    history::{RecentEnds, blocks, recent_ends},
     positions::{Positions, positions, source_ends},
     retention::{cover, retire, size},
     seal::seal,

@@ -10,7 +10,8 @@ use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     ids::{ClusterName, PairName, TeamName},
-    lag::{Clock, EndsAt, ends_of, judge_flow},
+    lag::{Clock, EndsAt, Pace, Past, ends_of, judge_flow},
+    loss::high_watermarks,
     pair::{BySide, Direction, Flow, Mechanism, NamingPolicy, Pair, Side},
     recorder::{Kind, group_samples, partition_samples},
 };
@@ -172,6 +173,7 @@ async fn record(database: &TestDatabase, pair: &Pair, load: &mut Load) -> Result
     let postmaster = postmaster(database).await?;
     let begin = hour_begin(Utc::now() - TimeDelta::hours(1));
     let mut history: Vec<EndsAt> = Vec::new();
+    let (mut high, mut pace) = (None::<EndsAt>, Pace::new());
     let mut cost = Cost::default();
     let postgres = machine::cpu_of_family(postmaster)?;
     for number in 0..SURVEYS {
@@ -179,9 +181,16 @@ async fn record(database: &TestDatabase, pair: &Pair, load: &mut Load) -> Result
         load.advance(PERIOD);
         let survey = load.survey(pair, at);
         let clock = Clock { now: at, period: PERIOD };
+        let now = high_watermarks(flow, &survey);
         let began = Instant::now();
-        let (_, lags) = judge_flow(pair, flow, &survey, &history, clock);
+        let past = Past { ends: &history, high: high.as_ref(), pace: &pace };
+        let (_, lags) = judge_flow(pair, flow, &survey, past, clock);
+        // How fast is written is part of it, and kept for the next.
+        if let Some((before, now)) = high.as_ref().zip(now.as_ref()) {
+            pace.add(pair, flow, before, now);
+        }
         cost.lag_ms.push(began.elapsed().as_secs_f64() * 1e3);
+        high = now.or(high);
         let cpu = machine::own_cpu();
         let mut tx = muster_store::begin(database.pool()).await?;
         let samples = partition_samples(pair, flow, &survey, &lags);

@@ -215,6 +215,7 @@ fn pair_page(dark: bool) -> PairPage {
         lag: &lag,
         behind,
         first_missing: (!dark).then(|| ago(7)),
+        in_open_transactions: (!dark).then_some(1_204),
         canaries: &canaries,
         tried: None,
         hours: 24,

@@ -57,6 +57,11 @@ async fn now(client: &Client, pair: &str) -> anyhow::Result<()> {
         }
     }
     print::table(&["LAG", "RECORDS", "CLASS", "TIME", "WOULD BE LOST", "WRITES OF AT MOST"], &rows);
+    for flow in print::items(&reply) {
+        let from = print::word(&flow["direction"], "from");
+        let open = number(&flow["in_open_transactions"]);
+        println!("all from {from}, offsets in or behind open transactions: {open}");
+    }
     Ok(())
 }
 

@@ -36,6 +36,7 @@ impl Judgement {
                     .to_owned();
         }
         for lag in &mut self.lag {
+            lag.in_open_transactions = None;
             let topics = lag.topics.values_mut().flat_map(|topic| [&mut topic.records, &mut topic.ms]);
             let all =
                 [&mut lag.worst_records, &mut lag.total_records, &mut lag.worst_ms].into_iter().chain(topics);
@@ -79,6 +80,12 @@ impl Judgement {
     #[must_use]
     pub fn rpo(&self, direction: Direction) -> Reading {
         self.of_flow(direction, FlowLag::rpo_in_time)
+    }
+
+    /// Offsets on the side that is left that are in open transactions, or behind such; `None` when that is not known.
+    #[must_use]
+    pub fn in_open_transactions(&self, direction: Direction) -> Option<i64> {
+        self.lag.iter().find(|lag| lag.direction == direction)?.in_open_transactions
     }
 
     /// When the oldest record that was found to be missing was written by its own timestamp; `None` when no such was read.
@@ -173,7 +180,7 @@ mod tests {
                 worst_ms: reading(0),
                 worst: None,
                 topics: BTreeMap::from([("orders".to_owned(), topic.clone())]),
-                in_open_transactions: 0,
+                in_open_transactions: Some(7),
                 holes: Vec::new(),
                 first_missing_timestamp: None,
                 rpo: rpo.clone(),
@@ -184,7 +191,7 @@ mod tests {
         // Nothing is behind, and writes of a period could be lost all the same.
         let now = judgement(Some(15_100)).aged(TimeDelta::seconds(15));
         assert_eq!((now.rpo(forward).value, now.lag(forward).value), (Some(5_000), Some(0)));
-        assert_eq!(now.lag[0].rpo, rpo);
+        assert_eq!((&now.lag[0].rpo, now.in_open_transactions(forward)), (&rpo, Some(7)));
         for (stands, seconds) in [(Some(15_100), 16), (None, 61), (Some(3_600_000), 61)] {
             let old = judgement(stands).aged(TimeDelta::seconds(seconds));
             for rpo in [&old.lag[0].rpo, &old.lag[0].topics["orders"].rpo] {
@@ -194,6 +201,7 @@ mod tests {
             }
             let shown = old.rpo(forward);
             assert_eq!((shown.value, shown.reason), (None, old.lag[0].rpo.reason.clone()));
+            assert_eq!(old.in_open_transactions(forward), (seconds <= 60).then_some(7));
         }
     }
 }

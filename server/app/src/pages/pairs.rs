@@ -89,6 +89,7 @@ pub(super) async fn page(
         lag: &standing.topic_lag,
         behind: standing.behind.clone(),
         first_missing: standing.first_missing,
+        in_open_transactions: standing.in_open_transactions,
         canaries: &canaries,
         tried: tried.map(|tried| tried.map(in_words).map_err(|failure| failure.problem)),
         hours,

@@ -323,6 +323,8 @@ async fn the_command_line_shows_lag_now_and_over_time() {
     let vera = Shell::of(&app, &url, "vera").await;
     let now = vera.muster("pairs lag orders").await.done();
     assert!(now.contains("  orders.placed") && now.contains("WOULD BE LOST"), "{now}");
+    let open = now.split_once("all from a, offsets in or behind open transactions: ").expect("it is told").1;
+    assert!(open.lines().next().is_some_and(|offsets| offsets.parse::<u64>().is_ok()), "{now}");
     let over = vera.muster("pairs lag orders --history --topic orders.placed").await.done();
     assert!(
         over.starts_with("eu-west → eu-central, orders.placed:\n") && over.contains("WORST, RECORDS"),

@@ -14,8 +14,14 @@ use muster_app::{
     routes, telemetry,
     telemetry::{Caps, LoopName, Telemetry},
 };
-use muster_domain::ids::{ClusterName, PairName};
-use muster_kafka::{ClusterAdmin, double::Health};
+use muster_domain::{
+    ids::{ClusterName, PairName},
+    topic::TopicPartition,
+};
+use muster_kafka::{
+    ClusterAdmin,
+    double::{Health, Payload},
+};
 use muster_operations::{ClientSource, OperationError, PairClients};
 use serde_json::json;
 use tower::ServiceExt as _;
@@ -94,6 +100,8 @@ async fn a_pair_is_told_with_how_sure_its_figures_are() {
     assert_eq!(json!(records as i64), flow["total_records"]["value"], "{flow:#}");
     let class = flow["total_records"]["class"].as_str().unwrap();
     assert_eq!(scrape.value(&format!(r#"muster_lag_class{{{FORWARD},of="records",class="{class}"}}"#)), 1.0);
+    let open = scrape.value(&format!("muster_in_open_transactions_offsets{{{FORWARD}}}"));
+    assert_eq!(json!(open as i64), flow["in_open_transactions"], "{flow:#}");
     let placed = scrape.value(&format!(r#"muster_topic_lag_records{{{FORWARD},topic="orders.placed"}}"#));
     assert_eq!(json!(placed as i64), flow["topics"]["orders.placed"]["records"]["value"], "{flow:#}");
     assert_eq!(
@@ -119,6 +127,36 @@ async fn a_pair_is_told_with_how_sure_its_figures_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_in_open_transactions_is_told_apart_and_may_be_lost() {
+    let app = TestApp::with_pair().await;
+    app.observe("orders").await;
+    let told = async || {
+        let scrape = Scrape::of(&app.app).await;
+        let flow = app.as_user("vera").await.get("/api/v1/pairs/orders/lag").await.done()["items"][0].clone();
+        let open = scrape.value(&format!("muster_in_open_transactions_offsets{{{FORWARD}}}")) as i64;
+        assert_eq!(flow["in_open_transactions"], open, "{flow:#}");
+        (open, flow["rpo"]["records_at_most"].as_i64().expect("the third survey knows how fast is written"))
+    };
+    let (before, at_most) = told().await;
+    app.small.world.lock().cluster_mut("eu-west").create_topic("orders.slow", 1).unwrap();
+    app.small.world.lock().cluster_mut("eu-central").create_topic("orders.slow", 1).unwrap();
+    for number in 0..700 {
+        let mut state = app.small.world.lock();
+        let payload = Payload { timestamp: number, key: None, value: Some("v".into()), headers: Vec::new() };
+        let at = TopicPartition::new("orders.slow", 0);
+        state.cluster_mut("eu-west").produce("User:app-orders", &at, (9_999, Some("slow")), payload).unwrap();
+    }
+    app.observe("orders").await;
+    let (open, with_open) = told().await;
+    assert!(open >= before + 700 && with_open >= 700, "{before}, {open}; {at_most}, {with_open}");
+    let page = app.as_browser_of("vera").await.get("/pairs/orders").await.text;
+    assert!(page.contains("in or behind open transactions: "), "{page}");
+    app.small.world.lock().cluster_mut("eu-west").end_transaction("slow", true);
+    app.observe("orders").await;
+    assert!(told().await.0 < 700);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_dead_side_leaves_unknown_is_absent_and_never_zero() {
     let app = TestApp::with_pair().await;
     app.small.world.lock().cluster_mut("eu-west").health = Health::Dead;
@@ -126,7 +164,7 @@ async fn what_a_dead_side_leaves_unknown_is_absent_and_never_zero() {
     let scrape = Scrape::of(&app.app).await;
     let forward = |name: &str| scrape.named(name).iter().filter(|(s, _)| s.contains(FORWARD)).count();
     assert_eq!(forward("muster_lag_records") + forward("muster_lag_seconds"), 0);
-    assert_eq!(forward("muster_topic_lag_records"), 0);
+    assert_eq!(forward("muster_topic_lag_records") + forward("muster_in_open_transactions_offsets"), 0);
     assert_eq!(scrape.value(&format!(r#"muster_lag_class{{{FORWARD},of="seconds",class="unknown"}}"#)), 1.0);
     assert_eq!(scrape.value(r#"muster_rpo_known{pair="orders"}"#), 0.0);
     assert_eq!(scrape.count("muster_rpo_at_most_seconds"), 0);
@@ -145,8 +183,13 @@ async fn what_is_too_old_to_stand_has_no_value() {
     age_surveys(&app, 120).await;
     let scrape = Scrape::of(&app.app).await;
     assert!(scrape.value(r#"muster_survey_age_seconds{pair="orders"}"#) >= 120.0);
-    for name in ["muster_lag_records", "muster_lag_seconds", "muster_topic_lag_seconds", "muster_active_side"]
-    {
+    for name in [
+        "muster_lag_records",
+        "muster_lag_seconds",
+        "muster_in_open_transactions_offsets",
+        "muster_topic_lag_seconds",
+        "muster_active_side",
+    ] {
         assert_eq!(scrape.count(name), 0, "{name}");
     }
     assert_eq!(scrape.value(&format!(r#"muster_lag_class{{{FORWARD},of="records",class="stale"}}"#)), 1.0);

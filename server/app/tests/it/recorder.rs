@@ -3,9 +3,13 @@
 use std::time::Duration;
 
 use muster_app::memory::Memory;
-use muster_domain::{ids::PairName, topic::TopicPartition};
-use muster_kafka::double::{Health, Log, Payload};
-use muster_store::leases;
+use muster_domain::{ids::PairName, survey::ConnectorRole, topic::TopicPartition};
+use muster_kafka::{
+    ClusterAdmin as _,
+    double::{Health, Log, Payload},
+};
+use muster_replication::Replication as _;
+use muster_store::{leases, surveys};
 use serde_json::Value;
 
 use crate::test_app::TestApp;
@@ -80,6 +84,12 @@ fn write_one_transaction(app: &TestApp, topic: &str, records: i64) {
     for cluster in ["eu-west", "eu-central"] {
         state.cluster_mut(cluster).create_topic(topic, 1).unwrap();
     }
+    drop(state);
+    write_transaction(app, topic, records);
+}
+
+fn write_transaction(app: &TestApp, topic: &str, records: i64) {
+    let mut state = app.small.world.lock();
     let west = state.cluster_mut("eu-west");
     let producer = west.new_producer_id();
     for number in 0..records {
@@ -115,6 +125,65 @@ async fn the_marker_at_the_end_of_an_idle_topic_is_not_waited_for() {
     let before = reads();
     observe(&app, &mut memory).await;
     assert_eq!((quiet().await, reads()), (0.into(), before), "and once only");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_position_of_a_topic_that_was_made_anew_is_not_taken_for_one_of_the_new_log_whoever_looks() {
+    let app = TestApp::with_pair().await;
+    write_one_transaction(&app, "orders.quiet", 20);
+    app.small.world.ticks(50);
+    let vera = app.as_user("vera").await;
+    let quiet = async || {
+        let lag = vera.get("/api/v1/pairs/orders/lag").await.done();
+        let records = &lag["items"][0]["topics"]["orders.quiet"]["records"];
+        (records["value"].clone(), records["class"].clone(), records["reason"].to_string())
+    };
+    let mut memory = Memory::default();
+    observe(&app, &mut memory).await;
+    assert_eq!(quiet().await.0, 1, "twenty records arrived, and their marker never will");
+
+    app.small.west_to_central.stop(ConnectorRole::Source, 60_000).await.unwrap();
+    app.small.world.admin("eu-west").delete_topic("orders.quiet").await.unwrap();
+    app.small.world.lock().cluster_mut("eu-west").create_topic("orders.quiet", 1).unwrap();
+    write_transaction(&app, "orders.quiet", 3);
+    // By its number alone the position is beyond the end of this log. None of it was copied.
+    for memory in [&mut memory, &mut Memory::default()] {
+        for _ in 0..2 {
+            observe(&app, memory).await;
+            let (value, class, reason) = quiet().await;
+            assert_eq!((value, class), (4.into(), "lower_bound".into()), "{reason}");
+            assert!(reason.contains("made anew"), "{reason}");
+        }
+    }
+
+    // It goes on, and begins with the new log.
+    app.small.west_to_central.resume(ConnectorRole::Source, 60_000).await.unwrap();
+    app.small.world.ticks(50);
+    observe(&app, &mut memory).await;
+    let (value, _, reason) = quiet().await;
+    assert!(value.as_i64().is_some_and(|records| records <= 1), "{value}, {reason}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_writes_on_the_target_is_known_while_the_source_is_dead_too() {
+    let app = TestApp::with_pair().await;
+    let mut memory = Memory::default();
+    let looked_at = async || {
+        let mut conn = app.app.pool.acquire().await.unwrap();
+        let survey = surveys::latest(&mut conn, &PairName::new("orders").unwrap()).await.unwrap().unwrap();
+        let writers = survey.flows[0].writers.value().expect("the target answers");
+        writers.partitions.keys().cloned().collect::<Vec<_>>()
+    };
+    observe(&app, &mut memory).await;
+    let alive = looked_at().await;
+    assert!(alive.contains(&TopicPartition::new("orders.placed", 0)), "{alive:?}");
+    app.small.world.set_health("eu-west", Health::Dead);
+    for answers in [true, true, false, false] {
+        // Connect may have died with it: then nothing comes any more, and who wrote last did.
+        app.small.west_to_central.flow().answers = answers;
+        observe(&app, &mut memory).await;
+        assert_eq!(looked_at().await, alive, "Connect answers: {answers}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -193,6 +193,23 @@ fn a_topic_made_anew_is_known_by_its_id_also_after_it_was_away_and_the_source_wa
 }
 
 #[test]
+fn of_a_topic_made_anew_all_up_to_the_position_may_be_skipped_however_short_it_is_now() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    let made = samples::topics(&mut survey, Side::A).get_mut("orders").unwrap();
+    made.id = Some(Uuid::from_u128(2));
+    made.partitions[0].end = Some(20);
+    made.partitions[0].stable = Some(20);
+    // Should it go on when there are more than a hundred, the first hundred are skipped.
+    assert_eq!(one(&story.judge(survey.clone())).lost, Lost::up_to(100));
+    // It went down: it has begun anew by itself.
+    let mut story = Story::new();
+    story.judge(Story::survey());
+    known(&mut survey.flows[0].committed).offsets.insert(TopicPartition::new("orders", 0), 19);
+    assert_eq!(one(&story.judge(survey)).lost, Lost::up_to(0));
+}
+
+#[test]
 fn a_topic_made_anew_on_the_standby_has_lost_what_it_held() {
     let (mut story, mut survey) = (Story::new(), Story::survey());
     story.judge(survey.clone());

@@ -31,7 +31,7 @@ fn recreated(view: &View<'_>, side: Side, name: &str, topic: &TopicObservation, 
     let places = before.offsets.iter().zip(0..).map(|((start, end), number)| {
         let now = topic.partitions.get(usize::try_from(number).unwrap_or(usize::MAX)).and_then(|p| p.end);
         let shown = |offset: Option<i64>| offset.map_or_else(|| "unknown".to_owned(), |o| o.to_string());
-        let lost = if on_source { lost_on_source(view, name, number, *end, now) } else { held(*start, *end) };
+        let lost = if on_source { lost_on_source(view, name, number, *end) } else { held(*start, *end) };
         Place::new(
             format!("{name}-{number}"),
             format!("ended at {} before, at {} now", shown(*end), shown(now)),
@@ -85,8 +85,9 @@ fn held(start: Option<i64>, end: Option<i64>) -> Lost {
     Lost { at_least: None, at_most: start.zip(end).map(|(start, end)| end.saturating_sub(start)) }
 }
 
-/// What of the old log was not copied, and what of the new one is skipped.
-fn lost_on_source(view: &View<'_>, name: &str, number: i32, end: Option<i64>, now: Option<i64>) -> Lost {
+/// What of the old log was not copied, and what of the new one is skipped: however long that is now, all up to the position if it goes
+/// on there once the new log is longer.
+fn lost_on_source(view: &View<'_>, name: &str, number: i32, end: Option<i64>) -> Lost {
     let key = crate::topic::TopicPartition::new(name, number);
     let committed = view.observed().and_then(|flow| flow.committed.value());
     let Some(committed) = committed else { return Lost { at_least: None, at_most: None } };
@@ -97,11 +98,11 @@ fn lost_on_source(view: &View<'_>, name: &str, number: i32, end: Option<i64>, no
         .or(view.memory.committed.as_ref())
         .and_then(|committed| committed.offsets.get(&key).copied())
         .or(through);
-    let Some((end, now)) = end.zip(now) else { return Lost { at_least: None, at_most: None } };
+    let Some(end) = end else { return Lost { at_least: None, at_most: None } };
     let not_copied = end.saturating_sub(1).saturating_sub(before.unwrap_or(-1)).max(0);
     // A position that went down shows that it began anew by itself.
     let skipped = match (before, through) {
-        (Some(before), Some(through)) if through >= before => through.saturating_add(1).min(now),
+        (Some(before), Some(through)) if through >= before => through.saturating_add(1).max(0),
         (Some(_) | None, _) => 0,
     };
     Lost::up_to(not_copied.saturating_add(skipped))

@@ -2,7 +2,7 @@ use super::*;
 use crate::{
     alarm::{self, Inputs},
     difference::differences,
-    lag::{Clock, EndsAt, ends_of, judge_flow},
+    lag::{Clock, EndsAt, Pace, Past, ends_of, judge_flow},
     loss::{Evidence, high_watermarks, state_loss},
     pair::{BySide, NamingPolicy, Side},
     readiness::{CheckCode, CheckResult, CheckStatus, evaluate, judge_canary},
@@ -266,14 +266,18 @@ fn all_that_is_said(pair: &Pair, previous: &Survey, survey: &Survey) -> Vec<Stri
     for flow in &pair.flows {
         let history: Vec<EndsAt> =
             [previous, survey].iter().filter_map(|survey| ends_of(flow, survey)).collect();
-        let (lag, partitions) = judge_flow(pair, flow, survey, &history, clock);
+        let highs: Vec<EndsAt> =
+            [previous, survey].iter().filter_map(|survey| high_watermarks(flow, survey)).collect();
+        let pace = Pace::of(pair, flow, &highs);
+        let past = Past { ends: &history, high: highs.first(), pace: &pace };
+        let (lag, partitions) = judge_flow(pair, flow, survey, past, clock);
         said.push(format!("{:?}", partition_samples(pair, flow, survey, &partitions)));
         said.push(format!("{lag:?} {partitions:?}"));
         let mut dead = survey.clone();
         *dead.sides.get_mut(flow.direction.from) =
             crate::survey::SideObservation::unreachable("it is dead", at(10));
-        let high = high_watermarks(flow, survey).expect("it was read");
-        let evidence = Evidence { history: &history, high: &high, previous: Some(survey), said: None };
+        let high = highs.last().expect("it was read");
+        let evidence = Evidence { history: &history, high, pace: &pace, previous: Some(survey), said: None };
         said.push(format!("{:?}", state_loss(pair, flow, &dead, &evidence)));
     }
     let memory = alarm::Memory::default();

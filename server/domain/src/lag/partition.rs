@@ -6,17 +6,18 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Clock, CopyMode, EndsAt, Known, renamed,
+    Clock, CopyMode, EndsAt, Known, Pace, Past,
+    fit::{RecordsOnly, fit},
+    renamed,
     replica::{Replica, There},
     surely_missing,
 };
 use crate::{
-    loss::may_run_ahead,
     pair::{Flow, Pair},
     patterns::Scope,
     reading::{Observed, Reading, ReadingClass},
     survey::{
-        ConnectState, ConnectorRole, FlowObservation, NewestPairs, OffsetPair, PartitionObservation, Survey,
+        ConnectState, ConnectorRole, FlowObservation, NewestPairs, PartitionObservation, Survey,
         TopicObservation,
     },
     topic::{ByPartition, TopicPartition},
@@ -24,6 +25,9 @@ use crate::{
 
 /// A survey is taken to last as long at least: clocks and Connect's answers are no finer.
 const SHORTEST_SURVEY_MS: i64 = 1_000;
+/// Of a topic that was made anew, until its positions move.
+const NOTHING_OF_THIS_LOG: &str =
+    "nothing is known to have been copied: the topic was made anew, its position is of the log before";
 
 /// Lag of one source partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,8 +40,8 @@ pub struct PartitionLag {
     pub records: Reading,
     /// Milliseconds behind by Muster's clock.
     pub ms: Reading,
-    /// Records in open transactions, which nothing can copy yet.
-    pub in_open_transactions: i64,
+    /// Offsets in open transactions or behind them, which a flow of committed records cannot copy yet; `None` where it was not read.
+    pub in_open_transactions: Option<i64>,
     /// Records the source removed before they were copied.
     pub hole: Option<Hole>,
     /// Of the records behind, those that are proven to be missing and that nothing copies while the flow stands.
@@ -67,10 +71,10 @@ pub fn partition_lags(
     pair: &Pair,
     flow: &Flow,
     survey: &Survey,
-    history: &[EndsAt],
+    past: Past<'_>,
     clock: Clock,
 ) -> Vec<PartitionLag> {
-    let judge = Judge::new(pair, flow, survey, history, clock);
+    let judge = Judge::new(pair, flow, survey, past, clock);
     match &survey.sides.get(flow.direction.from).topics {
         Observed::Known { value, at } => judge.living(value, *at),
         Observed::Unknown { reason, .. } => judge.dead(reason),
@@ -102,10 +106,25 @@ struct Judge<'a> {
     scope: Scope,
     observed: Option<&'a FlowObservation>,
     history: &'a [EndsAt],
+    /// High watermarks when they were last read.
+    high: Option<&'a EndsAt>,
+    pace: &'a Pace,
     clock: Clock,
     mode: CopyMode,
+    records_only: RecordsOnly<'a>,
     /// Why its copies are not known by their names.
     renamed: Option<String>,
+}
+
+/// What a partition of the source has.
+#[derive(Debug, Clone, Copy)]
+struct Log {
+    /// First offset still there.
+    start: i64,
+    /// One past the last record the flow could copy.
+    end: i64,
+    /// High watermark: what is open at the end may be committed, and copied, while positions are read.
+    high: i64,
 }
 
 /// What is known to have arrived.
@@ -117,11 +136,21 @@ struct Arrived {
 }
 
 impl<'a> Judge<'a> {
-    fn new(pair: &Pair, flow: &'a Flow, survey: &'a Survey, history: &'a [EndsAt], clock: Clock) -> Self {
+    fn new(pair: &Pair, flow: &'a Flow, survey: &'a Survey, past: Past<'a>, clock: Clock) -> Self {
         let observed = survey.flows.iter().find(|observed| observed.direction == flow.direction);
-        let mode = CopyMode::of(survey, flow.direction);
-        let renamed = renamed(survey, flow.direction);
-        Self { flow, survey, scope: Scope::of(pair), observed, history, clock, mode, renamed }
+        Self {
+            flow,
+            survey,
+            scope: Scope::of(pair),
+            observed,
+            history: past.ends,
+            high: past.high,
+            pace: past.pace,
+            clock,
+            mode: CopyMode::of(survey, flow.direction),
+            records_only: RecordsOnly::of(observed),
+            renamed: renamed(survey, flow.direction),
+        }
     }
 
     fn living(&self, topics: &BTreeMap<String, TopicObservation>, at: DateTime<Utc>) -> Vec<PartitionLag> {
@@ -156,7 +185,7 @@ impl<'a> Judge<'a> {
         keeps_all: Option<bool>,
         at: DateTime<Utc>,
     ) -> PartitionLag {
-        let open = source.end.zip(source.stable).map_or(0, |(end, stable)| end.saturating_sub(stable).max(0));
+        let open = source.end.zip(source.stable).map(|(end, stable)| end.saturating_sub(stable).max(0));
         let unknown = |reason: &str| PartitionLag {
             partition: key.clone(),
             through: Reading::unknown(at, reason),
@@ -174,11 +203,12 @@ impl<'a> Judge<'a> {
                 &source.trouble
             });
         };
+        let high = written_end(source).map_or(end, |high| high.max(end));
         let arrived = if start >= end {
             let through = end.saturating_sub(1);
             Arrived { through, class: ReadingClass::Exact, reason: String::new(), at }
         } else {
-            match self.arrived(key, start, end, target, TimeDelta::zero()) {
+            match self.arrived(key, Log { start, end, high }, target, TimeDelta::zero()) {
                 Ok(arrived) => arrived,
                 Err(reason) => return unknown(&reason),
             }
@@ -231,7 +261,7 @@ impl<'a> Judge<'a> {
         if keeps_all != Some(true) || !self.mode.copies_everything() || !self.stands() {
             return 0;
         }
-        let pair = self.observed.and_then(|flow| flow.newest_pairs.value()?.0.get(key).copied());
+        let pair = self.observed.and_then(|flow| flow.newest_pair(key));
         target
             .end()
             .map_or(0, |target_end| surely_missing(&Known { start, reach, through, pair, target_end }))
@@ -258,8 +288,7 @@ impl<'a> Judge<'a> {
     fn arrived(
         &self,
         key: &TopicPartition,
-        start: i64,
-        end: i64,
+        Log { start, end, high }: Log,
         target: There<'_>,
         unseen: TimeDelta,
     ) -> Result<Arrived, String> {
@@ -284,14 +313,16 @@ impl<'a> Judge<'a> {
         let at = observed.committed.at().min(observed.newest_pairs.at());
         let offset = committed.ok().and_then(|committed| committed.offsets.get(key)).copied();
         let pair = pair.ok().and_then(|pairs| pairs.0.get(key)).copied();
+        let (offset, pair) = observed.of_this_log(key, offset, pair);
         let new = |through, class, reason: &str| Arrived { through, class, reason: reason.to_owned(), at };
         let last = end.saturating_sub(1);
         let Some(low) = offset.max(pair.map(|pair| pair.upstream)) else {
-            let nothing = "nothing is known to have been copied yet";
+            let anew = observed.of_another_log.contains_key(key);
+            let nothing = if anew { NOTHING_OF_THIS_LOG } else { "nothing is known to have been copied yet" };
             return Ok(new(start.saturating_sub(1), ReadingClass::LowerBound, nothing));
         };
-        let ahead = low.saturating_sub(last);
-        if ahead > 0 && ahead > may_run_ahead(self.history, key, unseen + took(self.survey)) {
+        let ahead = low.saturating_sub(high.saturating_sub(1));
+        if ahead > 0 && ahead > self.pace.may_run_ahead(key, unseen + took(self.survey)) {
             return Err(format!(
                 "its position {low} is beyond the source's end {end}: the topic was recreated or cut short, or the position \
                  is not this topic's"
@@ -301,15 +332,15 @@ impl<'a> Judge<'a> {
         if low == last || (self.mode.exactly_once && offset.is_some()) {
             return Ok(new(low, ReadingClass::Exact, ""));
         }
-        let fitted = pair.zip(target.end()).and_then(fit);
+        let fitted =
+            pair.zip(target.end()).and_then(fit).filter(|_| self.advance_alike(target, key.partition));
         Ok(match fitted {
-            // Where transforms leave records out, the target does not advance as the source does.
-            Some(fitted) if !self.mode.exactly_once && !self.mode.transforms => new(
+            Some(fitted) => new(
                 fitted.clamp(low, last),
                 ReadingClass::Tight,
                 "counted from the newest offset sync to the target's end",
             ),
-            Some(_) | None => new(
+            None => new(
                 low,
                 ReadingClass::LowerBound,
                 "proven as far as the last committed offset or offset sync",
@@ -323,6 +354,13 @@ impl<'a> Judge<'a> {
         let answers = self.survey.sides.get(self.flow.direction.from).topics.value().is_some();
         let last = observed.last_pairs.as_ref().filter(|_| !answers);
         observed.newest_pairs.as_result().or_else(|reason| last.map(|last| &last.newest).ok_or(reason))
+    }
+
+    /// Whether each offset behind the newest offset sync on the target is a record of the source. Where transforms leave records out, the
+    /// target does not advance as the source does; where somebody writes there in transactions, it has markers.
+    fn advance_alike(&self, target: There<'_>, partition: i32) -> bool {
+        let There::Found { replica, .. } = target else { return false };
+        !self.mode.exactly_once && !self.mode.transforms && self.records_only.on(replica, partition)
     }
 
     /// Since when the first record that is missing on the target may have existed.
@@ -379,13 +417,10 @@ impl<'a> Judge<'a> {
     ) -> PartitionLag {
         let replica = self.replica(&key.topic);
         let since = format!("the source has not answered for {gap} s ({reason})");
-        let (through, records, ms) = match self.arrived(
-            key,
-            0,
-            end,
-            replica.partition(key.partition),
-            self.clock.now - seen_at,
-        ) {
+        let seen = self.high.and_then(|(_, ends)| ends.get(key));
+        let log = Log { start: 0, end, high: seen.map_or(end, |high| end.max(*high)) };
+        let there = replica.partition(key.partition);
+        let (through, records, ms) = match self.arrived(key, log, there, self.clock.now - seen_at) {
             Err(why) => {
                 let unknown = Reading::unknown(seen_at, format!("{since}, and {why}"));
                 (unknown.clone(), unknown.clone(), unknown)
@@ -416,7 +451,7 @@ impl<'a> Judge<'a> {
             through,
             records,
             ms,
-            in_open_transactions: 0,
+            in_open_transactions: None,
             hole: None,
             surely_missing: 0,
             first_missing_timestamp: None,
@@ -426,13 +461,6 @@ impl<'a> Judge<'a> {
     fn aged(&self, class: ReadingClass, at: DateTime<Utc>) -> ReadingClass {
         if self.clock.now - at > self.clock.period * 3 { class.max(ReadingClass::Stale) } else { class }
     }
-}
-
-/// Source and target advance alike behind a pair. Holes on the source and transaction markers make this too low, which is safe;
-/// records that were copied twice or foreign ones make it too high, so it is never better than tight.
-fn fit((pair, target_end): (OffsetPair, i64)) -> Option<i64> {
-    let ahead = target_end.saturating_sub(1).saturating_sub(pair.downstream);
-    (ahead >= 0).then(|| pair.upstream.saturating_add(ahead))
 }
 
 /// Positions and ends of one survey are read at the same time, so one may be as much later than the other.

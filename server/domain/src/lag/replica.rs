@@ -17,7 +17,7 @@ pub(super) enum There<'a> {
     /// They were, and this is not among them.
     Absent { replica: &'a str, partitions: Option<usize> },
     /// It is there.
-    Found(&'a PartitionObservation),
+    Found { replica: &'a str, partition: &'a PartitionObservation },
 }
 
 impl Replica<'_> {
@@ -26,10 +26,12 @@ impl Replica<'_> {
         match self.found {
             None => There::NotRead,
             Some(None) => absent(None),
-            Some(Some(topic)) => usize::try_from(number)
-                .ok()
-                .and_then(|number| topic.partitions.get(number))
-                .map_or(absent(Some(topic.partitions.len())), There::Found),
+            Some(Some(topic)) => {
+                usize::try_from(number).ok().and_then(|number| topic.partitions.get(number)).map_or(
+                    absent(Some(topic.partitions.len())),
+                    |partition| There::Found { replica: &self.name, partition },
+                )
+            }
         }
     }
 }
@@ -40,7 +42,7 @@ impl There<'_> {
         match self {
             There::NotRead => None,
             There::Absent { .. } => Some(0),
-            There::Found(partition) => partition.end,
+            There::Found { partition, .. } => partition.end,
         }
     }
 }

@@ -1,14 +1,18 @@
 //! Many partitions in a few figures. One unknown partition makes a sum unknown: it may hold the loss.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, btree_map::Iter},
+    iter::Peekable,
+};
 
 use chrono::{DateTime, Utc};
 
-use super::{Clock, EndsAt, FlowLag, Missing, PartitionLag, Rate, Rpo, TopicLag};
+use super::{Clock, CopyMode, FlowLag, Missing, PartitionLag, Past, Rate, Rpo, TopicLag, written_end};
 use crate::{
     pair::Flow,
     reading::{Observed, Reading, ReadingClass},
-    survey::Survey,
+    survey::{Survey, TopicObservation},
+    topic::TopicPartition,
 };
 
 /// Holes listed with a flow.
@@ -18,7 +22,7 @@ pub(super) fn summarise(
     flow: &Flow,
     survey: &Survey,
     lags: &[PartitionLag],
-    history: &[EndsAt],
+    past: Past<'_>,
     clock: Clock,
 ) -> FlowLag {
     let topics = &survey.sides.get(flow.direction.from).topics;
@@ -30,22 +34,26 @@ pub(super) fn summarise(
     let (total, worst_records, worst_ms) =
         (sum(all().map(|l| &l.records)), worst(all().map(|l| &l.records)), worst(all().map(|l| &l.ms)));
     let furthest = furthest_behind(lags);
-    let written = Written::between_last_two(history);
-    let rpo = rpo(&total, &worst_ms, lags, written.as_ref().map(|written| written.in_all(lags)), clock);
+    let written = Written::new(topics, past, lags);
+    let read_committed = CopyMode::of(survey, flow.direction).read_committed;
+    let now = Now { read_committed, clock };
     FlowLag {
         direction: flow.direction,
+        rpo: now.rpo(&total, &worst_ms, lags, written.all),
         worst_records: worst_records.unwrap_or_else(|| nothing.clone()),
         total_records: total.unwrap_or_else(|| nothing.clone()),
         worst_ms: worst_ms.unwrap_or(nothing),
         worst: furthest.map(|lag| lag.partition.clone()),
         first_missing_timestamp: furthest.and_then(|lag| lag.first_missing_timestamp),
-        topics: by_topic(lags, written.as_ref(), clock),
-        in_open_transactions: lags
-            .iter()
-            .fold(0, |sum: i64, lag| sum.saturating_add(lag.in_open_transactions)),
+        topics: by_topic(lags, &written, now),
+        in_open_transactions: topics.value().and_then(|_| in_open_transactions(lags)),
         holes: lags.iter().filter_map(|lag| lag.hole.clone()).take(HOLES).collect(),
-        rpo,
     }
+}
+
+/// `None` where it is not known of any: that one may have most.
+fn in_open_transactions(lags: &[PartitionLag]) -> Option<i64> {
+    lags.iter().try_fold(0_i64, |sum, lag| Some(sum.saturating_add(lag.in_open_transactions?)))
 }
 
 fn furthest_behind(lags: &[PartitionLag]) -> Option<&PartitionLag> {
@@ -53,21 +61,21 @@ fn furthest_behind(lags: &[PartitionLag]) -> Option<&PartitionLag> {
     behind.max_by_key(|lag| (lag.ms.value, lag.records.value))
 }
 
-fn by_topic(
-    lags: &[PartitionLag],
-    written: Option<&Written<'_>>,
-    clock: Clock,
-) -> BTreeMap<String, TopicLag> {
-    lags.chunk_by(|a, b| a.partition.topic == b.partition.topic)
-        .filter_map(|of_topic| {
+fn by_topic(lags: &[PartitionLag], written: &Written, now: Now) -> BTreeMap<String, TopicLag> {
+    each_topic(lags)
+        .zip(&written.topics)
+        .filter_map(|(of_topic, written)| {
             let name = &of_topic[0].partition.topic;
             let total = Some(sum(of_topic.iter().map(|lag| &lag.records))?);
             let worst_ms = Some(worst(of_topic.iter().map(|lag| &lag.ms))?);
-            let rate = written.map(|written| written.of_topic(name));
-            let rpo = rpo(&total, &worst_ms, of_topic, rate, clock);
+            let rpo = now.rpo(&total, &worst_ms, of_topic, *written);
             Some((name.clone(), TopicLag { records: total?, ms: worst_ms?, rpo }))
         })
         .collect()
+}
+
+fn each_topic(lags: &[PartitionLag]) -> impl Iterator<Item = &[PartitionLag]> {
+    lags.chunk_by(|a, b| a.partition.topic == b.partition.topic)
 }
 
 fn sum<'a>(readings: impl Iterator<Item = &'a Reading>) -> Option<Reading> {
@@ -105,81 +113,100 @@ fn combine<'a>(
     Some(Reading::unknown(at, format!("unknown for {unknown} of {count} partitions ({reason}){rest}")))
 }
 
-/// `rate` is what was written of late.
-fn rpo(
-    total: &Option<Reading>,
-    worst_ms: &Option<Reading>,
-    lags: &[PartitionLag],
-    rate: Option<Rate>,
+/// What all that would be lost has in common.
+#[derive(Clone, Copy)]
+struct Now {
+    /// Whether the flow copies committed records only: what is in open transactions is not among those behind.
+    read_committed: bool,
     clock: Clock,
-) -> Rpo {
-    let Some(total) = total else { return Rpo::default() };
-    let stale = total.class == ReadingClass::Stale;
-    let rpo = Missing {
-        total: total.value,
-        stale,
-        proven: lags.iter().fold(0, |sum: i64, lag| sum.saturating_add(lag.surely_missing)),
-        worst_ms: worst_ms.as_ref().and_then(|worst| worst.value),
-        written: rate,
-        unseen_ms: (clock.now - total.at).max(clock.period).num_milliseconds(),
-    }
-    .rpo();
-    let reason = if rpo.records_at_least.is_none() || stale {
-        total.reason.clone()
-    } else if rpo.ms_at_most.is_none() {
-        worst_ms.as_ref().map(|worst| worst.reason.clone()).unwrap_or_default()
-    } else if rpo.records_at_most.is_none() {
-        "how fast the source is written to is known from the second survey on".to_owned()
-    } else {
-        String::new()
-    };
-    Rpo { reason, ..rpo }
 }
 
-/// What was written between the last two samples of a history, by topic.
-struct Written<'a> {
-    by_topic: BTreeMap<&'a str, i64>,
-    ms: i64,
+impl Now {
+    /// `written` is the fastest that was written of late.
+    fn rpo(
+        self,
+        total: &Option<Reading>,
+        worst_ms: &Option<Reading>,
+        lags: &[PartitionLag],
+        written: Option<Rate>,
+    ) -> Rpo {
+        let Some(total) = total else { return Rpo::default() };
+        let stale = total.class == ReadingClass::Stale;
+        // Where the total is known all ends were read, the last stable offsets of such a flow among them.
+        let open = if self.read_committed { in_open_transactions(lags).unwrap_or(0) } else { 0 };
+        let rpo = Missing {
+            total: total.value,
+            stale,
+            proven: lags.iter().fold(0, |sum: i64, lag| sum.saturating_add(lag.surely_missing)),
+            open,
+            worst_ms: worst_ms.as_ref().and_then(|worst| worst.value),
+            written,
+            unseen_ms: (self.clock.now - total.at).max(self.clock.period).num_milliseconds(),
+        }
+        .rpo();
+        let reason = if rpo.records_at_least.is_none() || stale {
+            total.reason.clone()
+        } else if rpo.ms_at_most.is_none() {
+            worst_ms.as_ref().map(|worst| worst.reason.clone()).unwrap_or_default()
+        } else if rpo.records_at_most.is_none() {
+            "how fast the source is written to is known from the second survey on".to_owned()
+        } else {
+            String::new()
+        };
+        Rpo { reason, ..rpo }
+    }
 }
 
-impl<'a> Written<'a> {
-    /// `None` when there are not two samples, or no time between them.
-    fn between_last_two(history: &'a [EndsAt]) -> Option<Self> {
-        let [.., (before, earlier), (after, later)] = history else { return None };
-        let ms = (*after - *before).num_milliseconds();
-        if ms <= 0 {
-            return None;
-        }
-        let mut by_topic: BTreeMap<&str, i64> = BTreeMap::new();
-        // The run of one topic is added at once: of 100,000 partitions a look-up each would be what this costs.
-        let (mut topic, mut grown) = ("", 0_i64);
-        // Both maps are in the same order, so they are walked side by side.
-        let mut earlier = earlier.iter().peekable();
-        for (key, end) in later {
-            while earlier.next_if(|(other, _)| *other < key).is_some() {}
-            if topic != key.topic {
-                let sum = by_topic.entry(topic).or_default();
-                *sum = sum.saturating_add(std::mem::take(&mut grown));
-                topic = &key.topic;
-            }
-            if let Some((_, before)) = earlier.next_if(|(other, _)| *other == key) {
-                grown = grown.saturating_add(end.saturating_sub(*before).max(0));
-            }
-        }
-        let sum = by_topic.entry(topic).or_default();
-        *sum = sum.saturating_add(grown);
-        Some(Self { by_topic, ms })
-    }
+/// The fastest that was written of late, this survey included: of all together, and of each topic of the lags in their order.
+struct Written {
+    all: Option<Rate>,
+    topics: Vec<Option<Rate>>,
+}
 
-    /// Of the partitions that count: ends are kept of Muster's own canary too, which nobody could lose.
-    fn in_all(&self, lags: &[PartitionLag]) -> Rate {
-        let topics = lags.chunk_by(|a, b| a.partition.topic == b.partition.topic);
-        let written = topics.filter_map(|of| self.by_topic.get(of[0].partition.topic.as_str()));
-        let records = written.fold(0, |sum: i64, records| sum.saturating_add(*records));
-        Rate { records, ms: self.ms }
+impl Written {
+    fn new(
+        topics: &Observed<BTreeMap<String, TopicObservation>>,
+        past: Past<'_>,
+        lags: &[PartitionLag],
+    ) -> Self {
+        let since = past.high.zip(topics.value()).map(|(high, now)| {
+            let ms = (topics.at() - high.0).num_milliseconds();
+            (high.1.iter().peekable(), now, ms)
+        });
+        let mut since = since.filter(|(_, _, ms)| *ms > 0);
+        let mut of_all = None;
+        let mut by_topic = Vec::new();
+        for of_topic in each_topic(lags) {
+            let name = of_topic[0].partition.topic.as_str();
+            let newest = since.as_mut().and_then(|(before, now, ms)| {
+                let records = grown(before, name, now.get(name)?)?;
+                Some(Rate { records, ms: *ms })
+            });
+            if let Some(Rate { records, ms }) = newest {
+                let sum = of_all.map_or(0, |all: Rate| all.records);
+                of_all = Some(Rate { records: records.saturating_add(sum), ms });
+            }
+            by_topic.push(Rate::faster(past.pace.topic(name), newest));
+        }
+        Self { all: Rate::faster(past.pace.all(), of_all), topics: by_topic }
     }
+}
 
-    fn of_topic(&self, topic: &str) -> Rate {
-        Rate { records: self.by_topic.get(topic).copied().unwrap_or(0), ms: self.ms }
+/// By how much a topic's partitions have grown since their ends were read last; `None` where that was of none of them. Topics are asked
+/// about in the order of the ends, which are walked beside them.
+fn grown(
+    before: &mut Peekable<Iter<'_, TopicPartition, i64>>,
+    name: &str,
+    topic: &TopicObservation,
+) -> Option<i64> {
+    let mut sum = None;
+    for (number, partition) in (0..).zip(&topic.partitions) {
+        let here = (name, number);
+        while before.next_if(|(key, _)| (key.topic.as_str(), key.partition) < here).is_some() {}
+        let then = before.next_if(|(key, _)| (key.topic.as_str(), key.partition) == here);
+        if let (Some((_, then)), Some(end)) = (then, written_end(partition)) {
+            sum = Some(end.saturating_sub(*then).max(0).saturating_add(sum.unwrap_or(0)));
+        }
     }
+    sum
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Evidence, Interval, PartitionLoss, TopicLoss, may_run_ahead, rate};
+use super::{Evidence, Interval, PartitionLoss, TopicLoss};
 use crate::{
     ids::TeamName,
-    lag::{CopyMode, EndsAt, Known, renamed, source_config, surely_missing},
+    lag::{CopyMode, EndsAt, Known, Pace, Rate, renamed, source_config, surely_missing},
     pair::{Flow, Pair},
     patterns::Scope,
     survey::{FlowObservation, Survey, TopicObservation},
@@ -22,6 +22,7 @@ pub(super) struct Stage<'a> {
     seen_at: DateTime<Utc>,
     noticed_at: DateTime<Utc>,
     history: &'a [EndsAt],
+    pace: &'a Pace,
     /// Newest last: what arrived only grows.
     observed: Vec<&'a FlowObservation>,
     said: BTreeMap<&'a str, &'a TopicLoss>,
@@ -53,6 +54,7 @@ impl<'a> Stage<'a> {
             seen_at: evidence.high.0,
             noticed_at,
             history: evidence.history,
+            pace: evidence.pace,
             observed: surveys.filter_map(of_flow).collect(),
             said: said.iter().map(|topic| (topic.topic.as_str(), topic)).collect(),
             previous: evidence.previous,
@@ -87,10 +89,10 @@ impl<'a> Stage<'a> {
                 let behind = self.copyable(key).map_or(0, |reach| behind(reach, through));
                 let proven =
                     counts_from.and_then(|start| self.surely_missing(key, start, through)).unwrap_or(0);
-                let grown = self.grown(std::iter::once(key));
+                let unseen = self.unseen(self.pace.partition(key));
                 Interval {
                     records_at_least: proven,
-                    records_at_most: grown.map(|grown| behind_and(end, through, grown)),
+                    records_at_most: unseen.map(|unseen| behind_and(end, through, unseen)),
                     ms_at_least: if proven > 0 { self.written_before(key, through) } else { 0 },
                     ms_at_most: self.since(key, through, behind),
                 }
@@ -108,8 +110,8 @@ impl<'a> Stage<'a> {
         }
     }
 
-    /// Several partitions as one. Their sum is bounded by the rate of all of them together, which is less than the sum of
-    /// what each might have done alone.
+    /// Several partitions as one, of one topic or of all. Their sum is bounded by the rate of all of them together, which is less than the
+    /// sum of what each might have done alone.
     pub(super) fn together(
         &self,
         partitions: &[(&TopicPartition, i64)],
@@ -124,10 +126,10 @@ impl<'a> Stage<'a> {
         let behind = partitions
             .iter()
             .try_fold(0_i64, |sum, (key, end)| Some(sum.saturating_add(self.behind_or_ahead(key, *end)?)));
-        let grown = self.grown(partitions.iter().map(|(key, _)| *key));
+        let unseen = self.unseen_of(partitions);
         together.records_at_most = behind
-            .zip(grown)
-            .map(|(behind, grown)| behind.saturating_add(grown).max(together.records_at_least).max(0));
+            .zip(unseen)
+            .map(|(behind, unseen)| behind.saturating_add(unseen).max(together.records_at_least).max(0));
         together
     }
 
@@ -135,8 +137,8 @@ impl<'a> Stage<'a> {
     /// is not lost. Of a position further ahead than can have been written no more is believed.
     fn behind_or_ahead(&self, key: &TopicPartition, end: i64) -> Option<i64> {
         let behind = end.saturating_sub(1).saturating_sub(self.through(key, end)?);
-        let grown = if behind < 0 { self.grown(std::iter::once(key)).unwrap_or(0) } else { 0 };
-        Some(behind.max(grown.saturating_neg()))
+        let unseen = if behind < 0 { self.unseen(self.pace.partition(key)).unwrap_or(0) } else { 0 };
+        Some(behind.max(unseen.saturating_neg()))
     }
 
     /// The last offset that is proven to have arrived. What was read before still holds: it only grows. One that is further beyond
@@ -146,8 +148,8 @@ impl<'a> Stage<'a> {
             return None;
         }
         let read = self.observed.iter().flat_map(|flow| {
-            let committed = flow.committed.value().map(|committed| committed.offsets.get(key).copied());
-            let pair = flow.newest_pairs.value().map(|pairs| pairs.0.get(key).map(|pair| pair.upstream));
+            let committed = flow.committed.value().map(|_| flow.committed_offset(key));
+            let pair = flow.newest_pairs.value().map(|_| flow.newest_pair(key).map(|pair| pair.upstream));
             [committed, pair]
         });
         let mut readable = false;
@@ -158,8 +160,7 @@ impl<'a> Stage<'a> {
         }
         let through = through.max(self.said(key).and_then(|said| said.through));
         let ahead = through.map_or(0, |through| through.saturating_sub(end.saturating_sub(1)));
-        if ahead > 0 && ahead > may_run_ahead(self.history, key, self.noticed_at - self.seen_at + READ_WITHIN)
-        {
+        if ahead > 0 && ahead > self.pace.may_run_ahead(key, self.noticed_at - self.seen_at + READ_WITHIN) {
             return None;
         }
         through.or_else(|| readable.then(|| self.start(key).unwrap_or(0).saturating_sub(1)))
@@ -210,7 +211,7 @@ impl<'a> Stage<'a> {
             None => 0,
             Some(copy) => copy.end?,
         };
-        let pair = self.observed.last().and_then(|flow| flow.newest_pairs.value()?.0.get(key).copied());
+        let pair = self.observed.last().and_then(|flow| flow.newest_pair(key));
         Some(surely_missing(&Known { start, reach, through, pair, target_end }))
     }
 
@@ -218,8 +219,16 @@ impl<'a> Stage<'a> {
         self.history.last().and_then(|(_, ends)| ends.get(key).copied())
     }
 
-    fn grown<'k>(&self, keys: impl Iterator<Item = &'k TopicPartition> + Clone) -> Option<i64> {
-        rate::most_in(self.history, keys, self.noticed_at - self.seen_at)
+    /// At most so many were written after the last look.
+    fn unseen(&self, fastest: Option<Rate>) -> Option<i64> {
+        Some(fastest?.most_within((self.noticed_at - self.seen_at).num_milliseconds()))
+    }
+
+    /// The same of the partitions of one topic, or of all; none of none.
+    fn unseen_of(&self, partitions: &[(&TopicPartition, i64)]) -> Option<i64> {
+        let Some(((first, _), (last, _))) = partitions.first().zip(partitions.last()) else { return Some(0) };
+        let one = first.topic == last.topic;
+        self.unseen(if one { self.pace.topic(&first.topic) } else { self.pace.all() })
     }
 
     /// Since when the first missing record may have existed, until it was noticed.
@@ -242,7 +251,7 @@ impl<'a> Stage<'a> {
 
     pub(super) fn method(&self) -> String {
         let window = (self.noticed_at - self.seen_at).num_milliseconds();
-        let kept = self.history.first().map_or(0, |(first, _)| (self.seen_at - *first).num_seconds());
+        let kept = self.pace.since().map_or(0, |since| (self.seen_at - since).num_seconds());
         if let Some(reason) = &self.renamed {
             return format!(
                 "Its ends were last read {window} ms before it was found not to answer. What had reached the target is not known: \

@@ -7,7 +7,7 @@ use crate::{
     pair::Side,
     reading::Observed,
     samples::{self, at, known, topics},
-    survey::{FirstMissing, OffsetPair, PartitionObservation, SideObservation},
+    survey::{FirstMissing, OffsetPair, OldPosition, PartitionObservation, SideObservation},
 };
 
 /// A source under load and a flow that copies it, told step by step; a step is a second.
@@ -188,15 +188,24 @@ impl Story {
         }
         let history: Vec<EndsAt> =
             living.iter().filter_map(|survey| ends_of(flow, survey)).map(timed(&living)).collect();
-        let last = living.last().expect("one at least");
+        let highs: Vec<EndsAt> =
+            living.iter().filter_map(|survey| high_watermarks(flow, survey)).map(timed(&living)).collect();
+        let (last, pace) = (living.last().expect("one at least"), Pace::of(&pair, flow, &highs));
         let high = (last.began_at, high_watermarks(flow, last).expect("read").1);
         // What was copied until it died is what the target has from then on.
         let mut dead = self.survey_of(&partitions, died, true);
         dead.began_at = at(seconds(noticed));
         dead.sides.a = SideObservation::unreachable("connection refused", dead.began_at);
-        let evidence = Evidence { history: &history, high: &high, previous: Some(last), said: None };
+        let (previous, said) = (Some(last), None);
+        let evidence = Evidence { history: &history, high: &high, pace: &pace, previous, said };
         state_loss(&pair, flow, &dead, &evidence).expect("a statement")
     }
+}
+
+/// As fast as these ends grew.
+fn pace(history: &[EndsAt]) -> Pace {
+    let pair = samples::pair();
+    Pace::of(&pair, &pair.flows[0], history)
 }
 
 /// All that has not arrived is in open transactions, and it is known that no record is left before them.
@@ -317,7 +326,13 @@ fn what_was_proven_to_be_missing_stays_so_while_the_source_is_away() {
     let mut dead = large().survey(33, true);
     dead.began_at = at(40);
     let previous = dead.clone();
-    let evidence = Evidence { history: &history, high: &high, previous: Some(&previous), said: Some(&said) };
+    let evidence = Evidence {
+        history: &history,
+        high: &high,
+        pace: &pace(&history),
+        previous: Some(&previous),
+        said: Some(&said),
+    };
     let again = state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement");
     assert!(said.total.records_at_least > 0);
     assert_eq!(again.total.records_at_least, said.total.records_at_least);
@@ -344,6 +359,63 @@ fn what_an_open_transaction_had_written_may_be_lost() {
     leave_open(&mut back);
     assert!(settle(&mut loss, &back, None, &BTreeMap::new()));
     assert_eq!(loss.truth.expect("told").records, Some(130));
+}
+
+/// Readings of some surveys, each at its own time.
+fn readings(living: &[Survey], of: fn(&Flow, &Survey) -> Option<EndsAt>) -> Vec<EndsAt> {
+    let pair = samples::pair();
+    living.iter().filter_map(|survey| of(&pair.flows[0], survey)).map(timed(living)).collect()
+}
+
+#[test]
+fn what_is_written_behind_a_transaction_that_hangs_is_in_the_bound() {
+    let story = Story { exactly_once: true, copied: [vec![100; 10], vec![0; 30]].concat(), ..story() };
+    // As far as is remembered the last stable offset stood at 100, and others wrote on.
+    let living = [20, 25, 30].map(|step| {
+        let mut survey = story.survey(step, false);
+        topics(&mut survey, Side::A).get_mut("orders").expect("there").partitions[0].stable = Some(100);
+        survey
+    });
+    let (history, highs) = (readings(&living, ends_of), readings(&living, high_watermarks));
+    assert!(history.iter().all(|(_, ends)| ends.values().eq([&100])), "{history:?}");
+    let (pair, dead) = (samples::pair(), story.survey(33, true));
+    let (high, pace, previous, said) = (&highs[2], &pace(&highs), Some(&living[2]), None);
+    let evidence = Evidence { history: &history, high, pace, previous, said };
+    let loss = state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement");
+    // 100 of the 300 that were seen had arrived; 10 a second and twice the root of 30 in the three seconds nobody looked.
+    assert_eq!(loss.total.records_at_most, Some(200 + 30 + 11));
+    assert_eq!(loss.topics[0].partitions[0].lost.records_at_most, Some(200 + 30 + 11));
+}
+
+#[test]
+fn the_position_of_a_log_before_cancels_nobodys_loss() {
+    let story = Story { written: vec![vec![1_000; 40]; 2], ..story() };
+    // The topic was made anew. What was written in the last seconds might explain how far its position is ahead.
+    let (key, ahead) = (TopicPartition::new("orders", 1), 31_300);
+    let pair_of_before = OffsetPair { upstream: ahead, downstream: ahead };
+    let with_old = |step, dead| {
+        let mut survey = story.survey(step, dead);
+        let flow = &mut survey.flows[0];
+        known(&mut flow.committed).offsets.insert(key.clone(), ahead);
+        known(&mut flow.newest_pairs).0.insert(key.clone(), pair_of_before);
+        let old = OldPosition { committed: Some(ahead), pair: Some(pair_of_before), unseen: false };
+        flow.of_another_log.insert(key.clone(), old);
+        survey
+    };
+    let living = [20, 25, 30].map(|step| with_old(step, false));
+    let (history, highs) = (readings(&living, ends_of), readings(&living, high_watermarks));
+    let (pair, dead) = (samples::pair(), with_old(33, true));
+    let (high, pace, previous, said) = (&highs[2], &pace(&highs), Some(&living[2]), None);
+    let evidence = Evidence { history: &history, high, pace, previous, said };
+    let loss = state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement");
+    let of = |number: usize| {
+        let partition = &loss.topics[0].partitions[number];
+        (partition.through, partition.lost.records_at_most)
+    };
+    // Each: what is behind, 1,000 a second and twice the root of 3,000.
+    assert_eq!(of(0), (Some(19_999), Some(10_000 + 3_000 + 110)));
+    assert_eq!(of(1), (Some(-1), Some(30_000 + 3_000 + 110)), "nothing of this log has arrived");
+    assert_eq!(loss.total.records_at_most, Some(10_000 + 30_000 + 6_000 + 155));
 }
 
 #[test]
@@ -399,7 +471,8 @@ fn while_connect_is_silent_too_only_what_was_known_before_is_proven() {
     let dead = silent(large().survey(33, true));
     let said = large().statement(33, 35);
     let proven = |said| {
-        let evidence = Evidence { history: &history, high: &high, previous: Some(&last), said };
+        let evidence =
+            Evidence { history: &history, high: &high, pace: &pace(&history), previous: Some(&last), said };
         state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement").total.records_at_least
     };
     assert_eq!(proven(None), 0);
@@ -425,7 +498,13 @@ fn a_position_that_cannot_be_of_this_log_cancels_nobodys_loss() {
     for position in [999_999, i64::MAX] {
         let mut dead = two.survey(33, true);
         known(&mut dead.flows[0].committed).offsets.insert(TopicPartition::new("orders", 1), position);
-        let evidence = Evidence { history: &history, high: &high, previous: Some(&last), said: None };
+        let evidence = Evidence {
+            history: &history,
+            high: &high,
+            pace: &pace(&history),
+            previous: Some(&last),
+            said: None,
+        };
         let loss = state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement");
         let partitions = &loss.topics[0].partitions;
         assert_eq!((partitions[1].through, partitions[1].lost), (None, Interval::default()));
@@ -450,7 +529,13 @@ fn without_a_rate_or_a_position_nothing_is_said_to_be_small() {
         flow.newest_pairs = Observed::unknown("refused", at(33));
     }
     let history = [(at(25), high.1.clone()), high.clone()];
-    let evidence = Evidence { history: &history, high: &high, previous: Some(&blind), said: None };
+    let evidence = Evidence {
+        history: &history,
+        high: &high,
+        pace: &pace(&history),
+        previous: Some(&blind),
+        said: None,
+    };
     let loss = state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement");
     assert_eq!(loss.topics[0].partitions[0].through, None);
     assert_eq!((loss.total.records_at_most, loss.total.ms_at_most), (None, None));
@@ -470,7 +555,13 @@ fn what_was_said_to_have_arrived_stays_so_when_connect_dies_too() {
         .map(|step| (at(step), BTreeMap::from([(TopicPartition::new("orders", 0), step * 10)])))
         .into();
     let previous = dead.clone();
-    let evidence = Evidence { history: &history, high: &high, previous: Some(&previous), said: Some(&said) };
+    let evidence = Evidence {
+        history: &history,
+        high: &high,
+        pace: &pace(&history),
+        previous: Some(&previous),
+        said: Some(&said),
+    };
     let again = state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement");
     assert_eq!(again.topics[0].partitions[0].through, said.topics[0].partitions[0].through);
     assert_eq!((again.noticed_at, again.reason), (said.noticed_at, said.reason));
@@ -483,7 +574,8 @@ fn a_flow_that_was_stopped_loses_nothing() {
     let mut dead = story().survey(33, false);
     dead.sides.b = SideObservation::unreachable("connection refused", at(35));
     let high = (at(30), high_watermarks(&pair.flows[1], &survey).expect("read").1);
-    let evidence = Evidence { history: &[], high: &high, previous: Some(&survey), said: None };
+    let evidence =
+        Evidence { history: &[], high: &high, pace: &Pace::new(), previous: Some(&survey), said: None };
     assert_eq!(state_loss(&pair, &pair.flows[1], &dead, &evidence), None);
 }
 
@@ -692,7 +784,13 @@ fn the_leader_that_was_last_seen_is_kept_while_the_source_is_away() {
     let dead = story().survey(33, true);
     let mut said = None;
     for previous in [&last, &dead] {
-        let evidence = Evidence { history: &[], high: &high, previous: Some(previous), said: said.as_ref() };
+        let evidence = Evidence {
+            history: &[],
+            high: &high,
+            pace: &Pace::new(),
+            previous: Some(previous),
+            said: said.as_ref(),
+        };
         let loss = state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement");
         assert_eq!(loss.topics[0].partitions[0].leader_epoch, Some(4));
         said = Some(loss);

@@ -54,6 +54,29 @@ impl Block {
         Some(reach.saturating_sub(1).saturating_sub(through).max(0))
     }
 
+    /// High watermark at a sample, without what was known to be no record before it: as it is told of a survey.
+    #[must_use]
+    pub fn written(&self, track: usize, sample: usize) -> Option<i64> {
+        let reach = self.value(Column::Reach as usize, track, sample)?;
+        Some(self.open(track, sample).map_or(reach, |(_, end)| end.max(reach)))
+    }
+
+    /// Of what lay in open transactions, or behind such, what the flow could not copy yet: where it could, its reach is beyond.
+    pub(crate) fn held_back(&self, track: usize, sample: usize) -> i64 {
+        let held_back = || {
+            let (stable, end) = self.open(track, sample)?;
+            let reach = self.value(Column::Reach as usize, track, sample)?;
+            (reach <= stable).then(|| end.saturating_sub(stable))
+        };
+        held_back().unwrap_or(0)
+    }
+
+    /// Last stable offset and high watermark, where a transaction was open.
+    fn open(&self, track: usize, sample: usize) -> Option<(i64, i64)> {
+        let value = |column: Column| self.value(column as usize, track, sample);
+        value(Column::Stable).zip(value(Column::End)).filter(|(stable, end)| stable < end)
+    }
+
     /// Whether the track was there at a sample at all.
     pub(crate) fn has(&self, track: usize, sample: usize) -> bool {
         self.value(Column::Class as usize, track, sample).is_some()

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    lag::{Clock, ends_of, judge_flow},
+    lag::{Clock, Past, ends_of, judge_flow},
     pair::Side,
     samples::{self, at, known, topics},
     survey::{OffsetPair, SideObservation},
@@ -17,7 +17,7 @@ fn a_sample_has_what_the_survey_saw_of_the_partition() {
     topics(&mut survey, Side::A).insert("orders".to_owned(), samples::topic(150));
     let newest = &mut known(&mut survey.flows[0].newest_pairs).0;
     newest.insert(TopicPartition::new("orders", 0), OffsetPair { upstream: 98, downstream: 97 });
-    let (_, lags) = judge_flow(&pair, &pair.flows[0], &survey, &[], clock());
+    let (_, lags) = judge_flow(&pair, &pair.flows[0], &survey, Past::default(), clock());
     let samples = partition_samples(&pair, &pair.flows[0], &survey, &lags);
     let cells = [150, 150, 150, 0, 100, 99, 98, 97, 100, 1].map(Some).to_vec();
     assert_eq!(samples.len(), 1);
@@ -30,7 +30,8 @@ fn of_a_dead_source_what_still_arrives_is_recorded_and_no_end() {
     let history: Vec<_> = ends_of(&pair.flows[0], &samples::survey()).into_iter().collect();
     let mut survey = samples::survey();
     survey.sides.a = SideObservation::unreachable("connection refused", at(5));
-    let (_, lags) = judge_flow(&pair, &pair.flows[0], &survey, &history, clock());
+    let past = Past { ends: &history, ..Past::default() };
+    let (_, lags) = judge_flow(&pair, &pair.flows[0], &survey, past, clock());
     let samples = partition_samples(&pair, &pair.flows[0], &survey, &lags);
     let track = &samples[0].tracks[0];
     assert_eq!(track[Column::End as usize], None);

@@ -66,6 +66,8 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
     let beyond = Observed::unknown("not compared with the pair", now);
     // And who writes on the target, by who sees that.
     let writers = Observed::unknown("not looked at", now);
+    // And which positions are of topics before, by who knows the survey before.
+    let of_another_log = ByPartition::new();
     FlowObservation {
         direction: flow.flow.direction,
         worker,
@@ -75,6 +77,7 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
         newest_pairs,
         last_pairs,
         rewinds,
+        of_another_log,
         beyond,
         unreadable_syncs,
         writers,

@@ -11,6 +11,7 @@ use muster_domain::{
     topic::TopicPartition,
 };
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::{
     BLOCK_MS, MOST_TRACKS, block_begin,
@@ -153,9 +154,20 @@ pub(super) async fn open_blocks(
     Ok(found)
 }
 
-/// The ends of a flow's source as its last surveys saw them, oldest first: one past what the flow can copy, and the newest
-/// high watermarks. None is older than `since`, and there are at most so many surveys and ends; surveys that could not read
-/// the source have none.
+/// The ends of a flow's source as its last surveys saw them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct RecentEnds {
+    /// One past what the flow could copy, oldest first; surveys that could not read the source have none.
+    pub reaches: Vec<EndsAt>,
+    /// Of the same surveys, high watermarks of the partitions where they are beyond that, since a transaction was open.
+    pub open: Vec<EndsAt>,
+    /// The newest high watermarks.
+    pub high: Option<EndsAt>,
+    /// Ids of the topics; a cluster without such has none.
+    pub ids: BTreeMap<String, Uuid>,
+}
+
+/// Reads them. None is older than `since`, and there are at most so many surveys and ends.
 ///
 /// # Errors
 /// When the database refuses or bytes do not read back.
@@ -164,16 +176,16 @@ pub async fn recent_ends(
     (pair, direction): (&PairName, Direction),
     since: DateTime<Utc>,
     (most_surveys, most_ends): (usize, usize),
-) -> Result<(Vec<EndsAt>, Option<EndsAt>), StoreError> {
+) -> Result<RecentEnds, StoreError> {
     let Some(stream) = find_stream(conn, pair, direction, Kind::Partitions).await? else {
-        return Ok((Vec::new(), None));
+        return Ok(RecentEnds::default());
     };
     let names = newest_names(conn, stream).await?;
+    let ids = newest_ids(conn, stream).await?;
     let partitions: usize = names.values().map(Vec::len).sum();
     let most = (most_ends / partitions.max(1)).clamp(4, most_surveys.max(4));
     let chunks: Vec<i32> = names.keys().copied().collect();
-    let mut reaches: BTreeMap<i64, BTreeMap<TopicPartition, i64>> = BTreeMap::new();
-    let mut highs: BTreeMap<i64, BTreeMap<TopicPartition, i64>> = BTreeMap::new();
+    let (mut reaches, mut open, mut highs) = (ByTime::new(), ByTime::new(), ByTime::new());
     // By chunk, so that no more is unpacked at once than one chunk's minutes.
     for chunk in chunks {
         let found =
@@ -181,25 +193,36 @@ pub async fn recent_ends(
         for (track, name) in &names[&chunk] {
             for (_, block) in &found {
                 for (sample, at) in block.at.iter().enumerate() {
-                    let ends = [(Column::Reach, &mut reaches), (Column::End, &mut highs)];
-                    for (column, ends) in ends {
-                        if let Some(end) = block.value(column as usize, *track, sample) {
-                            ends.entry(*at).or_default().insert(name.clone(), end);
-                        }
+                    let reach = block.value(Column::Reach as usize, *track, sample);
+                    let Some((reach, high)) = reach.zip(block.written(*track, sample)) else { continue };
+                    let keep = |ends: &mut ByTime, end| {
+                        ends.entry(*at).or_default().insert(name.clone(), end);
+                    };
+                    keep(&mut reaches, reach);
+                    keep(&mut highs, high);
+                    if high > reach {
+                        keep(&mut open, high);
                     }
                 }
             }
         }
-        while reaches.len() > most {
-            reaches.pop_first();
-        }
-        while highs.len() > 1 {
-            highs.pop_first();
+        for (ends, most) in [(&mut reaches, most), (&mut open, most), (&mut highs, 1)] {
+            while ends.len() > most {
+                ends.pop_first();
+            }
         }
     }
     let timed = |(at, ends)| Some((DateTime::from_timestamp_millis(at)?, ends));
-    Ok((reaches.into_iter().filter_map(timed).collect(), highs.pop_last().and_then(timed)))
+    Ok(RecentEnds {
+        high: highs.pop_last().and_then(timed),
+        reaches: reaches.into_iter().filter_map(timed).collect(),
+        open: open.into_iter().filter_map(timed).collect(),
+        ids,
+    })
 }
+
+/// By time in milliseconds since 1970.
+type ByTime = BTreeMap<i64, BTreeMap<TopicPartition, i64>>;
 
 /// The tracks of each chunk with their partitions; of a topic that was recreated only the newest.
 pub(super) async fn newest_names(
@@ -224,4 +247,20 @@ pub(super) async fn newest_names(
         names.entry(chunk).or_default().push((number % MOST_TRACKS, name));
     }
     Ok(names)
+}
+
+/// The newest id of each topic; every topic has a first partition.
+async fn newest_ids(conn: &mut PgConnection, stream: i64) -> Result<BTreeMap<String, Uuid>, StoreError> {
+    let rows = sqlx::query!(
+        "select distinct on (topic) topic, topic_id
+        from recorder_track
+        where stream = $1
+            and partition = 0
+        order by topic, number desc",
+        stream
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(|source| StoreError::database("read the ids of the recorder's topics", source))?;
+    Ok(rows.into_iter().filter(|row| !row.topic_id.is_nil()).map(|row| (row.topic, row.topic_id)).collect())
 }

@@ -3,6 +3,8 @@
 
 mod torn;
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     alarm::AlarmCode,
@@ -131,11 +133,14 @@ async fn another_process_goes_on_where_one_died_and_so_does_one_whose_transactio
     assert_eq!(behind(conn, begin, 4).await, expected);
 
     let name = pair_name("payments");
-    let (ends, high) = recorder::recent_ends(conn, (&name, FORWARD), begin, (120, 1_000_000)).await.unwrap();
+    let recent = recorder::recent_ends(conn, (&name, FORWARD), begin, (120, 1_000_000)).await.unwrap();
+    let ends = recent.reaches;
     let times: Vec<i64> = ends.iter().map(|(at, _)| (*at - begin).num_seconds()).collect();
     assert_eq!(times, [0, 10, 15], "the survey that was not kept is not remembered");
     assert_eq!(ends[2].1[&TopicPartition::new("orders", 1)], 600);
-    assert_eq!(high.unwrap().1[&TopicPartition::new("orders", 0)], 300);
+    assert_eq!(recent.high.unwrap().1[&TopicPartition::new("orders", 0)], 300);
+    assert!(recent.open.is_empty(), "no transaction was open: {:?}", recent.open);
+    assert_eq!(recent.ids, BTreeMap::from([("orders".to_owned(), Uuid::from_u128(1))]));
     let within = |from, to| (begin + TimeDelta::seconds(from), begin + TimeDelta::seconds(to));
     let ends = |zero, one| -> ByPartition<i64> {
         [(TopicPartition::new("orders", 0), zero), (TopicPartition::new("orders", 1), one)].into()
@@ -146,6 +151,31 @@ async fn another_process_goes_on_where_one_died_and_so_does_one_whose_transactio
         let found = recorder::source_ends(conn, (&name, FORWARD), within(time.0, time.1)).await.unwrap();
         assert_eq!(found, expected, "{time:?}");
     }
+}
+
+#[tokio::test]
+async fn what_was_in_open_transactions_reads_back_beside_what_could_be_copied() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let begin = at(2, 0);
+    let mut recording = open(conn).await;
+    for (seconds, end) in [(0, 100), (5, 150), (10, 200)] {
+        let mut sample = orders(1, end, 0);
+        // In the first partition a transaction is open since the first survey, and the flow copies committed records only.
+        let held = &mut sample[0].tracks[0];
+        (held[Column::Stable as usize], held[Column::Reach as usize]) = (Some(100), Some(100));
+        recording.append(conn, begin + TimeDelta::seconds(seconds), sample).await.unwrap();
+        recording.committed();
+    }
+    let name = pair_name("payments");
+    let recent = recorder::recent_ends(conn, (&name, FORWARD), begin, (120, 1_000_000)).await.unwrap();
+    let first = TopicPartition::new("orders", 0);
+    let reaches: Vec<i64> = recent.reaches.iter().map(|(_, ends)| ends[&first]).collect();
+    assert_eq!(reaches, [100, 100, 100]);
+    let held = |seconds, end| (begin + TimeDelta::seconds(seconds), BTreeMap::from([(first.clone(), end)]));
+    assert_eq!(recent.open, [held(5, 150), held(10, 200)]);
+    assert_eq!(recent.high.unwrap().1[&first], 200);
 }
 
 #[tokio::test]
@@ -167,10 +197,12 @@ async fn a_recreated_topic_is_another_track() {
             .unwrap();
     assert_eq!(tracks, [(0, 0), (1, 1), (2, 0), (3, 1)]);
     let name = pair_name("payments");
-    let (ends, _) = recorder::recent_ends(conn, (&name, FORWARD), begin, (120, 1_000_000)).await.unwrap();
+    let recent = recorder::recent_ends(conn, (&name, FORWARD), begin, (120, 1_000_000)).await.unwrap();
+    let ends = recent.reaches;
     let of_first: Vec<Option<&i64>> =
         ends.iter().map(|(_, ends)| ends.get(&TopicPartition::new("orders", 0))).collect();
     assert_eq!(of_first, [Some(&10), Some(&20)], "the ends of the topic before say nothing of this one");
+    assert_eq!(recent.ids, BTreeMap::from([("orders".to_owned(), Uuid::from_u128(2))]));
 }
 
 #[tokio::test]

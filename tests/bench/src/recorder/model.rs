@@ -9,7 +9,7 @@ use muster_domain::{
     reading::Observed,
     survey::{
         CommittedSourceOffsets, FlowObservation, GroupObservation, NewestPairs, OffsetPair,
-        PartitionObservation, SideObservation, Survey, TopicObservation, UnreadableSyncs,
+        PartitionObservation, SideObservation, Survey, TopicObservation, UnreadableSyncs, WritersObservation,
     },
     topic::{Configs, TopicPartition},
 };
@@ -155,9 +155,17 @@ impl Load {
             newest_pairs: Observed::known(newest, at),
             last_pairs: None,
             rewinds: BTreeMap::new(),
+            of_another_log: BTreeMap::new(),
             beyond: Observed::unknown("not asked", at),
             unreadable_syncs: UnreadableSyncs::default(),
-            writers: Observed::unknown("not asked", at),
+            // Of a large pair a thousand partitions are looked at, and nobody writes in transactions.
+            writers: Observed::known(
+                WritersObservation {
+                    partitions: BTreeMap::from([(TopicPartition::new(name(0), 0), Vec::new())]),
+                    ..WritersObservation::default()
+                },
+                at,
+            ),
         };
         let source =
             SideObservation { groups: Observed::known(self.groups(), at), ..side(|partition| partition.end) };

@@ -170,6 +170,7 @@ struct Lag {
     records: Figure,
     seconds: Figure,
     class: Figure,
+    open: Figure,
     topic_records: Figure,
     topic_seconds: Figure,
 }
@@ -192,6 +193,11 @@ impl Lag {
                 "muster_lag_class",
                 "Always 1: how sure the records and the seconds of a flow are; stale and unknown ones have no value",
             ),
+            open: figure(
+                registry,
+                "muster_in_open_transactions_offsets",
+                "Offsets on the source of a flow in open transactions, or behind such; absent when unknown",
+            ),
             topic_records: figure(
                 registry,
                 "muster_topic_lag_records",
@@ -212,6 +218,7 @@ impl Lag {
         let labels = [("pair", name), ("from", from), ("to", to)];
         set_known(&self.records, labels, standing(&flow.total_records).map(|n| n as f64));
         set_known(&self.seconds, labels, standing(&flow.worst_ms).map(seconds));
+        set_known(&self.open, labels, flow.in_open_transactions.map(|n| n as f64));
         for (of, reading) in [("records", &flow.total_records), ("seconds", &flow.worst_ms)] {
             let [pair, from, to] = labels;
             set(&self.class, [pair, from, to, ("of", of), ("class", class_word(reading))], 1.0);

@@ -62,7 +62,7 @@ impl Cell {
 struct OfTrack {
     track: Track,
     ends: Ends,
-    /// The last end, and when it was read.
+    /// The last high watermark, and when it was read.
     last: Option<(i64, i64)>,
 }
 
@@ -121,11 +121,13 @@ impl<'a> OfChunk<'a> {
             let seen = look(column, block, sample, at);
             let proven = if column.track.keeps_all { proven(block, slot, sample) } else { 0 };
             moment.add(seen.records, seen.class, seen.why, proven, (seen.ms, seen.ms_at_least));
-            if let Some(reach) = block.value(Column::Reach as usize, slot, sample) {
+            moment.hold_back(block.held_back(slot, sample));
+            let reach = block.value(Column::Reach as usize, slot, sample);
+            if let Some((reach, written)) = reach.zip(block.written(slot, sample)) {
                 if let Some((_, last)) = column.last.filter(|(last, _)| Some(*last) == before) {
-                    grown = grown.saturating_add((reach - last).max(0));
+                    grown = grown.saturating_add(written.saturating_sub(last).max(0));
                 }
-                column.last = Some((at, reach));
+                column.last = Some((at, written));
                 column.ends.push(at, reach);
                 self.last_read = Some(at);
             }

@@ -1,6 +1,6 @@
 //! All chosen partitions together at each moment: how much was behind, and what a death would have cost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -11,12 +11,15 @@ use crate::{
     reading::ReadingClass,
 };
 
+/// What was written earlier says nothing of how fast it may go on.
+const LATE_MS: i64 = 15 * 60_000;
+
 /// What would have been lost if the source had died, as an interval. `None` is not known and is never zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RpoSpan {
     /// At least so many records: proven to be missing at the worst moment that was looked at.
     pub records_at_least: Option<i64>,
-    /// At most so many: those behind and those that may have been written until the ends were read again.
+    /// At most so many: those behind, those in open transactions, and those that may have been written until the ends were read again.
     pub records_at_most: Option<i64>,
     /// Writes of at least the last so many milliseconds: how long the oldest record that is proven to be missing was there.
     pub ms_at_least: Option<i64>,
@@ -32,6 +35,8 @@ pub(super) struct Moment {
     why: Option<Why>,
     total: i64,
     proven: i64,
+    /// In open transactions, where the flow copies committed records only.
+    open: i64,
     class: ReadingClass,
     /// The longest any is behind; `None` when that is since before the kept samples.
     ms: Option<i64>,
@@ -48,6 +53,7 @@ impl Default for Moment {
             why: None,
             total: 0,
             proven: 0,
+            open: 0,
             class: ReadingClass::Exact,
             ms: Some(0),
             ms_at_least: 0,
@@ -81,6 +87,11 @@ impl Moment {
         }
     }
 
+    /// So much more of it could not be copied yet.
+    pub(super) fn hold_back(&mut self, records: i64) {
+        self.open = self.open.saturating_add(records);
+    }
+
     /// The ends were read, with so much written since they were read before, that long ago.
     pub(super) fn read(&mut self, grown: i64, since: Option<i64>) {
         self.grown = Some((grown, since));
@@ -94,6 +105,7 @@ impl Moment {
             why: self.why.max(other.why),
             total: self.total.saturating_add(other.total),
             proven: self.proven.saturating_add(other.proven),
+            open: self.open.saturating_add(other.open),
             class: self.class.max(other.class),
             ms: self.ms.zip(other.ms).map(|(a, b)| a.max(b)),
             ms_at_least: self.ms_at_least.max(other.ms_at_least),
@@ -116,12 +128,13 @@ impl Moment {
         (self.unknown == 0).then_some(self.total)
     }
 
-    /// By the rule that gives today's figure. `written` is what was written before, `unseen_ms` until it was looked again.
+    /// By the rule that gives today's figure. `written` is the fastest of late, `unseen_ms` until it was looked again.
     fn rpo(&self, written: Option<Rate>, unseen_ms: Option<i64>) -> RpoSpan {
         let missing = Missing {
             total: self.total(),
             stale: self.class == ReadingClass::Stale,
             proven: self.proven,
+            open: self.open,
             worst_ms: self.ms.filter(|_| self.unknown == 0),
             written,
             unseen_ms: unseen_ms.unwrap_or_default(),
@@ -146,7 +159,7 @@ pub(super) struct OfAll {
 /// The worst of each stretch, and unknown is worst.
 pub(super) fn by_stretch(frame: &Frame, moments: &BTreeMap<i64, Moment>) -> BTreeMap<usize, OfAll> {
     let mut found: BTreeMap<usize, OfAll> = BTreeMap::new();
-    let mut written: Option<Rate> = None;
+    let mut late = Late::default();
     let times: Vec<i64> = moments.keys().copied().collect();
     for (number, (at, moment)) in moments.iter().enumerate() {
         let before = number.checked_sub(1).map(|before| at - times[before]);
@@ -156,16 +169,40 @@ pub(super) fn by_stretch(frame: &Frame, moments: &BTreeMap<i64, Moment>) -> BTre
             (Some(before), Some(after)) => Some(before.min(after)),
             (one, other) => one.or(other),
         };
+        if let Some((records, Some(ms))) = moment.grown.filter(|(_, since)| *since > Some(0)) {
+            late.add(*at, Rate { records, ms });
+        }
+        let written = late.fastest(*at);
         if let Some(index) = frame.index(*at) {
             let here = OfAll { total: moment.total(), rpo: Some(moment.rpo(written, unseen_ms)) };
             let joined = found.get(&index).map_or(here, |kept| worse(kept, &here));
             found.insert(index, joined);
         }
-        if let Some((records, Some(ms))) = moment.grown {
-            written = (ms > 0).then_some(Rate { records, ms });
-        }
     }
     found
+}
+
+/// How fast was written of late: about as long as today's figure remembers it.
+#[derive(Default)]
+struct Late {
+    /// By time. One that a later one reaches or outruns says nothing more and is left out, so the first is the fastest.
+    rates: VecDeque<(i64, Rate)>,
+}
+
+impl Late {
+    fn add(&mut self, at: i64, rate: Rate) {
+        while self.rates.back().is_some_and(|(_, other)| !other.is_faster_than(rate)) {
+            self.rates.pop_back();
+        }
+        self.rates.push_back((at, rate));
+    }
+
+    fn fastest(&mut self, now: i64) -> Option<Rate> {
+        while self.rates.front().is_some_and(|(at, _)| now - at > LATE_MS) {
+            self.rates.pop_front();
+        }
+        self.rates.front().map(|(_, rate)| *rate)
+    }
 }
 
 fn worse(a: &OfAll, b: &OfAll) -> OfAll {

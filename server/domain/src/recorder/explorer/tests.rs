@@ -156,17 +156,65 @@ fn since_when_it_is_behind_is_told_from_the_samples_before() {
         ms_at_least: Some(ms_least),
         ms_at_most: Some(ms_most),
     };
-    // On top comes what may be written in the 5 s until it is looked again; how fast was written is known from the third on.
+    // On top comes what may be written in the 5 s until it is looked again: 10, and twice the root of that.
     assert_eq!(
         rpo,
         [
             span(0, None, 0, 5_000),
-            span(0, None, 0, 5_000),
-            span(10, Some(20), 0, 10_000),
-            span(20, Some(30), 5_000, 15_000),
-            span(0, Some(10), 0, 5_000),
+            span(0, Some(17), 0, 5_000),
+            span(10, Some(10 + 17), 0, 10_000),
+            span(20, Some(20 + 17), 5_000, 15_000),
+            span(0, Some(17), 0, 5_000),
         ]
     );
+}
+
+/// One partition, all of which could be copied has arrived: at each moment its reach, its last stable offset and its end.
+fn held_back(moments: &[(i64, i64, i64)]) -> Block {
+    let samples: Vec<(i64, Vec<Cells>)> = (0..)
+        .zip(moments)
+        .map(|(number, (reach, stable, end))| {
+            let mut cells = vec![None; Column::COUNT];
+            cells[Column::End as usize] = Some(*end);
+            cells[Column::Stable as usize] = Some(*stable);
+            cells[Column::Reach as usize] = Some(*reach);
+            cells[Column::Start as usize] = Some(0);
+            cells[Column::Through as usize] = Some(reach - 1);
+            cells[Column::Class as usize] = Some(class_number(Exact));
+            (BEGIN + number * 5_000, vec![cells])
+        })
+        .collect();
+    Block::of(Column::COUNT, &samples)
+}
+
+#[test]
+fn what_was_in_open_transactions_might_have_been_lost_where_the_flow_could_not_copy_it() {
+    let at_most = |moments: &[(i64, i64, i64)]| {
+        let found = course(&held_back(moments), 10, 5);
+        found.items[1].rpo.unwrap().records_at_most
+    };
+    // Of committed records: the transaction was open at both moments, and 100 were written in between.
+    assert_eq!(at_most(&[(50, 50, 150), (50, 50, 250)]), Some(200 + 100 + 20));
+    // Of all records they had arrived. What is known to be no record before the end counts neither way.
+    assert_eq!(at_most(&[(150, 50, 150), (250, 50, 250)]), Some(100 + 20));
+    assert_eq!(at_most(&[(150, 151, 151), (150, 151, 151)]), Some(0));
+    let block = held_back(&[(50, 50, 150), (150, 50, 150), (150, 151, 151)]);
+    assert_eq!([0, 1, 2].map(|sample| block.written(0, sample)), [150; 3].map(Some));
+}
+
+#[test]
+fn a_burst_is_remembered_for_a_quarter_of_an_hour() {
+    // 1,000 in five seconds, and nothing before or after it.
+    let at_most = |seconds: i64| {
+        let samples = 3 + usize::try_from(seconds / 5).unwrap();
+        let mut moments = vec![vec![Some((Some(1_000), Some(999), Exact))]; samples];
+        moments[0] = vec![Some((Some(0), Some(-1), Exact))];
+        let found = course(&block(BEGIN, 5, &moments), seconds + 15, 5);
+        found.items.last().unwrap().rpo.unwrap().records_at_most
+    };
+    assert_eq!(at_most(0), Some(1_000 + 64));
+    assert_eq!(at_most(890), Some(1_000 + 64));
+    assert_eq!(at_most(900), Some(0));
 }
 
 #[test]
