@@ -91,7 +91,7 @@ impl LossPanel {
             course: pair.course(loss.direction),
             noticed: When::ago(now, loss.noticed_at),
             said: Mark::new(tone, sentence(&loss.total)),
-            truth,
+            truth: truth.or_else(|| waiting(loss)),
             truth_method: loss.truth.as_ref().map(|truth| truth.method.clone()).unwrap_or_default(),
             method: loss.method.clone(),
             reason: loss.reason.clone(),
@@ -149,5 +149,46 @@ fn sentence(total: &Interval) -> String {
             format::duration(ms)
         ),
         None => format!("{records}. Since when is not known."),
+    }
+}
+
+/// That it answers again, and what the true figure waits for.
+fn waiting(loss: &Loss) -> Option<Mark> {
+    let waits = i64::try_from(loss.waits_for_leaders).ok().filter(|waits| *waits > 0)?;
+    let waits = format::number(waits);
+    let said = format!(
+        "It answers again. The true figure waits for {waits} of its partitions, still without a leader."
+    );
+    Some(Mark::new(Tone::Run, said))
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_domain::{
+        ids::TeamName,
+        pair::{Direction, Side},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_source_that_is_not_back_whole_is_waited_for() {
+        let mut loss = Loss {
+            direction: Direction { from: Side::A },
+            owner: TeamName::new("core").unwrap(),
+            seen_at: DateTime::UNIX_EPOCH,
+            noticed_at: DateTime::UNIX_EPOCH,
+            reason: String::new(),
+            total: Interval::default(),
+            topics: Vec::new(),
+            method: String::new(),
+            waits_for_leaders: 0,
+            truth: None,
+        };
+        let said = |loss: &Loss| waiting(loss).map(|mark| mark.to_string());
+        assert_eq!(said(&loss), None, "it is away");
+        loss.waits_for_leaders = 1_200;
+        let waits = "The true figure waits for 1,200 of its partitions, still without a leader.";
+        assert!(said(&loss).is_some_and(|said| said.contains(waits)), "{:?}", said(&loss));
     }
 }

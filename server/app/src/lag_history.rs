@@ -3,12 +3,13 @@
 //! Kept in memory by the process that observes the pair; one that takes the pair over reads it back from the flight
 //! recorder (`memory`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use muster_domain::{
     lag::{EndsAt, ends_of},
-    loss::high_watermarks,
+    loss::LastEnds,
     pair::{Pair, Side},
+    patterns::Scope,
     survey::Survey,
 };
 
@@ -20,10 +21,10 @@ pub(crate) const MOST_ENDS: usize = 1_000_000;
 /// See the module.
 #[derive(Debug, Clone, Default)]
 pub struct LagHistory {
-    /// Ends a flow could copy to.
+    /// Ends a flow could copy to. A partition that a survey did not read is not in it.
     reaches: BTreeMap<Side, Vec<EndsAt>>,
-    /// High watermarks when they were last read.
-    highs: BTreeMap<Side, EndsAt>,
+    /// Each side as it was last read.
+    highs: BTreeMap<Side, LastEnds>,
 }
 
 impl LagHistory {
@@ -33,14 +34,14 @@ impl LagHistory {
         self.reaches.get(&from).map_or(&[], Vec::as_slice)
     }
 
-    /// High watermarks of a side when they were last read.
+    /// High watermarks of a side when each was last read.
     #[must_use]
-    pub fn high(&self, from: Side) -> Option<&EndsAt> {
+    pub fn high(&self, from: Side) -> Option<&LastEnds> {
         self.highs.get(&from)
     }
 
     /// Takes what an earlier process saw.
-    pub(crate) fn recall(&mut self, from: Side, reaches: Vec<EndsAt>, high: Option<EndsAt>) {
+    pub(crate) fn recall(&mut self, from: Side, reaches: Vec<EndsAt>, high: Option<LastEnds>) {
         self.reaches.insert(from, reaches);
         self.highs.extend(high.map(|high| (from, high)));
     }
@@ -48,11 +49,19 @@ impl LagHistory {
     /// Remembers a survey. When there are too many, every second one of the older half goes: the recent past stays
     /// fine, the far past stays known.
     pub fn remember(&mut self, pair: &Pair, survey: &Survey) {
+        let scope = Scope::of(pair);
         for flow in &pair.flows {
+            let from = flow.direction.from;
             let Some(ends) = ends_of(flow, survey) else { continue };
-            let most = (MOST_ENDS / ends.1.len().max(1)).clamp(4, MOST_SURVEYS);
-            self.highs.extend(high_watermarks(flow, survey).map(|high| (flow.direction.from, high)));
-            let kept = self.reaches.entry(flow.direction.from).or_default();
+            let high = self.highs.entry(from).or_insert_with(|| LastEnds::nothing(ends.0));
+            let over = high.see(&scope, from, survey);
+            let kept = self.reaches.entry(from).or_default();
+            forget(kept, &over);
+            if ends.1.is_empty() {
+                // It died while it was looked at: that says of no partition where it was.
+                continue;
+            }
+            let most = (MOST_ENDS / ends.1.len()).clamp(4, MOST_SURVEYS);
             kept.push(ends);
             if kept.len() > most {
                 let half = kept.len() / 2;
@@ -64,4 +73,15 @@ impl LagHistory {
             }
         }
     }
+}
+
+/// Forgets topics that are over: where their logs ended says nothing of what is there now.
+fn forget(kept: &mut Vec<EndsAt>, over: &BTreeSet<String>) {
+    if over.is_empty() {
+        return;
+    }
+    for (_, ends) in kept.iter_mut() {
+        ends.retain(|key, _| !over.contains(&key.topic));
+    }
+    kept.retain(|(_, ends)| !ends.is_empty());
 }

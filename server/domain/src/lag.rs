@@ -3,6 +3,7 @@
 //! Nothing here trusts record timestamps: time is when Muster saw the source's end where it was. A source that does not
 //! answer is never shown as caught up: its figures are stale, with their age, or unknown.
 
+mod last_read;
 mod missing;
 mod partition;
 mod replica;

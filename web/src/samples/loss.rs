@@ -1,7 +1,7 @@
 //! What eu-west's death cost.
 
 use muster_domain::{
-    loss::{Interval, Loss, PartitionLoss, TopicLoss},
+    loss::{EndRead, Interval, Loss, PartitionLoss, TopicLoss},
     pair::{Direction, Pair, Side},
 };
 
@@ -18,12 +18,14 @@ pub(super) fn of(pair: &Pair) -> Loss {
     let partition = |number, through, lost| PartitionLoss {
         partition: number,
         end: 184_201,
+        end_read: EndRead::Then,
         through,
         counts_from: Some(0),
         leader_epoch: Some(7),
         lost,
         truth: None,
         truth_ms: None,
+        read_again: None,
     };
     let topic = |name: &str, total, partitions| TopicLoss {
         topic: name.to_owned(),
@@ -59,6 +61,7 @@ pub(super) fn of(pair: &Pair) -> Loss {
                  transaction markers may be among them: at most so many records, and of those behind the newest offset sync \
                  at least half, with a thousand offsets left out for transactions that were open there."
             .to_owned(),
+        waits_for_leaders: 0,
         truth: None,
     }
 }

@@ -20,6 +20,7 @@ mod clusters;
 mod collector;
 mod confirming;
 mod content;
+mod deaths;
 mod decisions;
 mod differences;
 mod doctor;

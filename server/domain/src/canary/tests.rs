@@ -3,8 +3,9 @@ use crate::{
     alarm::{self, Inputs},
     difference::differences,
     lag::{Clock, EndsAt, ends_of, judge_flow},
-    loss::{Evidence, high_watermarks, state_loss},
+    loss::{Evidence, LastEnds, state_loss},
     pair::{BySide, NamingPolicy, Side},
+    patterns::Scope,
     readiness::{CheckCode, CheckResult, CheckStatus, evaluate, judge_canary},
     reading::ReadingClass,
     recorder::partition_samples,
@@ -272,8 +273,10 @@ fn all_that_is_said(pair: &Pair, previous: &Survey, survey: &Survey) -> Vec<Stri
         let mut dead = survey.clone();
         *dead.sides.get_mut(flow.direction.from) =
             crate::survey::SideObservation::unreachable("it is dead", at(10));
-        let high = high_watermarks(flow, survey).expect("it was read");
-        let evidence = Evidence { history: &history, high: &high, previous: Some(survey), said: None };
+        let mut high = LastEnds::nothing(at(0));
+        high.see(&Scope::of(pair), flow.direction.from, survey);
+        let evidence =
+            Evidence { history: &history, high: &high, previous: Some(survey), said: None, active: None };
         said.push(format!("{:?}", state_loss(pair, flow, &dead, &evidence)));
     }
     let memory = alarm::Memory::default();

@@ -6,7 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Clock, CopyMode, EndsAt, Known, renamed,
+    Clock, CopyMode, EndsAt, Known,
+    last_read::{LastRead, in_topics, last_read},
+    renamed,
     replica::{Replica, There},
     surely_missing,
 };
@@ -19,7 +21,7 @@ use crate::{
         ConnectState, ConnectorRole, FlowObservation, OffsetPair, PartitionObservation, Survey,
         TopicObservation,
     },
-    topic::{ByPartition, TopicPartition},
+    topic::TopicPartition,
 };
 
 /// A survey is taken to last as long at least: clocks and Connect's answers are no finer.
@@ -352,13 +354,16 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The source does not answer. What it had when it was last seen is all there is.
+    /// The source does not answer. What each partition had when it was last seen is all there is.
     fn dead(&self, reason: &str) -> Vec<PartitionLag> {
-        let Some((seen_at, ends)) = self.history.last() else { return Vec::new() };
-        let gap = (self.clock.now - *seen_at).num_seconds();
-        let in_scope =
-            group_by_topic(ends, |topic| self.scope.application_topic(self.flow.direction.from, topic));
-        in_scope.map(|(key, end)| self.last_seen(key, end, *seen_at, gap, reason)).collect()
+        let all = last_read(self.history);
+        let in_scope = in_topics(all, |topic| self.scope.application_topic(self.flow.direction.from, topic));
+        in_scope
+            .map(|LastRead { key, end, at }| {
+                let gap = (self.clock.now - at).num_seconds();
+                self.last_seen(key, end, at, gap, reason)
+            })
+            .collect()
     }
 
     fn last_seen(
@@ -436,20 +441,4 @@ fn took(survey: &Survey) -> TimeDelta {
 fn keeps_all(topic: &TopicObservation) -> Option<bool> {
     let policy = topic.configs.value()?.get("cleanup.policy")?.value.as_deref()?;
     Some(!policy.contains("compact"))
-}
-
-/// Entries whose topic passes; each topic is asked about once.
-fn group_by_topic<'a>(
-    ends: &'a ByPartition<i64>,
-    passes: impl Fn(&str) -> bool,
-) -> impl Iterator<Item = (&'a TopicPartition, i64)> {
-    let mut last: Option<(&'a str, bool)> = None;
-    ends.iter().filter_map(move |(key, end)| {
-        let passed = match last {
-            Some((topic, passed)) if topic == key.topic => passed,
-            _ => passes(&key.topic),
-        };
-        last = Some((&key.topic, passed));
-        passed.then_some((key, *end))
-    })
 }

@@ -414,6 +414,27 @@ fn one_unreadable_partition_makes_the_sum_unknown_and_leaves_other_topics_alone(
 }
 
 #[test]
+fn partitions_of_a_dead_source_keep_their_last_figures_each_of_when_it_was_last_read() {
+    let second = TopicPartition::new("orders", 1);
+    let mut survey = samples::survey();
+    let there = topics(&mut survey, Side::B).get_mut("orders").expect("there");
+    there.partitions.push(there.partitions[0].clone());
+    known(&mut survey.flows[0].committed).offsets.insert(second.clone(), 89);
+    survey.sides.a.topics = Observed::unknown("connection refused", at(30));
+    // It was not read any more by the last survey that read anything.
+    let both = (at(-10), BTreeMap::from([(orders(), 120), (second.clone(), 100)]));
+    let history = [both, ends(-5, 140)];
+    let pair = samples::pair();
+    let clock = Clock { now: at(30), period: PERIOD };
+    let (lag, lags) = judge_flow(&pair, &pair.flows[0], &survey, &history, clock);
+    let told: Vec<_> = lags.iter().map(|lag| (&lag.partition, lag.records.value, lag.records.at)).collect();
+    assert_eq!(told, [(&orders(), Some(40), at(-5)), (&second, Some(10), at(-10))]);
+    assert!(lags[1].records.reason.contains("has not answered for 40 s"), "{:?}", lags[1].records);
+    assert_eq!((lag.total_records.value, lag.total_records.class), (Some(50), ReadingClass::Stale));
+    assert_eq!(lag.total_records.at, at(-10), "as old as the oldest of them");
+}
+
+#[test]
 fn ends_of_a_survey_are_the_history_of_the_next() {
     let pair = samples::pair();
     let flow = &pair.flows[0];

@@ -6,9 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     ids::PairName,
     lag::EndsAt,
+    loss::{LastEnd, LastEnds},
     pair::Direction,
     recorder::{Block, Column, Kind},
-    topic::TopicPartition,
+    topic::{ByPartition, TopicPartition},
 };
 use sqlx::PgConnection;
 
@@ -122,9 +123,9 @@ pub(super) async fn open_blocks(
     Ok(found)
 }
 
-/// The ends of a flow's source as its last surveys saw them, oldest first: one past what the flow can copy, and the newest
-/// high watermarks. None is older than `since`, and there are at most so many surveys and ends; surveys that could not read
-/// the source have none.
+/// The ends of a flow's source as its last surveys saw them, oldest first: one past what the flow can copy; and the source as it was last
+/// read, each partition by the last survey that did. Of partitions that the newest survey does not have any more there is nothing. None is
+/// older than `since`, and there are at most so many surveys and ends; surveys that could not read the source have none.
 ///
 /// # Errors
 /// When the database refuses or bytes do not read back.
@@ -133,41 +134,80 @@ pub async fn recent_ends(
     (pair, direction): (&PairName, Direction),
     since: DateTime<Utc>,
     (most_surveys, most_ends): (usize, usize),
-) -> Result<(Vec<EndsAt>, Option<EndsAt>), StoreError> {
+) -> Result<(Vec<EndsAt>, Option<LastEnds>), StoreError> {
     let Some(stream) = find_stream(conn, pair, direction, Kind::Partitions).await? else {
         return Ok((Vec::new(), None));
     };
     let names = newest_names(conn, stream).await?;
     let partitions: usize = names.values().map(Vec::len).sum();
     let most = (most_ends / partitions.max(1)).clamp(4, most_surveys.max(4));
-    let chunks: Vec<i32> = names.keys().copied().collect();
-    let mut reaches: BTreeMap<i64, BTreeMap<TopicPartition, i64>> = BTreeMap::new();
-    let mut highs: BTreeMap<i64, BTreeMap<TopicPartition, i64>> = BTreeMap::new();
+    let mut reaches: BTreeMap<i64, ByPartition<i64>> = BTreeMap::new();
+    let mut seen = Vec::with_capacity(partitions);
     // By chunk, so that no more is unpacked at once than one chunk's minutes.
-    for chunk in chunks {
+    for (chunk, tracks) in &names {
         let found =
-            blocks(conn, (stream, Kind::Partitions), &[chunk], since, DateTime::<Utc>::MAX_UTC).await?;
-        for (track, name) in &names[&chunk] {
+            blocks(conn, (stream, Kind::Partitions), &[*chunk], since, DateTime::<Utc>::MAX_UTC).await?;
+        for (track, name) in tracks {
+            let mut of_track = Seen::default();
             for (_, block) in &found {
                 for (sample, at) in block.at.iter().enumerate() {
-                    let ends = [(Column::Reach, &mut reaches), (Column::End, &mut highs)];
-                    for (column, ends) in ends {
-                        if let Some(end) = block.value(column as usize, *track, sample) {
-                            ends.entry(*at).or_default().insert(name.clone(), end);
-                        }
+                    let value = |column: Column| block.value(column as usize, *track, sample);
+                    if let Some(reach) = value(Column::Reach) {
+                        reaches.entry(*at).or_default().insert(name.clone(), reach);
                     }
+                    of_track.see(*at, value(Column::Class).is_some(), value(Column::End));
                 }
             }
+            seen.push((name, of_track));
         }
         while reaches.len() > most {
             reaches.pop_first();
         }
-        while highs.len() > 1 {
-            highs.pop_first();
+    }
+    let high = last_ends(seen);
+    for ends in reaches.values_mut() {
+        ends.retain(|key, _| high.as_ref().is_some_and(|high| high.ends.contains_key(key)));
+    }
+    let timed = |(at, ends): (i64, ByPartition<i64>)| Some((DateTime::from_timestamp_millis(at)?, ends));
+    let reaches = reaches.into_iter().filter(|(_, ends)| !ends.is_empty()).filter_map(timed);
+    Ok((reaches.collect(), high))
+}
+
+/// What some minutes say of one track, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// The last survey that had it.
+    there: Option<i64>,
+    /// The last that read its end, and where that was.
+    end: Option<(i64, i64)>,
+}
+
+impl Seen {
+    fn see(&mut self, at: i64, there: bool, end: Option<i64>) {
+        if there {
+            self.there = self.there.max(Some(at));
+        }
+        if let Some(end) = end
+            && self.end.is_none_or(|(before, _)| before <= at)
+        {
+            self.end = Some((at, end));
         }
     }
-    let timed = |(at, ends)| Some((DateTime::from_timestamp_millis(at)?, ends));
-    Ok((reaches.into_iter().filter_map(timed).collect(), highs.pop_last().and_then(timed)))
+}
+
+/// The source as it was last read; `None` where nothing of it was.
+fn last_ends(seen: Vec<(&TopicPartition, Seen)>) -> Option<LastEnds> {
+    let newest = seen.iter().filter_map(|(_, seen)| seen.there).max()?;
+    let there = || seen.iter().filter(|(_, seen)| seen.there == Some(newest));
+    let at = there().filter_map(|(_, seen)| seen.end).map(|(at, _)| at).max()?;
+    let last = |(name, seen): &(&TopicPartition, Seen)| {
+        let last = seen.end.and_then(|(at, end)| {
+            let at = DateTime::from_timestamp_millis(at)?;
+            Some(LastEnd { at, end, start: None, leader_epoch: None, topic_id: None })
+        });
+        ((*name).clone(), last)
+    };
+    Some(LastEnds { at: DateTime::from_timestamp_millis(at)?, ends: there().map(last).collect() })
 }
 
 /// The tracks of each chunk with their partitions; of a topic that was recreated only the newest.
