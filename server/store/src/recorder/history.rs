@@ -198,7 +198,7 @@ impl Seen {
 /// The source as it was last read; `None` where nothing of it was.
 fn last_ends(seen: Vec<(&TopicPartition, Seen)>) -> Option<LastEnds> {
     let newest = seen.iter().filter_map(|(_, seen)| seen.there).max()?;
-    let there = || seen.iter().filter(|(_, seen)| seen.there == Some(newest));
+    let there = || seen.iter().filter(move |(_, seen)| seen.there == Some(newest));
     let at = there().filter_map(|(_, seen)| seen.end).map(|(at, _)| at).max()?;
     let last = |(name, seen): &(&TopicPartition, Seen)| {
         let last = seen.end.and_then(|(at, end)| {
