@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use askama::Template;
 use chrono::{DateTime, Utc};
 use muster_domain::{
-    loss::{Loss, PartitionLoss, TopicLoss, TopicsOfOwner, topics_by_owner},
+    loss::{EndRead, Loss, PartitionLoss, TopicLoss, TopicsOfOwner, topics_by_owner},
     pair::Pair,
 };
 use serde::Deserialize;
@@ -267,10 +267,19 @@ impl Rows<'_> {
         PartitionRow {
             name: format!("{}-{}", topic.topic, lost.partition),
             href: format!("{}&partition={}", self.course(&topic.topic), lost.partition),
-            end: format::number(lost.end),
+            end: end(lost),
             through: lost.through.map_or_else(|| "unknown".to_owned(), through),
             figures: Figures::new(&lost.lost, Told::of_partition(self.stated.loss.truth.as_ref(), lost)),
         }
+    }
+}
+
+/// Where it was seen to end, and when where not with the others.
+fn end(lost: &PartitionLoss) -> String {
+    match lost.end_read {
+        EndRead::Then => format::number(lost.end),
+        EndRead::Before { at } => format!("{}, read {}", format::number(lost.end), format::date_time(at)),
+        EndRead::Never => "never read".to_owned(),
     }
 }
 

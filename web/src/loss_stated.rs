@@ -9,7 +9,7 @@ use muster_domain::{
 
 use crate::{
     format,
-    loss_words::{records, said_records},
+    loss_words::{records, said_records, waits_for},
     parts::{ReadingView, Tone, Unit},
     runs::query_string,
     words::capital,
@@ -89,24 +89,25 @@ impl<'a> Stated<'a> {
             None => "since when is not known".to_owned(),
         };
         let big = capital(&records(&loss.total));
+        let back = waits_for(loss).map(|waits| format!("{source} answers again. The true figure {waits}."));
         match loss.total.records_at_most {
-            Some(0) => (
-                Tone::Idle,
-                big,
-                format!("of {name} are missing on {target}, as far as can be told while {source} is away."),
-            ),
-            Some(_) => (
-                Tone::Bad,
-                big,
-                format!(
-                    "of {name} are missing on {target}, {since}. {source} is away, so this is an interval."
-                ),
-            ),
-            None => (
-                Tone::Unk,
-                big,
-                format!("How much of {name} is missing on {target} at most is not known. {source} is away."),
-            ),
+            Some(0) => {
+                let back = back.map_or_else(
+                    || format!("while {source} is away."),
+                    |back| format!("by what was read before it died. {back}"),
+                );
+                let text = format!("of {name} are missing on {target}, as far as can be told {back}");
+                (Tone::Idle, big, text)
+            }
+            Some(_) => {
+                let back = back.unwrap_or_else(|| format!("{source} is away, so this is an interval."));
+                (Tone::Bad, big, format!("of {name} are missing on {target}, {since}. {back}"))
+            }
+            None => {
+                let back = back.unwrap_or_else(|| format!("{source} is away."));
+                let text = format!("How much of {name} is missing on {target} at most is not known. {back}");
+                (Tone::Unk, big, text)
+            }
         }
     }
 
@@ -156,7 +157,9 @@ impl<'a> Stated<'a> {
 
     pub(crate) fn truth_note(self) -> String {
         let Some(truth) = &self.loss.truth else {
-            return format!("not known until {} can be read again", self.source);
+            let source = self.source;
+            return waits_for(self.loss)
+                .unwrap_or_else(|| format!("not known until {source} can be read again"));
         };
         let time = match (truth.records, truth.ms) {
             (None, _) => "why is said below".to_owned(),
@@ -178,12 +181,15 @@ impl<'a> Stated<'a> {
         let mut known =
             vec![("While it was away", loss.method.clone()), ("What came back", loss.reason.clone())];
         match &loss.truth {
-            None => known.push((
-                "Once it is back",
-                format!(
-                    "The true figure is put beside this as soon as a survey reads {source} again. Nothing said here is changed by it."
-                ),
-            )),
+            None => {
+                let when = match waits_for(loss) {
+                    Some(waits) => format!("{source} answers again. The true figure {waits}."),
+                    None => format!(
+                        "The true figure is put beside this as soon as all of {source} that is still there was read again."
+                    ),
+                };
+                known.push(("Once it is back", format!("{when} Nothing said here is changed by it.")));
+            }
             Some(truth) => {
                 known.push(("Once it was back", truth.method.clone()));
                 known.push(("Read again", format!("{} UTC", format::date_time(truth.at))));

@@ -3,7 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{loss::Loss, pair::Pair};
 
-use crate::{lag::around, lag_marks::while_it_was, parts::Link, recorded::RecordedFilter};
+use crate::{
+    lag::around, lag_marks::while_it_was, loss_words::waits_for, parts::Link, recorded::RecordedFilter,
+};
 
 /// How long before a source died changes of ACLs, configs and topic ids are looked at.
 const BEFORE: TimeDelta = TimeDelta::days(2);
@@ -29,8 +31,8 @@ pub(crate) fn next_steps(pair: &Pair, loss: &Loss, now: DateTime<Utc>) -> Vec<Ne
         source: pair.cluster(loss.direction.from).as_str(),
         target: pair.cluster(loss.direction.to()).as_str(),
     };
-    let mut steps = match loss.truth.as_ref().map(|truth| truth.records) {
-        None => while_away(&about),
+    let mut steps: Vec<NextStep> = match loss.truth.as_ref().map(|truth| truth.records) {
+        None => std::iter::once(first_step(&about, loss)).chain(until_it_is_known(&about)).collect(),
         Some(Some(0)) => nothing_missing(&about),
         Some(None) => cannot_be_told(&about),
         Some(Some(_)) => once_back(&about),
@@ -43,15 +45,24 @@ fn step(text: String, link: Link) -> NextStep {
     NextStep { text, link: Some(link) }
 }
 
-fn while_away(about: &About<'_>) -> Vec<NextStep> {
+/// While it is away, or not back whole.
+fn first_step(about: &About<'_>, loss: &Loss) -> NextStep {
+    let source = about.source;
+    let text = match waits_for(loss) {
+        None => format!(
+            "See whether {source} is dead or only cannot be reached from Muster: then what is missing may only be late."
+        ),
+        Some(waits) => format!(
+            "Start the brokers of {source} that had the partitions without a leader: the true figure {waits}. An unclean election gives \
+             them one sooner, and gives up what that replica lacks."
+        ),
+    };
+    step(text, Link::new(format!("/clusters/{source}"), format!("Open cluster {source}")))
+}
+
+fn until_it_is_known(about: &About<'_>) -> Vec<NextStep> {
     let About { pair, source, target } = about;
     vec![
-        step(
-            format!(
-                "See whether {source} is dead or only cannot be reached from Muster: then what is missing may only be late."
-            ),
-            Link::new(format!("/clusters/{source}"), format!("Open cluster {source}")),
-        ),
         step(
             format!(
                 "If applications write to {source}, decide whether they move to {target}. What is missing is not there for them: \

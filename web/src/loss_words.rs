@@ -1,6 +1,6 @@
 //! A loss in words, as the pair's page, the list of losses and its statement say it.
 
-use muster_domain::loss::{Interval, PartitionLoss, TopicLoss, Truth};
+use muster_domain::loss::{Interval, Loss, PartitionLoss, TopicLoss, Truth};
 
 use crate::{
     format,
@@ -45,14 +45,16 @@ impl Told {
         truth.map_or(Self::NotYet, |truth| Self::AsFar(truth.records, truth.ms))
     }
 
-    /// Of a topic of it.
+    /// Of a topic of it: of one that could be read again before the rest sooner.
     pub(crate) fn of_topic(whole: Option<&Truth>, topic: &TopicLoss) -> Self {
-        whole.map_or(Self::NotYet, |_| Self::AsFar(topic.truth, topic.truth_ms))
+        let told = whole.is_some() || topic.truth.is_some();
+        if told { Self::AsFar(topic.truth, topic.truth_ms) } else { Self::NotYet }
     }
 
-    /// Of a partition of it.
+    /// Of a partition of it, likewise.
     pub(crate) fn of_partition(whole: Option<&Truth>, lost: &PartitionLoss) -> Self {
-        whole.map_or(Self::NotYet, |_| Self::AsFar(lost.truth, lost.truth_ms))
+        let told = whole.is_some() || lost.read_again.is_some();
+        if told { Self::AsFar(lost.truth, lost.truth_ms) } else { Self::NotYet }
     }
 
     /// As a cell says it.
@@ -90,12 +92,21 @@ pub(crate) fn said_records(records: i64) -> String {
     format!("{} record{}", format::number(records), if records == 1 { "" } else { "s" })
 }
 
-/// Where a loss stands, in a list.
+/// What the true figure does where its source answers again: `waits for 3 of its partitions, still without a leader`. `None` while that is
+/// away, and once all is told.
+pub(crate) fn waits_for(loss: &Loss) -> Option<String> {
+    let waits = i64::try_from(loss.waits_for_leaders).ok().filter(|waits| *waits > 0)?;
+    Some(format!("waits for {} of its partitions, still without a leader", format::number(waits)))
+}
+
+/// Where a loss stands, in a list. A source of which some partitions have no leader yet is not back.
 pub(crate) fn standing(total: &Interval, truth: Option<&Truth>) -> Mark {
     match truth {
-        None if total.records_at_most.is_none() => Mark::new(Tone::Unk, "source away, not bounded"),
-        None if total.records_at_most == Some(0) => Mark::new(Tone::Idle, "source away, nothing missing"),
-        None => Mark::new(Tone::Bad, "source away"),
+        None if total.records_at_most.is_none() => Mark::new(Tone::Unk, "source not back yet, not bounded"),
+        None if total.records_at_most == Some(0) => {
+            Mark::new(Tone::Idle, "source not back yet, nothing missing")
+        }
+        None => Mark::new(Tone::Bad, "source not back yet"),
         Some(truth) if !truth.settled => Mark::new(Tone::Run, "source back, being looked at"),
         Some(Truth { records: None, .. }) => Mark::new(Tone::Unk, "cannot be told"),
         Some(Truth { records: Some(0), exact: true, .. }) => Mark::new(Tone::Ok, "nothing was lost"),
@@ -106,6 +117,8 @@ pub(crate) fn standing(total: &Interval, truth: Option<&Truth>) -> Mark {
 
 #[cfg(test)]
 mod tests {
+    use muster_domain::loss::{EndRead, ReadAgain};
+
     use super::*;
 
     #[test]
@@ -123,6 +136,26 @@ mod tests {
         ] {
             assert_eq!(said(least, most), words);
         }
+    }
+
+    #[test]
+    fn a_partition_is_told_once_it_could_be_read_again_whatever_the_rest_waits_for() {
+        let away = PartitionLoss {
+            partition: 0,
+            end: 9,
+            end_read: EndRead::Then,
+            through: Some(8),
+            counts_from: None,
+            leader_epoch: None,
+            lost: Interval::default(),
+            truth: Some(0),
+            truth_ms: None,
+            read_again: None,
+        };
+        let back =
+            PartitionLoss { read_again: Some(ReadAgain { end: Some(9), leaders: None }), ..away.clone() };
+        let said = |lost| Told::of_partition(None, lost).said();
+        assert_eq!((said(&away), said(&back)), ("not known yet".to_owned(), "0".to_owned()));
     }
 
     #[test]

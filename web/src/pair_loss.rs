@@ -11,7 +11,7 @@ use crate::{
     format,
     lag::around,
     lag_marks::while_it_was,
-    loss_words::{Figures, Told, rank},
+    loss_words::{Figures, Told, rank, waits_for},
     parts::{Mark, Tone, When},
 };
 
@@ -75,7 +75,7 @@ impl LossPanel {
             course: pair.course(loss.direction),
             noticed: When::ago(now, loss.noticed_at),
             said: Mark::new(tone, sentence(&loss.total)),
-            truth,
+            truth: truth.or_else(|| waiting(loss)),
             truth_method: loss.truth.as_ref().map(|truth| truth.method.clone()).unwrap_or_default(),
             method: loss.method.clone(),
             reason: loss.reason.clone(),
@@ -122,5 +122,42 @@ fn sentence(total: &Interval) -> String {
             format::duration(ms)
         ),
         None => format!("{records}. Since when is not known."),
+    }
+}
+
+/// That it answers again, and what the true figure waits for.
+fn waiting(loss: &Loss) -> Option<Mark> {
+    let waits = waits_for(loss)?;
+    Some(Mark::new(Tone::Run, format!("It answers again. The true figure {waits}.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_domain::{
+        ids::TeamName,
+        pair::{Direction, Side},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_source_that_is_not_back_whole_is_waited_for() {
+        let mut loss = Loss {
+            direction: Direction { from: Side::A },
+            owner: TeamName::new("core").unwrap(),
+            seen_at: DateTime::UNIX_EPOCH,
+            noticed_at: DateTime::UNIX_EPOCH,
+            reason: String::new(),
+            total: Interval::default(),
+            topics: Vec::new(),
+            method: String::new(),
+            waits_for_leaders: 0,
+            truth: None,
+        };
+        let said = |loss: &Loss| waiting(loss).map(|mark| mark.to_string());
+        assert_eq!(said(&loss), None, "it is away");
+        loss.waits_for_leaders = 1_200;
+        let waits = "The true figure waits for 1,200 of its partitions, still without a leader.";
+        assert!(said(&loss).is_some_and(|said| said.contains(waits)), "{:?}", said(&loss));
     }
 }

@@ -36,10 +36,10 @@ pub(crate) fn of_loss(loss: &BriefLoss) -> Check {
             format!("`{source}` is back; what was lost with it on the way to `{target}` is being looked at.")
         }
         (None, CheckState::Warning) => {
-            format!("`{source}` does not answer; nothing is known to be missing on `{target}`.")
+            format!("`{source}` did not answer; nothing is known to be missing on `{target}`.")
         }
         (None, _) => {
-            format!("`{source}` does not answer; what had not reached `{target}` is missing there.")
+            format!("`{source}` did not answer; what had not reached `{target}` is missing there.")
         }
     };
     Check {

@@ -252,6 +252,13 @@ fn a_statement_of_a_loss_says_nothing_was_lost_only_where_that_is_exact() {
             "not known until eu-west can be read again",
         ),
         (
+            "loss-waiting",
+            "bad",
+            "12 to 1,931 records",
+            "eu-west answers again. The true figure waits for 2 of its partitions, still without a leader.",
+            "not known yetwaits for 2 of its partitions, still without a leader",
+        ),
+        (
             "loss-settled",
             "warn",
             "At most 1,204 records",
@@ -305,7 +312,7 @@ fn a_statement_of_a_loss_says_nothing_was_lost_only_where_that_is_exact() {
 #[test]
 fn what_to_do_about_a_loss_is_another_thing_once_its_source_is_back() {
     let leads = |name: &str, href: &str| sample(name).contains(&format!("href=\"{href}\""));
-    for name in ["loss", "loss-unknown"] {
+    for name in ["loss", "loss-unknown", "loss-waiting"] {
         assert!(leads(name, "/pairs/payments/translation") && leads(name, "/pairs/payments#plan"), "{name}");
         assert!(!leads(name, "/pairs/payments/content"), "{name}: it cannot be read");
     }
@@ -314,6 +321,16 @@ fn what_to_do_about_a_loss_is_another_thing_once_its_source_is_back() {
         assert!(!leads(name, "/pairs/payments#plan"), "{name}");
     }
     assert!(!leads("loss-nothing", "/findings?pair=payments#raise"), "nothing has to be done");
+    let says = |name: &str, words: &str| text(&sample(name)).contains(words);
+    let (away, back) = ("whether eu-west is dead or only cannot be reached", "Start the brokers of eu-west");
+    for (name, first, other) in [("loss", away, back), ("loss-waiting", back, away)] {
+        assert!(says(name, first) && !says(name, other), "{name}");
+    }
+    assert!(!says("loss-waiting", "eu-west is away"), "it answers");
+    assert!(
+        says("loss-waiting", "184,201, read "),
+        "one partition was read before the others for the last time"
+    );
 }
 
 #[test]

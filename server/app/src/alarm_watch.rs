@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use muster_domain::{
     alarm::{Inputs, Judged, Memory, judge},
     ids::PairName,
+    pair::Direction,
     survey::Survey,
 };
 use muster_operations::PairClients;
@@ -46,6 +47,11 @@ pub async fn watch(
 }
 
 impl Watched {
+    /// The way records flowed when that was last told; `None` where it never was, and while a run moves the pair.
+    pub(crate) fn active(&self) -> Option<Direction> {
+        self.memory.active()
+    }
+
     /// Keeps them in the transaction that keeps the survey, and writes what teams are told.
     ///
     /// # Errors

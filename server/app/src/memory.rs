@@ -13,7 +13,7 @@ use muster_domain::{
     ids::PairName,
     lag::{PartitionLag, Past},
     loss::{Evidence, Loss, settle, state_loss},
-    pair::{Flow, Pair, Side},
+    pair::{Direction, Flow, Pair, Side},
     recorder::{Kind, facts_of, group_samples, partition_samples},
     survey::Survey,
 };
@@ -186,13 +186,14 @@ impl Memory {
     }
 
     /// What is to be said of losses after a survey: of a source that does not answer what it costs, of one that is back what
-    /// it turned out to be. Only what is new.
+    /// it turned out to be. Only what is new. `active` is the way records flowed when that was last told.
     pub(crate) fn losses(
         &self,
         pair: &Pair,
         survey: &Survey,
         previous: Option<&Survey>,
         unsettled: &[Unsettled],
+        active: Option<Direction>,
     ) -> Vec<Loss> {
         let mut news = Vec::new();
         for flow in &pair.flows {
@@ -201,14 +202,14 @@ impl Memory {
             if survey.sides.get(from).topics.value().is_some() {
                 news.extend(of_flow().filter_map(|(loss, ends)| {
                     let mut loss = loss.clone();
-                    settle(&mut loss, survey, previous, ends).then_some(loss)
+                    settle(&mut loss, survey, ends).then_some(loss)
                 }));
                 continue;
             }
             let Some(high) = self.history.high(from) else { continue };
-            let said = of_flow().map(|(loss, _)| loss).find(|loss| loss.seen_at == high.0);
+            let said = of_flow().map(|(loss, _)| loss).find(|loss| loss.seen_at == high.at);
             let Past { ends: history, pace, .. } = self.history.past(from);
-            let evidence = Evidence { history, high, pace, previous, said };
+            let evidence = Evidence { history, high, pace, previous, said, active };
             news.extend(state_loss(pair, flow, survey, &evidence).filter(|loss| Some(loss) != said));
         }
         news

@@ -89,7 +89,8 @@ pub fn copying(pair: &Pair, survey: &Survey) -> BySide<Option<bool>> {
     BySide { a: of(Side::A), b: of(Side::B) }
 }
 
-fn copies(state: ConnectState) -> bool {
+/// Whether a source connector in this state copies, or is meant to.
+pub(crate) fn copies(state: ConnectState) -> bool {
     match state {
         ConnectState::Running
         | ConnectState::Restarting
@@ -99,7 +100,8 @@ fn copies(state: ConnectState) -> bool {
     }
 }
 
-fn source_state(survey: &Survey, direction: Direction) -> Result<ConnectState, String> {
+/// The state of a flow's source connector, or why it is not known.
+pub(crate) fn source_state(survey: &Survey, direction: Direction) -> Result<ConnectState, String> {
     let flow = survey.flows.iter().find(|flow| flow.direction == direction);
     let source = flow.and_then(|flow| flow.connectors.get(&ConnectorRole::Source));
     match source {

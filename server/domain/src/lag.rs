@@ -4,6 +4,7 @@
 //! answer is never shown as caught up: its figures are stale, with their age, or unknown.
 
 mod fit;
+mod last_read;
 mod missing;
 mod pace;
 mod partition;
@@ -30,6 +31,7 @@ pub use self::{
     rpo::{Missing, Rate},
 };
 use crate::{
+    loss::LastEnds,
     pair::{Direction, Flow, Pair},
     reading::{Reading, ReadingClass},
     renaming::Renaming,
@@ -137,8 +139,10 @@ pub type EndsAt = (DateTime<Utc>, ByPartition<i64>);
 pub struct Past<'a> {
     /// What [`ends_of`] gave for earlier surveys, oldest first; it need not reach further back than lag is to be shown in time.
     pub ends: &'a [EndsAt],
-    /// High watermarks when they were last read.
+    /// High watermarks of the survey that read any last; of partitions that it did not read there is none.
     pub high: Option<&'a EndsAt>,
+    /// Each partition as it was last read.
+    pub last: Option<&'a LastEnds>,
     /// How fast it was written to.
     pub pace: &'a Pace,
 }
@@ -147,7 +151,7 @@ impl Default for Past<'_> {
     /// Nothing was seen.
     fn default() -> Self {
         static UNKNOWN: Pace = Pace::new();
-        Self { ends: &[], high: None, pace: &UNKNOWN }
+        Self { ends: &[], high: None, last: None, pace: &UNKNOWN }
     }
 }
 
@@ -213,6 +217,22 @@ pub fn ends_of(flow: &Flow, survey: &Survey) -> Option<EndsAt> {
     for (name, topic) in topics.value()? {
         for (number, partition) in (0..).zip(&topic.partitions) {
             if let Some(end) = partition::copyable_end(partition, mode) {
+                ends.insert(TopicPartition::new(name.clone(), number), end);
+            }
+        }
+    }
+    Some((topics.at(), ends))
+}
+
+/// The high watermarks of a survey's source side, without what is known to be no record before them, to be kept for [`Past::high`] and
+/// [`Pace::add`]; `None` where it was not read.
+#[must_use]
+pub fn high_watermarks(flow: &Flow, survey: &Survey) -> Option<EndsAt> {
+    let topics = &survey.sides.get(flow.direction.from).topics;
+    let mut ends = BTreeMap::new();
+    for (name, topic) in topics.value()? {
+        for (number, partition) in (0..).zip(&topic.partitions) {
+            if let Some(end) = written_end(partition) {
                 ends.insert(TopicPartition::new(name.clone(), number), end);
             }
         }

@@ -1,16 +1,25 @@
 //! What was lost when a source died: as an interval while it is away, and as a figure once it can be read again.
 //!
-//! What is proven: the ends the source had when it was last seen, and what has reached the target. How much was written
-//! after that moment nobody can read while the source is away; it is bounded by the fastest rate of the kept history.
+//! What is proven: the ends the source had when it was last seen, each partition by the last survey that read it, and what has reached
+//! the target. How much was written after that nobody can read while the source is away; it is bounded by the fastest rate of the kept
+//! history.
 //! Offsets count transaction markers as well, which no consumer gets: what is proven to be missing is reckoned without them
 //! (`lag::surely_missing`), and the upper bound is one of records too.
 
 mod brief;
+mod last_ends;
 mod owners;
 mod settle;
 mod stage;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_of_flows;
+#[cfg(test)]
+mod tests_of_pieces;
+#[cfg(test)]
+mod tests_of_return;
+mod unseen;
 
 use std::collections::BTreeMap;
 
@@ -21,15 +30,17 @@ use utoipa::ToSchema;
 use self::stage::Stage;
 pub use self::{
     brief::{BriefLoss, LossId},
+    last_ends::{EndRead, LastEnd, LastEnds},
     owners::{OwnerLoss, TopicsOfOwner, by_owner, topics_by_owner},
-    settle::{LeaderEnds, epochs_to_ask, settle},
+    settle::{LeaderEnds, ReadAgain, epochs_to_ask, settle},
 };
 use crate::{
+    direction::{copies, source_state},
     ids::TeamName,
-    lag::{EndsAt, Pace, written_end},
-    pair::{Direction, Flow, Pair},
-    survey::{ConnectState, ConnectorRole, Survey},
-    topic::{ByPartition, TopicPartition},
+    lag::{EndsAt, Pace},
+    pair::{Direction, Flow, Pair, PairMode},
+    survey::Survey,
+    topic::TopicPartition,
 };
 
 /// What was lost of one flow when its source died.
@@ -39,7 +50,7 @@ pub struct Loss {
     pub direction: Direction,
     /// Team the pair belongs to: whose loss it is.
     pub owner: TeamName,
-    /// When the source's ends were last read.
+    /// When the source's ends were last read; of partitions that did not answer any more by then it was before (`end_read`).
     pub seen_at: DateTime<Utc>,
     /// When it was found not to answer: it died in between.
     pub noticed_at: DateTime<Utc>,
@@ -51,6 +62,10 @@ pub struct Loss {
     pub topics: Vec<TopicLoss>,
     /// How the interval was found, in sentences.
     pub method: String,
+    /// Partitions the true figure still waits for, once the source answers again: they are there, and have no leader yet that tells
+    /// their ends. Until then the interval stands, and what partitions turned out to be that could be read again is told with each.
+    #[serde(default)]
+    pub waits_for_leaders: usize,
     /// What it turned out to be, once the source could be read again.
     pub truth: Option<Truth>,
 }
@@ -93,8 +108,11 @@ pub struct PartitionLoss {
     /// Its number.
     pub partition: i32,
     /// High watermark of the source when it was last seen, without what was known to be no record before it. Where a transaction was
-    /// open, what it had written counts: it may have been committed before the source died.
+    /// open, what it had written counts: it may have been committed before the source died. 0 where it was never read.
     pub end: i64,
+    /// When that was, where not with the others.
+    #[serde(default, skip_serializing_if = "EndRead::is_then")]
+    pub end_read: EndRead,
     /// Last source offset proven to be on the target; `None` when nothing can be told about it: it was not read, or it is beyond
     /// whatever the source can have had.
     pub through: Option<i64>,
@@ -114,12 +132,15 @@ pub struct PartitionLoss {
     /// as the clock of whoever wrote it. `None` where that record was not read.
     #[serde(default)]
     pub truth_ms: Option<i64>,
+    /// What its log told when it could be read again, while others cannot be yet; `None` before that and once all is told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_again: Option<ReadAgain>,
 }
 
 /// What the loss turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Truth {
-    /// When the source was first read again.
+    /// When the source was first read again, with all of it that is still there.
     pub at: DateTime<Utc>,
     /// Records on the source beyond what had reached the target when it died; `None` when it cannot be told.
     pub records: Option<i64>,
@@ -144,23 +165,24 @@ pub struct Truth {
 pub struct Evidence<'a> {
     /// Ends the flow could copy to, as earlier surveys saw them, oldest first.
     pub history: &'a [EndsAt],
-    /// High watermarks when they were last read.
-    pub high: &'a EndsAt,
+    /// Each partition as it was last read.
+    pub high: &'a LastEnds,
     /// How fast it was written to.
     pub pace: &'a Pace,
     /// The last survey before this one.
     pub previous: Option<&'a Survey>,
     /// What was said of the same loss before.
     pub said: Option<&'a Loss>,
+    /// The way records flowed when that was last told; `None` where it never was, or while a run moves the pair.
+    pub active: Option<Direction>,
 }
 
 /// What was lost of a flow whose source does not answer in this survey; `None` while it answers, when nothing was seen of
-/// it before, or when the flow did not copy.
+/// it before, or when nobody's records flowed this way.
 #[must_use]
 pub fn state_loss(pair: &Pair, flow: &Flow, survey: &Survey, evidence: &Evidence<'_>) -> Option<Loss> {
     let reason = survey.sides.get(flow.direction.from).topics.as_result().err()?;
-    let (seen_at, high) = evidence.high;
-    if evidence.said.is_none() && !copied(flow, survey, evidence.previous) {
+    if evidence.said.is_none() && !flowed(pair, flow, survey, evidence) {
         return None;
     }
     // The first time it did not answer stands.
@@ -168,58 +190,44 @@ pub fn state_loss(pair: &Pair, flow: &Flow, survey: &Survey, evidence: &Evidence
         evidence.said.map_or_else(|| survey.unanswered_at(flow.direction.from), |said| said.noticed_at);
     let reason = evidence.said.map_or(reason, |said| &said.reason).to_owned();
     let stage = Stage::new(pair, flow, survey, evidence, noticed_at);
-    let mut by_topic: BTreeMap<&str, Vec<(&TopicPartition, i64)>> = BTreeMap::new();
-    for (key, end) in high {
-        by_topic.entry(&key.topic).or_default().push((key, *end));
+    let mut by_topic: BTreeMap<&str, Vec<&TopicPartition>> = BTreeMap::new();
+    for key in evidence.high.ends.keys() {
+        by_topic.entry(&key.topic).or_default().push(key);
     }
     by_topic.retain(|topic, _| stage.scope.application_topic(flow.direction.from, topic));
+    if by_topic.is_empty() {
+        // Of nothing that was seen nothing can be said, and that is not that nothing was lost.
+        return None;
+    }
     let topics: Vec<TopicLoss> =
         by_topic.iter().map(|(topic, partitions)| stage.topic(topic, partitions, &pair.team)).collect();
-    let everything: Vec<(&TopicPartition, i64)> = by_topic.into_values().flatten().collect();
+    let everything: Vec<&TopicPartition> = by_topic.into_values().flatten().collect();
     let total = stage.together(&everything, topics.iter().map(|topic| topic.lost));
     Some(Loss {
         direction: flow.direction,
         owner: pair.team.clone(),
-        seen_at: *seen_at,
+        seen_at: evidence.high.at,
         noticed_at,
         reason,
         total,
         topics,
-        method: stage.method(),
+        method: stage.method(&everything),
+        waits_for_leaders: 0,
         truth: None,
     })
 }
 
-/// Whether records flowed this way: loss of a flow that was stopped is nobody's loss. Where its state could not be read,
-/// what people want of the flow decides.
-fn copied(flow: &Flow, survey: &Survey, previous: Option<&Survey>) -> bool {
-    let state = |survey: &Survey| {
-        let observed = survey.flows.iter().find(|observed| observed.direction == flow.direction)?;
-        Some(observed.connectors.get(&ConnectorRole::Source)?.value()?.state)
-    };
-    match previous.and_then(state).or_else(|| state(survey)) {
-        Some(ConnectState::Stopped | ConnectState::Paused | ConnectState::Destroyed) => false,
-        Some(
-            ConnectState::Running
-            | ConnectState::Failed
-            | ConnectState::Restarting
-            | ConnectState::Unassigned,
-        ) => true,
-        None => flow.enabled,
+/// Whether applications wrote where this flow comes from, so that what it did not copy is lost to them. Where that side is known to have
+/// been active, whatever became of the connector since: one that was paused for maintenance copied nothing of what they went on writing.
+/// Elsewhere records flowed if its connector copied; where that could not be read, what people want of the flow decides.
+fn flowed(pair: &Pair, flow: &Flow, survey: &Survey, evidence: &Evidence<'_>) -> bool {
+    let from_both = pair.mode == PairMode::ActiveActive && flow.enabled;
+    if from_both || evidence.active == Some(flow.direction) {
+        return true;
     }
-}
-
-/// The high watermarks of a survey's source side, without what is known to be no record before them, to be kept for [`Evidence::high`]; `None` where it was not read.
-#[must_use]
-pub fn high_watermarks(flow: &Flow, survey: &Survey) -> Option<EndsAt> {
-    let topics = &survey.sides.get(flow.direction.from).topics;
-    let mut ends: ByPartition<i64> = BTreeMap::new();
-    for (name, topic) in topics.value()? {
-        for (number, partition) in (0..).zip(&topic.partitions) {
-            if let Some(end) = written_end(partition) {
-                ends.insert(TopicPartition::new(name.clone(), number), end);
-            }
-        }
-    }
-    Some((topics.at(), ends))
+    let state = |survey: &Survey| source_state(survey, flow.direction).ok();
+    let copied = evidence.previous.and_then(state).or_else(|| state(survey)).map(copies);
+    // Nobody could tell yet, and it is the only way that people want.
+    let only_way = flow.enabled && pair.flows.iter().filter(|flow| flow.enabled).count() == 1;
+    copied.unwrap_or(flow.enabled) || (evidence.active.is_none() && only_way)
 }

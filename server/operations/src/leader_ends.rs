@@ -1,7 +1,7 @@
 //! Asking a source that is back where the leaders it had when it died ended, by its own logs: what was written since is not lost.
 //!
-//! It is asked once for each loss, by the first survey that reads the source again. What it does not answer is left to the ends of two
-//! surveys, as it is with brokers that do not tell leader epochs.
+//! It is asked once for each partition of a loss, by the first survey that reads that one again. What it does not answer is left to the
+//! ends of two surveys, as it is with brokers that do not tell leader epochs.
 
 use std::collections::BTreeMap;
 

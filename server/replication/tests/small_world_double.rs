@@ -214,6 +214,39 @@ async fn both_directions_of_identity_naming_loop() {
 }
 
 #[tokio::test]
+async fn a_frozen_broker_answers_and_acknowledges_nothing_while_the_others_name_it_as_leader() {
+    let small = small_world();
+    small.world.lock().cluster_mut("eu-west").frozen.insert(2);
+    let west = small.world.admin("eu-west");
+    let before: BTreeMap<TopicPartition, i64> = ends(&small, "eu-west");
+    small.world.ticks(20);
+    let after = ends(&small, "eu-west");
+    let leaders: Vec<_> =
+        west.topics(None).await.unwrap().into_iter().flat_map(|topic| topic.partitions).collect();
+    assert!(leaders.iter().any(|partition| partition.leader == Some(2)));
+    let answers = west.offsets(&shop_partitions(), OffsetSpec::End).await.unwrap();
+    for (at, answer) in answers {
+        // Of two brokers each leads every second partition.
+        if at.partition % 2 == 0 {
+            assert!(answer.is_ok() && after[&at] > before[&at], "{at}");
+        } else {
+            assert_eq!(answer.unwrap_err().kind, KafkaErrorKind::Timeout(5_000), "{at}");
+            assert_eq!(after[&at], before[&at], "{at}");
+        }
+    }
+}
+
+/// Where the partitions of the shop end, whether their leaders answer or not.
+fn ends(small: &SmallWorld, cluster: &str) -> BTreeMap<TopicPartition, i64> {
+    let state = small.world.lock();
+    let end = |at: TopicPartition| {
+        let end = state.cluster(cluster).log(&at).unwrap().end();
+        (at, end)
+    };
+    shop_partitions().into_iter().map(end).collect()
+}
+
+#[tokio::test]
 async fn stopping_takes_fifty_seconds_when_the_source_is_dead() {
     let small = small_world();
     small.world.set_health("eu-west", Health::Dead);

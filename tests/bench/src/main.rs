@@ -54,8 +54,8 @@ enum What {
     Schedules,
     /// The flight recorder at 100,000 partitions and as many positions of groups: bytes, CPU of Muster and PostgreSQL, reading a month.
     Recorder,
-    /// Twenty kills of the source broker under load, half with connectors that copy at least once: whether the loss that is
-    /// stated, and what was said of it before, holds what was lost.
+    /// Twenty kills of the source broker under load and twelve freezes, half with connectors that copy at least once: whether the
+    /// loss that is stated, and what was said of it before, holds what was lost.
     Rpo,
     /// Eighteen causes of silent loss: how long until each is alarmed.
     Alarms,

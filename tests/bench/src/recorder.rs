@@ -10,8 +10,7 @@ use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     ids::{ClusterName, PairName, TeamName},
-    lag::{Clock, EndsAt, Pace, Past, ends_of, judge_flow},
-    loss::high_watermarks,
+    lag::{Clock, EndsAt, Pace, Past, ends_of, high_watermarks, judge_flow},
     pair::{BySide, Direction, Flow, Mechanism, NamingPolicy, Pair, Side},
     recorder::{Kind, group_samples, partition_samples},
 };
@@ -183,7 +182,7 @@ async fn record(database: &TestDatabase, pair: &Pair, load: &mut Load) -> Result
         let clock = Clock { now: at, period: PERIOD };
         let now = high_watermarks(flow, &survey);
         let began = Instant::now();
-        let past = Past { ends: &history, high: high.as_ref(), pace: &pace };
+        let past = Past { ends: &history, high: high.as_ref(), last: None, pace: &pace };
         let (_, lags) = judge_flow(pair, flow, &survey, past, clock);
         // How fast is written is part of it, and kept for the next.
         if let Some((before, now)) = high.as_ref().zip(now.as_ref()) {

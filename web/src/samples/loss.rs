@@ -1,7 +1,7 @@
 //! What eu-west's death cost, as it can be told: bounded or not while it is away, and in each way it can turn out.
 
 use muster_domain::{
-    loss::{BriefLoss, Interval, Loss, PartitionLoss, TopicLoss, Truth},
+    loss::{BriefLoss, EndRead, Interval, Loss, PartitionLoss, ReadAgain, TopicLoss, Truth},
     pair::{Direction, Pair, Side},
 };
 
@@ -35,12 +35,14 @@ fn partition(number: i32, through: Option<i64>, lost: Interval) -> PartitionLoss
     PartitionLoss {
         partition: number,
         end: 184_201,
+        end_read: EndRead::Then,
         through,
         counts_from: Some(0),
         leader_epoch: Some(7),
         lost,
         truth: None,
         truth_ms: None,
+        read_again: None,
     }
 }
 
@@ -93,8 +95,20 @@ fn bounded(pair: &Pair) -> Loss {
         total: lost(12, Some(1_931), Some(5_100)),
         topics: vec![captured(pair), topic(pair, "payments.refunds", refunds, vec![never])],
         method: METHOD.to_owned(),
+        waits_for_leaders: 0,
         truth: None,
     }
+}
+
+/// The same where eu-west answers again and two partitions have no leader yet. One of them did not answer when the others were last read.
+fn waiting(pair: &Pair) -> Loss {
+    let mut loss = Loss { waits_for_leaders: 2, ..bounded(pair) };
+    loss.topics[0].partitions[1].end_read = EndRead::Before { at: ago(262) };
+    let refunds = &mut loss.topics[1];
+    refunds.truth = Some(0);
+    refunds.partitions[0].truth = Some(0);
+    refunds.partitions[0].read_again = Some(ReadAgain { end: Some(184_201), leaders: None });
+    loss
 }
 
 /// The same once eu-west could be read again: each partition with so many records, and the whole.
@@ -139,6 +153,12 @@ impl LossPage {
     #[must_use]
     pub fn sample_unknown() -> Self {
         page(&of(&pairs::payments().pair), &LossFilter::default())
+    }
+
+    /// It answers again, and not with all it had.
+    #[must_use]
+    pub fn sample_waiting() -> Self {
+        page(&waiting(&pairs::payments().pair), &LossFilter::default())
     }
 
     /// It is back: the true figure beside the interval, of one topic.

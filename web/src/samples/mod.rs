@@ -113,6 +113,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("losses-empty", html(&LossesPage::sample_empty())),
         ("loss", html(&LossPage::sample())),
         ("loss-unknown", html(&LossPage::sample_unknown())),
+        ("loss-waiting", html(&LossPage::sample_waiting())),
         ("loss-settled", html(&LossPage::sample_settled())),
         ("loss-nothing", html(&LossPage::sample_nothing())),
         ("loss-cut", html(&LossPage::sample_cut())),

@@ -8,7 +8,7 @@ use axum::{
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use muster_domain::{
     ids::{ClusterName, PairName, TeamName},
-    loss::{BriefLoss, Interval, Loss, OwnerLoss, Truth, by_owner},
+    loss::{BriefLoss, Interval, Loss, OwnerLoss, PartitionLoss, Truth, by_owner},
 };
 use muster_store::losses;
 use serde::{Deserialize, Serialize};
@@ -103,7 +103,7 @@ fn table(view: &LossView) -> String {
         text.push_str(&line(view, loss, of(None), &topic.lost, (topic.truth, topic.truth_ms)));
         for partition in &topic.partitions {
             let truth = (partition.truth, partition.truth_ms);
-            text.push_str(&line(view, loss, of(Some(partition.partition)), &partition.lost, truth));
+            text.push_str(&line(view, loss, of(Some(partition)), &partition.lost, truth));
         }
     }
     text
@@ -113,12 +113,13 @@ fn table(view: &LossView) -> String {
 fn line(
     view: &LossView,
     loss: &Loss,
-    (owner, topic, partition): (&TeamName, &str, Option<i32>),
+    (owner, topic, partition): (&TeamName, &str, Option<&PartitionLoss>),
     lost: &Interval,
     (truth, truth_ms): (Option<i64>, Option<i64>),
 ) -> String {
     let number = |value: Option<i64>| value.map(|value| value.to_string()).unwrap_or_default();
     let time = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::AutoSi, true);
+    let seen_at = partition.map_or(Some(loss.seen_at), |lost| lost.end_read.at(loss.seen_at));
     let class = match truth {
         None => "",
         Some(_) if loss.truth.as_ref().is_some_and(|truth| truth.exact) => "exact",
@@ -129,7 +130,7 @@ fn line(
         view.course.clone().unwrap_or_default(),
         owner.to_string(),
         topic.to_owned(),
-        number(partition.map(i64::from)),
+        number(partition.map(|lost| i64::from(lost.partition))),
         lost.records_at_least.to_string(),
         number(lost.records_at_most),
         lost.ms_at_least.to_string(),
@@ -137,7 +138,7 @@ fn line(
         number(truth),
         number(truth_ms),
         class.to_owned(),
-        time(loss.seen_at),
+        seen_at.map(time).unwrap_or_default(),
         time(loss.noticed_at),
     ])
 }

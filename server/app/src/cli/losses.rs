@@ -53,6 +53,10 @@ pub(super) async fn show(
     println!("{}", print::word(loss, "method"));
     if !loss["truth"].is_null() {
         println!("{}", print::word(&loss["truth"], "method"));
+    } else if let Some(waits) = loss["waits_for_leaders"].as_u64().filter(|waits| *waits > 0) {
+        println!(
+            "It answers again. The true figure waits for {waits} of its partitions, still without a leader."
+        );
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_app::memory::Memory;
 use muster_domain::{
     ids::{PairName, TeamName},
-    loss::{Interval, Loss, PartitionLoss, TopicLoss},
+    loss::{EndRead, Interval, Loss, PartitionLoss, TopicLoss},
     pair::{Direction, Pair, Side},
 };
 use muster_kafka::double::Health;
@@ -46,6 +46,7 @@ fn of_orders(app: &TestApp, minutes: i64) -> Loss {
         total: lost,
         topics: vec![topic(app, "orders.placed", lost, 2)],
         method: "By the ends that were last read.".to_owned(),
+        waits_for_leaders: 0,
         truth: None,
     }
 }
@@ -55,12 +56,14 @@ fn topic(app: &TestApp, name: &str, lost: Interval, partitions: i32) -> TopicLos
     let partition = |number: i32| PartitionLoss {
         partition: number,
         end: 1_000,
+        end_read: EndRead::Then,
         through: Some(300),
         counts_from: Some(0),
         leader_epoch: None,
         lost: Interval { records_at_most: Some(700 - i64::from(number)), ..lost },
         truth: None,
         truth_ms: None,
+        read_again: None,
     };
     TopicLoss {
         topic: name.to_owned(),
@@ -117,11 +120,11 @@ async fn a_death_is_one_page_with_what_now_and_the_true_figure_comes_beside_it()
 
     let list = page(&app, "/pairs/orders/losses").await;
     let [statement]: [String; 1] = hrefs(&list, "/pairs/orders/losses/a-[0-9]+").try_into().unwrap();
-    assert!(list.contains("eu-west → eu-central") && list.contains("source away"), "{list}");
+    assert!(list.contains("eu-west → eu-central") && list.contains("source not back yet"), "{list}");
     let pair = page(&app, "/pairs/orders").await;
     assert!(hrefs(&pair, "/pairs/orders/losses/a-[0-9]+") == [statement.clone()], "{pair}");
     let fleet = page(&app, "/").await;
-    assert!(fleet.contains("<code>eu-west</code> does not answer; what had not reached"), "{fleet}");
+    assert!(fleet.contains("<code>eu-west</code> did not answer; what had not reached"), "{fleet}");
     assert!(hrefs(&fleet, "/pairs/orders/losses") == ["/pairs/orders/losses"], "{fleet}");
     let lag = page(&app, "/pairs/orders/lag?source=eu-west").await;
     assert!(lag.contains(&format!("<a href=\"{statement}\">eu-west did not answer</a>")), "{lag}");

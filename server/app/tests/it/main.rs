@@ -21,6 +21,7 @@ mod collector;
 mod confirming;
 mod connect_credentials;
 mod content;
+mod deaths;
 mod decisions;
 mod differences;
 mod doctor;

@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::test_app::TestApp;
 
 /// One survey by whoever remembers this.
-async fn observe(app: &TestApp, memory: &mut Memory) {
+pub(crate) async fn observe(app: &TestApp, memory: &mut Memory) {
     let pair = PairName::new("orders").unwrap();
     let mut conn = app.app.pool.acquire().await.unwrap();
     let name = leases::survey_lease(&pair);
@@ -24,7 +24,8 @@ async fn observe(app: &TestApp, memory: &mut Memory) {
     app.surveys.observe(&pair, lease.epoch, memory).await.unwrap();
 }
 
-async fn loss(app: &TestApp) -> Value {
+/// What the last death cost.
+pub(crate) async fn loss(app: &TestApp) -> Value {
     app.as_user("vera").await.get("/api/v1/pairs/orders/loss").await.done()
 }
 

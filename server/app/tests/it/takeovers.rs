@@ -145,7 +145,10 @@ async fn the_number_of_a_topic_that_came_and_went_meanwhile_is_given_to_no_other
     }
     make_topic(&app, "orders.lasting");
     saw.extend(one.observe(&app).await);
-    assert_eq!(recorded(&app, &saw[0]).await, saw);
+    // Of a topic that is gone nothing is read back.
+    let mut left = saw.clone();
+    left[1].1.retain(|key, _| key.topic != "orders.brief");
+    assert_eq!(recorded(&app, &saw[0]).await, left);
     let has = |at: usize, topic: &str| saw[at].1.keys().any(|key| key.topic == topic);
     let seen = [0, 1, 2].map(|at| (has(at, "orders.brief"), has(at, "orders.lasting")));
     assert_eq!(seen, [(false, false), (true, false), (false, true)]);

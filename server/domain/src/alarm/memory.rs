@@ -93,6 +93,12 @@ pub(super) struct Streak {
 }
 
 impl Memory {
+    /// The way records flowed when that was last told.
+    #[must_use]
+    pub fn active(&self) -> Option<Direction> {
+        self.active
+    }
+
     /// A run changes on purpose what the rules would take for trouble. Ids of topics it never changes, nor what is gone.
     pub(super) fn forget_what_runs_change(&mut self) {
         let topics = std::mem::take(&mut self.topics);

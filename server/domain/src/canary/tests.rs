@@ -2,9 +2,10 @@ use super::*;
 use crate::{
     alarm::{self, Inputs},
     difference::differences,
-    lag::{Clock, EndsAt, Pace, Past, ends_of, judge_flow},
-    loss::{Evidence, high_watermarks, state_loss},
+    lag::{Clock, EndsAt, Pace, Past, ends_of, high_watermarks, judge_flow},
+    loss::{Evidence, LastEnds, state_loss},
     pair::{BySide, NamingPolicy, Side},
+    patterns::Scope,
     readiness::{CheckCode, CheckResult, CheckStatus, evaluate, judge_canary},
     reading::ReadingClass,
     recorder::partition_samples,
@@ -269,15 +270,23 @@ fn all_that_is_said(pair: &Pair, previous: &Survey, survey: &Survey) -> Vec<Stri
         let highs: Vec<EndsAt> =
             [previous, survey].iter().filter_map(|survey| high_watermarks(flow, survey)).collect();
         let pace = Pace::of(pair, flow, &highs);
-        let past = Past { ends: &history, high: highs.first(), pace: &pace };
+        let past = Past { ends: &history, high: highs.first(), last: None, pace: &pace };
         let (lag, partitions) = judge_flow(pair, flow, survey, past, clock);
         said.push(format!("{:?}", partition_samples(pair, flow, survey, &partitions)));
         said.push(format!("{lag:?} {partitions:?}"));
         let mut dead = survey.clone();
         *dead.sides.get_mut(flow.direction.from) =
             crate::survey::SideObservation::unreachable("it is dead", at(10));
-        let high = highs.last().expect("it was read");
-        let evidence = Evidence { history: &history, high, pace: &pace, previous: Some(survey), said: None };
+        let mut high = LastEnds::nothing(at(0));
+        high.see(&Scope::of(pair), flow.direction.from, survey);
+        let evidence = Evidence {
+            history: &history,
+            high: &high,
+            pace: &pace,
+            previous: Some(survey),
+            said: None,
+            active: None,
+        };
         said.push(format!("{:?}", state_loss(pair, flow, &dead, &evidence)));
     }
     let memory = alarm::Memory::default();

@@ -1,6 +1,9 @@
 //! How fast a flow's source is written to: the fastest between two readings of its high watermarks, of late. It bounds what may be
 //! written while nobody looks.
 //!
+//! A partition that is not read any more keeps the rate it had, until its topic is forgotten, and where some of a topic were not read
+//! what all did together is no less than if these had been as fast as ever.
+//!
 //! What was written counts and not what could be copied: a transaction that is open holds back the last stable offset, and none of those
 //! who write. Numbers come from Kafka and may be anything: nothing here overflows.
 
@@ -52,10 +55,14 @@ impl Fastest {
         Rate::faster(self.now, self.before)
     }
 
-    /// Another turn begins; whether anything is left.
-    fn turn(&mut self) -> bool {
-        self.before = self.now.take();
-        self.before.is_some()
+    /// At most so many records in a time, as far as is known.
+    fn records_in(self, ms: i64) -> i64 {
+        self.of_both().map_or(0, |rate| rate.records_within(ms))
+    }
+
+    /// Another turn begins. What was not read in the one that ends is as it was.
+    fn turn(&mut self) {
+        self.before = self.now.take().or(self.before);
     }
 }
 
@@ -98,6 +105,8 @@ impl Pace {
         }
         self.turn(earlier.0, later.0);
         let mut all: Option<i64> = None;
+        // Records of topics of which this says nothing.
+        let mut elsewhere = 0_i64;
         // Both maps and the one that is kept are in the same order, so they are walked side by side: of 100,000 partitions a look-up
         // each would be what this costs.
         let mut kept = self.partitions.iter_mut().peekable();
@@ -108,22 +117,31 @@ impl Pace {
             if !scope.application_topic(from, name) {
                 continue;
             }
+            while let Some((_, unread)) = kept.next_if(|(other, _)| other.topic < *name) {
+                elsewhere = elsewhere.saturating_add(unread.records_in(ms));
+            }
             let mut sum = 0_i64;
             for (key, records) in of_topic {
                 sum = sum.saturating_add(*records);
                 let rate = Rate { records: *records, ms };
-                while kept.next_if(|(other, _)| *other < *key).is_some() {}
+                while let Some((_, unread)) = kept.next_if(|(other, _)| *other < *key) {
+                    sum = sum.saturating_add(unread.records_in(ms));
+                }
                 match kept.next_if(|(other, _)| *other == *key) {
                     Some((_, fastest)) => fastest.take(rate),
                     None => new.push(((*key).clone(), Fastest { now: Some(rate), before: None })),
                 }
             }
+            while let Some((_, unread)) = kept.next_if(|(other, _)| other.topic == *name) {
+                sum = sum.saturating_add(unread.records_in(ms));
+            }
             all = Some(all.unwrap_or(0).saturating_add(sum));
             self.topics.entry(name.clone()).or_default().take(Rate { records: sum, ms });
         }
+        elsewhere = kept.fold(elsewhere, |sum, (_, unread)| sum.saturating_add(unread.records_in(ms)));
         self.partitions.extend(new);
         if let Some(records) = all {
-            self.all.take(Rate { records, ms });
+            self.all.take(Rate { records: records.saturating_add(elsewhere), ms });
         }
     }
 
@@ -134,11 +152,11 @@ impl Pace {
         }
         (self.turn, self.turn_before) = (Some(earlier), Some(began));
         self.all.turn();
-        self.topics.retain(|_, fastest| fastest.turn());
-        self.partitions.retain(|_, fastest| fastest.turn());
+        self.topics.values_mut().for_each(Fastest::turn);
+        self.partitions.values_mut().for_each(Fastest::turn);
     }
 
-    /// Forgets topics that were made anew: their logs are others.
+    /// Forgets topics that are gone or were made anew: their logs are others.
     pub fn forget(&mut self, topics: &BTreeSet<String>) {
         self.topics.retain(|name, _| !topics.contains(name));
         self.partitions.retain(|key, _| !topics.contains(&key.topic));
@@ -258,6 +276,39 @@ mod tests {
                 611..1_210 => {}
             }
         }
+    }
+
+    #[test]
+    fn where_a_partition_is_not_read_all_together_are_no_slower_than_if_it_were_as_fast_as_ever() {
+        let both = [
+            ends(0, &[("orders", 0, 0), ("orders", 1, 0), ("payments", 0, 0)]),
+            ends(5, &[("orders", 0, 100), ("orders", 1, 50), ("payments", 0, 10)]),
+        ];
+        let then = |third: EndsAt| {
+            let pace = pace(&[both[0].clone(), both[1].clone(), third]);
+            [pace.topic("orders"), pace.topic("payments"), pace.all()].map(records_in_5_s)
+        };
+        // Of what was not read 50 and 10 may have come.
+        assert_eq!(then(ends(10, &[("orders", 0, 400)])), [Some(350), Some(10), Some(360)]);
+        assert_eq!(then(ends(10, &[("payments", 0, 110)])), [Some(150), Some(100), Some(250)]);
+        assert_eq!(then(ends(10, &[("orders", 1, 250)])), [Some(300), Some(10), Some(310)]);
+    }
+
+    #[test]
+    fn a_partition_that_is_not_read_any_more_keeps_its_rate_until_its_topic_is_forgotten() {
+        let (pair, silent) = (samples::pair(), TopicPartition::new("orders", 1));
+        let still = |seconds| ends(seconds, &[("orders", 0, 0)]);
+        let mut pace = pace(&[
+            ends(0, &[("orders", 0, 0), ("orders", 1, 0)]),
+            ends(5, &[("orders", 0, 0), ("orders", 1, 70)]),
+        ]);
+        for seconds in (10..=2_600).step_by(5) {
+            pace.add(&pair, &pair.flows[0], &still(seconds - 5), &still(seconds));
+        }
+        let known = [pace.partition(&silent), pace.topic("orders"), pace.all()].map(records_in_5_s);
+        assert_eq!(known, [Some(70); 3]);
+        pace.forget(&BTreeSet::from(["orders".to_owned()]));
+        assert_eq!((pace.partition(&silent), pace.topic("orders")), (None, None));
     }
 
     #[test]

@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     Clock, CopyMode, EndsAt, Known, Pace, Past,
     fit::{RecordsOnly, fit},
+    last_read::{LastRead, in_topics, last_read},
     renamed,
     replica::{Replica, There},
     surely_missing,
 };
 use crate::{
+    loss::LastEnds,
     pair::{Flow, Pair},
     patterns::Scope,
     reading::{Observed, Reading, ReadingClass},
@@ -20,7 +22,7 @@ use crate::{
         ConnectState, ConnectorRole, FlowObservation, NewestPairs, PartitionObservation, Survey,
         TopicObservation,
     },
-    topic::{ByPartition, TopicPartition},
+    topic::TopicPartition,
 };
 
 /// A survey is taken to last as long at least: clocks and Connect's answers are no finer.
@@ -106,8 +108,8 @@ struct Judge<'a> {
     scope: Scope,
     observed: Option<&'a FlowObservation>,
     history: &'a [EndsAt],
-    /// High watermarks when they were last read.
-    high: Option<&'a EndsAt>,
+    /// Each partition as it was last read.
+    last: Option<&'a LastEnds>,
     pace: &'a Pace,
     clock: Clock,
     mode: CopyMode,
@@ -144,7 +146,7 @@ impl<'a> Judge<'a> {
             scope: Scope::of(pair),
             observed,
             history: past.ends,
-            high: past.high,
+            last: past.last,
             pace: past.pace,
             clock,
             mode: CopyMode::of(survey, flow.direction),
@@ -398,13 +400,16 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The source does not answer. What it had when it was last seen is all there is.
+    /// The source does not answer. What each partition had when it was last seen is all there is.
     fn dead(&self, reason: &str) -> Vec<PartitionLag> {
-        let Some((seen_at, ends)) = self.history.last() else { return Vec::new() };
-        let gap = (self.clock.now - *seen_at).num_seconds();
-        let in_scope =
-            group_by_topic(ends, |topic| self.scope.application_topic(self.flow.direction.from, topic));
-        in_scope.map(|(key, end)| self.last_seen(key, end, *seen_at, gap, reason)).collect()
+        let all = last_read(self.history);
+        let in_scope = in_topics(all, |topic| self.scope.application_topic(self.flow.direction.from, topic));
+        in_scope
+            .map(|LastRead { key, end, at }| {
+                let gap = (self.clock.now - at).num_seconds();
+                self.last_seen(key, end, at, gap, reason)
+            })
+            .collect()
     }
 
     fn last_seen(
@@ -417,8 +422,8 @@ impl<'a> Judge<'a> {
     ) -> PartitionLag {
         let replica = self.replica(&key.topic);
         let since = format!("the source has not answered for {gap} s ({reason})");
-        let seen = self.high.and_then(|(_, ends)| ends.get(key));
-        let log = Log { start: 0, end, high: seen.map_or(end, |high| end.max(*high)) };
+        let seen = self.last.and_then(|last| last.ends.get(key).copied().flatten());
+        let log = Log { start: 0, end, high: seen.map_or(end, |seen| end.max(seen.end)) };
         let there = replica.partition(key.partition);
         let (through, records, ms) = match self.arrived(key, log, there, self.clock.now - seen_at) {
             Err(why) => {
@@ -472,20 +477,4 @@ fn took(survey: &Survey) -> TimeDelta {
 fn keeps_all(topic: &TopicObservation) -> Option<bool> {
     let policy = topic.configs.value()?.get("cleanup.policy")?.value.as_deref()?;
     Some(!policy.contains("compact"))
-}
-
-/// Entries whose topic passes; each topic is asked about once.
-fn group_by_topic<'a>(
-    ends: &'a ByPartition<i64>,
-    passes: impl Fn(&str) -> bool,
-) -> impl Iterator<Item = (&'a TopicPartition, i64)> {
-    let mut last: Option<(&'a str, bool)> = None;
-    ends.iter().filter_map(move |(key, end)| {
-        let passed = match last {
-            Some((topic, passed)) if topic == key.topic => passed,
-            _ => passes(&key.topic),
-        };
-        last = Some((&key.topic, passed));
-        passed.then_some((key, *end))
-    })
 }

@@ -25,6 +25,13 @@ impl Rate {
         i128::from(self.records) * i128::from(other.ms) > i128::from(other.records) * i128::from(self.ms)
     }
 
+    /// As many records as that is in another time.
+    pub(super) fn records_within(self, ms: i64) -> i64 {
+        let (whole, part) = (i128::from(self.ms), i128::from(ms.max(0)));
+        let records = (i128::from(self.records) * part + whole - 1) / whole;
+        i64::try_from(records).unwrap_or(i64::MAX)
+    }
+
     /// The most records in another time. Counts of independent writes vary by about their root, so twice that comes on top.
     #[expect(clippy::cast_possible_truncation, reason = "rounded up, and what is beyond 2^63 ends there")]
     pub(crate) fn most_within(self, ms: i64) -> i64 {

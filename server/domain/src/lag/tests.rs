@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::{
+    loss::LastEnd,
     pair::Side,
     reading::{Observed, ReadingClass},
     samples::{self, at, known, topics},
@@ -18,14 +19,14 @@ fn orders() -> TopicPartition {
 fn lag_of(survey: &Survey, history: &[EndsAt], now: i64) -> FlowLag {
     let pair = samples::pair();
     let (flow, pace) = (&pair.flows[0], Pace::of(&pair, &pair.flows[0], history));
-    let past = Past { ends: history, high: history.last(), pace: &pace };
+    let past = Past { ends: history, high: history.last(), last: None, pace: &pace };
     flow_lag_since(&pair, flow, survey, past, Clock { now: at(now), period: PERIOD })
 }
 
 fn partition(survey: &Survey, history: &[EndsAt], now: i64) -> PartitionLag {
     let pair = samples::pair();
     let (flow, pace) = (&pair.flows[0], Pace::of(&pair, &pair.flows[0], history));
-    let past = Past { ends: history, high: history.last(), pace: &pace };
+    let past = Past { ends: history, high: history.last(), last: None, pace: &pace };
     partition_lags(&pair, flow, survey, past, Clock { now: at(now), period: PERIOD }).remove(0)
 }
 
@@ -454,6 +455,46 @@ fn one_unreadable_partition_makes_the_sum_unknown_and_leaves_other_topics_alone(
     assert!(lag.total_records.reason.contains("no leader"), "{:?}", lag.total_records);
     assert_eq!(lag.topics["orders"].records.value, Some(20));
     assert_eq!(lag.topics["payments"].records.value, None);
+}
+
+#[test]
+fn partitions_of_a_dead_source_keep_their_last_figures_each_of_when_it_was_last_read() {
+    let second = TopicPartition::new("orders", 1);
+    let mut survey = samples::survey();
+    let there = topics(&mut survey, Side::B).get_mut("orders").expect("there");
+    there.partitions.push(there.partitions[0].clone());
+    known(&mut survey.flows[0].committed).offsets.insert(second.clone(), 89);
+    survey.sides.a.topics = Observed::unknown("connection refused", at(30));
+    // It was not read any more by the last survey that read anything.
+    let both = (at(-10), BTreeMap::from([(orders(), 120), (second.clone(), 100)]));
+    let history = [both, ends(-5, 140)];
+    let pair = samples::pair();
+    let clock = Clock { now: at(30), period: PERIOD };
+    let past = Past { ends: &history, ..Past::default() };
+    let (lag, lags) = judge_flow(&pair, &pair.flows[0], &survey, past, clock);
+    let told: Vec<_> = lags.iter().map(|lag| (&lag.partition, lag.records.value, lag.records.at)).collect();
+    assert_eq!(told, [(&orders(), Some(40), at(-5)), (&second, Some(10), at(-10))]);
+    assert!(lags[1].records.reason.contains("has not answered for 40 s"), "{:?}", lags[1].records);
+    assert_eq!((lag.total_records.value, lag.total_records.class), (Some(50), ReadingClass::Stale));
+    assert_eq!(lag.total_records.at, at(-10), "as old as the oldest of them");
+}
+
+#[test]
+fn a_position_in_what_was_open_when_a_source_died_is_one_of_its_log() {
+    let mut survey = samples::survey();
+    set_config(&mut survey, "source.consumer.isolation.level", "read_committed");
+    known(&mut survey.flows[0].committed).offsets.insert(orders(), 20_099);
+    survey.sides.a.topics = Observed::unknown("connection refused", at(30));
+    let (pair, history) = (samples::pair(), [ends(-5, 100)]);
+    let through = |high: i64| {
+        let end = LastEnd { at: at(-5), end: high, start: None, leader_epoch: None, topic_id: None };
+        let last = LastEnds { at: at(-5), ends: BTreeMap::from([(orders(), Some(end))]) };
+        let past = Past { ends: &history, last: Some(&last), ..Past::default() };
+        let clock = Clock { now: at(30), period: PERIOD };
+        partition_lags(&pair, &pair.flows[0], &survey, past, clock).remove(0).through
+    };
+    assert_eq!((through(30_100).value, through(30_100).class), (Some(99), ReadingClass::Stale));
+    assert_eq!(through(100).value, None, "it is beyond whatever there was");
 }
 
 #[test]

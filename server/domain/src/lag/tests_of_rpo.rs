@@ -4,7 +4,6 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    loss::high_watermarks,
     pair::Side,
     reading::{Observed, ReadingClass},
     samples::{self, at, known, topics},
@@ -123,7 +122,7 @@ impl Story {
         let ends: Vec<EndsAt> = before.iter().filter_map(|survey| ends_of(flow, survey)).collect();
         let highs: Vec<EndsAt> = before.iter().filter_map(|survey| high_watermarks(flow, survey)).collect();
         let pace = Pace::of(&pair, flow, &highs);
-        let past = Past { ends: &ends, high: highs.last(), pace: &pace };
+        let past = Past { ends: &ends, high: highs.last(), last: None, pace: &pace };
         let clock = Clock { now: at(seconds(second)), period: TimeDelta::seconds(seconds(self.period)) };
         flow_lag_since(&pair, flow, &survey(second), past, clock)
     }
@@ -194,7 +193,7 @@ fn rpo(survey: &Survey, ends: [i64; 2], highs: [i64; 2]) -> Rpo {
     };
     let (ends, highs) = (readings(ends), readings(highs));
     let pace = Pace::of(&pair, &pair.flows[0], &highs);
-    let past = Past { ends: &ends, high: highs.last(), pace: &pace };
+    let past = Past { ends: &ends, high: highs.last(), last: None, pace: &pace };
     let clock = Clock { now: at(0), period: TimeDelta::seconds(5) };
     flow_lag_since(&pair, &pair.flows[0], survey, past, clock).rpo
 }

@@ -161,6 +161,7 @@ mod tests {
                 topic("refunds", "billing", lost(2, Some(20), Some(5_000)), Some(2)),
             ],
             method: String::new(),
+            waits_for_leaders: 0,
             truth: None,
         };
         let told = |loss: &Loss| -> Vec<_> {

@@ -7,11 +7,19 @@
 //! A partition whose brokers died had no leader for a while, which is an epoch of its own, too. Where the next epoch is already the present
 //! one, leadership was handed over: perhaps before the source died, or it did not die and the way to it was cut. Then the new leader's
 //! records count.
+//!
+//! A source comes back as it died, piece by piece: what a partition had is told by its first reading, and of all of them once each that
+//! is still there was read.
+
+mod method;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
+use self::method::first_method;
 use super::{Loss, PartitionLoss, TopicLoss, Truth};
 use crate::{
     lag::written_end,
@@ -21,7 +29,7 @@ use crate::{
 };
 
 /// Where leaderships of a partition ended, by the log of its present leader.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LeaderEnds {
     /// One past the last record or marker of whoever led when the partition was last seen, or led before.
     pub then: i64,
@@ -40,8 +48,18 @@ impl LeaderEnds {
     }
 }
 
+/// A partition when it could first be read again, or was found to be gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReadAgain {
+    /// High watermark; `None` of one that is gone.
+    pub end: Option<i64>,
+    /// What its log told of its leaders; `None` where it did not.
+    pub leaders: Option<LeaderEnds>,
+}
+
 /// Of a source that is back and whose loss is to be settled, the leader epochs whose ends would tell what it had when it died, as far as
-/// another leader was elected since: that of when it was last seen, and the one before the present.
+/// another leader was elected since: that of when it was last seen, and the one before the present. Of each partition by its first
+/// reading.
 #[must_use]
 pub fn epochs_to_ask(loss: &Loss, survey: &Survey) -> ByPartition<(i32, i32)> {
     let Some(found) = survey.sides.get(loss.direction.from).topics.value() else { return BTreeMap::new() };
@@ -50,9 +68,9 @@ pub fn epochs_to_ask(loss: &Loss, survey: &Survey) -> ByPartition<(i32, i32)> {
     }
     let mut asked = BTreeMap::new();
     for topic in &loss.topics {
-        for lost in &topic.partitions {
-            let now = observed(lost, found.get(&topic.topic)).and_then(|partition| partition.leader_epoch);
-            if let (Some(then), Some(now)) = (lost.leader_epoch, now)
+        for lost in topic.partitions.iter().filter(|lost| lost.read_again.is_none()) {
+            let led = observed(lost, found.get(&topic.topic)).filter(|partition| partition.end.is_some());
+            if let (Some(then), Some(now)) = (lost.leader_epoch, led.and_then(|led| led.leader_epoch))
                 && now > then
             {
                 asked.insert(key(topic, lost), (then, now - 1));
@@ -62,92 +80,111 @@ pub fn epochs_to_ask(loss: &Loss, survey: &Survey) -> ByPartition<(i32, i32)> {
     asked
 }
 
-/// Puts the true figure beside what was said, from the first survey that reads the source again. That is the last word where the
-/// leaders' logs tell of every partition where it ended; otherwise a second survey tells whether somebody writes there. Answers
+/// Puts the true figure beside what was said, from the first survey that reads again all of the source that is still there. That is the
+/// last word where the leaders' logs tell of every partition where it ended; otherwise the survey after it tells whether somebody writes
+/// there. As long as a partition has no leader that tells its end the interval stands, and it is said for how many it waits. Answers
 /// whether something was added. What had reached the target stands as it was last said: what is copied after the source's
 /// return was not there when it was needed.
-pub fn settle(
-    loss: &mut Loss,
-    survey: &Survey,
-    previous: Option<&Survey>,
-    ends: &ByPartition<LeaderEnds>,
-) -> bool {
+pub fn settle(loss: &mut Loss, survey: &Survey, ends: &ByPartition<LeaderEnds>) -> bool {
     let topics = &survey.sides.get(loss.direction.from).topics;
     let Some(found) = topics.value() else { return false };
-    if loss.truth.is_none() && first_reading(loss, previous) && !all_led(loss, found) {
-        // It has just come back and is still electing leaders: the next survey tells.
-        return false;
-    }
     match &loss.truth {
         None => {
-            for topic in &mut loss.topics {
-                let observed = found.get(&topic.topic);
-                let name = topic.topic.clone();
-                for partition in &mut topic.partitions {
-                    let ends = ends.get(&TopicPartition::new(name.clone(), partition.partition));
-                    partition.truth = beyond(partition, observed, ends);
-                }
-                topic.truth = total(topic.partitions.iter().map(|partition| partition.truth));
+            let told = tell_those_read_again(loss, found, ends);
+            let waiting = partitions(loss).filter(|lost| lost.read_again.is_none()).count();
+            let news = told || waiting != loss.waits_for_leaders;
+            loss.waits_for_leaders = waiting;
+            if waiting > 0 {
+                return news;
             }
-            let records = total(loss.topics.iter().map(|topic| topic.truth));
-            let told = |ends: Option<&LeaderEnds>| ends.is_some_and(LeaderEnds::tell);
-            let told = loss
-                .topics
-                .iter()
-                .all(|topic| topic.partitions.iter().all(|lost| told(ends.get(&key(topic, lost)))));
-            let by_logs = told && records.is_some();
-            let method = first_method(loss, ends, records, by_logs);
-            let ms = tell_time(loss, found, survey);
-            let (exact, settled) = (by_logs && records == Some(0), by_logs && ms.is_some());
-            let mut truth = Truth { at: topics.at(), records, ms, by_logs, exact, settled, method };
-            if settled {
-                truth.say_time();
-            }
-            loss.truth = Some(truth);
+            let mut truth = first_truth(loss, topics.at());
+            truth.ms = truth.records.and(tell_time(loss, found, survey));
+            truth.settled = truth.by_logs && truth.ms.is_some();
+            put(loss, truth);
             true
         }
-        Some(truth) if !truth.settled && previous.is_some() => {
+        Some(truth) if !truth.settled => {
             let mut truth = truth.clone();
-            let before = previous.and_then(|previous| previous.sides.get(loss.direction.from).topics.value());
-            let still =
-                before.is_some_and(|before| loss.topics.iter().all(|lost| stood_still(lost, before, found)));
-            truth.ms = tell_time(loss, found, survey);
+            let still = loss.topics.iter().all(|lost| stood_still(lost, found));
+            truth.ms = truth.records.and(tell_time(loss, found, survey));
             truth.settled = true;
             if !truth.by_logs {
-                truth.judge_ends(still);
+                truth.judge_ends(still, partitions(loss).any(written_by_others));
             }
-            truth.say_time();
-            loss.truth = Some(truth);
+            put(loss, truth);
             true
         }
         Some(_) => false,
     }
 }
 
-impl Truth {
-    /// What a second survey makes of it, where the logs do not tell.
-    fn judge_ends(&mut self, still: bool) {
-        self.exact = still && self.records == Some(0);
-        if self.exact {
-            "The source's ends after its return, all of which had reached the target. They stood still over two surveys, so \
-             nobody added to them."
-                .clone_into(&mut self.method);
-        } else if still && self.records.is_some() {
-            self.method = format!(
-                "The source's ends after its return, less what was proven to have reached the target. They stood still over \
-                 two surveys, so nobody added to them. {AT_MOST}"
-            );
+/// The last word says how long ago it was, and needs nothing of how it was found.
+fn put(loss: &mut Loss, mut truth: Truth) {
+    if truth.settled {
+        truth.say_time();
+        for topic in &mut loss.topics {
+            topic.partitions.iter_mut().for_each(|lost| lost.read_again = None);
         }
     }
+    loss.truth = Some(truth);
+}
 
-    fn say_time(&mut self) {
-        if let Some(ms) = self.ms.filter(|ms| *ms > 0) {
-            self.method.push_str(&format!(
-                " The oldest of them says by its own timestamp that it was written {ms} ms before the source was found not to \
-                 answer."
-            ));
+/// Tells of each partition what it was by its first reading, before more is written there; answers whether there was any. One that is
+/// gone is told, too: there is nothing to wait for.
+fn tell_those_read_again(
+    loss: &mut Loss,
+    found: &BTreeMap<String, TopicObservation>,
+    ends: &ByPartition<LeaderEnds>,
+) -> bool {
+    let mut any = false;
+    for topic in &mut loss.topics {
+        let there = found.get(&topic.topic);
+        for lost in topic.partitions.iter_mut().filter(|lost| lost.read_again.is_none()) {
+            if waits(lost, there) {
+                continue;
+            }
+            let leaders = ends.get(&TopicPartition::new(topic.topic.clone(), lost.partition)).copied();
+            let end = observed(lost, there).and_then(|partition| partition.end);
+            lost.truth = beyond(lost, there, leaders.as_ref());
+            lost.read_again = Some(ReadAgain { end, leaders });
+            any = true;
         }
+        let all = topic.partitions.iter().all(|lost| lost.read_again.is_some());
+        topic.truth = all.then(|| total(topic.partitions.iter().map(|lost| lost.truth))).flatten();
     }
+    any
+}
+
+/// Whether nothing can be told of a partition yet: it is there, and nobody tells its end. Where it is not known what had reached the
+/// target, nothing will be.
+fn waits(lost: &PartitionLoss, topic: Option<&TopicObservation>) -> bool {
+    lost.through.is_some() && observed(lost, topic).is_some_and(|partition| partition.end.is_none())
+}
+
+/// What all partitions together tell; each was read again or is gone.
+fn first_truth(loss: &Loss, at: DateTime<Utc>) -> Truth {
+    // A loss that names no partition says nothing, and that is not that nothing was lost.
+    let some = partitions(loss).next().is_some();
+    let records = total(loss.topics.iter().map(|topic| topic.truth)).filter(|_| some);
+    let told = partitions(loss).all(|lost| leaders(lost).is_some_and(|ends| ends.tell()));
+    let by_logs = told && records.is_some();
+    let method = first_method(loss, records, by_logs);
+    let exact = by_logs && records == Some(0);
+    Truth { at, records, ms: None, by_logs, exact, settled: false, method }
+}
+
+fn partitions(loss: &Loss) -> impl Iterator<Item = &PartitionLoss> {
+    loss.topics.iter().flat_map(|topic| &topic.partitions)
+}
+
+fn leaders(lost: &PartitionLoss) -> Option<LeaderEnds> {
+    lost.read_again?.leaders
+}
+
+/// Whether leaders that were elected later have written into what counts of a partition.
+fn written_by_others(lost: &PartitionLoss) -> bool {
+    let again = lost.read_again.and_then(|again| again.leaders.zip(again.end));
+    again.is_some_and(|(leaders, end)| !leaders.tell() && leaders.then < end)
 }
 
 /// Puts the true time of each topic and partition beside its records; answers that of all of them.
@@ -161,106 +198,6 @@ fn tell_time(loss: &mut Loss, found: &BTreeMap<String, TopicObservation>, survey
         topic.truth_ms = longest(topic.partitions.iter().map(|partition| partition.truth_ms));
     }
     longest(loss.topics.iter().map(|topic| topic.truth_ms))
-}
-
-fn first_reading(loss: &Loss, previous: Option<&Survey>) -> bool {
-    previous.is_some_and(|previous| previous.sides.get(loss.direction.from).topics.value().is_none())
-}
-
-fn all_led(loss: &Loss, found: &BTreeMap<String, TopicObservation>) -> bool {
-    loss.topics.iter().all(|topic| {
-        let led =
-            |lost| observed(lost, found.get(&topic.topic)).is_none_or(|partition| partition.end.is_some());
-        topic.partitions.iter().all(led)
-    })
-}
-
-const AT_MOST: &str = "It is at most so many: transaction markers count among the offsets, and so do records that arrived behind the \
-    last committed offset or offset sync.";
-
-fn first_method(loss: &Loss, ends: &ByPartition<LeaderEnds>, records: Option<i64>, settled: bool) -> String {
-    if let Some(said) = cut(loss, ends).or_else(|| ran_past(loss, ends)) {
-        return said;
-    }
-    match records {
-        Some(0) if settled => "Up to where the leaders that were last seen had ended when others were elected, by the source's own \
-                               logs as they are now: all of it had reached the target. What was written since is not in it."
-            .to_owned(),
-        Some(_) if settled => format!(
-            "Up to where the leaders that were last seen had ended when others were elected, by the source's own logs as they are \
-             now, less what was proven to have reached the target. What was written since is not in it. {AT_MOST}"
-        ),
-        Some(_) => "The source's ends when it was first read again, less what had reached the target: at most so many, since \
-                    somebody may have written there between its return and that reading."
-            .to_owned(),
-        None if unknown(loss) => "What had reached the target was not known of every partition when the source died, so neither is what \
-                                  was lost."
-            .to_owned(),
-        None => {
-            "Not every partition of then can be read again, or it is shorter than it was: it was not restored whole."
-                .to_owned()
-        }
-    }
-}
-
-/// What is to be said of a log that lost what it had: a replica that lagged was elected, or a disk was not whole. Partitions that
-/// lost most first; what the target has of it is nowhere else any more.
-fn cut(loss: &Loss, ends: &ByPartition<LeaderEnds>) -> Option<String> {
-    let partitions =
-        loss.topics.iter().flat_map(|topic| topic.partitions.iter().map(move |lost| (topic, lost)));
-    let mut cut: Vec<(TopicPartition, LeaderEnds, &PartitionLoss)> = partitions
-        .filter_map(|(topic, lost)| {
-            let key = key(topic, lost);
-            let ends = *ends.get(&key)?;
-            (ends.then < lost.end).then_some((key, ends, lost))
-        })
-        .collect();
-    cut.sort_by_key(|(_, ends, lost)| ends.then.saturating_sub(lost.end));
-    let (first, ends, lost) = cut.first()?;
-    let others = match cut.len() - 1 {
-        0 => String::new(),
-        others => format!(" ({others} more partitions alike)"),
-    };
-    let only_there =
-        lost.through.map_or(0, |through| through.saturating_add(1).saturating_sub(ends.then)).max(0);
-    let on_the_target = if only_there > 0 {
-        format!(", of which {only_there} offsets had reached the target and are only there now")
-    } else {
-        String::new()
-    };
-    Some(format!(
-        "The source came back without what it had: `{first}` had been seen up to offset {}, and the log of the leader that was elected \
-         since has what was there only up to {}{on_the_target}{others}. What was lost cannot be told from its ends: a replica that \
-         lagged was elected, or a log was cut.",
-        lost.end, ends.then
-    ))
-}
-
-/// What is to be said of a log that ends, by its own word, before what had been copied of it, though not before what had been seen.
-fn ran_past(loss: &Loss, ends: &ByPartition<LeaderEnds>) -> Option<String> {
-    let partitions = loss
-        .topics
-        .iter()
-        .flat_map(|topic| topic.partitions.iter().map(move |lost| (key(topic, lost), lost)));
-    let mut past = partitions.filter_map(|(key, lost)| {
-        let ends = ends.get(&key)?;
-        Some((key, ends.then, lost.through?)).filter(|_| copied_past(lost, ends))
-    });
-    let (first, then, through) = past.next()?;
-    let others = match past.count() {
-        0 => String::new(),
-        others => format!(" ({others} more partitions alike)"),
-    };
-    Some(format!(
-        "`{first}` had been copied up to offset {through}, and by the log as it is now the leader that was last seen had what was there \
-         only up to {then}{others}. What was lost cannot be told from that: the log was cut, or it was written and copied on while \
-         Muster could not reach it."
-    ))
-}
-
-/// Whether of some partition nothing could be told when the source died.
-fn unknown(loss: &Loss) -> bool {
-    loss.topics.iter().any(|topic| topic.partitions.iter().any(|lost| lost.through.is_none()))
 }
 
 /// Whether more had been copied than the leader that was last seen has now, by a log that would tell.
@@ -324,13 +261,11 @@ fn beyond(lost: &PartitionLoss, topic: Option<&TopicObservation>, ends: Option<&
     Some(end.min(written_end(partition)?).saturating_sub(1).saturating_sub(lost.through?).max(0))
 }
 
-fn stood_still(
-    lost: &TopicLoss,
-    before: &BTreeMap<String, TopicObservation>,
-    now: &BTreeMap<String, TopicObservation>,
-) -> bool {
-    let ends = |topics: &BTreeMap<String, TopicObservation>| {
-        topics.get(&lost.topic).map(|topic| topic.partitions.iter().map(|p| p.end).collect::<Vec<_>>())
-    };
-    ends(before) == ends(now)
+/// Whether every partition of a topic ends where it did when it was first read again.
+fn stood_still(lost: &TopicLoss, found: &BTreeMap<String, TopicObservation>) -> bool {
+    let there = found.get(&lost.topic);
+    lost.partitions.iter().all(|lost| {
+        let end = observed(lost, there).and_then(|partition| partition.end);
+        lost.read_again.is_some_and(|again| again.end == end)
+    })
 }

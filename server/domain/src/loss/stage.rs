@@ -1,13 +1,15 @@
 //! What a loss is judged from: the ends that were seen, what has arrived, and how fast it was written.
 
+mod method;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{Evidence, Interval, PartitionLoss, TopicLoss};
+use super::{EndRead, Evidence, Interval, LastEnd, LastEnds, PartitionLoss, TopicLoss, unseen::most_unseen};
 use crate::{
     ids::TeamName,
-    lag::{CopyMode, EndsAt, Known, Pace, Rate, renamed, source_config, surely_missing},
+    lag::{CopyMode, EndsAt, Known, Pace, renamed, source_config, surely_missing},
     pair::{Flow, Pair},
     patterns::Scope,
     survey::{FlowObservation, Survey, TopicObservation},
@@ -19,13 +21,15 @@ const READ_WITHIN: TimeDelta = TimeDelta::seconds(1);
 
 /// What all partitions are judged with.
 pub(super) struct Stage<'a> {
-    seen_at: DateTime<Utc>,
+    high: &'a LastEnds,
     noticed_at: DateTime<Utc>,
     history: &'a [EndsAt],
     pace: &'a Pace,
     /// Newest last: what arrived only grows.
     observed: Vec<&'a FlowObservation>,
     said: BTreeMap<&'a str, &'a TopicLoss>,
+    /// When the source was last read, by what was said before.
+    said_seen_at: Option<DateTime<Utc>>,
     previous: Option<&'a Survey>,
     mode: CopyMode,
     /// Whether Connect says how the flow copies.
@@ -51,12 +55,13 @@ impl<'a> Stage<'a> {
         let previous = evidence.previous.filter(|previous| source_config(previous, flow.direction).is_some());
         let speaks = previous.unwrap_or(survey);
         Self {
-            seen_at: evidence.high.0,
+            high: evidence.high,
             noticed_at,
             history: evidence.history,
             pace: evidence.pace,
             observed: surveys.filter_map(of_flow).collect(),
             said: said.iter().map(|topic| (topic.topic.as_str(), topic)).collect(),
+            said_seen_at: evidence.said.map(|said| said.seen_at),
             previous: evidence.previous,
             mode: CopyMode::of(speaks, flow.direction),
             mode_known: source_config(speaks, flow.direction).is_some(),
@@ -67,32 +72,27 @@ impl<'a> Stage<'a> {
         }
     }
 
-    pub(super) fn topic(
-        &self,
-        topic: &str,
-        partitions: &[(&TopicPartition, i64)],
-        owner: &TeamName,
-    ) -> TopicLoss {
-        let lost: Vec<PartitionLoss> =
-            partitions.iter().map(|(key, end)| self.partition(key, *end)).collect();
-        let together = self.together(partitions, lost.iter().map(|partition| partition.lost));
+    pub(super) fn topic(&self, topic: &str, partitions: &[&TopicPartition], owner: &TeamName) -> TopicLoss {
+        let lost: Vec<PartitionLoss> = partitions.iter().map(|key| self.partition(key)).collect();
+        let together = self.together(partitions, lost.iter().map(|lost| lost.lost));
         let (topic, owner) = (topic.to_owned(), owner.clone());
         TopicLoss { topic, owner, lost: together, partitions: lost, truth: None, truth_ms: None }
     }
 
-    fn partition(&self, key: &TopicPartition, end: i64) -> PartitionLoss {
-        let through = self.through(key, end);
+    fn partition(&self, key: &TopicPartition) -> PartitionLoss {
+        let last = self.last(key);
+        let through = last.and_then(|last| self.through(key, last.end));
         let counts_from = self.counts_from(key);
-        let lost = match through {
-            None => Interval::default(),
-            Some(through) => {
-                let behind = self.copyable(key).map_or(0, |reach| behind(reach, through));
+        let lost = match (last, through) {
+            (None, _) | (_, None) => Interval::default(),
+            (Some(last), Some(through)) => {
+                let behind = behind(self.copyable(key).unwrap_or(last.end), through);
                 let proven =
                     counts_from.and_then(|start| self.surely_missing(key, start, through)).unwrap_or(0);
-                let unseen = self.unseen(self.pace.partition(key));
+                let unseen = self.unseen(key);
                 Interval {
                     records_at_least: proven,
-                    records_at_most: unseen.map(|unseen| behind_and(end, through, unseen)),
+                    records_at_most: unseen.map(|unseen| behind_and(last.end, through, unseen)),
                     ms_at_least: if proven > 0 { self.written_before(key, through) } else { 0 },
                     ms_at_most: self.since(key, through, behind),
                 }
@@ -100,13 +100,15 @@ impl<'a> Stage<'a> {
         };
         PartitionLoss {
             partition: key.partition,
-            end,
+            end: last.map_or(0, |last| last.end),
+            end_read: EndRead::of(last, self.high.at),
             through,
             counts_from,
             leader_epoch: self.leader_epoch(key),
             lost,
             truth: None,
             truth_ms: None,
+            read_again: None,
         }
     }
 
@@ -114,7 +116,7 @@ impl<'a> Stage<'a> {
     /// sum of what each might have done alone.
     pub(super) fn together(
         &self,
-        partitions: &[(&TopicPartition, i64)],
+        partitions: &[&TopicPartition],
         each: impl Iterator<Item = Interval>,
     ) -> Interval {
         let mut together = Interval { ms_at_most: Some(0), ..Interval::default() };
@@ -123,9 +125,9 @@ impl<'a> Stage<'a> {
             together.ms_at_least = together.ms_at_least.max(lost.ms_at_least);
             together.ms_at_most = together.ms_at_most.zip(lost.ms_at_most).map(|(a, b)| a.max(b));
         }
-        let behind = partitions
-            .iter()
-            .try_fold(0_i64, |sum, (key, end)| Some(sum.saturating_add(self.behind_or_ahead(key, *end)?)));
+        let behind = partitions.iter().try_fold(0_i64, |sum, key| {
+            Some(sum.saturating_add(self.behind_or_ahead(key, self.last(key)?.end)?))
+        });
         let unseen = self.unseen_of(partitions);
         together.records_at_most = behind
             .zip(unseen)
@@ -137,7 +139,7 @@ impl<'a> Stage<'a> {
     /// is not lost. Of a position further ahead than can have been written no more is believed.
     fn behind_or_ahead(&self, key: &TopicPartition, end: i64) -> Option<i64> {
         let behind = end.saturating_sub(1).saturating_sub(self.through(key, end)?);
-        let unseen = if behind < 0 { self.unseen(self.pace.partition(key)).unwrap_or(0) } else { 0 };
+        let unseen = if behind < 0 { self.unseen(key).unwrap_or(0) } else { 0 };
         Some(behind.max(unseen.saturating_neg()))
     }
 
@@ -160,10 +162,30 @@ impl<'a> Stage<'a> {
         }
         let through = through.max(self.said(key).and_then(|said| said.through));
         let ahead = through.map_or(0, |through| through.saturating_sub(end.saturating_sub(1)));
-        if ahead > 0 && ahead > self.pace.may_run_ahead(key, self.noticed_at - self.seen_at + READ_WITHIN) {
+        let unseen = self.noticed_at - self.seen_at(key) + READ_WITHIN;
+        if ahead > 0 && ahead > self.pace.may_run_ahead(key, unseen) {
             return None;
         }
         through.or_else(|| readable.then(|| self.start(key).unwrap_or(0).saturating_sub(1)))
+    }
+
+    /// A partition as it was last read, by the surveys that are remembered or by what was said before.
+    fn last(&self, key: &TopicPartition) -> Option<LastEnd> {
+        let said = || {
+            let (lost, seen_at) = (self.said(key)?, self.said_seen_at?);
+            Some(LastEnd {
+                at: lost.end_read.at(seen_at)?,
+                end: lost.end,
+                start: None,
+                leader_epoch: lost.leader_epoch,
+                topic_id: None,
+            })
+        };
+        self.high.ends.get(key).copied().flatten().or_else(said)
+    }
+
+    fn seen_at(&self, key: &TopicPartition) -> DateTime<Utc> {
+        self.last(key).map_or(self.high.at, |last| last.at)
     }
 
     fn said(&self, key: &TopicPartition) -> Option<&PartitionLoss> {
@@ -177,13 +199,19 @@ impl<'a> Stage<'a> {
 
     /// First offset the source still had; everything from there on is missing when nothing was ever copied.
     fn start(&self, key: &TopicPartition) -> Option<i64> {
-        self.source(key)?.partitions.get(usize::try_from(key.partition).ok()?)?.start
+        let seen = || self.source(key)?.partitions.get(usize::try_from(key.partition).ok()?)?.start;
+        seen().or_else(|| self.last(key)?.start)
     }
 
     /// See [`PartitionLoss::leader_epoch`].
     fn leader_epoch(&self, key: &TopicPartition) -> Option<i32> {
-        let now = || self.source(key)?.partitions.get(usize::try_from(key.partition).ok()?)?.leader_epoch;
-        now().or_else(|| self.said(key)?.leader_epoch)
+        // A partition that lost its leader counts on, in an epoch in which nobody wrote: it is told only where an end was.
+        let seen = || {
+            let seen = self.source(key)?.partitions.get(usize::try_from(key.partition).ok()?)?;
+            seen.leader_epoch.filter(|_| seen.end.is_some())
+        };
+        let last = || self.last(key)?.leader_epoch;
+        last().or_else(seen).or_else(|| self.said(key)?.leader_epoch)
     }
 
     /// See [`PartitionLoss::counts_from`].
@@ -216,63 +244,35 @@ impl<'a> Stage<'a> {
     }
 
     fn copyable(&self, key: &TopicPartition) -> Option<i64> {
-        self.history.last().and_then(|(_, ends)| ends.get(key).copied())
+        self.history.iter().rev().find_map(|(_, ends)| ends.get(key).copied())
     }
 
-    /// At most so many were written after the last look.
-    fn unseen(&self, fastest: Option<Rate>) -> Option<i64> {
-        Some(fastest?.most_within((self.noticed_at - self.seen_at).num_milliseconds()))
+    /// At most so many were written to a partition after it was last read.
+    fn unseen(&self, key: &TopicPartition) -> Option<i64> {
+        self.unseen_of(&[key])
     }
 
-    /// The same of the partitions of one topic, or of all; none of none.
-    fn unseen_of(&self, partitions: &[(&TopicPartition, i64)]) -> Option<i64> {
-        let Some(((first, _), (last, _))) = partitions.first().zip(partitions.last()) else { return Some(0) };
-        let one = first.topic == last.topic;
-        self.unseen(if one { self.pace.topic(&first.topic) } else { self.pace.all() })
+    /// The same of several, of one topic or of all.
+    fn unseen_of(&self, partitions: &[&TopicPartition]) -> Option<i64> {
+        let since_last_look = |key: &TopicPartition| Some(self.noticed_at - self.last(key)?.at);
+        most_unseen(self.pace, partitions, self.noticed_at - self.high.at, since_last_look)
     }
 
     /// Since when the first missing record may have existed, until it was noticed.
     fn since(&self, key: &TopicPartition, through: i64, behind: i64) -> Option<i64> {
         let before = |(_, ends): &&EndsAt| ends.get(key).is_some_and(|end| *end <= through.saturating_add(1));
-        let since = if behind <= 0 {
-            self.seen_at
-        } else {
-            self.history.iter().rev().find(before).map(|(at, _)| *at)?
-        };
+        // Where all had arrived that was seen, that is the last reading; of a long history not every one is kept.
+        let kept = self.history.iter().rev().find(before).map(|(at, _)| *at);
+        let since = kept.or_else(|| (behind <= 0).then(|| self.seen_at(key)))?;
         Some((self.noticed_at - since).num_milliseconds().max(0))
     }
 
     /// For how long the first missing record was there when the source was last seen.
     fn written_before(&self, key: &TopicPartition, through: i64) -> i64 {
         let after = |(_, ends): &&EndsAt| ends.get(key).is_some_and(|end| *end > through.saturating_add(1));
-        let first = self.history.iter().find(after).map_or(self.seen_at, |(at, _)| *at);
-        (self.seen_at - first).num_milliseconds().max(0)
-    }
-
-    pub(super) fn method(&self) -> String {
-        let window = (self.noticed_at - self.seen_at).num_milliseconds();
-        let kept = self.pace.since().map_or(0, |since| (self.seen_at - since).num_seconds());
-        if let Some(reason) = &self.renamed {
-            return format!(
-                "Its ends were last read {window} ms before it was found not to answer. What had reached the target is not known: \
-                 {reason}. So neither is what was lost."
-            );
-        }
-        let counted = if self.mode.transforms {
-            "Offsets are counted, and transaction markers and records that the connector's transforms leave out may be among them: \
-             at most so many records, and none is proven to be missing."
-        } else if self.mode.read_committed {
-            "Offsets are counted, and transaction markers and records that were given up may be among them: at most so many \
-             records, and none is proven to be missing."
-        } else {
-            "Offsets are counted, and transaction markers may be among them: at most so many records, and of those behind the \
-             newest offset sync at least half, with a thousand offsets left out for transactions that were open there."
-        };
-        format!(
-            "Its ends were last read {window} ms before it was found not to answer. Whatever had not reached the target by \
-             the connector's committed offsets and offset syncs is lost; on top comes what may have been written in these \
-             {window} ms, at the fastest rate of the {kept} s before. {counted}"
-        )
+        let seen_at = self.seen_at(key);
+        let first = self.history.iter().find(after).map_or(seen_at, |(at, _)| *at);
+        (seen_at - first).num_milliseconds().max(0)
     }
 }
 

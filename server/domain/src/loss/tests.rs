@@ -1,18 +1,22 @@
+use std::ops::Range;
+
 use chrono::TimeDelta;
 use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    lag::ends_of,
+    lag::{ends_of, high_watermarks},
     pair::Side,
+    patterns::Scope,
     reading::Observed,
     samples::{self, at, known, topics},
-    survey::{FirstMissing, OffsetPair, OldPosition, PartitionObservation, SideObservation},
+    survey::{ConnectorRole, FirstMissing, OffsetPair, OldPosition, PartitionObservation, SideObservation},
+    topic::ByPartition,
 };
 
 /// A source under load and a flow that copies it, told step by step; a step is a second.
 #[derive(Debug, Clone)]
-struct Story {
+pub(super) struct Story {
     /// Records each partition gets at each step.
     written: Vec<Vec<i64>>,
     /// How much of what is missing is copied at each step, in percent.
@@ -26,6 +30,8 @@ struct Story {
     /// When it was last looked, all that had not arrived was in open transactions, and the tail was read up to where these begin: no
     /// record is left there that is not copied. Only flows of committed records wait for transactions.
     open: bool,
+    /// By partition, the steps at which its leader does not answer, though the source does: none where it is not listed.
+    silent: Vec<Range<usize>>,
 }
 
 /// How applications write. A marker has an offset and is no record: nothing ever copies it.
@@ -66,8 +72,11 @@ fn stories() -> impl Strategy<Value = Story> {
     let transactions =
         prop_oneof![Just(Transactions::None), Just(Transactions::OneByOne), Just(Transactions::AllAtOnce)];
     let flow = (any::<bool>(), any::<bool>(), any::<bool>());
-    (written, copied, stalls_at, 1_usize..6, transactions, flow).prop_map(
-        |(mut written, mut copied, stalls_at, period, transactions, (exactly_once, compacted, open))| {
+    // How fast it was written is known by then.
+    let silent = proptest::collection::vec((13_usize..60, 0_usize..30), 3);
+    (written, copied, stalls_at, 1_usize..6, transactions, flow, silent).prop_map(
+        |(mut written, mut copied, stalls_at, period, transactions, flow, silent)| {
+            let (exactly_once, compacted, open) = flow;
             // The fastest there ever was is in the kept history, for each partition and for all together.
             for partition in &mut written {
                 partition[..12].fill(250);
@@ -78,12 +87,25 @@ fn stories() -> impl Strategy<Value = Story> {
             }
             let open = open && exactly_once;
             let transforms = Transforms::None;
-            Story { written, copied, period, transactions, exactly_once, compacted, transforms, open }
+            let silent = silent.into_iter().map(|(from, steps)| from..from + steps).collect();
+            Story { written, copied, period, transactions, exactly_once, compacted, transforms, open, silent }
         },
     )
 }
 
 impl Story {
+    /// With as many partitions again, written alike.
+    pub(super) fn twice(self) -> Self {
+        Self { written: [self.written.clone(), self.written].concat(), ..self }
+    }
+
+    /// Where the leader of a partition does not answer at these steps.
+    pub(super) fn silent(mut self, partition: usize, steps: Range<usize>) -> Self {
+        self.silent.resize(self.written.len(), 0..0);
+        self.silent[partition] = steps;
+        self
+    }
+
     fn partitions(&self) -> Vec<Partition> {
         self.written.iter().map(|written| self.partition(written)).collect()
     }
@@ -112,7 +134,7 @@ impl Story {
         Partition { source, target, after }
     }
 
-    fn survey(&self, step: usize, dead: bool) -> Survey {
+    pub(super) fn survey(&self, step: usize, dead: bool) -> Survey {
         self.survey_of(&self.partitions(), step, dead)
     }
 
@@ -128,7 +150,16 @@ impl Story {
             };
             partitions.iter().map(partition).collect::<Vec<_>>()
         };
-        for (side, partitions) in [(Side::A, of(|after| after.0)), (Side::B, of(|after| after.3))] {
+        let mut source = of(|after| after.0);
+        for (partition, _) in source.iter_mut().zip(&self.silent).filter(|(_, silent)| silent.contains(&step))
+        {
+            *partition =
+                PartitionObservation { trouble: "no answer".to_owned(), ..PartitionObservation::default() };
+        }
+        for (side, partitions) in [(Side::A, source), (Side::B, of(|after| after.3))] {
+            if let Observed::Known { at, .. } = &mut survey.sides.get_mut(side).topics {
+                *at = survey.began_at;
+            }
             let topic = topics(&mut survey, side).get_mut("orders").expect("there");
             topic.partitions = partitions;
             if self.compacted {
@@ -177,7 +208,7 @@ impl Story {
     }
 
     /// What is said when it dies after so many steps and the next survey comes at `noticed`.
-    fn statement(&self, died: usize, noticed: usize) -> Loss {
+    pub(super) fn statement(&self, died: usize, noticed: usize) -> Loss {
         let pair = samples::pair();
         let flow = &pair.flows[0];
         let partitions = self.partitions();
@@ -186,26 +217,50 @@ impl Story {
         if self.open {
             leave_open(living.last_mut().expect("one at least"));
         }
-        let history: Vec<EndsAt> =
-            living.iter().filter_map(|survey| ends_of(flow, survey)).map(timed(&living)).collect();
-        let highs: Vec<EndsAt> =
-            living.iter().filter_map(|survey| high_watermarks(flow, survey)).map(timed(&living)).collect();
-        let (last, pace) = (living.last().expect("one at least"), Pace::of(&pair, flow, &highs));
-        let high = (last.began_at, high_watermarks(flow, last).expect("read").1);
+        let history: Vec<EndsAt> = living.iter().filter_map(|survey| ends_of(flow, survey)).collect();
+        let history: Vec<EndsAt> = history.into_iter().filter(|(_, ends)| !ends.is_empty()).collect();
+        let (high, pace) = (seen(Side::A, &living), pace_of(&living));
         // What was copied until it died is what the target has from then on.
         let mut dead = self.survey_of(&partitions, died, true);
         dead.began_at = at(seconds(noticed));
         dead.sides.a = SideObservation::unreachable("connection refused", dead.began_at);
-        let (previous, said) = (Some(last), None);
-        let evidence = Evidence { history: &history, high: &high, pace: &pace, previous, said };
+        let evidence = Evidence {
+            history: &history,
+            high: &high,
+            pace: &pace,
+            previous: living.last(),
+            said: None,
+            active: None,
+        };
         state_loss(&pair, flow, &dead, &evidence).expect("a statement")
     }
 }
 
 /// As fast as these ends grew.
-fn pace(history: &[EndsAt]) -> Pace {
+pub(super) fn pace(history: &[EndsAt]) -> Pace {
     let pair = samples::pair();
     Pace::of(&pair, &pair.flows[0], history)
+}
+
+/// As fast as a source was written to, by these surveys.
+fn pace_of(living: &[Survey]) -> Pace {
+    let pair = samples::pair();
+    let highs = living.iter().filter_map(|survey| high_watermarks(&pair.flows[0], survey));
+    Pace::of(&pair, &pair.flows[0], highs)
+}
+
+/// A side as these surveys read it, one after the other.
+pub(super) fn seen<'s>(from: Side, surveys: impl IntoIterator<Item = &'s Survey>) -> LastEnds {
+    let (scope, mut last) = (Scope::of(&samples::pair()), LastEnds::nothing(at(0)));
+    for survey in surveys {
+        last.see(&scope, from, survey);
+    }
+    last
+}
+
+/// The ends of a survey, as history.
+pub(super) fn ends(survey: &Survey) -> EndsAt {
+    ends_of(&samples::pair().flows[0], survey).expect("read")
 }
 
 /// All that has not arrived is in open transactions, and it is known that no record is left before them.
@@ -213,16 +268,13 @@ fn leave_open(survey: &mut Survey) {
     let arrived = known(&mut survey.flows[0].committed).offsets.clone();
     let topic = topics(survey, Side::A).get_mut("orders").expect("there");
     for (number, partition) in (0..).zip(&mut topic.partitions) {
+        if partition.end.is_none() {
+            continue;
+        }
         let through = arrived.get(&TopicPartition::new("orders", number)).copied().unwrap_or(-1);
         partition.stable = Some(through + 1);
         partition.last_record = Some(through);
     }
-}
-
-/// Samples say fixed times; here each is of its survey.
-fn timed(living: &[Survey]) -> impl FnMut(EndsAt) -> EndsAt + '_ {
-    let mut times = living.iter().map(|survey| survey.began_at);
-    move |(_, ends)| (times.next().expect("one each"), ends)
 }
 
 fn seconds(step: usize) -> i64 {
@@ -236,6 +288,7 @@ proptest! {
         let noticed = died - died % story.period + story.period;
         let loss = story.statement(died, noticed);
         let mut total = 0;
+        prop_assert_eq!(loss.topics[0].partitions.len(), story.partitions().len(), "none is left out");
         for (lost, partition) in loss.topics[0].partitions.iter().zip(story.partitions()) {
             let (_, written, arrived, _) = partition.after[died];
             let truth = i64::try_from(written - arrived).expect("few");
@@ -263,7 +316,7 @@ proptest! {
     }
 }
 
-fn story() -> Story {
+pub(super) fn story() -> Story {
     Story {
         written: vec![vec![10; 40]],
         copied: [vec![100; 20], vec![0; 20]].concat(),
@@ -273,11 +326,12 @@ fn story() -> Story {
         compacted: false,
         transforms: Transforms::None,
         open: false,
+        silent: Vec::new(),
     }
 }
 
 /// The same, with a thousand records a second.
-fn large() -> Story {
+pub(super) fn large() -> Story {
     Story { written: vec![vec![1_000; 40]], ..story() }
 }
 
@@ -321,8 +375,8 @@ fn what_was_proven_to_be_missing_stays_so_while_the_source_is_away() {
     let said = large().statement(33, 35);
     let pair = samples::pair();
     let last = large().survey(30, false);
-    let high = (at(30), high_watermarks(&pair.flows[0], &last).expect("read").1);
-    let history = [(at(25), BTreeMap::from([(TopicPartition::new("orders", 0), 25_000)])), high.clone()];
+    let high = seen(Side::A, [&last]);
+    let history = [(at(25), BTreeMap::from([(TopicPartition::new("orders", 0), 25_000)])), ends(&last)];
     let mut dead = large().survey(33, true);
     dead.began_at = at(40);
     let previous = dead.clone();
@@ -332,6 +386,7 @@ fn what_was_proven_to_be_missing_stays_so_while_the_source_is_away() {
         pace: &pace(&history),
         previous: Some(&previous),
         said: Some(&said),
+        active: None,
     };
     let again = state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement");
     assert!(said.total.records_at_least > 0);
@@ -357,14 +412,8 @@ fn what_an_open_transaction_had_written_may_be_lost() {
     // It comes back, they are still open, and the tail was read again.
     let mut back = story.survey(33, false);
     leave_open(&mut back);
-    assert!(settle(&mut loss, &back, None, &BTreeMap::new()));
+    assert!(settle(&mut loss, &back, &BTreeMap::new()));
     assert_eq!(loss.truth.expect("told").records, Some(130));
-}
-
-/// Readings of some surveys, each at its own time.
-fn readings(living: &[Survey], of: fn(&Flow, &Survey) -> Option<EndsAt>) -> Vec<EndsAt> {
-    let pair = samples::pair();
-    living.iter().filter_map(|survey| of(&pair.flows[0], survey)).map(timed(living)).collect()
 }
 
 #[test]
@@ -376,11 +425,11 @@ fn what_is_written_behind_a_transaction_that_hangs_is_in_the_bound() {
         topics(&mut survey, Side::A).get_mut("orders").expect("there").partitions[0].stable = Some(100);
         survey
     });
-    let (history, highs) = (readings(&living, ends_of), readings(&living, high_watermarks));
+    let history = living.each_ref().map(ends);
     assert!(history.iter().all(|(_, ends)| ends.values().eq([&100])), "{history:?}");
     let (pair, dead) = (samples::pair(), story.survey(33, true));
-    let (high, pace, previous, said) = (&highs[2], &pace(&highs), Some(&living[2]), None);
-    let evidence = Evidence { history: &history, high, pace, previous, said };
+    let (high, pace, previous) = (&seen(Side::A, &living), &pace_of(&living), Some(&living[2]));
+    let evidence = Evidence { history: &history, high, pace, previous, said: None, active: None };
     let loss = state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement");
     // 100 of the 300 that were seen had arrived; 10 a second and twice the root of 30 in the three seconds nobody looked.
     assert_eq!(loss.total.records_at_most, Some(200 + 30 + 11));
@@ -403,10 +452,10 @@ fn the_position_of_a_log_before_cancels_nobodys_loss() {
         survey
     };
     let living = [20, 25, 30].map(|step| with_old(step, false));
-    let (history, highs) = (readings(&living, ends_of), readings(&living, high_watermarks));
+    let history = living.each_ref().map(ends);
     let (pair, dead) = (samples::pair(), with_old(33, true));
-    let (high, pace, previous, said) = (&highs[2], &pace(&highs), Some(&living[2]), None);
-    let evidence = Evidence { history: &history, high, pace, previous, said };
+    let (high, pace, previous) = (&seen(Side::A, &living), &pace_of(&living), Some(&living[2]));
+    let evidence = Evidence { history: &history, high, pace, previous, said: None, active: None };
     let loss = state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement");
     let of = |number: usize| {
         let partition = &loss.topics[0].partitions[number];
@@ -420,10 +469,9 @@ fn the_position_of_a_log_before_cancels_nobodys_loss() {
 
 #[test]
 fn markers_behind_the_last_record_are_not_lost_where_no_transaction_is_open() {
-    let pair = samples::pair();
     let mut survey = story().survey(30, false);
     let key = TopicPartition::new("orders", 0);
-    let high = |survey: &Survey| high_watermarks(&pair.flows[0], survey).expect("read").1[&key];
+    let high = |survey: &Survey| seen(Side::A, [survey]).ends[&key].expect("read").end;
     let partition = |survey: &mut Survey, stable| {
         let partition = &mut topics(survey, Side::A).get_mut("orders").expect("there").partitions[0];
         (partition.stable, partition.last_record) = (stable, Some(289));
@@ -452,7 +500,7 @@ fn what_was_lost_behind_a_router_is_not_known_even_afterwards() {
     assert_eq!((partition.through, partition.lost), (None, Interval::default()));
     assert_eq!(loss.total, Interval::default(), "no bound");
     assert!(loss.method.contains("transform `step`"), "{}", loss.method);
-    settle(&mut loss, &story.survey(33, false), None, &leaders(330, 330));
+    settle(&mut loss, &story.survey(33, false), &leaders(330, 330));
     let truth = loss.truth.expect("told");
     assert_eq!((truth.records, truth.exact), (None, false));
     assert!(truth.method.contains("What had reached the target was not known"), "{}", truth.method);
@@ -466,13 +514,19 @@ fn while_connect_is_silent_too_only_what_was_known_before_is_proven() {
         survey
     };
     let last = silent(large().survey(30, false));
-    let high = (at(30), high_watermarks(&pair.flows[0], &last).expect("read").1);
-    let history = [(at(25), BTreeMap::from([(TopicPartition::new("orders", 0), 25_000)])), high.clone()];
+    let high = seen(Side::A, [&last]);
+    let history = [(at(25), BTreeMap::from([(TopicPartition::new("orders", 0), 25_000)])), ends(&last)];
     let dead = silent(large().survey(33, true));
     let said = large().statement(33, 35);
     let proven = |said| {
-        let evidence =
-            Evidence { history: &history, high: &high, pace: &pace(&history), previous: Some(&last), said };
+        let evidence = Evidence {
+            history: &history,
+            high: &high,
+            pace: &pace(&history),
+            previous: Some(&last),
+            said,
+            active: None,
+        };
         state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement").total.records_at_least
     };
     assert_eq!(proven(None), 0);
@@ -486,7 +540,7 @@ fn a_position_that_cannot_be_of_this_log_cancels_nobodys_loss() {
     let honest = two.statement(33, 35);
     let pair = samples::pair();
     let last = two.survey(30, false);
-    let high = (at(30), high_watermarks(&pair.flows[0], &last).expect("read").1);
+    let high = seen(Side::A, [&last]);
     let history = [20, 25, 30].map(|step| {
         (
             at(step),
@@ -504,6 +558,7 @@ fn a_position_that_cannot_be_of_this_log_cancels_nobodys_loss() {
             pace: &pace(&history),
             previous: Some(&last),
             said: None,
+            active: None,
         };
         let loss = state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement");
         let partitions = &loss.topics[0].partitions;
@@ -521,20 +576,21 @@ fn without_a_rate_or_a_position_nothing_is_said_to_be_small() {
     assert_eq!(loss.total.records_at_most, None, "one survey has no rate");
     let pair = samples::pair();
     let last = self::story().survey(30, false);
-    let high = (last.began_at, high_watermarks(&pair.flows[0], &last).expect("read").1);
+    let high = seen(Side::A, [&last]);
     let mut dead = self::story().survey(33, true);
     let mut blind = last.clone();
     for flow in [&mut dead.flows[0], &mut blind.flows[0]] {
         flow.committed = Observed::unknown("refused", at(33));
         flow.newest_pairs = Observed::unknown("refused", at(33));
     }
-    let history = [(at(25), high.1.clone()), high.clone()];
+    let history = [(at(25), ends(&last).1), ends(&last)];
     let evidence = Evidence {
         history: &history,
         high: &high,
         pace: &pace(&history),
         previous: Some(&blind),
         said: None,
+        active: None,
     };
     let loss = state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement");
     assert_eq!(loss.topics[0].partitions[0].through, None);
@@ -550,7 +606,7 @@ fn what_was_said_to_have_arrived_stays_so_when_connect_dies_too() {
     dead.flows[0].committed = Observed::unknown("refused", at(40));
     dead.flows[0].newest_pairs = Observed::unknown("refused", at(40));
     let survey = story().survey(30, false);
-    let high = (at(30), high_watermarks(&pair.flows[0], &survey).expect("read").1);
+    let high = seen(Side::A, [&survey]);
     let history: Vec<EndsAt> = [10, 20, 30]
         .map(|step| (at(step), BTreeMap::from([(TopicPartition::new("orders", 0), step * 10)])))
         .into();
@@ -561,6 +617,7 @@ fn what_was_said_to_have_arrived_stays_so_when_connect_dies_too() {
         pace: &pace(&history),
         previous: Some(&previous),
         said: Some(&said),
+        active: None,
     };
     let again = state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement");
     assert_eq!(again.topics[0].partitions[0].through, said.topics[0].partitions[0].through);
@@ -573,9 +630,15 @@ fn a_flow_that_was_stopped_loses_nothing() {
     let survey = story().survey(30, false);
     let mut dead = story().survey(33, false);
     dead.sides.b = SideObservation::unreachable("connection refused", at(35));
-    let high = (at(30), high_watermarks(&pair.flows[1], &survey).expect("read").1);
-    let evidence =
-        Evidence { history: &[], high: &high, pace: &Pace::new(), previous: Some(&survey), said: None };
+    let high = seen(Side::B, [&survey]);
+    let evidence = Evidence {
+        history: &[],
+        high: &high,
+        pace: &Pace::new(),
+        previous: Some(&survey),
+        said: None,
+        active: None,
+    };
     assert_eq!(state_loss(&pair, &pair.flows[1], &dead, &evidence), None);
 }
 
@@ -584,24 +647,24 @@ fn the_true_figure_comes_beside_what_was_said() {
     let mut loss = story().statement(33, 35);
     let said = loss.total;
     let back = story().survey(33, false);
-    assert!(settle(&mut loss, &back, None, &BTreeMap::new()));
+    assert!(settle(&mut loss, &back, &BTreeMap::new()));
     let truth = loss.truth.clone().expect("told");
     assert_eq!((truth.records, truth.exact, truth.settled), (Some(330 - 1 - 196), false, false));
     assert_eq!(loss.topics[0].partitions[0].truth, Some(133));
     assert_eq!(loss.total, said, "what was said stays");
-    assert!(settle(&mut loss, &back, Some(&back), &BTreeMap::new()));
+    assert!(settle(&mut loss, &back, &BTreeMap::new()));
     let truth = loss.truth.clone().expect("told");
     // 130 were lost: 3 arrived behind the last position that is known, and nobody can tell.
     assert_eq!((truth.records, truth.exact, truth.settled), (Some(133), false, true));
     assert!(truth.method.contains("at most so many: transaction markers count"), "{}", truth.method);
-    assert!(!settle(&mut loss, &back, Some(&back), &BTreeMap::new()), "the last word is said");
+    assert!(!settle(&mut loss, &back, &BTreeMap::new()), "the last word is said");
 }
 
 #[test]
 fn how_long_ago_the_oldest_lost_record_was_written_is_told_from_its_timestamp() {
     let mut loss = story().statement(33, 35);
     let mut back = story().survey(33, false);
-    settle(&mut loss, &back, None, &BTreeMap::new());
+    settle(&mut loss, &back, &BTreeMap::new());
     let (topic, partition) = (loss.topics[0].topic.clone(), loss.topics[0].partitions[0].clone());
     let written = loss.noticed_at.timestamp_millis() - 4_200;
     let mut missing = |offset| {
@@ -609,7 +672,7 @@ fn how_long_ago_the_oldest_lost_record_was_written_is_told_from_its_timestamp() 
         let number = usize::try_from(partition.partition).unwrap();
         there.partitions[number].first_missing = Some(FirstMissing { offset, timestamp_ms: written });
         let mut loss = loss.clone();
-        settle(&mut loss, &back, Some(&back), &BTreeMap::new());
+        settle(&mut loss, &back, &BTreeMap::new());
         let truth = loss.truth.unwrap();
         (loss.topics[0].partitions[0].truth_ms, truth.ms, truth.method.contains("4200 ms before"))
     };
@@ -623,8 +686,8 @@ fn that_nothing_was_lost_is_exact() {
     let story = Story { copied: vec![100; 40], exactly_once: true, ..story() };
     let mut loss = story.statement(30, 35);
     let back = story.survey(30, false);
-    settle(&mut loss, &back, None, &BTreeMap::new());
-    settle(&mut loss, &back, Some(&back), &BTreeMap::new());
+    settle(&mut loss, &back, &BTreeMap::new());
+    settle(&mut loss, &back, &BTreeMap::new());
     let truth = loss.truth.expect("told");
     assert_eq!((truth.records, truth.exact), (Some(0), true));
 }
@@ -633,8 +696,8 @@ fn that_nothing_was_lost_is_exact() {
 fn a_source_that_is_written_to_again_leaves_an_upper_bound() {
     let mut loss = story().statement(33, 35);
     let (first, second) = (story().survey(34, false), story().survey(36, false));
-    settle(&mut loss, &first, None, &BTreeMap::new());
-    settle(&mut loss, &second, Some(&first), &BTreeMap::new());
+    settle(&mut loss, &first, &BTreeMap::new());
+    settle(&mut loss, &second, &BTreeMap::new());
     let truth = loss.truth.expect("told");
     assert_eq!((truth.records, truth.exact, truth.settled), (Some(340 - 1 - 196), false, true));
 }
@@ -642,14 +705,14 @@ fn a_source_that_is_written_to_again_leaves_an_upper_bound() {
 #[test]
 fn a_source_that_came_back_shorter_tells_nothing() {
     let mut loss = story().statement(33, 35);
-    settle(&mut loss, &story().survey(20, false), None, &BTreeMap::new());
+    settle(&mut loss, &story().survey(20, false), &BTreeMap::new());
     let truth = loss.truth.expect("told");
     assert_eq!((truth.records, loss.topics[0].truth), (None, None));
     assert!(truth.method.contains("not restored whole"), "{}", truth.method);
 }
 
 /// What the logs tell of `orders-0`: where the leader of then ended, and where the present one began.
-fn leaders(then: i64, present_from: i64) -> ByPartition<LeaderEnds> {
+pub(super) fn leaders(then: i64, present_from: i64) -> ByPartition<LeaderEnds> {
     let interrupted = true;
     BTreeMap::from([(TopicPartition::new("orders", 0), LeaderEnds { then, present_from, interrupted })])
 }
@@ -658,20 +721,20 @@ fn leaders(then: i64, present_from: i64) -> ByPartition<LeaderEnds> {
 fn what_is_written_after_the_return_is_not_lost_where_the_log_tells_since_when() {
     let mut loss = story().statement(33, 35);
     // It had 330 when it died, and applications went on at once.
-    assert!(settle(&mut loss, &story().survey(39, false), None, &leaders(330, 330)));
+    assert!(settle(&mut loss, &story().survey(39, false), &leaders(330, 330)));
     let truth = loss.truth.clone().expect("told");
     assert_eq!((truth.records, truth.by_logs, truth.exact), (Some(330 - 1 - 196), true, false));
     assert!(!truth.settled, "how long ago they were written may come with the next survey");
     let later = story().survey(40, false);
-    assert!(settle(&mut loss, &later, Some(&later), &BTreeMap::new()));
+    assert!(settle(&mut loss, &later, &BTreeMap::new()));
     let truth = loss.truth.clone().expect("told");
     assert_eq!((truth.records, truth.by_logs, truth.settled), (Some(330 - 1 - 196), true, true));
     assert!(truth.method.contains("What was written since is not in it"), "{}", truth.method);
-    assert!(!settle(&mut loss, &later, Some(&later), &BTreeMap::new()), "the last word is said");
+    assert!(!settle(&mut loss, &later, &BTreeMap::new()), "the last word is said");
 
     let story = Story { copied: vec![100; 40], exactly_once: true, ..story() };
     let mut loss = story.statement(30, 35);
-    settle(&mut loss, &story.survey(39, false), None, &leaders(300, 300));
+    settle(&mut loss, &story.survey(39, false), &leaders(300, 300));
     let truth = loss.truth.expect("told");
     assert_eq!((truth.records, truth.exact, truth.settled), (Some(0), true, true));
 }
@@ -679,7 +742,7 @@ fn what_is_written_after_the_return_is_not_lost_where_the_log_tells_since_when()
 #[test]
 fn what_leaders_in_between_wrote_may_have_been_written_after_the_return() {
     let mut loss = story().statement(33, 35);
-    settle(&mut loss, &story().survey(39, false), None, &leaders(330, 335));
+    settle(&mut loss, &story().survey(39, false), &leaders(330, 335));
     let truth = loss.truth.expect("told");
     // Where the present leader began tells as little: it may have been elected before the source died.
     assert_eq!((truth.records, truth.exact, truth.settled), (Some(390 - 1 - 196), false, false));
@@ -698,20 +761,23 @@ fn a_leader_that_followed_at_once_may_have_written_before_the_source_died() {
     // 300 had been seen and had arrived; the next leader wrote 90 more, and nobody knows when.
     let mut loss = story.statement(30, 35);
     let back = story.survey(39, false);
-    assert!(settle(&mut loss, &back, None, &handed_over(300)));
+    assert!(settle(&mut loss, &back, &handed_over(300)));
     let truth = loss.truth.clone().expect("told");
     assert_eq!((truth.records, truth.by_logs, truth.exact, truth.settled), (Some(90), false, false, false));
-    assert!(settle(&mut loss, &back, Some(&back), &BTreeMap::new()));
+    assert!(settle(&mut loss, &back, &BTreeMap::new()));
     let truth = loss.truth.expect("told");
     assert_eq!((truth.records, truth.exact, truth.settled), (Some(90), false, true), "at most, for good");
+    assert!(truth.method.contains("leaders that were elected later had written by then"), "{}", truth.method);
+    assert!(!truth.method.contains("nobody added to them"), "{}", truth.method);
     // It wrote nothing, then or since: that is nothing lost, once two surveys have seen it.
     let mut loss = story.statement(30, 35);
     let back = story.survey(30, false);
-    settle(&mut loss, &back, None, &handed_over(300));
+    settle(&mut loss, &back, &handed_over(300));
     assert!(!loss.truth.clone().expect("told").exact);
-    settle(&mut loss, &back, Some(&back), &BTreeMap::new());
+    settle(&mut loss, &back, &BTreeMap::new());
     let truth = loss.truth.expect("told");
     assert_eq!((truth.records, truth.exact), (Some(0), true));
+    assert!(truth.method.contains("so nobody added to them"), "{}", truth.method);
 }
 
 #[test]
@@ -720,7 +786,7 @@ fn a_log_that_lost_what_had_been_copied_is_not_called_whole() {
     // 310 were written and copied before it died; 300 had been seen, and the log that is back kept 305 of them.
     let mut loss = story.statement(31, 35);
     assert_eq!(loss.topics[0].partitions[0].through, Some(309));
-    settle(&mut loss, &story.survey(39, false), None, &leaders(305, 305));
+    settle(&mut loss, &story.survey(39, false), &leaders(305, 305));
     let truth = loss.truth.expect("told");
     assert_eq!((truth.records, truth.exact, truth.settled), (None, false, false));
     assert!(truth.method.contains("`orders-0` had been copied up to offset 309"), "{}", truth.method);
@@ -733,7 +799,7 @@ fn a_log_that_was_cut_is_told_though_it_is_longer_again() {
         [(250, "only up to 250"), (150, "47 offsets had reached the target and are only there now")]
     {
         let mut loss = story().statement(33, 35);
-        settle(&mut loss, &story().survey(39, false), None, &leaders(kept, kept));
+        settle(&mut loss, &story().survey(39, false), &leaders(kept, kept));
         let truth = loss.truth.expect("told");
         assert_eq!((truth.records, truth.exact, truth.settled), (None, false, false));
         assert!(truth.method.contains("`orders-0` had been seen up to offset 300"), "{}", truth.method);
@@ -756,23 +822,8 @@ fn leaders_are_asked_where_another_was_elected_and_as_long_as_nothing_is_told() 
         topics(&mut back, Side::A).get_mut("orders").expect("there").partitions[0].leader_epoch = now;
         assert_eq!(epochs_to_ask(&loss, &back).get(&first).copied(), asked, "{then:?} {now:?}");
     }
-    settle(&mut loss, &back, None, &BTreeMap::new());
+    settle(&mut loss, &back, &BTreeMap::new());
     assert_eq!(epochs_to_ask(&loss, &back), BTreeMap::new());
-}
-
-#[test]
-fn a_source_that_is_still_electing_leaders_tells_at_the_next_survey() {
-    let mut loss = story().statement(33, 35);
-    let (dead, mut electing) = (story().survey(33, true), story().survey(33, false));
-    topics(&mut electing, Side::A).get_mut("orders").expect("there").partitions[0].end = None;
-    assert!(!settle(&mut loss, &electing, Some(&dead), &BTreeMap::new()));
-    assert_eq!(loss.truth, None);
-    assert!(settle(&mut loss, &story().survey(33, false), Some(&electing), &leaders(330, 330)));
-    assert_eq!(loss.truth.expect("told").records, Some(133));
-    // It is told that it cannot be told, should it stay so.
-    let mut loss = story().statement(33, 35);
-    assert!(settle(&mut loss, &electing, Some(&electing), &BTreeMap::new()));
-    assert_eq!(loss.truth.expect("told").records, None);
 }
 
 #[test]
@@ -780,7 +831,7 @@ fn the_leader_that_was_last_seen_is_kept_while_the_source_is_away() {
     let pair = samples::pair();
     let mut last = story().survey(30, false);
     topics(&mut last, Side::A).get_mut("orders").expect("there").partitions[0].leader_epoch = Some(4);
-    let high = (at(30), high_watermarks(&pair.flows[0], &last).expect("read").1);
+    let high = seen(Side::A, [&last]);
     let dead = story().survey(33, true);
     let mut said = None;
     for previous in [&last, &dead] {
@@ -790,6 +841,7 @@ fn the_leader_that_was_last_seen_is_kept_while_the_source_is_away() {
             pace: &Pace::new(),
             previous: Some(previous),
             said: said.as_ref(),
+            active: None,
         };
         let loss = state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement");
         assert_eq!(loss.topics[0].partitions[0].leader_epoch, Some(4));

@@ -124,7 +124,7 @@ impl ClusterAdmin for MemoryAdmin {
     async fn end_of_epoch(&self, epochs: &ByPartition<i32>) -> Result<EpochEnds, KafkaError> {
         let answers = self.read("end_of_epoch", |cluster| {
             let answer = |(at, epoch): (&TopicPartition, &i32)| {
-                (at.clone(), cluster.log(at).map(|log| log.end_of_epoch(*epoch)))
+                (at.clone(), cluster.led_log(at).map(|log| log.end_of_epoch(*epoch)))
             };
             Ok(epochs.iter().map(answer).collect::<Vec<_>>())
         });
@@ -279,7 +279,7 @@ impl ClusterAdmin for MemoryAdmin {
 
     async fn producers(&self, partitions: &[TopicPartition]) -> Result<PartitionProducers, KafkaError> {
         let answers = self.read("producers", |cluster| {
-            let answer = |at: &TopicPartition| (at.clone(), cluster.log(at).map(Log::producers));
+            let answer = |at: &TopicPartition| (at.clone(), cluster.led_log(at).map(Log::producers));
             Ok(partitions.iter().map(answer).collect::<Vec<_>>())
         });
         let error = |at: &TopicPartition, kind| self.caller.error("producers", &at.to_string(), kind);

@@ -136,7 +136,7 @@ impl ClusterState {
     }
 
     pub(super) fn answer_offset(&self, at: &TopicPartition, spec: OffsetSpec) -> Result<i64, KafkaErrorKind> {
-        let log = self.log(at)?;
+        let log = self.led_log(at)?;
         Ok(match spec {
             OffsetSpec::Start => log.start(),
             OffsetSpec::End => log.end(),

@@ -9,7 +9,7 @@ use super::{
 use crate::error::{KafkaError, KafkaErrorKind};
 
 /// How long a simulated timeout claims to have waited.
-const BOUND_MS: u64 = 5_000;
+pub(super) const BOUND_MS: u64 = 5_000;
 
 /// Who calls, and what id it expects: shared by the admin client and the record mover.
 #[derive(Debug, Clone)]

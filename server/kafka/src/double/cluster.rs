@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::{
     authorizer::Authorizer,
+    caller::BOUND_MS,
     code::broker_error,
     log::{Log, Payload},
 };
@@ -97,6 +98,9 @@ pub struct ClusterState {
     pub brokers: Vec<i32>,
     /// Whether it answers.
     pub health: Health,
+    /// Brokers that are frozen and that nobody has noticed: the others answer and name them as leaders, and what is asked of partitions
+    /// they lead is neither answered nor acknowledged.
+    pub frozen: BTreeSet<i32>,
     /// Topics by name.
     pub topics: BTreeMap<String, Topic>,
     /// Topics a broker does not show yet: it follows the controller late.
@@ -128,6 +132,7 @@ impl ClusterState {
             id: format!("id-of-{name}"),
             brokers,
             health: Health::Up,
+            frozen: BTreeSet::new(),
             topics: BTreeMap::new(),
             unseen: BTreeMap::new(),
             groups: BTreeMap::new(),
@@ -178,9 +183,16 @@ impl ClusterState {
         topic.partitions.get(number).ok_or_else(|| broker_error(3))
     }
 
+    /// A partition's log as its leader shows it: no answer in time while that is frozen.
+    pub fn led_log(&self, at: &TopicPartition) -> Result<&Log, KafkaErrorKind> {
+        let log = self.log(at)?;
+        let answers = !self.frozen.contains(&self.leader(at.partition));
+        if answers { Ok(log) } else { Err(KafkaErrorKind::Timeout(BOUND_MS)) }
+    }
+
     /// A partition's log, which has to reach that far to be read to there.
     pub fn log_to(&self, at: &TopicPartition, until: i64) -> Result<&Log, KafkaErrorKind> {
-        let log = self.log(at)?;
+        let log = self.led_log(at)?;
         let reaches = until == ReadRange::TO_THE_END || until <= log.end();
         if reaches { Ok(log) } else { Err(broker_error(78)) }
     }
@@ -222,7 +234,7 @@ impl ClusterState {
         if !self.allows_topic(principal, AclOperation::Write, at) {
             return Err(broker_error(29));
         }
-        self.log(at)?;
+        self.led_log(at)?;
         if let Some(id) = txn {
             let now = self.now;
             let txn = self.txns.entry(id.to_owned()).or_insert(Txn {

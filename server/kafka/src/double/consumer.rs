@@ -162,7 +162,7 @@ impl ConsumerApp {
 
     /// Reads the next records of a partition and moves on past what it saw.
     fn process(&mut self, cluster: &ClusterState, at: &TopicPartition) -> Vec<String> {
-        let Ok(log) = cluster.log(at) else { return Vec::new() };
+        let Ok(log) = cluster.led_log(at) else { return Vec::new() };
         if !cluster.allows_topic(&self.principal, AclOperation::Read, at) {
             return Vec::new();
         }

@@ -86,6 +86,7 @@ impl RecordMover for MemoryMover {
         _deadline_ms: u64,
     ) -> Result<Vec<i64>, KafkaError> {
         let done = self.caller.call(("write", true), partition.to_string(), |cluster| {
+            cluster.led_log(partition)?;
             let producer = cluster.new_producer_id();
             let log = cluster.log_mut(partition)?;
             let payload = |record: NewRecord| Payload {

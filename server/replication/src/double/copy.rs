@@ -75,7 +75,7 @@ impl Flow {
         if !source.allows_topic(&self.spec.principal, AclOperation::Read, at) {
             return Err(refused(&at.topic));
         }
-        let Ok(log) = source.log(at) else { return Ok(()) };
+        let Ok(log) = source.led_log(at) else { return Ok(()) };
         let resumed = self.committed.get(at).map_or(0, |last| last + 1);
         let progress =
             self.progress.entry(at.clone()).or_insert(Progress { next: resumed, ..Progress::default() });

@@ -6,9 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     ids::PairName,
     lag::EndsAt,
+    loss::{LastEnd, LastEnds},
     pair::Direction,
     recorder::{Block, Column, Kind},
-    topic::TopicPartition,
+    topic::{ByPartition, TopicPartition},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -154,15 +155,15 @@ pub(super) async fn open_blocks(
     Ok(found)
 }
 
-/// The ends of a flow's source as its last surveys saw them.
+/// The ends of a flow's source as its last surveys saw them. Of partitions that the newest survey does not have any more there is nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct RecentEnds {
     /// One past what the flow could copy, oldest first; surveys that could not read the source have none.
     pub reaches: Vec<EndsAt>,
     /// Of the same surveys, high watermarks of the partitions where they are beyond that, since a transaction was open.
     pub open: Vec<EndsAt>,
-    /// The newest high watermarks.
-    pub high: Option<EndsAt>,
+    /// The source as it was last read, each partition by the last survey that did.
+    pub high: Option<LastEnds>,
     /// Ids of the topics; a cluster without such has none.
     pub ids: BTreeMap<String, Uuid>,
 }
@@ -184,45 +185,88 @@ pub async fn recent_ends(
     let ids = newest_ids(conn, stream).await?;
     let partitions: usize = names.values().map(Vec::len).sum();
     let most = (most_ends / partitions.max(1)).clamp(4, most_surveys.max(4));
-    let chunks: Vec<i32> = names.keys().copied().collect();
-    let (mut reaches, mut open, mut highs) = (ByTime::new(), ByTime::new(), ByTime::new());
+    let (mut reaches, mut open) = (ByTime::new(), ByTime::new());
+    let mut seen = Vec::with_capacity(partitions);
     // By chunk, so that no more is unpacked at once than one chunk's minutes.
-    for chunk in chunks {
+    for (chunk, tracks) in &names {
         let found =
-            blocks(conn, (stream, Kind::Partitions), &[chunk], since, DateTime::<Utc>::MAX_UTC).await?;
-        for (track, name) in &names[&chunk] {
+            blocks(conn, (stream, Kind::Partitions), &[*chunk], since, DateTime::<Utc>::MAX_UTC).await?;
+        for (track, name) in tracks {
+            let mut of_track = Seen::default();
             for (_, block) in &found {
                 for (sample, at) in block.at.iter().enumerate() {
-                    let reach = block.value(Column::Reach as usize, *track, sample);
-                    let Some((reach, high)) = reach.zip(block.written(*track, sample)) else { continue };
+                    let value = |column: Column| block.value(column as usize, *track, sample);
+                    let written = block.written(*track, sample);
+                    of_track.see(*at, value(Column::Class).is_some(), written.or_else(|| value(Column::End)));
+                    let Some((reach, high)) = value(Column::Reach).zip(written) else { continue };
                     let keep = |ends: &mut ByTime, end| {
                         ends.entry(*at).or_default().insert(name.clone(), end);
                     };
                     keep(&mut reaches, reach);
-                    keep(&mut highs, high);
                     if high > reach {
                         keep(&mut open, high);
                     }
                 }
             }
+            seen.push((name, of_track));
         }
-        for (ends, most) in [(&mut reaches, most), (&mut open, most), (&mut highs, 1)] {
+        for ends in [&mut reaches, &mut open] {
             while ends.len() > most {
                 ends.pop_first();
             }
         }
     }
-    let timed = |(at, ends)| Some((DateTime::from_timestamp_millis(at)?, ends));
-    Ok(RecentEnds {
-        high: highs.pop_last().and_then(timed),
-        reaches: reaches.into_iter().filter_map(timed).collect(),
-        open: open.into_iter().filter_map(timed).collect(),
-        ids,
-    })
+    let high = last_ends(seen);
+    for ends in reaches.values_mut().chain(open.values_mut()) {
+        ends.retain(|key, _| high.as_ref().is_some_and(|high| high.ends.contains_key(key)));
+    }
+    Ok(RecentEnds { reaches: timed(reaches), open: timed(open), high, ids })
 }
 
 /// By time in milliseconds since 1970.
-type ByTime = BTreeMap<i64, BTreeMap<TopicPartition, i64>>;
+type ByTime = BTreeMap<i64, ByPartition<i64>>;
+
+fn timed(ends: ByTime) -> Vec<EndsAt> {
+    let some = ends.into_iter().filter(|(_, ends)| !ends.is_empty());
+    some.filter_map(|(at, ends)| Some((DateTime::from_timestamp_millis(at)?, ends))).collect()
+}
+
+/// What some minutes say of one track, in milliseconds since 1970.
+#[derive(Debug, Clone, Copy, Default)]
+struct Seen {
+    /// The last survey that had it.
+    there: Option<i64>,
+    /// The last that read its end, and where that was.
+    end: Option<(i64, i64)>,
+}
+
+impl Seen {
+    fn see(&mut self, at: i64, there: bool, end: Option<i64>) {
+        if there {
+            self.there = self.there.max(Some(at));
+        }
+        if let Some(end) = end
+            && self.end.is_none_or(|(before, _)| before <= at)
+        {
+            self.end = Some((at, end));
+        }
+    }
+}
+
+/// The source as it was last read; `None` where nothing of it was.
+fn last_ends(seen: Vec<(&TopicPartition, Seen)>) -> Option<LastEnds> {
+    let newest = seen.iter().filter_map(|(_, seen)| seen.there).max()?;
+    let there = || seen.iter().filter(move |(_, seen)| seen.there == Some(newest));
+    let at = there().filter_map(|(_, seen)| seen.end).map(|(at, _)| at).max()?;
+    let last = |(name, seen): &(&TopicPartition, Seen)| {
+        let last = seen.end.and_then(|(at, end)| {
+            let at = DateTime::from_timestamp_millis(at)?;
+            Some(LastEnd { at, end, start: None, leader_epoch: None, topic_id: None })
+        });
+        ((*name).clone(), last)
+    };
+    Some(LastEnds { at: DateTime::from_timestamp_millis(at)?, ends: there().map(last).collect() })
+}
 
 /// The tracks of each chunk with their partitions; of a topic that was recreated only the newest.
 pub(super) async fn newest_names(

@@ -35,6 +35,7 @@ fn loss(from: Side, minutes: i64, settled: Option<bool>) -> Loss {
         total: Interval { records_at_most: Some(70), ..Interval::default() },
         topics: Vec::new(),
         method: String::new(),
+        waits_for_leaders: 0,
         truth: settled.map(truth),
     }
 }

@@ -36,6 +36,7 @@ fn loss(from: i64, back: Option<i64>) -> Loss {
         total: Interval { records_at_most: Some(70), ..Interval::default() },
         topics: Vec::new(),
         method: String::new(),
+        waits_for_leaders: 0,
         truth: back.map(|back| truth(at(back))),
     }
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     alarm::AlarmCode,
-    loss::{Interval, Loss},
+    loss::{Interval, LastEnd, LastEnds, Loss},
     pair::{Direction, Side},
     reading::ReadingClass,
     recorder::{Cells, Column, Kind, Point, TopicSample},
@@ -138,7 +138,9 @@ async fn another_process_goes_on_where_one_died_and_so_does_one_whose_transactio
     let times: Vec<i64> = ends.iter().map(|(at, _)| (*at - begin).num_seconds()).collect();
     assert_eq!(times, [0, 10, 15], "the survey that was not kept is not remembered");
     assert_eq!(ends[2].1[&TopicPartition::new("orders", 1)], 600);
-    assert_eq!(recent.high.unwrap().1[&TopicPartition::new("orders", 0)], 300);
+    let high = recent.high.unwrap();
+    assert_eq!(high.at, begin + TimeDelta::seconds(15));
+    assert_eq!(high.ends[&TopicPartition::new("orders", 0)].unwrap().end, 300);
     assert!(recent.open.is_empty(), "no transaction was open: {:?}", recent.open);
     assert_eq!(recent.ids, BTreeMap::from([("orders".to_owned(), Uuid::from_u128(1))]));
     let within = |from, to| (begin + TimeDelta::seconds(from), begin + TimeDelta::seconds(to));
@@ -175,7 +177,44 @@ async fn what_was_in_open_transactions_reads_back_beside_what_could_be_copied() 
     assert_eq!(reaches, [100, 100, 100]);
     let held = |seconds, end| (begin + TimeDelta::seconds(seconds), BTreeMap::from([(first.clone(), end)]));
     assert_eq!(recent.open, [held(5, 150), held(10, 200)]);
-    assert_eq!(recent.high.unwrap().1[&first], 200);
+    assert_eq!(recent.high.unwrap().ends[&first].unwrap().end, 200);
+}
+
+/// The same where these partitions did not answer.
+fn unread(mut samples: Vec<TopicSample>, partitions: &[usize]) -> Vec<TopicSample> {
+    for partition in partitions {
+        let mut cells = vec![None; Column::COUNT];
+        cells[Column::Class as usize] = Some(4);
+        samples[0].tracks[*partition] = cells;
+    }
+    samples
+}
+
+#[tokio::test]
+async fn a_source_that_died_piece_by_piece_is_recalled_as_each_partition_was_last_read() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let begin = at(2, 0);
+    let second = |n: i64| begin + TimeDelta::seconds(n);
+    let gone = || TopicSample { topic: "gone".to_owned(), ..orders(7, 50, 0).remove(0) };
+    let mut recording = open(conn).await;
+    for (seconds, sample) in [
+        (0, [orders(1, 100, 1), vec![gone()]].concat()),
+        (5, [unread(orders(1, 150, 1), &[1]), vec![gone()]].concat()),
+        (10, unread(orders(1, 180, 1), &[0, 1])),
+    ] {
+        recording.append(conn, second(seconds), sample).await.unwrap();
+        recording.committed();
+    }
+    let name = pair_name("payments");
+    let recent = recorder::recent_ends(conn, (&name, FORWARD), begin, (120, 1_000_000)).await.unwrap();
+    let [first, other] = [0, 1].map(|partition| TopicPartition::new("orders", partition));
+    let both = BTreeMap::from([(first.clone(), 100), (other.clone(), 200)]);
+    assert_eq!(recent.reaches, [(second(0), both), (second(5), BTreeMap::from([(first.clone(), 150)]))]);
+    let last = |at, end| Some(LastEnd { at, end, start: None, leader_epoch: None, topic_id: None });
+    let last_read = BTreeMap::from([(first, last(second(5), 150)), (other, last(second(0), 200))]);
+    assert_eq!(recent.high, Some(LastEnds { at: second(5), ends: last_read }));
 }
 
 #[tokio::test]
@@ -263,6 +302,7 @@ fn loss(seen_at: DateTime<Utc>) -> Loss {
         total: Interval { records_at_most: Some(70), ..Interval::default() },
         topics: Vec::new(),
         method: String::new(),
+        waits_for_leaders: 0,
         truth: None,
     }
 }

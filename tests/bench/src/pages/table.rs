@@ -12,7 +12,7 @@ use muster_domain::{
     alarm::{Alarm, AlarmCode, Lost, Since},
     hash::sha256_hex,
     ids::PairName,
-    loss::{Interval, Loss, LossId, PartitionLoss, TopicLoss},
+    loss::{EndRead, Interval, Loss, LossId, PartitionLoss, TopicLoss},
     pair::{Direction, Side},
 };
 use muster_store::{losses, recorder, tokens};
@@ -190,12 +190,14 @@ async fn open_loss(house: &House) -> Result<LossId> {
     let partition = |partition| PartitionLoss {
         partition,
         end: 1_000,
+        end_read: EndRead::Then,
         through: Some(300),
         counts_from: Some(0),
         leader_epoch: Some(7),
         lost,
         truth: None,
         truth_ms: None,
+        read_again: None,
     };
     let topic = |number: i32| TopicLoss {
         topic: format!("orders.{number}"),
@@ -214,6 +216,7 @@ async fn open_loss(house: &House) -> Result<LossId> {
         total: lost,
         topics: (0..50).map(topic).collect(),
         method: "By the ends that were last read.".to_owned(),
+        waits_for_leaders: 0,
         truth: None,
     };
     let mut conn = house.database.pool().acquire().await?;

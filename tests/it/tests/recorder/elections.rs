@@ -33,6 +33,11 @@ impl Stage {
             }
         }
 
+        // Each partition is told by its first reading, and this one is written to from survey to survey.
+        wait_until("both to have a leader", SOON, || async {
+            self.observer.end(Side::A, &at(STILL)).await.map(Some)
+        })
+        .await?;
         self.written_on_until("a first figure", |loss| loss.noticed_at >= died && loss.truth.is_some())
             .await?;
         let beyond = self.observer.end(Side::A, &at(BUSY)).await? - COPIED;

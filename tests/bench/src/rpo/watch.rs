@@ -1,0 +1,83 @@
+//! A Muster that observes the pair while its source dies.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, Result};
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_app::{judgement, memory::Memory, survey_loop::SurveyLoop, telemetry::Beat};
+use muster_domain::{ids::PairName, lag::Rpo, loss::Loss};
+use muster_it::{LabClients, pair};
+use muster_lab::{Lab, address_book_path};
+use muster_store::{leases, losses, testing::TestDatabase};
+
+use super::{A_TO_B, PAIR, PERIOD};
+use crate::house::refused;
+
+/// A Muster that observes the pair.
+pub(super) struct Watch {
+    database: TestDatabase,
+    surveys: SurveyLoop,
+    pair: PairName,
+    epoch: i64,
+    memory: Memory,
+    pub(super) ticks: tokio::time::Interval,
+}
+
+impl Watch {
+    pub(super) async fn start(lab: &Lab) -> Result<Self> {
+        let described = pair(lab.describe(), PAIR, &address_book_path(&lab.describe().dir, PAIR))?;
+        let (clients, database) = LabClients::registered(lab.describe(), described).await?;
+        let mut conn = database.pool().acquire().await?;
+        let pair = clients.0.pair.name.clone();
+        let lease = leases::claim(&mut conn, &leases::survey_lease(&pair), "bench", 86_400.0).await?;
+        drop(conn);
+        let surveys = SurveyLoop {
+            pool: database.pool().clone(),
+            clients: Arc::new(clients),
+            period: PERIOD,
+            worker: "bench".to_owned(),
+            beat: Beat::default(),
+        };
+        let mut ticks = tokio::time::interval(PERIOD);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let epoch = lease.map_or(0, |lease| lease.epoch);
+        Ok(Self { database, surveys, pair, epoch, memory: Memory::default(), ticks })
+    }
+
+    /// One survey when it is due.
+    pub(super) async fn observe(&mut self, since: DateTime<Utc>) -> Result<Observed> {
+        self.ticks.tick().await;
+        self.observe_now(since).await
+    }
+
+    /// One survey, and the newest loss since a time.
+    pub(super) async fn observe_now(&mut self, since: DateTime<Utc>) -> Result<Observed> {
+        let began = Instant::now();
+        let survey = self.surveys.observe(&self.pair, self.epoch, &mut self.memory).await?;
+        let took = began.elapsed();
+        let mut conn = self.database.pool().acquire().await?;
+        let loss = losses::at(&mut conn, &self.pair, None, Utc::now() + TimeDelta::hours(1)).await?;
+        let read = survey.sides.a.topics.value().is_some();
+        Ok(Observed { read, took, loss: loss.filter(|loss| loss.noticed_at >= since) })
+    }
+
+    /// What the newest survey says would be lost if the source died now.
+    pub(super) async fn foretells(&self) -> Result<Rpo> {
+        let mut conn = self.database.pool().acquire().await?;
+        let judged = judgement::latest(&mut conn, &self.pair).await.map_err(refused)?;
+        let judged = judged.context("a survey that was judged")?.results;
+        let flow = judged.lag.into_iter().find(|lag| lag.direction == A_TO_B);
+        Ok(flow.context("the pair has a flow from A")?.rpo)
+    }
+}
+
+/// What a survey showed.
+pub(super) struct Observed {
+    /// Whether the source was read.
+    pub(super) read: bool,
+    pub(super) took: Duration,
+    pub(super) loss: Option<Loss>,
+}
