@@ -60,6 +60,8 @@ pub enum Command {
         #[command(subcommand)]
         command: Secrets,
     },
+    /// Print what to do when an alert fires, without a server; a server has it at `/runbooks`.
+    Runbooks,
     /// Print the OpenAPI document.
     Openapi,
     /// Print every address, who may use it and what the audit calls it.

@@ -39,6 +39,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 pub use commands::{Cli, Command};
+use muster_web::document::Document;
 
 use crate::{config::Config, doctor, http::openapi, routes as table, serve};
 use client::Client;
@@ -57,6 +58,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Secrets { command: commands::Secrets::Rotate { config, new_key_file } } => {
             rotate(config, new_key_file).await?;
         }
+        Command::Runbooks => print!("{}", Document::Runbooks.text()),
         Command::Openapi => {
             println!("{}", serde_json::to_string_pretty(&openapi::document(&table::routes()))?);
         }

@@ -202,12 +202,13 @@ mod tests {
     use crate::{cli::Cli, http::route::Kind};
 
     /// Commands that speak to no server, or serve.
-    const ALONE: [&str; 9] = [
+    const ALONE: [&str; 10] = [
         "serve",
         "worker",
         "migrate",
         "doctor",
         "secrets rotate",
+        "runbooks",
         "openapi",
         "routes",
         "completion",

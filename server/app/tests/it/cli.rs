@@ -120,6 +120,13 @@ async fn grow_late(app: &TestApp, who: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn runbooks_are_printed_where_no_server_answers() {
+    let app = TestApp::new().await;
+    let shell = Shell::of(&app, "http://127.0.0.1:9", "nobody").await;
+    assert_eq!(shell.muster("runbooks").await.done(), include_str!("../../../../docs/RUNBOOKS.md"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_shell_completes_every_word() {
     let app = TestApp::new().await;
     let shell = Shell::of(&app, "http://127.0.0.1:9", "nobody").await;
