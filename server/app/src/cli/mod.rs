@@ -1,7 +1,6 @@
 //! The command line: what a process of Muster is started with, and the client commands that speak only the REST API.
 //!
-//! Exit codes: 0 done; 1 refused or failed, with the reason on stderr; 2 the command line is wrong; 3 a watched run did
-//! not succeed; 4 it waits for a person.
+//! What a command's end says to a pipeline is told by `muster --help` and docs/API.md.
 
 mod alarms;
 mod approvals;
