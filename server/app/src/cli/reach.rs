@@ -202,13 +202,14 @@ mod tests {
     use crate::{cli::Cli, http::route::Kind};
 
     /// Commands that speak to no server, or serve.
-    const ALONE: [&str; 10] = [
+    const ALONE: [&str; 11] = [
         "serve",
         "worker",
         "migrate",
         "doctor",
         "restored",
         "secrets rotate",
+        "runbooks",
         "openapi",
         "routes",
         "completion",

@@ -323,6 +323,8 @@ async fn every_route_lets_in_whom_its_row_says() {
     POST   /notifications/{channel}/remove            -      .    .    .    x    .   .     .
     GET    /api                                       -      x    x    x    x    x   x     x
     GET    /api/reference/{group}                     -      x    x    x    x    x   x     x
+    GET    /runbooks                                  x      x    x    x    x    x   x     x
+    GET    /operating                                 x      x    x    x    x    x   x     x
     GET    /audit                                     -      .    .    .    .    x   .     .
     GET    /account                                   -      x    x    x    x    x   x     x
     POST   /account/password                          -      x    x    x    x    x   x     x

@@ -192,7 +192,9 @@ pub async fn recent_ends(
             blocks(conn, (stream, Kind::Partitions), &[chunk], since, DateTime::<Utc>::MAX_UTC).await?;
         for (track, name) in &names[&chunk] {
             for (_, block) in &found {
-                for (sample, at) in block.at.iter().enumerate() {
+                // A sealed block may begin before that.
+                let recent = block.at.iter().enumerate().filter(|(_, at)| **at >= since.timestamp_millis());
+                for (sample, at) in recent {
                     let reach = block.value(Column::Reach as usize, *track, sample);
                     let Some((reach, high)) = reach.zip(block.written(*track, sample)) else { continue };
                     let keep = |ends: &mut ByTime, end| {
