@@ -16,6 +16,7 @@ mod lifetimes;
 mod ring;
 #[cfg(test)]
 mod tests;
+mod timestamp_search;
 
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,7 @@ pub use self::back::{Copies, copies_before, translate_back};
 pub use self::ladder::Mm2Ladder;
 pub use self::lifetimes::Lifetimes;
 pub use self::ring::{Held, Kept, MOST_POSITIONS, RING, Resumed, Ring, Rings, Run, SyncsAround, resume};
+pub use self::timestamp_search::compared_around;
 use self::{content::Bracketed, lifetimes::Bracket};
 use crate::{reading::ReadingClass, survey::OffsetPair};
 
@@ -54,6 +56,8 @@ pub enum Method {
     PairFloor,
     /// Found by prints of the source's records that were kept while it could be read.
     Ring,
+    /// Too far from every sync: looked for by time, and found by comparing the records around it.
+    TimestampSearch,
 }
 
 /// A position on the target.

@@ -402,7 +402,11 @@ impl Search<'_> {
         let run = equal_run(&source, self.offset, &target, mapping.target_offset);
         let must_be_equal = match mapping.method {
             Method::Pair | Method::Linear | Method::Rank => true,
-            Method::Drained | Method::Content | Method::PairFloor | Method::Ring => false,
+            Method::Drained
+            | Method::Content
+            | Method::PairFloor
+            | Method::Ring
+            | Method::TimestampSearch => false,
         };
         let comparable = source.iter().any(|record| record.offset >= self.offset)
             && target.iter().any(|record| record.offset >= mapping.target_offset);
