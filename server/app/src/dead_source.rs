@@ -27,5 +27,7 @@ pub(crate) async fn kept_source(
         because: because.to_owned(),
         positions_at,
     };
-    Ok(Some(KeptSource { source, positions, rings: rings::rings(&mut conn, of).await? }))
+    let unread = rings::unread(&mut conn, of, rings::MOST_PARTITIONS).await?;
+    let unread = unread.into_iter().map(|(at, unread)| (at, (unread.since, unread.because))).collect();
+    Ok(Some(KeptSource { source, positions, rings: rings::rings(&mut conn, of).await?, unread }))
 }

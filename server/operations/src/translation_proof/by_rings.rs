@@ -28,6 +28,8 @@ pub struct KeptSource {
     pub positions: BTreeMap<String, ByPartition<i64>>,
     /// Rings with when they were read.
     pub rings: ByPartition<(DateTime<Utc>, Rings)>,
+    /// Partitions that could not be read while others were, since when and why.
+    pub unread: ByPartition<(DateTime<Utc>, String)>,
 }
 
 type Answers = ByPartition<BTreeMap<i64, Result<Resumption, NotTranslated>>>;
@@ -54,7 +56,8 @@ pub async fn prove_by_rings(
         let partitions = positions.iter().map(|(at, position)| {
             let theirs = mirrored.get(group).and_then(|theirs| theirs.get(&target_of(flow, at)).copied());
             let answer = answers.get(at).and_then(|positions| positions.get(position));
-            told(at, *position, answer, looked_at.get(at).copied(), theirs)
+            let told = told(at, *position, answer, looked_at.get(at).copied(), theirs);
+            explained(told, kept.unread.get(at))
         });
         (group.clone(), GroupProof::of(partitions.collect()))
     });
@@ -128,4 +131,16 @@ fn told(
     };
     let as_of = looked_at.map(|looked_at| AsOf { looked_at, lost_at_most });
     PartitionProof { partition: at.clone(), position, found, because, mirrored, back: false, as_of }
+}
+
+/// Where nothing was kept it is said why, if that is known.
+fn explained(told: PartitionProof, unread: Option<&(DateTime<Utc>, String)>) -> PartitionProof {
+    match unread {
+        Some((since, why)) if told.as_of.is_none() => {
+            let since = since.format("%Y-%m-%d %H:%M:%S UTC");
+            let because = format!("{}: since {since} looks at it failed: {why}", told.because);
+            PartitionProof { because, ..told }
+        }
+        Some(_) | None => told,
+    }
 }
