@@ -21,6 +21,7 @@ pub mod payload;
 pub mod people;
 pub mod plans;
 pub mod proofs;
+pub mod rings;
 pub mod runs;
 pub mod schedules;
 pub mod sessions;
