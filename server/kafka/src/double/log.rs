@@ -250,6 +250,11 @@ impl Log {
         });
     }
 
+    /// Leaves out so many offsets, as compaction of as many records does.
+    pub fn leave_hole(&mut self, offsets: i64) {
+        self.next += offsets;
+    }
+
     /// From now on records get the log's own timestamps, or keep their producers' (`message.timestamp.type`).
     pub fn write_own_time(&mut self, own: bool) {
         self.own_time = own;
