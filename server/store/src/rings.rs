@@ -2,6 +2,7 @@
 //! pair's survey; one that cannot look writes that it cannot, and what was kept before stays.
 
 mod codec;
+mod failed_looks;
 mod unread;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +14,10 @@ use muster_domain::{
 };
 use sqlx::PgConnection;
 
-pub use self::unread::{Unread, count_unread, unread};
+pub use self::{
+    failed_looks::{keep_failure, keep_silence},
+    unread::{Unread, count_unread, unread},
+};
 use crate::{
     error::{StoreError, failed},
     leases::{self, survey_lease},
@@ -212,69 +216,6 @@ async fn drop_oldest(
     .await
     .map_err(failed("drop the oldest fingerprint rings"))?;
     Ok(dropped.into_iter().map(|row| TopicPartition::new(row.topic, row.partition_number)).collect())
-}
-
-/// Keeps that a source cannot be read, since the first time that was so. Nothing else changes. A source that was never
-/// looked at has nothing that could be said of it.
-///
-/// # Errors
-/// `LeaseLost` when another process looks now; otherwise when the database refuses.
-pub async fn keep_silence(
-    conn: &mut PgConnection,
-    (pair, direction): (&PairName, Direction),
-    epoch: i64,
-    at: DateTime<Utc>,
-    because: &str,
-) -> Result<(), StoreError> {
-    leases::hold(conn, &survey_lease(pair), epoch).await?;
-    sqlx::query!(
-        "update ring_look
-        set silent_since = coalesce(silent_since, $3),
-            silent_because = $4
-        where pair = $1
-            and from_side = $2",
-        pair.as_str(),
-        direction.from.as_str(),
-        at,
-        because
-    )
-    .execute(conn)
-    .await
-    .map_err(failed("keep that a source is silent"))?;
-    Ok(())
-}
-
-/// Keeps that a look failed although the source answers, and since when. Nothing else changes. A source that was never looked at has
-/// nothing that could be said of it.
-///
-/// # Errors
-/// `LeaseLost` when another process looks now; otherwise when the database refuses.
-pub async fn keep_failure(
-    conn: &mut PgConnection,
-    (pair, direction): (&PairName, Direction),
-    epoch: i64,
-    at: DateTime<Utc>,
-    because: &str,
-) -> Result<(), StoreError> {
-    leases::hold(conn, &survey_lease(pair), epoch).await?;
-    // What a process of the version before looked at since is no failure.
-    sqlx::query!(
-        "update ring_look
-        set silent_since = null,
-            silent_because = '',
-            failing_since = case when failing_since > looked_at then failing_since else $3 end,
-            failing_because = $4
-        where pair = $1
-            and from_side = $2",
-        pair.as_str(),
-        direction.from.as_str(),
-        at,
-        because
-    )
-    .execute(conn)
-    .await
-    .map_err(failed("keep that looks at a source fail"))?;
-    Ok(())
 }
 
 /// When the source of a flow was looked at last; `None` when it never was.
