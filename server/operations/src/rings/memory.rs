@@ -195,21 +195,22 @@ impl RingMemory {
         let mut room = room().saturating_sub(kept);
         let mut may_go = chosen.may_go.len();
         for Due { at, is_kept, behind, look, .. } in due {
-            if chosen.wanted.len() + chosen.unread.len() == AT_ONCE {
-                break;
-            }
-            match look {
-                Err(why) => drop(chosen.unread.insert(at, why)),
-                Ok(wanted) => {
-                    match (is_kept, room, behind && may_go > 0) {
-                        (true, ..) => {}
-                        (false, 1.., _) => room -= 1,
-                        (false, 0, true) => may_go -= 1,
-                        (false, 0, false) => continue,
-                    }
-                    chosen.wanted.insert(at, wanted);
+            let wanted = match look {
+                Ok(wanted) if chosen.wanted.len() < AT_ONCE => wanted,
+                // Nothing is read of it, so it takes nobody's place.
+                Err(why) if chosen.unread.len() < AT_ONCE => {
+                    chosen.unread.insert(at, why);
+                    continue;
                 }
+                Ok(_) | Err(_) => continue,
+            };
+            match (is_kept, room, behind && may_go > 0) {
+                (true, ..) => {}
+                (false, 1.., _) => room -= 1,
+                (false, 0, true) => may_go -= 1,
+                (false, 0, false) => continue,
             }
+            chosen.wanted.insert(at, wanted);
         }
         chosen
     }
