@@ -28,6 +28,7 @@ mod reach;
 mod recorded;
 mod refused;
 mod registry;
+mod rings;
 mod routes;
 mod runs;
 mod session;

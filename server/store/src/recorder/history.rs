@@ -263,6 +263,6 @@ async fn newest_ids(conn: &mut PgConnection, stream: i64) -> Result<BTreeMap<Str
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read the ids of the recorder's topics", source))?;
+    .map_err(failed("read the ids of the recorder's topics"))?;
     Ok(rows.into_iter().filter(|row| !row.topic_id.is_nil()).map(|row| (row.topic, row.topic_id)).collect())
 }
