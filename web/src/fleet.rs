@@ -112,7 +112,7 @@ impl FleetPage {
             },
             could_rolls: could_rolls(pairs),
             proven: format!("{verified} of {} verified", format::count(pairs.len(), "plan")),
-            proven_note: oldest_proof(pairs, now),
+            proven_note: oldest_drill(pairs, now),
             proven_rolls: proven_rolls(pairs, now),
             hands: hands(&chrome, pairs),
             problems_said: problems::said(&causes),
@@ -165,12 +165,12 @@ fn proven_rolls(pairs: &[PairFacts<'_>], now: DateTime<Utc>) -> Vec<Roll> {
     rolls.into_iter().filter(|roll| !roll.pairs.is_empty()).collect()
 }
 
-fn oldest_proof(pairs: &[PairFacts<'_>], now: DateTime<Utc>) -> String {
+fn oldest_drill(pairs: &[PairFacts<'_>], now: DateTime<Utc>) -> String {
     let oldest = pairs.iter().filter_map(|facts| match &facts.verification {
         Verification::Verified { at } => Some(*at),
         Verification::NeedsVerification { .. } | Verification::Failed { .. } => None,
     });
-    oldest.min().map_or_else(String::new, |at| format!("oldest proof {}", format::age(now, at)))
+    oldest.min().map_or_else(String::new, |at| format!("oldest drill {}", format::age(now, at)))
 }
 
 fn hands(chrome: &Chrome, pairs: &[PairFacts<'_>]) -> Vec<Hand> {

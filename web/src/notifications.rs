@@ -80,7 +80,7 @@ pub struct NotificationsPage {
 
 /// What the page is made of.
 #[derive(Debug, Clone, Copy)]
-pub struct Programme<'a> {
+pub struct ChannelsSeen<'a> {
     /// Channels of this person's teams.
     pub channels: &'a [Channel],
     /// Whether any of them, on this page or another, is switched on.
@@ -100,12 +100,12 @@ impl NotificationsPage {
     #[must_use]
     pub fn new(
         chrome: Chrome,
-        programme: Programme<'_>,
+        channels_seen: ChannelsSeen<'_>,
         form: Option<&ChannelForm>,
         problem: Option<&Problem>,
         done: &str,
     ) -> Self {
-        let Programme { channels, any_enabled, seen, owned, has_mail, may_enter_secrets } = programme;
+        let ChannelsSeen { channels, any_enabled, seen, owned, has_mail, may_enter_secrets } = channels_seen;
         let now = chrome.now();
         let default = ChannelForm::fresh();
         let form = form.unwrap_or(&default);

@@ -26,7 +26,7 @@ pub enum Verification {
     },
     /// It did not, or there was none.
     NeedsVerification {
-        /// Why: `never drilled`, `settings edited 16 Nov`, `proof older than 92 days`.
+        /// Why: `never drilled`, `settings edited 16 Nov`, `last drill passed more than 92 days ago`.
         reason: String,
     },
     /// The newest drill failed.

@@ -109,7 +109,8 @@ fn filters(filter: &RunFilter, pairs: &[String]) -> Vec<Field> {
     let mut kinds = vec![Choice::new("", "all kinds")];
     kinds.extend(operations.map(|operation| Choice::new(operation.as_str(), words::operation(operation))));
     let mut states = vec![Choice::new("", "all states")];
-    states.extend(RunState::ALL.map(|state| Choice::new(state.as_str(), words::run_state(state).2)));
+    let reached = RunState::ALL.into_iter().filter(|state| !state.reserved());
+    states.extend(reached.map(|state| Choice::new(state.as_str(), words::run_state(state).2)));
     let drills = vec![
         Choice::new("", "drills and others"),
         Choice::new("drill", "drills"),

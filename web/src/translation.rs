@@ -1,5 +1,6 @@
 //! Where the groups of a pair would go on reading on the other side: the newest proof, and how one is asked for.
 
+mod looks;
 mod partition;
 
 use std::cmp::Reverse;
@@ -10,11 +11,15 @@ use muster_domain::{
     pair::Pair,
     proof::{
         Proof,
+        looks::Looks,
         translation::{DeadSource, GroupProof, MirroredSum, TranslationProof, Verdict},
     },
 };
 
-use self::partition::{Partition, dead, exactly};
+use self::{
+    looks::Source,
+    partition::{Partition, dead, exactly},
+};
 use crate::{
     chrome::Chrome,
     format,
@@ -50,6 +55,7 @@ pub struct TranslationPage {
     shown: Option<Shown>,
     filters: Vec<Field>,
     filtered: bool,
+    sources: Vec<Source>,
 }
 
 /// What the newest proof that is done found.
@@ -85,7 +91,8 @@ struct Group {
 }
 
 impl TranslationPage {
-    /// The page. `proofs` are those of the pair, newest first; `shown` is the one whose result is told.
+    /// The page. `proofs` are those of the pair, newest first; `shown` is the one whose result is told; `looks` are those at its
+    /// sources.
     #[must_use]
     pub fn new(
         chrome: Chrome,
@@ -94,6 +101,7 @@ impl TranslationPage {
         proofs: &[Proof],
         shown: Option<&ProvenTranslation>,
         filter: &TranslationFilter,
+        looks: &[Looks],
     ) -> Self {
         let now = chrome.now();
         let chrome = chrome
@@ -107,6 +115,7 @@ impl TranslationPage {
             shown: shown.map(|shown| Shown::new(shown, filter, now)),
             filters: filters(filter),
             filtered: *filter != TranslationFilter::default(),
+            sources: looks.iter().map(|looks| Source::new(looks, now)).collect(),
             pair: pair.name.to_string(),
             course,
         }

@@ -39,7 +39,10 @@ pub(crate) async fn kept_source(
         positions_at,
         syncs_at: syncs.as_ref().map(|syncs| syncs.read_at),
     };
-    Ok(Some(KeptSource { source, positions, rings: rings::rings(&mut conn, of).await?, syncs }))
+    let unread = rings::unread(&mut conn, of, rings::MOST_PARTITIONS).await?;
+    let unread = unread.into_iter().map(|(at, unread)| (at, (unread.since, unread.because))).collect();
+    let rings = rings::rings(&mut conn, of).await?;
+    Ok(Some(KeptSource { source, positions, rings, syncs, unread }))
 }
 
 /// The flow's offset syncs, with where its source ended when positions were read. Those of which it is not kept as of when they are

@@ -3,8 +3,8 @@
 //!
 //! The lease of the pair's survey decides who that is, and the store refuses what a process writes that has lost it. Positions
 //! of groups come from the flight recorder, so nobody is asked for them a second time. A look that fails changes nothing of
-//! what is kept; one of a source that does not answer at all says since when. Reading is all it does, so neither the brake nor
-//! a run stops it.
+//! what is kept and says since when looks do, or since when the source does not answer at all. A partition that cannot be read is
+//! told of by itself. Reading is all it does, so neither the brake nor a run stops it.
 
 mod scene;
 
@@ -227,8 +227,9 @@ impl RingLoop {
             }
             Err(error) => {
                 // Connect may have died with it, and is asked first.
-                if let Err(silent) = probe(clients, flow.direction).await {
-                    self.keep_silence(of, epoch, &silent).await?;
+                match probe(clients, flow.direction).await {
+                    Err(silent) => self.keep_silence(of, epoch, &silent).await?,
+                    Ok(()) => self.keep_failure(of, epoch, &chain(&error)).await?,
                 }
                 tracing::warn!(cause = %chain(&error), "could not look at what groups need; what was kept stays");
                 Ok((0, 0))
@@ -246,10 +247,14 @@ impl RingLoop {
     ) -> Result<(usize, usize), OperationError> {
         let failed = |source| StoreError::Database { op: "keep fingerprint rings", source };
         let mut tx = muster_store::begin(&self.pool).await.map_err(failed)?;
-        let bytes = rings::keep(&mut tx, of, epoch, times, &looked.rings).await?;
+        let rings::Written { bytes, dropped } = rings::keep(&mut tx, of, epoch, times, &looked.found).await?;
         tx.commit().await.map_err(failed)?;
-        let partitions = looked.rings.len();
-        memory.kept(looked);
+        if let Some((at, because)) = looked.found.unread.first_key_value() {
+            let others = looked.found.unread.len() - 1;
+            tracing::debug!(partition = %at, %because, others, "nothing is kept of partitions that cannot be read");
+        }
+        let partitions = looked.found.rings.len();
+        memory.kept(looked, &dropped);
         Ok((partitions, bytes))
     }
 
@@ -270,6 +275,19 @@ impl RingLoop {
         let failed = |source| StoreError::Database { op: "keep that a source is silent", source };
         let mut tx = muster_store::begin(&self.pool).await.map_err(failed)?;
         rings::keep_silence(&mut tx, of, epoch, Utc::now(), &error.to_string()).await?;
+        tx.commit().await.map_err(failed)?;
+        Ok(())
+    }
+
+    async fn keep_failure(
+        &self,
+        of: (&PairName, Direction),
+        epoch: i64,
+        because: &str,
+    ) -> Result<(), OperationError> {
+        let failed = |source| StoreError::Database { op: "keep that looks at a source fail", source };
+        let mut tx = muster_store::begin(&self.pool).await.map_err(failed)?;
+        rings::keep_failure(&mut tx, of, epoch, Utc::now(), because).await?;
         tx.commit().await.map_err(failed)?;
         Ok(())
     }

@@ -35,6 +35,7 @@ use crate::{
         people::{NewUser, UserEdit, UserView},
         plans::{NewPlan, NewRequest},
         proofs::NewProof,
+        rings::RingsView,
         schedules::{NewSchedule, ScheduleEdit},
         sessions::SessionView,
         teams::{TeamDetail, TeamEdit, TeamView},
@@ -45,7 +46,7 @@ use crate::{
         connect_credentials, decisions,
         decisions::{Attest, Because, BreakingGlass, NewVote, Reviewing, SkipStep},
         events, findings, installation, lag_explorer, losses, observation, pairs, people, plans, proofs,
-        recorded, runs,
+        recorded, rings, runs,
         runs::RunView,
         schedules, service, session,
         session::{Again, BearerSession, SignIn, Whoami},
@@ -237,6 +238,8 @@ fn observations() -> Vec<Route> { vec![
         .says("How long Muster's own records take to the other side, and whether they arrive.").answers::<CanaryView>(200),
     api(POST, "/api/v1/pairs/{pair}/canary", Role(&[Operator], Of::Pair), Writes("canary.write"), canaries::ask)
         .says("Write one on each partition now, and wait until they are seen, at most 10 s.").answers::<CanaryTold>(200),
+    api(GET, "/api/v1/pairs/{pair}/rings", Reader(Of::Pair), Reads, rings::show)
+        .says("How looks at a pair's sources go: what is kept for the day one is dead, and what is in the way.").answers::<RingsView>(200),
     api(GET, "/api/v1/pairs/{pair}/differences", Reader(Of::Pair), Reads, observation::differences)
         .says("What applications would find different on the other side, by cause, worst first.")
         .query::<observation::DifferencesQuery>().answers::<observation::SideDifferences>(200),

@@ -251,7 +251,8 @@ impl TellingRuns {
             return needs("settings edited since the last drill");
         }
         if now - at > TimeDelta::days(pair.objectives.verify_within_days) {
-            return needs(&format!("proof older than {} days", pair.objectives.verify_within_days));
+            let days = pair.objectives.verify_within_days;
+            return needs(&format!("last drill passed more than {days} days ago"));
         }
         Verification::Verified { at }
     }

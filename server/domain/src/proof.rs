@@ -4,6 +4,7 @@
 //! hash. One that is cut off begins again from what it had kept.
 
 pub mod content;
+pub mod looks;
 pub mod translation;
 
 use chrono::{DateTime, Utc};

@@ -43,7 +43,7 @@ pub enum RunState {
     PausedByFailure,
     /// Undoing: writes return first, then in reverse.
     RollingBack,
-    /// Everything undone. Ended (unless a drill, which is then cleaned up).
+    /// Everything undone. Ended.
     RolledBack,
     /// An undo failed, or it was restored from a backup while it went back ([`RESTORED`]); a person must look.
     Stuck,
@@ -55,11 +55,11 @@ pub enum RunState {
     Succeeded,
     /// Reached, with exceptions listed in the report. Ended.
     SucceededWithExceptions,
-    /// Not reached, past the point of no return or found by verification. Ended.
+    /// A drill is attested as failed. Ended.
     Failed,
-    /// A drill removes what it made.
+    /// Reserved for drills that make something: it is being removed. Nothing leads here yet.
     CleaningUp,
-    /// A drill's clean-up could not be proven.
+    /// Reserved for the same: that it was removed could not be proven. Nothing leads here yet.
     CleanupIncomplete,
     /// A drill waits for somebody other than the driver to attest it.
     AwaitingAttestation,
@@ -194,6 +194,12 @@ impl RunState {
     pub fn wants_worker(self) -> bool {
         matches!(self, Self::Running | Self::RollingBack | Self::Verifying | Self::CleaningUp)
     }
+
+    /// States that nothing leads to yet: they are for operations to come, and nobody is offered or warned of them.
+    #[must_use]
+    pub fn reserved(self) -> bool {
+        matches!(self, Self::CleaningUp | Self::CleanupIncomplete)
+    }
 }
 
 /// A person's or the engine's act on a run.
@@ -221,7 +227,6 @@ pub enum RunAct {
     StepsDone,
     Succeed,
     SucceedWithExceptions,
-    Fail,
     AwaitAttestation,
     AttestPassed,
     AttestFailed,
@@ -290,12 +295,10 @@ pub fn next_state(
         (S::Stuck | S::PausedByOperator, A::CloseManually) => S::ClosedManually,
         (S::Verifying | S::Running, A::Succeed) => S::Succeeded,
         (S::Verifying | S::Running, A::SucceedWithExceptions) => S::SucceededWithExceptions,
-        (S::Verifying, A::Fail) => S::Failed,
         (S::Verifying | S::CleaningUp, A::AwaitAttestation) => S::AwaitingAttestation,
         (S::AwaitingAttestation, A::AttestPassed) => S::Passed,
         (S::AwaitingAttestation, A::AttestFailed) => S::Failed,
         (S::AwaitingAttestation, A::AttestInconclusive) => S::Inconclusive,
-        (S::PausedByFailure, A::Fail) if past_point_of_no_return => S::Failed,
         _ => return refused,
     })
 }

@@ -17,6 +17,7 @@ mod ring;
 mod syncs_then;
 #[cfg(test)]
 mod tests;
+mod timestamp_search;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,7 @@ pub use self::ladder::Mm2Ladder;
 pub use self::lifetimes::Lifetimes;
 pub use self::ring::{Held, Kept, MOST_POSITIONS, RING, Resumed, Ring, Rings, Run, SyncsAround, resume};
 pub use self::syncs_then::{CopyEnds, SyncsThen};
+pub use self::timestamp_search::compared_around;
 use self::{content::Bracketed, lifetimes::Bracket};
 use crate::{reading::ReadingClass, survey::OffsetPair};
 
@@ -56,6 +58,8 @@ pub enum Method {
     PairFloor,
     /// Found by prints of the source's records that were kept while it could be read.
     Ring,
+    /// Too far from every sync: looked for by time, and found by comparing the records around it.
+    TimestampSearch,
 }
 
 /// A position on the target.

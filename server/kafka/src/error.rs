@@ -79,6 +79,14 @@ impl KafkaError {
         }
     }
 
+    /// Whether the cluster answered, and would answer the same a moment later: it refuses, or what it holds cannot be read. That is often
+    /// so of one partition of many, and no reason not to ask for the others.
+    #[must_use]
+    pub fn is_answer(&self) -> bool {
+        let answered = matches!(self.kind, KafkaErrorKind::Broker { .. } | KafkaErrorKind::Protocol(_));
+        answered && !self.may_pass()
+    }
+
     /// Whether the same call may succeed a moment later without anybody doing anything.
     #[must_use]
     pub fn may_pass(&self) -> bool {

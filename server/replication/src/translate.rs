@@ -9,32 +9,33 @@ mod back;
 mod by_syncs;
 mod keep;
 mod resume;
+mod search;
 mod segments;
+mod timestamp_search;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_domain::{
     pair::Flow,
-    reading::ReadingClass,
     renaming::{Renaming, Unnameable},
     survey::OffsetPair,
     topic::{ByPartition, TopicPartition},
-    translation::{AllSyncs, Lifetimes, Mapping, Method, Untranslatable, Visible, check_within},
+    translation::{AllSyncs, Lifetimes, Mapping, Untranslatable, Visible},
 };
 use muster_kafka::{
-    ClusterAdmin, Isolation, KafkaError, OffsetSpec, RecordPrint, TailRecord, Tails, admin::PartitionOffsets,
+    ClusterAdmin, Isolation, KafkaError, OffsetSpec, TailRecord, Tails, admin::PartitionOffsets,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::records::{Deadline, FlowRecords, keep_timestamps};
+use crate::records::{Deadline, FlowRecords, read_each_tail};
 pub use back::WayBack;
 pub use by_syncs::BySyncs;
-pub use keep::{KeepError, Keeper, Wanted};
+pub use keep::{Ends, KeepError, Keeper, ReadRings, Wanted};
 pub use resume::{OfPartition, Resumer, Resumption};
-use segments::{Stretch, read_stretches, visible};
+use search::find_all;
 
 /// Longest stretch of one partition that is compared record by record. Between pairs of a flow in catch-up, 6,000 records
-/// were seen (mm2-verified 5); far past that only the pairs are believed.
+/// were seen (mm2-verified 5); far past that only the pairs are believed, and what stands around a position if it is found by time.
 const LONGEST_STRETCH: i64 = 300_000;
 /// Records from the position on that are compared once more, as independent evidence.
 const RUN: usize = 5;
@@ -194,8 +195,8 @@ async fn ask_bounds(
     let records = translator.records;
     let (source_until, target_until) = (known(&source_ends), known(&target_ends));
     let (source_tails, target_tails) = tokio::try_join!(
-        records.source.tails(&source_until, records.isolation, deadline.left_ms()),
-        records.target.tails(&target_until, Isolation::ReadCommitted, deadline.left_ms()),
+        read_each_tail(records.source, source_until, records.isolation, deadline),
+        read_each_tail(records.target, target_until, Isolation::ReadCommitted, deadline),
     )?;
     let bounds = |source: &TopicPartition, target: TopicPartition| {
         let pairs = translator.pairs.get(source).map(Vec::as_slice).unwrap_or_default();
@@ -237,187 +238,6 @@ fn tail_of(tails: &Tails, partition: &TopicPartition) -> Result<Option<TailRecor
             Err(NotTranslated::Unreadable { partition: partition.clone(), reason: error.to_string() })
         }
         None => Ok(None),
-    }
-}
-
-type Found<'a> = BTreeMap<(&'a TopicPartition, i64), Result<Translated, NotTranslated>>;
-
-async fn find_all<'a>(
-    translator: &Translator<'a>,
-    asked: &'a ByPartition<BTreeSet<i64>>,
-    bounds: &'a AllBounds,
-    deadline: Deadline,
-) -> Result<Found<'a>, KafkaError> {
-    let mut found = Found::new();
-    let mut open: Vec<Search> = Vec::new();
-    for (partition, offsets) in asked {
-        let Ok(bounds) = &bounds[partition] else { continue };
-        for offset in offsets {
-            let search = Search { partition, offset: *offset, anchor: *offset, reach: 0, bounds };
-            match search.without_reading() {
-                Some(outcome) => drop(found.insert((partition, *offset), outcome)),
-                None => open.push(search),
-            }
-        }
-    }
-    // Further rounds only where the next record of a group lies past the pairs around its offset (a hole).
-    while !open.is_empty() {
-        let wanted = |stretch: fn(&Search) -> (TopicPartition, Stretch)| {
-            let mut by_partition: ByPartition<Vec<Stretch>> = ByPartition::new();
-            for (partition, stretch) in open.iter().map(stretch) {
-                by_partition.entry(partition).or_default().push(stretch);
-            }
-            by_partition
-        };
-        let records = translator.records;
-        let sources = wanted(|search| (search.partition.clone(), search.source_stretch()));
-        let targets = wanted(|search| (search.bounds.target.clone(), search.target_stretch()));
-        let (sources, targets) = tokio::try_join!(
-            read_stretches(records.source, sources, records.isolation, deadline),
-            read_stretches(records.target, targets, Isolation::ReadCommitted, deadline),
-        )?;
-        let mut again = Vec::new();
-        for search in open {
-            let source = sources.get(search.partition).map(Vec::as_slice).unwrap_or_default();
-            let target = targets.get(&search.bounds.target).map(Vec::as_slice).unwrap_or_default();
-            match search.look_on(source) {
-                Some(further) => again.push(further),
-                None => {
-                    drop(found.insert((search.partition, search.offset), search.by_reading(source, target)))
-                }
-            }
-        }
-        open = again;
-    }
-    Ok(found)
-}
-
-/// One offset of one partition being translated.
-#[derive(Clone, Copy)]
-struct Search<'a> {
-    partition: &'a TopicPartition,
-    offset: i64,
-    /// What the windows are made around: the offset, or a later one when nothing visible is near it.
-    anchor: i64,
-    /// Offsets to read past the anchor at least.
-    reach: i64,
-    bounds: &'a Bounds,
-}
-
-impl Search<'_> {
-    /// Groups that cannot be where they are, drained ones, and those for which only pairs can speak.
-    fn without_reading(&self) -> Option<Result<Translated, NotTranslated>> {
-        if let Err(untranslatable) = check_within(self.offset, self.bounds.source_end) {
-            return Some(Err(NotTranslated::Untranslatable { untranslatable }));
-        }
-        if self.offset >= self.bounds.source_start && self.is_drained() {
-            return Some(Ok(self.drained()));
-        }
-        // What the group has not read is gone from the source but may still be on the target: the pairs know from where.
-        let expired = self.offset < self.bounds.source_start && self.by_pairs().is_ok();
-        let too_far = self.length() > LONGEST_STRETCH;
-        (expired || too_far).then(|| match self.by_pairs() {
-            Ok(mapping) => Ok(self.translated(mapping, 0)),
-            Err(_) if too_far => Err(NotTranslated::TooFar { records: self.length() }),
-            Err(untranslatable) => Err(NotTranslated::Untranslatable { untranslatable }),
-        })
-    }
-
-    /// Nothing visible at or after the offset below the source's end.
-    fn is_drained(&self) -> bool {
-        self.bounds.source_tail.as_ref().is_none_or(|tail| tail.offset < self.offset)
-    }
-
-    /// The end of the target; exact when the target holds everything up to there.
-    fn drained(&self) -> Translated {
-        let mut mapping = Mapping::drained(self.bounds.target_end);
-        let (source, target) = (&self.bounds.source_tail, &self.bounds.target_tail);
-        let timestamps = target.as_ref().is_none_or(|tail| !tail.log_append_time);
-        let fingerprint = |tail: &Option<TailRecord>| {
-            let tail = tail.clone().map(|tail| if timestamps { tail } else { tail.without_timestamp() });
-            tail.map(|tail| tail.fingerprint)
-        };
-        if source.is_some() && fingerprint(source) != fingerprint(target) {
-            // Not copied yet; once it is, the group reads it again.
-            let copied = self.bounds.newest_pair.map_or(self.bounds.source_start - 1, |pair| pair.upstream);
-            mapping.class = ReadingClass::LowerBound;
-            mapping.reprocessed_at_most = (self.offset - 1 - copied).max(1);
-        }
-        self.translated(mapping, 0)
-    }
-
-    fn by_pairs(&self) -> Result<Mapping, Untranslatable> {
-        self.bounds.lifetimes.translate(self.offset, &[], &[])
-    }
-
-    fn length(&self) -> i64 {
-        self.source_stretch().length().max(self.target_stretch().length())
-    }
-
-    fn source_stretch(&self) -> Stretch {
-        let windows = self.bounds.lifetimes.windows(self.anchor);
-        let from = windows.source_from.unwrap_or(0).max(self.bounds.source_start);
-        let until = windows.source_to.map_or(self.bounds.source_end, |to| {
-            to.saturating_add(1).max(self.anchor.saturating_add(self.reach))
-        });
-        Stretch { from, until: until.min(self.bounds.source_end).max(from) }
-    }
-
-    fn target_stretch(&self) -> Stretch {
-        let windows = self.bounds.lifetimes.windows(self.anchor);
-        let from = windows.target_from.unwrap_or(0).max(self.bounds.target_start);
-        let until = windows
-            .target_to
-            .map_or(self.bounds.target_end, |to| to.saturating_add(1))
-            .min(self.bounds.target_end);
-        Stretch { from, until: until.max(from) }
-    }
-
-    /// Where to look on when the next record of the group is not between the pairs that were read.
-    fn look_on(self, source: &[RecordPrint]) -> Option<Self> {
-        let read = self.source_stretch();
-        let next =
-            source.iter().map(|seen| seen.offset).find(|offset| (self.offset..read.until).contains(offset));
-        let pairs_until = self.bounds.lifetimes.windows(self.anchor).source_to;
-        match next {
-            Some(next) if pairs_until.is_some_and(|until| next > until) => {
-                Some(Self { anchor: next, reach: 0, ..self })
-            }
-            Some(_) => None,
-            None if read.until < self.bounds.source_end && read.until > self.anchor => {
-                Some(Self { anchor: read.until, reach: self.reach.saturating_mul(4).max(10_000), ..self })
-            }
-            None => None,
-        }
-    }
-
-    fn by_reading(
-        &self,
-        source: &[RecordPrint],
-        target: &[RecordPrint],
-    ) -> Result<Translated, NotTranslated> {
-        let (source, target) = (self.source_stretch().of(source), self.target_stretch().of(target));
-        let timestamps = keep_timestamps(target);
-        let (source, target) = (visible(source, timestamps), visible(target, timestamps));
-        let mapping = self.bounds.lifetimes.translate(self.offset, &source, &target);
-        let mapping = mapping.map_err(|untranslatable| NotTranslated::Untranslatable { untranslatable })?;
-        let run = equal_run(&source, self.offset, &target, mapping.target_offset);
-        let must_be_equal = match mapping.method {
-            Method::Pair | Method::Linear | Method::Rank => true,
-            Method::Drained | Method::Content | Method::PairFloor | Method::Ring => false,
-        };
-        let comparable = source.iter().any(|record| record.offset >= self.offset)
-            && target.iter().any(|record| record.offset >= mapping.target_offset);
-        if must_be_equal && comparable && run == 0 {
-            let mapping =
-                self.by_pairs().map_err(|untranslatable| NotTranslated::Untranslatable { untranslatable })?;
-            return Ok(self.translated(mapping, 0));
-        }
-        Ok(self.translated(mapping, run))
-    }
-
-    fn translated(&self, mapping: Mapping, run: usize) -> Translated {
-        Translated { target: self.bounds.target.clone(), source_offset: self.offset, mapping, run }
     }
 }
 

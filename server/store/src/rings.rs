@@ -2,6 +2,8 @@
 //! pair's survey; one that cannot look writes that it cannot, and what was kept before stays.
 
 mod codec;
+mod failed_looks;
+mod unread;
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
@@ -12,13 +14,39 @@ use muster_domain::{
 };
 use sqlx::PgConnection;
 
+pub use self::{
+    failed_looks::{keep_failure, keep_silence},
+    unread::{Unread, count_unread, unread},
+};
 use crate::{
     error::{StoreError, failed},
     leases::{self, survey_lease},
 };
 
-/// Partitions of one flow that rings are kept of; beyond it those that were looked at longest ago go.
+/// Partitions of one flow that rings are kept of. Whoever looks chooses which; of more those that were looked at longest ago go.
 pub const MOST_PARTITIONS: i64 = 10_000;
+
+/// What a look found.
+#[derive(Debug, Default)]
+pub struct NewRings {
+    /// Of partitions that were read.
+    pub rings: ByPartition<Rings>,
+    /// Of partitions that cannot be read, why.
+    pub unread: ByPartition<String>,
+    /// Partitions of which nothing is to be kept any more: no group stands on them, or they give way to others.
+    pub forget: Vec<TopicPartition>,
+    /// Partitions that groups stand on beyond those that rings are kept of.
+    pub beyond: i64,
+}
+
+/// What came of keeping it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Bytes of rings.
+    pub bytes: usize,
+    /// Partitions whose rings went because there was no room.
+    pub dropped: Vec<TopicPartition>,
+}
 
 /// When the source of a flow was looked at last.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,41 +59,63 @@ pub struct Look {
     pub silent_since: Option<DateTime<Utc>>,
     /// What came back then.
     pub silent_because: String,
+    /// Since when looks fail although it answers: the first one since the last that did not. `None` while they do not.
+    pub failing_since: Option<DateTime<Utc>>,
+    /// What came back last.
+    pub failing_because: String,
+    /// Partitions that groups stand on beyond those that rings are kept of.
+    pub beyond: i64,
 }
 
-/// Keeps what a look found: rings of the partitions that were looked at now replace those of before. Answers how many bytes
-/// were written. Call in a transaction.
+/// Keeps what a look found: rings of the partitions that were looked at now replace those of before. Call in a transaction.
 ///
 /// # Errors
 /// `LeaseLost` when another process looks now; `Conflict` with `ring_look_of_pair` when the pair is gone; otherwise when the
 /// database refuses.
 pub async fn keep(
     conn: &mut PgConnection,
-    (pair, direction): (&PairName, Direction),
+    of: (&PairName, Direction),
     epoch: i64,
     (looked_at, positions_at): (DateTime<Utc>, DateTime<Utc>),
-    rings: &ByPartition<Rings>,
-) -> Result<usize, StoreError> {
+    found: &NewRings,
+) -> Result<Written, StoreError> {
+    let (pair, side) = (of.0, of.1.from.as_str());
     leases::hold(conn, &survey_lease(pair), epoch).await?;
-    let side = direction.from.as_str();
     sqlx::query!(
-        "insert into ring_look (pair, from_side, looked_at, positions_at, silent_because)
-        values ($1, $2, $3, $4, '')
+        "insert into ring_look (pair, from_side, looked_at, positions_at, silent_because, beyond)
+        values ($1, $2, $3, $4, '', $5)
         on conflict (pair, from_side) do update
         set looked_at = excluded.looked_at,
             positions_at = excluded.positions_at,
             silent_since = null,
-            silent_because = ''",
+            silent_because = '',
+            failing_since = null,
+            failing_because = '',
+            beyond = excluded.beyond",
         pair.as_str(),
         side,
         looked_at,
-        positions_at
+        positions_at,
+        found.beyond
     )
     .execute(&mut *conn)
     .await
     .map_err(failed("keep when a source was looked at"))?;
-    let topics: Vec<String> = rings.keys().map(|at| at.topic.clone()).collect();
-    let partitions: Vec<i32> = rings.keys().map(|at| at.partition).collect();
+    forget_some(conn, (pair, side), &found.forget).await?;
+    let bytes = insert(conn, (pair, side), looked_at, &found.rings).await?;
+    let dropped = drop_oldest(conn, pair, side).await?;
+    unread::keep(conn, (pair, side), looked_at, found).await?;
+    Ok(Written { bytes, dropped })
+}
+
+/// Answers how many bytes were written.
+async fn insert(
+    conn: &mut PgConnection,
+    (pair, side): (&PairName, &str),
+    looked_at: DateTime<Utc>,
+    rings: &ByPartition<Rings>,
+) -> Result<usize, StoreError> {
+    let (topics, partitions) = columns(rings.keys());
     let bodies: Vec<Vec<u8>> = rings.values().map(codec::encode).collect();
     sqlx::query!(
         "insert into ring (pair, from_side, topic, partition_number, looked_at, body)
@@ -81,11 +131,41 @@ pub async fn keep(
         &partitions,
         &bodies
     )
-    .execute(&mut *conn)
+    .execute(conn)
     .await
     .map_err(failed("keep fingerprint rings"))?;
-    drop_oldest(conn, pair, side).await?;
     Ok(bodies.iter().map(Vec::len).sum())
+}
+
+async fn forget_some(
+    conn: &mut PgConnection,
+    (pair, side): (&PairName, &str),
+    partitions: &[TopicPartition],
+) -> Result<(), StoreError> {
+    if partitions.is_empty() {
+        return Ok(());
+    }
+    let (topics, numbers) = columns(partitions);
+    sqlx::query!(
+        "delete from ring
+        using unnest($3::text[], $4::integer[]) as gone (topic, number)
+        where ring.pair = $1
+            and ring.from_side = $2
+            and ring.topic = gone.topic
+            and ring.partition_number = gone.number",
+        pair.as_str(),
+        side,
+        &topics,
+        &numbers
+    )
+    .execute(conn)
+    .await
+    .map_err(failed("forget fingerprint rings of some partitions"))?;
+    Ok(())
+}
+
+fn columns<'a>(partitions: impl IntoIterator<Item = &'a TopicPartition>) -> (Vec<String>, Vec<i32>) {
+    partitions.into_iter().map(|at| (at.topic.clone(), at.partition)).unzip()
 }
 
 /// Forgets what is kept of a source: it tells nothing any more.
@@ -105,14 +185,19 @@ pub async fn forget(
         pair.as_str(),
         direction.from.as_str()
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await
     .map_err(failed("forget fingerprint rings"))?;
-    Ok(())
+    unread::forget(conn, (pair, direction.from.as_str())).await
 }
 
-async fn drop_oldest(conn: &mut PgConnection, pair: &PairName, side: &str) -> Result<(), StoreError> {
-    sqlx::query!(
+/// Answers which went.
+async fn drop_oldest(
+    conn: &mut PgConnection,
+    pair: &PairName,
+    side: &str,
+) -> Result<Vec<TopicPartition>, StoreError> {
+    let dropped = sqlx::query!(
         "delete from ring
         where ctid in (
             select ctid
@@ -121,45 +206,16 @@ async fn drop_oldest(conn: &mut PgConnection, pair: &PairName, side: &str) -> Re
                 and from_side = $2
             order by looked_at desc
             offset $3
-        )",
+        )
+        returning topic, partition_number",
         pair.as_str(),
         side,
         MOST_PARTITIONS
     )
-    .execute(conn)
+    .fetch_all(conn)
     .await
     .map_err(failed("drop the oldest fingerprint rings"))?;
-    Ok(())
-}
-
-/// Keeps that a source cannot be read, since the first time that was so. Nothing else changes. A source that was never
-/// looked at has nothing that could be said of it.
-///
-/// # Errors
-/// `LeaseLost` when another process looks now; otherwise when the database refuses.
-pub async fn keep_silence(
-    conn: &mut PgConnection,
-    (pair, direction): (&PairName, Direction),
-    epoch: i64,
-    at: DateTime<Utc>,
-    because: &str,
-) -> Result<(), StoreError> {
-    leases::hold(conn, &survey_lease(pair), epoch).await?;
-    sqlx::query!(
-        "update ring_look
-        set silent_since = coalesce(silent_since, $3),
-            silent_because = $4
-        where pair = $1
-            and from_side = $2",
-        pair.as_str(),
-        direction.from.as_str(),
-        at,
-        because
-    )
-    .execute(conn)
-    .await
-    .map_err(failed("keep that a source is silent"))?;
-    Ok(())
+    Ok(dropped.into_iter().map(|row| TopicPartition::new(row.topic, row.partition_number)).collect())
 }
 
 /// When the source of a flow was looked at last; `None` when it never was.
@@ -172,7 +228,9 @@ pub async fn look(
 ) -> Result<Option<Look>, StoreError> {
     sqlx::query_as!(
         Look,
-        "select looked_at, positions_at, silent_since, silent_because
+        "select looked_at, positions_at, silent_since, silent_because,
+            case when failing_since > looked_at then failing_since end as failing_since,
+            failing_because, beyond
         from ring_look
         where pair = $1
             and from_side = $2",

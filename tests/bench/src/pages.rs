@@ -153,6 +153,7 @@ fn addresses(kept: &Kept) -> Vec<(&'static str, String)> {
         ("account", "/account".to_owned()),
         ("settings", "/settings".to_owned()),
         ("reference of the API", "/api".to_owned()),
+        ("runbooks", "/runbooks".to_owned()),
         ("drills", "/drills".to_owned()),
         ("findings", "/findings".to_owned()),
         ("findings, words", "/findings?text=dns&state=open".to_owned()),

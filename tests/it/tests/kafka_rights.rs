@@ -1,17 +1,25 @@
 //! What a principal may do is found out without changing anything: a super user, and an ordinary consumer.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
+use chrono::Utc;
 use muster_domain::{
+    acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
     cluster::Sasl,
     group::CommittedOffset,
     survey::{RightHeld, RightObservation},
     topic::TopicPartition,
 };
 use muster_it::{WEST, cluster};
-use muster_kafka::{ClientOptions, ClusterAdmin, KafkaAdmin};
-use muster_lab::{Lab, LabOptions};
+use muster_kafka::{
+    ClientOptions, ClusterAdmin, Isolation, KafkaAdmin, KafkaMover, OffsetSpec, PrintRange, ReadRange,
+    RecordMover, admin::NewTopic, mover::NewRecord,
+};
+use muster_lab::{Lab, LabOptions, WaitBound, wait_until};
+
+const SOON: WaitBound = WaitBound { within: Duration::from_secs(30), every: Duration::from_millis(100) };
+const WITHIN_MS: u64 = 10_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn rights_are_told_one_by_one() -> Result<()> {
@@ -58,6 +66,56 @@ async fn rights_are_told_one_by_one() -> Result<()> {
         assert_eq!(*held(&rights, name), RightHeld::Yes, "{name}");
     }
     assert!(rights.iter().all(|right| !right.needed_for.is_empty()));
+    Ok(())
+}
+
+/// Who may describe a topic and not read it is told where it ends and refused its records, and with them those of whatever is read at
+/// the same time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_may_be_described_and_not_read_is_refused_with_all_that_is_read_beside_it() -> Result<()>
+{
+    let lab = Lab::attach_or_start(LabOptions { connect: false, ..LabOptions::default() }).await?;
+    let (cluster, secrets) = cluster(lab.describe(), WEST)?;
+    let options = ClientOptions::default();
+    let muster = KafkaAdmin::new(&cluster, &secrets, options);
+    let writer = KafkaMover::new(&cluster, &secrets, options);
+    let now = Utc::now().timestamp_millis();
+    let [open, closed] = [("open", AclOperation::Read), ("closed", AclOperation::Describe)]
+        .map(|(name, may)| (TopicPartition::new(format!("{name}-{now}"), 0), may));
+    for (at, may) in [&open, &closed] {
+        let (name, configs) = (at.topic.clone(), BTreeMap::new());
+        muster.create_topic(&NewTopic { name, partitions: 1, replication: 1, configs }).await?;
+        let record = NewRecord { key: None, value: Some("a value".into()), timestamp: now };
+        writer.write(at, vec![record], WITHIN_MS).await?;
+        let topic = (ResourceType::Topic, PatternType::Literal, at.topic.as_str());
+        let binding = AclBinding::new(AclPermission::Allow, *may, topic, "User:app-billing");
+        muster.create_acls(&[binding]).await?;
+    }
+    let (mut ordinary, mut secrets) = (cluster, secrets);
+    ordinary.security.sasl = Some(Sasl::ScramSha512 { username: "app-billing".to_owned() });
+    secrets.password = Some(lab.describe().password("app-billing")?.into());
+    let admin = KafkaAdmin::new(&ordinary, &secrets, options);
+    let reader = KafkaMover::new(&ordinary, &secrets, options);
+    let (open, closed) = (open.0, closed.0);
+    let both = [open.clone(), closed.clone()];
+    let ends = wait_until("both to be described", SOON, || async {
+        let ends = admin.offsets(&both, OffsetSpec::End).await?;
+        Ok(ends.values().all(Result::is_ok).then_some(ends))
+    });
+    assert!(ends.await?.values().all(|end| matches!(end, Ok(1))));
+    let range = |at: &TopicPartition| PrintRange::new(ReadRange { partition: at.clone(), from: 0, until: 1 });
+    let alone = wait_until("one of them to be read", SOON, || async {
+        let mut one = range(&open);
+        let read = reader.read_on(&mut [&mut one], Isolation::ReadCommitted, WITHIN_MS).await;
+        Ok(read.ok().map(|()| one.prints.len()))
+    });
+    assert_eq!(alone.await?, 1);
+    let (mut first, mut second) = (range(&open), range(&closed));
+    let together = reader.read_on(&mut [&mut first, &mut second], Isolation::ReadCommitted, WITHIN_MS).await;
+    let error = together.err().context("one of them may not be read")?;
+    assert!(error.is_answer(), "{error}");
+    assert!(error.to_string().contains("TOPIC_AUTHORIZATION_FAILED"), "{error}");
+    assert!(first.prints.is_empty() && !first.done, "both are as they were");
     Ok(())
 }
 

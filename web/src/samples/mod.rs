@@ -7,6 +7,7 @@ mod canary;
 mod connect;
 mod content;
 mod dangers;
+mod documents;
 mod drills;
 mod findings;
 mod lag;
@@ -44,6 +45,7 @@ use crate::{
     content_record::RecordPage,
     danger::DangerPage,
     differences::DifferencesPage,
+    document::DocumentPage,
     drills::DrillsPage,
     error_page::ErrorPage,
     findings::{FindingPage, FindingsPage},
@@ -183,6 +185,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("audit", html(&AuditPage::sample())),
         ("api", html(&ApiPage::sample())),
         ("api-group", html(&ApiGroupPage::sample())),
+        ("runbooks", html(&DocumentPage::sample_runbooks())),
+        ("operating", html(&DocumentPage::sample_operating())),
         ("content", html(&ContentPage::sample())),
         ("content-signed-in-long-ago", html(&ContentPage::sample_signed_in_long_ago())),
         ("content-without-payload", html(&ContentPage::sample_without_payload())),

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     channel_form::ChannelPage,
     chrome::Brake,
-    notifications::{NotificationsPage, Programme, Seen},
+    notifications::{ChannelsSeen, NotificationsPage, Seen},
     parts::Ends,
 };
 
@@ -84,7 +84,7 @@ impl NotificationsPage {
         let owner = actor(9, "marta.kowalczyk", &[Role::Owner]);
         let chrome = chrome_of(Some(owner), "/notifications", Brake::Released);
         let owned = [TEAM.to_owned()];
-        let programme = Programme {
+        let channels_seen = ChannelsSeen {
             channels: &channels,
             any_enabled: true,
             seen: &found,
@@ -94,7 +94,7 @@ impl NotificationsPage {
         };
         let ends =
             Ends::new("channels", None, Some("/notifications?after=channel~payments-core~room".to_owned()));
-        Self::new(chrome, programme, None, None, "tested").part(ends)
+        Self::new(chrome, channels_seen, None, None, "tested").part(ends)
     }
 
     /// An owner who signed in a while ago.
@@ -103,7 +103,7 @@ impl NotificationsPage {
         let owner = actor(9, "marta.kowalczyk", &[Role::Owner]);
         let chrome = chrome_of(Some(owner), "/notifications", Brake::Released);
         let owned = [TEAM.to_owned()];
-        let programme = Programme {
+        let channels_seen = ChannelsSeen {
             channels: &[],
             any_enabled: false,
             seen: &[],
@@ -111,7 +111,7 @@ impl NotificationsPage {
             has_mail: true,
             may_enter_secrets: false,
         };
-        Self::new(chrome, programme, None, None, "")
+        Self::new(chrome, channels_seen, None, None, "")
     }
 
     /// The first visit of somebody who may set up nothing.
@@ -119,7 +119,7 @@ impl NotificationsPage {
     pub fn sample_empty() -> Self {
         let viewer = actor(10, "wei", &[Role::Viewer]);
         let chrome = chrome_of(Some(viewer), "/notifications", Brake::Released);
-        let programme = Programme {
+        let channels_seen = ChannelsSeen {
             channels: &[],
             any_enabled: false,
             seen: &[],
@@ -127,7 +127,7 @@ impl NotificationsPage {
             has_mail: true,
             may_enter_secrets: true,
         };
-        Self::new(chrome, programme, None, None, "")
+        Self::new(chrome, channels_seen, None, None, "")
     }
 }
 

@@ -254,6 +254,7 @@ impl PairPage {
             survey: None,
             lag: &lag,
             behind: Reading::unknown(ago(2), "never surveyed"),
+            in_open_transactions: None,
             first_missing: None,
             canaries: &[],
             tried: None,

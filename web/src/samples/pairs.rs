@@ -196,7 +196,7 @@ pub(super) fn fleet() -> Vec<Seen> {
             and(connect()),
             ms(38_000, ReadingClass::Stale, 250),
             history(1, 40_000, 46_000, Some((4, 0))),
-            needs("proof older than 92 days"),
+            needs("last drill passed more than 92 days ago"),
         ),
         seen(
             pair("clickstream", "web-analytics", ("us-east", "eu-central"), (300, 3600)),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use muster_domain::{
     proof::{
         Progress, Proof, ProofKind, ProofState,
+        looks::{Looks, Trouble, UnreadPartition},
         translation::{AsOf, DeadSource, Found, GroupProof, PartitionProof, TranslationProof},
     },
     reading::ReadingClass,
@@ -76,6 +77,7 @@ fn result() -> TranslationProof {
     };
     let settlement = GroupProof::of(vec![
         partition("settlements", 0, 48_210, Some((47_903, Method::PairFloor, 118))),
+        partition("settlements", 2, 11, Some((11, Method::TimestampSearch, 0))),
         partition("settlements", 1, 48_007, Some((47_700, Method::Rank, 0))),
     ]);
     let replay = GroupProof::of(vec![
@@ -91,6 +93,21 @@ fn result() -> TranslationProof {
     TranslationProof::new(ago(540), 8_420, groups)
 }
 
+/// Looks at the sample pair's source, with nothing in the way.
+fn looks() -> Looks {
+    Looks {
+        from: cluster_name("eu-west"),
+        to: cluster_name("eu-central"),
+        looked_at: Some(ago(8)),
+        positions_at: Some(ago(11)),
+        silent: None,
+        failing: None,
+        unread: 0,
+        partitions: Vec::new(),
+        beyond: 0,
+    }
+}
+
 impl TranslationPage {
     /// One proof that is done, one under way.
     #[must_use]
@@ -103,7 +120,18 @@ impl TranslationPage {
             proof(40, ProofState::Failed, "", "read offset syncs: not reachable: connection refused", 90_000),
         ];
         let shown = ProvenTranslation { proof: done, result, hash: "c0ffee".repeat(11)[..64].to_owned() };
-        Self::page(&history, Some(&shown))
+        let unread = |partition, because: &str| UnreadPartition {
+            topic: "ledger".to_owned(),
+            partition,
+            since: ago(5_400),
+            tried_at: ago(40),
+            because: because.to_owned(),
+        };
+        let denied = "read 1 stretches of records on (ledger-0) on cluster `eu-west` (broker 2): broker error 29 \
+                      TOPIC_AUTHORIZATION_FAILED";
+        let broken = "ledger-4 could not be read: the batch at offsets 4411 to 4460 cannot be read: a record that ends too soon";
+        let partitions = vec![unread(0, denied), unread(4, broken)];
+        Self::page(&history, Some(&shown), &Looks { unread: 2, partitions, ..looks() })
     }
 
     /// The source is dead: by what was kept of it.
@@ -126,19 +154,22 @@ impl TranslationPage {
         let done = proof(43, ProofState::Done, &result.sentence(), "", 500);
         let shown =
             ProvenTranslation { proof: done.clone(), result, hash: "c0ffee".repeat(11)[..64].to_owned() };
-        Self::page(&[done], Some(&shown))
+        let silent =
+            Some(Trouble { since: ago(540), because: "connection failed: connection refused".to_owned() });
+        Self::page(&[done], Some(&shown), &Looks { silent, looked_at: Some(ago(552)), ..looks() })
     }
 
     /// Nothing was asked for yet.
     #[must_use]
     pub fn sample_empty() -> Self {
-        Self::page(&[], None)
+        Self::page(&[], None, &Looks { beyond: 2_412, ..looks() })
     }
 
-    fn page(history: &[Proof], shown: Option<&ProvenTranslation>) -> Self {
+    fn page(history: &[Proof], shown: Option<&ProvenTranslation>, looks: &Looks) -> Self {
         let pair = pair("payments", "mira.holt", ("eu-west", "eu-central"), (30, 300));
         let chrome = chrome("/pairs/payments/translation");
         let course = Course::flowing("eu-west", "eu-central");
-        Self::new(chrome, &pair, course, history, shown, &TranslationFilter::default())
+        let filter = TranslationFilter::default();
+        Self::new(chrome, &pair, course, history, shown, &filter, std::slice::from_ref(looks))
     }
 }

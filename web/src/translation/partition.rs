@@ -82,6 +82,7 @@ fn method(method: Method, run: usize) -> String {
         Method::Content => "found by comparing records",
         Method::PairFloor => "the offset sync before it: records could not decide",
         Method::Ring => "by fingerprints kept from the source",
+        Method::TimestampSearch => "looked for by its time, found by the records around it",
     };
     match run {
         0 => how.to_owned(),

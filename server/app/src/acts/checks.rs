@@ -18,7 +18,7 @@ use utoipa::ToSchema;
 use super::audit_trail::{self, Entry};
 use crate::{
     app::App,
-    http::{Answer, Failure},
+    http::{Answer, Failure, codes::ANOTHER_CLUSTER},
 };
 
 /// Longest a check may take; the answer to the browser must begin within 30 s.
@@ -98,6 +98,6 @@ fn wrong(name: &ClusterName, expected: &str, found: &str) -> Failure {
         format!(
             "`{name}` must be the cluster with id `{expected}`, but `{found}` answers there. Nothing was changed."
         ),
-        "Correct the addresses. If the cluster was rebuilt, let Muster forget the old id first (forget_cluster_id).",
+        ANOTHER_CLUSTER,
     )
 }

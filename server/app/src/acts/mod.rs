@@ -23,6 +23,7 @@ pub mod people;
 pub mod plans;
 pub mod proofs;
 pub mod recorded;
+pub mod rings;
 pub mod runs;
 pub mod schedules;
 pub mod sessions;

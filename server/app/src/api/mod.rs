@@ -22,6 +22,7 @@ pub mod people;
 pub mod plans;
 pub mod proofs;
 pub mod recorded;
+pub mod rings;
 pub mod runs;
 pub mod schedules;
 pub mod service;

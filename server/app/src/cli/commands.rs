@@ -28,9 +28,18 @@ pub(super) use proofs::Proofs;
 pub(super) use registry::{Clusters, People, Schedules, Sessions, Teams, Tokens};
 pub(super) use runs::{Approvals, ListedRuns, Run};
 
+/// What a pipeline can tell by the end of a command; docs/API.md has the same.
+pub(super) const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; a watched run succeeded, a watched drill passed
+  1  refused or failed, or a check found something missing or not whole; what it is and what to do next is said
+  2  the command line is wrong
+  3  known, and not good: a watched run ended otherwise, a proof is not exact or not the same, a canary was not seen
+  4  a watched run waits for a person: for a decision, because a step failed, or because it is stuck";
+
 /// Disaster recovery for Apache Kafka: know how well one cluster could replace another, and carry it out.
 #[derive(Debug, Parser)]
-#[command(name = "muster", version, propagate_version = true)]
+#[command(name = "muster", version, propagate_version = true, after_help = EXIT_CODES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -63,6 +72,8 @@ pub enum Command {
         #[command(subcommand)]
         command: Secrets,
     },
+    /// Print what to do when an alert fires, without a server; a server has it at `/runbooks`.
+    Runbooks,
     /// Print the OpenAPI document.
     Openapi,
     /// Print every address, who may use it and what the audit calls it.

@@ -1,7 +1,6 @@
 //! The command line: what a process of Muster is started with, and the client commands that speak only the REST API.
 //!
-//! Exit codes: 0 done; 1 refused or failed, with the reason on stderr; 2 the command line is wrong; 3 a watched run did
-//! not succeed; 4 it waits for a person.
+//! What a command's end says to a pipeline is told by `muster --help` and docs/API.md.
 
 mod alarms;
 mod approvals;
@@ -29,6 +28,7 @@ mod reach;
 mod recorded;
 mod refused;
 mod registry;
+mod rings;
 mod routes;
 mod runs;
 mod session;
@@ -39,6 +39,7 @@ use std::process::ExitCode;
 
 use clap::CommandFactory as _;
 pub use commands::{Cli, Command};
+use muster_web::document::Document;
 
 use crate::{config::Config, doctor, http::openapi, routes as table, serve};
 use client::Client;
@@ -58,6 +59,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Secrets { command: commands::Secrets::Rotate { config, new_key_file } } => {
             rotate(config, new_key_file).await?;
         }
+        Command::Runbooks => print!("{}", Document::Runbooks.text()),
         Command::Openapi => {
             println!("{}", serde_json::to_string_pretty(&openapi::document(&table::routes()))?);
         }

@@ -10,6 +10,7 @@ use super::{
     commands::{Named, Pairs},
     comparisons, connect, lag, losses, observed, print, recorded,
     registry::{edit, read, read_json},
+    rings,
 };
 
 /// `muster pairs …`.
@@ -70,6 +71,7 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<Exi
         Pairs::Lag(asked) => lag::show(client, asked).await?,
         Pairs::Loss { name, at, source, csv } => losses::show(client, &name, at, source, csv).await?,
         Pairs::Losses { from, to, pair } => losses::list(client, from, to, pair).await?,
+        Pairs::Rings(Named { name }) => rings::show(client, &name).await?,
         Pairs::Canary { name, now } => return canaries::show(client, &name, now).await,
     }
     Ok(ExitCode::SUCCESS)

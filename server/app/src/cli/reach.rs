@@ -64,6 +64,7 @@ const COMMANDS: &[Reach] = &[
     Reach("pairs facts", GET, "/api/v1/pairs/{pair}/facts"),
     Reach("pairs canary", GET, "/api/v1/pairs/{pair}/canary"),
     Reach("pairs canary", POST, "/api/v1/pairs/{pair}/canary"),
+    Reach("pairs rings", GET, "/api/v1/pairs/{pair}/rings"),
     Reach("pairs differences", GET, "/api/v1/pairs/{pair}/differences"),
     Reach("pairs topics", GET, "/api/v1/pairs/{pair}/topics"),
     Reach("pairs groups", GET, "/api/v1/pairs/{pair}/groups"),
@@ -202,13 +203,14 @@ mod tests {
     use crate::{cli::Cli, http::route::Kind};
 
     /// Commands that speak to no server, or serve.
-    const ALONE: [&str; 10] = [
+    const ALONE: [&str; 11] = [
         "serve",
         "worker",
         "migrate",
         "doctor",
         "restored",
         "secrets rotate",
+        "runbooks",
         "openapi",
         "routes",
         "completion",

@@ -17,9 +17,9 @@ use super::{
     refused::may_pass,
 };
 
-/// Exit code of a watched run that did not succeed.
+/// Exit code of a watched run that has ended and did not succeed.
 const RUN_FAILED: u8 = 3;
-/// Exit code of a watched run that goes on only when somebody does something.
+/// Exit code of a watched run that goes on only when somebody does something. Whoever takes it for over may leave writes away.
 const RUN_WAITS: u8 = 4;
 
 /// What comes next for a run that was restored from a backup: no act before that.
@@ -250,15 +250,16 @@ fn rests(client: &Client, now: &Value) -> ExitCode {
             Some(format!("somebody else: muster run attest {id} --verdict passed|failed|inconclusive"))
         }
         "paused_by_failure" => Some(format!("mend the cause, then muster run retry {id} --reason …")),
-        "stuck" => Some(format!("mend the cause, then muster run retry {id} --reason …, or close it")),
+        "stuck" => Some(format!(
+            "mend the cause, then muster run retry {id} --reason …, or muster run close {id} --reason …"
+        )),
         _ => None,
     };
     tell(client, now);
     if let Some(next) = next.as_ref().filter(|_| !client.json) {
         println!("Next: {next}");
     }
-    let waits = next.is_some() && !["paused_by_failure", "stuck"].contains(&state.as_str());
-    ExitCode::from(if waits { RUN_WAITS } else { RUN_FAILED })
+    ExitCode::from(if next.is_some() { RUN_WAITS } else { RUN_FAILED })
 }
 
 /// The first worker that takes a run begins its first epoch; where none does, the person who watches should know.

@@ -122,6 +122,10 @@ pub fn title(code: &str) -> String {
     }
 }
 
+/// What to do where another cluster answers than the one that is known, on pages and by programs.
+pub const ANOTHER_CLUSTER: &str = "Correct the addresses. If the cluster was rebuilt, let Muster forget the old id first: on its page, by \
+     Edit, empty “Expected cluster id”; by the API or `muster clusters edit`, send `forget_cluster_id`: true. Then check it again.";
+
 /// What a broken rule of the database means to a person, by the rule's name.
 #[must_use]
 pub fn conflict(constraint: &str) -> Option<Problem> {
@@ -154,7 +158,7 @@ pub fn conflict(constraint: &str) -> Option<Problem> {
         "cluster_id_set_once" => Problem::new(
             "wrong-cluster",
             "Another cluster than the one Muster knows under this name answers there. Nothing was changed.",
-            "Correct the addresses. If the cluster was rebuilt, let Muster forget the old id first (forget_cluster_id).",
+            ANOTHER_CLUSTER,
         ),
         "pair_cluster_a_exists" | "pair_cluster_b_exists" => Problem::new(
             "cluster-in-use",

@@ -180,7 +180,8 @@ impl From<StoreError> for Failure {
                 Self::new(
                     "database-unavailable",
                     "Muster's database does not answer.",
-                    "Muster reconnects by itself; /readyz says when it is back. Then try again.",
+                    "Muster reconnects by itself; /readyz says when it is back. Then try again. What can be done until then is on \
+                     /runbooks.",
                 )
             }
             StoreError::Database { source, .. } if is_unstorable(source) => Self::invalid(

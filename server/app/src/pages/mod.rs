@@ -14,6 +14,7 @@ pub mod clusters;
 pub mod connect_credentials;
 pub mod content;
 pub mod differences;
+pub mod documents;
 pub mod drills;
 pub mod endings;
 pub mod errors;
@@ -173,6 +174,9 @@ pub fn routes() -> Vec<Route> { vec![
     page(POST, "/notifications/{channel}/remove", Role(&[Owner], Of::Channel), Writes("channel.delete"), removals::remove_channel),
     page(GET, "/api", SignedIn, Reads, api::show),
     page(GET, "/api/reference/{group}", SignedIn, Reads, api::group),
+    // To whoever comes from an alert.
+    page(GET, "/runbooks", Anyone, Reads, documents::runbooks),
+    page(GET, "/operating", Anyone, Reads, documents::operating),
     page(GET, "/audit", Auditor, Reads, audit::list),
     page(GET, "/account", SignedIn, Reads, account::show),
     page(POST, "/account/password", SignedIn, Writes("session.password"), account::change_password),

@@ -12,7 +12,7 @@ use muster_store::{channels as stored, secrets, teams as stored_teams};
 use muster_web::{
     channel_form::ChannelPage,
     forms::ChannelForm,
-    notifications::{NotificationsPage, Programme, Seen},
+    notifications::{ChannelsSeen, NotificationsPage, Seen},
 };
 use serde::Deserialize;
 use uuid::Uuid;
@@ -79,7 +79,7 @@ async fn page(
         last_error: delivery.last_error,
     };
     let seen: Vec<Seen> = deliveries.into_iter().map(seen).collect();
-    let programme = Programme {
+    let channels_seen = ChannelsSeen {
         channels: &channels,
         any_enabled,
         seen: &seen,
@@ -89,7 +89,7 @@ async fn page(
         may_enter_secrets: form.is_some() || asking.proven.opens(),
     };
     let wrong = wrong.map(|failure| &failure.problem);
-    let page = NotificationsPage::new(chrome, programme, form, wrong, &shown.done);
+    let page = NotificationsPage::new(chrome, channels_seen, form, wrong, &shown.done);
     Ok(page.part(ends("channels", "/notifications", after.is_some(), next)))
 }
 

@@ -20,6 +20,7 @@ use crate::{
     acts::{
         pairs,
         proofs::{self, NewProof},
+        rings,
     },
     app::App,
     http::{Answer, Failure, Path, Query},
@@ -45,7 +46,8 @@ pub async fn show(
         None => None,
     };
     let course = course(&mut conn, &pair).await?;
-    html(&TranslationPage::new(chrome, &pair, course, &history, shown.as_ref(), &filter))
+    let looks = rings::of_pair(&mut conn, &pair).await?;
+    html(&TranslationPage::new(chrome, &pair, course, &history, shown.as_ref(), &filter, &looks))
 }
 
 /// The proof that is asked for, or the newest that is done.

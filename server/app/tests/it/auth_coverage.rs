@@ -161,6 +161,7 @@ async fn every_route_lets_in_whom_its_row_says() {
     GET    /api/v1/pairs/{pair}/facts                 -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/canary                -      x    x    x    x    x   .     .
     POST   /api/v1/pairs/{pair}/canary                -      .    x    .    .    .   .     .
+    GET    /api/v1/pairs/{pair}/rings                 -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/differences           -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/topics                -      x    x    x    x    x   .     .
     GET    /api/v1/pairs/{pair}/groups                -      x    x    x    x    x   .     .
@@ -323,6 +324,8 @@ async fn every_route_lets_in_whom_its_row_says() {
     POST   /notifications/{channel}/remove            -      .    .    .    x    .   .     .
     GET    /api                                       -      x    x    x    x    x   x     x
     GET    /api/reference/{group}                     -      x    x    x    x    x   x     x
+    GET    /runbooks                                  x      x    x    x    x    x   x     x
+    GET    /operating                                 x      x    x    x    x    x   x     x
     GET    /audit                                     -      .    .    .    .    x   .     .
     GET    /account                                   -      x    x    x    x    x   x     x
     POST   /account/password                          -      x    x    x    x    x   x     x

@@ -73,6 +73,26 @@ async fn what_was_not_begun_changed_nothing() {
     assert_eq!(detail, "Muster's database does not answer.");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_anybody_may_read_is_served_while_the_database_is_away() {
+    let app = TestApp::new().await;
+    let pool = PgPoolOptions::new().connect_lazy_with(app.connect_options());
+    pool.close().await;
+    let process = app.process(App { pool, ..app.app.clone() });
+    // Whoever comes from an alert is signed in, as far as their browser knows.
+    let otto = app.as_browser_of("otto").await.at(&process);
+    for (path, part) in [("/runbooks", "the-database-does-not-answer"), ("/operating", "backup-and-restore")]
+    {
+        let page = otto.get(path).await;
+        assert_eq!(page.status, 200, "{path}: {}", page.text);
+        assert!(page.text.contains(&format!(" id=\"{part}\"")), "{path}: {}", page.text);
+    }
+    assert_eq!(otto.get(&muster_web::assets::asset_path("pages.css")).await.status, 200);
+    let fleet = otto.get("/").await;
+    assert_eq!(fleet.problem(), ("database-unavailable".to_owned(), 503));
+    assert!(fleet.json()["next_step"].as_str().unwrap().ends_with("/runbooks."), "{}", fleet.text);
+}
+
 async fn breaks_off() -> StatusCode {
     panic!("a fault of the test")
 }

@@ -120,6 +120,27 @@ async fn grow_late(app: &TestApp, who: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn runbooks_are_printed_where_no_server_answers() {
+    let app = TestApp::new().await;
+    let shell = Shell::of(&app, "http://127.0.0.1:9", "nobody").await;
+    assert_eq!(shell.muster("runbooks").await.done(), include_str!("../../../../docs/RUNBOOKS.md"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn exit_codes_are_told_by_help_as_the_document_tells_them() {
+    let app = TestApp::new().await;
+    let help = Shell::of(&app, "http://127.0.0.1:9", "nobody").await.muster("--help").await.done();
+    let (_, listed) = help.split_once("\nExit codes:\n").unwrap();
+    let (_, table) =
+        include_str!("../../../../docs/API.md").split_once("| exit code | means |\n|---|---|\n").unwrap();
+    let rows = table.lines().map_while(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    let told: Vec<String> =
+        rows.map(|row| format!("  {}", row.replace(" | ", "  ").replace('`', ""))).collect();
+    assert_eq!(listed.lines().collect::<Vec<_>>(), told);
+    assert_eq!(told.len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn every_shell_completes_every_word() {
     let app = TestApp::new().await;
     let shell = Shell::of(&app, "http://127.0.0.1:9", "nobody").await;

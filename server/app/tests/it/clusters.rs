@@ -150,6 +150,14 @@ async fn a_check_records_the_id_and_tells_each_right() {
         .unwrap();
     let wrong = ada.post("/api/v1/clusters/eu-west/check", json!({})).await;
     assert_eq!(wrong.problem(), ("wrong-cluster".to_owned(), 409));
+    // People do it on a page, programs by the API.
+    let next = wrong.json()["next_step"].as_str().unwrap().to_owned();
+    assert!(
+        next.contains("empty “Expected cluster id”") && next.contains("`forget_cluster_id`: true"),
+        "{next}"
+    );
+    let form = app.as_browser_of("ada").await.get("/clusters/eu-west/edit").await.text;
+    assert!(form.contains(">Expected cluster id</label>"), "{form}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@
 mod accounts;
 mod addresses;
 mod alarms;
+mod api_document;
 mod approvers;
 mod audit_coverage;
 mod auth_coverage;

@@ -15,8 +15,9 @@ use muster_domain::{
     pair::{Direction, Side},
     reading::ReadingClass,
     survey::{ConnectorRole, UnreadableSyncs},
+    topic::TopicPartition,
 };
-use muster_kafka::double::Health;
+use muster_kafka::double::{Fault, Faults, Health};
 use muster_store::{leases, offset_pairs, rings};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -228,6 +229,103 @@ async fn only_who_observes_the_pair_looks_and_what_stood_still_is_not_read_again
     sqlx::query("delete from pair where name = 'orders'").execute(&mut *conn).await.unwrap();
     drop(conn);
     assert_eq!(turn_of(&app, "test", &mut memory).await, Turned::PairGone);
+}
+
+/// Which partitions rings are kept of.
+async fn kept(app: &TestApp) -> Vec<TopicPartition> {
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    rings::rings(&mut conn, (&name(), FORWARD)).await.unwrap().into_keys().collect()
+}
+
+/// Why nothing was found of positions on a partition, in all groups.
+fn because(proof: &Value, at: &TopicPartition) -> Vec<String> {
+    let groups = proof["result"]["groups"].as_object().unwrap_or_else(|| panic!("{proof:#}"));
+    let partitions = groups.values().flat_map(|group| group["partitions"].as_array().unwrap());
+    let of = |one: &&Value| one["partition"] == json!(at);
+    partitions.filter(of).map(|one| one["because"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_partition_that_cannot_be_read_stops_no_other_and_is_shown_with_its_reason() {
+    let app = TestApp::with_pair().await;
+    let (all, _) = turn(&app, &mut PairMemory::new()).await;
+    let at = kept(&app).await.remove(0);
+    let deny = |denied| {
+        let mut state = app.small.world.lock();
+        state.cluster_mut("eu-west").log_mut(&at).unwrap().deny_reads(denied);
+    };
+    let told = async || app.as_user("vera").await.get("/api/v1/pairs/orders/rings").await.done();
+    let fine = told().await;
+    assert_eq!(fine["items"].as_array().unwrap().len(), 1, "{fine:#}");
+    let fine = &fine["items"][0];
+    assert_eq!((&fine["from"], &fine["unread"]), (&json!("eu-west"), &json!(0)), "{fine:#}");
+    deny(true);
+    let mut memory = PairMemory::new();
+    assert_eq!(turn(&app, &mut memory).await.0, all - 1, "the others are read");
+    let looks = told().await["items"][0].clone();
+    turn(&app, &mut memory).await;
+    assert_eq!(told().await["items"][0]["partitions"], looks["partitions"], "it is left alone for a while");
+    assert_eq!((&looks["unread"], &looks["failing"]), (&json!(1), &Value::Null), "{looks:#}");
+    let one = &looks["partitions"][0];
+    assert_eq!((&one["topic"], &one["partition"]), (&json!(at.topic), &json!(at.partition)));
+    let reason = one["because"].as_str().unwrap();
+    assert!(reason.contains("TOPIC_AUTHORIZATION_FAILED") && reason.contains("eu-west"), "{reason}");
+    let page = app.as_browser_of("vera").await.get("/pairs/orders/translation").await.text;
+    assert!(
+        page.contains("1 partition cannot be read") && page.contains("TOPIC_AUTHORIZATION_FAILED"),
+        "{page}"
+    );
+
+    // The living: its groups cannot be told, for that reason, and all others are.
+    let alive = prove(&app).await;
+    assert_eq!(alive["state"], "done", "{alive:#}");
+    let reasons = because(&alive, &at);
+    assert!(!reasons.is_empty(), "{alive:#}");
+    for reason in reasons {
+        assert!(reason.starts_with(&format!("{at} could not be read: ")), "{reason}");
+        assert!(reason.contains("TOPIC_AUTHORIZATION_FAILED"), "{reason}");
+    }
+    let others = found(&alive).into_iter().filter(|((_, partition), _)| *partition != json!(at).to_string());
+    for (place, (_, there)) in others {
+        assert!(!there.is_null(), "{place:?}: {alive:#}");
+    }
+
+    // The dead: what was kept of it before counts, and without that it is said why there is nothing.
+    app.small.world.set_health("eu-west", Health::Dead);
+    assert_eq!(because(&prove(&app).await, &at).concat(), "");
+    sqlx::query("delete from ring where topic = $1 and partition_number = $2")
+        .bind(&at.topic)
+        .bind(at.partition)
+        .execute(&app.app.pool)
+        .await
+        .unwrap();
+    for reason in because(&prove(&app).await, &at) {
+        let nothing = "nothing was kept of this partition while the source could be read: since ";
+        assert!(reason.starts_with(nothing) && reason.contains("TOPIC_AUTHORIZATION_FAILED"), "{reason}");
+    }
+
+    app.small.world.set_health("eu-west", Health::Up);
+    deny(false);
+    assert_eq!(turn(&app, &mut PairMemory::new()).await.0, all);
+    assert_eq!(told().await["items"][0]["unread"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn looks_that_fail_although_the_source_answers_are_shown_with_their_reason() {
+    let app = TestApp::with_pair().await;
+    let mut memory = PairMemory::new();
+    turn(&app, &mut memory).await;
+    app.small.world.faults(|faults| faults.always("offset_pairs", Fault::Code(403)));
+    assert_eq!(turn(&app, &mut memory).await, (0, 0));
+    let failing = look(&app).await;
+    assert_eq!(failing.silent_since, None, "the source is not to blame");
+    assert!(failing.failing_since > Some(failing.looked_at), "{failing:?}");
+    assert!(failing.failing_because.contains("offset syncs"), "{failing:?}");
+    let page = app.as_browser_of("vera").await.get("/pairs/orders/translation").await.text;
+    assert!(page.contains("looks fail since"), "{page}");
+    app.small.world.faults(Faults::clear);
+    turn(&app, &mut memory).await;
+    assert_eq!(look(&app).await.failing_since, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -78,7 +78,7 @@ fn make_topic(app: &TestApp, topic: &str) {
 async fn recorded(app: &TestApp, since: &EndsAt) -> Vec<EndsAt> {
     let mut conn = app.app.pool.acquire().await.unwrap();
     let pair = name();
-    recorder::recent_ends(&mut conn, (&pair, FORWARD), since.0, (120, 1_000_000)).await.unwrap().0
+    recorder::recent_ends(&mut conn, (&pair, FORWARD), since.0, (120, 1_000_000)).await.unwrap().reaches
 }
 
 async fn seal_all(app: &TestApp) {

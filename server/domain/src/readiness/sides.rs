@@ -106,7 +106,7 @@ fn rights(scene: &Scene<'_>) -> CheckResult {
         status,
         &troubles,
         "every right was tried and is held",
-        "Grant the right to Muster's principal; docs/OPERATING.md has the commands.",
+        "Grant the right to Muster's principal; the commands are on /operating#rights-on-the-clusters.",
     )
 }
 

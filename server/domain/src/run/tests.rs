@@ -1,40 +1,66 @@
 use super::{RunAct, RunState, next_state};
 
+const ACTS: [RunAct; 24] = [
+    RunAct::Approve,
+    RunAct::Reject,
+    RunAct::Expire,
+    RunAct::Start,
+    RunAct::BreakGlass,
+    RunAct::Pause,
+    RunAct::Resume,
+    RunAct::Retry,
+    RunAct::Skip,
+    RunAct::Confirm,
+    RunAct::AskInput,
+    RunAct::FailStep,
+    RunAct::Abort,
+    RunAct::UndoDone,
+    RunAct::UndoFailed,
+    RunAct::Park,
+    RunAct::CloseManually,
+    RunAct::StepsDone,
+    RunAct::Succeed,
+    RunAct::SucceedWithExceptions,
+    RunAct::AwaitAttestation,
+    RunAct::AttestPassed,
+    RunAct::AttestFailed,
+    RunAct::AttestInconclusive,
+];
+
 #[test]
 fn ended_states_take_no_act() {
-    const ACTS: [RunAct; 25] = [
-        RunAct::Approve,
-        RunAct::Reject,
-        RunAct::Expire,
-        RunAct::Start,
-        RunAct::BreakGlass,
-        RunAct::Pause,
-        RunAct::Resume,
-        RunAct::Retry,
-        RunAct::Skip,
-        RunAct::Confirm,
-        RunAct::AskInput,
-        RunAct::FailStep,
-        RunAct::Abort,
-        RunAct::UndoDone,
-        RunAct::UndoFailed,
-        RunAct::Park,
-        RunAct::CloseManually,
-        RunAct::StepsDone,
-        RunAct::Succeed,
-        RunAct::SucceedWithExceptions,
-        RunAct::Fail,
-        RunAct::AwaitAttestation,
-        RunAct::AttestPassed,
-        RunAct::AttestFailed,
-        RunAct::AttestInconclusive,
-    ];
     for state in RunState::ALL.into_iter().filter(|s| s.ended()) {
         for act in ACTS {
             for past in [false, true] {
                 assert!(next_state(state, act, past).is_err(), "{state:?} takes {act:?}");
             }
         }
+    }
+}
+
+#[test]
+fn a_run_comes_to_every_state_but_those_that_are_reserved() {
+    // It is one of these when it is asked for.
+    let mut reached = vec![RunState::Blocked, RunState::AwaitingApproval];
+    let mut looked_at = 0;
+    while let Some(state) = reached.get(looked_at).copied() {
+        looked_at += 1;
+        for (act, past) in ACTS.into_iter().flat_map(|act| [(act, false), (act, true)]) {
+            match next_state(state, act, past) {
+                Ok(next) if !reached.contains(&next) => reached.push(next),
+                Ok(_) | Err(_) => {}
+            }
+        }
+    }
+    for state in RunState::ALL {
+        assert_eq!(reached.contains(&state), !state.reserved(), "{state:?}");
+    }
+}
+
+#[test]
+fn every_act_is_taken_by_some_state() {
+    for act in ACTS {
+        assert!(RunState::ALL.into_iter().any(|state| next_state(state, act, false).is_ok()), "{act:?}");
     }
 }
 

@@ -36,7 +36,8 @@ pub(super) struct Bracket {
 /// Made once of a partition, for all positions that are looked for in it: making it goes through all pairs, asking it does not.
 #[derive(Debug)]
 pub struct Lifetimes {
-    exactly_once: bool,
+    /// See [`AllSyncs::exactly_once`].
+    pub(super) exactly_once: bool,
     /// Where the target ends.
     pub(super) target_end: i64,
     pairs: Vec<Settling>,
@@ -53,7 +54,7 @@ pub struct Lifetimes {
     /// first source offsets rise.
     begins: Vec<usize>,
     /// Lowest source offset of a pair that is not settled.
-    unsettled_from: Option<i64>,
+    pub(super) unsettled_from: Option<i64>,
     /// Lowest and highest source offset of all pairs.
     upstreams: Option<(i64, i64)>,
 }
@@ -199,6 +200,15 @@ impl Lifetimes {
             repeats_from: copied_again.map_or(before.upstream, |from| from.min(before.upstream)),
             copies_from: copied_again.map(|_| self.pairs[self.settled].pair.downstream),
         })
+    }
+
+    /// The syncs next to an offset that can be relied on, however far they are: the one before it, if one is known, and the one
+    /// behind it. Of no life of the task more is known than that it came to the latter and had caught up by then.
+    pub(super) fn next_to(&self, upstream: i64) -> Option<(Option<OffsetPair>, OffsetPair)> {
+        match self.around(upstream) {
+            Some(bracket) => Some((Some(bracket.before), bracket.after?)),
+            None => Some((None, self.pairs[..self.settled].first()?.pair)),
+        }
     }
 
     pub(super) fn beyond_target(&self) -> Option<OffsetPair> {

@@ -190,9 +190,12 @@ impl ClusterState {
         if answers { Ok(log) } else { Err(KafkaErrorKind::Timeout(BOUND_MS)) }
     }
 
-    /// A partition's log, which has to reach that far to be read to there.
+    /// A partition's log to be read, which has to reach that far to be read to there.
     pub fn log_to(&self, at: &TopicPartition, until: i64) -> Result<&Log, KafkaErrorKind> {
         let log = self.led_log(at)?;
+        if log.denies_reads() {
+            return Err(broker_error(29));
+        }
         let reaches = until == ReadRange::TO_THE_END || until <= log.end();
         if reaches { Ok(log) } else { Err(broker_error(78)) }
     }

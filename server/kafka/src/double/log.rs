@@ -60,6 +60,7 @@ pub struct Log {
     entries: Vec<Entry>,
     producers: BTreeMap<i64, ProducerState>,
     own_time: bool,
+    denied: bool,
     /// Epoch of each leader after the first, and where its own records begin.
     elections: Vec<(i32, i64)>,
 }
@@ -249,9 +250,25 @@ impl Log {
         });
     }
 
+    /// Leaves out so many offsets, as compaction of as many records does.
+    pub fn leave_hole(&mut self, offsets: i64) {
+        self.next += offsets;
+    }
+
     /// From now on records get the log's own timestamps, or keep their producers' (`message.timestamp.type`).
     pub fn write_own_time(&mut self, own: bool) {
         self.own_time = own;
+    }
+
+    /// From now on Muster may describe the topic and not read it, or read it again.
+    pub fn deny_reads(&mut self, denied: bool) {
+        self.denied = denied;
+    }
+
+    /// Whether its records may not be read.
+    #[must_use]
+    pub fn denies_reads(&self) -> bool {
+        self.denied
     }
 
     /// Removes everything from an offset on, as an election among replicas that lag does; what is written next takes its place.

@@ -38,6 +38,8 @@ pub struct KeptSource {
     pub rings: ByPartition<(DateTime<Utc>, Rings)>,
     /// Its flow's offset syncs; `None` when none are kept.
     pub syncs: Option<KeptSyncs>,
+    /// Partitions that could not be read while others were, since when and why.
+    pub unread: ByPartition<(DateTime<Utc>, String)>,
 }
 
 /// Offset syncs that were kept.
@@ -74,7 +76,7 @@ pub async fn prove_by_rings(
 ) -> Result<TranslationProof, ProofError> {
     let began_at = Utc::now();
     let (flow, _) = flow_of(clients, direction)?;
-    let KeptSource { source, positions, rings, syncs } = kept;
+    let KeptSource { source, positions, rings, syncs, unread } = kept;
     let positions = in_scope(&Scope::of(&clients.pair), direction, positions);
     let to = clients.admin.get(direction.to());
     let mirrored = mirrored(&**to, positions.keys()).await.map_err(unreadable("read positions there"))?;
@@ -92,7 +94,8 @@ pub async fn prove_by_rings(
                 looked_at: *read_at,
             });
             let answer = answers.get(at).and_then(|positions| positions.get(position));
-            told(at, *position, made_anew.as_ref().or(answer), theirs)
+            let told = told(at, *position, made_anew.as_ref().or(answer), theirs);
+            explained(told, unread.get(at))
         });
         (group.clone(), GroupProof::of(partitions.collect()))
     });
@@ -265,4 +268,16 @@ fn told(
     };
     let as_of = answer.map(|answer| AsOf { looked_at: answer.looked_at, lost_at_most });
     PartitionProof { partition: at.clone(), position, found, because, mirrored, back: false, as_of }
+}
+
+/// Where nothing was kept it is said why, if that is known.
+fn explained(told: PartitionProof, unread: Option<&(DateTime<Utc>, String)>) -> PartitionProof {
+    match unread {
+        Some((since, why)) if told.as_of.is_none() => {
+            let since = since.format("%Y-%m-%d %H:%M:%S UTC");
+            let because = format!("{}: since {since} looks at it failed: {why}", told.because);
+            PartitionProof { because, ..told }
+        }
+        Some(_) | None => told,
+    }
 }

@@ -13,7 +13,7 @@ use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, RecordPrint}
 
 use super::{
     LONGEST_STRETCH, NotTranslated, Positions, RUN, Translated, equal_run, offset_of,
-    segments::{Stretch, read_stretches, visible},
+    segments::{End, Placed, Stretch, in_parts, read_stretches, visible},
 };
 use crate::records::{Deadline, FlowRecords, keep_timestamps};
 
@@ -83,22 +83,9 @@ impl WayBack<'_> {
                 Err(why) => drop(found.insert((target, position), Err(why))),
             }
         }
-        let (mut here, mut there) = (ByPartition::new(), ByPartition::new());
-        for way in &ways {
-            for stretch in &way.stretches {
-                let (originals, copies) = way.wanted(*stretch);
-                here.entry(way.source.clone()).or_insert_with(Vec::new).push(originals);
-                there.entry(way.target.clone()).or_insert_with(Vec::new).push(copies);
-            }
-        }
-        let (originals, copies) = tokio::try_join!(
-            read_stretches(self.records.source, here, self.records.isolation, deadline),
-            read_stretches(self.records.target, there, Isolation::ReadCommitted, deadline),
-        )?;
-        for way in ways {
-            let originals = originals.get(way.source).map(Vec::as_slice).unwrap_or_default();
-            let copies = copies.get(way.target).map(Vec::as_slice).unwrap_or_default();
-            found.insert((way.target, way.position), way.by_reading(copies, originals));
+        for some in in_parts(ways, Way::placed) {
+            let answers = self.compare(&some, deadline).await?;
+            found.extend(some.iter().map(|way| (way.target, way.position)).zip(answers));
         }
         let of_group = |positions: &ByPartition<i64>| -> Positions {
             let answer = |(partition, offset): (&TopicPartition, &i64)| {
@@ -107,6 +94,26 @@ impl WayBack<'_> {
             positions.iter().filter_map(answer).collect()
         };
         Ok(groups.iter().map(|(group, positions)| (group.clone(), of_group(positions))).collect())
+    }
+
+    async fn compare(
+        &self,
+        ways: &[Way<'_>],
+        deadline: Deadline,
+    ) -> Result<Vec<Result<Translated, NotTranslated>>, KafkaError> {
+        let (mut here, mut there) = (ByPartition::new(), ByPartition::new());
+        for way in ways {
+            for (originals, copies) in way.stretches.iter().map(|stretch| way.wanted(*stretch)) {
+                here.entry(way.source.clone()).or_insert_with(Vec::new).push(originals);
+                there.entry(way.target.clone()).or_insert_with(Vec::new).push(copies);
+            }
+        }
+        let (originals, copies) = tokio::try_join!(
+            read_stretches(self.records.source, here, self.records.isolation, deadline),
+            read_stretches(self.records.target, there, Isolation::ReadCommitted, deadline),
+        )?;
+        let found = |way: &Way<'_>| way.by_reading(copies.of(way.target)?, originals.of(way.source)?);
+        Ok(ways.iter().map(found).collect())
     }
 
     fn way<'a>(
@@ -153,6 +160,15 @@ impl Way<'_> {
         let originals = Stretch { from: upstream.max(self.source_start), until };
         let until = stretch.until.saturating_add(RUN as i64).min(self.target_end);
         (originals, Stretch { from: downstream, until })
+    }
+
+    /// What is read of both sides.
+    fn placed(&self) -> Vec<Placed> {
+        let both = |stretch: &Copies| {
+            let (originals, copies) = self.wanted(*stretch);
+            [(End::Source, self.source.clone(), originals), (End::Target, self.target.clone(), copies)]
+        };
+        self.stretches.iter().flat_map(both).collect()
     }
 
     fn by_reading(

@@ -13,7 +13,10 @@ use muster_domain::{
 };
 use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, admin::PartitionOffsets};
 
-use super::segments::{Stretch, read_stretches, visible};
+use super::{
+    offset_of,
+    segments::{Stretch, read_stretches, visible},
+};
 use crate::{
     Replication, ReplicationError,
     records::{Deadline, FlowRecords},
@@ -53,6 +56,18 @@ pub struct Wanted {
     pub timestamps: bool,
 }
 
+/// Where source and target end, by source partition, or why that cannot be told.
+pub type Ends = ByPartition<Result<(i64, i64), String>>;
+
+/// What was read of some partitions.
+#[derive(Debug, Default)]
+pub struct ReadRings {
+    /// What is to be kept of them.
+    pub rings: ByPartition<Rings>,
+    /// Why others cannot be read.
+    pub unread: ByPartition<String>,
+}
+
 /// Why nothing can be kept now.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepError {
@@ -74,11 +89,11 @@ pub enum KeepError {
 }
 
 impl Keeper<'_> {
-    /// Where source and target end, by source partition; those that are not on both sides are left out.
+    /// Where source and target end; of those that are not on both sides, what is answered there.
     ///
     /// # Errors
     /// When a side does not answer.
-    pub async fn ends(&self, partitions: &[TopicPartition]) -> Result<ByPartition<(i64, i64)>, KeepError> {
+    pub async fn ends(&self, partitions: &[TopicPartition]) -> Result<Ends, KeepError> {
         let spec = match self.records.isolation {
             Isolation::ReadCommitted => OffsetSpec::Stable,
             Isolation::ReadUncommitted => OffsetSpec::End,
@@ -87,16 +102,18 @@ impl Keeper<'_> {
         let targets = self.target_ends(partitions, OffsetSpec::Stable).await?;
         let sources = self.source.offsets(partitions, spec).await.map_err(KeepError::Source)?;
         let both = |at: &TopicPartition| {
-            Some((at.clone(), (known(&sources, at)?, known(&targets, &self.name(at))?)))
+            let source = offset_of(&sources, at);
+            let ends = source.and_then(|source| Ok((source, offset_of(&targets, &self.name(at))?)));
+            (at.clone(), ends.map_err(|why| why.to_string()))
         };
-        Ok(partitions.iter().filter_map(both).collect())
+        Ok(partitions.iter().map(both).collect())
     }
 
-    /// Reads what is to be kept of some partitions.
+    /// Reads what is to be kept of some partitions. One that cannot be read is in nobody's way.
     ///
     /// # Errors
-    /// When a side or the offset syncs cannot be read; then what was kept before stays.
-    pub async fn read(&self, wanted: &ByPartition<Wanted>) -> Result<ByPartition<Rings>, KeepError> {
+    /// When a side or the offset syncs cannot be read at all; then what was kept before stays.
+    pub async fn read(&self, wanted: &ByPartition<Wanted>) -> Result<ReadRings, KeepError> {
         let deadline = Deadline::after(self.records.deadline_ms);
         let positions = |wanted: &Wanted| {
             let mut positions = Rings::choose(&wanted.positions);
@@ -117,8 +134,15 @@ impl Keeper<'_> {
         let past_end = self.past_end(wanted).await?;
         let pairs = self.replication.offset_pairs(&partitions).await.map_err(KeepError::Syncs)?;
         let ends = self.target_ends(&partitions, OffsetSpec::End).await?;
-        let rings = |(at, wanted): (&TopicPartition, &Wanted)| {
-            let seen = read.get(at).map_or(&[][..], Vec::as_slice);
+        let mut found = ReadRings::default();
+        for (at, wanted) in wanted {
+            let seen = match read.of(at) {
+                Ok(seen) => seen,
+                Err(why) => {
+                    found.unread.insert(at.clone(), why.to_string());
+                    continue;
+                }
+            };
             let run = |position: &i64| {
                 let stretch = around(*position, wanted.ends);
                 Run {
@@ -139,9 +163,9 @@ impl Keeper<'_> {
             if let Some(end) = past_end.get(at) {
                 rings.refuse_past(*end);
             }
-            (at.clone(), rings)
-        };
-        Ok(wanted.iter().map(rings).collect())
+            found.rings.insert(at.clone(), rings);
+        }
+        Ok(found)
     }
 
     /// Ends of the partitions that groups may stand past. Groups that do not wait for transactions to end do stand past the end

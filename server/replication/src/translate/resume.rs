@@ -12,7 +12,7 @@ use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, RecordMover,
 
 use super::{
     LONGEST_STRETCH, NotTranslated, RUN, Translated, offset_of,
-    segments::{Stretch, read_stretches},
+    segments::{End, Placed, Seen, Stretch, in_parts, read_stretches},
 };
 use crate::records::Deadline;
 
@@ -61,33 +61,30 @@ impl Resumer<'_> {
         asked: &ByPartition<BTreeSet<i64>>,
     ) -> Result<ByPartition<OfPartition>, KafkaError> {
         let places = self.places(asked.keys()).await?;
-        let mut wanted: ByPartition<Vec<Stretch>> = ByPartition::new();
-        for (at, positions) in asked {
-            let Some(Place { rings, target, bounds: Ok(bounds) }) = places.get(at) else { continue };
-            let stretches = rings_of(rings, positions).filter_map(|ring| stretch(&ring, *bounds));
-            wanted.entry(target.clone()).or_default().extend(stretches);
-        }
         let deadline = Deadline::after(self.deadline_ms);
-        let read = read_stretches(self.mover, wanted, Isolation::ReadCommitted, deadline).await?;
-        let of_partition = |(at, positions): (&TopicPartition, &BTreeSet<i64>)| {
-            let none = || NotTranslated::Untranslatable {
-                untranslatable: Untranslatable::NoSyncKept {
-                    offset: positions.first().copied().unwrap_or_default(),
-                },
-            };
-            let one = |position: &i64| {
-                let place = places.get(at).ok_or_else(none)?;
-                let bounds = place.bounds.clone()?;
-                let resumed = |ring: &Ring<'_>| {
-                    let seen = read.get(&place.target).map_or(&[][..], Vec::as_slice);
-                    let records = stretch(ring, bounds).map(|stretch| place.visible(stretch.of(seen)));
-                    resume(ring, Held { start: bounds.0, end: bounds.1, records: records.as_deref() })
-                };
-                place.resumption(*position, resumed)
-            };
-            (at.clone(), positions.iter().map(|position| (*position, one(position))).collect())
+        let mut answers: ByPartition<OfPartition> =
+            asked.keys().map(|at| (at.clone(), OfPartition::new())).collect();
+        let open: Vec<(&TopicPartition, i64)> = asked
+            .iter()
+            .flat_map(|(at, positions)| positions.iter().map(move |position| (at, *position)))
+            .collect();
+        let placed = |(at, position): &(&TopicPartition, i64)| {
+            places.get(*at).map_or_else(Vec::new, |place| place.placed(*position))
         };
-        Ok(asked.iter().map(of_partition).collect())
+        for some in in_parts(open, placed) {
+            let mut wanted: ByPartition<Vec<Stretch>> = ByPartition::new();
+            for (_, target, stretch) in some.iter().flat_map(placed) {
+                wanted.entry(target).or_default().push(stretch);
+            }
+            let read = read_stretches(self.mover, wanted, Isolation::ReadCommitted, deadline).await?;
+            for (at, position) in some {
+                let nothing = Untranslatable::NoSyncKept { offset: position };
+                let nothing = NotTranslated::Untranslatable { untranslatable: nothing };
+                let found = places.get(at).map_or(Err(nothing), |place| place.resume(position, &read));
+                answers.entry(at.clone()).or_default().insert(position, found);
+            }
+        }
+        Ok(answers)
     }
 
     async fn places(
@@ -117,11 +114,6 @@ impl Resumer<'_> {
     }
 }
 
-/// The rings that positions are found by, and the one of the source's end.
-fn rings_of<'a>(rings: &'a Rings, positions: &'a BTreeSet<i64>) -> impl Iterator<Item = Ring<'a>> {
-    positions.iter().filter_map(|position| rings.at_or_before(*position)).chain(rings.at_end())
-}
-
 /// What to read for a ring; `None` when that is too much, and the sync alone speaks.
 fn stretch(ring: &Ring<'_>, (start, end): (i64, i64)) -> Option<Stretch> {
     let (from, until) = ring.stretch(start, end);
@@ -130,6 +122,24 @@ fn stretch(ring: &Ring<'_>, (start, end): (i64, i64)) -> Option<Stretch> {
 }
 
 impl Place<'_> {
+    /// What is read of the target for a position.
+    fn placed(&self, position: i64) -> Vec<Placed> {
+        let Ok(bounds) = &self.bounds else { return Vec::new() };
+        let rings = self.rings.at_or_before(position).into_iter().chain(self.rings.at_end());
+        let placed = |stretch| (End::Target, self.target.clone(), stretch);
+        rings.filter_map(|ring| stretch(&ring, *bounds)).map(placed).collect()
+    }
+
+    /// Where a position leads by what was read.
+    fn resume(&self, position: i64, read: &Seen) -> Result<Resumption, NotTranslated> {
+        let bounds = self.bounds.clone()?;
+        let seen = read.of(&self.target)?;
+        self.resumption(position, |ring| {
+            let records = stretch(ring, bounds).map(|stretch| self.visible(stretch.of(seen)));
+            resume(ring, Held { start: bounds.0, end: bounds.1, records: records.as_deref() })
+        })
+    }
+
     /// Records of the target as what was kept can be compared with them: with their timestamps, or without where these were
     /// left out because the target's brokers write their own.
     fn visible(&self, records: &[RecordPrint]) -> Vec<Visible> {

@@ -1,5 +1,8 @@
 //! Translation and verification on logs with holes, markers, aborted and second copies, against the plain truth.
 
+mod apart;
+mod far;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
@@ -195,10 +198,11 @@ impl Logs {
         let (source, target, ..) = &self.clients;
         let keeper =
             Keeper { flow: &flow, records, source, target, replication: &replication, exactly_once: false };
-        let ends = keeper.ends(&[at(0)]).await.expect("both sides answer")[&at(0)];
+        let ends = keeper.ends(&[at(0)]).await.expect("both sides answer").remove(&at(0));
+        let ends = ends.expect("asked").expect("told");
         let positions = positions.iter().copied().collect();
         let wanted = Wanted { positions, ends, keeps_all: true, timestamps };
-        keeper.read(&ByPartition::from([(at(0), wanted)])).await.expect("readable")
+        keeper.read(&ByPartition::from([(at(0), wanted)])).await.expect("readable").rings
     }
 
     /// Where what was kept leads.

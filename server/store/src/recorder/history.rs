@@ -194,7 +194,9 @@ pub async fn recent_ends(
         for (track, name) in tracks {
             let mut of_track = Seen::default();
             for (_, block) in &found {
-                for (sample, at) in block.at.iter().enumerate() {
+                // A sealed block may begin before that.
+                let recent = block.at.iter().enumerate().filter(|(_, at)| **at >= since.timestamp_millis());
+                for (sample, at) in recent {
                     let value = |column: Column| block.value(column as usize, *track, sample);
                     let written = block.written(*track, sample);
                     of_track.see(*at, value(Column::Class).is_some(), written.or_else(|| value(Column::End)));
@@ -305,6 +307,6 @@ async fn newest_ids(conn: &mut PgConnection, stream: i64) -> Result<BTreeMap<Str
     )
     .fetch_all(conn)
     .await
-    .map_err(|source| StoreError::database("read the ids of the recorder's topics", source))?;
+    .map_err(failed("read the ids of the recorder's topics"))?;
     Ok(rows.into_iter().filter(|row| !row.topic_id.is_nil()).map(|row| (row.topic, row.topic_id)).collect())
 }

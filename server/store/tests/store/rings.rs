@@ -15,7 +15,7 @@ use muster_store::{
     leases::{self, survey_lease},
     pairs,
     recorder::{self, Recording},
-    rings::{self, Look},
+    rings::{self, Look, NewRings, Unread, Written},
     testing::TestDatabase,
 };
 use sqlx::PgConnection;
@@ -64,8 +64,37 @@ async fn keep(
     seconds: i64,
     rings: &ByPartition<Rings>,
 ) -> Result<usize, StoreError> {
+    let found = NewRings { rings: rings.clone(), ..NewRings::default() };
+    Ok(keep_found(conn, direction, epoch, seconds, &found).await?.bytes)
+}
+
+async fn keep_found(
+    conn: &mut PgConnection,
+    direction: Direction,
+    epoch: i64,
+    seconds: i64,
+    found: &NewRings,
+) -> Result<Written, StoreError> {
     let times = (at(seconds), at(seconds - 1));
-    rings::keep(conn, (&pair_name("payments"), direction), epoch, times, rings).await
+    rings::keep(conn, (&pair_name("payments"), direction), epoch, times, found).await
+}
+
+/// Partitions that cannot be read.
+fn unread(numbers: impl IntoIterator<Item = i32>, because: &str) -> NewRings {
+    let unread = numbers.into_iter().map(|number| (partition(number), because.to_owned())).collect();
+    NewRings { unread, ..NewRings::default() }
+}
+
+/// Those that are known: since when, when they were tried last, and why.
+async fn cannot_be_read(conn: &mut PgConnection, direction: Direction) -> Vec<(i32, i64, i64, String)> {
+    let (pair, all) = (pair_name("payments"), 100);
+    let found = rings::unread(conn, (&pair, direction), all).await.expect("read");
+    let count = rings::count_unread(conn, (&pair, direction)).await.expect("counted");
+    assert_eq!(count, i64::try_from(found.len()).expect("few"));
+    let one = |(at, Unread { since, tried_at, because }): (TopicPartition, Unread)| {
+        (at.partition, since.timestamp(), tried_at.timestamp(), because)
+    };
+    found.into_iter().map(one).collect()
 }
 
 async fn kept(conn: &mut PgConnection, direction: Direction) -> ByPartition<(DateTime<Utc>, Rings)> {
@@ -112,6 +141,9 @@ async fn a_silent_source_changes_nothing_of_what_is_kept_and_says_since_when() {
         positions_at: at(9),
         silent_since: Some(at(20)),
         silent_because: "no answer".to_owned(),
+        failing_since: None,
+        failing_because: String::new(),
+        beyond: 0,
     };
     assert_eq!(look(conn, FORWARD).await, Some(silent));
     assert_eq!(kept(conn, FORWARD).await, BTreeMap::from([(partition(0), (at(10), of(100)))]));
@@ -147,11 +179,93 @@ async fn a_flow_has_so_many_and_those_looked_at_longest_ago_go() {
     let most = i32::try_from(rings::MOST_PARTITIONS).expect("small");
     keep(conn, FORWARD, epoch, 10, &some(0..most, 100)).await.expect("kept");
     keep(conn, BACK, epoch, 5, &some([0], 100)).await.expect("kept");
-    keep(conn, FORWARD, epoch, 20, &some(2..most + 2, 130)).await.expect("kept");
+    let found = NewRings { rings: some(2..most + 2, 130), ..NewRings::default() };
+    let written = keep_found(conn, FORWARD, epoch, 20, &found).await.expect("kept");
+    let mut dropped = written.dropped;
+    dropped.sort();
+    assert_eq!(dropped, [partition(0), partition(1)], "whoever looks is told");
     let all = kept(conn, FORWARD).await;
     assert_eq!(all.len(), usize::try_from(most).expect("small"));
     assert!(!all.contains_key(&partition(0)) && !all.contains_key(&partition(1)));
     assert_eq!(kept(conn, BACK).await.len(), 1, "another flow has its own");
+}
+
+#[tokio::test]
+async fn partitions_that_give_way_to_others_are_forgotten_and_how_many_have_no_room_is_known() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.expect("a pair");
+    let epoch = lease(conn, "one").await;
+    keep(conn, FORWARD, epoch, 10, &some(0..3, 100)).await.expect("kept");
+    keep(conn, BACK, epoch, 10, &some(0..3, 100)).await.expect("kept");
+    let forget = vec![partition(0), partition(1)];
+    let found = NewRings { rings: some([1, 3], 130), forget, beyond: 7, ..NewRings::default() };
+    let written = keep_found(conn, FORWARD, epoch, 20, &found).await.expect("kept");
+    assert_eq!(written.dropped, []);
+    let left: Vec<i32> = kept(conn, FORWARD).await.keys().map(|at| at.partition).collect();
+    assert_eq!(left, [1, 2, 3], "what was read now stays, whatever was to be forgotten of before");
+    assert_eq!(kept(conn, BACK).await.len(), 3);
+    assert_eq!(look(conn, FORWARD).await.expect("it was looked at").beyond, 7);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_known_by_itself_until_it_can_or_nobody_tries() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.expect("a pair");
+    let (pair, epoch) = (pair_name("payments"), lease(conn, "one").await);
+    keep(conn, FORWARD, epoch, 5, &some([1], 100)).await.expect("kept");
+    keep_found(conn, FORWARD, epoch, 10, &unread([1, 2], "refused")).await.expect("kept");
+    keep_found(conn, BACK, epoch, 10, &unread([1], "no leader")).await.expect("kept");
+    keep_found(conn, FORWARD, epoch, 70, &unread([1], "denied")).await.expect("kept");
+    let expected = [(1, 10, 70, "denied".to_owned()), (2, 10, 10, "refused".to_owned())];
+    assert_eq!(cannot_be_read(conn, FORWARD).await, expected);
+    assert_eq!(kept(conn, FORWARD).await[&partition(1)], (at(5), of(100)), "what was kept of it stays");
+    let first = rings::unread(conn, (&pair, FORWARD), 1).await.expect("read");
+    assert_eq!(first.into_keys().collect::<Vec<_>>(), [partition(1)]);
+    keep(conn, FORWARD, epoch, 80, &some([1], 130)).await.expect("kept");
+    assert_eq!(cannot_be_read(conn, FORWARD).await, [(2, 10, 10, "refused".to_owned())]);
+    // Two hours later nobody looks at the other one any more.
+    keep(conn, FORWARD, epoch, 10 + 7_201, &ByPartition::new()).await.expect("kept");
+    assert_eq!(cannot_be_read(conn, FORWARD).await, []);
+    assert_eq!(cannot_be_read(conn, BACK).await, [(1, 10, 10, "no leader".to_owned())]);
+    let forget = NewRings { forget: vec![partition(1)], ..NewRings::default() };
+    keep_found(conn, BACK, epoch, 90, &forget).await.expect("kept");
+    assert_eq!(cannot_be_read(conn, BACK).await, []);
+    keep_found(conn, BACK, epoch, 100, &unread([1], "no leader")).await.expect("kept");
+    rings::forget(conn, (&pair, BACK), epoch).await.expect("forgotten");
+    assert_eq!(cannot_be_read(conn, BACK).await, []);
+}
+
+#[tokio::test]
+async fn a_look_that_fails_although_the_source_answers_is_told_of_until_one_does_not() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.expect("a pair");
+    let (pair, epoch) = (pair_name("payments"), lease(conn, "one").await);
+    let of_flow = (&pair, FORWARD);
+    rings::keep_failure(conn, of_flow, epoch, at(5), "no syncs").await.expect("nothing to be said");
+    assert_eq!(look(conn, FORWARD).await, None);
+    keep(conn, FORWARD, epoch, 10, &some([0], 100)).await.expect("kept");
+    rings::keep_silence(conn, of_flow, epoch, at(15), "refused").await.expect("kept");
+    for (seconds, because) in [(20, "no syncs"), (30, "no connector")] {
+        rings::keep_failure(conn, of_flow, epoch, at(seconds), because).await.expect("kept");
+    }
+    let seen = look(conn, FORWARD).await.expect("it was looked at");
+    assert_eq!((seen.failing_since, seen.failing_because.as_str()), (Some(at(20)), "no connector"));
+    assert_eq!((seen.silent_since, seen.looked_at), (None, at(10)), "it answers");
+    // A process of the version before looks in between, and says nothing of failures.
+    sqlx::query("update ring_look set looked_at = to_timestamp(40)").execute(&mut *conn).await.expect("set");
+    assert_eq!(look(conn, FORWARD).await.expect("it was looked at").failing_since, None);
+    rings::keep_failure(conn, of_flow, epoch, at(50), "no syncs").await.expect("kept");
+    assert_eq!(look(conn, FORWARD).await.expect("it was looked at").failing_since, Some(at(50)));
+    keep(conn, FORWARD, epoch, 60, &ByPartition::new()).await.expect("kept");
+    let seen = look(conn, FORWARD).await.expect("it was looked at");
+    assert_eq!((seen.failing_since, seen.failing_because.as_str()), (None, ""));
+    let second = lease(conn, "two").await;
+    let late = rings::keep_failure(conn, of_flow, epoch, at(70), "no syncs").await;
+    assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
+    assert!(second > epoch);
 }
 
 #[tokio::test]
@@ -161,6 +275,7 @@ async fn nothing_is_left_of_a_pair_that_is_gone_or_made_of_bytes_that_are_no_rin
     let pair = keep_pair(conn, "payments").await.expect("a pair");
     let epoch = lease(conn, "one").await;
     keep(conn, FORWARD, epoch, 10, &some([0, 1], 100)).await.expect("kept");
+    keep_found(conn, FORWARD, epoch, 15, &unread([7], "refused")).await.expect("kept");
     sqlx::query("update ring set body = 'foreign' where partition_number = 1")
         .execute(&mut *conn)
         .await
@@ -168,11 +283,9 @@ async fn nothing_is_left_of_a_pair_that_is_gone_or_made_of_bytes_that_are_no_rin
     let foreign = rings::rings(conn, (&pair.name, FORWARD)).await;
     assert!(matches!(foreign, Err(StoreError::Unreadable { table: "ring", .. })), "{foreign:?}");
     pairs::delete(conn, &pair.name, pair.version).await.expect("deleted");
-    let left: i64 =
-        sqlx::query_scalar("select (select count(*) from ring) + (select count(*) from ring_look)")
-            .fetch_one(&mut *conn)
-            .await
-            .expect("counted");
+    let count = "select (select count(*) from ring) + (select count(*) from ring_look)
+        + (select count(*) from ring_unread)";
+    let left: i64 = sqlx::query_scalar(count).fetch_one(&mut *conn).await.expect("counted");
     assert_eq!(left, 0);
     let late = keep(conn, FORWARD, epoch, 20, &some([0], 130)).await;
     assert_eq!(broken(late), "ring_look_of_pair");

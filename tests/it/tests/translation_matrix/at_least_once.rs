@@ -9,6 +9,7 @@ use muster_lab::{Direction, WaitBound, wait_until};
 
 use crate::{
     applications::{client, write_transactions},
+    long,
     stage::{Copied, SOON, Stage},
     truth::{
         Asked,
@@ -32,7 +33,7 @@ pub(crate) async fn cells(stage: &Stage) -> Result<()> {
     asked.extend(plain(&flow).await?);
     flow.put(Side::A, &asked).await?;
     flow.is_true(Side::A, &asked).await?;
-    Ok(())
+    long::cell(&flow, false).await
 }
 
 /// The worker dies in the middle of copying and begins again where it committed last.

@@ -9,6 +9,7 @@ use muster_lab::wait_until;
 
 use crate::{
     applications::{client, read_in_group, write_transactions},
+    long,
     stage::{Copied, SOON, Stage, WITHIN_MS},
     truth::{
         Asked,
@@ -58,6 +59,7 @@ pub(crate) async fn cells(stage: &Stage) -> Result<()> {
     )
     .await?;
     way_back(&flow).await?;
+    long::cell(&flow, true).await?;
     ahead(&flow).await
 }
 

@@ -13,6 +13,7 @@
 //! | back to where records came from | exactly once | `exactly_once` |
 //! | group of KIP-848, which really goes on there | exactly once | `exactly_once` |
 //! | not copied at all | exactly once | `exactly_once` |
+//! | longer than may be compared, groups far before the oldest known sync | exactly once and at least once | `long` |
 //! | default naming | exactly once | `other_flows` |
 //! | custom separator, begun when the source's first records were gone | exactly once | `other_flows` |
 //! | begun with the newest records: groups behind the oldest sync | exactly once | `other_flows` |
@@ -28,6 +29,7 @@ mod applications;
 mod at_least_once;
 mod drains;
 mod exactly_once;
+mod long;
 mod other_flows;
 mod stage;
 mod truth;

@@ -89,6 +89,8 @@ pub enum Pairs {
         #[arg(long)]
         now: bool,
     },
+    /// What is kept of a pair's sources for the day one is dead, and what is in the way.
+    Rings(Named),
     /// How far the target of a pair is behind: now, or over a time.
     Lag(Lag),
     /// What was lost when a source of a pair died.

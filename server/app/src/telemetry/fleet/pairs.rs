@@ -262,7 +262,7 @@ impl Objectives {
             proof: figure(
                 registry,
                 "muster_objective_proof_seconds",
-                "Age after which a drill is no proof any more",
+                "For so long a passed run shows that applications can be moved",
             ),
         }
     }

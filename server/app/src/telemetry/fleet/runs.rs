@@ -23,7 +23,7 @@ pub(super) fn register(fleet: &Fleet, registry: &mut Registry) {
     let proof = figure(
         registry,
         "muster_last_proof_timestamp_seconds",
-        "When a run last proved that a pair's applications can be moved; absent when none ever did",
+        "When the last passed run of a pair ended, which moved its applications; absent when none ever did",
     );
     for (pair, at) in fleet.proofs.iter().filter(|(pair, _)| fleet.tells(pair)) {
         set(&proof, [("pair", pair)], unix(*at));

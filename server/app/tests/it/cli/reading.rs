@@ -51,3 +51,35 @@ async fn what_the_installation_is_set_to_is_read_by_command() {
     let calendar = vera.muster("schedules calendar").await.done();
     assert!(calendar.starts_with("BEGIN:VCALENDAR\r\n"), "{calendar}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alarm_is_read_and_acknowledged_by_command() {
+    let app = TestApp::with_pair().await;
+    crate::alarms::alarm(&app).await;
+    let otto = Shell::of(&app, &app.serve().await, "otto").await;
+    let id = crate::alarms::ALARM.to_string();
+    let shown = otto.run(["alarms", "show", &id]).await.done();
+    let lines: Vec<&str> = shown.lines().collect();
+    let head = format!("({id}) of orders, eu-west → eu-central: replication-hole, open");
+    assert!(lines[0].ends_with(&head), "{shown}");
+    assert!(
+        lines[2].starts_with("Since: before ") && lines[2].ends_with(" when Muster first looked"),
+        "{shown}"
+    );
+    assert_eq!(
+        [&lines[1..2], &lines[3..]].concat(),
+        [
+            "Records of `orders.placed` were removed from `eu-west` before they were copied.",
+            "Lost: at most 700 records",
+            "Where: orders.placed-0 offsets 1000 to 1699",
+            "Concluded from: The first offset is past the last one copied.",
+            "Next: Look whether they can be written again.",
+            "Command: kafka-configs.sh --describe",
+        ]
+    );
+    let json: Value =
+        serde_json::from_str(&otto.run(["alarms", "show", &id, "--json"]).await.done()).unwrap();
+    assert_eq!((&json["id"], &json["alarm"]["lost"]["at_most"]), (&id.as_str().into(), &700.into()));
+    let told = otto.run(["alarms", "acknowledge", &id, "--comment", "test orders"]).await;
+    assert!(told.done().ends_with(", acknowledged by otto: test orders\n"));
+}

@@ -45,9 +45,15 @@ async fn clusters_pairs_audit_and_brake_by_command() {
     assert!(ready.contains("flow-moving"), "{ready}");
 
     let set = olga.run(["brake", "set", "--reason", "a freeze & more"]).await.done();
-    assert!(set.contains("\"on\": true"), "{set}");
-    assert!(olga.muster("brake show").await.done().contains("a freeze & more"));
-    assert!(olga.muster("brake release").await.done().contains("\"on\": false"));
+    assert!(
+        set.starts_with("The brake is on since ") && set.contains(", by olga: a freeze & more\n"),
+        "{set}"
+    );
+    assert_eq!(olga.muster("brake show").await.done(), set);
+    let shown: Value = serde_json::from_str(&olga.muster("brake show --json").await.done()).unwrap();
+    assert_eq!((&shown["on"], &shown["reason"]), (&json!(true), &json!("a freeze & more")));
+    let released = olga.muster("brake release").await.done();
+    assert_eq!(released, "The brake is released: runs may start.\n");
     let trail = ada.run(["audit", "list", "--action", "brake.", "--object", "brake"]).await.done();
     let rows: Vec<&str> = trail.lines().collect();
     assert!(rows.len() == 3 && rows[1].contains("brake.release") && rows[2].contains("olga"), "{trail}");

@@ -1,9 +1,14 @@
 //! Plans and runs by command, to their ends.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{Shell, grow_late};
-use crate::test_app::TestApp;
+use crate::{
+    decisions::{Failing, started},
+    test_app::TestApp,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_owner_breaks_the_glass_by_command_and_an_approver_reviews_it() {
@@ -111,6 +116,25 @@ async fn a_run_that_does_not_succeed_is_exit_code_three() {
     let watched = otto.run(["run", "watch", &second]).await;
     assert_eq!(watched.code, 3, "{watched:?}");
     assert!(watched.out.contains("rolled back"), "{}", watched.out);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_a_person_has_to_judge_is_exit_code_four() {
+    let app = TestApp::with_pair().await;
+    let otto = Shell::of(&app, &app.serve().await, "otto").await;
+    let run = started(&app, false).await.to_string();
+    app.engine.clone().with_hooks(Arc::new(Failing("rehearse_translation"))).run_pending().await.unwrap();
+    let retry = format!("mend the cause, then muster run retry {run} --reason …");
+    let failed = otto.run(["run", "watch", &run]).await;
+    assert_eq!((failed.code, failed.err.as_str()), (4, ""), "{}", failed.out);
+    assert!(failed.out.contains("paused by failure"), "{}", failed.out);
+    assert!(failed.out.ends_with(&format!("\nNext: {retry}\n")), "{}", failed.out);
+    // No fault of the doubles leaves an undo undone for good.
+    sqlx::query("update run set state = 'stuck'").execute(&app.app.pool).await.unwrap();
+    let stuck = otto.run(["run", "watch", &run]).await;
+    assert_eq!((stuck.code, stuck.err.as_str()), (4, ""), "{}", stuck.out);
+    let close = format!("\nNext: {retry}, or muster run close {run} --reason …\n");
+    assert!(stuck.out.ends_with(&close), "{}", stuck.out);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -48,7 +48,7 @@ async fn a_row_that_does_not_read_back_is_dropped_with_what_is_told_from_it_and_
     let expected = [Some(0), Some(2), Some(8), Some(10)];
     assert_eq!(behind(conn, begin, 6).await, expected, "before it, and from where somebody began anew");
     assert_eq!(behind(conn, begin + TimeDelta::minutes(5), 1).await, [Some(12)]);
-    let ends = recorder::recent_ends(conn, (&name, FORWARD), begin, (120, 1_000_000)).await.unwrap().0;
+    let ends = recorder::recent_ends(conn, (&name, FORWARD), begin, (120, 1_000_000)).await.unwrap().reaches;
     let times: Vec<i64> = ends.iter().map(|(at, _)| (*at - begin).num_seconds()).collect();
     assert_eq!(times, [0, 5, 20, 25, 300]);
 }

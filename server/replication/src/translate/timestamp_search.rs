@@ -1,0 +1,145 @@
+//! Positions that are too far from every offset sync for comparing all that lies between. The target is asked where it has records of
+//! the time of those around the position, and what stands there is compared with them: see
+//! [`muster_domain::translation::Lifetimes::search`].
+//!
+//! Never where the target's brokers write timestamps themselves. What a search does not decide is told as if there had been none.
+
+use muster_domain::{topic::ByPartition, translation::compared_around};
+use muster_kafka::{Isolation, KafkaError, OffsetSpec};
+
+use super::{
+    NotTranslated, Translated, Translator, equal_run, offset_of,
+    search::{Outcome, Search},
+    segments::{Seen, Stretch, read_stretches, visible},
+};
+use crate::records::{Deadline, keep_timestamps};
+
+/// Offsets of the source that are read before a position, and from it on. Only some of the records next to it are compared; the others
+/// are known for what was read when they stand before their copies there.
+const BEFORE: i64 = 20_000;
+const FROM: i64 = 10_000;
+/// Offsets of the target that are read from where it first has their time: there are markers among them, and records that come in another
+/// order than their times.
+const THERE: i64 = 60_000;
+/// Offsets of the target read before the sync that the copy is behind: records that are compared may stand before it.
+const MARGIN: i64 = 1_000;
+/// Positions that are looked for at once: what is read for each of them is bounded by the above.
+const AT_ONCE: usize = 10;
+
+/// A position, and what is said of it where a search decides nothing.
+pub(super) struct Far<'a> {
+    pub(super) search: Search<'a>,
+    pub(super) otherwise: Outcome,
+}
+
+/// What is said of positions that are far from every sync.
+pub(super) async fn find_far<'a>(
+    translator: &Translator<'_>,
+    far: Vec<Far<'a>>,
+    deadline: Deadline,
+) -> Result<Vec<(Search<'a>, Outcome)>, KafkaError> {
+    let mut found = Vec::with_capacity(far.len());
+    for some in far.chunks(AT_ONCE) {
+        let outcomes = find_some(translator, some, deadline).await?;
+        found.extend(some.iter().map(|far| far.search).zip(outcomes));
+    }
+    Ok(found)
+}
+
+async fn find_some(
+    translator: &Translator<'_>,
+    some: &[Far<'_>],
+    deadline: Deadline,
+) -> Result<Vec<Outcome>, KafkaError> {
+    let records = translator.records;
+    let mut here = ByPartition::new();
+    for far in some.iter().filter(|far| far.may_be_found()) {
+        here.entry(far.search.partition.clone()).or_insert_with(Vec::new).push(far.around());
+    }
+    let sources = read_stretches(records.source, here, records.isolation, deadline).await?;
+    let mut places = Vec::with_capacity(some.len());
+    let mut there = ByPartition::new();
+    for far in some {
+        let place = far.ask_place(translator, &sources).await?;
+        if let Some(stretch) = place {
+            there.entry(far.search.bounds.target.clone()).or_insert_with(Vec::new).push(stretch);
+        }
+        places.push(place);
+    }
+    let targets = read_stretches(records.target, there, Isolation::ReadCommitted, deadline).await?;
+    Ok(some.iter().zip(places).map(|(far, place)| far.told(place, &sources, &targets)).collect())
+}
+
+impl Far<'_> {
+    /// Whether anything could be said by time: nothing is read otherwise.
+    fn may_be_found(&self) -> bool {
+        let bounds = self.search.bounds;
+        let own_time = bounds.target_tail.as_ref().is_some_and(|tail| tail.log_append_time);
+        !own_time && bounds.lifetimes.copies_between(self.search.offset).is_some()
+    }
+
+    /// What is read of the source.
+    fn around(&self) -> Stretch {
+        let (offset, bounds) = (self.search.offset, self.search.bounds);
+        let from = offset.saturating_sub(BEFORE).max(bounds.source_start);
+        Stretch { from, until: offset.saturating_add(FROM).min(bounds.source_end).max(from) }
+    }
+
+    /// Where the target has records of the time of those around the position, between the syncs next to it; `None` when it has none, or
+    /// these have no time.
+    async fn ask_place(
+        &self,
+        translator: &Translator<'_>,
+        sources: &Seen,
+    ) -> Result<Option<Stretch>, KafkaError> {
+        let (offset, bounds) = (self.search.offset, self.search.bounds);
+        let Ok(seen) = sources.of(self.search.partition) else { return Ok(None) };
+        let here = self.around().of(seen);
+        let at = here.partition_point(|print| print.offset < offset);
+        let within = here.get(at).and_then(|next| bounds.lifetimes.copies_between(next.offset));
+        let oldest = here[compared_around(at, here.len())].iter().map(|print| print.timestamp).min();
+        let (Some(within), Some(oldest @ 0..)) = (within, oldest) else { return Ok(None) };
+        let asked = std::slice::from_ref(&bounds.target);
+        let answer = translator.target.offsets(asked, OffsetSpec::AtTime(oldest)).await?;
+        let first = match offset_of(&answer, &bounds.target) {
+            Ok(first @ 0..) if first < within.end => first,
+            Ok(_) | Err(_) => return Ok(None),
+        };
+        let from = first.max(within.start.saturating_sub(MARGIN)).max(bounds.target_start);
+        let until = from.saturating_add(THERE).min(bounds.target_end);
+        Ok((from < until).then_some(Stretch { from, until }))
+    }
+
+    fn told(&self, place: Option<Stretch>, sources: &Seen, targets: &Seen) -> Outcome {
+        match (self.found(place, sources, targets), &self.otherwise) {
+            (Ok(Some(translated)), _) => Ok(translated),
+            (Err(unreadable), Err(_)) => Err(unreadable),
+            // A sync speaks whether or not a record can be read.
+            (Ok(None), otherwise) | (Err(_), otherwise) => otherwise.clone(),
+        }
+    }
+
+    fn found(
+        &self,
+        place: Option<Stretch>,
+        sources: &Seen,
+        targets: &Seen,
+    ) -> Result<Option<Translated>, NotTranslated> {
+        let (offset, bounds) = (self.search.offset, self.search.bounds);
+        let here = self.around().of(sources.of(self.search.partition)?);
+        let copies = match place {
+            Some(stretch) => stretch.of(targets.of(&bounds.target)?),
+            None => return Ok(None),
+        };
+        if !keep_timestamps(copies) {
+            return Ok(None);
+        }
+        let (here, copies) = (visible(here, true), visible(copies, true));
+        let from_start = self.around().from <= bounds.source_start;
+        let mapping = bounds.lifetimes.search(offset, &here, from_start, &copies);
+        Ok(mapping.map(|mapping| {
+            let run = equal_run(&here, offset, &copies, mapping.target_offset);
+            self.search.translated(mapping, run)
+        }))
+    }
+}
