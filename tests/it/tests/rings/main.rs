@@ -6,14 +6,18 @@ mod stage;
 mod truth;
 
 use anyhow::{Context as _, Result};
+use chrono::Utc;
 use muster_domain::pair::Side;
 use muster_it::WEST;
+use tokio::sync::Mutex;
 
 use crate::{
     stage::{A_TO_B, Real},
     truth::Truth,
 };
 
+/// Two labs at once are more than two cores carry.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 /// Records of each partition before the first look.
 const ENOUGH: i64 = 150;
 /// The same where offset syncs alone are to tell of groups: a few of each partition.
@@ -21,6 +25,8 @@ const ENOUGH_SYNCED: i64 = 300;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn when_the_source_is_dead_groups_go_on_by_rings_and_never_past_the_truth() -> Result<()> {
+    let _alone = ONE_AT_A_TIME.lock().await;
+    let began = Utc::now();
     let real = Real::start().await?;
     real.look_until_it_dies(ENOUGH).await?;
     real.notice_silence().await?;
@@ -29,7 +35,7 @@ async fn when_the_source_is_dead_groups_go_on_by_rings_and_never_past_the_truth(
     println!("{:?}", proof.dead_source);
     let source = proof.dead_source.as_ref().context("it says that the source is dead")?;
     assert!(source.silent_since >= source.positions_at, "{source:?}");
-    assert!(source.age_seconds() < 60, "{source:?}");
+    assert!(source.positions_at > began, "{source:?}");
     let there = real.logs(Side::B).await?;
     // Without what was kept nothing is exact.
     real.forget_rings().await?;
@@ -45,6 +51,7 @@ async fn when_the_source_is_dead_groups_go_on_by_rings_and_never_past_the_truth(
 /// the next one has is what is kept.
 #[tokio::test(flavor = "multi_thread")]
 async fn where_offset_syncs_died_with_the_source_a_new_muster_goes_on_by_those_that_are_kept() -> Result<()> {
+    let _alone = ONE_AT_A_TIME.lock().await;
     let mut real = Real::with_syncs_on_source().await?;
     real.look_until_it_dies(ENOUGH_SYNCED).await?;
     real.begin_anew()?;
