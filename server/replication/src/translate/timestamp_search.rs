@@ -5,10 +5,10 @@
 //! Never where the target's brokers write timestamps themselves. What a search does not decide is told as if there had been none.
 
 use muster_domain::{topic::ByPartition, translation::compared_around};
-use muster_kafka::{Isolation, KafkaError, OffsetSpec};
+use muster_kafka::{Isolation, KafkaError, OffsetSpec, RecordPrint};
 
 use super::{
-    NotTranslated, Translated, Translator, equal_run, offset_of,
+    LONGEST_STRETCH, NotTranslated, Translated, Translator, equal_run, offset_of,
     search::{Outcome, Search},
     segments::{Seen, Stretch, read_stretches, visible},
 };
@@ -18,13 +18,16 @@ use crate::records::{Deadline, keep_timestamps};
 /// are known for what was read when they stand before their copies there.
 const BEFORE: i64 = 20_000;
 const FROM: i64 = 10_000;
-/// Offsets of the target that are read from where it first has their time: there are markers among them, and records that come in another
-/// order than their times.
+/// Offsets of the target that are read from where it first has their time: there are records that come in another order than their times.
 const THERE: i64 = 60_000;
+/// The same of a flow that writes in transactions. Brokers find markers by time, too, and those of what was copied late are later than
+/// the records behind them, so the place may be far from there.
+const THERE_BEHIND_MARKERS: i64 = LONGEST_STRETCH;
 /// Offsets of the target read before the sync that the copy is behind: records that are compared may stand before it.
 const MARGIN: i64 = 1_000;
 /// Positions that are looked for at once: what is read for each of them is bounded by the above.
 const AT_ONCE: usize = 10;
+const AT_ONCE_BEHIND_MARKERS: usize = 2;
 
 /// A position, and what is said of it where a search decides nothing.
 pub(super) struct Far<'a> {
@@ -39,7 +42,8 @@ pub(super) async fn find_far<'a>(
     deadline: Deadline,
 ) -> Result<Vec<(Search<'a>, Outcome)>, KafkaError> {
     let mut found = Vec::with_capacity(far.len());
-    for some in far.chunks(AT_ONCE) {
+    let at_once = if translator.exactly_once { AT_ONCE_BEHIND_MARKERS } else { AT_ONCE };
+    for some in far.chunks(at_once) {
         let outcomes = find_some(translator, some, deadline).await?;
         found.extend(some.iter().map(|far| far.search).zip(outcomes));
     }
@@ -95,10 +99,11 @@ impl Far<'_> {
         let (offset, bounds) = (self.search.offset, self.search.bounds);
         let Ok(seen) = sources.of(self.search.partition) else { return Ok(None) };
         let here = self.around().of(seen);
-        let at = here.partition_point(|print| print.offset < offset);
-        let within = here.get(at).and_then(|next| bounds.lifetimes.copies_between(next.offset));
-        let oldest = here[compared_around(at, here.len())].iter().map(|print| print.timestamp).min();
-        let (Some(within), Some(oldest @ 0..)) = (within, oldest) else { return Ok(None) };
+        let next = here.iter().find(|print| print.offset >= offset);
+        let within = next.and_then(|next| bounds.lifetimes.copies_between(next.offset));
+        let (Some(within), Some(oldest @ 0..)) = (within, self.oldest_compared(here)) else {
+            return Ok(None);
+        };
         let asked = std::slice::from_ref(&bounds.target);
         let answer = translator.target.offsets(asked, OffsetSpec::AtTime(oldest)).await?;
         let first = match offset_of(&answer, &bounds.target) {
@@ -106,8 +111,15 @@ impl Far<'_> {
             Ok(_) | Err(_) => return Ok(None),
         };
         let from = first.max(within.start.saturating_sub(MARGIN)).max(bounds.target_start);
-        let until = from.saturating_add(THERE).min(bounds.target_end);
+        let most = if translator.exactly_once { THERE_BEHIND_MARKERS } else { THERE };
+        let until = from.saturating_add(most).min(bounds.target_end);
         Ok((from < until).then_some(Stretch { from, until }))
+    }
+
+    /// When the oldest of the records that are compared was written, by its own timestamp.
+    fn oldest_compared(&self, here: &[RecordPrint]) -> Option<i64> {
+        let at = here.partition_point(|print| print.offset < self.search.offset);
+        here[compared_around(at, here.len())].iter().map(|print| print.timestamp).min()
     }
 
     fn told(&self, place: Option<Stretch>, sources: &Seen, targets: &Seen) -> Outcome {
@@ -134,6 +146,10 @@ impl Far<'_> {
         if !keep_timestamps(copies) {
             return Ok(None);
         }
+        // Behind a marker the first record of their time may be further on.
+        let oldest = self.oldest_compared(here);
+        let older = copies.iter().take_while(|copy| Some(copy.timestamp) < oldest).count();
+        let copies = &copies[older..];
         let (here, copies) = (visible(here, true), visible(copies, true));
         let from_start = self.around().from <= bounds.source_start;
         let mapping = bounds.lifetimes.search(offset, &here, from_start, &copies);
