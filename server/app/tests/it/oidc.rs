@@ -322,10 +322,7 @@ async fn where_the_provider_is_the_only_way_passwords_are_taken_of_admins() {
     }
     let mut browser = Browser::at(app.router());
     let page = browser.get("/sign-in").await.text;
-    assert!(
-        page.contains("<details class=\"data\"><summary>Sign in with a password: admins"),
-        "{page}"
-    );
+    assert!(page.contains("<details class=\"data\"><summary>Sign in with a password: admins"), "{page}");
     let nobody = app.as_user("nobody").await;
     let asked = async |name: &str, password: &str| {
         nobody.post("/api/v1/session", json!({"name": name, "password": password})).await

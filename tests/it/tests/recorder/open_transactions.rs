@@ -77,7 +77,11 @@ impl Stage {
         self.look().await?;
         let judged = self.observer.judged().await?;
         let lag = judged.lag.iter().find(|lag| lag.direction == FORWARD).context("the flow is judged")?;
-        assert_eq!((lag.total_records.value, lag.in_open_transactions), (Some(0), Some(2 * OPEN)), "{lag:#?}");
+        assert_eq!(
+            (lag.total_records.value, lag.in_open_transactions),
+            (Some(0), Some(2 * OPEN)),
+            "{lag:#?}"
+        );
 
         let died = Utc::now();
         self.lab.kill(WEST).await?;
