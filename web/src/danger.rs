@@ -85,7 +85,7 @@ impl DangerPage {
 
     fn field(&self) -> Option<Field> {
         let (label, target) = self.typed.as_ref()?;
-        let field = Field::text("typed", *label, self.given.as_str()).required();
+        let field = Field::text("typed", label, self.given.as_str()).required();
         Some(field.help(format!("It is “{target}”.")).errors(&self.errors))
     }
 }

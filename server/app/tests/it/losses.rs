@@ -244,13 +244,13 @@ async fn every_partition_of_a_statement_is_on_some_page_and_on_one_only() {
     let listed = |html: &str| -> Vec<String> {
         partitions.captures_iter(html).map(|found| found[1].to_owned()).collect()
     };
+    let worse = Regex::new("href=\"([^\"]+)\">Those that lost less").unwrap();
     let (mut all, mut next) = (Vec::new(), Some(here.clone()));
     while let Some(path) = next {
         let html = page(&app, &path).await;
         let on_page = listed(&html);
         assert!(on_page.len() <= 50, "{path}: {}", on_page.len());
         all.extend(on_page);
-        let worse = Regex::new("href=\"([^\"]+)\">Those that lost less").unwrap();
         next = worse.captures(&html).map(|found| found[1].split('#').next().unwrap().replace("&#38;", "&"));
     }
     let once: BTreeSet<&String> = all.iter().collect();

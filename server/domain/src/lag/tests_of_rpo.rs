@@ -152,8 +152,8 @@ proptest! {
         let looked = looked - looked % story.period;
         let lag = story.lag(&moments, looked);
         let at_most = lag.rpo.records_at_most.expect("known");
-        for died in looked..=looked + story.period {
-            prop_assert!(at_most >= moments[died].missing, "{:?}, not {:?}", lag.rpo, moments[died]);
+        for died in &moments[looked..=looked + story.period] {
+            prop_assert!(at_most >= died.missing, "{:?}, not {died:?}", lag.rpo);
         }
         prop_assert_eq!(lag.topics["orders"].rpo.records_at_most, Some(at_most));
         prop_assert_eq!(lag.rpo.records_at_least, Some(0));

@@ -79,8 +79,8 @@ fn of_owner(owner: &TeamName, topics: &[&TopicLoss]) -> TopicsOfOwner {
         owner: owner.clone(),
         topics: topics.len(),
         lost: topics.iter().fold(NOTHING, |sum, topic| together(sum, topic.lost)),
-        truth: topics.iter().fold(Some(0), |sum, topic| add(sum, topic.truth)),
-        truth_ms: topics.iter().fold(Some(0), |longest, topic| longer(longest, topic.truth_ms)),
+        truth: topics.iter().try_fold(0, |sum, topic| add(Some(sum), topic.truth)),
+        truth_ms: topics.iter().try_fold(0, |longest, topic| longer(Some(longest), topic.truth_ms)),
     }
 }
 

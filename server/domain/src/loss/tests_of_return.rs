@@ -21,7 +21,9 @@ fn lost() -> Loss {
 }
 
 /// For how many it waits, and what of each partition, the topic and all is told.
-fn told(loss: &Loss) -> (usize, Vec<Option<i64>>, Option<i64>, Option<Option<i64>>) {
+type Told = (usize, Vec<Option<i64>>, Option<i64>, Option<Option<i64>>);
+
+fn told(loss: &Loss) -> Told {
     let partitions = loss.topics[0].partitions.iter().map(|lost| lost.truth).collect();
     (loss.waits_for_leaders, partitions, loss.topics[0].truth, loss.truth.as_ref().map(|truth| truth.records))
 }

@@ -47,8 +47,8 @@ async fn observe(flow: &Mm2OnConnect) -> FlowObservation {
 
 #[tokio::test]
 async fn what_is_kept_is_sent_on_every_request_and_never_shown() {
-    let ways: [(&str, fn(&str) -> ConnectCredentials); 2] =
-        [(HEADER, by_user), ("Bearer eyJhunter3", by_token)];
+    type Credentials = fn(&str) -> ConnectCredentials;
+    let ways: [(&str, Credentials); 2] = [(HEADER, by_user), ("Bearer eyJhunter3", by_token)];
     for (header, credentials) in ways {
         let connect = asking_for(header).await;
         let flow = signing_in(&connect, credentials(&connect.url));

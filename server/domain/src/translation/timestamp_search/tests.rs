@@ -179,7 +179,7 @@ impl Times {
     }
 
     /// The target from where it first has a record that is not older than any of these.
-    fn from_oldest<'a>(&self, compared: &[Record], target: &'a [Record]) -> Option<&'a [Record]> {
+    fn since_oldest<'a>(&self, compared: &[Record], target: &'a [Record]) -> Option<&'a [Record]> {
         let oldest = compared.iter().map(|record| self.of(record)).min()?;
         target.iter().position(|copy| self.of(copy) >= oldest).map(|from| &target[from..])
     }
@@ -226,7 +226,7 @@ proptest! {
         let from_start = history.source.first().is_none_or(|first| first.offset >= g - before);
         let at = source.partition_point(|record| record.offset < g);
         let compared = &source[near.around(at, source.len())];
-        let target = times.from_oldest(compared, &history.target).unwrap_or_default();
+        let target = times.since_oldest(compared, &history.target).unwrap_or_default();
         let target = &target[..target.len().min(there)];
         let (here, copies) = (times.visible(&source), times.visible(target));
         let Some(mapping) = lifetimes.search_near(near, g, (&here, from_start), &copies) else {
@@ -267,7 +267,7 @@ proptest! {
         let enough = history.source.len() - at >= NEAR.least;
         let behind = history.source.get(at).and_then(|next| lifetimes.next_to(next.offset));
         let compared = &history.source[compared_around(at, history.source.len())];
-        let target = times.from_oldest(compared, &history.target).unwrap_or_default();
+        let target = times.since_oldest(compared, &history.target).unwrap_or_default();
         let (here, copies) = (times.visible(&history.source), times.visible(target));
         let found = lifetimes.search(history.group, &here, true, &copies);
         let expected = (enough && behind.is_some()).then(|| history.truth());
