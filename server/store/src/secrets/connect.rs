@@ -16,8 +16,8 @@ use super::{
 };
 use crate::error::{StoreError, failed};
 
-fn side(word: &str) -> Side {
-    if word == "b" { Side::B } else { Side::A }
+fn side(word: &str, pair: &PairName) -> Result<Side, StoreError> {
+    Side::parse(word).ok_or_else(|| StoreError::unreadable("connect_secret", "from_side", pair.to_string()))
 }
 
 /// The row of a secret. With its address: put with another one it does not open, so nobody can have it sent elsewhere.
@@ -97,7 +97,7 @@ pub async fn get(
             Some(username) => ConnectSignIn::Basic { username, password: secret },
             None => ConnectSignIn::Bearer { token: secret },
         };
-        all.insert(side(&found.from_side), ConnectCredentials { address: found.address, sign_in });
+        all.insert(side(&found.from_side, pair)?, ConnectCredentials { address: found.address, sign_in });
     }
     Ok(all)
 }
@@ -105,7 +105,7 @@ pub async fn get(
 /// What a pair's flows sign in with, without opening it, in order of sides.
 ///
 /// # Errors
-/// When the database refuses.
+/// When the database refuses or a row does not read back.
 pub async fn kept(conn: &mut PgConnection, pair: &PairName) -> Result<Vec<KeptCredentials>, StoreError> {
     let rows = sqlx::query!(
         "select from_side, address, username, entered_at
@@ -117,13 +117,15 @@ pub async fn kept(conn: &mut PgConnection, pair: &PairName) -> Result<Vec<KeptCr
     .fetch_all(conn)
     .await
     .map_err(failed("list secrets of Connect"))?;
-    let kept = rows.into_iter().map(|row| KeptCredentials {
-        from: side(&row.from_side),
-        address: row.address,
-        username: row.username,
-        entered_at: row.entered_at,
+    let kept = rows.into_iter().map(|row| {
+        Ok(KeptCredentials {
+            from: side(&row.from_side, pair)?,
+            address: row.address,
+            username: row.username,
+            entered_at: row.entered_at,
+        })
     });
-    Ok(kept.collect())
+    kept.collect()
 }
 
 /// Removes what a flow signs in with; false when there was nothing.
