@@ -1,0 +1,123 @@
+//! Logs that lost records before they were copied, or were made anew.
+
+use super::*;
+
+#[test]
+fn records_removed_before_they_were_copied_are_a_hole_while_replication_stands() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    source(&mut survey).state = ConnectState::Stopped;
+    written(&mut survey, 1000);
+    story.judge(survey.clone());
+    orders(&mut survey, Side::A).start = Some(800);
+    let judged = story.judge(survey.clone());
+    let alarm = one(&judged);
+    assert_eq!((alarm.code, alarm.subject.as_str()), (Code::ReplicationHole, "orders"));
+    assert_eq!(alarm.places[0].said, "offsets 100 to 799 were not copied");
+    assert_eq!((alarm.lost, alarm.since), (Lost::up_to(700), between(10, 15)));
+}
+
+#[test]
+fn a_hole_is_seen_though_replication_jumped_over_it_between_two_surveys() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    written(&mut survey, 1000);
+    story.judge(survey.clone());
+    orders(&mut survey, Side::A).start = Some(800);
+    copied(&mut survey, 301);
+    let key = TopicPartition::new("orders", 0);
+    known(&mut survey.flows[0].committed).offsets.insert(key, 1099);
+    let judged = story.judge(survey);
+    assert_eq!(one(&judged).lost, Lost::up_to(700));
+}
+
+#[test]
+fn what_was_copied_and_then_removed_is_no_hole() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    flow_on(&mut survey, 500);
+    orders(&mut survey, Side::A).start = Some(550);
+    assert_eq!(story.judge(survey.clone()).standing, []);
+    // A marker at the end is never copied; with all records gone it is no hole.
+    written(&mut survey, 1);
+    story.judge(survey.clone());
+    story.judge(survey.clone());
+    orders(&mut survey, Side::A).start = Some(601);
+    assert_eq!(story.judge(survey).standing, []);
+}
+
+#[test]
+fn a_topic_made_anew_is_known_by_its_id_also_after_it_was_away_and_the_source_was_dark() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    let topic = samples::topics(&mut survey, Side::A).remove("orders").unwrap();
+    assert_eq!(codes(&story.judge(survey.clone())), []);
+    let dark = SideObservation::unreachable("connection refused", at(0));
+    let light = std::mem::replace(&mut survey.sides.a, dark);
+    story.judge(survey.clone());
+    survey.sides.a = light;
+    samples::topics(&mut survey, Side::A).insert("orders".to_owned(), topic);
+    let made = samples::topics(&mut survey, Side::A).get_mut("orders").unwrap();
+    made.id = Some(Uuid::from_u128(2));
+    made.partitions[0].end = Some(150);
+    made.partitions[0].stable = Some(150);
+    let judged = story.judge(survey.clone());
+    let alarm = one(&judged);
+    assert_eq!((alarm.code, alarm.subject.as_str()), (Code::TopicRecreated, "orders on primary"));
+    // It goes on at offset 100 of the new log: the first hundred are skipped.
+    assert_eq!((alarm.lost, alarm.since), (Lost::up_to(100), between(5, 20)));
+    assert_eq!(codes(&story.judge(survey)), [], "told once");
+}
+
+#[test]
+fn of_a_topic_made_anew_all_up_to_the_position_may_be_skipped_however_short_it_is_now() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    let made = samples::topics(&mut survey, Side::A).get_mut("orders").unwrap();
+    made.id = Some(Uuid::from_u128(2));
+    made.partitions[0].end = Some(20);
+    made.partitions[0].stable = Some(20);
+    // Should it go on when there are more than a hundred, the first hundred are skipped.
+    assert_eq!(one(&story.judge(survey.clone())).lost, Lost::up_to(100));
+    // It went down: it has begun anew by itself.
+    let mut story = Story::new();
+    story.judge(Story::survey());
+    known(&mut survey.flows[0].committed).offsets.insert(TopicPartition::new("orders", 0), 19);
+    assert_eq!(one(&story.judge(survey)).lost, Lost::up_to(0));
+}
+
+#[test]
+fn a_topic_made_anew_on_the_standby_has_lost_what_it_held() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    let made = samples::topics(&mut survey, Side::B).get_mut("orders").unwrap();
+    made.id = Some(Uuid::from_u128(3));
+    made.partitions[0].end = Some(0);
+    made.partitions[0].stable = Some(0);
+    let judged = story.judge(survey);
+    assert_eq!((one(&judged).subject.as_str(), one(&judged).lost), ("orders on dr", Lost::up_to(100)));
+}
+
+#[test]
+fn partitions_of_the_source_only_are_missing_until_they_are_there() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    let topic = samples::topics(&mut survey, Side::A).get_mut("orders").unwrap();
+    topic.partitions.push(PartitionObservation {
+        start: Some(0),
+        end: Some(7),
+        stable: Some(7),
+        ..topic.partitions[0].clone()
+    });
+    let judged = story.judge(survey.clone());
+    let alarm = one(&judged);
+    assert_eq!((alarm.code, alarm.places[0].name.as_str()), (Code::PartitionsMissing, "orders-1"));
+    assert_eq!(alarm.lost, Lost::up_to(7));
+    let empty = PartitionObservation {
+        start: Some(0),
+        end: Some(0),
+        stable: Some(0),
+        ..PartitionObservation::default()
+    };
+    samples::topics(&mut survey, Side::B).get_mut("orders").unwrap().partitions.push(empty);
+    assert_eq!(codes(&story.judge(survey)), []);
+}

@@ -1,0 +1,143 @@
+//! Replication that does not run as it should, and a run that moves it.
+
+use super::*;
+use crate::{reading::Observed, survey::OpenTransaction};
+
+#[test]
+fn a_transaction_that_holds_records_back_is_named_after_three_surveys() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    flow_on(&mut survey, 1);
+    orders(&mut survey, Side::A).end = Some(130);
+    let open = OpenTransaction {
+        transactional_id: "settlement-1".to_owned(),
+        producer_id: 7,
+        state: "Ongoing".to_owned(),
+        began_at: Some(at(6)),
+        partitions: vec![TopicPartition::new("orders", 0)],
+    };
+    known(&mut survey.sides.a.transactions).push(open);
+    assert_eq!(codes(&story.stays(&survey, 2)), []);
+    orders(&mut survey, Side::A).end = Some(140);
+    let judged = story.judge(survey.clone());
+    let alarm = one(&judged);
+    assert_eq!((alarm.code, alarm.subject.as_str()), (Code::HungTransaction, "settlement-1"));
+    assert_eq!(alarm.places[0].said, "stands at offset 101 and ends at 140");
+    assert_eq!((alarm.lost, alarm.since), (Lost::NOTHING, between(5, 10)), "what waits is not lost");
+    let partition = orders(&mut survey, Side::A);
+    partition.stable = partition.end;
+    copied(&mut survey, 39);
+    assert_eq!(codes(&story.judge(survey)), []);
+}
+
+#[test]
+fn running_without_a_task_must_last_longer_than_a_rebalance() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    let well = survey.clone();
+    source(&mut survey).tasks.clear();
+    assert_eq!(codes(&story.judge(survey.clone())), []);
+    let judged = story.judge(survey.clone());
+    assert_eq!((one(&judged).code, one(&judged).since), (Code::TaskMissing, between(5, 10)));
+    assert_eq!(codes(&story.judge(well)), []);
+    source(&mut survey).tasks =
+        vec![crate::survey::TaskObservation { id: 1, state: ConnectState::Running, trace: None }];
+    let judged = story.stays(&survey, 2);
+    assert_eq!(one(&judged).places[0].name, "source, task 0");
+}
+
+#[test]
+fn a_source_that_takes_writes_of_which_none_arrive_says_that_running_is_not_so() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    written(&mut survey, 10);
+    assert_eq!(codes(&story.judge(survey.clone())), []);
+    written(&mut survey, 10);
+    let judged = story.judge(survey.clone());
+    let alarm = one(&judged);
+    assert_eq!((alarm.code, alarm.lost), (Code::WorkerGone, Lost::up_to(20)));
+    assert_eq!(alarm.since, between(5, 10));
+    copied(&mut survey, 20);
+    assert_eq!(codes(&story.judge(survey)), []);
+}
+
+#[test]
+fn a_worker_that_does_not_answer_is_gone_and_the_active_side_stays_known() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    let refused = "connection refused";
+    let flow = &mut survey.flows[0];
+    flow.worker = Observed::unknown(refused, at(0));
+    flow.committed = Observed::unknown(refused, at(0));
+    for connector in flow.connectors.values_mut() {
+        *connector = Observed::unknown(refused, at(0));
+    }
+    story.judge(survey.clone());
+    written(&mut survey, 25);
+    let judged = story.judge(survey);
+    let alarm = one(&judged);
+    assert_eq!((alarm.code, alarm.subject.as_str()), (Code::WorkerGone, "source"));
+    assert_eq!(alarm.since, between(5, 10));
+    assert!(judged.unknown.contains_key(&Code::TaskMissing), "{:?}", judged.unknown);
+}
+
+#[test]
+fn a_worker_that_does_not_let_muster_in_is_not_gone_and_not_known_to_copy_either() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    let refused = "Connect answered 401";
+    let flow = &mut survey.flows[0];
+    (flow.worker, flow.shut_out) = (Observed::unknown(refused, at(0)), true);
+    flow.committed = Observed::unknown(refused, at(0));
+    for connector in flow.connectors.values_mut() {
+        *connector = Observed::unknown(refused, at(0));
+    }
+    let judged = story.stays(&survey, 3);
+    assert_eq!(codes(&judged), []);
+    for code in [Code::WorkerGone, Code::TaskMissing] {
+        assert_eq!(judged.unknown.get(&code).map(String::as_str), Some(refused), "{code:?}");
+    }
+}
+
+#[test]
+fn a_source_that_does_not_answer_while_its_connector_runs() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    survey.sides.a = SideObservation::unreachable("connection refused", at(0));
+    assert_eq!(codes(&story.judge(survey.clone())), []);
+    let judged = story.judge(survey);
+    let alarm = one(&judged);
+    assert_eq!((alarm.code, alarm.subject.as_str()), (Code::SourceUnreachable, "primary"));
+    assert_eq!((alarm.since, alarm.lost), (between(5, 10), Lost { at_least: None, at_most: None }));
+    for code in [Code::ReplicationHole, Code::TopicRecreated, Code::PartitionsMissing, Code::EarlyDeletion] {
+        assert!(judged.unknown.contains_key(&code), "{code} is not unknown");
+    }
+}
+
+#[test]
+fn converters_that_rewrite_and_directions_that_chase_one_another_need_no_active_side() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    source(&mut survey).config.remove("header.converter");
+    let judged = story.judge(survey.clone());
+    assert_eq!(
+        (one(&judged).code, one(&judged).places[0].name.as_str()),
+        (Code::ConverterRewrites, "header.converter")
+    );
+    let back = known(survey.flows[1].connectors.get_mut(&ConnectorRole::Source).unwrap());
+    back.state = ConnectState::Running;
+    let judged = story.judge(survey);
+    assert_eq!(codes(&judged), [Code::ConverterRewrites, Code::IdentityLoop]);
+    assert!(judged.unknown.contains_key(&Code::ForeignWriter));
+}
+
+#[test]
+fn a_run_that_moves_the_pair_is_no_alarm_and_ends_none() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.stays(&survey, 2);
+    story.moved_by = Some(7);
+    orders(&mut survey, Side::B).end = Some(140);
+    let judged = story.judge(survey.clone());
+    assert_eq!((judged.standing.len(), judged.unknown.len()), (0, AlarmCode::ALL.len()));
+    story.moved_by = None;
+    assert_eq!(codes(&story.stays(&survey, 3)), []);
+}
