@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_store::{StoreError, recorder, testing::TestDatabase};
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use super::{FORWARD, at, behind, open, orders, seal_all, series};
+use super::{FORWARD, ORDERS, at, behind, open, orders, seal_all, series};
 use crate::sample::{keep_pair, pair_name};
 
 /// Cuts the bytes of the rows of a table at a time.
@@ -138,4 +138,20 @@ async fn a_number_that_is_another_track_by_now_is_refused_and_known_after_lookin
     let expected = [(0, "refunds"), (1, "refunds"), (2, "orders"), (3, "orders")];
     assert_eq!(tracks, expected.map(|(number, topic)| (number, topic.to_owned())));
     assert_eq!(behind(conn, begin, 3).await, [Some(14)], "of orders: none of the others' values");
+}
+
+#[tokio::test]
+async fn bytes_that_are_no_samples_are_told_and_not_made_into_figures() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let begin = at(2, 0);
+    let mut recording = open(conn).await;
+    recording.append(conn, begin, orders(1, 100, 1)).await.unwrap();
+    recording.committed();
+    sqlx::query("update recorder_open set body = substring(body for 40)").execute(&mut *conn).await.unwrap();
+    let name = pair_name("payments");
+    let range = (begin, begin + TimeDelta::minutes(1));
+    let refused = recorder::series(conn, (&name, FORWARD), ORDERS, range, 1).await;
+    assert!(matches!(refused, Err(StoreError::Unreadable { table: "recorder_open", .. })), "{refused:?}");
 }

@@ -1,0 +1,188 @@
+//! What is old goes, and what lies around incidents is frozen.
+
+use muster_domain::alarm::AlarmCode;
+
+use super::*;
+
+#[tokio::test]
+async fn what_is_old_goes_with_its_partition_hours_stay_and_incidents_are_frozen() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let mut recording = open(conn).await;
+    // Old and unremarkable, old with a death, and recent.
+    for (hours, behind) in [(40, 1), (30, 2), (2, 3)] {
+        recording.append(conn, at(hours, 60), orders(1, 10_000 - hours, behind)).await.unwrap();
+        recording.committed();
+    }
+    seal_all(conn, &recording, Utc::now()).await;
+    losses::keep(conn, &pair_name("payments"), &loss(at(30, 120))).await.unwrap();
+    sqlx::query("update loss set at = seen_at").execute(&mut *conn).await.unwrap();
+    let mut tx = muster_store::begin(database.pool()).await.unwrap();
+    assert_eq!(recorder::retire(&mut tx, Utc::now(), 24).await.unwrap(), 2);
+    tx.commit().await.unwrap();
+    for (hours, expected) in [(40, vec![]), (30, vec![Some(4)]), (2, vec![Some(6)])] {
+        assert_eq!(behind(conn, at(hours, 60), 1).await, expected, "{hours} hours ago");
+    }
+    let days = series(conn, at(48, 0), at(-1, 0), 49).await;
+    let seen: Vec<Option<i64>> = days.iter().map(|point| point.total_lag_records).collect();
+    assert_eq!(seen, [Some(2), Some(4), Some(6)], "hours are kept for a year");
+    let mut again = muster_store::begin(database.pool()).await.unwrap();
+    assert_eq!(recorder::retire(&mut again, Utc::now(), 24).await.unwrap(), 0);
+    again.commit().await.unwrap();
+    assert!(recorder::size(conn).await.unwrap() > 0);
+}
+
+/// Opens an alarm so many seconds after a full hour.
+async fn alarmed(
+    conn: &mut PgConnection,
+    number: i64,
+    code: AlarmCode,
+    likely: bool,
+    opened_at: DateTime<Utc>,
+) {
+    let subject = format!("topic-{number}");
+    sqlx::query(
+        "insert into alarm (id, pair, team, code, subject, body, opened_survey, opened_at, last_seen_at)
+        values ($1, 'payments', 'payments', $2, $3, $4, 1, $5, $5)",
+    )
+    .bind(Uuid::now_v7())
+    .bind(code.as_str())
+    .bind(&subject)
+    .bind(serde_json::json!({"code": code, "subject": subject, "likely": likely}))
+    .bind(opened_at)
+    .execute(conn)
+    .await
+    .expect("an alarm");
+}
+
+async fn retire(database: &TestDatabase) {
+    let mut tx = muster_store::begin(database.pool()).await.expect("a transaction");
+    recorder::retire(&mut tx, Utc::now(), 24).await.expect("retired");
+    tx.commit().await.expect("committed");
+}
+
+#[tokio::test]
+async fn what_lies_around_the_opening_of_a_critical_alarm_is_frozen() {
+    use AlarmCode::{GroupActive, ReplicationHole};
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let mut recording = open(conn).await;
+    let hours = [60, 50, 45, 40, 35];
+    for hour in hours {
+        recording.append(conn, at(hour, 60), orders(1, 10_000 - hour, 1)).await.unwrap();
+        recording.committed();
+    }
+    seal_all(conn, &recording, Utc::now()).await;
+    alarmed(conn, 0, ReplicationHole, false, at(60, 600)).await;
+    alarmed(conn, 1, GroupActive, false, at(50, 120)).await;
+    alarmed(conn, 2, ReplicationHole, true, at(45, 120)).await;
+    // Half an hour too late.
+    alarmed(conn, 3, ReplicationHole, false, at(40, 1920)).await;
+    retire(&database).await;
+    let mut kept = Vec::new();
+    for hour in hours {
+        kept.push(behind(conn, at(hour, 60), 1).await == [Some(2)]);
+    }
+    assert_eq!(
+        kept,
+        [true, false, false, false, false],
+        "a hole, a warning, what is likely, what is far, nothing"
+    );
+}
+
+#[tokio::test]
+async fn an_alarm_that_comes_and_goes_does_not_keep_the_whole_day() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let mut recording = open(conn).await;
+    for hour in (30..50).rev() {
+        recording.append(conn, at(hour, 60), orders(1, 10_000 - hour, 1)).await.unwrap();
+        recording.committed();
+    }
+    seal_all(conn, &recording, Utc::now()).await;
+    for hour in (30..50).rev() {
+        alarmed(conn, hour, AlarmCode::SourceUnreachable, false, at(hour, 120)).await;
+    }
+    retire(&database).await;
+    let frozen: i64 =
+        sqlx::query_scalar("select count(*) from recorder_frozen").fetch_one(&mut *conn).await.unwrap();
+    assert_eq!(frozen, 10);
+    assert_eq!(behind(conn, at(49, 60), 1).await, [Some(2)], "the first of them");
+}
+
+#[tokio::test]
+async fn facts_of_more_than_a_year_ago_go_except_what_was_so_then() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let name = pair_name("payments");
+    let of = (&name, Side::A, "configs");
+    let days = [800, 500, 400, 100, 1];
+    for day in days {
+        let body = serde_json::json!({ "day": day });
+        assert!(recorder::keep_fact(conn, of, at(day * 24, 0), &day.to_string(), &body).await.unwrap());
+    }
+    let other = (&name, Side::B, "acls");
+    recorder::keep_fact(conn, other, at(900 * 24, 0), "one", &serde_json::json!({"day": 900})).await.unwrap();
+    retire(&database).await;
+    let mut seen = Vec::new();
+    for day in days {
+        let fact = recorder::fact_at(conn, of, at(day * 24, 0)).await.unwrap();
+        seen.push(fact.and_then(|fact| fact["day"].as_i64()));
+    }
+    assert_eq!(seen, [None, None, Some(400), Some(100), Some(1)]);
+    assert!(recorder::fact_at(conn, other, Utc::now()).await.unwrap().is_some(), "it is so to this day");
+}
+
+#[tokio::test]
+async fn tracks_that_were_not_seen_for_a_year_go_unless_something_frozen_has_values_of_theirs() {
+    let named = |topic: &str| {
+        let mut sample = orders(1, 100, 1);
+        topic.clone_into(&mut sample[0].topic);
+        sample
+    };
+    let topics = async |conn: &mut PgConnection| {
+        recorder::topics(conn, &pair_name("payments"), FORWARD, 10).await.unwrap()
+    };
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let mut recording = open(conn).await;
+    for (day, topic) in [(550, "gone"), (500, "frozen"), (449, "orders")] {
+        recording.append(conn, at(day * 24, 60), named(topic)).await.unwrap();
+        recording.committed();
+    }
+    seal_all(conn, &recording, at(440 * 24, 0)).await;
+    losses::keep(conn, &pair_name("payments"), &loss(at(500 * 24, 120))).await.unwrap();
+    sqlx::query("update loss set at = seen_at").execute(&mut *conn).await.unwrap();
+    retire(&database).await;
+    assert_eq!(
+        topics(conn).await,
+        ["frozen", "gone", "orders"],
+        "nothing was seen lately: the source may be silent"
+    );
+
+    // A process that takes over sees one of them, and marks it.
+    let mut recording = open(conn).await;
+    recording.append(conn, at(1, 0), named("orders")).await.unwrap();
+    recording.committed();
+    retire(&database).await;
+    assert_eq!(topics(conn).await, ["frozen", "orders"]);
+    assert_eq!(behind_of(conn, "frozen", at(500 * 24, 60)).await, [Some(2)]);
+
+    // What comes back gets its name back, under the number the process knows it by.
+    recording.append(conn, at(0, 0), named("gone")).await.unwrap();
+    recording.committed();
+    assert_eq!(topics(conn).await, ["frozen", "gone", "orders"]);
+    assert_eq!(behind_of(conn, "gone", at(0, 0)).await, [Some(2)]);
+}
+
+async fn behind_of(conn: &mut PgConnection, topic: &str, from: DateTime<Utc>) -> Vec<Option<i64>> {
+    let selection = Selection { topic, partition: None };
+    let (name, to) = (pair_name("payments"), from + TimeDelta::seconds(5));
+    let points = recorder::series(conn, (&name, FORWARD), selection, (from, to), 1).await.expect("a series");
+    points.iter().map(|point| point.total_lag_records).collect()
+}
