@@ -21,14 +21,13 @@ use muster_domain::{
     translation::{Method, Rings, Untranslatable},
 };
 use muster_kafka::{
-    Isolation, KafkaError, PrintRange, ReadRange, Record, RecordMover, Tails, WorkShare,
+    Isolation,
     double::{MemoryAdmin, MemoryMover, Payload, World},
-    mover::NewRecord,
 };
 use muster_replication::{
     FlowRecords, PartitionEnds,
     translate::{
-        Keeper, NotTranslated, Positions, Resumer, Resumption, Translator, Wanted, WayBack, translate_group,
+        Keeper, NotTranslated, Positions, Resumer, Resumption, Translator, Wanted, WayBack, translate_groups,
     },
     verify::{CompareStretch, CutLine, Keep, Meter, tails_match},
 };
@@ -149,6 +148,16 @@ impl Logs {
     }
 
     async fn translate_by(&self, records: FlowRecords<'_>, group: &[(i32, i64)]) -> Positions {
+        let group = group.iter().map(|(partition, offset)| (at(*partition), *offset)).collect();
+        let groups = BTreeMap::from([("g".to_owned(), group)]);
+        self.translate_groups(records, &groups).await.remove("g").expect("asked")
+    }
+
+    async fn translate_groups(
+        &self,
+        records: FlowRecords<'_>,
+        groups: &BTreeMap<String, ByPartition<i64>>,
+    ) -> BTreeMap<String, Positions> {
         let (source, target, ..) = &self.clients;
         let pairs = ByPartition::from([(at(0), self.pairs.clone())]);
         let flow = flow("http://unused");
@@ -162,8 +171,22 @@ impl Logs {
             pairs: &pairs,
             target_until: None,
         };
-        let group = group.iter().map(|(partition, offset)| (at(*partition), *offset)).collect();
-        translate_group(&translator, &group).await.expect("both sides answer")
+        translate_groups(&translator, groups).await.expect("both sides answer")
+    }
+
+    /// Of a group on the target, where its positions came from.
+    async fn translate_back(
+        &self,
+        pairs: &ByPartition<Vec<OffsetPair>>,
+        group: ByPartition<i64>,
+    ) -> Positions {
+        let (source, target, ..) = &self.clients;
+        let sources = ByPartition::from([(at(0), at(0)), (at(1), at(1))]);
+        let uncompacted = BTreeSet::from([at(0).topic]);
+        let records = self.records();
+        let way = WayBack { records, source, target, pairs, sources: &sources, uncompacted: &uncompacted };
+        let groups = BTreeMap::from([("g".to_owned(), group)]);
+        way.translate_groups(&groups).await.expect("both sides answer").remove("g").expect("asked")
     }
 
     /// What is kept of these positions.

@@ -49,24 +49,12 @@ async fn a_partition_that_cannot_be_read_refuses_its_own_groups_only() {
 async fn neither_does_it_stand_in_the_way_back() {
     let mut logs = Logs::new();
     logs.fill(1_000);
-    let (source, target, ..) = &logs.clients;
     let pairs = ByPartition::from([(at(0), logs.pairs.clone()), (at(1), fill_other(&logs))]);
-    let sources = ByPartition::from([(at(0), at(0)), (at(1), at(1))]);
-    let uncompacted = BTreeSet::from([at(0).topic]);
-    let way = WayBack {
-        records: logs.records(),
-        source,
-        target,
-        pairs: &pairs,
-        sources: &sources,
-        uncompacted: &uncompacted,
-    };
     let (read, copy) = logs.copies[logs.copies.len() - 1];
-    let asked = BTreeMap::from([("g".to_owned(), ByPartition::from([(at(0), copy + 1), (at(1), 7)]))]);
+    let group = ByPartition::from([(at(0), copy + 1), (at(1), 7)]);
     for name in ["A", "B"] {
         deny(&logs, name, true);
-        let found =
-            way.translate_groups(&asked).await.expect("both sides answer").remove("g").expect("asked");
+        let found = logs.translate_back(&pairs, group.clone()).await;
         let position = found[&at(0)].as_ref().expect("it is in nobody's way");
         assert!(position.mapping.target_offset <= read + 1, "{position:?}");
         is_refused(found.get(&at(1)), name);

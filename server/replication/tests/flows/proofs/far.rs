@@ -1,11 +1,10 @@
 //! Positions with more between them and every sync than may be compared, and how much is held of what is.
 
-use std::{ops::Range, sync::Mutex};
+use std::ops::Range;
 
 use muster_domain::translation::Mapping;
-use muster_replication::translate::translate_groups;
 
-use super::*;
+use super::{payloads::PrintsOnly, *};
 
 impl Logs {
     /// Copies records one by one, and leaves out as many offsets behind them on both sides.
@@ -103,65 +102,6 @@ async fn where_all_records_are_of_one_time_what_is_far_from_the_first_of_them_is
     assert!(matches!(refused, Err(NotTranslated::TooFar { .. })), "{refused:?}");
 }
 
-/// Counts the offsets that are asked for at once.
-#[derive(Debug)]
-struct Counting<'a> {
-    mover: &'a MemoryMover,
-    most: &'a Mutex<i64>,
-}
-
-#[async_trait::async_trait]
-impl RecordMover for Counting<'_> {
-    fn cluster(&self) -> &str {
-        self.mover.cluster()
-    }
-
-    async fn read(
-        &self,
-        ranges: &[ReadRange],
-        isolation: Isolation,
-        deadline_ms: u64,
-    ) -> Result<ByPartition<Vec<Record>>, KafkaError> {
-        self.mover.read(ranges, isolation, deadline_ms).await
-    }
-
-    async fn read_on(
-        &self,
-        stretches: &mut [&mut PrintRange],
-        isolation: Isolation,
-        deadline_ms: u64,
-    ) -> Result<(), KafkaError> {
-        let asked: i64 = stretches.iter().map(|stretch| stretch.until - stretch.next).sum();
-        {
-            let mut most = self.most.lock().expect("nobody panicked");
-            *most = asked.max(*most);
-        }
-        self.mover.read_on(stretches, isolation, deadline_ms).await
-    }
-
-    async fn tails(
-        &self,
-        until: &ByPartition<i64>,
-        isolation: Isolation,
-        deadline_ms: u64,
-    ) -> Result<Tails, KafkaError> {
-        self.mover.tails(until, isolation, deadline_ms).await
-    }
-
-    async fn share(&self, group: &str, topics: &[String]) -> Result<Box<dyn WorkShare>, KafkaError> {
-        self.mover.share(group, topics).await
-    }
-
-    async fn write(
-        &self,
-        partition: &TopicPartition,
-        records: Vec<NewRecord>,
-        deadline_ms: u64,
-    ) -> Result<Vec<i64>, KafkaError> {
-        self.mover.write(partition, records, deadline_ms).await
-    }
-}
-
 /// Six groups, each between two syncs that are a quarter of a million offsets apart.
 #[tokio::test]
 async fn what_is_compared_is_held_a_part_at_a_time() {
@@ -171,32 +111,18 @@ async fn what_is_compared_is_held_a_part_at_a_time() {
         let pair = logs.pair(usize::try_from(block * 20).expect("small"));
         logs.pairs.push(pair);
     }
-    let (source, target, here, there) = &logs.clients;
-    let most = [Mutex::new(0), Mutex::new(0)];
-    let [source_mover, target_mover] =
-        [(here, &most[0]), (there, &most[1])].map(|(mover, most)| Counting { mover, most });
-    let records = FlowRecords { source: &source_mover, target: &target_mover, ..logs.records() };
+    let (_, _, source, target) = &logs.clients;
+    let (source, target) = (PrintsOnly::of(source), PrintsOnly::of(target));
+    let records = FlowRecords { source: &source, target: &target, ..logs.records() };
     let groups: BTreeMap<String, ByPartition<i64>> = (0..6)
         .map(|block| (format!("g{block}"), ByPartition::from([(at(0), logs.copies[block * 20 + 10].0)])))
         .collect();
-    let (flow, pairs) = (flow("http://unused"), ByPartition::from([(at(0), logs.pairs.clone())]));
-    let translator = Translator {
-        exactly_once: false,
-        flow: &flow,
-        renaming: &Renaming::default(),
-        records,
-        source,
-        target,
-        pairs: &pairs,
-        target_until: None,
-    };
-    let found = translate_groups(&translator, &groups).await.expect("both sides answer");
+    let found = logs.translate_groups(records, &groups).await;
     for block in 0..6 {
         let position = found[&format!("g{block}")][&at(0)].as_ref().expect("comparable");
         assert_eq!(position.mapping.target_offset, logs.copies[block * 20 + 10].1, "{block}: {position:?}");
     }
-    for most in most {
-        let most = most.into_inner().expect("nobody panicked");
+    for most in [source.most_at_once(), target.most_at_once()] {
         assert!((250_000..=1_000_000).contains(&most), "{most}");
     }
 }

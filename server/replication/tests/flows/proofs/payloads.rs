@@ -1,15 +1,35 @@
 //! No payload is held where prints are enough.
 
+use std::sync::Mutex;
+
+use muster_kafka::{
+    KafkaError, PrintRange, ReadRange, Record, RecordMover, Tails, WorkShare, mover::NewRecord,
+};
+
 use super::*;
 
-/// Reads prints, and refuses to hold payloads.
+/// Reads prints, and refuses to hold payloads. Counts the offsets that are asked for at once.
 #[derive(Debug)]
-struct PrintsOnly<'a>(&'a MemoryMover);
+pub(super) struct PrintsOnly<'a> {
+    mover: &'a MemoryMover,
+    most: Mutex<i64>,
+}
+
+impl<'a> PrintsOnly<'a> {
+    pub(super) fn of(mover: &'a MemoryMover) -> Self {
+        Self { mover, most: Mutex::new(0) }
+    }
+
+    /// The most offsets that were asked for at once.
+    pub(super) fn most_at_once(&self) -> i64 {
+        *self.most.lock().expect("nobody panicked")
+    }
+}
 
 #[async_trait::async_trait]
 impl RecordMover for PrintsOnly<'_> {
     fn cluster(&self) -> &str {
-        self.0.cluster()
+        self.mover.cluster()
     }
 
     async fn read(
@@ -27,7 +47,12 @@ impl RecordMover for PrintsOnly<'_> {
         isolation: Isolation,
         deadline_ms: u64,
     ) -> Result<(), KafkaError> {
-        self.0.read_on(stretches, isolation, deadline_ms).await
+        let asked: i64 = stretches.iter().map(|stretch| stretch.until - stretch.next).sum();
+        {
+            let mut most = self.most.lock().expect("nobody panicked");
+            *most = asked.max(*most);
+        }
+        self.mover.read_on(stretches, isolation, deadline_ms).await
     }
 
     async fn tails(
@@ -36,11 +61,11 @@ impl RecordMover for PrintsOnly<'_> {
         isolation: Isolation,
         deadline_ms: u64,
     ) -> Result<Tails, KafkaError> {
-        self.0.tails(until, isolation, deadline_ms).await
+        self.mover.tails(until, isolation, deadline_ms).await
     }
 
     async fn share(&self, group: &str, topics: &[String]) -> Result<Box<dyn WorkShare>, KafkaError> {
-        self.0.share(group, topics).await
+        self.mover.share(group, topics).await
     }
 
     async fn write(
@@ -49,7 +74,7 @@ impl RecordMover for PrintsOnly<'_> {
         records: Vec<NewRecord>,
         deadline_ms: u64,
     ) -> Result<Vec<i64>, KafkaError> {
-        self.0.write(partition, records, deadline_ms).await
+        self.mover.write(partition, records, deadline_ms).await
     }
 }
 
@@ -58,7 +83,7 @@ async fn translations_drains_and_rings_hold_no_payloads() {
     let mut logs = Logs::new();
     logs.fill(3_000);
     let (_, _, source, target) = &logs.clients;
-    let (source, target) = (PrintsOnly(source), PrintsOnly(target));
+    let (source, target) = (PrintsOnly::of(source), PrintsOnly::of(target));
     let records = FlowRecords { source: &source, target: &target, ..logs.records() };
     let middle = logs.copies[logs.copies.len() / 2].0;
     let found =

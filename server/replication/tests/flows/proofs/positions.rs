@@ -25,22 +25,10 @@ async fn every_position_is_the_true_one() {
 async fn every_position_on_the_target_leads_back_to_where_its_records_came_from() {
     let mut logs = Logs::new();
     logs.fill(2_000);
-    let (source, target, ..) = &logs.clients;
     let pairs = ByPartition::from([(at(0), logs.pairs.clone())]);
-    let sources = ByPartition::from([(at(0), at(0)), (at(1), at(1))]);
-    let uncompacted = BTreeSet::from([at(0).topic]);
-    let way = WayBack {
-        records: logs.records(),
-        source,
-        target,
-        pairs: &pairs,
-        sources: &sources,
-        uncompacted: &uncompacted,
-    };
     let back = async |offset: i64| {
-        let asked = BTreeMap::from([("g".to_owned(), ByPartition::from([(at(0), offset)]))]);
-        let mut found = way.translate_groups(&asked).await.expect("both sides answer");
-        found.remove("g").expect("asked").remove(&at(0)).expect("asked")
+        let group = ByPartition::from([(at(0), offset)]);
+        logs.translate_back(&pairs, group).await.remove(&at(0)).expect("asked")
     };
     let first = logs.pairs[0].downstream;
     let (_, target_end) = logs.ends();
