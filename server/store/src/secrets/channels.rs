@@ -5,10 +5,7 @@ use secrecy::SecretString;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{
-    Rotated, SecretsKey, check_key,
-    envelope::{self, Place},
-};
+use super::{Rotation, SecretsKey, envelope::Place, open, seal};
 use crate::error::{StoreError, failed};
 
 fn place<'a>(channel: &'a str, field: &'a str) -> Place<'a> {
@@ -41,9 +38,7 @@ async fn put_one(
     secret: &SecretString,
 ) -> Result<(), StoreError> {
     const OP: &str = "keep secret of a channel";
-    check_key(conn, key).await?;
-    let sealed = envelope::seal(key, place(&channel.to_string(), field.as_str()), secret)
-        .map_err(|source| StoreError::Sealed { op: OP, source })?;
+    let sealed = seal(conn, key, OP, place(&channel.to_string(), field.as_str()), secret).await?;
     sqlx::query!(
         "insert into channel_secret (channel_id, field, kek_id, sealed)
         values ($1, $2, $3, $4)
@@ -83,8 +78,7 @@ pub async fn get(
     .map_err(failed(OP))?;
     let mut secrets = ChannelSecrets::default();
     for row in rows {
-        let secret = envelope::open(key, place(&channel.to_string(), &row.field), &row.sealed)
-            .map_err(|source| StoreError::Sealed { op: OP, source })?;
+        let secret = open(key, OP, place(&channel.to_string(), &row.field), &row.sealed)?;
         match SecretField::parse(&row.field) {
             Some(SecretField::Url) => secrets.url = Some(secret),
             Some(SecretField::RoutingKey) => secrets.routing_key = Some(secret),
@@ -114,12 +108,7 @@ pub async fn fields(conn: &mut PgConnection, channel: Uuid) -> Result<Vec<Secret
 }
 
 /// The part of [`super::rotate`] that is about channels.
-pub(super) async fn rotate(
-    conn: &mut PgConnection,
-    old: &SecretsKey,
-    new: &SecretsKey,
-    rotated: &mut Rotated,
-) -> Result<(), StoreError> {
+pub(super) async fn rotate(conn: &mut PgConnection, rotation: &mut Rotation<'_>) -> Result<(), StoreError> {
     const OP: &str = "rotate the secrets of channels";
     let rows = sqlx::query!(
         "select channel_id, field, kek_id, sealed
@@ -131,12 +120,9 @@ pub(super) async fn rotate(
     .await
     .map_err(failed(OP))?;
     for row in rows {
-        if row.kek_id == new.id() {
-            rotated.already += 1;
-            continue;
-        }
-        let blob = envelope::rewrap(old, new, place(&row.channel_id.to_string(), &row.field), &row.sealed)
-            .map_err(|source| StoreError::Sealed { op: OP, source })?;
+        let channel = row.channel_id.to_string();
+        let place = place(&channel, &row.field);
+        let Some(blob) = rotation.rewrap(OP, place, &row.kek_id, &row.sealed)? else { continue };
         let done = sqlx::query!(
             "update channel_secret
             set kek_id = $3,
@@ -146,14 +132,13 @@ pub(super) async fn rotate(
                 and field = $2",
             row.channel_id,
             row.field,
-            new.id(),
+            rotation.new.id(),
             blob
         )
         .execute(&mut *conn)
         .await
         .map_err(failed(OP))?;
         StoreError::expect_rows(OP, done.rows_affected(), 1)?;
-        rotated.rewrapped += 1;
     }
     Ok(())
 }

@@ -10,10 +10,7 @@ use muster_domain::{
 };
 use sqlx::PgConnection;
 
-use super::{
-    Rotated, SecretsKey, check_key,
-    envelope::{self, Place},
-};
+use super::{Rotation, SecretsKey, envelope::Place, open, seal};
 use crate::error::{StoreError, failed};
 
 fn side(word: &str, pair: &PairName) -> Result<Side, StoreError> {
@@ -42,11 +39,9 @@ pub async fn put(
     credentials: &ConnectCredentials,
 ) -> Result<(), StoreError> {
     const OP: &str = "keep secret of Connect";
-    check_key(conn, key).await?;
     let (address, username) = (credentials.address.as_str(), credentials.sign_in.username());
     let row = row(pair.as_str(), from.as_str(), address);
-    let sealed = envelope::seal(key, place(&row, username), credentials.sign_in.secret())
-        .map_err(|source| StoreError::Sealed { op: OP, source })?;
+    let sealed = seal(conn, key, OP, place(&row, username), credentials.sign_in.secret()).await?;
     sqlx::query!(
         "insert into connect_secret (pair, from_side, address, username, kek_id, sealed)
         values ($1, $2, $3, $4, $5, $6)
@@ -91,8 +86,7 @@ pub async fn get(
     let mut all = BTreeMap::new();
     for found in rows {
         let at = row(pair.as_str(), &found.from_side, &found.address);
-        let secret = envelope::open(key, place(&at, found.username.as_deref()), &found.sealed)
-            .map_err(|source| StoreError::Sealed { op: OP, source })?;
+        let secret = open(key, OP, place(&at, found.username.as_deref()), &found.sealed)?;
         let sign_in = match found.username {
             Some(username) => ConnectSignIn::Basic { username, password: secret },
             None => ConnectSignIn::Bearer { token: secret },
@@ -147,14 +141,8 @@ pub async fn delete(conn: &mut PgConnection, pair: &PairName, from: Side) -> Res
 }
 
 /// The part of [`super::rotate`] that is about Connect.
-pub(super) async fn rotate(
-    conn: &mut PgConnection,
-    old: &SecretsKey,
-    new: &SecretsKey,
-    rotated: &mut Rotated,
-) -> Result<(), StoreError> {
+pub(super) async fn rotate(conn: &mut PgConnection, rotation: &mut Rotation<'_>) -> Result<(), StoreError> {
     const OP: &str = "rotate the secrets of Connect";
-    let failed = |source| StoreError::database(OP, source);
     let rows = sqlx::query!(
         "select pair, from_side, address, username, kek_id, sealed
         from connect_secret
@@ -163,15 +151,11 @@ pub(super) async fn rotate(
     )
     .fetch_all(&mut *conn)
     .await
-    .map_err(failed)?;
+    .map_err(failed(OP))?;
     for found in rows {
-        if found.kek_id == new.id() {
-            rotated.already += 1;
-            continue;
-        }
         let at = row(&found.pair, &found.from_side, &found.address);
-        let blob = envelope::rewrap(old, new, place(&at, found.username.as_deref()), &found.sealed)
-            .map_err(|source| StoreError::Sealed { op: OP, source })?;
+        let place = place(&at, found.username.as_deref());
+        let Some(blob) = rotation.rewrap(OP, place, &found.kek_id, &found.sealed)? else { continue };
         let done = sqlx::query!(
             "update connect_secret
             set kek_id = $3,
@@ -180,14 +164,13 @@ pub(super) async fn rotate(
                 and from_side = $2",
             found.pair,
             found.from_side,
-            new.id(),
+            rotation.new.id(),
             blob
         )
         .execute(&mut *conn)
         .await
-        .map_err(failed)?;
+        .map_err(failed(OP))?;
         StoreError::expect_rows(OP, done.rows_affected(), 1)?;
-        rotated.rewrapped += 1;
     }
     Ok(())
 }

@@ -4,10 +4,7 @@ use secrecy::SecretString;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{
-    SecretsKey, check_key,
-    envelope::{self, Place},
-};
+use super::{SecretsKey, envelope::Place, open, seal};
 use crate::error::{StoreError, failed};
 
 fn place(session: &str) -> Place<'_> {
@@ -25,9 +22,7 @@ pub async fn put(
     token: &SecretString,
 ) -> Result<(), StoreError> {
     const OP: &str = "keep ID token";
-    check_key(conn, key).await?;
-    let sealed = envelope::seal(key, place(&session.to_string()), token)
-        .map_err(|source| StoreError::Sealed { op: OP, source })?;
+    let sealed = seal(conn, key, OP, place(&session.to_string()), token).await?;
     sqlx::query!(
         "insert into session_id_token (session_id, kek_id, sealed)
         values ($1, $2, $3)",
@@ -60,10 +55,7 @@ pub async fn take(
     .fetch_optional(conn)
     .await
     .map_err(failed(OP))?;
-    sealed
-        .map(|sealed| envelope::open(key, place(&session.to_string()), &sealed))
-        .transpose()
-        .map_err(|source| StoreError::Sealed { op: OP, source })
+    sealed.map(|sealed| open(key, OP, place(&session.to_string()), &sealed)).transpose()
 }
 
 /// Removes all of them: another key ends every session anyway, and nothing sealed with the old one stays.
