@@ -130,7 +130,7 @@ async fn translate_positions(
 ) -> Result<Translated, StepError> {
     let partitions = ctx.source_partitions();
     let in_scope: BTreeSet<&TopicPartition> = partitions.iter().collect();
-    let pairs = ctx.forward()?.offset_pairs(&partitions).await?;
+    let offset_pairs = ctx.forward()?.offset_pairs(&partitions).await?;
     let wanted: BTreeMap<String, ByPartition<i64>> = positions
         .into_iter()
         .map(|(group, offsets)| {
@@ -147,7 +147,7 @@ async fn translate_positions(
         records: records(ctx, ctx.left_ms())?,
         source: ctx.admin(ctx.direction().from),
         target: ctx.admin(ctx.direction().to()),
-        pairs: &pairs,
+        pairs: &offset_pairs,
         exactly_once: prepare::proven_line(ctx)?.exactly_once,
         target_until: until,
     };
