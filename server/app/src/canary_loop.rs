@@ -223,10 +223,9 @@ impl Scene {
     }
 }
 
-/// Where a canary of a pair would be written now, for whoever may write one.
-///
-/// # Errors
-/// The reason, where it is not known well enough.
+/// Whether a canary of a flow would be written now, for whoever may write one; [`Course::Unclear`], with the reason, where the
+/// newest survey is too old to tell, or there is none. `whereabouts` is what that survey says, and when it was made; `chosen`
+/// whether the flow was written on so far.
 pub fn written_where(
     pair: &muster_domain::pair::Pair,
     flow: &Flow,

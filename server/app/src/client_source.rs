@@ -18,15 +18,15 @@ use muster_operations::{
     OperationError, PairClients,
     clients::{ClientSource, FlowKey},
 };
-use muster_replication::{ClusterHands, Mm2OnConnect, PairRoom, Replication};
+use muster_replication::{ClusterHands, Mm2OnConnect, OffsetPairRoom, Replication};
 use muster_routing::RoutingOptions;
 use muster_store::{clusters, pairs, secrets, secrets::SecretsKey};
 use sqlx::{PgConnection, PgPool};
 
-use crate::{app::Hands, kept_pairs::KeptPairs};
+use crate::{app::Hands, kept_offset_pairs::KeptOffsetPairs};
 
 /// Offset pairs that a process holds in memory, of all flows together: 160 MB, as much as five flows can fill alone.
-const MOST_PAIRS: usize = 10_000_000;
+const MOST_OFFSET_PAIRS: usize = 10_000_000;
 
 /// See the module.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ pub struct StoredClients {
     pool: PgPool,
     key: Arc<SecretsKey>,
     routing: RoutingOptions,
-    keeps_pairs: bool,
-    room: PairRoom,
+    keeps_offset_pairs: bool,
+    offset_pair_room: OffsetPairRoom,
     clusters: Mutex<BTreeMap<ClusterName, (i64, ClusterHands)>>,
     pairs: Mutex<BTreeMap<PairName, (Versions, PairClients)>>,
 }
@@ -51,8 +51,8 @@ impl StoredClients {
             pool,
             key,
             routing,
-            keeps_pairs: true,
-            room: PairRoom::of(MOST_PAIRS),
+            keeps_offset_pairs: true,
+            offset_pair_room: OffsetPairRoom::of(MOST_OFFSET_PAIRS),
             clusters: Mutex::default(),
             pairs: Mutex::default(),
         }
@@ -61,7 +61,7 @@ impl StoredClients {
     /// Clients that keep nothing of what they read, for those who only look.
     #[must_use]
     pub fn keeping_nothing(self) -> Self {
-        Self { keeps_pairs: false, ..self }
+        Self { keeps_offset_pairs: false, ..self }
     }
 
     async fn hands(
@@ -95,13 +95,13 @@ impl StoredClients {
         let mut credentials = secrets::connect::get(conn, &self.key, &pair.name).await?;
         let mut flows: BTreeMap<FlowKey, Arc<dyn Replication>> = BTreeMap::new();
         for flow in pair.flows.iter().filter(|flow| flow.mechanism != Mechanism::Unattached) {
-            let attached = attach(pair, flow, &hands, &clusters)?.sharing(&self.room);
+            let attached = attach(pair, flow, &hands, &clusters)?.sharing(&self.offset_pair_room);
             let attached = match credentials.remove(&flow.direction.from) {
                 Some(credentials) => attached.signing_in(credentials),
                 None => attached,
             };
-            let attached = match self.keeps_pairs {
-                true => attached.remembering(Arc::new(self.kept_pairs(pair, flow))),
+            let attached = match self.keeps_offset_pairs {
+                true => attached.remembering(Arc::new(self.kept_offset_pairs(pair, flow))),
                 false => attached,
             };
             flows.insert(FlowKey::from(flow.direction), Arc::new(attached));
@@ -116,8 +116,8 @@ impl StoredClients {
         })
     }
 
-    fn kept_pairs(&self, pair: &Pair, flow: &Flow) -> KeptPairs {
-        KeptPairs::of(self.pool.clone(), pair.name.clone(), flow.direction)
+    fn kept_offset_pairs(&self, pair: &Pair, flow: &Flow) -> KeptOffsetPairs {
+        KeptOffsetPairs::of(self.pool.clone(), pair.name.clone(), flow.direction)
     }
 }
 

@@ -57,6 +57,6 @@ async fn kept_syncs(
     };
     let Seen { read_at: Some(read_at), copies } = seen else { return Ok(None) };
     let ends = recorder::source_ends(conn, of, (positions_at, positions_at + READ_BEHIND)).await?;
-    let pairs = read.partitions.into_iter().map(|(at, known)| (at, known.pairs)).collect();
-    Ok(Some(KeptSyncs { read_at, pairs, copies, ends }))
+    let offset_pairs = read.partitions.into_iter().map(|(at, known)| (at, known.pairs)).collect();
+    Ok(Some(KeptSyncs { read_at, offset_pairs, copies, ends }))
 }

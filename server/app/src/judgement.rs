@@ -61,9 +61,10 @@ pub struct Judgement {
 }
 
 impl Judgement {
-    /// Judges a survey. `approvers` are those who may approve runs of the pair's team now; `history` is what was remembered
-    /// before the survey, `canaries` what was measured until now, and
-    /// whether this process has just taken the pair over. With it comes the lag of the partitions of each flow, for the flight recorder.
+    /// Judges a survey. `approvers` are those who may approve runs of the pair's team now; `previous` is the survey before, if there
+    /// was one; `history` is what was remembered before the survey; `canaries` what was measured until now, and `just_taken` whether
+    /// this process has just taken the pair over. With it comes, in the order of the pair's flows, the lag of the partitions of each,
+    /// for the flight recorder.
     #[must_use]
     pub fn of(
         clients: &PairClients,
@@ -97,6 +98,7 @@ impl Judgement {
         (judgement, partitions)
     }
 
+    /// Every check, those about people at the end.
     fn all(&self) -> impl Iterator<Item = &CheckResult> {
         self.checks.iter().chain(&self.people)
     }
@@ -168,6 +170,7 @@ impl Judgement {
     }
 }
 
+/// A flow's lag as charts keep it; a figure that is not there has the class `unknown`, whatever its reading says.
 fn sample(flow: &FlowLag, at: DateTime<Utc>) -> LagSample {
     let records_class =
         if flow.worst_records.value.is_some() { flow.worst_records.class } else { ReadingClass::Unknown };

@@ -22,7 +22,7 @@ mod each_pair;
 pub mod housekeeping;
 pub mod http;
 pub mod judgement;
-pub mod kept_pairs;
+pub mod kept_offset_pairs;
 pub mod lag_history;
 pub mod lag_hours;
 pub mod logs;

@@ -60,7 +60,7 @@ use crate::{
         route::{
             Access::{Anyone, Anywhere, Auditor, Reader, Role, SignedIn},
             Audit::{Reads, Writes},
-            Of, Proof as Shown, Route, api,
+            Of, Presence, Route, api,
         },
     },
     pages,
@@ -144,12 +144,12 @@ fn sessions_and_people() -> Vec<Route> { vec![
     api(GET, "/api/v1/users", Anywhere(&[Admin]), Reads, people::list)
         .says("All people, by name.").query::<PageQuery>().answers::<Items<UserView>>(200),
     api(POST, "/api/v1/users", Anywhere(&[Admin]), Writes("user.create"), people::create)
-        .says("Add a person.").takes::<NewUser>().answers::<UserView>(201).creates().proven(Shown::PersonOrToken),
+        .says("Add a person.").takes::<NewUser>().answers::<UserView>(201).creates().needs(Presence::PersonOrToken),
     api(GET, "/api/v1/users/{user}", Anywhere(&[Admin]), Reads, people::show)
         .says("A person.").answers::<UserView>(200).versioned(),
     api(PATCH, "/api/v1/users/{user}", Anywhere(&[Admin]), Writes("user.change"), people::change)
         .says("Change a person: rights, password, whether they may sign in.").takes::<UserEdit>()
-        .answers::<UserView>(200).versioned().proven(Shown::PersonOrToken),
+        .answers::<UserView>(200).versioned().needs(Presence::PersonOrToken),
     api(GET, "/api/v1/teams", SignedIn, Reads, teams::list)
         .says("All teams, by name.").query::<PageQuery>().answers::<Items<TeamView>>(200),
     api(POST, "/api/v1/teams", Anywhere(&[Admin]), Writes("team.create"), teams::create)
@@ -165,7 +165,7 @@ fn sessions_and_people() -> Vec<Route> { vec![
     api(GET, "/api/v1/tokens", SignedIn, Reads, people::tokens)
         .says("One's own API tokens, newest first; those of everybody for an admin.").query::<PageQuery>().answers::<Items<TokenView>>(200),
     api(POST, "/api/v1/tokens", SignedIn, Writes("token.create"), people::create_token)
-        .says("Make an API token with one's own rights; it is shown once.").takes::<NewToken>().answers::<TokenView>(201).proven(Shown::PersonOrToken),
+        .says("Make an API token with one's own rights; it is shown once.").takes::<NewToken>().answers::<TokenView>(201).needs(Presence::PersonOrToken),
     api(DELETE, "/api/v1/tokens/{token}", SignedIn, Writes("token.revoke"), people::revoke_token)
         .says("Revoke one's own API token.").answers_nothing(),
 ] }
@@ -175,11 +175,11 @@ fn clusters_and_pairs() -> Vec<Route> { vec![
     api(GET, "/api/v1/clusters", SignedIn, Reads, clusters::list)
         .says("All clusters, by name.").query::<PageQuery>().answers::<Items<ClusterView>>(200),
     api(POST, "/api/v1/clusters", Anywhere(&[Admin]), Writes("cluster.create"), clusters::create)
-        .says("Register a cluster.").takes::<NewCluster>().answers::<ClusterView>(201).creates().proven(Shown::PersonOrToken),
+        .says("Register a cluster.").takes::<NewCluster>().answers::<ClusterView>(201).creates().needs(Presence::PersonOrToken),
     api(GET, "/api/v1/clusters/{cluster}", SignedIn, Reads, clusters::show)
         .says("A cluster.").answers::<ClusterView>(200).versioned(),
     api(PATCH, "/api/v1/clusters/{cluster}", Anywhere(&[Admin]), Writes("cluster.change"), clusters::change)
-        .says("Change a cluster.").takes::<ClusterEdit>().answers::<ClusterView>(200).versioned().proven(Shown::PersonOrToken),
+        .says("Change a cluster.").takes::<ClusterEdit>().answers::<ClusterView>(200).versioned().needs(Presence::PersonOrToken),
     api(DELETE, "/api/v1/clusters/{cluster}", Anywhere(&[Admin]), Writes("cluster.delete"), clusters::delete)
         .says("Forget a cluster no pair uses.").answers_nothing().versioned(),
     api(POST, "/api/v1/clusters/{cluster}/check", Anywhere(&[Admin]), Writes("cluster.check"), clusters::check)
@@ -191,7 +191,7 @@ fn clusters_and_pairs() -> Vec<Route> { vec![
     api(POST, "/api/v1/pairs/import", Anywhere(&[Owner, Admin]), Writes("pair.import"), pairs::import)
         .says("Import an mm2.properties file: JSON, or text/plain with `team` and `name` in the query.")
         .query::<pairs::ImportQuery>().takes::<ImportText>().answers::<Imported>(201).creates().or_text()
-        .proven(Shown::PersonOrToken),
+        .needs(Presence::PersonOrToken),
     api(GET, "/api/v1/pairs/{pair}", Reader(Of::Pair), Reads, pairs::show).says("A pair.").answers::<Pair>(200).versioned(),
     api(PATCH, "/api/v1/pairs/{pair}", Role(&[Owner], Of::Pair), Writes("pair.change"), pairs::change)
         .says("Change a pair: scope, flows, objectives, approval, routing.").takes::<PairEdit>().answers::<Pair>(200).versioned(),
@@ -201,7 +201,7 @@ fn clusters_and_pairs() -> Vec<Route> { vec![
         .says("What Muster signs in with at the Connect of each flow: what is kept, never the password or the token.").answers::<ConnectSignIns>(200),
     api(PUT, "/api/v1/pairs/{pair}/connect/{cluster}", Role(&[Owner], Of::Pair), Writes("connect.enter"), connect_credentials::enter)
         .says("Enter what Muster signs in with at the Connect of the flow from a cluster. It is sealed, and sent to the address the flow has now only.")
-        .takes::<NewConnectCredentials>().answers::<FlowSignIn>(200).proven(Shown::PersonOrToken),
+        .takes::<NewConnectCredentials>().answers::<FlowSignIn>(200).needs(Presence::PersonOrToken),
     api(DELETE, "/api/v1/pairs/{pair}/connect/{cluster}", Role(&[Owner], Of::Pair), Writes("connect.remove"), connect_credentials::remove)
         .says("Remove what Muster signs in with at the Connect of the flow from a cluster.").answers_nothing(),
 ] }
@@ -277,7 +277,7 @@ fn proofs() -> Vec<Route> { vec![
     // What was seen cannot be taken back: a person who is there, and no API token.
     api(POST, "/api/v1/pairs/{pair}/proofs/{proof}/record", Role(&[Operator], Of::Pair), Writes("payload.show"), proofs::record)
         .says("Show a record that a content proof cites, where the pair's owners allow it. It is not kept.")
-        .takes::<RecordAsk>().answers::<RecordTold>(200).proven(Shown::Person),
+        .takes::<RecordAsk>().answers::<RecordTold>(200).needs(Presence::Person),
 ] }
 
 #[rustfmt::skip]
@@ -306,11 +306,11 @@ fn channels() -> Vec<Route> { vec![
         .says("Where one's teams are told what happens, by team and name.").query::<PageQuery>()
         .answers::<Items<ChannelView>>(200),
     api(POST, "/api/v1/channels", Anywhere(&[Owner]), Writes("channel.create"), channels::create)
-        .says("Make a channel of a team.").takes::<NewChannel>().answers::<ChannelView>(201).creates().proven(Shown::PersonOrToken),
+        .says("Make a channel of a team.").takes::<NewChannel>().answers::<ChannelView>(201).creates().needs(Presence::PersonOrToken),
     api(GET, "/api/v1/channels/{channel}", Reader(Of::Channel), Reads, channels::show)
         .says("A channel.").answers::<ChannelView>(200).versioned(),
     api(PATCH, "/api/v1/channels/{channel}", Role(&[Owner], Of::Channel), Writes("channel.change"), channels::change)
-        .says("Change a channel.").takes::<ChannelEdit>().answers::<ChannelView>(200).versioned().proven(Shown::PersonOrToken),
+        .says("Change a channel.").takes::<ChannelEdit>().answers::<ChannelView>(200).versioned().needs(Presence::PersonOrToken),
     api(DELETE, "/api/v1/channels/{channel}", Role(&[Owner], Of::Channel), Writes("channel.delete"), channels::delete)
         .says("Remove a channel with what it was still to send.").answers_nothing().versioned(),
     api(POST, "/api/v1/channels/{channel}/test", Role(&[Owner], Of::Channel), Writes("channel.test"), channels::test)
@@ -373,7 +373,7 @@ fn deciding() -> Vec<Route> { vec![
         .says("Say what a drill proved; never by its requester or driver.").takes::<Attest>().answers::<Run>(200).located(),
     api(POST, "/api/v1/runs/{run}/break_glass", Role(&[Owner], Of::Run), Writes("run.break_glass"), decisions::break_glass)
         .says("Start it without approval. Needs a session that was opened or confirmed with a password minutes ago; reviewed within a day.")
-        .takes::<BreakingGlass>().answers::<Run>(202).or(200).located().proven(Shown::Person),
+        .takes::<BreakingGlass>().answers::<Run>(202).or(200).located().needs(Presence::Person),
     api(POST, "/api/v1/runs/{run}/review", Role(&[Approver], Of::Run), Writes("run.review"), decisions::review)
         .says("Say whether its start without approval was right; never by its requester or driver.")
         .takes::<Reviewing>().answers::<Run>(200).located(),

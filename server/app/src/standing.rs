@@ -1,4 +1,4 @@
-//! How a pair stands, gathered for its page and for the fleet: judgement, history, runs, proof.
+//! How a pair stands, gathered for its page and for the fleet: judgement, history, runs, and whether one of them shows that it can be moved.
 
 use std::collections::BTreeMap;
 
@@ -29,16 +29,21 @@ use crate::{
     judgement::{self, Judgement},
 };
 
-/// Points of a chart.
+/// Points of a chart at most.
 const POINTS: i32 = 240;
 
-/// See the module.
+/// How one pair stands. Figures are of the flow away from the side that is active, of the first side where that is not known;
+/// without any survey they are unknown, never zero.
 #[derive(Debug)]
 pub struct Standing {
     pair: Pair,
+    /// Side applications are on; `None` when it cannot be told.
     active: Option<Side>,
+    /// The readiness checks of the newest survey, by what of them still stands at its age; empty when there was none.
     checks: Vec<Check>,
+    /// Writes of at most so many milliseconds would be lost if the side that is left died now.
     rpo: Reading,
+    /// How long the worst partition is behind, in milliseconds.
     lag: Reading,
     /// When the oldest record that was found to be missing was written by its own timestamp.
     pub first_missing: Option<DateTime<Utc>>,
@@ -48,15 +53,21 @@ pub struct Standing {
     pub behind: Reading,
     /// By source topic; empty where all pairs are shown.
     pub topic_lag: BTreeMap<String, TopicLag>,
+    /// Lag in time, oldest first: of as many hours as were asked for, of the last one where all pairs are shown.
     history: Vec<LagPoint>,
+    /// Whether its newest ended drill shows that the pair, as it is now, can be moved.
     verification: Verification,
-    proof: Option<Run>,
+    /// The newest passed run: one that moved applications and reached its end.
+    passed: Option<Run>,
+    /// The newest run that waits for an approval, or for its start.
     waiting: Option<Run>,
+    /// The run that holds the pair, with its steps; there is one at most.
     active_run: Option<(Run, Vec<RunStep>)>,
+    /// Alarms of silent loss that are open.
     alarms: Vec<StandingAlarm>,
     /// Losses whose last word is not said.
     losses: Vec<BriefLoss>,
-    /// Read where all pairs are shown.
+    /// What waits for somebody; `None` where it was not asked for, which is on the page of one pair.
     duties: Option<Duties>,
 }
 
@@ -145,7 +156,7 @@ impl Standing {
             topic_lag: BTreeMap::new(),
             history,
             verification: runs.verification(&pair, now),
-            proof: of_pair().find(|run| is_proof(run)).cloned(),
+            passed: of_pair().find(|run| is_passed(run)).cloned(),
             waiting: of_pair()
                 .find(|run| matches!(run.state, RunState::AwaitingApproval | RunState::Approved))
                 .cloned(),
@@ -169,7 +180,7 @@ impl Standing {
             lag: self.lag.clone(),
             history: &self.history,
             verification: self.verification.clone(),
-            last_proof: self.proof.as_ref(),
+            last_proof: self.passed.as_ref(),
             active_run: self.active_run.as_ref().map(|(run, steps)| (run, steps.as_slice())),
             alarms: &self.alarms,
             losses: &self.losses,
@@ -222,6 +233,7 @@ struct TellingRuns {
 }
 
 impl TellingRuns {
+    /// Of many pairs at once; whoever has none has an empty list.
     async fn read(conn: &mut PgConnection, pairs: &[PairName]) -> Answer<Self> {
         let runs = runs::telling(conn, pairs).await?;
         let mut steps = BTreeMap::new();
@@ -233,6 +245,7 @@ impl TellingRuns {
         Ok(Self { versions, runs: by_pair(runs, |run| &run.pair), steps })
     }
 
+    /// Those of a pair, newest first.
     fn of(&self, pair: &PairName) -> &[Run] {
         self.runs.get(pair).map_or(&[], Vec::as_slice)
     }
@@ -258,12 +271,13 @@ impl TellingRuns {
     }
 }
 
-/// A run that proved that the pair can be moved, and back to where it is watched.
-fn is_proof(run: &Run) -> bool {
+/// Whether a run moved applications and reached its end, which shows that the pair can be moved.
+fn is_passed(run: &Run) -> bool {
     !run.operation.only_looks()
         && matches!(run.state, RunState::Succeeded | RunState::SucceededWithExceptions | RunState::Passed)
 }
 
+/// Whether a run is a drill of moving applications that was begun and is over, however it ended.
 fn is_ended_drill(run: &Run) -> bool {
     run.drill && !run.operation.only_looks() && run.started_at.is_some() && run.state.ended()
 }
@@ -273,6 +287,7 @@ fn direction(kept: Option<&Kept<Judgement>>) -> Direction {
     Direction { from: kept.and_then(|kept| kept.results.active).unwrap_or(Side::A) }
 }
 
+/// Lag in time of one flow over so many hours until now, oldest first.
 async fn history(
     conn: &mut PgConnection,
     pair: &Pair,

@@ -222,16 +222,6 @@ pub fn unfenced_by(
     principals(writers(bindings, topics, except))
 }
 
-/// Principals of applications that could read for one of these groups if no DENY for everybody stood there.
-#[must_use]
-pub fn groups_unfenced_by(
-    bindings: &BTreeSet<AclBinding>,
-    groups: &[String],
-    except: &BTreeSet<String>,
-) -> Vec<String> {
-    principals(group_readers(bindings, groups, except))
-}
-
 fn principals(bindings: Vec<AclBinding>) -> Vec<String> {
     bindings.into_iter().map(|b| b.principal).collect::<BTreeSet<_>>().into_iter().collect()
 }

@@ -14,10 +14,7 @@ mod undo;
 
 use std::{sync::Arc, time::Duration};
 
-use muster_domain::{
-    record::Outcome,
-    run::{Operation, RunState},
-};
+use muster_domain::{record::Outcome, run::RunState};
 use muster_store::{StoreError, run_leases};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -41,9 +38,6 @@ pub struct Runbook {
     /// Measures what was reached from the outputs of the steps.
     pub outcome: fn(&StepCtx) -> Outcome,
 }
-
-/// Where runbooks come from.
-pub type Runbooks = fn(Operation) -> Option<Runbook>;
 
 /// Bounds of the engine.
 #[derive(Debug, Clone)]
@@ -104,7 +98,6 @@ pub struct Engine {
     pool: PgPool,
     clients: Arc<dyn ClientSource>,
     worker: String,
-    runbooks: Runbooks,
     options: EngineOptions,
     hooks: Arc<dyn Hooks>,
     looked: Arc<dyn Fn(bool) + Send + Sync>,
@@ -117,7 +110,6 @@ impl Engine {
             pool,
             clients,
             worker,
-            runbooks: crate::runbook,
             options: EngineOptions::default(),
             hooks: Arc::new(NoHooks),
             looked: Arc::new(|_| {}),
@@ -128,13 +120,6 @@ impl Engine {
     #[must_use]
     pub fn with_options(mut self, options: EngineOptions) -> Self {
         self.options = options;
-        self
-    }
-
-    /// Other runbooks, for tests of the engine itself.
-    #[must_use]
-    pub fn with_runbooks(mut self, runbooks: Runbooks) -> Self {
-        self.runbooks = runbooks;
         self
     }
 
@@ -177,7 +162,7 @@ impl Engine {
         while carried.join_next().await.is_some() {}
     }
 
-    /// Carries every run that wants a worker now, one after the other, until none does. For tests and `--once`.
+    /// Carries every run that wants a worker now, one after the other, until none does. For tests.
     ///
     /// # Errors
     /// Why a run was let go of.

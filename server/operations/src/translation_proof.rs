@@ -270,14 +270,15 @@ impl Work<'_> {
         let Some(way) = &self.ways.forward else { return Ok(BTreeMap::new()) };
         let mine: Vec<TopicPartition> =
             partitions.iter().filter(|at| self.ways.is_copied(&at.topic)).cloned().collect();
-        let pairs = way.replication.offset_pairs(&mine).await.map_err(unreadable("read offset syncs"))?;
+        let offset_pairs =
+            way.replication.offset_pairs(&mine).await.map_err(unreadable("read offset syncs"))?;
         let translator = Translator {
             flow: way.flow,
             renaming: &way.renaming,
             records: self.records(self.direction, way.isolation),
             source: &**self.clients.admin.get(self.direction.from),
             target: &**self.clients.admin.get(self.direction.to()),
-            pairs: &pairs,
+            pairs: &offset_pairs,
             exactly_once: way.exactly_once,
             target_until: None,
         };
@@ -298,13 +299,13 @@ impl Work<'_> {
         };
         let sources: ByPartition<TopicPartition> = partitions.iter().filter_map(source).collect();
         let originals: Vec<TopicPartition> = sources.values().cloned().collect();
-        let pairs =
+        let offset_pairs =
             way.replication.offset_pairs(&originals).await.map_err(unreadable("read offset syncs"))?;
         let way_back = WayBack {
             records: self.records(way.flow.direction, way.isolation),
             source: &**self.clients.admin.get(way.flow.direction.from),
             target: &**self.clients.admin.get(way.flow.direction.to()),
-            pairs: &pairs,
+            pairs: &offset_pairs,
             sources: &sources,
             uncompacted: &uncompacted(&**self.clients.admin.get(self.direction.from), partitions).await,
         };

@@ -6,8 +6,8 @@
 pub mod connect;
 pub mod formats;
 pub mod mm2_on_connect;
-mod pair_memory;
-mod pair_room;
+mod offset_pair_memory;
+mod offset_pair_room;
 pub mod records;
 pub mod redact;
 pub mod settings;
@@ -27,8 +27,11 @@ use muster_domain::{
 };
 
 pub use mm2_on_connect::{ClusterHands, Mm2OnConnect};
-pub use pair_memory::{PairMemory, PairMemoryError};
-pub use pair_room::PairRoom;
+pub use offset_pair_memory::{OffsetPairMemory, OffsetPairMemoryError};
+pub use offset_pair_room::OffsetPairRoom;
+// As tests of flows still call them.
+pub use offset_pair_memory::OffsetPairMemory as PairMemory;
+pub use offset_pair_room::OffsetPairRoom as PairRoom;
 pub use records::{FlowRecords, PartitionEnds};
 pub use settings::{FlowEnd, FlowSettings};
 
@@ -154,7 +157,7 @@ pub trait Replication: Send + Sync + std::fmt::Debug {
     -> Result<(), ReplicationError>;
 
     /// All offset pairs that are known of the flow, oldest first, by source partition: what its offset-syncs topic holds, and what
-    /// of it was kept before ([`PairMemory`]).
+    /// of it was kept before ([`OffsetPairMemory`]).
     async fn offset_pairs(
         &self,
         partitions: &[TopicPartition],

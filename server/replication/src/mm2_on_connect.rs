@@ -4,8 +4,8 @@
 //! observations and errors went through `redact`.
 
 mod observe;
+mod offset_pairs;
 mod offsets;
-mod pairs;
 mod steer;
 
 #[cfg(test)]
@@ -26,14 +26,14 @@ use muster_kafka::{ClusterAdmin, RecordMover};
 use tokio::sync::Mutex;
 
 use crate::{
-    FlowState, PairMemory, PairRoom, Replication, ReplicationError, ReplicationErrorKind,
+    FlowState, OffsetPairMemory, OffsetPairRoom, Replication, ReplicationError, ReplicationErrorKind,
     connect::ConnectClient,
     settings::{FlowEnd, FlowSettings},
 };
-use pairs::{PairStore, Place};
+use offset_pairs::{OffsetPairStore, Place};
 
 /// Reading new offset pairs when somebody waits for them.
-const PAIRS_WITHIN: Duration = Duration::from_secs(30);
+const OFFSET_PAIRS_WITHIN: Duration = Duration::from_secs(30);
 
 /// Muster's hands on one cluster of a flow.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ pub struct Mm2OnConnect {
     source: ClusterHands,
     target: ClusterHands,
     worker_cluster: Option<String>,
-    pairs: Mutex<PairStore>,
+    offset_pairs: Mutex<OffsetPairStore>,
 }
 
 impl Mm2OnConnect {
@@ -99,7 +99,7 @@ impl Mm2OnConnect {
             source,
             target,
             worker_cluster,
-            pairs: Mutex::new(PairStore::default()),
+            offset_pairs: Mutex::new(OffsetPairStore::default()),
         })
     }
 
@@ -112,15 +112,15 @@ impl Mm2OnConnect {
 
     /// Its offset pairs are kept there, and what is kept there is known from the beginning.
     #[must_use]
-    pub fn remembering(mut self, memory: Arc<dyn PairMemory>) -> Self {
-        self.pairs.get_mut().memory = Some(memory);
+    pub fn remembering(mut self, memory: Arc<dyn OffsetPairMemory>) -> Self {
+        self.offset_pairs.get_mut().memory = Some(memory);
         self
     }
 
     /// It holds its offset pairs in a room with other flows.
     #[must_use]
-    pub fn sharing(mut self, room: &PairRoom) -> Self {
-        self.pairs.get_mut().share = Some(room.share());
+    pub fn sharing(mut self, room: &OffsetPairRoom) -> Self {
+        self.offset_pairs.get_mut().share = Some(room.share());
         self
     }
 
@@ -241,8 +241,8 @@ impl Replication for Mm2OnConnect {
         partitions: &[TopicPartition],
     ) -> Result<ByPartition<Vec<OffsetPair>>, ReplicationError> {
         let config = self.connect.config(self.name(ConnectorRole::Source)?).await?;
-        let mut store = self.pairs.lock().await;
-        store.refresh(&self.place(&config), PAIRS_WITHIN).await?;
+        let mut store = self.offset_pairs.lock().await;
+        store.refresh(&self.place(&config), OFFSET_PAIRS_WITHIN).await?;
         Ok(store.of(partitions))
     }
 }

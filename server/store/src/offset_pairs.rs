@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Pairs of one flow in all parts, beyond which all become one that is within the bounds: a quarter more, so that this is rare.
-const MOST_PAIRS: usize = BOUNDS.pairs / 4 * 5;
+const MOST_OFFSET_PAIRS: usize = BOUNDS.pairs / 4 * 5;
 
 fn packed(op: &'static str) -> impl FnOnce(CodecError) -> StoreError {
     move |source| StoreError::Samples { op, source }
@@ -275,9 +275,9 @@ async fn join_newest(conn: &mut PgConnection, (pair, side): (&PairName, &str)) -
     .fetch_all(&mut *conn)
     .await
     .map_err(failed("look at the parts of offset pairs"))?;
-    let pairs: usize = parts.iter().map(|part| usize::try_from(part.pairs).unwrap_or_default()).sum();
+    let offset_pairs: usize = parts.iter().map(|part| usize::try_from(part.pairs).unwrap_or_default()).sum();
     let sizes: Vec<i64> = parts.iter().map(|part| i64::from(part.bytes)).collect();
-    let together = if pairs > MOST_PAIRS { parts.len() } else { how_many_to_join(&sizes) };
+    let together = if offset_pairs > MOST_OFFSET_PAIRS { parts.len() } else { how_many_to_join(&sizes) };
     let (true, Some(oldest)) = (together > 1, parts[..together].last()) else { return Ok(()) };
     let mut rows = sqlx::query!(
         "delete from offset_syncs_part

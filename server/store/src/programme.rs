@@ -28,12 +28,44 @@ pub struct Listed {
     pub place: Place,
 }
 
+/// Whose turn it is in the list: what still asks for somebody comes first, the most pressing of it before the rest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// Nobody held it and its window is over; oldest first.
+    Overdue,
+    /// Its window is open; oldest first.
+    Due,
+    /// Asked for ahead of time; oldest first.
+    Ahead,
+    /// Nobody is asked for it any more: held, skipped, or missed by a schedule that came due again or is off, as
+    /// [`crate::waiting::overdue_drills`] counts; newest first.
+    Over,
+}
+
+impl Turn {
+    /// Its number, by which the list is sorted and which cursors have.
+    #[must_use]
+    pub const fn number(self) -> i32 {
+        match self {
+            Self::Overdue => 0,
+            Self::Due => 1,
+            Self::Ahead => 2,
+            Self::Over => 3,
+        }
+    }
+
+    /// The turn of a number; `None` for one that no turn has.
+    #[must_use]
+    pub fn of_number(number: i32) -> Option<Self> {
+        [Self::Overdue, Self::Due, Self::Ahead, Self::Over].into_iter().find(|turn| turn.number() == number)
+    }
+}
+
 /// The place of an occurrence in the list: its turn, then the order within it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// 0 is overdue, 1 is due, 2 is ahead, each oldest first; 3 is over, newest first: held, skipped, or missed by a schedule
-    /// that came due again or is off, as [`crate::waiting::overdue_drills`] counts.
-    pub turn: i32,
+    /// Which part of the list it is in.
+    pub turn: Turn,
     /// When it is due, in seconds; negative where the newest come first.
     pub due: i64,
     /// Its schedule.
@@ -46,7 +78,7 @@ impl Place {
     /// Whether nobody is asked for it any more.
     #[must_use]
     pub fn is_over(self) -> bool {
-        self.turn > 2
+        self.turn == Turn::Over
     }
 }
 
@@ -147,7 +179,7 @@ pub async fn list(
         order by shown.turn, shown.key_due, shown.schedule_id, shown.key_nominal"#,
         teams,
         now,
-        after.map(|place| place.turn),
+        after.map(|place| place.turn.number()),
         after.map(|place| place.due),
         after.map(|place| place.schedule),
         after.map(|place| place.nominal),
@@ -159,24 +191,20 @@ pub async fn list(
     let standings =
         rows.first().map(|row| Standings { overdue: row.overdue, due: row.due_now, ahead: row.ahead });
     let listed = rows.into_iter().map(|row| {
-        let unreadable = |_| {
+        let unreadable = |column| {
             let key = format!("{} {}", row.schedule_id, row.nominal);
-            StoreError::unreadable("drill_occurrence", "pair", key)
+            StoreError::unreadable("drill_occurrence", column, key)
         };
+        let turn = Turn::of_number(row.turn).ok_or_else(|| unreadable("turn"))?;
         Ok(Listed {
-            pair: PairName::new(&row.pair).map_err(unreadable)?,
+            pair: PairName::new(&row.pair).map_err(|_| unreadable("pair"))?,
             drill: row.drill,
             occurrence: Occurrence { nominal: row.nominal, due: row.due, closes: row.closes },
             run: row.run_id,
             passed: row.passed,
             trouble: row.trouble,
             skipped: row.skipped_why,
-            place: Place {
-                turn: row.turn,
-                due: row.key_due,
-                schedule: row.schedule_id,
-                nominal: row.key_nominal,
-            },
+            place: Place { turn, due: row.key_due, schedule: row.schedule_id, nominal: row.key_nominal },
         })
     });
     Ok((standings.unwrap_or_default(), listed.collect::<Result<_, StoreError>>()?))

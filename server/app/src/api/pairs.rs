@@ -16,7 +16,7 @@ use crate::{
         pairs::{self, NewPair, PairEdit},
     },
     app::App,
-    http::{Acting, Answer, Creating, IfMatch, Json, Path, Proven, Query, Start, etag},
+    http::{Acting, Answer, Creating, IfMatch, Json, Path, Query, SinceShown, Start, etag},
     judgement::{self, Glance},
 };
 
@@ -99,13 +99,13 @@ pub async fn show(State(app): State<App>, Path(name): Path<PairName>) -> Answer 
 pub async fn change(
     State(app): State<App>,
     Acting(actor): Acting,
-    proven: Proven,
+    since_shown: SinceShown,
     Path(name): Path<PairName>,
     IfMatch(version): IfMatch,
     Json(edit): Json<PairEdit>,
 ) -> Answer {
     let mut tx = muster_store::begin(&app.pool).await?;
-    let pair = pairs::change(&mut tx, &name, version, edit, (&actor, proven)).await?;
+    let pair = pairs::change(&mut tx, &name, version, edit, (&actor, since_shown)).await?;
     tx.commit().await?;
     Ok((etag(pair.version), Json(pair)).into_response())
 }

@@ -66,7 +66,7 @@ pub struct Signed {
     /// By what.
     pub session: SessionRef,
     /// Seconds since they signed in or gave their password again; `None` by an API token.
-    pub proven_seconds_ago: Option<f64>,
+    pub shown_seconds_ago: Option<f64>,
     /// A browser's token is past half of its time and is replaced with the answer.
     renew: bool,
 }
@@ -164,7 +164,7 @@ async fn by_token(conn: &mut PgConnection, kept: Token, actor: Actor) -> Answer<
     api_tokens::touch(conn, kept.id).await?;
     let actor = narrowed(&kept, actor);
     let session = SessionRef::Token(kept.id);
-    Ok(Identity::Person(Box::new(Signed { actor, session, proven_seconds_ago: None, renew: false })))
+    Ok(Identity::Person(Box::new(Signed { actor, session, shown_seconds_ago: None, renew: false })))
 }
 
 /// What a token leaves of the rights of whoever made it.
@@ -195,7 +195,7 @@ async fn by_session(app: &App, sid: Uuid, renew: bool, made: Made) -> Answer<Ide
     Ok(Identity::Person(Box::new(Signed {
         actor: signed.actor,
         session: SessionRef::Session(sid),
-        proven_seconds_ago: Some(signed.stepped_up_seconds_ago),
+        shown_seconds_ago: Some(signed.stepped_up_seconds_ago),
         renew,
     })))
 }

@@ -122,7 +122,7 @@ async fn restored(config: &Config) -> anyhow::Result<()> {
     }
     println!(
         "{} parked. What was done after the backup is not known here: look at both clusters of each run before you decide \
-         on it; docs/RUNBOOKS.md says how (A run was restored from a backup).",
+         on it; `muster runbooks` says how (A run was restored from a backup).",
         match parked.runs.len() {
             0 => "No run had to be".to_owned(),
             1 => "1 run is".to_owned(),

@@ -24,7 +24,7 @@ const RUN_WAITS: u8 = 4;
 
 /// What comes next for a run that was restored from a backup: no act before that.
 const LOOK_FIRST: &str =
-    "look at both clusters, then do what docs/RUNBOOKS.md says (A run was restored from a backup)";
+    "look at both clusters, then do what `muster runbooks` says (A run was restored from a backup)";
 
 /// `muster run …`.
 pub(super) async fn run(client: &Client, command: Run) -> anyhow::Result<ExitCode> {

@@ -122,9 +122,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Acting {
 
 /// Seconds since the person signed in or showed again that it is them, as the guard found it; `None` by an API token.
 #[derive(Debug, Clone, Copy)]
-pub struct Proven(pub Option<f64>);
+pub struct SinceShown(pub Option<f64>);
 
-impl<S: Send + Sync> FromRequestParts<S> for Proven {
+impl<S: Send + Sync> FromRequestParts<S> for SinceShown {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {

@@ -17,10 +17,10 @@ use serde_json::json;
 use tower_http::request_id::RequestId;
 
 use super::{
-    extract::{Acting, Proven},
+    extract::{Acting, SinceShown},
     failure::{Answer, Failure},
     limits,
-    route::{Access, Audit, Kind, Of, Proof, Rule},
+    route::{Access, Audit, Kind, Of, Presence, Rule},
 };
 use crate::{
     acts::{audit_trail, teams_of},
@@ -151,12 +151,12 @@ async fn admit_and_run(app: &App, rule: Rule, identity: &Identity, request: Requ
     if let (Audit::Writes(_), Identity::Person(signed)) = (rule.audit, identity) {
         limits::count_write(app, &signed.actor).await?;
     }
-    if let (Some(proof), Identity::Person(signed)) = (rule.proof, identity) {
-        proven(proof, signed.proven_seconds_ago, rule.audit)?;
+    if let (Some(presence), Identity::Person(signed)) = (rule.presence, identity) {
+        check_presence(presence, signed.shown_seconds_ago, rule.audit)?;
     }
     if let Identity::Person(signed) = identity {
         parts.extensions.insert(Acting(signed.actor.clone()));
-        parts.extensions.insert(Proven(signed.proven_seconds_ago));
+        parts.extensions.insert(SinceShown(signed.shown_seconds_ago));
         parts.extensions.insert(signed.session);
     }
     let request = Request::from_parts(parts, body);
@@ -181,15 +181,15 @@ async fn admit(app: &App, access: Access, actor: &Actor, params: &RawPathParams)
 
 /// Seconds since it was shown who is there, within which a form is opened, and within which it is sent: who opened it in
 /// time has time to fill it in.
-const PROVEN_TO_OPEN: f64 = 300.0;
-const PROVEN_TO_ACT: f64 = 900.0;
+const SHOWN_TO_OPEN: f64 = 300.0;
+const SHOWN_TO_ACT: f64 = 900.0;
 
-fn proven(proof: Proof, seconds_ago: Option<f64>, audit: Audit) -> Answer<()> {
-    let within = if audit == Audit::Reads { PROVEN_TO_OPEN } else { PROVEN_TO_ACT };
-    match (proof, seconds_ago) {
+fn check_presence(presence: Presence, seconds_ago: Option<f64>, audit: Audit) -> Answer<()> {
+    let within = if audit == Audit::Reads { SHOWN_TO_OPEN } else { SHOWN_TO_ACT };
+    match (presence, seconds_ago) {
         (_, Some(seconds)) if seconds <= within => Ok(()),
-        (Proof::PersonOrToken, None) => Ok(()),
-        (Proof::Person, None) => Err(Failure::new(
+        (Presence::PersonOrToken, None) => Ok(()),
+        (Presence::Person, None) => Err(Failure::new(
             "reauthentication-needed",
             "This needs a person who is there; an API token does not show that.",
             "Sign in as yourself and do it in that session: in a browser, or with your password (`muster login`, POST \
@@ -207,19 +207,19 @@ fn proven(proof: Proof, seconds_ago: Option<f64>, audit: Audit) -> Answer<()> {
     }
 }
 
-impl Proven {
+impl SinceShown {
     /// Whether a form that asks for it would be opened now, so that there is time to send it.
     #[must_use]
     pub fn opens(self) -> bool {
-        self.0.is_some_and(|seconds| seconds <= PROVEN_TO_OPEN)
+        self.0.is_some_and(|seconds| seconds <= SHOWN_TO_OPEN)
     }
 
-    /// The same rule as a row's `proven(PersonOrToken)`, for what only some requests of a row ask for.
+    /// The same rule as a row that needs [`Presence::PersonOrToken`], for what only some requests of a row ask for.
     ///
     /// # Errors
     /// `reauthentication-needed`.
     pub fn acts(self) -> Answer<()> {
-        proven(Proof::PersonOrToken, self.0, Audit::Writes(""))
+        check_presence(Presence::PersonOrToken, self.0, Audit::Writes(""))
     }
 }
 

@@ -15,6 +15,6 @@ pub mod route;
 mod strict;
 pub(crate) mod times;
 
-pub use extract::{Acting, Form, IfMatch, Json, Path, Proven, Query, Text, check_version, etag};
+pub use extract::{Acting, Form, IfMatch, Json, Path, Query, SinceShown, Text, check_version, etag};
 pub use failure::{Answer, Failure};
 pub use idempotency::{Creating, Start};

@@ -94,7 +94,7 @@ pub enum Kind {
 
 /// What has to have been shown a short while ago, beyond being signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Proof {
+pub enum Presence {
     /// That the person is there: they signed in or gave their password again minutes ago. An API token never is.
     Person,
     /// The same for sessions. An API token counts: it was made for this by somebody who had shown it.
@@ -115,7 +115,7 @@ pub struct Rule {
     /// Whether a key in the address lets in who sends no other credentials: calendar programs send no headers.
     pub takes_key: bool,
     /// What has to have been shown a short while ago.
-    pub proof: Option<Proof>,
+    pub presence: Option<Presence>,
 }
 
 /// Adds a type's schemas to the document and names it.
@@ -182,7 +182,7 @@ where
     row(
         method,
         path,
-        Rule { access, audit, kind: Kind::Api, creates: false, takes_key: false, proof: None },
+        Rule { access, audit, kind: Kind::Api, creates: false, takes_key: false, presence: None },
         handler,
     )
 }
@@ -196,7 +196,7 @@ where
     row(
         method,
         path,
-        Rule { access, audit, kind: Kind::Page, creates: false, takes_key: false, proof: None },
+        Rule { access, audit, kind: Kind::Page, creates: false, takes_key: false, presence: None },
         handler,
     )
 }
@@ -305,8 +305,8 @@ impl Route {
 
     /// It needs to have been shown a short while ago who asks.
     #[must_use]
-    pub fn proven(mut self, proof: Proof) -> Self {
-        self.rule.proof = Some(proof);
+    pub fn needs(mut self, presence: Presence) -> Self {
+        self.rule.presence = Some(presence);
         self
     }
 

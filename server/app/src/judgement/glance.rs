@@ -85,6 +85,8 @@ pub async fn count_causes(app: &App, conn: &mut PgConnection, actor: &Actor) -> 
     Ok(count)
 }
 
+/// Causes of trouble of all pairs: checks that are not well, a survey that is too old, open alarms and losses that are bad. One may be
+/// there several times.
 async fn read_causes(conn: &mut PgConnection) -> Answer<CausesByTeam> {
     let (now, mut causes, mut teams) = (Utc::now(), Vec::new(), BTreeMap::new());
     for bad in readiness::bad_of_all(conn).await? {

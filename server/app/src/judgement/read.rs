@@ -18,7 +18,8 @@ use super::{FRESH, Judgement};
 use crate::http::Answer;
 
 impl Judgement {
-    /// As it is to be read at a later time: what is too old to stand is unknown or stale, whatever it said then.
+    /// As it is to be read when it is that old: what is too old to stand is unknown or stale, whatever it said then; checks about
+    /// people are joined to the others.
     #[must_use]
     pub fn aged(mut self, age: TimeDelta) -> Self {
         self.checks.append(&mut self.people);
@@ -105,6 +106,7 @@ impl Judgement {
         (known && !stale).then_some(AtStake { records_at_least, records_at_most, ms_at_most, at })
     }
 
+    /// A reading of the flow away from a side; unknown, read at no time, where no flow carries records that way.
     fn of_flow(&self, direction: Direction, reading: fn(&FlowLag) -> Reading) -> Reading {
         match self.lag.iter().find(|lag| lag.direction == direction) {
             Some(lag) => reading(lag),
@@ -134,6 +136,7 @@ pub async fn latest_of_all(
     Ok(all.into_iter().map(|(pair, kept)| (pair, as_of_now(kept))).collect())
 }
 
+/// With its age counted against it: see [`Judgement::aged`].
 fn as_of_now(kept: Kept<Judgement>) -> Kept<Judgement> {
     Kept { results: kept.results.aged(Utc::now() - kept.at), ..kept }
 }

@@ -14,7 +14,7 @@ use crate::{
     api::{approvals::approves_for, runs::teams},
     app::App,
     auth::cookie,
-    http::{Acting, Answer, Failure, Proven},
+    http::{Acting, Answer, Failure, SinceShown},
     judgement,
 };
 
@@ -24,7 +24,7 @@ pub struct Asking {
     /// Signed-in person, if any.
     pub person: Option<Actor>,
     /// When they last showed that it is them.
-    pub proven: Proven,
+    pub since_shown: SinceShown,
     path: String,
     theme: Theme,
 }
@@ -35,7 +35,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Asking {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
         Ok(Self {
             person: parts.extensions.get::<Acting>().map(|acting| acting.0.clone()),
-            proven: parts.extensions.get::<Proven>().copied().unwrap_or(Proven(None)),
+            since_shown: parts.extensions.get::<SinceShown>().copied().unwrap_or(SinceShown(None)),
             path: as_asked(parts.uri.path_and_query().map_or("/", |path| path.as_str())),
             theme: Theme::parse(&cookie::theme(&parts.headers)),
         })
@@ -46,7 +46,7 @@ impl Asking {
     /// For a page that is made outside of a handler.
     #[must_use]
     pub fn of(person: Option<Actor>, path: &str) -> Self {
-        Self { person, proven: Proven(None), path: path.to_owned(), theme: Theme::System }
+        Self { person, since_shown: SinceShown(None), path: path.to_owned(), theme: Theme::System }
     }
 
     /// For a page whose reader has just been signed out.

@@ -65,7 +65,7 @@ async fn page(
     };
     let course = course(&mut conn, &pair).await?;
     let page = ContentPage::new(chrome, &pair, course, &history, shown.as_ref(), form);
-    Ok(page.of_somebody(asking.proven.opens()))
+    Ok(page.of_somebody(asking.since_shown.opens()))
 }
 
 /// `POST /pairs/{pair}/content/record`: what is in a record the proof cites. An act: it leaves an entry, and its answer is the

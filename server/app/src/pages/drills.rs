@@ -10,7 +10,7 @@ use muster_domain::{
 };
 use muster_store::{
     clock,
-    programme::{self, Listed, Place, Standings},
+    programme::{self, Listed, Place, Standings, Turn},
     runs, schedules as stored,
 };
 use muster_web::{
@@ -148,14 +148,14 @@ async fn came_of(conn: &mut PgConnection, listed: Vec<Listed>) -> Answer<Vec<Due
 }
 
 fn write_place(place: Place) -> String {
-    cursor::write(DUE, &[&place.turn, &place.due, &place.schedule, &place.nominal])
+    cursor::write(DUE, &[&place.turn.number(), &place.due, &place.schedule, &place.nominal])
 }
 
 /// The place a cursor speaks of; none for what is no cursor, which is the beginning of the list.
 fn read_place(after: &str) -> Option<Place> {
     let [turn, due, schedule, nominal] = cursor::read::<4>(DUE, after).ok()?;
     Some(Place {
-        turn: turn.parse().ok()?,
+        turn: Turn::of_number(turn.parse().ok()?)?,
         due: due.parse().ok()?,
         schedule: schedule.parse().ok()?,
         nominal: nominal.parse().ok()?,

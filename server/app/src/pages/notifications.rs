@@ -86,7 +86,7 @@ async fn page(
         owned: &owned,
         has_mail: app.courier.has_mail(),
         // What was sent in time and is to be corrected is not taken away.
-        may_enter_secrets: form.is_some() || asking.proven.opens(),
+        may_enter_secrets: form.is_some() || asking.since_shown.opens(),
     };
     let wrong = wrong.map(|failure| &failure.problem);
     let page = NotificationsPage::new(chrome, channels_seen, form, wrong, &shown.done);

@@ -151,7 +151,7 @@ async fn try_change(app: &App, asking: &Asking, name: &PairName, form: &PairForm
         canary_seconds: Some(canary_seconds(form)?),
         show_payload: Some(form.show_payload == "on"),
     };
-    pairs::change(&mut tx, name, Some(form.version), edit, (asking.actor()?, asking.proven)).await?;
+    pairs::change(&mut tx, name, Some(form.version), edit, (asking.actor()?, asking.since_shown)).await?;
     Ok(tx.commit().await?)
 }
 

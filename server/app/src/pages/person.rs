@@ -46,7 +46,7 @@ pub async fn show(
     let ways = WaysIn::read(&mut conn, (asking.actor()?, session), whose, (page.as_str(), &asked)).await?;
     let of_them = AuditFilter { actor: Some(name.clone()), ..AuditFilter::default() };
     let did = audit::list(&mut conn, &of_them, DEEDS).await?;
-    let may_unlock = asking.proven.opens();
+    let may_unlock = asking.since_shown.opens();
     let (sessions, tokens) = (ways.sessions.as_slice(), ways.tokens.as_slice());
     let person = PersonSeen { sessions, tokens, did: &did, may_unlock, ..shown(&user) };
     html(&PersonPage::new(chrome, &person, &asked.done).part(ways.session_ends, ways.token_ends))

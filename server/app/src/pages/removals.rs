@@ -204,7 +204,7 @@ async fn try_stop_canary(
         return Err(Failure::invalid(format!("Pair `{name}` has no canary.")));
     }
     let edit = PairEdit { canary_topic: Some(None), ..PairEdit::default() };
-    pairs::change(conn, name, Some(version), edit, (asking.actor()?, asking.proven)).await?;
+    pairs::change(conn, name, Some(version), edit, (asking.actor()?, asking.since_shown)).await?;
     Ok(())
 }
 

@@ -58,7 +58,7 @@ fn every_part_of_the_runbooks_that_people_are_sent_to_is_there() {
     for dir in ["server/app/src", "server/domain/src", "server/operations/src", "web/src"] {
         source(&root.join(dir), &mut all);
     }
-    let sent = Regex::new(r"docs/RUNBOOKS\.md[^(\n]*\(([A-Z][^)\n]+)\)").unwrap();
+    let sent = Regex::new(r#"(?:`muster |/)runbooks\b[^("\n]*\(([A-Z][^)\n]+)\)"#).unwrap();
     let parts: Vec<&str> = sent.captures_iter(&all).map(|found| found.get(1).unwrap().as_str()).collect();
     for part in &parts {
         let there = runbooks

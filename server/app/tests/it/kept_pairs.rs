@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, Router, routing::get};
 use bytes::Bytes;
-use muster_app::kept_pairs::KeptPairs;
+use muster_app::kept_offset_pairs::KeptOffsetPairs;
 use muster_domain::{
     ids::PairName,
     pair::{Direction, Flow, Mechanism, NamingPolicy, Side},
@@ -18,7 +18,7 @@ use muster_kafka::{
     double::{Payload, World},
 };
 use muster_replication::{
-    ClusterHands, FlowRecords, Mm2OnConnect, PairMemory as _, Replication as _,
+    ClusterHands, FlowRecords, Mm2OnConnect, OffsetPairMemory as _, Replication as _,
     double::conformance,
     translate::{NotTranslated, Translated, Translator, translate_group},
 };
@@ -36,8 +36,8 @@ fn at() -> TopicPartition {
     TopicPartition::new("orders", 0)
 }
 
-fn kept(app: &TestApp) -> KeptPairs {
-    KeptPairs::of(app.app.pool.clone(), PairName::new("orders").unwrap(), FORWARD)
+fn kept(app: &TestApp) -> KeptOffsetPairs {
+    KeptOffsetPairs::of(app.app.pool.clone(), PairName::new("orders").unwrap(), FORWARD)
 }
 
 fn append(world: &World, cluster: &str, topic: &str, (key, value): (Vec<u8>, Vec<u8>)) {

@@ -130,7 +130,7 @@ fn conversion_never_leaves_an_application_that_can_write() {
     let converted = conversion(&acls, &topics, &groups, &probe());
     convert(&mut acls, converted);
     assert_eq!(unfenced_by(&acls, &topics, &probe()), Vec::<String>::new());
-    assert_eq!(groups_unfenced_by(&acls, &groups, &probe()), Vec::<String>::new());
+    assert_eq!(group_readers(&acls, &groups, &probe()), Vec::<AclBinding>::new());
     assert!(may_write(&acls, "User:mm2", "orders.placed"));
     assert!(may(&acls, "User:old", AclOperation::Read, ResourceType::Topic, "orders.placed"));
     assert!(!may(&acls, "User:billing", AclOperation::Read, ResourceType::Group, "billing"));

@@ -1,14 +1,19 @@
 //! Lag of single partitions.
 
+mod arrived;
+mod dead;
+mod ends;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
+use self::arrived::{Arrived, Log};
+pub(crate) use self::ends::{copyable_end, written_end};
 use super::{
     Clock, CopyMode, EndsAt, Known, Pace, Past,
-    fit::{RecordsOnly, fit},
-    last_read::{LastRead, in_topics, last_read},
+    fit::RecordsOnly,
     renamed,
     replica::{Replica, There},
     surely_missing,
@@ -18,18 +23,9 @@ use crate::{
     pair::{Flow, Pair},
     patterns::Scope,
     reading::{Observed, Reading, ReadingClass},
-    survey::{
-        ConnectState, ConnectorRole, FlowObservation, NewestPairs, PartitionObservation, Survey,
-        TopicObservation,
-    },
+    survey::{ConnectState, ConnectorRole, FlowObservation, PartitionObservation, Survey, TopicObservation},
     topic::TopicPartition,
 };
-
-/// A survey is taken to last as long at least: clocks and Connect's answers are no finer.
-const SHORTEST_SURVEY_MS: i64 = 1_000;
-/// Of a topic that was made anew, until its positions move.
-const NOTHING_OF_THIS_LOG: &str =
-    "nothing is known to have been copied: the topic was made anew, its position is of the log before";
 
 /// Lag of one source partition.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,25 +79,7 @@ pub fn partition_lags(
     }
 }
 
-/// One past the last record the flow could copy. Connect commits the offset of a record, and the marker behind the last one never
-/// arrives: where it is known that nothing else lies there, it is not waited for.
-pub(crate) fn copyable_end(partition: &PartitionObservation, mode: CopyMode) -> Option<i64> {
-    let end = if mode.read_committed { partition.stable } else { partition.end }?;
-    Some(up_to_last_record(partition, end))
-}
-
-/// An end without what is known to be no record before it.
-fn up_to_last_record(partition: &PartitionObservation, end: i64) -> i64 {
-    partition.last_record.map_or(end, |last| end.min(last.saturating_add(1)))
-}
-
-/// High watermark without what is known to be no record before it. Where a transaction is open nothing is known: how far it was read may
-/// be up to where that begins, and what lies behind may be committed in the next moment.
-pub(crate) fn written_end(partition: &PartitionObservation) -> Option<i64> {
-    let end = partition.end?;
-    Some(if partition.stable == Some(end) { up_to_last_record(partition, end) } else { end })
-}
-
+/// A flow as it is judged: one survey of it, and what was seen of its source before.
 struct Judge<'a> {
     flow: &'a Flow,
     survey: &'a Survey,
@@ -116,25 +94,6 @@ struct Judge<'a> {
     records_only: RecordsOnly<'a>,
     /// Why its copies are not known by their names.
     renamed: Option<String>,
-}
-
-/// What a partition of the source has.
-#[derive(Debug, Clone, Copy)]
-struct Log {
-    /// First offset still there.
-    start: i64,
-    /// One past the last record the flow could copy.
-    end: i64,
-    /// High watermark: what is open at the end may be committed, and copied, while positions are read.
-    high: i64,
-}
-
-/// What is known to have arrived.
-struct Arrived {
-    through: i64,
-    class: ReadingClass,
-    reason: String,
-    at: DateTime<Utc>,
 }
 
 impl<'a> Judge<'a> {
@@ -285,86 +244,6 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The last source offset that is proven or fitted to be on the target. `unseen` is for how long the end was not looked at when
-    /// the positions were read.
-    fn arrived(
-        &self,
-        key: &TopicPartition,
-        Log { start, end, high }: Log,
-        target: There<'_>,
-        unseen: TimeDelta,
-    ) -> Result<Arrived, String> {
-        if let Some(reason) = &self.renamed {
-            return Err(reason.clone());
-        }
-        if let There::Absent { replica, partitions } = target {
-            let reason = match partitions {
-                None => format!("its copy `{replica}` is not on the target"),
-                Some(n) => format!("its copy `{replica}` has {n} partitions only on the target"),
-            };
-            let at = self.survey.sides.get(self.flow.direction.to()).topics.at();
-            return Ok(Arrived { through: start.saturating_sub(1), class: ReadingClass::Tight, reason, at });
-        }
-        let observed = self.observed.ok_or("Muster cannot see this flow")?;
-        let (committed, pair) = (observed.committed.as_result(), self.newest_pairs(observed));
-        if let (Err(committed), Err(pair)) = (committed, pair) {
-            return Err(format!(
-                "neither committed offsets ({committed}) nor offset syncs ({pair}) could be read"
-            ));
-        }
-        let at = observed.committed.at().min(observed.newest_pairs.at());
-        let offset = committed.ok().and_then(|committed| committed.offsets.get(key)).copied();
-        let pair = pair.ok().and_then(|pairs| pairs.0.get(key)).copied();
-        let (offset, pair) = observed.of_this_log(key, offset, pair);
-        let new = |through, class, reason: &str| Arrived { through, class, reason: reason.to_owned(), at };
-        let last = end.saturating_sub(1);
-        let Some(low) = offset.max(pair.map(|pair| pair.upstream)) else {
-            let anew = observed.of_another_log.contains_key(key);
-            let nothing = if anew { NOTHING_OF_THIS_LOG } else { "nothing is known to have been copied yet" };
-            return Ok(new(start.saturating_sub(1), ReadingClass::LowerBound, nothing));
-        };
-        let ahead = low.saturating_sub(high.saturating_sub(1));
-        if ahead > 0 && ahead > self.pace.may_run_ahead(key, unseen + took(self.survey)) {
-            return Err(format!(
-                "its position {low} is beyond the source's end {end}: the topic was recreated or cut short, or the position \
-                 is not this topic's"
-            ));
-        }
-        let low = low.min(last);
-        if low == last || (self.mode.exactly_once && offset.is_some()) {
-            return Ok(new(low, ReadingClass::Exact, ""));
-        }
-        let fitted =
-            pair.zip(target.end()).and_then(fit).filter(|_| self.advance_alike(target, key.partition));
-        Ok(match fitted {
-            Some(fitted) => new(
-                fitted.clamp(low, last),
-                ReadingClass::Tight,
-                "counted from the newest offset sync to the target's end",
-            ),
-            None => new(
-                low,
-                ReadingClass::LowerBound,
-                "proven as far as the last committed offset or offset sync",
-            ),
-        })
-    }
-
-    /// The newest offset syncs. Of a source that does not answer the last that were read: what they say had arrived is there still, and
-    /// all that is told of such a source is stale. One that answers may have written others since.
-    fn newest_pairs(&self, observed: &'a FlowObservation) -> Result<&'a NewestPairs, &'a str> {
-        let answers = self.survey.sides.get(self.flow.direction.from).topics.value().is_some();
-        let last = observed.last_pairs.as_ref().filter(|_| !answers);
-        observed.newest_pairs.as_result().or_else(|reason| last.map(|last| &last.newest).ok_or(reason))
-    }
-
-    /// Whether each offset behind the newest offset sync on the target is a record of the source. Where transforms leave records out, the
-    /// target does not advance as the source does; where somebody writes there in transactions, it has markers.
-    fn advance_alike(&self, target: There<'_>, partition: i32) -> bool {
-        let There::Found { replica, .. } = target else { return false };
-        !self.mode.exactly_once && !self.mode.transforms && self.records_only.on(replica, partition)
-    }
-
     /// Since when the first record that is missing on the target may have existed.
     fn behind_since(
         &self,
@@ -400,77 +279,9 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// The source does not answer. What each partition had when it was last seen is all there is.
-    fn dead(&self, reason: &str) -> Vec<PartitionLag> {
-        let all = last_read(self.history);
-        let in_scope = in_topics(all, |topic| self.scope.application_topic(self.flow.direction.from, topic));
-        in_scope
-            .map(|LastRead { key, end, at }| {
-                let gap = (self.clock.now - at).num_seconds();
-                self.last_seen(key, end, at, gap, reason)
-            })
-            .collect()
-    }
-
-    fn last_seen(
-        &self,
-        key: &TopicPartition,
-        end: i64,
-        seen_at: DateTime<Utc>,
-        gap: i64,
-        reason: &str,
-    ) -> PartitionLag {
-        let replica = self.replica(&key.topic);
-        let since = format!("the source has not answered for {gap} s ({reason})");
-        let seen = self.last.and_then(|last| last.ends.get(key).copied().flatten());
-        let log = Log { start: 0, end, high: seen.map_or(end, |seen| end.max(seen.end)) };
-        let there = replica.partition(key.partition);
-        let (through, records, ms) = match self.arrived(key, log, there, self.clock.now - seen_at) {
-            Err(why) => {
-                let unknown = Reading::unknown(seen_at, format!("{since}, and {why}"));
-                (unknown.clone(), unknown.clone(), unknown)
-            }
-            Ok(arrived) if arrived.through.saturating_add(1) >= end => {
-                let unknown = Reading::unknown(
-                    seen_at,
-                    format!(
-                        "{since}; all that was seen until then has arrived, what was written since is not known"
-                    ),
-                );
-                (Reading::new(arrived.through, ReadingClass::Stale, seen_at, since), unknown.clone(), unknown)
-            }
-            Ok(arrived) => {
-                let ms = match self.behind_since(key, arrived.through, end, ReadingClass::Stale, seen_at) {
-                    Reading { value: Some(ms), at, .. } => {
-                        Reading::new(ms, ReadingClass::Stale, at, since.clone())
-                    }
-                    unknown => unknown,
-                };
-                let behind = end.saturating_sub(1).saturating_sub(arrived.through);
-                let records = Reading::new(behind, ReadingClass::Stale, seen_at, since.clone());
-                (Reading::new(arrived.through, ReadingClass::Stale, seen_at, since), records, ms)
-            }
-        };
-        PartitionLag {
-            partition: key.clone(),
-            through,
-            records,
-            ms,
-            in_open_transactions: None,
-            hole: None,
-            surely_missing: 0,
-            first_missing_timestamp: None,
-        }
-    }
-
     fn aged(&self, class: ReadingClass, at: DateTime<Utc>) -> ReadingClass {
         if self.clock.now - at > self.clock.period * 3 { class.max(ReadingClass::Stale) } else { class }
     }
-}
-
-/// Positions and ends of one survey are read at the same time, so one may be as much later than the other.
-fn took(survey: &Survey) -> TimeDelta {
-    TimeDelta::try_milliseconds(survey.took_ms.max(SHORTEST_SURVEY_MS)).unwrap_or_else(|| TimeDelta::days(1))
 }
 
 /// Whether nothing is compacted away of a topic; `None` where its configs could not be read.

@@ -46,7 +46,7 @@ fn reachable(scene: &Scene<'_>) -> CheckResult {
         &troubles,
         "both clusters answer",
         "Check the cluster: bootstrap addresses, credentials, network. A planned switchover needs both. If the active side is \
-         dead and does not come back in time, docs/RUNBOOKS.md has what is done by hand (The active side is dead).",
+         dead and does not come back in time, /runbooks has what is done by hand (The active side is dead).",
     )
 }
 

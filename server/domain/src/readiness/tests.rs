@@ -113,7 +113,7 @@ fn a_cluster_that_does_not_answer_says_where_to_read_on_when_it_is_dead() {
     assert_eq!(
         told.next_step,
         "Check the cluster: bootstrap addresses, credentials, network. A planned switchover needs both. If the active side is \
-         dead and does not come back in time, docs/RUNBOOKS.md has what is done by hand (The active side is dead)."
+         dead and does not come back in time, /runbooks has what is done by hand (The active side is dead)."
     );
 }
 

@@ -23,34 +23,25 @@ use crate::{
     error::{KafkaError, KafkaErrorKind},
 };
 
+/// Who probes fences.
+const PROBE: &str = "User:muster-probe";
+
 /// [`ClusterAdmin`] on a simulated cluster.
 #[derive(Debug, Clone)]
 pub struct MemoryAdmin {
     caller: Caller,
     principal: String,
-    probe: Option<String>,
 }
 
 impl MemoryAdmin {
     pub(super) fn new(world: World, cluster: &str) -> Self {
-        Self {
-            caller: Caller::new(world, cluster),
-            principal: "User:muster".to_owned(),
-            probe: Some("User:muster-probe".to_owned()),
-        }
+        Self { caller: Caller::new(world, cluster), principal: "User:muster".to_owned() }
     }
 
     /// Expects another cluster id; `None`: it was never recorded.
     #[must_use]
     pub fn expecting(mut self, id: Option<&str>) -> Self {
         self.caller.expected_id = id.map(str::to_owned);
-        self
-    }
-
-    /// Probes as another principal; `None`: there is none.
-    #[must_use]
-    pub fn probing_as(mut self, principal: Option<&str>) -> Self {
-        self.probe = principal.map(str::to_owned);
         self
     }
 
@@ -259,17 +250,12 @@ impl ClusterAdmin for MemoryAdmin {
         topics: &[String],
     ) -> Result<BTreeMap<(i32, String), FenceVerdict>, KafkaError> {
         self.read("probe_write_fence", |cluster| {
-            let Some(probe) = &self.probe else {
-                return Err(KafkaErrorKind::Unsupported(
-                    "the fence probe without a probe principal".to_owned(),
-                ));
-            };
             // Not a change, but a verdict about the wrong cluster would be worse than none.
             self.caller.check_id(cluster)?;
             let mut verdicts = BTreeMap::new();
             for broker in &cluster.brokers {
                 for topic in topics {
-                    verdicts.insert((*broker, topic.clone()), cluster.answer_probe(probe, *broker, topic));
+                    verdicts.insert((*broker, topic.clone()), cluster.answer_probe(PROBE, *broker, topic));
                 }
             }
             Ok(verdicts)

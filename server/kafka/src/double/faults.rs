@@ -109,12 +109,6 @@ impl Faults {
         self.dead = false;
     }
 
-    /// Whether a script line or hook killed the caller.
-    #[must_use]
-    pub fn is_dead(&self) -> bool {
-        self.dead
-    }
-
     /// What happens to this call at this moment.
     pub fn strike(&mut self, call: &Call, when: When) -> Option<Fault> {
         if self.dead {

@@ -122,17 +122,6 @@ impl World {
         }
     }
 
-    /// Moves the clock until a condition holds; `false` when it did not within `bound` ticks.
-    pub fn tick_until(&self, bound: u64, condition: impl Fn(&State) -> bool) -> bool {
-        for _ in 0..bound {
-            if condition(&self.lock()) {
-                return true;
-            }
-            self.tick();
-        }
-        condition(&self.lock())
-    }
-
     /// Adds somebody who acts on every tick.
     pub fn add_actor(&self, actor: impl Actor + 'static) {
         self.lock().actors.push(Box::new(actor));

@@ -162,23 +162,23 @@ async fn topics(
 /// What is known to be copied: Connect's committed offsets, and offset pairs behind them.
 struct Copied {
     committed: ByPartition<i64>,
-    pairs: ByPartition<Vec<OffsetPair>>,
+    offset_pairs: ByPartition<Vec<OffsetPair>>,
 }
 
 async fn copied(replication: &dyn Replication, partitions: &[TopicPartition]) -> Result<Copied, ProofError> {
     let (committed, _) =
         replication.committed_offsets().await.map_err(unreadable("read what Connect committed"))?;
-    let pairs = replication.offset_pairs(partitions).await.map_err(unreadable("read offset syncs"))?;
-    Ok(Copied { committed, pairs })
+    let offset_pairs = replication.offset_pairs(partitions).await.map_err(unreadable("read offset syncs"))?;
+    Ok(Copied { committed, offset_pairs })
 }
 
 impl Copied {
     /// One past the last source offset whose record must be below an end of the target. Nothing copied: nothing must be.
     fn required(&self, partition: &TopicPartition, target_until: i64) -> i64 {
         let committed = self.committed.get(partition).map_or(0, |last| last + 1);
-        let pairs = self.pairs.get(partition).map_or(&[][..], Vec::as_slice);
+        let offset_pairs = self.offset_pairs.get(partition).map_or(&[][..], Vec::as_slice);
         // A pair may be told before its record can be read: a transaction is open there.
-        let visible = pairs.iter().rev().find(|pair| pair.downstream < target_until);
+        let visible = offset_pairs.iter().rev().find(|pair| pair.downstream < target_until);
         committed.max(visible.map_or(0, |pair| pair.upstream + 1))
     }
 }

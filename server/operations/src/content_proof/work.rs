@@ -83,7 +83,8 @@ pub async fn compare_stretches(
     let topics: BTreeSet<String> = first.iter().map(|open| open.stretch.source.topic.clone()).collect();
     let partitions: BTreeSet<TopicPartition> = first.iter().map(|open| open.stretch.source.clone()).collect();
     let partitions: Vec<TopicPartition> = partitions.into_iter().collect();
-    let pairs = replication.offset_pairs(&partitions).await.map_err(unreadable("read offset syncs"))?;
+    let offset_pairs =
+        replication.offset_pairs(&partitions).await.map_err(unreadable("read offset syncs"))?;
     let hand = Hand {
         clients,
         direction,
@@ -93,7 +94,7 @@ pub async fn compare_stretches(
             isolation,
             deadline_ms: WITHIN_MS,
         },
-        pairs,
+        offset_pairs,
         meter: Meter::new(share.bytes_per_second),
         book,
     };
@@ -108,7 +109,7 @@ struct Hand<'a> {
     clients: &'a PairClients,
     direction: Direction,
     records: FlowRecords<'a>,
-    pairs: BTreeMap<TopicPartition, Vec<OffsetPair>>,
+    offset_pairs: BTreeMap<TopicPartition, Vec<OffsetPair>>,
     meter: Meter,
     book: &'a dyn StretchBook,
 }
@@ -182,7 +183,7 @@ impl Hand<'_> {
             records: &self.records,
             source: &**self.clients.admin.get(self.direction.from),
             target: &**self.clients.admin.get(self.direction.to()),
-            pairs: self.pairs.get(&stretch.source).map_or(&[][..], Vec::as_slice),
+            pairs: self.offset_pairs.get(&stretch.source).map_or(&[][..], Vec::as_slice),
             stretch: &stretch,
             meter: &self.meter,
         };

@@ -147,7 +147,7 @@ impl Job {
         let brake = brake(&mut conn).await?;
         let now = muster_store::clock::now(&mut conn).await?;
         drop(conn);
-        let runbook = (engine.runbooks)(run.operation).ok_or_else(|| stored("runbook"))?;
+        let runbook = crate::runbook(run.operation).ok_or_else(|| stored("runbook"))?;
         refuse_unknown_steps(&runbook, &steps)?;
         let clients = engine.clients.pair_clients(&run.pair).await?;
         Ok(Self { run, plan: Arc::new(plan), steps, wanted, brake, now, runbook, clients, epoch })

@@ -129,13 +129,13 @@ pub(super) async fn compare(
     let cut: CutLine = ctx.output("mark_cut_line")?;
     let caught_up = prepare::proven_line(ctx)?;
     let partitions = ctx.source_partitions();
-    let pairs = ctx.forward()?.offset_pairs(&partitions).await?;
+    let offset_pairs = ctx.forward()?.offset_pairs(&partitions).await?;
     let mut windows = Vec::new();
     for line in lines(ctx, &cut, target_ends) {
         let source = &line.partition.source;
         // At least everything after the line that was proven by committed offsets, and a thousand records before it.
         let since = line.source_until - caught_up.proven.get(source).copied().unwrap_or(0) + 1_000;
-        let known = pairs.get(source).map(Vec::as_slice).unwrap_or_default();
+        let known = offset_pairs.get(source).map(Vec::as_slice).unwrap_or_default();
         match verify::content_window(&line, known, since) {
             Some(window) => windows.push(window),
             // Without a single pair there is no common beginning but the beginning itself.

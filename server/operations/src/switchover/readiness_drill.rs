@@ -209,7 +209,7 @@ async fn compare(
     target_ends: &ByPartition<i64>,
 ) -> Result<ContentEvidence, StepError> {
     let partitions: Vec<TopicPartition> = ctx.source_partitions();
-    let pairs = ctx.forward()?.offset_pairs(&partitions).await?;
+    let offset_pairs = ctx.forward()?.offset_pairs(&partitions).await?;
     let mut windows = Vec::new();
     for source in partitions {
         let target = ctx.replica_of(&source);
@@ -218,7 +218,7 @@ async fn compare(
             target_until: target_ends.get(&target).copied().unwrap_or(0),
             partition: PartitionEnds { source: source.clone(), target },
         };
-        let known = pairs.get(&source).map(Vec::as_slice).unwrap_or_default();
+        let known = offset_pairs.get(&source).map(Vec::as_slice).unwrap_or_default();
         match verify::content_window(&line, known, COMPARED) {
             Some(window) => windows.push(window),
             None => windows.push(whole(ctx, line).await?),

@@ -48,7 +48,7 @@ pub struct KeptSyncs {
     /// When their topic was read to its end last.
     pub read_at: DateTime<Utc>,
     /// By source partition, oldest first.
-    pub pairs: ByPartition<Vec<OffsetPair>>,
+    pub offset_pairs: ByPartition<Vec<OffsetPair>>,
     /// By source topic, the id of the copy they are about.
     pub copies: BTreeMap<String, Uuid>,
     /// Where the source ended when positions were read.
@@ -145,7 +145,7 @@ async fn of_copies_there(
             Some(_) | None => {}
         }
     }
-    syncs.pairs.retain(|at, _| same.contains(&at.topic));
+    syncs.offset_pairs.retain(|at, _| same.contains(&at.topic));
     Ok((Some(syncs), anew))
 }
 
@@ -165,7 +165,7 @@ async fn resume_all(
     kept: Kept<'_>,
     watcher: &dyn Watcher,
 ) -> Result<Answers, ProofError> {
-    let has_syncs = |at: &TopicPartition| kept.syncs.is_some_and(|syncs| syncs.pairs.contains_key(at));
+    let has_syncs = |at: &TopicPartition| kept.syncs.is_some_and(|syncs| syncs.offset_pairs.contains_key(at));
     let is_kept = |at: &TopicPartition| kept.rings.contains_key(at) || has_syncs(at);
     let mut asked: ByPartition<BTreeSet<i64>> = ByPartition::new();
     for (at, position) in positions.values().flatten().filter(|(at, _)| is_kept(at)) {
@@ -188,8 +188,8 @@ async fn resume_all(
         let with_rings = with_rings.map(|(at, positions)| (at.clone(), positions.clone())).collect();
         let mut by_rings = resumer.resume_all(&with_rings).await.map_err(unreadable("read the target"))?;
         let mut by_syncs = match kept.syncs {
-            Some(KeptSyncs { pairs, ends, .. }) => {
-                let by_syncs = BySyncs { flow, target, syncs: pairs, ends };
+            Some(KeptSyncs { offset_pairs, ends, .. }) => {
+                let by_syncs = BySyncs { flow, target, syncs: offset_pairs, ends };
                 by_syncs.resume_all(&now).await.map_err(unreadable("read where the target ends"))?
             }
             None => ByPartition::new(),

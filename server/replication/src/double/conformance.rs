@@ -1,5 +1,5 @@
 //! What every [`Replication`] of a MirrorMaker 2 flow must do, asserted on the double and on real workers alike; and every
-//! [`PairMemory`], asserted on the double and on the database.
+//! [`OffsetPairMemory`], asserted on the double and on the database.
 #![expect(clippy::unwrap_used, reason = "these are tests, kept where both test crates reach them")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use muster_kafka::{
 };
 use uuid::Uuid;
 
-use crate::{PairMemory, Replication, ReplicationErrorKind};
+use crate::{OffsetPairMemory, Replication, ReplicationErrorKind};
 
 const WITHIN_MS: u64 = 60_000;
 const SOURCE: ConnectorRole = ConnectorRole::Source;
@@ -154,7 +154,7 @@ async fn changes_config(flow: &dyn Replication) {
 }
 
 /// The memory of a flow of which nothing is kept.
-pub async fn pair_memory(memory: &dyn PairMemory) {
+pub async fn pair_memory(memory: &dyn OffsetPairMemory) {
     let log = |id| SyncsTopic {
         cluster: "eu-central".to_owned(),
         name: "mm2-offset-syncs.west.internal".to_owned(),

@@ -141,34 +141,6 @@ impl Flow {
         self.pairs.entry(at.clone()).or_default().extend(emitted);
     }
 
-    /// Kills the worker: what was copied since the last flush is copied again after the restart. With exactly-once
-    /// the next batch is left behind on the target as aborted data instead.
-    pub(super) fn crash(&mut self, state: &mut State) {
-        if self.spec.exactly_once {
-            for at in self.source_partitions(state) {
-                let to = self.on_target(&at);
-                let next = self.progress.get(&at).map_or(0, |progress| progress.next);
-                let Ok(log) = state.cluster(&self.spec.source).log(&at) else { continue };
-                let batch: Vec<_> = log
-                    .visible(next, log.stable(), Isolation::ReadCommitted)
-                    .take(self.batch)
-                    .cloned()
-                    .collect();
-                let target = state.cluster_mut(&self.spec.target);
-                let producer = target.new_producer_id();
-                let Ok(log) = target.log_mut(&to) else { continue };
-                if !batch.is_empty() {
-                    for record in batch {
-                        log.append(payload(record), producer, true);
-                    }
-                    log.end_transaction(producer, false);
-                }
-            }
-        }
-        self.progress.clear();
-        self.producer_id = None;
-    }
-
     /// Syncs configs and, when asked for, ACLs of the selected topics.
     pub(super) fn sync_topics(&mut self, state: &mut State) {
         if !state.tick.is_multiple_of(SYNC_EVERY) {

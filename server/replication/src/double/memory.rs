@@ -48,12 +48,6 @@ impl MemoryReplication {
         self.flow.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Kills the Connect worker and lets it come back at once; see `Flow::crash`.
-    pub fn crash_worker(&self) {
-        let mut state = self.world.lock();
-        self.flow().crash(&mut state);
-    }
-
     fn error(&self, verb: &str, kind: ReplicationErrorKind) -> ReplicationError {
         let flow = self.flow();
         ReplicationError {

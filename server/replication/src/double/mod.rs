@@ -12,12 +12,12 @@ pub mod conformance;
 mod copy;
 mod flow;
 mod memory;
-mod pair_memory;
+mod offset_pair_memory;
 mod small_world;
 mod spec;
 
 pub use flow::{Connector, Flow};
 pub use memory::MemoryReplication;
-pub use pair_memory::KeptInMemory;
+pub use offset_pair_memory::KeptInMemory;
 pub use small_world::{PRINCIPALS, SmallWorld, small_world};
 pub use spec::FlowSpec;

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Reading on in the offset-syncs topic. What was read by then is kept for the next survey.
-const PAIRS_WITHIN: Duration = Duration::from_secs(4);
+const OFFSET_PAIRS_WITHIN: Duration = Duration::from_secs(4);
 
 type Config = BTreeMap<String, String>;
 
@@ -39,8 +39,8 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
         // The status lacks tasks that nobody started; only Connect's own list says that they are missing.
         let given = given.ok().and_then(|given| i32::try_from(given.len()).ok());
         let pairs = match (role, &config) {
-            (ConnectorRole::Source, Ok(config)) => Some(look_at_pairs(flow, config, &clock).await),
-            (ConnectorRole::Source, Err(error)) => Some(last_pairs(flow, clock.unknown(error)).await),
+            (ConnectorRole::Source, Ok(config)) => Some(look_at_offset_pairs(flow, config, &clock).await),
+            (ConnectorRole::Source, Err(error)) => Some(last_offset_pairs(flow, clock.unknown(error)).await),
             (ConnectorRole::Checkpoint | ConnectorRole::Heartbeat, _) => None,
         };
         (*role, clock.observed(connector(name, status, config, given)), pairs)
@@ -125,13 +125,13 @@ async fn committed(flow: &Mm2OnConnect) -> Result<CommittedSourceOffsets, Replic
     Ok(CommittedSourceOffsets { offsets, foreign })
 }
 
-async fn look_at_pairs(flow: &Mm2OnConnect, config: &Config, clock: &Clock) -> Syncs {
+async fn look_at_offset_pairs(flow: &Mm2OnConnect, config: &Config, clock: &Clock) -> Syncs {
     // A run that reads all pairs right now holds the store; the next survey will see them.
-    let Ok(mut store) = tokio::time::timeout(PAIRS_WITHIN, flow.pairs.lock()).await else {
+    let Ok(mut store) = tokio::time::timeout(OFFSET_PAIRS_WITHIN, flow.offset_pairs.lock()).await else {
         let reason = "the offset-syncs topic is being read by a run";
         return Syncs::unknown(Observed::unknown(reason, clock.time()));
     };
-    match store.refresh(&flow.place(config), PAIRS_WITHIN).await {
+    match store.refresh(&flow.place(config), OFFSET_PAIRS_WITHIN).await {
         Ok(()) => Syncs {
             newest: Observed::known(NewestPairs(store.newest()), clock.time()),
             last: None,
@@ -147,8 +147,8 @@ async fn look_at_pairs(flow: &Mm2OnConnect, config: &Config, clock: &Clock) -> S
 }
 
 /// While Connect does not say where the topic is: what was read of it before.
-async fn last_pairs(flow: &Mm2OnConnect, newest: Observed<NewestPairs>) -> Syncs {
-    let last = match tokio::time::timeout(PAIRS_WITHIN, flow.pairs.lock()).await {
+async fn last_offset_pairs(flow: &Mm2OnConnect, newest: Observed<NewestPairs>) -> Syncs {
+    let last = match tokio::time::timeout(OFFSET_PAIRS_WITHIN, flow.offset_pairs.lock()).await {
         Ok(mut store) => store.last().await,
         Err(_) => None,
     };

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use chrono::Utc;
-use muster_app::kept_pairs::KeptPairs;
+use muster_app::kept_offset_pairs::KeptOffsetPairs;
 use muster_domain::{
     pair::{Direction, Flow, Side},
     renaming::Renaming,
@@ -22,7 +22,7 @@ use muster_lab::{
 };
 use muster_operations::PairClients;
 use muster_replication::{
-    ClusterHands, FlowEnd, FlowRecords, Mm2OnConnect, PairMemory as _, Replication as _,
+    ClusterHands, FlowEnd, FlowRecords, Mm2OnConnect, OffsetPairMemory as _, Replication as _,
     translate::{Positions, Translator, translate_groups},
 };
 use muster_store::testing::TestDatabase;
@@ -110,8 +110,8 @@ impl Real {
         Ok(Self { clients, database, flow, all })
     }
 
-    fn kept(&self) -> KeptPairs {
-        KeptPairs::of(self.database.pool().clone(), self.clients.0.pair.name.clone(), FORWARD)
+    fn kept(&self) -> KeptOffsetPairs {
+        KeptOffsetPairs::of(self.database.pool().clone(), self.clients.0.pair.name.clone(), FORWARD)
     }
 
     /// The flow in the hands of a process that has just started.

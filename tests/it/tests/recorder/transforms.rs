@@ -2,9 +2,9 @@
 //! missing; behind a router nothing is known, and that is what is said: never that nothing is behind.
 
 use anyhow::{Context as _, Result};
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use muster_domain::{
-    lag::{FlowLag, Rpo, flow_lag},
+    lag::{Clock, FlowLag, Past, Rpo, flow_lag_since},
     loss::Interval,
     pair::NamingPolicy,
     reading::{Observed, ReadingClass},
@@ -165,7 +165,7 @@ impl Watched {
         Ok(())
     }
 
-    /// The newest survey, judged as that of a flow that leaves names and records alone.
+    /// The newest survey alone, judged as that of a flow that leaves names and records alone.
     async fn had_it_no_transforms(&self) -> Result<FlowLag> {
         let mut survey = self.observer.survey().await?;
         for flow in &mut survey.flows {
@@ -175,6 +175,7 @@ impl Watched {
         }
         let pair = &self.observer.clients.pair;
         let flow = pair.flow(FORWARD).context("it has one")?;
-        Ok(flow_lag(pair, flow, &survey))
+        let clock = Clock { now: survey.began_at, period: TimeDelta::hours(1) };
+        Ok(flow_lag_since(pair, flow, &survey, Past::default(), clock))
     }
 }

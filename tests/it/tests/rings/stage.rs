@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use muster_app::{
-    kept_pairs::KeptPairs,
+    kept_offset_pairs::KeptOffsetPairs,
     memory::Memory,
     proof_loop::carry_out_one,
     ring_loop::{PairMemory, RingLoop, Turned},
@@ -120,7 +120,7 @@ impl Real {
         for flow in &pair.flows {
             let (from, to) = (flow.direction.from, flow.direction.to());
             let worker_cluster = clusters.get(to).expected_cluster_id.clone();
-            let kept = KeptPairs::of(self.database.pool().clone(), pair.name.clone(), flow.direction);
+            let kept = KeptOffsetPairs::of(self.database.pool().clone(), pair.name.clone(), flow.direction);
             let attached = Mm2OnConnect::new(flow, hands(from), hands(to), worker_cluster)?;
             flows.insert(FlowKey::from(flow.direction), Arc::new(attached.remembering(Arc::new(kept))));
         }

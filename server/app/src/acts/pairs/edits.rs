@@ -25,7 +25,7 @@ use crate::{
         connect_credentials::forget_detached,
         needs_role,
     },
-    http::{Answer, Failure, Proven, check_version},
+    http::{Answer, Failure, SinceShown, check_version},
 };
 
 /// Connectors of one flow, by the cluster records come from.
@@ -111,12 +111,12 @@ pub async fn change(
     name: &PairName,
     version: Option<i64>,
     edit: PairEdit,
-    (actor, proven): (&Actor, Proven),
+    (actor, since_shown): (&Actor, SinceShown),
 ) -> Answer<Pair> {
     let before = lock_free(conn, name).await?;
     check_version(version, before.version)?;
     if edit.show_payload == Some(true) && !before.show_payload {
-        proven.acts()?;
+        since_shown.acts()?;
     }
     if let Some(team) = &edit.team {
         needs_role(actor, Role::Owner, team)?;

@@ -66,6 +66,6 @@ async fn of_a_restored_run_no_act_is_offered_before_somebody_has_looked() {
     let otto = Shell::of(&app, &app.serve().await, "otto").await;
     let watched = otto.run(["run", "watch", &run.to_string()]).await;
     assert_eq!(watched.code, 4, "{watched:?}");
-    let next = "Next: look at both clusters, then do what docs/RUNBOOKS.md says (A run was restored from a backup)\n";
+    let next = "Next: look at both clusters, then do what `muster runbooks` says (A run was restored from a backup)\n";
     assert!(watched.out.ends_with(next), "{}", watched.out);
 }

@@ -75,7 +75,7 @@ impl Restored {
             again,
             "The brake was on already: nothing starts before somebody releases it.\nNo run had to be parked. What was done \
              after the backup is not known here: look at both clusters of each run before you decide on it; \
-             docs/RUNBOOKS.md says how (A run was restored from a backup).\n"
+             `muster runbooks` says how (A run was restored from a backup).\n"
         );
         let clients: Arc<dyn ClientSource> = app.app.hands.clone();
         let options = EngineOptions { poll_ms: 10, retry_ms: 5, ..EngineOptions::default() };

@@ -26,7 +26,10 @@ use self::{
     reading::{Log, Reading},
 };
 use super::ClusterHands;
-use crate::{PairMemory, PairMemoryError, ReplicationError, ReplicationErrorKind, pair_room::PairShare};
+use crate::{
+    OffsetPairMemory, OffsetPairMemoryError, ReplicationError, ReplicationErrorKind,
+    offset_pair_room::OffsetPairShare,
+};
 
 /// Bytes of the longest record that may be an offset sync: a topic's name, three numbers and what an interceptor may add.
 /// Longer ones are somebody else's, and are not even held.
@@ -52,15 +55,15 @@ pub(super) struct Place<'a> {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct PairStore {
+pub(super) struct OffsetPairStore {
     /// Where its pairs are kept, too.
-    pub(super) memory: Option<Arc<dyn PairMemory>>,
+    pub(super) memory: Option<Arc<dyn OffsetPairMemory>>,
     /// Its part of the room that the process has for pairs.
-    pub(super) share: Option<PairShare>,
+    pub(super) share: Option<OffsetPairShare>,
     reading: Option<Reading>,
 }
 
-impl PairStore {
+impl OffsetPairStore {
     /// Reads what was added since the last time; everything again when the topic is another one. What was read by the end of
     /// the bound stays, and the next call goes on there; what was read to the end is kept.
     pub(super) async fn refresh(
@@ -228,7 +231,7 @@ impl PairStore {
 }
 
 /// Leaves keeping to another process that came first, for as long as it goes on with that.
-async fn leave(memory: &dyn PairMemory, reading: &mut Reading, name: &str) {
+async fn leave(memory: &dyn OffsetPairMemory, reading: &mut Reading, name: &str) {
     if !reading.looks_who_keeps() {
         return;
     }
@@ -247,7 +250,7 @@ async fn leave(memory: &dyn PairMemory, reading: &mut Reading, name: &str) {
 }
 
 /// Forgets older pairs where the process has no room for more.
-fn make_room(share: Option<&PairShare>, reading: &mut Reading) {
+fn make_room(share: Option<&OffsetPairShare>, reading: &mut Reading) {
     let Some(share) = share else { return };
     let holds = reading.known().count();
     let may_hold = share.may_hold(holds);
@@ -291,7 +294,7 @@ fn kind_of(error: KafkaError) -> ReplicationErrorKind {
 }
 
 /// With its causes.
-fn in_words(error: &PairMemoryError) -> String {
+fn in_words(error: &OffsetPairMemoryError) -> String {
     let causes = successors(Some(error as &dyn Error), |&error| error.source());
     causes.map(|cause| cause.to_string()).collect::<Vec<_>>().join(": ")
 }

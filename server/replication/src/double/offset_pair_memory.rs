@@ -1,11 +1,11 @@
-//! [`PairMemory`] in memory, for processes of a test to share.
+//! [`OffsetPairMemory`] in memory, for processes of a test to share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use muster_domain::offset_pairs::{Kept, KeptUntil, ReadPairs, Seen, SyncsTopic};
 
-use crate::{PairMemory, PairMemoryError};
+use crate::{OffsetPairMemory, OffsetPairMemoryError};
 
 /// See the module; clones share it.
 #[derive(Debug, Clone, Default)]
@@ -43,25 +43,25 @@ impl KeptInMemory {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn open(&self, tried: &'static str) -> Result<MutexGuard<'_, State>, PairMemoryError> {
+    fn open(&self, tried: &'static str) -> Result<MutexGuard<'_, State>, OffsetPairMemoryError> {
         let state = self.lock();
         match state.refuses {
-            true => Err(PairMemoryError { tried, source: "connection refused".into() }),
+            true => Err(OffsetPairMemoryError { tried, source: "connection refused".into() }),
             false => Ok(state),
         }
     }
 }
 
 #[async_trait]
-impl PairMemory for KeptInMemory {
-    async fn recall(&self) -> Result<Option<Kept>, PairMemoryError> {
+impl OffsetPairMemory for KeptInMemory {
+    async fn recall(&self) -> Result<Option<Kept>, OffsetPairMemoryError> {
         let mut state = self.open("read offset pairs")?;
         state.recalls += 1;
         let kept = state.kept.clone();
         Ok(kept.map(|(turn, topic, read, seen)| Kept { turn, pairs: Some((topic, read)), seen }))
     }
 
-    async fn kept_until(&self) -> Result<Option<KeptUntil>, PairMemoryError> {
+    async fn kept_until(&self) -> Result<Option<KeptUntil>, OffsetPairMemoryError> {
         let state = self.open("look how far offset pairs are kept")?;
         let until = state.kept.as_ref().map(|(turn, topic, read, _)| KeptUntil {
             turn: *turn,
@@ -77,7 +77,7 @@ impl PairMemory for KeptInMemory {
         topic: &SyncsTopic,
         read: &ReadPairs,
         seen: &Seen,
-    ) -> Result<Option<i64>, PairMemoryError> {
+    ) -> Result<Option<i64>, OffsetPairMemoryError> {
         let mut state = self.open("keep offset pairs")?;
         if state.kept.as_ref().map(|(turn, ..)| *turn) != after {
             return Ok(None);

@@ -8,7 +8,7 @@ use muster_domain::offset_pairs::{Kept, KeptUntil, ReadPairs, Seen, SyncsTopic};
 /// What is kept could not be read, or no more be kept.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {tried}")]
-pub struct PairMemoryError {
+pub struct OffsetPairMemoryError {
     /// What was tried, as a verb phrase.
     pub tried: &'static str,
     /// What came back.
@@ -18,12 +18,12 @@ pub struct PairMemoryError {
 
 /// What is kept of the pairs of one flow. Several processes read the same topic and share it.
 #[async_trait]
-pub trait PairMemory: Send + Sync + std::fmt::Debug {
+pub trait OffsetPairMemory: Send + Sync + std::fmt::Debug {
     /// Everything that is kept; `None` when nothing ever was.
-    async fn recall(&self) -> Result<Option<Kept>, PairMemoryError>;
+    async fn recall(&self) -> Result<Option<Kept>, OffsetPairMemoryError>;
 
     /// How far it is kept, without the pairs; `None` when nothing ever was.
-    async fn kept_until(&self) -> Result<Option<KeptUntil>, PairMemoryError>;
+    async fn kept_until(&self) -> Result<Option<KeptUntil>, OffsetPairMemoryError>;
 
     /// Keeps what was read after a turn (`None`: when nothing was kept yet), and answers the turn that makes. What goes on where
     /// that turn ended, in the same log, is added to it; anything else replaces it. `None`, and nothing is kept, when somebody
@@ -36,5 +36,5 @@ pub trait PairMemory: Send + Sync + std::fmt::Debug {
         topic: &SyncsTopic,
         read: &ReadPairs,
         seen: &Seen,
-    ) -> Result<Option<i64>, PairMemoryError>;
+    ) -> Result<Option<i64>, OffsetPairMemoryError>;
 }

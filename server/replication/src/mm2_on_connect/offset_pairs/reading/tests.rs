@@ -1,8 +1,13 @@
 //! Random lives of an offset-syncs topic that several processes read, now and then, while it is compacted and cut.
 
-use std::ops::Range;
+use std::{ops::Range, time::Duration};
 
 use bytes::Bytes;
+use muster_domain::{
+    offset_pairs::{KeptUntil, Seen},
+    survey::OffsetPair,
+};
+use muster_kafka::{Piece, Record};
 use proptest::prelude::*;
 
 use super::*;

@@ -7,19 +7,19 @@ use muster_domain::{
     offset_pairs::{Kept, KeptUntil, ReadPairs, Seen, SyncsTopic},
     pair::Direction,
 };
-use muster_replication::{PairMemory, PairMemoryError};
+use muster_replication::{OffsetPairMemory, OffsetPairMemoryError};
 use muster_store::{StoreError, offset_pairs};
 use sqlx::PgPool;
 
 /// See the module.
 #[derive(Debug, Clone)]
-pub struct KeptPairs {
+pub struct KeptOffsetPairs {
     pool: PgPool,
     pair: PairName,
     direction: Direction,
 }
 
-impl KeptPairs {
+impl KeptOffsetPairs {
     /// Those of a pair's flow.
     #[must_use]
     pub fn of(pool: PgPool, pair: PairName, direction: Direction) -> Self {
@@ -55,12 +55,12 @@ impl KeptPairs {
 }
 
 #[async_trait]
-impl PairMemory for KeptPairs {
-    async fn recall(&self) -> Result<Option<Kept>, PairMemoryError> {
+impl OffsetPairMemory for KeptOffsetPairs {
+    async fn recall(&self) -> Result<Option<Kept>, OffsetPairMemoryError> {
         self.read().await.map_err(|e| error("read the offset pairs that are kept", e))
     }
 
-    async fn kept_until(&self) -> Result<Option<KeptUntil>, PairMemoryError> {
+    async fn kept_until(&self) -> Result<Option<KeptUntil>, OffsetPairMemoryError> {
         self.read_until().await.map_err(|e| error("look how far offset pairs are kept", e))
     }
 
@@ -70,7 +70,7 @@ impl PairMemory for KeptPairs {
         topic: &SyncsTopic,
         read: &ReadPairs,
         seen: &Seen,
-    ) -> Result<Option<i64>, PairMemoryError> {
+    ) -> Result<Option<i64>, OffsetPairMemoryError> {
         match self.write(after, topic, read, seen).await {
             // The pair was deleted meanwhile: there is nothing to keep them for.
             Err(e) if e.constraint() == Some("offset_syncs_of_pair") => Ok(None),
@@ -80,6 +80,6 @@ impl PairMemory for KeptPairs {
     }
 }
 
-fn error(tried: &'static str, source: StoreError) -> PairMemoryError {
-    PairMemoryError { tried, source: source.into() }
+fn error(tried: &'static str, source: StoreError) -> OffsetPairMemoryError {
+    OffsetPairMemoryError { tried, source: source.into() }
 }

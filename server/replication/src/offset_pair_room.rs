@@ -2,7 +2,7 @@
 //!
 //! One busy flow may hold a few million pairs, a few hundred of them together may not. Nobody is asked to make room while there
 //! is some; then those make it who hold more than everybody's equal share. What a process forgets stays in the memory it was
-//! kept in ([`crate::PairMemory`]) for one that has room.
+//! kept in ([`crate::OffsetPairMemory`]) for one that has room.
 
 use std::{
     collections::BTreeMap,
@@ -11,7 +11,7 @@ use std::{
 
 /// See the module; clones share it.
 #[derive(Debug, Clone)]
-pub struct PairRoom {
+pub struct OffsetPairRoom {
     most: usize,
     held: Arc<Mutex<Held>>,
 }
@@ -25,12 +25,12 @@ struct Held {
 
 /// What one flow holds of the room; given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct PairShare {
-    room: PairRoom,
+pub(crate) struct OffsetPairShare {
+    room: OffsetPairRoom,
     flow: u64,
 }
 
-impl PairRoom {
+impl OffsetPairRoom {
     /// Room for so many pairs, 16 bytes each.
     #[must_use]
     pub fn of(most: usize) -> Self {
@@ -38,10 +38,10 @@ impl PairRoom {
     }
 
     /// For one more flow, which holds none yet.
-    pub(crate) fn share(&self) -> PairShare {
+    pub(crate) fn share(&self) -> OffsetPairShare {
         let mut held = self.held();
         held.flows += 1;
-        PairShare { room: self.clone(), flow: held.flows }
+        OffsetPairShare { room: self.clone(), flow: held.flows }
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -49,7 +49,7 @@ impl PairRoom {
     }
 }
 
-impl PairShare {
+impl OffsetPairShare {
     /// Says that the flow holds so many, and answers how many it may hold.
     pub(crate) fn may_hold(&self, holds: usize) -> usize {
         let mut held = self.room.held();
@@ -60,7 +60,7 @@ impl PairShare {
     }
 }
 
-impl Drop for PairShare {
+impl Drop for OffsetPairShare {
     fn drop(&mut self) {
         self.room.held().pairs.remove(&self.flow);
     }
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn who_holds_more_than_an_equal_share_makes_room_once_there_is_none() {
-        let room = PairRoom::of(100);
+        let room = OffsetPairRoom::of(100);
         let (large, small) = (room.share(), room.share());
         assert_eq!(large.may_hold(90), 90, "there is room");
         assert_eq!(small.may_hold(10), 10);
