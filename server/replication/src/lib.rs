@@ -29,9 +29,6 @@ use muster_domain::{
 pub use mm2_on_connect::{ClusterHands, Mm2OnConnect};
 pub use offset_pair_memory::{OffsetPairMemory, OffsetPairMemoryError};
 pub use offset_pair_room::OffsetPairRoom;
-// As tests of flows still call them.
-pub use offset_pair_memory::OffsetPairMemory as PairMemory;
-pub use offset_pair_room::OffsetPairRoom as PairRoom;
 pub use records::{FlowRecords, PartitionEnds};
 pub use settings::{FlowEnd, FlowSettings};
 

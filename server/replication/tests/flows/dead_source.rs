@@ -15,7 +15,7 @@ use muster_domain::{
 };
 use muster_kafka::double::{Health, Payload, World};
 use muster_replication::{
-    Mm2OnConnect, PairMemory, Replication,
+    Mm2OnConnect, OffsetPairMemory, Replication,
     double::KeptInMemory,
     translate::{BySyncs, NotTranslated, Resumption, Translated},
 };

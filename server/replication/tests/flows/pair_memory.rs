@@ -9,7 +9,7 @@ use muster_domain::{
 };
 use muster_kafka::double::{Log, World};
 use muster_replication::{
-    Mm2OnConnect, PairMemory, PairRoom, Replication, ReplicationError, double::KeptInMemory,
+    Mm2OnConnect, OffsetPairMemory, OffsetPairRoom, Replication, ReplicationError, double::KeptInMemory,
 };
 
 use crate::{fake_connect::FakeConnect, mirror, observing::sync, world};
@@ -120,7 +120,7 @@ async fn a_process_without_room_holds_the_newest_and_everything_is_kept_all_the_
     for n in 1..9 {
         sync(&world, "orders", 0, n * 10, n * 10 + 1);
     }
-    let room = PairRoom::of(2);
+    let room = OffsetPairRoom::of(2);
     let narrow = process(&connect, &world, &memory).sharing(&room);
     let held = pairs(&narrow).await.expect("readable");
     assert!((1..=2).contains(&held.len()) && held.last() == Some(&(80, 81)), "{held:?}");
