@@ -53,6 +53,11 @@ impl Deadline {
         u64::try_from(left.as_millis()).unwrap_or(u64::MAX).max(1)
     }
 
+    /// Whether nothing is left.
+    pub(crate) fn is_over(self) -> bool {
+        Instant::now() >= self.0
+    }
+
     /// So much of what is left.
     fn part_ms(self, part: u64) -> u64 {
         (self.left_ms() / part).max(1)

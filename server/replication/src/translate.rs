@@ -6,6 +6,7 @@
 //! answered early, never guessed.
 
 mod back;
+mod behind_markers;
 mod by_syncs;
 mod keep;
 mod resume;
@@ -99,11 +100,23 @@ pub enum NotTranslated {
         /// Why it is not known.
         unnameable: Unnameable,
     },
-    /// Too many records would have to be compared and no pair gives a safe position.
+    /// Too many records would have to be compared, no pair gives a safe position, and time, where it was asked for, did not lead to one.
     #[error("{records} records would have to be compared and no earlier offset sync is known")]
     TooFar {
         /// How many.
         records: i64,
+    },
+    /// The same, of a flow that writes in transactions: the search by time ended before it came to the first record of that time.
+    #[error(
+        "{records} records would have to be compared and no earlier offset sync is known; looking for it by time, markers of \
+         transactions were found on the target and {read} offsets were read behind them without coming to records of that time, \
+         which is as far as one question reads. Ask again for fewer groups, or let the group read on"
+    )]
+    NotReached {
+        /// How many would have to be compared, in offsets.
+        records: i64,
+        /// Offsets of the target that were read, or known from another position, behind the first marker of that time.
+        read: i64,
     },
 }
 

@@ -38,6 +38,8 @@ pub enum EntryKind {
         producer_id: i64,
         /// Commit or abort.
         commit: bool,
+        /// When it was written, in milliseconds since the epoch; -1 when nobody says. Brokers find it by its time as they find records.
+        timestamp: i64,
     },
 }
 
@@ -143,12 +145,12 @@ impl Log {
             .min(self.end())
     }
 
-    /// First offset whose record has at least this timestamp, or -1.
+    /// First offset whose record or marker has at least this timestamp, or -1.
     #[must_use]
     pub fn at_time(&self, timestamp: i64) -> i64 {
         let late = |entry: &&Entry| match &entry.kind {
             EntryKind::Data { record, .. } => record.timestamp >= timestamp,
-            EntryKind::Marker { .. } => false,
+            EntryKind::Marker { timestamp: ended, .. } => *ended >= timestamp,
         };
         self.entries.iter().find(late).map_or(-1, |entry| entry.offset)
     }
@@ -185,8 +187,14 @@ impl Log {
         offset
     }
 
-    /// Settles a producer's open entries and appends the marker.
+    /// Settles a producer's open entries and appends the marker, at the time of the last record that it wrote.
     pub fn end_transaction(&mut self, producer: i64, commit: bool) {
+        let written = self.producers.get(&producer).map_or(-1, |state| state.last_timestamp);
+        self.end_transaction_at(producer, commit, written);
+    }
+
+    /// The same with a marker of that time: what is copied late is older than the markers behind it.
+    pub fn end_transaction_at(&mut self, producer: i64, commit: bool, timestamp: i64) {
         let began = self.producers.get(&producer).and_then(|state| state.open_transaction_start);
         let first = self.entries.partition_point(|entry| entry.offset < began.unwrap_or(self.next));
         for entry in &mut self.entries[first..] {
@@ -197,8 +205,8 @@ impl Log {
                 *status = if commit { TxnStatus::Committed } else { TxnStatus::Aborted };
             }
         }
-        self.entries
-            .push(Entry { offset: self.next, kind: EntryKind::Marker { producer_id: producer, commit } });
+        let kind = EntryKind::Marker { producer_id: producer, commit, timestamp };
+        self.entries.push(Entry { offset: self.next, kind });
         self.next += 1;
         if let Some(state) = self.producers.get_mut(&producer) {
             state.last_sequence = -1;

@@ -8,7 +8,9 @@ use muster_domain::{topic::ByPartition, translation::compared_around};
 use muster_kafka::{Isolation, KafkaError, OffsetSpec, RecordPrint};
 
 use super::{
-    LONGEST_STRETCH, NotTranslated, Translated, Translator, equal_run, offset_of,
+    LONGEST_STRETCH, NotTranslated, Translated, Translator,
+    behind_markers::{BehindMarkers, Reached},
+    equal_run, offset_of,
     search::{Outcome, Search},
     segments::{Seen, Stretch, read_stretches, visible},
 };
@@ -20,8 +22,7 @@ const BEFORE: i64 = 20_000;
 const FROM: i64 = 10_000;
 /// Offsets of the target that are read from where it first has their time: there are records that come in another order than their times.
 const THERE: i64 = 60_000;
-/// The same of a flow that writes in transactions. Brokers find markers by time, too, and those of what was copied late are later than
-/// the records behind them, so the place may be far from there.
+/// The same of a flow that writes in transactions, from the first record of their time on: see [`super::behind_markers`].
 const THERE_BEHIND_MARKERS: i64 = LONGEST_STRETCH;
 /// Offsets of the target read before the sync that the copy is behind: records that are compared may stand before it.
 const MARGIN: i64 = 1_000;
@@ -35,6 +36,28 @@ pub(super) struct Far<'a> {
     pub(super) otherwise: Outcome,
 }
 
+/// Where the target is read for a position.
+#[derive(Clone, Copy)]
+enum Place {
+    Stretch(Stretch),
+    /// It has no record of that time there, or may not be asked by time.
+    Nowhere,
+    /// See [`NotTranslated::NotReached`].
+    NotReached {
+        read: i64,
+    },
+}
+
+impl Place {
+    /// Why nothing is told that was not found there.
+    fn too_far(self, records: i64) -> NotTranslated {
+        match self {
+            Self::NotReached { read } => NotTranslated::NotReached { records, read },
+            Self::Stretch(_) | Self::Nowhere => NotTranslated::TooFar { records },
+        }
+    }
+}
+
 /// What is said of positions that are far from every sync.
 pub(super) async fn find_far<'a>(
     translator: &Translator<'_>,
@@ -43,8 +66,9 @@ pub(super) async fn find_far<'a>(
 ) -> Result<Vec<(Search<'a>, Outcome)>, KafkaError> {
     let mut found = Vec::with_capacity(far.len());
     let at_once = if translator.exactly_once { AT_ONCE_BEHIND_MARKERS } else { AT_ONCE };
+    let mut behind_markers = BehindMarkers::within(deadline);
     for some in far.chunks(at_once) {
-        let outcomes = find_some(translator, some, deadline).await?;
+        let outcomes = find_some(translator, some, &mut behind_markers, deadline).await?;
         found.extend(some.iter().map(|far| far.search).zip(outcomes));
     }
     Ok(found)
@@ -53,6 +77,7 @@ pub(super) async fn find_far<'a>(
 async fn find_some(
     translator: &Translator<'_>,
     some: &[Far<'_>],
+    behind_markers: &mut BehindMarkers,
     deadline: Deadline,
 ) -> Result<Vec<Outcome>, KafkaError> {
     let records = translator.records;
@@ -64,8 +89,8 @@ async fn find_some(
     let mut places = Vec::with_capacity(some.len());
     let mut there = ByPartition::new();
     for far in some {
-        let place = far.ask_place(translator, &sources).await?;
-        if let Some(stretch) = place {
+        let place = far.ask_place(translator, &sources, behind_markers, deadline).await?;
+        if let Place::Stretch(stretch) = place {
             there.entry(far.search.bounds.target.clone()).or_insert_with(Vec::new).push(stretch);
         }
         places.push(place);
@@ -89,31 +114,47 @@ impl Far<'_> {
         Stretch { from, until: offset.saturating_add(FROM).min(bounds.source_end).max(from) }
     }
 
-    /// Where the target has records of the time of those around the position, between the syncs next to it; `None` when it has none, or
-    /// these have no time.
+    /// Where the target has records of the time of those around the position, between the syncs next to it; nowhere when these have no
+    /// time.
     async fn ask_place(
         &self,
         translator: &Translator<'_>,
         sources: &Seen,
-    ) -> Result<Option<Stretch>, KafkaError> {
+        behind_markers: &mut BehindMarkers,
+        deadline: Deadline,
+    ) -> Result<Place, KafkaError> {
         let (offset, bounds) = (self.search.offset, self.search.bounds);
-        let Ok(seen) = sources.of(self.search.partition) else { return Ok(None) };
+        let Ok(seen) = sources.of(self.search.partition) else { return Ok(Place::Nowhere) };
         let here = self.around().of(seen);
         let next = here.iter().find(|print| print.offset >= offset);
         let within = next.and_then(|next| bounds.lifetimes.copies_between(next.offset));
         let (Some(within), Some(oldest @ 0..)) = (within, self.oldest_compared(here)) else {
-            return Ok(None);
+            return Ok(Place::Nowhere);
         };
         let asked = std::slice::from_ref(&bounds.target);
         let answer = translator.target.offsets(asked, OffsetSpec::AtTime(oldest)).await?;
         let first = match offset_of(&answer, &bounds.target) {
             Ok(first @ 0..) if first < within.end => first,
-            Ok(_) | Err(_) => return Ok(None),
+            Ok(_) | Err(_) => return Ok(Place::Nowhere),
         };
         let from = first.max(within.start.saturating_sub(MARGIN)).max(bounds.target_start);
-        let most = if translator.exactly_once { THERE_BEHIND_MARKERS } else { THERE };
-        let until = from.saturating_add(most).min(bounds.target_end);
-        Ok((from < until).then_some(Stretch { from, until }))
+        if !translator.exactly_once {
+            return Ok(self.from_there(from, THERE));
+        }
+        // All up to the last record that can be seen is decided: what is in open transactions is behind it.
+        let seen_until = bounds.target_tail.as_ref().map_or(0, |tail| tail.offset.saturating_add(1));
+        let stretch = Stretch { from, until: within.end.min(seen_until) };
+        let mover = translator.records.target;
+        Ok(match behind_markers.first_since(mover, &bounds.target, stretch, oldest, deadline).await? {
+            Reached::First(from) => self.from_there(from, THERE_BEHIND_MARKERS),
+            Reached::Nowhere => Place::Nowhere,
+            Reached::NotYet { read } => Place::NotReached { read },
+        })
+    }
+
+    fn from_there(&self, from: i64, most: i64) -> Place {
+        let until = from.saturating_add(most).min(self.search.bounds.target_end);
+        if from < until { Place::Stretch(Stretch { from, until }) } else { Place::Nowhere }
     }
 
     /// When the oldest of the records that are compared was written, by its own timestamp.
@@ -122,10 +163,11 @@ impl Far<'_> {
         here[compared_around(at, here.len())].iter().map(|print| print.timestamp).min()
     }
 
-    fn told(&self, place: Option<Stretch>, sources: &Seen, targets: &Seen) -> Outcome {
+    fn told(&self, place: Place, sources: &Seen, targets: &Seen) -> Outcome {
         match (self.found(place, sources, targets), &self.otherwise) {
             (Ok(Some(translated)), _) => Ok(translated),
             (Err(unreadable), Err(_)) => Err(unreadable),
+            (Ok(None), Err(NotTranslated::TooFar { records })) => Err(place.too_far(*records)),
             // A sync speaks whether or not a record can be read.
             (Ok(None), otherwise) | (Err(_), otherwise) => otherwise.clone(),
         }
@@ -133,20 +175,20 @@ impl Far<'_> {
 
     fn found(
         &self,
-        place: Option<Stretch>,
+        place: Place,
         sources: &Seen,
         targets: &Seen,
     ) -> Result<Option<Translated>, NotTranslated> {
         let (offset, bounds) = (self.search.offset, self.search.bounds);
         let here = self.around().of(sources.of(self.search.partition)?);
         let copies = match place {
-            Some(stretch) => stretch.of(targets.of(&bounds.target)?),
-            None => return Ok(None),
+            Place::Stretch(stretch) => stretch.of(targets.of(&bounds.target)?),
+            Place::Nowhere | Place::NotReached { .. } => return Ok(None),
         };
         if !keep_timestamps(copies) {
             return Ok(None);
         }
-        // Behind a marker the first record of their time may be further on.
+        // What stands first at that time may be a marker that is left of another flow, and the first record further on.
         let oldest = self.oldest_compared(here);
         let older = copies.iter().take_while(|copy| Some(copy.timestamp) < oldest).count();
         let copies = &copies[older..];

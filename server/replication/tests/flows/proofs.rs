@@ -4,6 +4,7 @@ mod apart;
 mod content;
 mod drains;
 mod far;
+mod late;
 mod past_the_end;
 mod payloads;
 mod positions;
@@ -42,6 +43,8 @@ struct Logs {
     /// Source and target offset of every visible record, in order.
     copies: Vec<(i64, i64)>,
     pairs: Vec<OffsetPair>,
+    /// Whether the flow is known to leave no second copies.
+    exactly_once: bool,
     clients: (MemoryAdmin, MemoryAdmin, MemoryMover, MemoryMover),
 }
 
@@ -63,7 +66,7 @@ impl Logs {
     fn new() -> Self {
         let world = world();
         let clients = (world.admin("A"), world.admin("B"), world.mover("A"), world.mover("B"));
-        Self { world, copies: vec![], pairs: vec![], clients }
+        Self { world, copies: vec![], pairs: vec![], exactly_once: false, clients }
     }
 
     /// Small transactions on the source, every fifth aborted; the flow commits up to 7 records at a time and keeps a pair
@@ -162,7 +165,7 @@ impl Logs {
         let pairs = ByPartition::from([(at(0), self.pairs.clone())]);
         let flow = flow("http://unused");
         let translator = Translator {
-            exactly_once: false,
+            exactly_once: self.exactly_once,
             flow: &flow,
             renaming: &Renaming::default(),
             records,

@@ -1,5 +1,6 @@
 //! A log that is longer than may be compared, of which the newest offset syncs alone are known, as whoever begins to read their topic
-//! when it was compacted knows no others. Groups far before them are found by their time and by what stands around them.
+//! when it was compacted knows no others. Groups far before them are found by their time and by what stands around them, also where all
+//! that has their time at the broker's are markers of transactions, written when everything was copied late.
 
 use anyhow::{Context as _, Result, ensure};
 use muster_domain::{
@@ -10,18 +11,19 @@ use muster_domain::{
     topic::{ByPartition, TopicPartition},
     translation::Method,
 };
-use muster_kafka::Isolation;
+use muster_kafka::{Isolation, OffsetSpec};
 use muster_replication::{
     FlowRecords,
-    translate::{NotTranslated, Translator, translate_group},
+    translate::{Translator, translate_group},
 };
 
 use crate::stage::{A_TO_B, Copied, WITHIN_MS};
 
 /// More than are compared one by one.
 const RECORDS: i64 = 330_000;
-/// As far as that behind the first marker of their time positions of flows that write in transactions are found.
-const LOOKED_THROUGH: i64 = 300_000;
+/// What is compared from the first record of a time on. Positions further than that behind the first marker of their time are found only
+/// by reading on from there.
+const COMPARED: i64 = 300_000;
 /// Syncs that are known.
 const KNOWN: usize = 2;
 
@@ -56,14 +58,16 @@ pub(crate) async fn cell(flow: &Copied, exactly_once: bool) -> Result<()> {
         exactly_once,
         target_until: None,
     };
+    if exactly_once {
+        let (record, time) = here.times.range(oldest - 1_000..).next().context("it has records")?;
+        let first = flow.offsets(Side::B, std::slice::from_ref(&at), OffsetSpec::AtTime(*time)).await?;
+        let first = *first.get(&at).context("it was asked for")?;
+        println!("long: of the time of {record} the target has {first} first, of {}", there.end);
+        ensure!(first >= 0 && first + COMPARED < *record, "a marker far before {record}, not {first}");
+    }
     for position in [0, 1, 7, 777, oldest / 4, oldest / 2, oldest - 1_000, oldest - 1] {
         let group = ByPartition::from([(at.clone(), position)]);
         let found = translate_group(&translator, &group).await?.remove(&at).context("asked")?;
-        // So far behind the first marker of that time nobody looks.
-        if exactly_once && position > LOOKED_THROUGH {
-            ensure!(matches!(found, Err(NotTranslated::TooFar { .. })), "a group at {position}: {found:?}");
-            continue;
-        }
         let found = found.with_context(|| format!("a group at {position}, before {oldest}"))?;
         println!("long: {position} of {} is {:?} of {}", here.end, found.mapping, there.end);
         here.skips_nothing(position, &there, found.mapping.target_offset)?;

@@ -20,6 +20,8 @@ pub(crate) struct Log {
     pub(crate) end: i64,
     /// By offset.
     pub(crate) records: BTreeMap<i64, Told>,
+    /// When each was written, in milliseconds since the epoch, by offset.
+    pub(crate) times: BTreeMap<i64, i64>,
 }
 
 /// What has to come of a position.
@@ -77,8 +79,9 @@ impl Asked {
 
 impl Log {
     pub(crate) fn new(end: i64, records: Vec<Record>) -> Self {
+        let times = records.iter().map(|one| (one.offset, one.timestamp)).collect();
         let records = records.into_iter().map(|one| (one.offset, (one.key, one.value))).collect();
-        Self { end, records }
+        Self { end, records, times }
     }
 
     /// Fails when a group that stands at `position` here would skip a record there.

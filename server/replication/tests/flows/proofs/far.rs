@@ -23,13 +23,13 @@ impl Logs {
     }
 
     /// The sync of a record.
-    fn pair(&self, nth: usize) -> OffsetPair {
+    pub(super) fn pair(&self, nth: usize) -> OffsetPair {
         let (upstream, downstream) = self.copies[nth];
         OffsetPair { upstream, downstream }
     }
 
     /// A group that reads the record next.
-    async fn at_record(&self, nth: usize) -> Result<Mapping, NotTranslated> {
+    pub(super) async fn at_record(&self, nth: usize) -> Result<Mapping, NotTranslated> {
         let found = self.translate(&[(0, self.copies[nth].0)]).await.remove(&at(0)).expect("asked")?;
         let is_found = found.mapping.method == Method::TimestampSearch;
         assert!(!is_found || found.run == 5, "{found:?}");
@@ -38,7 +38,7 @@ impl Logs {
 }
 
 /// What is true of the record when it was found by time.
-fn found(logs: &Logs, nth: usize) -> Mapping {
+pub(super) fn found(logs: &Logs, nth: usize) -> Mapping {
     Mapping {
         target_offset: logs.copies[nth].1,
         class: ReadingClass::Exact,
