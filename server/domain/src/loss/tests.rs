@@ -345,7 +345,7 @@ fn what_the_source_had_when_it_was_last_seen_is_lost() {
     assert_eq!(lost.ms_at_most, Some(20_000));
     assert_eq!((loss.seen_at, loss.noticed_at), (at(30), at(35)));
     assert_eq!(loss.owner, samples::pair().team);
-    assert!(loss.method.contains("last read 5000 ms before"), "{}", loss.method);
+    assert!(loss.method.contains("last read 5.0 s before"), "{}", loss.method);
 }
 
 #[test]
@@ -674,7 +674,7 @@ fn how_long_ago_the_oldest_lost_record_was_written_is_told_from_its_timestamp() 
         let mut loss = loss.clone();
         settle(&mut loss, &back, &BTreeMap::new());
         let truth = loss.truth.unwrap();
-        (loss.topics[0].partitions[0].truth_ms, truth.ms, truth.method.contains("4200 ms before"))
+        (loss.topics[0].partitions[0].truth_ms, truth.ms, truth.method.contains("4.2 s before"))
     };
     let through = partition.through.unwrap();
     assert_eq!(missing(through + 1), (Some(4_200), Some(4_200), true));
