@@ -1,6 +1,8 @@
 //! How numbers, durations, ages and moments are written. The one place; pages never format by themselves.
 
 use chrono::{DateTime, SecondsFormat, Utc};
+/// A duration in whole seconds: `38 s`, `9 m 42 s`, `15 m`, `2 h 05 m`, `3 d 4 h`.
+pub use muster_domain::duration::seconds;
 
 /// `41,882,306`.
 #[must_use]
@@ -37,23 +39,6 @@ pub fn duration(ms: i64) -> String {
         return format!("{}.{} s", ms / 1000, ms % 1000 / 100);
     }
     seconds(ms / 1000)
-}
-
-/// A duration in whole seconds: `38 s`, `9 m 42 s`, `15 m`, `2 h 05 m`, `3 d 4 h`.
-#[must_use]
-pub fn seconds(s: i64) -> String {
-    let s = s.max(0);
-    let (days, hours, minutes, rest) = (s / 86_400, s / 3600 % 24, s / 60 % 60, s % 60);
-    match (days, hours, minutes, rest) {
-        (0, 0, 0, s) => format!("{s} s"),
-        (0, 0, m, 0) => format!("{m} m"),
-        (0, 0, m, s) => format!("{m} m {s:02} s"),
-        (0, h, 0, _) => format!("{h} h"),
-        (0, h, m, _) => format!("{h} h {m:02} m"),
-        (d, 0, _, _) => format!("{d} d"),
-        (d, h, _, _) if d < 7 => format!("{d} d {h} h"),
-        (d, _, _, _) => format!("{d} d"),
-    }
 }
 
 /// A running clock: `14:38`, `1:02:09`.

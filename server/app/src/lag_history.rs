@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use muster_domain::{
     another_log::{GoneTopics, mark_old_positions},
     lag::{EndsAt, Pace, Past, ends_of, high_watermarks},
-    loss::LastEnds,
+    loss::{LastEnds, Loss},
     pair::{Flow, Pair, Side},
     patterns::Scope,
     survey::Survey,
@@ -74,6 +74,12 @@ impl LagHistory {
         self.reaches.insert(from, recent.reaches);
         self.highs.extend(recent.high.map(|high| (from, high)));
         self.gone.insert(from, GoneTopics::new(recent.ids));
+    }
+
+    /// Takes what a loss says of its source that nobody reads any more, where what an earlier process saw says nothing of it: it died
+    /// longer ago than is looked back.
+    pub(crate) fn recall_stated(&mut self, loss: &Loss) {
+        self.highs.entry(loss.direction.from).or_insert_with(|| LastEnds::stated(loss));
     }
 
     /// Says in a survey which positions are of topics before that were made anew since, and forgets what was remembered of their logs.

@@ -3,7 +3,7 @@
 //!
 //! It lasts as long as the pair's lease. Whoever takes a pair over, or has it again, reads the ends back from the recorder, so
 //! that lag in time and what a death would cost are known from the first survey on, unless nobody observed the pair for longer
-//! than is looked back.
+//! than is looked back. Of a source that died before that it reads what was stated of the loss: it is the same death.
 
 use std::collections::BTreeMap;
 
@@ -73,6 +73,10 @@ impl Memory {
                 }
                 Err(e) => return Err(e),
             }
+        }
+        // The newest first.
+        for loss in self.unsettled(conn, &pair.name).await?.iter().filter(|loss| loss.truth.is_none()) {
+            self.history.recall_stated(loss);
         }
         self.recalled = Some(now);
         Ok(())

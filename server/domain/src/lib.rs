@@ -18,6 +18,7 @@ pub mod content;
 pub mod credentials;
 pub mod difference;
 pub mod direction;
+pub mod duration;
 pub mod evidence;
 pub mod finding;
 pub mod group;

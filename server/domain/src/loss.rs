@@ -19,6 +19,8 @@ mod tests_of_flows;
 mod tests_of_pieces;
 #[cfg(test)]
 mod tests_of_return;
+#[cfg(test)]
+mod tests_of_takeover;
 mod unseen;
 
 use std::collections::BTreeMap;
@@ -177,8 +179,9 @@ pub struct Evidence<'a> {
     pub active: Option<Direction>,
 }
 
-/// What was lost of a flow whose source does not answer in this survey; `None` while it answers, when nothing was seen of
-/// it before, or when nobody's records flowed this way.
+/// What was lost of a flow whose source does not answer in this survey. What was said of the same loss before stands, less what is read
+/// to have arrived since: whoever says it again may have seen less of the source. `None` while it answers, when nothing was seen of it
+/// before, or when nobody's records flowed this way.
 #[must_use]
 pub fn state_loss(pair: &Pair, flow: &Flow, survey: &Survey, evidence: &Evidence<'_>) -> Option<Loss> {
     let reason = survey.sides.get(flow.direction.from).topics.as_result().err()?;
@@ -202,7 +205,8 @@ pub fn state_loss(pair: &Pair, flow: &Flow, survey: &Survey, evidence: &Evidence
     let topics: Vec<TopicLoss> =
         by_topic.iter().map(|(topic, partitions)| stage.topic(topic, partitions, &pair.team)).collect();
     let everything: Vec<&TopicPartition> = by_topic.into_values().flatten().collect();
-    let total = stage.together(&everything, topics.iter().map(|topic| topic.lost));
+    let total = stage.total(&everything, &topics);
+    let method = stage.method_that_stands(&topics).unwrap_or_else(|| stage.method(&everything));
     Some(Loss {
         direction: flow.direction,
         owner: pair.team.clone(),
@@ -211,7 +215,7 @@ pub fn state_loss(pair: &Pair, flow: &Flow, survey: &Survey, evidence: &Evidence
         reason,
         total,
         topics,
-        method: stage.method(&everything),
+        method,
         waits_for_leaders: 0,
         truth: None,
     })

@@ -16,9 +16,9 @@ use crate::{
     parts::Ends,
 };
 
-const METHOD: &str = "Its ends were last read 5003 ms before it was found not to answer. Whatever had not reached the target by \
+const METHOD: &str = "Its ends were last read 5.0 s before it was found not to answer. Whatever had not reached the target by \
      the connector's committed offsets and offset syncs is lost; on top comes what may have been written in \
-     these 5003 ms, at the fastest rate of the 600 s before. Offsets are counted, and \
+     these 5.0 s, at the fastest rate of the 10 m before. Offsets are counted, and \
      transaction markers may be among them: at most so many records, and of those behind the newest offset sync \
      at least half, with a thousand offsets left out for transactions that were open there.";
 
@@ -167,7 +167,7 @@ impl LossPage {
         let method = "Up to where the leaders that were last seen had ended when others were elected, by the source's own logs as they \
                       are now, less what was proven to have reached the target. What was written since is not in it. It is at most so \
                       many: transaction markers count among the offsets, and so do records that arrived behind the last committed \
-                      offset or offset sync. The oldest of them says by its own timestamp that it was written 4210 ms before the source \
+                      offset or offset sync. The oldest of them says by its own timestamp that it was written 4.2 s before the source \
                       was found not to answer.";
         let loss = back(&pairs::payments().pair, Some(1_204), Some(4_210), false, method);
         page(&loss, &LossFilter { topic: "captured".to_owned(), skip: String::new() })

@@ -70,12 +70,7 @@ pub(super) fn items(value: &Value) -> &[Value] {
 
 /// Milliseconds as people say them.
 pub(super) fn duration(value: &Value) -> String {
-    match value.as_i64() {
-        None => "unknown".to_owned(),
-        Some(ms) if ms < 1_000 => format!("{ms} ms"),
-        Some(ms) if ms < 120_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
-        Some(ms) => format!("{} m {} s", ms / 60_000, ms % 60_000 / 1_000),
-    }
+    value.as_i64().map_or_else(|| "unknown".to_owned(), muster_domain::duration::duration)
 }
 
 /// A list as a table, or the whole reply as JSON.

@@ -1,6 +1,7 @@
 //! A backup is restored by the commands of OPERATING.md: what was in it is there, the audit is whole, the secrets key is needed,
 //! and nothing that was under way goes on.
 
+mod killed;
 mod parked;
 
 use std::{

@@ -181,6 +181,81 @@ async fn one_death_is_one_loss_whoever_observes_when() {
     assert_eq!(losses(&app).await, [(last_seen, true)], "and settled once");
 }
 
+/// The losses as they are kept: when each was written, and what it says.
+async fn kept(app: &TestApp) -> Vec<(DateTime<Utc>, String)> {
+    let sql = "select at, body::text from loss order by seen_at";
+    sqlx::query_as(sql).fetch_all(&app.app.pool).await.unwrap()
+}
+
+/// What was recorded before a time is older than anybody looks back.
+async fn long_ago(app: &TestApp, before: DateTime<Utc>) {
+    let sql = "update recorder_open set at = at - interval '30 minutes' where at < $1";
+    let moved = sqlx::query(sql).bind(before).execute(&app.app.pool).await.unwrap();
+    assert!(moved.rows_affected() > 0);
+}
+
+/// One process has seen the source written to and notices that it is dead; nobody writes in the minutes before.
+async fn loss_of_a_source_that_was_written_to(
+    app: &TestApp,
+) -> (DateTime<Utc>, Vec<(DateTime<Utc>, String)>) {
+    let (mut one, mut two) = (Process::of(app, "one"), Process::of(app, "two"));
+    for _ in 0..2 {
+        one.observe(app).await.unwrap();
+    }
+    app.small.world.point_producers("");
+    app.small.world.ticks(50);
+    lease_runs_out(app).await;
+    let (first, _) = two.observe(app).await.unwrap();
+    let (last_seen, _) = two.observe(app).await.unwrap();
+    app.small.world.set_health("eu-west", Health::Dead);
+    for _ in 0..2 {
+        assert_eq!(two.observe(app).await, None);
+    }
+    let said = app.as_user("vera").await.get("/api/v1/pairs/orders/loss").await.done();
+    let most = said["loss"]["total"]["records_at_most"].as_i64();
+    assert!(most > Some(0), "something may have been written after the last look: {said:#}");
+    long_ago(app, first).await;
+    (last_seen, kept(app).await)
+}
+
+/// Whoever takes the pair over reads back the quiet minutes only.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loss_that_was_stated_stands_whoever_takes_over_and_however_little_is_read_back() {
+    let app = nobody_observes().await;
+    let (last_seen, said) = loss_of_a_source_that_was_written_to(&app).await;
+    assert_eq!(losses(&app).await, [(last_seen, false)]);
+    let mut three = Process::of(&app, "three");
+    lease_runs_out(&app).await;
+    for _ in 0..2 {
+        assert_eq!(three.observe(&app).await, None);
+    }
+    assert_eq!(kept(&app).await, said, "it is not even written again");
+
+    // And one that reads nothing back: it died longer ago.
+    let forget = "delete from recorder_open; delete from recorder_block;";
+    sqlx::raw_sql(forget).execute(&app.app.pool).await.unwrap();
+    let mut four = Process::of(&app, "four");
+    lease_runs_out(&app).await;
+    assert_eq!(four.observe(&app).await, None);
+    assert_eq!(kept(&app).await, said);
+    // Topics are listed in between, and no leader answers: it is the same death.
+    app.small.world.lock().cluster_mut("eu-west").frozen = [1, 2].into();
+    app.small.world.set_health("eu-west", Health::Up);
+    assert_eq!(four.turn().await, Turned::Observed);
+    app.small.world.set_health("eu-west", Health::Dead);
+    assert_eq!(four.observe(&app).await, None);
+    let bodies =
+        |kept: Vec<(DateTime<Utc>, String)>| kept.into_iter().map(|(_, body)| body).collect::<Vec<_>>();
+    assert_eq!(bodies(kept(&app).await), bodies(said));
+
+    app.small.world.lock().cluster_mut("eu-west").frozen.clear();
+    app.small.world.set_health("eu-west", Health::Up);
+    for _ in 0..4 {
+        four.observe(&app).await.unwrap();
+    }
+    assert_eq!(losses(&app).await, [(last_seen, true)], "and settled once");
+}
+
 /// Nobody else has written: it would be known less for nothing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_turn_that_failed_keeps_the_lease_and_what_is_remembered() {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::{Loss, PartitionLoss, TopicLoss};
 use crate::{
     lag::written_end,
     pair::Side,
@@ -45,6 +46,21 @@ impl LastEnds {
     #[must_use]
     pub fn nothing(at: DateTime<Utc>) -> Self {
         Self { at, ends: BTreeMap::new() }
+    }
+
+    /// As a loss has it that was stated of the source: what is left of one that died longer ago than anybody looks back.
+    #[must_use]
+    pub fn stated(loss: &Loss) -> Self {
+        let last = |lost: &PartitionLoss| {
+            let at = lost.end_read.at(loss.seen_at)?;
+            let (end, start, leader_epoch) = (lost.end, lost.counts_from, lost.leader_epoch);
+            Some(LastEnd { at, end, start, leader_epoch, topic_id: None })
+        };
+        let of_topic = |topic: &TopicLoss| -> Vec<(TopicPartition, Option<LastEnd>)> {
+            let key = |lost: &PartitionLoss| TopicPartition::new(topic.topic.clone(), lost.partition);
+            topic.partitions.iter().map(|lost| (key(lost), last(lost))).collect()
+        };
+        Self { at: loss.seen_at, ends: loss.topics.iter().flat_map(of_topic).collect() }
     }
 
     /// Takes what a survey reads of a side; one that could not read it leaves everything as it was. Answers the topics whose ends of

@@ -1,12 +1,16 @@
 //! What a loss is judged from: the ends that were seen, what has arrived, and how fast it was written.
 
 mod method;
+mod stands;
 
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::{EndRead, Evidence, Interval, LastEnd, LastEnds, PartitionLoss, TopicLoss, unseen::most_unseen};
+use self::stands::each_partition;
+use super::{
+    EndRead, Evidence, Interval, LastEnd, LastEnds, Loss, PartitionLoss, TopicLoss, unseen::most_unseen,
+};
 use crate::{
     ids::TeamName,
     lag::{CopyMode, EndsAt, Known, Pace, renamed, source_config, surely_missing},
@@ -27,9 +31,10 @@ pub(super) struct Stage<'a> {
     pace: &'a Pace,
     /// Newest last: what arrived only grows.
     observed: Vec<&'a FlowObservation>,
+    /// What was said of the same loss before.
+    stated: Option<&'a Loss>,
+    /// Its topics.
     said: BTreeMap<&'a str, &'a TopicLoss>,
-    /// When the source was last read, by what was said before.
-    said_seen_at: Option<DateTime<Utc>>,
     previous: Option<&'a Survey>,
     mode: CopyMode,
     /// Whether Connect says how the flow copies.
@@ -60,8 +65,8 @@ impl<'a> Stage<'a> {
             history: evidence.history,
             pace: evidence.pace,
             observed: surveys.filter_map(of_flow).collect(),
+            stated: evidence.said,
             said: said.iter().map(|topic| (topic.topic.as_str(), topic)).collect(),
-            said_seen_at: evidence.said.map(|said| said.seen_at),
             previous: evidence.previous,
             mode: CopyMode::of(speaks, flow.direction),
             mode_known: source_config(speaks, flow.direction).is_some(),
@@ -74,9 +79,21 @@ impl<'a> Stage<'a> {
 
     pub(super) fn topic(&self, topic: &str, partitions: &[&TopicPartition], owner: &TeamName) -> TopicLoss {
         let lost: Vec<PartitionLoss> = partitions.iter().map(|key| self.partition(key)).collect();
-        let together = self.together(partitions, lost.iter().map(|lost| lost.lost));
+        let mut together = self.together(partitions, lost.iter().map(|lost| lost.lost));
+        if let Some(said) = self.said.get(topic) {
+            self.stand_together(&mut together, &said.lost, lost.iter().map(|lost| (topic, lost)));
+        }
         let (topic, owner) = (topic.to_owned(), owner.clone());
         TopicLoss { topic, owner, lost: together, partitions: lost, truth: None, truth_ms: None }
+    }
+
+    /// All topics together.
+    pub(super) fn total(&self, partitions: &[&TopicPartition], topics: &[TopicLoss]) -> Interval {
+        let mut total = self.together(partitions, topics.iter().map(|topic| topic.lost));
+        if let Some(said) = self.stated {
+            self.stand_together(&mut total, &said.total, each_partition(topics));
+        }
+        total
     }
 
     fn partition(&self, key: &TopicPartition) -> PartitionLoss {
@@ -86,15 +103,10 @@ impl<'a> Stage<'a> {
         let lost = match (last, through) {
             (None, _) | (_, None) => Interval::default(),
             (Some(last), Some(through)) => {
-                let behind = behind(self.copyable(key).unwrap_or(last.end), through);
-                let proven =
-                    counts_from.and_then(|start| self.surely_missing(key, start, through)).unwrap_or(0);
-                let unseen = self.unseen(key);
-                Interval {
-                    records_at_least: proven,
-                    records_at_most: unseen.map(|unseen| behind_and(last.end, through, unseen)),
-                    ms_at_least: if proven > 0 { self.written_before(key, through) } else { 0 },
-                    ms_at_most: self.since(key, through, behind),
+                let proven = counts_from.and_then(|start| self.surely_missing(key, start, through));
+                match self.told(key) {
+                    Some((said, before)) => self.stand(key, said, (before, through), proven),
+                    None => self.tell(key, last.end, through, proven.unwrap_or(0)),
                 }
             }
         };
@@ -112,13 +124,20 @@ impl<'a> Stage<'a> {
         }
     }
 
+    /// What is lost of a partition by all that was seen of it.
+    fn tell(&self, key: &TopicPartition, end: i64, through: i64, proven: i64) -> Interval {
+        let unseen = self.unseen(key);
+        Interval {
+            records_at_least: proven,
+            records_at_most: unseen.map(|unseen| behind_and(end, through, unseen)),
+            ms_at_least: if proven > 0 { self.written_before(key, through) } else { 0 },
+            ms_at_most: self.since(key, through, end),
+        }
+    }
+
     /// Several partitions as one, of one topic or of all. Their sum is bounded by the rate of all of them together, which is less than the
     /// sum of what each might have done alone.
-    pub(super) fn together(
-        &self,
-        partitions: &[&TopicPartition],
-        each: impl Iterator<Item = Interval>,
-    ) -> Interval {
+    fn together(&self, partitions: &[&TopicPartition], each: impl Iterator<Item = Interval>) -> Interval {
         let mut together = Interval { ms_at_most: Some(0), ..Interval::default() };
         for lost in each {
             together.records_at_least = together.records_at_least.saturating_add(lost.records_at_least);
@@ -163,7 +182,8 @@ impl<'a> Stage<'a> {
         let through = through.max(self.said(key).and_then(|said| said.through));
         let ahead = through.map_or(0, |through| through.saturating_sub(end.saturating_sub(1)));
         let unseen = self.noticed_at - self.seen_at(key) + READ_WITHIN;
-        if ahead > 0 && ahead > self.pace.may_run_ahead(key, unseen) {
+        if ahead > 0 && ahead > self.pace.may_run_ahead(key, unseen) && !self.was_to_be_expected(key, through)
+        {
             return None;
         }
         through.or_else(|| readable.then(|| self.start(key).unwrap_or(0).saturating_sub(1)))
@@ -172,7 +192,7 @@ impl<'a> Stage<'a> {
     /// A partition as it was last read, by the surveys that are remembered or by what was said before.
     fn last(&self, key: &TopicPartition) -> Option<LastEnd> {
         let said = || {
-            let (lost, seen_at) = (self.said(key)?, self.said_seen_at?);
+            let (lost, seen_at) = (self.said(key)?, self.stated?.seen_at);
             Some(LastEnd {
                 at: lost.end_read.at(seen_at)?,
                 end: lost.end,
@@ -186,11 +206,6 @@ impl<'a> Stage<'a> {
 
     fn seen_at(&self, key: &TopicPartition) -> DateTime<Utc> {
         self.last(key).map_or(self.high.at, |last| last.at)
-    }
-
-    fn said(&self, key: &TopicPartition) -> Option<&PartitionLoss> {
-        let topic = self.said.get(key.topic.as_str())?;
-        topic.partitions.iter().find(|lost| lost.partition == key.partition)
     }
 
     fn source(&self, key: &TopicPartition) -> Option<&TopicObservation> {
@@ -259,11 +274,12 @@ impl<'a> Stage<'a> {
     }
 
     /// Since when the first missing record may have existed, until it was noticed.
-    fn since(&self, key: &TopicPartition, through: i64, behind: i64) -> Option<i64> {
+    fn since(&self, key: &TopicPartition, through: i64, end: i64) -> Option<i64> {
         let before = |(_, ends): &&EndsAt| ends.get(key).is_some_and(|end| *end <= through.saturating_add(1));
         // Where all had arrived that was seen, that is the last reading; of a long history not every one is kept.
         let kept = self.history.iter().rev().find(before).map(|(at, _)| *at);
-        let since = kept.or_else(|| (behind <= 0).then(|| self.seen_at(key)))?;
+        let arrived = || behind(self.copyable(key).unwrap_or(end), through) <= 0;
+        let since = kept.or_else(|| arrived().then(|| self.seen_at(key)))?;
         Some((self.noticed_at - since).num_milliseconds().max(0))
     }
 

@@ -56,7 +56,7 @@ fn partitions_that_died_first_are_lost_too_and_each_is_reckoned_from_when_it_was
     );
     assert_eq!(loss.total.records_at_most, Some(of_the_first + of_the_second));
     assert!(loss.method.contains("Of 1 of its 2 partitions the ends could not be read"), "{}", loss.method);
-    assert!(loss.method.contains("only up to 10000 ms before it was found not to answer"), "{}", loss.method);
+    assert!(loss.method.contains("only up to 10.0 s before it was found not to answer"), "{}", loss.method);
 }
 
 #[test]

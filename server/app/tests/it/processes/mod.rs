@@ -130,7 +130,7 @@ async fn one_broker(id: &'static str, latency_ms: u64) -> Brokers {
 }
 
 /// Waits for something that has to happen.
-async fn until(what: &str, mut happened: impl AsyncFnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut happened: impl AsyncFnMut() -> bool) {
     let come = async {
         while !happened().await {
             tokio::time::sleep(Duration::from_millis(10)).await;

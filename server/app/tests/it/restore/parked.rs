@@ -18,7 +18,7 @@ use super::{Dir, back_up, confirmed, documented, muster, restore, words};
 use crate::{muster::is_root, session::Session, test_app::TestApp};
 
 /// Kills the worker at a moment of a step; before that another step may fail, so that the run goes back.
-struct Dies {
+pub(super) struct Dies {
     at: (&'static str, Moment),
     fails: Option<&'static str>,
 }
@@ -34,7 +34,7 @@ impl Hooks for Dies {
 }
 
 /// Writes are away, and the point of no return is not passed.
-const DRAINING: Dies = Dies { at: ("drain", Moment::AfterIntent), fails: None };
+pub(super) const DRAINING: Dies = Dies { at: ("drain", Moment::AfterIntent), fails: None };
 /// The point of no return is passed, and no side takes writes.
 const NO_RETURN: Dies = Dies { at: ("unfence_standby", Moment::BeforeIntent), fails: None };
 /// Writes are about to be given back.
@@ -42,7 +42,7 @@ const GOING_BACK: Dies =
     Dies { at: ("fence_source", Moment::AfterUndoIntent), fails: Some("mark_target_ends") };
 
 /// A run whose worker has just died there.
-async fn left(app: &TestApp, dies: Dies) -> Uuid {
+pub(super) async fn left(app: &TestApp, dies: Dies) -> Uuid {
     let run = confirmed(app).await;
     app.engine.clone().with_hooks(Arc::new(dies)).run_pending().await.unwrap_err();
     run
@@ -95,7 +95,7 @@ impl Restored {
 }
 
 /// What a command that succeeds prints.
-fn said(mut command: Command) -> String {
+pub(super) fn said(mut command: Command) -> String {
     let done = command.output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     String::from_utf8(done.stdout).unwrap()

@@ -1,7 +1,7 @@
 //! How a true figure was found, in sentences.
 
 use super::{LeaderEnds, Loss, PartitionLoss, Truth, copied_past, key, leaders, partitions};
-use crate::topic::TopicPartition;
+use crate::{duration::duration, topic::TopicPartition};
 
 const AT_MOST: &str = "It is at most so many: transaction markers count among the offsets, and so do records that arrived behind the \
     last committed offset or offset sync.";
@@ -28,8 +28,8 @@ impl Truth {
     pub(super) fn say_time(&mut self) {
         if let Some(ms) = self.ms.filter(|ms| *ms > 0) {
             self.method.push_str(&format!(
-                " The oldest of them says by its own timestamp that it was written {ms} ms before the source was found not to \
-                 answer."
+                " The oldest of them says by its own timestamp that it was written {} before the source was found not to answer.",
+                duration(ms)
             ));
         }
     }

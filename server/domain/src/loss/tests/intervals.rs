@@ -49,7 +49,7 @@ fn what_the_source_had_when_it_was_last_seen_is_lost() {
     assert_eq!(lost.ms_at_most, Some(20_000));
     assert_eq!((loss.seen_at, loss.noticed_at), (at(30), at(35)));
     assert_eq!(loss.owner, samples::pair().team);
-    assert!(loss.method.contains("last read 5000 ms before"), "{}", loss.method);
+    assert!(loss.method.contains("last read 5.0 s before"), "{}", loss.method);
 }
 
 #[test]

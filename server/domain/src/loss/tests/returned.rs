@@ -35,7 +35,7 @@ fn how_long_ago_the_oldest_lost_record_was_written_is_told_from_its_timestamp() 
         let mut loss = loss.clone();
         settle(&mut loss, &back, &BTreeMap::new());
         let truth = loss.truth.unwrap();
-        (loss.topics[0].partitions[0].truth_ms, truth.ms, truth.method.contains("4200 ms before"))
+        (loss.topics[0].partitions[0].truth_ms, truth.ms, truth.method.contains("4.2 s before"))
     };
     let through = partition.through.unwrap();
     assert_eq!(missing(through + 1), (Some(4_200), Some(4_200), true));
