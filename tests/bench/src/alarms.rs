@@ -1,9 +1,9 @@
-//! Eighteen causes of silent loss on the real lab, for all fifteen alarms: how long until each is alarmed.
+//! Twenty causes of silent loss on the real lab, for all fifteen alarms: how long until each is alarmed.
 
 use std::time::Duration;
 
 use anyhow::Result;
-use muster_it::alarms::{Raised, WITHIN, every_cause};
+use muster_it::alarms::{Raised, WITHIN, a_worker_of_two_gone, every_cause};
 use muster_lab::jars;
 
 use crate::{
@@ -18,7 +18,8 @@ const PERIOD: Duration = Duration::from_secs(5);
 /// Causes each once.
 pub(crate) async fn run() -> Result<Bench> {
     let load_before = machine::load()?;
-    let raised = every_cause(PERIOD).await?;
+    let mut raised = every_cause(PERIOD).await?;
+    raised.extend(a_worker_of_two_gone(PERIOD).await?);
     let jars = jars::fetch_jars().await?;
     let seconds: Vec<f64> = raised.iter().map(|raised| raised.took.as_secs_f64()).collect();
     let mut figures = vec![
@@ -47,11 +48,12 @@ fn told(raised: &Raised) -> Figure {
 
 fn how() -> String {
     format!(
-        "A pair of seven topics on the real lab, surveyed every {} s as the product does it. Each of eighteen causes of the \
+        "A pair of seven topics on the real lab, surveyed every {} s as the product does it. Each of twenty causes of the \
          fifteen alarms is really caused, alone (but for a task that goes with its source), and undone or acknowledged before \
          the next; a topic made anew is caused on either side, a \
-         foreign writer where replication rests and where it copies, early deletion by retention and by compaction. Time runs from the \
-         cause being there (a hole: replication is past it) to the alarm being kept in PostgreSQL. The goal is at most \
+         foreign writer where replication rests and where it copies, early deletion by retention and by compaction. The last two have a lab with four topics and two \
+         workers that share the tasks, of which one is ended in order, then killed with -9. Time runs from the \
+         cause being there (a hole: replication is past it; a worker ended in order: its tasks are UNASSIGNED) to the alarm being kept in PostgreSQL. The goal is at most \
          {WITHIN} survey periods. That no other alarm comes, and that each names the right place, is \
          checked on the way.",
         PERIOD.as_secs(),

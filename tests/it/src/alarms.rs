@@ -2,11 +2,12 @@
 //! the benchmark of how long it takes.
 //!
 //! One lab and one story: what disturbs others most (a worker that is gone, a source that is gone) comes last. What only a flow
-//! without transactions lets happen has a lab of its own.
+//! without transactions lets happen has a lab of its own, and so has what takes two workers.
 
 mod causes;
 mod gone;
 mod nameless;
+mod rebalance;
 mod stage;
 
 use std::time::Duration;
@@ -68,4 +69,16 @@ pub async fn a_writer_without_a_name(period: Duration) -> Result<Vec<Raised>> {
     let mut stage = stage::Stage::start(lab, period).await?;
     stage.a_foreign_writer_that_numbers_tell().await?;
     Ok(stage.raised)
+}
+
+/// Of two workers that share the tasks of a flow one goes, first in order, then by -9; their leader waits for it.
+///
+/// # Errors
+/// When the tasks are not alarmed within three surveys, others are, or it does not end once a worker has them.
+pub async fn a_worker_of_two_gone(period: Duration) -> Result<Vec<Raised>> {
+    let mut two = rebalance::TwoWorkers::start(period).await?;
+    two.stage.nothing_is_alarmed().await?;
+    two.one_is_ended_in_order().await?;
+    two.one_is_killed().await?;
+    Ok(two.stage.raised)
 }

@@ -1,11 +1,11 @@
 //! Silent loss on the real lab: each of the fifteen causes is really caused, the alarm names the right place within three
-//! surveys, nothing else is alarmed, and it ends as designed when its cause is gone.
+//! surveys, nothing else is alarmed, and it ends as designed when its cause is gone. So are tasks whose worker went.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::Result;
 use muster_domain::alarm::AlarmCode;
-use muster_it::alarms::{WITHIN, a_writer_without_a_name, every_cause};
+use muster_it::alarms::{WITHIN, a_worker_of_two_gone, a_writer_without_a_name, every_cause};
 
 /// From the beginning of a survey to the next.
 const PERIOD: Duration = Duration::from_secs(2);
@@ -34,5 +34,16 @@ async fn a_foreign_writer_that_no_broker_remembers_is_alarmed_as_likely_by_numbe
     let told: Vec<_> = raised.iter().map(|raised| (raised.code, raised.subject.as_str())).collect();
     assert_eq!(told, [(AlarmCode::ForeignWriter, "orders.alarm-busy")]);
     assert!(raised[0].surveys <= WITHIN, "{raised:#?}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tasks_of_a_worker_that_went_are_missed_while_its_group_waits_for_it() -> Result<()> {
+    let _turn = ONE_AT_A_TIME.lock().await;
+    let raised = a_worker_of_two_gone(PERIOD).await?;
+    let told: Vec<_> = raised.iter().map(|raised| (raised.code, raised.subject.as_str())).collect();
+    let missing = (AlarmCode::TaskMissing, "orders-west-to-central-source");
+    assert_eq!(told, [missing, missing], "ended in order, and killed");
+    assert!(raised.iter().all(|raised| raised.surveys <= WITHIN), "{raised:#?}");
     Ok(())
 }

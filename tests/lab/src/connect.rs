@@ -1,9 +1,11 @@
 //! A Connect worker: its property file, and the little of its REST that the lab needs.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// Main class of a distributed worker.
@@ -15,6 +17,10 @@ pub(crate) const HEAP: [&str; 2] = ["-Xms64m", "-Xmx384m"];
 #[derive(Debug)]
 pub(crate) struct WorkerPlan<'a> {
     pub(crate) name: &'a str,
+    /// `group.id`: workers of one group share connectors and tasks.
+    pub(crate) group: &'a str,
+    /// How long the group's leader keeps the tasks of a worker that went for it (`scheduled.rebalance.max.delay.ms`).
+    pub(crate) rebalance_delay: Duration,
     pub(crate) dir: &'a Path,
     pub(crate) port: u16,
     /// The cluster that the worker is attached to.
@@ -42,7 +48,7 @@ impl WorkerPlan<'_> {
         let mut text = format!(
             "\
 bootstrap.servers={bootstrap}
-group.id={name}
+group.id={group}
 listeners={url}
 rest.advertised.host.name=127.0.0.1
 config.storage.topic=connect-configs
@@ -59,12 +65,13 @@ header.converter=org.apache.kafka.connect.converters.ByteArrayConverter
 offset.flush.interval.ms=1000
 connector.client.config.override.policy=All
 exactly.once.source.support={exactly_once}
-scheduled.rebalance.max.delay.ms=0
+scheduled.rebalance.max.delay.ms={delay}
 plugin.discovery=service_load
 ",
             bootstrap = self.bootstrap,
-            name = self.name,
+            group = self.group,
             url = self.url(),
+            delay = self.rebalance_delay.as_millis(),
             exactly_once = if self.exactly_once { "enabled" } else { "disabled" },
         );
         for prefix in ["", "producer.", "consumer.", "admin."] {
@@ -102,6 +109,29 @@ pub(crate) fn sasl_settings(user: &str, password: &str) -> [(&'static str, Strin
     ]
 }
 
+/// A connector as its group's status topic has it, whichever worker is asked.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct ConnectorStatus {
+    /// The connector itself.
+    pub connector: Placed,
+    /// Its tasks by number.
+    #[serde(default)]
+    pub tasks: Vec<Placed>,
+}
+
+/// A connector or a task, and where it is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Placed {
+    /// The number of a task; 0 for a connector.
+    #[serde(default)]
+    pub id: i64,
+    /// RUNNING, UNASSIGNED and so on, as the worker said it last.
+    pub state: String,
+    /// That worker ([`crate::WorkerDescription::id`]): it may be gone since.
+    #[serde(rename = "worker_id")]
+    pub worker: String,
+}
+
 /// Connect's REST, as far as the lab and its tests need it.
 #[derive(Debug, Clone)]
 pub struct Connect {
@@ -126,32 +156,54 @@ impl Connect {
     pub async fn create(&self, name: &str, config: &Value, running: bool) -> Result<()> {
         let state = if running { "RUNNING" } else { "STOPPED" };
         let body = json!({"name": name, "config": config, "initial_state": state});
+        let url = format!("{}/connectors", self.url);
+        self.insist(&format!("create connector {name}"), || self.http.post(&url).json(&body)).await
+    }
+
+    /// Takes a connector away, its tasks with it. Retries while the worker rebalances (409).
+    pub async fn delete(&self, name: &str) -> Result<()> {
+        let url = format!("{}/connectors/{name}", self.url);
+        self.insist(&format!("delete connector {name}"), || self.http.delete(&url)).await
+    }
+
+    /// Makes a request again for 10 s while the worker rebalances.
+    async fn insist(&self, what: &str, request: impl Fn() -> reqwest::RequestBuilder) -> Result<()> {
         for _ in 0..100 {
-            let answer = self.http.post(format!("{}/connectors", self.url)).json(&body).send().await?;
+            let answer = request().send().await?;
             let status = answer.status();
             if status.is_success() {
                 return Ok(());
             }
             let text = answer.text().await?;
             if status.as_u16() != 409 || text.contains("already exists") {
-                bail!("create connector {name}: {status} {text}");
+                bail!("{what}: {status} {text}");
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
-        bail!("create connector {name}: the worker answered 409 for 10 s")
+        bail!("{what}: the worker answered 409 for 10 s")
+    }
+
+    /// The connector and its tasks, and which worker has which.
+    pub async fn status(&self, name: &str) -> Result<ConnectorStatus> {
+        let answer = self.http.get(format!("{}/connectors/{name}/status", self.url)).send().await?;
+        answer.error_for_status()?.json().await.with_context(|| format!("the status of connector {name}"))
     }
 
     /// The connector's state and the states of its tasks.
     pub async fn states(&self, name: &str) -> Result<(String, Vec<String>)> {
-        let answer = self.http.get(format!("{}/connectors/{name}/status", self.url)).send().await?;
-        let status: Value = answer.error_for_status()?.json().await?;
-        let state = |value: &Value| Some(value.get("state")?.as_str()?.to_owned());
-        let connector = status.get("connector").and_then(state).context("a status without a state")?;
-        let tasks = status
-            .get("tasks")
-            .and_then(Value::as_array)
-            .map(|tasks| tasks.iter().filter_map(state).collect());
-        Ok((connector, tasks.unwrap_or_default()))
+        let ConnectorStatus { connector, tasks } = self.status(name).await?;
+        Ok((connector.state, tasks.into_iter().map(|task| task.state).collect()))
+    }
+
+    /// What the configs that Connect keeps of a connector's tasks say of `key`, by the number of the task.
+    pub async fn task_settings(&self, name: &str, key: &str) -> Result<BTreeMap<i64, String>> {
+        let answer = self.http.get(format!("{}/connectors/{name}/tasks", self.url)).send().await?;
+        let tasks: Vec<Value> = answer.error_for_status()?.json().await?;
+        let setting = |task: &Value| {
+            let number = task.pointer("/id/task")?.as_i64()?;
+            Some((number, task.get("config")?.get(key)?.as_str()?.to_owned()))
+        };
+        Ok(tasks.iter().filter_map(setting).collect())
     }
 
     /// Asks for STOPPED, PAUSED or RUNNING (`stop`, `pause`, `resume`); answered before it is done.

@@ -48,7 +48,7 @@ pub struct ClusterDescription {
 /// One Connect worker, attached to the target cluster of its direction.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct WorkerDescription {
-    /// Process name, `connect-<target cluster>`.
+    /// Process name, `connect-<target cluster>`; that of a second worker of the same group ends in `-2`.
     pub name: String,
     /// REST address without a trailing slash.
     pub url: String,
@@ -136,9 +136,21 @@ impl Direction {
         format!("mm2-{}", self.id())
     }
 
-    /// Name of the worker process of this direction.
+    /// Name of the worker process of this direction, and of its group.
     pub fn worker(self) -> String {
         format!("connect-{}", self.target())
+    }
+
+    /// Name of the second worker process of this direction, in labs that have one.
+    pub fn second_worker(self) -> String {
+        format!("{}-2", self.worker())
+    }
+}
+
+impl WorkerDescription {
+    /// What Connect calls it in statuses (`worker_id`): host and port of its REST.
+    pub fn id(&self) -> &str {
+        self.url.trim_start_matches("http://")
     }
 }
 

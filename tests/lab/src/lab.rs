@@ -30,18 +30,22 @@ pub struct LabOptions {
     pub exactly_once: bool,
     /// More topics for both clusters: name and partitions.
     pub topics: Vec<(String, i32)>,
+    /// A second worker in the group that replicates west to central ([`Direction::second_worker`]), not started yet:
+    /// [`Lab::restart`] has it join. The leader of the two keeps the tasks of one that went for it this long (KIP-415). `None`: each
+    /// direction has one worker, and nothing is kept.
+    pub second_worker: Option<Duration>,
 }
 
 impl Default for LabOptions {
     fn default() -> Self {
-        Self { dir: None, connect: true, exactly_once: true, topics: Vec::new() }
+        Self { dir: None, connect: true, exactly_once: true, topics: Vec::new(), second_worker: None }
     }
 }
 
 /// A running lab: started by this process, or attached to.
 ///
 /// Dropping a lab that this process started kills its processes. Process names are `eu-west`, `eu-central`,
-/// `connect-eu-west` and `connect-eu-central` (a worker is named after its target cluster).
+/// `connect-eu-west` and `connect-eu-central` (a worker is named after its target cluster), and `connect-eu-central-2` where asked for.
 #[derive(Debug)]
 pub struct Lab {
     description: LabDescription,
@@ -118,7 +122,7 @@ impl Lab {
         &self.description
     }
 
-    /// REST address of the worker that replicates in `direction`.
+    /// REST address of the worker that replicates in `direction`; of two, the first.
     pub fn connect_url(&self, direction: Direction) -> Result<&str> {
         let worker = self.description.workers.get(&direction.worker());
         worker.map(|worker| worker.url.as_str()).context("this lab was started without Connect")

@@ -25,7 +25,7 @@ mod workload;
 
 pub mod jars;
 
-pub use connect::Connect;
+pub use connect::{Connect, ConnectorStatus, Placed};
 pub use control::serve_control;
 pub use description::{
     ClusterDescription, Direction, FlowDescription, LabDescription, NamingPolicy, WorkerDescription,

@@ -26,10 +26,10 @@ pub(crate) async fn start_everything(
     java: &Java,
 ) -> Result<(LabDescription, Vec<Member>)> {
     let users = make_users();
-    let ports = ports::pick_free_ports(6)?;
+    let ports = ports::pick_free_ports(8)?;
     let (west, central) = try_join(
-        start_side(options, dir, java, EU_WEST, &users, &ports[..3]),
-        start_side(options, dir, java, EU_CENTRAL, &users, &ports[3..]),
+        start_side(options, dir, java, EU_WEST, &users, &ports[..4]),
+        start_side(options, dir, java, EU_CENTRAL, &users, &ports[4..]),
     )
     .await?;
     let mut description = describe(dir, users, [&west, &central]);
@@ -44,7 +44,7 @@ pub(crate) async fn start_everything(
 
 struct Side {
     cluster: ClusterDescription,
-    worker: Option<WorkerDescription>,
+    workers: Vec<WorkerDescription>,
     members: Vec<Member>,
 }
 
@@ -70,11 +70,17 @@ async fn start_side(
         .collect();
     admin.create_topics(&extra).await?;
     let cluster = ClusterDescription { name: name.to_owned(), cluster_id, bootstrap: plan.bootstrap() };
-    let mut side = Side { cluster, worker: None, members: vec![broker] };
+    let mut side = Side { cluster, workers: Vec::new(), members: vec![broker] };
     if options.connect {
-        let (worker, member) = start_worker(&plan, java, ports[2], options.exactly_once).await?;
-        side.worker = Some(worker);
-        side.members.push(member);
+        let workers = plan_workers(options, &plan, java, &ports[2..])?;
+        for (number, (worker, mut member)) in workers.into_iter().enumerate() {
+            // A second one joins when the test wants it to.
+            if number == 0 {
+                member.start().await?;
+            }
+            side.workers.push(worker);
+            side.members.push(member);
+        }
     }
     Ok(side)
 }
@@ -93,32 +99,47 @@ fn broker_member(plan: &BrokerPlan<'_>, java: &Java) -> Result<Member> {
     })
 }
 
-async fn start_worker(
+/// The workers of the group that copies to this broker's cluster, none of them started.
+fn plan_workers(
+    options: &LabOptions,
     broker: &BrokerPlan<'_>,
     java: &Java,
-    port: u16,
-    exactly_once: bool,
-) -> Result<(WorkerDescription, Member)> {
+    ports: &[u16],
+) -> Result<Vec<(WorkerDescription, Member)>> {
     let direction =
         if broker.name == EU_CENTRAL { Direction::WestToCentral } else { Direction::CentralToWest };
-    let name = direction.worker();
-    let bootstrap = broker.bootstrap();
+    let delay = options.second_worker.filter(|_| direction == Direction::WestToCentral);
+    let mut names = vec![direction.worker()];
+    names.extend(delay.map(|_| direction.second_worker()));
+    let (group, bootstrap) = (direction.worker(), broker.bootstrap());
     let password = broker.users.get(CONNECT).context("no connect user")?;
-    let (dir, bootstrap) = (broker.dir, &*bootstrap);
-    let plan = WorkerPlan { name: &name, dir, port, bootstrap, user: CONNECT, password, exactly_once };
-    plan.write_properties()?;
-    let properties = plan.properties_path().display().to_string();
-    let mut member = Member {
-        name: name.clone(),
-        arguments: java.arguments(&connect::HEAP, connect::MAIN, &[properties]),
-        log: broker.dir.join(format!("{name}.log")),
-        ready: Ready::Worker { url: plan.url() },
-        process: None,
-    };
-    member.start().await?;
-    let url = plan.url();
-    let worker = WorkerDescription { name, url, cluster: broker.name.to_owned(), direction };
-    Ok((worker, member))
+    let mut workers = Vec::new();
+    for (name, port) in names.into_iter().zip(ports) {
+        let plan = WorkerPlan {
+            name: &name,
+            group: &group,
+            rebalance_delay: delay.unwrap_or_default(),
+            dir: broker.dir,
+            port: *port,
+            bootstrap: &bootstrap,
+            user: CONNECT,
+            password,
+            exactly_once: options.exactly_once,
+        };
+        plan.write_properties()?;
+        let properties = plan.properties_path().display().to_string();
+        let (url, log) = (plan.url(), broker.dir.join(format!("{name}.log")));
+        let member = Member {
+            name: name.clone(),
+            arguments: java.arguments(&connect::HEAP, connect::MAIN, &[properties]),
+            log,
+            ready: Ready::Worker { url: url.clone() },
+            process: None,
+        };
+        let worker = WorkerDescription { name, url, cluster: broker.name.to_owned(), direction };
+        workers.push((worker, member));
+    }
+    Ok(workers)
 }
 
 fn describe(dir: &Path, users: BTreeMap<String, String>, sides: [&Side; 2]) -> LabDescription {
@@ -133,8 +154,8 @@ fn describe(dir: &Path, users: BTreeMap<String, String>, sides: [&Side; 2]) -> L
         users,
         workers: sides
             .iter()
-            .filter_map(|side| side.worker.clone())
-            .map(|worker| (worker.name.clone(), worker))
+            .flat_map(|side| &side.workers)
+            .map(|worker| (worker.name.clone(), worker.clone()))
             .collect(),
         flows: Vec::new(),
         pids: members().filter_map(pid).collect(),

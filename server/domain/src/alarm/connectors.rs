@@ -5,7 +5,7 @@ use super::{
 };
 use crate::{
     reading::Observed,
-    survey::{ConnectState, ConnectorObservation, ConnectorRole},
+    survey::{ConnectState, ConnectorObservation, ConnectorRole, TaskObservation},
 };
 
 /// Surveys in a row that must show it: a rebalance or one lost packet is no alarm.
@@ -72,9 +72,6 @@ fn tasks(
         ConnectorRole::Heartbeat => "no heartbeat is written",
     };
     let said = format!("`{}` says RUNNING and has no task for part of its work: {what}.", found.name);
-    let restart = view.connect().map(|(url, _)| {
-        format!("curl -X POST '{url}/connectors/{}/restart?includeTasks=true&onlyFailed=false'", found.name)
-    });
     let alarm = Alarm::of(Code::TaskMissing, &found.name, view, said)
         .at(missing)
         .since(since(&streak))
@@ -88,12 +85,30 @@ fn tasks(
             found.tasks.len()
         ))
     };
-    judged.raise(
-        alarm.next(
-            "Restart the connector with its tasks; look in the worker's log why they are gone.",
-            restart,
-        ),
-    );
+    let (step, command) = get_back(view, found);
+    judged.raise(alarm.next(step, command));
+}
+
+/// What gives a connector its tasks back. A restart starts those that a worker has. Of a worker that went nobody has them until the
+/// leader of its group gives them out, and one that comes back waits as long (KIP-415); a connector that is stopped loses them, and
+/// resumed it is given new ones, which wait for nobody.
+fn get_back(view: &View<'_>, found: &ConnectorObservation) -> (&'static str, Option<String>) {
+    let worker = view.connect().map(|(url, _)| format!("{url}/connectors/{}", found.name));
+    let nobodys =
+        |task: &TaskObservation| matches!(task.state, ConnectState::Unassigned | ConnectState::Destroyed);
+    if found.tasks.iter().any(nobodys) {
+        return (
+            "No worker has these tasks, and a restart does not reach them. When one went, its group gives them to the others after \
+             `scheduled.rebalance.max.delay.ms` (5 minutes unless set). Not to wait for that, stop the connector, and resume it \
+             once its status is STOPPED without a task.",
+            worker
+                .map(|at| format!("curl -X PUT '{at}/stop'\ncurl '{at}/status'\ncurl -X PUT '{at}/resume'")),
+        );
+    }
+    (
+        "Restart the connector with its tasks; look in the worker's log why they are gone.",
+        worker.map(|at| format!("curl -X POST '{at}/restart?includeTasks=true&onlyFailed=false'")),
+    )
 }
 
 /// The worker's REST does not answer: who carried the flow is gone or frozen. What it wrote as status stays RUNNING.

@@ -258,7 +258,8 @@ pub(super) fn beside_others(view: &View<'_>, judged: &mut Judged, memory: &mut M
         ))
         .next(
             "Look in the worker's log for the task that copies them (a topic the connector's `topics` leaves out looks the \
-             same), then restart the connector with its tasks.",
+             same), then restart the connector with its tasks. That reaches no task whose worker is gone (`worker_id` in its \
+             status): then stop the connector, and resume it once its status is STOPPED without a task.",
             view.connect().map(|(url, connector)| {
                 format!("curl -X POST '{url}/connectors/{connector}/restart?includeTasks=true&onlyFailed=false'")
             }),

@@ -292,6 +292,24 @@ fn a_connector_with_nothing_to_copy_needs_no_task() {
 }
 
 #[test]
+fn a_task_that_waits_for_the_worker_that_had_it_is_missed_and_no_restart_reaches_it() {
+    let (mut story, mut survey) = (Story::new(), two_partitions(Story::survey(), 2));
+    story.judge(survey.clone());
+    source(&mut survey).tasks[1].state = ConnectState::Unassigned;
+    assert_eq!(codes(&story.judge(survey.clone())), []);
+    let judged = story.judge(survey.clone());
+    let (alarm, place) = (one(&judged), &one(&judged).places[0]);
+    assert_eq!((alarm.code, alarm.likely), (Code::TaskMissing, false));
+    assert_eq!((place.name.as_str(), place.said.as_str()), ("source, task 1", "is UNASSIGNED"));
+    let commands = alarm.command.as_deref().unwrap_or_default().lines();
+    let verbs: Vec<_> = commands.filter_map(|line| line.rsplit('/').next()).collect();
+    assert_eq!(verbs, ["stop'", "status'", "resume'"]);
+    // Another worker has it now.
+    source(&mut survey).tasks[1].state = ConnectState::Running;
+    assert_eq!(codes(&story.judge(survey)), []);
+}
+
+#[test]
 fn a_dead_task_beside_one_that_works_is_told_by_its_partitions() {
     let (mut story, mut survey) = (Story::new(), two_partitions(uncommitted(), 2));
     story.judge(survey.clone());

@@ -12,7 +12,7 @@ use chrono::Utc;
 use muster_domain::{
     alarm::{AlarmCode, Inputs, StandingAlarm, judge},
     group::CommittedOffset,
-    pair::{Direction, Side},
+    pair::{Direction, Pair, Side},
     survey::{ConnectorRole, Survey},
     topic::TopicPartition,
 };
@@ -51,10 +51,12 @@ pub(super) struct Stage {
 
 impl Stage {
     pub(super) async fn start(lab: Lab, period: Duration) -> Result<Self> {
-        let mut pair = pair(lab.describe(), "orders", &lab.describe().dir.join("unused.json"))?;
-        pair.topics = vec![r"orders\.alarm-.*".to_owned()];
-        pair.groups = vec!["alarm-.*".to_owned()];
-        pair.canary_topic = None;
+        let pair = own_pair(&lab)?;
+        Self::of(lab, period, pair, &TOPICS).await
+    }
+
+    /// A stage with this pair and these topics in its scope.
+    pub(super) async fn of(lab: Lab, period: Duration, pair: Pair, topics: &[&str]) -> Result<Self> {
         let (LabClients(clients), database) = LabClients::registered(lab.describe(), pair).await?;
         let mut conn = database.conn().await;
         let lease = leases::survey_lease(&clients.pair.name);
@@ -62,19 +64,19 @@ impl Stage {
         drop(conn);
         let stage =
             Self { lab, raised: Vec::new(), period, database, clients, epoch, previous: None, began: None };
-        stage.furnish().await?;
+        stage.furnish(topics).await?;
         Ok(stage)
     }
 
     /// A hundred records on each topic, all of them on both sides.
-    async fn furnish(&self) -> Result<()> {
-        for name in TOPICS {
+    async fn furnish(&self, topics: &[&str]) -> Result<()> {
+        for name in topics {
             let topic =
                 NewTopic { name: topic(name), partitions: 1, replication: 1, configs: BTreeMap::new() };
             self.clients.admin.a.create_topic(&topic).await?;
             self.write(Side::A, name, 100).await?;
         }
-        for name in TOPICS {
+        for name in topics {
             self.copied(name, 99).await?;
         }
         Ok(())
@@ -247,6 +249,15 @@ impl Stage {
         let end = self.end(Side::A, "quiet").await?;
         self.copied("quiet", end - 1).await
     }
+}
+
+/// The lab's pair `orders` with topics and groups of the story's own.
+pub(super) fn own_pair(lab: &Lab) -> Result<Pair> {
+    let mut pair = pair(lab.describe(), "orders", &lab.describe().dir.join("unused.json"))?;
+    pair.topics = vec![r"orders\.alarm-.*".to_owned()];
+    pair.groups = vec!["alarm-.*".to_owned()];
+    pair.canary_topic = None;
+    Ok(pair)
 }
 
 pub(super) fn topic(name: &str) -> String {
