@@ -10,7 +10,9 @@ use chrono::Utc;
 use muster_domain::{
     access,
     acl::{AclBinding, AclFilter},
+    cluster::Cluster,
     direction::{self, ActiveSide},
+    pair::BySide,
     patterns::Scope,
     plan::{IfUnproven, PlanRules},
     record::Question,
@@ -180,7 +182,12 @@ pub(super) fn grants(ctx: &StepCtx, here: &BTreeSet<AclBinding>) -> access::Stan
 
 /// Principals that are not applications: the probe of either side.
 pub(super) fn infrastructure(ctx: &StepCtx) -> BTreeSet<String> {
-    [&ctx.clients.clusters.a, &ctx.clients.clusters.b]
+    probes(&ctx.clients.clusters)
+}
+
+/// Principals fences are probed by.
+pub(super) fn probes(clusters: &BySide<Cluster>) -> BTreeSet<String> {
+    [&clusters.a, &clusters.b]
         .iter()
         .filter_map(|cluster| cluster.probe.as_ref())
         .map(|probe| format!("User:{}", probe.username))
