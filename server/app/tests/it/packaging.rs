@@ -101,6 +101,18 @@ fn every_setting_that_is_named_exists() {
 }
 
 #[test]
+fn surveys_that_would_count_for_nothing_before_the_next_one_are_no_setting() {
+    let with = |seconds: &str| Cli::try_parse_from(["muster", "worker", "--survey-seconds", seconds]);
+    for fits in ["1", "5", "20"] {
+        assert!(with(fits).is_ok(), "{fits}");
+    }
+    for refused in ["0", "21", "3600", "often"] {
+        let said = with(refused).unwrap_err().to_string();
+        assert!(said.contains("a survey older than a minute counts for nothing"), "{said}");
+    }
+}
+
+#[test]
 fn every_setting_that_exists_is_told() {
     let name = Regex::new(r"\b(MUSTER_[A-Z_]+|DATABASE_URL)\b").unwrap();
     let told: BTreeSet<&str> = name.find_iter(OPERATING).map(|found| found.as_str()).collect();
