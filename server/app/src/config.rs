@@ -227,9 +227,9 @@ pub struct OidcConfig {
 /// Surveys.
 #[derive(Debug, Clone, Args)]
 pub struct SurveyConfig {
-    /// Seconds between two surveys of a pair. `MUSTER_SURVEY_SECONDS`; 5.
-    #[arg(long, env = "MUSTER_SURVEY_SECONDS", default_value_t = 5, value_name = "SECONDS",
-        value_parser = clap::value_parser!(u64).range(1..=3600))]
+    /// Seconds between two surveys of a pair, at most 20: what is older than a minute counts for nothing.
+    /// `MUSTER_SURVEY_SECONDS`; 5.
+    #[arg(long, env = "MUSTER_SURVEY_SECONDS", default_value_t = 5, value_name = "SECONDS", value_parser = survey_seconds)]
     pub survey_seconds: u64,
 
     /// Hours every survey's numbers are kept in full; roll-ups by the hour are kept for a year, and what lies around incidents
@@ -237,6 +237,16 @@ pub struct SurveyConfig {
     #[arg(long, env = "MUSTER_RECORDER_HOURS", default_value_t = 24, value_name = "HOURS",
         value_parser = clap::value_parser!(i64).range(1..=8784))]
     pub recorder_hours: i64,
+}
+
+/// As many seconds between two surveys as leave three of them within a minute, which is how long a survey counts.
+fn survey_seconds(text: &str) -> Result<u64, String> {
+    match text.parse::<u64>() {
+        Ok(seconds @ 1..=20) => Ok(seconds),
+        Ok(_) | Err(_) => Err("1 to 20 seconds: a survey older than a minute counts for nothing, so with a longer period figures \
+                               would come and go, canaries pause and alerts fire"
+            .to_owned()),
+    }
 }
 
 impl SurveyConfig {

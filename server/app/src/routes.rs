@@ -167,7 +167,7 @@ fn sessions_and_people() -> Vec<Route> { vec![
     api(POST, "/api/v1/tokens", SignedIn, Writes("token.create"), people::create_token)
         .says("Make an API token with one's own rights; it is shown once.").takes::<NewToken>().answers::<TokenView>(201).needs(Presence::PersonOrToken),
     api(DELETE, "/api/v1/tokens/{token}", SignedIn, Writes("token.revoke"), people::revoke_token)
-        .says("Revoke one's own API token.").answers_nothing(),
+        .says("Revoke an API token of one's own; an admin revokes any.").answers_nothing(),
 ] }
 
 #[rustfmt::skip]
@@ -372,7 +372,7 @@ fn deciding() -> Vec<Route> { vec![
     api(POST, "/api/v1/runs/{run}/attest", Role(&[Approver], Of::Run), Writes("run.attest"), decisions::attest)
         .says("Say what a drill proved; never by its requester or driver.").takes::<Attest>().answers::<Run>(200).located(),
     api(POST, "/api/v1/runs/{run}/break_glass", Role(&[Owner], Of::Run), Writes("run.break_glass"), decisions::break_glass)
-        .says("Start it without approval. Needs a session that was opened or confirmed with a password minutes ago; reviewed within a day.")
+        .says("Start it without approval. Needs a session in which it was shown minutes ago who is there; reviewed within a day.")
         .takes::<BreakingGlass>().answers::<Run>(202).or(200).located().needs(Presence::Person),
     api(POST, "/api/v1/runs/{run}/review", Role(&[Approver], Of::Run), Writes("run.review"), decisions::review)
         .says("Say whether its start without approval was right; never by its requester or driver.")

@@ -123,8 +123,9 @@ pub async fn work(config: Config) -> anyhow::Result<()> {
 /// `muster migrate`.
 ///
 /// # Errors
-/// When the database cannot be had or a migration fails.
+/// When there is no database yet, it cannot be had or a migration fails.
 pub async fn migrate(config: Config) -> anyhow::Result<()> {
+    database::refuse_missing(&config)?;
     let database = prepare_database(&config).await?;
     println!("The schema is up to date.");
     close(database).await;

@@ -51,6 +51,15 @@ pub fn denies_writes_to_all(binding: &AclBinding, topic: &str) -> bool {
         && binding.covers(ResourceType::Topic, topic)
 }
 
+/// Whether a binding alone keeps everybody from reading a topic or for a group, as [`consumer_fence_bindings`] do.
+#[must_use]
+pub fn denies_reads_to_all(binding: &AclBinding, resource: ResourceType, name: &str) -> bool {
+    binding.permission == AclPermission::Deny
+        && binding.principal == EVERYBODY
+        && reads(binding)
+        && binding.covers(resource, name)
+}
+
 /// Nobody may read these topics or commit for these groups. Topics first: a consumer kicked out of its group goes on
 /// reading for as long as it can fetch (mm2-verified, correction 3).
 #[must_use]

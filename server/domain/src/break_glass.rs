@@ -144,6 +144,7 @@ mod tests {
             "cluster-identity",
             "active-side-contested",
             "wrong-direction",
+            "old-side-stays-open",
             "flow-not-attached",
             "authorizer",
             "converters",

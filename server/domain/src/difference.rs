@@ -24,6 +24,7 @@ use crate::{
 };
 use affected::Users;
 pub(crate) use configs::{DECISIVE, config_gaps};
+pub(crate) use grants::arguments as acl_arguments;
 pub(crate) use groups::active_groups;
 use sides::Sides;
 pub(crate) use sides::{application_topics, probes};

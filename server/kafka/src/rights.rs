@@ -25,7 +25,6 @@ const DELETE: u8 = 6;
 const ALTER: u8 = 7;
 const DESCRIBE: u8 = 8;
 const DESCRIBE_CONFIGS: u8 = 10;
-const ALTER_CONFIGS: u8 = 11;
 
 /// What brokers say when they were not asked.
 const NOT_TOLD: i32 = i32::MIN;
@@ -81,7 +80,7 @@ async fn cluster_rights(call: &Call<'_>) -> Vec<RightObservation> {
     let rows = [
         (DESCRIBE, "DESCRIBE on the cluster", "listing all groups and reading ACLs"),
         (ALTER, "ALTER on the cluster", "fencing: creating and deleting ACLs"),
-        (CREATE, "CREATE on the cluster", "creating missing topics and canary topics"),
+        (CREATE, "CREATE on the cluster", "creating canary topics"),
     ];
     let build = |_| DescribeClusterRequest::default().with_include_cluster_authorized_operations(true);
     let told = match call.send(Target::Any, None, build).await {
@@ -108,8 +107,6 @@ async fn topic_rights(call: &Call<'_>) -> Vec<RightObservation> {
         (DESCRIBE, "DESCRIBE on topics", "seeing topics and their offsets"),
         (READ, "READ on topics", "verifying content and translating offsets exactly"),
         (DESCRIBE_CONFIGS, "DESCRIBE_CONFIGS on topics", "comparing configs of both sides"),
-        (ALTER_CONFIGS, "ALTER_CONFIGS on topics", "repairing configs on the standby"),
-        (DELETE, "DELETE on topics", "cleaning up after drills"),
     ];
     let told = topics::fetch_metadata(call, Target::Any, None, true).await;
     let held = |operation| match &told {
@@ -145,7 +142,7 @@ async fn group_rights(call: &Call<'_>) -> Vec<RightObservation> {
     let rows = [
         (DESCRIBE, "DESCRIBE on groups", "seeing members and committed positions"),
         (READ, "READ on groups", "writing positions on the standby and moving members out"),
-        (DELETE, "DELETE on groups", "removing positions that drills wrote"),
+        (DELETE, "DELETE on groups", "taking positions that a run wrote back"),
     ];
     let told = authorized_on_groups(call).await;
     let held = |operation| match &told {

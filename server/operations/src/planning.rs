@@ -25,7 +25,10 @@ use crate::{
     engine::Runbook,
     error::OperationError,
     step::Step,
-    switchover::narrate::{self, Scene},
+    switchover::{
+        self,
+        narrate::{self, Scene},
+    },
 };
 
 /// What a person asks to be planned.
@@ -63,18 +66,21 @@ pub async fn make_plan(
     let mut content = scope(pair, clusters, survey, request);
     let (runs, durations) = run_steps::past_durations(conn, &pair.name, request.operation).await?;
     let durations: BTreeMap<String, i64> = durations.into_iter().collect();
+    let acls = survey.sides.get(request.direction.from).acls.value();
+    let closing = acls.map(|acls| switchover::closing(&acls.bindings, clusters, &content));
     let scene = Scene {
         pair,
         from: clusters.get(request.direction.from),
         to: clusters.get(request.direction.to()),
         content: &content,
+        closing: closing.as_ref(),
     };
     let Some(Runbook { steps: table, .. }) = crate::runbook(request.operation) else {
         let reason = format!("there is no runbook for a {}", request.operation.as_str());
         return Err(OperationError::Stored { what: "runbook", reason });
     };
     let steps: Vec<PlannedStep> = table.iter().map(|step| planned(step, &scene, &durations)).collect();
-    let blockers = blockers(request.operation, pair, &content, clusters, survey, checks, request.direction);
+    let blockers = blockers(&scene, survey, checks);
     let warnings = warnings(checks, &blockers);
     let loss = PredictedLoss::of(request.operation, at_stake);
     let prediction = Prediction { loss, ..predict(&table, &durations, runs) };
@@ -149,18 +155,11 @@ fn planned(step: &Step, scene: &Scene<'_>, durations: &BTreeMap<String, i64>) ->
 /// makes good or does not rest on.
 const NOT_BLOCKING: [&str; 2] = ["standby-offsets-stale", "offset-sync-settings"];
 
-fn blockers(
-    operation: Operation,
-    pair: &Pair,
-    content: &PlanContent,
-    clusters: &BySide<Cluster>,
-    survey: &Survey,
-    checks: &[CheckResult],
-    direction: Direction,
-) -> Vec<Concern> {
+fn blockers(scene: &Scene<'_>, survey: &Survey, checks: &[CheckResult]) -> Vec<Concern> {
+    let (pair, content, direction) = (scene.pair, scene.content, scene.content.direction);
     let mut found = Vec::new();
     // A drill that only looks is there to find what is wrong; it is stopped only by what leaves nothing to look at.
-    let looks = operation.only_looks();
+    let looks = content.operation.only_looks();
     let ways = if looks { vec![direction] } else { vec![direction, direction.reverse()] };
     for way in ways {
         let steerable = pair.flow(way).is_some_and(|f| !matches!(f.mechanism, Mechanism::Unattached));
@@ -179,12 +178,17 @@ fn blockers(
             "Look at the pair's topic patterns and at the survey.",
         ));
     }
-    if !looks && clusters.get(direction.from).probe.is_none() {
+    if !looks && scene.from.probe.is_none() {
         found.push(concern(
             "no-probe-principal",
             format!("`{}` has no probe principal, so a fence there cannot be proven.", pair.cluster(direction.from)),
             "Create an ordinary principal with ALLOW WRITE on the topics in scope and enter it with the cluster.",
         ));
+    }
+    let stays_open =
+        |closing| switchover::why_it_stays_open(closing, scene.from.name.as_str(), content.topics.len());
+    if !looks && let Some(why) = scene.closing.and_then(stays_open) {
+        found.push(concern("old-side-stays-open", format!("{why}."), &format!("{}.", switchover::CLOSE_IT)));
     }
     found.extend(elsewhere(pair, survey, direction));
     let serious = checks.iter().filter(|check| match check.status {

@@ -22,6 +22,7 @@ mod watch;
 
 use muster_domain::run::Phase;
 
+pub(crate) use self::settle::{CLOSE_IT, closing, why_it_stays_open};
 use crate::{
     engine::Runbook,
     step::{Step, step},

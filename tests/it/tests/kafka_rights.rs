@@ -49,7 +49,7 @@ async fn rights_are_told_one_by_one() -> Result<()> {
     let rights = KafkaAdmin::new(&ordinary, &secrets, ClientOptions::default()).rights().await?;
     for name in [
         "DESCRIBE on the cluster",
-        "ALTER_CONFIGS on topics",
+        "DESCRIBE_CONFIGS on topics",
         "DELETE on groups",
         "reading ACLs",
         "DESCRIBE_CONFIGS on the cluster",

@@ -22,6 +22,19 @@ async fn migrate_brings_the_schema_up_to_date_and_stops() {
     assert_eq!(runs, 0);
 }
 
+/// Beside a service somebody forgot the settings of: the database is elsewhere.
+#[test]
+fn migrate_makes_no_database() {
+    let dir = Dir::new();
+    let (code, _, err) = run(&mut muster(&["migrate", "--data-dir", dir.data().to_str().unwrap()]));
+    assert_eq!(code, 1, "{err}");
+    assert!(
+        err.contains("there is no private PostgreSQL in") && err.contains("so nothing was done"),
+        "{err}"
+    );
+    assert!(!dir.data().join("pgdata").exists());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_and_a_worker_share_a_database_and_both_stop_cleanly() {
     let database = TestDatabase::empty().await;

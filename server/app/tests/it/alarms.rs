@@ -74,7 +74,7 @@ async fn a_survey_opens_an_alarm_and_the_one_that_shows_its_cause_gone_ends_it()
     assert_eq!((&what["code"], &kept["severity"]), (&json!("deny-copied"), &json!("critical")));
     assert_eq!(what["places"][0]["name"], "orders.placed");
     assert!(
-        what["command"].as_str().unwrap().contains("--remove --deny-principal User:somebody"),
+        what["command"].as_str().unwrap().contains("--remove --force --deny-principal 'User:somebody'"),
         "{what:#}"
     );
     let pair = app.as_browser_of("vera").await.get("/pairs/orders").await.text;

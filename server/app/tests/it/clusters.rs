@@ -186,6 +186,7 @@ async fn a_pair_is_made_changed_and_removed() {
     for bad in [
         json!({"topics": ["("]}),
         json!({"topics": []}),
+        json!({"objectives": {"rpo_seconds": 0, "rto_seconds": 600, "verify_within_days": 30}}),
         json!({"routing": [{"kind": "address_book", "path": "relative"}]}),
         json!({"approval": {"needed": 0, "decide_within_minutes": 1, "use_within_minutes": 1}}),
         json!({"attach": [{"from": "eu-central", "connect_url": "http://c", "source_connector": "s"}]}),

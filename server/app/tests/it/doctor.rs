@@ -40,8 +40,6 @@ async fn all_is_well_when_each_right_and_each_connector_is() {
     ok    cluster eu-central, DESCRIBE on topics: held
     ok    cluster eu-central, READ on topics: held
     ok    cluster eu-central, DESCRIBE_CONFIGS on topics: held
-    ok    cluster eu-central, ALTER_CONFIGS on topics: held
-    ok    cluster eu-central, DELETE on topics: held
     ok    cluster eu-central, DESCRIBE on groups: held
     ok    cluster eu-central, READ on groups: held
     ok    cluster eu-central, DELETE on groups: held
@@ -54,8 +52,6 @@ async fn all_is_well_when_each_right_and_each_connector_is() {
     ok    cluster eu-west, DESCRIBE on topics: held
     ok    cluster eu-west, READ on topics: held
     ok    cluster eu-west, DESCRIBE_CONFIGS on topics: held
-    ok    cluster eu-west, ALTER_CONFIGS on topics: held
-    ok    cluster eu-west, DELETE on topics: held
     ok    cluster eu-west, DESCRIBE on groups: held
     ok    cluster eu-west, READ on groups: held
     ok    cluster eu-west, DELETE on groups: held
@@ -96,15 +92,13 @@ async fn each_missing_right_is_a_line_with_what_it_would_break() {
     insta::assert_snapshot!(troubles(&lines).join("\n"), @r"
     FAIL  cluster eu-west, DESCRIBE on the cluster: missing (the broker does not list it): needed for listing all groups and reading ACLs.
     FAIL  cluster eu-west, ALTER on the cluster: missing (the broker does not list it): needed for fencing: creating and deleting ACLs.
-    FAIL  cluster eu-west, CREATE on the cluster: missing (the broker does not list it): needed for creating missing topics and canary topics.
+    FAIL  cluster eu-west, CREATE on the cluster: missing (the broker does not list it): needed for creating canary topics.
     FAIL  cluster eu-west, DESCRIBE on topics: missing (the broker does not list it): needed for seeing topics and their offsets.
     FAIL  cluster eu-west, READ on topics: missing (the broker does not list it): needed for verifying content and translating offsets exactly.
     FAIL  cluster eu-west, DESCRIBE_CONFIGS on topics: missing (the broker does not list it): needed for comparing configs of both sides.
-    FAIL  cluster eu-west, ALTER_CONFIGS on topics: missing (the broker does not list it): needed for repairing configs on the standby.
-    FAIL  cluster eu-west, DELETE on topics: missing (the broker does not list it): needed for cleaning up after drills.
     FAIL  cluster eu-west, DESCRIBE on groups: missing (the broker does not list it): needed for seeing members and committed positions.
     FAIL  cluster eu-west, READ on groups: missing (the broker does not list it): needed for writing positions on the standby and moving members out.
-    FAIL  cluster eu-west, DELETE on groups: missing (the broker does not list it): needed for removing positions that drills wrote.
+    FAIL  cluster eu-west, DELETE on groups: missing (the broker does not list it): needed for taking positions that a run wrote back.
     FAIL  cluster eu-west, DESCRIBE on transactional ids: missing (the broker does not list it): needed for finding hung transactions.
     ");
 }

@@ -9,15 +9,17 @@ use std::{
 use async_trait::async_trait;
 use clap::{CommandFactory as _, Parser as _};
 use muster_app::{
+    acts::pairs::{default_approval, default_objectives},
     app::Hands,
     cli::Cli,
     doctor::{Verdict, check_hands},
     routes,
 };
 use muster_domain::{
-    access::fence_bindings,
+    access::{consumer_fence_bindings, fence_bindings},
     acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
     ids::{ClusterName, PairName},
+    plan::PlanRules,
 };
 use muster_kafka::ClusterAdmin;
 use muster_operations::{ClientSource, OperationError, PairClients};
@@ -97,6 +99,18 @@ fn every_setting_that_is_named_exists() {
         for found in name.find_iter(text) {
             assert!(settings.contains_key(found.as_str()), "{file} names {}", found.as_str());
         }
+    }
+}
+
+#[test]
+fn surveys_that_would_count_for_nothing_before_the_next_one_are_no_setting() {
+    let with = |seconds: &str| Cli::try_parse_from(["muster", "worker", "--survey-seconds", seconds]);
+    for fits in ["1", "5", "20"] {
+        assert!(with(fits).is_ok(), "{fits}");
+    }
+    for refused in ["0", "21", "3600", "often"] {
+        let said = with(refused).unwrap_err().to_string();
+        assert!(said.contains("a survey older than a minute counts for nothing"), "{said}");
     }
 }
 
@@ -213,6 +227,10 @@ fn the_deployment_may_do_as_little_as_it_can() {
     assert_eq!(ports, BTreeSet::from([8080, 9464]));
     for service in all.iter().filter(|document| document["kind"] == "Service") {
         assert_eq!(&service["spec"]["selector"], labels);
+        // Prometheus has to find processes that are not ready: without their database none is.
+        if service["spec"]["clusterIP"] == "None" {
+            assert_eq!(service["spec"]["publishNotReadyAddresses"], true);
+        }
         let target = &service["spec"]["ports"][0]["targetPort"];
         let opened = pod["containers"][0]["ports"].as_array().unwrap();
         assert!(opened.iter().any(|port| port["name"] == *target), "{service:#}");
@@ -435,7 +453,7 @@ fn every_right_muster_looks_for_is_in_the_documents() {
         assert!(rules.iter().any(|rule| granted(&rule)), "{}", &found[0]);
         seen += 1;
     }
-    assert!(seen >= 12, "{seen}");
+    assert!(seen >= 11, "{seen}");
 }
 
 /// At night, without Muster: it has to take away a fence of Muster's and nothing else.
@@ -444,12 +462,42 @@ fn the_command_that_opens_writes_by_hand_takes_away_what_a_fence_is_made_of() {
     let fence = fence_bindings(&["orders".to_owned()]);
     let literal = (ResourceType::Topic, PatternType::Literal, "orders");
     assert_eq!(fence, [AclBinding::new(AclPermission::Deny, AclOperation::Write, literal, "User:*")]);
-    let line = RUNBOOKS.lines().find(|line| line.starts_with("    kafka-acls.sh ")).unwrap();
-    assert_eq!(
-        line.trim(),
-        "kafka-acls.sh --bootstrap-server \"$BROKER\" --command-config admin.properties --remove --force --deny-principal \
-         'User:*' --operation Write --topic \"$TOPIC\""
-    );
+    let reads = consumer_fence_bindings(&["orders".to_owned()], &["billing".to_owned()]);
+    let of_group = (ResourceType::Group, PatternType::Literal, "billing");
+    let denied = [literal, of_group]
+        .map(|about| AclBinding::new(AclPermission::Deny, AclOperation::Read, about, "User:*"));
+    assert_eq!(reads, denied);
+    let lines: Vec<&str> =
+        RUNBOOKS.lines().filter_map(|line| line.strip_prefix("    kafka-acls.sh ")).collect();
+    let taken_away = [r#"Write --topic "$TOPIC""#, r#"Read --topic "$TOPIC""#, r#"Read --group "$GROUP""#];
+    let expected = taken_away.map(|what| {
+        format!(
+            "--bootstrap-server \"$BROKER\" --command-config admin.properties --remove --force --deny-principal 'User:*' \
+             --operation {what}"
+        )
+    });
+    assert_eq!(lines, expected);
+}
+
+/// Numbers people count on at night.
+#[test]
+fn the_clocks_of_the_runbooks_are_those_of_requests_plans_and_pairs() {
+    let (rules, approval, objectives) = (PlanRules::default(), default_approval(), default_objectives());
+    let (_, clocks) = RUNBOOKS.split_once("\n**Clocks**").unwrap();
+    let clocks = clocks.split("\n\n").next().unwrap().replace('\n', " ");
+    for said in [
+        format!("a request waits {} minutes for its approvals", approval.decide_within_minutes),
+        format!("an approval counts for {} (`use_within_minutes`)", approval.use_within_minutes),
+        format!("Replication may take {} s to catch up", rules.catch_up_seconds),
+        format!("writes may be away for {} s", rules.max_write_outage_seconds),
+        format!("groups get {} s to read to the end", rules.group_drain_seconds),
+        format!("{} s to hold and {} s to be seen", rules.hold_seconds, rules.resume_watch_seconds),
+        format!("open transactions get {} ms", rules.transaction_grace_ms),
+        format!("an RPO of {} s and an RTO of {} s", objectives.rpo_seconds, objectives.rto_seconds),
+        format!("is to be moved every {} days", objectives.verify_within_days),
+    ] {
+        assert!(clocks.contains(&said), "{said}: {clocks}");
+    }
 }
 
 /// Hands whose principal on both clusters is an ordinary one.

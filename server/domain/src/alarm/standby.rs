@@ -3,6 +3,7 @@
 use super::{Alarm, AlarmCode as Code, Judged, Lost, Memory, Place, leftover, view::View};
 use crate::{
     acl::{AclBinding, AclOperation, AclPermission, ResourceType},
+    difference::acl_arguments,
     survey::GroupObservation,
     topic::{ConfigEntry, ConfigSource, Configs},
 };
@@ -49,13 +50,7 @@ fn denies(view: &View<'_>, judged: &mut Judged) {
             }
             None => "Whether it stands on the source too is not known.",
         };
-        let remove = format!(
-            "--remove --deny-principal {} --operation {:?} --topic '{}' --resource-pattern-type {}",
-            binding.principal,
-            binding.operation,
-            binding.name,
-            format!("{:?}", binding.pattern).to_lowercase()
-        );
+        let remove = format!("--remove --force {}", acl_arguments(binding));
         judged.raise(
             Alarm::of(
                 Code::DenyCopied,

@@ -136,7 +136,7 @@ fn word(value: impl serde::Serialize) -> String {
 }
 
 /// A binding as kafka-acls.sh takes it.
-fn arguments(binding: &AclBinding) -> String {
+pub(crate) fn arguments(binding: &AclBinding) -> String {
     let who = match binding.permission {
         AclPermission::Allow => "allow",
         AclPermission::Deny => "deny",

@@ -1,7 +1,13 @@
 //! Checks about each cluster by itself.
 
 use super::{CheckCode as Code, CheckResult, CheckStatus, Scene};
-use crate::{access, pair::Side, patterns::Scope, survey::RightHeld};
+use crate::{
+    access,
+    acl::{AclBinding, ResourceType},
+    pair::Side,
+    patterns::Scope,
+    survey::RightHeld,
+};
 
 /// Survey periods are seconds; a survey older than this is stale.
 const FRESH_SECONDS: i64 = 60;
@@ -170,25 +176,37 @@ fn writes_open(scene: &Scene<'_>) -> CheckResult {
         Err(reason) => return CheckResult::unknown(Code::WritesOpen, reason),
     };
     let side = scene.survey.sides.get(active);
-    let (topics, acls) = match (side.topics.as_result(), side.acls.as_result()) {
-        (Ok(topics), Ok(acls)) => (topics, acls),
-        (Err(reason), _) | (_, Err(reason)) => return CheckResult::unknown(Code::WritesOpen, reason),
-    };
+    let (topics, groups, acls) =
+        match (side.topics.as_result(), side.groups.as_result(), side.acls.as_result()) {
+            (Ok(topics), Ok(groups), Ok(acls)) => (topics, groups, acls),
+            (Err(reason), ..) | (_, Err(reason), _) | (.., Err(reason)) => {
+                return CheckResult::unknown(Code::WritesOpen, reason);
+            }
+        };
+    let by_any = |denies: &dyn Fn(&AclBinding) -> bool| acls.bindings.iter().any(denies);
     let scope = Scope::of(scene.pair);
-    let applications = topics.keys().filter(|topic| scope.application_topic(active, topic));
-    let denied =
-        |topic: &str| acls.bindings.iter().any(|binding| access::denies_writes_to_all(binding, topic));
-    let troubles: Vec<String> = applications
-        .filter(|topic| denied(topic))
-        .map(|topic| format!("`{topic}` on `{}` denies WRITE to everybody", scene.name(active)))
-        .collect();
+    let mut troubles = Vec::new();
+    for topic in topics.keys().filter(|topic| scope.application_topic(active, topic)) {
+        if by_any(&|binding| access::denies_writes_to_all(binding, topic)) {
+            troubles.push(format!("`{topic}` on `{}` denies WRITE to everybody", scene.name(active)));
+        }
+        if by_any(&|binding| access::denies_reads_to_all(binding, ResourceType::Topic, topic)) {
+            troubles.push(format!("`{topic}` on `{}` denies READ to everybody", scene.name(active)));
+        }
+    }
+    for group in groups.keys() {
+        if by_any(&|binding| access::denies_reads_to_all(binding, ResourceType::Group, group)) {
+            troubles.push(format!("group `{group}` on `{}` denies READ to everybody", scene.name(active)));
+        }
+    }
     CheckResult::from_troubles(
         Code::WritesOpen,
         CheckStatus::Critical,
         &troubles,
-        "nothing denies writes to everybody there",
+        "nothing denies writing or reading to everybody there",
         "If no run of this pair is under way, find who set it and take it away (kafka-acls.sh --remove --force \
-         --deny-principal 'User:*' --operation Write --topic …): until then every application is refused.",
+         --deny-principal 'User:*' --operation Write --topic …, or --operation Read and --topic or --group): until then every \
+         application is refused.",
     )
 }
 

@@ -167,7 +167,7 @@ fn an_input_that_is_unknown_makes_no_check_ok_that_needs_it() {
             |w| w.side(Side::B).groups = unknown(),
             &[Code::StandbyGroupsActive, Code::StandbyOffsetsStale],
         ),
-        ("groups here", |w| w.side(Side::A).groups = unknown(), &[Code::StandbyGrants]),
+        ("groups here", |w| w.side(Side::A).groups = unknown(), &[Code::WritesOpen, Code::StandbyGrants]),
         ("worker", |w| w.survey.flows[0].worker = unknown(), &[Code::ConnectWorker]),
         ("what flows carry", |w| w.survey.flows[1].beyond = unknown(), &[Code::FlowScope]),
     ];
@@ -205,7 +205,7 @@ fn with_prefixed_names_topics_beyond_the_pair_are_no_reason_to_stay() {
 #[test]
 fn each_trouble_shows_in_its_own_check() {
     type Case = (fn(&mut World), Code, Status, &'static str);
-    let cases: [Case; 20] = [
+    let cases: [Case; 21] = [
         (|w| w.age = 61, Code::SurveyFresh, Status::Unknown, "the last survey is 61 s old"),
         (
             |w| known(&mut w.side(Side::B).rights)[0].held = RightHeld::No { error: "no".to_owned() },
@@ -319,6 +319,16 @@ fn each_trouble_shows_in_its_own_check() {
             Code::WritesOpen,
             Status::Critical,
             "`orders` on `primary` denies WRITE to everybody",
+        ),
+        (
+            |w| {
+                known(&mut w.side(Side::A).groups).insert("billing".to_owned(), group(1, 5));
+                let fence = crate::access::consumer_fence_bindings(&[], &["billing".to_owned()]);
+                known(&mut w.side(Side::A).acls).bindings.extend(fence);
+            },
+            Code::WritesOpen,
+            Status::Critical,
+            "group `billing` on `primary` denies READ to everybody",
         ),
         (
             |w| {

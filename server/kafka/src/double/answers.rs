@@ -219,7 +219,7 @@ impl ClusterState {
 
     pub(super) fn answer_rights(&self, principal: &str) -> Vec<RightObservation> {
         use AclOperation as Op;
-        const ASKED: [(&str, &str, Op, ResourceType); 12] = [
+        const ASKED: [(&str, &str, Op, ResourceType); 10] = [
             (
                 "DESCRIBE on the cluster",
                 "listing all groups and reading ACLs",
@@ -227,12 +227,7 @@ impl ClusterState {
                 ResourceType::Cluster,
             ),
             ("ALTER on the cluster", "fencing: creating and deleting ACLs", Op::Alter, ResourceType::Cluster),
-            (
-                "CREATE on the cluster",
-                "creating missing topics and canary topics",
-                Op::Create,
-                ResourceType::Cluster,
-            ),
+            ("CREATE on the cluster", "creating canary topics", Op::Create, ResourceType::Cluster),
             ("DESCRIBE on topics", "seeing topics and their offsets", Op::Describe, ResourceType::Topic),
             (
                 "READ on topics",
@@ -247,13 +242,6 @@ impl ClusterState {
                 ResourceType::Topic,
             ),
             (
-                "ALTER_CONFIGS on topics",
-                "repairing configs on the standby",
-                Op::AlterConfigs,
-                ResourceType::Topic,
-            ),
-            ("DELETE on topics", "cleaning up after drills", Op::Delete, ResourceType::Topic),
-            (
                 "DESCRIBE on groups",
                 "seeing members and committed positions",
                 Op::Describe,
@@ -265,7 +253,7 @@ impl ClusterState {
                 Op::Read,
                 ResourceType::Group,
             ),
-            ("DELETE on groups", "removing positions that drills wrote", Op::Delete, ResourceType::Group),
+            ("DELETE on groups", "taking positions that a run wrote back", Op::Delete, ResourceType::Group),
             (
                 "DESCRIBE on transactional ids",
                 "finding hung transactions",

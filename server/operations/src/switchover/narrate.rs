@@ -1,7 +1,8 @@
 //! The plan in words: what each step is called for people and every call it would make. This is the dry run.
 
 use muster_domain::{
-    access, address,
+    access::{self, Conversion},
+    address,
     cluster::Cluster,
     pair::{Mechanism, Pair},
     plan::PlanContent,
@@ -18,6 +19,8 @@ pub struct Scene<'a> {
     pub to: &'a Cluster,
     /// What is planned so far: scope and rules are set, steps are not.
     pub content: &'a PlanContent,
+    /// What would be taken away on the side applications leave; `None` where its ACLs are not known.
+    pub closing: Option<&'a Conversion>,
 }
 
 impl Scene<'_> {
@@ -174,10 +177,7 @@ pub fn calls(step: &str, scene: &Scene<'_>) -> Vec<String> {
             groups.iter().map(|group| format!("OffsetCommit for `{group}` on {to}")).collect()
         }
         "prepare_reverse" => vec![format!("PATCH connector {}/offsets", scene.connector(false, "source"))],
-        "convert_source_fence" => vec![
-            format!("DeleteAcls on {from}: each ALLOW WRITE of applications on the topics in scope, each ALLOW READ on the groups in scope"),
-            format!("DeleteAcls on {from}: the DENYs of this run"),
-        ],
+        "convert_source_fence" => taken_away(scene),
         "thaw_drift" => vec![format!(
             "PATCH connector {}: the values before freezing",
             scene.connector(true, "source")
@@ -194,6 +194,27 @@ pub fn calls(step: &str, scene: &Scene<'_>) -> Vec<String> {
         "verify_outcome" => vec!["look: content, ACLs, flows, groups on both sides".to_owned()],
         _ => Vec::new(),
     }
+}
+
+/// What applications lose on the side they leave, grant by grant as the survey saw them, and what has come since: the step goes by
+/// what is there then.
+fn taken_away(scene: &Scene<'_>) -> Vec<String> {
+    let from = &scene.from.name;
+    let mut calls = Vec::new();
+    if let Some(closing) = scene.closing {
+        calls.extend(closing.create.iter().map(|kept| format!("CreateAcls on {from}: {kept}")));
+        calls.extend(closing.remove_grants.iter().map(|grant| {
+            let wider = if closing.narrowed.contains(grant) { ", also for names out of scope" } else { "" };
+            format!("DeleteAcls on {from}: {grant}{wider}")
+        }));
+    }
+    let since = if scene.closing.is_some() { "of what comes until then, " } else { "" };
+    calls.push(format!(
+        "DeleteAcls on {from}: {since}each ALLOW WRITE of applications that covers a topic in scope, each ALLOW READ that covers a \
+         group in scope, whole"
+    ));
+    calls.push(format!("DeleteAcls on {from}: the DENYs of this run"));
+    calls
 }
 
 /// What every traffic switch of the pair is asked.

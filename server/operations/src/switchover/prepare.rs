@@ -23,7 +23,8 @@ pub(super) use self::{
     catch_up::{CaughtUp, catch_up, proven_line},
     go::confirm_go,
     grants::{
-        both_acls, capture_grants, grants, infrastructure, missing_grants, stage_grants, unstage_grants,
+        both_acls, capture_grants, grants, infrastructure, missing_grants, probes, stage_grants,
+        unstage_grants,
     },
     hold_still::{
         capture_checkpoints, capture_drift, freeze_drift, resume_checkpoints, stop_checkpoints,

@@ -1,6 +1,16 @@
 //! After applications moved: the old side's emergency fence becomes the ordinary one, and frozen settings thaw.
 
-use muster_domain::{access, acl::AclFilter, survey::ConnectorRole, topic::ByPartition};
+use std::collections::BTreeSet;
+
+use muster_domain::{
+    access::{self, Conversion},
+    acl::{AclBinding, AclFilter, ResourceType},
+    cluster::Cluster,
+    pair::BySide,
+    plan::PlanContent,
+    survey::ConnectorRole,
+    topic::ByPartition,
+};
 use muster_kafka::{Isolation, OffsetSpec, ReadRange};
 use serde_json::json;
 
@@ -28,14 +38,12 @@ pub(super) async fn convert_source_fence(ctx: StepCtx) -> Result<Done, StepError
     }
     let everything = AclFilter::default();
     let present = admin.acls(&everything).await?.bindings;
-    let infrastructure = prepare::infrastructure(&ctx);
-    let topics = ctx.app_topics();
-    let conversion = access::conversion(&present, &topics, &ctx.plan.groups, &infrastructure);
+    let conversion = closing(&present, &ctx.clients.clusters, &ctx.plan);
     // Narrower grants that replace broader ones come first, so that nothing outside the scope loses its rights.
     add_bindings(&ctx, admin, &conversion.create).await?;
     remove_bindings(&ctx, admin, &conversion.remove_grants).await?;
     let after = admin.acls(&everything).await?.bindings;
-    let open = access::unfenced_by(&after, &topics, &infrastructure);
+    let open = access::unfenced_by(&after, &ctx.app_topics(), &prepare::infrastructure(&ctx));
     if let Some(principal) = open.first() {
         return Err(StepError::Fail(format!(
             "{principal} would still be allowed to write on {}; the DENY stays",
@@ -54,26 +62,40 @@ pub(super) async fn convert_source_fence(ctx: StepCtx) -> Result<Done, StepError
     ))
 }
 
+/// What closing the side that is left to applications takes away there, of these bindings.
+pub(crate) fn closing(
+    present: &BTreeSet<AclBinding>,
+    clusters: &BySide<Cluster>,
+    plan: &PlanContent,
+) -> Conversion {
+    let topics: Vec<String> = plan.topics.iter().map(|t| t.topic.clone()).collect();
+    access::conversion(present, &topics, &plan.groups, &prepare::probes(clusters))
+}
+
+/// Why a side could not be closed to applications after they moved, as a sentence; `None` when it can be. A grant on every topic
+/// cannot be taken away for some of them.
+pub(crate) fn why_it_stays_open(closing: &Conversion, cluster: &str, topics: usize) -> Option<String> {
+    let everywhere = closing.too_wide.iter().find(|grant| grant.resource == ResourceType::Topic)?;
+    Some(format!(
+        "{} may write every topic of {cluster} (a grant on `*`), which cannot be taken away for the {} in scope, so the old side \
+         could not be closed after the move",
+        everywhere.principal,
+        count(topics, "topic")
+    ))
+}
+
+/// What to do about it.
+pub(crate) const CLOSE_IT: &str = "Grant it what it needs by name or prefix; replication and tools are told apart by CREATE, \
+                                   ALTER or ALTER_CONFIGS on topic `*`";
+
 /// Why the old side could not be closed to applications after they moved, found while nothing has been changed yet; `None`
-/// when it can be. A grant on every topic cannot be taken away for some of them. Only looks.
+/// when it can be. Plans say it, too; a grant may have come since. Only looks.
 pub(super) async fn why_it_cannot_be_closed(ctx: &StepCtx) -> Result<Option<String>, StepError> {
     let admin = ctx.admin(ctx.direction().from);
-    let mut acls = admin.acls(&AclFilter::default()).await?.bindings;
-    let infrastructure = prepare::infrastructure(ctx);
-    let topics = ctx.app_topics();
-    let conversion = access::conversion(&acls, &topics, &ctx.plan.groups, &infrastructure);
-    acls.retain(|binding| !conversion.remove_grants.contains(binding));
-    acls.extend(conversion.create);
-    let open = access::unfenced_by(&acls, &topics, &infrastructure);
-    Ok(open.first().map(|principal| {
-        format!(
-            "{principal} may write every topic of {} (a grant on `*`), which cannot be taken away for the {} in scope, so the \
-             old side could not be closed after the move. Grant it what it needs by name or prefix; replication and tools are \
-             told apart by CREATE, ALTER or ALTER_CONFIGS on topic `*`",
-            admin.cluster(),
-            count(topics.len(), "topic")
-        )
-    }))
+    let present = admin.acls(&AclFilter::default()).await?.bindings;
+    let closing = closing(&present, &ctx.clients.clusters, &ctx.plan);
+    let why = why_it_stays_open(&closing, admin.cluster(), ctx.plan.topics.len());
+    Ok(why.map(|why| format!("{why}. {CLOSE_IT}")))
 }
 
 /// Partitions that hold records past the cut line, with where. Markers alone are no writes: coordinators put them there

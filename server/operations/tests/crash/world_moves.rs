@@ -8,7 +8,7 @@ use muster_domain::{
     pair::{Direction, Side},
     plan::{IfUnproven, PlanRules},
     record::Person,
-    run::{RunState, StepState},
+    run::{Operation, RunState, StepState},
     survey::{ConnectState, ConnectorRole},
     topic::TopicPartition,
 };
@@ -310,6 +310,10 @@ async fn a_writer_of_every_topic_is_found_before_anything_is_changed() {
     use muster_domain::acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType};
     let sim = Sim::new().await;
     let plan = sim.plan(Side::A, Sim::rules()).await;
+    // What applications lose on the side they leave is approved grant by grant.
+    let lost = &plan.content.steps.iter().find(|step| step.name == "convert_source_fence").unwrap().calls;
+    let of_orders = "DeleteAcls on eu-west: ALLOW Write on Topic prefix `orders.` to User:app-orders from *, also for names out of scope";
+    assert!(lost.iter().any(|call| call.ends_with(of_orders)), "{lost:#?}");
     let everything = (ResourceType::Topic, PatternType::Literal, "*");
     let grant = AclBinding::new(AclPermission::Allow, AclOperation::Write, everything, "User:etl");
     sim.small.world.admin(sim.pair.cluster(Side::A).as_str()).create_acls(&[grant]).await.unwrap();
@@ -323,4 +327,10 @@ async fn a_writer_of_every_topic_is_found_before_anything_is_changed() {
     let said = sentence(&sim, run.id, "survey_again").await;
     assert!(said.contains("User:etl may write every topic"), "{said}");
     assert_eq!(sim.picture().await, before, "{story}");
+    // A plan that is made now says so before anybody approves it; a drill that only looks is there to find it.
+    let blockers = sim.plan(Side::A, Sim::rules()).await.blockers;
+    let said = blockers.iter().find(|blocker| blocker.code == "old-side-stays-open").unwrap();
+    assert!(said.reason.starts_with("User:etl may write every topic of eu-west"), "{}", said.reason);
+    let looks = sim.plan_of(Operation::ReadinessDrill, Side::A, Sim::rules()).await;
+    assert_eq!(looks.blockers, []);
 }

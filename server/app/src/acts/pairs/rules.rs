@@ -49,11 +49,11 @@ pub(super) fn check(pair: &Pair) -> Answer<()> {
         "A canary is written to 1 to 32 partitions."
     } else if !canary::SECONDS.contains(&pair.canary_seconds) {
         "Between two canary records lie 2 to 300 seconds."
-    } else if pair.objectives.rpo_seconds < 0
+    } else if pair.objectives.rpo_seconds < 1
         || pair.objectives.rto_seconds < 1
         || pair.objectives.verify_within_days < 1
     {
-        "Objectives are whole seconds and days, RTO and days at least 1."
+        "Objectives are whole seconds and days, each at least 1."
     } else {
         return Ok(());
     };

@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use uuid::Uuid;
 
-/// Proofs. Exit code 3: it is done, and some group would not go on exactly.
+/// Proofs. Exit code 3: it is done, and some group would not go on exactly, the sides do not hold the same, or the source is dead.
 #[derive(Debug, Subcommand)]
 pub enum Proofs {
     /// Proofs of a pair, newest first.

@@ -6,6 +6,8 @@ use std::collections::BTreeSet;
 use muster_domain::{
     access,
     acl::{AclBinding, AclFilter},
+    cluster::Cluster,
+    pair::BySide,
 };
 use serde_json::json;
 
@@ -45,7 +47,12 @@ pub(in crate::switchover) fn grants(ctx: &StepCtx, here: &BTreeSet<AclBinding>) 
 
 /// Principals that are not applications: the probe of either side.
 pub(in crate::switchover) fn infrastructure(ctx: &StepCtx) -> BTreeSet<String> {
-    [&ctx.clients.clusters.a, &ctx.clients.clusters.b]
+    probes(&ctx.clients.clusters)
+}
+
+/// Principals fences are probed by.
+pub(in crate::switchover) fn probes(clusters: &BySide<Cluster>) -> BTreeSet<String> {
+    [&clusters.a, &clusters.b]
         .iter()
         .filter_map(|cluster| cluster.probe.as_ref())
         .map(|probe| format!("User:{}", probe.username))
