@@ -54,8 +54,8 @@ pub struct Judgement {
     /// Whether the flow from a side copies records; unknown where that was not observed. Read by `store::canaries`.
     #[serde(default)]
     copying: Option<BySide<Option<bool>>>,
-    /// For how long what it says of a death now stands, in milliseconds: three survey periods and the survey itself. Of a process
-    /// of the version before it is not known.
+    /// For how long what it says of now stands, in milliseconds: three survey periods and the survey itself. Of a process of the version
+    /// before it is not known.
     #[serde(default)]
     rpo_stands_ms: Option<i64>,
 }

@@ -28,7 +28,7 @@ pub(crate) use self::{
 pub use self::{
     pace::Pace,
     partition::{Hole, PartitionLag, partition_lags},
-    rpo::{Missing, Rate},
+    rpo::{Missing, Rate, Unseen},
 };
 use crate::{
     loss::LastEnds,
@@ -95,6 +95,9 @@ pub struct Rpo {
     /// Why any of them is not known; empty when all are.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// What it grows by until somebody looks again; `None` where nothing bounds it, and of a process of the version before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<Unseen>,
 }
 
 impl Rpo {
