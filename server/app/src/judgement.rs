@@ -1,6 +1,7 @@
 //! What a survey means: judged once by the domain's rules when it is taken, kept beside it, read by pages and API.
 
 mod glance;
+mod of_pair;
 mod read;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ use sqlx::PgConnection;
 
 pub use self::{
     glance::{Causes, Glance, count_causes, worst},
+    of_pair::OfPair,
     read::{by_topic, latest, latest_of_all},
 };
 use crate::lag_history::LagHistory;
