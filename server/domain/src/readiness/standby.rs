@@ -103,9 +103,8 @@ impl View<'_> {
                 continue;
             };
             match (here.configs.as_result(), there.configs.as_result()) {
-                (Err(reason), _) | (_, Err(reason)) => {
-                    return CheckResult::unknown(Code::StandbyConfigs, reason);
-                }
+                (Err(reason), _) => return configs_unread(&topic, reason),
+                (_, Err(reason)) => return configs_unread(&replica, reason),
                 (Ok(here), Ok(there)) => {
                     for gap in config_gaps(here, there).iter().filter(|gap| DECISIVE.contains(&gap.key)) {
                         let [a, b] = gap.values();
@@ -282,6 +281,10 @@ impl View<'_> {
             "Delete these offsets on the standby: they are of an earlier life of the topic and block syncing for ever.",
         )
     }
+}
+
+fn configs_unread(topic: &str, reason: &str) -> CheckResult {
+    CheckResult::unknown(Code::StandbyConfigs, format!("configs of `{topic}`: {reason}"))
 }
 
 /// How many replicas have to be in sync for a write that is acknowledged by all.
