@@ -22,6 +22,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
+    fit::RecordsOnly,
     missing::{Known, surely_missing},
     partition::written_end,
 };
