@@ -5,6 +5,7 @@ mod method;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use super::{EndRead, Evidence, Interval, LastEnd, LastEnds, PartitionLoss, TopicLoss, unseen::most_unseen};
 use crate::{
@@ -75,8 +76,15 @@ impl<'a> Stage<'a> {
     pub(super) fn topic(&self, topic: &str, partitions: &[&TopicPartition], owner: &TeamName) -> TopicLoss {
         let lost: Vec<PartitionLoss> = partitions.iter().map(|key| self.partition(key)).collect();
         let together = self.together(partitions, lost.iter().map(|lost| lost.lost));
-        let (topic, owner) = (topic.to_owned(), owner.clone());
-        TopicLoss { topic, owner, lost: together, partitions: lost, truth: None, truth_ms: None }
+        TopicLoss {
+            topic: topic.to_owned(),
+            topic_id: partitions.iter().find_map(|key| self.topic_id(key)),
+            owner: owner.clone(),
+            lost: together,
+            partitions: lost,
+            truth: None,
+            truth_ms: None,
+        }
     }
 
     fn partition(&self, key: &TopicPartition) -> PartitionLoss {
@@ -201,6 +209,12 @@ impl<'a> Stage<'a> {
     fn start(&self, key: &TopicPartition) -> Option<i64> {
         let seen = || self.source(key)?.partitions.get(usize::try_from(key.partition).ok()?)?.start;
         seen().or_else(|| self.last(key)?.start)
+    }
+
+    /// See [`TopicLoss::topic_id`].
+    fn topic_id(&self, key: &TopicPartition) -> Option<Uuid> {
+        let last = self.last(key).and_then(|last| last.topic_id);
+        last.or_else(|| self.source(key)?.id).or_else(|| self.said.get(key.topic.as_str())?.topic_id)
     }
 
     /// See [`PartitionLoss::leader_epoch`].
