@@ -238,7 +238,7 @@ mod tests {
     fn what_would_be_lost_of_a_topic_is_an_interval_and_what_is_not_known_is_said() {
         let said = |records_at_least, records_at_most| {
             let reason = String::new();
-            lost(&Rpo { records_at_least, records_at_most, ms_at_most: Some(5_000), reason })
+            lost(&Rpo { records_at_least, records_at_most, ms_at_most: Some(5_000), reason, unseen: None })
         };
         for (least, most, words) in [
             (Some(0), Some(0), "0 records"),

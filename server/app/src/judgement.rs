@@ -1,6 +1,7 @@
 //! What a survey means: judged once by the domain's rules when it is taken, kept beside it, read by pages and API.
 
 mod glance;
+mod of_pair;
 mod read;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ use sqlx::PgConnection;
 
 pub use self::{
     glance::{Causes, Glance, count_causes, worst},
+    of_pair::OfPair,
     read::{by_topic, latest, latest_of_all},
 };
 use crate::lag_history::LagHistory;
@@ -54,8 +56,8 @@ pub struct Judgement {
     /// Whether the flow from a side copies records; unknown where that was not observed. Read by `store::canaries`.
     #[serde(default)]
     copying: Option<BySide<Option<bool>>>,
-    /// For how long what it says of a death now stands, in milliseconds: three survey periods and the survey itself. Of a process
-    /// of the version before it is not known.
+    /// For how long what it says of now stands, in milliseconds: three survey periods and the survey itself. Of a process of the version
+    /// before it is not known.
     #[serde(default)]
     rpo_stands_ms: Option<i64>,
 }

@@ -1,5 +1,7 @@
 //! How a pair stands, gathered for its page and for the fleet: judgement, history, runs, and whether one of them shows that it can be moved.
 
+mod history;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -13,7 +15,7 @@ use muster_domain::{
     record::{Run, RunStep},
     run::RunState,
 };
-use muster_store::{alarms, lag, losses, plans, readiness::Kept, run_steps, runs, waiting};
+use muster_store::{alarms, losses, plans, readiness::Kept, run_steps, runs, waiting};
 use muster_web::{
     fleet::{DrillDuty, Duties, PairFacts, Verification},
     pair::TopicLag,
@@ -26,14 +28,11 @@ use uuid::Uuid;
 use crate::{
     app::App,
     http::{Answer, Failure},
-    judgement::{self, Judgement},
+    judgement::{self, Judgement, OfPair},
 };
 
-/// Points of a chart at most.
-const POINTS: i32 = 240;
-
-/// How one pair stands. Figures are of the flow away from the side that is active, of the first side where that is not known;
-/// without any survey they are unknown, never zero.
+/// How one pair stands. Figures are of the flow away from the side that is active, the worst of both where both copy; where the active
+/// side cannot be told, or without any survey, they are unknown, never zero and never those of one of two flows.
 #[derive(Debug)]
 pub struct Standing {
     pair: Pair,
@@ -78,12 +77,13 @@ impl Standing {
     /// When the database refuses.
     pub async fn read(conn: &mut PgConnection, pair: Pair, hours: i64, now: DateTime<Utc>) -> Answer<Self> {
         let kept = judgement::latest(conn, &pair.name).await?;
-        let direction = direction(kept.as_ref());
-        let history = history(conn, &pair, direction, hours, now).await?;
+        let history = history::read(conn, &pair, kept.as_ref(), hours, now).await?;
+        // Each with its topic's name on the side that is on the left of the page.
+        let left = Direction { from: kept.as_ref().and_then(|kept| kept.results.active).unwrap_or(Side::A) };
         let topic_lag = kept
             .iter()
             .flat_map(|kept| &kept.results.lag)
-            .find(|lag| lag.direction == direction)
+            .find(|lag| lag.direction == left)
             .map(judgement::by_topic)
             .unwrap_or_default();
         let runs = TellingRuns::read(conn, std::slice::from_ref(&pair.name)).await?;
@@ -102,8 +102,7 @@ impl Standing {
         let observed = async {
             let conn = &mut app.pool.acquire().await?;
             let kept = judgement::latest_of_all(conn, &names).await?;
-            let flows: Vec<_> = pairs.iter().map(|pair| (pair, direction(kept.get(&pair.name)))).collect();
-            Ok::<_, Failure>((app.lag_hours.read(conn, &flows, now).await?, kept))
+            Ok::<_, Failure>((history::hours_of_all(app, conn, &pairs, &kept, now).await?, kept))
         };
         let told = async {
             let conn = &mut app.pool.acquire().await?;
@@ -112,15 +111,14 @@ impl Standing {
             Ok((runs, alarms, losses::open_of(conn, &names).await?))
         };
         let owed = async { duties(&mut *app.pool.acquire().await?, &names, now).await };
-        let ((mut minutes, mut kept), (runs, alarms, losses), mut duties) =
+        let ((mut histories, mut kept), (runs, alarms, losses), mut duties) =
             tokio::try_join!(observed, told, owed)?;
         let mut alarms_of = by_pair(alarms, |alarm| &alarm.pair);
         let mut losses_of = by_pair(losses, |loss| &loss.pair);
         let standing = |pair: Pair| {
             let alarms = alarms_of.remove(&pair.name).unwrap_or_default();
             let losses = losses_of.remove(&pair.name).unwrap_or_default();
-            let minutes = minutes.remove(&pair.name).unwrap_or_default();
-            let history = minutes.into_iter().map(|minute| point(minute.at, minute.lag_ms)).collect();
+            let history = histories.remove(&pair.name).unwrap_or_default();
             let kept = kept.remove(&pair.name);
             let duties = Some(duties.remove(pair.name.as_str()).unwrap_or_default());
             Self { alarms, losses, duties, ..Self::new(pair, kept, history, &runs, now) }
@@ -135,20 +133,16 @@ impl Standing {
         runs: &TellingRuns,
         now: DateTime<Utc>,
     ) -> Self {
-        let direction = direction(kept.as_ref());
-        let never = || Reading::unknown(now, "the pair has not been observed yet");
-        let (rpo, lag, behind) = match &kept {
-            Some(Kept { results, .. }) => {
-                (results.rpo(direction), results.lag(direction), results.behind(direction))
-            }
-            None => (never(), never(), never()),
+        let OfPair { rpo, lag, behind, first_missing, in_open_transactions } = match &kept {
+            Some(kept) => kept.results.of_pair(kept.at),
+            None => OfPair::unknown(now, "the pair has not been observed yet"),
         };
         let of_pair = || runs.of(&pair.name).iter();
         let active_run = of_pair().find(|run| run.state.holds_pair());
         Self {
             active: kept.as_ref().and_then(|kept| kept.results.active),
-            first_missing: kept.as_ref().and_then(|kept| kept.results.first_missing(direction)),
-            in_open_transactions: kept.as_ref().and_then(|kept| kept.results.in_open_transactions(direction)),
+            first_missing,
+            in_open_transactions,
             checks: kept.map(|kept| shown(kept.results.checks, kept.at)).unwrap_or_default(),
             rpo,
             lag,
@@ -280,29 +274,6 @@ fn is_passed(run: &Run) -> bool {
 /// Whether a run is a drill of moving applications that was begun and is over, however it ended.
 fn is_ended_drill(run: &Run) -> bool {
     run.drill && !run.operation.only_looks() && run.started_at.is_some() && run.state.ended()
-}
-
-/// Away from the side that is active; from the first one when that is not known.
-fn direction(kept: Option<&Kept<Judgement>>) -> Direction {
-    Direction { from: kept.and_then(|kept| kept.results.active).unwrap_or(Side::A) }
-}
-
-/// Lag in time of one flow over so many hours until now, oldest first.
-async fn history(
-    conn: &mut PgConnection,
-    pair: &Pair,
-    direction: Direction,
-    hours: i64,
-    now: DateTime<Utc>,
-) -> Answer<Vec<LagPoint>> {
-    let since = now - TimeDelta::hours(hours);
-    let samples = lag::history(conn, &pair.name, direction, since, now, POINTS).await?;
-    Ok(samples.into_iter().map(|sample| point(sample.at, sample.lag_ms)).collect())
-}
-
-/// The store keeps the worst partition only; a median nobody measured is not drawn.
-fn point(at: DateTime<Utc>, worst_ms: Option<i64>) -> LagPoint {
-    LagPoint { at, worst_ms, median_ms: None }
 }
 
 /// Checks as pages take them.

@@ -22,13 +22,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::{
+    fit::RecordsOnly,
     missing::{Known, surely_missing},
     partition::written_end,
 };
 pub use self::{
     pace::Pace,
     partition::{Hole, PartitionLag, partition_lags},
-    rpo::{Missing, Rate},
+    rpo::{Missing, Rate, Unseen},
 };
 use crate::{
     loss::LastEnds,
@@ -95,6 +96,9 @@ pub struct Rpo {
     /// Why any of them is not known; empty when all are.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
+    /// What it grows by until somebody looks again; `None` where nothing bounds it, and of a process of the version before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<Unseen>,
 }
 
 impl Rpo {

@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use self::stage::Stage;
 pub use self::{
@@ -91,6 +92,10 @@ pub struct Interval {
 pub struct TopicLoss {
     /// Name on the source.
     pub topic: String,
+    /// Id of the topic when the source was last seen: one that is made anew has offsets of its own. `None` where the brokers did not tell
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub topic_id: Option<Uuid>,
     /// Whose it is.
     pub owner: TeamName,
     /// All its partitions together.

@@ -5,6 +5,7 @@
 mod approvers;
 mod canary;
 mod flows;
+mod moving;
 mod sides;
 mod standby;
 #[cfg(test)]

@@ -128,4 +128,13 @@ impl Reading {
     pub fn unknown(at: DateTime<Utc>, reason: impl Into<String>) -> Self {
         Self { value: None, class: ReadingClass::Unknown, at, reason: reason.into() }
     }
+
+    /// The worse of two: the larger value, as sure as the less sure of them and as old as the older. What is not known is worst.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        let (at, value) =
+            (self.at.min(other.at), self.value.zip(other.value).map(|(one, other)| one.max(other)));
+        let less_sure = if other.class > self.class { other } else { self };
+        Self { value, at, ..less_sure }
+    }
 }

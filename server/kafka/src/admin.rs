@@ -78,6 +78,10 @@ pub struct NewTopic {
 /// One answer per partition: an offset, or that partition's error (boxed: there may be hundreds of thousands of answers).
 pub type PartitionOffsets = ByPartition<Result<i64, Box<KafkaError>>>;
 
+/// One answer per topic: its effective configs, or that topic's error (no right to read them, for example). Topics that are configured alike
+/// share one value: some 35 configs of each of many thousand topics would be most of what a survey holds.
+pub type TopicConfigs = BTreeMap<String, Result<Arc<Configs>, Box<KafkaError>>>;
+
 /// One answer per partition: the producers its leader remembers, or that partition's error.
 pub type PartitionProducers = ByPartition<Result<Vec<ProducerState>, Box<KafkaError>>>;
 
@@ -122,9 +126,8 @@ pub trait ClusterAdmin: Send + Sync + std::fmt::Debug {
     /// what is left of it.
     async fn end_of_epoch(&self, epochs: &ByPartition<i32>) -> Result<EpochEnds, KafkaError>;
 
-    /// Effective configs of topics. Topics that are configured alike share one value: some 35 configs of each of many
-    /// thousand topics would be most of what a survey holds.
-    async fn topic_configs(&self, topics: &[String]) -> Result<BTreeMap<String, Arc<Configs>>, KafkaError>;
+    /// Effective configs of topics, each with its own answer; a topic that is gone is left out.
+    async fn topic_configs(&self, topics: &[String]) -> Result<TopicConfigs, KafkaError>;
 
     /// Effective configs of a broker.
     async fn broker_configs(&self, broker: i32) -> Result<Configs, KafkaError>;

@@ -19,6 +19,7 @@ use crate::{
     acls,
     admin::{
         ClusterAdmin, EpochEnds, FenceVerdict, NewTopic, OffsetSpec, PartitionOffsets, PartitionProducers,
+        TopicConfigs,
     },
     client_limits, configs, epochs,
     error::KafkaError,
@@ -88,7 +89,7 @@ impl ClusterAdmin for KafkaAdmin {
         epochs::end_of_epochs(self.router(), epochs).await
     }
 
-    async fn topic_configs(&self, topics: &[String]) -> Result<BTreeMap<String, Arc<Configs>>, KafkaError> {
+    async fn topic_configs(&self, topics: &[String]) -> Result<TopicConfigs, KafkaError> {
         configs::topic_configs(self.router(), topics).await
     }
 

@@ -17,6 +17,7 @@ use muster_domain::topic::{ConfigEntry, ConfigSource, Configs};
 
 use crate::{
     acls::until_controller_answers,
+    admin::TopicConfigs,
     broker_error::UNKNOWN_TOPIC_OR_PARTITION,
     error::KafkaError,
     group_members::text,
@@ -31,11 +32,9 @@ const BATCH: usize = 250;
 /// Requests under way at each broker: one is answered while the next travels.
 const IN_FLIGHT: usize = 2;
 
-/// Effective configs of topics; a topic that is gone is left out.
-pub(crate) async fn topic_configs(
-    router: &Router,
-    topics: &[String],
-) -> Result<BTreeMap<String, Arc<Configs>>, KafkaError> {
+/// Effective configs of topics, each with its own answer: of one nobody may read, the others are told all the same. A topic that is gone is
+/// left out.
+pub(crate) async fn topic_configs(router: &Router, topics: &[String]) -> Result<TopicConfigs, KafkaError> {
     let what = format!("DescribeConfigs of {} topics", topics.len());
     let call = router.look(&what);
     if topics.is_empty() {
@@ -54,8 +53,9 @@ pub(crate) async fn topic_configs(
             if result.error_code == UNKNOWN_TOPIC_OR_PARTITION {
                 continue;
             }
-            call.expect_ok(None, result.error_code, result.error_message.as_ref())?;
-            found.insert(result.resource_name.to_string(), alike.share(result));
+            let told = call.expect_ok(None, result.error_code, result.error_message.as_ref());
+            let name = result.resource_name.to_string();
+            found.insert(name, told.map(|()| alike.share(result)).map_err(Box::new));
         }
     }
     Ok(found)

@@ -17,9 +17,9 @@ use muster_domain::{
         AclObservation, ConnectorRole, FlowObservation, GroupObservation, OpenTransaction,
         PartitionObservation, SideObservation, Survey, TopicObservation,
     },
-    topic::{TopicDescription, TopicPartition},
+    topic::{Configs, TopicDescription, TopicPartition},
 };
-use muster_kafka::{ClusterAdmin, KafkaError, OffsetSpec};
+use muster_kafka::{ClusterAdmin, KafkaError, OffsetSpec, admin::TopicConfigs};
 
 use crate::clients::PairClients;
 
@@ -203,15 +203,23 @@ async fn topics(
                 [&mut starts, &mut ends, &mut stables].map(|column| column.next().flatten()),
             );
         }
-        topic.configs = match &configs {
-            Ok(all) => match all.get(name) {
-                Some(configs) => Observed::known(Arc::clone(configs), now),
-                None => Observed::unknown("the broker did not answer for this topic", now),
-            },
-            Err(e) => Observed::unknown(e.to_string(), now),
-        };
+        topic.configs = configs_of(&configs, name, now);
     }
     Ok((found, others))
+}
+
+/// Those of one topic. What is not told of another leaves it known.
+fn configs_of(
+    told: &Result<TopicConfigs, KafkaError>,
+    topic: &str,
+    now: DateTime<Utc>,
+) -> Observed<Arc<Configs>> {
+    match told.as_ref().map(|all| all.get(topic)) {
+        Ok(Some(Ok(configs))) => Observed::known(Arc::clone(configs), now),
+        Ok(Some(Err(error))) => Observed::unknown(error.to_string(), now),
+        Ok(None) => Observed::unknown("the broker did not answer for this topic", now),
+        Err(error) => Observed::unknown(error.to_string(), now),
+    }
 }
 
 /// What Metadata says of a topic; the rest is asked for.
@@ -273,4 +281,33 @@ async fn groups(
             (group.group, observation)
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_kafka::KafkaErrorKind;
+
+    use super::*;
+
+    fn refused(call: &str) -> KafkaError {
+        let kind =
+            KafkaErrorKind::Broker { code: 29, name: "TOPIC_AUTHORIZATION_FAILED".to_owned(), message: None };
+        KafkaError { cluster: "west".to_owned(), call: call.to_owned(), node: None, kind }
+    }
+
+    #[test]
+    fn configs_that_nobody_may_read_leave_those_of_other_topics_known() {
+        let now = DateTime::UNIX_EPOCH;
+        let told: Result<TopicConfigs, KafkaError> = Ok(BTreeMap::from([
+            ("orders".to_owned(), Ok(Arc::new(Configs::new()))),
+            ("secret".to_owned(), Err(Box::new(refused("DescribeConfigs of 2 topics")))),
+        ]));
+        assert_eq!(configs_of(&told, "orders", now), Observed::known(Arc::new(Configs::new()), now));
+        let reason =
+            "DescribeConfigs of 2 topics on cluster `west`: broker error 29 TOPIC_AUTHORIZATION_FAILED";
+        assert_eq!(configs_of(&told, "secret", now), Observed::unknown(reason, now));
+        let gone = "the broker did not answer for this topic";
+        assert_eq!(configs_of(&told, "gone", now), Observed::unknown(gone, now));
+        assert_eq!(configs_of(&Err(refused("DescribeConfigs of 2 topics")), "orders", now).value(), None);
+    }
 }

@@ -1,6 +1,7 @@
 //! The source broker dies under load, again and again: is what was lost in the interval that is stated, and did the last survey
 //! before it foretell as much? Half of it under connectors that copy exactly once, half under ones that copy at least once. Some of the
-//! deaths are freezes: connections stay open and nothing answers.
+//! deaths are freezes: connections stay open and nothing answers. And some come when the next survey is overdue: does what is told then of
+//! the last one, with what its age adds, hold what was lost?
 
 mod deaths;
 mod watch;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use chrono::{DateTime, Utc};
 use muster_domain::{
+    lag::Rpo,
     loss::Loss,
     pair::{Direction, Side},
 };
@@ -18,7 +20,7 @@ use muster_lab::{Lab, LabOptions, LedgerSummary, WaitBound, Workload, WorkloadOp
 use uuid::Uuid;
 
 use self::{
-    deaths::{Death, Way, told_of_freezes, told_of_kills},
+    deaths::{Death, Way, told_of_freezes, told_of_kills, told_of_late_kills},
     watch::Watch,
 };
 use crate::{
@@ -31,6 +33,8 @@ use crate::{
 const KILLS: usize = 10;
 /// The same; half of them between two surveys and half while one is taken.
 const FREEZES: usize = 6;
+/// Of each kind, between one period and two after the last survey.
+const LATE_KILLS: usize = 4;
 /// As in production.
 const PERIOD: Duration = Duration::from_secs(5);
 /// Surveys of a living source before each death.
@@ -39,14 +43,15 @@ const SOON: WaitBound = WaitBound { within: Duration::from_secs(180), every: PER
 const PAIR: &str = "orders";
 const A_TO_B: Direction = Direction { from: Side::A };
 
-/// Kills it twenty times, and freezes it twelve times.
+/// Kills it twenty-eight times, and freezes it twelve times.
 pub(crate) async fn run() -> Result<Bench> {
     let load_before = machine::load()?;
     let mut figures = Vec::new();
     for exactly_once in [true, false] {
         let with = if exactly_once { "exactly once" } else { "at least once" };
-        let (killed, frozen) = have_it_die(exactly_once, with).await?;
+        let Deaths { killed, late, frozen } = have_it_die(exactly_once, with).await?;
         figures.extend(told_of_kills(with, &killed));
+        figures.extend(told_of_late_kills(with, &late));
         figures.extend(told_of_freezes(with, &frozen));
     }
     let jars = jars::fetch_jars().await?;
@@ -63,19 +68,30 @@ pub(crate) async fn run() -> Result<Bench> {
     })
 }
 
-/// On a lab of its own: deaths by kills, and by freezes.
-async fn have_it_die(exactly_once: bool, with: &str) -> Result<(Vec<Death>, Vec<Death>)> {
+/// On one lab.
+#[derive(Default)]
+struct Deaths {
+    killed: Vec<Death>,
+    late: Vec<Death>,
+    frozen: Vec<Death>,
+}
+
+/// On a lab of its own.
+async fn have_it_die(exactly_once: bool, with: &str) -> Result<Deaths> {
     let lab = Lab::start(LabOptions { exactly_once, ..LabOptions::default() }).await?;
     let workload = Workload::start(lab.describe(), &lab.describe().dir, WorkloadOptions::default()).await?;
     let mut watch = Watch::start(&lab).await?;
-    let (mut killed, mut frozen) = (Vec::new(), Vec::new());
+    let mut deaths = Deaths::default();
     for (number, way) in (1..).zip(Way::all()) {
         let death = die(&lab, &workload, &mut watch, way).await?;
         eprintln!("{with}, {number}, {way:?}: {death:?}, {:.2} periods wide", death.width());
-        let deaths = if way == Way::Killed { &mut killed } else { &mut frozen };
-        deaths.push(death);
+        match way {
+            Way::Killed => deaths.killed.push(death),
+            Way::KilledLate => deaths.late.push(death),
+            Way::Frozen | Way::FrozenUnderSurvey => deaths.frozen.push(death),
+        }
     }
-    Ok((killed, frozen))
+    Ok(deaths)
 }
 
 fn how() -> String {
@@ -84,13 +100,15 @@ fn how() -> String {
          in all, one producer transactional. Muster surveys it every {} s. {KILLS} times on a lab whose connectors copy exactly once \
          and {KILLS} times on one whose connectors copy at least once, after at \
          least {SURVEYS} surveys of a living source and at a random moment of a period, the source broker is killed with -9. \
+         {LATE_KILLS} times more on each it is killed between one period and two after the last survey, while nobody looks. \
          {FREEZES} times more on each it is frozen (SIGSTOP), in turns at such a moment and while a survey is taken, and killed once \
          that is stated: it never acknowledges again. Stated \
          is what `GET /api/v1/pairs/{PAIR}/loss` answers once the death was noticed and what was on its way had a survey's time to \
          arrive. The truth is the applications' own: records of the pair's topics that were acknowledged to them and are not on the \
          target, which is read whole. An interval holds it when the total and each topic's do, and no topic is left out. Beside it \
          stands what the last survey before the \
-         death said would be lost if the source died now, in records: it was so when the true loss is within that. A period of \
+         death said would be lost if the source died now, in records: it was so when the true loss is within that; and what was told of it \
+         at the moment of the death, so much later, as the API would tell it. A period of \
          traffic is what was acknowledged in {} s, on the average of the surveys before the death.",
         WorkloadOptions::default().records_per_second,
         PERIOD.as_secs(),
@@ -106,17 +124,17 @@ async fn die(lab: &Lab, workload: &Workload, watch: &mut Watch, way: Way) -> Res
         let observed = watch.observe(Utc::now()).await?;
         (living, took) = if observed.read { (living + 1, observed.took) } else { (0, took) };
     }
-    let foretold = watch.foretells().await?;
+    let foretold = watch.teller().foretells().await?;
     let written = acked(&workload.ledger()) - before;
     let traffic = written as f64 * PERIOD.as_secs_f64() / from.elapsed().as_secs_f64();
     let died_at = Utc::now();
-    let mut said = strike(lab, watch, way, took, died_at).await?;
+    let (told, mut said) = strike(lab, watch, way, took, died_at).await?;
     while said.is_none() {
         said = watch.observe(died_at).await?.loss;
     }
     // What was on its way to the target still arrives.
     let loss = watch.observe(died_at).await?.loss.or(said).context("a loss")?;
-    if way != Way::Killed {
+    if way.is_freeze() {
         // Frozen it acknowledges nothing, and it does not wake up to.
         lab.kill(WEST).await?;
     }
@@ -135,37 +153,42 @@ async fn die(lab: &Lab, workload: &Workload, watch: &mut Watch, way: Way) -> Res
     lab.restart(WEST).await?;
     let (at_least, at_most) = (loss.total.records_at_least, loss.total.records_at_most);
     #[expect(clippy::cast_possible_truncation, reason = "some thousand records")]
-    Ok(Death { at_least, at_most, lost, traffic: traffic as i64, wrong_topics, foretold })
+    Ok(Death { at_least, at_most, lost, traffic: traffic as i64, wrong_topics, foretold, told })
 }
 
-/// Has it die at a random moment: of a period, or of a survey that takes so long. Answers what was said of it since then.
+/// Has it die at a random moment: of a period, or of a survey that takes so long. Answers what was told just before of what that would
+/// cost, and what was said of it since then.
 async fn strike(
     lab: &Lab,
     watch: &mut Watch,
     way: Way,
     took: Duration,
     since: DateTime<Utc>,
-) -> Result<Option<Loss>> {
+) -> Result<(Rpo, Option<Loss>)> {
     let part = u32::from(Uuid::new_v4().as_bytes()[0]);
+    let teller = watch.teller();
     match way {
-        Way::Killed | Way::Frozen => {
-            tokio::time::sleep(PERIOD * part / 256).await;
-            if way == Way::Killed {
-                lab.kill(WEST).await?
-            } else {
+        Way::Killed | Way::KilledLate | Way::Frozen => {
+            let overdue = if way == Way::KilledLate { PERIOD } else { Duration::ZERO };
+            tokio::time::sleep(overdue + PERIOD * part / 256).await;
+            let told = teller.foretells().await?;
+            if way.is_freeze() {
                 lab.freeze(WEST).await?
+            } else {
+                lab.kill(WEST).await?
             }
-            Ok(None)
+            Ok((told, None))
         }
         Way::FrozenUnderSurvey => {
             watch.ticks.tick().await;
             let freeze = async {
                 tokio::time::sleep(took * part / 256).await;
-                lab.freeze(WEST).await
+                let told = teller.foretells().await?;
+                lab.freeze(WEST).await?;
+                anyhow::Ok(told)
             };
-            let (observed, frozen) = tokio::join!(watch.observe_now(since), freeze);
-            frozen?;
-            Ok(observed?.loss)
+            let (observed, told) = tokio::join!(watch.observe_now(since), freeze);
+            Ok((told?, observed?.loss))
         }
     }
 }

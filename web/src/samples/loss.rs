@@ -49,6 +49,7 @@ fn partition(number: i32, through: Option<i64>, lost: Interval) -> PartitionLoss
 fn topic(pair: &Pair, name: &str, total: Interval, partitions: Vec<PartitionLoss>) -> TopicLoss {
     TopicLoss {
         topic: name.to_owned(),
+        topic_id: None,
         owner: pair.team.clone(),
         lost: total,
         partitions,

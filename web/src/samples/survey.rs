@@ -49,6 +49,7 @@ pub(super) fn lag() -> BTreeMap<String, TopicLag> {
                 records_at_most: Some(records + 45),
                 ms_at_most: Some(ms + 5_000),
                 reason: String::new(),
+                unseen: None,
             };
             let reading = |value| Reading::new(value, class, ago(2), "");
             (name.to_owned(), TopicLag { records: reading(records), ms: reading(ms), lost: rpo(records) })

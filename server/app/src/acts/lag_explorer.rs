@@ -205,7 +205,8 @@ fn freshness(
     let newest = explored.course.as_ref().and_then(|course| course.newest);
     let class = explored.course.as_ref().map_or(ReadingClass::Unknown, |course| course.newest_class);
     let hourly = explored.frame.resolution == Resolution::Hour;
-    let late = if hourly { HOUR_LATE } else { FRESH };
+    let stands = kept.map_or(FRESH, |kept| kept.results.stands());
+    let late = if hourly { HOUR_LATE } else { stands };
     let recorded = |series| Freshness {
         series,
         newest,

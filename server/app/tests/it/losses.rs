@@ -67,6 +67,7 @@ fn topic(app: &TestApp, name: &str, lost: Interval, partitions: i32) -> TopicLos
     };
     TopicLoss {
         topic: name.to_owned(),
+        topic_id: None,
         owner: app.team.clone(),
         lost,
         partitions: (0..partitions).map(partition).collect(),

@@ -104,11 +104,10 @@ async fn a_pair_is_told_with_how_sure_its_figures_are() {
     assert_eq!(json!(open as i64), flow["in_open_transactions"], "{flow:#}");
     let placed = scrape.value(&format!(r#"muster_topic_lag_records{{{FORWARD},topic="orders.placed"}}"#));
     assert_eq!(json!(placed as i64), flow["topics"]["orders.placed"]["records"]["value"], "{flow:#}");
-    assert_eq!(
-        flow["rpo"]["records_at_most"],
-        json!(scrape.0.get(r#"muster_rpo_at_most_records{pair="orders"}"#).map(|n| *n as i64)),
-        "{flow:#}"
-    );
+    // Read a moment later it is no less: it grows while nobody looks.
+    let at_most = scrape.0.get(r#"muster_rpo_at_most_records{pair="orders"}"#).map(|n| *n as i64);
+    let later = flow["rpo"]["records_at_most"].as_i64();
+    assert!(at_most.is_some() == later.is_some() && at_most <= later, "{at_most:?}, {flow:#}");
     let checks: f64 = ["ok", "warning", "critical", "unknown", "not_applicable"]
         .map(|status| scrape.value(&format!(r#"muster_readiness_checks{{pair="orders",status="{status}"}}"#)))
         .iter()

@@ -40,6 +40,19 @@ async fn a_dead_side_is_unknown_with_its_reason_and_never_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_the_active_side_cannot_be_told_no_flows_figures_are_shown_as_the_pairs() {
+    let app = TestApp::with_pair().await;
+    let vera = app.as_browser_of("vera").await;
+    let why = "which side is active cannot be told: the signs disagree";
+    assert!(!vera.get("/pairs/orders").await.text.contains(why));
+    let told = r#"update readiness
+        set results = results || '{"active": null, "active_unknown": "the signs disagree"}'"#;
+    sqlx::query(told).execute(&app.app.pool).await.unwrap();
+    let page = vera.get("/pairs/orders").await.text;
+    assert!(page.contains(why), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pair_that_was_never_observed_says_so() {
     let app = TestApp::with_pair().await;
     sqlx::query("truncate survey, readiness").execute(&app.app.pool).await.unwrap();

@@ -222,7 +222,8 @@ fn lost_before_copied(view: &View<'_>, memory: &mut Memory, row: &Row<'_>) -> Op
         Gone::NotKnownYet => return None,
         Gone::Records | Gone::Markers => memory.judged(side, (row.topic, row.id), row.number, start),
     }
-    (kind == Gone::Records && start > from).then(|| gone(row, from, start))
+    let surely_copied = row.proven_through(view.mode)?.saturating_add(1).max(judged).min(from);
+    (kind == Gone::Records && start > from).then(|| gone(row, surely_copied, from, start))
 }
 
 /// What was gone before it was copied.
@@ -265,10 +266,15 @@ fn running(view: &View<'_>) -> bool {
 }
 
 /// How many of these offsets were records nobody can tell: in any mode some may be markers, and there may be as many markers
-/// in a row as transactions were open.
-fn gone(row: &Row<'_>, from: i64, until: i64) -> Place {
-    Place::new(row.name(), format!("offsets {from} to {} were not copied", until - 1))
-        .losing(from, Lost::up_to(until.saturating_sub(from)))
+/// in a row as transactions were open. Of those between what was surely copied and the first that was not some may be missing, too: what
+/// the target has for them may be markers.
+fn gone(row: &Row<'_>, surely_copied: i64, from: i64, until: i64) -> Place {
+    let doubt = match from.saturating_sub(surely_copied) {
+        0 => String::new(),
+        n => format!(", and of the {n} before them some may not have been"),
+    };
+    Place::new(row.name(), format!("offsets {from} to {} were not copied{doubt}", until - 1))
+        .losing(from, Lost::up_to(until.saturating_sub(surely_copied)))
 }
 
 fn hole(view: &View<'_>, topic: &str, places: Vec<Place>) -> Alarm {

@@ -8,7 +8,7 @@ use super::{Inputs, Since, memory::LastTopic};
 use crate::{
     cluster::Cluster,
     direction::{self, ActiveSide},
-    lag::{CopyMode, renamed},
+    lag::{CopyMode, RecordsOnly, renamed},
     pair::{BySide, Direction, Flow, Mechanism, Pair, Side},
     patterns::Scope,
     reading::Observed,
@@ -158,6 +158,9 @@ impl<'a> View<'a> {
         let (flow, before) = (self.observed(), self.previous_flow());
         let committed = flow.and_then(|flow| flow.committed.value()).map(|c| &c.offsets);
         let pairs = flow.and_then(|flow| flow.newest_pairs.value()).map(|pairs| &pairs.0);
+        let records_only = RecordsOnly::of(flow);
+        let writers = flow.and_then(|flow| flow.writers.value());
+        let in_transactions = writers.is_some_and(|writers| !writers.own.is_empty());
         let remembered = self.memory.active == Some(way);
         let was_committed = before
             .and_then(|flow| flow.committed.value())
@@ -192,6 +195,8 @@ impl<'a> View<'a> {
                     id: topic.id,
                     source: partition,
                     target: replica.and_then(|replica| replica.partitions.get(at)),
+                    in_transactions,
+                    records_only: records_only.on(&replica_name, number),
                     was_source: old_source.and_then(|old| old.partitions.get(at)),
                     was_target: old_replica.and_then(|old| old.partitions.get(at)),
                     committed: columns.0.get(number),
@@ -230,6 +235,11 @@ pub(super) struct Row<'a> {
     pub(super) id: Option<Uuid>,
     pub(super) source: &'a PartitionObservation,
     pub(super) target: Option<&'a PartitionObservation>,
+    /// Whether the flow's own tasks write in transactions, be it that only their worker is set to: then offsets are committed with the
+    /// records.
+    pub(super) in_transactions: bool,
+    /// Whether nothing but records is added to the replica, as far as its leaders tell.
+    pub(super) records_only: bool,
     pub(super) was_source: Option<&'a PartitionObservation>,
     pub(super) was_target: Option<&'a PartitionObservation>,
     pub(super) committed: Option<i64>,
@@ -256,12 +266,24 @@ impl Row<'_> {
 
     /// Last source offset on the target, inclusive, where that is sure enough to conclude from.
     pub(super) fn through(&self, mode: CopyMode) -> Option<i64> {
-        through(self.committed, self.pair, self.target, mode)
+        through(self.committed, self.pair, self.target, self.committed_is_exact(mode))
+    }
+
+    /// The same where what is behind the newest sync on the target may be markers of transactions: no more than this is proven.
+    pub(super) fn proven_through(&self, mode: CopyMode) -> Option<i64> {
+        if self.committed_is_exact(mode) || self.records_only {
+            return self.through(mode);
+        }
+        Some(self.pair?.upstream.max(self.committed.unwrap_or(-1)))
+    }
+
+    fn committed_is_exact(&self, mode: CopyMode) -> bool {
+        mode.exactly_once || self.in_transactions
     }
 
     /// The same at the survey before.
     pub(super) fn was_through(&self, mode: CopyMode) -> Option<i64> {
-        through(self.was_committed, self.was_pair, self.was_target, mode)
+        through(self.was_committed, self.was_pair, self.was_target, self.committed_is_exact(mode))
     }
 
     /// Offsets the replica has grown by since the survey before.
@@ -274,9 +296,9 @@ fn through(
     committed: Option<i64>,
     pair: Option<OffsetPair>,
     target: Option<&PartitionObservation>,
-    mode: CopyMode,
+    committed_is_exact: bool,
 ) -> Option<i64> {
-    if mode.exactly_once {
+    if committed_is_exact {
         return committed;
     }
     let pair = pair?;

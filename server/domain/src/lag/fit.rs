@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::survey::{FlowObservation, OffsetPair, WriterSeen};
 
 /// Where on a flow's target nothing but records is added.
-pub(super) enum RecordsOnly<'a> {
+pub(crate) enum RecordsOnly<'a> {
     /// On every partition, as far as those that were looked at tell: neither replication nor anybody else wrote in transactions.
     Everywhere,
     /// On these, by topic; of others nothing is known.
@@ -18,7 +18,7 @@ pub(super) enum RecordsOnly<'a> {
 }
 
 impl<'a> RecordsOnly<'a> {
-    pub(super) fn of(observed: Option<&'a FlowObservation>) -> Self {
+    pub(crate) fn of(observed: Option<&'a FlowObservation>) -> Self {
         let writers = observed.and_then(|flow| flow.writers.value());
         // Those of tasks are known for a week, and what a leader remembers of a partition only for a day.
         let Some(writers) = writers.filter(|writers| writers.own.is_empty()) else {
@@ -36,7 +36,7 @@ impl<'a> RecordsOnly<'a> {
     }
 
     /// Whether it is known of a partition of the target.
-    pub(super) fn on(&self, replica: &str, partition: i32) -> bool {
+    pub(crate) fn on(&self, replica: &str, partition: i32) -> bool {
         match self {
             Self::Everywhere => true,
             Self::On(known) => known.get(replica).is_some_and(|partitions| partitions.contains(&partition)),

@@ -7,7 +7,9 @@ use std::{
 
 use chrono::{DateTime, Utc};
 
-use super::{Clock, CopyMode, FlowLag, Missing, PartitionLag, Past, Rate, Rpo, TopicLag, written_end};
+use super::{
+    Clock, CopyMode, FlowLag, Missing, PartitionLag, Past, Rate, Rpo, TopicLag, Unseen, written_end,
+};
 use crate::{
     pair::Flow,
     reading::{Observed, Reading, ReadingClass},
@@ -134,6 +136,7 @@ impl Now {
         let stale = total.class == ReadingClass::Stale;
         // Where the total is known all ends were read, the last stable offsets of such a flow among them.
         let open = if self.read_committed { in_open_transactions(lags).unwrap_or(0) } else { 0 };
+        let unseen_ms = (self.clock.now - total.at).max(self.clock.period).num_milliseconds();
         let rpo = Missing {
             total: total.value,
             stale,
@@ -141,7 +144,7 @@ impl Now {
             open,
             worst_ms: worst_ms.as_ref().and_then(|worst| worst.value),
             written,
-            unseen_ms: (self.clock.now - total.at).max(self.clock.period).num_milliseconds(),
+            unseen_ms,
         }
         .rpo();
         let reason = if rpo.records_at_least.is_none() || stale {
@@ -153,7 +156,8 @@ impl Now {
         } else {
             String::new()
         };
-        Rpo { reason, ..rpo }
+        let unseen = rpo.is_bounded().then_some(Unseen { since: total.at, ms: unseen_ms, written });
+        Rpo { reason, unseen, ..rpo }
     }
 }
 

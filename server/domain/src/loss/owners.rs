@@ -143,6 +143,7 @@ mod tests {
     fn a_loss_of_one_owner_is_as_it_was_stated_and_of_several_the_sum_of_their_topics() {
         let topic = |name: &str, owner: &str, lost, truth| TopicLoss {
             topic: name.to_owned(),
+            topic_id: None,
             owner: team(owner),
             lost,
             partitions: Vec::new(),

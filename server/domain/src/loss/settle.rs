@@ -68,8 +68,9 @@ pub fn epochs_to_ask(loss: &Loss, survey: &Survey) -> ByPartition<(i32, i32)> {
     }
     let mut asked = BTreeMap::new();
     for topic in &loss.topics {
+        let there = same_log(topic, found);
         for lost in topic.partitions.iter().filter(|lost| lost.read_again.is_none()) {
-            let led = observed(lost, found.get(&topic.topic)).filter(|partition| partition.end.is_some());
+            let led = observed(lost, there).filter(|partition| partition.end.is_some());
             if let (Some(then), Some(now)) = (lost.leader_epoch, led.and_then(|led| led.leader_epoch))
                 && now > then
             {
@@ -97,7 +98,7 @@ pub fn settle(loss: &mut Loss, survey: &Survey, ends: &ByPartition<LeaderEnds>) 
             if waiting > 0 {
                 return news;
             }
-            let mut truth = first_truth(loss, topics.at());
+            let mut truth = first_truth(loss, found, topics.at());
             truth.ms = truth.records.and(tell_time(loss, found, survey));
             truth.settled = truth.by_logs && truth.ms.is_some();
             put(loss, truth);
@@ -138,7 +139,7 @@ fn tell_those_read_again(
 ) -> bool {
     let mut any = false;
     for topic in &mut loss.topics {
-        let there = found.get(&topic.topic);
+        let there = same_log(topic, found);
         for lost in topic.partitions.iter_mut().filter(|lost| lost.read_again.is_none()) {
             if waits(lost, there) {
                 continue;
@@ -161,14 +162,31 @@ fn waits(lost: &PartitionLoss, topic: Option<&TopicObservation>) -> bool {
     lost.through.is_some() && observed(lost, topic).is_some_and(|partition| partition.end.is_none())
 }
 
+/// A topic as it is now, if it is the one that something was lost of. One that was deleted and made again is another log: its offsets say
+/// nothing of the one before, which is gone.
+fn same_log<'a>(
+    lost: &TopicLoss,
+    found: &'a BTreeMap<String, TopicObservation>,
+) -> Option<&'a TopicObservation> {
+    found.get(&lost.topic).filter(|there| !is_made_anew(lost, there))
+}
+
+fn is_made_anew(lost: &TopicLoss, there: &TopicObservation) -> bool {
+    lost.topic_id.zip(there.id).is_some_and(|(then, now)| then != now)
+}
+
 /// What all partitions together tell; each was read again or is gone.
-fn first_truth(loss: &Loss, at: DateTime<Utc>) -> Truth {
+fn first_truth(loss: &Loss, found: &BTreeMap<String, TopicObservation>, at: DateTime<Utc>) -> Truth {
     // A loss that names no partition says nothing, and that is not that nothing was lost.
     let some = partitions(loss).next().is_some();
     let records = total(loss.topics.iter().map(|topic| topic.truth)).filter(|_| some);
     let told = partitions(loss).all(|lost| leaders(lost).is_some_and(|ends| ends.tell()));
     let by_logs = told && records.is_some();
-    let method = first_method(loss, records, by_logs);
+    let anew = |topic: &&TopicLoss| {
+        topic.truth.is_none() && found.get(&topic.topic).is_some_and(|there| is_made_anew(topic, there))
+    };
+    let made_anew: Vec<&str> = loss.topics.iter().filter(anew).map(|topic| topic.topic.as_str()).collect();
+    let method = first_method(loss, &made_anew, records, by_logs);
     let exact = by_logs && records == Some(0);
     Truth { at, records, ms: None, by_logs, exact, settled: false, method }
 }
@@ -190,7 +208,7 @@ fn written_by_others(lost: &PartitionLoss) -> bool {
 /// Puts the true time of each topic and partition beside its records; answers that of all of them.
 fn tell_time(loss: &mut Loss, found: &BTreeMap<String, TopicObservation>, survey: &Survey) -> Option<i64> {
     for topic in &mut loss.topics {
-        let there = found.get(&topic.topic);
+        let there = same_log(topic, found);
         for partition in &mut topic.partitions {
             let of = (loss.direction, topic.topic.as_str());
             partition.truth_ms = written_before(partition, of, there, survey, loss.noticed_at);
@@ -263,7 +281,7 @@ fn beyond(lost: &PartitionLoss, topic: Option<&TopicObservation>, ends: Option<&
 
 /// Whether every partition of a topic ends where it did when it was first read again.
 fn stood_still(lost: &TopicLoss, found: &BTreeMap<String, TopicObservation>) -> bool {
-    let there = found.get(&lost.topic);
+    let there = same_log(lost, found);
     lost.partitions.iter().all(|lost| {
         let end = observed(lost, there).and_then(|partition| partition.end);
         lost.read_again.is_some_and(|again| again.end == end)

@@ -6,6 +6,7 @@ mod stands;
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use uuid::Uuid;
 
 use self::stands::each_partition;
 use super::{
@@ -83,8 +84,15 @@ impl<'a> Stage<'a> {
         if let Some(said) = self.said.get(topic) {
             self.stand_together(&mut together, &said.lost, lost.iter().map(|lost| (topic, lost)));
         }
-        let (topic, owner) = (topic.to_owned(), owner.clone());
-        TopicLoss { topic, owner, lost: together, partitions: lost, truth: None, truth_ms: None }
+        TopicLoss {
+            topic: topic.to_owned(),
+            topic_id: partitions.iter().find_map(|key| self.topic_id(key)),
+            owner: owner.clone(),
+            lost: together,
+            partitions: lost,
+            truth: None,
+            truth_ms: None,
+        }
     }
 
     /// All topics together.
@@ -216,6 +224,12 @@ impl<'a> Stage<'a> {
     fn start(&self, key: &TopicPartition) -> Option<i64> {
         let seen = || self.source(key)?.partitions.get(usize::try_from(key.partition).ok()?)?.start;
         seen().or_else(|| self.last(key)?.start)
+    }
+
+    /// See [`TopicLoss::topic_id`].
+    fn topic_id(&self, key: &TopicPartition) -> Option<Uuid> {
+        let last = self.last(key).and_then(|last| last.topic_id);
+        last.or_else(|| self.source(key)?.id).or_else(|| self.said.get(key.topic.as_str())?.topic_id)
     }
 
     /// See [`PartitionLoss::leader_epoch`].

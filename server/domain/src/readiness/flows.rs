@@ -4,7 +4,7 @@ use super::{CheckCode as Code, CheckResult, CheckStatus, Scene};
 use crate::{
     alarm, direction,
     pair::{Direction, NamingPolicy},
-    patterns::{self, Scope},
+    patterns,
     survey::{ConnectState, ConnectorObservation, ConnectorRole, FlowObservation, UnreadableSyncs},
 };
 
@@ -12,7 +12,7 @@ pub(super) fn evaluate(scene: &Scene<'_>) -> Vec<CheckResult> {
     vec![
         workers(scene),
         connectors(scene),
-        moving(scene),
+        super::moving::moving(scene),
         interlock(scene),
         scope(scene),
         converters(scene),
@@ -143,40 +143,6 @@ fn unwell(found: &ConnectorObservation) -> Option<String> {
             ))
         }
         (state, _, _) => Some(format!("`{}` is {state}", found.name)),
-    }
-}
-
-/// RUNNING proves nothing: between two surveys the source's ends must not move alone. Muster's own canary does not count:
-/// it is no work of anybody, and has a check of its own.
-fn moving(scene: &Scene<'_>) -> CheckResult {
-    let (active, previous) = match (&scene.active, scene.previous) {
-        (Ok(direction), Some(previous)) => (*direction, previous),
-        (Err(reason), _) => return CheckResult::unknown(Code::FlowMoving, reason),
-        (Ok(_), None) => return CheckResult::unknown(Code::FlowMoving, "there is only one survey yet"),
-    };
-    let scope = Scope::of(scene.pair);
-    let ends = |survey: &crate::survey::Survey, side| -> Result<i64, String> {
-        let topics = survey.sides.get(side).topics.as_result().map_err(ToOwned::to_owned)?;
-        let counted = topics.iter().filter(|(name, _)| !scope.canary(side, name));
-        Ok(counted.flat_map(|(_, topic)| &topic.partitions).filter_map(|p| p.end).sum())
-    };
-    let grown = |side| -> Result<i64, String> { Ok(ends(scene.survey, side)? - ends(previous, side)?) };
-    match (grown(active.from), grown(active.to())) {
-        (Err(reason), _) | (_, Err(reason)) => CheckResult::unknown(Code::FlowMoving, reason),
-        (Ok(written), Ok(copied)) if written > 0 && copied <= 0 => CheckResult::new(
-            Code::FlowMoving,
-            CheckStatus::Critical,
-            format!(
-                "{written} records were written to `{}` since the last survey and none arrived",
-                scene.name(active.from)
-            ),
-            "Do not believe RUNNING: look at the worker's log, then restart the connector with onlyFailed=false.",
-        ),
-        (Ok(0), Ok(_)) => CheckResult::ok(Code::FlowMoving, "nothing was written since the last survey"),
-        (Ok(written), Ok(copied)) => CheckResult::ok(
-            Code::FlowMoving,
-            format!("{written} offsets were written and {copied} arrived since the last survey"),
-        ),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
     access,
     difference::{self, DECISIVE, TopicGap, config_gaps, topic_gaps},
     pair::{Direction, Side},
-    survey::TopicObservation,
+    survey::{PartitionObservation, TopicObservation},
 };
 
 pub(super) fn evaluate(scene: &Scene<'_>) -> Vec<CheckResult> {
@@ -103,9 +103,8 @@ impl View<'_> {
                 continue;
             };
             match (here.configs.as_result(), there.configs.as_result()) {
-                (Err(reason), _) | (_, Err(reason)) => {
-                    return CheckResult::unknown(Code::StandbyConfigs, reason);
-                }
+                (Err(reason), _) => return configs_unread(&topic, reason),
+                (_, Err(reason)) => return configs_unread(&replica, reason),
                 (Ok(here), Ok(there)) => {
                     for gap in config_gaps(here, there).iter().filter(|gap| DECISIVE.contains(&gap.key)) {
                         let [a, b] = gap.values();
@@ -124,37 +123,28 @@ impl View<'_> {
     }
 
     fn durability(&self) -> CheckResult {
-        let mut troubles = Vec::new();
+        let (mut troubles, mut unread) = (Vec::new(), Vec::new());
         for (topic, replica) in self.scope() {
             let Some(found) = self.of(self.active.to()).get(&replica) else { continue };
-            let min_isr = found
-                .configs
-                .value()
-                .and_then(|configs| configs.get("min.insync.replicas")?.value.clone()?.parse::<i32>().ok());
-            for (number, partition) in found.partitions.iter().enumerate() {
-                let here = self
-                    .of(self.active.from)
-                    .get(&topic)
-                    .and_then(|t| t.partitions.get(number))
-                    .map_or(0, |p| p.replicas);
-                if partition.replicas < here {
-                    troubles.push(format!(
-                        "`{replica}` has {} replicas there and {here} here",
-                        partition.replicas
-                    ));
-                    break;
-                }
-                if min_isr.is_some_and(|min| partition.in_sync < min.min(partition.replicas)) {
-                    troubles.push(format!("`{replica}`-{number} has too few replicas in sync"));
-                    break;
-                }
-            }
+            let min = min_in_sync(&replica, found).map_err(|reason| unread.push(reason)).ok();
+            let here = self.of(self.active.from).get(&topic);
+            troubles.extend(found.partitions.iter().enumerate().find_map(|(number, there)| {
+                let here = here.and_then(|topic| topic.partitions.get(number)).map_or(0, |p| p.replicas);
+                let less = less_durable(there, here, min)?;
+                Some(format!("`{replica}`-{number} has {less}"))
+            }));
         }
+        if troubles.is_empty()
+            && let Some(reason) = unread.first()
+        {
+            return CheckResult::unknown(Code::StandbyDurability, reason);
+        }
+        troubles.extend(unread);
         CheckResult::from_troubles(
             Code::StandbyDurability,
             CheckStatus::Warning,
             &troubles,
-            "replication factor and in-sync replicas there are no worse than here",
+            "the replication factor there is no lower than here, and all replicas are in sync",
             "Raise the replication factor on the standby, or look why replicas are out of sync.",
         )
     }
@@ -254,15 +244,35 @@ impl View<'_> {
             Err(reason) => return CheckResult::unknown(Code::StandbyOffsetsStale, reason),
         };
         let there = self.of(self.active.to());
-        let troubles: Vec<String> = groups
+        let (mut troubles, mut unread) = (Vec::new(), None);
+        let positions = groups
             .iter()
-            .flat_map(|(name, group)| group.offsets.iter().map(move |(tp, offset)| (name, tp, *offset)))
-            .filter_map(|(name, tp, offset)| {
-                let partition = usize::try_from(tp.partition).ok()?;
-                let end = there.get(&tp.topic)?.partitions.get(partition)?.end?;
-                (offset > end).then(|| format!("`{name}` stands at {offset} of {tp}, which ends at {end}"))
-            })
-            .collect();
+            .flat_map(|(name, group)| group.offsets.iter().map(move |(tp, offset)| (name, tp, *offset)));
+        for (name, tp, offset) in positions {
+            let number = usize::try_from(tp.partition).unwrap_or(usize::MAX);
+            let Some(found) = there.get(&tp.topic).and_then(|topic| topic.partitions.get(number)) else {
+                continue;
+            };
+            match found.end {
+                Some(end) if offset > end => {
+                    troubles.push(format!("`{name}` stands at {offset} of {tp}, which ends at {end}"));
+                }
+                Some(_) => {}
+                None => {
+                    unread = unread.or_else(|| {
+                        let standby = self.scene.name(self.active.to());
+                        Some(format!(
+                            "the end of {tp} on `{standby}`, on which `{name}` stands, was not read"
+                        ))
+                    });
+                }
+            }
+        }
+        if troubles.is_empty()
+            && let Some(reason) = unread
+        {
+            return CheckResult::unknown(Code::StandbyOffsetsStale, reason);
+        }
         CheckResult::from_troubles(
             Code::StandbyOffsetsStale,
             CheckStatus::Critical,
@@ -270,5 +280,34 @@ impl View<'_> {
             "no group stands past the end there",
             "Delete these offsets on the standby: they are of an earlier life of the topic and block syncing for ever.",
         )
+    }
+}
+
+fn configs_unread(topic: &str, reason: &str) -> CheckResult {
+    CheckResult::unknown(Code::StandbyConfigs, format!("configs of `{topic}`: {reason}"))
+}
+
+/// How many replicas have to be in sync for a write that is acknowledged by all.
+///
+/// # Errors
+/// Why that is not known of a copy.
+fn min_in_sync(replica: &str, found: &TopicObservation) -> Result<i32, String> {
+    let configs = found.configs.as_result().map_err(|reason| format!("configs of `{replica}`: {reason}"))?;
+    let min = configs.get("min.insync.replicas").and_then(|entry| entry.value.as_deref()?.parse().ok());
+    min.ok_or_else(|| format!("min.insync.replicas of `{replica}` was not told"))
+}
+
+/// What of a copy's partition keeps less than the `here` replicas of its source do. One that is behind its leader now keeps nothing more
+/// of what is acknowledged than those in sync, however few of them a topic asks for.
+fn less_durable(there: &PartitionObservation, here: i32, min: Option<i32>) -> Option<String> {
+    let (replicas, in_sync) = (there.replicas, there.in_sync);
+    if replicas < here {
+        Some(format!("{replicas} replicas there and {here} here"))
+    } else if min.is_some_and(|min| in_sync < min.min(replicas)) {
+        Some("too few replicas in sync".to_owned())
+    } else if in_sync < replicas {
+        Some(format!("{in_sync} of {replicas} replicas in sync there"))
+    } else {
+        None
     }
 }

@@ -353,6 +353,110 @@ fn each_trouble_shows_in_its_own_check() {
     }
 }
 
+/// The only partition of `orders` on a side, to change.
+fn of_orders(survey: &mut Survey, side: Side) -> &mut crate::survey::PartitionObservation {
+    &mut topics(survey, side).get_mut("orders").expect("in the sample").partitions[0]
+}
+
+#[test]
+fn what_was_not_read_of_a_partition_makes_the_checks_that_need_it_unknown() {
+    type Case = (&'static str, fn(&mut World), &'static [Code], &'static str);
+    let cases: [Case; 6] = [
+        (
+            "configs of a copy",
+            |w| {
+                let topic = topics(&mut w.survey, Side::B).get_mut("orders").expect("in the sample");
+                topic.configs = Observed::unknown("TOPIC_AUTHORIZATION_FAILED", at(0));
+            },
+            &[Code::StandbyConfigs, Code::StandbyDurability],
+            "configs of `orders`: TOPIC_AUTHORIZATION_FAILED",
+        ),
+        (
+            "how many have to be in sync",
+            |w| {
+                for side in Side::BOTH {
+                    let topic = topics(&mut w.survey, side).get_mut("orders").expect("in the sample");
+                    Arc::make_mut(known(&mut topic.configs)).remove("min.insync.replicas");
+                }
+            },
+            &[Code::StandbyDurability],
+            "min.insync.replicas of `orders` was not told",
+        ),
+        (
+            "the end a group stands on",
+            |w| {
+                known(&mut w.side(Side::B).groups).insert("billing".to_owned(), group(0, 101));
+                of_orders(&mut w.survey, Side::B).end = None;
+            },
+            &[Code::StandbyOffsetsStale, Code::FlowMoving],
+            "the end of orders-0 on `dr`, on which `billing` stands, was not read",
+        ),
+        (
+            "the end of the source now",
+            |w| of_orders(&mut w.survey, Side::A).end = None,
+            &[Code::FlowMoving],
+            "the end of `orders`-0 on `primary` was not read in each of the last two surveys",
+        ),
+        (
+            "the end of the copy before: all it has would seem to have arrived",
+            |w| of_orders(w.previous.as_mut().expect("there"), Side::B).end = None,
+            &[Code::FlowMoving],
+            "the end of `orders`-0 on `dr` was not read in each of the last two surveys",
+        ),
+        (
+            "a copy that was cut: less than nothing is not what was written",
+            |w| of_orders(&mut w.survey, Side::A).end = Some(80),
+            &[Code::FlowMoving],
+            "the end of `orders`-0 on `primary` went back from 90 to 80: its log was cut or made anew",
+        ),
+    ];
+    for (what, change, codes, reason) in cases {
+        let results = World::with(change);
+        let wanted: BTreeMap<Code, Status> = codes.iter().map(|code| (*code, Status::Unknown)).collect();
+        assert_eq!(not_ok(&results).into_iter().collect::<BTreeMap<_, _>>(), wanted, "{what}");
+        assert_eq!(results[&codes[0]].reason, reason, "{what}");
+    }
+}
+
+#[test]
+fn records_move_by_partitions_that_both_surveys_read() {
+    let results = World::with(|w| {
+        // New on both sides: nothing says that what it has was written since.
+        topics(&mut w.survey, Side::A).insert("orders.new".to_owned(), samples::topic(7_000));
+        topics(&mut w.survey, Side::B).insert("orders.new".to_owned(), samples::topic(7_000));
+    });
+    let moving = &results[&Code::FlowMoving];
+    let said = "10 offsets were written and 10 arrived since the last survey";
+    assert_eq!((moving.status, moving.reason.as_str()), (Status::Ok, said));
+    let results = World::with(|w| {
+        of_orders(w.previous.as_mut().expect("there"), Side::B).end = Some(100);
+        topics(&mut w.survey, Side::B).insert("orders.new".to_owned(), samples::topic(7_000));
+        topics(&mut w.survey, Side::A).insert("orders.new".to_owned(), samples::topic(7_000));
+    });
+    assert_eq!(results[&Code::FlowMoving].status, Status::Critical, "it stands, whatever is new");
+}
+
+#[test]
+fn a_copy_with_a_replica_behind_is_worse_than_its_source_though_enough_are_in_sync() {
+    let with = |in_sync, configs_known: bool| {
+        World::with(|w| {
+            of_orders(&mut w.survey, Side::B).in_sync = in_sync;
+            if !configs_known {
+                let topic = topics(&mut w.survey, Side::B).get_mut("orders").expect("in the sample");
+                topic.configs = Observed::unknown("refused", at(0));
+            }
+        })
+        .remove(&Code::StandbyDurability)
+        .expect("answered")
+    };
+    let behind = with(2, true);
+    let said = "`orders`-0 has 2 of 3 replicas in sync there";
+    assert_eq!((behind.status, behind.reason.as_str()), (Status::Warning, said));
+    let also_unread = with(2, false);
+    let both = "`orders`-0 has 2 of 3 replicas in sync there; configs of `orders`: refused";
+    assert_eq!((also_unread.status, also_unread.reason.as_str()), (Status::Warning, both));
+}
+
 #[test]
 fn another_cluster_than_the_registered_one_is_critical_wherever_it_is_used() {
     let results = World::with(|w| w.clusters.a.expected_cluster_id = Some("another".to_owned()));

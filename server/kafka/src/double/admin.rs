@@ -19,6 +19,7 @@ use super::{caller::Caller, cluster::ClusterState, log::Log, world::World};
 use crate::{
     admin::{
         ClusterAdmin, EpochEnds, FenceVerdict, NewTopic, OffsetSpec, PartitionOffsets, PartitionProducers,
+        TopicConfigs,
     },
     error::{KafkaError, KafkaErrorKind},
 };
@@ -127,11 +128,11 @@ impl ClusterAdmin for MemoryAdmin {
             .collect())
     }
 
-    async fn topic_configs(&self, topics: &[String]) -> Result<BTreeMap<String, Arc<Configs>>, KafkaError> {
+    async fn topic_configs(&self, topics: &[String]) -> Result<TopicConfigs, KafkaError> {
         self.read("topic_configs", |cluster| {
             Ok(topics
                 .iter()
-                .filter_map(|name| Some((name.clone(), Arc::new(cluster.answer_topic_configs(name)?))))
+                .filter_map(|name| Some((name.clone(), Ok(Arc::new(cluster.answer_topic_configs(name)?)))))
                 .collect())
         })
         .await

@@ -3,6 +3,7 @@
 
 mod acls;
 mod changes;
+mod configs;
 mod old_brokers;
 mod waiting;
 

@@ -13,7 +13,7 @@ use muster_domain::{
     survey::{ConnectorRole, OffsetPair},
     topic::{ByPartition, Configs, TopicPartition},
 };
-use muster_kafka::{ClusterAdmin, Isolation, OffsetSpec};
+use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, admin::TopicConfigs};
 use muster_replication::{FlowSettings, Replication};
 
 use super::bounds::{Bounds, PartitionBounds};
@@ -200,9 +200,11 @@ impl Rules {
         let names: Vec<String> = topics.cloned().collect();
         let replica = |name: &String| flow.naming.target_name(&flow.source_alias, name);
         let replicas: Vec<String> = names.iter().map(replica).collect();
-        let read = unreadable::<muster_kafka::KafkaError>;
-        let here = source.topic_configs(&names).await.map_err(read("read configs of topics"))?;
-        let there = target.topic_configs(&replicas).await.map_err(read("read configs of replicas"))?;
+        let read = unreadable::<KafkaError>;
+        let here = source.topic_configs(&names).await.and_then(of_all);
+        let here = here.map_err(read("read configs of topics"))?;
+        let there = target.topic_configs(&replicas).await.and_then(of_all);
+        let there = there.map_err(read("read configs of replicas"))?;
         let target = names.iter().filter_map(|name| Some((name.clone(), there.get(&replica(name))?.clone())));
         Ok(Self { target: target.collect(), source: here })
     }
@@ -215,6 +217,11 @@ impl Rules {
         let is = |side| value(side, topic, "cleanup.policy").is_some_and(|policy| policy.contains("compact"));
         Compacted { source: is(&self.source), target: is(&self.target) }
     }
+}
+
+/// What is compared by them is not compared without those of any.
+fn of_all(told: TopicConfigs) -> Result<BTreeMap<String, Arc<Configs>>, KafkaError> {
+    told.into_iter().map(|(topic, configs)| Ok((topic, configs.map_err(|error| *error)?))).collect()
 }
 
 fn value<'a>(side: &'a BTreeMap<String, Arc<Configs>>, topic: &str, key: &str) -> Option<&'a str> {

@@ -124,7 +124,8 @@ impl RingMemory {
             BTreeMap::new()
         });
         for topic in unknown {
-            let kind = configs.get(&topic).and_then(|configs| configs.get("message.timestamp.type"));
+            let told = configs.get(&topic).and_then(|told| told.as_ref().ok());
+            let kind = told.and_then(|configs| configs.get("message.timestamp.type"));
             let own = kind.is_some_and(|kind| kind.value.as_deref() == Some("LogAppendTime"));
             self.own_time.insert(topic, (turn, own));
         }

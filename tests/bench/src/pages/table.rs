@@ -201,6 +201,7 @@ async fn open_loss(house: &House) -> Result<LossId> {
     };
     let topic = |number: i32| TopicLoss {
         topic: format!("orders.{number}"),
+        topic_id: None,
         owner: owner.clone(),
         lost,
         partitions: (0..20).map(partition).collect(),

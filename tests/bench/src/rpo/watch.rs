@@ -12,6 +12,7 @@ use muster_domain::{ids::PairName, lag::Rpo, loss::Loss};
 use muster_it::{LabClients, pair};
 use muster_lab::{Lab, address_book_path};
 use muster_store::{leases, losses, testing::TestDatabase};
+use sqlx::PgPool;
 
 use super::{A_TO_B, PAIR, PERIOD};
 use crate::house::refused;
@@ -64,9 +65,22 @@ impl Watch {
         Ok(Observed { read, took, loss: loss.filter(|loss| loss.noticed_at >= since) })
     }
 
-    /// What the newest survey says would be lost if the source died now.
+    /// Whoever asks what is told of the pair, whatever is being observed.
+    pub(super) fn teller(&self) -> Teller {
+        Teller { pool: self.database.pool().clone(), pair: self.pair.clone() }
+    }
+}
+
+/// Asks what is told of the pair.
+pub(super) struct Teller {
+    pool: PgPool,
+    pair: PairName,
+}
+
+impl Teller {
+    /// What is told now of what would be lost if the source died: by the newest survey, with what its age adds, as the API tells it.
     pub(super) async fn foretells(&self) -> Result<Rpo> {
-        let mut conn = self.database.pool().acquire().await?;
+        let mut conn = self.pool.acquire().await?;
         let judged = judgement::latest(&mut conn, &self.pair).await.map_err(refused)?;
         let judged = judged.context("a survey that was judged")?.results;
         let flow = judged.lag.into_iter().find(|lag| lag.direction == A_TO_B);

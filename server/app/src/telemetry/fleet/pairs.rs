@@ -22,7 +22,7 @@ pub(super) fn register(fleet: &Fleet, registry: &mut Registry) {
     let objectives = Objectives::new(registry);
     for pair in &fleet.pairs {
         let age = pair.kept.as_ref().map(|kept| fleet.now - kept.at);
-        let judgement = pair.kept.as_ref().zip(age).map(|(kept, age)| kept.results.clone().aged(age));
+        let judgement = pair.kept.as_ref().map(|kept| kept.results.clone().aged(kept.at, fleet.now));
         survey.tell(pair, age);
         let fresh = judgement.as_ref().filter(|_| age.is_some_and(|age| age <= FRESH));
         readiness.tell(pair, judgement.as_ref());

@@ -1,6 +1,7 @@
 //! Logs that lost records before they were copied, or were made anew.
 
 use super::*;
+use crate::survey::WritersObservation;
 
 #[test]
 fn records_removed_before_they_were_copied_are_a_hole_while_replication_stands() {
@@ -29,6 +30,41 @@ fn a_hole_is_seen_though_replication_jumped_over_it_between_two_surveys() {
     known(&mut survey.flows[0].committed).offsets.insert(key, 1099);
     let judged = story.judge(survey);
     assert_eq!(one(&judged).lost, Lost::up_to(700));
+}
+
+/// Where 99 is committed and the newest sync is (99, 99): the hole before a source that begins and a target that ends there.
+fn hole(change: impl FnOnce(&mut WritersObservation), start: i64, target_end: i64) -> Option<(String, Lost)> {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    // The connector asks for nothing.
+    source(&mut survey).config.remove("exactly.once.support");
+    source(&mut survey).config.remove("source.consumer.isolation.level");
+    change(known(&mut survey.flows[0].writers));
+    story.judge(survey.clone());
+    written(&mut survey, 200);
+    orders(&mut survey, Side::A).start = Some(start);
+    let target = orders(&mut survey, Side::B);
+    (target.end, target.stable) = (Some(target_end), Some(target_end));
+    let judged = story.judge(survey);
+    let hole = judged.standing.iter().find(|alarm| alarm.code == Code::ReplicationHole)?;
+    Some((hole.places[0].said.clone(), hole.lost))
+}
+
+#[test]
+fn markers_of_tasks_that_write_in_transactions_are_no_records_that_arrived() {
+    let by_the_worker = |writers: &mut WritersObservation| writers.own = [7].into();
+    let told = hole(by_the_worker, 101, 101);
+    assert_eq!(told, Some(("offsets 100 to 100 were not copied".to_owned(), Lost::up_to(1))));
+    assert_eq!(hole(by_the_worker, 100, 101), None);
+    assert_eq!(hole(|_| {}, 101, 101), None, "of a flow that adds nothing but records it has come");
+}
+
+#[test]
+fn what_may_be_markers_on_the_target_may_be_lost_as_well() {
+    let nothing_looked_at = |writers: &mut WritersObservation| *writers = WritersObservation::default();
+    let said = "offsets 131 to 199 were not copied, and of the 31 before them some may not have been";
+    assert_eq!(hole(nothing_looked_at, 200, 131), Some((said.to_owned(), Lost::up_to(100))));
+    let said = "offsets 131 to 199 were not copied";
+    assert_eq!(hole(|_| {}, 200, 131), Some((said.to_owned(), Lost::up_to(69))));
 }
 
 #[test]

@@ -24,6 +24,9 @@ fn all_arrived_is_zero_and_exact() {
     assert_eq!((lag.total_records.value, lag.total_records.class), (Some(0), ReadingClass::Exact));
     assert_eq!((lag.worst_ms.value, &lag.worst), (Some(0), &None));
     // 2 records a second, unseen for one period, and twice the root of that.
+    let Unseen { since, ms, written } = lag.rpo.unseen.expect("it grows until somebody looks");
+    assert_eq!((since, ms), (at(0), 5_000));
+    assert_eq!(written.map(|rate| rate.most_within(5_000)), lag.rpo.records_at_most, "nothing is behind");
     assert_eq!(
         lag.rpo,
         Rpo {
@@ -31,6 +34,7 @@ fn all_arrived_is_zero_and_exact() {
             records_at_most: Some(17),
             ms_at_most: Some(5_000),
             reason: String::new(),
+            unseen: lag.rpo.unseen,
         }
     );
     // What an objective is compared with: writes of a whole period could be lost.

@@ -35,9 +35,9 @@ impl Truth {
     }
 }
 
-/// How it was found by the first reading.
-pub(super) fn first_method(loss: &Loss, records: Option<i64>, settled: bool) -> String {
-    if let Some(said) = cut(loss).or_else(|| ran_past(loss)) {
+/// How it was found by the first reading; `made_anew` are topics of which that tells nothing, since they are others now.
+pub(super) fn first_method(loss: &Loss, made_anew: &[&str], records: Option<i64>, settled: bool) -> String {
+    if let Some(said) = cut(loss).or_else(|| ran_past(loss)).or_else(|| other_logs(made_anew)) {
         return said;
     }
     match records {
@@ -113,6 +113,19 @@ fn ran_past(loss: &Loss) -> Option<String> {
         "`{first}` had been copied up to offset {through}, and by the log as it is now the leader that was last seen had what was there \
          only up to {then}{others}. What was lost cannot be told from that: the log was cut, or it was written and copied on while \
          Muster could not reach it."
+    ))
+}
+
+/// What is to be said of topics that were deleted and made again.
+fn other_logs(made_anew: &[&str]) -> Option<String> {
+    let (first, others) = made_anew.split_first()?;
+    let others = match others.len() {
+        0 => String::new(),
+        others => format!(" ({others} more topics alike)"),
+    };
+    Some(format!(
+        "`{first}` was deleted and made anew while the source was away{others}: what it has now is another log, and what was lost of the \
+         one before cannot be told from it. The interval stands."
     ))
 }
 

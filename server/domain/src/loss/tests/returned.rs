@@ -71,3 +71,59 @@ fn a_source_that_came_back_shorter_tells_nothing() {
     assert_eq!((truth.records, loss.topics[0].truth), (None, None));
     assert!(truth.method.contains("not restored whole"), "{}", truth.method);
 }
+
+/// `orders` with an id, and another leader than then.
+fn orders_of(survey: &mut Survey, id: u128) {
+    let topic = topics(survey, Side::A).get_mut("orders").expect("there");
+    topic.id = Some(Uuid::from_u128(id));
+    topic.partitions[0].leader_epoch = Some(9);
+}
+
+#[test]
+fn a_topic_that_was_made_anew_tells_nothing_of_the_one_before_however_long_it_is() {
+    let mut lost = story().statement(33, 35);
+    lost.topics[0].topic_id = Some(Uuid::from_u128(1));
+    lost.topics[0].partitions[0].leader_epoch = Some(3);
+    let mut back = story().survey(39, false);
+    orders_of(&mut back, 2);
+    let mut loss = lost.clone();
+    assert_eq!(epochs_to_ask(&loss, &back), BTreeMap::new(), "it was never led before");
+    for settled in [false, true] {
+        assert!(settle(&mut loss, &back, &BTreeMap::new()));
+        let truth = loss.truth.clone().expect("told");
+        assert_eq!((truth.records, loss.topics[0].truth, truth.settled), (None, None, settled));
+        assert!(truth.method.starts_with("`orders` was deleted and made anew"), "{}", truth.method);
+    }
+    assert_eq!((loss.total, loss.waits_for_leaders), (lost.total, 0), "the interval stands");
+    // The same log, and one of which nobody tells which it is.
+    for id in [Some(1), None] {
+        let mut loss = lost.clone();
+        topics(&mut back, Side::A).get_mut("orders").expect("there").id = id.map(Uuid::from_u128);
+        assert_eq!(epochs_to_ask(&loss, &back).len(), 1);
+        settle(&mut loss, &back, &BTreeMap::new());
+        assert_eq!(loss.truth.expect("told").records, Some(390 - 1 - 196), "{id:?}");
+    }
+}
+
+#[test]
+fn which_topic_was_lost_of_is_remembered() {
+    let (pair, mut living) = (samples::pair(), story().survey(30, false));
+    orders_of(&mut living, 1);
+    let (history, high, pace) = ([ends(&living)], seen(Side::A, [&living]), pace(&[]));
+    let dead = story().survey(33, true);
+    let evidence = Evidence {
+        history: &history,
+        high: &high,
+        pace: &pace,
+        previous: Some(&living),
+        said: None,
+        active: None,
+    };
+    let loss = state_loss(&pair, &pair.flows[0], &dead, &evidence).expect("a statement");
+    assert_eq!(loss.topics[0].topic_id, Some(Uuid::from_u128(1)));
+    // By a process that knows no more than what was said.
+    let unread = LastEnds { at: high.at, ends: high.ends.keys().map(|key| (key.clone(), None)).collect() };
+    let later = Evidence { high: &unread, previous: None, said: Some(&loss), ..evidence };
+    let again = state_loss(&pair, &pair.flows[0], &dead, &later).expect("a statement");
+    assert_eq!(again.topics[0].topic_id, Some(Uuid::from_u128(1)));
+}

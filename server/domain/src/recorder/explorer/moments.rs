@@ -164,11 +164,8 @@ pub(super) fn by_stretch(frame: &Frame, moments: &BTreeMap<i64, Moment>) -> BTre
     for (number, (at, moment)) in moments.iter().enumerate() {
         let before = number.checked_sub(1).map(|before| at - times[before]);
         let after = times.get(number + 1).map(|after| after - at);
-        // Until it was looked again: by the survey after, or as long as it took since the one before.
-        let unseen_ms = match (before, after) {
-            (Some(before), Some(after)) => Some(before.min(after)),
-            (one, other) => one.or(other),
-        };
+        // Until it was looked again: by the survey after, however late that came, or as long as it took since the one before.
+        let unseen_ms = after.or(before);
         if let Some((records, Some(ms))) = moment.grown.filter(|(_, since)| *since > Some(0)) {
             late.add(*at, Rate { records, ms });
         }

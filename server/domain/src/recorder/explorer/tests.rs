@@ -169,6 +169,23 @@ fn since_when_it_is_behind_is_told_from_the_samples_before() {
     );
 }
 
+#[test]
+fn a_look_that_came_late_counts_all_the_time_in_which_nobody_looked() {
+    let seen = |end: i64| vec![Some((Some(end), Some(end - 1), Tight))];
+    let mut explorer = Explorer::new(Frame::new(after(0), after(30), 6, Resolution::Survey), worst_three());
+    let mut chunk = explorer.chunk(tracks(1));
+    chunk.add_block(&block(BEGIN, 5, &[seen(100), seen(110)]));
+    chunk.add_block(&block(BEGIN + 19_000, 5, &[seen(138), seen(148)]));
+    chunk.done();
+    let found = explorer.finish(after(30));
+    let ms: Vec<_> =
+        found.items.iter().filter_map(|item| item.rpo.map(|rpo| rpo.ms_at_most.unwrap())).collect();
+    // The newest one is not followed by any yet: as long as it took since the one before.
+    assert_eq!(ms, [5_000, 14_000, 5_000, 5_000]);
+    // 10 in five seconds, for 14, and twice the root of that.
+    assert_eq!(found.items[1].rpo.unwrap().records_at_most, Some(28 + 11));
+}
+
 /// One partition, all of which could be copied has arrived: at each moment its reach, its last stable offset and its end.
 fn held_back(moments: &[(i64, i64, i64)]) -> Block {
     let samples: Vec<(i64, Vec<Cells>)> = (0..)
