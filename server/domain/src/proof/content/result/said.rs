@@ -1,0 +1,82 @@
+//! What a content proof says, in words.
+
+use super::{ContentProof, ContentSummary, ContentVerdict};
+use crate::content::Found;
+
+impl ContentProof {
+    /// The result in one sentence. Only records that were found on both sides are called compared.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let ContentSummary { verdict, found, partitions, .. } = &self.summary;
+        if *partitions == 0 {
+            return "no topic in scope has records to compare".to_owned();
+        }
+        let mut said = format!("{} records compared", found.matched);
+        match verdict {
+            ContentVerdict::Same => said.push_str(": the same on both sides, in order"),
+            ContentVerdict::SameInPart => {
+                said.push_str(": the same on both sides, in order, as far as both reach back");
+            }
+            ContentVerdict::SecondCopies => {
+                said.push_str(&format!(": none missing, all in order, {} copied twice", found.duplicates));
+            }
+            ContentVerdict::CannotSay => {}
+            ContentVerdict::Differs => said.push_str(&format!(": {}", differences(found))),
+        }
+        for more in self.unsaid().into_iter().chain(self.sampled()).chain(not_compared(found)) {
+            said.push_str(&format!("; {more}"));
+        }
+        said
+    }
+
+    /// What nobody can say, and why.
+    fn unsaid(&self) -> Vec<String> {
+        let ContentSummary { found, unreadable, uncompared, .. } = &self.summary;
+        let kinds = [
+            (*unreadable > 0).then(|| format!("{unreadable} stretches could not be read")),
+            (found.undecided > 0)
+                .then(|| format!("of {} nobody can say whether they are missing", found.undecided)),
+            (*uncompared > 0)
+                .then(|| format!("of {uncompared} partitions not one record was found on both sides")),
+        ];
+        kinds.into_iter().flatten().collect()
+    }
+
+    /// What a sample says; `None` when it is none. How sure it is, only where every stretch that was drawn was compared and
+    /// none differs.
+    #[must_use]
+    pub fn sampled(&self) -> Option<String> {
+        let ContentSummary { differing, unreadable, cannot_say, .. } = &self.summary;
+        let sampling = self.sampling?;
+        // Proofs from before they were counted have those that could not be read.
+        Some(match (*differing, *cannot_say.max(unreadable)) {
+            (0, 0) => sampling.statement(),
+            (differing, 0) => format!("{differing} of {} sampled stretches differ", sampling.taken),
+            (differing, unsaid) => format!(
+                "{differing} of {} sampled stretches differ, of {unsaid} it cannot be said",
+                sampling.taken
+            ),
+        })
+    }
+}
+
+/// Records that nothing was compared with.
+fn not_compared(found: &Found) -> impl Iterator<Item = String> {
+    let kinds = [
+        (found.before, "older than the other side reaches back"),
+        (found.pending, "not known to be copied yet"),
+    ];
+    kinds.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"))
+}
+
+fn differences(found: &Found) -> String {
+    let kinds = [
+        (found.missing, "missing"),
+        (found.extra, "foreign"),
+        (found.out_of_order, "out of order"),
+        (found.duplicates, "copied twice"),
+    ];
+    let told: Vec<String> =
+        kinds.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+    told.join(", ")
+}

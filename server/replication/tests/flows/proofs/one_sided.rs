@@ -1,0 +1,58 @@
+//! Content that one side has and the other has nothing to answer with.
+
+use chrono::DateTime;
+use muster_domain::proof::content::{ContentAsk, ContentFacts, ContentProof, ContentVerdict};
+
+use super::*;
+
+/// What is said of one stretch alone.
+async fn proven(logs: &Logs, stretch: Stretch) -> ContentProof {
+    let end = logs.compare(&stretch, &Meter::new(None), None, &Forever).await.expect("nobody stopped it");
+    let (began_at, asked) = (DateTime::UNIX_EPOCH, ContentAsk::default());
+    let facts = ContentFacts { began_at, took_ms: 1, asked, sampling: None, processes: 1 };
+    ContentProof::new(facts, &[(stretch, end)])
+}
+
+#[tokio::test]
+async fn a_copy_that_retention_emptied_is_not_the_same() {
+    let mut logs = Logs::new();
+    logs.fill(500);
+    let (_, end) = logs.ends();
+    logs.world.lock().cluster_mut("B").log_mut(&at(0)).expect("the topic").delete_below(end);
+    let proof = proven(&logs, logs.stretch(0)).await;
+    assert_eq!(proof.summary.verdict, ContentVerdict::CannotSay, "{proof:?}");
+    let found = &proof.summary.found;
+    assert_eq!((found.matched, found.before, found.missing), (0, found.on_source, 0), "{found:?}");
+    let said = proof.sentence();
+    assert!(said.starts_with("0 records compared; of 1 partitions not one record"), "{said}");
+}
+
+#[tokio::test]
+async fn a_copy_that_retention_shortened_is_the_same_as_far_as_it_reaches_back() {
+    let mut logs = Logs::new();
+    logs.fill(500);
+    let (_, first_left) = logs.copies[100];
+    logs.world.lock().cluster_mut("B").log_mut(&at(0)).expect("the topic").delete_below(first_left);
+    let proof = proven(&logs, logs.stretch(0)).await;
+    assert_eq!(proof.summary.verdict, ContentVerdict::SameInPart, "{proof:?}");
+    let found = &proof.summary.found;
+    assert_eq!((found.before, found.matched + 100), (100, found.on_source), "{found:?}");
+    assert!(proof.sentence().ends_with("100 older than the other side reaches back"), "{}", proof.sentence());
+}
+
+/// As of a topic that the connector leaves out: nothing is known to be copied, so nothing is missing.
+#[tokio::test]
+async fn what_was_never_copied_is_not_on_its_way() {
+    let logs = Logs::new();
+    for number in 0..50 {
+        let mut world = logs.world.lock();
+        world.cluster_mut("A").log_mut(&at(0)).expect("the topic").append(payload(number), 0, false);
+    }
+    let proof = proven(&logs, Stretch { required_until: 0, ..logs.stretch(0) }).await;
+    assert_eq!(
+        (proof.summary.verdict, proof.summary.uncompared),
+        (ContentVerdict::CannotSay, 1),
+        "{proof:?}"
+    );
+    assert!(proof.sentence().ends_with("; 50 not known to be copied yet"), "{}", proof.sentence());
+}
