@@ -314,13 +314,13 @@ fn verdict_mark(verdict: ContentVerdict, found: &Found) -> Mark {
 
 impl Partition {
     fn new(partition: &PartitionContent, proof: &Proof) -> Self {
-        let PartitionContent { source, source_from, source_until, because, found, .. } = partition;
+        let PartitionContent { source, source_from, source_until, found, .. } = partition;
         let (from, to) = (proof.from.as_str(), proof.to.as_str());
         Self {
             name: source.to_string(),
             verdict: verdict_mark(partition.verdict, found),
             range: format!("{} to {}", format::number(*source_from), format::number(source_until - 1)),
-            because: because.clone(),
+            because: partition.unread(),
             examples: partition.cited().map(|cited| Example::new(&cited, from, to)).collect(),
         }
     }

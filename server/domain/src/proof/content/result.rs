@@ -114,10 +114,11 @@ pub struct PartitionContent {
 }
 
 impl ContentVerdict {
-    fn of(found: &Found, unreadable: bool) -> Self {
+    /// Of what was found in a stretch. `unread`: some of it was not read.
+    fn of(found: &Found, unread: bool) -> Self {
         if found.missing + found.extra + found.out_of_order > 0 {
             Self::Differs
-        } else if unreadable || found.undecided > 0 {
+        } else if unread || found.undecided > 0 {
             Self::CannotSay
         } else if found.duplicates > 0 {
             Self::SecondCopies
@@ -150,7 +151,7 @@ impl PartitionContent {
         };
         match end {
             StretchEnd::Compared { found, source_gone, target_gone } => {
-                one.verdict = ContentVerdict::of(found, false);
+                one.verdict = ContentVerdict::of(found, *source_gone > 0 || *target_gone > 0);
                 (one.source_gone, one.target_gone) = (*source_gone, *target_gone);
                 one.found = found.clone();
             }

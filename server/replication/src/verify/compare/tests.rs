@@ -25,20 +25,37 @@ fn compare_edges(
     compacted: Compacted,
     edges: Edges,
 ) -> Found {
+    compare_overtaken((source, &[]), (target, &[]), compacted, edges)
+}
+
+/// Each side with the offsets at which reading went on behind records that retention had removed.
+fn compare_overtaken(
+    (source, source_jumps): (&[RecordPrint], &[i64]),
+    (target, target_jumps): (&[RecordPrint], &[i64]),
+    compacted: Compacted,
+    edges: Edges,
+) -> Found {
     let mut comparison = Comparison::of(compacted, edges);
+    let (mut source_jumps, mut target_jumps) = (source_jumps.to_vec(), target_jumps.to_vec());
     let (mut source, mut target) = (source.chunks(3), target.chunks(2));
     while !comparison.source_done || !comparison.target_done {
-        match source.next() {
-            Some(piece) => comparison.take_source(piece),
-            None => comparison.source_done = true,
-        }
-        match target.next() {
-            Some(piece) => comparison.take_target(piece),
-            None => comparison.target_done = true,
-        }
+        let piece = source.next();
+        comparison.take_source(piece.unwrap_or_default(), &due(&mut source_jumps, piece));
+        comparison.source_done = piece.is_none();
+        let piece = target.next();
+        comparison.take_target(piece.unwrap_or_default(), &due(&mut target_jumps, piece));
+        comparison.target_done = piece.is_none();
         comparison.go_on();
     }
     comparison.finish()
+}
+
+/// The jumps that come with a piece, as they do when it is read; the rest with the end.
+fn due(jumps: &mut Vec<i64>, piece: Option<&[RecordPrint]>) -> Vec<i64> {
+    let last = piece.and_then(<[RecordPrint]>::last).map_or(i64::MAX, |print| print.offset);
+    let (due, later) = std::mem::take(jumps).into_iter().partition(|to| *to <= last);
+    *jumps = later;
+    due
 }
 
 /// missing, extra, duplicates, out of order
@@ -105,6 +122,62 @@ fn what_lies_before_the_other_sides_beginning_is_no_difference() {
     assert_eq!(compare(&long[50_000..], &long, Beginning::TargetEarlier), (50_000, 10_000, 0, 0));
 }
 
+/// Records of these offsets, and where reading went on behind a gap.
+fn with_gap(first: std::ops::Range<i64>, rest: std::ops::Range<i64>) -> (Vec<RecordPrint>, [i64; 1]) {
+    let jump = [rest.start];
+    let of = |offset: i64| RecordPrint { timestamp: offset, ..print(offset, offset.cast_unsigned(), None) };
+    (first.chain(rest).map(of).collect(), jump)
+}
+
+#[test]
+fn what_retention_removed_before_it_was_read_makes_nothing_missing_and_nothing_foreign() {
+    let (whole, _) = with_gap(0..10, 10..60_000);
+    for gap_ends in [50, 50_000, 60_000] {
+        let (gap, jumps) = with_gap(0..10, gap_ends..60_000);
+        let (compacted, edges) = (Compacted::default(), Edges::default());
+        let source = compare_overtaken((&gap, &jumps), (&whole, &[]), compacted, edges);
+        let target = compare_overtaken((&whole, &[]), (&gap, &jumps), compacted, edges);
+        for found in [source, target] {
+            let told = (found.matched, found.before, found.missing, found.extra, found.duplicates);
+            let before = gap_ends.cast_unsigned() - 10;
+            assert_eq!(told, (60_000 - before, before, 0, 0, 0), "{gap_ends}: {found:?}");
+        }
+        let (later, behind) = with_gap(0..10, gap_ends / 2..60_000);
+        for (one, other) in [((&gap, &jumps), (&later, &behind)), ((&later, &behind), (&gap, &jumps))] {
+            let found = compare_overtaken((one.0, one.1), (other.0, other.1), compacted, edges);
+            assert_eq!((found.missing, found.extra), (0, 0), "both were overtaken: {found:?}");
+            assert_eq!(found.matched, 10 + 60_000 - gap_ends.cast_unsigned(), "{found:?}");
+        }
+    }
+    // A record behind the gap is lost, and one is foreign: both are told.
+    let (gap, jumps) = with_gap(0..10, 50..100);
+    let (mut whole, _) = with_gap(0..10, 10..100);
+    whole.retain(|print| print.offset != 50);
+    whole.push(print(100, 1_000, None));
+    let (compacted, edges) = (Compacted::default(), Edges::default());
+    let found = compare_overtaken((&gap, &jumps), (&whole, &[]), compacted, edges);
+    assert_eq!((found.matched, found.before, found.missing, found.extra), (59, 40, 1, 1), "{found:?}");
+}
+
+#[test]
+fn a_comparison_that_was_overtaken_goes_on_elsewhere_only_once_a_record_is_on_both_sides() {
+    let (source, jumps) = with_gap(0..10, 50..60);
+    let (target, _) = with_gap(0..10, 10..40);
+    let mut comparison = Comparison::default();
+    comparison.take_source(&source[..10], &[]);
+    comparison.take_target(&target[..10], &[]);
+    comparison.go_on();
+    assert!(comparison.level().is_some());
+    comparison.take_source(&[], &jumps);
+    comparison.go_on();
+    assert_eq!(comparison.level(), None, "whoever goes on would not know");
+    comparison.take_source(&source[10..], &[]);
+    let copies: Vec<RecordPrint> = source[10..].to_vec();
+    comparison.take_target(&copies, &[]);
+    comparison.go_on();
+    assert!(comparison.level().is_some_and(|level| level.found.matched == 20));
+}
+
 #[test]
 fn what_need_not_be_there_yet_is_on_its_way_and_what_follows_the_end_is_not_looked_at() {
     let edges = Edges { required_until: 3, ..Edges::default() };
@@ -168,6 +241,22 @@ proptest::proptest! {
         assert_eq!(found.equal(), source == target);
     }
 
+    /// Retention removes a part of one side while it is read: none of it is called lost, none foreign, and what is behind is
+    /// compared.
+    #[test]
+    fn what_is_gone_is_not_judged(length in 1i64..60, from in 0i64..60, to in 0i64..60, of_source in proptest::bool::ANY) {
+        let (whole, _) = with_gap(0..0, 0..length);
+        let (from, to) = (from.min(to).min(length), from.max(to).min(length));
+        let (gap, jumps) = with_gap(0..from, to..length);
+        let (compacted, edges) = (Compacted::default(), Edges::default());
+        let found = match of_source {
+            true => compare_overtaken((&gap, &jumps), (&whole, &[]), compacted, edges),
+            false => compare_overtaken((&whole, &[]), (&gap, &jumps), compacted, edges),
+        };
+        assert_eq!((found.missing, found.extra), (0, 0));
+        assert_eq!((found.matched, found.before), (gap.len() as u64, (to - from).cast_unsigned()));
+    }
+
     /// Brute force: what is on one side only, with multiplicity.
     #[test]
     fn what_was_taken_away_put_in_and_copied_again_is_found(
@@ -211,8 +300,8 @@ proptest::proptest! {
                 *at += every;
                 some
             };
-            comparison.take_source(&piece(&source, &mut taken));
-            comparison.take_target(&piece(&target, &mut given));
+            comparison.take_source(&piece(&source, &mut taken), &[]);
+            comparison.take_target(&piece(&target, &mut given), &[]);
             comparison.source_done = taken >= source.len();
             comparison.target_done = given >= target.len();
             comparison.go_on();

@@ -7,7 +7,12 @@ use super::*;
 
 /// What is said of one stretch alone.
 async fn proven(logs: &Logs, stretch: Stretch) -> ContentProof {
-    let end = logs.compare(&stretch, &Meter::new(None), None, &Forever).await.expect("nobody stopped it");
+    let end = logs.compare(&stretch, &Meter::new(None), None, &Forever).await;
+    said(stretch, end)
+}
+
+fn said(stretch: Stretch, end: Option<StretchEnd>) -> ContentProof {
+    let end = end.expect("nobody stopped it");
     let (began_at, asked) = (DateTime::UNIX_EPOCH, ContentAsk::default());
     let facts = ContentFacts { began_at, took_ms: 1, asked, sampling: None, processes: 1 };
     ContentProof::new(facts, &[(stretch, end)])
@@ -55,4 +60,32 @@ async fn what_was_never_copied_is_not_on_its_way() {
         "{proof:?}"
     );
     assert!(proof.sentence().ends_with("; 50 not known to be copied yet"), "{}", proof.sentence());
+}
+
+/// Gone on with after hours, when retention had passed the place.
+#[tokio::test]
+async fn what_retention_removed_before_it_was_read_is_neither_missing_nor_foreign() {
+    for overtaken in ["A", "B"] {
+        let mut logs = Logs::new();
+        logs.fill(600);
+        let (stopped, left) = (logs.copies[50], logs.copies[200]);
+        let below = if overtaken == "A" { left.0 } else { left.1 };
+        logs.world.lock().cluster_mut(overtaken).log_mut(&at(0)).expect("the topic").delete_below(below);
+        let from = Checkpoint {
+            source_next: stopped.0,
+            target_next: stopped.1,
+            found: Found { on_source: 50, on_target: 50, matched: 50, ..Found::default() },
+            source_gone: 0,
+            target_gone: 0,
+        };
+        let end = logs.compare(&logs.stretch(0), &Meter::new(None), Some(from), &Forever).await;
+        let proof = said(logs.stretch(0), end);
+        let found = &proof.summary.found;
+        assert_eq!((found.before, found.missing, found.extra), (150, 0, 0), "{overtaken}: {found:?}");
+        assert_eq!(found.matched + 150, logs.copies.len() as u64, "{overtaken}: {found:?}");
+        assert_eq!(proof.summary.verdict, ContentVerdict::CannotSay, "{overtaken}");
+        let gone = (proof.summary.source_gone, proof.summary.target_gone);
+        assert_eq!((gone.0 > 0, gone.1 > 0), (overtaken == "A", overtaken == "B"), "{gone:?}");
+        assert!(proof.sentence().contains("before they were read"), "{}", proof.sentence());
+    }
 }

@@ -1,6 +1,6 @@
 //! What a content proof says, in words.
 
-use super::{ContentProof, ContentSummary, ContentVerdict};
+use super::{ContentProof, ContentSummary, ContentVerdict, PartitionContent};
 use crate::content::Found;
 
 impl ContentProof {
@@ -31,9 +31,10 @@ impl ContentProof {
 
     /// What nobody can say, and why.
     fn unsaid(&self) -> Vec<String> {
-        let ContentSummary { found, unreadable, uncompared, .. } = &self.summary;
+        let ContentSummary { found, unreadable, uncompared, source_gone, target_gone, .. } = &self.summary;
         let kinds = [
             (*unreadable > 0).then(|| format!("{unreadable} stretches could not be read")),
+            gone(*source_gone, *target_gone),
             (found.undecided > 0)
                 .then(|| format!("of {} nobody can say whether they are missing", found.undecided)),
             (*uncompared > 0)
@@ -58,6 +59,24 @@ impl ContentProof {
             ),
         })
     }
+}
+
+impl PartitionContent {
+    /// Why some of it was not read; empty when all was.
+    #[must_use]
+    pub fn unread(&self) -> String {
+        let because = Some(self.because.clone()).filter(|because| !because.is_empty());
+        let told: Vec<String> =
+            [because, gone(self.source_gone, self.target_gone)].into_iter().flatten().collect();
+        told.join("; ")
+    }
+}
+
+/// What retention took from a proof that was reading, in offsets.
+fn gone(source: i64, target: i64) -> Option<String> {
+    let of = |n: i64, side: &str| (n > 0).then(|| format!("{n} offsets of the {side}"));
+    let told: Vec<String> = [of(source, "source"), of(target, "target")].into_iter().flatten().collect();
+    (!told.is_empty()).then(|| format!("retention removed {} before they were read", told.join(" and ")))
 }
 
 /// Records that nothing was compared with.

@@ -151,3 +151,32 @@ fn proofs_from_before_read_and_turn_no_better() {
         "not how sure it is"
     );
 }
+
+#[test]
+fn what_retention_removed_before_it_was_read_cannot_be_told() {
+    let overtaken = |source_gone, target_gone| StretchEnd::Compared {
+        found: Found { on_source: 10, matched: 10, ..Found::default() },
+        source_gone,
+        target_gone,
+    };
+    for (source, target, said) in [
+        (5, 0, "10 records compared; retention removed 5 offsets of the source before they were read"),
+        (0, 7, "10 records compared; retention removed 7 offsets of the target before they were read"),
+        (
+            5,
+            7,
+            "10 records compared; retention removed 5 offsets of the source and 7 offsets of the target before they were read",
+        ),
+    ] {
+        let proof = proof(&[(stretch(0, 0), overtaken(source, target))], None);
+        assert_eq!((proof.summary.verdict, proof.sentence().as_str()), (ContentVerdict::CannotSay, said));
+        assert!(said.ends_with(&proof.partitions[0].unread()), "{said}");
+    }
+    let lost = Found { on_source: 10, matched: 9, missing: 1, ..Found::default() };
+    let lost = StretchEnd::Compared { found: lost, source_gone: 5, target_gone: 0 };
+    let lost = proof(&[(stretch(0, 0), lost)], None);
+    assert_eq!(
+        lost.sentence(),
+        "9 records compared: 1 missing; retention removed 5 offsets of the source before they were read"
+    );
+}
