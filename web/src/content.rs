@@ -319,7 +319,14 @@ impl Partition {
         Self {
             name: source.to_string(),
             verdict: verdict_mark(partition.verdict, found),
-            range: format!("{} to {}", format::number(*source_from), format::number(source_until - 1)),
+            range: match source_until > source_from {
+                true => format!(
+                    "Offsets {} to {} of the source were to be compared.",
+                    format::number(*source_from),
+                    format::number(source_until - 1)
+                ),
+                false => "The source holds nothing there.".to_owned(),
+            },
             because: partition.unread(),
             examples: partition.cited().map(|cited| Example::new(&cited, from, to)).collect(),
         }

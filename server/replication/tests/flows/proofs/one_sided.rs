@@ -89,3 +89,34 @@ async fn what_retention_removed_before_it_was_read_is_neither_missing_nor_foreig
         assert!(proof.sentence().contains("before they were read"), "{}", proof.sentence());
     }
 }
+
+#[tokio::test]
+async fn what_stands_where_the_source_never_had_anything_is_foreign() {
+    let logs = Logs::new();
+    for number in 0..5 {
+        let mut world = logs.world.lock();
+        world.cluster_mut("B").log_mut(&at(0)).expect("the topic").append(payload(number), 0, false);
+    }
+    let proof = proven(&logs, logs.stretch(0)).await;
+    assert_eq!((proof.summary.verdict, proof.summary.found.extra), (ContentVerdict::Differs, 5), "{proof:?}");
+    // Some of it may be gone by now.
+    logs.world.lock().cluster_mut("B").log_mut(&at(0)).expect("the topic").delete_below(2);
+    let proof = proven(&logs, logs.stretch(0)).await;
+    assert_eq!((proof.summary.verdict, proof.summary.found.extra), (ContentVerdict::Differs, 3), "{proof:?}");
+    // In a partition that the source does not have.
+    let beyond = Stretch { source: at(99), ..logs.stretch(0) };
+    let proof = proven(&logs, beyond).await;
+    assert_eq!((proof.summary.verdict, proof.summary.found.extra), (ContentVerdict::Differs, 3), "{proof:?}");
+}
+
+#[tokio::test]
+async fn what_stands_where_retention_emptied_the_source_may_be_older_and_is_not_called_foreign() {
+    let mut logs = Logs::new();
+    logs.fill(100);
+    let (end, _) = logs.ends();
+    logs.world.lock().cluster_mut("A").log_mut(&at(0)).expect("the topic").delete_below(end);
+    let proof = proven(&logs, logs.stretch(end)).await;
+    let found = &proof.summary.found;
+    assert_eq!((found.extra, found.before), (0, logs.copies.len() as u64), "{found:?}");
+    assert_eq!(proof.summary.verdict, ContentVerdict::CannotSay, "nothing was compared");
+}
