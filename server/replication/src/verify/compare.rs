@@ -3,6 +3,8 @@
 //! Streams that are equal cost little more than counting. Where they differ, up to `LOOK_AHEAD` records of both are held to
 //! tell what is missing, extra, out of order or copied twice.
 
+mod place;
+
 use muster_domain::content::{Compacted, Difference, DifferenceKind, Found};
 use muster_kafka::RecordPrint;
 
@@ -54,6 +56,8 @@ pub(crate) struct Comparison {
     /// Which side shows records the other cannot answer: at the beginning, and again where retention overtook the reading. None
     /// once one record was found on both.
     leads: Beginning,
+    /// Before this source offset both sides are known to have a record in common.
+    common_at: i64,
     /// On the source only, so far.
     missing: Waiting,
     /// On the target only, so far.
@@ -122,17 +126,22 @@ impl Comparison {
 
     /// Whether more of the source is of use now.
     pub(crate) fn wants_source(&self) -> bool {
-        !self.source_done && self.source.len() < LOOK_AHEAD
+        !self.source_done && !self.is_lost() && self.source.len() < LOOK_AHEAD
     }
 
     /// Whether more of the target is of use now.
     pub(crate) fn wants_target(&self) -> bool {
-        !self.target_done && self.target.len() < LOOK_AHEAD
+        !self.target_done && !self.is_lost() && self.target.len() < LOOK_AHEAD
+    }
+
+    /// Nothing more is told.
+    fn is_lost(&self) -> bool {
+        self.found.lost_place.is_some()
     }
 
     /// Compares as far as what was taken allows.
     pub(crate) fn go_on(&mut self) {
-        loop {
+        while !self.is_lost() {
             self.cross();
             let can_tell = !self.wants_source() && !self.wants_target();
             match (self.source.first(), self.target.first()) {
@@ -172,14 +181,15 @@ impl Comparison {
     pub(crate) fn finish(mut self) -> Found {
         let (missing, undecided) = self.missing.end();
         self.found.undecided += undecided;
+        // A newer record of their key may stand behind the end.
+        let goes_on = self.edges.target_goes_on || self.is_lost();
         for source in missing {
-            // A newer record of its key may stand behind the end.
-            if self.edges.target_goes_on { self.found.undecided += 1 } else { self.miss(source) }
+            if goes_on { self.found.undecided += 1 } else { self.miss(source) }
         }
         let (extra, undecided) = self.extra.end();
         self.found.undecided += undecided;
         for target in extra {
-            if self.edges.target_goes_on {
+            if goes_on {
                 self.found.undecided += 1;
             } else {
                 self.found.note(difference(DifferenceKind::Extra, None, Some(target)));
@@ -230,40 +240,9 @@ impl Comparison {
                 self.found.note(difference(DifferenceKind::OutOfOrder, Some(source), moved));
             }
             (true, false) => self.surplus(target),
-            (false, _) => self.shortfall(source),
-        }
-    }
-
-    /// Both were overtaken by retention: what is not on the other side leaves, the older one first. It is judged neither way, so
-    /// times that deceive cost records that are not compared, and nothing else.
-    fn resume(&mut self, source: RecordPrint, target: RecordPrint) {
-        match (self.target.holds(source.fingerprint), self.source.holds(target.fingerprint)) {
-            (true, _) => self.surplus(target),
             (false, true) => self.shortfall(source),
-            (false, false) if target.timestamp <= source.timestamp => self.surplus(target),
-            (false, false) => self.shortfall(source),
+            (false, false) => self.tell_apart(source, target),
         }
-    }
-
-    /// Where retention overtook the reading of one side, the other shows records from before until one is found on both.
-    fn cross(&mut self) {
-        if self.source.crosses() {
-            self.leads = match self.leads {
-                Beginning::Same | Beginning::TargetEarlier => Beginning::TargetEarlier,
-                Beginning::SourceEarlier | Beginning::Either => Beginning::Either,
-            };
-        }
-        if self.target.crosses() {
-            self.leads = match self.leads {
-                Beginning::Same | Beginning::SourceEarlier => Beginning::SourceEarlier,
-                Beginning::TargetEarlier | Beginning::Either => Beginning::Either,
-            };
-        }
-    }
-
-    /// Which side leads for whoever goes on with what was found.
-    fn leads_anew(&self) -> Beginning {
-        if self.found.matched == 0 { self.edges.beginning } else { Beginning::Same }
     }
 
     /// A record of the source that nothing on the target answers to.

@@ -123,6 +123,9 @@ impl PartitionContent {
     /// What nothing was compared with, in words; `None` when everything was.
     #[must_use]
     pub fn not_compared(&self) -> Option<String> {
+        if let Some(place) = self.found.lost_place {
+            return Some(place.to_string());
+        }
         let n = self.found.before;
         (n > 0).then(|| {
             format!("{n} cannot be told: retention removed records of the other side before they were read")

@@ -99,6 +99,11 @@ impl Held {
         Some(print)
     }
 
+    /// All that are held.
+    pub(super) fn prints(&self) -> impl Iterator<Item = &RecordPrint> {
+        self.queue.iter().filter(|print| !self.gone.contains(&print.offset))
+    }
+
     pub(super) fn holds(&mut self, fingerprint: u64) -> bool {
         let here = self.queue.iter().filter(|print| !self.gone.contains(&print.offset));
         self.counts.hold(fingerprint, here.map(|print| print.fingerprint))

@@ -84,7 +84,10 @@ impl CompareStretch<'_> {
             }
         };
         let Some(end) = self.compare(&start, &from, resumed, keep).await? else { return Ok(None) };
-        let foreign = matches!(&end, StretchEnd::Compared { found, .. } if found.extra > 0);
+        let foreign = matches!(
+            &end,
+            StretchEnd::Compared { found, .. } if found.extra > 0 || found.lost_place.is_some()
+        );
         if foreign && !resumed && start.source > 0 {
             // They may be second copies of records before the beginning: looked at once more, knowing these.
             return self.compare(&start, &from, true, keep).await;

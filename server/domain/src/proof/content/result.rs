@@ -48,6 +48,9 @@ pub struct ContentSummary {
     /// Stretches of which it cannot be said, those that could not be read among them; 0 in proofs from before it was counted.
     #[serde(default)]
     pub cannot_say: usize,
+    /// Partitions of which nothing behind some place was told; 0 in proofs from before it was counted.
+    #[serde(default)]
+    pub lost_places: usize,
     /// Partitions whose source has records of which not one was found on the target; 0 in proofs from before it was counted.
     #[serde(default)]
     pub uncompared: usize,
@@ -118,7 +121,7 @@ impl ContentVerdict {
     fn of(found: &Found, unread: bool) -> Self {
         if found.missing + found.extra + found.out_of_order > 0 {
             Self::Differs
-        } else if unread || found.undecided > 0 {
+        } else if unread || found.undecided > 0 || found.lost_place.is_some() {
             Self::CannotSay
         } else if found.duplicates > 0 {
             Self::SecondCopies
@@ -242,6 +245,7 @@ impl ContentProof {
             unreadable,
             differing,
             cannot_say,
+            lost_places: partitions.iter().filter(|one| one.found.lost_place.is_some()).count(),
             uncompared: partitions.iter().filter(|one| nothing_compared(&one.found)).count(),
             source_gone: partitions.iter().map(|one| one.source_gone).sum(),
             target_gone: partitions.iter().map(|one| one.target_gone).sum(),

@@ -1,5 +1,7 @@
 //! What two sides have in common and what not, by hand and against all histories.
 
+use muster_domain::content::LostPlace;
+
 use super::*;
 
 fn print(offset: i64, fingerprint: u64, key: Option<u64>) -> RecordPrint {
@@ -38,13 +40,17 @@ fn compare_overtaken(
     let mut comparison = Comparison::of(compacted, edges);
     let (mut source_jumps, mut target_jumps) = (source_jumps.to_vec(), target_jumps.to_vec());
     let (mut source, mut target) = (source.chunks(3), target.chunks(2));
-    while !comparison.source_done || !comparison.target_done {
-        let piece = source.next();
-        comparison.take_source(piece.unwrap_or_default(), &due(&mut source_jumps, piece));
-        comparison.source_done = piece.is_none();
-        let piece = target.next();
-        comparison.take_target(piece.unwrap_or_default(), &due(&mut target_jumps, piece));
-        comparison.target_done = piece.is_none();
+    while comparison.wants_source() || comparison.wants_target() {
+        if comparison.wants_source() {
+            let piece = source.next();
+            comparison.take_source(piece.unwrap_or_default(), &due(&mut source_jumps, piece));
+            comparison.source_done = piece.is_none();
+        }
+        if comparison.wants_target() {
+            let piece = target.next();
+            comparison.take_target(piece.unwrap_or_default(), &due(&mut target_jumps, piece));
+            comparison.target_done = piece.is_none();
+        }
         comparison.go_on();
     }
     comparison.finish()
@@ -176,6 +182,60 @@ fn a_comparison_that_was_overtaken_goes_on_elsewhere_only_once_a_record_is_on_bo
     comparison.take_target(&copies, &[]);
     comparison.go_on();
     assert!(comparison.level().is_some_and(|level| level.found.matched == 20));
+}
+
+/// A worker of an at-least-once flow that is killed with the default flush interval copies more again than is remembered, and a
+/// foreign block may be longer than what is looked ahead.
+#[test]
+fn where_two_sides_have_nothing_in_common_for_long_the_place_is_told_and_nothing_is_called_missing() {
+    let source: Vec<u64> = (0..200_000).collect();
+    let mut again = source[..150_000].to_vec();
+    again.extend_from_slice(&source[10_000..]);
+    let mut foreign = source[..1_000].to_vec();
+    foreign.extend(1_000_000..1_025_000);
+    foreign.extend_from_slice(&source[1_000..]);
+    for (target, place) in [(again, 150_000), (foreign, 1_000)] {
+        let found = compare(&source, &target);
+        let lost_place = Some(LostPlace { source_offset: place, target_offset: place });
+        assert_eq!((found.lost_place, found.missing, found.extra), (lost_place, 0, 0), "{found:?}");
+        assert!(found.matched == place.cast_unsigned() && !found.nothing_lost() && !found.equal());
+    }
+    // A hole that is longer hides what is behind it, too.
+    let hole: Vec<u64> = source.iter().copied().filter(|n| !(5_000..100_000).contains(n)).collect();
+    let found = compare(&source, &hole);
+    assert_eq!((found.matched, found.missing, found.lost_place.is_some()), (5_000, 0, true), "{found:?}");
+}
+
+#[test]
+fn what_is_left_of_a_side_that_was_read_to_its_end_is_found_behind_any_block() {
+    let source: Vec<u64> = (0..2_000).collect();
+    let mut target = source[..1_000].to_vec();
+    target.extend(1_000_000..1_050_000);
+    target.extend_from_slice(&source[1_000..]);
+    let found = compare(&source, &target);
+    assert_eq!((found.extra, found.missing, found.matched), (50_000, 0, 2_000), "{found:?}");
+    let found = compare(&target, &source);
+    assert_eq!((found.missing, found.extra, found.matched), (50_000, 0, 2_000), "{found:?}");
+}
+
+/// What a cleaner left of a log that was hardly cleaned on the other side is no lost place.
+#[test]
+fn a_cleaner_loses_no_place() {
+    let keys: Vec<u64> = (0..30_000).chain(0..60_000).collect();
+    let log = keyed(&keys);
+    let target = log[30_000..].to_vec();
+    let both = Compacted { source: true, target: true };
+    let found = compare_prints(&log, &target, both);
+    assert_eq!((found.lost_place, found.compacted, found.missing), (None, 30_000, 0), "{found:?}");
+}
+
+/// Records that were changed on the way, among others, lose no place.
+#[test]
+fn single_differences_lose_no_place() {
+    let source: Vec<u64> = (0..60_000).collect();
+    let target: Vec<u64> = source.iter().map(|n| if n % 1_000 == 7 { n + 1_000_000 } else { *n }).collect();
+    let found = compare(&source, &target);
+    assert_eq!((found.missing, found.extra, found.lost_place), (60, 60, None), "{found:?}");
 }
 
 #[test]

@@ -120,3 +120,35 @@ async fn what_stands_where_retention_emptied_the_source_may_be_older_and_is_not_
     assert_eq!((found.extra, found.before), (0, logs.copies.len() as u64), "{found:?}");
     assert_eq!(proof.summary.verdict, ContentVerdict::CannotSay, "nothing was compared");
 }
+
+/// More foreign records in a row than is looked ahead, and no end of the source near.
+#[tokio::test]
+async fn a_place_that_is_lost_is_told_and_what_is_behind_it_is_not_called_missing() {
+    let logs = Logs::new();
+    {
+        let mut world = logs.world.lock();
+        for number in 0..50_000 {
+            let log = world.cluster_mut("A").log_mut(&at(0)).expect("the topic");
+            log.append(payload(number), 0, false);
+        }
+        let log = world.cluster_mut("B").log_mut(&at(0)).expect("the topic");
+        for number in (0..100).chain(1_000_000..1_021_000).chain(100..50_000) {
+            log.append(payload(number), 0, false);
+        }
+    }
+    let proof = proven(&logs, logs.stretch(0)).await;
+    let found = &proof.summary.found;
+    assert_eq!((found.matched, found.missing, found.extra), (100, 0, 0), "{found:?}");
+    assert_eq!(
+        (proof.summary.verdict, proof.summary.lost_places),
+        (ContentVerdict::CannotSay, 1),
+        "{found:?}"
+    );
+    assert!(
+        proof.sentence().contains("in 1 partitions the two sides had nothing in common"),
+        "{}",
+        proof.sentence()
+    );
+    let told = proof.partitions[0].unread();
+    assert!(told.starts_with("from 100 of the source and 100 of the target on"), "{told}");
+}

@@ -1,7 +1,7 @@
 //! What a content proof says, in words.
 
 use super::{ContentProof, ContentSummary, ContentVerdict, PartitionContent};
-use crate::content::Found;
+use crate::content::{Found, LostPlace};
 
 impl ContentProof {
     /// The result in one sentence. Only records that were found on both sides are called compared.
@@ -32,9 +32,13 @@ impl ContentProof {
     /// What nobody can say, and why.
     fn unsaid(&self) -> Vec<String> {
         let ContentSummary { found, unreadable, uncompared, source_gone, target_gone, .. } = &self.summary;
+        let lost_places = self.summary.lost_places;
         let kinds = [
             (*unreadable > 0).then(|| format!("{unreadable} stretches could not be read")),
             gone(*source_gone, *target_gone),
+            (lost_places > 0).then(|| {
+                format!("in {lost_places} partitions the two sides had nothing in common any more and the rest is not told")
+            }),
             (found.undecided > 0)
                 .then(|| format!("of {} nobody can say whether they are missing", found.undecided)),
             (*uncompared > 0)
@@ -62,13 +66,25 @@ impl ContentProof {
 }
 
 impl PartitionContent {
-    /// Why some of it was not read; empty when all was.
+    /// Why some of it was not compared, and from where on; empty when all was.
     #[must_use]
     pub fn unread(&self) -> String {
         let because = Some(self.because.clone()).filter(|because| !because.is_empty());
+        let lost = self.found.lost_place.map(|place| place.to_string());
         let told: Vec<String> =
-            [because, gone(self.source_gone, self.target_gone)].into_iter().flatten().collect();
+            [because, gone(self.source_gone, self.target_gone), lost].into_iter().flatten().collect();
         told.join("; ")
+    }
+}
+
+impl std::fmt::Display for LostPlace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { source_offset, target_offset } = self;
+        write!(
+            f,
+            "from {source_offset} of the source and {target_offset} of the target on they have nothing in common for as far as is \
+             looked ahead: very many records were copied again, or are foreign or missing there"
+        )
     }
 }
 
