@@ -58,7 +58,8 @@ struct Shown {
     records: String,
     missing: Mark,
     others: Mark,
-    on_its_way: String,
+    before: String,
+    pending: String,
     when: When,
     took: String,
     hash: Hash,
@@ -167,19 +168,27 @@ impl Shown {
     fn new(shown: &ProvenContent, now: DateTime<Utc>) -> Self {
         let ProvenContent { proof, result, hash } = shown;
         let ContentSummary { verdict, found, .. } = &result.summary;
-        let wrong: Vec<&PartitionContent> =
-            result.partitions.iter().filter(|one| one.verdict != ContentVerdict::Same).collect();
+        let agrees = |one: &&PartitionContent| {
+            matches!(one.verdict, ContentVerdict::Same | ContentVerdict::SameInPart)
+        };
+        let wrong: Vec<&PartitionContent> = result.partitions.iter().filter(|one| !agrees(one)).collect();
+        // What nobody can say is not drawn as good.
+        let none = match *verdict == ContentVerdict::CannotSay || found.matched == 0 {
+            true => Mark::new(Tone::Unk, "none in what was compared"),
+            false => Mark::new(Tone::Ok, "none"),
+        };
         Self {
             id: proof.id.to_string(),
             sentence: Mark::new(tone(*verdict), proof.sentence.as_str()),
-            records: number(found.on_source),
+            records: number(found.matched),
             missing: match (found.missing, found.undecided) {
-                (0, 0) => Mark::new(Tone::Ok, "none"),
+                (0, 0) => none.clone(),
                 (0, n) => Mark::new(Tone::Unk, format!("{} not decided", number(n))),
                 (n, _) => Mark::new(Tone::Bad, number(n)),
             },
-            others: others(found),
-            on_its_way: number(found.pending),
+            others: others(found).unwrap_or(none),
+            before: number(found.before),
+            pending: number(found.pending),
             when: When::moment(now, result.began_at),
             took: format::duration(result.took_ms),
             hash: Hash::short(hash),
@@ -201,23 +210,23 @@ fn number(n: u64) -> String {
 fn tone(verdict: ContentVerdict) -> Tone {
     match verdict {
         ContentVerdict::Same => Tone::Ok,
-        ContentVerdict::SecondCopies => Tone::Warn,
+        ContentVerdict::SameInPart | ContentVerdict::SecondCopies => Tone::Warn,
         ContentVerdict::CannotSay => Tone::Unk,
         ContentVerdict::Differs => Tone::Bad,
     }
 }
 
-/// What is wrong besides missing records.
-fn others(found: &Found) -> Mark {
+/// What is wrong besides missing records; `None` when nothing was found to be.
+fn others(found: &Found) -> Option<Mark> {
     let said = told(&[
         (found.extra, "foreign"),
         (found.out_of_order, "out of order"),
         (found.duplicates, "copied twice"),
     ]);
     match (found.extra + found.out_of_order, found.duplicates) {
-        (0, 0) => Mark::new(Tone::Ok, "none"),
-        (0, _) => Mark::new(Tone::Warn, said),
-        (_, _) => Mark::new(Tone::Bad, said),
+        (0, 0) => None,
+        (0, _) => Some(Mark::new(Tone::Warn, said)),
+        (_, _) => Some(Mark::new(Tone::Bad, said)),
     }
 }
 
@@ -237,7 +246,7 @@ fn extent(result: &ContentProof) -> String {
             format!("written from {} to {}", format::date_time(since), format::date_time(until))
         }
     }];
-    said.extend(result.sampling.map(|sampling| sampling.statement()));
+    said.extend(result.sampled());
     said.push(match result.processes {
         1 => "by one process".to_owned(),
         n => format!("by {n} processes"),
@@ -265,7 +274,7 @@ impl Topic {
                 "removed by compaction on one side, with a newer one of their key on the other",
             ),
             (found.before, "older than the other side reaches back"),
-            (found.pending, "on their way"),
+            (found.pending, "not known to be copied yet"),
         ] {
             if n > 0 {
                 notes.push(format!("{} {what}", number(n)));
@@ -275,7 +284,7 @@ impl Topic {
             name: name.to_owned(),
             verdict: verdict_mark(*verdict, found),
             partitions: format::number(i64::try_from(*partitions).unwrap_or(i64::MAX)),
-            records: number(found.on_source),
+            records: number(found.matched),
             notes,
         }
     }
@@ -284,9 +293,13 @@ impl Topic {
 fn verdict_mark(verdict: ContentVerdict, found: &Found) -> Mark {
     let said = match verdict {
         ContentVerdict::Same => "the same".to_owned(),
+        ContentVerdict::SameInPart => "the same as far as both reach back".to_owned(),
         ContentVerdict::SecondCopies => format!("{} copied twice", number(found.duplicates)),
         ContentVerdict::CannotSay if found.undecided > 0 => {
             format!("{} not decided", number(found.undecided))
+        }
+        ContentVerdict::CannotSay if found.on_source > 0 && found.matched == 0 => {
+            "cannot be told: not one record was found on both sides".to_owned()
         }
         ContentVerdict::CannotSay => "cannot be told".to_owned(),
         ContentVerdict::Differs => told(&[
@@ -301,13 +314,20 @@ fn verdict_mark(verdict: ContentVerdict, found: &Found) -> Mark {
 
 impl Partition {
     fn new(partition: &PartitionContent, proof: &Proof) -> Self {
-        let PartitionContent { source, source_from, source_until, because, found, .. } = partition;
+        let PartitionContent { source, source_from, source_until, found, .. } = partition;
         let (from, to) = (proof.from.as_str(), proof.to.as_str());
         Self {
             name: source.to_string(),
             verdict: verdict_mark(partition.verdict, found),
-            range: format!("{} to {}", format::number(*source_from), format::number(source_until - 1)),
-            because: because.clone(),
+            range: match source_until > source_from {
+                true => format!(
+                    "Offsets {} to {} of the source were to be compared.",
+                    format::number(*source_from),
+                    format::number(source_until - 1)
+                ),
+                false => "The source holds nothing there.".to_owned(),
+            },
+            because: partition.unread(),
             examples: partition.cited().map(|cited| Example::new(&cited, from, to)).collect(),
         }
     }

@@ -36,12 +36,25 @@ pub struct Found {
     /// Records at the beginning of one side that the other has no answer to, because it reaches less far back.
     #[serde(default)]
     pub before: u64,
+    /// Where the two sides had nothing in common any more for as far as was looked ahead: nothing behind it is told, and whatever
+    /// is there may be the same. The first such place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_place: Option<LostPlace>,
     /// Fingerprints of the source's records in order, each hashed (XXH3-64) with the hash so far as its seed; hex.
     pub source_digest: String,
     /// The same of the target's.
     pub target_digest: String,
     /// The first few differences.
     pub examples: Vec<Difference>,
+}
+
+/// Where a comparison lost its place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LostPlace {
+    /// Offset of the first record on the source that was not told.
+    pub source_offset: i64,
+    /// The same on the target.
+    pub target_offset: i64,
 }
 
 /// One difference, without what is in the record.
@@ -86,10 +99,11 @@ pub struct Compacted {
 
 impl Found {
     /// Every record of the source that must be there is on the target, in order, and nothing else is but second copies; but
-    /// for what compaction removed and for what lies before both sides.
+    /// for what compaction removed and for what lies before both sides. And it was told to the end.
     #[must_use]
     pub fn nothing_lost(&self) -> bool {
-        self.missing == 0 && self.extra == 0 && self.out_of_order == 0 && self.undecided == 0
+        let differs = self.missing + self.extra + self.out_of_order > 0;
+        !differs && self.undecided == 0 && self.lost_place.is_none()
     }
 
     /// And no second copies either, and nothing was removed or is on its way.
@@ -129,6 +143,7 @@ impl Found {
         self.undecided += other.undecided;
         self.pending += other.pending;
         self.before += other.before;
+        self.lost_place = self.lost_place.or(other.lost_place);
         self.source_digest.clear();
         self.target_digest.clear();
         self.examples.extend(other.examples);
@@ -158,5 +173,14 @@ mod tests {
         assert!(both.source_digest.is_empty() && !both.nothing_lost());
         let pending = Found { pending: 1, ..Found::default() };
         assert!(pending.nothing_lost() && !pending.equal());
+        let lost_place = Some(LostPlace { source_offset: 7, target_offset: 9 });
+        let lost = Found { lost_place, ..Found::default() };
+        assert!(!lost.nothing_lost() && !lost.equal());
+        let mut sum = Found::default();
+        sum.add(lost);
+        assert_eq!(sum.lost_place, lost_place);
+        let kept = serde_json::to_string(&Found::default()).unwrap();
+        assert!(!kept.contains("lost_place"), "as it was kept before: {kept}");
+        assert_eq!(serde_json::from_str::<Found>(&kept).unwrap(), Found::default());
     }
 }

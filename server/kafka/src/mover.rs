@@ -205,22 +205,7 @@ pub trait RecordMover: Send + Sync + std::fmt::Debug {
         isolation: Isolation,
         deadline_ms: u64,
     ) -> Result<(), KafkaError> {
-        let step = |at: &PrintRange| at.next.saturating_add(STEP).min(at.until);
-        let open = stretches.iter().filter(|stretch| !stretch.done);
-        let ranges: Vec<ReadRange> = open
-            .map(|at| ReadRange { partition: at.partition.clone(), from: at.next, until: step(at) })
-            .collect();
-        let mut read = self.read(&ranges, isolation, deadline_ms).await?;
-        for stretch in stretches.iter_mut().filter(|stretch| !stretch.done) {
-            for record in read.remove(&stretch.partition).unwrap_or_default() {
-                let print = record.print();
-                stretch.bytes += u64::from(print.bytes);
-                stretch.keep(print);
-            }
-            stretch.next = step(stretch);
-            stretch.done = stretch.next >= stretch.until;
-        }
-        Ok(())
+        read_step(self, stretches, isolation, deadline_ms).await
     }
 
     /// The last visible record below `until` of each partition, found by reading backwards in growing steps over
@@ -245,4 +230,29 @@ pub trait RecordMover: Send + Sync + std::fmt::Debug {
         records: Vec<NewRecord>,
         deadline_ms: u64,
     ) -> Result<Vec<i64>, KafkaError>;
+}
+
+/// Reads stretches on by a step, through [`RecordMover::read`].
+pub(crate) async fn read_step<M: RecordMover + ?Sized>(
+    mover: &M,
+    stretches: &mut [&mut PrintRange],
+    isolation: Isolation,
+    deadline_ms: u64,
+) -> Result<(), KafkaError> {
+    let step = |at: &PrintRange| at.next.saturating_add(STEP).min(at.until);
+    let open = stretches.iter().filter(|stretch| !stretch.done);
+    let ranges: Vec<ReadRange> = open
+        .map(|at| ReadRange { partition: at.partition.clone(), from: at.next, until: step(at) })
+        .collect();
+    let mut read = mover.read(&ranges, isolation, deadline_ms).await?;
+    for stretch in stretches.iter_mut().filter(|stretch| !stretch.done) {
+        for record in read.remove(&stretch.partition).unwrap_or_default() {
+            let print = record.print();
+            stretch.bytes += u64::from(print.bytes);
+            stretch.keep(print);
+        }
+        stretch.next = step(stretch);
+        stretch.done = stretch.next >= stretch.until;
+    }
+    Ok(())
 }

@@ -98,6 +98,9 @@ pub struct PrintRange {
     pub bytes: u64,
     /// Offsets that retention had removed before they were read.
     pub gone: i64,
+    /// Where reading went on behind them, each time, and that is not taken yet: what was read before stands below, what is read
+    /// after does not.
+    pub jumps: Vec<i64>,
     pub(crate) timestamps: bool,
     /// The last answer had no room for it.
     pub(crate) left_out: bool,
@@ -117,6 +120,7 @@ impl PrintRange {
             prints: Vec::new(),
             bytes: 0,
             gone: 0,
+            jumps: Vec::new(),
             timestamps: true,
             left_out: false,
         }
@@ -139,11 +143,19 @@ impl PrintRange {
         self.next = read.next;
         self.bytes += read.bytes;
         self.gone += read.gone;
+        self.jumps.extend(read.jumps);
         if self.prints.is_empty() {
             self.prints = read.prints;
         } else {
             self.prints.extend(read.prints);
         }
+    }
+
+    /// Retention removed what was to be read next: it goes on at `start`, or ends there.
+    pub(crate) fn jump(&mut self, start: i64) {
+        let to = start.min(self.until);
+        self.gone += (to - self.next).max(0);
+        self.jumps.push(to);
     }
 
     /// Bytes sent for it since they were asked for last.

@@ -5,6 +5,7 @@
 //! could go on, so whoever is dealt it next loses seconds; two that compare the same stretch find the same, and the first
 //! answer counts.
 
+mod beyond;
 mod bounds;
 mod plan;
 mod record;

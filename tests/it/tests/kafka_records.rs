@@ -11,8 +11,8 @@ use anyhow::Result;
 use muster_domain::topic::TopicPartition;
 use muster_it::{WEST, cluster};
 use muster_kafka::{
-    ClientOptions, ClusterAdmin, Isolation, KafkaAdmin, KafkaMover, OffsetSpec, ReadRange, Record,
-    RecordMover, admin::NewTopic, mover::TailRecord,
+    ClientOptions, ClusterAdmin, Isolation, KafkaAdmin, KafkaMover, OffsetSpec, PrintRange, ReadRange,
+    Record, RecordMover, admin::NewTopic, mover::TailRecord,
 };
 use muster_lab::{Lab, LabDescription, LabOptions};
 use rdkafka::{
@@ -194,6 +194,12 @@ impl Real {
         assert_eq!(self.end(&at, OffsetSpec::Start).await, 150);
         let read = self.read(&at, Isolation::ReadUncommitted).await;
         assert_eq!((read.len(), read[0].offset), (50, 150));
+        let mut prints = PrintRange::new(ReadRange { partition: at.clone(), from: 100, until: 200 });
+        while !prints.done {
+            self.mover.read_on(&mut [&mut prints], Isolation::ReadCommitted, 10_000).await.unwrap();
+        }
+        let told = (prints.gone, prints.jumps.as_slice(), prints.prints.len());
+        assert_eq!(told, (50, &[150][..], 50), "what was gone, and where reading went on");
         assert_eq!(self.tail(&at, 100, Isolation::ReadCommitted).await, None, "all of that is gone");
         assert_eq!(self.tail(&at, 150, Isolation::ReadCommitted).await, None);
         assert_eq!(self.tail(&at, 151, Isolation::ReadCommitted).await.unwrap().offset, 150);

@@ -120,3 +120,52 @@ async fn what_cannot_be_compared_says_why() {
     let wrong = otto.post("/api/v1/pairs/orders/proofs", wrong).await;
     assert_eq!(wrong.problem(), ("invalid-request".to_owned(), 422));
 }
+
+/// In a partition that is empty on the source, and in one that only the target has.
+#[tokio::test(flavor = "multi_thread")]
+async fn foreign_records_where_the_source_has_nothing_are_found() {
+    let app = TestApp::with_pair().await;
+    let foreign = |number: i64| Payload {
+        timestamp: 1_800_000_000_000 + number,
+        key: None,
+        value: Some(Bytes::from(format!("foreign {number}"))),
+        headers: vec![],
+    };
+    {
+        let mut world = app.small.world.lock();
+        world.cluster_mut("eu-west").create_topic("orders.quiet", 2).unwrap();
+        let central = world.cluster_mut("eu-central");
+        central.create_topic("orders.quiet", 3).unwrap();
+        for (partition, records) in [(1, 5), (2, 1)] {
+            let log = central.log_mut(&TopicPartition::new("orders.quiet", partition)).unwrap();
+            for number in 0..records {
+                log.append(foreign(number), 0, false);
+            }
+        }
+    }
+    for content in [
+        json!({"topics": ["orders.quiet"]}),
+        json!({"topics": ["orders.quiet"], "sample": {"differing": 0.5, "confidence": 0.99}}),
+    ] {
+        let id = ask(&app, content).await;
+        let differs = carried_out(&app, id).await;
+        let summary = &differs["result"]["summary"];
+        assert_eq!(
+            (&summary["verdict"], &summary["found"]["extra"]),
+            (&json!("differs"), &json!(6)),
+            "{differs:#}"
+        );
+        let told: Vec<(i64, u64)> = differs["result"]["partitions"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| {
+                let found = one["found"]["extra"].as_u64().unwrap();
+                (one["source"]["partition"].as_i64().unwrap(), found)
+            })
+            .collect();
+        assert_eq!(told, [(1, 5), (2, 1)], "{differs:#}");
+    }
+    let page = app.as_browser_of("vera").await.get("/pairs/orders/content").await.text;
+    assert!(page.contains("6 foreign") && page.contains("The source holds nothing there."), "{page}");
+}

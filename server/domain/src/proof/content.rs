@@ -44,7 +44,7 @@ pub struct Stretch {
 }
 
 impl Stretch {
-    /// Source offsets in it.
+    /// Source offsets in it; 0 where the source holds nothing, or does not have the partition, and the target does.
     #[must_use]
     pub fn size(&self) -> i64 {
         (self.source_until - self.source_from).max(0)

@@ -8,7 +8,8 @@ use muster_domain::topic::TopicPartition;
 use super::{caller::Caller, log::Payload, shares::MemoryShare, world::World};
 use crate::{
     error::KafkaError,
-    mover::{Isolation, NewRecord, ReadRange, Record, RecordMover, TailRecord, Tails},
+    mover::{Isolation, NewRecord, ReadRange, Record, RecordMover, TailRecord, Tails, read_step},
+    prints::PrintRange,
     share::WorkShare,
 };
 
@@ -53,6 +54,26 @@ impl RecordMover for MemoryMover {
             Ok(read)
         });
         done.await
+    }
+
+    async fn read_on(
+        &self,
+        stretches: &mut [&mut PrintRange],
+        isolation: Isolation,
+        deadline_ms: u64,
+    ) -> Result<(), KafkaError> {
+        for stretch in stretches.iter_mut().filter(|stretch| !stretch.done) {
+            let state = self.caller.world.lock();
+            let log =
+                state.clusters.get(&self.caller.cluster).and_then(|one| one.log(&stretch.partition).ok());
+            let Some(start) = log.map(|log| log.start()).filter(|start| *start > stretch.next) else {
+                continue;
+            };
+            stretch.jump(start);
+            stretch.next = start.min(stretch.until);
+            stretch.done = stretch.next >= stretch.until;
+        }
+        read_step(self, stretches, isolation, deadline_ms).await
     }
 
     async fn tails(

@@ -147,7 +147,7 @@ async fn jump_to_start(call: &Call<'_>, cursors: &mut [Cursor], which: &[usize])
             continue;
         }
         if let Found::Prints(range) = &mut cursor.found {
-            range.gone += (start.min(cursor.until) - cursor.next).max(0);
+            range.jump(start);
         }
         cursor.go_to(start);
     }

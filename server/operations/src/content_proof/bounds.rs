@@ -27,7 +27,7 @@ pub(super) struct Bounds {
 }
 
 /// What is to be compared of one partition.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct PartitionBounds {
     /// First source offset that is asked for.
     pub(super) from: i64,
@@ -37,6 +37,15 @@ pub(super) struct PartitionBounds {
     pub(super) end: i64,
     /// One past the last target offset.
     pub(super) target_end: i64,
+    /// The source holds nothing at all, whatever was asked for: what the target holds has no counterpart.
+    pub(super) source_is_empty: bool,
+}
+
+impl PartitionBounds {
+    /// Whether there is anything to compare, or anything on the target that nothing answers to.
+    pub(super) fn to_compare(&self) -> bool {
+        self.until > self.from || (self.source_is_empty && self.target_end > 0)
+    }
 }
 
 impl Bounds {
@@ -74,7 +83,14 @@ impl Bounds {
         let at_time = |answers: &Answers| answer(answers, partition).map(|at| if at < 0 { end } else { at });
         let from = self.since.as_ref().map_or(Ok(start), at_time)?.max(start);
         let until = self.until.as_ref().map_or(Ok(end), at_time)?.min(end);
-        Ok(PartitionBounds { from, until, end, target_end: answer(&self.target_ends, replica)? })
+        let target_end = answer(&self.target_ends, replica)?;
+        Ok(PartitionBounds { from, until, end, target_end, source_is_empty: start >= end })
+    }
+
+    /// The same of a partition that the source does not have.
+    pub(super) fn beyond(&self, replica: &TopicPartition) -> Result<PartitionBounds, String> {
+        let target_end = answer(&self.target_ends, replica)?;
+        Ok(PartitionBounds { target_end, source_is_empty: true, ..PartitionBounds::default() })
     }
 }
 
@@ -159,7 +175,7 @@ mod tests {
     #[tokio::test]
     async fn a_partition_that_does_not_answer_is_told_and_not_left_out() {
         let found = read(&world(), &ContentAsk::default()).await;
-        let whole = PartitionBounds { from: 0, until: 3, end: 3, target_end: 3 };
+        let whole = PartitionBounds { until: 3, end: 3, target_end: 3, ..PartitionBounds::default() };
         assert_eq!(of(&found, &at("orders", 0)), Ok(whole));
         let silent = of(&found, &at("gone", 0)).expect_err("the source does not know it");
         assert!(silent.contains("gone") && silent.contains("could not be read"), "{silent}");
@@ -171,7 +187,7 @@ mod tests {
     async fn a_replica_is_empty_only_when_every_broker_says_that_it_is_not_there() {
         let world = world();
         let found = read(&world, &ContentAsk::default()).await;
-        let empty = PartitionBounds { from: 0, until: 3, end: 3, target_end: 0 };
+        let empty = PartitionBounds { until: 3, end: 3, ..PartitionBounds::default() };
         assert_eq!(of(&found, &at("orders", 1)), Ok(empty));
         world.faults(|faults| faults.always("partition_counts", Fault::Timeout));
         let found = read(&world, &ContentAsk::default()).await;
@@ -179,12 +195,29 @@ mod tests {
         assert!(of(&found, &at("orders", 0)).is_ok());
     }
 
+    /// Nothing asked for is not nothing there.
+    #[tokio::test]
+    async fn what_only_the_target_holds_is_compared_where_the_source_is_empty() {
+        let world = world();
+        world.lock().cluster_mut("A").log_mut(&at("orders", 0)).expect("it was made").delete_below(3);
+        let emptied = of(&read(&world, &ContentAsk::default()).await, &at("orders", 0)).expect("it answers");
+        assert!(emptied.source_is_empty && emptied.to_compare() && emptied.from == 3, "{emptied:?}");
+        let none = PartitionBounds { source_is_empty: true, ..PartitionBounds::default() };
+        assert!(!none.to_compare(), "neither side holds anything");
+        let young =
+            ContentAsk { since: chrono::DateTime::from_timestamp_millis(900), ..ContentAsk::default() };
+        let old = of(&read(&self::world(), &young).await, &at("orders", 0)).expect("it answers");
+        assert!(!old.source_is_empty && !old.to_compare(), "{old:?}");
+        let only_there = read(&world, &ContentAsk::default()).await.beyond(&at("orders", 0));
+        assert!(only_there.is_ok_and(|found| found.to_compare() && (found.from, found.until) == (0, 0)));
+    }
+
     #[tokio::test]
     async fn times_that_no_record_has_are_the_end() {
         let at_ms = |ms| Some(chrono::DateTime::from_timestamp_millis(ms).expect("a time"));
         let since = ContentAsk { since: at_ms(200), until: at_ms(900), ..ContentAsk::default() };
         let found = read(&world(), &since).await;
-        let late = PartitionBounds { from: 1, until: 3, end: 3, target_end: 3 };
+        let late = PartitionBounds { from: 1, until: 3, end: 3, target_end: 3, source_is_empty: false };
         assert_eq!(of(&found, &at("orders", 0)), Ok(late));
         let after = ContentAsk { since: at_ms(900), ..ContentAsk::default() };
         let found = of(&read(&world(), &after).await, &at("orders", 0)).expect("it answers");

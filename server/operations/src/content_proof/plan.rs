@@ -16,7 +16,10 @@ use muster_domain::{
 use muster_kafka::{ClusterAdmin, Isolation, KafkaError, OffsetSpec, admin::TopicConfigs};
 use muster_replication::{FlowSettings, Replication};
 
-use super::bounds::{Bounds, PartitionBounds};
+use super::{
+    beyond::{beyond, still_beyond},
+    bounds::Bounds,
+};
 use crate::{
     clients::PairClients,
     translation_proof::{ProofError, flow_of, target_of, unreadable},
@@ -55,7 +58,8 @@ pub async fn plan_content(
     let (source, target) = (clients.admin.get(direction.from), clients.admin.get(direction.to()));
     let topics = topics(clients, direction, ask, &**source).await?;
     let partitions: Vec<TopicPartition> = topics.iter().flat_map(|(_, of_topic)| of_topic.clone()).collect();
-    let there: Vec<TopicPartition> = partitions.iter().map(|at| target_of(flow, at)).collect();
+    let beyond = beyond(flow, &topics, &**target).await?;
+    let there: Vec<TopicPartition> = partitions.iter().chain(&beyond).map(|at| target_of(flow, at)).collect();
     // What is known to be copied comes first: it is below the ends that are read then.
     let copied = copied(replication, &partitions).await?;
     let end = match settings.isolation {
@@ -64,14 +68,14 @@ pub async fn plan_content(
     };
     let bounds = Bounds::read((&**source, &partitions), (&**target, &there), end, ask).await?;
     let rules = Rules::read(flow, &**source, &**target, topics.iter().map(|(name, _)| name)).await?;
+    let beyond = still_beyond(beyond, &**source).await?;
     let (mut whole, mut unanswered) = (Vec::new(), Vec::new());
-    for at in &partitions {
+    let on_source = partitions.iter().map(|at| (at, bounds.of(at, &target_of(flow, at))));
+    let only_there = beyond.iter().map(|at| (at, bounds.beyond(&target_of(flow, at))));
+    for (at, told) in on_source.chain(only_there) {
         let target = target_of(flow, at);
-        let found = bounds.of(at, &target);
-        let (because, found) = match found {
-            Ok(found) => (None, found),
-            Err(because) => (Some(because), PartitionBounds { from: 0, until: 0, end: 0, target_end: 0 }),
-        };
+        let because = told.as_ref().err().cloned();
+        let found = told.unwrap_or_default();
         let stretch = Stretch {
             source: at.clone(),
             source_from: found.from,
@@ -85,10 +89,11 @@ pub async fn plan_content(
         };
         match because {
             Some(because) => unanswered.push(Unanswered { stretch, because }),
-            None if stretch.size() > 0 => whole.push(stretch),
+            None if found.to_compare() => whole.push(stretch),
             None => {}
         }
     }
+    whole.sort_by(|one, other| one.source.cmp(&other.source));
     Ok(match ask.sample {
         None => PlannedContent { stretches: whole, unanswered, sampling: None },
         Some(asked) => {
@@ -116,9 +121,10 @@ fn draw(whole: &[Stretch], asked: SampleAsk, seed: u64) -> Result<(Vec<Stretch>,
     Ok((drawn, Sampling { asked, of, taken }))
 }
 
-/// How many pieces a stretch has.
+/// How many pieces a stretch has; one where only the target holds something.
 fn pieces(whole: &Stretch) -> usize {
-    usize::try_from(whole.size().unsigned_abs().div_ceil(SAMPLED.unsigned_abs())).unwrap_or(usize::MAX)
+    let pieces = whole.size().unsigned_abs().div_ceil(SAMPLED.unsigned_abs()).max(1);
+    usize::try_from(pieces).unwrap_or(usize::MAX)
 }
 
 /// One of them, by its number.
@@ -259,6 +265,7 @@ mod tests {
         assert_eq!(
             bounds,
             [
+                (0, 5, 5, false),
                 (1, 7, 10_007, true),
                 (1, 10_007, 20_007, true),
                 (1, 20_007, 25_007, false),
@@ -266,9 +273,9 @@ mod tests {
                 (3, 40, 41, false)
             ]
         );
-        assert_eq!(sampling, Sampling { asked: ASK, of: 5, taken: 5 });
+        assert_eq!(sampling, Sampling { asked: ASK, of: 6, taken: 6 });
         let one = Stretch { source_from: 7, source_until: 10_007, source_goes_on: true, ..wholes[1].clone() };
-        assert_eq!(drawn[0], one, "and all else is the partition's");
+        assert_eq!(drawn[1], one, "and all else is the partition's");
     }
 
     /// Made one by one, ten thousand times as many as there is memory for.

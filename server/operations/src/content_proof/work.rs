@@ -132,7 +132,7 @@ impl Hand<'_> {
                 }
             };
             let all: BTreeSet<TopicPartition> = open.iter().map(|open| open.stretch.source.clone()).collect();
-            let mine = match mine {
+            let mut mine = match mine {
                 Dealt::Waiting => BTreeSet::new(),
                 Dealt::Mine(mine) => mine,
                 Dealt::Refused(reason) if share.leads => {
@@ -144,6 +144,11 @@ impl Hand<'_> {
                     return;
                 }
             };
+            if share.leads {
+                // Nobody is dealt a partition that the source does not have.
+                let only_there = open.iter().filter(|open| open.stretch.size() == 0);
+                mine.extend(only_there.map(|open| open.stretch.source.clone()));
+            }
             let mine: BTreeSet<&TopicPartition> = all.intersection(&mine).collect();
             self.meter.limit(share.bytes_per_second.map(|limit| part(limit, mine.len(), all.len())));
             let todo = open.into_iter().filter(|open| mine.contains(&open.stretch.source)).collect();

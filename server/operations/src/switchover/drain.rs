@@ -165,13 +165,14 @@ pub(super) fn differences(evidence: &ContentEvidence) -> String {
     let differing: Vec<String> = evidence
         .partitions
         .iter()
-        .filter(|partition| !partition.found.nothing_lost())
+        .filter(|partition| !partition.nothing_lost())
         .map(|partition| {
             let (found, source) = (&partition.found, &partition.window.partition.source);
-            format!(
+            let differs = format!(
                 "{source}: {} missing, {} extra, {} out of order of {}",
                 found.missing, found.extra, found.out_of_order, found.on_source
-            )
+            );
+            [Some(differs), partition.not_compared()].into_iter().flatten().collect::<Vec<_>>().join(", ")
         })
         .collect();
     format!("content differs in {}", differing.join("; "))

@@ -13,7 +13,7 @@ use muster_domain::{
 use muster_kafka::OffsetSpec;
 use muster_replication::{
     PartitionEnds,
-    verify::{self, ContentEvidence},
+    verify::{self, ContentEvidence, PartitionContent},
 };
 use muster_routing::Audience;
 use serde::{Deserialize, Serialize};
@@ -195,7 +195,10 @@ async fn compare_recent_content(ctx: StepCtx) -> Result<Done, StepError> {
         .filter(|p| p.found.extra > 0)
         .map(|p| format!("{}: {} that the source does not have", p.window.partition.target, p.found.extra))
         .collect();
-    let wrong = [lost, strange].concat();
+    let unsaid = |p: &PartitionContent| {
+        p.not_compared().map(|unsaid| format!("{}: {unsaid}", p.window.partition.source))
+    };
+    let wrong = [lost, strange, below.partitions.iter().filter_map(unsaid).collect()].concat();
     if wrong.is_empty() {
         let sentence = format!("the last {} records are the same on both sides, in order", below.records);
         return Ok(Done::new(sentence, shortened(&below)));

@@ -3,6 +3,8 @@
 //! Streams that are equal cost little more than counting. Where they differ, up to `LOOK_AHEAD` records of both are held to
 //! tell what is missing, extra, out of order or copied twice.
 
+mod place;
+
 use muster_domain::content::{Compacted, Difference, DifferenceKind, Found};
 use muster_kafka::RecordPrint;
 
@@ -21,6 +23,8 @@ pub(crate) enum Beginning {
     SourceEarlier,
     /// The target: retention removed what they are copies of, or the comparison begins in the middle.
     TargetEarlier,
+    /// Either: retention overtook the reading of both.
+    Either,
 }
 
 /// What is known of the two ends of a comparison.
@@ -49,6 +53,11 @@ pub(crate) struct Comparison {
     newest: Newest,
     compacted: Compacted,
     edges: Edges,
+    /// Which side shows records the other cannot answer: at the beginning, and again where retention overtook the reading. None
+    /// once one record was found on both.
+    leads: Beginning,
+    /// Before this source offset both sides are known to have a record in common.
+    common_at: i64,
     /// On the source only, so far.
     missing: Waiting,
     /// On the target only, so far.
@@ -74,7 +83,7 @@ pub(crate) struct Level {
 impl Comparison {
     /// Of topics some of which may be compacted.
     pub(crate) fn of(compacted: Compacted, edges: Edges) -> Self {
-        Self { compacted, edges, ..Self::default() }
+        Self { compacted, edges, leads: edges.beginning, ..Self::default() }
     }
 
     /// Goes on behind what was found before. What was matched before is not remembered: see [`Self::remember`].
@@ -83,6 +92,7 @@ impl Comparison {
         self.source = Held::after(digest(&found.source_digest), found.on_source);
         self.target = Held::after(digest(&found.target_digest), found.on_target);
         self.found = found;
+        self.leads = self.leads_anew();
         self
     }
 
@@ -102,29 +112,37 @@ impl Comparison {
         }
     }
 
-    /// Takes records of the source.
-    pub(crate) fn take_source(&mut self, records: &[RecordPrint]) {
+    /// Takes records of the source. `jumps` are offsets before which retention removed some before they were read.
+    pub(crate) fn take_source(&mut self, records: &[RecordPrint], jumps: &[i64]) {
+        self.source.jump(jumps);
         self.source.take(records);
     }
 
-    /// Takes records of the target.
-    pub(crate) fn take_target(&mut self, records: &[RecordPrint]) {
+    /// The same of the target.
+    pub(crate) fn take_target(&mut self, records: &[RecordPrint], jumps: &[i64]) {
+        self.target.jump(jumps);
         self.target.take(records);
     }
 
     /// Whether more of the source is of use now.
     pub(crate) fn wants_source(&self) -> bool {
-        !self.source_done && self.source.len() < LOOK_AHEAD
+        !self.source_done && !self.is_lost() && self.source.len() < LOOK_AHEAD
     }
 
     /// Whether more of the target is of use now.
     pub(crate) fn wants_target(&self) -> bool {
-        !self.target_done && self.target.len() < LOOK_AHEAD
+        !self.target_done && !self.is_lost() && self.target.len() < LOOK_AHEAD
+    }
+
+    /// Nothing more is told.
+    fn is_lost(&self) -> bool {
+        self.found.lost_place.is_some()
     }
 
     /// Compares as far as what was taken allows.
     pub(crate) fn go_on(&mut self) {
-        loop {
+        while !self.is_lost() {
+            self.cross();
             let can_tell = !self.wants_source() && !self.wants_target();
             match (self.source.first(), self.target.first()) {
                 (Some(source), Some(target)) if source.fingerprint == target.fingerprint => {
@@ -149,7 +167,10 @@ impl Comparison {
         let (source, target) = (self.source.first(), self.target.first());
         let told = self.source.is_level() && self.target.is_level() && (source.is_none() || target.is_none());
         let nothing_waits = self.missing.is_empty() && self.extra.is_empty();
-        (told && nothing_waits).then(|| Level {
+        // Whoever goes on does not know where retention overtook the reading.
+        let overtaken =
+            self.leads != self.leads_anew() || self.source.will_cross() || self.target.will_cross();
+        (told && nothing_waits && !overtaken).then(|| Level {
             source: source.map(|print| print.offset),
             target: target.map(|print| print.offset),
             found: self.so_far(),
@@ -160,14 +181,15 @@ impl Comparison {
     pub(crate) fn finish(mut self) -> Found {
         let (missing, undecided) = self.missing.end();
         self.found.undecided += undecided;
+        // A newer record of their key may stand behind the end.
+        let goes_on = self.edges.target_goes_on || self.is_lost();
         for source in missing {
-            // A newer record of its key may stand behind the end.
-            if self.edges.target_goes_on { self.found.undecided += 1 } else { self.miss(source) }
+            if goes_on { self.found.undecided += 1 } else { self.miss(source) }
         }
         let (extra, undecided) = self.extra.end();
         self.found.undecided += undecided;
         for target in extra {
-            if self.edges.target_goes_on {
+            if goes_on {
                 self.found.undecided += 1;
             } else {
                 self.found.note(difference(DifferenceKind::Extra, None, Some(target)));
@@ -188,6 +210,7 @@ impl Comparison {
 
     fn match_one(&mut self, source: RecordPrint, target: RecordPrint) {
         self.found.matched += 1;
+        self.leads = Beginning::Same;
         self.matched.add(source.fingerprint);
         self.keep_newest(&source);
         self.found.compacted += self.missing.settle(target.key) + self.extra.settle(source.key);
@@ -195,13 +218,14 @@ impl Comparison {
 
     /// The first records differ, and enough of both sides is held to say why.
     fn tell(&mut self, source: RecordPrint, target: RecordPrint) {
-        match self.leads() {
+        match self.leads {
             Beginning::SourceEarlier if !self.target.holds(source.fingerprint) => {
                 return self.shortfall(source);
             }
             Beginning::TargetEarlier if !self.source.holds(target.fingerprint) => {
                 return self.surplus(target);
             }
+            Beginning::Either => return self.resume(source, target),
             Beginning::Same | Beginning::SourceEarlier | Beginning::TargetEarlier => {}
         }
         if self.matched.holds(target.fingerprint) && !self.source.holds(target.fingerprint) {
@@ -216,19 +240,15 @@ impl Comparison {
                 self.found.note(difference(DifferenceKind::OutOfOrder, Some(source), moved));
             }
             (true, false) => self.surplus(target),
-            (false, _) => self.shortfall(source),
+            (false, true) => self.shortfall(source),
+            (false, false) => self.tell_apart(source, target),
         }
-    }
-
-    /// Which side still shows records from before the other's beginning: none once one record was found on both.
-    fn leads(&self) -> Beginning {
-        if self.found.matched == 0 { self.edges.beginning } else { Beginning::Same }
     }
 
     /// A record of the source that nothing on the target answers to.
     fn shortfall(&mut self, source: RecordPrint) {
         self.source.pop();
-        if self.leads() == Beginning::SourceEarlier {
+        if matches!(self.leads, Beginning::SourceEarlier | Beginning::Either) {
             self.found.before += 1;
             return;
         }
@@ -258,7 +278,7 @@ impl Comparison {
     fn surplus(&mut self, target: RecordPrint) {
         self.target.pop();
         let second = self.matched.holds(target.fingerprint);
-        if self.leads() == Beginning::TargetEarlier && !second {
+        if matches!(self.leads, Beginning::TargetEarlier | Beginning::Either) && !second {
             self.found.before += 1;
             return;
         }

@@ -30,7 +30,7 @@ pub struct ContentWindow {
 pub struct ContentEvidence {
     /// Each partition.
     pub partitions: Vec<PartitionContent>,
-    /// Records compared, of the source.
+    /// Records compared: found on both sides.
     pub records: u64,
     /// Every record of the source is on the target, in order, and nothing foreign is (second copies may be).
     pub nothing_lost: bool,
@@ -106,11 +106,31 @@ pub async fn verify_content(
         })
         .collect();
     Ok(ContentEvidence {
-        records: partitions.iter().map(|partition| partition.found.on_source).sum(),
-        nothing_lost: partitions.iter().all(|partition| partition.found.nothing_lost()),
-        equal: partitions.iter().all(|partition| partition.found.equal()),
+        records: partitions.iter().map(|partition| partition.found.matched).sum(),
+        nothing_lost: partitions.iter().all(PartitionContent::nothing_lost),
+        equal: partitions.iter().all(|partition| partition.nothing_lost() && partition.found.equal()),
         partitions,
     })
+}
+
+impl PartitionContent {
+    /// See [`Found::nothing_lost`]; and every record was compared.
+    #[must_use]
+    pub fn nothing_lost(&self) -> bool {
+        self.found.nothing_lost() && self.not_compared().is_none()
+    }
+
+    /// What nothing was compared with, in words; `None` when everything was.
+    #[must_use]
+    pub fn not_compared(&self) -> Option<String> {
+        if let Some(place) = self.found.lost_place {
+            return Some(place.to_string());
+        }
+        let n = self.found.before;
+        (n > 0).then(|| {
+            format!("{n} cannot be told: retention removed records of the other side before they were read")
+        })
+    }
 }
 
 /// What one round read of both sides.
@@ -177,10 +197,12 @@ impl Comparing {
         round.records += (self.source.prints.len() + self.target.prints.len()) as u64;
         round.bytes += self.source.take_bytes() + self.target.take_bytes();
         self.own_time |= !keep_timestamps(&self.target.prints);
-        self.comparison.take_source(&self.source.prints);
-        self.comparison.take_target(&self.target.prints);
-        self.source.prints.clear();
-        self.target.prints.clear();
+        self.comparison.take_source(&self.source.prints, &self.source.jumps);
+        self.comparison.take_target(&self.target.prints, &self.target.jumps);
+        for range in [&mut self.source, &mut self.target] {
+            range.prints.clear();
+            range.jumps.clear();
+        }
         self.comparison.source_done = self.source.done;
         self.comparison.target_done |= self.target.done;
         self.comparison.go_on();

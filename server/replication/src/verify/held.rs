@@ -16,6 +16,8 @@ pub(super) struct Held {
     queue: VecDeque<RecordPrint>,
     /// Offsets of records that were taken out of their turn and are still in the queue.
     gone: HashSet<i64>,
+    /// Offsets at which reading went on behind records that were removed before they were read, until they come first.
+    jumps: VecDeque<i64>,
     counts: Counts,
     digest: u64,
     passed: u64,
@@ -30,6 +32,28 @@ impl Held {
     pub(super) fn take(&mut self, records: &[RecordPrint]) {
         records.iter().for_each(|print| self.counts.add(print.fingerprint));
         self.queue.extend(records);
+    }
+
+    /// Offsets before these were removed before they were read.
+    pub(super) fn jump(&mut self, to: &[i64]) {
+        self.jumps.extend(to);
+    }
+
+    /// Whether what comes first now stands behind some that were removed. Says so once.
+    pub(super) fn crosses(&mut self) -> bool {
+        let mut crossed = false;
+        while let Some(to) = self.jumps.front()
+            && self.queue.front().is_none_or(|first| first.offset >= *to)
+        {
+            self.jumps.pop_front();
+            crossed = true;
+        }
+        crossed
+    }
+
+    /// Whether some were removed behind what comes first.
+    pub(super) fn will_cross(&self) -> bool {
+        !self.jumps.is_empty()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -73,6 +97,11 @@ impl Held {
             self.gone.insert(print.offset);
         }
         Some(print)
+    }
+
+    /// All that are held.
+    pub(super) fn prints(&self) -> impl Iterator<Item = &RecordPrint> {
+        self.queue.iter().filter(|print| !self.gone.contains(&print.offset))
     }
 
     pub(super) fn holds(&mut self, fingerprint: u64) -> bool {

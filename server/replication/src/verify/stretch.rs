@@ -84,7 +84,10 @@ impl CompareStretch<'_> {
             }
         };
         let Some(end) = self.compare(&start, &from, resumed, keep).await? else { return Ok(None) };
-        let foreign = matches!(&end, StretchEnd::Compared { found, .. } if found.extra > 0);
+        let foreign = matches!(
+            &end,
+            StretchEnd::Compared { found, .. } if found.extra > 0 || found.lost_place.is_some()
+        );
         if foreign && !resumed && start.source > 0 {
             // They may be second copies of records before the beginning: looked at once more, knowing these.
             return self.compare(&start, &from, true, keep).await;
@@ -161,6 +164,9 @@ impl CompareStretch<'_> {
     /// first has the timestamp of the source's first record, which is never behind its copy.
     async fn align(&self) -> Result<Start, KafkaError> {
         let stretch = self.stretch;
+        if stretch.size() == 0 {
+            return self.only_target().await;
+        }
         let source_start = offset(self.source, &stretch.source, OffsetSpec::Start).await?;
         let target_start = offset(self.target, &stretch.target, OffsetSpec::Start).await?;
         let from = stretch.source_from.max(source_start);
@@ -179,6 +185,15 @@ impl CompareStretch<'_> {
         let later = target == target_start && target_start > 0;
         let beginning = if later { Beginning::SourceEarlier } else { Beginning::TargetEarlier };
         Ok(Start { source: from, target, beginning })
+    }
+
+    /// The source holds nothing, so whatever the target has is looked at: it is foreign where the source never held anything,
+    /// and may be older than the source reaches back where it did.
+    async fn only_target(&self) -> Result<Start, KafkaError> {
+        let source = self.stretch.source_from;
+        let target = offset(self.target, &self.stretch.target, OffsetSpec::Start).await?;
+        let beginning = if source == 0 { Beginning::Same } else { Beginning::TargetEarlier };
+        Ok(Start { source, target, beginning })
     }
 
     /// First target offset whose record is not older than the source's first one; `None` when all are.

@@ -5,6 +5,7 @@ mod content;
 mod drains;
 mod far;
 mod late;
+mod one_sided;
 mod past_the_end;
 mod payloads;
 mod positions;
@@ -13,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use muster_domain::{
-    content::Compacted,
+    content::{Compacted, Found},
     proof::content::{Checkpoint, Stretch, StretchEnd},
     reading::ReadingClass,
     renaming::Renaming,
@@ -59,6 +60,23 @@ fn payload(number: i64) -> Payload {
         key: Some(Bytes::from_static(b"k")),
         value: Some(value),
         headers: vec![],
+    }
+}
+
+/// Nobody stops it, and nothing is kept.
+struct Forever;
+
+#[async_trait::async_trait]
+impl Keep for Forever {
+    async fn keep(&self, _: Checkpoint) -> bool {
+        true
+    }
+}
+
+fn compared(end: Option<StretchEnd>) -> Found {
+    match end {
+        Some(StretchEnd::Compared { found, .. }) => found,
+        other => panic!("{other:?}"),
     }
 }
 

@@ -32,7 +32,7 @@ const COMPACTED: [(&str, &str); 6] = [
 
 impl Real {
     /// The same lab with another topic.
-    async fn on(&self, topic: String, configs: &[(&str, &str)]) -> Result<Self> {
+    pub(crate) async fn on(&self, topic: String, configs: &[(&str, &str)]) -> Result<Self> {
         let configs: BTreeMap<String, String> =
             configs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
         let new = NewTopic { name: topic.clone(), partitions: crate::PARTITIONS, replication: 1, configs };
@@ -46,7 +46,10 @@ impl Real {
     }
 
     /// Proves the content by one process.
-    async fn proven(&self, clients: &LabClients) -> Result<muster_domain::proof::content::ContentProof> {
+    pub(crate) async fn proven(
+        &self,
+        clients: &LabClients,
+    ) -> Result<muster_domain::proof::content::ContentProof> {
         let id = self.ask(ContentAsk::default()).await?;
         assert!(carry_out_one(self.database.pool(), clients, "one", &CancellationToken::new()).await?);
         self.result(id).await
@@ -134,16 +137,20 @@ impl Real {
     }
 
     fn producer(&self, transactional_id: &str) -> Result<BaseProducer> {
+        Ok(self.client(WEST)?.set("transactional.id", transactional_id).create()?)
+    }
+
+    /// How librdkafka connects to a side.
+    pub(crate) fn client(&self, side: &str) -> Result<ClientConfig> {
         let lab = self.lab.describe();
         let mut config = ClientConfig::new();
         config
-            .set("bootstrap.servers", &lab.cluster(WEST)?.bootstrap)
+            .set("bootstrap.servers", &lab.cluster(side)?.bootstrap)
             .set("security.protocol", &lab.security_protocol)
             .set("sasl.mechanisms", &lab.sasl_mechanism)
             .set("sasl.username", "muster")
-            .set("sasl.password", lab.password("muster")?)
-            .set("transactional.id", transactional_id);
-        Ok(config.create()?)
+            .set("sasl.password", lab.password("muster")?);
+        Ok(config)
     }
 }
 

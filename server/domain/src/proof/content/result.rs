@@ -1,5 +1,7 @@
 //! The result of a content proof.
 
+mod said;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
@@ -43,6 +45,15 @@ pub struct ContentSummary {
     pub unreadable: usize,
     /// Stretches that differ.
     pub differing: usize,
+    /// Stretches of which it cannot be said, those that could not be read among them; 0 in proofs from before it was counted.
+    #[serde(default)]
+    pub cannot_say: usize,
+    /// Partitions of which nothing behind some place was told; 0 in proofs from before it was counted.
+    #[serde(default)]
+    pub lost_places: usize,
+    /// Partitions whose source has records of which not one was found on the target; 0 in proofs from before it was counted.
+    #[serde(default)]
+    pub uncompared: usize,
     /// Source offsets retention removed before they were read.
     pub source_gone: i64,
     /// The same of the target.
@@ -57,9 +68,11 @@ pub struct ContentSummary {
 pub enum ContentVerdict {
     /// Every record that is to be there is there, in order, and nothing else is.
     Same,
+    /// The same as far as both sides reach back: one has older records, which nothing was compared with.
+    SameInPart,
     /// The same, but some records are there twice: a worker of an at-least-once flow died.
     SecondCopies,
-    /// Some of it could not be read or decided.
+    /// Some of it could not be read or decided, or nothing of it was found on both sides.
     CannotSay,
     /// Records are missing, foreign or out of order.
     Differs,
@@ -104,17 +117,25 @@ pub struct PartitionContent {
 }
 
 impl ContentVerdict {
-    fn of(found: &Found, unreadable: bool) -> Self {
+    /// Of what was found in a stretch. `unread`: some of it was not read.
+    fn of(found: &Found, unread: bool) -> Self {
         if found.missing + found.extra + found.out_of_order > 0 {
             Self::Differs
-        } else if unreadable || found.undecided > 0 {
+        } else if unread || found.undecided > 0 || found.lost_place.is_some() {
             Self::CannotSay
         } else if found.duplicates > 0 {
             Self::SecondCopies
+        } else if found.before > 0 {
+            Self::SameInPart
         } else {
             Self::Same
         }
     }
+}
+
+/// The source has records and not one was found on the target: whatever the reason, nothing was compared.
+fn nothing_compared(found: &Found) -> bool {
+    found.on_source > 0 && found.matched == 0
 }
 
 impl PartitionContent {
@@ -133,7 +154,7 @@ impl PartitionContent {
         };
         match end {
             StretchEnd::Compared { found, source_gone, target_gone } => {
-                one.verdict = ContentVerdict::of(found, false);
+                one.verdict = ContentVerdict::of(found, *source_gone > 0 || *target_gone > 0);
                 (one.source_gone, one.target_gone) = (*source_gone, *target_gone);
                 one.found = found.clone();
             }
@@ -153,6 +174,15 @@ impl PartitionContent {
         self.source_gone += other.source_gone;
         self.target_gone += other.target_gone;
         self.found.add(other.found);
+    }
+
+    /// With all its stretches in it. One of them may have nothing to compare (it is older than the target reaches back, or all
+    /// of it is still to be copied); a partition that has nothing is not known to be the same.
+    fn concluded(mut self) -> Self {
+        if nothing_compared(&self.found) {
+            self.verdict = self.verdict.max(ContentVerdict::CannotSay);
+        }
+        self
     }
 }
 
@@ -176,18 +206,19 @@ impl ContentProof {
     #[must_use]
     pub fn new(facts: ContentFacts, ends: &[(Stretch, StretchEnd)]) -> Self {
         let (mut topics, mut by_partition) = (BTreeMap::<String, TopicContent>::new(), BTreeMap::new());
-        let (mut unreadable, mut differing) = (0, 0);
+        let (mut unreadable, mut differing, mut cannot_say) = (0, 0, 0);
         for (stretch, end) in ends {
             let one = PartitionContent::new(stretch, end);
             unreadable += usize::from(!one.because.is_empty());
             differing += usize::from(one.verdict == ContentVerdict::Differs);
+            let unsaid = one.verdict == ContentVerdict::CannotSay || nothing_compared(&one.found);
+            cannot_say += usize::from(unsaid);
             let topic = topics.entry(stretch.source.topic.clone()).or_insert_with(|| TopicContent {
                 verdict: ContentVerdict::Same,
                 partitions: 0,
                 timestamps: stretch.timestamps,
                 found: Found::default(),
             });
-            topic.verdict = topic.verdict.max(one.verdict);
             topic.found.add(without_examples(&one.found));
             match by_partition.entry(stretch.source.clone()) {
                 std::collections::btree_map::Entry::Vacant(free) => {
@@ -197,15 +228,25 @@ impl ContentProof {
                 std::collections::btree_map::Entry::Occupied(mut known) => known.get_mut().add(one),
             }
         }
-        let mut partitions: Vec<PartitionContent> = by_partition.into_values().collect();
+        let mut partitions: Vec<PartitionContent> =
+            by_partition.into_values().map(PartitionContent::concluded).collect();
+        for one in &partitions {
+            if let Some(topic) = topics.get_mut(&one.source.topic) {
+                topic.verdict = topic.verdict.max(one.verdict);
+            }
+        }
         let mut found = Found::default();
         topics.values().for_each(|topic| found.add(topic.found.clone()));
+        // Nothing compared is nothing said.
+        let least = if found.matched == 0 { ContentVerdict::CannotSay } else { ContentVerdict::Same };
         let summary = ContentSummary {
-            // Nothing compared is nothing said.
-            verdict: partitions.iter().map(|one| one.verdict).max().unwrap_or(ContentVerdict::CannotSay),
+            verdict: partitions.iter().map(|one| one.verdict).fold(least, ContentVerdict::max),
             partitions: partitions.len(),
             unreadable,
             differing,
+            cannot_say,
+            lost_places: partitions.iter().filter(|one| one.found.lost_place.is_some()).count(),
+            uncompared: partitions.iter().filter(|one| nothing_compared(&one.found)).count(),
             source_gone: partitions.iter().map(|one| one.source_gone).sum(),
             target_gone: partitions.iter().map(|one| one.target_gone).sum(),
             found,
@@ -215,142 +256,11 @@ impl ContentProof {
         let ContentFacts { began_at, took_ms, asked, sampling, processes } = facts;
         Self { began_at, took_ms, asked, sampling, processes, summary, topics, partitions }
     }
-
-    /// The result in one sentence.
-    #[must_use]
-    pub fn sentence(&self) -> String {
-        let ContentSummary { verdict, found, partitions, unreadable, differing, .. } = &self.summary;
-        if *partitions == 0 {
-            return "no topic in scope has records to compare".to_owned();
-        }
-        let compared = format!("{} records compared", found.on_source);
-        let mut said = match verdict {
-            ContentVerdict::Same => format!("{compared}: the same on both sides, in order"),
-            ContentVerdict::SecondCopies => {
-                format!("{compared}: none missing, all in order, {} copied twice", found.duplicates)
-            }
-            ContentVerdict::CannotSay if *unreadable > 0 => {
-                format!("{compared}; {unreadable} stretches could not be read")
-            }
-            ContentVerdict::CannotSay => {
-                format!("{compared}; of {} nobody can say whether they are missing", found.undecided)
-            }
-            ContentVerdict::Differs => format!("{compared}: {}", differences(found)),
-        };
-        match &self.sampling {
-            Some(sampling) if *differing == 0 && *unreadable == 0 => {
-                said.push_str(&format!("; {}", sampling.statement()));
-            }
-            Some(sampling) => {
-                said.push_str(&format!("; {differing} of {} sampled stretches differ", sampling.taken));
-            }
-            None => {}
-        }
-        if found.pending > 0 {
-            said.push_str(&format!("; {} more are on their way", found.pending));
-        }
-        said
-    }
 }
 
 fn without_examples(found: &Found) -> Found {
     Found { examples: Vec::new(), ..found.clone() }
 }
 
-fn differences(found: &Found) -> String {
-    let kinds = [
-        (found.missing, "missing"),
-        (found.extra, "foreign"),
-        (found.out_of_order, "out of order"),
-        (found.duplicates, "copied twice"),
-        (found.undecided, "not decided"),
-    ];
-    let told: Vec<String> =
-        kinds.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    told.join(", ")
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{content::Compacted, proof::content::SampleAsk};
-
-    fn stretch(partition: i32, from: i64) -> Stretch {
-        let at = TopicPartition::new("orders", partition);
-        Stretch {
-            source: at.clone(),
-            target: at,
-            source_from: from,
-            source_until: from + 10,
-            required_until: from + 10,
-            target_until: 100,
-            source_goes_on: false,
-            timestamps: true,
-            compacted: Compacted::default(),
-        }
-    }
-
-    fn compared(found: Found) -> StretchEnd {
-        let digest = "aa".to_owned();
-        let found = Found { on_source: 10, source_digest: digest, ..found };
-        StretchEnd::Compared { found, source_gone: 0, target_gone: 0 }
-    }
-
-    fn proof(ends: &[(Stretch, StretchEnd)], sampling: Option<Sampling>) -> ContentProof {
-        let (began_at, asked) = (DateTime::UNIX_EPOCH, ContentAsk::default());
-        ContentProof::new(ContentFacts { began_at, took_ms: 5, asked, sampling, processes: 1 }, ends)
-    }
-
-    #[test]
-    fn the_worst_stretch_decides_and_comes_first() {
-        let lost = Found { missing: 2, ..Found::default() };
-        let twice = Found { duplicates: 1, ..Found::default() };
-        let ends = [
-            (stretch(0, 0), compared(Found::default())),
-            (stretch(1, 0), compared(Found::default())),
-            (stretch(1, 10), compared(lost)),
-            (stretch(2, 0), compared(twice)),
-        ];
-        let all = proof(&ends, None);
-        let verdicts: Vec<_> = all.partitions.iter().map(|one| (one.source.partition, one.verdict)).collect();
-        use ContentVerdict::{Differs, Same, SecondCopies};
-        assert_eq!(verdicts, [(1, Differs), (2, SecondCopies), (0, Same)]);
-        assert_eq!(all.partitions[0].stretches, 2);
-        assert!(
-            all.partitions[0].found.source_digest.is_empty() && all.partitions[2].found.source_digest == "aa"
-        );
-        assert_eq!(all.sentence(), "40 records compared: 2 missing, 1 copied twice");
-        assert_eq!(
-            proof(&ends[3..], None).sentence(),
-            "10 records compared: none missing, all in order, 1 copied twice"
-        );
-        assert_eq!((all.topics["orders"].partitions, all.summary.differing), (3, 1));
-    }
-
-    #[test]
-    fn what_was_not_read_is_never_the_same() {
-        let silent = StretchEnd::Unreadable { because: "the broker is gone".to_owned() };
-        let some = proof(&[(stretch(0, 0), compared(Found::default())), (stretch(1, 0), silent)], None);
-        assert_eq!(some.summary.verdict, ContentVerdict::CannotSay);
-        assert_eq!(some.sentence(), "10 records compared; 1 stretches could not be read");
-        let none = proof(&[], None);
-        assert_eq!(none.summary.verdict, ContentVerdict::CannotSay);
-        assert_eq!(none.sentence(), "no topic in scope has records to compare");
-    }
-
-    #[test]
-    fn a_sample_says_how_sure_it_is_only_when_it_found_nothing() {
-        let sampling =
-            Sampling { asked: SampleAsk { differing: 0.01, confidence: 0.95 }, of: 10_000, taken: 294 };
-        let good =
-            proof(&[(stretch(0, 0), compared(Found { pending: 3, ..Found::default() }))], Some(sampling));
-        assert_eq!(
-            good.sentence(),
-            "10 records compared: the same on both sides, in order; 294 of 10000 stretches were compared; with 95 % \
-             confidence fewer than 1 % of all stretches differ; 3 more are on their way"
-        );
-        let bad = Found { extra: 1, ..Found::default() };
-        let bad = proof(&[(stretch(0, 0), compared(bad))], Some(sampling));
-        assert_eq!(bad.sentence(), "10 records compared: 1 foreign; 1 of 294 sampled stretches differ");
-    }
-}
+mod tests;

@@ -1,5 +1,7 @@
 //! What two sides have in common and what not, by hand and against all histories.
 
+use muster_domain::content::LostPlace;
+
 use super::*;
 
 fn print(offset: i64, fingerprint: u64, key: Option<u64>) -> RecordPrint {
@@ -25,20 +27,41 @@ fn compare_edges(
     compacted: Compacted,
     edges: Edges,
 ) -> Found {
+    compare_overtaken((source, &[]), (target, &[]), compacted, edges)
+}
+
+/// Each side with the offsets at which reading went on behind records that retention had removed.
+fn compare_overtaken(
+    (source, source_jumps): (&[RecordPrint], &[i64]),
+    (target, target_jumps): (&[RecordPrint], &[i64]),
+    compacted: Compacted,
+    edges: Edges,
+) -> Found {
     let mut comparison = Comparison::of(compacted, edges);
+    let (mut source_jumps, mut target_jumps) = (source_jumps.to_vec(), target_jumps.to_vec());
     let (mut source, mut target) = (source.chunks(3), target.chunks(2));
-    while !comparison.source_done || !comparison.target_done {
-        match source.next() {
-            Some(piece) => comparison.take_source(piece),
-            None => comparison.source_done = true,
+    while comparison.wants_source() || comparison.wants_target() {
+        if comparison.wants_source() {
+            let piece = source.next();
+            comparison.take_source(piece.unwrap_or_default(), &due(&mut source_jumps, piece));
+            comparison.source_done = piece.is_none();
         }
-        match target.next() {
-            Some(piece) => comparison.take_target(piece),
-            None => comparison.target_done = true,
+        if comparison.wants_target() {
+            let piece = target.next();
+            comparison.take_target(piece.unwrap_or_default(), &due(&mut target_jumps, piece));
+            comparison.target_done = piece.is_none();
         }
         comparison.go_on();
     }
     comparison.finish()
+}
+
+/// The jumps that come with a piece, as they do when it is read; the rest with the end.
+fn due(jumps: &mut Vec<i64>, piece: Option<&[RecordPrint]>) -> Vec<i64> {
+    let last = piece.and_then(<[RecordPrint]>::last).map_or(i64::MAX, |print| print.offset);
+    let (due, later) = std::mem::take(jumps).into_iter().partition(|to| *to <= last);
+    *jumps = later;
+    due
 }
 
 /// missing, extra, duplicates, out of order
@@ -105,6 +128,116 @@ fn what_lies_before_the_other_sides_beginning_is_no_difference() {
     assert_eq!(compare(&long[50_000..], &long, Beginning::TargetEarlier), (50_000, 10_000, 0, 0));
 }
 
+/// Records of these offsets, and where reading went on behind a gap.
+fn with_gap(first: std::ops::Range<i64>, rest: std::ops::Range<i64>) -> (Vec<RecordPrint>, [i64; 1]) {
+    let jump = [rest.start];
+    let of = |offset: i64| RecordPrint { timestamp: offset, ..print(offset, offset.cast_unsigned(), None) };
+    (first.chain(rest).map(of).collect(), jump)
+}
+
+#[test]
+fn what_retention_removed_before_it_was_read_makes_nothing_missing_and_nothing_foreign() {
+    let (whole, _) = with_gap(0..10, 10..60_000);
+    for gap_ends in [50, 50_000, 60_000] {
+        let (gap, jumps) = with_gap(0..10, gap_ends..60_000);
+        let (compacted, edges) = (Compacted::default(), Edges::default());
+        let source = compare_overtaken((&gap, &jumps), (&whole, &[]), compacted, edges);
+        let target = compare_overtaken((&whole, &[]), (&gap, &jumps), compacted, edges);
+        for found in [source, target] {
+            let told = (found.matched, found.before, found.missing, found.extra, found.duplicates);
+            let before = gap_ends.cast_unsigned() - 10;
+            assert_eq!(told, (60_000 - before, before, 0, 0, 0), "{gap_ends}: {found:?}");
+        }
+        let (later, behind) = with_gap(0..10, gap_ends / 2..60_000);
+        for (one, other) in [((&gap, &jumps), (&later, &behind)), ((&later, &behind), (&gap, &jumps))] {
+            let found = compare_overtaken((one.0, one.1), (other.0, other.1), compacted, edges);
+            assert_eq!((found.missing, found.extra), (0, 0), "both were overtaken: {found:?}");
+            assert_eq!(found.matched, 10 + 60_000 - gap_ends.cast_unsigned(), "{found:?}");
+        }
+    }
+    // A record behind the gap is lost, and one is foreign: both are told.
+    let (gap, jumps) = with_gap(0..10, 50..100);
+    let (mut whole, _) = with_gap(0..10, 10..100);
+    whole.retain(|print| print.offset != 50);
+    whole.push(print(100, 1_000, None));
+    let (compacted, edges) = (Compacted::default(), Edges::default());
+    let found = compare_overtaken((&gap, &jumps), (&whole, &[]), compacted, edges);
+    assert_eq!((found.matched, found.before, found.missing, found.extra), (59, 40, 1, 1), "{found:?}");
+}
+
+#[test]
+fn a_comparison_that_was_overtaken_goes_on_elsewhere_only_once_a_record_is_on_both_sides() {
+    let (source, jumps) = with_gap(0..10, 50..60);
+    let (target, _) = with_gap(0..10, 10..40);
+    let mut comparison = Comparison::default();
+    comparison.take_source(&source[..10], &[]);
+    comparison.take_target(&target[..10], &[]);
+    comparison.go_on();
+    assert!(comparison.level().is_some());
+    comparison.take_source(&[], &jumps);
+    comparison.go_on();
+    assert_eq!(comparison.level(), None, "whoever goes on would not know");
+    comparison.take_source(&source[10..], &[]);
+    let copies: Vec<RecordPrint> = source[10..].to_vec();
+    comparison.take_target(&copies, &[]);
+    comparison.go_on();
+    assert!(comparison.level().is_some_and(|level| level.found.matched == 20));
+}
+
+/// A worker of an at-least-once flow that is killed with the default flush interval copies more again than is remembered, and a
+/// foreign block may be longer than what is looked ahead.
+#[test]
+fn where_two_sides_have_nothing_in_common_for_long_the_place_is_told_and_nothing_is_called_missing() {
+    let source: Vec<u64> = (0..200_000).collect();
+    let mut again = source[..150_000].to_vec();
+    again.extend_from_slice(&source[10_000..]);
+    let mut foreign = source[..1_000].to_vec();
+    foreign.extend(1_000_000..1_025_000);
+    foreign.extend_from_slice(&source[1_000..]);
+    for (target, place) in [(again, 150_000), (foreign, 1_000)] {
+        let found = compare(&source, &target);
+        let lost_place = Some(LostPlace { source_offset: place, target_offset: place });
+        assert_eq!((found.lost_place, found.missing, found.extra), (lost_place, 0, 0), "{found:?}");
+        assert!(found.matched == place.cast_unsigned() && !found.nothing_lost() && !found.equal());
+    }
+    // A hole that is longer hides what is behind it, too.
+    let hole: Vec<u64> = source.iter().copied().filter(|n| !(5_000..100_000).contains(n)).collect();
+    let found = compare(&source, &hole);
+    assert_eq!((found.matched, found.missing, found.lost_place.is_some()), (5_000, 0, true), "{found:?}");
+}
+
+#[test]
+fn what_is_left_of_a_side_that_was_read_to_its_end_is_found_behind_any_block() {
+    let source: Vec<u64> = (0..2_000).collect();
+    let mut target = source[..1_000].to_vec();
+    target.extend(1_000_000..1_050_000);
+    target.extend_from_slice(&source[1_000..]);
+    let found = compare(&source, &target);
+    assert_eq!((found.extra, found.missing, found.matched), (50_000, 0, 2_000), "{found:?}");
+    let found = compare(&target, &source);
+    assert_eq!((found.missing, found.extra, found.matched), (50_000, 0, 2_000), "{found:?}");
+}
+
+/// What a cleaner left of a log that was hardly cleaned on the other side is no lost place.
+#[test]
+fn a_cleaner_loses_no_place() {
+    let keys: Vec<u64> = (0..30_000).chain(0..60_000).collect();
+    let log = keyed(&keys);
+    let target = log[30_000..].to_vec();
+    let both = Compacted { source: true, target: true };
+    let found = compare_prints(&log, &target, both);
+    assert_eq!((found.lost_place, found.compacted, found.missing), (None, 30_000, 0), "{found:?}");
+}
+
+/// Records that were changed on the way, among others, lose no place.
+#[test]
+fn single_differences_lose_no_place() {
+    let source: Vec<u64> = (0..60_000).collect();
+    let target: Vec<u64> = source.iter().map(|n| if n % 1_000 == 7 { n + 1_000_000 } else { *n }).collect();
+    let found = compare(&source, &target);
+    assert_eq!((found.missing, found.extra, found.lost_place), (60, 60, None), "{found:?}");
+}
+
 #[test]
 fn what_need_not_be_there_yet_is_on_its_way_and_what_follows_the_end_is_not_looked_at() {
     let edges = Edges { required_until: 3, ..Edges::default() };
@@ -168,6 +301,22 @@ proptest::proptest! {
         assert_eq!(found.equal(), source == target);
     }
 
+    /// Retention removes a part of one side while it is read: none of it is called lost, none foreign, and what is behind is
+    /// compared.
+    #[test]
+    fn what_is_gone_is_not_judged(length in 1i64..60, from in 0i64..60, to in 0i64..60, of_source in proptest::bool::ANY) {
+        let (whole, _) = with_gap(0..0, 0..length);
+        let (from, to) = (from.min(to).min(length), from.max(to).min(length));
+        let (gap, jumps) = with_gap(0..from, to..length);
+        let (compacted, edges) = (Compacted::default(), Edges::default());
+        let found = match of_source {
+            true => compare_overtaken((&gap, &jumps), (&whole, &[]), compacted, edges),
+            false => compare_overtaken((&whole, &[]), (&gap, &jumps), compacted, edges),
+        };
+        assert_eq!((found.missing, found.extra), (0, 0));
+        assert_eq!((found.matched, found.before), (gap.len() as u64, (to - from).cast_unsigned()));
+    }
+
     /// Brute force: what is on one side only, with multiplicity.
     #[test]
     fn what_was_taken_away_put_in_and_copied_again_is_found(
@@ -211,8 +360,8 @@ proptest::proptest! {
                 *at += every;
                 some
             };
-            comparison.take_source(&piece(&source, &mut taken));
-            comparison.take_target(&piece(&target, &mut given));
+            comparison.take_source(&piece(&source, &mut taken), &[]);
+            comparison.take_target(&piece(&target, &mut given), &[]);
             comparison.source_done = taken >= source.len();
             comparison.target_done = given >= target.len();
             comparison.go_on();

@@ -1,26 +1,8 @@
 //! Content is compared record by record, and what differs is found.
 
-use muster_domain::content::Found;
 use muster_replication::verify::{content_window, verify_content};
 
 use super::*;
-
-/// Nobody stops it, and nothing is kept.
-struct Forever;
-
-#[async_trait::async_trait]
-impl Keep for Forever {
-    async fn keep(&self, _: Checkpoint) -> bool {
-        true
-    }
-}
-
-fn compared(end: Option<StretchEnd>) -> Found {
-    match end {
-        Some(StretchEnd::Compared { found, .. }) => found,
-        other => panic!("{other:?}"),
-    }
-}
 
 #[tokio::test]
 async fn content_on_a_target_with_its_own_timestamps_is_compared_without_them_and_says_so() {
