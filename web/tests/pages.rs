@@ -445,6 +445,21 @@ fn what_an_abort_undoes_is_told_in_the_order_of_the_engine() {
 }
 
 #[test]
+fn what_is_read_again_is_what_is_shown() {
+    for (name, href) in [
+        ("alarms", "/alarms?state=all"),
+        ("alarms-empty", "/alarms"),
+        ("losses", "/pairs/payments/losses?after=a-1763521708000000"),
+        ("losses-empty", "/pairs/payments/losses"),
+        ("lag-partitions", "/pairs/payments/lag?source=eu-west&#38;rows=partitions&#38;skip=4"),
+    ] {
+        let html = sample(name);
+        assert!(html.contains(&format!("<a href=\"{href}\">read again</a>")), "{name}: {html}");
+    }
+    assert!(sample("loss-settled").contains("?topic=captured\">read again</a>"));
+}
+
+#[test]
 fn payload_is_offered_to_who_may_see_it_and_the_rule_is_said_to_others() {
     let (act, confirm) =
         ("Show record payments-3 @ 1,401,877 on eu-west</button>", "Confirm that it is you</a>");
