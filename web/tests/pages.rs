@@ -460,6 +460,57 @@ fn what_is_read_again_is_what_is_shown() {
 }
 
 #[test]
+fn a_page_of_proofs_follows_the_one_under_way_and_leaves_the_rest_alone() {
+    for name in ["translation", "content"] {
+        let html = sample(name);
+        let part = html.split("<section class=\"panel\" id=\"proof-open\"").nth(1).expect("it is under way");
+        let tag = part.split('>').next().unwrap_or("");
+        let address = format!("hx-get=\"/pairs/payments/{name}?until=ended\"");
+        for attribute in [address.as_str(), "hx-select=\"#proof-open\"", "hx-swap=\"outerMorph\""] {
+            assert!(tag.contains(attribute), "{name}: {tag}");
+        }
+        assert!(!html.contains("hx-target=") && html.matches("hx-get=").count() == 1, "{name}: {html}");
+        assert!(html.contains("?hold=on\">hold still</a>"), "{name}: {html}");
+    }
+    let ended = sample("translation-ended");
+    let part = ended.split("id=\"proof-open\"").nth(1).and_then(|rest| rest.split("</section>").next());
+    let part = part.expect("it is there to be taken out of the answer");
+    assert!(text(part).contains("Proof 42 has ended"), "{part}");
+    assert!(part.contains("translation?proof=") && part.contains(">Show proof 42</a>"), "{part}");
+    assert!(
+        !ended.contains("hx-get=") && !ended.contains("until=ended"),
+        "nothing is asked any more: {ended}"
+    );
+    for name in ["translation-dead-source", "translation-not-newest", "content-empty"] {
+        assert!(!sample(name).contains("id=\"proof-open\""), "{name}: nobody followed one");
+    }
+}
+
+#[test]
+fn which_proof_is_shown_how_old_it_is_and_whether_another_counts_more_is_said() {
+    let said = |name: &str| text(&sample(name));
+    for (name, words) in [
+        ("translation", "Proof 41, 9 m ago"),
+        ("content", "Proof 61, 9 m ago"),
+        ("translation-not-newest", "Proof 41 is shown, which is not the newest. Proof 43 was done"),
+        ("translation-not-newest", "Proof 41 is of eu-west → eu-central, and eu-central is active now."),
+        ("translation-without-result", "Proof 40 has no result"),
+        ("translation-without-result", "not reachable: connection refused Show proof 39"),
+    ] {
+        assert!(said(name).contains(words), "{name} does not say “{words}”: {}", said(name));
+    }
+    assert!(
+        !said("translation").contains("is not the newest") && !said("translation").contains("active now")
+    );
+    assert!(!said("translation-without-result").contains("Nothing is proven yet"));
+    // All groups are all groups of the same proof.
+    let one = sample("translation-not-newest");
+    let all = one.split("\">Show all groups</a>").next().and_then(|before| before.rsplit('"').next());
+    assert!(all.is_some_and(|href| href.starts_with("/pairs/payments/translation?proof=")), "{all:?}");
+    assert!(!sample("translation").contains("Show all groups"), "it is not filtered");
+}
+
+#[test]
 fn payload_is_offered_to_who_may_see_it_and_the_rule_is_said_to_others() {
     let (act, confirm) =
         ("Show record payments-3 @ 1,401,877 on eu-west</button>", "Confirm that it is you</a>");
