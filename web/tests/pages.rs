@@ -511,6 +511,36 @@ fn which_proof_is_shown_how_old_it_is_and_whether_another_counts_more_is_said() 
 }
 
 #[test]
+fn lag_and_content_of_a_topic_lead_to_each_other_and_to_what_changed() {
+    let lag = sample("lag-topic");
+    for href in [
+        "/pairs/payments/content?topics=payments.captured&#38;from=eu-west#ask-h",
+        "/pairs/payments/recorded?source=eu-west&#38;name=payments.captured&#38;from=2026-11-12T03%3A12%3A40&#38;\
+         to=2026-11-19T03%3A12%3A40#changes",
+        "/pairs/payments/losses",
+    ] {
+        assert!(lag.contains(&format!("href=\"{href}\"")), "{href}: {lag}");
+    }
+    assert!(!sample("lag").contains("Compare content"), "of no topic");
+    let asked = sample("content-of-topic");
+    assert!(asked.contains("name=\"topics\"") && asked.contains("value=\"payments.captured\""), "{asked}");
+    let content = sample("content");
+    // A quarter of an hour around the time it compared.
+    let then = "from=2026-11-19T02%3A48%3A40&#38;to=2026-11-19T03%3A18%3A58&#38;topic=payments";
+    assert!(
+        content.contains(&format!("href=\"/pairs/payments/lag?source=eu-west&#38;{then}\">payments</a>")),
+        "{content}"
+    );
+    assert!(
+        content.contains(&format!("{then}&#38;partition=3\">Lag of payments-3 at that time</a>")),
+        "{content}"
+    );
+    for name in ["content", "translation"] {
+        assert!(sample(name).contains("<li><a href=\"/\">Fleet</a></li>"), "{name}");
+    }
+}
+
+#[test]
 fn payload_is_offered_to_who_may_see_it_and_the_rule_is_said_to_others() {
     let (act, confirm) =
         ("Show record payments-3 @ 1,401,877 on eu-west</button>", "Confirm that it is you</a>");

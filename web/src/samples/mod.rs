@@ -108,6 +108,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("pair-dark", html(&PairPage::sample_unknown())),
         ("pair-imported", html(&PairPage::sample_imported())),
         ("lag", html(&LagPage::sample())),
+        ("lag-topic", html(&LagPage::sample_topic())),
         ("lag-empty", html(&LagPage::sample_empty())),
         ("lag-partitions", html(&LagPage::sample_partitions())),
         ("lag-too-many", html(&LagPage::sample_too_many())),
