@@ -43,8 +43,22 @@
   }
 
   const seconds = (text) => Date.parse(text) / 1000;
-  const clock = (s) => new Date(s * 1000).toISOString().slice(11, 19);
   const moment = (s) => new Date(s * 1000).toISOString().slice(0, 19);
+
+  /** A day as the server writes it: `9 Nov`. */
+  function date(s) {
+    const [, day, month] = new Date(s * 1000).toUTCString().split(" ");
+    return `${Number(day)} ${month}`;
+  }
+
+  /** A moment in UTC as the server says it: as short as the time of the page allows. What is zoomed into has its seconds, and keeps
+      the day that tells it from the other days of the page. */
+  function when(data, u, s) {
+    const time = new Date(s * 1000).toISOString();
+    const { min, max } = u.scales.x;
+    const said = max - min < 3 * 3600 ? time.slice(11, 19) : time.slice(11, 16);
+    return seconds(data.to) - seconds(data.from) < 25 * 3600 ? said : `${date(s)} ${said}`;
+  }
 
   /** A colour of the page, as a canvas takes it. */
   function ink(name) {
@@ -171,7 +185,7 @@
     if (peak === null) return;
     const x = u.valToPos(peak.at, "x", true);
     const y = Math.max(u.valToPos(peak.value, "y", true) - 8 * devicePixelRatio, top + 12 * devicePixelRatio);
-    write(u, `${figure.said(peak.value)} at ${clock(peak.at)}`, x, y, "goal", x - left > width / 2 ? "right" : "left");
+    write(u, `${figure.said(peak.value)} at ${when(data, u, peak.at)}`, x, y, "goal", x - left > width / 2 ? "right" : "left");
   }
 
   function above(data, goal, u) {
@@ -207,7 +221,7 @@
   function tick(u, at) {
     const text = new Date(at * 1000).toISOString();
     const shown = u.scales.x.max - u.scales.x.min;
-    if (shown > 2 * 86_400) return new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+    if (shown > 2 * 86_400) return date(at);
     return shown < 600 ? text.slice(11, 19) : text.slice(11, 16);
   }
 
@@ -240,22 +254,23 @@
       hooks: {
         drawClear: [(u) => below(data, figure, u)],
         draw: [(u) => above(data, goal, u), (u) => name(data, figure, table, u)],
-        setCursor: [(u) => tell(u.cursor.idx)],
-        setScale: [(u, key) => key === "x" && closer(u.scales.x.min, u.scales.x.max)],
+        setCursor: [(u) => tell(u)],
+        setScale: [(u, key) => key === "x" && closer(u)],
       },
     };
   }
 
   /** In words what is under the cursor. */
-  function telling(place, figure, { table, classes }) {
-    return (index) => {
+  function telling(place, data, figure, { table, classes }) {
+    return (u) => {
+      const index = u.cursor.idx;
       if (index === null || index === undefined) {
         place.textContent = "";
         return;
       }
       const said = (value) => (value === null || value === undefined ? "not known" : figure.said(value));
       const worst = table[3][index] ?? table[4][index];
-      const parts = [`${clock(table[0][index])} UTC`, `${figure.names[2]} ${said(worst)} (${classes[index].replace("_", " ")})`];
+      const parts = [`${when(data, u, table[0][index])} UTC`, `${figure.names[2]} ${said(worst)} (${classes[index].replace("_", " ")})`];
       figure.names.slice(0, 2).forEach((name, i) => name && parts.push(`${name} ${said(table[i + 1][index])}`));
       place.textContent = parts.join(" · ");
     };
@@ -281,10 +296,11 @@
     const place = add(drawn, "div", "canvas");
     place.setAttribute("role", "img");
     place.setAttribute("aria-label", label);
-    const tell = telling(add(drawn, "p", "readout"), figure, columned);
+    const tell = telling(add(drawn, "p", "readout"), data, figure, columned);
     const link = add(drawn, "a", "closer");
     link.hidden = true;
-    const closer = (from, to) => {
+    const closer = (u) => {
+      const { min: from, max: to } = u.scales.x;
       const whole = from <= seconds(data.from) + 1 && to >= seconds(data.to) - data.width_ms / 1000 - 1;
       link.hidden = whole || from === null;
       if (link.hidden) return;
@@ -293,7 +309,7 @@
       address.searchParams.set("from", moment(from));
       address.searchParams.set("to", moment(to));
       link.href = address.href;
-      link.textContent = `Show lag from ${clock(from)} to ${clock(to)} UTC only`;
+      link.textContent = `Show lag from ${when(data, u, from)} to ${when(data, u, to)} UTC only`;
     };
     chart.replaceWith(drawn);
     let plot;

@@ -25,11 +25,33 @@ export async function look(page, name) {
     }
   }
   // On a phone, where most can be in the way: as it was left in the dark, then whole.
+  await assertRowsKeepTheirNames(page, name);
   await assertColours(page, `${name}, dark`);
   await page.emulateMedia({ colorScheme: "light" });
   await assertAccessible(page, `${name}, light`);
   await page.emulateMedia({ colorScheme: null });
   await page.setViewportSize({ width: WIDTHS[0], height: 800 });
+}
+
+/** Wherever a table is scrolled to, what each of its rows is of stays in sight, and leaves room for the others. */
+async function assertRowsKeepTheirNames(page, name) {
+  const lost = await page.evaluate(() => {
+    const wrong = [];
+    for (const part of document.querySelectorAll(".scroll:has(> .table)")) {
+      if (!part.checkVisibility() || part.scrollWidth <= part.clientWidth) continue;
+      const table = part.getAttribute("aria-label");
+      part.scrollLeft = part.scrollWidth;
+      const { left, width } = part.getBoundingClientRect();
+      for (const head of part.querySelectorAll(":scope > .table:not(.fold2) > tbody > tr > th[scope='row']:first-child")) {
+        const box = head.getBoundingClientRect();
+        if (Math.abs(box.left - left) > 2) wrong.push(`${table}: ${head.innerText} is scrolled away`);
+        if (box.width > 0.6 * width) wrong.push(`${table}: ${head.innerText} takes ${box.width} of ${width} px`);
+      }
+      part.scrollLeft = 0;
+    }
+    return wrong;
+  });
+  assert.deepEqual(lost, [], `${name} on a screen of ${WIDTHS.at(-1)} px`);
 }
 
 /** Looks at the page that is open as it is printed, by somebody who reads it in the dark: only what it says, and all of it. */

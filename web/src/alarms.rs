@@ -139,6 +139,7 @@ pub(crate) fn as_problem(kept: &StandingAlarm) -> Check {
 #[template(path = "pages/alarms.html")]
 pub struct AlarmsPage {
     chrome: Chrome,
+    again: String,
     filters: Vec<Field>,
     filtered: bool,
     alarms: Vec<AlarmView>,
@@ -169,6 +170,7 @@ impl AlarmsPage {
             AlarmView::new(alarm, *may, refused, now)
         };
         Self {
+            again: format!("/alarms{}", query(filter)),
             filters: filters(filter, pairs),
             filtered: AlarmFilter { done: String::new(), ..filter.clone() } != AlarmFilter::default(),
             alarms: found.iter().map(view).collect(),

@@ -1,7 +1,7 @@
 //! Whether both sides of a pair hold the same records: the newest proof, and how one is asked for.
 
 use askama::Template;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     content::Found,
     pair::Pair,
@@ -15,9 +15,11 @@ use crate::{
     chrome::Chrome,
     content_payload::{Example, PayloadSaid},
     format,
-    forms::ContentForm,
+    forms::{ContentFilter, ContentForm},
+    lag::around,
+    lag_marks::while_it_was,
     parts::{Choice, Course, Field, Hash, Mark, Notice, Tone, When},
-    proofs::ProofParts,
+    proofs::{Looked, ProofParts},
 };
 
 /// Topics on one page.
@@ -54,6 +56,8 @@ pub struct ContentPage {
 #[derive(Debug)]
 struct Shown {
     id: String,
+    number: i64,
+    age: String,
     sentence: Mark,
     records: String,
     missing: Mark,
@@ -75,6 +79,7 @@ struct Shown {
 #[derive(Debug)]
 struct Topic {
     name: String,
+    href: String,
     verdict: Mark,
     partitions: String,
     records: String,
@@ -85,6 +90,7 @@ struct Topic {
 #[derive(Debug)]
 struct Partition {
     name: String,
+    href: String,
     verdict: Mark,
     range: String,
     because: String,
@@ -92,7 +98,8 @@ struct Partition {
 }
 
 impl ContentPage {
-    /// The page. `proofs` are the content proofs of the pair, newest first; `shown` is the one whose result is told.
+    /// The page. `proofs` are the content proofs of the pair, newest first; `shown` is the one whose result is told; `form` is what
+    /// the form that asks for one holds.
     #[must_use]
     pub fn new(
         chrome: Chrome,
@@ -100,14 +107,18 @@ impl ContentPage {
         course: Course,
         proofs: &[Proof],
         shown: Option<&ProvenContent>,
+        filter: &ContentFilter,
         form: &ContentForm,
     ) -> Self {
         let now = chrome.now();
         let chrome = chrome
             .titled(format!("Content of {}", pair.name))
+            .under("/", "Fleet")
             .under(format!("/pairs/{}", pair.name), pair.name.to_string());
         let payload = PayloadSaid::new(&chrome, pair);
-        let proofs = ProofParts::new(&chrome, pair, proofs, format!("Compare content of {} now", pair.name));
+        let looked =
+            Looked { proofs, shown: shown.map(|shown| &shown.proof), asked: &filter.proof, course: &course };
+        let proofs = ProofParts::new(&chrome, pair, looked, format!("Compare content of {} now", pair.name));
         Self {
             chrome: proofs.of_chrome(chrome),
             proofs,
@@ -168,6 +179,7 @@ impl Shown {
     fn new(shown: &ProvenContent, now: DateTime<Utc>) -> Self {
         let ProvenContent { proof, result, hash } = shown;
         let ContentSummary { verdict, found, .. } = &result.summary;
+        let then = Then::new(proof, result, now);
         let agrees = |one: &&PartitionContent| {
             matches!(one.verdict, ContentVerdict::Same | ContentVerdict::SameInPart)
         };
@@ -179,6 +191,8 @@ impl Shown {
         };
         Self {
             id: proof.id.to_string(),
+            number: proof.number,
+            age: format::ago(now, result.began_at),
             sentence: Mark::new(tone(*verdict), proof.sentence.as_str()),
             records: number(found.matched),
             missing: match (found.missing, found.undecided) {
@@ -189,17 +203,36 @@ impl Shown {
             others: others(found).unwrap_or(none),
             before: number(found.before),
             pending: number(found.pending),
-            when: When::moment(now, result.began_at),
+            when: When::full(result.began_at),
             took: format::duration(result.took_ms),
             hash: Hash::short(hash),
             from: proof.from.to_string(),
             to: proof.to.to_string(),
             extent: extent(result),
-            topics: topics(&result.topics),
+            topics: topics(&result.topics, then),
             topics_in_all: result.topics.len(),
             partitions_in_all: wrong.len(),
-            partitions: wrong.into_iter().take(PARTITIONS).map(|one| Partition::new(one, proof)).collect(),
+            partitions: wrong.into_iter().take(PARTITIONS).map(|one| Partition::new(one, then)).collect(),
         }
+    }
+}
+
+/// Of which proof something is told: names lead to the lag around the time it compared.
+#[derive(Clone, Copy)]
+struct Then<'a> {
+    proof: &'a Proof,
+    time: (DateTime<Utc>, DateTime<Utc>),
+}
+
+impl<'a> Then<'a> {
+    fn new(proof: &'a Proof, result: &ContentProof, now: DateTime<Utc>) -> Self {
+        let took = TimeDelta::try_milliseconds(result.took_ms).unwrap_or_default();
+        let end = result.began_at.checked_add_signed(took);
+        Self { proof, time: while_it_was(result.began_at, end, now) }
+    }
+
+    fn lag_of(self, topic: &str) -> String {
+        around(self.proof.pair.as_str(), self.proof.from.as_str(), topic, self.time)
     }
 }
 
@@ -255,14 +288,14 @@ fn extent(result: &ContentProof) -> String {
 }
 
 /// The worst first.
-fn topics(topics: &std::collections::BTreeMap<String, TopicContent>) -> Vec<Topic> {
+fn topics(topics: &std::collections::BTreeMap<String, TopicContent>, then: Then<'_>) -> Vec<Topic> {
     let mut sorted: Vec<(&String, &TopicContent)> = topics.iter().collect();
     sorted.sort_by_key(|(name, topic)| (std::cmp::Reverse(topic.verdict), (*name).clone()));
-    sorted.into_iter().take(TOPICS).map(|(name, topic)| Topic::new(name, topic)).collect()
+    sorted.into_iter().take(TOPICS).map(|(name, topic)| Topic::new(name, topic, then)).collect()
 }
 
 impl Topic {
-    fn new(name: &str, topic: &TopicContent) -> Self {
+    fn new(name: &str, topic: &TopicContent, then: Then<'_>) -> Self {
         let TopicContent { verdict, partitions, timestamps, found } = topic;
         let mut notes = Vec::new();
         if !timestamps {
@@ -282,6 +315,7 @@ impl Topic {
         }
         Self {
             name: name.to_owned(),
+            href: then.lag_of(name),
             verdict: verdict_mark(*verdict, found),
             partitions: format::number(i64::try_from(*partitions).unwrap_or(i64::MAX)),
             records: number(found.matched),
@@ -313,11 +347,12 @@ fn verdict_mark(verdict: ContentVerdict, found: &Found) -> Mark {
 }
 
 impl Partition {
-    fn new(partition: &PartitionContent, proof: &Proof) -> Self {
+    fn new(partition: &PartitionContent, then: Then<'_>) -> Self {
         let PartitionContent { source, source_from, source_until, found, .. } = partition;
-        let (from, to) = (proof.from.as_str(), proof.to.as_str());
+        let (from, to) = (then.proof.from.as_str(), then.proof.to.as_str());
         Self {
             name: source.to_string(),
+            href: format!("{}&partition={}", then.lag_of(&source.topic), source.partition),
             verdict: verdict_mark(partition.verdict, found),
             range: match source_until > source_from {
                 true => format!(

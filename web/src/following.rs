@@ -12,6 +12,10 @@ const HOLD: &str = "hold=on";
 /// so in a header.
 pub const BY_ITSELF: &str = "by=itself";
 
+/// In the address by which a part follows what its page is about until that ends. Its answer says that it has ended, which a page
+/// that is opened afterwards need not say.
+const UNTIL_ENDED: &str = "until=ended";
+
 /// An address as somebody asks for it. Links and forms of a page that was read again by itself lead where they would have otherwise:
 /// who follows them is there.
 #[must_use]
@@ -64,12 +68,34 @@ impl Chrome {
 
     /// Whether the reader holds the page still.
     pub(crate) fn held(&self) -> bool {
-        self.facts.path.split_once('?').is_some_and(|(_, query)| query.split('&').any(|part| part == HOLD))
+        self.asks(HOLD)
+    }
+
+    /// Whether this answers a part that follows until its subject ends ([`Chrome::follow_until_ended`]).
+    pub(crate) fn was_following(&self) -> bool {
+        self.asks(UNTIL_ENDED)
+    }
+
+    fn asks(&self, wanted: &str) -> bool {
+        self.facts.path.split_once('?').is_some_and(|(_, query)| query.split('&').any(|part| part == wanted))
+    }
+
+    /// The page whose part asks: links of the answer lead where those of the page do.
+    #[must_use]
+    pub(crate) fn of_page(mut self) -> Self {
+        self.facts.path = changed(&self.facts.path, UNTIL_ENDED, None);
+        self
     }
 
     /// What the element with this id, which is read again in place, has as attributes.
     pub(crate) fn follow(&self, part: &'static str) -> Follow {
         Follow { live: self.live, part, address: self.address(false), read: self.read_iso() }
+    }
+
+    /// The same for an element that says how its subject ended, and then asks no more. The rest of the page stays as it was.
+    pub(crate) fn follow_until_ended(&self, part: &'static str) -> Follow {
+        let address = changed(&self.address(false), UNTIL_ENDED, Some(UNTIL_ENDED));
+        Follow { address, ..self.follow(part) }
     }
 
     /// See [`Reads`].
@@ -125,6 +151,18 @@ mod tests {
              hx-select-oob=\"#watch:outerMorph,#places:outerMorph\" hx-swap=\"outerMorph\""
         );
         assert!(said(&page.reads()).contains("href=\"/pairs/orders?hours=24&#38;hold=off&#38;hold=on\""));
+    }
+
+    #[test]
+    fn a_part_that_follows_until_the_end_says_so_and_links_of_its_answer_do_not() {
+        let part = said(&page("/pairs/orders/content?proof=7").follow_until_ended("proof-open"));
+        assert!(part.contains("hx-get=\"/pairs/orders/content?proof=7&#38;until=ended\""), "{part}");
+        let answer = page("/pairs/orders/content?proof=7&until=ended");
+        assert!(answer.was_following());
+        let answer = answer.of_page();
+        assert!(!answer.was_following());
+        assert_eq!(said(&answer.follow_until_ended("proof-open")), part, "it asks for the same again");
+        assert!(said(&answer.reads()).contains("href=\"/pairs/orders/content?proof=7&#38;hold=on\""));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! all that is. What is shown is in the address.
 
 use askama::Template;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     pair::Pair,
     recorder::explorer::{LagExplorer, Resolution},
@@ -16,7 +16,8 @@ use crate::{
     lag_facts::{FreshRow, GapRow, fresh_rows, gap_rows},
     lag_marks::Happened,
     lag_strip::{NoStrip, StripView},
-    parts::{Choice, Field, Notice, Tone},
+    parts::{Choice, Field, Link, Notice, Tone},
+    recorded::RecordedFilter,
     runs::query_string,
 };
 
@@ -146,6 +147,7 @@ pub struct LagPage {
     filters: Vec<Field>,
     filtered: bool,
     ranges: Vec<(String, &'static str, bool)>,
+    ways: Vec<Link>,
     data: String,
     csv: String,
     json: String,
@@ -177,6 +179,7 @@ impl LagPage {
             filters: filters(detail),
             filtered: filter.topic != String::new() || !filter.from.is_empty(),
             ranges: ranges(&name, filter),
+            ways: ways(found),
             data: of_data("json"),
             csv: of_data("csv"),
             json: of_data("json"),
@@ -254,6 +257,27 @@ fn ranges(name: &str, filter: &LagFilter) -> Vec<(String, &'static str, bool)> {
             (format!("/pairs/{name}/lag{}", next.query()), *label, relative && shown == *word)
         })
         .collect()
+}
+
+/// What else tells of what is looked at.
+fn ways(found: &LagExplorer) -> Vec<Link> {
+    let mut ways = Vec::new();
+    if let Some(topic) = &found.topic {
+        let asked = query_string(&[("topics", topic.as_str()), ("from", found.source.as_str())]);
+        let content = format!("/pairs/{}/content{asked}#ask-h", found.pair);
+        ways.push(Link::new(content, format!("Compare content of {topic}")));
+        // What was changed shows later, so the days before are looked at as well.
+        let since = found.from.min(found.to - TimeDelta::days(7));
+        let changes = RecordedFilter {
+            source: found.source.to_string(),
+            name: topic.clone(),
+            ..RecordedFilter::default()
+        };
+        let changes = changes.within(since, found.to).href(found.pair.as_str());
+        ways.push(Link::new(format!("{changes}#changes"), format!("What changed of {topic}")));
+    }
+    ways.push(Link::new(format!("/pairs/{}/losses", found.pair), format!("Losses of {}", found.pair)));
+    ways
 }
 
 fn filters(detail: &LagDetail<'_>) -> Vec<Field> {

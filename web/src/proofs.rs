@@ -1,4 +1,4 @@
-//! What pages of proofs share: the one under way, the one that failed, the history.
+//! What pages of proofs share: which proof is shown, the one under way, the one that failed, the history.
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
@@ -6,12 +6,26 @@ use muster_domain::{
     people::Role,
     proof::{Proof, ProofKind, ProofState},
 };
+use uuid::Uuid;
 
 use crate::{
     chrome::Chrome,
     format,
-    parts::{Mark, Notice, Tone, When},
+    parts::{Course, Link, Mark, Notice, Tone, When},
 };
+
+/// Proofs of one kind of a pair, and what of them is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Looked<'a> {
+    /// All that are listed, newest first.
+    pub(crate) proofs: &'a [Proof],
+    /// The one whose result is shown.
+    pub(crate) shown: Option<&'a Proof>,
+    /// The one the address asks for, by its id; empty for the newest that is done.
+    pub(crate) asked: &'a str,
+    /// The pair as it is now.
+    pub(crate) course: &'a Course,
+}
 
 /// Proofs of one kind of a pair.
 #[derive(Debug)]
@@ -19,6 +33,10 @@ pub(crate) struct ProofParts {
     /// What asking for one is called, or why this person cannot.
     pub(crate) ask: Result<String, &'static str>,
     pub(crate) open: Option<Open>,
+    /// The one that was followed has ended.
+    pub(crate) ended: Option<Told>,
+    /// The one that is asked for has no result to show.
+    pub(crate) without_result: Option<Told>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) history: Vec<Row>,
 }
@@ -27,9 +45,18 @@ pub(crate) struct ProofParts {
 #[derive(Debug)]
 pub(crate) struct Open {
     pub(crate) id: String,
+    pub(crate) number: i64,
     pub(crate) said: String,
     pub(crate) by: String,
     pub(crate) may_stop: bool,
+}
+
+/// What became of a proof, and the way on.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) number: i64,
+    pub(crate) state: Mark,
+    pub(crate) link: Option<Link>,
 }
 
 /// A proof in the history.
@@ -44,11 +71,12 @@ pub(crate) struct Row {
 }
 
 impl ProofParts {
-    /// Of proofs of one kind, newest first; `ask` is what asking for another one is called.
-    pub(crate) fn new(chrome: &Chrome, pair: &Pair, proofs: &[Proof], ask: String) -> Self {
-        let now = chrome.now();
+    /// Of what is looked at; `ask` is what asking for another one is called.
+    pub(crate) fn new(chrome: &Chrome, pair: &Pair, looked: Looked<'_>, ask: String) -> Self {
+        let (now, proofs) = (chrome.now(), looked.proofs);
         let may = chrome.may(Role::Operator, &pair.team);
         let open = proofs.iter().find(|proof| !proof.state.is_ended());
+        let followed = proofs.first().filter(|_| open.is_none() && chrome.was_following());
         Self {
             ask: match (may, open) {
                 (false, _) => Err("Operators of its team ask for a proof."),
@@ -57,19 +85,31 @@ impl ProofParts {
             },
             open: open.map(|proof| Open {
                 id: proof.id.to_string(),
+                number: proof.number,
                 said: said(proof),
                 by: proof.asked_by.name.clone(),
                 may_stop: may,
             }),
-            notices: notices(proofs, now),
+            ended: followed.map(|proof| Told {
+                number: proof.number,
+                state: outcome(proof, now),
+                link: Some(Link::new(href(proof), format!("Show proof {}", proof.number))),
+            }),
+            without_result: without_result(looked, now),
+            notices: notices(looked, now),
             history: proofs.iter().map(|proof| Row::new(proof, now)).collect(),
         }
     }
 
-    /// The page looks again by itself while one is under way.
+    /// The page looks again by itself while one is under way: for how far that is, and in place. What somebody reads stays.
     pub(crate) fn of_chrome(&self, chrome: Chrome) -> Chrome {
-        if self.open.is_some() { chrome.refreshing(2).live() } else { chrome }
+        let chrome = chrome.of_page();
+        if self.open.is_some() { chrome.following(5) } else { chrome }
     }
+}
+
+fn href(proof: &Proof) -> String {
+    format!("/pairs/{}/{}?proof={}", proof.pair, proof.kind.as_str(), proof.id)
 }
 
 /// How far a proof is.
@@ -84,19 +124,75 @@ fn said(proof: &Proof) -> String {
     }
 }
 
-/// The last one that failed, unless a newer one is done.
-fn notices(proofs: &[Proof], now: DateTime<Utc>) -> Vec<Notice> {
-    let newest = proofs.iter().find(|proof| proof.state.is_ended());
-    let failed = newest.filter(|proof| proof.state == ProofState::Failed);
+/// Where a proof is or how it ended. That it is done says nothing of what it found.
+fn outcome(proof: &Proof, now: DateTime<Utc>) -> Mark {
+    let at = ended(proof, now);
+    match proof.state {
+        ProofState::Waiting | ProofState::Running => Mark::new(Tone::Run, said(proof)),
+        ProofState::Done => Mark::new(Tone::Idle, format!("done {at}: {}", proof.sentence)),
+        ProofState::Failed => {
+            Mark::new(Tone::Bad, format!("could not be carried out, {at}: {}", proof.reason))
+        }
+        ProofState::Cancelled => Mark::new(Tone::Idle, format!("{}, {at}", proof.reason)),
+    }
+}
+
+fn ended(proof: &Proof, now: DateTime<Utc>) -> String {
+    proof.ended_at.map_or_else(|| "a while ago".to_owned(), |at| format::ago(now, at))
+}
+
+/// The proof the address asks for, where it has no result.
+fn asked(looked: Looked<'_>) -> Option<&Proof> {
+    let id = looked.asked.parse::<Uuid>().ok()?;
+    looked.proofs.iter().find(|proof| proof.id == id && proof.state != ProofState::Done)
+}
+
+fn newest_done(looked: Looked<'_>) -> Option<&Proof> {
+    looked.proofs.iter().find(|proof| proof.state == ProofState::Done)
+}
+
+fn without_result(looked: Looked<'_>, now: DateTime<Utc>) -> Option<Told> {
+    let proof = asked(looked)?;
+    let link = newest_done(looked).map(|done| Link::new(href(done), format!("Show proof {}", done.number)));
+    Some(Told { number: proof.number, state: outcome(proof, now), link })
+}
+
+/// The last one that failed, unless a newer one is done or it is shown itself; and what is to be known of the one that is shown.
+fn notices(looked: Looked<'_>, now: DateTime<Utc>) -> Vec<Notice> {
+    let newest = looked.proofs.iter().find(|proof| proof.state.is_ended());
+    let itself = asked(looked).map(|proof| proof.id);
+    let failed = newest.filter(|proof| proof.state == ProofState::Failed && Some(proof.id) != itself);
     let notice = |proof: &Proof| {
-        let at = proof.ended_at.map_or_else(|| "a while ago".to_owned(), |at| format::ago(now, at));
+        let (number, at) = (proof.number, ended(proof, now));
         Notice::new(
             Tone::Bad,
-            format!("Proof {} could not be carried out, {at}: {}.", proof.number, proof.reason),
+            format!("Proof {number} could not be carried out, {at}: {}.", proof.reason),
             "Mend what it names, then ask for another one.",
         )
     };
-    failed.map(notice).into_iter().collect()
+    let shown = looked.shown.map(|shown| of_shown(shown, looked, now)).unwrap_or_default();
+    failed.map(notice).into_iter().chain(shown).collect()
+}
+
+/// That a newer one is done, and that it is of the way the pair does not go now.
+fn of_shown(shown: &Proof, looked: Looked<'_>, now: DateTime<Utc>) -> Vec<Notice> {
+    let newer = newest_done(looked).filter(|done| done.number > shown.number).map(|newer| {
+        let rest = format!("Proof {} was done {}.", newer.number, ended(newer, now));
+        Notice::new(Tone::Idle, format!("Proof {} is shown, which is not the newest.", shown.number), rest)
+            .link(href(newer), format!("Show proof {}", newer.number))
+    });
+    let active = looked.course.active().filter(|active| *active != shown.from.as_str());
+    let turned = active.map(|active| {
+        Notice::new(
+            Tone::Warn,
+            format!(
+                "Proof {} is of {} → {}, and {active} is active now.",
+                shown.number, shown.from, shown.to
+            ),
+            format!("It says nothing of what {active} has. Ask for another one before you rest on it."),
+        )
+    });
+    newer.into_iter().chain(turned).collect()
 }
 
 impl Row {
@@ -109,7 +205,7 @@ impl Row {
             ProofState::Cancelled => Mark::new(Tone::Idle, "ended"),
         };
         Self {
-            href: format!("/pairs/{}/{}?proof={}", proof.pair, proof.kind.as_str(), proof.id),
+            href: href(proof),
             number: proof.number,
             when: When::moment(now, proof.asked_at),
             by: proof.asked_by.name.clone(),

@@ -25,7 +25,8 @@ use crate::{
     format,
     forms::TranslationFilter,
     parts::{Choice, Course, Field, Hash, Mark, Notice, Tone, When},
-    proofs::ProofParts,
+    proofs::{Looked, ProofParts},
+    runs::query_string,
 };
 
 /// Groups on one page.
@@ -55,6 +56,8 @@ pub struct TranslationPage {
     shown: Option<Shown>,
     filters: Vec<Field>,
     filtered: bool,
+    /// The same proof without a filter.
+    all: String,
     sources: Vec<Source>,
 }
 
@@ -64,6 +67,8 @@ struct Shown {
     /// Of a dead source: since when, and as of when everything is.
     dead: Option<Notice>,
     id: String,
+    number: i64,
+    age: String,
     sentence: String,
     tone: Tone,
     when: When,
@@ -106,15 +111,19 @@ impl TranslationPage {
         let now = chrome.now();
         let chrome = chrome
             .titled(format!("Translation of {}", pair.name))
+            .under("/", "Fleet")
             .under(format!("/pairs/{}", pair.name), pair.name.to_string());
+        let looked =
+            Looked { proofs, shown: shown.map(|shown| &shown.proof), asked: &filter.proof, course: &course };
         let proofs =
-            ProofParts::new(&chrome, pair, proofs, format!("Prove translation of {} now", pair.name));
+            ProofParts::new(&chrome, pair, looked, format!("Prove translation of {} now", pair.name));
         Self {
             chrome: proofs.of_chrome(chrome),
             proofs,
             shown: shown.map(|shown| Shown::new(shown, filter, now)),
             filters: filters(filter),
-            filtered: *filter != TranslationFilter::default(),
+            filtered: !filter.verdict.is_empty() || !filter.group.is_empty(),
+            all: format!("/pairs/{}/translation{}", pair.name, query_string(&[("proof", &filter.proof)])),
             sources: looks.iter().map(|looks| Source::new(looks, now)).collect(),
             pair: pair.name.to_string(),
             course,
@@ -161,6 +170,8 @@ impl Shown {
         Self {
             dead: as_of.map(|source| dead(source, proof.from.as_str())),
             id: proof.id.to_string(),
+            number: proof.number,
+            age: format::ago(now, result.began_at),
             sentence: proof.sentence.clone(),
             tone: match (summary.cannot_say, summary.reprocess, summary.exactly) {
                 (0, 0, 0) => Tone::Unk,
@@ -168,7 +179,7 @@ impl Shown {
                 (0, _, _) => Tone::Warn,
                 _ => Tone::Bad,
             },
-            when: When::moment(now, result.began_at),
+            when: When::full(result.began_at),
             took: format::duration(result.took_ms),
             hash: Hash::short(hash),
             from: proof.from.to_string(),

@@ -445,6 +445,102 @@ fn what_an_abort_undoes_is_told_in_the_order_of_the_engine() {
 }
 
 #[test]
+fn what_is_read_again_is_what_is_shown() {
+    for (name, href) in [
+        ("alarms", "/alarms?state=all"),
+        ("alarms-empty", "/alarms"),
+        ("losses", "/pairs/payments/losses?after=a-1763521708000000"),
+        ("losses-empty", "/pairs/payments/losses"),
+        ("lag-partitions", "/pairs/payments/lag?source=eu-west&#38;rows=partitions&#38;skip=4"),
+    ] {
+        let html = sample(name);
+        assert!(html.contains(&format!("<a href=\"{href}\">read again</a>")), "{name}: {html}");
+    }
+    assert!(sample("loss-settled").contains("?topic=captured\">read again</a>"));
+}
+
+#[test]
+fn a_page_of_proofs_follows_the_one_under_way_and_leaves_the_rest_alone() {
+    for name in ["translation", "content"] {
+        let html = sample(name);
+        let part = html.split("<section class=\"panel\" id=\"proof-open\"").nth(1).expect("it is under way");
+        let tag = part.split('>').next().unwrap_or("");
+        let address = format!("hx-get=\"/pairs/payments/{name}?until=ended\"");
+        for attribute in [address.as_str(), "hx-select=\"#proof-open\"", "hx-swap=\"outerMorph\""] {
+            assert!(tag.contains(attribute), "{name}: {tag}");
+        }
+        assert!(!html.contains("hx-target=") && html.matches("hx-get=").count() == 1, "{name}: {html}");
+        assert!(html.contains("?hold=on\">hold still</a>"), "{name}: {html}");
+    }
+    let ended = sample("translation-ended");
+    let part = ended.split("id=\"proof-open\"").nth(1).and_then(|rest| rest.split("</section>").next());
+    let part = part.expect("it is there to be taken out of the answer");
+    assert!(text(part).contains("Proof 42 has ended"), "{part}");
+    assert!(part.contains("translation?proof=") && part.contains(">Show proof 42</a>"), "{part}");
+    assert!(
+        !ended.contains("hx-get=") && !ended.contains("until=ended"),
+        "nothing is asked any more: {ended}"
+    );
+    for name in ["translation-dead-source", "translation-not-newest", "content-empty"] {
+        assert!(!sample(name).contains("id=\"proof-open\""), "{name}: nobody followed one");
+    }
+}
+
+#[test]
+fn which_proof_is_shown_how_old_it_is_and_whether_another_counts_more_is_said() {
+    let said = |name: &str| text(&sample(name));
+    for (name, words) in [
+        ("translation", "Proof 41, 9 m ago"),
+        ("content", "Proof 61, 9 m ago"),
+        ("translation-not-newest", "Proof 41 is shown, which is not the newest. Proof 43 was done"),
+        ("translation-not-newest", "Proof 41 is of eu-west → eu-central, and eu-central is active now."),
+        ("translation-without-result", "Proof 40 has no result"),
+        ("translation-without-result", "not reachable: connection refused Show proof 39"),
+    ] {
+        assert!(said(name).contains(words), "{name} does not say “{words}”: {}", said(name));
+    }
+    assert!(
+        !said("translation").contains("is not the newest") && !said("translation").contains("active now")
+    );
+    assert!(!said("translation-without-result").contains("Nothing is proven yet"));
+    // All groups are all groups of the same proof.
+    let one = sample("translation-not-newest");
+    let all = one.split("\">Show all groups</a>").next().and_then(|before| before.rsplit('"').next());
+    assert!(all.is_some_and(|href| href.starts_with("/pairs/payments/translation?proof=")), "{all:?}");
+    assert!(!sample("translation").contains("Show all groups"), "it is not filtered");
+}
+
+#[test]
+fn lag_and_content_of_a_topic_lead_to_each_other_and_to_what_changed() {
+    let lag = sample("lag-topic");
+    for href in [
+        "/pairs/payments/content?topics=payments.captured&#38;from=eu-west#ask-h",
+        "/pairs/payments/recorded?source=eu-west&#38;name=payments.captured&#38;from=2026-11-12T03%3A12%3A40&#38;\
+         to=2026-11-19T03%3A12%3A40#changes",
+        "/pairs/payments/losses",
+    ] {
+        assert!(lag.contains(&format!("href=\"{href}\"")), "{href}: {lag}");
+    }
+    assert!(!sample("lag").contains("Compare content"), "of no topic");
+    let asked = sample("content-of-topic");
+    assert!(asked.contains("name=\"topics\"") && asked.contains("value=\"payments.captured\""), "{asked}");
+    let content = sample("content");
+    // A quarter of an hour around the time it compared.
+    let then = "from=2026-11-19T02%3A48%3A40&#38;to=2026-11-19T03%3A18%3A58&#38;topic=payments";
+    assert!(
+        content.contains(&format!("href=\"/pairs/payments/lag?source=eu-west&#38;{then}\">payments</a>")),
+        "{content}"
+    );
+    assert!(
+        content.contains(&format!("{then}&#38;partition=3\">Lag of payments-3 at that time</a>")),
+        "{content}"
+    );
+    for name in ["content", "translation"] {
+        assert!(sample(name).contains("<li><a href=\"/\">Fleet</a></li>"), "{name}");
+    }
+}
+
+#[test]
 fn payload_is_offered_to_who_may_see_it_and_the_rule_is_said_to_others() {
     let (act, confirm) =
         ("Show record payments-3 @ 1,401,877 on eu-west</button>", "Confirm that it is you</a>");

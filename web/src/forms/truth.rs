@@ -20,6 +20,8 @@ pub struct TranslationFilter {
 pub struct ContentFilter {
     /// The proof to show, by its id; the newest that is done when empty.
     pub proof: String,
+    /// Topics that the form asks about, as [`ContentForm::topics`]: whoever comes from a topic need not name it again.
+    pub topics: String,
 }
 
 /// `POST /pairs/{pair}/content`.

@@ -54,6 +54,11 @@ impl Course {
         course
     }
 
+    /// The side that is drawn solid: the active one, where it is known which that is.
+    pub(crate) fn active(&self) -> Option<&str> {
+        (self.left_role == "active").then_some(self.left.as_str())
+    }
+
     /// From `eu-west → eu-central`, as a run keeps it.
     #[must_use]
     pub fn of_run(course: &str) -> Self {

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     content::{ContentPage, ProvenContent},
     content_record::RecordPage,
-    forms::ContentForm,
+    forms::{ContentFilter, ContentForm},
     parts::Course,
 };
 
@@ -114,21 +114,29 @@ impl ContentPage {
         let done = of_content(proof(61, ProofState::Done, &result.sentence(), "", 540));
         let history = [of_content(proof(62, ProofState::Running, "", "", 12)), done.clone()];
         let shown = ProvenContent { proof: done, result, hash: "c0ffee".repeat(11)[..64].to_owned() };
-        Self::page(&history, Some(&shown), show_payload)
+        Self::page(&history, Some(&shown), show_payload, "")
     }
 
     /// Nothing was asked for yet.
     #[must_use]
     pub fn sample_empty() -> Self {
-        Self::page(&[], None, false)
+        Self::page(&[], None, false, "")
     }
 
-    fn page(history: &[Proof], shown: Option<&ProvenContent>, show_payload: bool) -> Self {
+    /// Somebody comes from the lag of a topic.
+    #[must_use]
+    pub fn sample_of_topic() -> Self {
+        Self::page(&[], None, false, "payments.captured")
+    }
+
+    fn page(history: &[Proof], shown: Option<&ProvenContent>, show_payload: bool, topics: &str) -> Self {
         let pair =
             Pair { show_payload, ..pair("payments", "mira.holt", ("eu-west", "eu-central"), (30, 300)) };
         let chrome = chrome("/pairs/payments/content");
         let course = Course::flowing("eu-west", "eu-central");
-        Self::new(chrome, &pair, course, history, shown, &ContentForm::default())
+        let filter = ContentFilter { topics: topics.to_owned(), ..ContentFilter::default() };
+        let form = ContentForm { topics: topics.to_owned(), ..ContentForm::default() };
+        Self::new(chrome, &pair, course, history, shown, &filter, &form)
     }
 }
 

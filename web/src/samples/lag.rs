@@ -184,6 +184,17 @@ impl LagPage {
         page(&found, &filter, &[])
     }
 
+    /// One topic of it.
+    #[must_use]
+    pub fn sample_topic() -> Self {
+        let topic = "payments.captured".to_owned();
+        let rows = Wanted { of: RowsOf::Partitions, skip: 0, most: 8 };
+        let found = found(Resolution::Survey);
+        let strip = course(Frame::new(found.from, found.to, 240, Resolution::Survey), rows).strip;
+        let found = LagExplorer { topic: Some(topic.clone()), strip, ..found };
+        page(&found, &LagFilter { topic, ..filter() }, &[])
+    }
+
     /// A pair that was just made.
     #[must_use]
     pub fn sample_empty() -> Self {

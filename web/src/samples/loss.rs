@@ -14,6 +14,7 @@ use crate::{
     loss::{LossFilter, LossPage},
     losses::LossesPage,
     parts::Ends,
+    runs::query_string,
 };
 
 const METHOD: &str = "Its ends were last read 5.0 s before it was found not to answer. Whatever had not reached the target by \
@@ -139,7 +140,8 @@ fn back(pair: &Pair, records: Option<i64>, ms: Option<i64>, exact: bool, method:
 }
 
 fn page(loss: &Loss, filter: &LossFilter) -> LossPage {
-    let path = format!("/pairs/payments/losses/{}", loss.id());
+    let query = query_string(&[("topic", &filter.topic), ("skip", &filter.skip)]);
+    let path = format!("/pairs/payments/losses/{}{query}", loss.id());
     LossPage::new(chrome(&path), &pairs::payments().pair, loss, filter)
 }
 
@@ -220,7 +222,8 @@ impl LossesPage {
             brief(back(&pair, None, None, false, ""), 203),
         ];
         let next = losses.last().map(|loss| format!("/pairs/payments/losses?after={}", loss.id()));
-        Self::new(chrome("/pairs/payments/losses"), &pair, &losses).part(Ends::new(
+        let before = "/pairs/payments/losses?after=a-1763521708000000";
+        Self::new(chrome(before), &pair, &losses).part(Ends::new(
             "losses",
             Some("/pairs/payments/losses".to_owned()),
             next,

@@ -93,6 +93,18 @@ fn result() -> TranslationProof {
     TranslationProof::new(ago(540), 8_420, groups)
 }
 
+/// One that is done, with what it found.
+fn proven(number: i64, asked: i64) -> ProvenTranslation {
+    let result = TranslationProof { began_at: ago(asked), ..result() };
+    let proof = proof(number, ProofState::Done, &result.sentence(), "", asked);
+    ProvenTranslation { proof, result, hash: "c0ffee".repeat(11)[..64].to_owned() }
+}
+
+/// One that could not be carried out.
+fn refused() -> Proof {
+    proof(40, ProofState::Failed, "", "read offset syncs: not reachable: connection refused", 90_000)
+}
+
 /// Looks at the sample pair's source, with nothing in the way.
 fn looks() -> Looks {
     Looks {
@@ -112,14 +124,8 @@ impl TranslationPage {
     /// One proof that is done, one under way.
     #[must_use]
     pub fn sample() -> Self {
-        let result = result();
-        let done = proof(41, ProofState::Done, &result.sentence(), "", 540);
-        let history = [
-            proof(42, ProofState::Running, "", "", 12),
-            done.clone(),
-            proof(40, ProofState::Failed, "", "read offset syncs: not reachable: connection refused", 90_000),
-        ];
-        let shown = ProvenTranslation { proof: done, result, hash: "c0ffee".repeat(11)[..64].to_owned() };
+        let shown = proven(41, 540);
+        let history = [proof(42, ProofState::Running, "", "", 12), shown.proof.clone(), refused()];
         let unread = |partition, because: &str| UnreadPartition {
             topic: "ledger".to_owned(),
             partition,
@@ -132,6 +138,56 @@ impl TranslationPage {
         let broken = "ledger-4 could not be read: the batch at offsets 4411 to 4460 cannot be read: a record that ends too soon";
         let partitions = vec![unread(0, denied), unread(4, broken)];
         Self::page(&history, Some(&shown), &Looks { unread: 2, partitions, ..looks() })
+    }
+
+    /// What the part that followed a proof gets when that has ended.
+    #[must_use]
+    pub fn sample_ended() -> Self {
+        let (newest, before) = (proven(42, 12), proven(41, 540));
+        let history = [newest.proof.clone(), before.proof];
+        Self::seen(
+            "?until=ended",
+            &TranslationFilter::default(),
+            ("eu-west", "eu-central"),
+            &history,
+            Some(&newest),
+        )
+    }
+
+    /// An earlier proof, some groups of it; the pair has been switched over since.
+    #[must_use]
+    pub fn sample_not_newest() -> Self {
+        let (newest, shown) = (proven(43, 300), proven(41, 250_000));
+        let history = [newest.proof, shown.proof.clone(), refused()];
+        let filter = TranslationFilter {
+            group: "settle".to_owned(),
+            proof: shown.proof.id.to_string(),
+            ..TranslationFilter::default()
+        };
+        let query = format!("?proof={}&group=settle", filter.proof);
+        Self::seen(&query, &filter, ("eu-central", "eu-west"), &history, Some(&shown))
+    }
+
+    /// One that failed, asked for by its address.
+    #[must_use]
+    pub fn sample_without_result() -> Self {
+        let asked = refused();
+        let filter = TranslationFilter { proof: asked.id.to_string(), ..TranslationFilter::default() };
+        let query = format!("?proof={}", filter.proof);
+        let history = [asked, proven(39, 180_000).proof];
+        Self::seen(&query, &filter, ("eu-west", "eu-central"), &history, None)
+    }
+
+    fn seen(
+        query: &str,
+        filter: &TranslationFilter,
+        (active, standby): (&str, &str),
+        history: &[Proof],
+        shown: Option<&ProvenTranslation>,
+    ) -> Self {
+        let pair = pair("payments", "mira.holt", ("eu-west", "eu-central"), (30, 300));
+        let chrome = chrome(&format!("/pairs/payments/translation{query}"));
+        Self::new(chrome, &pair, Course::flowing(active, standby), history, shown, filter, &[looks()])
     }
 
     /// The source is dead: by what was kept of it.

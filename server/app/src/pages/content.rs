@@ -9,7 +9,6 @@ use muster_domain::{
         content::{ContentAsk, ProofSide, SampleAsk},
     },
 };
-use muster_store::proofs as stored;
 use muster_web::{
     content::{ContentPage, ProvenContent},
     content_record::RecordPage,
@@ -19,7 +18,7 @@ use muster_web::{
 use super::{
     asking::Asking,
     html, is_about_the_form,
-    proofs::{HISTORY, course, wanted},
+    proofs::{course, history, wanted},
     refused_form, see,
 };
 use crate::{
@@ -42,7 +41,8 @@ pub async fn show(
     Path(name): Path<PairName>,
     Query(filter): Query<ContentFilter>,
 ) -> Answer {
-    html(&page(&app, &asking, &name, &filter, &ContentForm::default()).await?)
+    let form = ContentForm { topics: filter.topics.clone(), ..ContentForm::default() };
+    html(&page(&app, &asking, &name, &filter, &form).await?)
 }
 
 async fn page(
@@ -55,7 +55,7 @@ async fn page(
     let chrome = asking.chrome(app).await;
     let mut conn = app.pool.acquire().await?;
     let pair = pairs::get(&mut conn, name).await?;
-    let history = stored::list(&mut conn, name, Some(ProofKind::Content), None, HISTORY).await?;
+    let history = history(&mut conn, name, ProofKind::Content, &filter.proof).await?;
     let shown = match wanted(&filter.proof, &history)? {
         Some(id) => {
             let (proof, result, hash) = payload::of_pair(&mut conn, name, id).await?;
@@ -64,7 +64,7 @@ async fn page(
         None => None,
     };
     let course = course(&mut conn, &pair).await?;
-    let page = ContentPage::new(chrome, &pair, course, &history, shown.as_ref(), form);
+    let page = ContentPage::new(chrome, &pair, course, &history, shown.as_ref(), filter, form);
     Ok(page.of_somebody(asking.since_shown.opens()))
 }
 

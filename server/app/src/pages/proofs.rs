@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// Proofs in the history.
-pub(super) const HISTORY: i64 = 20;
+const HISTORY: i64 = 20;
 
 /// `GET /pairs/{pair}/translation`.
 pub async fn show(
@@ -40,7 +40,7 @@ pub async fn show(
     let chrome = asking.chrome(&app).await;
     let mut conn = app.pool.acquire().await?;
     let pair = pairs::get(&mut conn, &name).await?;
-    let history = stored::list(&mut conn, &name, Some(ProofKind::Translation), None, HISTORY).await?;
+    let history = history(&mut conn, &name, ProofKind::Translation, &filter.proof).await?;
     let shown = match wanted(&filter.proof, &history)? {
         Some(id) => Some(proven(&mut conn, &pair, id).await?),
         None => None,
@@ -48,6 +48,22 @@ pub async fn show(
     let course = course(&mut conn, &pair).await?;
     let looks = rings::of_pair(&mut conn, &pair).await?;
     html(&TranslationPage::new(chrome, &pair, course, &history, shown.as_ref(), &filter, &looks))
+}
+
+/// The last proofs of one kind, newest first, and the one that is asked for, however old it is.
+pub(super) async fn history(
+    conn: &mut PgConnection,
+    name: &PairName,
+    kind: ProofKind,
+    asked: &str,
+) -> Answer<Vec<Proof>> {
+    let mut history = stored::list(conn, name, Some(kind), None, HISTORY).await?;
+    let older = asked.parse::<Uuid>().ok().filter(|id| history.iter().all(|proof| proof.id != *id));
+    if let Some(id) = older {
+        let found = stored::get(conn, id).await?;
+        history.extend(found.filter(|proof| proof.pair == *name && proof.kind == kind));
+    }
+    Ok(history)
 }
 
 /// The proof that is asked for, or the newest that is done.

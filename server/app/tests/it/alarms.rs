@@ -134,6 +134,11 @@ async fn the_page_has_the_form_for_those_who_may_and_says_what_was_wrong_with_it
     let app = TestApp::with_pair().await;
     alarm(&app).await;
     let reader = app.as_browser_of("vera").await.get("/alarms").await.text;
+    let number = listed(&app, "").await[0]["number"].as_i64().unwrap();
+    // As messages lead to it.
+    let told = format!("/alarms?state=all&pair=orders&after={}", number + 1);
+    let told = app.as_browser_of("vera").await.get(&told).await.text;
+    assert!(told.contains(&format!("id=\"alarm-{number}\"")), "{told}");
     assert!(reader.contains("at most 700 records") && !reader.contains("Acknowledge alarm"), "{reader}");
     let otto = app.as_browser_of("otto").await;
     let path = format!("/alarms/{ALARM}/acknowledge");

@@ -31,6 +31,9 @@ async fn both_sides_are_compared_and_what_differs_is_shown_without_its_payload()
         empty.contains("Nothing is compared yet") && empty.contains("Compare content of orders now"),
         "{empty}"
     );
+    let prefilled =
+        app.as_browser_of("otto").await.get("/pairs/orders/content?topics=orders.placed").await.text;
+    assert!(prefilled.contains("value=\"orders.placed\""), "{prefilled}");
     let before = app.small.world.calls();
     let id = ask(&app, json!({})).await;
     let same = carried_out(&app, id).await;
@@ -73,6 +76,10 @@ async fn both_sides_are_compared_and_what_differs_is_shown_without_its_payload()
     let earlier =
         app.as_browser_of("vera").await.get(&format!("/pairs/orders/content?proof={earlier}")).await.text;
     assert!(earlier.contains("the same on both sides, in order"), "{earlier}");
+    assert!(
+        earlier.contains("is shown, which is not the newest.") && !page.contains("not the newest"),
+        "{earlier}"
+    );
     let kinds = app.as_user("vera").await.get("/api/v1/pairs/orders/proofs?kind=translation").await.done();
     assert_eq!(kinds["items"], json!([]));
 }

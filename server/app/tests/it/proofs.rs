@@ -82,6 +82,10 @@ async fn a_proof_is_asked_for_carried_out_and_kept_as_evidence() {
     let listed = app.as_user("vera").await.get("/api/v1/pairs/orders/proofs").await.done();
     assert_eq!((&listed["items"][0]["id"], &listed["items"][0]["result"]), (&json!(id), &Value::Null));
     let page = app.as_browser_of("vera").await.get("/pairs/orders/translation").await.text;
+    // Whoever followed it is told, and stays on what they read.
+    let followed = app.as_browser_of("vera").await.get("/pairs/orders/translation?until=ended").await.text;
+    assert!(followed.contains("id=\"proof-open\"") && followed.contains("has ended"), "{followed}");
+    assert!(!page.contains("id=\"proof-open\"") && !page.contains("hx-get="), "{page}");
     let group = groups.keys().next().unwrap();
     assert!(page.contains(group.as_str()) && page.contains("goes on exactly"), "{page}");
     let none = app.as_browser_of("vera").await.get("/pairs/orders/translation?verdict=cannot_say").await.text;
@@ -102,6 +106,17 @@ async fn a_proof_nobody_wants_any_more_is_ended() {
     let entries = app.audited("proof.cancel").await;
     assert_eq!(entries.iter().map(|entry| entry.2.as_str()).collect::<Vec<_>>(), ["done", "refused"]);
     assert!(!work(&app).await, "nobody takes it");
+    // Its page says so, however many were asked for since.
+    let asked = format!("/pairs/orders/translation?proof={id}");
+    for _ in 0..21 {
+        let page = app.as_browser_of("vera").await.get(&asked).await;
+        assert_eq!(page.status, 200, "{}", page.text);
+        assert!(page.text.contains("has no result") && page.text.contains("ended by otto"), "{}", page.text);
+        let newer = ask(&app).await;
+        otto.post(&format!("/api/v1/proofs/{newer}/cancel"), json!({})).await.done();
+    }
+    let elsewhere = app.as_browser_of("vera").await.get(&format!("/pairs/orders/content?proof={id}")).await;
+    assert_eq!(elsewhere.status, 404, "it is of another kind");
     // By the page, where the next one can be asked for at once.
     let browser = app.as_browser_of("otto").await;
     let sent = browser.form("/pairs/orders/translation", &[]).await;
@@ -109,7 +124,7 @@ async fn a_proof_nobody_wants_any_more_is_ended() {
     let page = browser.get("/pairs/orders/translation").await.text;
     let form = page.split("action=\"/proofs/").nth(1).unwrap().split('"').next().unwrap();
     assert_eq!(browser.form(&format!("/proofs/{form}"), &[]).await.status, 303);
-    assert_eq!(app.audited("proof.cancel").await.len(), 3);
+    assert_eq!(app.audited("proof.cancel").await.len(), 24);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,4 +180,7 @@ async fn a_proof_of_a_dead_cluster_fails_and_says_so() {
     assert!(failed["reason"].as_str().unwrap().starts_with("read "), "{failed}");
     let page = app.as_browser_of("vera").await.get("/pairs/orders/translation").await.text;
     assert!(page.contains("could not be carried out"), "{page}");
+    let asked = format!("/pairs/orders/translation?proof={id}");
+    let page = app.as_browser_of("vera").await.get(&asked).await.text;
+    assert!(page.contains("has no result") && !page.contains("Nothing is proven yet"), "{page}");
 }

@@ -85,6 +85,7 @@ impl StandingAlarm {
         Event::Alarm {
             pair: self.pair.clone(),
             id: self.id,
+            number: Some(self.number),
             code: alarm.code,
             likely: alarm.likely,
             about: alarm.subject.clone(),

@@ -159,6 +159,9 @@ pub enum Event {
         pair: PairName,
         /// Id of the alarm.
         id: Uuid,
+        /// Its number, by which its page has it; none in events of before it was kept with them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        number: Option<i64>,
         /// Which.
         code: AlarmCode,
         /// Whether it is likely and not proven.

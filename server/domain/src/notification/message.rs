@@ -140,8 +140,10 @@ fn words(event: &Event) -> Words {
             vec![("Reason", reason.clone())],
             "Look at what it does, and review it within 24 hours.",
         ),
-        Event::Alarm { pair, code, likely, about, said, places, since, lost, next, over, .. } => {
-            silent_loss((pair, code.title(), about), (said, *likely), (places, since, lost, next), *over)
+        Event::Alarm { pair, number, code, likely, about, said, places, since, lost, next, over, .. } => {
+            let path = alarm_path(pair, *number);
+            let title = code.title();
+            silent_loss((pair, title, about), (said, *likely), (places, since, lost, next), *over, path)
         }
         Event::Test { name, by, .. } => Words {
             title: format!("Test of channel {name}"),
@@ -248,6 +250,7 @@ fn silent_loss(
     (said, likely): (&str, bool),
     (places, since, lost, next): (&[String], &str, &str, &str),
     over: bool,
+    path: String,
 ) -> Words {
     let facts = vec![
         ("Pair", pair.to_string()),
@@ -268,13 +271,16 @@ fn silent_loss(
             "Open the alarm: it has a command to copy.",
         )
     };
-    Words {
-        title,
-        text,
-        facts,
-        next_step,
-        link_text: "Open the alarms",
-        path: format!("/alarms?pair={pair}"),
+    Words { title, text, facts, next_step, link_text: "Open the alarm", path }
+}
+
+/// The list that begins with the alarm, open or ended: whoever reads the message later finds it there, too.
+fn alarm_path(pair: &PairName, number: Option<i64>) -> String {
+    match number {
+        Some(number) => {
+            format!("/alarms?state=all&pair={pair}&after={}#alarm-{number}", number.saturating_add(1))
+        }
+        None => format!("/alarms?state=all&pair={pair}"),
     }
 }
 

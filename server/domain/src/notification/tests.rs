@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
+    alarm::AlarmCode,
     ids::{ChannelName, PairName, TeamName},
     pair::{Direction, Side},
     readiness::{CheckCode, CheckResult, CheckStatus},
@@ -223,6 +224,39 @@ fn an_event_reads_back_as_it_was_stored() {
     let stored = serde_json::to_value(&event).unwrap();
     assert_eq!(stored["kind"], "paused_by_failure");
     assert_eq!(serde_json::from_value::<Event>(stored).unwrap(), event);
+}
+
+fn silent_loss(number: Option<i64>, over: bool) -> Event {
+    Event::Alarm {
+        pair: pair(),
+        id: Uuid::from_u128(9),
+        number,
+        code: AlarmCode::ReplicationHole,
+        likely: false,
+        about: "payments.captured".to_owned(),
+        said: "Records were removed before they were copied.".to_owned(),
+        places: Vec::new(),
+        since: "by 4 Oct 2024 00:00 UTC".to_owned(),
+        lost: "at most 700 records".to_owned(),
+        next: "Look whether they can be written again.".to_owned(),
+        over,
+    }
+}
+
+#[test]
+fn a_message_of_an_alarm_leads_to_it_open_or_ended() {
+    // The list begins with it, however many came since.
+    let there = "https://muster.example/alarms?state=all&pair=payments&after=43#alarm-42";
+    for over in [false, true] {
+        assert_eq!(message(&silent_loss(Some(42), over)).link, there, "over: {over}");
+    }
+    // One that was kept before alarms had their number in it.
+    let mut stored = serde_json::to_value(silent_loss(Some(42), false)).unwrap();
+    assert_eq!(stored["number"], 42);
+    stored.as_object_mut().unwrap().remove("number");
+    let old: Event = serde_json::from_value(stored).unwrap();
+    assert_eq!(old, silent_loss(None, false));
+    assert_eq!(message(&old).link, "https://muster.example/alarms?state=all&pair=payments");
 }
 
 fn checks(status: CheckStatus) -> Vec<CheckResult> {
