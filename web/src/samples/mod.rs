@@ -10,6 +10,7 @@ mod dangers;
 mod documents;
 mod drills;
 mod findings;
+mod going_back;
 mod lag;
 mod loss;
 mod night;
@@ -144,6 +145,11 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("run-paused", html(&RunPage::sample_paused())),
         ("run-asks", html(&RunPage::sample_asks())),
         ("run-asks-braked", html(&RunPage::sample_asks_braked())),
+        ("run-rolling-back", html(&RunPage::sample_rolling_back())),
+        ("run-rolled-back", html(&RunPage::sample_rolled_back())),
+        ("run-never-fenced", html(&RunPage::sample_never_fenced())),
+        ("run-stuck", html(&RunPage::sample_stuck())),
+        ("run-closed", html(&RunPage::sample_closed())),
         ("run-live", html(&RunLive::sample())),
         ("confirm-start", html(&ConfirmPage::sample(ConfirmAct::Start))),
         ("confirm-abort", html(&ConfirmPage::sample(ConfirmAct::Abort))),
