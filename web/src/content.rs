@@ -17,7 +17,7 @@ use crate::{
     format,
     forms::ContentForm,
     parts::{Choice, Course, Field, Hash, Mark, Notice, Tone, When},
-    proofs::ProofParts,
+    proofs::{ProofParts, from_field, wrong_from},
 };
 
 /// Topics on one page.
@@ -45,6 +45,7 @@ pub struct ContentPage {
     course: Course,
     proofs: ProofParts,
     refused: Option<Notice>,
+    from: Field,
     fields: Vec<Field>,
     payload: PayloadSaid,
     shown: Option<Shown>,
@@ -111,6 +112,7 @@ impl ContentPage {
             chrome: proofs.of_chrome(chrome),
             proofs,
             refused: None,
+            from: from_field(pair, &form.from),
             fields: fields(form),
             payload,
             shown: shown.map(|shown| Shown::new(shown, now)),
@@ -137,6 +139,12 @@ impl ContentPage {
         let said =
             Notice::new(Tone::Bad, why.to_owned(), "Nothing was asked for. Change it and send it again.");
         Self { refused: Some(said), ..self }
+    }
+
+    /// With what was wrong with the cluster it was asked from.
+    #[must_use]
+    pub fn refused_from(self, why: &str) -> Self {
+        Self { from: wrong_from(self.from, why), ..self }
     }
 }
 

@@ -5,6 +5,7 @@ use muster_domain::{loss::Loss, pair::Pair};
 
 use crate::{
     lag::around, lag_marks::while_it_was, loss_words::waits_for, parts::Link, recorded::RecordedFilter,
+    runs::query_string,
 };
 
 /// How long before a source died changes of ACLs, configs and topic ids are looked at.
@@ -76,7 +77,7 @@ fn until_it_is_known(about: &About<'_>) -> Vec<NextStep> {
                  It is told without {source}, from what was kept of it."
             ),
             Link::new(
-                format!("/pairs/{pair}/translation"),
+                asked_from(pair, "translation", source),
                 format!("See where groups of {pair} would go on"),
             ),
         ),
@@ -91,6 +92,11 @@ fn until_it_is_known(about: &About<'_>) -> Vec<NextStep> {
     ]
 }
 
+/// The page of a proof, with its form proposing to take it from the source of the loss: which side is active may not be known now.
+fn asked_from(pair: &str, page: &str, source: &str) -> String {
+    format!("/pairs/{pair}/{page}{}", query_string(&[("from", source)]))
+}
+
 fn once_back(about: &About<'_>) -> Vec<NextStep> {
     let About { pair, source, target } = about;
     vec![
@@ -98,7 +104,7 @@ fn once_back(about: &About<'_>) -> Vec<NextStep> {
             format!(
                 "Find the records that are on {source} only: a content proof names partitions and offsets."
             ),
-            Link::new(format!("/pairs/{pair}/content"), format!("Compare content of {pair}")),
+            Link::new(asked_from(pair, "content", source), format!("Compare content of {pair}")),
         ),
         NextStep {
             text: format!(
@@ -118,7 +124,7 @@ fn cannot_be_told(about: &About<'_>) -> Vec<NextStep> {
             format!(
                 "Compare both sides: what {source} lost of its own log may be on {target} only, and what had not arrived on {source} only."
             ),
-            Link::new(format!("/pairs/{pair}/content"), format!("Compare content of {pair}")),
+            Link::new(asked_from(pair, "content", source), format!("Compare content of {pair}")),
         ),
         NextStep {
             text: "Until that is done, start no replication between them: it could write over what is left. The interval stands."

@@ -1,8 +1,8 @@
-//! What pages of proofs share: the one under way, the one that failed, the history.
+//! What pages of proofs share: the one under way, the one that failed, the history, and from which cluster one is asked for.
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
-    pair::Pair,
+    pair::{Pair, Side},
     people::Role,
     proof::{Proof, ProofKind, ProofState},
 };
@@ -10,7 +10,7 @@ use muster_domain::{
 use crate::{
     chrome::Chrome,
     format,
-    parts::{Mark, Notice, Tone, When},
+    parts::{Choice, Field, Mark, Notice, Tone, When},
 };
 
 /// Proofs of one kind of a pair.
@@ -70,6 +70,24 @@ impl ProofParts {
     pub(crate) fn of_chrome(&self, chrome: Chrome) -> Chrome {
         if self.open.is_some() { chrome.refreshing(2).live() } else { chrome }
     }
+}
+
+/// From which cluster a proof is asked for: `chosen`, by its name. While no cluster of the pair is, somebody has to say which.
+pub(crate) fn from_field(pair: &Pair, chosen: &str) -> Field {
+    let clusters = Side::BOTH.map(|side| pair.cluster(side).as_str());
+    let mut choices = clusters.map(|cluster| Choice::new(cluster, cluster)).to_vec();
+    if clusters.contains(&chosen) {
+        return Field::select("from", "From", choices, chosen);
+    }
+    choices.insert(0, Choice::new("", "say which cluster"));
+    Field::select("from", "From", choices, "")
+        .required()
+        .help("Which side is active cannot be told, so it is not proposed.")
+}
+
+/// The same with why what was sent does not do.
+pub(crate) fn wrong_from(field: Field, why: &str) -> Field {
+    field.errors(&[("from".to_owned(), why.to_owned())])
 }
 
 /// How far a proof is.

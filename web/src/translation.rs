@@ -25,7 +25,7 @@ use crate::{
     format,
     forms::TranslationFilter,
     parts::{Choice, Course, Field, Hash, Mark, Notice, Tone, When},
-    proofs::ProofParts,
+    proofs::{ProofParts, from_field, wrong_from},
 };
 
 /// Groups on one page.
@@ -44,7 +44,8 @@ pub struct ProvenTranslation {
     pub hash: String,
 }
 
-/// `GET /pairs/{pair}/translation`; its filter form sends [`TranslationFilter`].
+/// `GET /pairs/{pair}/translation`; its filter form sends [`TranslationFilter`], its form for another proof posts
+/// [`crate::forms::TranslationForm`].
 #[derive(Debug, Template)]
 #[template(path = "pages/translation.html")]
 pub struct TranslationPage {
@@ -52,6 +53,7 @@ pub struct TranslationPage {
     pair: String,
     course: Course,
     proofs: ProofParts,
+    from: Field,
     shown: Option<Shown>,
     filters: Vec<Field>,
     filtered: bool,
@@ -112,13 +114,21 @@ impl TranslationPage {
         Self {
             chrome: proofs.of_chrome(chrome),
             proofs,
+            from: from_field(pair, &filter.from),
             shown: shown.map(|shown| Shown::new(shown, filter, now)),
             filters: filters(filter),
-            filtered: *filter != TranslationFilter::default(),
+            filtered: TranslationFilter { from: String::new(), ..filter.clone() }
+                != TranslationFilter::default(),
             sources: looks.iter().map(|looks| Source::new(looks, now)).collect(),
             pair: pair.name.to_string(),
             course,
         }
+    }
+
+    /// With what was wrong with the cluster another proof was asked from.
+    #[must_use]
+    pub fn refused_from(self, why: &str) -> Self {
+        Self { from: wrong_from(self.from, why), ..self }
     }
 }
 

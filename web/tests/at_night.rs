@@ -25,3 +25,24 @@ fn a_run_on_its_way_back_says_which_side_takes_writes_by_how_far_the_undo_of_the
         assert_eq!(stat.contains("no side takes writes"), name == "run", "{name}: {stat}");
     }
 }
+
+#[test]
+fn a_proof_says_from_which_cluster_it_is_asked_for_and_somebody_must_say_it_while_no_side_is_active() {
+    for name in ["content-empty", "translation-empty"] {
+        let html = sample(name);
+        assert!(html.contains("<option value=\"eu-west\" selected>eu-west</option>"), "{name}: {html}");
+        assert!(html.contains("<option value=\"eu-central\">eu-central</option>"), "{name}: {html}");
+    }
+    for name in ["content-side-not-known", "translation-side-not-known"] {
+        let html = sample(name);
+        let field = html.split("id=\"f-from\"").nth(1).and_then(|rest| rest.split("</div>").next());
+        let field = field.expect("the form asks for it");
+        assert!(field.contains(" required") && field.contains("say which cluster"), "{name}: {field}");
+        assert!(field.contains("Which side is active cannot be told"), "{name}: {field}");
+        assert_eq!(
+            field.contains("Say from which cluster."),
+            name.starts_with("translation"),
+            "{name}: {field}"
+        );
+    }
+}

@@ -123,12 +123,21 @@ impl ContentPage {
         Self::page(&[], None, false)
     }
 
+    /// Which side is active cannot be told.
+    #[must_use]
+    pub fn sample_side_not_known() -> Self {
+        let pair = pair("payments", "mira.holt", ("eu-west", "eu-central"), (30, 300));
+        let (chrome, course) = (chrome("/pairs/payments/content"), Course::of_pair(&pair, None));
+        Self::new(chrome, &pair, course, &[], None, &ContentForm::default())
+    }
+
     fn page(history: &[Proof], shown: Option<&ProvenContent>, show_payload: bool) -> Self {
         let pair =
             Pair { show_payload, ..pair("payments", "mira.holt", ("eu-west", "eu-central"), (30, 300)) };
         let chrome = chrome("/pairs/payments/content");
         let course = Course::flowing("eu-west", "eu-central");
-        Self::new(chrome, &pair, course, history, shown, &ContentForm::default())
+        let form = ContentForm { from: "eu-west".to_owned(), ..ContentForm::default() };
+        Self::new(chrome, &pair, course, history, shown, &form)
     }
 }
 
