@@ -33,7 +33,7 @@ pub(crate) fn next_steps(pair: &Pair, loss: &Loss, now: DateTime<Utc>) -> Vec<Ne
         target: pair.cluster(loss.direction.to()).as_str(),
     };
     let mut steps: Vec<NextStep> = match loss.truth.as_ref().map(|truth| truth.records) {
-        None => std::iter::once(first_step(&about, loss)).chain(until_it_is_known(&about)).collect(),
+        None => while_away(&about, loss),
         Some(Some(0)) => nothing_missing(&about),
         Some(None) => cannot_be_told(&about),
         Some(Some(_)) => once_back(&about),
@@ -46,8 +46,25 @@ fn step(text: String, link: Link) -> NextStep {
     NextStep { text, link: Some(link) }
 }
 
+/// Where a person reads how applications are moved while a cluster is dead: Muster plans nothing that would.
+pub(crate) fn by_hand() -> Link {
+    Link::new("/runbooks#the-active-side-is-dead", "What is done by hand, and in which order")
+}
+
 /// While it is away, or not back whole.
-fn first_step(about: &About<'_>, loss: &Loss) -> NextStep {
+fn while_away(about: &About<'_>, loss: &Loss) -> Vec<NextStep> {
+    let failing_over = waits_for(loss).is_none().then(|| {
+        step(
+            format!("Failing over from {} is done by hand; no switchover can drain it.", about.source),
+            by_hand(),
+        )
+    });
+    let steps = failing_over.into_iter().chain([first_look(about, loss)]);
+    steps.chain(until_it_is_known(about)).collect()
+}
+
+/// Whether it is away, or what it waits for.
+fn first_look(about: &About<'_>, loss: &Loss) -> NextStep {
     let source = about.source;
     let text = match waits_for(loss) {
         None => format!(

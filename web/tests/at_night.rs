@@ -46,3 +46,44 @@ fn a_proof_says_from_which_cluster_it_is_asked_for_and_somebody_must_say_it_whil
         );
     }
 }
+
+#[test]
+fn the_procedure_for_a_dead_side_is_reached_from_where_it_is_missed_and_no_plan_is_offered_instead() {
+    let by_hand =
+        "<a href=\"/runbooks#the-active-side-is-dead\">What is done by hand, and in which order</a>";
+    assert!(sample("runbooks").contains("id=\"the-active-side-is-dead\""), "the link has its target");
+    for name in ["loss", "loss-unknown"] {
+        let html = sample(name);
+        let first =
+            html.split("<ol class=\"numbered\">").nth(1).and_then(|steps| steps.split("</li>").next());
+        let first = first.expect("it has steps");
+        assert!(first.contains(by_hand), "{name}: {first}");
+    }
+    let dead = sample("pair-dead");
+    let plan = dead.split("id=\"plan\"").nth(1).and_then(|rest| rest.split("</section>").next());
+    let plan = plan.expect("the panel is there");
+    assert!(plan.contains("a switchover has to drain it") && plan.contains(by_hand), "{plan}");
+    assert!(plan.contains("aria-disabled=\"true\"") && !plan.contains("<form"), "{plan}");
+    assert!(!dead.contains("href=\"#plan\""), "{dead}");
+    assert_eq!(dead.matches(by_hand).count(), 2, "beside the loss as well: {dead}");
+    assert_eq!(sample("pair-dark").matches(by_hand).count(), 2, "also while no side is known to be active");
+    let back = sample("pair-back");
+    assert!(!back.contains(by_hand) && back.contains("href=\"#plan\""), "{back}");
+}
+
+#[test]
+fn the_loss_of_a_pair_is_told_as_its_statement_tells_it() {
+    let panel = |name: &str| {
+        let html = sample(name);
+        let panel = html.split("id=\"loss\"").nth(1).and_then(|rest| rest.split("</section>").next());
+        panel.expect("the panel is there").to_owned()
+    };
+    let dead = panel("pair-dead");
+    assert!(dead.contains("12 to 1,931 records") && dead.contains("of payments are missing on eu-central"));
+    assert!(dead.contains("<a href=\"/pairs/payments/losses\">1 more open loss</a>"), "{dead}");
+    let back = panel("pair-back");
+    assert!(back.contains("Nothing was lost") && !back.contains("are missing"), "{back}");
+    let then = "Said while eu-west was away: 12 to 1,931 records missing on eu-central.";
+    assert!(back.contains(then) && !back.contains("gl bad"), "{back}");
+    assert!(!back.contains("more open loss"), "{back}");
+}

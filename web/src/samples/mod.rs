@@ -107,6 +107,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("fleet-empty", html(&FleetPage::sample_empty())),
         ("pair", html(&PairPage::sample())),
         ("pair-dark", html(&PairPage::sample_unknown())),
+        ("pair-dead", html(&PairPage::sample_dead())),
+        ("pair-back", html(&PairPage::sample_back())),
         ("pair-imported", html(&PairPage::sample_imported())),
         ("lag", html(&LagPage::sample())),
         ("lag-empty", html(&LagPage::sample_empty())),

@@ -136,7 +136,8 @@ async fn a_death_is_one_page_with_what_now_and_the_true_figure_comes_beside_it()
         assert!(stated.contains(words), "{words}: {stated}");
     }
     for leads in [
-        "/pairs/orders/translation",
+        "/pairs/orders/translation\\?from=eu-west",
+        "/runbooks#the-active-side-is-dead",
         "/pairs/orders#plan",
         "/clusters/eu-west",
         "/findings\\?pair=orders#raise",
