@@ -87,3 +87,19 @@ fn the_loss_of_a_pair_is_told_as_its_statement_tells_it() {
     assert!(back.contains(then) && !back.contains("gl bad"), "{back}");
     assert!(!back.contains("more open loss"), "{back}");
 }
+
+#[test]
+fn a_problem_leads_to_where_more_is_said_of_it_and_says_how_old_it_is() {
+    let html = sample("fleet-problems");
+    let strip = html.split("<ul class=\"problems\">").nth(1).and_then(|rest| rest.split("</ul>").next());
+    let rows: Vec<&str> = strip.expect("there are problems").split("</li>").collect();
+    for (said, leads, age) in [
+        ("were removed from", "/pairs/payments#alarms", "read 2 s ago"),
+        ("did not answer; what had not reached", "/pairs/payments/losses/a-", "noticed 4 m 12 s ago"),
+        ("Never observed, so nothing is known of it.", "/pairs/fresh#checks", "never read"),
+    ] {
+        let row = rows.iter().find(|row| row.contains(said)).unwrap_or_else(|| panic!("{said}: {html}"));
+        assert!(row.contains(&format!("<a href=\"{leads}")), "{leads}: {row}");
+        assert!(row.contains(&format!("<span class=\"who\">{age}</span>")), "{age}: {row}");
+    }
+}

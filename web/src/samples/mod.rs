@@ -104,6 +104,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("setup", html(&SetupPage::sample())),
         ("error", html(&ErrorPage::sample())),
         ("fleet", html(&FleetPage::sample())),
+        ("fleet-problems", html(&FleetPage::sample_problems())),
         ("fleet-empty", html(&FleetPage::sample_empty())),
         ("pair", html(&PairPage::sample())),
         ("pair-dark", html(&PairPage::sample_unknown())),

@@ -17,7 +17,7 @@ use muster_domain::{
 
 use super::{
     ago, canary, loss,
-    night::{actor, chrome, chrome_of, cluster, look, wei},
+    night::{actor, chrome, chrome_of, cluster, look, pair_name, wei},
     pairs::{self, Seen},
     runs, steps, survey,
 };
@@ -185,6 +185,17 @@ impl FleetPage {
             facts
         });
         Self::new(chrome("/"), &facts.collect::<Vec<_>>())
+    }
+
+    /// Payments with alarms and a loss besides its checks, and another pair that was never observed.
+    #[must_use]
+    pub fn sample_problems() -> Self {
+        let (seen, mut fresh) = (pairs::payments(), pairs::payments());
+        fresh.pair.name = pair_name("fresh");
+        fresh.checks.clear();
+        let (alarms, open) = (super::alarms::alarms(), [loss::brief(loss::bounded(&seen.pair), 0)]);
+        let payments = PairFacts { alarms: &alarms[..2], losses: &open, ..facts(&seen) };
+        Self::new(chrome("/"), &[payments, facts(&fresh)])
     }
 
     /// The first thing a new Muster shows.
