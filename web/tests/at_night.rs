@@ -103,3 +103,14 @@ fn a_problem_leads_to_where_more_is_said_of_it_and_says_how_old_it_is() {
         assert!(row.contains(&format!("<span class=\"who\">{age}</span>")), "{age}: {row}");
     }
 }
+
+#[test]
+fn an_alarm_leads_to_the_lag_of_its_flow_and_of_the_partition_it_names() {
+    let html = sample("alarms");
+    let hole = html.split("id=\"alarm-42\"").nth(1).and_then(|rest| rest.split("</article>").next());
+    let hole = hole.expect("it is listed");
+    assert!(hole.contains("/pairs/payments/lag?source=eu-west&#38;from="), "{hole}");
+    let partition = hole.split("&#38;topic=payments.captured&#38;partition=3\">").nth(1);
+    let named = partition.expect("its place is a link");
+    assert!(named.starts_with("<code>payments.captured-3</code></a>"), "{named}");
+}

@@ -137,6 +137,7 @@ fn records_removed_before_they_were_copied_are_a_hole_while_replication_stands()
     let alarm = one(&judged);
     assert_eq!((alarm.code, alarm.subject.as_str()), (Code::ReplicationHole, "orders"));
     assert_eq!(alarm.places[0].said, "offsets 100 to 799 were not copied");
+    assert_eq!(alarm.places[0].partition, Some(TopicPartition::new("orders", 0)));
     assert_eq!((alarm.lost, alarm.since), (Lost::up_to(700), between(10, 15)));
 }
 
@@ -234,6 +235,7 @@ fn partitions_of_the_source_only_are_missing_until_they_are_there() {
     let judged = story.judge(survey.clone());
     let alarm = one(&judged);
     assert_eq!((alarm.code, alarm.places[0].name.as_str()), (Code::PartitionsMissing, "orders-1"));
+    assert_eq!(alarm.places[0].partition, Some(TopicPartition::new("orders", 1)));
     assert_eq!(alarm.lost, Lost::up_to(7));
     let empty = PartitionObservation {
         start: Some(0),
@@ -436,6 +438,7 @@ fn a_deny_on_the_standby_names_the_topics_it_hits_and_where_it_comes_from() {
     let judged = story.judge(survey.clone());
     let alarm = one(&judged);
     assert_eq!((alarm.code, alarm.places[0].name.as_str()), (Code::DenyCopied, "orders"));
+    assert_eq!(alarm.places[0].partition, None, "a topic is none");
     assert!(alarm.facts[0].starts_with("It does not stand on the source"), "{:?}", alarm.facts);
     known(&mut survey.sides.a.acls).bindings.insert(deny);
     assert!(one(&story.judge(survey)).facts[0].starts_with("The same one stands on the source"));
