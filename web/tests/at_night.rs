@@ -114,3 +114,15 @@ fn an_alarm_leads_to_the_lag_of_its_flow_and_of_the_partition_it_names() {
     let named = partition.expect("its place is a link");
     assert!(named.starts_with("<code>payments.captured-3</code></a>"), "{named}");
 }
+
+#[test]
+fn a_bound_is_called_what_it_means_for_who_would_lose() {
+    for name in ["pair", "pair-dead", "fleet", "lag", "lag-partitions", "loss", "loss-settled"] {
+        let html = sample(name);
+        for contradicting in ["lower bound", "upper bound"] {
+            assert!(!html.contains(contradicting), "{name}: {contradicting}");
+        }
+    }
+    let lag = sample("loss-settled");
+    assert!(lag.contains("<b>at most</b>"), "{lag}");
+}
