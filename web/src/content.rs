@@ -45,7 +45,7 @@ pub struct ContentPage {
     course: Course,
     proofs: ProofParts,
     refused: Option<Notice>,
-    from: Field,
+    asked_from: Field,
     fields: Vec<Field>,
     payload: PayloadSaid,
     shown: Option<Shown>,
@@ -112,7 +112,7 @@ impl ContentPage {
             chrome: proofs.of_chrome(chrome),
             proofs,
             refused: None,
-            from: from_field(pair, &form.from),
+            asked_from: from_field(pair, &form.from),
             fields: fields(form),
             payload,
             shown: shown.map(|shown| Shown::new(shown, now)),
@@ -144,7 +144,7 @@ impl ContentPage {
     /// With what was wrong with the cluster it was asked from.
     #[must_use]
     pub fn refused_from(self, why: &str) -> Self {
-        Self { from: wrong_from(self.from, why), ..self }
+        Self { asked_from: wrong_from(self.asked_from, why), ..self }
     }
 }
 

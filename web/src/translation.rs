@@ -53,7 +53,7 @@ pub struct TranslationPage {
     pair: String,
     course: Course,
     proofs: ProofParts,
-    from: Field,
+    asked_from: Field,
     shown: Option<Shown>,
     filters: Vec<Field>,
     filtered: bool,
@@ -114,7 +114,7 @@ impl TranslationPage {
         Self {
             chrome: proofs.of_chrome(chrome),
             proofs,
-            from: from_field(pair, &filter.from),
+            asked_from: from_field(pair, &filter.from),
             shown: shown.map(|shown| Shown::new(shown, filter, now)),
             filters: filters(filter),
             filtered: TranslationFilter { from: String::new(), ..filter.clone() }
@@ -128,7 +128,7 @@ impl TranslationPage {
     /// With what was wrong with the cluster another proof was asked from.
     #[must_use]
     pub fn refused_from(self, why: &str) -> Self {
-        Self { from: wrong_from(self.from, why), ..self }
+        Self { asked_from: wrong_from(self.asked_from, why), ..self }
     }
 }
 

@@ -126,3 +126,12 @@ fn a_bound_is_called_what_it_means_for_who_would_lose() {
     let lag = sample("loss-settled");
     assert!(lag.contains("<b>at most</b>"), "{lag}");
 }
+
+#[test]
+fn a_pair_offers_no_button_that_only_looks_like_a_check() {
+    for name in ["pair", "pair-dark", "pair-dead"] {
+        let html = sample(name);
+        assert!(!html.contains("/pairs/payments/check\""), "{name}: every survey checks it anyway");
+        assert!(html.contains("href=\"#checks\">Go to readiness</a>"), "{name}");
+    }
+}
