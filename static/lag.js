@@ -7,6 +7,8 @@
 
   const HEIGHT = 192;
   const span = (low, high) => [low, high, high];
+  /** Classes that the page calls by another word than the export. */
+  const WORDS = { lower_bound: "at most" };
   const band = (band) => band && [band.p50, band.p99, band.worst, band.class];
   /** Of a stretch: lower edge, upper edge, the line, its class; nothing where that is not kept. */
   const FIGURES = {
@@ -92,7 +94,7 @@
       table[2].push(high);
       table[3].push(stale ? null : worst);
       table[4].push(stale ? worst : null);
-      classes.push(sure);
+      classes.push(WORDS[sure] ?? sure);
     });
     return { table, classes };
   }

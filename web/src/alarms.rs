@@ -12,7 +12,7 @@ use crate::{
     chrome::Chrome,
     format,
     forms::AlarmFilter,
-    lag::around,
+    lag::{around, around_partition},
     lag_marks::while_it_was,
     parts::{Choice, Field, Link, Mark, Notice, Tone, When},
     readiness::{Check, CheckState},
@@ -32,7 +32,7 @@ pub(crate) struct AlarmView {
     course: String,
     state: Mark,
     said: String,
-    places: Vec<(String, String)>,
+    places: Vec<PlaceView>,
     more_places: usize,
     since: String,
     lost: String,
@@ -47,6 +47,15 @@ pub(crate) struct AlarmView {
 }
 impl HtmlSafe for AlarmView {}
 
+/// Where exactly.
+#[derive(Debug)]
+struct PlaceView {
+    name: String,
+    said: String,
+    /// The lag of the partition while the alarm was open.
+    lag: Option<String>,
+}
+
 impl AlarmView {
     /// An alarm; `may_acknowledge` gives it the form, with what was wrong with one that was sent.
     pub(crate) fn new(
@@ -56,6 +65,14 @@ impl AlarmView {
         now: DateTime<Utc>,
     ) -> Self {
         let alarm = &kept.alarm;
+        let pair = kept.pair.as_str();
+        // Of the flow it is about, whichever side is active by now.
+        let source = alarm.course.split_once(" → ").map_or("", |(source, _)| source);
+        let time = while_it_was(
+            alarm.since.after.unwrap_or(alarm.since.by),
+            kept.ended.as_ref().map(|ended| ended.at),
+            now,
+        );
         Self {
             id: kept.id.to_string(),
             number: kept.number,
@@ -64,19 +81,18 @@ impl AlarmView {
             subject: alarm.subject.clone(),
             pair: kept.pair.to_string(),
             course: alarm.course.clone(),
-            course_href: around(
-                kept.pair.as_str(),
-                "",
-                "",
-                while_it_was(
-                    alarm.since.after.unwrap_or(alarm.since.by),
-                    kept.ended.as_ref().map(|ended| ended.at),
-                    now,
-                ),
-            ),
+            course_href: around(pair, source, "", time),
             state: state(kept),
             said: alarm.said.clone(),
-            places: alarm.places.iter().map(|place| (place.name.clone(), place.said.clone())).collect(),
+            places: alarm
+                .places
+                .iter()
+                .map(|place| PlaceView {
+                    name: place.name.clone(),
+                    said: place.said.clone(),
+                    lag: place.partition.as_ref().map(|at| around_partition(pair, source, at, time)),
+                })
+                .collect(),
             more_places: alarm.more_places,
             since: alarm.since.said(),
             lost: alarm.lost.said(),

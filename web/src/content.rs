@@ -19,7 +19,7 @@ use crate::{
     lag::around,
     lag_marks::while_it_was,
     parts::{Choice, Course, Field, Hash, Mark, Notice, Tone, When},
-    proofs::{Looked, ProofParts},
+    proofs::{Looked, ProofParts, from_field, wrong_from},
 };
 
 /// Topics on one page.
@@ -47,6 +47,7 @@ pub struct ContentPage {
     course: Course,
     proofs: ProofParts,
     refused: Option<Notice>,
+    asked_from: Field,
     fields: Vec<Field>,
     payload: PayloadSaid,
     shown: Option<Shown>,
@@ -123,6 +124,7 @@ impl ContentPage {
             chrome: proofs.of_chrome(chrome),
             proofs,
             refused: None,
+            asked_from: from_field(pair, &form.from),
             fields: fields(form),
             payload,
             shown: shown.map(|shown| Shown::new(shown, now)),
@@ -149,6 +151,12 @@ impl ContentPage {
         let said =
             Notice::new(Tone::Bad, why.to_owned(), "Nothing was asked for. Change it and send it again.");
         Self { refused: Some(said), ..self }
+    }
+
+    /// With what was wrong with the cluster it was asked from.
+    #[must_use]
+    pub fn refused_from(self, why: &str) -> Self {
+        Self { asked_from: wrong_from(self.asked_from, why), ..self }
     }
 }
 

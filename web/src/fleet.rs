@@ -7,13 +7,12 @@ use chrono::{DateTime, Duration, Utc};
 use muster_domain::{people::Role, record::Run, run::RunState};
 
 use crate::{
-    alarms::as_problem,
     chrome::Chrome,
     format,
     pair_facts::measured_rto,
     parts::{Bar, Course, Link, Mark, Pill, ReadingView, Spark, Stamp, Tone},
-    problems::{self, ProblemRow},
-    readiness::{Check, Verdict, why},
+    problems::{self, Cause, ProblemRow},
+    readiness::{Verdict, why},
     words,
 };
 
@@ -92,15 +91,7 @@ impl FleetPage {
         let could = with(Verdict::Yes) + with(Verdict::Warnings);
         let verified =
             pairs.iter().filter(|f| matches!(f.verification, Verification::Verified { .. })).count();
-        let of_pair = |facts: &PairFacts<'_>| -> Vec<Check> {
-            facts.alarms.iter().map(as_problem).chain(facts.losses.iter().map(problems::of_loss)).collect()
-        };
-        let besides: Vec<Vec<Check>> = pairs.iter().map(of_pair).collect();
-        let causes = pairs.iter().zip(&besides).flat_map(|(facts, besides)| {
-            let name = facts.pair.name.as_str();
-            [(name, facts.checks), (name, besides.as_slice())]
-        });
-        let causes: Vec<(&str, &[Check])> = causes.collect();
+        let causes: Vec<Cause> = pairs.iter().flat_map(|facts| Cause::of_pair(facts, now)).collect();
         let problems = problems::problems(&causes, now);
         let mut sorted: Vec<&PairFacts<'_>> = pairs.iter().collect();
         sorted.sort_by_cached_key(|facts| (facts.active_run.is_none(), facts.verdict(), &facts.pair.name));

@@ -18,6 +18,6 @@ pub use self::{
     runs::{ActForm, AuditFilter, BrakeForm, PlanForm, RequestForm, RunFilter, VoteForm},
     truth::{
         AcknowledgeForm, AlarmFilter, ContentFilter, ContentForm, DifferenceFilter, RecordForm,
-        TranslationFilter,
+        TranslationFilter, TranslationForm,
     },
 };

@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     pair::Pair,
     recorder::explorer::{LagExplorer, Resolution},
+    topic::TopicPartition,
 };
 use serde::Deserialize;
 
@@ -74,6 +75,16 @@ impl LagFilter {
 pub(crate) fn lag_of(pair: &str, topic: &str, range: &str) -> String {
     let filter = LagFilter { range: range.to_owned(), topic: topic.to_owned(), ..LagFilter::default() };
     format!("/pairs/{pair}/lag{}", filter.query())
+}
+
+/// Where the course around something is shown, of one partition of the source.
+pub(crate) fn around_partition(
+    pair: &str,
+    source: &str,
+    partition: &TopicPartition,
+    time: (DateTime<Utc>, DateTime<Utc>),
+) -> String {
+    format!("{}&partition={}", around(pair, source, &partition.topic, time), partition.partition)
 }
 
 /// Where the course around something is shown: so long before its begin until as long after its end, of a topic or of all.

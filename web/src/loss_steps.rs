@@ -5,6 +5,7 @@ use muster_domain::{loss::Loss, pair::Pair};
 
 use crate::{
     lag::around, lag_marks::while_it_was, loss_words::waits_for, parts::Link, recorded::RecordedFilter,
+    runs::query_string,
 };
 
 /// How long before a source died changes of ACLs, configs and topic ids are looked at.
@@ -32,7 +33,7 @@ pub(crate) fn next_steps(pair: &Pair, loss: &Loss, now: DateTime<Utc>) -> Vec<Ne
         target: pair.cluster(loss.direction.to()).as_str(),
     };
     let mut steps: Vec<NextStep> = match loss.truth.as_ref().map(|truth| truth.records) {
-        None => std::iter::once(first_step(&about, loss)).chain(until_it_is_known(&about)).collect(),
+        None => while_away(&about, loss),
         Some(Some(0)) => nothing_missing(&about),
         Some(None) => cannot_be_told(&about),
         Some(Some(_)) => once_back(&about),
@@ -45,8 +46,25 @@ fn step(text: String, link: Link) -> NextStep {
     NextStep { text, link: Some(link) }
 }
 
+/// Where a person reads how applications are moved while a cluster is dead: Muster plans nothing that would.
+pub(crate) fn by_hand() -> Link {
+    Link::new("/runbooks#the-active-side-is-dead", "What is done by hand, and in which order")
+}
+
 /// While it is away, or not back whole.
-fn first_step(about: &About<'_>, loss: &Loss) -> NextStep {
+fn while_away(about: &About<'_>, loss: &Loss) -> Vec<NextStep> {
+    let failing_over = waits_for(loss).is_none().then(|| {
+        step(
+            format!("Failing over from {} is done by hand; no switchover can drain it.", about.source),
+            by_hand(),
+        )
+    });
+    let steps = failing_over.into_iter().chain([first_look(about, loss)]);
+    steps.chain(until_it_is_known(about)).collect()
+}
+
+/// Whether it is away, or what it waits for.
+fn first_look(about: &About<'_>, loss: &Loss) -> NextStep {
     let source = about.source;
     let text = match waits_for(loss) {
         None => format!(
@@ -76,7 +94,7 @@ fn until_it_is_known(about: &About<'_>) -> Vec<NextStep> {
                  It is told without {source}, from what was kept of it."
             ),
             Link::new(
-                format!("/pairs/{pair}/translation"),
+                asked_from(pair, "translation", source),
                 format!("See where groups of {pair} would go on"),
             ),
         ),
@@ -91,6 +109,11 @@ fn until_it_is_known(about: &About<'_>) -> Vec<NextStep> {
     ]
 }
 
+/// The page of a proof, with its form proposing to take it from the source of the loss: which side is active may not be known now.
+fn asked_from(pair: &str, page: &str, source: &str) -> String {
+    format!("/pairs/{pair}/{page}{}", query_string(&[("from", source)]))
+}
+
 fn once_back(about: &About<'_>) -> Vec<NextStep> {
     let About { pair, source, target } = about;
     vec![
@@ -98,7 +121,7 @@ fn once_back(about: &About<'_>) -> Vec<NextStep> {
             format!(
                 "Find the records that are on {source} only: a content proof names partitions and offsets."
             ),
-            Link::new(format!("/pairs/{pair}/content"), format!("Compare content of {pair}")),
+            Link::new(asked_from(pair, "content", source), format!("Compare content of {pair}")),
         ),
         NextStep {
             text: format!(
@@ -118,7 +141,7 @@ fn cannot_be_told(about: &About<'_>) -> Vec<NextStep> {
             format!(
                 "Compare both sides: what {source} lost of its own log may be on {target} only, and what had not arrived on {source} only."
             ),
-            Link::new(format!("/pairs/{pair}/content"), format!("Compare content of {pair}")),
+            Link::new(asked_from(pair, "content", source), format!("Compare content of {pair}")),
         ),
         NextStep {
             text: "Until that is done, start no replication between them: it could write over what is left. The interval stands."

@@ -154,7 +154,7 @@ impl PairPage {
             groups_note,
             rto,
             rto_note,
-            loss: detail.loss.map(|loss| LossPanel::new(pair, loss, now)),
+            loss: detail.loss.map(|loss| LossPanel::new(pair, loss, facts.losses, now)),
             topology: detail
                 .survey
                 .map(|survey| Topology::new(pair, facts.active, survey, &facts.lag, &detail.behind, now)),

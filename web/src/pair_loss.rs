@@ -3,16 +3,17 @@
 use askama::{Template, filters::HtmlSafe};
 use chrono::{DateTime, Utc};
 use muster_domain::{
-    loss::{Interval, Loss, PartitionLoss, TopicLoss},
+    loss::{BriefLoss, Loss, PartitionLoss, TopicLoss},
     pair::Pair,
 };
 
 use crate::{
-    format,
     lag::around,
     lag_marks::while_it_was,
-    loss_words::{Figures, Told, rank, waits_for},
-    parts::{Mark, Tone, When},
+    loss_stated::{Stated, Verdict},
+    loss_steps::by_hand,
+    loss_words::{Figures, Told, rank, records},
+    parts::{Link, Mark, When},
 };
 
 /// Partitions listed of one topic.
@@ -36,28 +37,25 @@ pub(crate) struct LossPanel {
     course: String,
     noticed: When,
     said: Mark,
-    truth: Option<Mark>,
+    text: String,
+    before: Option<String>,
     truth_method: String,
     method: String,
     reason: String,
     rows: Vec<LossRow>,
     course_href: String,
     csv: String,
+    by_hand: Option<Link>,
+    others: Option<Link>,
 }
 impl HtmlSafe for LossPanel {}
 
 impl LossPanel {
-    /// The panel of a loss.
-    pub(crate) fn new(pair: &Pair, loss: &Loss, now: DateTime<Utc>) -> Self {
-        let known = loss.total.records_at_most.is_some();
-        let tone = if known { Tone::Bad } else { Tone::Unk };
-        let truth = loss.truth.as_ref().map(|truth| match truth.records {
-            Some(0) if truth.exact => Mark::new(Tone::Idle, "Nothing was lost."),
-            Some(records) => {
-                Mark::new(Tone::Warn, format!("It was at most {} records.", format::number(records)))
-            }
-            None => Mark::new(Tone::Unk, "It cannot be told what it was."),
-        });
+    /// The panel of a loss. `open` are the losses of the pair whose last word is not said, this one among them or not.
+    pub(crate) fn new(pair: &Pair, loss: &Loss, open: &[BriefLoss], now: DateTime<Utc>) -> Self {
+        let stated = Stated::new(pair, loss);
+        let Verdict { tone, big, text } = stated.verdict();
+        let told = loss.truth.as_ref().is_some_and(|truth| truth.records.is_some());
         Self {
             pair: pair.name.to_string(),
             id: loss.id().to_string(),
@@ -74,14 +72,33 @@ impl LossPanel {
             ),
             course: pair.course(loss.direction),
             noticed: When::ago(now, loss.noticed_at),
-            said: Mark::new(tone, sentence(&loss.total)),
-            truth: truth.or_else(|| waiting(loss)),
+            said: Mark::new(tone, big),
+            text,
+            before: told.then(|| said_before(stated)),
             truth_method: loss.truth.as_ref().map(|truth| truth.method.clone()).unwrap_or_default(),
             method: loss.method.clone(),
             reason: loss.reason.clone(),
             rows: loss.topics.iter().map(|topic| row(loss, topic)).collect(),
+            by_hand: loss.truth.is_none().then(by_hand),
+            others: others(pair, loss, open),
         }
     }
+}
+
+/// The way to those that are open besides.
+fn others(pair: &Pair, loss: &Loss, open: &[BriefLoss]) -> Option<Link> {
+    let text = match open.iter().filter(|other| other.id() != loss.id()).count() {
+        0 => return None,
+        1 => "1 more open loss".to_owned(),
+        n => format!("{n} more open losses"),
+    };
+    Some(Link::new(format!("/pairs/{}/losses", pair.name), text))
+}
+
+/// The interval, once the true figure stands: what was said then, not what is so.
+fn said_before(stated: Stated<'_>) -> String {
+    let Stated { loss, source, target, .. } = stated;
+    format!("Said while {source} was away: {} missing on {target}.", records(&loss.total))
 }
 
 /// A topic with its worst partitions.
@@ -100,64 +117,5 @@ fn row(loss: &Loss, topic: &TopicLoss) -> LossRow {
         owner: topic.owner.to_string(),
         figures: Figures::new(&topic.lost, Told::of_topic(whole, topic)),
         partitions: worst.iter().take(PARTITIONS).map(partition).collect(),
-    }
-}
-
-fn sentence(total: &Interval) -> String {
-    let at_least = format::number(total.records_at_least);
-    let records = match total.records_at_most {
-        Some(at_most) => {
-            format!(
-                "At least {at_least} and at most {} records are missing on the target",
-                format::number(at_most)
-            )
-        }
-        None => {
-            format!("At least {at_least} records are missing on the target; how many at most is not known")
-        }
-    };
-    match total.ms_at_most {
-        Some(ms) => format!(
-            "{records}, written in the last {} before it was found not to answer.",
-            format::duration(ms)
-        ),
-        None => format!("{records}. Since when is not known."),
-    }
-}
-
-/// That it answers again, and what the true figure waits for.
-fn waiting(loss: &Loss) -> Option<Mark> {
-    let waits = waits_for(loss)?;
-    Some(Mark::new(Tone::Run, format!("It answers again. The true figure {waits}.")))
-}
-
-#[cfg(test)]
-mod tests {
-    use muster_domain::{
-        ids::TeamName,
-        pair::{Direction, Side},
-    };
-
-    use super::*;
-
-    #[test]
-    fn a_source_that_is_not_back_whole_is_waited_for() {
-        let mut loss = Loss {
-            direction: Direction { from: Side::A },
-            owner: TeamName::new("core").unwrap(),
-            seen_at: DateTime::UNIX_EPOCH,
-            noticed_at: DateTime::UNIX_EPOCH,
-            reason: String::new(),
-            total: Interval::default(),
-            topics: Vec::new(),
-            method: String::new(),
-            waits_for_leaders: 0,
-            truth: None,
-        };
-        let said = |loss: &Loss| waiting(loss).map(|mark| mark.to_string());
-        assert_eq!(said(&loss), None, "it is away");
-        loss.waits_for_leaders = 1_200;
-        let waits = "The true figure waits for 1,200 of its partitions, still without a leader.";
-        assert!(said(&loss).is_some_and(|said| said.contains(waits)), "{:?}", said(&loss));
     }
 }

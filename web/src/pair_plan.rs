@@ -9,8 +9,9 @@ use crate::{
     chrome::Chrome,
     fleet::PairFacts,
     format,
+    loss_steps::by_hand,
     pair_form::by_operation,
-    parts::{Choice, Field},
+    parts::{Choice, Field, Link},
 };
 
 /// Whether a plan can be made here.
@@ -18,36 +19,52 @@ use crate::{
 pub(crate) enum Planning {
     /// What the button says and the side applications leave.
     Offered(String, &'static str),
-    /// What it would say, and the rule.
-    Refused(String, String),
+    /// What it would say, the rule, and where a person goes on.
+    Refused(String, String, Option<Link>),
 }
 
 pub(crate) fn planning(chrome: &Chrome, facts: &PairFacts<'_>) -> Planning {
     let pair = facts.pair;
     let Some(from) = facts.active else {
-        let why = match pair.unattached().next() {
-            Some(way) => format!(
-                "The flow {} is not attached. Its owners edit the pair and name the Connect address and the connectors.",
-                pair.course(way)
+        let (why, link) = match pair.unattached().next() {
+            Some(way) => (
+                format!(
+                    "The flow {} is not attached. Its owners edit the pair and name the Connect address and the connectors.",
+                    pair.course(way)
+                ),
+                None,
             ),
-            None => "The active side is not known, so there is no direction to plan. Its readiness says why."
-                .to_owned(),
+            None => (
+                "The active side is not known, so there is no direction to plan. Its readiness says why. While a side is dead, \
+                 applications are moved by hand."
+                    .to_owned(),
+                Some(by_hand()),
+            ),
         };
-        return Planning::Refused(format!("Plan switching {} over", pair.name), why);
+        return Planning::Refused(format!("Plan switching {} over", pair.name), why, link);
     };
     let label = format!("Plan switching {} over, {}", pair.name, pair.course(Direction { from }));
+    // Connect may well call its connectors RUNNING still, and the side active with them.
+    if facts.losses.iter().any(|loss| loss.direction.from == from && loss.truth.is_none()) {
+        let rule = format!(
+            "{} does not answer, or not with all it had: a switchover has to drain it, and failing over is done by hand.",
+            pair.cluster(from)
+        );
+        return Planning::Refused(label, rule, Some(by_hand()));
+    }
     if !chrome.may(Role::Operator, &pair.team) {
-        return Planning::Refused(label, format!("Only operators of {} plan its moves.", pair.team));
+        return Planning::Refused(label, format!("Only operators of {} plan its moves.", pair.team), None);
     }
     if pair.mode == PairMode::ActiveActive {
         return Planning::Refused(
             label,
             "An active-active pair is evacuated, which cannot be planned yet.".to_owned(),
+            None,
         );
     }
     if let Some((run, _)) = facts.active_run {
         let rule = format!("Run {} holds {}. One run at a time; wait until it ends.", run.number, pair.name);
-        return Planning::Refused(label, rule);
+        return Planning::Refused(label, rule, None);
     }
     Planning::Offered(label, from.as_str())
 }

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use muster_domain::loss::BriefLoss;
+use muster_domain::{alarm::StandingAlarm, loss::BriefLoss, readiness::CheckCode};
 
 use crate::{
+    alarms::as_problem,
+    fleet::PairFacts,
     format,
     parts::Pill,
     readiness::{Check, CheckState},
@@ -19,7 +21,75 @@ pub(crate) struct ProblemRow {
     pub(crate) next_step: String,
     /// Names, and where each says more.
     pub(crate) pairs: Vec<(String, String)>,
+    /// How old the oldest of it is: `read 5 s ago`, `noticed 3 h ago`.
     pub(crate) age: String,
+}
+
+/// Something that is not well with a pair.
+#[derive(Debug)]
+pub(crate) struct Cause {
+    pair: String,
+    check: Check,
+    /// Where more is said of it.
+    href: String,
+    /// Where more is said of all of its kind at the pair.
+    all: String,
+    /// What was done when it was learned: `read` or `noticed`; empty when nothing ever was.
+    learned: &'static str,
+}
+
+impl Cause {
+    /// All that is not well with a pair. One that was never observed is not well: nothing is known of it.
+    pub(crate) fn of_pair(facts: &PairFacts<'_>, now: DateTime<Utc>) -> Vec<Self> {
+        let pair = facts.pair.name.as_str();
+        let bad = facts
+            .checks
+            .iter()
+            .filter(|check| !matches!(check.state, CheckState::Ok | CheckState::NotApplicable));
+        let mut causes: Vec<Self> =
+            bad.map(|check| Self::at(pair, check.clone(), "#checks", "read")).collect();
+        if facts.checks.is_empty() {
+            causes.push(Self::at(pair, never_observed(now), "#checks", ""));
+        }
+        causes.extend(facts.alarms.iter().map(|kept| Self::of_alarm(pair, kept)));
+        causes.extend(facts.losses.iter().map(|loss| Self::of_loss(pair, loss)));
+        causes
+    }
+
+    fn of_alarm(pair: &str, kept: &StandingAlarm) -> Self {
+        Self::at(pair, as_problem(kept), "#alarms", "read")
+    }
+
+    fn of_loss(pair: &str, loss: &BriefLoss) -> Self {
+        let all = Self::at(pair, of_loss(loss), "/losses", "noticed");
+        Self { href: format!("{}/{}", all.all, loss.id()), ..all }
+    }
+
+    fn at(pair: &str, check: Check, page: &str, learned: &'static str) -> Self {
+        let all = format!("/pairs/{pair}{page}");
+        Self { pair: pair.to_owned(), check, href: all.clone(), all, learned }
+    }
+
+    fn age(&self, now: DateTime<Utc>) -> String {
+        match self.learned {
+            "" => "never read".to_owned(),
+            learned => format!("{learned} {}", format::ago(now, self.check.at)),
+        }
+    }
+}
+
+/// By the code of the check that says how old a survey is: there is none.
+fn never_observed(now: DateTime<Utc>) -> Check {
+    Check {
+        code: CheckCode::SurveyFresh.as_str().to_owned(),
+        group: String::new(),
+        state: CheckState::Unknown,
+        reason: "Never observed, so nothing is known of it.".to_owned(),
+        next_step: "Wait for the first survey, seconds after a pair is created. If none comes, see whether a process of Muster runs, \
+                    and what its log says."
+            .to_owned(),
+        at: now,
+    }
 }
 
 /// An open loss as a cause in the problems strip. Losses of several pairs with the same source are one.
@@ -53,42 +123,42 @@ pub(crate) fn of_loss(loss: &BriefLoss) -> Check {
 }
 
 /// Problems over pairs, grouped by cause: most pairs first, then the worst.
-pub(crate) fn problems(pairs: &[(&str, &[Check])], now: DateTime<Utc>) -> Vec<ProblemRow> {
-    let mut causes: BTreeMap<(CheckState, &str, &str), (Vec<String>, &Check)> = BTreeMap::new();
-    for (pair, checks) in pairs {
-        for check in *checks {
-            if matches!(check.state, CheckState::Ok | CheckState::NotApplicable) {
-                continue;
-            }
-            let cause =
-                causes.entry((check.state, &check.code, &check.reason)).or_insert((Vec::new(), check));
-            cause.0.push((*pair).to_owned());
-        }
+pub(crate) fn problems(causes: &[Cause], now: DateTime<Utc>) -> Vec<ProblemRow> {
+    let mut grouped: BTreeMap<(CheckState, &str, &str), Vec<&Cause>> = BTreeMap::new();
+    for cause in causes {
+        let Check { state, code, reason, .. } = &cause.check;
+        grouped.entry((*state, code, reason)).or_default().push(cause);
     }
-    let mut rows: Vec<(CheckState, ProblemRow)> = causes
-        .into_iter()
-        .map(|((state, _, _), (pairs, check))| {
-            let page = if check.code == BriefLoss::CAUSE { "/losses" } else { "#checks" };
-            let leads = |pair: String| (pair.clone(), format!("/pairs/{pair}{page}"));
-            let row = ProblemRow {
-                pill: Pill::new(state.tone(), state.word()),
-                reason: check.reason.clone(),
-                next_step: check.next_step.clone(),
-                pairs: pairs.into_iter().map(leads).collect(),
-                age: format::ago(now, check.at),
-            };
-            (state, row)
-        })
-        .collect();
+    let mut rows: Vec<(CheckState, ProblemRow)> =
+        grouped.into_iter().filter_map(|((state, ..), of)| Some((state, row(state, &of, now)?))).collect();
     rows.sort_by_key(|(state, row)| (std::cmp::Reverse(row.pairs.len()), *state));
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
+/// What is the same at several pairs, as old as the oldest of it.
+fn row(state: CheckState, of: &[&Cause], now: DateTime<Utc>) -> Option<ProblemRow> {
+    let oldest = of.iter().min_by_key(|cause| cause.check.at)?;
+    let mut pairs: Vec<(String, String)> = Vec::new();
+    for cause in of {
+        match pairs.iter_mut().find(|(pair, _)| *pair == cause.pair) {
+            Some((_, href)) => href.clone_from(&cause.all),
+            None => pairs.push((cause.pair.clone(), cause.href.clone())),
+        }
+    }
+    Some(ProblemRow {
+        pill: Pill::new(state.tone(), state.word()),
+        reason: oldest.check.reason.clone(),
+        next_step: oldest.check.next_step.clone(),
+        pairs,
+        age: oldest.age(now),
+    })
+}
+
 /// "2 problems, 1 warning". A problem is a code that is critical or unknown on some pair, as the top of every page counts
 /// them.
-pub(crate) fn said(pairs: &[(&str, &[Check])]) -> String {
+pub(crate) fn said(causes: &[Cause]) -> String {
     let codes = |wanted: &[CheckState]| -> BTreeSet<&str> {
-        let checks = pairs.iter().flat_map(|(_, checks)| *checks);
+        let checks = causes.iter().map(|cause| &cause.check);
         checks.filter(|check| wanted.contains(&check.state)).map(|check| check.code.as_str()).collect()
     };
     let problems = match codes(&[CheckState::Critical, CheckState::Unknown]).len() {
@@ -103,6 +173,7 @@ pub(crate) fn said(pairs: &[(&str, &[Check])]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
     use muster_domain::{
         ids::{ClusterName, PairName, TeamName},
         loss::Interval,
@@ -116,18 +187,27 @@ mod tests {
         Check { reason: code.clone(), code, group, state, next_step: String::new(), at: DateTime::UNIX_EPOCH }
     }
 
-    #[test]
-    fn problems_are_one_row_a_cause_most_pairs_first() {
-        let one = [check("slow", CheckState::Warning), check("dead", CheckState::Critical)];
-        let two = [check("slow", CheckState::Warning), check("fine", CheckState::Ok)];
-        let rows = problems(&[("a", &one), ("b", &two)], DateTime::UNIX_EPOCH);
-        let said: Vec<_> = rows.iter().map(|row| (row.reason.as_str(), row.pairs.len())).collect();
-        assert_eq!(said, [("slow", 2), ("dead", 1)]);
+    fn cause(pair: &str, check: Check) -> Cause {
+        Cause::at(pair, check, "#checks", "read")
     }
 
     #[test]
-    fn pairs_that_lost_with_one_source_are_one_row_that_leads_to_their_losses() {
-        let loss = |pair: &str, records_at_most| {
+    fn problems_are_one_row_a_cause_most_pairs_first_and_as_old_as_the_oldest() {
+        let slow = |pair, seconds| {
+            let at = DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
+            cause(pair, Check { at, ..check("slow", CheckState::Warning) })
+        };
+        let causes = [slow("a", 300), cause("a", check("dead", CheckState::Critical)), slow("b", 60)];
+        let rows = problems(&causes, DateTime::UNIX_EPOCH + TimeDelta::seconds(360));
+        let said: Vec<_> =
+            rows.iter().map(|row| (row.reason.as_str(), row.pairs.len(), row.age.as_str())).collect();
+        assert_eq!(said, [("slow", 2, "read 5 m ago"), ("dead", 1, "read 6 m ago")]);
+        assert_eq!(rows[0].pairs[0], ("a".to_owned(), "/pairs/a#checks".to_owned()));
+    }
+
+    #[test]
+    fn pairs_that_lost_with_one_source_are_one_row_that_leads_to_each_loss() {
+        let loss = |pair: &str, seen, records_at_most| {
             let cluster = |name: &str| ClusterName::new(name).unwrap();
             BriefLoss {
                 pair: PairName::new(pair).unwrap(),
@@ -135,30 +215,37 @@ mod tests {
                 source: cluster("eu-west"),
                 target: cluster("eu-central"),
                 owner: TeamName::new("payments").unwrap(),
-                seen_at: DateTime::UNIX_EPOCH,
-                noticed_at: DateTime::UNIX_EPOCH,
+                seen_at: DateTime::UNIX_EPOCH + TimeDelta::seconds(seen),
+                noticed_at: DateTime::UNIX_EPOCH + TimeDelta::seconds(seen),
                 total: Interval { records_at_most, ..Interval::default() },
                 truth: None,
             }
         };
-        let [a, b, idle, unbounded] =
-            [loss("a", Some(7)), loss("b", Some(1_904)), loss("idle", Some(0)), loss("far", None)]
-                .map(|loss| (loss.pair.to_string(), [of_loss(&loss)]));
-        let of: Vec<(&str, &[Check])> =
-            [&a, &b, &idle, &unbounded].map(|(pair, checks)| (pair.as_str(), checks.as_slice())).to_vec();
-        let rows = problems(&of, DateTime::UNIX_EPOCH);
+        let losses = [
+            loss("a", 60, Some(7)),
+            loss("b", 120, Some(1_904)),
+            loss("b", 180, Some(3)),
+            loss("idle", 60, Some(0)),
+            loss("far", 60, None),
+        ];
+        let causes = losses.each_ref().map(|loss| Cause::of_loss(loss.pair.as_str(), loss));
+        let rows = problems(&causes, DateTime::UNIX_EPOCH + TimeDelta::hours(3));
         let told: Vec<_> = rows.iter().map(|row| (row.pill.text(), row.pairs.len())).collect();
         assert_eq!(told, [("Critical", 2), ("Unknown", 1), ("Warning", 1)]);
-        assert_eq!(rows[0].pairs[0], ("a".to_owned(), "/pairs/a/losses".to_owned()));
-        assert_eq!(super::said(&of), "1 problem, 1 warning");
+        let statement = format!("/pairs/a/losses/{}", losses[0].id());
+        assert_eq!(rows[0].pairs[0], ("a".to_owned(), statement));
+        assert_eq!(rows[0].pairs[1], ("b".to_owned(), "/pairs/b/losses".to_owned()), "of several: the list");
+        assert_eq!(rows[0].age, "noticed 2 h 59 m ago");
+        assert_eq!(super::said(&causes), "1 problem, 1 warning");
     }
 
     #[test]
     fn problems_and_warnings_are_counted_apart_and_by_their_code() {
         let one = [check("slow", CheckState::Warning), check("dead", CheckState::Critical)];
         let other = Check { reason: "for another reason".to_owned(), ..check("dead", CheckState::Unknown) };
-        assert_eq!(super::said(&[("a", &one), ("b", &[other])]), "1 problem, 1 warning");
-        assert_eq!(super::said(&[("a", &one[..1])]), "No problems, 1 warning");
+        let [slow, dead] = one.map(|check| cause("a", check));
+        assert_eq!(super::said(std::slice::from_ref(&slow)), "No problems, 1 warning");
+        assert_eq!(super::said(&[slow, dead, cause("b", other)]), "1 problem, 1 warning");
         assert_eq!(super::said(&[]), "No problems");
     }
 }

@@ -1,8 +1,9 @@
-//! What pages of proofs share: which proof is shown, the one under way, the one that failed, the history.
+//! What pages of proofs share: which proof is shown, the one under way, the one that failed, the history, and from which cluster one is
+//! asked for.
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
-    pair::Pair,
+    pair::{Pair, Side},
     people::Role,
     proof::{Proof, ProofKind, ProofState},
 };
@@ -11,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     chrome::Chrome,
     format,
-    parts::{Course, Link, Mark, Notice, Tone, When},
+    parts::{Choice, Course, Field, Link, Mark, Notice, Tone, When},
 };
 
 /// Proofs of one kind of a pair, and what of them is looked at.
@@ -110,6 +111,24 @@ impl ProofParts {
 
 fn href(proof: &Proof) -> String {
     format!("/pairs/{}/{}?proof={}", proof.pair, proof.kind.as_str(), proof.id)
+}
+
+/// From which cluster a proof is asked for: `chosen`, by its name. While no cluster of the pair is, somebody has to say which.
+pub(crate) fn from_field(pair: &Pair, chosen: &str) -> Field {
+    let clusters = Side::BOTH.map(|side| pair.cluster(side).as_str());
+    let mut choices = clusters.map(|cluster| Choice::new(cluster, cluster)).to_vec();
+    if clusters.contains(&chosen) {
+        return Field::select("from", "From", choices, chosen);
+    }
+    choices.insert(0, Choice::new("", "say which cluster"));
+    Field::select("from", "From", choices, "")
+        .required()
+        .help("Which side is active cannot be told, so it is not proposed.")
+}
+
+/// The same with why what was sent does not do.
+pub(crate) fn wrong_from(field: Field, why: &str) -> Field {
+    field.errors(&[("from".to_owned(), why.to_owned())])
 }
 
 /// How far a proof is.

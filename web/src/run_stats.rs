@@ -4,7 +4,7 @@ use askama::{Template, filters::HtmlSafe};
 use chrono::{DateTime, Utc};
 use muster_domain::{
     record::RunStep,
-    run::{Phase, StepState},
+    run::{Phase, RunState, StepState},
 };
 
 use crate::{format, parts::Bar, run::RunRecord};
@@ -129,18 +129,68 @@ fn writers_stopped(record: &RunRecord<'_>, end: DateTime<Utc>) -> (String, Strin
             "from the start of the fence to the first write seen there, so never too short".to_owned(),
         );
     }
-    let fence = record.steps.iter().find(|step| step.phase == Phase::Fence).and_then(|step| step.started_at);
-    match (fence, record.run.no_return_at) {
-        (None, _) => ("not stopped".to_owned(), format!("{} takes writes", record.from())),
-        (Some(fence), None) => {
-            let note = format!("since {}; no side takes writes", format::time(fence));
-            (format::clock((end - fence).num_milliseconds()), note)
+    let fence = record.steps.iter().find(|step| step.phase == Phase::Fence);
+    let begun = fence.and_then(|fence| fence.started_at.map(|since| (fence, since)));
+    if let Some((since, until)) = begun.and_then(|(fence, since)| Some((since, undone_at(fence)?))) {
+        let (until_when, from) = (format::time(until), record.from());
+        let note = format!("until {until_when}, when the fence was undone; {from} takes writes again");
+        return (format::duration((until - since).num_milliseconds()), note);
+    }
+    if let Some(why) = left_to_people(record) {
+        return ("not known".to_owned(), why.to_owned());
+    }
+    match begun {
+        None => not_stopped(record),
+        Some((fence, since)) => stopped_since(record, fence, since, end),
+    }
+}
+
+fn undone_at(step: &RunStep) -> Option<DateTime<Utc>> {
+    step.ended_at.filter(|_| step.state == StepState::Undone)
+}
+
+/// Why nothing that is kept of the run says which side takes writes.
+fn left_to_people(record: &RunRecord<'_>) -> Option<&'static str> {
+    if record.run.state == RunState::ClosedManually {
+        return Some("closed by hand: only the clusters can tell");
+    }
+    record.run.is_restored().then_some("restored from a backup: look at both clusters first")
+}
+
+fn not_stopped(record: &RunRecord<'_>) -> (String, String) {
+    ("not stopped".to_owned(), format!("{} takes writes", record.from()))
+}
+
+/// With a fence that was begun and is not undone.
+fn stopped_since(
+    record: &RunRecord<'_>,
+    fence: &RunStep,
+    since: DateTime<Utc>,
+    end: DateTime<Utc>,
+) -> (String, String) {
+    let (from, so_far) = (record.from(), format::clock((end - since).num_milliseconds()));
+    let at = format::time(since);
+    match (fence.state, record.run.no_return_at) {
+        (StepState::UndoFailed, _) => {
+            ("not known".to_owned(), format!("undoing the fence failed, so {from} may not take writes"))
         }
-        (Some(fence), Some(open)) => {
+        (StepState::Undoing, _) => (so_far, format!("since {at}; being given back to {from} now")),
+        (_, None) if passed_over(record, fence) => not_stopped(record),
+        (_, None) => (so_far, format!("since {at}; no side takes writes")),
+        (_, Some(open)) => {
             let note = format!("until {}; {} takes writes", format::time(open), record.to());
-            (format::duration((open - fence).num_milliseconds()), note)
+            (format::duration((open - since).num_milliseconds()), note)
         }
     }
+}
+
+/// Whether the way back did not need the fence: it is undone before anything else, unless it failed before it kept what its
+/// undo needs, and so never acted.
+fn passed_over(record: &RunRecord<'_>, fence: &RunStep) -> bool {
+    let undoes =
+        |step: &RunStep| matches!(step.state, StepState::Undoing | StepState::Undone | StepState::UndoFailed);
+    let goes_back = record.run.state == RunState::RolledBack || record.steps.iter().any(undoes);
+    goes_back && fence.state != StepState::Succeeded
 }
 
 fn lost(record: &RunRecord<'_>) -> (String, String) {

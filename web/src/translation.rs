@@ -25,7 +25,7 @@ use crate::{
     format,
     forms::TranslationFilter,
     parts::{Choice, Course, Field, Hash, Mark, Notice, Tone, When},
-    proofs::{Looked, ProofParts},
+    proofs::{Looked, ProofParts, from_field, wrong_from},
     runs::query_string,
 };
 
@@ -45,7 +45,8 @@ pub struct ProvenTranslation {
     pub hash: String,
 }
 
-/// `GET /pairs/{pair}/translation`; its filter form sends [`TranslationFilter`].
+/// `GET /pairs/{pair}/translation`; its filter form sends [`TranslationFilter`], its form for another proof posts
+/// [`crate::forms::TranslationForm`].
 #[derive(Debug, Template)]
 #[template(path = "pages/translation.html")]
 pub struct TranslationPage {
@@ -53,6 +54,7 @@ pub struct TranslationPage {
     pair: String,
     course: Course,
     proofs: ProofParts,
+    asked_from: Field,
     shown: Option<Shown>,
     filters: Vec<Field>,
     filtered: bool,
@@ -120,6 +122,7 @@ impl TranslationPage {
         Self {
             chrome: proofs.of_chrome(chrome),
             proofs,
+            asked_from: from_field(pair, &filter.from),
             shown: shown.map(|shown| Shown::new(shown, filter, now)),
             filters: filters(filter),
             filtered: !filter.verdict.is_empty() || !filter.group.is_empty(),
@@ -128,6 +131,12 @@ impl TranslationPage {
             pair: pair.name.to_string(),
             course,
         }
+    }
+
+    /// With what was wrong with the cluster another proof was asked from.
+    #[must_use]
+    pub fn refused_from(self, why: &str) -> Self {
+        Self { asked_from: wrong_from(self.asked_from, why), ..self }
     }
 }
 

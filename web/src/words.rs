@@ -10,13 +10,13 @@ use muster_domain::{
 
 use crate::parts::{Mark, Pill, Tone};
 
-/// How sure something is, in a word.
+/// How sure something is, in a word. Of a lower bound of what arrived, what is shown is what is missing: at most so much.
 #[must_use]
 pub fn class(class: ReadingClass) -> &'static str {
     match class {
         ReadingClass::Exact => "exact",
         ReadingClass::Tight => "tight",
-        ReadingClass::LowerBound => "lower bound",
+        ReadingClass::LowerBound => "at most",
         ReadingClass::Stale => "stale",
         ReadingClass::Unknown => "unknown",
     }

@@ -313,11 +313,14 @@ fn a_statement_of_a_loss_says_nothing_was_lost_only_where_that_is_exact() {
 fn what_to_do_about_a_loss_is_another_thing_once_its_source_is_back() {
     let leads = |name: &str, href: &str| sample(name).contains(&format!("href=\"{href}\""));
     for name in ["loss", "loss-unknown", "loss-waiting"] {
-        assert!(leads(name, "/pairs/payments/translation") && leads(name, "/pairs/payments#plan"), "{name}");
-        assert!(!leads(name, "/pairs/payments/content"), "{name}: it cannot be read");
+        assert!(
+            leads(name, "/pairs/payments/translation?from=eu-west") && leads(name, "/pairs/payments#plan"),
+            "{name}"
+        );
+        assert!(!leads(name, "/pairs/payments/content?from=eu-west"), "{name}: it cannot be read");
     }
     for name in ["loss-settled", "loss-cut"] {
-        assert!(leads(name, "/pairs/payments/content"), "{name}");
+        assert!(leads(name, "/pairs/payments/content?from=eu-west"), "{name}");
         assert!(!leads(name, "/pairs/payments#plan"), "{name}");
     }
     assert!(!leads("loss-nothing", "/findings?pair=payments#raise"), "nothing has to be done");

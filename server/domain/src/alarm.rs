@@ -49,6 +49,7 @@ use crate::{
     notification::Severity,
     pair::{BySide, Pair},
     survey::Survey,
+    topic::TopicPartition,
 };
 
 /// Places named with one alarm; the rest is counted.
@@ -140,11 +141,19 @@ pub struct Place {
     pub mark: i64,
     /// Records lost there.
     pub lost: Lost,
+    /// The partition of the source whose lag tells more of it; null where it is none, or one of the target's topics only.
+    #[serde(default)]
+    pub partition: Option<TopicPartition>,
 }
 
 impl Place {
     fn new(name: impl Into<String>, said: impl Into<String>) -> Self {
-        Self { name: name.into(), said: said.into(), mark: 0, lost: Lost::NOTHING }
+        Self { name: name.into(), said: said.into(), mark: 0, lost: Lost::NOTHING, partition: None }
+    }
+
+    /// A partition of the source.
+    fn of(partition: TopicPartition, said: impl Into<String>) -> Self {
+        Self { partition: Some(partition.clone()), ..Self::new(partition.to_string(), said) }
     }
 
     fn losing(self, mark: i64, lost: Lost) -> Self {

@@ -200,32 +200,32 @@ pub async fn latest_of_all<T: DeserializeOwned>(
     Ok(all)
 }
 
-/// How the checks of one pair stood at its latest survey, in short.
+/// How the checks of one pair stood at its latest survey, in short; or that there was none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bad {
     /// The pair.
     pub pair: PairName,
     /// Its team.
     pub team: TeamName,
-    /// When that survey began.
-    pub at: DateTime<Utc>,
-    /// Names of checks that were critical or unknown.
+    /// When that survey began; `None` when the pair was never observed.
+    pub at: Option<DateTime<Utc>>,
+    /// Names of checks that were critical or unknown; none when it was never observed.
     pub checks: Vec<String>,
 }
 
-/// Which checks of all pairs are bad. Reads states only, not why: it is asked for every page.
+/// Which checks of all pairs are bad, of those never observed too. Reads states only, not why: it is asked for every page.
 ///
 /// # Errors
 /// When the database refuses or a name does not read back.
 pub async fn bad_of_all(conn: &mut PgConnection) -> Result<Vec<Bad>, StoreError> {
     let rows = sqlx::query!(
-        r#"select pair.name, pair.team, readiness.at, array(
+        r#"select pair.name, pair.team, readiness.at as "at?", array(
                 select state.key
-                from jsonb_each_text(states) as state
+                from jsonb_each_text(readiness.states) as state
                 where state.value in ('critical', 'unknown')
             ) as "checks!"
-        from readiness
-        join pair on pair.name = readiness.pair"#
+        from pair
+        left join readiness on readiness.pair = pair.name"#
     )
     .fetch_all(conn)
     .await

@@ -12,6 +12,16 @@ pub struct TranslationFilter {
     pub group: String,
     /// The proof to show, by its id; the newest that is done when empty.
     pub proof: String,
+    /// The cluster the form for another one proposes; the active side when empty.
+    pub from: String,
+}
+
+/// `POST /pairs/{pair}/translation`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct TranslationForm {
+    /// The cluster whose groups are taken as they stand; the active side when empty.
+    pub from: String,
 }
 
 /// `GET /pairs/{pair}/content`.
@@ -22,12 +32,16 @@ pub struct ContentFilter {
     pub proof: String,
     /// Topics that the form asks about, as [`ContentForm::topics`]: whoever comes from a topic need not name it again.
     pub topics: String,
+    /// The cluster the form for another one proposes; the active side when empty.
+    pub from: String,
 }
 
 /// `POST /pairs/{pair}/content`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub struct ContentForm {
+    /// The cluster whose records are the source's; the active side when empty.
+    pub from: String,
     /// Topics by the source's names, apart by spaces or lines; all when empty.
     pub topics: String,
     /// Hours back from now; everything when empty.

@@ -3,9 +3,10 @@
 
 use askama::{Template, filters::HtmlSafe};
 use chrono::{DateTime, Utc};
+use muster_domain::reading::ReadingClass;
 
 use super::{Spoken, percent};
-use crate::{format, parts::lag_chart::level_step};
+use crate::{format, parts::lag_chart::level_step, words};
 
 /// Rows of the table behind a chart.
 const ROWS: usize = 60;
@@ -325,6 +326,28 @@ fn row(drawing: &Drawing<'_>, part: &[Dot]) -> [String; 5] {
     ]
 }
 
+/// What is least sure is highest; a word that is none of [`words::class`] is not known.
 fn sureness(class: &str) -> usize {
-    ["exact", "tight", "lower bound", "stale", "unknown"].iter().position(|word| *word == class).unwrap_or(4)
+    CLASSES.iter().position(|known| words::class(*known) == class).unwrap_or(CLASSES.len())
+}
+
+/// The surest first.
+const CLASSES: [ReadingClass; 5] = [
+    ReadingClass::Exact,
+    ReadingClass::Tight,
+    ReadingClass::LowerBound,
+    ReadingClass::Stale,
+    ReadingClass::Unknown,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bound_is_less_sure_than_what_is_tight_and_surer_than_what_is_stale() {
+        let ranks = CLASSES.map(|class| sureness(words::class(class)));
+        assert_eq!(ranks, [0, 1, 2, 3, 4]);
+        assert_eq!(sureness("at most"), 2);
+    }
 }

@@ -4,7 +4,7 @@ use askama::{Template, filters::HtmlSafe};
 use chrono::{DateTime, Utc};
 use muster_domain::reading::{Reading, ReadingClass};
 
-use crate::format;
+use crate::{format, words};
 
 /// What the number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,13 +47,14 @@ impl ReadingView {
     /// A reading as it is to be shown at `now`.
     #[must_use]
     pub fn new(reading: &Reading, unit: Unit, now: DateTime<Utc>) -> Self {
-        let (class, word, sign) = match reading.class {
-            ReadingClass::Exact => ("exact", "exact", "="),
-            ReadingClass::Tight => ("tight", "tight", "≈"),
-            ReadingClass::LowerBound => ("bound", "lower bound", "≤"),
-            ReadingClass::Stale => ("stale", "stale", "was"),
-            ReadingClass::Unknown => ("unk", "unknown", ""),
+        let (class, sign) = match reading.class {
+            ReadingClass::Exact => ("exact", "="),
+            ReadingClass::Tight => ("tight", "≈"),
+            ReadingClass::LowerBound => ("bound", "≤"),
+            ReadingClass::Stale => ("stale", "was"),
+            ReadingClass::Unknown => ("unk", ""),
         };
+        let word = words::class(reading.class);
         let (class, word, sign, value) = match reading.value {
             Some(value) => (class, word, sign, unit.say(value)),
             None => ("unk", "unknown", "", "no reading".to_owned()),
@@ -80,7 +81,7 @@ impl ReadingView {
         match self.class {
             "exact" | "tight" | "bound" => Self {
                 class: "bound",
-                word: "upper bound",
+                word: words::class(ReadingClass::LowerBound),
                 sign: "",
                 value: format!("up to {}", self.value),
                 ..self
@@ -137,7 +138,8 @@ mod tests {
         assert_eq!(html.clone().up_to().phrase(), html.phrase());
         assert_eq!(html.phrase(), "was 38 s, stale, 4 m 10 s ago");
         let bound = Reading::new(5_000, ReadingClass::LowerBound, at, "");
-        let html = ReadingView::new(&bound, Unit::Milliseconds, at).up_to();
-        assert_eq!(html.phrase(), "up to 5 s, upper bound, 0 s ago");
+        let html = ReadingView::new(&bound, Unit::Milliseconds, at);
+        assert_eq!(html.phrase(), "≤ 5 s, at most, 0 s ago");
+        assert_eq!(html.up_to().phrase(), "up to 5 s, at most, 0 s ago");
     }
 }

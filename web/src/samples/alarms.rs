@@ -4,6 +4,7 @@ use chrono::Duration;
 use muster_domain::{
     alarm::{Alarm, AlarmCode, Ending, Lost, Place, Since, StandingAlarm},
     people::Role,
+    topic::TopicPartition,
 };
 use uuid::Uuid;
 
@@ -57,6 +58,7 @@ pub(super) fn alarms() -> Vec<StandingAlarm> {
         said: "offsets 1000 to 1699 were not copied".to_owned(),
         mark: 1000,
         lost: Lost::up_to(700),
+        partition: Some(TopicPartition::new("payments.captured", 3)),
     }];
     hole.alarm.lost = Lost::up_to(700);
     hole.alarm.facts =

@@ -129,13 +129,21 @@ impl ContentPage {
         Self::page(&[], None, false, "payments.captured")
     }
 
+    /// Which side is active cannot be told.
+    #[must_use]
+    pub fn sample_side_not_known() -> Self {
+        let pair = pair("payments", "mira.holt", ("eu-west", "eu-central"), (30, 300));
+        let (chrome, course) = (chrome("/pairs/payments/content"), Course::of_pair(&pair, None));
+        Self::new(chrome, &pair, course, &[], None, &ContentFilter::default(), &ContentForm::default())
+    }
+
     fn page(history: &[Proof], shown: Option<&ProvenContent>, show_payload: bool, topics: &str) -> Self {
         let pair =
             Pair { show_payload, ..pair("payments", "mira.holt", ("eu-west", "eu-central"), (30, 300)) };
         let chrome = chrome("/pairs/payments/content");
         let course = Course::flowing("eu-west", "eu-central");
         let filter = ContentFilter { topics: topics.to_owned(), ..ContentFilter::default() };
-        let form = ContentForm { topics: topics.to_owned(), ..ContentForm::default() };
+        let form = ContentForm { from: "eu-west".to_owned(), topics: topics.to_owned(), ..ContentForm::default() };
         Self::new(chrome, &pair, course, history, shown, &filter, &form)
     }
 }

@@ -85,7 +85,7 @@ fn captured(pair: &Pair) -> TopicLoss {
 }
 
 /// Of a source that is still away: an interval and nothing more.
-fn bounded(pair: &Pair) -> Loss {
+pub(super) fn bounded(pair: &Pair) -> Loss {
     let refunds = lost(0, Some(41), Some(5_000));
     let never = partition(0, Some(-1), refunds);
     Loss {
@@ -139,6 +139,13 @@ fn back(pair: &Pair, records: Option<i64>, ms: Option<i64>, exact: bool, method:
     loss
 }
 
+/// It is back, and all had arrived.
+pub(super) fn nothing(pair: &Pair) -> Loss {
+    let method = "Up to where the leaders that were last seen had ended when others were elected, by the source's own logs as they \
+                  are now: all of it had reached the target. What was written since is not in it.";
+    back(pair, Some(0), Some(0), true, method)
+}
+
 fn page(loss: &Loss, filter: &LossFilter) -> LossPage {
     let query = query_string(&[("topic", &filter.topic), ("skip", &filter.skip)]);
     let path = format!("/pairs/payments/losses/{}{query}", loss.id());
@@ -179,9 +186,7 @@ impl LossPage {
     /// It is back, and all had arrived.
     #[must_use]
     pub fn sample_nothing() -> Self {
-        let method = "Up to where the leaders that were last seen had ended when others were elected, by the source's own logs as they \
-                      are now: all of it had reached the target. What was written since is not in it.";
-        page(&back(&pairs::payments().pair, Some(0), Some(0), true, method), &LossFilter::default())
+        page(&nothing(&pairs::payments().pair), &LossFilter::default())
     }
 
     /// It came back with less than it had.
@@ -195,7 +200,7 @@ impl LossPage {
     }
 }
 
-fn brief(loss: Loss, days: i64) -> BriefLoss {
+pub(super) fn brief(loss: Loss, days: i64) -> BriefLoss {
     let earlier = chrono::TimeDelta::days(days);
     BriefLoss {
         pair: pairs::payments().pair.name,

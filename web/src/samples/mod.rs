@@ -10,6 +10,7 @@ mod dangers;
 mod documents;
 mod drills;
 mod findings;
+mod going_back;
 mod lag;
 mod loss;
 mod night;
@@ -103,9 +104,12 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("setup", html(&SetupPage::sample())),
         ("error", html(&ErrorPage::sample())),
         ("fleet", html(&FleetPage::sample())),
+        ("fleet-problems", html(&FleetPage::sample_problems())),
         ("fleet-empty", html(&FleetPage::sample_empty())),
         ("pair", html(&PairPage::sample())),
         ("pair-dark", html(&PairPage::sample_unknown())),
+        ("pair-dead", html(&PairPage::sample_dead())),
+        ("pair-back", html(&PairPage::sample_back())),
         ("pair-imported", html(&PairPage::sample_imported())),
         ("lag", html(&LagPage::sample())),
         ("lag-topic", html(&LagPage::sample_topic())),
@@ -145,6 +149,11 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("run-paused", html(&RunPage::sample_paused())),
         ("run-asks", html(&RunPage::sample_asks())),
         ("run-asks-braked", html(&RunPage::sample_asks_braked())),
+        ("run-rolling-back", html(&RunPage::sample_rolling_back())),
+        ("run-rolled-back", html(&RunPage::sample_rolled_back())),
+        ("run-never-fenced", html(&RunPage::sample_never_fenced())),
+        ("run-stuck", html(&RunPage::sample_stuck())),
+        ("run-closed", html(&RunPage::sample_closed())),
         ("run-live", html(&RunLive::sample())),
         ("confirm-start", html(&ConfirmPage::sample(ConfirmAct::Start))),
         ("confirm-abort", html(&ConfirmPage::sample(ConfirmAct::Abort))),
@@ -195,12 +204,14 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("content-record-gone", html(&RecordPage::sample_gone())),
         ("content-empty", html(&ContentPage::sample_empty())),
         ("content-of-topic", html(&ContentPage::sample_of_topic())),
+        ("content-side-not-known", html(&ContentPage::sample_side_not_known())),
         ("translation", html(&TranslationPage::sample())),
         ("translation-ended", html(&TranslationPage::sample_ended())),
         ("translation-not-newest", html(&TranslationPage::sample_not_newest())),
         ("translation-without-result", html(&TranslationPage::sample_without_result())),
         ("translation-dead-source", html(&TranslationPage::sample_dead_source())),
         ("translation-empty", html(&TranslationPage::sample_empty())),
+        ("translation-side-not-known", html(&TranslationPage::sample_side_not_known())),
         ("account", html(&AccountPage::sample())),
         ("account-empty", html(&AccountPage::sample_empty())),
         ("account-refused", html(&AccountPage::sample_refused())),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use muster_domain::{
     cluster::Cluster,
     difference::differences,
+    loss::{BriefLoss, Loss},
     pair::{BySide, Mechanism},
     people::Role,
     problem::Problem,
@@ -16,7 +17,7 @@ use muster_domain::{
 
 use super::{
     ago, canary, loss,
-    night::{actor, chrome, chrome_of, cluster, look, wei},
+    night::{actor, chrome, chrome_of, cluster, look, pair_name, wei},
     pairs::{self, Seen},
     runs, steps, survey,
 };
@@ -186,6 +187,17 @@ impl FleetPage {
         Self::new(chrome("/"), &facts.collect::<Vec<_>>())
     }
 
+    /// Payments with alarms and a loss besides its checks, and another pair that was never observed.
+    #[must_use]
+    pub fn sample_problems() -> Self {
+        let (seen, mut fresh) = (pairs::payments(), pairs::payments());
+        fresh.pair.name = pair_name("fresh");
+        fresh.checks.clear();
+        let (alarms, open) = (super::alarms::alarms(), [loss::brief(loss::bounded(&seen.pair), 0)]);
+        let payments = PairFacts { alarms: &alarms[..2], losses: &open, ..facts(&seen) };
+        Self::new(chrome("/"), &[payments, facts(&fresh)])
+    }
+
     /// The first thing a new Muster shows.
     #[must_use]
     pub fn sample_empty() -> Self {
@@ -193,7 +205,8 @@ impl FleetPage {
     }
 }
 
-fn pair_page(dark: bool) -> PairPage {
+/// The page with a loss, if there was one, and those of it that are open.
+fn pair_page(dark: bool, loss: Option<&Loss>, open: &[BriefLoss]) -> PairPage {
     let (mut seen, asked, drill, runs) = (pairs::payments(), runs::asked(), runs::drill(), runs::history());
     seen.history = pairs::history(24, 4200, 21_900, Some((240, 216)));
     let (survey, lag) = (survey::payments(dark), survey::lag());
@@ -204,11 +217,15 @@ fn pair_page(dark: bool) -> PairPage {
         seen.lag = Reading::new(4200, ReadingClass::Stale, ago(252), "eu-west does not answer");
         behind = Reading::unknown(ago(2), "eu-west does not answer");
     }
-    let loss = dark.then(|| loss::of(&seen.pair));
     let canaries = canary::of(&seen.pair, dark);
     let alarms = super::alarms::alarms();
-    let facts =
-        PairFacts { waiting: Some(&asked), last_proof: Some(&drill), alarms: &alarms[..2], ..facts(&seen) };
+    let facts = PairFacts {
+        waiting: Some(&asked),
+        last_proof: Some(&drill),
+        alarms: &alarms[..2],
+        losses: open,
+        ..facts(&seen)
+    };
     let detail = PairDetail {
         facts,
         survey: Some(&survey),
@@ -219,7 +236,7 @@ fn pair_page(dark: bool) -> PairPage {
         canaries: &canaries,
         tried: None,
         hours: 24,
-        loss: loss.as_ref(),
+        loss,
         runs: &runs,
     };
     PairPage::new(chrome("/pairs/payments"), &detail, &[])
@@ -229,13 +246,28 @@ impl PairPage {
     /// Payments.
     #[must_use]
     pub fn sample() -> Self {
-        pair_page(false)
+        pair_page(false, None, &[])
     }
 
     /// Payments with eu-west gone.
     #[must_use]
     pub fn sample_unknown() -> Self {
-        pair_page(true)
+        let pair = pairs::payments().pair;
+        pair_page(true, Some(&loss::of(&pair)), &[loss::brief(loss::of(&pair), 0)])
+    }
+
+    /// Payments with eu-west dead, where Connect still calls its connectors running; another loss is open besides.
+    #[must_use]
+    pub fn sample_dead() -> Self {
+        let pair = pairs::payments().pair;
+        let open = [0, 9].map(|days| loss::brief(loss::bounded(&pair), days));
+        pair_page(false, Some(&loss::bounded(&pair)), &open)
+    }
+
+    /// Payments with eu-west back, and nothing lost.
+    #[must_use]
+    pub fn sample_back() -> Self {
+        pair_page(false, Some(&loss::nothing(&pairs::payments().pair)), &[])
     }
 
     /// Payments just imported: nobody said yet what carries its flows.

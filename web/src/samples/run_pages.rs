@@ -73,7 +73,7 @@ impl PlanPage {
 }
 
 /// A record of a run for as long as `show` needs it.
-fn with<T>(run: &Run, steps: &[RunStep], show: impl FnOnce(&RunRecord<'_>) -> T) -> T {
+pub(super) fn with<T>(run: &Run, steps: &[RunStep], show: impl FnOnce(&RunRecord<'_>) -> T) -> T {
     let (plan, events, approvals) = (runs::plan(run.pair.as_str(), false), runs::events(), runs::approvals());
     let objectives = pairs::payments().pair.objectives;
     let events = if steps.is_empty() { Vec::new() } else { events };
@@ -115,9 +115,12 @@ impl ApprovalPage {
     }
 }
 
-fn run_page(state: RunState, reason: &str, steps: &[RunStep]) -> RunPage {
-    let chrome = chrome_of(Some(ines()), "/runs/x", Brake::Released);
-    with(&runs::under_way(state, reason), steps, |record| RunPage::new(chrome, record, false))
+pub(super) fn of_ines() -> Chrome {
+    chrome_of(Some(ines()), "/runs/x", Brake::Released)
+}
+
+pub(super) fn run_page(state: RunState, reason: &str, steps: &[RunStep]) -> RunPage {
+    with(&runs::under_way(state, reason), steps, |record| RunPage::new(of_ines(), record, false))
 }
 
 impl RunPage {

@@ -221,11 +221,21 @@ impl TranslationPage {
         Self::page(&[], None, &Looks { beyond: 2_412, ..looks() })
     }
 
+    /// Which side is active cannot be told, and a proof was asked for without saying from where.
+    #[must_use]
+    pub fn sample_side_not_known() -> Self {
+        let pair = pair("payments", "mira.holt", ("eu-west", "eu-central"), (30, 300));
+        let (chrome, course) = (chrome("/pairs/payments/translation"), Course::of_pair(&pair, None));
+        Self::new(chrome, &pair, course, &[], None, &TranslationFilter::default(), &[]).refused_from(
+            "It cannot be told which side is active: no flow of pair `payments` copies records now. Say from which cluster.",
+        )
+    }
+
     fn page(history: &[Proof], shown: Option<&ProvenTranslation>, looks: &Looks) -> Self {
         let pair = pair("payments", "mira.holt", ("eu-west", "eu-central"), (30, 300));
         let chrome = chrome("/pairs/payments/translation");
         let course = Course::flowing("eu-west", "eu-central");
-        let filter = TranslationFilter::default();
+        let filter = TranslationFilter { from: "eu-west".to_owned(), ..TranslationFilter::default() };
         Self::new(chrome, &pair, course, history, shown, &filter, std::slice::from_ref(looks))
     }
 }

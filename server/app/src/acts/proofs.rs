@@ -112,7 +112,14 @@ pub async fn cancel(conn: &mut PgConnection, id: Uuid, actor: &Actor) -> Answer<
 }
 
 /// From the cluster that is named, or from the side that is active.
-async fn direction(conn: &mut PgConnection, pair: &Pair, from: Option<&ClusterName>) -> Answer<Direction> {
+///
+/// # Errors
+/// `invalid-request` when it is no cluster of the pair, or none is named and the active side cannot be told; `not-surveyed-yet`.
+pub async fn direction(
+    conn: &mut PgConnection,
+    pair: &Pair,
+    from: Option<&ClusterName>,
+) -> Answer<Direction> {
     if let Some(from) = from {
         let side = pair.side_of(from).ok_or_else(|| {
             Failure::invalid(format!("`{from}` is no cluster of the pair `{}`.", pair.name))

@@ -91,8 +91,8 @@ async fn read_causes(conn: &mut PgConnection) -> Answer<CausesByTeam> {
     let (now, mut causes, mut teams) = (Utc::now(), Vec::new(), BTreeMap::new());
     for bad in readiness::bad_of_all(conn).await? {
         causes.extend(bad.checks.into_iter().map(|check| (bad.team.clone(), check)));
-        if now - bad.at > FRESH {
-            // As [`Judgement::aged`] says it.
+        if bad.at.is_none_or(|at| now - at > FRESH) {
+            // As [`Judgement::aged`] says it, and the fleet of a pair that was never observed.
             causes.push((bad.team.clone(), CheckCode::SurveyFresh.as_str().to_owned()));
         }
         teams.insert(bad.pair, bad.team);

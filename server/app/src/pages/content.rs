@@ -13,12 +13,13 @@ use muster_web::{
     content::{ContentPage, ProvenContent},
     content_record::RecordPage,
     forms::{ContentFilter, ContentForm, RecordForm},
+    parts::Course,
 };
 
 use super::{
     asking::Asking,
     html, is_about_the_form,
-    proofs::{course, history, wanted},
+    proofs::{self as proof_pages, history, wanted},
     refused_form, see,
 };
 use crate::{
@@ -41,7 +42,7 @@ pub async fn show(
     Path(name): Path<PairName>,
     Query(filter): Query<ContentFilter>,
 ) -> Answer {
-    let form = ContentForm { topics: filter.topics.clone(), ..ContentForm::default() };
+    let form = ContentForm { from: filter.from.clone(), topics: filter.topics.clone(), ..ContentForm::default() };
     html(&page(&app, &asking, &name, &filter, &form).await?)
 }
 
@@ -63,8 +64,10 @@ async fn page(
         }
         None => None,
     };
-    let course = course(&mut conn, &pair).await?;
-    let page = ContentPage::new(chrome, &pair, course, &history, shown.as_ref(), filter, form);
+    let active = proof_pages::active(&mut conn, &pair).await?;
+    let course = Course::of_pair(&pair, active);
+    let form = ContentForm { from: proof_pages::proposed(&pair, &form.from, active), ..form.clone() };
+    let page = ContentPage::new(chrome, &pair, course, &history, shown.as_ref(), filter, &form);
     Ok(page.of_somebody(asking.since_shown.opens()))
 }
 
@@ -96,8 +99,15 @@ pub async fn ask(
     Path(name): Path<PairName>,
     Form(form): Form<ContentForm>,
 ) -> Answer {
+    let from = match proof_pages::asked_from(&app, &name, &form.from).await {
+        Err(failure) if proof_pages::says_no_cluster(&failure) => {
+            let page = page(&app, &asking, &name, &ContentFilter::default(), &form).await?;
+            return refused_form(&failure, &page.refused_from(&failure.problem.detail));
+        }
+        from => from?,
+    };
     let asked = async {
-        let new = NewProof { kind: ProofKind::Content, from: None, content: Some(read(&form)?) };
+        let new = NewProof { kind: ProofKind::Content, from: Some(from), content: Some(read(&form)?) };
         let mut tx = muster_store::begin(&app.pool).await?;
         proofs::ask(&mut tx, &name, &new, asking.actor()?).await?;
         tx.commit().await?;

@@ -2,20 +2,20 @@
 
 use axum::extract::State;
 use muster_domain::{
-    ids::PairName,
-    pair::Pair,
+    ids::{ClusterName, PairName},
+    pair::{Pair, Side},
     proof::{Proof, ProofKind, ProofState, translation::TranslationProof},
 };
 use muster_store::proofs as stored;
 use muster_web::{
-    forms::TranslationFilter,
+    forms::{TranslationFilter, TranslationForm},
     parts::Course,
     translation::{ProvenTranslation, TranslationPage},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{asking::Asking, html, see};
+use super::{asking::Asking, html, is_about_the_form, refused_form, see};
 use crate::{
     acts::{
         pairs,
@@ -23,7 +23,7 @@ use crate::{
         rings,
     },
     app::App,
-    http::{Answer, Failure, Path, Query},
+    http::{Answer, Failure, Form, Path, Query},
     judgement,
 };
 
@@ -37,17 +37,28 @@ pub async fn show(
     Path(name): Path<PairName>,
     Query(filter): Query<TranslationFilter>,
 ) -> Answer {
-    let chrome = asking.chrome(&app).await;
+    html(&page(&app, &asking, &name, &filter).await?)
+}
+
+async fn page(
+    app: &App,
+    asking: &Asking,
+    name: &PairName,
+    filter: &TranslationFilter,
+) -> Answer<TranslationPage> {
+    let chrome = asking.chrome(app).await;
     let mut conn = app.pool.acquire().await?;
-    let pair = pairs::get(&mut conn, &name).await?;
-    let history = history(&mut conn, &name, ProofKind::Translation, &filter.proof).await?;
+    let pair = pairs::get(&mut conn, name).await?;
+    let history = history(&mut conn, name, ProofKind::Translation, &filter.proof).await?;
     let shown = match wanted(&filter.proof, &history)? {
         Some(id) => Some(proven(&mut conn, &pair, id).await?),
         None => None,
     };
-    let course = course(&mut conn, &pair).await?;
+    let active = active(&mut conn, &pair).await?;
+    let course = Course::of_pair(&pair, active);
     let looks = rings::of_pair(&mut conn, &pair).await?;
-    html(&TranslationPage::new(chrome, &pair, course, &history, shown.as_ref(), &filter, &looks))
+    let filter = TranslationFilter { from: proposed(&pair, &filter.from, active), ..filter.clone() };
+    Ok(TranslationPage::new(chrome, &pair, course, &history, shown.as_ref(), &filter, &looks))
 }
 
 /// The last proofs of one kind, newest first, and the one that is asked for, however old it is.
@@ -91,14 +102,55 @@ async fn proven(conn: &mut PgConnection, pair: &Pair, id: Uuid) -> Answer<Proven
     Ok(ProvenTranslation { proof: evidence.proof, result, hash: evidence.hash })
 }
 
-pub(super) async fn course(conn: &mut PgConnection, pair: &Pair) -> Answer<Course> {
+/// The side that is active, as last judged.
+pub(super) async fn active(conn: &mut PgConnection, pair: &Pair) -> Answer<Option<Side>> {
     let judged = judgement::latest(conn, &pair.name).await?;
-    Ok(Course::of_pair(pair, judged.and_then(|kept| kept.results.active)))
+    Ok(judged.and_then(|kept| kept.results.active))
+}
+
+/// The cluster a form proposes to prove from: the one that was named, or the active side; none while that cannot be told.
+pub(super) fn proposed(pair: &Pair, named: &str, active: Option<Side>) -> String {
+    match (named.trim(), active) {
+        ("", Some(side)) => pair.cluster(side).to_string(),
+        ("", None) => String::new(),
+        (named, _) => named.to_owned(),
+    }
+}
+
+/// The cluster a form asks from; refused beside its field when it says none and none can be told ([`says_no_cluster`]).
+pub(super) async fn asked_from(app: &App, name: &PairName, named: &str) -> Answer<ClusterName> {
+    let mut conn = app.pool.acquire().await?;
+    let pair = pairs::get(&mut conn, name).await?;
+    let named = match named.trim() {
+        "" => None,
+        named => Some(ClusterName::new(named).map_err(|_| {
+            Failure::invalid(format!("`{named}` is no cluster of the pair `{}`.", pair.name))
+        })?),
+    };
+    let direction = proofs::direction(&mut conn, &pair, named.as_ref()).await?;
+    Ok(pair.cluster(direction.from).clone())
+}
+
+/// Whether [`asked_from`] failed for what the form says, or does not.
+pub(super) fn says_no_cluster(failure: &Failure) -> bool {
+    is_about_the_form(failure) || failure.problem.code == "not-surveyed-yet"
 }
 
 /// `POST /pairs/{pair}/translation`.
-pub async fn ask(State(app): State<App>, asking: Asking, Path(name): Path<PairName>) -> Answer {
-    let new = NewProof { kind: ProofKind::Translation, from: None, content: None };
+pub async fn ask(
+    State(app): State<App>,
+    asking: Asking,
+    Path(name): Path<PairName>,
+    Form(form): Form<TranslationForm>,
+) -> Answer {
+    let from = match asked_from(&app, &name, &form.from).await {
+        Err(failure) if says_no_cluster(&failure) => {
+            let page = page(&app, &asking, &name, &TranslationFilter::default()).await?;
+            return refused_form(&failure, &page.refused_from(&failure.problem.detail));
+        }
+        from => from?,
+    };
+    let new = NewProof { kind: ProofKind::Translation, from: Some(from), content: None };
     let mut tx = muster_store::begin(&app.pool).await?;
     proofs::ask(&mut tx, &name, &new, asking.actor()?).await?;
     tx.commit().await?;

@@ -4,6 +4,7 @@ use chrono::Utc;
 use muster_domain::{
     acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
     alarm::{Alarm, AlarmCode, Lost, Place, Since},
+    topic::TopicPartition,
 };
 use muster_kafka::{ClusterAdmin as _, double::Health};
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ pub(crate) async fn alarm(app: &TestApp) {
         said: "offsets 1000 to 1699".to_owned(),
         mark: 1000,
         lost,
+        partition: Some(TopicPartition::new("orders.placed", 0)),
     };
     let hole = Alarm {
         code: AlarmCode::ReplicationHole,
@@ -73,6 +75,7 @@ async fn a_survey_opens_an_alarm_and_the_one_that_shows_its_cause_gone_ends_it()
     let (kept, what) = (&open[0], &open[0]["alarm"]);
     assert_eq!((&what["code"], &kept["severity"]), (&json!("deny-copied"), &json!("critical")));
     assert_eq!(what["places"][0]["name"], "orders.placed");
+    assert_eq!(what["places"][0]["partition"], Value::Null, "it is about the topic");
     assert!(
         what["command"].as_str().unwrap().contains("--remove --force --deny-principal 'User:somebody'"),
         "{what:#}"

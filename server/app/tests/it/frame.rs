@@ -1,7 +1,14 @@
 //! The numbers of every page's frame count everything there is, however many requests wait.
 
-use muster_domain::record::{Person, Vote};
-use muster_store::approvals;
+use std::sync::Arc;
+
+use muster_app::app::App;
+use muster_domain::{
+    ids::{PairName, TeamName},
+    pair::Pair,
+    record::{Person, Vote},
+};
+use muster_store::{approvals, pairs};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -85,4 +92,28 @@ async fn what_is_said_to_wait_for_somebody_is_what_their_list_has() {
     let of = |id: &str| anna.iter().find(|item| item["id"] == id).map(votes);
     let untouched = more[4].to_string();
     assert_eq!((of(&voted), of(&untouched)), (Some(1), Some(0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pair_that_was_never_observed_is_a_problem_of_the_fleet_and_of_every_page() {
+    let app = TestApp::with_pair().await;
+    let front = async |path: &str| {
+        // What another page had counted is not taken over.
+        let process = app.process(App { causes: Arc::default(), ..app.app.clone() });
+        app.as_browser_of("outis").await.at(&process).get(path).await.text
+    };
+    assert!(front("/brake").await.contains("No problems"), "no pair is theirs");
+    let theirs = Pair {
+        name: PairName::new("theirs").unwrap(),
+        team: TeamName::new("elsewhere").unwrap(),
+        ..app.small.pair.clone()
+    };
+    pairs::insert(&mut app.app.pool.acquire().await.unwrap(), &theirs).await.unwrap();
+    let page = front("/brake").await;
+    assert!(page.contains(">1 problem"), "{page}");
+    let fleet = front("/").await;
+    assert!(!fleet.contains("every check of every pair holds"), "{fleet}");
+    for said in ["Never observed, so nothing is known of it.", "/pairs/theirs#checks", ">never read<"] {
+        assert!(fleet.contains(said), "{said}: {fleet}");
+    }
 }

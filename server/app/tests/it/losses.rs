@@ -126,7 +126,8 @@ async fn a_death_is_one_page_with_what_now_and_the_true_figure_comes_beside_it()
     assert!(hrefs(&pair, "/pairs/orders/losses/a-[0-9]+") == [statement.clone()], "{pair}");
     let fleet = page(&app, "/").await;
     assert!(fleet.contains("<code>eu-west</code> did not answer; what had not reached"), "{fleet}");
-    assert!(hrefs(&fleet, "/pairs/orders/losses") == ["/pairs/orders/losses"], "{fleet}");
+    assert!(hrefs(&fleet, "/pairs/orders/losses[^\"]*") == [statement.clone()], "{fleet}");
+    assert!(fleet.contains(">noticed "), "{fleet}");
     let lag = page(&app, "/pairs/orders/lag?source=eu-west").await;
     assert!(lag.contains(&format!("<a href=\"{statement}\">eu-west did not answer</a>")), "{lag}");
 
@@ -137,7 +138,8 @@ async fn a_death_is_one_page_with_what_now_and_the_true_figure_comes_beside_it()
         assert!(stated.contains(words), "{words}: {stated}");
     }
     for leads in [
-        "/pairs/orders/translation",
+        "/pairs/orders/translation\\?from=eu-west",
+        "/runbooks#the-active-side-is-dead",
         "/pairs/orders#plan",
         "/clusters/eu-west",
         "/findings\\?pair=orders#raise",

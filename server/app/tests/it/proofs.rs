@@ -1,8 +1,9 @@
 //! Proofs: asked for by people, carried out by whichever process takes them, kept as evidence.
 
 use muster_app::proof_loop::carry_out_one;
-use muster_domain::evidence::check_proof;
+use muster_domain::{evidence::check_proof, survey::ConnectorRole};
 use muster_kafka::double::Health;
+use muster_replication::Replication as _;
 use muster_store::proofs;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -183,4 +184,36 @@ async fn a_proof_of_a_dead_cluster_fails_and_says_so() {
     let asked = format!("/pairs/orders/translation?proof={id}");
     let page = app.as_browser_of("vera").await.get(&asked).await.text;
     assert!(page.contains("has no result") && !page.contains("Nothing is proven yet"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_is_asked_for_from_a_named_cluster_while_the_active_side_cannot_be_told() {
+    let app = TestApp::with_pair().await;
+    let browser = app.as_browser_of("otto").await;
+    let (translation, content) = ("/pairs/orders/translation", "/pairs/orders/content");
+    let chosen = |cluster: &str| format!("<option value=\"{cluster}\" selected>{cluster}</option>");
+    for page in [translation, content] {
+        let known = browser.get(page).await.text;
+        assert!(known.contains(&chosen("eu-west")), "the active side is proposed: {known}");
+        let other = browser.get(&format!("{page}?from=eu-central")).await.text;
+        assert!(other.contains(&chosen("eu-central")), "{other}");
+        let wrong = browser.form(page, &[("from", "nowhere")]).await;
+        assert_eq!(wrong.status, 422);
+        assert!(wrong.text.contains("`nowhere` is no cluster of the pair `orders`."), "{}", wrong.text);
+    }
+    app.small.west_to_central.stop(ConnectorRole::Source, 60_000).await.unwrap();
+    app.observe("orders").await;
+    for page in [translation, content] {
+        let refused = browser.form(page, &[("from", "")]).await;
+        assert_eq!(refused.status, 422, "{page}");
+        let field = refused.text.split("id=\"f-from\"").nth(1).unwrap().split("</div>").next().unwrap();
+        assert!(field.contains("Say from which cluster.") && field.contains("required"), "{page}: {field}");
+        let asked = browser.form(page, &[("from", "eu-central")]).await;
+        assert_eq!((asked.status.as_u16(), asked.header("location")), (303, page), "{}", asked.text);
+    }
+    let listed = app.as_user("vera").await.get("/api/v1/pairs/orders/proofs").await.done();
+    let from: Vec<&Value> = listed["items"].as_array().unwrap().iter().map(|proof| &proof["from"]).collect();
+    assert_eq!(from, [&json!("eu-central"), &json!("eu-central")], "{listed:#}");
+    let refused = app.audited("proof.ask").await.iter().filter(|entry| entry.2 == "refused").count();
+    assert_eq!(refused, 4, "each is in the audit");
 }

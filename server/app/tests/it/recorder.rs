@@ -244,7 +244,10 @@ async fn a_death_is_stated_with_its_interval_and_settled_after_the_return() {
     assert_eq!(again["loss"]["seen_at"], stated["seen_at"]);
     assert_eq!(again["loss"]["noticed_at"], stated["noticed_at"]);
     let page = app.as_browser_of("vera").await.get("/pairs/orders").await.text;
-    assert!(page.contains("Lost with the source") && page.contains("are missing on the target"), "{page}");
+    assert!(
+        page.contains("Lost with the source") && page.contains("of orders are missing on eu-central"),
+        "{page}"
+    );
     assert!(
         page.contains("Writes of at least") && page.contains("loss?source=eu-west&#38;format=csv"),
         "{page}"

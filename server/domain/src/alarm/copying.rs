@@ -157,7 +157,7 @@ impl Pass {
                 .map(|(end, committed)| end.saturating_sub(1).saturating_sub(committed))
                 .filter(|behind| *behind >= 0);
             self.waiting.push(
-                Place::new(row.name(), format!("{written} offsets were written since the survey before"))
+                Place::of(row.key(), format!("{written} offsets were written since the survey before"))
                     .losing(0, Lost { at_least: None, at_most: behind }),
             );
         }
@@ -199,7 +199,7 @@ fn written_by_others(view: &View<'_>, row: &Row<'_>, from: i64) -> Option<Place>
         || row.pair.is_some_and(|pair| (from..until).contains(&pair.downstream));
     (!copied).then(|| {
         let said = format!("{} offsets from {from} on are not replication's", until.saturating_sub(from));
-        Place::new(row.name(), said).losing(from, Lost::NOTHING)
+        Place::of(row.key(), said).losing(from, Lost::NOTHING)
     })
 }
 
@@ -273,7 +273,7 @@ fn gone(row: &Row<'_>, surely_copied: i64, from: i64, until: i64) -> Place {
         0 => String::new(),
         n => format!(", and of the {n} before them some may not have been"),
     };
-    Place::new(row.name(), format!("offsets {from} to {} were not copied{doubt}", until - 1))
+    Place::of(row.key(), format!("offsets {from} to {} were not copied{doubt}", until - 1))
         .losing(from, Lost::up_to(until.saturating_sub(surely_copied)))
 }
 
@@ -353,7 +353,7 @@ fn backwards(view: &View<'_>, judged: &mut Judged) {
         by_topic
             .entry(key.topic.clone())
             .or_default()
-            .push(Place::new(key.to_string(), said).losing(downstream, Lost::NOTHING));
+            .push(Place::of(key.clone(), said).losing(downstream, Lost::NOTHING));
     }
     for (topic, places) in by_topic {
         judged.raise(

@@ -81,6 +81,7 @@ fn too_far(
     pair: Option<OffsetPair>,
 ) -> Option<(Place, bool)> {
     let way = view.way();
+    let place = |said: String| Place { partition: source_key.cloned(), ..Place::new(key.to_string(), said) };
     let replica = partition(view, way.to(), key);
     let end = replica.and_then(|replica| replica.1.end);
     let reach = position.zip(pair).map(|(position, pair)| furthest(position, pair));
@@ -90,10 +91,7 @@ fn too_far(
     };
     if let Some(furthest) = furthest.filter(|furthest| offset > *furthest) {
         let said = format!("stands at {offset}; the group belongs at {furthest} at most");
-        return Some((
-            Place::new(key.to_string(), said).losing(0, Lost::up_to(offset.saturating_sub(furthest))),
-            true,
-        ));
+        return Some((place(said).losing(0, Lost::up_to(offset.saturating_sub(furthest))), true));
     }
     let (position, pair) = position.zip(pair)?;
     let (source, replica) = (partition(view, way.from, source_key?)?, replica?);
@@ -109,7 +107,7 @@ fn too_far(
         "stands at {offset}, {} offsets before the newest offset sync; the group has {left_here} left to it on the source",
         left_there.max(0)
     );
-    Some((Place::new(key.to_string(), said).losing(0, Lost::up_to(left_here.min(skipped))), false))
+    Some((place(said).losing(0, Lost::up_to(left_here.min(skipped))), false))
 }
 
 /// The furthest a position on the source can be translated to: what lies behind the newest pair is counted double,

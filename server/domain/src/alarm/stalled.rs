@@ -48,7 +48,7 @@ pub(super) fn frozen(view: &View<'_>, judged: &mut Judged, pass: &Pass) {
     for (key, streak, stable, end) in &pass.frozen {
         let holder = open.iter().find(|transaction| transaction.partitions.contains(key));
         let subject = holder.map_or_else(|| key.to_string(), |holder| holder.transactional_id.clone());
-        let place = Place::new(key.to_string(), format!("stands at offset {stable} and ends at {end}"));
+        let place = Place::of(key.clone(), format!("stands at offset {stable} and ends at {end}"));
         let held = by_holder.entry(subject).or_insert_with(|| Held {
             holder,
             first: (key, *stable),
@@ -224,7 +224,7 @@ pub(super) fn waiting(
         || "takes writes of which none arrives".to_owned(),
         |most| format!("takes writes of which none arrives: {most} offsets wait"),
     );
-    let place = Place::new(row.name(), said).losing(0, Lost { at_least: None, at_most: most });
+    let place = Place::of(row.key(), said).losing(0, Lost { at_least: None, at_most: most });
     (streak.surveys >= STALLED_FOR).then_some((place, streak))
 }
 

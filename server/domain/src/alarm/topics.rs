@@ -1,7 +1,7 @@
 //! Topics that are not what they were: made anew under the same name, or grown on one side only.
 
 use super::{Alarm, AlarmCode as Code, Judged, Lost, Place, Since, memory::LastTopic, view::View};
-use crate::{pair::Side, survey::TopicObservation};
+use crate::{pair::Side, survey::TopicObservation, topic::TopicPartition};
 
 /// What is judged here.
 pub(super) const CODES: &[Code] = &[Code::TopicRecreated, Code::PartitionsMissing];
@@ -32,11 +32,10 @@ fn recreated(view: &View<'_>, side: Side, name: &str, topic: &TopicObservation, 
         let now = topic.partitions.get(usize::try_from(number).unwrap_or(usize::MAX)).and_then(|p| p.end);
         let shown = |offset: Option<i64>| offset.map_or_else(|| "unknown".to_owned(), |o| o.to_string());
         let lost = if on_source { lost_on_source(view, name, number, *end) } else { held(*start, *end) };
-        Place::new(
-            format!("{name}-{number}"),
-            format!("ended at {} before, at {} now", shown(*end), shown(now)),
-        )
-        .losing(before.seen_at.timestamp(), lost)
+        let said = format!("ended at {} before, at {} now", shown(*end), shown(now));
+        let key = TopicPartition::new(name, number);
+        let place = if on_source { Place::of(key, said) } else { Place::new(key.to_string(), said) };
+        place.losing(before.seen_at.timestamp(), lost)
     });
     let cluster = view.name(side);
     let id = |id: Option<uuid::Uuid>| id.map_or_else(|| "unknown".to_owned(), |id| id.to_string());
@@ -88,7 +87,7 @@ fn held(start: Option<i64>, end: Option<i64>) -> Lost {
 /// What of the old log was not copied, and what of the new one is skipped: however long that is now, all up to the position if it goes
 /// on there once the new log is longer.
 fn lost_on_source(view: &View<'_>, name: &str, number: i32, end: Option<i64>) -> Lost {
-    let key = crate::topic::TopicPartition::new(name, number);
+    let key = TopicPartition::new(name, number);
     let committed = view.observed().and_then(|flow| flow.committed.value());
     let Some(committed) = committed else { return Lost { at_least: None, at_most: None } };
     let through = committed.offsets.get(&key).copied();
@@ -121,13 +120,14 @@ fn partitions(view: &View<'_>, judged: &mut Judged) {
         if has >= here || !view.scope.application_topic(way.from, name) {
             continue;
         }
-        let places = topic.partitions.iter().enumerate().skip(has).map(|(number, partition)| {
+        let places = topic.partitions.iter().zip(0..).skip(has).map(|(partition, number)| {
             let most = partition.start.zip(partition.end).map(|(start, end)| end.saturating_sub(start));
             let said = most.map_or_else(
                 || "is not there".to_owned(),
                 |most| format!("is not there; {most} offsets are on it"),
             );
-            Place::new(format!("{name}-{number}"), said).losing(0, Lost { at_least: None, at_most: most })
+            Place::of(TopicPartition::new(name, number), said)
+                .losing(0, Lost { at_least: None, at_most: most })
         });
         let (from, to) = (view.name(way.from), view.name(way.to()));
         judged.raise(

@@ -250,7 +250,11 @@ pub(super) struct Row<'a> {
 
 impl Row<'_> {
     pub(super) fn name(&self) -> String {
-        format!("{}-{}", self.topic, self.number)
+        self.key().to_string()
+    }
+
+    pub(super) fn key(&self) -> TopicPartition {
+        TopicPartition::new(self.topic, self.number)
     }
 
     /// One past the last record the flow could copy.

@@ -71,7 +71,7 @@ impl Found {
             let found = self.strangers.entry(row.topic.to_owned()).or_default();
             for (producer, wrote) in others {
                 let said = format!("was written to by producer {producer}, which is none of replication's");
-                found.places.push(Place::new(row.name(), said).losing(producer, Lost::NOTHING));
+                found.places.push(Place::of(row.key(), said).losing(producer, Lost::NOTHING));
                 found.proven |= wrote == Wrote::Records;
             }
         }
@@ -144,7 +144,7 @@ fn more_than_copied(view: &View<'_>, row: &Row<'_>, seen: &[WriterSeen]) -> Opti
         "has {more} offsets more between {} and {} than the source between {} and {}",
         was.downstream, now.downstream, was.upstream, now.upstream
     );
-    Some(Place::new(row.name(), said))
+    Some(Place::of(row.key(), said))
 }
 
 fn strangers(view: &View<'_>, topic: &str, found: Strangers) -> Alarm {

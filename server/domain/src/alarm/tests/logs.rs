@@ -15,6 +15,7 @@ fn records_removed_before_they_were_copied_are_a_hole_while_replication_stands()
     let alarm = one(&judged);
     assert_eq!((alarm.code, alarm.subject.as_str()), (Code::ReplicationHole, "orders"));
     assert_eq!(alarm.places[0].said, "offsets 100 to 799 were not copied");
+    assert_eq!(alarm.places[0].partition, Some(TopicPartition::new("orders", 0)));
     assert_eq!((alarm.lost, alarm.since), (Lost::up_to(700), between(10, 15)));
 }
 
@@ -147,6 +148,7 @@ fn partitions_of_the_source_only_are_missing_until_they_are_there() {
     let judged = story.judge(survey.clone());
     let alarm = one(&judged);
     assert_eq!((alarm.code, alarm.places[0].name.as_str()), (Code::PartitionsMissing, "orders-1"));
+    assert_eq!(alarm.places[0].partition, Some(TopicPartition::new("orders", 1)));
     assert_eq!(alarm.lost, Lost::up_to(7));
     let empty = PartitionObservation {
         start: Some(0),

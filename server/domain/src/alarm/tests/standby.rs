@@ -15,6 +15,7 @@ fn a_deny_on_the_standby_names_the_topics_it_hits_and_where_it_comes_from() {
     let judged = story.judge(survey.clone());
     let alarm = one(&judged);
     assert_eq!((alarm.code, alarm.places[0].name.as_str()), (Code::DenyCopied, "orders"));
+    assert_eq!(alarm.places[0].partition, None, "a topic is none");
     assert!(alarm.facts[0].starts_with("It does not stand on the source"), "{:?}", alarm.facts);
     // As it stands, in a shell: nothing is asked, and a star is no file.
     let command = alarm.command.as_deref().unwrap_or_default();
