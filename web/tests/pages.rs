@@ -508,3 +508,10 @@ fn what_opens_connect_is_told_by_address_and_user_and_never_filled_in() {
     assert!(text(&unattached).contains("No flow of this pair is attached to Connect yet"), "{unattached}");
     assert!(!unattached.contains("Save what opens Connect"), "{unattached}");
 }
+
+#[test]
+fn the_way_to_readiness_is_a_link_and_promises_no_check() {
+    let html = sample("pair");
+    assert!(html.contains("href=\"#checks\">Go to readiness of payments</a>"), "{html}");
+    assert!(!html.contains("/pairs/payments/check") && !html.contains("Check payments now"), "{html}");
+}

@@ -110,7 +110,6 @@ pub fn routes() -> Vec<Route> { vec![
         .proven(Proof::PersonOrToken),
     page(GET, "/pairs/{pair}/connect/{cluster}/remove", Role(&[Owner], Of::Pair), Reads, connect_credentials::removal),
     page(POST, "/pairs/{pair}/connect/{cluster}/remove", Role(&[Owner], Of::Pair), Writes("connect.remove"), connect_credentials::remove),
-    page(POST, "/pairs/{pair}/check", Reader(Of::Pair), Reads, pairs::check),
     page(POST, "/pairs/{pair}/canary", Role(&[Operator], Of::Pair), Writes("canary.write"), pairs::canary),
     page(GET, "/pairs/{pair}/canary/remove", Role(&[Owner], Of::Pair), Reads, removals::canary),
     page(POST, "/pairs/{pair}/canary/remove", Role(&[Owner], Of::Pair), Writes("pair.change"), removals::stop_canary),

@@ -1,6 +1,6 @@
 //! `/pairs/{pair}`: how a pair stands, and the way to a plan.
 
-use axum::{extract::State, response::Response};
+use axum::extract::State;
 use chrono::TimeDelta;
 use muster_domain::ids::PairName;
 use muster_store::{
@@ -14,7 +14,7 @@ use muster_web::{
 };
 use serde::Deserialize;
 
-use super::{asking::Asking, html_with, refused_form, see};
+use super::{asking::Asking, html_with, refused_form};
 use crate::{
     acts::{
         canaries::{self, CanaryTold, CanaryTry},
@@ -120,9 +120,4 @@ pub async fn canary(State(app): State<App>, asking: Asking, Path(name): Path<Pai
         Err(failure) if failure.problem.code == "not-found" => Err(failure),
         tried => page(&app, &asking, &name, 1, Besides { tried: Some(tried), ..Besides::default() }).await,
     }
-}
-
-/// `POST /pairs/{pair}/check`: every pair is checked every few seconds anyway; this is the way to the newest result.
-pub async fn check(Path(name): Path<PairName>) -> Response {
-    see(&format!("/pairs/{name}#checks"))
 }

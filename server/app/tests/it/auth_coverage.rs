@@ -263,7 +263,6 @@ async fn every_route_lets_in_whom_its_row_says() {
     POST   /pairs/{pair}/connect                      -      .    .    .    x    .   .     .
     GET    /pairs/{pair}/connect/{cluster}/remove     -      .    .    .    x    .   .     .
     POST   /pairs/{pair}/connect/{cluster}/remove     -      .    .    .    x    .   .     .
-    POST   /pairs/{pair}/check                        -      x    x    x    x    x   .     .
     POST   /pairs/{pair}/canary                       -      .    x    .    .    .   .     .
     GET    /pairs/{pair}/canary/remove                -      .    .    .    x    .   .     .
     POST   /pairs/{pair}/canary/remove                -      .    .    .    x    .   .     .
