@@ -18,7 +18,7 @@ use muster_domain::{
 };
 
 use crate::{
-    alarms::AlarmView,
+    alarms::{AlarmView, Shown},
     checks_panel::ChecksPanel,
     chrome::Chrome,
     fleet::PairFacts,
@@ -138,7 +138,13 @@ impl PairPage {
             stamp_ground,
             may_edit: chrome.may(Role::Owner, &pair.team),
             notices: detail.tried.iter().map(tried).chain(notices(&chrome, facts, now)).collect(),
-            alarms: facts.alarms.iter().map(|alarm| AlarmView::new(alarm, false, None, now)).collect(),
+            alarms: facts
+                .alarms
+                .iter()
+                .map(|alarm| {
+                    AlarmView::new(alarm, chrome.may(Role::Operator, &alarm.team), Shown::OnPair, now)
+                })
+                .collect(),
             rpo: facts.rpo_view(now).large(),
             rpo_note: reading_note(
                 &facts.rpo,

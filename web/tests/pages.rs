@@ -515,3 +515,25 @@ fn the_way_to_readiness_is_a_link_and_promises_no_check() {
     assert!(html.contains("href=\"#checks\">Go to readiness of payments</a>"), "{html}");
     assert!(!html.contains("/pairs/payments/check") && !html.contains("Check payments now"), "{html}");
 }
+
+#[test]
+fn each_alarm_has_its_own_form_which_keeps_what_was_written_or_says_why_there_is_none() {
+    let html = sample("alarms");
+    for number in [42, 39] {
+        assert!(html.contains(&format!("<textarea class=\"input\" id=\"alarm-{number}-comment\"")), "{html}");
+    }
+    assert!(html.contains("\nRetention of payments.captured was one hour.</textarea>"), "{html}");
+    assert!(html.contains("aria-describedby=\"h-alarm-42-comment\""), "{html}");
+    assert!(html.contains("name=\"back\" value=\"/alarms?state=all\""), "{html}");
+    assert!(!html.contains("http-equiv=\"refresh\""), "a form in use is not taken away");
+    assert!(sample("alarms-empty").contains("http-equiv=\"refresh\""), "nothing is written there");
+    let said = text(&html);
+    assert!(
+        said.contains("Nobody has to: it ends by itself when a survey shows that its cause is gone."),
+        "{said}"
+    );
+    let reader = sample("alarms-reader");
+    assert!(text(&reader).contains("Only operators of payments acknowledge it."), "{reader}");
+    assert!(!reader.contains("<textarea"), "{reader}");
+    assert!(sample("pair").contains("href=\"/alarms?pair=payments#alarm-42\">Acknowledge alarm 42</a>"));
+}

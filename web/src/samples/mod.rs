@@ -171,6 +171,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("drills-empty", html(&DrillsPage::sample_empty())),
         ("schedule", html(&SchedulePage::sample())),
         ("alarms", html(&AlarmsPage::sample())),
+        ("alarms-reader", html(&AlarmsPage::sample_reader())),
         ("alarms-empty", html(&AlarmsPage::sample_empty())),
         ("findings", html(&FindingsPage::sample())),
         ("findings-empty", html(&FindingsPage::sample_empty())),
