@@ -14,7 +14,7 @@ use crate::{
     chrome::Chrome,
     format,
     forms::ScheduleForm,
-    parts::{Choice, Ends, Field, FieldSet, Link, Mark, Notice, Tone, When},
+    parts::{Action, Choice, Ends, Field, FieldSet, Link, Mark, Notice, Tone, When},
     schedule_form, words,
 };
 
@@ -114,6 +114,7 @@ pub struct DrillsPage {
     due: Vec<DueRow>,
     ends: Ends,
     may_create: bool,
+    refused: Action,
     fields: FieldSet,
     done: Option<Notice>,
 }
@@ -143,6 +144,7 @@ impl DrillsPage {
             due: due.iter().map(|due| due_row(due, now)).collect(),
             ends: ends.clone(),
             may_create: chrome.may_anywhere(Role::Owner) && !owned.is_empty(),
+            refused: Action::refused("Schedule the drill", "Only owners of a pair schedule its drills."),
             fields: fields(&owned, form, errors),
             done: notice_of(done),
             chrome: chrome.titled("Drills"),

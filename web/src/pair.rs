@@ -23,6 +23,7 @@ use crate::{
     chrome::Chrome,
     fleet::PairFacts,
     format,
+    forms::PlanForm,
     lag::lag_of,
     pair_canary::{CanaryPanel, CanaryTried, tried, worst},
     pair_facts::measured_rto,
@@ -31,8 +32,9 @@ use crate::{
     pair_plan::{Planning, plan_fields, planning, settings},
     pair_tables::{GroupRow, TopicRow, group_rows, topic_rows},
     pair_topology::Topology,
-    parts::{Course, Field, LagChart, Notice, Pill, ReadingView, RtoTrend, Stamp, Tone, Unit, When},
+    parts::{Action, Course, Field, LagChart, Notice, Pill, ReadingView, RtoTrend, Stamp, Tone, Unit, When},
     runs::RunRow,
+    sign_in::notice,
     words,
 };
 
@@ -85,6 +87,8 @@ pub struct PairPage {
     stamp: Stamp,
     stamp_ground: String,
     may_edit: bool,
+    /// What its owners do, for others.
+    not_edited: Vec<Action>,
     notices: Vec<Notice>,
     alarms: Vec<AlarmView>,
     rpo: ReadingView,
@@ -113,15 +117,16 @@ pub struct PairPage {
     rows: Vec<RunRow>,
     trend: Option<RtoTrend>,
     planning: Planning,
+    plan_refused: Option<Notice>,
     plan_fields: Vec<Field>,
     settings: Vec<(&'static str, String)>,
     unused: Vec<(String, String)>,
 }
 
 impl PairPage {
-    /// The page for the signed-in person; `errors` are those of a plan form sent before.
+    /// The page for the signed-in person; `refused` is a plan form that was sent before, and what was wrong with it.
     #[must_use]
-    pub fn new(chrome: Chrome, detail: &PairDetail<'_>, errors: &[(String, String)]) -> Self {
+    pub fn new(chrome: Chrome, detail: &PairDetail<'_>, refused: Option<(&PlanForm, &Problem)>) -> Self {
         let (facts, pair, now) = (&detail.facts, detail.facts.pair, chrome.now());
         let name = pair.name.to_string();
         let from = facts.active.unwrap_or(Side::A);
@@ -137,6 +142,7 @@ impl PairPage {
             stamp,
             stamp_ground,
             may_edit: chrome.may(Role::Owner, &pair.team),
+            not_edited: not_edited(&chrome, pair),
             notices: detail.tried.iter().map(tried).chain(notices(&chrome, facts, now)).collect(),
             alarms: facts
                 .alarms
@@ -155,7 +161,7 @@ impl PairPage {
             open_note: open_note(detail.in_open_transactions),
             canary: worst(pair, detail.canaries, from, now)
                 .map(|reading| ReadingView::new(&reading, Unit::Milliseconds, now).large()),
-            canaries: CanaryPanel::new(&chrome, pair, detail.canaries),
+            canaries: CanaryPanel::new(&chrome, facts, detail.canaries),
             groups_now,
             groups_note,
             rto,
@@ -177,11 +183,12 @@ impl PairPage {
             trend: RtoTrend::new(&name, detail.runs, pair.objectives.rto_seconds),
             rows: detail.runs.iter().map(|run| RunRow::new(run, now)).collect(),
             planning: planning(&chrome, facts),
-            plan_fields: plan_fields(errors),
+            plan_refused: refused.map(|(_, problem)| notice(problem)),
+            plan_fields: plan_fields(refused.map(|(sent, _)| sent)),
             settings: settings(pair),
             unused: pair.unused_settings.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
             chrome: following_unless(
-                detail.tried.is_some() || !errors.is_empty(),
+                detail.tried.is_some() || refused.is_some(),
                 chrome.titled(name.clone()).under("/", "Fleet"),
             ),
             name,
@@ -284,6 +291,19 @@ fn attach(chrome: &Chrome, pair: &Pair, way: Direction) -> Notice {
     } else {
         notice
     }
+}
+
+/// What only owners do, with that rule, to who is none.
+fn not_edited(chrome: &Chrome, pair: &Pair) -> Vec<Action> {
+    if chrome.may(Role::Owner, &pair.team) {
+        return Vec::new();
+    }
+    [("Edit", "edit"), ("Remove pair", "remove")]
+        .map(|(act, does)| {
+            let rule = format!("Only owners of {} {does} it.", pair.team);
+            Action::refused(format!("{act} {}", pair.name), rule)
+        })
+        .to_vec()
 }
 
 fn groups_now(detail: &PairDetail<'_>, from: Side) -> (String, String) {

@@ -3,12 +3,14 @@
 use muster_domain::{
     pair::{Direction, Mechanism, NamingPolicy, Pair, PairMode, RoutingTarget},
     people::Role,
+    run::Operation,
 };
 
 use crate::{
     chrome::Chrome,
     fleet::PairFacts,
     format,
+    forms::PlanForm,
     pair_form::by_operation,
     parts::{Choice, Field},
 };
@@ -52,7 +54,15 @@ pub(crate) fn planning(chrome: &Chrome, facts: &PairFacts<'_>) -> Planning {
     Planning::Offered(label, from.as_str())
 }
 
-pub(crate) fn plan_fields(errors: &[(String, String)]) -> Vec<Field> {
+/// The fields of the form that plans a switchover, as they were sent if they were.
+pub(crate) fn plan_fields(sent: Option<&PlanForm>) -> Vec<Field> {
+    // The form of a readiness drill has none of them.
+    let sent = sent.filter(|form| form.operation != Operation::ReadinessDrill.as_str());
+    let word = |of: fn(&PlanForm) -> &String, otherwise: &str| {
+        sent.map(of).filter(|word| !word.is_empty()).map_or(otherwise, String::as_str).to_owned()
+    };
+    let ticked =
+        |of: fn(&PlanForm) -> &String, otherwise: bool| sent.map(of).map_or(otherwise, |on| on == "on");
     let consumers = vec![
         Choice::new("drain_then_move", "read to the end first, then move"),
         Choice::new("move_out", "are moved out where they stand"),
@@ -62,18 +72,30 @@ pub(crate) fn plan_fields(errors: &[(String, String)]) -> Vec<Field> {
         Choice::new("wait", "ask a person while writes are away"),
     ];
     vec![
-        Field::select("consumers", "Consumers", consumers, "drain_then_move").errors(errors),
+        Field::select("consumers", "Consumers", consumers, word(|form| &form.consumers, "drain_then_move")),
         Field::select(
             "if_unproven",
             "If a proof is missing at the point of no return",
             unproven,
-            "roll_back",
-        )
-        .errors(errors),
-        Field::line("max_write_outage_seconds", "Writes away at most, seconds", "number", "120", "off")
-            .errors(errors),
-        Field::check("confirm_before_fence", "A person gives the final go before the fence", true),
-        Field::check("drill", "As a drill: somebody attests what it proved", false),
+            word(|form| &form.if_unproven, "roll_back"),
+        ),
+        Field::line(
+            "max_write_outage_seconds",
+            "Writes away at most, seconds",
+            "number",
+            word(|form| &form.max_write_outage_seconds, "120"),
+            "off",
+        ),
+        Field::check(
+            "confirm_before_fence",
+            "A person gives the final go before the fence",
+            ticked(|form| &form.confirm_before_fence, true),
+        ),
+        Field::check(
+            "drill",
+            "As a drill: somebody attests what it proved",
+            ticked(|form| &form.drill, false),
+        ),
     ]
 }
 

@@ -10,14 +10,14 @@ use muster_domain::{
 use crate::{
     chrome::Chrome,
     format,
-    parts::{Mark, Notice, Tone, When},
+    parts::{Action, Mark, Notice, Tone, When},
 };
 
 /// Proofs of one kind of a pair.
 #[derive(Debug)]
 pub(crate) struct ProofParts {
     /// What asking for one is called, or why this person cannot.
-    pub(crate) ask: Result<String, &'static str>,
+    pub(crate) ask: Result<String, Action>,
     pub(crate) open: Option<Open>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) history: Vec<Row>,
@@ -51,8 +51,14 @@ impl ProofParts {
         let open = proofs.iter().find(|proof| !proof.state.is_ended());
         Self {
             ask: match (may, open) {
-                (false, _) => Err("Operators of its team ask for a proof."),
-                (true, Some(_)) => Err("One is under way."),
+                (false, _) => {
+                    Err(Action::refused(ask, format!("Only operators of {} ask for a proof.", pair.team)))
+                }
+                (true, Some(open)) => {
+                    let rule =
+                        format!("Proof {} is under way. One at a time; wait until it ends.", open.number);
+                    Err(Action::refused(ask, rule))
+                }
                 (true, None) => Ok(ask),
             },
             open: open.map(|proof| Open {

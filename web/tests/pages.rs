@@ -537,3 +537,67 @@ fn each_alarm_has_its_own_form_which_keeps_what_was_written_or_says_why_there_is
     assert!(!reader.contains("<textarea"), "{reader}");
     assert!(sample("pair").contains("href=\"/alarms?pair=payments#alarm-42\">Acknowledge alarm 42</a>"));
 }
+
+#[test]
+fn a_plan_form_that_is_refused_says_why_and_keeps_what_was_chosen() {
+    let html = sample("pair-plan-refused");
+    let form =
+        html.split("id=\"plan\"").nth(1).and_then(|rest| rest.split("</section>").next()).unwrap_or("");
+    for kept in [
+        "The longest time without writes is a whole number of seconds.",
+        "value=\"two minutes\"",
+        "<option value=\"move_out\" selected>",
+        "<option value=\"wait\" selected>",
+        "name=\"drill\" value=\"on\" checked",
+        "name=\"confirm_before_fence\" value=\"on\">",
+    ] {
+        assert!(form.contains(kept), "{kept}: {form}");
+    }
+    let untouched = sample("pair");
+    assert!(untouched.contains("name=\"confirm_before_fence\" value=\"on\" checked"), "{untouched}");
+    assert!(untouched.contains("name=\"drill\" value=\"on\">"), "{untouched}");
+}
+
+#[test]
+fn what_is_refused_stays_to_be_seen_with_its_rule() {
+    for (page, label, rule) in [
+        ("pair-reader", "Write a canary of payments now", "Only operators of payments-core write one."),
+        ("pair-reader", "Stop the canary of payments", "Only owners of payments-core stop it."),
+        ("pair-reader", "Edit payments", "Only owners of payments-core edit it."),
+        ("pair-reader", "Remove pair payments", "Only owners of payments-core remove it."),
+        (
+            "pair-braked",
+            "Write a canary of payments now",
+            "The brake is on (Maintenance of the network between both regions). Nothing is written until it is released.",
+        ),
+        (
+            "pair-imported",
+            "Write a canary of payments now",
+            "No flow of payments is attached, so there is nowhere to write.",
+        ),
+        ("translation", "Prove translation of payments now", "Proof 42 is under way."),
+        ("drills-empty", "Schedule the drill", "Only owners of a pair schedule its drills."),
+    ] {
+        let html = sample(page);
+        let refused = html.split("aria-disabled=\"true\"").skip(1);
+        let said: Vec<String> = refused
+            .map(|rest| {
+                text(rest.split_once('>').map_or("", |(_, rest)| rest).split("</div>").next().unwrap_or(""))
+            })
+            .collect();
+        assert!(
+            said.iter().any(|said| said.contains(label) && said.contains(rule)),
+            "{page}, {label}: {said:?}"
+        );
+    }
+    assert!(!sample("pair-reader").contains("action=\"/pairs/payments/canary\""));
+    assert!(sample("pair").contains("action=\"/pairs/payments/canary\""));
+    assert!(text(&sample("drills")).contains("only owners of orders change it"));
+}
+
+#[test]
+fn what_a_canary_waits_for_is_said_with_how_long() {
+    let said = text(&sample("pair-dark"));
+    assert!(said.contains("2, the oldest for 4 m 14 s"), "{said}");
+    assert!(said.contains("Last hour: half / 99 % within"), "{said}");
+}

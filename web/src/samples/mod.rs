@@ -16,6 +16,7 @@ mod night;
 mod notifications;
 mod outcome;
 mod pages;
+mod pair_states;
 mod pairs;
 mod people;
 mod recorded;
@@ -106,6 +107,10 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("fleet-empty", html(&FleetPage::sample_empty())),
         ("pair", html(&PairPage::sample())),
         ("pair-dark", html(&PairPage::sample_unknown())),
+        ("pair-reader", html(&PairPage::sample_reader())),
+        ("pair-braked", html(&PairPage::sample_braked())),
+        ("pair-old", html(&PairPage::sample_old())),
+        ("pair-plan-refused", html(&PairPage::sample_plan_refused())),
         ("pair-imported", html(&PairPage::sample_imported())),
         ("lag", html(&LagPage::sample())),
         ("lag-empty", html(&LagPage::sample_empty())),

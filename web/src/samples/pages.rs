@@ -21,13 +21,13 @@ use super::{
     runs, steps, survey,
 };
 use crate::{
-    chrome::Brake,
+    chrome::{Brake, Chrome},
     cluster_form::ClusterFormPage,
     clusters::{ClusterPage, ClustersPage, PairsOf, SecretsKept},
     differences::DifferencesPage,
     error_page::ErrorPage,
     fleet::{DrillDuty, Duties, FleetPage, PairFacts, Verification},
-    forms::{ClusterForm, DifferenceFilter, ImportForm, PairForm},
+    forms::{ClusterForm, DifferenceFilter, ImportForm, PairForm, PlanForm},
     import::{BadLine, ImportPage, ImportResult, ImportedSetting},
     pair::{PairDetail, PairPage},
     pair_form::PairFormPage,
@@ -194,6 +194,11 @@ impl FleetPage {
 }
 
 fn pair_page(dark: bool) -> PairPage {
+    pair_page_of(dark, chrome("/pairs/payments"), None)
+}
+
+/// Payments as somebody sees it, at the time of their frame, perhaps after a plan form that was refused.
+pub(super) fn pair_page_of(dark: bool, chrome: Chrome, refused: Option<(&PlanForm, &Problem)>) -> PairPage {
     let (mut seen, asked, drill, runs) = (pairs::payments(), runs::asked(), runs::drill(), runs::history());
     seen.history = pairs::history(24, 4200, 21_900, Some((240, 216)));
     let (survey, lag) = (survey::payments(dark), survey::lag());
@@ -222,7 +227,7 @@ fn pair_page(dark: bool) -> PairPage {
         loss: loss.as_ref(),
         runs: &runs,
     };
-    PairPage::new(chrome("/pairs/payments"), &detail, &[])
+    PairPage::new(chrome, &detail, refused)
 }
 
 impl PairPage {
@@ -262,7 +267,7 @@ impl PairPage {
             loss: None,
             runs: &[],
         };
-        Self::new(chrome("/pairs/payments"), &detail, &[])
+        Self::new(chrome("/pairs/payments"), &detail, None)
     }
 }
 
