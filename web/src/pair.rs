@@ -11,7 +11,7 @@ use muster_domain::{
     pair::{Direction, Pair, Side},
     people::Role,
     problem::Problem,
-    reading::Reading,
+    reading::{Reading, ReadingClass},
     record::Run,
     run::RunState,
     survey::Survey,
@@ -35,7 +35,7 @@ use crate::{
     parts::{Action, Course, Field, LagChart, Notice, Pill, ReadingView, RtoTrend, Stamp, Tone, Unit, When},
     runs::RunRow,
     sign_in::notice,
-    words,
+    survey_age, words,
 };
 
 /// How far one topic's copy is behind, worst partition.
@@ -132,7 +132,7 @@ impl PairPage {
         let from = facts.active.unwrap_or(Side::A);
         let direction = Direction { from };
         let (stamp, stamp_ground) = facts.stamp(now);
-        let (groups_now, groups_note) = groups_now(detail, from);
+        let (groups_now, groups_note) = groups_now(detail, from, now);
         let (rto, rto_note) = rto(facts, now);
         let since = now - Duration::hours(detail.hours);
         let spans = [(1, "1 h"), (24, "24 h"), (168, "7 d")];
@@ -143,7 +143,13 @@ impl PairPage {
             stamp_ground,
             may_edit: chrome.may(Role::Owner, &pair.team),
             not_edited: not_edited(&chrome, pair),
-            notices: detail.tried.iter().map(tried).chain(notices(&chrome, facts, now)).collect(),
+            notices: detail
+                .tried
+                .iter()
+                .map(tried)
+                .chain(detail.survey.and_then(|survey| survey_age::notice(now, survey.began_at)))
+                .chain(notices(&chrome, facts, now))
+                .collect(),
             alarms: facts
                 .alarms
                 .iter()
@@ -178,7 +184,7 @@ impl PairPage {
             here: pair.cluster(from).to_string(),
             there: pair.cluster(direction.to()).to_string(),
             topics: topic_rows(detail, direction, now),
-            groups: group_rows(detail, direction),
+            groups: group_rows(detail, direction, now),
             flows: flow_rows(pair, detail.survey, now),
             trend: RtoTrend::new(&name, detail.runs, pair.objectives.rto_seconds),
             rows: detail.runs.iter().map(|run| RunRow::new(run, now)).collect(),
@@ -206,8 +212,14 @@ fn hours_word(hours: i64) -> &'static str {
     crate::lag::RANGES.iter().find(|(_, _, of)| *of == hours).map_or("1h", |(word, ..)| word)
 }
 
+/// With the reason of a reading, unless it says it itself.
 fn reading_note(reading: &Reading, otherwise: &str) -> String {
-    if reading.reason.is_empty() { otherwise.to_owned() } else { format!("{otherwise}; {}", reading.reason) }
+    let itself = reading.value.is_none() || reading.class == ReadingClass::Stale;
+    if itself || reading.reason.is_empty() {
+        otherwise.to_owned()
+    } else {
+        format!("{otherwise}; {}", reading.reason)
+    }
 }
 
 /// Lag by Muster's clock, and by the record's own beside it, which is as good as the clock of whoever wrote it.
@@ -306,7 +318,7 @@ fn not_edited(chrome: &Chrome, pair: &Pair) -> Vec<Action> {
         .to_vec()
 }
 
-fn groups_now(detail: &PairDetail<'_>, from: Side) -> (String, String) {
+fn groups_now(detail: &PairDetail<'_>, from: Side, now: DateTime<Utc>) -> (String, String) {
     let Some(survey) = detail.survey else { return ("unknown".to_owned(), "never surveyed".to_owned()) };
     match survey.sides.get(from).groups.as_result() {
         Err(reason) => ("unknown".to_owned(), reason.to_owned()),
@@ -316,9 +328,10 @@ fn groups_now(detail: &PairDetail<'_>, from: Side) -> (String, String) {
             (
                 groups.len().to_string(),
                 format!(
-                    "{}, {} without any",
+                    "{}, {} without any; read {}",
                     format::count(members, "member"),
-                    format::count(empty, "group")
+                    format::count(empty, "group"),
+                    format::ago(now, survey.began_at)
                 ),
             )
         }

@@ -601,3 +601,42 @@ fn what_a_canary_waits_for_is_said_with_how_long() {
     assert!(said.contains("2, the oldest for 4 m 14 s"), "{said}");
     assert!(said.contains("Last hour: half / 99 % within"), "{said}");
 }
+
+#[test]
+fn what_an_old_survey_showed_is_not_shown_as_how_things_stand() {
+    let part = |html: &str, heading: &str| -> String {
+        let after = html.split(&format!("aria-labelledby=\"{heading}\"")).nth(1).unwrap_or("");
+        after.split("</section>").next().unwrap_or("").to_owned()
+    };
+    let (fresh, old) = (sample("pair"), sample("pair-old"));
+    assert!(!fresh.contains("Nobody has looked for"), "{fresh}");
+    assert!(text(&old).contains("Nobody has looked for 3 h: what is below is as of then."), "{old}");
+    for heading in ["topics-h", "groups-h", "flows-h"] {
+        assert!(part(&fresh, heading).contains("ok-t"), "{heading}: {fresh}");
+        assert!(!part(&old, heading).contains("ok-t"), "{heading}: {old}");
+    }
+    for heading in ["topics-h", "groups-h"] {
+        assert!(text(&part(&old, heading)).contains("; read 3 h ago"), "{heading}: {old}");
+    }
+    assert!(text(&old).contains("without any; read 3 h ago"), "the stat of groups: {old}");
+    assert!(text(&old).contains("worker 4.1.0 answered, 3 h ago"), "{old}");
+    let differences = sample("differences-old");
+    assert!(text(&differences).contains("Nobody has looked for 3 h"), "{differences}");
+    assert!(text(&differences).contains("No differences"), "{differences}");
+    assert!(!differences.contains("ok-t"), "{differences}");
+}
+
+#[test]
+fn age_and_reason_of_a_reading_are_not_for_pointers_only() {
+    let pair = sample("pair");
+    assert!(pair.contains("<small>2 s ago</small>"), "{pair}");
+    let dark = sample("pair-dark");
+    assert!(dark.contains("<span class=\"c why\">eu-west does not answer</span>"), "{dark}");
+    let fleet = sample("fleet");
+    assert!(fleet.contains("<span class=\"c why\">no survey has completed since 2 Nov</span>"), "{fleet}");
+    for (page, html) in samples::all() {
+        for tag in tags(&html).into_iter().filter(|tag| tag.contains(" class=\"rdg")) {
+            assert!(!tag.contains(" title="), "{page}: {tag}");
+        }
+    }
+}

@@ -130,6 +130,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("differences", html(&DifferencesPage::sample())),
         ("differences-none", html(&DifferencesPage::sample_none())),
         ("differences-unknown", html(&DifferencesPage::sample_unknown())),
+        ("differences-old", html(&DifferencesPage::sample_old())),
         ("pair-form", html(&PairFormPage::sample())),
         ("connect", html(&ConnectFormPage::sample())),
         ("connect-unattached", html(&ConnectFormPage::sample_unattached())),

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use chrono::Duration;
 use muster_domain::{
     cluster::Cluster,
-    difference::differences,
+    difference::{Differences, differences},
     pair::{BySide, Mechanism},
     people::Role,
     problem::Problem,
@@ -436,5 +437,15 @@ impl DifferencesPage {
     #[must_use]
     pub fn sample_unknown() -> Self {
         differences_of(&survey::payments(true), "")
+    }
+
+    /// Alike when it was looked at, three hours ago.
+    #[must_use]
+    pub fn sample_old() -> Self {
+        let (pair, mut chrome) = (pairs::payments().pair, chrome("/pairs/payments/differences"));
+        chrome.facts.now += Duration::hours(3);
+        let (active, standby) = (Some(pair.clusters.a.clone()), Some(pair.clusters.b.clone()));
+        let found = Differences { active, standby, ..Differences::default() };
+        Self::new(chrome, &pair, &DifferenceFilter::default(), Some((&found, ago(2))))
     }
 }
