@@ -103,6 +103,12 @@ pub fn date_time(at: DateTime<Utc>) -> String {
     at.format("%-d %b %Y %H:%M:%S").to_string()
 }
 
+/// `19 Nov 2026 03:12:40 UTC`: where it may be read away from its page, as evidence is.
+#[must_use]
+pub fn date_time_utc(at: DateTime<Utc>) -> String {
+    format!("{} UTC", date_time(at))
+}
+
 /// As short as can be said at `now`: `03:12` today, `17 Sep` this year, `17 Sep 2025` before.
 #[must_use]
 pub fn short(now: DateTime<Utc>, at: DateTime<Utc>) -> String {

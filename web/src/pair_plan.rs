@@ -126,7 +126,7 @@ pub(crate) fn settings(pair: &Pair) -> Vec<(&'static str, String)> {
         ("RPO objective", format::seconds(objectives.rpo_seconds)),
         ("RTO objective", format::seconds(objectives.rto_seconds)),
         (
-            "A proof counts for",
+            "A passed run counts for",
             format::count(usize::try_from(objectives.verify_within_days).unwrap_or(0), "day"),
         ),
         (

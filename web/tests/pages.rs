@@ -640,3 +640,39 @@ fn age_and_reason_of_a_reading_are_not_for_pointers_only() {
         }
     }
 }
+
+#[test]
+fn pages_speak_the_words_of_the_glossary_and_offer_what_there_is() {
+    let runs = sample("runs");
+    assert!(runs.contains("<option value=\"readiness_drill\""), "{runs}");
+    for never in ["failover", "failback", "game_day", "evacuation"] {
+        assert!(!runs.contains(&format!("<option value=\"{never}\"")), "{never} has no runbook: {runs}");
+    }
+    for (page, words) in [
+        ("pair", "A passed run counts for"),
+        ("pair-form", "A passed run counts for, days"),
+        ("pair-imported", "nothing shows that payments can be moved"),
+        ("loss", "True figure, records"),
+        ("losses", "True figure, records"),
+        ("pair-dark", "True figure, records"),
+        ("translation", "On eu-central it"),
+    ] {
+        assert!(text(&sample(page)).contains(words), "{page}: {words}");
+    }
+    for (page, html) in samples::all() {
+        for word in ["It was<", "There it<", "Stands<", "A proof counts for", "</svg>median<"] {
+            assert!(!html.contains(word), "{page}: {word}");
+        }
+    }
+}
+
+#[test]
+fn times_of_evidence_name_their_zone() {
+    let content = sample("content");
+    let written = content.split("<th scope=\"col\">Written</th>").nth(1).unwrap_or("");
+    assert!(written.contains(" UTC</td><td><code>"), "{written}");
+    assert!(text(&sample("content-record")).contains(" UTC by its producer (CreateTime)"));
+    let waiting = text(&sample("loss-waiting"));
+    let read = waiting.split("184,201, read ").nth(1).unwrap_or("");
+    assert_eq!(read.split_whitespace().nth(4).map(|zone| zone.starts_with("UTC")), Some(true), "{read}");
+}
