@@ -676,3 +676,15 @@ fn times_of_evidence_name_their_zone() {
     let read = waiting.split("184,201, read ").nth(1).unwrap_or("");
     assert_eq!(read.split_whitespace().nth(4).map(|zone| zone.starts_with("UTC")), Some(true), "{read}");
 }
+
+#[test]
+fn a_drill_says_day_time_and_end_of_its_window_and_the_time_where_it_is_kept() {
+    let html = sample("drills");
+    let said = text(&html);
+    assert!(said.contains("20 Nov 03:12 UTC, until 07:12"), "what is due: {said}");
+    // Every Monday at 06:00 in Berlin.
+    assert!(
+        html.contains(">23 Nov 05:00 UTC, until 09:00</time><small>23 Nov 06:00 Europe/Berlin</small>"),
+        "{html}"
+    );
+}
