@@ -56,13 +56,16 @@ pub(crate) fn planning(chrome: &Chrome, facts: &PairFacts<'_>) -> Planning {
 
 /// The fields of the form that plans a switchover, as they were sent if they were.
 pub(crate) fn plan_fields(sent: Option<&PlanForm>) -> Vec<Field> {
-    // The form of a readiness drill has none of them.
-    let sent = sent.filter(|form| form.operation != Operation::ReadinessDrill.as_str());
-    let word = |of: fn(&PlanForm) -> &String, otherwise: &str| {
-        sent.map(of).filter(|word| !word.is_empty()).map_or(otherwise, String::as_str).to_owned()
+    let untouched = PlanForm {
+        consumers: "drain_then_move".to_owned(),
+        if_unproven: "roll_back".to_owned(),
+        max_write_outage_seconds: "120".to_owned(),
+        confirm_before_fence: "on".to_owned(),
+        ..PlanForm::default()
     };
-    let ticked =
-        |of: fn(&PlanForm) -> &String, otherwise: bool| sent.map(of).map_or(otherwise, |on| on == "on");
+    // The form of a readiness drill has none of them.
+    let of_switchover = sent.filter(|form| form.operation != Operation::ReadinessDrill.as_str());
+    let form = of_switchover.unwrap_or(&untouched);
     let consumers = vec![
         Choice::new("drain_then_move", "read to the end first, then move"),
         Choice::new("move_out", "are moved out where they stand"),
@@ -72,30 +75,26 @@ pub(crate) fn plan_fields(sent: Option<&PlanForm>) -> Vec<Field> {
         Choice::new("wait", "ask a person while writes are away"),
     ];
     vec![
-        Field::select("consumers", "Consumers", consumers, word(|form| &form.consumers, "drain_then_move")),
+        Field::select("consumers", "Consumers", consumers, &form.consumers),
         Field::select(
             "if_unproven",
             "If a proof is missing at the point of no return",
             unproven,
-            word(|form| &form.if_unproven, "roll_back"),
+            &form.if_unproven,
         ),
         Field::line(
             "max_write_outage_seconds",
             "Writes away at most, seconds",
             "number",
-            word(|form| &form.max_write_outage_seconds, "120"),
+            &form.max_write_outage_seconds,
             "off",
         ),
         Field::check(
             "confirm_before_fence",
             "A person gives the final go before the fence",
-            ticked(|form| &form.confirm_before_fence, true),
+            form.confirm_before_fence == "on",
         ),
-        Field::check(
-            "drill",
-            "As a drill: somebody attests what it proved",
-            ticked(|form| &form.drill, false),
-        ),
+        Field::check("drill", "As a drill: somebody attests what it proved", form.drill == "on"),
     ]
 }
 

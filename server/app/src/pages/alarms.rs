@@ -80,7 +80,7 @@ pub async fn acknowledge(
             drop(tx);
             let refused = Refused { id, why: &failure.problem.detail, comment: &form.comment };
             let filter = shown_in(&form.back);
-            let page = list_page(&app, &asking.at(address(&filter)), &filter, Some(refused)).await?;
+            let page = list_page(&app, &asking.clone().at(address(&filter)), &filter, Some(refused)).await?;
             refused_form(&failure, &page)
         }
         Err(failure) => Err(failure),
