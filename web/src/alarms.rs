@@ -14,10 +14,41 @@ use crate::{
     forms::AlarmFilter,
     lag::{around, around_partition},
     lag_marks::while_it_was,
-    parts::{Choice, Field, Link, Mark, Notice, Tone, When},
+    parts::{Action, Choice, Field, Link, Mark, Notice, Tone, When},
     readiness::{Check, CheckState},
     runs::query_string,
 };
+
+/// What is done about an alarm where it is shown.
+#[derive(Debug)]
+enum Act {
+    /// The form that acknowledges it, and the list it is shown in, which the answer comes back to.
+    Form(Field, String),
+    /// The way to the form.
+    Page(Link),
+    /// Why it cannot be acknowledged, or not by who looks.
+    Refused(Action),
+}
+
+/// Where an alarm is shown.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Shown<'a> {
+    /// On the page of its pair.
+    OnPair,
+    /// In the list of this address, with a form for it that was refused.
+    InList(&'a str, Option<Refused<'a>>),
+}
+
+/// A form that was sent for an alarm and refused.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused<'a> {
+    /// The alarm.
+    pub id: Uuid,
+    /// Why.
+    pub why: &'a str,
+    /// What was written.
+    pub comment: &'a str,
+}
 
 /// One alarm, as a list and the pair's page show it.
 #[derive(Debug, Template)]
@@ -42,7 +73,7 @@ pub(crate) struct AlarmView {
     next_step: String,
     command: Option<String>,
     ended: Option<(String, String)>,
-    acknowledge: Option<Field>,
+    act: Option<Act>,
     course_href: String,
 }
 impl HtmlSafe for AlarmView {}
@@ -57,11 +88,11 @@ struct PlaceView {
 }
 
 impl AlarmView {
-    /// An alarm; `may_acknowledge` gives it the form, with what was wrong with one that was sent.
+    /// An alarm; `may_acknowledge` is whether who looks may, where somebody has to.
     pub(crate) fn new(
         kept: &StandingAlarm,
         may_acknowledge: bool,
-        refused: Option<&str>,
+        shown: Shown<'_>,
         now: DateTime<Utc>,
     ) -> Self {
         let alarm = &kept.alarm;
@@ -108,15 +139,42 @@ impl AlarmView {
                     None => (format!("{at} UTC"), "A survey showed that its cause is gone.".to_owned()),
                 }
             }),
-            acknowledge: may_acknowledge.then(|| {
-                let field = Field::area("comment", "What was done about it, or why nothing has to be", "", 2);
-                match refused {
-                    Some(why) => field.required().errors(&[("comment".to_owned(), why.to_owned())]),
-                    None => field.required(),
-                }
-            }),
+            act: act(kept, may_acknowledge, shown),
         }
     }
+}
+
+fn act(kept: &StandingAlarm, may_acknowledge: bool, shown: Shown<'_>) -> Option<Act> {
+    if kept.ended.is_some() {
+        return None;
+    }
+    let label = format!("Acknowledge alarm {}", kept.number);
+    let refused = |rule: String| Some(Act::Refused(Action::refused(label.as_str(), rule)));
+    if !kept.waits_for_somebody() {
+        return refused(
+            "Nobody has to: it ends by itself when a survey shows that its cause is gone.".to_owned(),
+        );
+    }
+    if !may_acknowledge {
+        return refused(format!("Only operators of {} acknowledge it.", kept.team));
+    }
+    Some(match shown {
+        Shown::OnPair => {
+            let href =
+                format!("/alarms{}#alarm-{}", query_string(&[("pair", kept.pair.as_str())]), kept.number);
+            Act::Page(Link::new(href, label))
+        }
+        Shown::InList(list, sent) => {
+            let sent = sent.filter(|sent| sent.id == kept.id);
+            let comment = sent.map_or("", |sent| sent.comment);
+            let errors: Vec<_> =
+                sent.map(|sent| ("comment".to_owned(), sent.why.to_owned())).into_iter().collect();
+            let field =
+                Field::area("comment", "What was done about it, or why nothing has to be", comment, 2);
+            let field = field.of_form(format!("alarm-{}", kept.number)).required().errors(&errors);
+            Act::Form(field, list.to_owned())
+        }
+    })
 }
 
 fn state(kept: &StandingAlarm) -> Mark {
@@ -164,8 +222,8 @@ pub struct AlarmsPage {
 }
 
 impl AlarmsPage {
-    /// Alarms that match, newest first, each with whether this person may acknowledge it. `refused` is an alarm whose form
-    /// was sent and refused, and why.
+    /// Alarms that match, newest first, each with whether this person may acknowledge it. `refused` is a form that was sent for
+    /// one of them; that one is shown before the others.
     #[must_use]
     pub fn new(
         chrome: Chrome,
@@ -173,28 +231,30 @@ impl AlarmsPage {
         pairs: &[String],
         found: &[(&StandingAlarm, bool)],
         more: bool,
-        refused: Option<(Uuid, &str)>,
+        refused: Option<Refused<'_>>,
     ) -> Self {
         let now = chrome.now();
+        let filter_only = AlarmFilter { done: String::new(), ..filter.clone() };
         let last = found.last().map(|(alarm, _)| alarm.number);
         let older = last.filter(|_| more).map(|number| {
-            let next = AlarmFilter { after: number.to_string(), ..filter.clone() };
-            Link::new(format!("/alarms{}", query(&next)), "Older alarms")
+            let next = AlarmFilter { after: number.to_string(), ..filter_only.clone() };
+            Link::new(address(&next), "Older alarms")
         });
-        let view = |(alarm, may): &(&StandingAlarm, bool)| {
-            let refused = refused.filter(|(id, _)| *id == alarm.id).map(|(_, why)| why);
-            AlarmView::new(alarm, *may, refused, now)
-        };
+        let list = address(&filter_only);
+        let shown = Shown::InList(&list, refused);
+        let view = |(alarm, may): &(&StandingAlarm, bool)| AlarmView::new(alarm, *may, shown, now);
+        // A form somebody writes in is not taken away by looking again.
+        let has_form = found.iter().any(|(alarm, may)| *may && alarm.waits_for_somebody());
         Self {
             again: format!("/alarms{}", query(filter)),
             filters: filters(filter, pairs),
-            filtered: AlarmFilter { done: String::new(), ..filter.clone() } != AlarmFilter::default(),
+            filtered: filter_only != AlarmFilter::default(),
             alarms: found.iter().map(view).collect(),
             older,
             done: (filter.done == "acknowledged").then(|| {
                 Notice::new(Tone::Ok, "The alarm is acknowledged.", "It is kept with what you said of it.")
             }),
-            chrome: chrome.titled("Alarms").refreshing(30),
+            chrome: if has_form { chrome.titled("Alarms") } else { chrome.titled("Alarms").refreshing(30) },
         }
     }
 }
@@ -215,12 +275,15 @@ fn filters(filter: &AlarmFilter, pairs: &[String]) -> Vec<Field> {
     .to_vec()
 }
 
-/// The filter as a query string, empty parts left out.
-fn query(filter: &AlarmFilter) -> String {
-    query_string(&[
+/// The address of the alarms that match, empty parts left out.
+#[must_use]
+pub fn address(filter: &AlarmFilter) -> String {
+    let query = query_string(&[
         ("state", &filter.state),
         ("pair", &filter.pair),
         ("code", &filter.code),
         ("after", &filter.after),
-    ])
+        ("done", &filter.done),
+    ]);
+    format!("/alarms{query}")
 }

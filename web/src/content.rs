@@ -281,10 +281,10 @@ fn told(kinds: &[(u64, &str)]) -> String {
 fn extent(result: &ContentProof) -> String {
     let mut said = vec![match (result.asked.since, result.asked.until) {
         (None, None) => "everything both sides hold".to_owned(),
-        (Some(since), None) => format!("written since {}", format::date_time(since)),
-        (None, Some(until)) => format!("written before {}", format::date_time(until)),
+        (Some(since), None) => format!("written since {}", format::date_time_utc(since)),
+        (None, Some(until)) => format!("written before {}", format::date_time_utc(until)),
         (Some(since), Some(until)) => {
-            format!("written from {} to {}", format::date_time(since), format::date_time(until))
+            format!("written from {} to {}", format::date_time_utc(since), format::date_time_utc(until))
         }
     }];
     said.extend(result.sampled());

@@ -98,7 +98,7 @@ impl Example {
             written: difference
                 .timestamp
                 .and_then(DateTime::from_timestamp_millis)
-                .map_or_else(|| "no time".to_owned(), format::date_time),
+                .map_or_else(|| "no time".to_owned(), format::date_time_utc),
             bytes: difference.bytes.map_or_else(String::new, |n| format::number(i64::from(n))),
         }
     }

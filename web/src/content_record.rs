@@ -126,7 +126,7 @@ impl Seen {
             uncommitted: (!committed).then(uncommitted),
             offset: format::number(offset),
             written: match record.timestamp {
-                Some(at) => format!("{} {by}", format::date_time(at)),
+                Some(at) => format!("{} {by}", format::date_time_utc(at)),
                 None => format!("no time, {by}"),
             },
             key: Part::new(record.key.as_ref(), "null: it has no key"),

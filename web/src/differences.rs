@@ -12,7 +12,7 @@ use crate::{
     format,
     forms::DifferenceFilter,
     parts::{Choice, Field, Mark, Notice, Tone, When},
-    words,
+    survey_age, words,
 };
 
 /// One kind of names that are affected.
@@ -107,17 +107,21 @@ impl DifferencesPage {
                 Some((Differences { active: Some(_), .. }, _)) => format!(
                     "What applications would find different if they moved from {active} to {standby} now, beyond the records."
                 ),
-                Some(_) | None => "What applications would find different on the other side, beyond the records.".to_owned(),
+                Some(_) | None => {
+                    "What applications would find different on the other side, beyond the records.".to_owned()
+                }
             },
-            mark: mark(found.map(|(differences, _)| differences), filtered),
+            mark: mark(found.map(|(differences, _)| differences), filtered)
+                .of_then(found.is_some_and(|(_, at)| survey_age::is_old(now, at))),
             read: found.map(|(_, at)| When::ago(now, at)),
-            notice: found.is_none().then(|| {
-                Notice::new(
+            notice: match found {
+                Some((_, at)) => survey_age::notice(now, at),
+                None => Some(Notice::new(
                     Tone::Unk,
                     "Never surveyed.",
                     "The first survey begins within seconds of creating the pair; until then nothing can be compared.",
-                )
-            }),
+                )),
+            },
             filters: filters(filter),
             filtered,
             sections: sections(differences),

@@ -14,7 +14,7 @@ use crate::{
     chrome::Chrome,
     format,
     forms::ScheduleForm,
-    parts::{Choice, Ends, Field, FieldSet, Link, Mark, Notice, Tone, When},
+    parts::{Action, Choice, Ends, Field, FieldSet, Link, Mark, Notice, Tone, When},
     schedule_form, words,
 };
 
@@ -84,7 +84,8 @@ struct ScheduleRow {
     drill: &'static str,
     cadence: String,
     zone: String,
-    next: Option<When>,
+    /// When it is due next and until when, with the time of day where the schedule is kept.
+    next: Option<(When, String)>,
     blackouts: Vec<String>,
     owners: String,
     id: String,
@@ -114,6 +115,7 @@ pub struct DrillsPage {
     due: Vec<DueRow>,
     ends: Ends,
     may_create: bool,
+    refused: Action,
     fields: FieldSet,
     done: Option<Notice>,
 }
@@ -143,6 +145,7 @@ impl DrillsPage {
             due: due.iter().map(|due| due_row(due, now)).collect(),
             ends: ends.clone(),
             may_create: chrome.may_anywhere(Role::Owner) && !owned.is_empty(),
+            refused: Action::refused("Schedule the drill", "Only owners of a pair schedule its drills."),
             fields: fields(&owned, form, errors),
             done: notice_of(done),
             chrome: chrome.titled("Drills"),
@@ -210,13 +213,21 @@ fn schedule_row(schedule: &Schedule, may_change: bool, now: DateTime<Utc>) -> Sc
         drill: drill_word(Some(schedule.drill)),
         cadence: cadence(&schedule.cadence),
         zone: schedule.zone.name().to_owned(),
-        next: next.map(|next| When::said(next.due, format::short(now, next.due))),
+        next: next.map(|next| {
+            let local = next.due.with_timezone(&schedule.zone).format("%-d %b %H:%M");
+            (window(&next, now), format!("{local} {}", schedule.zone.name()))
+        }),
         blackouts: blackouts.collect(),
         owners: schedule.owners.join(", "),
         id: schedule.id.to_string(),
         enabled: schedule.enabled,
         may_change,
     }
+}
+
+/// When it is due, and when it is overdue.
+fn window(occurrence: &Occurrence, now: DateTime<Utc>) -> When {
+    When::said(occurrence.due, format::window(now, occurrence.due, occurrence.closes))
 }
 
 fn due_row(due: &DueDrill, now: DateTime<Utc>) -> DueRow {
@@ -248,7 +259,7 @@ fn due_row(due: &DueDrill, now: DateTime<Utc>) -> DueRow {
     DueRow {
         pair: due.pair.to_string(),
         drill: drill_word(due.drill),
-        when: When::said(due.occurrence.due, format::short(now, due.occurrence.due)),
+        when: window(&due.occurrence, now),
         mark,
         run,
         said,

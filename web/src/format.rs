@@ -1,6 +1,6 @@
 //! How numbers, durations, ages and moments are written. The one place; pages never format by themselves.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Datelike as _, SecondsFormat, Utc};
 /// A duration in whole seconds: `38 s`, `9 m 42 s`, `15 m`, `2 h 05 m`, `3 d 4 h`.
 pub use muster_domain::duration::seconds;
 
@@ -88,6 +88,12 @@ pub fn date_time(at: DateTime<Utc>) -> String {
     at.format("%-d %b %Y %H:%M:%S").to_string()
 }
 
+/// `19 Nov 2026 03:12:40 UTC`: where it may be read away from its page, as evidence is.
+#[must_use]
+pub fn date_time_utc(at: DateTime<Utc>) -> String {
+    format!("{} UTC", date_time(at))
+}
+
 /// As short as can be said at `now`: `03:12` today, `17 Sep` this year, `17 Sep 2025` before.
 #[must_use]
 pub fn short(now: DateTime<Utc>, at: DateTime<Utc>) -> String {
@@ -98,6 +104,20 @@ pub fn short(now: DateTime<Utc>, at: DateTime<Utc>) -> String {
     } else {
         date(at)
     }
+}
+
+/// When a window opens and closes: `5 Dec 08:00 UTC, until 12:00`; with the year where it is not this one, with the day where it
+/// closes on another.
+#[must_use]
+pub fn window(now: DateTime<Utc>, opens: DateTime<Utc>, closes: DateTime<Utc>) -> String {
+    let year = |at: DateTime<Utc>| if at.year() == now.year() { "%-d %b" } else { "%-d %b %Y" };
+    let from = opens.format(year(opens));
+    let until = if opens.date_naive() == closes.date_naive() {
+        closes.format("%H:%M").to_string()
+    } else {
+        format!("{} {}", closes.format(year(closes)), closes.format("%H:%M"))
+    };
+    format!("{from} {} UTC, until {until}", opens.format("%H:%M"))
 }
 
 /// Time of day if it is today, else date and time.
@@ -193,6 +213,19 @@ mod tests {
         assert_eq!(short(now, Utc.with_ymd_and_hms(2026, 9, 17, 1, 0, 0).unwrap()), "17 Sep");
         assert_eq!(short(now, Utc.with_ymd_and_hms(2025, 9, 17, 1, 0, 0).unwrap()), "17 Sep 2025");
         assert_eq!(iso(now), "2026-11-19T03:12:40Z");
+    }
+
+    #[test]
+    fn a_window_says_day_time_and_end_whatever_the_day() {
+        let now = at(3, 12, 40);
+        let day = |year, month, day, hour| Utc.with_ymd_and_hms(year, month, day, hour, 0, 0).unwrap();
+        for (opens, closes, said) in [
+            (at(8, 0, 0), at(12, 0, 0), "19 Nov 08:00 UTC, until 12:00"),
+            (day(2026, 12, 5, 8), day(2026, 12, 5, 12), "5 Dec 08:00 UTC, until 12:00"),
+            (day(2026, 12, 31, 22), day(2027, 1, 1, 2), "31 Dec 22:00 UTC, until 1 Jan 2027 02:00"),
+        ] {
+            assert_eq!(window(now, opens, closes), said);
+        }
     }
 
     #[test]

@@ -85,6 +85,7 @@ pub mod samples;
 pub mod schedule_form;
 pub mod settings;
 pub mod sign_in;
+mod survey_age;
 pub mod teams;
 pub mod token_page;
 pub mod translation;

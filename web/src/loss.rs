@@ -278,7 +278,9 @@ impl Rows<'_> {
 fn end(lost: &PartitionLoss) -> String {
     match lost.end_read {
         EndRead::Then => format::number(lost.end),
-        EndRead::Before { at } => format!("{}, read {}", format::number(lost.end), format::date_time(at)),
+        EndRead::Before { at } => {
+            format!("{}, read {}", format::number(lost.end), format::date_time_utc(at))
+        }
         EndRead::Never => "never read".to_owned(),
     }
 }

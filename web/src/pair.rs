@@ -11,18 +11,19 @@ use muster_domain::{
     pair::{Direction, Pair, Side},
     people::Role,
     problem::Problem,
-    reading::Reading,
+    reading::{Reading, ReadingClass},
     record::Run,
     run::RunState,
     survey::Survey,
 };
 
 use crate::{
-    alarms::AlarmView,
+    alarms::{AlarmView, Shown},
     checks_panel::ChecksPanel,
     chrome::Chrome,
     fleet::PairFacts,
     format,
+    forms::PlanForm,
     lag::lag_of,
     pair_canary::{CanaryPanel, CanaryTried, tried, worst},
     pair_facts::measured_rto,
@@ -31,9 +32,10 @@ use crate::{
     pair_plan::{Planning, plan_fields, planning, settings},
     pair_tables::{GroupRow, TopicRow, group_rows, topic_rows},
     pair_topology::Topology,
-    parts::{Course, Field, LagChart, Notice, Pill, ReadingView, RtoTrend, Stamp, Tone, Unit, When},
+    parts::{Action, Course, Field, LagChart, Notice, Pill, ReadingView, RtoTrend, Stamp, Tone, Unit, When},
     runs::RunRow,
-    words,
+    sign_in::notice,
+    survey_age, words,
 };
 
 /// How far one topic's copy is behind, worst partition.
@@ -85,6 +87,8 @@ pub struct PairPage {
     stamp: Stamp,
     stamp_ground: String,
     may_edit: bool,
+    /// What its owners do, for others.
+    not_edited: Vec<Action>,
     notices: Vec<Notice>,
     alarms: Vec<AlarmView>,
     rpo: ReadingView,
@@ -113,21 +117,22 @@ pub struct PairPage {
     rows: Vec<RunRow>,
     trend: Option<RtoTrend>,
     planning: Planning,
+    plan_refused: Option<Notice>,
     plan_fields: Vec<Field>,
     settings: Vec<(&'static str, String)>,
     unused: Vec<(String, String)>,
 }
 
 impl PairPage {
-    /// The page for the signed-in person; `errors` are those of a plan form sent before.
+    /// The page for the signed-in person; `refused` is a plan form that was sent before, and what was wrong with it.
     #[must_use]
-    pub fn new(chrome: Chrome, detail: &PairDetail<'_>, errors: &[(String, String)]) -> Self {
+    pub fn new(chrome: Chrome, detail: &PairDetail<'_>, refused: Option<(&PlanForm, &Problem)>) -> Self {
         let (facts, pair, now) = (&detail.facts, detail.facts.pair, chrome.now());
         let name = pair.name.to_string();
         let from = facts.active.unwrap_or(Side::A);
         let direction = Direction { from };
         let (stamp, stamp_ground) = facts.stamp(now);
-        let (groups_now, groups_note) = groups_now(detail, from);
+        let (groups_now, groups_note) = groups_now(detail, from, now);
         let (rto, rto_note) = rto(facts, now);
         let since = now - Duration::hours(detail.hours);
         let spans = [(1, "1 h"), (24, "24 h"), (168, "7 d")];
@@ -137,8 +142,21 @@ impl PairPage {
             stamp,
             stamp_ground,
             may_edit: chrome.may(Role::Owner, &pair.team),
-            notices: detail.tried.iter().map(tried).chain(notices(&chrome, facts, now)).collect(),
-            alarms: facts.alarms.iter().map(|alarm| AlarmView::new(alarm, false, None, now)).collect(),
+            not_edited: not_edited(&chrome, pair),
+            notices: detail
+                .tried
+                .iter()
+                .map(tried)
+                .chain(detail.survey.and_then(|survey| survey_age::notice(now, survey.began_at)))
+                .chain(notices(&chrome, facts, now))
+                .collect(),
+            alarms: facts
+                .alarms
+                .iter()
+                .map(|alarm| {
+                    AlarmView::new(alarm, chrome.may(Role::Operator, &alarm.team), Shown::OnPair, now)
+                })
+                .collect(),
             rpo: facts.rpo_view(now).large(),
             rpo_note: reading_note(
                 &facts.rpo,
@@ -149,7 +167,7 @@ impl PairPage {
             open_note: open_note(detail.in_open_transactions),
             canary: worst(pair, detail.canaries, from, now)
                 .map(|reading| ReadingView::new(&reading, Unit::Milliseconds, now).large()),
-            canaries: CanaryPanel::new(&chrome, pair, detail.canaries),
+            canaries: CanaryPanel::new(&chrome, facts, detail.canaries),
             groups_now,
             groups_note,
             rto,
@@ -166,16 +184,17 @@ impl PairPage {
             here: pair.cluster(from).to_string(),
             there: pair.cluster(direction.to()).to_string(),
             topics: topic_rows(detail, direction, now),
-            groups: group_rows(detail, direction),
+            groups: group_rows(detail, direction, now),
             flows: flow_rows(pair, detail.survey, now),
             trend: RtoTrend::new(&name, detail.runs, pair.objectives.rto_seconds),
             rows: detail.runs.iter().map(|run| RunRow::new(run, now)).collect(),
             planning: planning(&chrome, facts),
-            plan_fields: plan_fields(errors),
+            plan_refused: refused.map(|(_, problem)| notice(problem)),
+            plan_fields: plan_fields(refused.map(|(sent, _)| sent)),
             settings: settings(pair),
             unused: pair.unused_settings.iter().map(|(key, value)| (key.clone(), value.clone())).collect(),
             chrome: following_unless(
-                detail.tried.is_some() || !errors.is_empty(),
+                detail.tried.is_some() || refused.is_some(),
                 chrome.titled(name.clone()).under("/", "Fleet"),
             ),
             name,
@@ -193,8 +212,14 @@ fn hours_word(hours: i64) -> &'static str {
     crate::lag::RANGES.iter().find(|(_, _, of)| *of == hours).map_or("1h", |(word, ..)| word)
 }
 
+/// With the reason of a reading, unless it says it itself.
 fn reading_note(reading: &Reading, otherwise: &str) -> String {
-    if reading.reason.is_empty() { otherwise.to_owned() } else { format!("{otherwise}; {}", reading.reason) }
+    let itself = reading.value.is_none() || reading.class == ReadingClass::Stale;
+    if itself || reading.reason.is_empty() {
+        otherwise.to_owned()
+    } else {
+        format!("{otherwise}; {}", reading.reason)
+    }
 }
 
 /// Lag by Muster's clock, and by the record's own beside it, which is as good as the clock of whoever wrote it.
@@ -280,7 +305,20 @@ fn attach(chrome: &Chrome, pair: &Pair, way: Direction) -> Notice {
     }
 }
 
-fn groups_now(detail: &PairDetail<'_>, from: Side) -> (String, String) {
+/// What only owners do, with that rule, to who is none.
+fn not_edited(chrome: &Chrome, pair: &Pair) -> Vec<Action> {
+    if chrome.may(Role::Owner, &pair.team) {
+        return Vec::new();
+    }
+    [("Edit", "edit"), ("Remove pair", "remove")]
+        .map(|(act, does)| {
+            let rule = format!("Only owners of {} {does} it.", pair.team);
+            Action::refused(format!("{act} {}", pair.name), rule)
+        })
+        .to_vec()
+}
+
+fn groups_now(detail: &PairDetail<'_>, from: Side, now: DateTime<Utc>) -> (String, String) {
     let Some(survey) = detail.survey else { return ("unknown".to_owned(), "never surveyed".to_owned()) };
     match survey.sides.get(from).groups.as_result() {
         Err(reason) => ("unknown".to_owned(), reason.to_owned()),
@@ -290,9 +328,10 @@ fn groups_now(detail: &PairDetail<'_>, from: Side) -> (String, String) {
             (
                 groups.len().to_string(),
                 format!(
-                    "{}, {} without any",
+                    "{}, {} without any; read {}",
                     format::count(members, "member"),
-                    format::count(empty, "group")
+                    format::count(empty, "group"),
+                    format::ago(now, survey.began_at)
                 ),
             )
         }

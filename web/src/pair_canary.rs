@@ -11,9 +11,10 @@ use muster_domain::{
 };
 
 use crate::{
-    chrome::Chrome,
+    chrome::{Brake, Chrome},
+    fleet::PairFacts,
     format,
-    parts::{Mark, Notice, ReadingView, Tone, Unit, When},
+    parts::{Action, Mark, Notice, ReadingView, Tone, Unit, When},
     sign_in::notice,
 };
 
@@ -48,24 +49,65 @@ pub(crate) struct CanaryPanel {
     name: String,
     topic: String,
     every: String,
-    may_ask: bool,
-    may_stop: bool,
+    /// One more on request; stopping it.
+    acts: [Action; 2],
     rows: Vec<CanaryRow>,
 }
 impl HtmlSafe for CanaryPanel {}
 
 impl CanaryPanel {
     /// `None` for a pair without a canary.
-    pub(crate) fn new(chrome: &Chrome, pair: &Pair, canaries: &[Standing]) -> Option<Self> {
-        let now = chrome.now();
+    pub(crate) fn new(chrome: &Chrome, facts: &PairFacts<'_>, canaries: &[Standing]) -> Option<Self> {
+        let (pair, now) = (facts.pair, chrome.now());
         Some(Self {
             name: pair.name.to_string(),
             topic: pair.canary_topic.clone()?,
             every: format::seconds(pair.canary_seconds),
-            may_ask: chrome.may(Role::Operator, &pair.team),
-            may_stop: chrome.may(Role::Owner, &pair.team),
+            acts: [ask(chrome, facts), stop(chrome, pair)],
             rows: canaries.iter().map(|standing| row(pair, standing, now)).collect(),
         })
+    }
+}
+
+/// One more canary, or the rule by which none is written now: the act itself refuses by the same.
+fn ask(chrome: &Chrome, facts: &PairFacts<'_>) -> Action {
+    let pair = facts.pair;
+    let label = format!("Write a canary of {} now", pair.name);
+    if !chrome.may(Role::Operator, &pair.team) {
+        return Action::refused(label, format!("Only operators of {} write one.", pair.team));
+    }
+    let rule = match (&chrome.facts.brake, facts.active_run) {
+        (Brake::Set { reason, .. }, _) => {
+            format!("The brake is on ({reason}). Nothing is written until it is released.")
+        }
+        (Brake::Unreadable { reason }, _) => {
+            format!("Whether the brake is on is not known: {reason}. Nothing is written until it is.")
+        }
+        (Brake::Released, Some((run, _))) => {
+            format!(
+                "Run {} holds {} and writes a canary of its own. Wait until it ends.",
+                run.number, pair.name
+            )
+        }
+        (Brake::Released, None) if pair.unattached().count() == pair.flows.len() => {
+            format!("No flow of {} is attached, so there is nowhere to write.", pair.name)
+        }
+        (Brake::Released, None) => {
+            let effect = "Writes one record on each partition and waits at most 10 s until it is seen. It proves the way of those \
+                          partitions' tasks, not of others.";
+            return Action::post(format!("/pairs/{}/canary", pair.name), label, effect);
+        }
+    };
+    Action::refused(label, rule)
+}
+
+fn stop(chrome: &Chrome, pair: &Pair) -> Action {
+    let label = format!("Stop the canary of {}", pair.name);
+    if chrome.may(Role::Owner, &pair.team) {
+        let effect = "Says first what is no longer known without it.";
+        Action::page(format!("/pairs/{}/canary/remove", pair.name), label, effect)
+    } else {
+        Action::refused(label, format!("Only owners of {} stop it.", pair.team))
     }
 }
 
@@ -94,7 +136,8 @@ fn row(pair: &Pair, standing: &Standing, now: DateTime<Utc>) -> CanaryRow {
         waiting: match standing.outstanding {
             None => unless_quiet("none"),
             Some(waiting) => {
-                format!("{}, since {}", format::number(waiting.records), format::age(now, waiting.since))
+                let (records, age) = (format::number(waiting.records), format::age(now, waiting.since));
+                format!("{records}, the oldest for {age}")
             }
         },
         said: if standing.state == CanaryState::Arrives { String::new() } else { standing.reason.clone() },

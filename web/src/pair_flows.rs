@@ -11,6 +11,7 @@ use crate::{
     format,
     pair_plan::mechanism_words,
     parts::{Course, Mark, Tone},
+    survey_age::is_old,
 };
 
 /// One connector of a flow.
@@ -45,7 +46,7 @@ pub(crate) fn flow_rows(pair: &Pair, survey: Option<&Survey>, now: DateTime<Utc>
                 course: Course::of_flow(from.as_str(), to.as_str()),
                 said: format!("{}, {wanted} when {from} is active", mechanism_words(&flow.mechanism)),
                 worker: worker_mark(seen, now),
-                connectors: seen.map(connectors).unwrap_or_default(),
+                connectors: seen.map(|seen| connectors(seen, now)).unwrap_or_default(),
                 foreign: seen
                     .and_then(|seen| seen.committed.value())
                     .map(|c| c.foreign.clone())
@@ -55,35 +56,39 @@ pub(crate) fn flow_rows(pair: &Pair, survey: Option<&Survey>, now: DateTime<Utc>
         .collect()
 }
 
-pub(crate) fn worker_mark(seen: Option<&FlowObservation>, now: DateTime<Utc>) -> Mark {
+fn worker_mark(seen: Option<&FlowObservation>, now: DateTime<Utc>) -> Mark {
     match seen.map(|seen| &seen.worker) {
         None => Mark::new(Tone::Unk, "never seen"),
         Some(Observed::Unknown { reason, at }) => {
             Mark::new(Tone::Unk, format!("{reason}, {}", format::ago(now, *at)))
         }
         Some(Observed::Known { value, at }) => {
-            Mark::new(Tone::Ok, format!("worker {} answers, {}", value.version, format::ago(now, *at)))
+            let old = is_old(now, *at);
+            let answers = if old { "answered" } else { "answers" };
+            let said = format!("worker {} {answers}, {}", value.version, format::ago(now, *at));
+            Mark::new(Tone::Ok, said).of_then(old)
         }
     }
 }
 
-pub(crate) fn connectors(seen: &FlowObservation) -> Vec<ConnectorRow> {
+fn connectors(seen: &FlowObservation, now: DateTime<Utc>) -> Vec<ConnectorRow> {
     seen.connectors
         .iter()
-        .map(|(role, connector)| match connector.as_result() {
-            Err(reason) => ConnectorRow {
+        .map(|(role, connector)| match connector {
+            Observed::Unknown { reason, .. } => ConnectorRow {
                 role: role.to_string(),
                 name: "not read".to_owned(),
-                state: Mark::new(Tone::Unk, reason),
+                state: Mark::new(Tone::Unk, reason.as_str()),
                 tasks: "not known".to_owned(),
                 trace: String::new(),
             },
-            Ok(connector) => connector_row(&role.to_string(), connector),
+            Observed::Known { value, at } => connector_row(&role.to_string(), value, is_old(now, *at)),
         })
         .collect()
 }
 
-pub(crate) fn connector_row(role: &str, connector: &ConnectorObservation) -> ConnectorRow {
+/// `old` is whether the connector was read too long ago to be current.
+fn connector_row(role: &str, connector: &ConnectorObservation, old: bool) -> ConnectorRow {
     let running = connector.tasks.iter().filter(|task| task.state == ConnectState::Running).count();
     let tone = match connector.state {
         ConnectState::Running if running == connector.tasks_to_run() && running > 0 => Tone::Ok,
@@ -94,7 +99,7 @@ pub(crate) fn connector_row(role: &str, connector: &ConnectorObservation) -> Con
     ConnectorRow {
         role: role.to_owned(),
         name: connector.name.clone(),
-        state: Mark::new(tone, connector.state.to_string()),
+        state: Mark::new(tone, connector.state.to_string()).of_then(old),
         tasks: match connector.tasks_to_run() {
             0 => "no tasks".to_owned(),
             all => format!("{running} of {all} run"),

@@ -254,7 +254,7 @@ fn rules(form: &PairForm, errors: &[(String, String)]) -> Vec<FieldSet> {
                     .help("Most data that may be lost if the active side dies."),
                 number("rto_seconds", "RTO, seconds", &form.rto_seconds)
                     .help("Longest time until applications work again."),
-                number("verify_within_days", "A proof counts for, days", &form.verify_within_days),
+                number("verify_within_days", "A passed run counts for, days", &form.verify_within_days),
             ],
         ),
         FieldSet::new(

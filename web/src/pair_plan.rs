@@ -3,12 +3,14 @@
 use muster_domain::{
     pair::{Direction, Mechanism, NamingPolicy, Pair, PairMode, RoutingTarget},
     people::Role,
+    run::Operation,
 };
 
 use crate::{
     chrome::Chrome,
     fleet::PairFacts,
     format,
+    forms::PlanForm,
     loss_steps::by_hand,
     pair_form::by_operation,
     parts::{Choice, Field, Link},
@@ -69,7 +71,18 @@ pub(crate) fn planning(chrome: &Chrome, facts: &PairFacts<'_>) -> Planning {
     Planning::Offered(label, from.as_str())
 }
 
-pub(crate) fn plan_fields(errors: &[(String, String)]) -> Vec<Field> {
+/// The fields of the form that plans a switchover, as they were sent if they were.
+pub(crate) fn plan_fields(sent: Option<&PlanForm>) -> Vec<Field> {
+    let untouched = PlanForm {
+        consumers: "drain_then_move".to_owned(),
+        if_unproven: "roll_back".to_owned(),
+        max_write_outage_seconds: "120".to_owned(),
+        confirm_before_fence: "on".to_owned(),
+        ..PlanForm::default()
+    };
+    // The form of a readiness drill has none of them.
+    let of_switchover = sent.filter(|form| form.operation != Operation::ReadinessDrill.as_str());
+    let form = of_switchover.unwrap_or(&untouched);
     let consumers = vec![
         Choice::new("drain_then_move", "read to the end first, then move"),
         Choice::new("move_out", "are moved out where they stand"),
@@ -79,18 +92,26 @@ pub(crate) fn plan_fields(errors: &[(String, String)]) -> Vec<Field> {
         Choice::new("wait", "ask a person while writes are away"),
     ];
     vec![
-        Field::select("consumers", "Consumers", consumers, "drain_then_move").errors(errors),
+        Field::select("consumers", "Consumers", consumers, &form.consumers),
         Field::select(
             "if_unproven",
             "If a proof is missing at the point of no return",
             unproven,
-            "roll_back",
-        )
-        .errors(errors),
-        Field::line("max_write_outage_seconds", "Writes away at most, seconds", "number", "120", "off")
-            .errors(errors),
-        Field::check("confirm_before_fence", "A person gives the final go before the fence", true),
-        Field::check("drill", "As a drill: somebody attests what it proved", false),
+            &form.if_unproven,
+        ),
+        Field::line(
+            "max_write_outage_seconds",
+            "Writes away at most, seconds",
+            "number",
+            &form.max_write_outage_seconds,
+            "off",
+        ),
+        Field::check(
+            "confirm_before_fence",
+            "A person gives the final go before the fence",
+            form.confirm_before_fence == "on",
+        ),
+        Field::check("drill", "As a drill: somebody attests what it proved", form.drill == "on"),
     ]
 }
 
@@ -121,7 +142,7 @@ pub(crate) fn settings(pair: &Pair) -> Vec<(&'static str, String)> {
         ("RPO objective", format::seconds(objectives.rpo_seconds)),
         ("RTO objective", format::seconds(objectives.rto_seconds)),
         (
-            "A proof counts for",
+            "A passed run counts for",
             format::count(usize::try_from(objectives.verify_within_days).unwrap_or(0), "day"),
         ),
         (

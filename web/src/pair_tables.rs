@@ -14,6 +14,7 @@ use crate::{
     lag::lag_of,
     pair::PairDetail,
     parts::{Mark, ReadingView, Tone, Unit},
+    survey_age::is_old,
 };
 
 /// A topic and its copy.
@@ -41,6 +42,7 @@ pub(crate) fn topic_rows(
     let here = survey.sides.get(direction.from).topics.as_result()?;
     let there = survey.sides.get(direction.to()).topics.as_result();
     let pair = detail.facts.pair;
+    let old = is_old(now, survey.began_at);
     let flow = pair.flow(direction);
     let mut rows: Vec<(i64, TopicRow)> = here
         .iter()
@@ -53,7 +55,7 @@ pub(crate) fn topic_rows(
             let worst = lag.and_then(|lag| lag.ms.value).unwrap_or(i64::MAX);
             let row = TopicRow {
                 partitions: format::number(i64::try_from(topic.partitions.len()).unwrap_or(0)),
-                copy: copy_mark(topic, &copy),
+                copy: copy_mark(topic, &copy).of_then(old),
                 config: config_mark(topic, &copy),
                 behind: lag.map(|lag| ReadingView::new(&lag.records, Unit::Records, now).brief()),
                 ms: lag.map(|lag| ReadingView::new(&lag.ms, Unit::Milliseconds, now).inline()),
@@ -161,8 +163,13 @@ pub(crate) struct GroupRow {
 }
 
 /// Groups in scope, those with trouble first. `Err` says why they are not known.
-pub(crate) fn group_rows(detail: &PairDetail<'_>, direction: Direction) -> Result<Vec<GroupRow>, String> {
+pub(crate) fn group_rows(
+    detail: &PairDetail<'_>,
+    direction: Direction,
+    now: DateTime<Utc>,
+) -> Result<Vec<GroupRow>, String> {
     let survey = detail.survey.ok_or("The pair was never surveyed.")?;
+    let old = is_old(now, survey.began_at);
     let here = survey.sides.get(direction.from).groups.as_result()?;
     let there = survey.sides.get(direction.to()).groups.as_result();
     let mut rows: Vec<(Tone, GroupRow)> = here
@@ -177,10 +184,10 @@ pub(crate) fn group_rows(detail: &PairDetail<'_>, direction: Direction) -> Resul
             };
             let row = GroupRow {
                 name: name.clone(),
-                state: state_mark(group),
+                state: state_mark(group).of_then(old),
                 members: group.members.len().to_string(),
                 lag: lag(group, survey, direction),
-                there: Mark::new(tone, words),
+                there: Mark::new(tone, words).of_then(old),
                 positions,
             };
             (tone, row)

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     chrome::Chrome,
     format,
-    parts::{Choice, Course, Field, Link, Mark, Notice, Tone, When},
+    parts::{Action, Choice, Course, Field, Link, Mark, Notice, Tone, When},
 };
 
 /// Proofs of one kind of a pair, and what of them is looked at.
@@ -32,7 +32,7 @@ pub(crate) struct Looked<'a> {
 #[derive(Debug)]
 pub(crate) struct ProofParts {
     /// What asking for one is called, or why this person cannot.
-    pub(crate) ask: Result<String, &'static str>,
+    pub(crate) ask: Result<String, Action>,
     pub(crate) open: Option<Open>,
     /// The one that was followed has ended.
     pub(crate) ended: Option<Told>,
@@ -80,8 +80,14 @@ impl ProofParts {
         let followed = proofs.first().filter(|_| open.is_none() && chrome.was_following());
         Self {
             ask: match (may, open) {
-                (false, _) => Err("Operators of its team ask for a proof."),
-                (true, Some(_)) => Err("One is under way."),
+                (false, _) => {
+                    Err(Action::refused(ask, format!("Only operators of {} ask for a proof.", pair.team)))
+                }
+                (true, Some(open)) => {
+                    let rule =
+                        format!("Proof {} is under way. One at a time; wait until it ends.", open.number);
+                    Err(Action::refused(ask, rule))
+                }
                 (true, None) => Ok(ask),
             },
             open: open.map(|proof| Open {

@@ -213,7 +213,7 @@ fn without_approval(run: &Run, broken: &BreakGlass) -> Notice {
     match &broken.review {
         None => Notice::new(Tone::Warn, lead, said)
             .icon("warn")
-            .more(format!("Somebody else reviews it by {}.", format::date_time(broken.review_due)))
+            .more(format!("Somebody else reviews it by {}.", format::date_time_utc(broken.review_due)))
             .link(format!("/runs/{}/review", run.id), format!("Review the start of run {}", run.number)),
         Some(review) => {
             let (tone, word) = match review.verdict {

@@ -96,16 +96,7 @@ impl RunsPage {
 fn filters(filter: &RunFilter, pairs: &[String]) -> Vec<Field> {
     let mut pair_choices = vec![Choice::new("", "all pairs")];
     pair_choices.extend(pairs.iter().map(|pair| Choice::new(pair, pair)));
-    let operations = [
-        Operation::Switchover,
-        Operation::Failover,
-        Operation::Failback,
-        Operation::Rehearsal,
-        Operation::GameDay,
-        Operation::Tabletop,
-        Operation::Evacuation,
-        Operation::ReadinessDrill,
-    ];
+    let operations = Operation::ALL.into_iter().filter(|operation| !operation.reserved());
     let mut kinds = vec![Choice::new("", "all kinds")];
     kinds.extend(operations.map(|operation| Choice::new(operation.as_str(), words::operation(operation))));
     let mut states = vec![Choice::new("", "all states")];

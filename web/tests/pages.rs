@@ -607,3 +607,183 @@ fn what_opens_connect_is_told_by_address_and_user_and_never_filled_in() {
     assert!(text(&unattached).contains("No flow of this pair is attached to Connect yet"), "{unattached}");
     assert!(!unattached.contains("Save what opens Connect"), "{unattached}");
 }
+
+#[test]
+fn the_way_to_readiness_is_a_link_and_promises_no_check() {
+    let html = sample("pair");
+    assert!(html.contains("href=\"#checks\">Go to readiness of payments</a>"), "{html}");
+    assert!(!html.contains("/pairs/payments/check") && !html.contains("Check payments now"), "{html}");
+}
+
+#[test]
+fn each_alarm_has_its_own_form_which_keeps_what_was_written_or_says_why_there_is_none() {
+    let html = sample("alarms");
+    for number in [42, 39] {
+        assert!(html.contains(&format!("<textarea class=\"input\" id=\"alarm-{number}-comment\"")), "{html}");
+    }
+    assert!(html.contains("\nRetention of payments.captured was one hour.</textarea>"), "{html}");
+    assert!(html.contains("aria-describedby=\"h-alarm-42-comment\""), "{html}");
+    assert!(html.contains("name=\"back\" value=\"/alarms?state=all\""), "{html}");
+    assert!(!html.contains("http-equiv=\"refresh\""), "a form in use is not taken away");
+    assert!(sample("alarms-empty").contains("http-equiv=\"refresh\""), "nothing is written there");
+    let said = text(&html);
+    assert!(
+        said.contains("Nobody has to: it ends by itself when a survey shows that its cause is gone."),
+        "{said}"
+    );
+    let reader = sample("alarms-reader");
+    assert!(text(&reader).contains("Only operators of payments acknowledge it."), "{reader}");
+    assert!(!reader.contains("<textarea"), "{reader}");
+    assert!(sample("pair").contains("href=\"/alarms?pair=payments#alarm-42\">Acknowledge alarm 42</a>"));
+}
+
+#[test]
+fn a_plan_form_that_is_refused_says_why_and_keeps_what_was_chosen() {
+    let html = sample("pair-plan-refused");
+    let form =
+        html.split("id=\"plan\"").nth(1).and_then(|rest| rest.split("</section>").next()).unwrap_or("");
+    for kept in [
+        "The longest time without writes is a whole number of seconds.",
+        "value=\"two minutes\"",
+        "<option value=\"move_out\" selected>",
+        "<option value=\"wait\" selected>",
+        "name=\"drill\" value=\"on\" checked",
+        "name=\"confirm_before_fence\" value=\"on\">",
+    ] {
+        assert!(form.contains(kept), "{kept}: {form}");
+    }
+    let untouched = sample("pair");
+    assert!(untouched.contains("name=\"confirm_before_fence\" value=\"on\" checked"), "{untouched}");
+    assert!(untouched.contains("name=\"drill\" value=\"on\">"), "{untouched}");
+}
+
+#[test]
+fn what_is_refused_stays_to_be_seen_with_its_rule() {
+    for (page, label, rule) in [
+        ("pair-reader", "Write a canary of payments now", "Only operators of payments-core write one."),
+        ("pair-reader", "Stop the canary of payments", "Only owners of payments-core stop it."),
+        ("pair-reader", "Edit payments", "Only owners of payments-core edit it."),
+        ("pair-reader", "Remove pair payments", "Only owners of payments-core remove it."),
+        (
+            "pair-braked",
+            "Write a canary of payments now",
+            "The brake is on (Maintenance of the network between both regions). Nothing is written until it is released.",
+        ),
+        (
+            "pair-imported",
+            "Write a canary of payments now",
+            "No flow of payments is attached, so there is nowhere to write.",
+        ),
+        ("translation", "Prove translation of payments now", "Proof 42 is under way."),
+        ("drills-empty", "Schedule the drill", "Only owners of a pair schedule its drills."),
+    ] {
+        let html = sample(page);
+        let refused = html.split("aria-disabled=\"true\"").skip(1);
+        let said: Vec<String> = refused
+            .map(|rest| {
+                text(rest.split_once('>').map_or("", |(_, rest)| rest).split("</div>").next().unwrap_or(""))
+            })
+            .collect();
+        assert!(
+            said.iter().any(|said| said.contains(label) && said.contains(rule)),
+            "{page}, {label}: {said:?}"
+        );
+    }
+    assert!(!sample("pair-reader").contains("action=\"/pairs/payments/canary\""));
+    assert!(sample("pair").contains("action=\"/pairs/payments/canary\""));
+    assert!(text(&sample("drills")).contains("only owners of orders change it"));
+}
+
+#[test]
+fn what_a_canary_waits_for_is_said_with_how_long() {
+    let said = text(&sample("pair-dark"));
+    assert!(said.contains("2, the oldest for 4 m 14 s"), "{said}");
+    assert!(said.contains("Last hour: half / 99 % within"), "{said}");
+}
+
+#[test]
+fn what_an_old_survey_showed_is_not_shown_as_how_things_stand() {
+    let part = |html: &str, heading: &str| -> String {
+        let after = html.split(&format!("aria-labelledby=\"{heading}\"")).nth(1).unwrap_or("");
+        after.split("</section>").next().unwrap_or("").to_owned()
+    };
+    let (fresh, old) = (sample("pair"), sample("pair-old"));
+    assert!(!fresh.contains("Nobody has looked for"), "{fresh}");
+    assert!(text(&old).contains("Nobody has looked for 3 h: what is below is as of then."), "{old}");
+    for heading in ["topics-h", "groups-h", "flows-h"] {
+        assert!(part(&fresh, heading).contains("ok-t"), "{heading}: {fresh}");
+        assert!(!part(&old, heading).contains("ok-t"), "{heading}: {old}");
+    }
+    for heading in ["topics-h", "groups-h"] {
+        assert!(text(&part(&old, heading)).contains("; read 3 h ago"), "{heading}: {old}");
+    }
+    assert!(text(&old).contains("without any; read 3 h ago"), "the stat of groups: {old}");
+    assert!(text(&old).contains("worker 4.1.0 answered, 3 h ago"), "{old}");
+    let differences = sample("differences-old");
+    assert!(text(&differences).contains("Nobody has looked for 3 h"), "{differences}");
+    assert!(text(&differences).contains("No differences"), "{differences}");
+    assert!(!differences.contains("ok-t"), "{differences}");
+}
+
+#[test]
+fn age_and_reason_of_a_reading_are_not_for_pointers_only() {
+    let pair = sample("pair");
+    assert!(pair.contains("<small>2 s ago</small>"), "{pair}");
+    let dark = sample("pair-dark");
+    assert!(dark.contains("<span class=\"c why\">eu-west does not answer</span>"), "{dark}");
+    let fleet = sample("fleet");
+    assert!(fleet.contains("<span class=\"c why\">no survey has completed since 2 Nov</span>"), "{fleet}");
+    for (page, html) in samples::all() {
+        for tag in tags(&html).into_iter().filter(|tag| tag.contains(" class=\"rdg")) {
+            assert!(!tag.contains(" title="), "{page}: {tag}");
+        }
+    }
+}
+
+#[test]
+fn pages_speak_the_words_of_the_glossary_and_offer_what_there_is() {
+    let runs = sample("runs");
+    assert!(runs.contains("<option value=\"readiness_drill\""), "{runs}");
+    for never in ["failover", "failback", "game_day", "evacuation"] {
+        assert!(!runs.contains(&format!("<option value=\"{never}\"")), "{never} has no runbook: {runs}");
+    }
+    for (page, words) in [
+        ("pair", "A passed run counts for"),
+        ("pair-form", "A passed run counts for, days"),
+        ("pair-imported", "nothing shows that payments can be moved"),
+        ("loss", "True figure, records"),
+        ("losses", "True figure, records"),
+        ("pair-dark", "True figure, records"),
+        ("translation", "On eu-central it"),
+    ] {
+        assert!(text(&sample(page)).contains(words), "{page}: {words}");
+    }
+    for (page, html) in samples::all() {
+        for word in ["It was<", "There it<", "Stands<", "A proof counts for", "</svg>median<"] {
+            assert!(!html.contains(word), "{page}: {word}");
+        }
+    }
+}
+
+#[test]
+fn times_of_evidence_name_their_zone() {
+    let content = sample("content");
+    let written = content.split("<th scope=\"col\">Written</th>").nth(1).unwrap_or("");
+    assert!(written.contains(" UTC</td><td><code>"), "{written}");
+    assert!(text(&sample("content-record")).contains(" UTC by its producer (CreateTime)"));
+    let waiting = text(&sample("loss-waiting"));
+    let read = waiting.split("184,201, read ").nth(1).unwrap_or("");
+    assert_eq!(read.split_whitespace().nth(4).map(|zone| zone.starts_with("UTC")), Some(true), "{read}");
+}
+
+#[test]
+fn a_drill_says_day_time_and_end_of_its_window_and_the_time_where_it_is_kept() {
+    let html = sample("drills");
+    let said = text(&html);
+    assert!(said.contains("20 Nov 03:12 UTC, until 07:12"), "what is due: {said}");
+    // Every Monday at 06:00 in Berlin.
+    assert!(
+        html.contains(">23 Nov 05:00 UTC, until 09:00</time><small>23 Nov 06:00 Europe/Berlin</small>"),
+        "{html}"
+    );
+}

@@ -6,7 +6,7 @@ mod read;
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use muster_domain::{
     canary::Standing,
     direction::{ActiveSide, active_side, copying},
@@ -33,10 +33,9 @@ pub use self::{
     of_pair::OfPair,
     read::{by_topic, latest, latest_of_all},
 };
-use crate::lag_history::LagHistory;
+pub use muster_domain::survey::FRESH;
 
-/// Older surveys are not shown as current. The same as the domain's own check of freshness.
-pub const FRESH: TimeDelta = TimeDelta::seconds(60);
+use crate::lag_history::LagHistory;
 
 /// What a survey means.
 #[derive(Debug, Clone, Serialize, Deserialize)]

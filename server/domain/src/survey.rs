@@ -23,6 +23,9 @@ use crate::{
     topic::{ByPartition, Configs, TopicPartition, by_partition},
 };
 
+/// Periods of surveys are seconds; an older survey is not shown as current.
+pub const FRESH: TimeDelta = TimeDelta::seconds(60);
+
 /// One full observation of a pair.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Survey {

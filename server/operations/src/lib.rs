@@ -42,3 +42,15 @@ pub fn runbook(operation: Operation) -> Option<engine::Runbook> {
         | Operation::Evacuation => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Operation, runbook};
+
+    #[test]
+    fn operations_without_a_runbook_are_those_that_are_reserved() {
+        for operation in Operation::ALL {
+            assert_eq!(runbook(operation).is_none(), operation.reserved(), "{operation:?}");
+        }
+    }
+}

@@ -100,4 +100,6 @@ pub struct AlarmFilter {
 pub struct AcknowledgeForm {
     /// What was done about it.
     pub comment: String,
+    /// Address of the list it was shown in: `/alarms?pair=orders`.
+    pub back: String,
 }

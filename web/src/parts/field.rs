@@ -1,5 +1,7 @@
 //! Form fields: a label, a control, what it means, and what was wrong with what was sent.
 
+use std::borrow::Cow;
+
 use askama::{Template, filters::HtmlSafe};
 
 /// One choice of a select.
@@ -73,7 +75,7 @@ pub enum Control {
 pub struct Field {
     name: &'static str,
     /// Begins its id: two forms of a page may have fields of one name.
-    scope: &'static str,
+    scope: Cow<'static, str>,
     label: &'static str,
     help: String,
     error: String,
@@ -84,7 +86,15 @@ impl HtmlSafe for Field {}
 
 impl Field {
     fn with(name: &'static str, label: &'static str, control: Control) -> Self {
-        Self { name, scope: "f", label, help: String::new(), error: String::new(), required: false, control }
+        Self {
+            name,
+            scope: Cow::Borrowed("f"),
+            label,
+            help: String::new(),
+            error: String::new(),
+            required: false,
+            control,
+        }
     }
 
     fn explained(&self) -> bool {
@@ -165,7 +175,13 @@ impl Field {
     /// In a form that filters, beside another form of the page.
     #[must_use]
     pub fn of_filter(self) -> Self {
-        Self { scope: "q", ..self }
+        Self { scope: Cow::Borrowed("q"), ..self }
+    }
+
+    /// In one of many forms of the page that have the same fields; `scope` is the form's own.
+    #[must_use]
+    pub fn of_form(self, scope: String) -> Self {
+        Self { scope: Cow::Owned(scope), ..self }
     }
 
     /// Must be filled in.

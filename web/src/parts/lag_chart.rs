@@ -17,8 +17,6 @@ pub struct LagPoint {
     pub at: DateTime<Utc>,
     /// Worst partition, in milliseconds.
     pub worst_ms: Option<i64>,
-    /// Median partition, in milliseconds.
-    pub median_ms: Option<i64>,
 }
 
 /// A stretch of time on a horizontal axis.
@@ -176,7 +174,6 @@ pub struct LagChart {
     levels: Vec<(f64, String)>,
     ticks: Vec<(f64, String, &'static str)>,
     worst: String,
-    median: String,
     gaps: Vec<(f64, f64, String)>,
     goal: (f64, String),
     peak: Option<(f64, f64, String)>,
@@ -222,7 +219,6 @@ impl LagChart {
                 .collect(),
             ticks: ticks.collect(),
             worst: axis.path(points, |p| p.worst_ms),
-            median: axis.path(points, |p| p.median_ms),
             gaps: gaps
                 .iter()
                 .map(|(x, w, length)| (*x, w.max(0.4), format::seconds(length.num_seconds())))
@@ -284,11 +280,8 @@ mod tests {
 
     #[test]
     fn a_chart_says_newest_highest_lowest_and_for_how_long_nothing_was_read() {
-        let point = |minute, worst_ms| LagPoint {
-            at: DateTime::UNIX_EPOCH + Duration::minutes(minute),
-            worst_ms,
-            median_ms: None,
-        };
+        let point =
+            |minute, worst_ms| LagPoint { at: DateTime::UNIX_EPOCH + Duration::minutes(minute), worst_ms };
         let points = [
             point(0, Some(200)),
             point(10, Some(4_000)),

@@ -103,7 +103,7 @@ impl ReadingView {
         Self { inline: true, ..self }
     }
 
-    /// In a cell beside another reading of the same class: the sign and the line say it, and the title.
+    /// In a cell beside another reading of the same class: the sign and the line say it.
     #[must_use]
     pub fn brief(self) -> Self {
         Self { inline: true, brief: true, ..self }
@@ -113,6 +113,11 @@ impl ReadingView {
     #[must_use]
     pub fn over(self, over: bool) -> Self {
         Self { over, ..self }
+    }
+
+    /// Why it is not read now; what is read needs no reason beside it.
+    fn says_why(&self) -> bool {
+        !self.reason.is_empty() && matches!(self.class, "stale" | "unk")
     }
 
     /// In one phrase, for labels: `≈ 4.2 s, tight, 2 s ago`.
@@ -126,6 +131,22 @@ impl ReadingView {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn age_and_reason_are_read_without_a_pointer() {
+        let at = DateTime::UNIX_EPOCH;
+        let later = at + chrono::Duration::seconds(250);
+        let stale = Reading::new(38_000, ReadingClass::Stale, at, "Connect does not answer");
+        let view = ReadingView::new(&stale, Unit::Milliseconds, later);
+        let cell = view.clone().brief().to_string();
+        assert!(cell.contains("<small>4 m 10 s ago: Connect does not answer</small>"), "{cell}");
+        assert!(!cell.contains("title="), "{cell}");
+        let block = view.to_string();
+        assert!(block.contains("<span class=\"c why\">Connect does not answer</span>"), "{block}");
+        let exact = Reading::new(0, ReadingClass::Exact, at, "");
+        let cell = ReadingView::new(&exact, Unit::Records, at).inline().to_string();
+        assert!(cell.contains("<small>0 s ago</small>"), "{cell}");
+    }
 
     #[test]
     fn unknown_is_never_a_number() {

@@ -140,4 +140,14 @@ impl Mark {
     pub fn with_icon(tone: Tone, icon: &'static str, text: impl Into<String>) -> Self {
         Self { tone, icon, text: text.into() }
     }
+
+    /// As of a survey that may be `old`: what was well then is not known to be now.
+    #[must_use]
+    pub fn of_then(self, old: bool) -> Self {
+        if old && self.tone == Tone::Ok {
+            Self { tone: Tone::Unk, icon: Tone::Unk.icon(), ..self }
+        } else {
+            self
+        }
+    }
 }

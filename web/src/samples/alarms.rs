@@ -13,7 +13,11 @@ use super::{
     night::{actor, chrome_of, pair_name, team},
     now,
 };
-use crate::{alarms::AlarmsPage, chrome::Brake, forms::AlarmFilter};
+use crate::{
+    alarms::{AlarmsPage, Refused},
+    chrome::Brake,
+    forms::AlarmFilter,
+};
 
 fn kept(number: i64, code: AlarmCode, subject: &str, said: &str) -> StandingAlarm {
     let alarm = Alarm {
@@ -45,7 +49,7 @@ fn kept(number: i64, code: AlarmCode, subject: &str, said: &str) -> StandingAlar
     }
 }
 
-/// Three that are open, each in another way, and one that ended.
+/// Four that are open, two of which wait for somebody, and one that ended.
 pub(super) fn alarms() -> Vec<StandingAlarm> {
     let mut hole = kept(
         42,
@@ -99,7 +103,13 @@ pub(super) fn alarms() -> Vec<StandingAlarm> {
             "`payments.refunded` on `eu-central` has grown by records that replication did not bring.",
         )
     };
-    vec![gone, hole, unseen, ended]
+    let recreated = kept(
+        39,
+        AlarmCode::TopicRecreated,
+        "payments.refunded",
+        "`payments.refunded` was deleted on `eu-west` and made anew: what `eu-central` has of it is of the one before.",
+    );
+    vec![gone, hole, unseen, ended, recreated]
 }
 
 impl AlarmsPage {
@@ -111,8 +121,23 @@ impl AlarmsPage {
         let alarms = alarms();
         let shown: Vec<_> = alarms.iter().map(|alarm| (alarm, alarm.waits_for_somebody())).collect();
         let filter = AlarmFilter { state: "all".to_owned(), ..AlarmFilter::default() };
-        let refused = Some((alarms[1].id, "Say what was done about it, or why nothing has to be."));
-        Self::new(chrome, &filter, &["payments".to_owned()], &shown, true, refused)
+        let refused = Refused {
+            id: alarms[1].id,
+            why: "That is more than 4000 characters; link to the rest.",
+            comment: "Retention of payments.captured was one hour.",
+        };
+        Self::new(chrome, &filter, &["payments".to_owned()], &shown, true, Some(refused))
+    }
+
+    /// The same as somebody sees them who may acknowledge none.
+    #[must_use]
+    pub fn sample_reader() -> Self {
+        let viewer = actor(10, "wei", &[Role::Viewer]);
+        let chrome = chrome_of(Some(viewer), "/alarms?state=all", Brake::Released);
+        let alarms = alarms();
+        let shown: Vec<_> = alarms.iter().map(|alarm| (alarm, false)).collect();
+        let filter = AlarmFilter { state: "all".to_owned(), ..AlarmFilter::default() };
+        Self::new(chrome, &filter, &["payments".to_owned()], &shown, false, None)
     }
 
     /// No alarm is open.

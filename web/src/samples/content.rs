@@ -143,7 +143,8 @@ impl ContentPage {
         let chrome = chrome("/pairs/payments/content");
         let course = Course::flowing("eu-west", "eu-central");
         let filter = ContentFilter { topics: topics.to_owned(), ..ContentFilter::default() };
-        let form = ContentForm { from: "eu-west".to_owned(), topics: topics.to_owned(), ..ContentForm::default() };
+        let form =
+            ContentForm { from: "eu-west".to_owned(), topics: topics.to_owned(), ..ContentForm::default() };
         Self::new(chrome, &pair, course, history, shown, &filter, &form)
     }
 }

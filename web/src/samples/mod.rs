@@ -17,6 +17,7 @@ mod night;
 mod notifications;
 mod outcome;
 mod pages;
+mod pair_states;
 mod pairs;
 mod people;
 mod recorded;
@@ -110,6 +111,10 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("pair-dark", html(&PairPage::sample_unknown())),
         ("pair-dead", html(&PairPage::sample_dead())),
         ("pair-back", html(&PairPage::sample_back())),
+        ("pair-reader", html(&PairPage::sample_reader())),
+        ("pair-braked", html(&PairPage::sample_braked())),
+        ("pair-old", html(&PairPage::sample_old())),
+        ("pair-plan-refused", html(&PairPage::sample_plan_refused())),
         ("pair-imported", html(&PairPage::sample_imported())),
         ("lag", html(&LagPage::sample())),
         ("lag-topic", html(&LagPage::sample_topic())),
@@ -130,6 +135,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("differences", html(&DifferencesPage::sample())),
         ("differences-none", html(&DifferencesPage::sample_none())),
         ("differences-unknown", html(&DifferencesPage::sample_unknown())),
+        ("differences-old", html(&DifferencesPage::sample_old())),
         ("pair-form", html(&PairFormPage::sample())),
         ("connect", html(&ConnectFormPage::sample())),
         ("connect-unattached", html(&ConnectFormPage::sample_unattached())),
@@ -181,6 +187,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("drills-empty", html(&DrillsPage::sample_empty())),
         ("schedule", html(&SchedulePage::sample())),
         ("alarms", html(&AlarmsPage::sample())),
+        ("alarms-reader", html(&AlarmsPage::sample_reader())),
         ("alarms-empty", html(&AlarmsPage::sample_empty())),
         ("findings", html(&FindingsPage::sample())),
         ("findings-empty", html(&FindingsPage::sample_empty())),

@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use chrono::Duration;
 use muster_domain::{
     cluster::Cluster,
-    difference::differences,
+    difference::{Differences, differences},
     loss::{BriefLoss, Loss},
     pair::{BySide, Mechanism},
     people::Role,
@@ -22,13 +23,13 @@ use super::{
     runs, steps, survey,
 };
 use crate::{
-    chrome::Brake,
+    chrome::{Brake, Chrome},
     cluster_form::ClusterFormPage,
     clusters::{ClusterPage, ClustersPage, PairsOf, SecretsKept},
     differences::DifferencesPage,
     error_page::ErrorPage,
     fleet::{DrillDuty, Duties, FleetPage, PairFacts, Verification},
-    forms::{ClusterForm, DifferenceFilter, ImportForm, PairForm},
+    forms::{ClusterForm, DifferenceFilter, ImportForm, PairForm, PlanForm},
     import::{BadLine, ImportPage, ImportResult, ImportedSetting},
     pair::{PairDetail, PairPage},
     pair_form::PairFormPage,
@@ -207,6 +208,20 @@ impl FleetPage {
 
 /// The page with a loss, if there was one, and those of it that are open.
 fn pair_page(dark: bool, loss: Option<&Loss>, open: &[BriefLoss]) -> PairPage {
+    page_of(dark, chrome("/pairs/payments"), (loss, open), None)
+}
+
+/// Payments as somebody sees it, at the time of their frame, perhaps after a plan form that was refused.
+pub(super) fn pair_page_of(dark: bool, chrome: Chrome, refused: Option<(&PlanForm, &Problem)>) -> PairPage {
+    page_of(dark, chrome, (None, &[]), refused)
+}
+
+fn page_of(
+    dark: bool,
+    chrome: Chrome,
+    (loss, open): (Option<&Loss>, &[BriefLoss]),
+    refused: Option<(&PlanForm, &Problem)>,
+) -> PairPage {
     let (mut seen, asked, drill, runs) = (pairs::payments(), runs::asked(), runs::drill(), runs::history());
     seen.history = pairs::history(24, 4200, 21_900, Some((240, 216)));
     let (survey, lag) = (survey::payments(dark), survey::lag());
@@ -239,7 +254,7 @@ fn pair_page(dark: bool, loss: Option<&Loss>, open: &[BriefLoss]) -> PairPage {
         loss,
         runs: &runs,
     };
-    PairPage::new(chrome("/pairs/payments"), &detail, &[])
+    PairPage::new(chrome, &detail, refused)
 }
 
 impl PairPage {
@@ -294,7 +309,7 @@ impl PairPage {
             loss: None,
             runs: &[],
         };
-        Self::new(chrome("/pairs/payments"), &detail, &[])
+        Self::new(chrome("/pairs/payments"), &detail, None)
     }
 }
 
@@ -463,5 +478,15 @@ impl DifferencesPage {
     #[must_use]
     pub fn sample_unknown() -> Self {
         differences_of(&survey::payments(true), "")
+    }
+
+    /// Alike when it was looked at, three hours ago.
+    #[must_use]
+    pub fn sample_old() -> Self {
+        let (pair, mut chrome) = (pairs::payments().pair, chrome("/pairs/payments/differences"));
+        chrome.facts.now += Duration::hours(3);
+        let (active, standby) = (Some(pair.clusters.a.clone()), Some(pair.clusters.b.clone()));
+        let found = Differences { active, standby, ..Differences::default() };
+        Self::new(chrome, &pair, &DifferenceFilter::default(), Some((&found, ago(2))))
     }
 }

@@ -117,11 +117,7 @@ pub(super) fn history(hours: i64, typical: i64, peak: i64, gap: Option<(i64, i64
             let bump = if near < 12 { peak * (12 - near) / 12 } else { 0 };
             let missing = gap.is_some_and(|(from, to)| (to..=from).contains(&minutes_ago));
             let worst = (!missing).then_some((typical + wave).max(bump).max(0));
-            LagPoint {
-                at: now() - Duration::minutes(minutes_ago),
-                worst_ms: worst,
-                median_ms: worst.map(|ms| ms * 2 / 5),
-            }
+            LagPoint { at: now() - Duration::minutes(minutes_ago), worst_ms: worst }
         })
         .collect()
 }

@@ -27,7 +27,7 @@ use crate::{
     acts::audit_trail,
     app::App,
     auth::{Made, identify},
-    routes,
+    pages, routes,
     telemetry::{self, Telemetry},
 };
 
@@ -133,12 +133,12 @@ async fn failures_of_layers(
         )
         .into_response(),
         StatusCode::METHOD_NOT_ALLOWED if bare => {
-            let failure = Failure::new(
-                "method-not-allowed",
-                format!("`{path}` does not take this method."),
-                "See /api/openapi.json for the methods of each address.",
-            );
-            let mut refused = failure.into_response();
+            let page = if asked.method == Method::GET {
+                pages::errors::only_a_form_goes_there(&app, &asked.headers, &path).await
+            } else {
+                None
+            };
+            let mut refused = page.unwrap_or_else(|| does_not_take_it(&path).into_response());
             // RFC 9110, section 15.5.6: which methods it takes.
             if let Some(allow) = response.headers().get(header::ALLOW) {
                 refused.headers_mut().insert(header::ALLOW, allow.clone());
@@ -147,6 +147,14 @@ async fn failures_of_layers(
         }
         _ => response,
     }
+}
+
+fn does_not_take_it(path: &str) -> Failure {
+    Failure::new(
+        "method-not-allowed",
+        format!("`{path}` does not take this method."),
+        "See /api/openapi.json for the methods of each address.",
+    )
 }
 
 /// A handler that panics answers as every other fault inside; without this the connection would just close. The panic

@@ -95,7 +95,8 @@ async fn answer(app: &App, asking: &Asking, id: Uuid, voted: Answer<Run>) -> Ans
         Ok(_) => Ok(see(&format!("/runs/{id}"))),
         Err(failure) if is_about_the_form(&failure) => {
             let errors = [("comment".to_owned(), failure.problem.detail.clone())];
-            refused_form(&failure, &page(app, asking, id, &errors).await?)
+            let asking = asking.clone().at(format!("/runs/{id}/approval"));
+            refused_form(&failure, &page(app, &asking, id, &errors).await?)
         }
         Err(failure) => Err(failure),
     }

@@ -1,6 +1,9 @@
 //! What every page's frame is made from: who asks, for what, and the facts that hold on every page.
 
-use axum::{extract::FromRequestParts, http::request::Parts};
+use axum::{
+    extract::{FromRequestParts, MatchedPath},
+    http::{Method, request::Parts},
+};
 use chrono::Utc;
 use muster_domain::{people::Actor, run::RunState};
 use muster_store::runs::{self, Decider};
@@ -15,7 +18,7 @@ use crate::{
     app::App,
     auth::cookie,
     http::{Acting, Answer, Failure, SinceShown},
-    judgement,
+    judgement, routes,
 };
 
 /// Who asks for which page.
@@ -36,13 +39,45 @@ impl<S: Send + Sync> FromRequestParts<S> for Asking {
         Ok(Self {
             person: parts.extensions.get::<Acting>().map(|acting| acting.0.clone()),
             since_shown: parts.extensions.get::<SinceShown>().copied().unwrap_or(SinceShown(None)),
-            path: as_asked(parts.uri.path_and_query().map_or("/", |path| path.as_str())),
+            path: address(parts),
             theme: Theme::parse(&cookie::theme(&parts.headers)),
         })
     }
 }
 
+/// The address of the page: that of the request, or of the page whose form was sent. A form's own address often takes nothing else, so
+/// whoever looks again or comes back would find nothing there.
+fn address(parts: &Parts) -> String {
+    let asked = as_asked(parts.uri.path_and_query().map_or("/", |path| path.as_str()));
+    match parts.extensions.get::<MatchedPath>() {
+        Some(row) if parts.method == Method::POST => page_of_form(row.as_str(), parts.uri.path()),
+        Some(_) | None => asked,
+    }
+}
+
+/// The page at the address of a form, else the nearest one above it. `row` is the address as the table of routes has it.
+fn page_of_form(row: &str, path: &str) -> String {
+    let routes = routes::routes();
+    let is_page = |row: &str| routes.iter().any(|route| route.method == Method::GET && route.path == row);
+    let (mut row, mut path) = (row, path);
+    while !is_page(row) {
+        match (row.rsplit_once('/'), path.rsplit_once('/')) {
+            (Some((above, _)), Some((here, _))) if !above.is_empty() && !here.is_empty() => {
+                (row, path) = (above, here);
+            }
+            _ => return "/".to_owned(),
+        }
+    }
+    path.to_owned()
+}
+
 impl Asking {
+    /// The same, of a page that is found at another address than its form.
+    #[must_use]
+    pub fn at(self, path: impl Into<String>) -> Self {
+        Self { path: path.into(), ..self }
+    }
+
     /// For a page that is made outside of a handler.
     #[must_use]
     pub fn of(person: Option<Actor>, path: &str) -> Self {
@@ -135,4 +170,25 @@ impl OpenRuns {
 /// What the database counted.
 fn count(rows: i64) -> usize {
     usize::try_from(rows).unwrap_or(usize::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::page_of_form;
+
+    #[test]
+    fn the_answer_to_a_form_is_at_the_page_the_form_was_on() {
+        for (row, path, page) in [
+            ("/drills/{schedule}/edit", "/drills/7/edit", "/drills/7/edit"),
+            ("/pairs/{pair}/canary", "/pairs/orders/canary", "/pairs/orders"),
+            ("/pairs/{pair}/plan", "/pairs/orders/plan", "/pairs/orders"),
+            ("/pairs/{pair}/content/record", "/pairs/orders/content/record", "/pairs/orders/content"),
+            ("/alarms/{alarm}/acknowledge", "/alarms/7/acknowledge", "/alarms"),
+            ("/account/tokens", "/account/tokens", "/account"),
+            ("/proofs/{proof}/cancel", "/proofs/7/cancel", "/"),
+            ("/sign-out", "/sign-out", "/"),
+        ] {
+            assert_eq!(page_of_form(row, path), page, "{path}");
+        }
+    }
 }

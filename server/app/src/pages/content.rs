@@ -42,7 +42,8 @@ pub async fn show(
     Path(name): Path<PairName>,
     Query(filter): Query<ContentFilter>,
 ) -> Answer {
-    let form = ContentForm { from: filter.from.clone(), topics: filter.topics.clone(), ..ContentForm::default() };
+    let form =
+        ContentForm { from: filter.from.clone(), topics: filter.topics.clone(), ..ContentForm::default() };
     html(&page(&app, &asking, &name, &filter, &form).await?)
 }
 
@@ -88,7 +89,8 @@ pub async fn record(
         side: ProofSide::parse(&form.side).ok_or_else(unreadable)?,
     };
     let looked = payload::show(&app, &name, id, &ask, asking.actor()?).await?;
-    let chrome = asking.chrome(&app).await;
+    // Whoever looks again goes back to what cites it: the record itself is kept nowhere.
+    let chrome = asking.at(format!("/pairs/{name}/content?proof={id}")).chrome(&app).await;
     html(&RecordPage::new(chrome, &looked.pair, &looked.proof, &looked.cited, &looked.places))
 }
 

@@ -9,6 +9,7 @@ use muster_store::{
     surveys,
 };
 use muster_web::{
+    forms::PlanForm,
     pair::{PairDetail, PairPage},
     pair_canary::CanaryTried,
 };
@@ -53,8 +54,8 @@ pub async fn show(
 /// What the page says besides how the pair stands.
 #[derive(Debug, Default)]
 pub(super) struct Besides<'a> {
-    /// What was wrong with a plan form that was sent.
-    pub(super) refused: Option<&'a Failure>,
+    /// A plan form that was sent, and what was wrong with it.
+    pub(super) refused: Option<(&'a PlanForm, &'a Failure)>,
     /// What came of canaries that were asked for.
     pub(super) tried: Option<Answer<CanaryTold>>,
 }
@@ -96,13 +97,11 @@ pub(super) async fn page(
         loss: loss.as_ref(),
         runs: &runs,
     };
-    let errors: Vec<(String, String)> =
-        refused.map(|failure| ("operation".to_owned(), failure.problem.detail.clone())).into_iter().collect();
-    let page = PairPage::new(chrome, &detail, &errors);
+    let page = PairPage::new(chrome, &detail, refused.map(|(form, failure)| (form, &failure.problem)));
     if let Some(failure) = failed {
         return refused_form(&failure, &page);
     }
-    let status = refused.map_or(axum::http::StatusCode::OK, |failure| failure.status);
+    let status = refused.map_or(axum::http::StatusCode::OK, |(_, failure)| failure.status);
     html_with(status, &page)
 }
 

@@ -34,7 +34,7 @@ pub async fn make(
     match try_make(&app, &asking, &name, &form).await {
         Ok(plan) => Ok(see(&format!("/plans/{plan}"))),
         Err(failure) if is_about_the_form(&failure) || failure.problem.code == "not-surveyed-yet" => {
-            let besides = Besides { refused: Some(&failure), ..Besides::default() };
+            let besides = Besides { refused: Some((&form, &failure)), ..Besides::default() };
             let mut response = super::pairs::page(&app, &asking, &name, 1, besides).await?;
             response.extensions_mut().insert(failure);
             response.extensions_mut().insert(super::Shown);

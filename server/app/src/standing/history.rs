@@ -85,9 +85,8 @@ fn worst_of_both(one: Vec<LagPoint>, other: Vec<LagPoint>) -> Vec<LagPoint> {
     times.into_iter().map(worst).collect()
 }
 
-/// The store keeps the worst partition only; a median nobody measured is not drawn.
 fn point(at: DateTime<Utc>, worst_ms: Option<i64>) -> LagPoint {
-    LagPoint { at, worst_ms, median_ms: None }
+    LagPoint { at, worst_ms }
 }
 
 #[cfg(test)]

@@ -142,14 +142,32 @@ async fn the_page_has_the_form_for_those_who_may_and_says_what_was_wrong_with_it
     let told = format!("/alarms?state=all&pair=orders&after={}", number + 1);
     let told = app.as_browser_of("vera").await.get(&told).await.text;
     assert!(told.contains(&format!("id=\"alarm-{number}\"")), "{told}");
-    assert!(reader.contains("at most 700 records") && !reader.contains("Acknowledge alarm"), "{reader}");
+    assert!(reader.contains("at most 700 records") && !reader.contains("/acknowledge\""), "{reader}");
+    assert!(reader.contains(&format!("Only operators of {} acknowledge it.", app.team)), "{reader}");
     let otto = app.as_browser_of("otto").await;
     let path = format!("/alarms/{ALARM}/acknowledge");
     let refused = otto.form(&path, &[("comment", "")]).await;
     assert_eq!(refused.status, 422);
     assert!(refused.text.contains("Say what was done about it"), "{}", refused.text);
-    let done = otto.form(&path, &[("comment", "seen to")]).await;
-    assert_eq!((done.status.as_u16(), done.header("location")), (303, "/alarms?done=acknowledged"));
+    // What was written is not lost, nor the list it was written in, whoever it is shown to be in.
+    let (long, list) = ("x".repeat(4_001), "/alarms?state=all&pair=orders");
+    let refused = otto.form(&path, &[("comment", long.as_str()), ("back", list)]).await;
+    assert_eq!(refused.status, 422);
+    assert!(refused.text.contains(&long), "{}", refused.text);
+    assert!(
+        refused.text.contains("name=\"back\" value=\"/alarms?state=all&#38;pair=orders\""),
+        "{}",
+        refused.text
+    );
+    assert!(!refused.text.contains("http-equiv=\"refresh\""), "what is being written stays");
+    let elsewhere = otto.form(&path, &[("comment", ""), ("back", "/alarms?state=ended&pair=other")]).await;
+    assert!(elsewhere.text.contains("id=\"alarm-"), "the one it is about is there: {}", elsewhere.text);
+    let back = [("comment", "seen to"), ("back", "https://evil.example/alarms?state=all&pair=orders")];
+    let done = otto.form(&path, &back).await;
+    assert_eq!(
+        (done.status.as_u16(), done.header("location")),
+        (303, "/alarms?state=all&pair=orders&done=acknowledged")
+    );
     let ended = otto.get("/alarms?state=ended").await.text;
     assert!(ended.contains("acknowledged by otto") && ended.contains("seen to"), "{ended}");
     let elsewhere = app.as_user("orla").await.get("/api/v1/alarms").await.done();

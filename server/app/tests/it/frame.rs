@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::http::Method;
 use muster_app::app::App;
 use muster_domain::{
     ids::{PairName, TeamName},
@@ -116,4 +117,37 @@ async fn a_pair_that_was_never_observed_is_a_problem_of_the_fleet_and_of_every_p
     for said in ["Never observed, so nothing is known of it.", "/pairs/theirs#checks", ">never read<"] {
         assert!(fleet.contains(said), "{said}: {fleet}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_takes_forms_only_leads_a_browser_back() {
+    let app = TestApp::with_pair().await;
+    let otto = app.as_browser_of("otto").await;
+    for (path, back) in [
+        ("/pairs/orders/canary", "<a href=\"/pairs/orders\">Back to orders</a>"),
+        ("/pairs/orders/content/record", "<a href=\"/pairs/orders\">Back to orders</a>"),
+        ("/alarms/7/acknowledge?by=itself", "<a href=\"/alarms\">Back to the alarms</a>"),
+        ("/account/password", "<a href=\"/account\">Back to your account</a>"),
+    ] {
+        let page = otto.request(Method::GET, path, None, &[("accept", "text/html")]).await;
+        assert_eq!((page.status.as_u16(), page.header("allow")), (405, "POST"), "{path}: {}", page.text);
+        assert!(
+            page.text.contains(back) && page.text.contains("There is no page at this address"),
+            "{}",
+            page.text
+        );
+    }
+    // Programs are told as before.
+    let program =
+        otto.request(Method::GET, "/pairs/orders/canary", None, &[("accept", "application/json")]).await;
+    assert_eq!(program.problem(), ("method-not-allowed".to_owned(), 405));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_answer_to_a_form_is_read_again_at_the_page_of_the_form() {
+    let app = TestApp::with_pair().await;
+    // The pair has no canary: its page is shown again with why.
+    let refused = app.as_browser_of("otto").await.form("/pairs/orders/canary", &[]).await;
+    assert_eq!(refused.status, 409, "{}", refused.text);
+    assert!(refused.text.contains("name=\"next\" value=\"/pairs/orders\""), "{}", refused.text);
 }

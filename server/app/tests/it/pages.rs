@@ -146,8 +146,20 @@ async fn fleet_and_pair_follow_unless_they_are_held_still_or_answer_a_form() {
         let still = otto.request(Method::GET, held, None, &HTML).await.text;
         assert!(!still.contains("hx-get") && !still.contains("http-equiv"), "{held}: {still}");
     }
-    let wrong = [("operation", "switchover"), ("from", "a"), ("max_write_outage_seconds", "soon")];
+    let wrong = [
+        ("operation", "switchover"),
+        ("from", "a"),
+        ("drill", "on"),
+        ("if_unproven", "wait"),
+        ("max_write_outage_seconds", "soon"),
+    ];
     let refused = otto.form("/pairs/orders/plan", &wrong).await;
     assert_eq!(refused.status, 422, "{}", refused.text);
     assert!(!refused.text.contains("hx-get"), "what is wrong stays to be read: {}", refused.text);
+    let said = "The longest time without writes is a whole number of seconds.";
+    assert!(refused.text.contains(said), "{}", refused.text);
+    for kept in ["name=\"drill\" value=\"on\" checked", "value=\"soon\"", "<option value=\"wait\" selected>"]
+    {
+        assert!(refused.text.contains(kept), "{kept} is forgotten: {}", refused.text);
+    }
 }

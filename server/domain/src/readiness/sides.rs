@@ -6,11 +6,9 @@ use crate::{
     acl::{AclBinding, ResourceType},
     pair::Side,
     patterns::Scope,
-    survey::RightHeld,
+    survey::{FRESH, RightHeld},
 };
 
-/// Survey periods are seconds; a survey older than this is stale.
-const FRESH_SECONDS: i64 = 60;
 /// A transaction open longer than this hangs: Kafka's default for its longest is 15 minutes.
 const HUNG_MINUTES: i64 = 10;
 
@@ -30,7 +28,7 @@ pub(super) fn evaluate(scene: &Scene<'_>) -> Vec<CheckResult> {
 
 fn fresh(scene: &Scene<'_>) -> CheckResult {
     let age = (scene.now - scene.survey.began_at).num_seconds();
-    if age <= FRESH_SECONDS {
+    if age <= FRESH.num_seconds() {
         return CheckResult::ok(Code::SurveyFresh, format!("surveyed {} s ago", age.max(0)));
     }
     CheckResult::new(

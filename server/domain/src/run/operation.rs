@@ -60,6 +60,20 @@ impl Operation {
         Self::ALL.into_iter().find(|operation| operation.as_str() == word)
     }
 
+    /// Operations that have no runbook yet: none can be planned, and nobody is offered them.
+    #[must_use]
+    pub fn reserved(self) -> bool {
+        match self {
+            Self::Switchover | Self::ReadinessDrill => false,
+            Self::Failover
+            | Self::Failback
+            | Self::Rehearsal
+            | Self::GameDay
+            | Self::Tabletop
+            | Self::Evacuation => true,
+        }
+    }
+
     /// Whether it changes nothing on any cluster: such a run needs no approval.
     #[must_use]
     pub fn only_looks(self) -> bool {
