@@ -219,7 +219,7 @@ pub struct Bad {
 /// When the database refuses or a name does not read back.
 pub async fn bad_of_all(conn: &mut PgConnection) -> Result<Vec<Bad>, StoreError> {
     let rows = sqlx::query!(
-        r#"select pair.name, pair.team, readiness.at as "at?", array(
+        r#"select pair.name as "name!", pair.team as "team!", readiness.at as "at?", array(
                 select state.key
                 from jsonb_each_text(readiness.states) as state
                 where state.value in ('critical', 'unknown')
