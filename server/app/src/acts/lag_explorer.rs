@@ -121,7 +121,9 @@ pub async fn explore(
     .await?;
     let whole = asked.topic.is_none() && explored.frame.resolution == Resolution::Hour;
     let flow = if whole { of_flow(conn, pair, asked).await? } else { Vec::new() };
-    let marks = marks::between(conn, of, (asked.from, asked.to), MARKS).await?;
+    let other = pair.course(asked.direction.reverse());
+    let marked = (&pair.name, asked.direction, other.as_str());
+    let marks = marks::between(conn, marked, (asked.from, asked.to), MARKS).await?;
     let kept = judgement::latest(conn, &pair.name).await?;
     let mut freshness = freshness(&explored, kept.as_ref(), asked.direction, now);
     freshness.extend(whole.then(|| of_course(&flow, kept.as_ref(), asked, now)));
