@@ -9,7 +9,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use muster_domain::{
     ids::{ClusterName, PairName},
     reading::ReadingClass,
-    recorder::explorer::{Band, Gap, LagExplorer, RowsOf, Stretch, Wanted, Why},
+    recorder::explorer::{Band, Gap, LagExplorer, RowsOf, RpoSpan, RpoStretch, Stretch, Wanted, Why},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -116,12 +116,12 @@ const HEAD: &str = "at,until,partitions,unknown,why,records_p50,records_p90,reco
 fn table(found: &LagExplorer) -> String {
     let of_stretch = |item: &Stretch| {
         let until = end(found, item.at, item.at + TimeDelta::milliseconds(found.width_ms));
-        (item.at, cells(found, line(item, until), until))
+        (item.at, cells(found, line(item, &found.rpo_course, until), until))
     };
     let of_gap = |gap: &Gap| {
         let from = gap.from.max(found.from);
         let until = end(found, from, gap.to);
-        (from, cells(found, line(&nothing(from), until), until))
+        (from, cells(found, line(&nothing(from), &[], until), until))
     };
     let mut lines: Vec<(DateTime<Utc>, Vec<String>)> = found.items.iter().map(of_stretch).collect();
     // Where something is not known there is a stretch that says so.
@@ -182,7 +182,7 @@ fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-fn line(item: &Stretch, until: DateTime<Utc>) -> Vec<String> {
+fn line(item: &Stretch, course: &[RpoStretch], until: DateTime<Utc>) -> Vec<String> {
     let mut cells = vec![
         time(item.at),
         time(until),
@@ -193,13 +193,23 @@ fn line(item: &Stretch, until: DateTime<Utc>) -> Vec<String> {
     cells.extend(band(Some(&item.records)));
     cells.push(number(item.total_records));
     cells.extend(band(item.ms.as_ref()));
-    let rpo = item.rpo.unwrap_or_default();
+    let (rpo, class) = at_stake(item, course);
     let spans = [rpo.records_at_least, rpo.records_at_most, rpo.ms_at_least, rpo.ms_at_most];
     cells.extend(spans.map(number));
-    // By the class of lag in time, from which its end is told.
-    let class = item.ms.filter(|_| rpo.ms_at_most.is_some()).map_or(ReadingClass::Unknown, |ms| ms.class);
     cells.push(class.as_str().to_owned());
     cells
+}
+
+/// What a death would have cost, and how sure that is: from every survey by the class of lag in time, from which its end is told; by the
+/// hour at most so much, of the whole flow.
+fn at_stake(item: &Stretch, course: &[RpoStretch]) -> (RpoSpan, ReadingClass) {
+    if let Some(rpo) = item.rpo {
+        let of_ms = item.ms.filter(|_| rpo.ms_at_most.is_some());
+        return (rpo, of_ms.map_or(ReadingClass::Unknown, |ms| ms.class));
+    }
+    let ms_at_most = course.iter().find(|one| one.at == item.at).and_then(|one| one.ms_at_most);
+    let class = if ms_at_most.is_some() { ReadingClass::LowerBound } else { ReadingClass::Unknown };
+    (RpoSpan { ms_at_most, ..RpoSpan::default() }, class)
 }
 
 /// Percentiles, the worst, and its class; without a band it is not kept, so unknown.
@@ -224,8 +234,6 @@ fn why_word(why: Why) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use muster_domain::recorder::explorer::RpoSpan;
-
     use super::*;
 
     #[test]
@@ -251,10 +259,21 @@ mod tests {
         };
         let until = at + TimeDelta::seconds(15);
         assert_eq!(
-            line(&item, until).join(","),
+            line(&item, &[], until).join(","),
             "2026-11-19T03:00:00Z,2026-11-19T03:00:15Z,12,1,source_not_read,1,2,,,unknown,,,,,,unknown,,,,0,unknown"
         );
-        assert_eq!(HEAD.matches(',').count(), line(&item, until).len() + 8 - 1);
+        assert_eq!(HEAD.matches(',').count(), line(&item, &[], until).len() + 8 - 1);
+        // By the hour it is told of the whole flow.
+        let hour = Stretch { rpo: None, ..item };
+        let told = |ms_at_most| {
+            let course =
+                [RpoStretch { at, ms_at_most, why: ms_at_most.is_none().then_some(Why::NotRecorded) }];
+            line(&hour, &course, until).split_off(16).join(",")
+        };
+        assert_eq!(
+            (told(Some(7_000)), told(None)),
+            (",,,7000,lower_bound".to_owned(), ",,,,unknown".to_owned())
+        );
     }
 
     #[test]

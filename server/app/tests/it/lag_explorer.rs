@@ -211,6 +211,63 @@ async fn a_table_has_a_line_for_each_time_in_which_nothing_was_recorded_and_none
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn beyond_a_day_the_worst_rpo_of_each_hour_is_shown_and_what_was_not_kept_is_said_to_be() {
+    let app = TestApp::with_pair().await;
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let over = |hours| {
+        let now = Utc::now();
+        format!("from={}&to={}", text(now - TimeDelta::hours(hours)), text(now))
+    };
+    let known = |found: &Value| -> Vec<i64> {
+        let mut known = Vec::new();
+        for stretch in found["rpo_course"].as_array().unwrap() {
+            match stretch["ms_at_most"].as_i64() {
+                Some(ms) => known.push(ms),
+                None => assert_eq!(stretch["why"], "not_recorded", "{stretch:#}"),
+            }
+        }
+        known
+    };
+    let change = async |sql: &'static str| {
+        sqlx::query(sql).execute(&app.app.pool).await.unwrap();
+    };
+    // Nothing was kept of the time before the first survey, so of its hour as a whole nothing is told.
+    change("delete from flow_rpo_hour").await;
+    app.observe("orders").await;
+    let found = explored(&app, &over(48)).await;
+    assert!(known(&found).is_empty(), "the hour was not kept from its begin: {found:#}");
+    let html = page(&app, "range=7d").await;
+    assert!(html.contains("from before the RPO was kept by the hour"), "{html}");
+
+    // As if it had been looked at in the hour before, too.
+    change("update flow_rpo_hour set since = at").await;
+    let now = app.as_user("vera").await.get("/api/v1/pairs/orders/lag").await.done();
+    let judged = now["items"][0]["rpo"]["ms_at_most"].as_i64().unwrap();
+    let found = explored(&app, &over(48)).await;
+    let worst = known(&found).into_iter().max().unwrap_or_else(|| panic!("{found:#}"));
+    assert!(worst >= judged, "no less than what the survey said: {worst}, {judged}");
+    assert!(found["rpo_course"].as_array().unwrap().len() >= 48, "{found:#}");
+    let fresh = found["freshness"].as_array().unwrap().iter().find(|fresh| fresh["series"] == "rpo").unwrap();
+    assert!(fresh["newest"].is_string() && fresh["class"] == "lower_bound", "{fresh}");
+    let html = page(&app, "range=7d").await;
+    assert!(html.contains("RPO at most of ") && html.contains("data-draw=\"rpo_hour\""), "{html}");
+    assert!(!html.contains("from before the RPO was kept by the hour"), "{html}");
+
+    // Of a topic it is not kept; up to a day it is told from every survey.
+    let topic = explored(&app, &format!("{}&topic=orders.placed", over(48))).await;
+    assert_eq!(topic["rpo_course"], json!([]), "{topic:#}");
+    assert_eq!(explored(&app, &over(2)).await["rpo_course"], json!([]));
+
+    // A source that does not answer and of which nothing is known makes its hour unknown.
+    change("update flow_rpo_hour set ms_at_most = null").await;
+    let unknown = explored(&app, &over(48)).await;
+    let whys: Vec<&Value> =
+        unknown["rpo_course"].as_array().unwrap().iter().map(|stretch| &stretch["why"]).collect();
+    assert!(whys.contains(&&json!("in_the_hour")), "{unknown:#}");
+    assert!(unknown["rpo_course"].as_array().unwrap().iter().all(|one| one["ms_at_most"].is_null()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_happened_is_marked_beside_the_course() {
     let app = TestApp::with_pair().await;
     crate::alarms::alarm(&app).await;
