@@ -26,6 +26,12 @@
       said: duration,
       names: ["", "", "worst"],
     },
+    rpo_hour: {
+      of: (d) => d.rpo_course,
+      at: (item) => [null, null, item.ms_at_most, item.ms_at_most === null ? "unknown" : "lower_bound"],
+      said: duration,
+      names: ["", "", "at most"],
+    },
   };
 
   function number(n) {
@@ -137,8 +143,23 @@
     for (const gap of gapsOf(data, figure)) hatch(u, seconds(gap.from), seconds(gap.to), ink("gap"));
   }
 
+  /** Hours of which it is not known what a death would have cost; those that follow one another for the same reason are one. */
+  function gapsOfHours(data) {
+    const end = Date.parse(data.to) < Date.parse(data.answered_at) ? data.to : data.answered_at;
+    const gaps = [];
+    data.rpo_course.forEach(({ at, why }, i) => {
+      if (!why) return;
+      const to = data.rpo_course[i + 1]?.at ?? end;
+      const last = gaps.at(-1);
+      if (last?.to === at && last.why === why) last.to = to;
+      else gaps.push({ from: at, to, why });
+    });
+    return gaps;
+  }
+
   /** Gaps of a figure: those of all, and where it is not known since when records are missing. */
   function gapsOf(data, figure) {
+    if (figure === FIGURES.rpo_hour) return gapsOfHours(data);
     const gaps = [...data.gaps];
     if (figure.of(data) !== data.items || figure === FIGURES.records) return gaps;
     let last = null;

@@ -246,7 +246,7 @@ impl AlarmsPage {
         // A form somebody writes in is not taken away by looking again.
         let has_form = found.iter().any(|(alarm, may)| *may && alarm.waits_for_somebody());
         Self {
-            again: format!("/alarms{}", query(filter)),
+            again: address(filter),
             filters: filters(filter, pairs),
             filtered: filter_only != AlarmFilter::default(),
             alarms: found.iter().map(view).collect(),

@@ -5,7 +5,7 @@ use askama::Template;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     pair::Pair,
-    recorder::explorer::{LagExplorer, Resolution},
+    recorder::explorer::{LagExplorer, Resolution, Why},
     topic::TopicPartition,
 };
 use serde::Deserialize;
@@ -335,7 +335,8 @@ fn notices(found: &LagExplorer) -> Vec<Notice> {
 
 /// What to do when there is nothing to draw.
 fn empty(found: &LagExplorer) -> Option<(String, String)> {
-    if !found.items.is_empty() || !found.flow.is_empty() || found.too_many {
+    let told = found.rpo_course.iter().any(|stretch| stretch.why != Some(Why::NotRecorded));
+    if told || !found.items.is_empty() || !found.flow.is_empty() || found.too_many {
         return None;
     }
     if found.partitions > 0 {

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     reading::ReadingClass,
-    recorder::explorer::{Band, FlowStretch, LagExplorer, Stretch, Why},
+    recorder::explorer::{Band, FlowStretch, LagExplorer, Resolution, RpoStretch, Stretch, Why},
 };
 
 use crate::{
@@ -64,16 +64,28 @@ pub(crate) fn charts(found: &LagExplorer, happened: &Happened) -> Charts {
     };
     let records = bands(|item| Some(item.records));
     let rpo: Vec<Dot> = found.items.iter().filter_map(at_stake).collect();
+    let told = found.rpo_course.iter().filter(|stretch| stretch.why != Some(Why::NotRecorded));
+    let by_the_hour: Vec<Dot> = told.map(of_hour).collect();
     Charts {
         time,
         records: (!records.is_empty())
             .then(|| draw("Records behind", "records", Amount::Records, heads, &records, &gaps, None)),
-        rpo: if rpo.is_empty() {
-            Err("It is told from every survey, which are kept for a day and around every loss and run. Choose 24 hours or less."
-                .to_owned())
-        } else {
+        rpo: if !rpo.is_empty() {
             let heads = ["At least", "At most", "Drawn"];
             Ok(draw("RPO interval", "rpo", Amount::Ms, heads, &rpo, &in_time, objective))
+        } else if !by_the_hour.is_empty() {
+            let gaps = gaps_of_hours(found);
+            Ok(draw(
+                "RPO at most",
+                "rpo_hour",
+                Amount::Ms,
+                ["", "", "At most"],
+                &by_the_hour,
+                &gaps,
+                objective,
+            ))
+        } else {
+            Err(why_no_rpo(found).to_owned())
         },
         of: match (found.partition, found.strip.partitions) {
             (Some(_), _) => "one partition".to_owned(),
@@ -94,6 +106,44 @@ fn at_stake(item: &Stretch) -> Option<Dot> {
         stale: of_ms == ReadingClass::Stale,
         class: rpo.ms_at_most.map_or("unknown", |_| words::class(of_ms)),
     })
+}
+
+fn why_no_rpo(found: &LagExplorer) -> &'static str {
+    match found.resolution {
+        Resolution::Survey => "No reading of this time.",
+        Resolution::Hour if found.rpo_course.is_empty() => {
+            "By the hour, it is kept of the whole flow only. Choose 24 hours or less, or all topics."
+        }
+        Resolution::Hour => {
+            "Nothing is recorded of the hours of this time: nobody looked, or it is from before the RPO was kept by the hour. \
+             Choose 24 hours or less."
+        }
+    }
+}
+
+/// The same at the worst moment of some hours.
+fn of_hour(stretch: &RpoStretch) -> Dot {
+    let class = stretch.ms_at_most.map_or(ReadingClass::Unknown, |_| ReadingClass::LowerBound);
+    of_flow(stretch.at, stretch.ms_at_most, class)
+}
+
+/// Where what a death would have cost is not known of hours.
+fn gaps_of_hours(found: &LagExplorer) -> Vec<NamedGap> {
+    let mut gaps: Vec<NamedGap> = Vec::new();
+    let end = found.to.min(found.answered_at);
+    for (index, stretch) in found.rpo_course.iter().enumerate() {
+        let Some(why) = stretch.why else { continue };
+        let from = stretch.at.max(found.from);
+        let to = found.rpo_course.get(index + 1).map_or(end, |next| next.at);
+        let name = why_word(why);
+        match gaps.last_mut() {
+            Some(last) if last.to == from && last.name == name => last.to = to,
+            Some(_) | None => {
+                gaps.push(NamedGap { from, to, name: name.to_owned(), empty: why == Why::NotRecorded });
+            }
+        }
+    }
+    gaps
 }
 
 /// With the times in which records are known, but not since when they are missing: since before the surveys that were looked at.

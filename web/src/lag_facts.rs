@@ -112,7 +112,8 @@ fn fresh_row(found: &LagExplorer, fresh: &Freshness, now: DateTime<Utc>) -> Fres
         (Series::FlowRecords, _) => "Lag in records of the whole flow, now",
         (Series::Partitions, Resolution::Survey) => "Partitions shown here, every survey",
         (Series::Partitions, Resolution::Hour) => "Partitions shown here, by the hour",
-        (Series::Rpo, _) => "RPO interval",
+        (Series::Rpo, Resolution::Survey) => "RPO interval",
+        (Series::Rpo, Resolution::Hour) => "RPO of the whole flow, by the hour",
         (Series::FlowCourse, _) => "Lag of the whole flow over the time",
     };
     let source = match (fresh.survey, fresh.newest, found.resolution, fresh.series) {

@@ -6,7 +6,7 @@ use chrono::Utc;
 use muster_operations::decisions;
 use muster_store::{
     canaries, happenings, idempotency, identities, lag, login_failures, outbox, proof_stretches, recorder,
-    sessions,
+    rpo_hours, sessions,
 };
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,8 @@ pub const EXPIRE_EVERY: Duration = Duration::from_secs(10);
 const SWEEP_EVERY: u32 = 60;
 /// Days of lag kept at full resolution.
 pub const LAG_DAYS: i32 = 30;
+/// Days of what a death would have cost, by the hour: as long as hours of partitions.
+pub const RPO_DAYS: i32 = 366;
 /// Hours of what canaries measured.
 pub const CANARY_HOURS: i32 = 24;
 /// Days messages are shown after they were written.
@@ -75,6 +77,7 @@ async fn sweep(pool: &PgPool, recorder_hours: i64) -> Answer<()> {
     sessions::delete_ended(&mut conn).await?;
     identities::delete_old_attempts(&mut conn).await?;
     lag::delete_older_than(&mut conn, LAG_DAYS).await?;
+    rpo_hours::delete_older_than(&mut conn, RPO_DAYS).await?;
     canaries::delete_older_than(&mut conn, CANARY_HOURS).await?;
     outbox::delete_older_than(&mut conn, MESSAGE_DAYS).await?;
     proof_stretches::forget_ended(&mut conn).await?;

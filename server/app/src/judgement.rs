@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use muster_domain::{
     canary::Standing,
     direction::{ActiveSide, active_side, copying},
-    lag::{Clock, FlowLag, PartitionLag, judge_flow},
+    lag::{Clock, FlowLag, PartitionLag, RpoLook, judge_flow},
     notification::{Told, news_of_readiness},
     pair::{BySide, Flow, Side},
     readiness::{CheckCode, CheckResult, CheckStatus, evaluate, judge_approvers, judge_canary},
@@ -23,7 +23,7 @@ use muster_store::{
     lag::{self, LagSample},
     outbox, pairs,
     readiness::{self, CheckStatus as KeptStatus},
-    runs,
+    rpo_hours, runs,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
@@ -148,6 +148,8 @@ impl Judgement {
         self.tell(conn, survey).await?;
         for flow in &self.lag {
             lag::keep(conn, &survey.pair, epoch, flow.direction, &sample(flow, survey.began_at)).await?;
+            let look = RpoLook::of(flow, survey.began_at);
+            rpo_hours::keep(conn, &survey.pair, epoch, flow.direction, look).await?;
         }
         Ok(())
     }

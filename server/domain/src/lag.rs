@@ -10,6 +10,7 @@ mod pace;
 mod partition;
 mod replica;
 mod rpo;
+mod rpo_hour;
 mod summary;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ pub use self::{
     pace::Pace,
     partition::{Hole, PartitionLag, partition_lags},
     rpo::{Missing, Rate, Unseen},
+    rpo_hour::{RpoHour, RpoLook},
 };
 use crate::{
     loss::LastEnds,

@@ -5,6 +5,7 @@
 //! asks can stop in between.
 
 mod by_rings;
+mod stand;
 mod ways;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -39,6 +39,7 @@ pub mod proofs;
 pub mod readiness;
 pub mod recorder;
 pub mod rings;
+pub mod rpo_hours;
 pub mod run_events;
 pub mod run_leases;
 pub mod run_steps;

@@ -13,19 +13,20 @@ use sqlx::{PgConnection, types::Json};
 
 use crate::error::{StoreError, failed};
 
-/// What touches a time, in the order of begins; of each kind at most so many, the newest.
+/// What touches a time, in the order of begins; of each kind at most so many, the newest. Alarms of `other`, the course of the other
+/// direction, are left out; those that say no direction, since nobody could tell which side was active, are of both.
 ///
 /// # Errors
 /// When the database refuses or a row does not read back.
 pub async fn between(
     conn: &mut PgConnection,
-    (pair, direction): (&PairName, Direction),
+    (pair, direction, other): (&PairName, Direction, &str),
     (from, to): (DateTime<Utc>, DateTime<Utc>),
     most: i64,
 ) -> Result<Vec<Mark>, StoreError> {
     let mut marks = runs(conn, pair, (from, to), most).await?;
     marks.extend(losses(conn, (pair, direction), (from, to), most).await?);
-    marks.extend(alarms(conn, pair, (from, to), most).await?);
+    marks.extend(alarms(conn, (pair, other), (from, to), most).await?);
     marks.sort_by_key(|mark| mark.from);
     Ok(marks)
 }
@@ -109,7 +110,7 @@ async fn losses(
 
 async fn alarms(
     conn: &mut PgConnection,
-    pair: &PairName,
+    (pair, other): (&PairName, &str),
     (from, to): (DateTime<Utc>, DateTime<Utc>),
     most: i64,
 ) -> Result<Vec<Mark>, StoreError> {
@@ -119,12 +120,14 @@ async fn alarms(
         where pair = $1
             and opened_at < $3
             and coalesce(ended_at, 'infinity') >= $2
+            and body ->> 'course' is distinct from $5
         order by number desc
         limit $4"#,
         pair.as_str(),
         from,
         to,
-        most
+        most,
+        other
     )
     .fetch_all(conn)
     .await

@@ -8,7 +8,7 @@ use muster_domain::{
         Block, Cells, Column, class_number,
         explorer::{
             Course, Explorer, FlowStretch, Frame, Freshness, LagExplorer, Mark, MarkKind, Resolution, RowsOf,
-            Series, Strip, Track, Wanted,
+            RpoStretch, Series, Strip, Track, Wanted, Why,
         },
     },
     run::{Operation, RunState},
@@ -137,6 +137,7 @@ fn found(resolution: Resolution) -> LagExplorer {
         gaps: course.gaps,
         strip: course.strip,
         flow: Vec::new(),
+        rpo_course: Vec::new(),
         marks: marks(),
         freshness: vec![
             fresh(Series::FlowTime, 2, ReadingClass::Tight),
@@ -225,6 +226,17 @@ impl LagPage {
                 records_class: if minute == 30 { ReadingClass::Unknown } else { ReadingClass::LowerBound },
                 worst_ms: (minute != 30).then_some(minute * 120),
                 ms_class: if minute == 30 { ReadingClass::Unknown } else { ReadingClass::Stale },
+            })
+            .collect();
+        many.rpo_course = (0..60)
+            .map(|minute| RpoStretch {
+                at: ago(3_600 - minute * 60),
+                ms_at_most: (minute >= 10 && minute != 30).then_some(5_000 + minute * 120),
+                why: match minute {
+                    ..10 => Some(Why::NotRecorded),
+                    30 => Some(Why::InTheHour),
+                    _ => None,
+                },
             })
             .collect();
         let errors = [("partition".to_owned(), "Choose its topic, too.".to_owned())];

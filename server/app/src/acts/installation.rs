@@ -15,7 +15,7 @@ use crate::{
     acts::tokens::LONGEST_DAYS,
     app::App,
     auth::{IDLE_SECONDS, passwords, tokens::SESSION_HOURS},
-    housekeeping::{LAG_DAYS, MESSAGE_DAYS},
+    housekeeping::{LAG_DAYS, MESSAGE_DAYS, RPO_DAYS},
     http::Answer,
     settings::Setting,
 };
@@ -181,6 +181,7 @@ fn retention() -> Vec<Fixed> {
     vec![
         fixed("Runs, reports and the audit", "for ever"),
         fixed("Lag at full resolution", format!("{LAG_DAYS} days")),
+        fixed("RPO by the hour", format!("{RPO_DAYS} days")),
         fixed("Messages to channels", format!("{MESSAGE_DAYS} days")),
         fixed("Sessions that ended", "7 days"),
     ]

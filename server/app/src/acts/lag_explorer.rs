@@ -4,11 +4,14 @@
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use muster_domain::{
     ids::PairName,
-    lag::leaves_nothing_out,
+    lag::{RpoHour, leaves_nothing_out},
     pair::{Direction, Pair},
     reading::{Reading, ReadingClass},
     recorder::{
-        explorer::{FlowStretch, Freshness, LagExplorer, Resolution, RowsOf, Series, Strip, Wanted},
+        explorer::{
+            FlowStretch, Frame, Freshness, LagExplorer, Mark, Resolution, RowsOf, Series, Strip, Wanted,
+            rpo_course,
+        },
         keeps_all_records,
     },
 };
@@ -17,7 +20,7 @@ use muster_store::{
     marks,
     readiness::Kept,
     recorder::{self, Explored, Question},
-    surveys,
+    rpo_hours, surveys,
 };
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -121,10 +124,13 @@ pub async fn explore(
     .await?;
     let whole = asked.topic.is_none() && explored.frame.resolution == Resolution::Hour;
     let flow = if whole { of_flow(conn, pair, asked).await? } else { Vec::new() };
-    let marks = marks::between(conn, of, (asked.from, asked.to), MARKS).await?;
+    let hours = if whole { hours_of(conn, of, &explored.frame).await? } else { Vec::new() };
+    let rpo_course = if whole { rpo_course(&explored.frame, &hours, now) } else { Vec::new() };
+    let marks = marks_of(conn, pair, asked).await?;
     let kept = judgement::latest(conn, &pair.name).await?;
     let mut freshness = freshness(&explored, kept.as_ref(), asked.direction, now);
     freshness.extend(whole.then(|| of_course(&flow, kept.as_ref(), asked, now)));
+    freshness.extend(hours.last().map(|hour| of_rpo(hour, kept.as_ref(), now)));
     let course = explored.course;
     let too_many = course.is_none();
     let longest_ms = too_many.then(|| explored.longest.num_milliseconds());
@@ -152,6 +158,7 @@ pub async fn explore(
         gaps,
         strip,
         flow,
+        rpo_course,
         marks,
         freshness,
     })
@@ -170,6 +177,20 @@ async fn keeping_topics(
         return Ok(None);
     }
     Ok(recorder::fact_at(conn, (pair, direction.from, "configs"), at).await?)
+}
+
+async fn marks_of(conn: &mut PgConnection, pair: &Pair, asked: &Asked) -> Answer<Vec<Mark>> {
+    let other = pair.course(asked.direction.reverse());
+    let of = (&pair.name, asked.direction, other.as_str());
+    Ok(marks::between(conn, of, (asked.from, asked.to), MARKS).await?)
+}
+
+async fn hours_of(
+    conn: &mut PgConnection,
+    of: (&PairName, Direction),
+    frame: &Frame,
+) -> Answer<Vec<RpoHour>> {
+    Ok(rpo_hours::between(conn, of, (frame.begin(0), frame.begin(frame.count))).await?)
 }
 
 async fn of_flow(conn: &mut PgConnection, pair: &Pair, asked: &Asked) -> Answer<Vec<FlowStretch>> {
@@ -245,6 +266,20 @@ fn of_course(
         age_ms: newest.map(|at| age(at, now)),
         class: if old { class.max(ReadingClass::Stale) } else { class },
         survey: survey.map(|(_, kept)| kept.survey_number),
+        reason: String::new(),
+    }
+}
+
+/// Of the hours of a whole flow: the last survey of the last of them.
+fn of_rpo(hour: &RpoHour, kept: Option<&Kept<Judgement>>, now: DateTime<Utc>) -> Freshness {
+    let at = hour.last_at;
+    let class = if hour.last_ms.is_some() { ReadingClass::LowerBound } else { ReadingClass::Unknown };
+    Freshness {
+        series: Series::Rpo,
+        newest: Some(at),
+        age_ms: Some(age(at, now)),
+        class: if now - at > FRESH { class.max(ReadingClass::Stale) } else { class },
+        survey: kept.filter(|kept| same_moment(kept.at, at)).map(|kept| kept.survey_number),
         reason: String::new(),
     }
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use muster_domain::{
     ids::{ClusterName, PairName},
     reading::ReadingClass,
-    recorder::explorer::{Band, LagExplorer, RowsOf, Stretch, Wanted, Why},
+    recorder::explorer::{Band, Gap, LagExplorer, RowsOf, RpoSpan, RpoStretch, Stretch, Wanted, Why},
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -111,23 +111,61 @@ const HEAD: &str = "at,until,partitions,unknown,why,records_p50,records_p90,reco
                     rpo_ms_at_least,rpo_ms_at_most,rpo_class,objective_ms,age_ms,exported_at,pair,source,\
                     target,topic,partition\n";
 
-/// One line a stretch. What is not known is an empty cell, and the class beside it says so. Each says how old it is and of what,
-/// so that it can be read beside others.
+/// One line a stretch, and one for each time in which nothing was recorded. What is not known is an empty cell, and the class beside it
+/// says so. Each says how old it is and of what, so that it can be read beside others.
 fn table(found: &LagExplorer) -> String {
+    let of_stretch = |item: &Stretch| {
+        let until = end(found, item.at, item.at + TimeDelta::milliseconds(found.width_ms));
+        (item.at, cells(found, line(item, &found.rpo_course, until), until))
+    };
+    let of_gap = |gap: &Gap| {
+        let from = gap.from.max(found.from);
+        let until = end(found, from, gap.to);
+        (from, cells(found, line(&nothing(from), &[], until), until))
+    };
+    let mut lines: Vec<(DateTime<Utc>, Vec<String>)> = found.items.iter().map(of_stretch).collect();
+    // Where something is not known there is a stretch that says so.
+    lines.extend(found.gaps.iter().filter(|gap| gap.why == Why::NotRecorded).map(of_gap));
+    lines.sort_by_key(|(at, _)| *at);
     let mut text = HEAD.to_owned();
-    for item in &found.items {
-        let mut cells = line(item, found.width_ms);
-        cells.extend(origin(found, item));
+    for (_, cells) in lines {
         text.push_str(&csv::line(&cells));
     }
     text
 }
 
-/// What the line is of, and how old.
-fn origin(found: &LagExplorer, item: &Stretch) -> [String; 8] {
-    let until = (item.at + TimeDelta::milliseconds(found.width_ms)).min(found.to);
+/// The end of a line: nothing is told of what was not asked about, nor of what has not been yet.
+fn end(found: &LagExplorer, from: DateTime<Utc>, until: DateTime<Utc>) -> DateTime<Utc> {
+    until.min(found.to).min(found.answered_at).max(from)
+}
+
+/// A stretch of which nothing was recorded.
+fn nothing(at: DateTime<Utc>) -> Stretch {
+    let unknown = Band {
+        p50: None,
+        p90: None,
+        p99: None,
+        worst: None,
+        class: ReadingClass::Unknown,
+        known_class: None,
+    };
+    Stretch {
+        at,
+        partitions: 0,
+        unknown: 0,
+        why: Some(Why::NotRecorded),
+        records: unknown,
+        ms: None,
+        total_records: None,
+        rpo: None,
+    }
+}
+
+/// A line with what it is of, and how old.
+fn cells(found: &LagExplorer, line: Vec<String>, until: DateTime<Utc>) -> Vec<String> {
+    let mut cells = line;
     let age = (found.answered_at - until).num_milliseconds().max(0);
-    [
+    cells.extend([
         found.objective_ms.to_string(),
         age.to_string(),
         time(found.answered_at),
@@ -136,17 +174,18 @@ fn origin(found: &LagExplorer, item: &Stretch) -> [String; 8] {
         found.target.to_string(),
         found.topic.clone().unwrap_or_default(),
         found.partition.map(|number| number.to_string()).unwrap_or_default(),
-    ]
+    ]);
+    cells
 }
 
 fn time(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-fn line(item: &Stretch, width_ms: i64) -> Vec<String> {
+fn line(item: &Stretch, course: &[RpoStretch], until: DateTime<Utc>) -> Vec<String> {
     let mut cells = vec![
         time(item.at),
-        time(item.at + TimeDelta::milliseconds(width_ms)),
+        time(until),
         item.partitions.to_string(),
         item.unknown.to_string(),
         item.why.map(why_word).unwrap_or_default().to_owned(),
@@ -154,13 +193,23 @@ fn line(item: &Stretch, width_ms: i64) -> Vec<String> {
     cells.extend(band(Some(&item.records)));
     cells.push(number(item.total_records));
     cells.extend(band(item.ms.as_ref()));
-    let rpo = item.rpo.unwrap_or_default();
+    let (rpo, class) = at_stake(item, course);
     let spans = [rpo.records_at_least, rpo.records_at_most, rpo.ms_at_least, rpo.ms_at_most];
     cells.extend(spans.map(number));
-    // By the class of lag in time, from which its end is told.
-    let class = item.ms.filter(|_| rpo.ms_at_most.is_some()).map_or(ReadingClass::Unknown, |ms| ms.class);
     cells.push(class.as_str().to_owned());
     cells
+}
+
+/// What a death would have cost, and how sure that is: from every survey by the class of lag in time, from which its end is told; by the
+/// hour at most so much, of the whole flow.
+fn at_stake(item: &Stretch, course: &[RpoStretch]) -> (RpoSpan, ReadingClass) {
+    if let Some(rpo) = item.rpo {
+        let of_ms = item.ms.filter(|_| rpo.ms_at_most.is_some());
+        return (rpo, of_ms.map_or(ReadingClass::Unknown, |ms| ms.class));
+    }
+    let ms_at_most = course.iter().find(|one| one.at == item.at).and_then(|one| one.ms_at_most);
+    let class = if ms_at_most.is_some() { ReadingClass::LowerBound } else { ReadingClass::Unknown };
+    (RpoSpan { ms_at_most, ..RpoSpan::default() }, class)
 }
 
 /// Percentiles, the worst, and its class; without a band it is not kept, so unknown.
@@ -185,8 +234,6 @@ fn why_word(why: Why) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use muster_domain::recorder::explorer::RpoSpan;
-
     use super::*;
 
     #[test]
@@ -210,11 +257,23 @@ mod tests {
             total_records: None,
             rpo: Some(RpoSpan { ms_at_most: Some(0), ..RpoSpan::default() }),
         };
+        let until = at + TimeDelta::seconds(15);
         assert_eq!(
-            line(&item, 15_000).join(","),
+            line(&item, &[], until).join(","),
             "2026-11-19T03:00:00Z,2026-11-19T03:00:15Z,12,1,source_not_read,1,2,,,unknown,,,,,,unknown,,,,0,unknown"
         );
-        assert_eq!(HEAD.matches(',').count(), line(&item, 15_000).len() + 8 - 1);
+        assert_eq!(HEAD.matches(',').count(), line(&item, &[], until).len() + 8 - 1);
+        // By the hour it is told of the whole flow.
+        let hour = Stretch { rpo: None, ..item };
+        let told = |ms_at_most| {
+            let course =
+                [RpoStretch { at, ms_at_most, why: ms_at_most.is_none().then_some(Why::NotRecorded) }];
+            line(&hour, &course, until).split_off(16).join(",")
+        };
+        assert_eq!(
+            (told(Some(7_000)), told(None)),
+            (",,,7000,lower_bound".to_owned(), ",,,,unknown".to_owned())
+        );
     }
 
     #[test]

@@ -146,20 +146,125 @@ async fn a_table_has_a_line_a_stretch_and_an_empty_cell_for_what_is_not_known() 
     assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
     assert_eq!(csv.header("content-disposition"), "attachment; filename=\"lag-orders.csv\"");
     let partitions = vera.get(&path).await.done()["items"][0]["partitions"].clone();
-    let width = vera.get(&path).await.done()["width_ms"].as_i64().unwrap();
-    let until = (chrono::DateTime::parse_from_rfc3339(&from).unwrap().to_utc()
-        + TimeDelta::milliseconds(width))
-    .to_rfc3339_opts(SecondsFormat::AutoSi, true);
-    let expected = format!(
-        "at,until,partitions,unknown,why,records_p50,records_p90,records_p99,records_worst,records_class,records_total,\
-         ms_p50,ms_p90,ms_p99,ms_worst,ms_class,rpo_records_at_least,rpo_records_at_most,rpo_ms_at_least,rpo_ms_at_most,\
-         rpo_class,objective_ms,age_ms,exported_at,pair,source,target,topic,partition\n\
-         {from},{until},{partitions},{partitions},source_not_read,,,,,unknown,,,,,,unknown,,,,,unknown,"
-    );
-    assert!(csv.text.starts_with(&expected), "{} does not begin with {expected}", csv.text);
+    // The one stretch may reach beyond what has been: its line does not.
+    let expected = |csv: &str| {
+        let exported = column(csv, "exported_at").remove(0);
+        let end = |text: &str| DateTime::parse_from_rfc3339(text).unwrap().to_utc();
+        let until = end(&to).min(end(&exported)).to_rfc3339_opts(SecondsFormat::AutoSi, true);
+        format!(
+            "at,until,partitions,unknown,why,records_p50,records_p90,records_p99,records_worst,records_class,records_total,\
+             ms_p50,ms_p90,ms_p99,ms_worst,ms_class,rpo_records_at_least,rpo_records_at_most,rpo_ms_at_least,rpo_ms_at_most,\
+             rpo_class,objective_ms,age_ms,exported_at,pair,source,target,topic,partition\n\
+             {from},{until},{partitions},{partitions},source_not_read,,,,,unknown,,,,,,unknown,,,,,unknown,"
+        )
+    };
+    let expected_here = expected(&csv.text);
+    assert!(csv.text.starts_with(&expected_here), "{} does not begin with {expected_here}", csv.text);
     assert!(csv.text.ends_with("Z,orders,eu-west,eu-central,orders.placed,\n"), "{}", csv.text);
     let again = vera.get(&format!("{path}&format=csv")).await.text;
-    assert!(again.starts_with(&expected), "the address says it as well: {again}");
+    assert!(again.starts_with(&expected(&again)), "the address says it as well: {again}");
+}
+
+/// A column of a table, line by line.
+fn column(csv: &str, name: &str) -> Vec<String> {
+    let mut lines = csv.lines();
+    let number = lines.next().unwrap().split(',').position(|head| head == name).unwrap();
+    lines.map(|line| line.split(',').nth(number).unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_has_a_line_for_each_time_in_which_nothing_was_recorded_and_none_beyond_the_present() {
+    let app = TestApp::with_pair().await;
+    let to = Utc::now() + TimeDelta::minutes(10);
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let from = text(to - TimeDelta::minutes(40));
+    let query = format!("points=20&from={from}&to={}", text(to));
+    let csv = app.as_user("vera").await.get(&format!("{API}?{query}&format=csv")).await.text;
+    let found = explored(&app, &query).await;
+    let gaps: Vec<&Value> = found["gaps"].as_array().unwrap().iter().collect();
+    assert_eq!(gaps[0]["why"], "not_recorded", "{found:#}");
+    let rows = |name| column(&csv, name);
+    let gap = rows("why").iter().position(|why| why == "not_recorded").unwrap_or_else(|| panic!("{csv}"));
+    let at = |text: &String| DateTime::parse_from_rfc3339(text).unwrap().to_utc();
+    assert_eq!(at(&rows("at")[gap]), at(&from), "{csv}");
+    assert_eq!(rows("until")[gap], gaps[0]["to"].as_str().unwrap(), "{csv}");
+    for (name, nothing) in [
+        ("partitions", "0"),
+        ("unknown", "0"),
+        ("records_worst", ""),
+        ("records_class", "unknown"),
+        ("ms_class", "unknown"),
+        ("rpo_ms_at_most", ""),
+        ("rpo_class", "unknown"),
+        ("source", "eu-west"),
+    ] {
+        assert_eq!(rows(name)[gap], nothing, "{name}: {csv}");
+    }
+    let stretches = rows("why").iter().filter(|why| *why != "not_recorded").count();
+    assert_eq!(stretches, found["items"].as_array().unwrap().len(), "{csv}");
+    for (until, exported) in rows("until").iter().zip(rows("exported_at")) {
+        assert!(at(until) <= at(&exported), "{csv}");
+    }
+    let mut sorted = rows("at");
+    sorted.sort_by_key(at);
+    assert_eq!(sorted, rows("at"), "in the order of time");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_a_day_the_worst_rpo_of_each_hour_is_shown_and_what_was_not_kept_is_said_to_be() {
+    let app = TestApp::with_pair().await;
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let over = |hours| {
+        let now = Utc::now();
+        format!("from={}&to={}", text(now - TimeDelta::hours(hours)), text(now))
+    };
+    let known = |found: &Value| -> Vec<i64> {
+        let mut known = Vec::new();
+        for stretch in found["rpo_course"].as_array().unwrap() {
+            match stretch["ms_at_most"].as_i64() {
+                Some(ms) => known.push(ms),
+                None => assert_eq!(stretch["why"], "not_recorded", "{stretch:#}"),
+            }
+        }
+        known
+    };
+    let change = async |sql: &'static str| {
+        sqlx::query(sql).execute(&app.app.pool).await.unwrap();
+    };
+    // Nothing was kept of the time before the first survey, so of its hour as a whole nothing is told.
+    change("delete from flow_rpo_hour").await;
+    app.observe("orders").await;
+    let found = explored(&app, &over(48)).await;
+    assert!(known(&found).is_empty(), "the hour was not kept from its begin: {found:#}");
+    let html = page(&app, "range=7d").await;
+    assert!(html.contains("from before the RPO was kept by the hour"), "{html}");
+
+    // As if it had been looked at in the hour before, too.
+    change("update flow_rpo_hour set since = at").await;
+    let now = app.as_user("vera").await.get("/api/v1/pairs/orders/lag").await.done();
+    let judged = now["items"][0]["rpo"]["ms_at_most"].as_i64().unwrap();
+    let found = explored(&app, &over(48)).await;
+    let worst = known(&found).into_iter().max().unwrap_or_else(|| panic!("{found:#}"));
+    assert!(worst >= judged, "no less than what the survey said: {worst}, {judged}");
+    assert!(found["rpo_course"].as_array().unwrap().len() >= 48, "{found:#}");
+    let fresh = found["freshness"].as_array().unwrap().iter().find(|fresh| fresh["series"] == "rpo").unwrap();
+    assert!(fresh["newest"].is_string() && fresh["class"] == "lower_bound", "{fresh}");
+    let html = page(&app, "range=7d").await;
+    assert!(html.contains("RPO at most of ") && html.contains("data-draw=\"rpo_hour\""), "{html}");
+    assert!(!html.contains("from before the RPO was kept by the hour"), "{html}");
+
+    // Of a topic it is not kept; up to a day it is told from every survey.
+    let topic = explored(&app, &format!("{}&topic=orders.placed", over(48))).await;
+    assert_eq!(topic["rpo_course"], json!([]), "{topic:#}");
+    assert_eq!(explored(&app, &over(2)).await["rpo_course"], json!([]));
+
+    // A source that does not answer and of which nothing is known makes its hour unknown.
+    change("update flow_rpo_hour set ms_at_most = null").await;
+    let unknown = explored(&app, &over(48)).await;
+    let whys: Vec<&Value> =
+        unknown["rpo_course"].as_array().unwrap().iter().map(|stretch| &stretch["why"]).collect();
+    assert!(whys.contains(&&json!("in_the_hour")), "{unknown:#}");
+    assert!(unknown["rpo_course"].as_array().unwrap().iter().all(|one| one["ms_at_most"].is_null()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -173,6 +278,9 @@ async fn what_happened_is_marked_beside_the_course() {
     let kinds: Vec<&str> =
         found["marks"].as_array().unwrap().iter().map(|mark| mark["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["run", "alarm"], "{found:#}");
+    let other = explored(&app, "source=eu-central").await;
+    let kinds: Vec<&Value> = other["marks"].as_array().unwrap().iter().map(|mark| &mark["kind"]).collect();
+    assert_eq!(kinds, ["run"], "the alarm is of the other direction: {other:#}");
     let html = page(&app, "").await;
     assert!(html.contains(&format!("<a href=\"/runs/{run}\">Run ")), "{html}");
     assert!(html.contains("replication-hole: orders.placed"), "{html}");

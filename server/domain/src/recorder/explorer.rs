@@ -11,6 +11,7 @@ mod grid;
 mod marks;
 mod moments;
 mod rows;
+mod rpo_course;
 mod sketch;
 mod strip;
 #[cfg(test)]
@@ -28,6 +29,7 @@ pub use self::{
     grid::OfChunk,
     marks::{Mark, MarkKind, lanes},
     moments::RpoSpan,
+    rpo_course::{RpoStretch, rpo_course},
     strip::{Level, RowsOf, Strip, StripRow, StripRun, Wanted},
 };
 use self::{
@@ -152,7 +154,7 @@ pub struct Stretch {
     pub ms: Option<Band>,
     /// Records all of them together were behind at the worst moment; null when any was unknown.
     pub total_records: Option<i64>,
-    /// What would have been lost if the source had died; null where it is not kept.
+    /// What would have been lost if the source had died; null where it is not kept (by the hour, which is told of the whole flow only).
     pub rpo: Option<RpoSpan>,
 }
 

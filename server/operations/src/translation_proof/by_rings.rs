@@ -10,7 +10,6 @@ use chrono::{DateTime, Utc};
 use muster_domain::{
     offset_pairs::ELSEWHERE,
     pair::{Direction, Flow},
-    patterns::Scope,
     proof::{
         Progress,
         translation::{AsOf, DeadSource, Found, GroupProof, PartitionProof, TranslationProof},
@@ -24,7 +23,7 @@ use muster_kafka::{ClusterAdmin, KafkaError};
 use muster_replication::translate::{BySyncs, NotTranslated, OfPartition, Resumer, Resumption};
 use uuid::Uuid;
 
-use super::{AT_ONCE, ProofError, WITHIN_MS, Watcher, count, flow_of, mirrored, target_of, unreadable};
+use super::{AT_ONCE, ProofError, WITHIN_MS, Watcher, count, flow_of, mirrored, stand::Stand, unreadable};
 use crate::clients::PairClients;
 
 /// What was kept of a source.
@@ -77,7 +76,8 @@ pub async fn prove_by_rings(
     let began_at = Utc::now();
     let (flow, _) = flow_of(clients, direction)?;
     let KeptSource { source, positions, rings, syncs, unread } = kept;
-    let positions = in_scope(&Scope::of(&clients.pair), direction, positions);
+    let stand = Stand::of(&clients.pair, direction);
+    let positions = stand.in_scope(positions);
     let to = clients.admin.get(direction.to());
     let mirrored = mirrored(&**to, positions.keys()).await.map_err(unreadable("read positions there"))?;
     let (looked_at, rings): (ByPartition<DateTime<Utc>>, ByPartition<Rings>) =
@@ -87,7 +87,11 @@ pub async fn prove_by_rings(
     let answers = resume_all(clients, flow, &positions, what, watcher).await?;
     let groups = positions.iter().map(|(group, positions)| {
         let partitions = positions.iter().map(|(at, position)| {
-            let theirs = mirrored.get(group).and_then(|theirs| theirs.get(&target_of(flow, at)).copied());
+            let theirs =
+                mirrored.get(group).and_then(|theirs| theirs.get(&stand.target_of(flow, at)).copied());
+            if let Some(untold) = stand.untold(at, *position, theirs) {
+                return untold;
+            }
             let untranslatable = Untranslatable::CopyMadeAnew;
             let made_anew = anew.get(&at.topic).map(|read_at| Answer {
                 found: Err(NotTranslated::Untranslatable { untranslatable }),
@@ -102,19 +106,6 @@ pub async fn prove_by_rings(
     let groups = groups.collect();
     let took_ms = (Utc::now() - began_at).num_milliseconds();
     Ok(TranslationProof::new(began_at, took_ms, groups).of_dead(source))
-}
-
-fn in_scope(
-    scope: &Scope,
-    direction: Direction,
-    positions: BTreeMap<String, ByPartition<i64>>,
-) -> BTreeMap<String, ByPartition<i64>> {
-    let mut groups = positions;
-    groups.retain(|group, positions| {
-        positions.retain(|at, _| scope.application_topic(direction.from, &at.topic));
-        scope.group(group) && !positions.is_empty()
-    });
-    groups
 }
 
 /// Of kept offset syncs those whose copies are still there; and, with when syncs were read, the topics whose copies were made anew: what

@@ -20,6 +20,7 @@ mod people;
 mod recorded;
 mod recorder;
 mod rings;
+mod rpo_hours;
 mod sample;
 mod secrets;
 mod surveys;

@@ -41,9 +41,19 @@ fn loss(from: i64, back: Option<i64>) -> Loss {
     }
 }
 
-async fn alarm(conn: &mut PgConnection, number: u128, from: i64, until: Option<i64>) {
+fn course(direction: Direction) -> &'static str {
+    match direction.from {
+        Side::A => "a → b",
+        Side::B => "b → a",
+    }
+}
+
+async fn alarm(conn: &mut PgConnection, number: u128, course: &str, from: i64, until: Option<i64>) {
     let body = serde_json::json!({
-        "code": "task-gone", "subject": format!("source-{number}"), "since": {"after": null, "by": at(from)}
+        "code": "task-gone",
+        "subject": format!("source-{number}"),
+        "course": course,
+        "since": {"after": null, "by": at(from)}
     });
     sqlx::query(
         "insert into alarm (id, pair, team, code, subject, body, opened_survey, opened_at, last_seen_at, ended_at)
@@ -67,8 +77,8 @@ async fn between(
     direction: Direction,
 ) -> Vec<(i64, Option<i64>, &'static str)> {
     let name = pair_name("payments");
-    let found =
-        marks::between(conn, (&name, direction), (at(from), at(to)), 10).await.expect("the database answers");
+    let of = (&name, direction, course(direction.reverse()));
+    let found = marks::between(conn, of, (at(from), at(to)), 10).await.expect("the database answers");
     let minutes = |time: DateTime<Utc>| (time - at(0)).num_minutes();
     let kind = |kind: &MarkKind| match kind {
         MarkKind::Run { .. } => "run",
@@ -87,8 +97,8 @@ async fn what_touches_a_time_is_found_in_the_order_of_begins() {
     for loss in [loss(0, Some(10)), loss(50, Some(60)), loss(100, None)] {
         losses::keep(conn, &name, &loss).await.unwrap();
     }
-    alarm(conn, 1, 5, Some(20)).await;
-    alarm(conn, 2, 55, None).await;
+    alarm(conn, 1, course(FORWARD), 5, Some(20)).await;
+    alarm(conn, 2, course(FORWARD), 55, None).await;
     let past = (0, Some(10), "loss");
     assert_eq!(between(conn, -10, -5, FORWARD).await, []);
     assert_eq!(between(conn, -10, 3, FORWARD).await, [past]);
@@ -98,9 +108,12 @@ async fn what_touches_a_time_is_found_in_the_order_of_begins() {
         between(conn, 56, 200, FORWARD).await,
         [(50, Some(60), "loss"), (55, None, "alarm"), (100, None, "loss")]
     );
-    assert_eq!(
-        between(conn, -10, 40, FORWARD.reverse()).await,
-        [(5, Some(20), "alarm")],
-        "its source did not die"
-    );
+    let back = FORWARD.reverse();
+    assert_eq!(between(conn, -10, 200, back).await, [], "its source did not die, and its flow is well");
+    // While nobody can tell which side is active an alarm is of no direction.
+    alarm(conn, 3, "a and b", 30, Some(32)).await;
+    alarm(conn, 4, course(back), 34, Some(36)).await;
+    let of_both = (30, Some(32), "alarm");
+    assert_eq!(between(conn, 30, 40, FORWARD).await, [of_both]);
+    assert_eq!(between(conn, 30, 40, back).await, [of_both, (34, Some(36), "alarm")]);
 }

@@ -2,6 +2,7 @@
 //! record it had not read. What is true is read from both logs: the target's before anybody comes back, the source's after it
 //! was started again.
 
+mod copies;
 mod stage;
 mod truth;
 

@@ -25,7 +25,7 @@ use muster_domain::{
     topic::{ByPartition, TopicPartition},
 };
 use muster_it::{CENTRAL, LabClients, WEST, pair};
-use muster_kafka::{Isolation, OffsetSpec, ReadRange, admin::NewTopic};
+use muster_kafka::{Isolation, OffsetSpec, ReadRange, admin::NewTopic, mover::NewRecord};
 use muster_lab::{
     Acl, AclResource, Lab, LabOptions, WaitBound, Workload, WorkloadOptions, address_book_path, wait_until,
 };
@@ -38,12 +38,16 @@ use uuid::Uuid;
 use crate::truth::{Logs, Told};
 
 pub(crate) const A_TO_B: Direction = Direction { from: Side::A };
+const B_TO_A: Direction = Direction { from: Side::B };
 const SOON: WaitBound = WaitBound { within: Duration::from_secs(90), every: Duration::from_millis(300) };
 const WITHIN_MS: u64 = 30_000;
 /// Time between two looks: shorter than usual, so that the test is.
 const EVERY: Duration = Duration::from_secs(2);
 const LOOKS: u32 = 4;
 const TOPICS: [&str; 3] = ["orders.placed", "orders.shipped", "payments.captured"];
+const CLICKS: &str = "clicks.page";
+/// Records of the target's own that the flow back brings to each partition.
+const BROUGHT: u8 = 40;
 /// Kafka's codes of the operations WRITE and CREATE.
 const WRITE_AND_CREATE: [i8; 2] = [4, 5];
 
@@ -55,16 +59,29 @@ pub(crate) struct Real {
     surveys: SurveyLoop,
     keeper: RingLoop,
     epoch: i64,
-    /// Partitions of the topics looked at; the same on both sides.
+    /// Partitions of the topics looked at, as the source names them.
     pub(crate) all: Vec<TopicPartition>,
+    /// What their copies are named behind; empty where names are the same on both sides.
+    prefix: &'static str,
+    /// Copies on the source that the flow back brought there, with where groups stand on them: each of the groups that stand still has
+    /// another one beside it that stands there, too.
+    copies: ByPartition<CommittedOffset>,
 }
 
 impl Real {
     /// One that keeps no offset syncs, of a flow that has them on the target.
     pub(crate) async fn start() -> Result<Self> {
+        Self::of("orders", &TOPICS, "").await
+    }
+
+    /// The same of the pair `clicks`, whose copies are named behind their source.
+    pub(crate) async fn prefixed() -> Result<Self> {
+        Self::of("clicks", &[CLICKS], "eu-west.").await
+    }
+
+    async fn of(name: &str, topics: &[&str], prefix: &'static str) -> Result<Self> {
         let lab = Lab::start(LabOptions::default()).await?;
-        let mut described =
-            pair(lab.describe(), "orders", &address_book_path(&lab.describe().dir, "orders"))?;
+        let mut described = pair(lab.describe(), name, &address_book_path(&lab.describe().dir, name))?;
         described.groups.push("proof-.*".to_owned());
         let (clients, database) = LabClients::registered(lab.describe(), described).await?;
         let mut conn = database.pool().acquire().await?;
@@ -80,12 +97,53 @@ impl Real {
             beat: Beat::default(),
         };
         let keeper = RingLoop { pool, clients: Arc::new(clients.clone()), worker, beat: Beat::default() };
-        let topics = clients.0.admin.a.topics(Some(&TOPICS.map(str::to_owned).into())).await?;
+        let names = topics.iter().map(|topic| (*topic).to_owned()).collect();
+        let topics = clients.0.admin.a.topics(Some(&names)).await?;
         let partitions = topics.iter().flat_map(|topic| {
             topic.partitions.iter().map(|one| TopicPartition::new(topic.name.as_str(), one.partition))
         });
         let all = partitions.collect();
-        Ok(Self { lab, clients, database, surveys, keeper, epoch: lease.epoch, all })
+        let (epoch, copies) = (lease.epoch, ByPartition::new());
+        Ok(Self { lab, clients, database, surveys, keeper, epoch, all, prefix, copies })
+    }
+
+    /// Has the flow back bring records of the target's own to the source, as after a move there and back again, and stops it.
+    /// Groups stand in the middle of what it brought.
+    pub(crate) async fn bring_copies(&mut self) -> Result<()> {
+        let back = self.clients.0.flow(B_TO_A).context("the flow back")?.clone();
+        for at in &self.all {
+            let record = |n: u8| NewRecord {
+                key: Some(vec![n].into()),
+                value: Some(format!("written in {CENTRAL}, {n}").into()),
+                timestamp: Utc::now().timestamp_millis(),
+            };
+            let written = (0..BROUGHT).map(record).collect();
+            self.clients.0.mover.b.write(at, written, WITHIN_MS).await?;
+        }
+        back.resume(ConnectorRole::Source, 60_000).await?;
+        let copy = |at: &TopicPartition| TopicPartition::new(format!("{CENTRAL}.{}", at.topic), at.partition);
+        let copies: Vec<TopicPartition> = self.all.iter().map(copy).collect();
+        let (admin, all) = (&self.clients.0.admin.a, &copies);
+        wait_until("copies of the target's own records", SOON, || async move {
+            // Until the flow has made them nobody knows where they end.
+            let Ok(ends) = admin.offsets(all, OffsetSpec::End).await else { return Ok(None) };
+            let brought = |end: &Result<i64, _>| matches!(end, Ok(end) if *end >= i64::from(BROUGHT));
+            Ok((ends.len() == all.len() && ends.values().all(brought)).then_some(()))
+        })
+        .await?;
+        back.stop(ConnectorRole::Source, 60_000).await?;
+        let half =
+            CommittedOffset { offset: i64::from(BROUGHT / 2), leader_epoch: None, metadata: String::new() };
+        self.copies = copies.into_iter().map(|at| (at, half.clone())).collect();
+        Ok(())
+    }
+
+    /// A partition of those looked at as a side names it.
+    fn named(&self, side: Side, at: &TopicPartition) -> TopicPartition {
+        match side {
+            Side::A => at.clone(),
+            Side::B => TopicPartition::new(format!("{}{}", self.prefix, at.topic), at.partition),
+        }
     }
 
     /// One that keeps offset syncs, of a flow that has them where MirrorMaker 2 does unless it is told otherwise.
@@ -185,8 +243,13 @@ impl Real {
     }
 
     async fn ends(&self, side: Side) -> Result<ByPartition<i64>> {
-        let ends = self.clients.0.admin.get(side).offsets(&self.all, OffsetSpec::End).await?;
-        ends.into_iter().map(|(at, end)| Ok((at, end.map_err(|error| *error)?))).collect()
+        let asked: Vec<TopicPartition> = self.all.iter().map(|at| self.named(side, at)).collect();
+        let mut ends = self.clients.0.admin.get(side).offsets(&asked, OffsetSpec::End).await?;
+        let end = |(at, named): (&TopicPartition, &TopicPartition)| -> Result<(TopicPartition, i64)> {
+            let end = ends.remove(named).context("it was asked for")?;
+            Ok((at.clone(), end.map_err(|error| *error)?))
+        };
+        self.all.iter().zip(&asked).map(end).collect()
     }
 
     /// Groups that stand still, from near the beginning to the end as it is now.
@@ -198,21 +261,31 @@ impl Real {
                 leader_epoch: None,
                 metadata: String::new(),
             };
-            let positions = ends.iter().map(|(partition, end)| (partition.clone(), at(*end))).collect();
-            self.clients.0.admin.a.alter_group_offsets(&format!("proof-{fifth}"), &positions).await?;
+            let mut positions: ByPartition<CommittedOffset> =
+                ends.iter().map(|(partition, end)| (partition.clone(), at(*end))).collect();
+            let admin = &self.clients.0.admin.a;
+            admin.alter_group_offsets(&format!("proof-{fifth}"), &positions).await?;
+            if !self.copies.is_empty() {
+                positions.extend(self.copies.clone());
+                admin.alter_group_offsets(&format!("proof-{fifth}-and-copies"), &positions).await?;
+                admin.alter_group_offsets(&format!("proof-{fifth}-copies"), &self.copies).await?;
+            }
         }
         Ok(())
     }
 
-    /// All that committed readers are given.
+    /// All that committed readers are given, by the source's names.
     pub(crate) async fn logs(&self, side: Side) -> Result<Logs> {
-        let range = |(partition, until)| ReadRange { partition, from: 0, until };
+        let range = |(at, until)| ReadRange { partition: self.named(side, &at), from: 0, until };
         let ranges: Vec<ReadRange> = self.ends(side).await?.into_iter().map(range).collect();
-        let read = self.clients.0.mover.get(side).read(&ranges, Isolation::ReadCommitted, WITHIN_MS).await?;
+        let mut read =
+            self.clients.0.mover.get(side).read(&ranges, Isolation::ReadCommitted, WITHIN_MS).await?;
         let log = |records: Vec<muster_kafka::Record>| -> BTreeMap<i64, Told> {
             records.into_iter().map(|one| (one.offset, (one.timestamp, one.key, one.value))).collect()
         };
-        Ok(read.into_iter().map(|(at, records)| (at, log(records))).collect())
+        let of =
+            |at: &TopicPartition| (at.clone(), log(read.remove(&self.named(side, at)).unwrap_or_default()));
+        Ok(self.all.iter().map(of).collect())
     }
 
     /// The source's, once it can be read again.

@@ -70,7 +70,8 @@ impl Truth {
         Ok(())
     }
 
-    fn is_not_past(&self, group: &str, partition: &PartitionProof, found: Found) -> Result<()> {
+    /// No position is past the first record that its group had not read, nor early by more than is said.
+    pub(crate) fn is_not_past(&self, group: &str, partition: &PartitionProof, found: Found) -> Result<()> {
         let at = &partition.partition;
         let (here, there) =
             (self.here.get(at).context("it is here")?, self.there.get(at).context("it is there")?);

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Gap, Mark, Resolution, Stretch, Strip};
+use super::{Gap, Mark, Resolution, RpoStretch, Stretch, Strip};
 use crate::{
     ids::{ClusterName, PairName},
     pair::Direction,
@@ -39,7 +39,7 @@ pub enum Series {
     FlowRecords,
     /// Records of the chosen partitions, from the flight recorder.
     Partitions,
-    /// What a death would have cost, told from the flight recorder.
+    /// What a death would have cost, told from the flight recorder; by the hour as surveys judged it.
     Rpo,
     /// Lag of the whole flow over the time, as surveys judged it: drawn where single surveys are not looked at.
     FlowCourse,
@@ -104,6 +104,10 @@ pub struct LagExplorer {
     pub strip: Strip,
     /// The whole flow as surveys judged it; empty when a topic is asked about, or every survey was looked at.
     pub flow: Vec<FlowStretch>,
+    /// What a death of the source would have cost at the worst moment of each stretch, by the hour: told of the whole flow, from when on it
+    /// was kept; empty when a topic is asked about, or every survey was looked at.
+    #[serde(default)]
+    pub rpo_course: Vec<RpoStretch>,
     /// Runs, deaths of the source and alarms that touch the time, in the order of their begins.
     pub marks: Vec<Mark>,
     /// How old each series is.
