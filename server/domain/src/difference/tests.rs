@@ -8,7 +8,7 @@ use crate::{
     quota::ClientQuota,
     reading::Observed,
     samples::{self, allow, group, known, topics},
-    survey::ConnectState,
+    survey::{ConnectState, SideObservation},
     topic::{ConfigEntry, ConfigSource},
 };
 
@@ -250,8 +250,18 @@ fn what_was_not_read_is_not_compared_and_not_alike() {
         survey.sides.b.acls = unknown();
         topics(survey, Side::B).get_mut("orders").expect("there").configs = unknown();
     });
-    let what: Vec<&str> = found.not_compared.iter().map(|part| part.what.as_str()).collect();
-    assert_eq!(what, ["configs of topic `orders`", "grants", "DENYs", "SCRAM users", "client quotas"]);
+    let what = |found: &Differences| -> Vec<String> {
+        found.not_compared.iter().map(|part| part.what.clone()).collect()
+    };
+    assert_eq!(what(&found), ["configs", "grants", "DENYs", "SCRAM users", "client quotas"]);
+    let one = after(|_, survey| {
+        more_topics(survey, 1);
+        topics(survey, Side::B).get_mut("orders").expect("there").configs = unknown();
+    });
+    assert_eq!(what(&one), ["configs of topic `orders`"]);
+    let dead = after(|_, survey| survey.sides.a = SideObservation::unreachable("away", samples::at(0)));
+    assert_eq!(what(&dead).len(), 8, "members on the standby are looked at: {dead:?}");
+    assert!(what(&dead).contains(&"positions of groups".to_owned()), "{dead:?}");
     let contested = after(|_, survey| {
         for flow in &mut survey.flows {
             for connector in flow.connectors.values_mut() {
