@@ -19,6 +19,9 @@ pub(super) fn missing<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a str>
         // Whoever asks may do everything there.
         return Ok(Vec::new());
     }
+    if !here.authorizer {
+        return Ok(vec![none_to_compare(sides)]);
+    }
     let groups: Vec<String> = sides.here.groups.as_result()?.keys().cloned().collect();
     let wanted = access::grants_for_standby(&here.bindings, &sides.scope, &groups, &probes(sides.clusters));
     let mut lacking: BTreeMap<String, Vec<AclBinding>> = BTreeMap::new();
@@ -26,6 +29,32 @@ pub(super) fn missing<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a str>
         lacking.entry(grant.principal.clone()).or_default().push(grant);
     }
     Ok(lacking.into_iter().map(|(principal, grants)| lacks(sides, &principal, &grants)).collect())
+}
+
+/// The standby asks for grants and the active side never did: nobody holds one there that could be compared.
+fn none_to_compare(sides: &Sides<'_>) -> Difference {
+    let (active, standby) = (sides.active(), sides.standby());
+    let groups = sides.here.groups.value().into_iter().flat_map(|groups| groups.keys().cloned());
+    Difference {
+        kind: Kind::Grant,
+        weight: Weight::Breaks,
+        says: format!("{standby} asks for grants and {active} has none to compare: it has no authorizer"),
+        cluster: standby.clone(),
+        expected: "everybody may do everything: no authorizer".to_owned(),
+        actual: "an authorizer".to_owned(),
+        consequence: format!(
+            "Whatever nobody has granted on {standby} is refused there, unless allow.everyone.if.no.acl.found is true."
+        ),
+        affected: Affected {
+            topics: Names::all(sides.scope.iter().map(|(topic, _)| topic.clone())),
+            groups: Names::all(groups),
+            principals: Names::default(),
+        },
+        next_step: format!(
+            "Grant every application on {standby} what it does; a switchover by Muster has no grants to copy either. Or give {active} the same authorizer and grants."
+        ),
+        commands: Vec::new(),
+    }
 }
 
 fn lacks(sides: &Sides<'_>, principal: &str, grants: &[AclBinding]) -> Difference {

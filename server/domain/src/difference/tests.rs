@@ -145,6 +145,22 @@ fn grants_are_told_by_principal_and_writing_is_the_fence_not_a_difference() {
 }
 
 #[test]
+fn a_standby_that_asks_for_grants_is_told_where_the_active_side_has_none_to_compare() {
+    let without = |side| {
+        after(|_, survey| {
+            let acls = known(&mut survey.sides.get_mut(side).acls);
+            acls.authorizer = false;
+        })
+    };
+    let found = without(Side::A);
+    let said = "dr asks for grants and primary has none to compare: it has no authorizer";
+    assert_eq!(told(&found), [(DifferenceKind::Grant, Weight::Breaks, said)]);
+    assert_eq!(found.differences[0].affected.topics.names, ["orders"]);
+    // The other way round whoever asks may do everything there.
+    assert_eq!(told(&without(Side::B)), []);
+}
+
+#[test]
 fn a_deny_that_was_copied_and_stayed_is_told_with_those_it_hits() {
     let found = after(|_, survey| {
         known(&mut survey.sides.a.acls).bindings.insert(allow(
