@@ -10,6 +10,7 @@ mod earlier;
 mod grants;
 mod groups;
 mod part;
+mod positions;
 mod sides;
 #[cfg(test)]
 mod tests;
@@ -77,7 +78,7 @@ pub enum DifferenceKind {
     Quota,
     /// A group has members on the standby.
     GroupActive,
-    /// A group has no positions on the standby.
+    /// A group lacks positions on the standby, all or some.
     GroupPositions,
     /// A group speaks another protocol on the standby.
     GroupType,

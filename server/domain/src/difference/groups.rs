@@ -1,4 +1,4 @@
-//! Consumer groups: who is busy on the standby, who has nothing there, who speaks otherwise there.
+//! Consumer groups: who is busy on the standby, who speaks otherwise there.
 
 use super::{
     Affected, Difference, DifferenceKind as Kind, Names, Sides, Weight,
@@ -38,34 +38,6 @@ pub(super) fn busy<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a str> {
                 .to_owned(),
         affected: of_groups(busy),
         next_step: format!("Stop these consumers on {standby}."),
-        commands: Vec::new(),
-    }])
-}
-
-/// Groups that have positions on the active side and none on the standby.
-pub(super) fn positions<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a str> {
-    let (here, there) = sides.groups()?;
-    let (active, standby) = (sides.active(), sides.standby());
-    let without: Vec<String> = here
-        .iter()
-        .filter(|(_, group)| !group.offsets.is_empty())
-        .filter(|(name, _)| there.get(*name).is_none_or(|group| group.offsets.is_empty()))
-        .map(|(name, _)| name.clone())
-        .collect();
-    if without.is_empty() {
-        return Ok(Vec::new());
-    }
-    let has = if without.len() == 1 { "has" } else { "have" };
-    Ok(vec![Difference {
-        kind: Kind::GroupPositions,
-        weight: Weight::Costs,
-        says: format!("{} {has} positions on {active} and none on {standby}", counted(&without, "group")),
-        cluster: standby.clone(),
-        expected: "positions".to_owned(),
-        actual: "none".to_owned(),
-        consequence: "Moved by hand they begin where auto.offset.reset says: everything again, or nothing of what they missed.".to_owned(),
-        affected: of_groups(without),
-        next_step: "A switchover by Muster writes their exact positions. For a failover without it, let the checkpoint connector sync offsets (sync.group.offsets.enabled).".to_owned(),
         commands: Vec::new(),
     }])
 }

@@ -1,6 +1,6 @@
 //! What is compared on its own: it can be compared or not, whatever is with the rest.
 
-use super::{Difference, NotCompared, Sides, clients, configs, grants, groups, topics};
+use super::{Difference, NotCompared, Sides, clients, configs, grants, groups, positions, topics};
 use crate::survey::SideObservation;
 
 /// A part of what two sides are compared by.
@@ -88,7 +88,7 @@ impl Part {
             Self::Users => clients::users(sides),
             Self::Quotas => clients::quotas(sides),
             Self::Members => groups::busy(sides),
-            Self::Positions => groups::positions(sides),
+            Self::Positions => positions::differences(sides),
             Self::Protocols => groups::types(sides),
         }
     }

@@ -1,4 +1,5 @@
 mod access;
+mod positions;
 
 use std::sync::Arc;
 
