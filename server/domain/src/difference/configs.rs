@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Difference, DifferenceKind as Kind, NotCompared, Sides, Weight,
-    sides::{counted, quoted},
+    sides::{Role, counted, quoted},
 };
 use crate::{
     survey::SideObservation,
@@ -56,8 +56,8 @@ pub(crate) fn config_gaps<'a>(here: &'a Configs, there: &'a Configs) -> Vec<Conf
         .collect()
 }
 
-/// What one cause has in common: the config, both values, and where each comes from.
-type Cause = (String, [String; 2], [&'static str; 2]);
+/// What one cause has in common: the config, both values, where each comes from, and what the topics are to applications.
+type Cause = (String, [String; 2], [&'static str; 2], Role);
 
 /// Whether those of any topic of a side were read, or why of none. Of single ones that were not it is told one by one.
 pub(super) fn were_read(side: &SideObservation) -> Result<(), &str> {
@@ -77,11 +77,13 @@ pub(super) fn differences<'a>(
 ) -> Result<Vec<Difference>, &'a str> {
     let (here, there) = sides.topics()?;
     let mut causes: BTreeMap<Cause, Vec<(String, String)>> = BTreeMap::new();
-    let mut unread: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for (topic, replica) in &sides.scope {
-        let (Some(one), Some(other)) = (here.get(topic), there.get(replica)) else { continue };
+    let mut unread: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for at in sides.counterparts() {
+        let (Some(one), Some(other)) = (here.get(at.topic), there.get(at.there)) else { continue };
         match (one.configs.as_result(), other.configs.as_result()) {
-            (Err(reason), _) | (_, Err(reason)) => unread.entry(reason).or_default().push(topic.clone()),
+            (Err(reason), _) | (_, Err(reason)) => {
+                unread.entry(reason).or_default().insert(at.topic.to_owned());
+            }
             (Ok(one), Ok(other)) => {
                 for gap in config_gaps(one, other) {
                     let source =
@@ -90,14 +92,15 @@ pub(super) fn differences<'a>(
                         gap.key.to_owned(),
                         gap.values().map(str::to_owned),
                         [source(gap.here), source(gap.there)],
+                        at.role,
                     );
-                    causes.entry(cause).or_default().push((topic.clone(), replica.clone()));
+                    causes.entry(cause).or_default().push((at.topic.to_owned(), at.there.to_owned()));
                 }
             }
         }
     }
     not_compared.extend(unread.into_iter().map(|(reason, topics)| NotCompared {
-        what: format!("configs of {}", counted(&topics, "topic")),
+        what: format!("configs of {}", counted(&topics.into_iter().collect::<Vec<_>>(), "topic")),
         reason: reason.to_owned(),
     }));
     Ok(causes.into_iter().map(|(cause, topics)| told(sides, cause, topics)).collect())
@@ -114,16 +117,16 @@ fn source(source: ConfigSource) -> &'static str {
     }
 }
 
-fn told(sides: &Sides<'_>, (key, values, sources): Cause, topics: Vec<(String, String)>) -> Difference {
+fn told(sides: &Sides<'_>, (key, values, sources, role): Cause, topics: Vec<(String, String)>) -> Difference {
     let [expected, actual] = [0, 1].map(|side| format!("{} ({})", shown(&key, &values[side]), sources[side]));
     let (active, standby) = (sides.active(), sides.standby());
-    let set = |(_, replica): &(String, String)| {
+    let set = |(_, there): &(String, String)| {
         let change = if values[0] == "unset" {
             format!("--delete-config {key}")
         } else {
             format!("--add-config {}", quoted(&format!("{key}={}", bracketed(&values[0]))))
         };
-        let arguments = format!("--alter --entity-type topics --entity-name {} {change}", quoted(replica));
+        let arguments = format!("--alter --entity-type topics --entity-name {} {change}", quoted(there));
         sides.command("kafka-configs.sh", &arguments)
     };
     let names: Vec<String> = topics.iter().map(|(topic, _)| topic.clone()).collect();
@@ -133,10 +136,10 @@ fn told(sides: &Sides<'_>, (key, values, sources): Cause, topics: Vec<(String, S
         weight: if DECISIVE.contains(&key.as_str()) { Weight::Costs } else { Weight::Differs },
         says: format!(
             "`{key}` of {} is {actual} on {standby} and {expected} on {active}",
-            counted(&names, "topic")
+            sides.said(&names, role)
         ),
         cluster: standby.clone(),
-        consequence: consequence(&key, &values),
+        consequence: consequence(&key, &values, role),
         expected,
         actual,
         affected: sides.users.of(names),
@@ -154,7 +157,7 @@ fn bracketed(value: &str) -> String {
     if value.contains(',') { format!("[{value}]") } else { value.to_owned() }
 }
 
-fn consequence(key: &str, [here, there]: &[String; 2]) -> String {
+fn consequence(key: &str, [here, there]: &[String; 2], role: Role) -> String {
     // -1 is no limit.
     let limit = |value: &str| value.parse::<i64>().ok().map(|n| if n < 0 { i64::MAX } else { n });
     let less = limit(here).zip(limit(there)).map(|(here, there)| there < here);
@@ -165,9 +168,13 @@ fn consequence(key: &str, [here, there]: &[String; 2]) -> String {
         ("retention.ms" | "retention.bytes", Some(false)) => {
             "Records are kept longer, so disks fill further."
         }
-        ("max.message.bytes", Some(true)) => {
-            "Larger records are refused to producers, and cannot be copied even before the move."
-        }
+        ("max.message.bytes", Some(true)) => match role {
+            Role::Both => {
+                "Larger records are refused to producers, and cannot be copied even before the move."
+            }
+            Role::Copy => "Larger records cannot be copied even before the move.",
+            Role::Own => "Larger records are refused to producers.",
+        },
         ("max.message.bytes", Some(false)) => {
             "Larger records are taken there, and cannot be copied back afterwards."
         }

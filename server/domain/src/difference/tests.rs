@@ -1,4 +1,5 @@
 mod access;
+mod own_topics;
 mod positions;
 
 use std::sync::Arc;
