@@ -133,7 +133,7 @@ fn told(sides: &Sides<'_>, (key, values, sources, role): Cause, topics: Vec<(Str
     let from_brokers = sources[1] != "set on the topic";
     Difference {
         kind: Kind::Config,
-        weight: if DECISIVE.contains(&key.as_str()) { Weight::Costs } else { Weight::Differs },
+        weight: weight(&key, &values),
         says: format!(
             "`{key}` of {} is {actual} on {standby} and {expected} on {active}",
             sides.said(&names, role)
@@ -152,16 +152,36 @@ fn told(sides: &Sides<'_>, (key, values, sources, role): Cause, topics: Vec<(Str
     }
 }
 
+/// What is refused breaks; what is kept otherwise costs.
+fn weight(key: &str, values: &[String; 2]) -> Weight {
+    match key {
+        "max.message.bytes" if less(values) == Some(true) => Weight::Breaks,
+        "cleanup.policy" if begins_to_compact(values) => Weight::Breaks,
+        _ if DECISIVE.contains(&key) => Weight::Costs,
+        _ => Weight::Differs,
+    }
+}
+
+/// Whether the standby's limit is the lower one; `None` where one of them is no number.
+fn less([here, there]: &[String; 2]) -> Option<bool> {
+    // -1 is no limit.
+    let limit = |value: &str| value.parse::<i64>().ok().map(|n| if n < 0 { i64::MAX } else { n });
+    limit(here).zip(limit(there)).map(|(here, there)| there < here)
+}
+
+/// Whether only the standby compacts: then only it asks every record for a key.
+fn begins_to_compact([here, there]: &[String; 2]) -> bool {
+    let compacts = |policy: &str| policy.split(',').any(|word| word.trim() == "compact");
+    compacts(there) && !compacts(here)
+}
+
 /// Lists are bracketed: commas separate settings.
 fn bracketed(value: &str) -> String {
     if value.contains(',') { format!("[{value}]") } else { value.to_owned() }
 }
 
-fn consequence(key: &str, [here, there]: &[String; 2], role: Role) -> String {
-    // -1 is no limit.
-    let limit = |value: &str| value.parse::<i64>().ok().map(|n| if n < 0 { i64::MAX } else { n });
-    let less = limit(here).zip(limit(there)).map(|(here, there)| there < here);
-    let text = match (key, less) {
+fn consequence(key: &str, values: &[String; 2], role: Role) -> String {
+    let text = match (key, less(values)) {
         ("retention.ms" | "retention.bytes", Some(true)) => {
             "Records are deleted earlier than consumers expect, those that were copied included."
         }
@@ -180,11 +200,22 @@ fn consequence(key: &str, [here, there]: &[String; 2], role: Role) -> String {
         }
         ("min.insync.replicas", Some(true)) => "Writes are acknowledged with fewer copies than before.",
         ("min.insync.replicas", Some(false)) => "Writes are refused as soon as fewer copies are in sync.",
+        ("cleanup.policy", _) if begins_to_compact(values) => match role {
+            Role::Both => {
+                "Records without a key are refused, to replication as well, and of each key only the last record is kept."
+            }
+            Role::Copy => {
+                "Records without a key cannot be copied, and of each key only the last record is kept."
+            }
+            Role::Own => {
+                "Records without a key are refused to producers, and of each key only the last record is kept."
+            }
+        },
         ("cleanup.policy", _) => {
             "What is kept differs: compaction keeps the last record of each key, deletion keeps all of a while."
         }
         ("message.timestamp.type", _) => "Records carry another time than their producers gave them.",
-        ("unclean.leader.election.enable", _) if there == "true" => {
+        ("unclean.leader.election.enable", _) if values[1] == "true" => {
             "A broker that is behind may lead there, and acknowledged records may be lost."
         }
         _ => "Applications find another setting than they are used to.",

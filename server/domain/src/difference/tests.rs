@@ -110,6 +110,26 @@ fn a_default_of_the_brokers_is_told_once_with_where_it_comes_from() {
 }
 
 #[test]
+fn what_is_refused_there_breaks_and_what_is_kept_otherwise_costs() {
+    let weight = |key: &str, here: &str, there: &str| {
+        let found = after(|_, survey| {
+            set(survey, Side::A, "orders", key, here, ConfigSource::Topic);
+            set(survey, Side::B, "orders", key, there, ConfigSource::Topic);
+        });
+        assert_eq!(found.differences.len(), 1, "{found:?}");
+        found.differences[0].weight
+    };
+    assert_eq!(weight("max.message.bytes", "2000000", "1048588"), Weight::Breaks);
+    assert_eq!(weight("max.message.bytes", "1048588", "2000000"), Weight::Costs);
+    assert_eq!(weight("cleanup.policy", "delete", "compact"), Weight::Breaks);
+    assert_eq!(weight("cleanup.policy", "delete", "compact,delete"), Weight::Breaks);
+    assert_eq!(weight("cleanup.policy", "compact", "delete"), Weight::Costs);
+    assert_eq!(weight("cleanup.policy", "compact", "compact,delete"), Weight::Costs);
+    assert_eq!(weight("min.insync.replicas", "1", "2"), Weight::Costs);
+    assert_eq!(weight("segment.ms", "1", "2"), Weight::Differs);
+}
+
+#[test]
 fn topics_that_lack_something_are_told_worst_first() {
     let found = after(|_, survey| {
         more_topics(survey, 2);
