@@ -83,7 +83,7 @@ const PARTS: [(&str, &str, &[Kind]); 4] = [
         &[Kind::TopicMissing, Kind::Partitions, Kind::Replicas, Kind::TopicExtra, Kind::Config],
     ),
     ("access", "Who may do what", &[Kind::Grant, Kind::Deny, Kind::ScramUser]),
-    ("limits", "Client quotas", &[Kind::Quota]),
+    ("limits", "Client quotas and settings of brokers", &[Kind::Quota, Kind::Broker]),
     ("groups", "Consumer groups", &[Kind::GroupActive, Kind::GroupPositions, Kind::GroupType]),
 ];
 

@@ -16,8 +16,8 @@ use muster_domain::{
     survey::Survey,
 };
 use muster_operations::{
-    ClientSource, OperationError, leader_ends::ask_leader_ends, survey::take_survey, tails::read_tails,
-    writers::read_writers,
+    ClientSource, OperationError, broker_settings::read_broker_settings, leader_ends::ask_leader_ends,
+    survey::take_survey, tails::read_tails, writers::read_writers,
 };
 use muster_store::{
     StoreError, grants,
@@ -209,6 +209,7 @@ impl SurveyLoop {
         memory.history.tell_logs_apart(&clients.pair, &mut survey, previous.as_ref());
         read_tails(&clients, &mut survey, previous.as_ref(), &mut memory.tails).await;
         read_writers(&clients, &mut survey, previous.as_ref()).await;
+        read_broker_settings(&clients, &mut survey, previous.as_ref()).await;
         let unsettled = ask_leader_ends(&clients, &survey, unsettled).await;
         let clock =
             Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };

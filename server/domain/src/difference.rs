@@ -4,6 +4,7 @@
 //! all their names. What cannot be compared is said beside them and never counts as equal.
 
 mod affected;
+mod brokers;
 mod clients;
 mod configs;
 mod earlier;
@@ -25,6 +26,7 @@ use crate::{
     pair::{BySide, Pair},
     survey::Survey,
 };
+pub use brokers::BROKER_SETTINGS;
 pub(crate) use configs::{DECISIVE, config_gaps};
 pub use earlier::{Earlier, LastCompared};
 pub(crate) use groups::active_groups;
@@ -68,6 +70,8 @@ pub enum DifferenceKind {
     TopicExtra,
     /// An effective config.
     Config,
+    /// A setting of the brokers.
+    Broker,
     /// A grant is not there.
     Grant,
     /// A DENY is on the standby only.
@@ -86,12 +90,13 @@ pub enum DifferenceKind {
 
 impl DifferenceKind {
     /// All of them, in the order they are listed.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::TopicMissing,
         Self::Partitions,
         Self::Replicas,
         Self::TopicExtra,
         Self::Config,
+        Self::Broker,
         Self::Grant,
         Self::Deny,
         Self::ScramUser,
@@ -110,6 +115,7 @@ impl DifferenceKind {
             Self::Replicas => "replicas",
             Self::TopicExtra => "topic_extra",
             Self::Config => "config",
+            Self::Broker => "broker",
             Self::Grant => "grant",
             Self::Deny => "deny",
             Self::ScramUser => "scram_user",

@@ -79,6 +79,26 @@ async fn each_difference_is_told_with_its_cause_and_what_to_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_setting_of_the_brokers_that_clients_feel_is_told_once_it_is_read_again() {
+    let app = unlike().await;
+    let vera = app.as_user("vera").await;
+    let path = "/api/v1/pairs/orders/differences?kind=broker";
+    assert_eq!(kinds(&vera.get(path).await.done()), [""; 0]);
+    let setting = ("transaction.max.timeout.ms".to_owned(), "60000".to_owned());
+    app.small.world.lock().cluster_mut("eu-central").settings.extend([setting]);
+    let mut reply = Value::Null;
+    // By the twelfth survey at the latest.
+    for _ in 0..12 {
+        app.observe("orders").await;
+        reply = vera.get(path).await.done();
+    }
+    assert_eq!(kinds(&reply), ["broker"]);
+    let cause = &reply["items"][0];
+    assert_eq!(cause["weight"], "breaks");
+    assert_eq!(cause["actual"], "1 min (from the brokers' file), as broker 1 has it");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn readiness_says_the_same_of_the_same_facts() {
     let app = unlike().await;
     let vera = app.as_user("vera").await;

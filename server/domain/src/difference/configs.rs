@@ -107,7 +107,7 @@ pub(super) fn differences<'a>(
 }
 
 /// Where a value comes from, for people.
-fn source(source: ConfigSource) -> &'static str {
+pub(super) fn source(source: ConfigSource) -> &'static str {
     match source {
         ConfigSource::Topic => "set on the topic",
         ConfigSource::DynamicBroker => "set on the brokers while they run",
@@ -224,7 +224,7 @@ fn consequence(key: &str, values: &[String; 2], role: Role) -> String {
 }
 
 /// A value as brokers give it, and in words when it counts milliseconds.
-fn shown(key: &str, value: &str) -> String {
+pub(super) fn shown(key: &str, value: &str) -> String {
     let whole = |ms: i64| {
         [(86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s")]
             .into_iter()

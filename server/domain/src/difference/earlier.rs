@@ -248,10 +248,11 @@ mod tests {
     #[test]
     fn a_part_is_compared_exactly_where_what_it_needs_was_read() {
         type Unread = fn(&mut SideObservation);
-        let unread: [Unread; 6] = [
+        let unread: [Unread; 7] = [
             |side| side.topics = Observed::unknown("unread", samples::at(0)),
             |side| side.groups = Observed::unknown("unread", samples::at(0)),
             |side| side.acls = Observed::unknown("unread", samples::at(0)),
+            |side| side.brokers = Observed::unknown("unread", samples::at(0)),
             |side| side.quotas = Observed::unknown("unread", samples::at(0)),
             |side| side.users = Observed::unknown("unread", samples::at(0)),
             |side| *side = SideObservation::unreachable("unread", samples::at(0)),

@@ -1,6 +1,6 @@
 //! What is compared on its own: it can be compared or not, whatever is with the rest.
 
-use super::{Difference, NotCompared, Sides, clients, configs, grants, groups, positions, topics};
+use super::{Difference, NotCompared, Sides, brokers, clients, configs, grants, groups, positions, topics};
 use crate::survey::SideObservation;
 
 /// A part of what two sides are compared by.
@@ -8,6 +8,7 @@ use crate::survey::SideObservation;
 pub(super) enum Part {
     Topics,
     Configs,
+    Brokers,
     Grants,
     Denies,
     Users,
@@ -19,9 +20,10 @@ pub(super) enum Part {
 
 impl Part {
     /// All of them, in the order they are compared.
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Topics,
         Self::Configs,
+        Self::Brokers,
         Self::Grants,
         Self::Denies,
         Self::Users,
@@ -36,6 +38,7 @@ impl Part {
         match self {
             Self::Topics => "topics and partitions",
             Self::Configs => "configs",
+            Self::Brokers => "settings of brokers",
             Self::Grants => "grants",
             Self::Denies => "DENYs",
             Self::Users => "SCRAM users",
@@ -56,6 +59,7 @@ impl Part {
         match self {
             Self::Topics => both([here, there], |side| side.topics.as_result().and(Ok(()))),
             Self::Configs => both([here, there], configs::were_read),
+            Self::Brokers => both([here, there], |side| side.brokers.as_result().and(Ok(()))),
             Self::Grants | Self::Denies => {
                 // They are compared for the topics and groups that applications use.
                 here.topics.as_result()?;
@@ -83,6 +87,7 @@ impl Part {
         match self {
             Self::Topics => topics::differences(sides),
             Self::Configs => configs::differences(sides, not_compared),
+            Self::Brokers => brokers::differences(sides, not_compared),
             Self::Grants => grants::missing(sides),
             Self::Denies => grants::denied(sides),
             Self::Users => clients::users(sides),

@@ -1,4 +1,5 @@
 mod access;
+mod brokers;
 mod own_topics;
 mod positions;
 
@@ -203,7 +204,7 @@ fn what_was_not_read_is_not_compared_and_not_alike() {
     });
     assert_eq!(what(&one), ["configs of topic `orders`"]);
     let dead = after(|_, survey| survey.sides.a = SideObservation::unreachable("away", samples::at(0)));
-    assert_eq!(what(&dead).len(), 8, "members on the standby are looked at: {dead:?}");
+    assert_eq!(what(&dead).len(), 9, "members on the standby are looked at: {dead:?}");
     assert!(what(&dead).contains(&"positions of groups".to_owned()), "{dead:?}");
     let contested = after(|_, survey| {
         for flow in &mut survey.flows {
@@ -222,12 +223,13 @@ fn a_survey_of_an_earlier_version_reads_back_with_less_in_it() {
         let side = stored["sides"][side].as_object_mut().expect("an object");
         side.remove("quotas");
         side.remove("users");
+        side.remove("brokers");
     }
     let survey: Survey = serde_json::from_value(stored).expect("read");
     assert!(survey.sides.a.users.value().is_none());
     let found = differences(&samples::pair(), &samples::clusters(), &survey);
     let reasons: Vec<&str> = found.not_compared.iter().map(|part| part.reason.as_str()).collect();
-    assert_eq!(reasons, ["not read by the version of Muster that took this survey"; 2]);
+    assert_eq!(reasons, ["not read by the version of Muster that took this survey"; 3]);
 }
 
 #[test]
