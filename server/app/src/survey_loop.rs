@@ -16,8 +16,8 @@ use muster_domain::{
     survey::Survey,
 };
 use muster_operations::{
-    ClientSource, OperationError, leader_ends::ask_leader_ends, survey::take_survey, tails::read_tails,
-    writers::read_writers,
+    ClientSource, OperationError, broker_settings::read_broker_settings, leader_ends::ask_leader_ends,
+    survey::take_survey, tails::read_tails, writers::read_writers,
 };
 use muster_store::{
     StoreError, grants,
@@ -34,7 +34,7 @@ use crate::{
     canary_standing,
     each_pair::each_pair,
     http::failure::chain,
-    judgement::Judgement,
+    judgement::{self, Judgement},
     memory::Memory,
     telemetry::Beat,
 };
@@ -209,6 +209,7 @@ impl SurveyLoop {
         memory.history.tell_logs_apart(&clients.pair, &mut survey, previous.as_ref());
         read_tails(&clients, &mut survey, previous.as_ref(), &mut memory.tails).await;
         read_writers(&clients, &mut survey, previous.as_ref()).await;
+        read_broker_settings(&clients, &mut survey, previous.as_ref()).await;
         let unsettled = ask_leader_ends(&clients, &survey, unsettled).await;
         let clock =
             Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };
@@ -219,7 +220,10 @@ impl SurveyLoop {
             .is_some_and(|settings| memory.younger_than(carried_within(&settings), clock.now));
         let (history, previous_survey) = (&memory.history, previous.as_ref());
         let canaries = (canaries.as_slice(), just_taken);
-        let judged = Judgement::of(&clients, &approvers, &survey, previous_survey, history, canaries, clock);
+        let (judgement, lags) =
+            Judgement::of(&clients, &approvers, &survey, previous_survey, history, canaries, clock);
+        let last = judgement::read_last(&mut conn, &clients, &survey, previous_survey).await?;
+        let judged = (judgement.remembering(last), lags);
         let alarms = alarm_watch::watch(&mut conn, &clients, &survey, previous.as_ref(), moved).await?;
         drop(conn);
         // Of very many partitions this takes a while: no transaction is open yet.

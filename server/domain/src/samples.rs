@@ -22,10 +22,10 @@ use crate::{
     run::{Operation, Phase, RunState, StepState},
     selection::Beyond,
     survey::{
-        AclObservation, CommittedSourceOffsets, ConnectState, ConnectorObservation, ConnectorRole,
-        FlowObservation, GroupObservation, NewestPairs, OffsetPair, PartitionObservation, RightHeld,
-        RightObservation, SideObservation, Survey, TaskObservation, TopicObservation, UnreadableSyncs,
-        WorkerObservation, WritersObservation,
+        AclObservation, BrokerSettings, CommittedSourceOffsets, ConnectState, ConnectorObservation,
+        ConnectorRole, FlowObservation, GroupObservation, NewestPairs, OffsetPair, PartitionObservation,
+        RightHeld, RightObservation, SideObservation, Survey, TaskObservation, TopicObservation,
+        UnreadableSyncs, WorkerObservation, WritersObservation,
     },
     topic::{ConfigEntry, ConfigSource, TopicPartition},
 };
@@ -156,7 +156,23 @@ fn side(name: &str, end: i64) -> SideObservation {
         rights: Observed::known(rights, now),
         quotas: Observed::known(Vec::new(), now),
         users: Observed::known(BTreeMap::new(), now),
+        brokers: Observed::known(brokers(), now),
     }
+}
+
+/// As Kafka is set when nobody sets it.
+fn brokers() -> BrokerSettings {
+    let settings = [
+        ("auto.create.topics.enable", "true"),
+        ("group.max.session.timeout.ms", "1800000"),
+        ("group.min.session.timeout.ms", "6000"),
+        ("message.max.bytes", "1048588"),
+        ("offsets.retention.minutes", "10080"),
+        ("transaction.max.timeout.ms", "900000"),
+    ];
+    let entry = |value: &str| ConfigEntry { value: Some(value.to_owned()), source: ConfigSource::Default };
+    let settings = settings.into_iter().map(|(key, value)| (key.to_owned(), entry(value))).collect();
+    BrokerSettings { broker: 1, settings }
 }
 
 pub(crate) fn connector(role: ConnectorRole, state: ConnectState) -> ConnectorObservation {

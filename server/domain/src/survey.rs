@@ -76,6 +76,18 @@ pub struct SideObservation {
     /// Users that can sign in by SCRAM; names and mechanisms, nothing secret.
     #[serde(default = "not_read")]
     pub users: Observed<ScramUsers>,
+    /// What a broker is set to that clients feel; read now and then.
+    #[serde(default = "not_read")]
+    pub brokers: Observed<BrokerSettings>,
+}
+
+/// What one broker is set to. Others of its cluster may be set otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BrokerSettings {
+    /// Id of the broker that was asked.
+    pub broker: i32,
+    /// Those of [`BROKER_SETTINGS`](crate::difference::BROKER_SETTINGS) that it tells.
+    pub settings: Configs,
 }
 
 /// Surveys that an earlier version took have less in them.
@@ -96,6 +108,7 @@ impl SideObservation {
             rights: Observed::unknown(reason, at),
             quotas: Observed::unknown(reason, at),
             users: Observed::unknown(reason, at),
+            brokers: Observed::unknown(reason, at),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! and looks at the world before acting again when a worker died in between. A runbook is a table of steps with their
 //! undos; everything it decides is either a pure rule of `domain` or an answer read back from the clusters.
 
+pub mod broker_settings;
 pub mod canary;
 pub mod clients;
 pub mod content_proof;

@@ -124,6 +124,7 @@ async fn observe_side(clients: &PairClients, side: Side, now: DateTime<Utc>) -> 
         rights: observed(rights, now),
         quotas: observed(quotas, now),
         users: observed(users, now),
+        brokers: Observed::unknown("not asked", now),
     };
     (observation, others)
 }

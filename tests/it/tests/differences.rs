@@ -1,32 +1,58 @@
 //! What differs between two real clusters beyond the records is named with its cause, and the commands it comes with put
-//! it right.
+//! it right. Of a cluster that was killed it is told as it was when both could be compared last.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::{process::Command, time::Duration};
+use std::{collections::BTreeMap, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
 use chrono::Utc;
 use muster_domain::{
     acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
-    difference::{Difference, DifferenceKind as Kind, Differences, Weight, differences},
+    difference::{Difference, DifferenceKind as Kind, Differences, LastCompared, Weight, differences},
+    group::CommittedOffset,
+    pair::Side,
+    survey::Survey,
+    topic::TopicPartition,
 };
 use muster_it::{CENTRAL, LabClients, WEST, pair};
+use muster_kafka::{admin::NewTopic, mover::NewRecord};
 use muster_lab::{Lab, LabOptions, WaitBound, address_book_path, wait_until};
-use muster_operations::survey::take_survey;
+use muster_operations::{broker_settings::read_broker_settings, survey::take_survey};
 
 /// An application that only the west knows.
 const NEWCOMER: &str = "newcomer";
 const SETTLES: WaitBound = WaitBound { within: Duration::from_secs(60), every: Duration::from_millis(500) };
 
+/// Topics of the pair that no flow copies: name, side, partitions. What differs in them stays.
+const LOOSE: [(&str, Side, i32); 4] = [
+    ("loose.missing", Side::A, 2),
+    ("loose.narrow", Side::A, 3),
+    ("loose.narrow", Side::B, 1),
+    ("loose.extra", Side::B, 1),
+];
+
 struct Scene {
     lab: Lab,
+    /// The pair `orders`, one name for a topic on both sides, with the loose topics.
     clients: LabClients,
+    /// The pair `clicks`, whose copies have names of their own.
+    prefixed: LabClients,
 }
 
 impl Scene {
+    async fn start() -> Result<Self> {
+        let lab = Lab::start(LabOptions::default()).await?;
+        let of = |name| pair(lab.describe(), name, &address_book_path(&lab.describe().dir, name));
+        let (mut orders, clicks) = (of("orders")?, of("clicks")?);
+        orders.topics.push(r"loose\..*".to_owned());
+        let clients = LabClients::new(lab.describe(), orders)?;
+        let prefixed = LabClients::new(lab.describe(), clicks)?;
+        Ok(Self { lab, clients, prefixed })
+    }
+
     async fn differences(&self) -> Differences {
-        let survey = take_survey(&self.clients.0, 1, Utc::now()).await;
-        differences(&self.clients.0.pair, &self.clients.0.clusters, &survey)
+        compare(&self.clients, &survey(&self.clients).await)
     }
 
     /// Kafka's own program for configs, quotas and users.
@@ -51,6 +77,7 @@ impl Scene {
         let words = String::from_utf8(words.stdout)?;
         let class = match program {
             "kafka-configs.sh" => "kafka.admin.ConfigCommand",
+            "kafka-topics.sh" => "org.apache.kafka.tools.TopicCommand",
             "kafka-acls.sh" => "org.apache.kafka.tools.AclCommand",
             other => anyhow::bail!("which program is {other}?"),
         };
@@ -60,6 +87,16 @@ impl Scene {
             .with_context(|| command.to_owned())?;
         Ok(())
     }
+}
+
+async fn survey(clients: &LabClients) -> Survey {
+    let mut survey = take_survey(&clients.0, 1, Utc::now()).await;
+    read_broker_settings(&clients.0, &mut survey, None).await;
+    survey
+}
+
+fn compare(clients: &LabClients, survey: &Survey) -> Differences {
+    differences(&clients.0.pair, &clients.0.clusters, survey)
 }
 
 fn allow(resource: ResourceType, pattern: PatternType, name: &str) -> AclBinding {
@@ -72,7 +109,7 @@ fn find<'a>(found: &'a Differences, kind: Kind, part: &str) -> Option<&'a Differ
 }
 
 /// What is expected: kind, part of its sentence, weight.
-const EXPECTED: [(Kind, &str, Weight); 6] = [
+static EXPECTED: [(Kind, &str, Weight); 9] = [
     (Kind::Config, "`retention.ms`", Weight::Costs),
     (Kind::Config, "`unclean.leader.election.enable` of topic `orders.placed`", Weight::Differs),
     (Kind::Grant, "`User:newcomer`", Weight::Costs),
@@ -83,31 +120,41 @@ const EXPECTED: [(Kind, &str, Weight); 6] = [
         "`producer_byte_rate` is higher, or missing, on eu-central for quota `user newcomer`",
         Weight::Differs,
     ),
+    (Kind::TopicMissing, "topic `loose.missing` is missing on eu-central", Weight::Breaks),
+    (Kind::Partitions, "topic `loose.narrow` has fewer partitions on eu-central", Weight::Breaks),
+    (Kind::Broker, "`message.max.bytes` of the brokers is 900000", Weight::Costs),
+];
+
+/// What no command puts right, and which is there to the end.
+static LEFT: [(Kind, &str, Weight); 2] = [
+    (Kind::TopicExtra, "topic `loose.extra` is only on eu-central", Weight::Differs),
+    (
+        Kind::GroupPositions,
+        "group `billing` has positions of topic `loose.narrow` on eu-west that are not all",
+        Weight::Costs,
+    ),
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_difference_of_two_real_clusters_is_named_and_put_right_by_its_commands() -> Result<()> {
-    let lab = Lab::attach_or_start(LabOptions::default()).await?;
-    let pair = pair(lab.describe(), "orders", &address_book_path(&lab.describe().dir, "orders"))?;
-    let clients = LabClients::new(lab.describe(), pair)?;
-    let scene = Scene { lab, clients };
+    let scene = Scene::start().await?;
     wait_until("the active side is known", SETTLES, || async {
         Ok(scene.differences().await.active.is_some().then_some(()))
     })
     .await?;
 
     make_them_differ(&scene).await?;
+    let all = || EXPECTED.iter().chain(&LEFT);
     let found = wait_until("all differences are named", SETTLES, || async {
         let found = scene.differences().await;
-        let missing: Vec<_> =
-            EXPECTED.iter().filter(|(kind, part, _)| find(&found, *kind, part).is_none()).collect();
+        let missing: Vec<_> = all().filter(|(kind, part, _)| find(&found, *kind, part).is_none()).collect();
         ensure!(missing.is_empty(), "not named: {missing:?} in {found:#?}");
         Ok(Some(found))
     })
     .await?;
     assert_eq!(found.not_compared, [], "everything is read by a super user");
-    for (kind, part, weight) in EXPECTED {
-        assert_eq!(find(&found, kind, part).unwrap().weight, weight, "{part}");
+    for (kind, part, weight) in all() {
+        assert_eq!(find(&found, *kind, part).unwrap().weight, *weight, "{part}");
     }
     // One cause for all topics, with where the value comes from on each side.
     let retention = find(&found, Kind::Config, "`retention.ms`").unwrap();
@@ -140,7 +187,53 @@ async fn each_difference_of_two_real_clusters_is_named_and_put_right_by_its_comm
         Ok(Some(()))
     })
     .await?;
-    clean_up(&scene).await
+
+    own_topics_are_compared_beside_their_copies(&scene).await?;
+    a_killed_side_is_told_of_as_it_was(&scene).await
+}
+
+/// Under prefixed names, where applications write a topic that no flow knows.
+async fn own_topics_are_compared_beside_their_copies(scene: &Scene) -> Result<()> {
+    let config =
+        ["--entity-type", "topics", "--entity-name", "clicks.page", "--add-config", "max.message.bytes=1000"];
+    scene.configure(CENTRAL, &config).await?;
+    let said = "`max.message.bytes` of topic `clicks.page` that applications write on eu-central is 1000";
+    let of_page = || async { compare(&scene.prefixed, &survey(&scene.prefixed).await) };
+    let cause = wait_until("the own topic is told", SETTLES, || async {
+        Ok(find(&of_page().await, Kind::Config, said).cloned())
+    })
+    .await?;
+    assert_eq!((cause.weight, cause.commands.len()), (Weight::Breaks, 1));
+    scene.paste(&cause.commands[0]).await?;
+    wait_until("the own topic is put right", SETTLES, || async {
+        Ok(find(&of_page().await, Kind::Config, said).is_none().then_some(()))
+    })
+    .await
+}
+
+async fn a_killed_side_is_told_of_as_it_was(scene: &Scene) -> Result<()> {
+    let (pair, clusters) = (&scene.clients.0.pair, &scene.clients.0.clusters);
+    let before = survey(&scene.clients).await;
+    scene.lab.kill(WEST).await?;
+    let dead = survey(&scene.clients).await;
+    ensure!(dead.sides.a.cluster.value().is_none(), "eu-west still answers");
+    let now = compare(&scene.clients, &dead);
+    for (kind, part, _) in LEFT {
+        ensure!(find(&now, kind, part).is_none(), "{part}: nobody can tell it now");
+    }
+    let last = LastCompared::after(pair, clusters, &dead, Some(&before), None).context("remembered")?;
+    let told = now.with_earlier(pair, &last);
+    for (kind, part, _) in LEFT {
+        let earlier = told.earlier.iter().find(|earlier| {
+            earlier.differences.iter().any(|one| one.kind == kind && one.says.contains(part))
+        });
+        let earlier = earlier.with_context(|| format!("{part}: {:#?}", told.earlier))?;
+        assert_eq!(earlier.at, before.began_at);
+    }
+    for what in ["topics and partitions", "configs", "grants", "SCRAM users", "positions of groups"] {
+        assert!(told.earlier.iter().any(|earlier| earlier.what == what), "{what}: {:#?}", told.earlier);
+    }
+    Ok(())
 }
 
 async fn make_them_differ(scene: &Scene) -> Result<()> {
@@ -158,6 +251,26 @@ async fn make_them_differ(scene: &Scene) -> Result<()> {
     let admin = &scene.clients.0.admin;
     admin.a.create_acls(&grants()).await?;
     admin.b.create_acls(&[deny]).await?;
+    let bytes = ["--entity-type", "brokers", "--entity-default", "--add-config", "message.max.bytes=900000"];
+    scene.configure(CENTRAL, &bytes).await?;
+    topics_and_positions(scene).await
+}
+
+/// Topics that no flow copies, and a group whose position in one of them stays behind.
+async fn topics_and_positions(scene: &Scene) -> Result<()> {
+    let (admin, mover) = (&scene.clients.0.admin, &scene.clients.0.mover);
+    for (name, side, partitions) in LOOSE {
+        let topic = NewTopic { name: name.to_owned(), partitions, replication: 1, configs: BTreeMap::new() };
+        admin.get(side).create_topic(&topic).await?;
+    }
+    let (narrow, placed) = (TopicPartition::new("loose.narrow", 0), TopicPartition::new("orders.placed", 0));
+    let value = Some(Bytes::from_static(b"read"));
+    let record = NewRecord { key: None, value, timestamp: Utc::now().timestamp_millis() };
+    mover.a.write(&narrow, vec![record], 30_000).await?;
+    let at = |offset| CommittedOffset { offset, metadata: String::new(), leader_epoch: None };
+    let here = BTreeMap::from([(narrow, at(1)), (placed.clone(), at(0))]);
+    admin.a.alter_group_offsets("billing", &here).await?;
+    admin.b.alter_group_offsets("billing", &BTreeMap::from([(placed, at(0))])).await?;
     Ok(())
 }
 
@@ -166,19 +279,4 @@ fn grants() -> [AclBinding; 2] {
         allow(ResourceType::Topic, PatternType::Prefixed, "orders."),
         allow(ResourceType::Group, PatternType::Literal, "billing"),
     ]
-}
-
-/// The lab may be somebody else's, too.
-async fn clean_up(scene: &Scene) -> Result<()> {
-    for cluster in [WEST, CENTRAL] {
-        let user = ["--entity-type", "users", "--entity-name", NEWCOMER, "--delete-config"];
-        scene.configure(cluster, &[&user[..], &["SCRAM-SHA-512"]].concat()).await?;
-        scene.configure(cluster, &[&user[..], &["producer_byte_rate"]].concat()).await?;
-    }
-    let topic = ["--entity-type", "topics", "--entity-name", "orders.placed", "--delete-config"];
-    scene.configure(CENTRAL, &[&topic[..], &["unclean.leader.election.enable"]].concat()).await?;
-    for admin in [&scene.clients.0.admin.a, &scene.clients.0.admin.b] {
-        admin.delete_acls(&grants()).await?;
-    }
-    Ok(())
 }

@@ -14,9 +14,9 @@ use muster_domain::{
     reading::{Observed, Reading, ReadingClass},
     selection::Beyond,
     survey::{
-        AclObservation, CommittedSourceOffsets, ConnectState, ConnectorObservation, ConnectorRole,
-        FlowObservation, GroupObservation, NewestPairs, PartitionObservation, SideObservation, Survey,
-        TaskObservation, TopicObservation, UnreadableSyncs, WorkerObservation,
+        AclObservation, BrokerSettings, CommittedSourceOffsets, ConnectState, ConnectorObservation,
+        ConnectorRole, FlowObservation, GroupObservation, NewestPairs, PartitionObservation, SideObservation,
+        Survey, TaskObservation, TopicObservation, UnreadableSyncs, WorkerObservation,
     },
     topic::{ConfigEntry, ConfigSource, TopicPartition},
 };
@@ -127,7 +127,24 @@ fn side(name: &str, id: &str, here: bool) -> SideObservation {
         rights: Observed::known(rights(), ago(5)),
         quotas: Observed::known(quotas(here), ago(5)),
         users: Observed::known(users(here), ago(5)),
+        brokers: Observed::known(brokers(here), ago(40)),
     }
+}
+
+/// Transactions may take longer on eu-west.
+fn brokers(here: bool) -> BrokerSettings {
+    let settings = [
+        ("auto.create.topics.enable", "false"),
+        ("group.max.session.timeout.ms", "1800000"),
+        ("group.min.session.timeout.ms", "6000"),
+        ("message.max.bytes", "1048588"),
+        ("offsets.retention.minutes", "10080"),
+        ("transaction.max.timeout.ms", if here { "900000" } else { "300000" }),
+    ];
+    let entry =
+        |value: &str| ConfigEntry { value: Some(value.to_owned()), source: ConfigSource::StaticBroker };
+    let settings = settings.into_iter().map(|(key, value)| (key.to_owned(), entry(value))).collect();
+    BrokerSettings { broker: 1, settings }
 }
 
 /// The batch loader is slowed down on eu-west only.

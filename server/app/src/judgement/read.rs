@@ -219,6 +219,7 @@ mod tests {
             }],
             copying: None,
             rpo_stands_ms,
+            last_compared: None,
         }
     }
 

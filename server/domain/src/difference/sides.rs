@@ -8,7 +8,7 @@ use crate::{
     ids::ClusterName,
     pair::{BySide, Direction, Pair, Side},
     patterns::Scope,
-    survey::{AclObservation, GroupObservation, SideObservation, TopicObservation},
+    survey::{AclObservation, GroupObservation, SideObservation, Survey, TopicObservation},
 };
 
 /// Both sides as they were seen, from the active to the standby one.
@@ -23,10 +23,42 @@ pub(super) struct Sides<'a> {
     pub(super) users: Users<'a>,
 }
 
+/// What a topic of the standby is to applications after the move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Role {
+    /// The copy under the name they use on both sides: they read and write it.
+    Both,
+    /// The copy under another name: they read what was written before.
+    Copy,
+    /// The topic under the name they use, where the copy has another: they write it.
+    Own,
+}
+
+/// A topic of the active side, and one that stands for it on the standby.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Counterpart<'a> {
+    pub(super) topic: &'a str,
+    /// Its name on the standby.
+    pub(super) there: &'a str,
+    pub(super) role: Role,
+}
+
 pub(crate) type Topics = BTreeMap<String, TopicObservation>;
 pub(crate) type Groups = BTreeMap<String, GroupObservation>;
 
 impl<'a> Sides<'a> {
+    pub(super) fn new(
+        pair: &'a Pair,
+        clusters: &'a BySide<Cluster>,
+        survey: &'a Survey,
+        active: Direction,
+    ) -> Self {
+        let (here, there) = (survey.sides.get(active.from), survey.sides.get(active.to()));
+        let topics = here.topics.value();
+        let scope = topics.map(|topics| application_topics(pair, active, topics)).unwrap_or_default();
+        Self { pair, clusters, active, here, there, scope, users: Users::new(here, clusters) }
+    }
+
     pub(super) fn topics(&self) -> Result<(&'a Topics, &'a Topics), &'a str> {
         Ok((self.here.topics.as_result()?, self.there.topics.as_result()?))
     }
@@ -45,6 +77,30 @@ impl<'a> Sides<'a> {
 
     pub(super) fn active(&self) -> &'a ClusterName {
         self.pair.cluster(self.active.from)
+    }
+
+    /// What stands on the standby for each application topic of the active side, whether it is there or not.
+    pub(super) fn counterparts(&self) -> impl Iterator<Item = Counterpart<'_>> {
+        self.scope.iter().flat_map(|(topic, replica)| {
+            let (topic, replica) = (topic.as_str(), replica.as_str());
+            let of = |there, role| Counterpart { topic, there, role };
+            let all = if topic == replica {
+                [Some(of(replica, Role::Both)), None]
+            } else {
+                [Some(of(replica, Role::Copy)), Some(of(topic, Role::Own))]
+            };
+            all.into_iter().flatten()
+        })
+    }
+
+    /// Topics in words, by the name applications use.
+    pub(super) fn said(&self, topics: &[String], role: Role) -> String {
+        match role {
+            Role::Both | Role::Copy => counted(topics, "topic"),
+            Role::Own => {
+                format!("{} that applications write on {}", counted(topics, "topic"), self.standby())
+            }
+        }
     }
 
     /// One of Kafka's own programs against the standby.

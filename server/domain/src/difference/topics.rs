@@ -1,8 +1,10 @@
 //! Topics, their partitions and their copies.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{
     Affected, Difference, DifferenceKind as Kind, Names, Sides, Weight,
-    sides::{Topics, counted, quoted},
+    sides::{Counterpart, Role, Topics, counted, quoted},
 };
 use crate::patterns::Scope;
 
@@ -45,7 +47,7 @@ pub(super) fn differences<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a 
     let gaps = topic_gaps(&sides.scope, here, there);
     let mut found = Vec::new();
     found.extend(missing(sides, here, &gaps));
-    found.extend(partitions(sides, &gaps));
+    found.extend(partitions(sides, here, there));
     found.extend(replicas(sides, here, there));
     found.extend(extra(sides, here, there));
     Ok(found)
@@ -96,78 +98,94 @@ fn is(names: &[String], one: &str) -> String {
     format!("{} {}", counted(names, one), if names.len() == 1 { "is" } else { "are" })
 }
 
-fn partitions(sides: &Sides<'_>, gaps: &[TopicGap<'_>]) -> Vec<Difference> {
-    let mut differences = Vec::new();
-    // (fewer there, topic, replica, here, there)
-    let of = |fewer: bool| -> Vec<(&str, &str, usize, usize)> {
-        gaps.iter()
-            .filter_map(|gap| match gap {
-                TopicGap::Partitions { topic, replica, here, there } if (there < here) == fewer => {
-                    Some((*topic, *replica, *here, *there))
-                }
-                TopicGap::Partitions { .. } | TopicGap::Missing { .. } | TopicGap::NotOwned { .. } => None,
-            })
-            .collect()
-    };
-    for (fewer, weight, consequence) in [
-        (
-            true,
-            Weight::Breaks,
-            "Records of the partitions that are not there are not copied, and records with one key land elsewhere than before.",
-        ),
-        (
-            false,
-            Weight::Costs,
-            "Records with one key land in another partition than before, so their order is lost at the move.",
-        ),
-    ] {
-        let rows = of(fewer);
-        let Some((_, _, here, there)) = rows.first().copied() else { continue };
-        let names: Vec<String> = rows.iter().map(|(topic, ..)| (*topic).to_owned()).collect();
-        let (active, standby) = (sides.active(), sides.standby());
-        let has = if names.len() == 1 { "has" } else { "have" };
-        let word = if fewer { "fewer" } else { "more" };
-        let grow = |(_, replica, here, _): &(&str, &str, usize, usize)| {
-            let arguments = format!("--alter --topic {} --partitions {here}", quoted(replica));
-            sides.command("kafka-topics.sh", &arguments)
-        };
-        differences.push(Difference {
-            kind: Kind::Partitions,
-            weight,
-            says: format!("{} {has} {word} partitions on {standby} than on {active}", counted(&names, "topic")),
-            cluster: standby.clone(),
-            expected: format!("{here} of `{}`", names[0]),
-            actual: format!("{there} of `{}`", names[0]),
-            consequence: consequence.to_owned(),
-            affected: sides.users.of(names),
-            next_step: if fewer {
-                "Add partitions; MirrorMaker 2 does so by itself when it may ALTER the topic.".to_owned()
-            } else {
-                format!("Partitions cannot be taken away: add them on {active}, or tell whoever relies on the order of keys.")
-            },
-            commands: if fewer { rows.iter().map(grow).collect() } else { Vec::new() },
-        });
-    }
-    differences
+/// A topic with another number of partitions on the standby.
+struct Uneven<'a> {
+    at: Counterpart<'a>,
+    here: usize,
+    there: usize,
 }
 
-fn replicas(sides: &Sides<'_>, here: &Topics, there: &Topics) -> Option<Difference> {
+fn partitions(sides: &Sides<'_>, here: &Topics, there: &Topics) -> Vec<Difference> {
+    let count = |topics: &Topics, name: &str| topics.get(name).map(|found| found.partitions.len());
+    let mut causes: BTreeMap<(bool, Role), Vec<Uneven<'_>>> = BTreeMap::new();
+    for at in sides.counterparts() {
+        let (Some(here), Some(there)) = (count(here, at.topic), count(there, at.there)) else { continue };
+        if here != there {
+            causes.entry((there > here, at.role)).or_default().push(Uneven { at, here, there });
+        }
+    }
+    causes.into_iter().map(|((more, role), rows)| uneven(sides, more, role, &rows)).collect()
+}
+
+fn uneven(sides: &Sides<'_>, more: bool, role: Role, rows: &[Uneven<'_>]) -> Difference {
+    let (active, standby) = (sides.active(), sides.standby());
+    let names: Vec<String> = rows.iter().map(|row| row.at.topic.to_owned()).collect();
+    let has = if names.len() == 1 { "has" } else { "have" };
+    let word = if more { "more" } else { "fewer" };
+    let grow = |row: &Uneven<'_>| {
+        let arguments = format!("--alter --topic {} --partitions {}", quoted(row.at.there), row.here);
+        sides.command("kafka-topics.sh", &arguments)
+    };
+    let consequence = match (more, role) {
+        (true, _) => {
+            "Records with one key land in another partition than before, so their order is lost at the move."
+        }
+        (false, Role::Both | Role::Copy) => {
+            "Records of the partitions that are not there are not copied, and records with one key land elsewhere than before."
+        }
+        (false, Role::Own) => {
+            "Producers that name a partition that is not there are refused, and records with one key land elsewhere than before."
+        }
+    };
+    let of = |count: usize| format!("{count} of `{}`", names[0]);
+    Difference {
+        kind: Kind::Partitions,
+        weight: if more { Weight::Costs } else { Weight::Breaks },
+        says: format!("{} {has} {word} partitions on {standby} than on {active}", sides.said(&names, role)),
+        cluster: standby.clone(),
+        expected: of(rows[0].here),
+        actual: of(rows[0].there),
+        consequence: consequence.to_owned(),
+        affected: sides.users.of(names),
+        next_step: match (more, role) {
+            (true, _) => {
+                format!(
+                    "Partitions cannot be taken away: add them on {active}, or tell whoever relies on the order of keys."
+                )
+            }
+            (false, Role::Both | Role::Copy) => {
+                "Add partitions; MirrorMaker 2 does so by itself when it may ALTER the topic.".to_owned()
+            }
+            (false, Role::Own) => {
+                "Add partitions; nobody else does: MirrorMaker 2 knows the copy only.".to_owned()
+            }
+        },
+        commands: if more { Vec::new() } else { rows.iter().map(grow).collect() },
+    }
+}
+
+fn replicas(sides: &Sides<'_>, here: &Topics, there: &Topics) -> Vec<Difference> {
     let copies = |topics: &Topics, name: &str| {
         topics.get(name).and_then(|found| found.partitions.iter().map(|partition| partition.replicas).min())
     };
-    let fewer: Vec<(String, i32, i32)> = sides
-        .scope
-        .iter()
-        .filter_map(|(topic, replica)| Some((topic.clone(), copies(here, topic)?, copies(there, replica)?)))
-        .filter(|(_, here, there)| there < here)
-        .collect();
-    let (first, wanted, found) = fewer.first()?.clone();
+    let mut causes: BTreeMap<Role, Vec<(String, i32, i32)>> = BTreeMap::new();
+    for at in sides.counterparts() {
+        let (Some(wanted), Some(found)) = (copies(here, at.topic), copies(there, at.there)) else { continue };
+        if found < wanted {
+            causes.entry(at.role).or_default().push((at.topic.to_owned(), wanted, found));
+        }
+    }
+    causes.into_iter().map(|(role, fewer)| fewer_copies(sides, role, fewer)).collect()
+}
+
+fn fewer_copies(sides: &Sides<'_>, role: Role, fewer: Vec<(String, i32, i32)>) -> Difference {
+    let (first, wanted, found) = fewer[0].clone();
     let names: Vec<String> = fewer.into_iter().map(|(topic, ..)| topic).collect();
     let has = if names.len() == 1 { "has" } else { "have" };
-    Some(Difference {
+    Difference {
         kind: Kind::Replicas,
         weight: Weight::Costs,
-        says: format!("{} {has} fewer copies on {} than on {}", counted(&names, "topic"), sides.standby(), sides.active()),
+        says: format!("{} {has} fewer copies on {} than on {}", sides.said(&names, role), sides.standby(), sides.active()),
         cluster: sides.standby().clone(),
         expected: format!("{wanted} copies of `{first}`"),
         actual: format!("{found} copies of `{first}`"),
@@ -175,12 +193,12 @@ fn replicas(sides: &Sides<'_>, here: &Topics, there: &Topics) -> Option<Differen
         affected: sides.users.of(names),
         next_step: "Reassign their partitions to more brokers with kafka-reassign-partitions.sh; the flow's replication.factor decides for new ones.".to_owned(),
         commands: Vec::new(),
-    })
+    }
 }
 
 fn extra(sides: &Sides<'_>, here: &Topics, there: &Topics) -> Option<Difference> {
     let scope = Scope::of(sides.pair);
-    let expected: std::collections::BTreeSet<&str> =
+    let expected: BTreeSet<&str> =
         sides.scope.iter().flat_map(|(topic, replica)| [topic.as_str(), replica.as_str()]).collect();
     let names: Vec<String> = there
         .keys()

@@ -37,6 +37,8 @@ const TOPIC_DEFAULTS: &[(&str, &str)] = &[
 const BROKER_SETTINGS: &[(&str, &str)] = &[
     ("auto.create.topics.enable", "false"),
     ("group.consumer.session.timeout.ms", "45000"),
+    ("group.max.session.timeout.ms", "1800000"),
+    ("group.min.session.timeout.ms", "6000"),
     ("message.max.bytes", "1048588"),
     ("min.insync.replicas", "1"),
     ("offsets.retention.minutes", "10080"),
@@ -163,8 +165,11 @@ impl ClusterState {
         if !self.brokers.contains(&broker) {
             return Err(KafkaErrorKind::Connection(format!("there is no broker {broker}")));
         }
-        let settings = BROKER_SETTINGS.iter();
-        Ok(settings.map(|(n, v)| ((*n).to_owned(), entry(v, ConfigSource::Default))).collect())
+        let defaults = BROKER_SETTINGS.iter();
+        let mut all: Configs =
+            defaults.map(|(n, v)| ((*n).to_owned(), entry(v, ConfigSource::Default))).collect();
+        all.extend(self.settings.iter().map(|(n, v)| (n.clone(), entry(v, ConfigSource::StaticBroker))));
+        Ok(all)
     }
 
     pub(super) fn answer_group(&self, group: &str, asked: GroupType) -> GroupDescription {

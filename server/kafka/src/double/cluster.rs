@@ -113,6 +113,8 @@ pub struct ClusterState {
     pub quotas: Vec<ClientQuota>,
     /// Users with a SCRAM password.
     pub users: ScramUsers,
+    /// Settings in the files of its brokers.
+    pub settings: BTreeMap<String, String>,
     /// Transactional ids.
     pub txns: BTreeMap<String, Txn>,
     /// The world's clock, kept up by it.
@@ -139,6 +141,7 @@ impl ClusterState {
             authorizer,
             quotas: Vec::new(),
             users: ScramUsers::new(),
+            settings: BTreeMap::new(),
             txns: BTreeMap::new(),
             now: 0,
             next_producer_id: 1000,

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
+use chrono::Utc;
 use muster_app::{
     kept_offset_pairs::KeptOffsetPairs,
     memory::Memory,
