@@ -227,7 +227,9 @@ impl Differences {
 pub fn differences(pair: &Pair, clusters: &BySide<Cluster>, survey: &Survey) -> Differences {
     let active = match direction::active_side(pair, survey) {
         ActiveSide::Active(active) => active,
-        ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => {
+        ActiveSide::NeitherKnown { reason }
+        | ActiveSide::Both { reason }
+        | ActiveSide::Contested { reason } => {
             let all = NotCompared { what: "both sides".to_owned(), reason };
             return Differences { not_compared: vec![all], ..Differences::default() };
         }

@@ -297,7 +297,9 @@ pub fn evaluate(
 ) -> Vec<CheckResult> {
     let active = match direction::active_side(pair, survey) {
         ActiveSide::Active(direction) => Ok(direction),
-        ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => Err(reason),
+        ActiveSide::NeitherKnown { reason }
+        | ActiveSide::Both { reason }
+        | ActiveSide::Contested { reason } => Err(reason),
     };
     let scene = Scene { pair, clusters, survey, previous, active, now };
     let mut results = sides::evaluate(&scene);
