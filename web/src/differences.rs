@@ -4,7 +4,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use muster_domain::{
     difference::{Affected, Difference, DifferenceKind as Kind, Differences, Names, NotCompared, Weight},
-    pair::Pair,
+    pair::{BySide, Pair},
 };
 
 use crate::{
@@ -28,6 +28,8 @@ struct NamesRow {
 struct CauseRow {
     no: usize,
     mark: Mark,
+    /// When it was so; `None` where it is so as the newest survey shows.
+    as_of: Option<When>,
     says: String,
     consequence: String,
     expected: String,
@@ -36,6 +38,14 @@ struct CauseRow {
     next_step: String,
     commands: String,
     commands_said: String,
+}
+
+/// What could not be compared, and when it could last.
+#[derive(Debug)]
+struct UnreadRow {
+    what: String,
+    reason: String,
+    last: Option<When>,
 }
 
 /// Causes of one part of the clusters.
@@ -62,7 +72,7 @@ pub struct DifferencesPage {
     active: String,
     standby: String,
     sections: Vec<Section>,
-    not_compared: Vec<NotCompared>,
+    not_compared: Vec<UnreadRow>,
 }
 
 /// Kinds that are looked at together, by the word in the address.
@@ -97,10 +107,7 @@ impl DifferencesPage {
         let (name, now) = (pair.name.to_string(), chrome.now());
         let nothing = Differences::default();
         let differences = found.map_or(&nothing, |(differences, _)| differences);
-        let cluster = |name: &Option<muster_domain::ids::ClusterName>| {
-            name.as_ref().map_or_else(|| "not known".to_owned(), ToString::to_string)
-        };
-        let (active, standby) = (cluster(&differences.active), cluster(&differences.standby));
+        let (active, standby) = sides(pair, differences);
         let filtered = *filter != DifferenceFilter::default();
         Self {
             lead: match found {
@@ -120,8 +127,8 @@ impl DifferencesPage {
             }),
             filters: filters(filter),
             filtered,
-            sections: sections(differences),
-            not_compared: unread(differences),
+            sections: sections(differences, now),
+            not_compared: unread(differences, now),
             active,
             standby,
             chrome: chrome
@@ -134,19 +141,37 @@ impl DifferencesPage {
     }
 }
 
-/// The worst of what is shown. Nothing is alike that was not compared.
+/// The active side and the standby, as they were while that could be told last.
+fn sides(pair: &Pair, found: &Differences) -> (String, String) {
+    let earlier = found.earlier.iter().flat_map(|part| &part.differences).next();
+    let standby = found.standby.as_ref().or(earlier.map(|one| &one.cluster));
+    match standby {
+        None => ("not known".to_owned(), "not known".to_owned()),
+        Some(standby) => {
+            let BySide { a, b } = &pair.clusters;
+            let active = if a == standby { b } else { a };
+            (active.to_string(), standby.to_string())
+        }
+    }
+}
+
+/// The worst of what is shown, as it is or was. Nothing is alike that was not compared.
 fn mark(found: Option<&Differences>, filtered: bool) -> Mark {
     let Some(found) = found else { return Mark::new(Tone::Unk, "nothing compared yet") };
-    if found.active.is_none() {
-        return Mark::new(Tone::Unk, "nothing compared");
-    }
-    let count = |weight| found.differences.iter().filter(|one| one.weight == weight).count();
+    let earlier = || found.earlier.iter().flat_map(|part| &part.differences);
+    let count = |weight| found.differences.iter().chain(earlier()).filter(|one| one.weight == weight).count();
     let (breaks, costs) = (count(Weight::Breaks), count(Weight::Costs));
+    let then = if earlier().next().is_some() { ", some as last compared" } else { "" };
     if breaks > 0 {
-        return Mark::new(Tone::Bad, format!("{} would break something", format::count(breaks, "cause")));
+        let causes = format::count(breaks, "cause");
+        return Mark::new(Tone::Bad, format!("{causes} would break something{then}"));
     }
     if costs > 0 {
-        return Mark::new(Tone::Warn, format!("{} would cost something", format::count(costs, "cause")));
+        let causes = format::count(costs, "cause");
+        return Mark::new(Tone::Warn, format!("{causes} would cost something{then}"));
+    }
+    if found.active.is_none() {
+        return Mark::new(Tone::Unk, "nothing compared");
     }
     match (found.not_compared.is_empty(), filtered) {
         (false, _) => Mark::new(Tone::Unk, "not everything could be compared"),
@@ -155,10 +180,18 @@ fn mark(found: Option<&Differences>, filtered: bool) -> Mark {
     }
 }
 
-/// As sentences begin.
-fn unread(found: &Differences) -> Vec<NotCompared> {
-    let capital = |part: &NotCompared| NotCompared { what: words::capital(&part.what), ..part.clone() };
-    found.not_compared.iter().map(capital).collect()
+/// As sentences begin. Of both sides the part that was compared the longest ago counts.
+fn unread(found: &Differences, now: DateTime<Utc>) -> Vec<UnreadRow> {
+    let last = |what: &str| {
+        let of_it = found.earlier.iter().filter(|part| found.active.is_none() || part.what == what);
+        of_it.map(|part| part.at).min()
+    };
+    let row = |part: &NotCompared| UnreadRow {
+        what: words::capital(&part.what),
+        reason: part.reason.clone(),
+        last: last(&part.what).map(|at| When::ago(now, at)),
+    };
+    found.not_compared.iter().map(row).collect()
 }
 
 fn filters(filter: &DifferenceFilter) -> Vec<Field> {
@@ -172,24 +205,31 @@ fn filters(filter: &DifferenceFilter) -> Vec<Field> {
     .to_vec()
 }
 
-fn sections(found: &Differences) -> Vec<Section> {
-    let numbered: Vec<(usize, &Difference)> = (1..).zip(&found.differences).collect();
+fn sections(found: &Differences, now: DateTime<Utc>) -> Vec<Section> {
+    let of_now = found.differences.iter().map(|one| (None, one));
+    let of_then = found.earlier.iter().flat_map(|part| {
+        let as_of = When::ago(now, part.at);
+        part.differences.iter().map(move |one| (Some(as_of.clone()), one))
+    });
+    let numbered: Vec<(usize, (Option<When>, &Difference))> = (1..).zip(of_now.chain(of_then)).collect();
     PARTS
         .iter()
         .map(|(id, title, kinds)| {
-            let of_part = numbered.iter().filter(|(_, one)| kinds.contains(&one.kind));
-            let causes: Vec<CauseRow> = of_part.map(|(no, one)| row(*no, one)).collect();
+            let of_part = numbered.iter().filter(|(_, (_, one))| kinds.contains(&one.kind));
+            let causes: Vec<CauseRow> =
+                of_part.map(|(no, (as_of, one))| row(*no, as_of.clone(), one)).collect();
             Section { id, title, note: format::count(causes.len(), "cause"), causes }
         })
         .filter(|section| !section.causes.is_empty())
         .collect()
 }
 
-fn row(no: usize, found: &Difference) -> CauseRow {
+fn row(no: usize, as_of: Option<When>, found: &Difference) -> CauseRow {
     let Affected { topics, groups, principals } = &found.affected;
     let affected = [(principals, "principal"), (groups, "group"), (topics, "topic")];
     CauseRow {
         no,
+        as_of,
         mark: match found.weight {
             Weight::Breaks => Mark::new(Tone::Bad, "breaks"),
             Weight::Costs => Mark::new(Tone::Warn, "costs"),

@@ -34,7 +34,7 @@ use crate::{
     canary_standing,
     each_pair::each_pair,
     http::failure::chain,
-    judgement::Judgement,
+    judgement::{self, Judgement},
     memory::Memory,
     telemetry::Beat,
 };
@@ -219,7 +219,10 @@ impl SurveyLoop {
             .is_some_and(|settings| memory.younger_than(carried_within(&settings), clock.now));
         let (history, previous_survey) = (&memory.history, previous.as_ref());
         let canaries = (canaries.as_slice(), just_taken);
-        let judged = Judgement::of(&clients, &approvers, &survey, previous_survey, history, canaries, clock);
+        let (judgement, lags) =
+            Judgement::of(&clients, &approvers, &survey, previous_survey, history, canaries, clock);
+        let last = judgement::read_last(&mut conn, &clients, &survey, previous_survey).await?;
+        let judged = (judgement.remembering(last), lags);
         let alarms = alarm_watch::watch(&mut conn, &clients, &survey, previous.as_ref(), moved).await?;
         drop(conn);
         // Of very many partitions this takes a while: no transaction is open yet.

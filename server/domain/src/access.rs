@@ -113,7 +113,7 @@ fn covers_operation(bound: AclOperation, asked: AclOperation) -> bool {
 }
 
 /// ALLOW implies some operations that DENY does not.
-fn allows_operation(bound: AclOperation, asked: AclOperation) -> bool {
+pub(crate) fn allows_operation(bound: AclOperation, asked: AclOperation) -> bool {
     covers_operation(bound, asked)
         || match asked {
             AclOperation::Describe => matches!(

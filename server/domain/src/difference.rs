@@ -6,8 +6,11 @@
 mod affected;
 mod clients;
 mod configs;
+mod earlier;
 mod grants;
 mod groups;
+mod part;
+mod positions;
 mod sides;
 #[cfg(test)]
 mod tests;
@@ -22,10 +25,11 @@ use crate::{
     pair::{BySide, Pair},
     survey::Survey,
 };
-use affected::Users;
 pub(crate) use configs::{DECISIVE, config_gaps};
+pub use earlier::{Earlier, LastCompared};
 pub(crate) use grants::arguments as acl_arguments;
 pub(crate) use groups::active_groups;
+use part::Part;
 use sides::Sides;
 pub(crate) use sides::{application_topics, probes};
 pub(crate) use topics::{TopicGap, topic_gaps};
@@ -75,7 +79,7 @@ pub enum DifferenceKind {
     Quota,
     /// A group has members on the standby.
     GroupActive,
-    /// A group has no positions on the standby.
+    /// A group lacks positions on the standby, all or some.
     GroupPositions,
     /// A group speaks another protocol on the standby.
     GroupType,
@@ -194,24 +198,31 @@ pub struct Differences {
     pub differences: Vec<Difference>,
     /// What nobody can say anything about.
     pub not_compared: Vec<NotCompared>,
+    /// Of that, what was found when it could be compared last; see [`Self::with_earlier`].
+    pub earlier: Vec<Earlier>,
 }
 
 impl Differences {
     /// Only those of some kinds that concern whoever's name contains a text. Empty lets all through.
     #[must_use]
     pub fn filtered(mut self, kinds: &[DifferenceKind], who: &str) -> Self {
-        self.differences.retain(|found| {
+        let asked = |found: &Difference| {
             let Affected { topics, groups, principals } = &found.affected;
             (kinds.is_empty() || kinds.contains(&found.kind))
                 && (who.is_empty() || [topics, groups, principals].iter().any(|names| names.mention(who)))
-        });
+        };
+        self.differences.retain(asked);
+        for part in &mut self.earlier {
+            part.differences.retain(asked);
+        }
         self
     }
 
     /// At most so many names and commands of each cause. The counts stay.
     #[must_use]
     pub fn shortened(mut self) -> Self {
-        for found in &mut self.differences {
+        let earlier = self.earlier.iter_mut().flat_map(|part| &mut part.differences);
+        for found in self.differences.iter_mut().chain(earlier) {
             let Affected { topics, groups, principals } = &mut found.affected;
             for names in [topics, groups, principals] {
                 names.names.truncate(SHOWN);
@@ -234,41 +245,34 @@ pub fn differences(pair: &Pair, clusters: &BySide<Cluster>, survey: &Survey) -> 
             return Differences { not_compared: vec![all], ..Differences::default() };
         }
     };
-    let (here, there) = (survey.sides.get(active.from), survey.sides.get(active.to()));
-    let scope =
-        here.topics.value().map(|topics| application_topics(pair, active, topics)).unwrap_or_default();
-    let users = Users::new(here, clusters);
-    let sides = Sides { pair, clusters, active, here, there, scope, users };
+    let sides = Sides::new(pair, clusters, survey, active);
     let (mut found, mut not_compared) = (Vec::new(), Vec::new());
-    let parts: [(&str, Result<Vec<Difference>, &str>); 8] = [
-        ("topics and partitions", topics::differences(&sides)),
-        ("configs", configs::differences(&sides, &mut not_compared)),
-        ("grants", grants::missing(&sides)),
-        ("DENYs", grants::denied(&sides)),
-        ("SCRAM users", clients::users(&sides)),
-        ("client quotas", clients::quotas(&sides)),
-        ("groups", groups::differences(&sides)),
-        ("protocols of groups", groups::types(&sides)),
-    ];
-    for (what, part) in parts {
-        match part {
+    for part in Part::ALL {
+        match part.compare(&sides, &mut not_compared) {
             Ok(differences) => found.extend(differences),
             Err(reason) => {
-                not_compared.push(NotCompared { what: what.to_owned(), reason: reason.to_owned() });
+                let (what, reason) = (part.as_str().to_owned(), reason.to_owned());
+                not_compared.push(NotCompared { what, reason });
             }
         }
     }
-    found.sort_by_key(|difference: &Difference| {
+    sort(&mut found);
+    Differences {
+        active: Some(sides.active().clone()),
+        standby: Some(sides.standby().clone()),
+        differences: found,
+        not_compared,
+        earlier: Vec::new(),
+    }
+}
+
+/// Worst first.
+fn sort(found: &mut [Difference]) {
+    found.sort_by_key(|difference| {
         (
             std::cmp::Reverse(difference.weight),
             difference.kind,
             std::cmp::Reverse(difference.affected.topics.count),
         )
     });
-    Differences {
-        active: Some(sides.active().clone()),
-        standby: Some(sides.standby().clone()),
-        differences: found,
-        not_compared,
-    }
 }

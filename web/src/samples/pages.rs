@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use muster_domain::{
     cluster::Cluster,
-    difference::differences,
+    difference::{LastCompared, differences},
     pair::{BySide, Mechanism},
     people::Role,
     problem::Problem,
@@ -405,10 +405,14 @@ impl ClusterFormPage {
 }
 
 /// Payments as a survey shows it, `who` typed.
-fn differences_of(survey: &Survey, who: &str) -> DifferencesPage {
+fn differences_of(survey: &Survey, before: Option<&Survey>, who: &str) -> DifferencesPage {
     let clusters = BySide { a: cluster("eu-west", "ew-core-1"), b: cluster("eu-central", "ec-core-1") };
     let pair = pairs::payments().pair;
-    let found = differences(&pair, &clusters, survey).filtered(&[], who).shortened();
+    let mut found = differences(&pair, &clusters, survey);
+    if let Some(last) = LastCompared::after(&pair, &clusters, survey, before, None) {
+        found = found.with_earlier(&pair, &last);
+    }
+    let found = found.filtered(&[], who).shortened();
     let filter = DifferenceFilter { who: who.to_owned(), ..DifferenceFilter::default() };
     let chrome = chrome("/pairs/payments/differences");
     DifferencesPage::new(chrome, &pair, &filter, Some((&found, survey.began_at)))
@@ -418,18 +422,18 @@ impl DifferencesPage {
     /// Payments: two applications without a password, a shorter retention, a consumer on the wrong side.
     #[must_use]
     pub fn sample() -> Self {
-        differences_of(&survey::payments(false), "")
+        differences_of(&survey::payments(false), None, "")
     }
 
     /// Nothing matches what was typed.
     #[must_use]
     pub fn sample_none() -> Self {
-        differences_of(&survey::payments(false), "nobody")
+        differences_of(&survey::payments(false), None, "nobody")
     }
 
-    /// One side does not answer.
+    /// One side does not answer any more.
     #[must_use]
     pub fn sample_unknown() -> Self {
-        differences_of(&survey::payments(true), "")
+        differences_of(&survey::payments(true), Some(&survey::payments(false)), "")
     }
 }

@@ -1,4 +1,5 @@
-//! What would be different for applications on the other side of a pair, from the newest survey.
+//! What would be different for applications on the other side of a pair, from the newest survey; of what that cannot compare, as of
+//! the last one that could.
 
 use muster_domain::{
     difference::{DifferenceKind, Differences, differences},
@@ -10,7 +11,7 @@ use muster_store::surveys;
 use sqlx::PgConnection;
 
 use super::{clusters, pairs};
-use crate::http::Answer;
+use crate::{http::Answer, judgement};
 
 /// Which differences are wanted.
 #[derive(Debug, Clone, Default)]
@@ -34,7 +35,12 @@ pub async fn of_pair(
     let Some(survey) = surveys::latest(conn, name).await? else { return Ok((pair, None)) };
     let a = clusters::get(conn, &pair.clusters.a).await?;
     let b = clusters::get(conn, &pair.clusters.b).await?;
-    let found = differences(&pair, &BySide { a, b }, &survey);
+    let mut found = differences(&pair, &BySide { a, b }, &survey);
+    if !found.not_compared.is_empty()
+        && let Some(last) = judgement::last_compared(conn, name, survey.number).await?
+    {
+        found = found.with_earlier(&pair, &last);
+    }
     let found = found.filtered(&wanted.kinds, wanted.who.trim()).shortened();
     Ok((pair, Some((survey, found))))
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
-    difference::{Difference, DifferenceKind, NotCompared},
+    difference::{Difference, DifferenceKind, Earlier, NotCompared},
     ids::{ClusterName, PairName},
     pair::{Direction, Pair, Side},
     patterns::Scope,
@@ -221,6 +221,9 @@ pub struct SideDifferences {
     pub items: Vec<Difference>,
     /// What nobody can say anything about: it does not count as alike.
     pub not_compared: Vec<NotCompared>,
+    /// Of that, what was found when it could be compared last, with when that was: so it is told of a dead cluster what it had. Whether it
+    /// still is so nobody can say.
+    pub earlier: Vec<Earlier>,
 }
 
 /// Which differences.
@@ -251,6 +254,7 @@ pub async fn differences(
         standby: found.standby,
         items: found.differences,
         not_compared: found.not_compared,
+        earlier: found.earlier,
     }))
 }
 

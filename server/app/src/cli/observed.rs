@@ -24,17 +24,31 @@ pub(super) async fn differences(
 /// Differences as people read them: each cause with what it does and what to do.
 fn tell_differences(reply: &Value) {
     println!("From {} to {}:", print::word(reply, "active"), print::word(reply, "standby"));
+    tell_causes(print::items(reply));
+    for part in reply["not_compared"].as_array().into_iter().flatten() {
+        println!("Not compared: {}: {}", print::word(part, "what"), print::word(part, "reason"));
+    }
+    for part in reply["earlier"].as_array().into_iter().flatten() {
+        let (what, at) = (print::word(part, "what"), print::time(part, "at"));
+        match part["differences"].as_array().map_or(&[][..], Vec::as_slice) {
+            [] => println!("As of {at}, when it could be compared last: {what}: nothing to tell."),
+            causes => {
+                println!("As of {at}, when it could be compared last: {what}:");
+                tell_causes(causes);
+            }
+        }
+    }
+}
+
+fn tell_causes(causes: &[Value]) {
     let mut rows = Vec::new();
-    for cause in print::items(reply) {
+    for cause in causes {
         rows.push(["weight", "kind", "says"].map(|key| print::word(cause, key)).to_vec());
         for key in ["consequence", "next_step"] {
             rows.push(vec![String::new(), String::new(), format!("→ {}", print::word(cause, key))]);
         }
     }
     print::table(&["WEIGHT", "KIND", "DIFFERENCE"], &rows);
-    for part in reply["not_compared"].as_array().into_iter().flatten() {
-        println!("Not compared: {}: {}", print::word(part, "what"), print::word(part, "reason"));
-    }
 }
 
 /// `muster pairs check`.

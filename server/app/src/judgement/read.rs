@@ -190,6 +190,7 @@ mod tests {
             }],
             copying: None,
             rpo_stands_ms,
+            last_compared: None,
         };
         // Nothing is behind, and writes of a period could be lost all the same.
         let now = judgement(Some(15_100)).aged(TimeDelta::seconds(15));

@@ -2,6 +2,7 @@
 
 use axum::http::Method;
 use muster_domain::quota::ClientQuota;
+use muster_kafka::double::Health;
 use serde_json::{Value, json};
 
 use crate::{cli::Shell, test_app::TestApp};
@@ -86,6 +87,52 @@ async fn readiness_says_the_same_of_the_same_facts() {
     let check = check.unwrap();
     assert_eq!(check["status"], "warning", "{check:#}");
     assert!(check["reason"].as_str().unwrap().contains("retention.ms of `orders.placed`"), "{check:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_active_side_is_dead_it_is_told_what_differed_when_both_were_read_last() {
+    let app = unlike().await;
+    let vera = app.as_user("vera").await;
+    let path = "/api/v1/pairs/orders/differences";
+    let before = vera.get(path).await.done();
+    assert_eq!(before["earlier"], json!([]));
+    app.small.world.set_health("eu-west", Health::Dead);
+    // The second time it is remembered, not compared.
+    for _ in 0..2 {
+        app.observe("orders").await;
+        let reply = vera.get(path).await.done();
+        let part = |what: &str| {
+            let earlier = reply["earlier"].as_array().unwrap();
+            earlier.iter().find(|part| part["what"] == what).unwrap_or_else(|| panic!("{what}: {reply:#}"))
+        };
+        for (what, kind) in [("configs", "config"), ("SCRAM users", "scram_user"), ("client quotas", "quota")]
+        {
+            let part = part(what);
+            assert_eq!(part["at"], before["at"], "{part:#}");
+            assert_eq!(part["differences"][0]["kind"], kind, "{part:#}");
+        }
+        assert_eq!(part("protocols of groups")["differences"], json!([]));
+        assert!(!reply["not_compared"].as_array().unwrap().is_empty());
+    }
+    let some = vera.get("/api/v1/pairs/orders/differences?who=orders.placed").await.done();
+    let configs = some["earlier"].as_array().unwrap().iter().find(|part| part["what"] == "configs").unwrap();
+    assert_eq!(configs["differences"].as_array().unwrap().len(), 1, "{some:#}");
+
+    let html = [("accept", "text/html")];
+    let browser = app.as_browser_of("vera").await;
+    let page = browser.request(Method::GET, "/pairs/orders/differences", None, &html).await.text;
+    for said in ["As last compared", "has no SCRAM-SHA-512 password on eu-central", "some as last compared"] {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    let url = app.serve().await;
+    let shell = Shell::of(&app, &url, "vera").await;
+    let told = shell.muster("pairs differences orders").await.done();
+    assert!(told.contains("when it could be compared last: SCRAM users:"), "{told}");
+
+    // Back again: it is compared, and nothing of then is told.
+    app.small.world.set_health("eu-west", Health::Up);
+    app.observe("orders").await;
+    assert_eq!(vera.get(path).await.done()["earlier"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,10 +28,14 @@ fn denies(view: &View<'_>, judged: &mut Judged) {
         (Err(reason), _) | (_, Err(reason)) => return judged.unknown(Code::DenyCopied, reason),
     };
     let on_source = view.survey.sides.get(way.from).acls.value();
+    // Whoever may not DESCRIBE a topic does not get past asking where it is.
     let bad = |binding: &&AclBinding| {
         binding.permission == AclPermission::Deny
             && binding.resource == ResourceType::Topic
-            && matches!(binding.operation, AclOperation::Write | AclOperation::Read | AclOperation::All)
+            && matches!(
+                binding.operation,
+                AclOperation::Write | AclOperation::Read | AclOperation::Describe | AclOperation::All
+            )
     };
     for binding in acls.bindings.iter().filter(bad) {
         let hit: Vec<Place> = topics

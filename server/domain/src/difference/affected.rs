@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Affected, Names, probes};
 use crate::{
-    access,
+    access::{self, EVERYBODY},
     acl::{AclBinding, AclPermission, PatternType, ResourceType},
     cluster::Cluster,
     pair::BySide,
@@ -15,6 +15,10 @@ use crate::{
 pub(super) struct Users<'a> {
     /// Grants of applications on topics.
     grants: Vec<&'a AclBinding>,
+    /// Who is no application: tools and probes.
+    others: BTreeSet<String>,
+    /// There is no authorizer: whoever asks may do everything.
+    open: bool,
     /// Groups by the topics they have positions in.
     readers: BTreeMap<&'a str, BTreeSet<&'a str>>,
 }
@@ -27,17 +31,17 @@ impl<'a> Users<'a> {
                 readers.entry(&at.topic).or_default().insert(name);
             }
         }
-        let mut grants = Vec::new();
+        let (mut grants, mut others, mut open) = (Vec::new(), probes(clusters), false);
         if let Some(acls) = here.acls.value() {
-            let mut others = access::tools(&acls.bindings);
-            others.extend(probes(clusters));
+            open = !acls.authorizer;
+            others.extend(access::tools(&acls.bindings));
             grants.extend(acls.bindings.iter().filter(|binding| {
                 binding.permission == AclPermission::Allow
                     && binding.resource == ResourceType::Topic
                     && !others.contains(&binding.principal)
             }));
         }
-        Self { grants, readers }
+        Self { grants, others, open, readers }
     }
 
     /// Who is affected by what happens to these topics.
@@ -58,9 +62,10 @@ impl<'a> Users<'a> {
         }
     }
 
-    /// Whether an application goes by that name.
+    /// Whether an application may go by that name: it holds a grant of its own, or what everybody holds.
     pub(super) fn know(&self, principal: &str) -> bool {
-        self.grants.iter().any(|grant| grant.principal == principal)
+        let holds = |grant: &&AclBinding| grant.principal == principal || grant.principal == EVERYBODY;
+        !self.others.contains(principal) && (self.open || self.grants.iter().any(holds))
     }
 }
 

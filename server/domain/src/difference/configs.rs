@@ -6,7 +6,10 @@ use super::{
     Difference, DifferenceKind as Kind, NotCompared, Sides, Weight,
     sides::{counted, quoted},
 };
-use crate::topic::{ConfigEntry, ConfigSource, Configs};
+use crate::{
+    survey::SideObservation,
+    topic::{ConfigEntry, ConfigSource, Configs},
+};
 
 /// Configs whose difference changes what applications can do or what is kept.
 pub(crate) const DECISIVE: [&str; 6] = [
@@ -55,6 +58,18 @@ pub(crate) fn config_gaps<'a>(here: &'a Configs, there: &'a Configs) -> Vec<Conf
 
 /// What one cause has in common: the config, both values, and where each comes from.
 type Cause = (String, [String; 2], [&'static str; 2]);
+
+/// Whether those of any topic of a side were read, or why of none. Of single ones that were not it is told one by one.
+pub(super) fn were_read(side: &SideObservation) -> Result<(), &str> {
+    let mut unread = None;
+    for topic in side.topics.as_result()?.values() {
+        match topic.configs.as_result() {
+            Ok(_) => return Ok(()),
+            Err(reason) => unread = unread.or(Some(reason)),
+        }
+    }
+    unread.map_or(Ok(()), Err)
+}
 
 pub(super) fn differences<'a>(
     sides: &Sides<'a>,

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     access::{self, EVERYBODY},
-    acl::{AclBinding, AclPermission, PatternType, ResourceType},
+    acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
 };
 
 /// Grants that applications hold on the active side and lack on the standby. Those for writing are left out: that they
@@ -19,6 +19,9 @@ pub(super) fn missing<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a str>
         // Whoever asks may do everything there.
         return Ok(Vec::new());
     }
+    if !here.authorizer {
+        return Ok(vec![none_to_compare(sides)]);
+    }
     let groups: Vec<String> = sides.here.groups.as_result()?.keys().cloned().collect();
     let wanted = access::grants_for_standby(&here.bindings, &sides.scope, &groups, &probes(sides.clusters));
     let mut lacking: BTreeMap<String, Vec<AclBinding>> = BTreeMap::new();
@@ -26,6 +29,32 @@ pub(super) fn missing<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a str>
         lacking.entry(grant.principal.clone()).or_default().push(grant);
     }
     Ok(lacking.into_iter().map(|(principal, grants)| lacks(sides, &principal, &grants)).collect())
+}
+
+/// The standby asks for grants and the active side never did: nobody holds one there that could be compared.
+fn none_to_compare(sides: &Sides<'_>) -> Difference {
+    let (active, standby) = (sides.active(), sides.standby());
+    let groups = sides.here.groups.value().into_iter().flat_map(|groups| groups.keys().cloned());
+    Difference {
+        kind: Kind::Grant,
+        weight: Weight::Breaks,
+        says: format!("{standby} asks for grants and {active} has none to compare: it has no authorizer"),
+        cluster: standby.clone(),
+        expected: "everybody may do everything: no authorizer".to_owned(),
+        actual: "an authorizer".to_owned(),
+        consequence: format!(
+            "Whatever nobody has granted on {standby} is refused there, unless allow.everyone.if.no.acl.found is true."
+        ),
+        affected: Affected {
+            topics: Names::all(sides.scope.iter().map(|(topic, _)| topic.clone())),
+            groups: Names::all(groups),
+            principals: Names::default(),
+        },
+        next_step: format!(
+            "Grant every application on {standby} what it does; a switchover by Muster has no grants to copy either. Or give {active} the same authorizer and grants."
+        ),
+        commands: Vec::new(),
+    }
 }
 
 fn lacks(sides: &Sides<'_>, principal: &str, grants: &[AclBinding]) -> Difference {
@@ -49,16 +78,19 @@ fn lacks(sides: &Sides<'_>, principal: &str, grants: &[AclBinding]) -> Differenc
 /// (mm2-verified, result 2).
 pub(super) fn denied<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a str> {
     let (here, there) = sides.acls()?;
-    let topics: BTreeSet<String> = sides.scope.iter().map(|(topic, _)| topic.clone()).collect();
+    // Under prefixed names applications read the copies and write under their own names.
+    let topics: BTreeSet<String> =
+        sides.scope.iter().flat_map(|(topic, replica)| [topic.clone(), replica.clone()]).collect();
     let groups: BTreeSet<String> = sides.here.groups.as_result()?.keys().cloned().collect();
     let concerns = |deny: &AclBinding| {
         let hits = match deny.resource {
             ResourceType::Topic => covers_some(deny, &topics),
             ResourceType::Group => covers_some(deny, &groups),
-            ResourceType::Cluster
-            | ResourceType::TransactionalId
-            | ResourceType::DelegationToken
-            | ResourceType::User => false,
+            // What applications need of these only their grants tell.
+            ResourceType::Cluster | ResourceType::TransactionalId => {
+                !here.authorizer || !takes_from(sides, deny).is_empty()
+            }
+            ResourceType::DelegationToken | ResourceType::User => false,
         };
         hits && (deny.principal == EVERYBODY || sides.users.know(&deny.principal))
     };
@@ -68,6 +100,25 @@ pub(super) fn denied<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a str> 
         found.entry(deny.principal.clone()).or_default().push(deny.clone());
     }
     Ok(found.into_iter().map(|(principal, denies)| is_denied(sides, &principal, &denies)).collect())
+}
+
+/// Applications from whose grants on the active side a DENY takes something.
+fn takes_from<'a>(sides: &Sides<'a>, deny: &AclBinding) -> BTreeSet<&'a str> {
+    let takes = |grant: &&AclBinding| {
+        let operation =
+            deny.operation == AclOperation::All || access::allows_operation(grant.operation, deny.operation);
+        let principal = [&deny.principal, &grant.principal].iter().any(|one| *one == EVERYBODY)
+            || deny.principal == grant.principal;
+        // Patterns have a name in common where one of them speaks of the other's.
+        let name = deny.covers(grant.resource, &grant.name) || grant.covers(deny.resource, &deny.name);
+        grant.permission == AclPermission::Allow && operation && principal && name
+    };
+    let grants = sides.here.acls.value().into_iter().flat_map(|acls| &acls.bindings);
+    grants
+        .filter(takes)
+        .map(|grant| grant.principal.as_str())
+        .filter(|principal| *principal == EVERYBODY || sides.users.know(principal))
+        .collect()
 }
 
 fn is_denied(sides: &Sides<'_>, principal: &str, denies: &[AclBinding]) -> Difference {
@@ -106,19 +157,30 @@ fn names(bindings: &[AclBinding]) -> String {
 }
 
 fn of(sides: &Sides<'_>, principal: &str, bindings: &[AclBinding]) -> Affected {
-    let covered = |resource: ResourceType, names: &mut dyn Iterator<Item = &String>| {
-        let hit = |name: &&String| bindings.iter().any(|binding| binding.covers(resource, name));
-        Names::all(names.filter(hit).cloned())
+    let covered =
+        |resource: ResourceType, name: &str| bindings.iter().any(|binding| binding.covers(resource, name));
+    let of_topic = |(topic, replica): &&(String, String)| {
+        covered(ResourceType::Topic, topic) || covered(ResourceType::Topic, replica)
     };
-    let topics = covered(ResourceType::Topic, &mut sides.scope.iter().map(|(topic, _)| topic));
-    let groups =
-        covered(ResourceType::Group, &mut sides.here.groups.value().into_iter().flat_map(|g| g.keys()));
+    let topics = Names::all(sides.scope.iter().filter(of_topic).map(|(topic, _)| topic.clone()));
+    let groups = sides.here.groups.value().into_iter().flat_map(|groups| groups.keys());
+    let groups = Names::all(groups.filter(|group| covered(ResourceType::Group, group)).cloned());
     if principal == EVERYBODY {
         // Everybody are those who use what is denied.
-        let users = sides.users.of(topics.names.iter().cloned());
-        return Affected { principals: users.principals, topics, groups };
+        let mut users: BTreeSet<String> =
+            sides.users.of(topics.names.iter().cloned()).principals.names.into_iter().collect();
+        for deny in bindings.iter().filter(|binding| is_for_producers(binding)) {
+            users.extend(takes_from(sides, deny).into_iter().map(str::to_owned));
+        }
+        return Affected { principals: Names::all(users), topics, groups };
     }
     Affected { topics, groups, principals: Names::all([principal.to_owned()]) }
+}
+
+/// Whether a DENY is about what producers need beside topics.
+fn is_for_producers(binding: &AclBinding) -> bool {
+    binding.permission == AclPermission::Deny
+        && matches!(binding.resource, ResourceType::Cluster | ResourceType::TransactionalId)
 }
 
 /// Kafka's word for an operation or a resource type, as its programs take it.

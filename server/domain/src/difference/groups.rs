@@ -1,4 +1,4 @@
-//! Consumer groups: who is busy on the standby, who has nothing there, who speaks otherwise there.
+//! Consumer groups: who is busy on the standby, who speaks otherwise there.
 
 use super::{
     Affected, Difference, DifferenceKind as Kind, Names, Sides, Weight,
@@ -16,50 +16,30 @@ pub(crate) fn active_groups(here: Option<&Groups>, there: &Groups) -> Vec<(Strin
         .collect()
 }
 
-pub(super) fn differences<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a str> {
+/// Groups that are busy on the standby. Those that have nothing to be synced do not count, where that is known.
+pub(super) fn busy<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a str> {
     let there = sides.there.groups.as_result()?;
-    let here = sides.here.groups.value();
-    let (active, standby) = (sides.active(), sides.standby());
-    let mut found = Vec::new();
-    let busy: Vec<String> = active_groups(here, there).into_iter().map(|(name, _)| name).collect();
-    if !busy.is_empty() {
-        let has = if busy.len() == 1 { "has" } else { "have" };
-        found.push(Difference {
-            kind: Kind::GroupActive,
-            weight: Weight::Breaks,
-            says: format!("{} {has} members on {standby} now", counted(&busy, "group")),
-            cluster: standby.clone(),
-            expected: "no members".to_owned(),
-            actual: "members".to_owned(),
-            consequence: "MirrorMaker 2 silently skips their offsets, so they would read from wherever they stand there.".to_owned(),
-            affected: of_groups(busy),
-            next_step: format!("Stop these consumers on {standby}."),
-            commands: Vec::new(),
-        });
+    let standby = sides.standby();
+    let active = active_groups(sides.here.groups.value(), there);
+    let busy: Vec<String> = active.into_iter().map(|(name, _)| name).collect();
+    if busy.is_empty() {
+        return Ok(Vec::new());
     }
-    let Some(here) = here else { return Ok(found) };
-    let without: Vec<String> = here
-        .iter()
-        .filter(|(_, group)| !group.offsets.is_empty())
-        .filter(|(name, _)| there.get(*name).is_none_or(|group| group.offsets.is_empty()))
-        .map(|(name, _)| name.clone())
-        .collect();
-    if !without.is_empty() {
-        let has = if without.len() == 1 { "has" } else { "have" };
-        found.push(Difference {
-            kind: Kind::GroupPositions,
-            weight: Weight::Costs,
-            says: format!("{} {has} positions on {active} and none on {standby}", counted(&without, "group")),
-            cluster: standby.clone(),
-            expected: "positions".to_owned(),
-            actual: "none".to_owned(),
-            consequence: "Moved by hand they begin where auto.offset.reset says: everything again, or nothing of what they missed.".to_owned(),
-            affected: of_groups(without),
-            next_step: "A switchover by Muster writes their exact positions. For a failover without it, let the checkpoint connector sync offsets (sync.group.offsets.enabled).".to_owned(),
-            commands: Vec::new(),
-        });
-    }
-    Ok(found)
+    let has = if busy.len() == 1 { "has" } else { "have" };
+    Ok(vec![Difference {
+        kind: Kind::GroupActive,
+        weight: Weight::Breaks,
+        says: format!("{} {has} members on {standby} now", counted(&busy, "group")),
+        cluster: standby.clone(),
+        expected: "no members".to_owned(),
+        actual: "members".to_owned(),
+        consequence:
+            "MirrorMaker 2 silently skips their offsets, so they would read from wherever they stand there."
+                .to_owned(),
+        affected: of_groups(busy),
+        next_step: format!("Stop these consumers on {standby}."),
+        commands: Vec::new(),
+    }])
 }
 
 fn of_groups(groups: Vec<String>) -> Affected {

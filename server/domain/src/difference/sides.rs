@@ -8,7 +8,7 @@ use crate::{
     ids::ClusterName,
     pair::{BySide, Direction, Pair, Side},
     patterns::Scope,
-    survey::{AclObservation, GroupObservation, SideObservation, TopicObservation},
+    survey::{AclObservation, GroupObservation, SideObservation, Survey, TopicObservation},
 };
 
 /// Both sides as they were seen, from the active to the standby one.
@@ -27,6 +27,18 @@ pub(crate) type Topics = BTreeMap<String, TopicObservation>;
 pub(crate) type Groups = BTreeMap<String, GroupObservation>;
 
 impl<'a> Sides<'a> {
+    pub(super) fn new(
+        pair: &'a Pair,
+        clusters: &'a BySide<Cluster>,
+        survey: &'a Survey,
+        active: Direction,
+    ) -> Self {
+        let (here, there) = (survey.sides.get(active.from), survey.sides.get(active.to()));
+        let topics = here.topics.value();
+        let scope = topics.map(|topics| application_topics(pair, active, topics)).unwrap_or_default();
+        Self { pair, clusters, active, here, there, scope, users: Users::new(here, clusters) }
+    }
+
     pub(super) fn topics(&self) -> Result<(&'a Topics, &'a Topics), &'a str> {
         Ok((self.here.topics.as_result()?, self.there.topics.as_result()?))
     }

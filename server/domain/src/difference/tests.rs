@@ -1,14 +1,16 @@
+mod access;
+mod positions;
+
 use std::sync::Arc;
 
 use super::*;
 use crate::{
-    acl::{AclBinding, AclOperation as Op, AclPermission, PatternType, ResourceType},
+    acl::{AclOperation as Op, ResourceType},
     group::GroupType,
-    pair::Side,
-    quota::ClientQuota,
+    pair::{NamingPolicy, Side},
     reading::Observed,
     samples::{self, allow, group, known, topics},
-    survey::ConnectState,
+    survey::{ConnectState, SideObservation},
     topic::{ConfigEntry, ConfigSource},
 };
 
@@ -28,6 +30,17 @@ fn set(survey: &mut Survey, side: Side, topic: &str, key: &str, value: &str, sou
     let topic = topics(survey, side).get_mut(topic).expect("there");
     let entry = ConfigEntry { value: Some(value.to_owned()), source };
     Arc::make_mut(known(&mut topic.configs)).insert(key.to_owned(), entry);
+}
+
+/// The default policy: the standby holds `primary.orders`, and an `orders` that applications write after the move.
+fn prefixed(pair: &mut Pair, survey: &mut Survey) {
+    for flow in &mut pair.flows {
+        flow.naming = NamingPolicy::Prefixed { separator: ".".to_owned() };
+    }
+    let there = topics(survey, Side::B);
+    let copies: Vec<_> =
+        there.iter().map(|(name, topic)| (format!("primary.{name}"), topic.clone())).collect();
+    there.extend(copies);
 }
 
 fn more_topics(survey: &mut Survey, count: usize) {
@@ -125,97 +138,6 @@ fn topics_that_lack_something_are_told_worst_first() {
 }
 
 #[test]
-fn grants_are_told_by_principal_and_writing_is_the_fence_not_a_difference() {
-    let found = after(|_, survey| {
-        let here = &mut known(&mut survey.sides.a.acls).bindings;
-        here.insert(allow(Op::Write, ResourceType::Topic, "orders", "User:shop"));
-        here.insert(allow(Op::Read, ResourceType::Topic, "orders", "User:billing's"));
-        here.insert(allow(Op::Describe, ResourceType::Topic, "orders", "User:billing's"));
-    });
-    let expected = [(
-        DifferenceKind::Grant,
-        Weight::Costs,
-        "`User:billing's` lacks 2 grants on dr: Read on Topic `orders`, Describe on Topic `orders`",
-    )];
-    assert_eq!(told(&found), expected);
-    assert_eq!(
-        found.differences[0].commands[0],
-        r"kafka-acls.sh --bootstrap-server dr:9092 --command-config COMMAND_CONFIG --add --allow-principal 'User:billing'\''s' --operation Read --topic 'orders'"
-    );
-}
-
-#[test]
-fn a_deny_that_was_copied_and_stayed_is_told_with_those_it_hits() {
-    let found = after(|_, survey| {
-        known(&mut survey.sides.a.acls).bindings.insert(allow(
-            Op::Write,
-            ResourceType::Topic,
-            "orders",
-            "User:shop",
-        ));
-        let resource = (ResourceType::Topic, PatternType::Prefixed, "ord");
-        let deny = AclBinding::new(AclPermission::Deny, Op::Write, resource, "User:*");
-        let elsewhere = AclBinding::new(
-            AclPermission::Deny,
-            Op::Write,
-            (ResourceType::Topic, PatternType::Literal, "other"),
-            "User:*",
-        );
-        known(&mut survey.sides.b.acls).bindings.extend([deny, elsewhere]);
-    });
-    let expected = [(
-        DifferenceKind::Deny,
-        Weight::Breaks,
-        "1 DENY for `User:*` only on dr: Write on Topic prefix `ord`",
-    )];
-    assert_eq!(told(&found), expected);
-    assert_eq!(found.differences[0].affected.principals.names, ["User:shop"]);
-    assert!(found.differences[0].commands[0].ends_with(
-        "--remove --force --deny-principal 'User:*' --operation Write --topic 'ord' --resource-pattern-type prefixed"
-    ));
-}
-
-#[test]
-fn users_and_quotas_are_compared_by_name_and_limit() {
-    let scram = |names: &[&str]| {
-        names.iter().map(|name| ((*name).to_owned(), ["SCRAM-SHA-512".to_owned()].into())).collect()
-    };
-    let quota = |user: &str, rate: f64| ClientQuota {
-        entity: [("user".to_owned(), Some(user.to_owned()))].into(),
-        limits: [("producer_byte_rate".to_owned(), rate)].into(),
-    };
-    let found = after(|_, survey| {
-        known(&mut survey.sides.a.acls).bindings.insert(allow(
-            Op::Write,
-            ResourceType::Topic,
-            "orders",
-            "User:shop",
-        ));
-        *known(&mut survey.sides.a.users) = scram(&["shop", "intern", "both"]);
-        *known(&mut survey.sides.b.users) = scram(&["both"]);
-        *known(&mut survey.sides.a.quotas) =
-            vec![quota("shop", 100.0), quota("same", 5.0), quota("free", 7.0)];
-        *known(&mut survey.sides.b.quotas) = vec![quota("shop", 50.0), quota("same", 5.0)];
-    });
-    let expected = [
-        (DifferenceKind::ScramUser, Weight::Breaks, "user `shop` has no SCRAM-SHA-512 password on dr"),
-        (DifferenceKind::Quota, Weight::Costs, "`producer_byte_rate` is lower on dr for quota `user shop`"),
-        (DifferenceKind::ScramUser, Weight::Differs, "user `intern` has no SCRAM-SHA-512 password on dr"),
-        (
-            DifferenceKind::Quota,
-            Weight::Differs,
-            "`producer_byte_rate` is higher, or missing, on dr for quota `user free`",
-        ),
-    ];
-    assert_eq!(told(&found), expected);
-    let quota = &found.differences[3];
-    assert_eq!(
-        (quota.expected.as_str(), quota.actual.as_str()),
-        ("7 for user free", "no limit for user free")
-    );
-}
-
-#[test]
 fn groups_are_told_that_are_busy_there_or_have_nothing_there() {
     let found = after(|_, survey| {
         let here = known(&mut survey.sides.a.groups);
@@ -250,8 +172,18 @@ fn what_was_not_read_is_not_compared_and_not_alike() {
         survey.sides.b.acls = unknown();
         topics(survey, Side::B).get_mut("orders").expect("there").configs = unknown();
     });
-    let what: Vec<&str> = found.not_compared.iter().map(|part| part.what.as_str()).collect();
-    assert_eq!(what, ["configs of topic `orders`", "grants", "DENYs", "SCRAM users", "client quotas"]);
+    let what = |found: &Differences| -> Vec<String> {
+        found.not_compared.iter().map(|part| part.what.clone()).collect()
+    };
+    assert_eq!(what(&found), ["configs", "grants", "DENYs", "SCRAM users", "client quotas"]);
+    let one = after(|_, survey| {
+        more_topics(survey, 1);
+        topics(survey, Side::B).get_mut("orders").expect("there").configs = unknown();
+    });
+    assert_eq!(what(&one), ["configs of topic `orders`"]);
+    let dead = after(|_, survey| survey.sides.a = SideObservation::unreachable("away", samples::at(0)));
+    assert_eq!(what(&dead).len(), 8, "members on the standby are looked at: {dead:?}");
+    assert!(what(&dead).contains(&"positions of groups".to_owned()), "{dead:?}");
     let contested = after(|_, survey| {
         for flow in &mut survey.flows {
             for connector in flow.connectors.values_mut() {

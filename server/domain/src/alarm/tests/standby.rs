@@ -27,6 +27,20 @@ fn a_deny_on_the_standby_names_the_topics_it_hits_and_where_it_comes_from() {
 }
 
 #[test]
+fn a_deny_to_describe_stops_clients_as_well() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    let resource = (ResourceType::Topic, PatternType::Literal, "orders");
+    for operation in [AclOperation::Describe, AclOperation::AlterConfigs] {
+        let deny = AclBinding::new(AclPermission::Deny, operation, resource, "User:shop");
+        known(&mut survey.sides.b.acls).bindings.insert(deny);
+    }
+    let judged = story.judge(survey);
+    let alarm = one(&judged);
+    assert_eq!((alarm.code, alarm.places[0].name.as_str()), (Code::DenyCopied, "orders"));
+    assert!(alarm.subject.contains("Describe on"), "{}", alarm.subject);
+}
+
+#[test]
 fn a_group_with_members_on_the_standby_is_not_synced() {
     let (mut story, mut survey) = (Story::new(), Story::survey());
     known(&mut survey.sides.a.groups).insert("billing".to_owned(), group(1, 80));
