@@ -42,7 +42,7 @@ pub use self::{
 };
 pub(crate) use self::{
     settings::{live_identity_flows, rewriting},
-    standby::blocks_syncing,
+    standby::{blocks_syncing, reads_copies_itself},
 };
 use self::{view::View, ways::Ways};
 use crate::{

@@ -22,7 +22,7 @@ use crate::{
     cluster::Cluster,
     direction::{self, ActiveSide},
     ids::ClusterName,
-    pair::{BySide, Pair},
+    pair::{BySide, Direction, Pair, Side},
     survey::Survey,
 };
 pub(crate) use configs::{DECISIVE, config_gaps};
@@ -188,7 +188,7 @@ pub struct NotCompared {
 }
 
 /// What would be different for applications.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Differences {
     /// The cluster applications are on; `None` when that is not known, and then nothing was compared.
     pub active: Option<ClusterName>,
@@ -200,9 +200,16 @@ pub struct Differences {
     pub not_compared: Vec<NotCompared>,
     /// Of that, what was found when it could be compared last; see [`Self::with_earlier`].
     pub earlier: Vec<Earlier>,
+    /// Where both sides are active, the same for those that would move the other way.
+    pub back: Option<Box<Self>>,
 }
 
 impl Differences {
+    /// This direction, and the other where both sides are active.
+    pub fn each(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.back.as_deref())
+    }
+
     /// Only those of some kinds that concern whoever's name contains a text. Empty lets all through.
     #[must_use]
     pub fn filtered(mut self, kinds: &[DifferenceKind], who: &str) -> Self {
@@ -215,6 +222,7 @@ impl Differences {
         for part in &mut self.earlier {
             part.differences.retain(asked);
         }
+        self.back = self.back.map(|back| Box::new(back.filtered(kinds, who)));
         self
     }
 
@@ -229,26 +237,33 @@ impl Differences {
             }
             found.commands.truncate(COMMANDS);
         }
+        self.back = self.back.map(|back| Box::new(back.shortened()));
         self
     }
 }
 
-/// Compares both sides of a pair as last observed.
+/// Compares both sides of a pair as last observed. Where both are active each is compared as the one that applications of the other
+/// would move to.
 #[must_use]
 pub fn differences(pair: &Pair, clusters: &BySide<Cluster>, survey: &Survey) -> Differences {
-    let active = match direction::active_side(pair, survey) {
-        ActiveSide::Active(active) => active,
-        ActiveSide::NeitherKnown { reason }
-        | ActiveSide::Both { reason }
-        | ActiveSide::Contested { reason } => {
-            let all = NotCompared { what: "both sides".to_owned(), reason };
-            return Differences { not_compared: vec![all], ..Differences::default() };
+    match direction::active_side(pair, survey) {
+        ActiveSide::Active(active) => compare(&Sides::new(pair, clusters, survey, active, false)),
+        ActiveSide::Both { .. } => {
+            let [there, back] =
+                Side::BOTH.map(|from| compare(&Sides::new(pair, clusters, survey, Direction { from }, true)));
+            Differences { back: Some(Box::new(back)), ..there }
         }
-    };
-    let sides = Sides::new(pair, clusters, survey, active);
+        ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => {
+            let all = NotCompared { what: "both sides".to_owned(), reason };
+            Differences { not_compared: vec![all], ..Differences::default() }
+        }
+    }
+}
+
+fn compare(sides: &Sides<'_>) -> Differences {
     let (mut found, mut not_compared) = (Vec::new(), Vec::new());
     for part in Part::ALL {
-        match part.compare(&sides, &mut not_compared) {
+        match part.compare(sides, &mut not_compared) {
             Ok(differences) => found.extend(differences),
             Err(reason) => {
                 let (what, reason) = (part.as_str().to_owned(), reason.to_owned());
@@ -262,7 +277,7 @@ pub fn differences(pair: &Pair, clusters: &BySide<Cluster>, survey: &Survey) -> 
         standby: Some(sides.standby().clone()),
         differences: found,
         not_compared,
-        earlier: Vec::new(),
+        ..Differences::default()
     }
 }
 

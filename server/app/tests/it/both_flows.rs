@@ -104,3 +104,22 @@ async fn the_same_of_both_flows_is_two_alarms_and_each_ends_with_its_own_cause()
     app.observe("clicks").await;
     assert_eq!(said(&open(&app).await), both[1..]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn differences_are_told_of_either_direction() {
+    let app = with_both_flows().await;
+    app.small.world.lock().cluster_mut("eu-central").create_topic("clicks.east", 1).unwrap();
+    app.small.world.ticks(20);
+    app.observe("clicks").await;
+    let vera = app.as_user("vera").await;
+    let reply = vera.get("/api/v1/pairs/clicks/differences?kind=topic_missing").await.done();
+    let back = &reply["back"];
+    assert_eq!((&reply["active"], &reply["standby"]), (&json!("eu-west"), &json!("eu-central")));
+    assert_eq!((&back["active"], &back["standby"]), (&json!("eu-central"), &json!("eu-west")));
+    assert_eq!(reply["items"], json!([]), "all of eu-west is on eu-central");
+    // Its copy is there; the topic that its applications would write to is not.
+    assert_eq!(back["items"][0]["affected"]["topics"]["names"], json!(["clicks.east"]), "{back:#}");
+    assert_eq!(back["items"][0]["cluster"], "eu-west");
+    let page = app.as_browser_of("vera").await.get("/pairs/clicks/differences").await.text;
+    assert!(page.contains("Both sides are active") && page.contains("<code>clicks.east</code>"), "{page}");
+}

@@ -6,6 +6,8 @@ use super::{Alarm, AlarmCode as Code, Judged, Lost, Memory, Place, leftover, vie
 use crate::{
     acl::{AclBinding, AclOperation, AclPermission, ResourceType},
     difference::acl_arguments,
+    pair::Direction,
+    patterns::Scope,
     survey::GroupObservation,
     topic::{ConfigEntry, ConfigSource, Configs},
 };
@@ -180,8 +182,12 @@ pub(crate) fn blocks_syncing(there: &GroupObservation, here: Option<Option<&Grou
 
 /// Whether a group that is at work on the target needs nothing synced there, where both sides are active: its members read the copies
 /// of whatever it reads on the source. Where nobody tells what they hold, positions on the copies do.
-fn reads_copies_itself(view: &View<'_>, there: &GroupObservation, here: &GroupObservation) -> bool {
-    let way = view.way();
+#[must_use]
+pub(crate) fn reads_copies_itself(
+    (scope, way): (&Scope, Direction),
+    there: &GroupObservation,
+    here: &GroupObservation,
+) -> bool {
     let held: BTreeSet<&str> =
         there.members.iter().flat_map(|member| &member.assignment).map(|at| at.topic.as_str()).collect();
     let read = |replica: &str| {
@@ -190,8 +196,8 @@ fn reads_copies_itself(view: &View<'_>, there: &GroupObservation, here: &GroupOb
     };
     let topics = here.offsets.keys().map(|at| &at.topic);
     topics
-        .filter(|topic| view.scope.application_topic(way.from, topic))
-        .all(|topic| read(&view.scope.replica(way, topic)))
+        .filter(|topic| scope.application_topic(way.from, topic))
+        .all(|topic| read(&scope.replica(way, topic)))
 }
 
 fn groups_active(view: &View<'_>, judged: &mut Judged) {
@@ -208,7 +214,8 @@ fn groups_active(view: &View<'_>, judged: &mut Judged) {
     let to = view.name(way.to());
     for (name, group) in groups {
         let known_here = here.map(|here| here.get(name));
-        let by_right = |here: &GroupObservation| view.both && reads_copies_itself(view, group, here);
+        let by_right =
+            |here: &GroupObservation| view.both && reads_copies_itself((&view.scope, way), group, here);
         if !blocks_syncing(group, known_here) || known_here.flatten().is_some_and(by_right) {
             continue;
         }

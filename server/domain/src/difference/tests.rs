@@ -1,4 +1,5 @@
 mod access;
+mod both;
 mod positions;
 
 use std::sync::Arc;
