@@ -123,3 +123,22 @@ async fn differences_are_told_of_either_direction() {
     let page = app.as_browser_of("vera").await.get("/pairs/clicks/differences").await.text;
     assert!(page.contains("Both sides are active") && page.contains("<code>clicks.east</code>"), "{page}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_says_of_either_direction_what_can_be_said() {
+    let app = with_both_flows().await;
+    let vera = app.as_user("vera").await;
+    let checks = vera.get("/api/v1/pairs/clicks/readiness").await.done();
+    let check = |checks: &Value, code: &str| -> Value {
+        checks["items"].as_array().unwrap().iter().find(|check| check["code"] == code).unwrap().clone()
+    };
+    for code in ["active-side-known", "flow-connectors", "standby-topics", "standby-groups-active"] {
+        let told = check(&checks, code);
+        assert_eq!(told["status"], "ok", "{told:#}");
+    }
+    app.small.clicks.b.flow().connectors.get_mut(&ConnectorRole::Source).unwrap().tasks.clear();
+    app.observe("clicks").await;
+    let told = check(&vera.get("/api/v1/pairs/clicks/readiness").await.done(), "flow-connectors");
+    assert_eq!(told["status"], "critical", "{told:#}");
+    assert!(told["reason"].as_str().unwrap().starts_with("eu-central → eu-west: "), "{told:#}");
+}
