@@ -22,7 +22,9 @@ impl Ways {
     /// it is paused: what its source removes meanwhile is lost to it all the same.
     pub(super) fn of(inputs: Inputs<'_>) -> Self {
         let Inputs { pair, survey, memory, .. } = inputs;
-        let were_both = memory.is_of_both() && pair.has_distinct_names();
+        // One of them may have been taken from the pair since.
+        let has_both = Side::BOTH.into_iter().all(|from| pair.flow(Direction { from }).is_some());
+        let were_both = memory.is_of_both() && has_both && pair.has_distinct_names();
         match direction::active_side(pair, survey) {
             ActiveSide::Both { .. } => Self::Both,
             ActiveSide::Active(_) if were_both && pair.mode == PairMode::ActiveActive => Self::Both,

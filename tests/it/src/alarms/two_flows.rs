@@ -84,7 +84,8 @@ impl TwoFlows {
         self.stage.rd_admin(&cluster).delete_records(&upto, &AdminOptions::new()).await?;
         flow.resume(ConnectorRole::Source, BOUND_MS).await?;
         self.stage.copied_by(way, &at(), from + 999).await?;
-        let alarm = self.stage.alarmed(Code::ReplicationHole, &self.subject(TOPIC, way)).await?;
+        let subject = self.subject(TOPIC, way);
+        let alarm = self.stage.alarmed(Code::ReplicationHole, &subject).await?;
         self.only(&alarm, way).await?;
         let place = &alarm.alarm.places[0];
         ensure!(place.name == at().to_string(), "{place:?}");

@@ -151,6 +151,16 @@ fn what_the_source_of_a_paused_flow_removes_is_lost_to_an_active_active_pair() {
 }
 
 #[test]
+fn a_flow_that_was_taken_from_the_pair_is_judged_no_more() {
+    let (mut story, mut survey) = both_ways();
+    story.pair.mode = PairMode::ActiveActive;
+    story.judge(survey.clone());
+    story.pair.flows.pop();
+    survey.flows.pop();
+    assert_eq!(story.judge(survey), Judged::default());
+}
+
+#[test]
 fn the_same_of_another_flow_opens_beside_what_is_open_whatever_was_judged_then() {
     let open = [kept(alarm(Code::ReplicationHole, "orders"))];
     let back = Alarm { course: BACK_AGAIN.to_owned(), ..alarm(Code::ReplicationHole, "orders") };
