@@ -30,6 +30,9 @@ struct CauseRow {
     mark: Mark,
     /// When it was so; `None` where it is so as the newest survey shows.
     as_of: Option<When>,
+    /// From where to where applications would move.
+    active: String,
+    standby: String,
     says: String,
     consequence: String,
     expected: String,
@@ -69,8 +72,6 @@ pub struct DifferencesPage {
     notice: Option<Notice>,
     filters: Vec<Field>,
     filtered: bool,
-    active: String,
-    standby: String,
     sections: Vec<Section>,
     not_compared: Vec<UnreadRow>,
 }
@@ -107,17 +108,9 @@ impl DifferencesPage {
         let (name, now) = (pair.name.to_string(), chrome.now());
         let nothing = Differences::default();
         let differences = found.map_or(&nothing, |(differences, _)| differences);
-        let (active, standby) = sides(pair, differences);
         let filtered = *filter != DifferenceFilter::default();
         Self {
-            lead: match found {
-                Some((Differences { active: Some(_), .. }, _)) => format!(
-                    "What applications would find different if they moved from {active} to {standby} now, beyond the records."
-                ),
-                Some(_) | None => {
-                    "What applications would find different on the other side, beyond the records.".to_owned()
-                }
-            },
+            lead: lead(differences),
             mark: mark(found.map(|(differences, _)| differences), filtered)
                 .of_then(found.is_some_and(|(_, at)| survey_age::is_old(now, at))),
             read: found.map(|(_, at)| When::ago(now, at)),
@@ -131,10 +124,8 @@ impl DifferencesPage {
             },
             filters: filters(filter),
             filtered,
-            sections: sections(differences, now),
+            sections: sections(pair, differences, now),
             not_compared: unread(differences, now),
-            active,
-            standby,
             chrome: chrome
                 .titled(format!("Differences of {name}"))
                 .here("differences")
@@ -145,16 +136,16 @@ impl DifferencesPage {
     }
 }
 
-/// The active side and the standby, as they were while that could be told last.
-fn sides(pair: &Pair, found: &Differences) -> (String, String) {
-    let earlier = found.earlier.iter().flat_map(|part| &part.differences).next();
-    let standby = found.standby.as_ref().or(earlier.map(|one| &one.cluster));
-    match standby {
-        None => ("not known".to_owned(), "not known".to_owned()),
-        Some(standby) => {
-            let BySide { a, b } = &pair.clusters;
-            let active = if a == standby { b } else { a };
-            (active.to_string(), standby.to_string())
+fn lead(found: &Differences) -> String {
+    match (&found.active, &found.standby, &found.back) {
+        (Some(one), Some(other), Some(_)) => format!(
+            "Both sides are active: what applications would find different if those of {one} moved to {other} now, or those of {other} to {one}, beyond the records."
+        ),
+        (Some(active), Some(standby), None) => format!(
+            "What applications would find different if they moved from {active} to {standby} now, beyond the records."
+        ),
+        (None, _, _) | (_, None, _) => {
+            "What applications would find different on the other side, beyond the records.".to_owned()
         }
     }
 }
@@ -162,8 +153,9 @@ fn sides(pair: &Pair, found: &Differences) -> (String, String) {
 /// The worst of what is shown, as it is or was. Nothing is alike that was not compared.
 fn mark(found: Option<&Differences>, filtered: bool) -> Mark {
     let Some(found) = found else { return Mark::new(Tone::Unk, "nothing compared yet") };
-    let earlier = || found.earlier.iter().flat_map(|part| &part.differences);
-    let count = |weight| found.differences.iter().chain(earlier()).filter(|one| one.weight == weight).count();
+    let earlier = || found.each().flat_map(|found| &found.earlier).flat_map(|part| &part.differences);
+    let now = || found.each().flat_map(|found| &found.differences);
+    let count = |weight| now().chain(earlier()).filter(|one| one.weight == weight).count();
     let (breaks, costs) = (count(Weight::Breaks), count(Weight::Costs));
     let then = if earlier().next().is_some() { ", some as last compared" } else { "" };
     if breaks > 0 {
@@ -177,7 +169,7 @@ fn mark(found: Option<&Differences>, filtered: bool) -> Mark {
     if found.active.is_none() {
         return Mark::new(Tone::Unk, "nothing compared");
     }
-    match (found.not_compared.is_empty(), filtered) {
+    match (found.each().all(|found| found.not_compared.is_empty()), filtered) {
         (false, _) => Mark::new(Tone::Unk, "not everything could be compared"),
         (true, true) => Mark::new(Tone::Idle, "nothing of weight matches"),
         (true, false) => Mark::new(Tone::Ok, "nothing would break or cost anything"),
@@ -186,12 +178,19 @@ fn mark(found: Option<&Differences>, filtered: bool) -> Mark {
 
 /// As sentences begin. Of both sides the part that was compared the longest ago counts.
 fn unread(found: &Differences, now: DateTime<Utc>) -> Vec<UnreadRow> {
+    found.each().flat_map(|one| unread_of(one, found.back.is_some(), now)).collect()
+}
+
+fn unread_of(found: &Differences, both: bool, now: DateTime<Utc>) -> Vec<UnreadRow> {
     let last = |what: &str| {
         let of_it = found.earlier.iter().filter(|part| found.active.is_none() || part.what == what);
         of_it.map(|part| part.at).min()
     };
+    // Of two directions it is said which.
+    let course = found.active.as_ref().zip(found.standby.as_ref()).filter(|_| both);
+    let course = course.map_or_else(String::new, |(from, to)| format!(", {from} to {to}"));
     let row = |part: &NotCompared| UnreadRow {
-        what: words::capital(&part.what),
+        what: format!("{}{course}", words::capital(&part.what)),
         reason: part.reason.clone(),
         last: last(&part.what).map(|at| When::ago(now, at)),
     };
@@ -209,9 +208,9 @@ fn filters(filter: &DifferenceFilter) -> Vec<Field> {
     .to_vec()
 }
 
-fn sections(found: &Differences, now: DateTime<Utc>) -> Vec<Section> {
-    let of_now = found.differences.iter().map(|one| (None, one));
-    let of_then = found.earlier.iter().flat_map(|part| {
+fn sections(pair: &Pair, found: &Differences, now: DateTime<Utc>) -> Vec<Section> {
+    let of_now = found.each().flat_map(|found| &found.differences).map(|one| (None, one));
+    let of_then = found.each().flat_map(|found| &found.earlier).flat_map(|part| {
         let as_of = When::ago(now, part.at);
         part.differences.iter().map(move |one| (Some(as_of.clone()), one))
     });
@@ -221,19 +220,23 @@ fn sections(found: &Differences, now: DateTime<Utc>) -> Vec<Section> {
         .map(|(id, title, kinds)| {
             let of_part = numbered.iter().filter(|(_, (_, one))| kinds.contains(&one.kind));
             let causes: Vec<CauseRow> =
-                of_part.map(|(no, (as_of, one))| row(*no, as_of.clone(), one)).collect();
+                of_part.map(|(no, (as_of, one))| row(pair, *no, as_of.clone(), one)).collect();
             Section { id, title, note: format::count(causes.len(), "cause"), causes }
         })
         .filter(|section| !section.causes.is_empty())
         .collect()
 }
 
-fn row(no: usize, as_of: Option<When>, found: &Difference) -> CauseRow {
+fn row(pair: &Pair, no: usize, as_of: Option<When>, found: &Difference) -> CauseRow {
     let Affected { topics, groups, principals } = &found.affected;
     let affected = [(principals, "principal"), (groups, "group"), (topics, "topic")];
+    let BySide { a, b } = &pair.clusters;
+    let active = if *a == found.cluster { b } else { a };
     CauseRow {
         no,
         as_of,
+        active: active.to_string(),
+        standby: found.cluster.to_string(),
         mark: match found.weight {
             Weight::Breaks => Mark::new(Tone::Bad, "breaks"),
             Weight::Costs => Mark::new(Tone::Warn, "costs"),

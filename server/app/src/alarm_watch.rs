@@ -47,9 +47,10 @@ pub async fn watch(
 }
 
 impl Watched {
-    /// The way records flowed when that was last told; `None` where it never was, and while a run moves the pair.
-    pub(crate) fn active(&self) -> Option<Direction> {
-        self.memory.active()
+    /// The way records flowed when that was last told, of two the one that is asked about; `None` where it never was, and while a run
+    /// moves the pair.
+    pub(crate) fn active(&self, asked: Direction) -> Option<Direction> {
+        self.memory.active(asked)
     }
 
     /// Keeps them in the transaction that keeps the survey, and writes what teams are told.

@@ -135,7 +135,9 @@ async fn request(
     let survey = survey.ok_or_else(|| plans::not_surveyed(&pair))?;
     let direction = match active_side(&pair, &survey) {
         ActiveSide::Active(direction) => direction,
-        ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => {
+        ActiveSide::NeitherKnown { reason }
+        | ActiveSide::Both { reason }
+        | ActiveSide::Contested { reason } => {
             return Err(Failure::new(
                 "invalid-request",
                 format!("It cannot be told which side is active: {reason}."),

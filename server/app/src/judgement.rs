@@ -85,7 +85,9 @@ impl Judgement {
         let (pair, clusters) = (&clients.pair, &clients.clusters);
         let (active, active_unknown) = match active_side(pair, survey) {
             ActiveSide::Active(direction) => (Some(direction.from), None),
-            ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => (None, Some(reason)),
+            ActiveSide::NeitherKnown { reason }
+            | ActiveSide::Both { reason }
+            | ActiveSide::Contested { reason } => (None, Some(reason)),
         };
         let judge = |flow: &Flow| judge_flow(pair, flow, survey, history.past(flow.direction.from), clock);
         let (lag, partitions) = pair.flows.iter().map(judge).unzip();

@@ -190,14 +190,15 @@ impl Memory {
     }
 
     /// What is to be said of losses after a survey: of a source that does not answer what it costs, of one that is back what
-    /// it turned out to be. Only what is new. `active` is the way records flowed when that was last told.
+    /// it turned out to be. Only what is new. `active` is the way records flowed when that was last told, of two the one it is asked
+    /// about.
     pub(crate) fn losses(
         &self,
         pair: &Pair,
         survey: &Survey,
         previous: Option<&Survey>,
         unsettled: &[Unsettled],
-        active: Option<Direction>,
+        active: impl Fn(Direction) -> Option<Direction>,
     ) -> Vec<Loss> {
         let mut news = Vec::new();
         for flow in &pair.flows {
@@ -213,6 +214,7 @@ impl Memory {
             let Some(high) = self.history.high(from) else { continue };
             let said = of_flow().map(|(loss, _)| loss).find(|loss| loss.seen_at == high.at);
             let Past { ends: history, pace, .. } = self.history.past(from);
+            let active = active(flow.direction);
             let evidence = Evidence { history, high, pace, previous, said, active };
             news.extend(state_loss(pair, flow, survey, &evidence).filter(|loss| Some(loss) != said));
         }

@@ -227,7 +227,8 @@ impl SurveyLoop {
         let alarms = alarm_watch::watch(&mut conn, &clients, &survey, previous.as_ref(), moved).await?;
         drop(conn);
         // Of very many partitions this takes a while: no transaction is open yet.
-        let losses = memory.losses(&clients.pair, &survey, previous.as_ref(), &unsettled, alarms.active());
+        let active = |asked| alarms.active(asked);
+        let losses = memory.losses(&clients.pair, &survey, previous.as_ref(), &unsettled, active);
         let found = (&survey, losses.as_slice());
         if let Err(e) = self.keep(&clients.pair, found, &judged, alarms, epoch, memory).await {
             memory.doubt();

@@ -27,6 +27,7 @@ mod tests_of_numbers;
 mod tests_of_writers;
 mod topics;
 mod view;
+mod ways;
 mod writers;
 
 use std::collections::BTreeMap;
@@ -34,7 +35,6 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use self::view::View;
 pub use self::{
     book::{Change, Ending, StandingAlarm, settle},
     code::AlarmCode,
@@ -42,8 +42,9 @@ pub use self::{
 };
 pub(crate) use self::{
     settings::{live_identity_flows, rewriting},
-    standby::blocks_syncing,
+    standby::{blocks_syncing, reads_copies_itself},
 };
+use self::{view::View, ways::Ways};
 use crate::{
     cluster::Cluster,
     notification::Severity,
@@ -166,7 +167,8 @@ impl Place {
 pub struct Alarm {
     /// Which.
     pub code: AlarmCode,
-    /// The topic, group, connector or transaction it is about: one alarm of a code and subject is open at a time.
+    /// The topic, group, connector or transaction it is about: one alarm of a code and subject is open at a time. Where both flows are
+    /// judged, or an alarm about the same of the other flow is open, the course stands behind it: `orders (eu-west → eu-central)`.
     pub subject: String,
     /// The flow it concerns: `eu-west → eu-central`.
     pub course: String,
@@ -208,6 +210,23 @@ impl Alarm {
             next_step: String::new(),
             command: None,
         }
+    }
+
+    /// What it is about, without the course.
+    fn about(&self) -> &str {
+        let course = format!(" ({})", self.course);
+        self.subject.strip_suffix(course.as_str()).unwrap_or(&self.subject)
+    }
+
+    /// With the course behind its subject.
+    fn naming_its_course(self) -> Self {
+        let subject = format!("{} ({})", self.about(), self.course);
+        Self { subject, ..self }
+    }
+
+    /// Whether both are one alarm: the same of the same flow. What is so of one flow is another thing than what is so of the other.
+    fn is_same_as(&self, other: &Self) -> bool {
+        self.code == other.code && self.course == other.course && self.about() == other.about()
     }
 
     /// With its places, and what is lost at all of them.
@@ -255,6 +274,8 @@ pub struct Judged {
     pub standing: Vec<Alarm>,
     /// Those that could not be judged, whole or in part, and why.
     pub unknown: BTreeMap<AlarmCode, String>,
+    /// The same of one flow, by its course, where both are judged.
+    pub unknown_of: BTreeMap<(AlarmCode, String), String>,
 }
 
 impl Judged {
@@ -262,13 +283,13 @@ impl Judged {
     #[must_use]
     pub fn nothing(reason: &str) -> Self {
         let unknown = AlarmCode::ALL.into_iter().map(|code| (code, reason.to_owned()));
-        Self { standing: Vec::new(), unknown: unknown.collect() }
+        Self { unknown: unknown.collect(), ..Self::default() }
     }
 
     /// Of two rules that say the same of one subject the second only adds what it is concluded from, unless it proves what
     /// the first takes for likely.
     fn raise(&mut self, mut alarm: Alarm) {
-        let same = |one: &&mut Alarm| one.code == alarm.code && one.subject == alarm.subject;
+        let same = |one: &&mut Alarm| one.is_same_as(&alarm);
         match self.standing.iter_mut().find(same) {
             Some(first) => {
                 if first.likely && !alarm.likely {
@@ -282,6 +303,19 @@ impl Judged {
 
     fn unknown(&mut self, code: AlarmCode, reason: impl Into<String>) {
         self.unknown.entry(code).or_insert_with(|| reason.into());
+    }
+
+    /// Why it cannot be told whether an open alarm still stands.
+    fn why_unknown(&self, open: &Alarm) -> Option<&String> {
+        let of_flow = || self.unknown_of.get(&(open.code, open.course.clone()));
+        self.unknown.get(&open.code).or_else(of_flow)
+    }
+
+    /// Adds what is so of one of two flows that are both judged.
+    fn add_flow(&mut self, course: &str, of_flow: Self) {
+        self.standing.extend(of_flow.standing.into_iter().map(Alarm::naming_its_course));
+        let unknown = of_flow.unknown.into_iter();
+        self.unknown_of.extend(unknown.map(|(code, reason)| ((code, course.to_owned()), reason)));
     }
 }
 
@@ -302,26 +336,32 @@ pub struct Inputs<'a> {
     pub moved_by: Option<i64>,
 }
 
-/// Judges every alarm; answers also what has to be remembered for the next survey.
+/// Judges every alarm; answers also what has to be remembered for the next survey. Where both flows copy under distinct names each is
+/// judged by itself.
 #[must_use]
 pub fn judge(inputs: Inputs<'_>) -> (Judged, Memory) {
-    let view = View::new(inputs);
-    let mut memory = memory::next(&view);
+    let ways = Ways::of(inputs);
     if let Some(number) = inputs.moved_by {
+        let mut memory = ways.remembered(inputs);
         memory.forget_what_runs_change();
         return (Judged::nothing(&format!("run {number} moves the pair")), memory);
     }
-    let mut judged = Judged::default();
-    settings::judge(&view, &mut judged);
-    connectors::judge(&view, &mut judged, &mut memory);
+    match ways {
+        Ways::One(active) => ways::judge_one(inputs, active),
+        Ways::Both => ways::judge_both(inputs),
+    }
+}
+
+/// What is so of the flow that a view is of.
+fn judge_flow(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
+    connectors::judge(view, judged, memory);
     if let Err(reason) = &view.active {
         for code in [topics::CODES, copying::CODES, standby::CODES].concat() {
             judged.unknown(code, reason);
         }
-        return (judged, memory);
+        return;
     }
-    topics::judge(&view, &mut judged);
-    copying::judge(&view, &mut judged, &mut memory);
-    standby::judge(&view, &mut judged, &mut memory);
-    (judged, memory)
+    topics::judge(view, judged);
+    copying::judge(view, judged, memory);
+    standby::judge(view, judged, memory);
 }

@@ -23,14 +23,14 @@ use crate::{
     cluster::Cluster,
     direction::{self, ActiveSide},
     ids::ClusterName,
-    pair::{BySide, Pair},
+    pair::{BySide, Direction, Pair, Side},
     survey::Survey,
 };
 pub use brokers::BROKER_SETTINGS;
 pub(crate) use configs::{DECISIVE, config_gaps};
 pub use earlier::{Earlier, LastCompared};
 pub(crate) use grants::arguments as acl_arguments;
-pub(crate) use groups::active_groups;
+pub(crate) use groups::{active_groups, groups_in_the_way};
 use part::Part;
 use sides::Sides;
 pub(crate) use sides::{application_topics, probes};
@@ -194,7 +194,7 @@ pub struct NotCompared {
 }
 
 /// What would be different for applications.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Differences {
     /// The cluster applications are on; `None` when that is not known, and then nothing was compared.
     pub active: Option<ClusterName>,
@@ -206,9 +206,16 @@ pub struct Differences {
     pub not_compared: Vec<NotCompared>,
     /// Of that, what was found when it could be compared last; see [`Self::with_earlier`].
     pub earlier: Vec<Earlier>,
+    /// Where both sides are active, the same for those that would move the other way.
+    pub back: Option<Box<Self>>,
 }
 
 impl Differences {
+    /// This direction, and the other where both sides are active.
+    pub fn each(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.back.as_deref())
+    }
+
     /// Only those of some kinds that concern whoever's name contains a text. Empty lets all through.
     #[must_use]
     pub fn filtered(mut self, kinds: &[DifferenceKind], who: &str) -> Self {
@@ -221,6 +228,7 @@ impl Differences {
         for part in &mut self.earlier {
             part.differences.retain(asked);
         }
+        self.back = self.back.map(|back| Box::new(back.filtered(kinds, who)));
         self
     }
 
@@ -235,24 +243,33 @@ impl Differences {
             }
             found.commands.truncate(COMMANDS);
         }
+        self.back = self.back.map(|back| Box::new(back.shortened()));
         self
     }
 }
 
-/// Compares both sides of a pair as last observed.
+/// Compares both sides of a pair as last observed. Where both are active each is compared as the one that applications of the other
+/// would move to.
 #[must_use]
 pub fn differences(pair: &Pair, clusters: &BySide<Cluster>, survey: &Survey) -> Differences {
-    let active = match direction::active_side(pair, survey) {
-        ActiveSide::Active(active) => active,
+    match direction::active_side(pair, survey) {
+        ActiveSide::Active(active) => compare(&Sides::new(pair, clusters, survey, active, false)),
+        ActiveSide::Both { .. } => {
+            let [there, back] =
+                Side::BOTH.map(|from| compare(&Sides::new(pair, clusters, survey, Direction { from }, true)));
+            Differences { back: Some(Box::new(back)), ..there }
+        }
         ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => {
             let all = NotCompared { what: "both sides".to_owned(), reason };
-            return Differences { not_compared: vec![all], ..Differences::default() };
+            Differences { not_compared: vec![all], ..Differences::default() }
         }
-    };
-    let sides = Sides::new(pair, clusters, survey, active);
+    }
+}
+
+fn compare(sides: &Sides<'_>) -> Differences {
     let (mut found, mut not_compared) = (Vec::new(), Vec::new());
     for part in Part::ALL {
-        match part.compare(&sides, &mut not_compared) {
+        match part.compare(sides, &mut not_compared) {
             Ok(differences) => found.extend(differences),
             Err(reason) => {
                 let (what, reason) = (part.as_str().to_owned(), reason.to_owned());
@@ -266,7 +283,7 @@ pub fn differences(pair: &Pair, clusters: &BySide<Cluster>, survey: &Survey) -> 
         standby: Some(sides.standby().clone()),
         differences: found,
         not_compared,
-        earlier: Vec::new(),
+        ..Differences::default()
     }
 }
 

@@ -17,6 +17,11 @@ pub enum ActiveSide {
         /// What is missing, as a sentence.
         reason: String,
     },
+    /// They may be on both: records flow both ways, under names that keep them apart.
+    Both {
+        /// That it is so, as a sentence: what is made for one direction cannot choose one by itself.
+        reason: String,
+    },
     /// The signs contradict each other.
     Contested {
         /// How, as a sentence.
@@ -25,7 +30,8 @@ pub enum ActiveSide {
 }
 
 /// Derives the active side from the flows (which source connector copies, which is STOPPED) and, where the ACLs of both
-/// sides are readable, from who may write. A sign that is unknown is not guessed.
+/// sides are readable, from who may write. A sign that is unknown is not guessed. Both flows may copy where names differ; under one
+/// name on both sides that contradicts itself.
 #[must_use]
 pub fn active_side(pair: &Pair, survey: &Survey) -> ActiveSide {
     let mut copying = Vec::new();
@@ -47,9 +53,11 @@ pub fn active_side(pair: &Pair, survey: &Survey) -> ActiveSide {
             };
         }
         _ => {
-            return ActiveSide::Contested {
-                reason: format!("both flows of pair `{}` copy records", pair.name),
-            };
+            let reason = format!("both flows of pair `{}` copy records", pair.name);
+            if pair.has_distinct_names() {
+                return ActiveSide::Both { reason };
+            }
+            return ActiveSide::Contested { reason };
         }
     };
     let writable: Vec<Side> =

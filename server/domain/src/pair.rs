@@ -304,6 +304,13 @@ impl Pair {
         self.flows.iter().find(|flow| flow.direction == direction)
     }
 
+    /// Whether every flow brings topics to its target under other names than they have on its source, so that both flows may run and
+    /// nothing goes in circles.
+    #[must_use]
+    pub fn has_distinct_names(&self) -> bool {
+        self.flows.iter().all(|flow| flow.naming != NamingPolicy::Identity)
+    }
+
     /// Flows that Muster can neither see nor steer yet, because nobody said what carries them.
     pub fn unattached(&self) -> impl Iterator<Item = Direction> {
         let unattached = |flow: &&Flow| matches!(flow.mechanism, Mechanism::Unattached);

@@ -153,6 +153,13 @@ impl Scope {
         self.canary.as_deref() == Some(self.source_of_replica(side, topic).unwrap_or(topic))
     }
 
+    /// Whether a topic on a side is a copy that a flow brought there, by its name. No topic is under the identity policy, where names
+    /// do not tell.
+    #[must_use]
+    pub fn is_replica(&self, side: Side, topic: &str) -> bool {
+        self.source_of_replica(side, topic).is_some()
+    }
+
     /// Whether a group is one of the pair's.
     #[must_use]
     pub fn group(&self, group: &str) -> bool {

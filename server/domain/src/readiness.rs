@@ -3,6 +3,7 @@
 //! Every check is answered every time. An input that is unknown makes its checks unknown, never ok.
 
 mod approvers;
+mod both;
 mod canary;
 mod flows;
 mod moving;
@@ -21,6 +22,7 @@ use crate::{
     cluster::Cluster,
     direction::{self, ActiveSide},
     pair::{BySide, Direction, Pair, Side},
+    patterns::Scope,
     survey::Survey,
 };
 
@@ -277,6 +279,8 @@ struct Scene<'a> {
     previous: Option<&'a Survey>,
     /// The way from the active to the standby side, or why it is not known.
     active: Result<Direction, String>,
+    /// Whether both sides are active, and this is one of two scenes: no side stands by, and each has topics and consumers of its own.
+    both: bool,
     now: DateTime<Utc>,
 }
 
@@ -284,10 +288,24 @@ impl Scene<'_> {
     fn name(&self, side: Side) -> &str {
         self.pair.cluster(side).as_str()
     }
+
+    /// Whether a topic of a side grows by what the scene's flow takes away or brings: of two flows each has its own.
+    fn grows_by_flow(&self, scope: &Scope, way: Direction, side: Side, topic: &str) -> bool {
+        let taken_away = side == way.from;
+        !self.both || taken_away != scope.is_replica(side, topic)
+    }
+
+    /// Every check that is about clusters and flows.
+    fn evaluate(&self) -> Vec<CheckResult> {
+        let mut results = sides::evaluate(self);
+        results.extend(flows::evaluate(self));
+        results.extend(standby::evaluate(self));
+        results
+    }
 }
 
 /// Answers every check of the clusters and flows. The one about people is [`judge_approvers`]: no survey sees them. What
-/// was measured by canaries is joined by [`judge_canary`].
+/// was measured by canaries is joined by [`judge_canary`]. Where both sides are active each check is of both directions, the worse counts.
 #[must_use]
 pub fn evaluate(
     pair: &Pair,
@@ -296,14 +314,15 @@ pub fn evaluate(
     previous: Option<&Survey>,
     now: DateTime<Utc>,
 ) -> Vec<CheckResult> {
-    let active = match direction::active_side(pair, survey) {
-        ActiveSide::Active(direction) => Ok(direction),
-        ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => Err(reason),
+    let of = |active, both| Scene { pair, clusters, survey, previous, active, both, now }.evaluate();
+    let mut results = match direction::active_side(pair, survey) {
+        ActiveSide::Active(direction) => of(Ok(direction), false),
+        ActiveSide::Both { .. } => {
+            let [there, back] = Side::BOTH.map(|from| Direction { from });
+            both::together((pair.course(there), of(Ok(there), true)), (pair.course(back), of(Ok(back), true)))
+        }
+        ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => of(Err(reason), false),
     };
-    let scene = Scene { pair, clusters, survey, previous, active, now };
-    let mut results = sides::evaluate(&scene);
-    results.extend(flows::evaluate(&scene));
-    results.extend(standby::evaluate(&scene));
     let unattached: Vec<String> = pair.unattached().map(|way| direction::not_attached(pair, way)).collect();
     for result in results.iter_mut().filter(|result| unattached.contains(&result.reason)) {
         ATTACH.clone_into(&mut result.next_step);

@@ -217,7 +217,7 @@ fn elsewhere(pair: &Pair, survey: &Survey, direction: Direction) -> Option<Conce
         ActiveSide::NeitherKnown { reason } => {
             Some(concern("active-side-unknown", reason, "Make both clusters and the flow readable first."))
         }
-        ActiveSide::Contested { reason } => {
+        ActiveSide::Both { reason } | ActiveSide::Contested { reason } => {
             Some(concern("active-side-contested", reason, "Settle which side is active first."))
         }
     }

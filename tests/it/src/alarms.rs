@@ -2,13 +2,14 @@
 //! the benchmark of how long it takes.
 //!
 //! One lab and one story: what disturbs others most (a worker that is gone, a source that is gone) comes last. What only a flow
-//! without transactions lets happen has a lab of its own, and so has what takes two workers.
+//! without transactions lets happen has a lab of its own, and so have what takes two workers and what takes two flows that copy.
 
 mod causes;
 mod gone;
 mod nameless;
 mod rebalance;
 mod stage;
+mod two_flows;
 
 use std::time::Duration;
 
@@ -80,5 +81,19 @@ pub async fn a_worker_of_two_gone(period: Duration) -> Result<Vec<Raised>> {
     two.stage.nothing_is_alarmed().await?;
     two.one_is_ended_in_order().await?;
     two.one_is_killed().await?;
+    Ok(two.stage.raised)
+}
+
+/// Both flows of a pair with prefixed names copy; records are removed from one side and then from the other before they were copied, and
+/// the worker of the way back goes.
+///
+/// # Errors
+/// When something is not alarmed of the flow it is about within three surveys, or anything is alarmed of the other.
+pub async fn of_two_flows(period: Duration) -> Result<Vec<Raised>> {
+    let mut two = two_flows::TwoFlows::start(period).await?;
+    two.nothing_is_alarmed_of_either().await?;
+    two.a_hole(two_flows::BACK).await?;
+    two.a_hole(stage::FORWARD).await?;
+    two.the_worker_of_the_way_back_gone().await?;
     Ok(two.stage.raised)
 }

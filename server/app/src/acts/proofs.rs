@@ -129,9 +129,11 @@ pub async fn direction(
     let survey = surveys::latest(conn, &pair.name).await?.ok_or_else(|| plans::not_surveyed(pair))?;
     match active_side(pair, &survey) {
         ActiveSide::Active(direction) => Ok(direction),
-        ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => Err(Failure::invalid(
-            format!("It cannot be told which side is active: {reason}. Say from which cluster."),
-        )),
+        ActiveSide::NeitherKnown { reason }
+        | ActiveSide::Both { reason }
+        | ActiveSide::Contested { reason } => Err(Failure::invalid(format!(
+            "It cannot be told which side is active: {reason}. Say from which cluster."
+        ))),
     }
 }
 

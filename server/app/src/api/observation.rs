@@ -3,7 +3,7 @@
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
-    difference::{Difference, DifferenceKind, Earlier, NotCompared},
+    difference::{Difference, DifferenceKind, Differences, Earlier, NotCompared},
     ids::{ClusterName, PairName},
     pair::{Direction, Pair, Side},
     patterns::Scope,
@@ -224,6 +224,35 @@ pub struct SideDifferences {
     /// Of that, what was found when it could be compared last, with when that was: so it is told of a dead cluster what it had. Whether it
     /// still is so nobody can say.
     pub earlier: Vec<Earlier>,
+    /// Where both sides are active, the same for those that would move the other way; null otherwise.
+    pub back: Option<DifferencesBack>,
+}
+
+/// What would be different for applications that move the other way, where both sides are active.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DifferencesBack {
+    /// Cluster these applications are on; null when it cannot be told any more.
+    pub active: Option<ClusterName>,
+    /// Cluster they would move to.
+    pub standby: Option<ClusterName>,
+    /// One for each cause, worst first, each with the first 50 names and 20 commands.
+    pub items: Vec<Difference>,
+    /// What nobody can say anything about: it does not count as alike.
+    pub not_compared: Vec<NotCompared>,
+    /// Of that, what was found when it could be compared last.
+    pub earlier: Vec<Earlier>,
+}
+
+impl From<Differences> for DifferencesBack {
+    fn from(found: Differences) -> Self {
+        Self {
+            active: found.active,
+            standby: found.standby,
+            items: found.differences,
+            not_compared: found.not_compared,
+            earlier: found.earlier,
+        }
+    }
 }
 
 /// Which differences.
@@ -255,6 +284,7 @@ pub async fn differences(
         items: found.differences,
         not_compared: found.not_compared,
         earlier: found.earlier,
+        back: found.back.map(|back| (*back).into()),
     }))
 }
 

@@ -23,6 +23,15 @@ pub(super) async fn differences(
 
 /// Differences as people read them: each cause with what it does and what to do.
 fn tell_differences(reply: &Value) {
+    tell_direction(reply);
+    // Where both sides are active.
+    if !reply["back"].is_null() {
+        println!();
+        tell_direction(&reply["back"]);
+    }
+}
+
+fn tell_direction(reply: &Value) {
     println!("From {} to {}:", print::word(reply, "active"), print::word(reply, "standby"));
     tell_causes(print::items(reply));
     for part in reply["not_compared"].as_array().into_iter().flatten() {

@@ -10,6 +10,7 @@ mod approvers;
 mod audit_coverage;
 mod auth_coverage;
 mod bad_input;
+mod both_flows;
 mod break_glass;
 mod broken_off;
 mod browser;

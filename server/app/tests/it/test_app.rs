@@ -323,7 +323,11 @@ impl ClientSource for Doubles {
         let mut flows: BTreeMap<FlowKey, Arc<dyn Replication>> = BTreeMap::new();
         for from in Side::BOTH {
             let direction = Direction { from };
-            flows.insert(FlowKey::from(direction), Arc::new(self.small.flow(direction).clone()));
+            let flow = match name.as_str() {
+                "clicks" => self.small.clicks.get(from),
+                _ => self.small.flow(direction),
+            };
+            flows.insert(FlowKey::from(direction), Arc::new(flow.clone()));
         }
         let told = world.clone();
         let routing: Vec<Arc<dyn Routing>> =

@@ -1,6 +1,6 @@
 //! Alarms as they are kept: opened by a survey, seen again by later ones, ended by a survey or by a person.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -134,12 +134,11 @@ pub enum Change {
 
 /// What has to be done so that the open alarms of a pair are those that stand. Nothing ends that could not be looked at.
 #[must_use]
-pub fn settle(open: &[StandingAlarm], judged: Judged) -> Vec<Change> {
-    let mut standing = bounded(open, judged.standing);
+pub fn settle(open: &[StandingAlarm], mut judged: Judged) -> Vec<Change> {
+    let mut standing = bounded(open, std::mem::take(&mut judged.standing));
     let mut changes = Vec::new();
     for kept in open {
-        let key = (kept.alarm.code, kept.alarm.subject.clone());
-        let change = match (standing.remove(&key), judged.unknown.get(&key.0)) {
+        let change = match (standing.remove(&key(&kept.alarm)), judged.why_unknown(&kept.alarm)) {
             (Some(now), _) => {
                 let alarm = merged(&kept.alarm, now);
                 let more = kept.alarm.code.stays()
@@ -153,14 +152,35 @@ pub fn settle(open: &[StandingAlarm], judged: Judged) -> Vec<Change> {
         };
         changes.push(change);
     }
-    changes.extend(standing.into_values().map(Change::Open));
+    let ended =
+        |id: &Uuid| changes.iter().any(|change| matches!(change, Change::End { id: over } if over == id));
+    let staying = open.iter().filter(|kept| !ended(&kept.id));
+    let mut taken: BTreeSet<(AlarmCode, String)> =
+        staying.map(|kept| (kept.alarm.code, kept.alarm.subject.clone())).collect();
+    // One is open of each code and subject: the same of another flow has its course behind it.
+    let opened: Vec<Change> = standing
+        .into_values()
+        .map(|alarm| {
+            let free = taken.insert((alarm.code, alarm.subject.clone()));
+            Change::Open(if free { alarm } else { alarm.naming_its_course() })
+        })
+        .collect();
+    changes.extend(opened);
     changes
 }
 
-/// What was so when it began stays: since when it is so, and that it was proven. What happened before stays too when it
-/// happens again.
+/// What makes an alarm another one: its code, its flow, and what it is about.
+type Key = (AlarmCode, String, String);
+
+fn key(alarm: &Alarm) -> Key {
+    (alarm.code, alarm.course.clone(), alarm.about().to_owned())
+}
+
+/// What was so when it began stays: since when it is so, that it was proven, and how its subject is written. What happened before stays
+/// too when it happens again.
 fn merged(kept: &Alarm, now: Alarm) -> Alarm {
     let likely = kept.likely && now.likely;
+    let now = Alarm { subject: kept.subject.clone(), ..now };
     if !kept.code.stays() {
         return Alarm { since: kept.since, likely, ..now };
     }
@@ -182,45 +202,50 @@ fn merged(kept: &Alarm, now: Alarm) -> Alarm {
     Alarm { since: kept.since, likely, places, more_places: more + now.more_places + beyond, lost, ..now }
 }
 
-/// One alarm a subject, and one for all subjects there is no room for. Those that are open already keep theirs.
-fn bounded(open: &[StandingAlarm], standing: Vec<Alarm>) -> BTreeMap<(AlarmCode, String), Alarm> {
+/// One alarm a subject, and one for all subjects there is no room for, of each flow. Those that are open already keep theirs.
+fn bounded(open: &[StandingAlarm], standing: Vec<Alarm>) -> BTreeMap<Key, Alarm> {
     let mut kept = BTreeMap::new();
-    let is_open = |alarm: &Alarm| {
-        open.iter().any(|kept| kept.alarm.code == alarm.code && kept.alarm.subject == alarm.subject)
-    };
-    let mut counts: BTreeMap<AlarmCode, usize> = BTreeMap::new();
+    let is_open = |alarm: &Alarm| open.iter().any(|kept| kept.alarm.is_same_as(alarm));
+    let mut counts: BTreeMap<(AlarmCode, String), usize> = BTreeMap::new();
     // What happened is told once and stays: it keeps its place though this survey does not show it.
     for kept in
-        open.iter().map(|kept| &kept.alarm).filter(|kept| kept.code.stays() && kept.subject != THE_REST)
+        open.iter().map(|kept| &kept.alarm).filter(|kept| kept.code.stays() && kept.about() != THE_REST)
     {
-        let shown = standing.iter().any(|now| now.code == kept.code && now.subject == kept.subject);
-        *counts.entry(kept.code).or_default() += usize::from(!shown);
+        let shown = standing.iter().any(|now| now.is_same_as(kept));
+        *counts.entry((kept.code, kept.course.clone())).or_default() += usize::from(!shown);
     }
     let (known, new): (Vec<Alarm>, Vec<Alarm>) = standing.into_iter().partition(is_open);
     for alarm in known.into_iter().chain(new) {
-        let count = counts.entry(alarm.code).or_default();
+        let count = counts.entry((alarm.code, alarm.course.clone())).or_default();
         *count += 1;
         if *count <= MOST_SUBJECTS {
-            kept.insert((alarm.code, alarm.subject.clone()), alarm);
+            kept.insert(key(&alarm), alarm);
             continue;
         }
-        let rest = kept.entry((alarm.code, THE_REST.to_owned())).or_insert_with(|| Alarm {
-            places: Vec::new(),
-            more_places: 0,
-            lost: super::Lost::NOTHING,
-            ..alarm.clone()
-        });
-        rest.subject = THE_REST.to_owned();
-        rest.said = format!("So it is with more than {MOST_SUBJECTS}: there is one alarm for all others.");
+        let key = (alarm.code, alarm.course.clone(), THE_REST.to_owned());
+        let rest = kept.entry(key).or_insert_with(|| the_rest(&alarm));
         rest.lost = rest.lost.and(alarm.lost);
         rest.likely &= alarm.likely;
         if rest.places.len() < MOST_PLACES {
             let mark = alarm.places.first().map_or(0, |place| place.mark);
-            let place = super::Place::new(&alarm.subject, &alarm.said).losing(mark, alarm.lost);
+            let place = super::Place::new(alarm.about(), &alarm.said).losing(mark, alarm.lost);
             rest.places.push(place);
         } else {
             rest.more_places += 1;
         }
     }
     kept
+}
+
+/// The alarm of all subjects there is no room for, by the first of them.
+fn the_rest(first: &Alarm) -> Alarm {
+    let rest = Alarm {
+        subject: THE_REST.to_owned(),
+        said: format!("So it is with more than {MOST_SUBJECTS}: there is one alarm for all others."),
+        places: Vec::new(),
+        more_places: 0,
+        lost: super::Lost::NOTHING,
+        ..first.clone()
+    };
+    if first.about() == first.subject { rest } else { rest.naming_its_course() }
 }

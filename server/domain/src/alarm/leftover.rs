@@ -38,9 +38,11 @@ pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
     }
     for (name, group) in there.iter().filter(|(_, group)| matches!(group.state, GroupState::Empty)) {
         let (mut proven, mut likely) = (Found::default(), Found::default());
-        for (key, offset) in &group.offsets {
+        for (key, offset) in group.offsets.iter().filter(|(key, _)| view.is_of_flow(way.to(), &key.topic)) {
             let source_key = source_name(view, key);
+            // Where both sides are active a group may read the copies, too, and have come further there.
             let position = here
+                .filter(|_| !view.both)
                 .zip(source_key.as_ref())
                 .and_then(|(here, key)| here.get(name)?.offsets.get(key).copied());
             let pair = pairs.zip(source_key.as_ref()).and_then(|(pairs, key)| pairs.0.get(key).copied());

@@ -1,6 +1,9 @@
 //! What has to be remembered from one survey to the next beyond the survey itself: little while everything is readable.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -39,6 +42,9 @@ pub struct Memory {
     pub(super) gone: BTreeMap<Side, BTreeMap<String, Gone>>,
     /// How many tasks the active flow's connectors had.
     pub(super) tasks: BTreeMap<ConnectorRole, Tasks>,
+    /// Where both flows are judged, what is about the other one: all of this but what is about sides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) other: Option<Box<Memory>>,
 }
 
 /// What a topic's source removed before it was copied.
@@ -93,10 +99,39 @@ pub(super) struct Streak {
 }
 
 impl Memory {
-    /// The way records flowed when that was last told.
+    /// The way records flowed when that was last told; of two, this one if it is one of them.
     #[must_use]
-    pub fn active(&self) -> Option<Direction> {
-        self.active
+    pub fn active(&self, asked: Direction) -> Option<Direction> {
+        let other = self.other.as_ref().and_then(|other| other.active);
+        other.filter(|other| *other == asked).or(self.active)
+    }
+
+    /// Whether both flows were judged at the last survey.
+    pub(super) fn is_of_both(&self) -> bool {
+        self.other.is_some()
+    }
+
+    /// What is remembered of one of two flows; nothing but what is about sides where it was not judged before.
+    pub(super) fn of(&self, way: Direction) -> Cow<'_, Self> {
+        if self.active == Some(way) {
+            return Cow::Borrowed(self);
+        }
+        let other = self.other.as_deref().filter(|other| other.active == Some(way));
+        Cow::Owned(Self {
+            topics: self.topics.clone(),
+            gone: self.gone.clone(),
+            before_last: self.before_last,
+            ..other.cloned().unwrap_or_default()
+        })
+    }
+
+    /// With what is remembered of the flow from the other side. What is about sides is kept once.
+    pub(super) fn beside(mut self, side: Side, mut other: Self) -> Self {
+        self.gone.extend(other.gone.remove(&side).map(|gone| (side, gone)));
+        other.gone.clear();
+        other.topics.clear();
+        self.other = Some(Box::new(other));
+        self
     }
 
     /// A run changes on purpose what the rules would take for trouble. Ids of topics it never changes, nor what is gone.

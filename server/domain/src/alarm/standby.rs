@@ -1,9 +1,13 @@
 //! What on the standby works against being one: DENYs that block, configs that delete, groups in the way.
 
+use std::collections::BTreeSet;
+
 use super::{Alarm, AlarmCode as Code, Judged, Lost, Memory, Place, leftover, view::View};
 use crate::{
     acl::{AclBinding, AclOperation, AclPermission, ResourceType},
     difference::acl_arguments,
+    pair::Direction,
+    patterns::Scope,
     survey::GroupObservation,
     topic::{ConfigEntry, ConfigSource, Configs},
 };
@@ -38,7 +42,8 @@ fn denies(view: &View<'_>, judged: &mut Judged) {
     for binding in acls.bindings.iter().filter(bad) {
         let hit: Vec<Place> = topics
             .keys()
-            .filter(|topic| view.scope.topic(way.to(), topic) && binding.covers(ResourceType::Topic, topic))
+            .filter(|topic| view.scope.topic(way.to(), topic) && view.is_of_flow(way.to(), topic))
+            .filter(|topic| binding.covers(ResourceType::Topic, topic))
             .map(|topic| Place::new(topic, "is refused by it"))
             .collect();
         if hit.is_empty() {
@@ -175,16 +180,43 @@ pub(crate) fn blocks_syncing(there: &GroupObservation, here: Option<Option<&Grou
     !there.members.is_empty() && reads_here
 }
 
+/// Whether a group that is at work on the target needs nothing synced there, where both sides are active: its members read the copies
+/// of whatever it reads on the source. Where nobody tells what they hold, positions on the copies do.
+#[must_use]
+pub(crate) fn reads_copies_itself(
+    (scope, way): (&Scope, Direction),
+    there: &GroupObservation,
+    here: &GroupObservation,
+) -> bool {
+    let held: BTreeSet<&str> =
+        there.members.iter().flat_map(|member| &member.assignment).map(|at| at.topic.as_str()).collect();
+    let read = |replica: &str| {
+        let has_positions = || there.offsets.keys().any(|at| at.topic == replica);
+        held.contains(replica) || (held.is_empty() && has_positions())
+    };
+    let topics = here.offsets.keys().map(|at| &at.topic);
+    topics
+        .filter(|topic| scope.application_topic(way.from, topic))
+        .all(|topic| read(&scope.replica(way, topic)))
+}
+
 fn groups_active(view: &View<'_>, judged: &mut Judged) {
     let way = view.way();
     let groups = match view.survey.sides.get(way.to()).groups.as_result() {
         Ok(groups) => groups,
         Err(reason) => return judged.unknown(Code::GroupActive, reason),
     };
-    let here = view.survey.sides.get(way.from).groups.value();
+    let here = match view.survey.sides.get(way.from).groups.as_result() {
+        // Of a side that stands by every member counts; where both are active it may be at work there by right.
+        Err(reason) if view.both => return judged.unknown(Code::GroupActive, reason),
+        here => here.ok(),
+    };
     let to = view.name(way.to());
     for (name, group) in groups {
-        if !blocks_syncing(group, here.map(|here| here.get(name))) {
+        let known_here = here.map(|here| here.get(name));
+        let by_right =
+            |here: &GroupObservation| view.both && reads_copies_itself((&view.scope, way), group, here);
+        if !blocks_syncing(group, known_here) || known_here.flatten().is_some_and(by_right) {
             continue;
         }
         let members = group.members.iter().map(|member| {

@@ -4,7 +4,7 @@
 use super::{Memory, memory::Tasks, view::View};
 use crate::{
     selection::Selection,
-    survey::{ConnectorObservation, ConnectorRole},
+    survey::{ConnectorObservation, ConnectorRole, GroupObservation},
 };
 
 /// Settings that decide how many tasks there are.
@@ -54,7 +54,9 @@ pub(super) fn nothing_to_do(view: &View<'_>, role: ConnectorRole) -> bool {
     match role {
         ConnectorRole::Source => {
             let side = view.way().from;
-            view.topics(side).is_ok_and(|topics| !topics.keys().any(|topic| view.scope.topic(side, topic)))
+            let copied =
+                |topic: &String| view.scope.topic(side, topic) && !view.scope.is_replica(side, topic);
+            view.topics(side).is_ok_and(|topics| !topics.keys().any(copied))
         }
         // Until there is a group with positions.
         ConnectorRole::Checkpoint => work(view, role, None) == Some(0),
@@ -74,7 +76,11 @@ fn work(view: &View<'_>, role: ConnectorRole, selection: Option<&Selection>) -> 
         }
         ConnectorRole::Checkpoint => {
             let groups = view.survey.sides.get(side).groups.value()?.values();
-            groups.filter(|group| !group.offsets.is_empty()).count()
+            // Copies that the way back brought are not copied on, and their positions not either.
+            let has_any = |group: &&GroupObservation| {
+                group.offsets.keys().any(|at| !view.scope.is_replica(side, &at.topic))
+            };
+            groups.filter(has_any).count()
         }
         ConnectorRole::Heartbeat => 1,
     };

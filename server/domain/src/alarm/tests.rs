@@ -1,5 +1,6 @@
 //! A pair whose surveys are judged one after the other; what they are alarms of is in the files beside this one.
 
+mod both_ways;
 mod logs;
 mod replication;
 mod settling;

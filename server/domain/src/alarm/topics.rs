@@ -11,7 +11,7 @@ pub(super) fn judge(view: &View<'_>, judged: &mut Judged) {
     for side in [way.from, way.to()] {
         match view.topics(side) {
             Ok(topics) => {
-                for (name, topic) in topics.iter().filter(|(name, _)| !view.scope.canary(side, name)) {
+                for (name, topic) in topics.iter().filter(|(name, _)| looks_at(view, side, name)) {
                     let another =
                         view.id_before(side, name).zip(topic.id).is_some_and(|(old, new)| old != new);
                     if another && let Some(before) = view.topic_before(side, name) {
@@ -23,6 +23,11 @@ pub(super) fn judge(view: &View<'_>, judged: &mut Judged) {
         }
     }
     partitions(view, judged);
+}
+
+/// Muster's own canary is nobody's topic.
+fn looks_at(view: &View<'_>, side: Side, name: &str) -> bool {
+    !view.scope.canary(side, name) && view.is_of_flow(side, name)
 }
 
 fn recreated(view: &View<'_>, side: Side, name: &str, topic: &TopicObservation, before: &LastTopic) -> Alarm {

@@ -1,4 +1,5 @@
-//! A survey as the rules look at it: the active flow, partition by partition, beside what was seen before.
+//! A survey as the rules look at it: one flow (the active one, or each in turn where both copy), partition by partition, beside what was
+//! seen before.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,6 @@ use uuid::Uuid;
 use super::{Inputs, Since, memory::LastTopic};
 use crate::{
     cluster::Cluster,
-    direction::{self, ActiveSide},
     lag::{CopyMode, RecordsOnly, renamed},
     pair::{BySide, Direction, Flow, Mechanism, Pair, Side},
     patterns::Scope,
@@ -29,24 +29,22 @@ pub(super) struct View<'a> {
     pub(super) previous: Option<&'a Survey>,
     pub(super) memory: &'a super::Memory,
     pub(super) scope: Scope,
-    /// The way records flow, or why it is not known. Nobody copying now does not make it unknown: it was known before.
+    /// The way records flow, or why it is not known.
     pub(super) active: Result<Direction, String>,
+    /// Whether the other flow is judged as well: both sides are active, and no side stands by.
+    pub(super) both: bool,
     pub(super) mode: CopyMode,
     /// Why the copies of the active flow are not known by their names.
     pub(super) renamed: Option<String>,
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(inputs: Inputs<'a>) -> Self {
+    /// Of the flow that way, or of none where it is not known.
+    pub(super) fn new(inputs: Inputs<'a>, active: Result<Direction, String>, both: bool) -> Self {
         let Inputs { pair, clusters, survey, previous, memory, .. } = inputs;
-        let active = match direction::active_side(pair, survey) {
-            ActiveSide::Active(direction) => Ok(direction),
-            ActiveSide::NeitherKnown { reason } => memory.active.ok_or(reason),
-            ActiveSide::Contested { reason } => Err(reason),
-        };
         let way = active.clone().unwrap_or(Direction { from: Side::A });
         let (mode, renamed) = (CopyMode::of(survey, way), renamed(survey, way));
-        Self { pair, clusters, survey, previous, memory, scope: Scope::of(pair), active, mode, renamed }
+        Self { pair, clusters, survey, previous, memory, scope: Scope::of(pair), active, both, mode, renamed }
     }
 
     /// Where records come from; rules that ask have made sure that it is known.
@@ -125,6 +123,13 @@ impl<'a> View<'a> {
         }
         let way = self.way();
         Ok((self.topics(way.from)?, self.topics(way.to())?))
+    }
+
+    /// Whether a topic of a side is this flow's to look at: where both are, a side's copies belong to the flow that brings them and its
+    /// other topics to the one that takes them away.
+    pub(super) fn is_of_flow(&self, side: Side, topic: &str) -> bool {
+        let taken_away = side == self.way().from;
+        !self.both || taken_away != self.scope.is_replica(side, topic)
     }
 
     /// The id a topic had when it was last seen before this survey.

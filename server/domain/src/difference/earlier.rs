@@ -7,7 +7,7 @@ use super::{COMMANDS, Difference, Differences, Sides, part::Part, sort};
 use crate::{
     cluster::Cluster,
     direction::{self, ActiveSide},
-    pair::{BySide, Direction, Pair},
+    pair::{BySide, Direction, Pair, Side},
     survey::Survey,
 };
 
@@ -22,19 +22,26 @@ pub struct Earlier {
     pub differences: Vec<Difference>,
 }
 
-/// What earlier surveys found of parts that the newest one cannot compare, all in one direction.
+/// What earlier surveys found of parts that the newest one cannot compare, in one direction; where both sides were active, with the other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LastCompared {
     /// From where to where applications would have moved.
     way: Direction,
     parts: Vec<Earlier>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    back: Option<Box<Self>>,
 }
 
 impl LastCompared {
     /// Whether there is anything that a survey cannot compare.
     #[must_use]
     pub fn is_wanted(pair: &Pair, survey: &Survey) -> bool {
-        !lacking(survey, way_of(pair, survey)).is_empty()
+        let ways = ways_of(pair, survey);
+        ways.is_empty() || ways.into_iter().any(|way| !lacking(survey, Some(way)).is_empty())
+    }
+
+    fn each(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(self.back.as_deref())
     }
 
     /// What is known of the parts that a survey cannot compare: as the survey before it compared them, else as they were `kept` with
@@ -47,33 +54,41 @@ impl LastCompared {
         previous: Option<&Survey>,
         kept: Option<&Self>,
     ) -> Option<Self> {
-        let way_now = way_of(pair, survey);
-        let lacking = lacking(survey, way_now);
-        if lacking.is_empty() {
-            return None;
-        }
-        let before = previous.and_then(|previous| Some((previous, way_of(pair, previous)?)));
+        let now = ways_of(pair, survey);
+        let before = previous.map(|previous| ways_of(pair, previous)).unwrap_or_default();
+        let then = kept.into_iter().flat_map(Self::each).map(|kept| kept.way).collect();
         // Applications are elsewhere now: what would have been different on the way there is of no use on the way back.
-        let way = way_now.or(before.map(|(_, way)| way)).or(kept.map(|kept| kept.way))?;
-        let of_previous = before.filter(|(_, of)| *of == way).map(|(previous, _)| {
-            let can = lacking.iter().filter(|part| can_compare(previous, way, **part)).copied().collect();
-            compared(pair, clusters, previous, way, can)
-        });
-        let of_previous = of_previous.unwrap_or_default();
-        let kept = kept.filter(|kept| kept.way == way).map_or(&[][..], |kept| kept.parts.as_slice());
-        let of = |part: &Part| {
-            let mut known = of_previous.iter().chain(kept);
-            known.find(|earlier| earlier.what == part.as_str()).cloned()
+        let ways = [now.clone(), before.clone(), then].into_iter().find(|ways| !ways.is_empty())?;
+        let both = ways.len() > 1;
+        let of_way = |way: Direction| {
+            let lacking = lacking(survey, now.contains(&way).then_some(way));
+            let of_previous = previous.filter(|_| before.contains(&way)).map(|previous| {
+                let can = |part: &&Part| can_compare(previous, way, **part);
+                let can = lacking.iter().filter(can).copied().collect();
+                compared((pair, clusters, previous), (way, both), can)
+            });
+            let of_previous = of_previous.unwrap_or_default();
+            let kept = kept.into_iter().flat_map(Self::each).find(|kept| kept.way == way);
+            let kept = kept.map_or(&[][..], |kept| kept.parts.as_slice());
+            let of = |part: &Part| {
+                let mut known = of_previous.iter().chain(kept);
+                known.find(|earlier| earlier.what == part.as_str()).cloned()
+            };
+            let parts: Vec<Earlier> = lacking.iter().filter_map(of).collect();
+            (!parts.is_empty()).then_some(Self { way, parts, back: None })
         };
-        let parts: Vec<Earlier> = lacking.iter().filter_map(of).collect();
-        (!parts.is_empty()).then_some(Self { way, parts })
+        let mut found = ways.into_iter().filter_map(of_way);
+        let first = found.next()?;
+        Some(Self { back: found.next().map(Box::new), ..first })
     }
 }
 
-fn way_of(pair: &Pair, survey: &Survey) -> Option<Direction> {
+/// From where to where applications would move: both ways where both sides are active, none where that is not known.
+fn ways_of(pair: &Pair, survey: &Survey) -> Vec<Direction> {
     match direction::active_side(pair, survey) {
-        ActiveSide::Active(way) => Some(way),
-        ActiveSide::NeitherKnown { .. } | ActiveSide::Contested { .. } => None,
+        ActiveSide::Active(way) => vec![way],
+        ActiveSide::Both { .. } => Side::BOTH.map(|from| Direction { from }).to_vec(),
+        ActiveSide::NeitherKnown { .. } | ActiveSide::Contested { .. } => Vec::new(),
     }
 }
 
@@ -89,16 +104,14 @@ fn can_compare(survey: &Survey, way: Direction, part: Part) -> bool {
 
 /// These parts of a survey, with all names and as many commands as are ever shown.
 fn compared(
-    pair: &Pair,
-    clusters: &BySide<Cluster>,
-    survey: &Survey,
-    way: Direction,
+    (pair, clusters, survey): (&Pair, &BySide<Cluster>, &Survey),
+    (way, both): (Direction, bool),
     parts: Vec<Part>,
 ) -> Vec<Earlier> {
     if parts.is_empty() {
         return Vec::new();
     }
-    let sides = Sides::new(pair, clusters, survey, way);
+    let sides = Sides::new(pair, clusters, survey, way, both);
     let of = |part: Part| {
         let mut differences = part.compare(&sides, &mut Vec::new()).ok()?;
         for found in &mut differences {
@@ -114,15 +127,24 @@ impl Differences {
     /// With what is remembered of parts that could not be compared.
     #[must_use]
     pub fn with_earlier(mut self, pair: &Pair, last: &LastCompared) -> Self {
-        if self.active.as_ref().is_some_and(|active| active != pair.cluster(last.way.from)) {
+        if self.active.is_none() {
+            self.earlier.clone_from(&last.parts);
+            let back = last.back.as_ref();
+            self.back = back.map(|back| Box::new(Self { earlier: back.parts.clone(), ..Self::default() }));
             return self;
         }
-        let nothing_compared = self.active.is_none();
-        let asked = |earlier: &&Earlier| {
-            nothing_compared || self.not_compared.iter().any(|part| part.what == earlier.what)
-        };
-        self.earlier = last.parts.iter().filter(asked).cloned().collect();
+        self.add_earlier(pair, last);
+        if let Some(back) = &mut self.back {
+            back.add_earlier(pair, last);
+        }
         self
+    }
+
+    fn add_earlier(&mut self, pair: &Pair, last: &LastCompared) {
+        let of_way = last.each().find(|last| self.active.as_ref() == Some(pair.cluster(last.way.from)));
+        let Some(last) = of_way else { return };
+        let asked = |earlier: &&Earlier| self.not_compared.iter().any(|part| part.what == earlier.what);
+        self.earlier = last.parts.iter().filter(asked).cloned().collect();
     }
 }
 
@@ -131,7 +153,6 @@ mod tests {
     use super::*;
     use crate::{
         difference::{DifferenceKind, differences},
-        pair::Side,
         reading::Observed,
         samples::{self, known, topics},
         survey::{ConnectState, SideObservation},

@@ -4,7 +4,7 @@ use super::{
     Affected, Difference, DifferenceKind as Kind, Names, Sides, Weight,
     sides::{Groups, counted},
 };
-use crate::{alarm, group::GroupType};
+use crate::{alarm, group::GroupType, pair::Direction, patterns::Scope};
 
 /// Groups of the active side that have members on the standby, with how many. A group without positions on the active
 /// side has nothing to be synced; where that is not known it counts.
@@ -16,11 +16,29 @@ pub(crate) fn active_groups(here: Option<&Groups>, there: &Groups) -> Vec<(Strin
         .collect()
 }
 
+/// Those of them that may not be so where both sides are active: their members read nothing of what is copied to them.
+pub(crate) fn groups_in_the_way(
+    scope: &Scope,
+    way: Direction,
+    here: &Groups,
+    there: &Groups,
+) -> Vec<(String, usize)> {
+    let in_the_way = |(name, _): &(String, usize)| {
+        let both = there.get(name).zip(here.get(name));
+        !both.is_some_and(|(there, here)| alarm::reads_copies_itself((scope, way), there, here))
+    };
+    active_groups(Some(here), there).into_iter().filter(in_the_way).collect()
+}
+
 /// Groups that are busy on the standby. Those that have nothing to be synced do not count, where that is known.
 pub(super) fn busy<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a str> {
     let there = sides.there.groups.as_result()?;
     let standby = sides.standby();
-    let active = active_groups(sides.here.groups.value(), there);
+    let active = if sides.both {
+        groups_in_the_way(&Scope::of(sides.pair), sides.active, sides.here.groups.as_result()?, there)
+    } else {
+        active_groups(sides.here.groups.value(), there)
+    };
     let busy: Vec<String> = active.into_iter().map(|(name, _)| name).collect();
     if busy.is_empty() {
         return Ok(Vec::new());
@@ -37,7 +55,11 @@ pub(super) fn busy<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a str> {
             "MirrorMaker 2 silently skips their offsets, so they would read from wherever they stand there."
                 .to_owned(),
         affected: of_groups(busy),
-        next_step: format!("Stop these consumers on {standby}."),
+        next_step: if sides.both {
+            format!("Let them read the copies on {standby}, too, or stop them there.")
+        } else {
+            format!("Stop these consumers on {standby}.")
+        },
         commands: Vec::new(),
     }])
 }

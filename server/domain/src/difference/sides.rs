@@ -16,6 +16,8 @@ pub(super) struct Sides<'a> {
     pub(super) pair: &'a Pair,
     pub(super) clusters: &'a BySide<Cluster>,
     pub(super) active: Direction,
+    /// Whether both sides are active: then neither stands by, and each has topics and consumers of its own.
+    pub(super) both: bool,
     pub(super) here: &'a SideObservation,
     pub(super) there: &'a SideObservation,
     /// Application topics of the active side with the names of their replicas.
@@ -52,11 +54,12 @@ impl<'a> Sides<'a> {
         clusters: &'a BySide<Cluster>,
         survey: &'a Survey,
         active: Direction,
+        both: bool,
     ) -> Self {
         let (here, there) = (survey.sides.get(active.from), survey.sides.get(active.to()));
         let topics = here.topics.value();
         let scope = topics.map(|topics| application_topics(pair, active, topics)).unwrap_or_default();
-        Self { pair, clusters, active, here, there, scope, users: Users::new(here, clusters) }
+        Self { pair, clusters, active, both, here, there, scope, users: Users::new(here, clusters) }
     }
 
     pub(super) fn topics(&self) -> Result<(&'a Topics, &'a Topics), &'a str> {

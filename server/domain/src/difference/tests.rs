@@ -1,4 +1,5 @@
 mod access;
+mod both;
 mod brokers;
 mod own_topics;
 mod positions;

@@ -49,7 +49,8 @@ pub(super) fn differences<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a 
     found.extend(missing(sides, here, &gaps));
     found.extend(partitions(sides, here, there));
     found.extend(replicas(sides, here, there));
-    found.extend(extra(sides, here, there));
+    // What the other side has by itself is missed here, in the other direction.
+    found.extend(extra(sides, here, there).filter(|_| !sides.both));
     Ok(found)
 }
 

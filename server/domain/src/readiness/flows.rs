@@ -89,7 +89,7 @@ fn connectors(scene: &Scene<'_>) -> CheckResult {
         }
         match connector(scene, active.reverse(), role) {
             Err(reason) => return CheckResult::unknown(Code::FlowConnectors, reason),
-            Ok(Some(found)) if found.state != ConnectState::Stopped => troubles.push(format!(
+            Ok(Some(found)) if !scene.both && found.state != ConnectState::Stopped => troubles.push(format!(
                 "`{}` of the way back is {} and must be STOPPED while `{}` is active",
                 found.name,
                 found.state,
@@ -110,8 +110,16 @@ fn connectors(scene: &Scene<'_>) -> CheckResult {
         Code::FlowConnectors,
         CheckStatus::Critical,
         &troubles,
-        "connectors of the flow run with all tasks, those of the way back are STOPPED",
-        "Look at the connector's trace on its worker and restart it with its tasks; stop the way back.",
+        if scene.both {
+            "connectors of both flows run with all tasks"
+        } else {
+            "connectors of the flow run with all tasks, those of the way back are STOPPED"
+        },
+        if scene.both {
+            "Look at the connector's trace on its worker and restart it with its tasks."
+        } else {
+            "Look at the connector's trace on its worker and restart it with its tasks; stop the way back."
+        },
     )
 }
 

@@ -2,7 +2,7 @@
 
 use super::{CheckCode as Code, CheckResult, CheckStatus, Scene};
 use crate::{
-    pair::Side,
+    pair::{Direction, Side},
     patterns::Scope,
     survey::{Survey, TopicObservation},
 };
@@ -15,10 +15,11 @@ pub(super) fn moving(scene: &Scene<'_>) -> CheckResult {
         (Err(reason), _) => return CheckResult::unknown(Code::FlowMoving, reason),
         (Ok(_), None) => return CheckResult::unknown(Code::FlowMoving, "there is only one survey yet"),
     };
-    let (here, there) = match (grown(scene, previous, active.from), grown(scene, previous, active.to())) {
-        (Ok(here), Ok(there)) => (here, there),
-        (Err(reason), _) | (_, Err(reason)) => return CheckResult::unknown(Code::FlowMoving, reason),
-    };
+    let (here, there) =
+        match (grown(scene, previous, active, active.from), grown(scene, previous, active, active.to())) {
+            (Ok(here), Ok(there)) => (here, there),
+            (Err(reason), _) | (_, Err(reason)) => return CheckResult::unknown(Code::FlowMoving, reason),
+        };
     let (written, copied) = (here.offsets, there.offsets);
     if written > 0 && copied == 0 && there.untold.is_none() {
         return CheckResult::new(
@@ -54,11 +55,12 @@ struct Grown {
 
 /// Between two surveys. Topics and partitions that are new have no end of before and say nothing; one of which an end was not read may
 /// have grown by anything.
-fn grown(scene: &Scene<'_>, previous: &Survey, side: Side) -> Result<Grown, String> {
+fn grown(scene: &Scene<'_>, previous: &Survey, way: Direction, side: Side) -> Result<Grown, String> {
     let now = scene.survey.sides.get(side).topics.as_result().map_err(ToOwned::to_owned)?;
     let then = previous.sides.get(side).topics.as_result().map_err(ToOwned::to_owned)?;
     let (scope, mut grown) = (Scope::of(scene.pair), Grown::default());
-    for (name, topic) in now.iter().filter(|(name, _)| !scope.canary(side, name)) {
+    let of_flow = |name: &str| !scope.canary(side, name) && scene.grows_by_flow(&scope, way, side, name);
+    for (name, topic) in now.iter().filter(|(name, _)| of_flow(name)) {
         let same =
             |before: &&TopicObservation| before.id.zip(topic.id).is_none_or(|(before, now)| before == now);
         let Some(before) = then.get(name).filter(same) else { continue };

@@ -4,7 +4,7 @@ use super::{CheckCode as Code, CheckResult, CheckStatus, Scene};
 use crate::{
     access,
     acl::{AclBinding, ResourceType},
-    pair::Side,
+    pair::{PairMode, Side},
     patterns::Scope,
     survey::{FRESH, RightHeld},
 };
@@ -154,6 +154,7 @@ fn probe(scene: &Scene<'_>) -> CheckResult {
 
 fn active_side(scene: &Scene<'_>) -> CheckResult {
     match &scene.active {
+        Ok(_) if scene.both => both_active(scene),
         Ok(direction) => CheckResult::ok(
             Code::ActiveSideKnown,
             format!(
@@ -163,6 +164,21 @@ fn active_side(scene: &Scene<'_>) -> CheckResult {
             ),
         ),
         Err(reason) => CheckResult::unknown(Code::ActiveSideKnown, reason),
+    }
+}
+
+/// Both flows may copy where names differ. That applications are meant to be on both sides people say by the pair's mode.
+fn both_active(scene: &Scene<'_>) -> CheckResult {
+    let [a, b] = Side::BOTH.map(|side| scene.name(side));
+    let so = format!("records flow both ways between `{a}` and `{b}`, under distinct names: both are active");
+    match scene.pair.mode {
+        PairMode::ActiveActive => CheckResult::ok(Code::ActiveSideKnown, so),
+        PairMode::ActivePassive => CheckResult::new(
+            Code::ActiveSideKnown,
+            CheckStatus::Warning,
+            format!("{so}, and the pair is active_passive"),
+            "Stop the flow towards the side applications are on, or set the pair's mode to active_active if they are meant to be on both.",
+        ),
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     access,
     difference::{self, DECISIVE, TopicGap, config_gaps, topic_gaps},
     pair::{Direction, Side},
+    patterns::Scope,
     survey::{PartitionObservation, TopicObservation},
 };
 
@@ -218,8 +219,17 @@ impl View<'_> {
             Ok(groups) => groups,
             Err(reason) => return CheckResult::unknown(Code::StandbyGroupsActive, reason),
         };
-        let here = self.scene.survey.sides.get(self.active.from).groups.value();
-        let troubles: Vec<String> = difference::active_groups(here, groups)
+        let active = match self.scene.survey.sides.get(self.active.from).groups.as_result() {
+            Ok(here) if self.scene.both => {
+                let scope = Scope::of(self.scene.pair);
+                difference::groups_in_the_way(&scope, self.active, here, groups)
+            }
+            Err(reason) if self.scene.both => {
+                return CheckResult::unknown(Code::StandbyGroupsActive, reason);
+            }
+            here => difference::active_groups(here.ok(), groups),
+        };
+        let troubles: Vec<String> = active
             .into_iter()
             .map(|(name, members)| {
                 let members = match members {

@@ -125,7 +125,9 @@ fn differences(ctx: &StepCtx, survey: &Survey) -> Result<Vec<String>, StepError>
         ActiveSide::Active(active) => {
             found.push(format!("`{}` is the active side now", pair.cluster(active.from)))
         }
-        ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => found.push(reason),
+        ActiveSide::NeitherKnown { reason }
+        | ActiveSide::Both { reason }
+        | ActiveSide::Contested { reason } => found.push(reason),
     }
     let topics = survey.sides.get(ctx.direction().from).topics.as_result().map_err(StepError::retry)?;
     let replicas = survey.sides.get(ctx.direction().to()).topics.as_result().map_err(StepError::retry)?;

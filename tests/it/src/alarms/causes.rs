@@ -23,7 +23,7 @@ use super::stage::{BOUND_MS, FORWARD, SIDES, Stage, at, topic};
 use crate::{CENTRAL, WEST};
 
 impl Stage {
-    fn rd_admin(&self, cluster: &str) -> AdminClient<DefaultClientContext> {
+    pub(super) fn rd_admin(&self, cluster: &str) -> AdminClient<DefaultClientContext> {
         self.client(cluster).create().unwrap()
     }
 

@@ -84,30 +84,41 @@ impl Stage {
 
     /// Waits until everything up to a source offset is on the standby.
     pub(super) async fn copied(&self, name: &str, offset: i64) -> Result<()> {
-        let at = at(name);
+        self.copied_by(FORWARD, &at(name), offset).await
+    }
+
+    /// The same of a flow.
+    pub(super) async fn copied_by(&self, way: Direction, at: &TopicPartition, offset: i64) -> Result<()> {
+        let flow = self.clients.flow(way).context("a flow")?.clone();
         let what = format!("offset {offset} of {at} to be copied");
         wait_until(&what, WaitBound::seconds(60), || async {
-            let committed = self.flow().committed_offsets().await?.0;
-            Ok(committed.get(&at).is_some_and(|committed| *committed >= offset).then_some(()))
+            let committed = flow.committed_offsets().await?.0;
+            Ok(committed.get(at).is_some_and(|committed| *committed >= offset).then_some(()))
         })
         .await
     }
 
     pub(super) async fn write(&self, side: Side, name: &str, count: usize) -> Result<()> {
+        self.write_at(side, &at(name), count).await
+    }
+
+    pub(super) async fn write_at(&self, side: Side, at: &TopicPartition, count: usize) -> Result<()> {
         let record = |number: usize| NewRecord {
             key: Some(Bytes::from(format!("k{number}"))),
-            value: Some(Bytes::from(format!("{name} {number}"))),
+            value: Some(Bytes::from(format!("{at} {number}"))),
             timestamp: Utc::now().timestamp_millis(),
         };
         let records = (0..count).map(record).collect();
-        self.clients.mover.get(side).write(&at(name), records, 30_000).await?;
+        self.clients.mover.get(side).write(at, records, 30_000).await?;
         Ok(())
     }
 
     pub(super) async fn end(&self, side: Side, name: &str) -> Result<i64> {
-        let at = at(name);
-        let offsets =
-            self.clients.admin.get(side).offsets(std::slice::from_ref(&at), OffsetSpec::End).await?;
+        self.end_at(side, &at(name)).await
+    }
+
+    pub(super) async fn end_at(&self, side: Side, at: &TopicPartition) -> Result<i64> {
+        let offsets = self.clients.admin.get(side).offsets(std::slice::from_ref(at), OffsetSpec::End).await?;
         let end = offsets.into_values().next().context("an answer")?;
         end.map_err(|e| anyhow::anyhow!("{e}"))
     }

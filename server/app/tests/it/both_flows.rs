@@ -1,0 +1,144 @@
+//! A pair whose both flows copy, under names that keep the sides apart: what is so of one flow is told of that one.
+
+use bytes::Bytes;
+use muster_domain::{
+    acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
+    survey::ConnectorRole,
+    topic::TopicPartition,
+};
+use muster_kafka::{ClusterAdmin as _, RecordMover as _, mover::NewRecord};
+use muster_replication::Replication as _;
+use muster_store::pairs;
+use serde_json::{Value, json};
+
+use crate::test_app::TestApp;
+
+/// A topic of applications on either side.
+const TOPIC: &str = "clicks.page";
+
+/// Muster with the pair `clicks`, observed twice since its way back copies as well.
+async fn with_both_flows() -> TestApp {
+    let app = TestApp::with_pair().await;
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    pairs::insert(&mut conn, &app.small.prefixed_pair).await.unwrap();
+    drop(conn);
+    for role in [ConnectorRole::Source, ConnectorRole::Checkpoint, ConnectorRole::Heartbeat] {
+        app.small.clicks.b.resume(role, 60_000).await.unwrap();
+    }
+    written(&app, "eu-central").await;
+    app.small.world.ticks(20);
+    app.observe("clicks").await;
+    app.observe("clicks").await;
+    app
+}
+
+/// Five records on the first partition of a cluster's own topic.
+async fn written(app: &TestApp, cluster: &str) {
+    let record = |number: usize| NewRecord {
+        key: None,
+        value: Some(Bytes::from(format!("click {number}"))),
+        timestamp: chrono::Utc::now().timestamp_millis(),
+    };
+    let records = (0..5).map(record).collect();
+    app.small.world.mover(cluster).write(&TopicPartition::new(TOPIC, 0), records, 30_000).await.unwrap();
+}
+
+async fn open(app: &TestApp) -> Vec<Value> {
+    let list = app.as_user("vera").await.get("/api/v1/pairs/clicks/alarms?open=true").await.done();
+    list["items"].as_array().unwrap().clone()
+}
+
+/// Code, subject and course of each, in the order of subjects.
+fn said(open: &[Value]) -> Vec<(&str, &str, &str)> {
+    let words = open.iter().map(|kept| &kept["alarm"]).map(|alarm| {
+        let word = |key: &str| alarm[key].as_str().unwrap();
+        (word("code"), word("subject"), word("course"))
+    });
+    let mut said: Vec<_> = words.collect();
+    said.sort_unstable();
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hole_of_the_way_back_is_alarmed_of_the_way_back() {
+    let app = with_both_flows().await;
+    assert_eq!(open(&app).await, [] as [Value; 0], "a pair whose both flows copy is well");
+    app.small.clicks.b.flow().batch = 0;
+    written(&app, "eu-central").await;
+    {
+        let mut world = app.small.world.lock();
+        let topic = world.cluster_mut("eu-central").topics.get_mut(TOPIC).unwrap();
+        topic.partitions[0].delete_below(8);
+    }
+    app.observe("clicks").await;
+    let told = open(&app).await;
+    let hole = ("replication-hole", "clicks.page (eu-central → eu-west)", "eu-central → eu-west");
+    assert_eq!(said(&told), [hole], "{told:#?}");
+    assert_eq!(told[0]["alarm"]["places"][0]["said"], "offsets 5 to 7 were not copied");
+    assert_eq!(told[0]["alarm"]["lost"]["at_most"], json!(3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_of_both_flows_is_two_alarms_and_each_ends_with_its_own_cause() {
+    let app = with_both_flows().await;
+    let anything = (ResourceType::Topic, PatternType::Literal, "*");
+    let deny = AclBinding::new(AclPermission::Deny, AclOperation::Read, anything, "User:somebody");
+    for cluster in ["eu-west", "eu-central"] {
+        app.small.world.admin(cluster).create_acls(std::slice::from_ref(&deny)).await.unwrap();
+    }
+    app.observe("clicks").await;
+    let [back, there] = ["eu-central → eu-west", "eu-west → eu-central"];
+    let subjects = [back, there].map(|course| format!("{deny} ({course})"));
+    let both = [("deny-copied", subjects[0].as_str(), back), ("deny-copied", subjects[1].as_str(), there)];
+    let told = open(&app).await;
+    assert_eq!(said(&told), both, "{told:#?}");
+    let hit = |kept: &Value| kept["alarm"]["places"][0]["name"].as_str().unwrap().to_owned();
+    let mut copies: Vec<String> = told.iter().map(hit).collect();
+    copies.sort_unstable();
+    assert_eq!(
+        copies,
+        ["eu-central.clicks.page", "eu-west.clicks.page"],
+        "copies only: the rest is its owners' to deny"
+    );
+    app.small.world.admin("eu-west").delete_acls(std::slice::from_ref(&deny)).await.unwrap();
+    app.observe("clicks").await;
+    assert_eq!(said(&open(&app).await), both[1..]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn differences_are_told_of_either_direction() {
+    let app = with_both_flows().await;
+    app.small.world.lock().cluster_mut("eu-central").create_topic("clicks.east", 1).unwrap();
+    app.small.world.ticks(20);
+    app.observe("clicks").await;
+    let vera = app.as_user("vera").await;
+    let reply = vera.get("/api/v1/pairs/clicks/differences?kind=topic_missing").await.done();
+    let back = &reply["back"];
+    assert_eq!((&reply["active"], &reply["standby"]), (&json!("eu-west"), &json!("eu-central")));
+    assert_eq!((&back["active"], &back["standby"]), (&json!("eu-central"), &json!("eu-west")));
+    assert_eq!(reply["items"], json!([]), "all of eu-west is on eu-central");
+    // Its copy is there; the topic that its applications would write to is not.
+    assert_eq!(back["items"][0]["affected"]["topics"]["names"], json!(["clicks.east"]), "{back:#}");
+    assert_eq!(back["items"][0]["cluster"], "eu-west");
+    let page = app.as_browser_of("vera").await.get("/pairs/clicks/differences").await.text;
+    assert!(page.contains("Both sides are active") && page.contains("<code>clicks.east</code>"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readiness_says_of_either_direction_what_can_be_said() {
+    let app = with_both_flows().await;
+    let vera = app.as_user("vera").await;
+    let checks = vera.get("/api/v1/pairs/clicks/readiness").await.done();
+    let check = |checks: &Value, code: &str| -> Value {
+        checks["items"].as_array().unwrap().iter().find(|check| check["code"] == code).unwrap().clone()
+    };
+    for code in ["active-side-known", "flow-connectors", "standby-topics", "standby-groups-active"] {
+        let told = check(&checks, code);
+        assert_eq!(told["status"], "ok", "{told:#}");
+    }
+    app.small.clicks.b.flow().connectors.get_mut(&ConnectorRole::Source).unwrap().tasks.clear();
+    app.observe("clicks").await;
+    let told = check(&vera.get("/api/v1/pairs/clicks/readiness").await.done(), "flow-connectors");
+    assert_eq!(told["status"], "critical", "{told:#}");
+    assert!(told["reason"].as_str().unwrap().starts_with("eu-central → eu-west: "), "{told:#}");
+}
