@@ -139,6 +139,7 @@ mod tests {
             ],
             copying: Some(BySide { a, b }),
             rpo_stands_ms: None,
+            last_compared: None,
         }
     }
 
