@@ -15,7 +15,7 @@ use muster_domain::{
     topic::{ByPartition, Configs, TopicDescription, TopicPartition},
 };
 
-use crate::error::KafkaError;
+use crate::{closings::Closings, error::KafkaError};
 
 /// Which end of a partition to ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -98,6 +98,10 @@ pub type EpochEnds = ByPartition<Result<Option<i64>, Box<KafkaError>>>;
 pub trait ClusterAdmin: Send + Sync + std::fmt::Debug {
     /// Name of the cluster in Muster, for messages.
     fn cluster(&self) -> &str;
+
+    /// Tells of this client's connections that the other side closes from now on: a sign that it is time to look, and no proof that
+    /// anything died. Connections of the probe principal are not among them.
+    fn closings(&self) -> Closings;
 
     /// Id, controller and brokers.
     async fn describe_cluster(&self) -> Result<ClusterDescription, KafkaError>;

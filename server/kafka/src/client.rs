@@ -21,7 +21,9 @@ use crate::{
         ClusterAdmin, EpochEnds, FenceVerdict, NewTopic, OffsetSpec, PartitionOffsets, PartitionProducers,
         TopicConfigs,
     },
-    client_limits, configs, epochs,
+    client_limits,
+    closings::Closings,
+    configs, epochs,
     error::KafkaError,
     group_members, group_offsets, groups, offsets,
     options::ClientOptions,
@@ -59,6 +61,10 @@ impl KafkaAdmin {
 impl ClusterAdmin for KafkaAdmin {
     fn cluster(&self) -> &str {
         &self.router().name
+    }
+
+    fn closings(&self) -> Closings {
+        self.router().closings()
     }
 
     async fn describe_cluster(&self) -> Result<ClusterDescription, KafkaError> {

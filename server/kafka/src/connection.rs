@@ -20,6 +20,7 @@ use tokio::{
 };
 
 use crate::{
+    closings::Closer,
     error::KafkaErrorKind,
     frames,
     guarded::Guarded,
@@ -62,12 +63,14 @@ struct Waiting {
     queue: VecDeque<Asked>,
     next_id: i32,
     failed: Option<KafkaErrorKind>,
+    /// Who is told when the other side closes it; nobody before it has served.
+    closer: Option<Closer>,
 }
 
 impl Default for Waiting {
     fn default() -> Self {
         // Unlikely to be met in garbage, unlike 0 or 1.
-        Self { queue: VecDeque::new(), next_id: 0x4D55_0001, failed: None }
+        Self { queue: VecDeque::new(), next_id: 0x4D55_0001, failed: None, closer: None }
     }
 }
 
@@ -157,6 +160,11 @@ impl Connection {
         in_time && self.inner.waiting.lock().failed.is_none()
     }
 
+    /// It is ready for requests: from now on it is told when the other side closes it.
+    pub(crate) fn tell_closing(&self, closer: &Closer) {
+        self.inner.waiting.tell_closing(closer);
+    }
+
     /// Where it was dialled.
     pub(crate) fn address(&self) -> &Address {
         &self.inner.address
@@ -223,6 +231,25 @@ impl WaitingRoom {
                 asked.id
             ))),
             (None, _) => Err(KafkaErrorKind::NotKafka("an answer came without a question".to_owned())),
+        }
+    }
+
+    /// From now on it is told when the other side closes the connection.
+    pub(crate) fn tell_closing(&self, closer: &Closer) {
+        self.lock().closer = Some(closer.clone());
+    }
+
+    /// The stream broke, as one of the two tasks found. That the other side closed it is told once, and not of one that was given up.
+    pub(crate) fn break_off(&self, kind: &KafkaErrorKind) {
+        let closer = {
+            let mut waiting = self.lock();
+            let closed = waiting.failed.is_none() && matches!(kind, KafkaErrorKind::Connection(_));
+            waiting.closer.take().filter(|_| closed)
+        };
+        // Whoever is told must not find it usable.
+        self.fail(kind);
+        if let Some(closer) = closer {
+            closer.tell();
         }
     }
 

@@ -22,7 +22,7 @@ pub(crate) async fn write_frames(
 ) {
     while let Some(frame) = inbox.recv().await {
         if let Err(error) = write_burst(&mut stream, frame, &mut inbox).await {
-            waiting.fail(&tls::kind_of_io(&error));
+            waiting.break_off(&tls::kind_of_io(&error));
             return;
         }
     }
@@ -56,7 +56,7 @@ pub(crate) async fn read_frames(
             Err(kind) => Err(explain_end(kind, answered, encrypted)),
         };
         if let Err(kind) = result {
-            waiting.fail(&kind);
+            waiting.break_off(&kind);
             return;
         }
         answered = answered.saturating_add(1);

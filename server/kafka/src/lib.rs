@@ -17,6 +17,7 @@ mod batches;
 mod broker_error;
 mod client;
 mod client_limits;
+mod closings;
 mod configs;
 mod connection;
 mod coordinators;
@@ -54,6 +55,7 @@ mod versions;
 
 pub use admin::{ClusterAdmin, FenceVerdict, OffsetSpec, ProducerState};
 pub use client::KafkaAdmin;
+pub use closings::Closings;
 pub use error::{KafkaError, KafkaErrorKind};
 pub use mover::{Isolation, Piece, ReadRange, Record, RecordMover, TailRecord, Tails, every_tail};
 pub use options::ClientOptions;

@@ -9,6 +9,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use crate::{
+    closings::{Closer, Closings},
     connection::Connection,
     dial::Dialer,
     error::KafkaErrorKind,
@@ -25,6 +26,7 @@ pub(crate) struct Pool {
     bootstrap: Vec<String>,
     entry: Slot,
     nodes: Mutex<HashMap<i32, (Address, Arc<Slot>)>>,
+    closer: Closer,
 }
 
 /// Place for one connection. Whoever finds it empty dials; the others wait for the result, a failure included.
@@ -37,12 +39,17 @@ struct Slot {
 impl Pool {
     /// Connects to nothing yet.
     pub(crate) fn new(dialer: Dialer, bootstrap: Vec<String>) -> Self {
-        Self { dialer, bootstrap, entry: Slot::default(), nodes: Mutex::default() }
+        Self { dialer, bootstrap, entry: Slot::default(), nodes: Mutex::default(), closer: Closer::default() }
     }
 
     /// How connections are made.
     pub(crate) fn dialer(&self) -> &Dialer {
         &self.dialer
+    }
+
+    /// Tells of its connections that the other side closes from now on.
+    pub(crate) fn closings(&self) -> Closings {
+        self.closer.closings()
     }
 
     /// The connection to one broker.
@@ -53,7 +60,7 @@ impl Pool {
         deadline: Deadline,
     ) -> Result<Connection, KafkaErrorKind> {
         let slot = self.slot(id, address);
-        slot.get(deadline, || self.dialer.dial(&address.0, address.1, deadline)).await
+        slot.get(deadline, || self.dial(address, deadline)).await
     }
 
     /// The connection that entered the cluster serves as that broker's own when it is at the advertised address.
@@ -107,7 +114,7 @@ impl Pool {
             }
         }
         let mut dials: FuturesUnordered<_> =
-            addresses.iter().map(|(host, port)| self.dialer.dial(host, *port, deadline)).collect();
+            addresses.iter().map(|address| self.dial(address, deadline)).collect();
         while let Some(result) = dials.next().await {
             match result {
                 Ok(connection) => return Ok(connection),
@@ -118,6 +125,13 @@ impl Pool {
             }
         }
         Err(worst.unwrap_or_else(|| KafkaErrorKind::Connection("no bootstrap server is recorded".to_owned())))
+    }
+
+    /// Opens a connection that is told when the other side closes it.
+    async fn dial(&self, address: &Address, deadline: Deadline) -> Result<Connection, KafkaErrorKind> {
+        let connection = self.dialer.dial(&address.0, address.1, deadline).await?;
+        connection.tell_closing(&self.closer);
+        Ok(connection)
     }
 
     fn slot(&self, id: i32, address: &Address) -> Arc<Slot> {

@@ -17,6 +17,7 @@ use kafka_protocol::{
 use muster_domain::cluster::{Broker, Cluster, ClusterDescription, ClusterSecrets};
 
 use crate::{
+    closings::Closings,
     connection::Connection,
     coordinators::Coordinators,
     dial::Dialer,
@@ -100,6 +101,11 @@ impl Router {
     /// How connections are made.
     pub(crate) fn dialer(&self) -> &Dialer {
         self.pool.dialer()
+    }
+
+    /// Tells of its connections that the other side closes from now on.
+    pub(crate) fn closings(&self) -> Closings {
+        self.pool.closings()
     }
 
     /// A call that only reads.

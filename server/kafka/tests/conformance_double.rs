@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use muster_domain::{
     acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
     group::GroupType,
@@ -12,7 +13,7 @@ use muster_domain::{
 };
 use muster_kafka::{
     ClusterAdmin,
-    double::{ConsumerApp, Payload, World, conformance},
+    double::{ConsumerApp, Health, Payload, World, conformance},
 };
 
 const PREFIX: &str = "conformance.";
@@ -80,6 +81,23 @@ async fn identity() {
     let admin = world().admin(EU_WEST);
     let found = admin.describe_cluster().await.unwrap().cluster_id;
     conformance::identity(&admin.clone().expecting(Some("another")), &admin.expecting(None), &found).await;
+}
+
+#[tokio::test]
+async fn closings() {
+    let world = world();
+    conformance::closings(&world.admin(EU_WEST), async { world.set_health(EU_WEST, Health::Dead) }).await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_nobody_asked_has_no_connection_to_close() {
+    let world = world();
+    let mut closings = world.admin(EU_WEST).closings();
+    world.lock().cluster_mut(EU_WEST).close_connections();
+    assert!(closings.next().now_or_never().is_none());
+    world.admin(EU_WEST).describe_cluster().await.unwrap();
+    world.lock().cluster_mut(EU_WEST).close_connections();
+    assert!(closings.next().now_or_never().is_some());
 }
 
 #[tokio::test]

@@ -21,6 +21,7 @@ use crate::{
         ClusterAdmin, EpochEnds, FenceVerdict, NewTopic, OffsetSpec, PartitionOffsets, PartitionProducers,
         TopicConfigs,
     },
+    closings::Closings,
     error::{KafkaError, KafkaErrorKind},
 };
 
@@ -79,6 +80,10 @@ fn listed<T: ToString>(items: impl IntoIterator<Item = T>) -> String {
 impl ClusterAdmin for MemoryAdmin {
     fn cluster(&self) -> &str {
         &self.caller.cluster
+    }
+
+    fn closings(&self) -> Closings {
+        self.caller.world.lock().cluster(&self.caller.cluster).closings()
     }
 
     async fn describe_cluster(&self) -> Result<ClusterDescription, KafkaError> {

@@ -50,6 +50,7 @@ impl Caller {
                 Health::Dead => return Err(KafkaErrorKind::Connection("connection refused".to_owned())),
                 Health::Frozen => return Err(KafkaErrorKind::Timeout(BOUND_MS)),
             }
+            cluster.connected();
             if mutating {
                 self.check_id(cluster)?;
             }

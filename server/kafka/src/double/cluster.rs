@@ -16,7 +16,11 @@ use super::{
     code::broker_error,
     log::{Log, Payload},
 };
-use crate::{error::KafkaErrorKind, mover::ReadRange};
+use crate::{
+    closings::{Closer, Closings},
+    error::KafkaErrorKind,
+    mover::ReadRange,
+};
 
 /// How long one tick lasts, in milliseconds of the simulated clock.
 pub const TICK_MS: i64 = 100;
@@ -119,6 +123,9 @@ pub struct ClusterState {
     pub txns: BTreeMap<String, Txn>,
     /// The world's clock, kept up by it.
     pub now: u64,
+    /// Whether callers have connections open: it answered, and has not closed them since.
+    connected: bool,
+    closer: Closer,
     next_producer_id: i64,
     next_topic_id: u64,
 }
@@ -144,9 +151,28 @@ impl ClusterState {
             settings: BTreeMap::new(),
             txns: BTreeMap::new(),
             now: 0,
+            connected: false,
+            closer: Closer::default(),
             next_producer_id: 1000,
             next_topic_id: 0,
         }
+    }
+
+    /// It answers a caller.
+    pub(super) fn connected(&mut self) {
+        self.connected = true;
+    }
+
+    /// Closes the connections that callers have open; whether it answers the next call is another matter.
+    pub fn close_connections(&mut self) {
+        if std::mem::take(&mut self.connected) {
+            self.closer.tell();
+        }
+    }
+
+    /// Tells whenever it closes connections from now on.
+    pub(super) fn closings(&self) -> Closings {
+        self.closer.closings()
     }
 
     /// The simulated clock in milliseconds since the epoch.

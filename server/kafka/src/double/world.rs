@@ -140,9 +140,14 @@ impl World {
         MemoryMover::new(self.clone(), cluster)
     }
 
-    /// Kills, freezes or brings back a cluster. Its data stays.
+    /// Kills, freezes or brings back a cluster. Its data stays. One that is killed closes its connections.
     pub fn set_health(&self, cluster: &str, health: Health) {
-        self.lock().cluster_mut(cluster).health = health;
+        let mut state = self.lock();
+        let cluster = state.cluster_mut(cluster);
+        cluster.health = health;
+        if health == Health::Dead {
+            cluster.close_connections();
+        }
     }
 
     /// Points producers that follow the switch at a cluster.

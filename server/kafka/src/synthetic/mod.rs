@@ -18,7 +18,7 @@ use muster_domain::{
     cluster::{Cluster, ClusterSecrets, Security},
     ids::ClusterName,
 };
-use tokio::{net::TcpListener, task::JoinHandle};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 pub use self::wire::frame;
 use crate::{ClientOptions, KafkaAdmin};
@@ -76,6 +76,8 @@ pub struct World {
     pub ports: Mutex<Vec<u16>>,
     /// Every request so far: broker, kind, version.
     pub seen: Mutex<Vec<(i32, ApiKey, i16)>>,
+    /// Tells every connection to end.
+    pub hang_up: watch::Sender<()>,
 }
 
 impl std::fmt::Debug for World {
@@ -98,6 +100,7 @@ impl Default for World {
             script: Box::new(|_, _, _| Reply::Usual),
             ports: Mutex::default(),
             seen: Mutex::default(),
+            hang_up: watch::Sender::new(()),
         }
     }
 }
@@ -152,6 +155,21 @@ impl Brokers {
             )));
         }
         Self { world, tasks }
+    }
+
+    /// Closes every connection that is open, asked or not; new ones are served. One that was never answered stays.
+    pub fn hang_up(&self) {
+        self.world.hang_up.send_replace(());
+    }
+
+    /// Ends them as a death does: they refuse connections from now on, and close those that are open.
+    pub async fn die(mut self) {
+        for task in &mut self.tasks {
+            task.abort();
+            // Its listener is closed once it has ended.
+            drop(task.await);
+        }
+        self.hang_up();
     }
 
     /// Where they listen, by number.

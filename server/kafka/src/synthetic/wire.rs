@@ -48,7 +48,13 @@ async fn serve(stream: impl AsyncRead + AsyncWrite + Send + 'static, node: i32, 
             }
         }
     });
-    while let Ok(size) = read.read_u32().await {
+    let mut hung_up = world.hang_up.subscribe();
+    loop {
+        let size = tokio::select! {
+            size = read.read_u32() => size,
+            _ = hung_up.changed() => break,
+        };
+        let Ok(size) = size else { break };
         let mut frame = vec![0; usize::try_from(size).unwrap()];
         if read.read_exact(&mut frame).await.is_err() {
             break;

@@ -5,6 +5,7 @@
     reason = "a script names the requests it bends and leaves the rest"
 )]
 
+mod closings;
 mod fetching;
 mod routing;
 mod secured;

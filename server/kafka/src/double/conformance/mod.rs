@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "these are tests, kept where both test crates reach them")]
 
 mod admin;
+mod closings;
 mod groups;
 mod records;
 mod security;
@@ -10,6 +11,7 @@ mod security;
 use std::{collections::BTreeMap, time::Duration};
 
 pub use admin::{configs, epochs, identity, offsets, topics};
+pub use closings::closings;
 pub use groups::{groups, live_group};
 pub use records::{mover, own_time, share, transactions};
 pub use security::{acls, client_limits, fence_probe};
