@@ -25,7 +25,7 @@ pub(crate) const MOST_ENDS: usize = 1_000_000;
 pub struct LagHistory {
     /// Ends a flow could copy to. A partition that a survey did not read is not in it.
     reaches: BTreeMap<Side, Vec<EndsAt>>,
-    /// High watermarks of the survey that read any last: from there on it is seen how they grow.
+    /// High watermarks of the survey that read any last, without those that were brought forward: from there on it is seen how they grow.
     readings: BTreeMap<Side, EndsAt>,
     /// Each side as it was last read.
     highs: BTreeMap<Side, LastEnds>,
@@ -141,8 +141,12 @@ impl LagHistory {
         self.paces.entry(from).or_default().forget(over);
     }
 
-    /// How fast it was written to since the survey before this that read any of it.
+    /// How fast it was written to since the survey before this that read any of it. One that was brought forward is passed over, and the
+    /// next one tells of the whole time: after so short a time what reading the ends itself takes would make a rate that never was.
     fn learn_pace(&mut self, pair: &Pair, flow: &Flow, survey: &Survey) {
+        if survey.brought_forward {
+            return;
+        }
         let from = flow.direction.from;
         let Some(now) = high_watermarks(flow, survey).filter(|(_, ends)| !ends.is_empty()) else { return };
         if let Some(before) = self.readings.get(&from) {

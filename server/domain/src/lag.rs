@@ -145,7 +145,8 @@ pub type EndsAt = (DateTime<Utc>, ByPartition<i64>);
 pub struct Past<'a> {
     /// What [`ends_of`] gave for earlier surveys, oldest first; it need not reach further back than lag is to be shown in time.
     pub ends: &'a [EndsAt],
-    /// High watermarks of the survey that read any last; of partitions that it did not read there is none.
+    /// High watermarks of the survey that read any last, without those that were brought forward; of partitions that it did not read there
+    /// is none.
     pub high: Option<&'a EndsAt>,
     /// Each partition as it was last read.
     pub last: Option<&'a LastEnds>,

@@ -250,6 +250,7 @@ pub(crate) fn survey() -> Survey {
         number: 2,
         began_at: at(0),
         took_ms: 100,
+        brought_forward: false,
         sides: BySide { a: side("primary", 100), b: side("dr", 100) },
         flows: vec![
             flow(Side::A, "dr", ConnectState::Running, 100),

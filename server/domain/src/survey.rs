@@ -37,6 +37,11 @@ pub struct Survey {
     pub began_at: DateTime<Utc>,
     /// How long it took, in milliseconds.
     pub took_ms: i64,
+    /// Whether it was taken before it was due, since a connection to a cluster was closed: then the one before is closer than usual, a
+    /// second at least. Rules that want something to be so for some surveys do not count it, and none that looks at what happened since
+    /// the survey before says of it that nothing did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub brought_forward: bool,
     /// What each cluster showed.
     pub sides: BySide<SideObservation>,
     /// What each flow of the pair showed.

@@ -41,6 +41,7 @@ pub async fn take_survey(clients: &PairClients, number: i64, began_at: DateTime<
         number,
         began_at,
         took_ms: i64::try_from(started.elapsed().as_millis()).unwrap_or(i64::MAX),
+        brought_forward: false,
         sides: BySide { a, b },
         flows,
     }

@@ -201,6 +201,7 @@ pub(super) fn payments(dark: bool) -> Survey {
         number: 88_121,
         began_at: ago(2),
         took_ms: 412,
+        brought_forward: false,
         sides: BySide {
             a: if dark {
                 SideObservation::unreachable(reason, ago(2))

@@ -243,7 +243,8 @@ fn what_is_gone(view: &View<'_>, memory: &mut Memory, row: &Row<'_>, through: i6
     if row.source.end != row.source.start || view.stopped() || !running(view) {
         return Gone::Records;
     }
-    let idle = row.copyable(view.mode) == row.was_copyable(view.mode)
+    let idle = !view.survey.brought_forward
+        && row.copyable(view.mode) == row.was_copyable(view.mode)
         && row.was_through(view.mode) == Some(through)
         && !stalled::waits(view, row);
     if idle {

@@ -88,7 +88,7 @@ impl LastTopic {
 /// Something that is so for some surveys in a row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Streak {
-    /// Surveys that showed it, without a gap.
+    /// Surveys that showed it, without a gap; those that were brought forward are not counted.
     pub(super) surveys: u32,
     /// The last survey that did not show it.
     pub(super) after: Option<DateTime<Utc>>,
@@ -153,11 +153,15 @@ impl Memory {
         gone.until.insert(number, until);
     }
 
-    /// Counts one more survey in which something is so; begins anew when its figure is another one.
+    /// Counts one more survey in which something is so; begins anew when its figure is another one. A survey that was brought forward goes
+    /// on with what is so and counts for nothing: with the one before it is hardly longer than a single look.
     pub(super) fn again(&mut self, view: &View<'_>, key: String, figure: i64) -> Streak {
         let before = view.memory.streaks.get(&key).filter(|streak| streak.figure == figure);
         let streak = match before {
-            Some(streak) => Streak { surveys: streak.surveys.saturating_add(1), ..streak.clone() },
+            Some(streak) => {
+                let more = u32::from(!view.survey.brought_forward);
+                Streak { surveys: streak.surveys.saturating_add(more), ..streak.clone() }
+            }
             None => {
                 let since = view.just_now();
                 Streak { surveys: 1, after: since.after, by: since.by, figure }
@@ -181,7 +185,8 @@ impl Memory {
             return Some(self.again(view, key, figure));
         }
         let previous = view.previous.filter(|_| was == Some(figure))?;
-        let streak = Streak { surveys: 2, after: view.memory.before_last, by: previous.began_at, figure };
+        let surveys = if view.survey.brought_forward { 1 } else { 2 };
+        let streak = Streak { surveys, after: view.memory.before_last, by: previous.began_at, figure };
         self.streaks.insert(key, streak.clone());
         Some(streak)
     }

@@ -36,7 +36,9 @@ pub(super) fn summarise(
     let (total, worst_records, worst_ms) =
         (sum(all().map(|l| &l.records)), worst(all().map(|l| &l.records)), worst(all().map(|l| &l.ms)));
     let furthest = furthest_behind(lags);
-    let written = Written::new(topics, past, lags);
+    // In the moment before a survey that was brought forward no rate can be seen.
+    let seen = Past { high: past.high.filter(|_| !survey.brought_forward), ..past };
+    let written = Written::new(topics, seen, lags);
     let read_committed = CopyMode::of(survey, flow.direction).read_committed;
     let now = Now { read_committed, clock };
     FlowLag {

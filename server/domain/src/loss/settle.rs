@@ -84,7 +84,7 @@ pub fn epochs_to_ask(loss: &Loss, survey: &Survey) -> ByPartition<(i32, i32)> {
 /// Puts the true figure beside what was said, from the first survey that reads again all of the source that is still there. That is the
 /// last word where the leaders' logs tell of every partition where it ended; otherwise the survey after it tells whether somebody writes
 /// there. As long as a partition has no leader that tells its end the interval stands, and it is said for how many it waits. Answers
-/// whether something was added. What had reached the target stands as it was last said: what is copied after the source's
+/// whether something was added. A survey that was brought forward may be the first, and not the one after it. What had reached the target stands as it was last said: what is copied after the source's
 /// return was not there when it was needed.
 pub fn settle(loss: &mut Loss, survey: &Survey, ends: &ByPartition<LeaderEnds>) -> bool {
     let topics = &survey.sides.get(loss.direction.from).topics;
@@ -104,7 +104,8 @@ pub fn settle(loss: &mut Loss, survey: &Survey, ends: &ByPartition<LeaderEnds>) 
             put(loss, truth);
             true
         }
-        Some(truth) if !truth.settled => {
+        // That nobody adds to it takes longer to see than the moment since a survey that another followed before it was due.
+        Some(truth) if !truth.settled && !survey.brought_forward => {
             let mut truth = truth.clone();
             let still = loss.topics.iter().all(|lost| stood_still(lost, found));
             truth.ms = truth.records.and(tell_time(loss, found, survey));

@@ -58,6 +58,17 @@ fn the_true_figure_waits_for_every_leader_however_long_and_the_interval_stands()
 }
 
 #[test]
+fn that_nobody_adds_to_it_is_not_told_by_a_survey_that_was_brought_forward() {
+    let mut loss = lost();
+    let early = Survey { brought_forward: true, ..back(33, &[]) };
+    assert!(settle(&mut loss, &early, &nothing()), "it may be the first");
+    assert!(!settle(&mut loss, &early, &nothing()));
+    assert!(!loss.truth.as_ref().expect("told").settled);
+    assert!(settle(&mut loss, &back(33, &[]), &nothing()));
+    assert!(loss.truth.expect("told").settled);
+}
+
+#[test]
 fn a_partition_is_told_by_its_first_reading_whatever_is_written_while_others_are_waited_for() {
     let mut loss = lost();
     settle(&mut loss, &back(33, &[1]), &nothing());

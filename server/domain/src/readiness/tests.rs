@@ -437,6 +437,18 @@ fn records_move_by_partitions_that_both_surveys_read() {
 }
 
 #[test]
+fn that_nothing_arrived_in_the_moment_before_a_survey_that_was_brought_forward_proves_nothing() {
+    let early = |arrived: i64| {
+        World::with(|w| {
+            w.survey.brought_forward = true;
+            of_orders(w.previous.as_mut().expect("there"), Side::B).end = Some(100 - arrived);
+        })
+    };
+    assert_eq!(early(0)[&Code::FlowMoving].status, Status::Unknown);
+    assert_eq!(early(1)[&Code::FlowMoving].status, Status::Ok);
+}
+
+#[test]
 fn a_copy_with_a_replica_behind_is_worse_than_its_source_though_enough_are_in_sync() {
     let with = |in_sync, configs_known: bool| {
         World::with(|w| {

@@ -89,6 +89,7 @@ pub(crate) fn survey(pair: &str, number: i64) -> Survey {
         number,
         began_at: at,
         took_ms: 120,
+        brought_forward: false,
         sides: BySide {
             a: SideObservation::unreachable("connection refused", at),
             b: SideObservation::unreachable("connection refused", at),

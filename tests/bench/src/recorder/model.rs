@@ -174,6 +174,7 @@ impl Load {
             number: 1,
             began_at: at,
             took_ms: 0,
+            brought_forward: false,
             sides: BySide { a: source, b: side(|partition| partition.target) },
             flows: vec![flow],
         }

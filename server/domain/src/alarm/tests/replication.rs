@@ -47,6 +47,32 @@ fn running_without_a_task_must_last_longer_than_a_rebalance() {
 }
 
 #[test]
+fn a_survey_that_was_brought_forward_is_no_second_look() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    source(&mut survey).tasks.clear();
+    let early = |survey: &Survey| Survey { brought_forward: true, ..survey.clone() };
+    assert_eq!(codes(&story.judge(survey.clone())), []);
+    assert_eq!(codes(&story.judge(early(&survey))), [], "it is the same rebalance, a moment later");
+    let judged = story.judge(survey.clone());
+    assert_eq!((one(&judged).code, one(&judged).since), (Code::TaskMissing, between(5, 10)));
+    assert_eq!(codes(&story.judge(early(&survey))), [Code::TaskMissing], "what stands goes on");
+    assert_eq!(codes(&story.judge(early(&Story::survey()))), [], "and is over once it is seen to be");
+}
+
+#[test]
+fn a_last_stable_offset_that_stands_for_a_moment_is_no_transaction_that_hangs() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    let partition = orders(&mut survey, Side::A);
+    partition.end = partition.end.map(|end| end + 10);
+    story.judge(survey.clone());
+    story.judge(Survey { brought_forward: true, ..survey.clone() });
+    assert_eq!(codes(&story.judge(survey.clone())), [], "it stood so in two surveys that were due");
+    assert_eq!(codes(&story.judge(survey)), [Code::HungTransaction]);
+}
+
+#[test]
 fn a_source_that_takes_writes_of_which_none_arrive_says_that_running_is_not_so() {
     let (mut story, mut survey) = (Story::new(), Story::survey());
     story.judge(survey.clone());
