@@ -1,8 +1,12 @@
 //! The survey loop: every pair is observed every few seconds by exactly one process.
 //!
 //! One task a pair, so that a slow or dead cluster delays nobody else; one lease a pair, so that of several processes
-//! one observes it. A survey that outlives its lease is thrown away by the store, not kept beside a newer one. Readiness
+//! one observes it. What is told of connections that were closed ([`Occasion::BroughtForward`]) wakes only that one.
+//!
+//! A survey that outlives its lease is thrown away by the store, not kept beside a newer one. Readiness
 //! and lag are judged here, once, and stored with the survey: pages and API only read.
+
+mod rhythm;
 
 use std::{sync::Arc, time::Duration};
 
@@ -12,12 +16,13 @@ use muster_domain::{
     ids::PairName,
     lag::{Clock, PartitionLag},
     loss::Loss,
-    pair::Pair,
+    pair::{BySide, Pair},
     survey::Survey,
 };
+use muster_kafka::Closings;
 use muster_operations::{
-    ClientSource, OperationError, broker_settings::read_broker_settings, leader_ends::ask_leader_ends,
-    survey::take_survey, tails::read_tails, writers::read_writers,
+    ClientSource, OperationError, PairClients, broker_settings::read_broker_settings,
+    leader_ends::ask_leader_ends, survey::take_survey, tails::read_tails, writers::read_writers,
 };
 use muster_store::{
     StoreError, grants,
@@ -25,10 +30,11 @@ use muster_store::{
     pairs, surveys,
 };
 use sqlx::PgPool;
-use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
+pub use self::rhythm::Occasion;
+use self::rhythm::Rhythm;
 use crate::{
     alarm_watch::{self, Watched},
     canary_standing,
@@ -67,6 +73,8 @@ pub struct SurveyLoop {
 pub struct Held {
     epoch: i64,
     memory: Memory,
+    /// Of the clients that took the last survey, since before it began; they may be others by the next one.
+    closings: Option<BySide<Closings>>,
 }
 
 /// What came of a turn.
@@ -108,17 +116,18 @@ impl SurveyLoop {
 
     /// Observes one pair until shutdown, or until it is deleted.
     async fn observe_until(self, pair: PairName, begin_in: Duration, shutdown: CancellationToken) {
-        let mut ticks = tokio::time::interval_at(Instant::now() + begin_in, self.period);
-        // A slow survey is followed by a full pause less its own time, never by a burst.
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut held = None;
+        let mut rhythm = Rhythm::new(begin_in, self.period);
+        let mut held: Option<Held> = None;
         loop {
-            tokio::select! {
+            let closings = held.as_mut().and_then(|held| held.closings.as_mut());
+            let occasion = tokio::select! {
                 () = shutdown.cancelled() => break,
-                _ = ticks.tick() => {}
-            }
+                occasion = rhythm.next(closings) => occasion,
+            };
             let span = tracing::error_span!("survey", pair.name = %pair);
-            match self.turn(&pair, &mut held, &shutdown).instrument(span).await {
+            let turned = self.turn(&pair, &mut held, occasion, &shutdown).instrument(span).await;
+            rhythm.taken(occasion);
+            match turned {
                 Ok(Turned::Observed | Turned::SomebodyElse) => {}
                 Ok(Turned::PairGone) => return self.clients.forget(&pair),
                 Ok(Turned::CutShort) => return,
@@ -138,6 +147,7 @@ impl SurveyLoop {
         &self,
         pair: &PairName,
         held: &mut Option<Held>,
+        occasion: Occasion,
         shutdown: &CancellationToken,
     ) -> Result<Turned, OperationError> {
         let mut conn = muster_store::acquire(&self.pool).await?;
@@ -146,11 +156,11 @@ impl SurveyLoop {
         }
         self.hold(&mut conn, pair, held).await?;
         drop(conn);
-        let Some(Held { epoch, memory }) = held else { return Ok(Turned::SomebodyElse) };
+        let Some(held) = held else { return Ok(Turned::SomebodyElse) };
         // Only this is cut off: a claim that was, might come to the database after everything was given back.
         let observed = tokio::select! {
             () = shutdown.cancelled() => return Ok(Turned::CutShort),
-            observed = self.observe(pair, *epoch, memory) => observed,
+            observed = self.observe_listening(pair, held, occasion) => observed,
         };
         match observed {
             Err(OperationError::Store(StoreError::LeaseLost { .. })) => Ok(Turned::SomebodyElse),
@@ -176,7 +186,7 @@ impl SurveyLoop {
         }
         *held = None;
         let claimed = leases::claim(conn, &name, &self.worker, self.lease_seconds()).await?;
-        *held = claimed.map(|lease| Held { epoch: lease.epoch, memory: Memory::default() });
+        *held = claimed.map(|lease| Held { epoch: lease.epoch, memory: Memory::default(), closings: None });
         Ok(())
     }
 
@@ -195,6 +205,29 @@ impl SurveyLoop {
         memory: &mut Memory,
     ) -> Result<Survey, OperationError> {
         let clients = self.clients.pair_clients(pair).await?;
+        self.observe_with(&clients, epoch, memory, Occasion::Due).await
+    }
+
+    /// The same, and listens for connections that are closed from its beginning on: what was read before that happened is not news of it.
+    async fn observe_listening(
+        &self,
+        pair: &PairName,
+        held: &mut Held,
+        occasion: Occasion,
+    ) -> Result<Survey, OperationError> {
+        let clients = self.clients.pair_clients(pair).await?;
+        held.closings = Some(BySide { a: clients.admin.a.closings(), b: clients.admin.b.closings() });
+        self.observe_with(&clients, held.epoch, &mut held.memory, occasion).await
+    }
+
+    async fn observe_with(
+        &self,
+        clients: &PairClients,
+        epoch: i64,
+        memory: &mut Memory,
+        occasion: Occasion,
+    ) -> Result<Survey, OperationError> {
+        let pair = &clients.pair.name;
         let mut conn = muster_store::acquire(&self.pool).await?;
         let previous = surveys::latest(&mut conn, pair).await?;
         let approvers = grants::approvers(&mut conn, &clients.pair.team).await?;
@@ -205,12 +238,13 @@ impl SurveyLoop {
         drop(conn);
         let number = previous.as_ref().map_or(1, |survey| survey.number + 1);
         // The recorder keeps milliseconds: what is remembered and what is read back are one time.
-        let mut survey = take_survey(&clients, number, Utc::now().trunc_subsecs(3)).await;
+        let mut survey = take_survey(clients, number, Utc::now().trunc_subsecs(3)).await;
+        survey.brought_forward = occasion == Occasion::BroughtForward;
         memory.history.tell_logs_apart(&clients.pair, &mut survey, previous.as_ref());
-        read_tails(&clients, &mut survey, previous.as_ref(), &mut memory.tails).await;
-        read_writers(&clients, &mut survey, previous.as_ref()).await;
-        read_broker_settings(&clients, &mut survey, previous.as_ref()).await;
-        let unsettled = ask_leader_ends(&clients, &survey, unsettled).await;
+        read_tails(clients, &mut survey, previous.as_ref(), &mut memory.tails).await;
+        read_writers(clients, &mut survey, previous.as_ref()).await;
+        read_broker_settings(clients, &mut survey, previous.as_ref()).await;
+        let unsettled = ask_leader_ends(clients, &survey, unsettled).await;
         let clock =
             Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };
         let mut conn = muster_store::acquire(&self.pool).await?;
@@ -221,10 +255,10 @@ impl SurveyLoop {
         let (history, previous_survey) = (&memory.history, previous.as_ref());
         let canaries = (canaries.as_slice(), just_taken);
         let (judgement, lags) =
-            Judgement::of(&clients, &approvers, &survey, previous_survey, history, canaries, clock);
-        let last = judgement::read_last(&mut conn, &clients, &survey, previous_survey).await?;
+            Judgement::of(clients, &approvers, &survey, previous_survey, history, canaries, clock);
+        let last = judgement::read_last(&mut conn, clients, &survey, previous_survey).await?;
         let judged = (judgement.remembering(last), lags);
-        let alarms = alarm_watch::watch(&mut conn, &clients, &survey, previous.as_ref(), moved).await?;
+        let alarms = alarm_watch::watch(&mut conn, clients, &survey, previous.as_ref(), moved).await?;
         drop(conn);
         // Of very many partitions this takes a while: no transaction is open yet.
         let active = |asked| alarms.active(asked);
@@ -238,7 +272,7 @@ impl SurveyLoop {
         if let Err(e) = memory.seal(&self.pool, survey.began_at).await {
             tracing::warn!(pair.name = %pair, cause = %chain(&e), "could not seal what was recorded of pair `{pair}`; it stays unsealed and is tried again");
         }
-        tracing::debug!(pair.name = %pair, survey.number = number, took_ms = survey.took_ms, "observed pair `{pair}`");
+        tracing::debug!(pair.name = %pair, survey.number = number, survey.brought_forward = survey.brought_forward, took_ms = survey.took_ms, "observed pair `{pair}`");
         Ok(survey)
     }
 

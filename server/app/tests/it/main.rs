@@ -13,6 +13,7 @@ mod bad_input;
 mod both_flows;
 mod break_glass;
 mod broken_off;
+mod brought_forward;
 mod browser;
 mod canaries;
 mod cli;

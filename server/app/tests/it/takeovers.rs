@@ -1,7 +1,7 @@
 //! A process that loses a pair's lease and gets it back goes on from what is kept by then, not from what it remembers.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_app::survey_loop::{Held, SurveyLoop, Turned};
+use muster_app::survey_loop::{Held, Occasion, SurveyLoop, Turned};
 use muster_domain::{
     ids::PairName,
     lag::{EndsAt, ends_of},
@@ -33,7 +33,7 @@ impl Process {
     }
 
     async fn turn(&mut self) -> Turned {
-        self.surveys.turn(&name(), &mut self.held, &CancellationToken::new()).await.unwrap()
+        self.surveys.turn(&name(), &mut self.held, Occasion::Due, &CancellationToken::new()).await.unwrap()
     }
 
     /// A turn of the one that observes the pair, some time after the last; the ends it saw, if the source answered.
@@ -272,7 +272,7 @@ async fn a_turn_that_failed_keeps_the_lease_and_what_is_remembered() {
     let before = epoch().await;
     assert!(before.is_some());
     sqlx::query("alter table survey rename to out_of_reach").execute(&app.app.pool).await.unwrap();
-    let failed = one.surveys.turn(&name(), &mut one.held, &CancellationToken::new()).await;
+    let failed = one.surveys.turn(&name(), &mut one.held, Occasion::Due, &CancellationToken::new()).await;
     assert!(failed.is_err(), "{failed:?}");
     sqlx::query("alter table out_of_reach rename to survey").execute(&app.app.pool).await.unwrap();
     sqlx::query("delete from recorder_open").execute(&app.app.pool).await.unwrap();
