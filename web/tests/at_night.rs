@@ -132,6 +132,6 @@ fn a_pair_offers_no_button_that_only_looks_like_a_check() {
     for name in ["pair", "pair-dark", "pair-dead"] {
         let html = sample(name);
         assert!(!html.contains("/pairs/payments/check\""), "{name}: every survey checks it anyway");
-        assert!(html.contains("href=\"#checks\">Go to readiness</a>"), "{name}");
+        assert!(html.contains("href=\"#checks\">Go to readiness of payments</a>"), "{name}");
     }
 }

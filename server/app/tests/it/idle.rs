@@ -75,9 +75,9 @@ async fn what_somebody_does_on_a_page_keeps_their_session() {
     let form = vera
         .send(
             Method::POST,
-            "/theme?by=itself",
+            "/pairs/orders/translation?by=itself",
             Some("application/x-www-form-urlencoded"),
-            "theme=dark".to_owned(),
+            "from=".to_owned(),
             &[("accept", "text/html"), ("sec-fetch-site", "same-origin"), ("hx-request", "true")],
         )
         .await;
