@@ -157,3 +157,13 @@ async fn what_would_be_lost_is_told_to_monitoring_as_to_people() {
         flows.iter().map(|flow| flow["rpo"]["ms_at_most"].as_f64().unwrap() / 1000.0).fold(0.0, f64::max);
     assert!(flows.len() == 2 && told > 0.0 && told <= worst, "{told} of {worst}: {lag:#}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_says_that_both_are_active_and_sends_nobody_to_move_by_hand() {
+    let app = with_both_flows().await;
+    let page = app.as_browser_of("vera").await.get("/pairs/clicks").await.text;
+    assert!(page.contains("Both sides are active"), "{page}");
+    for wrong in ["Which side is active cannot be told", "The active side is not known", "moved by hand"] {
+        assert!(!page.contains(wrong), "{wrong}: {page}");
+    }
+}
