@@ -188,7 +188,7 @@ impl PairPage {
             flows: flow_rows(pair, detail.survey, now),
             trend: RtoTrend::new(&name, detail.runs, pair.objectives.rto_seconds),
             rows: detail.runs.iter().map(|run| RunRow::new(run, now)).collect(),
-            planning: planning(&chrome, facts),
+            planning: planning(&chrome, facts, detail.survey),
             plan_refused: refused.map(|(_, problem)| notice(problem)),
             plan_fields: plan_fields(refused.map(|(sent, _)| sent)),
             settings: settings(pair),
@@ -281,6 +281,12 @@ fn notices(chrome: &Chrome, facts: &PairFacts<'_>, now: DateTime<Utc>) -> Vec<No
     }
     if let Some(way) = facts.pair.unattached().next() {
         notices.push(attach(chrome, facts.pair, way));
+    } else if facts.both {
+        notices.push(Notice::new(
+            Tone::Idle,
+            "Both sides are active.",
+            "Records flow both ways, and no side stands by.",
+        ));
     } else if facts.active.is_none() {
         notices.push(Notice::new(
             Tone::Unk,

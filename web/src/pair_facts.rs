@@ -70,8 +70,10 @@ pub struct Duties {
 pub struct PairFacts<'a> {
     /// The pair.
     pub pair: &'a Pair,
-    /// Active side as observed; `None` when it cannot be told.
+    /// Active side as observed; `None` when it cannot be told, and when both are.
     pub active: Option<Side>,
+    /// Whether both sides are active: both flows copy, under names that keep them apart.
+    pub both: bool,
     /// Readiness checks of the newest survey; empty when there is none.
     pub checks: &'a [Check],
     /// Writes of at most so many milliseconds would be lost if the active side died now: what the objective is compared with.

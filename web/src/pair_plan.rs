@@ -4,6 +4,7 @@ use muster_domain::{
     pair::{Direction, Mechanism, NamingPolicy, Pair, PairMode, RoutingTarget},
     people::Role,
     run::Operation,
+    survey::{SideObservation, Survey},
 };
 
 use crate::{
@@ -25,8 +26,14 @@ pub(crate) enum Planning {
     Refused(String, String, Option<Link>),
 }
 
-pub(crate) fn planning(chrome: &Chrome, facts: &PairFacts<'_>) -> Planning {
+/// Whether a plan can be made of the pair as its newest survey shows it.
+pub(crate) fn planning(chrome: &Chrome, facts: &PairFacts<'_>, survey: Option<&Survey>) -> Planning {
     let pair = facts.pair;
+    if let Some(rule) = no_side_stands_by(facts) {
+        let died = facts.losses.iter().any(|loss| loss.truth.is_none());
+        let label = format!("Plan switching {} over", pair.name);
+        return Planning::Refused(label, rule.to_owned(), died.then(by_hand));
+    }
     let Some(from) = facts.active else {
         let (why, link) = match pair.unattached().next() {
             Some(way) => (
@@ -46,10 +53,12 @@ pub(crate) fn planning(chrome: &Chrome, facts: &PairFacts<'_>) -> Planning {
         return Planning::Refused(format!("Plan switching {} over", pair.name), why, link);
     };
     let label = format!("Plan switching {} over, {}", pair.name, pair.course(Direction { from }));
-    // Connect may well call its connectors RUNNING still, and the side active with them.
-    if facts.losses.iter().any(|loss| loss.direction.from == from && loss.truth.is_none()) {
+    // Connect may well call its connectors RUNNING still, and the side active with them. A loss alone refuses nothing: it waits for the
+    // last partition that has no leader, and a plan says what of the side stops it.
+    let lost = facts.losses.iter().any(|loss| loss.direction.from == from && loss.truth.is_none());
+    if lost && survey.is_none_or(|survey| !is_read(survey.sides.get(from))) {
         let rule = format!(
-            "{} does not answer, or not with all it had: a switchover has to drain it, and failing over is done by hand.",
+            "{} does not answer: a switchover has to drain it, and failing over is done by hand.",
             pair.cluster(from)
         );
         return Planning::Refused(label, rule, Some(by_hand()));
@@ -57,18 +66,27 @@ pub(crate) fn planning(chrome: &Chrome, facts: &PairFacts<'_>) -> Planning {
     if !chrome.may(Role::Operator, &pair.team) {
         return Planning::Refused(label, format!("Only operators of {} plan its moves.", pair.team), None);
     }
-    if pair.mode == PairMode::ActiveActive {
-        return Planning::Refused(
-            label,
-            "An active-active pair is evacuated, which cannot be planned yet.".to_owned(),
-            None,
-        );
-    }
     if let Some((run, _)) = facts.active_run {
         let rule = format!("Run {} holds {}. One run at a time; wait until it ends.", run.number, pair.name);
         return Planning::Refused(label, rule, None);
     }
     Planning::Offered(label, from.as_str())
+}
+
+/// Why there is no direction to plan where applications are on both sides, or are meant to be.
+fn no_side_stands_by(facts: &PairFacts<'_>) -> Option<&'static str> {
+    match facts.pair.mode {
+        PairMode::ActiveActive => Some("An active-active pair is evacuated, which cannot be planned yet."),
+        PairMode::ActivePassive if facts.both => Some(
+            "Both sides are active, so there is no direction to plan. Its readiness says what to do about it.",
+        ),
+        PairMode::ActivePassive => None,
+    }
+}
+
+/// Whether a side answered with what a plan is made of.
+fn is_read(side: &SideObservation) -> bool {
+    side.cluster.value().is_some() && side.topics.value().is_some()
 }
 
 /// The fields of the form that plans a switchover, as they were sent if they were.

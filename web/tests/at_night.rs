@@ -67,6 +67,13 @@ fn the_procedure_for_a_dead_side_is_reached_from_where_it_is_missed_and_no_plan_
     assert!(!dead.contains("href=\"#plan\""), "{dead}");
     assert_eq!(dead.matches(by_hand).count(), 2, "beside the loss as well: {dead}");
     assert_eq!(sample("pair-dark").matches(by_hand).count(), 2, "also while no side is known to be active");
+    let waiting = sample("pair-waiting");
+    let plan = waiting.split("id=\"plan\"").nth(1).and_then(|rest| rest.split("</section>").next());
+    let plan = plan.expect("the panel is there");
+    assert!(
+        plan.contains("<form") && !plan.contains(by_hand),
+        "what answers may be planned away from: {plan}"
+    );
     let back = sample("pair-back");
     assert!(!back.contains(by_hand) && back.contains("href=\"#plan\""), "{back}");
 }

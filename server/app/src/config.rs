@@ -227,9 +227,10 @@ pub struct OidcConfig {
 /// Surveys.
 #[derive(Debug, Clone, Args)]
 pub struct SurveyConfig {
-    /// Seconds between two surveys of a pair, at most 20: what is older than a minute counts for nothing.
+    /// Seconds between two surveys of a pair; more than 20 are taken as 20, since a survey older than a minute counts for nothing.
     /// `MUSTER_SURVEY_SECONDS`; 5.
-    #[arg(long, env = "MUSTER_SURVEY_SECONDS", default_value_t = 5, value_name = "SECONDS", value_parser = survey_seconds)]
+    #[arg(long, env = "MUSTER_SURVEY_SECONDS", default_value_t = 5, value_name = "SECONDS",
+        value_parser = clap::value_parser!(u64).range(1..))]
     pub survey_seconds: u64,
 
     /// Hours every survey's numbers are kept in full; roll-ups by the hour are kept for a year, and what lies around incidents
@@ -239,21 +240,27 @@ pub struct SurveyConfig {
     pub recorder_hours: i64,
 }
 
-/// As many seconds between two surveys as leave three of them within a minute, which is how long a survey counts.
-fn survey_seconds(text: &str) -> Result<u64, String> {
-    match text.parse::<u64>() {
-        Ok(seconds @ 1..=20) => Ok(seconds),
-        Ok(_) | Err(_) => Err("1 to 20 seconds: a survey older than a minute counts for nothing, so with a longer period figures \
-                               would come and go, canaries pause and alerts fire"
-            .to_owned()),
-    }
-}
-
 impl SurveyConfig {
-    /// Time between two surveys of a pair.
+    /// As many seconds between two surveys as leave three of them within a minute, which is how long a survey counts.
+    const LONGEST_SECONDS: u64 = 20;
+
+    /// Time between two surveys of a pair: as set, and 20 s at most. Versions before took any number; who set a longer one then is not
+    /// left without Muster by an upgrade.
     #[must_use]
     pub fn period(&self) -> Duration {
-        Duration::from_secs(self.survey_seconds)
+        Duration::from_secs(self.survey_seconds.min(Self::LONGEST_SECONDS))
+    }
+
+    /// Why surveys come more often than was set, as a sentence for the log; `None` where they come as set.
+    #[must_use]
+    pub fn shortened(&self) -> Option<String> {
+        let (set, longest) = (self.survey_seconds, Self::LONGEST_SECONDS);
+        (set > longest).then(|| {
+            format!(
+                "pairs are surveyed every {longest} s, not every {set} s as MUSTER_SURVEY_SECONDS says: a survey older than a minute counts \
+                 for nothing, so figures would come and go, canaries pause and alerts fire. Set it to {longest} or less."
+            )
+        })
     }
 }
 

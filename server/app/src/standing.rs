@@ -36,8 +36,10 @@ use crate::{
 #[derive(Debug)]
 pub struct Standing {
     pair: Pair,
-    /// Side applications are on; `None` when it cannot be told.
+    /// Side applications are on; `None` when it cannot be told, and when they are on both.
     active: Option<Side>,
+    /// Whether both sides are active.
+    both: bool,
     /// The readiness checks of the newest survey, by what of them still stands at its age; empty when there was none.
     checks: Vec<Check>,
     /// Writes of at most so many milliseconds would be lost if the side that is left died now.
@@ -141,6 +143,8 @@ impl Standing {
         let active_run = of_pair().find(|run| run.state.holds_pair());
         Self {
             active: kept.as_ref().and_then(|kept| kept.results.active),
+            // Under one name on both sides two flows that copy contradict each other.
+            both: pair.has_distinct_names() && kept.as_ref().is_some_and(|kept| kept.results.both_copy()),
             first_missing,
             in_open_transactions,
             checks: kept.map(|kept| shown(kept.results.checks, kept.at)).unwrap_or_default(),
@@ -169,6 +173,7 @@ impl Standing {
         PairFacts {
             pair: &self.pair,
             active: self.active,
+            both: self.both,
             checks: &self.checks,
             rpo: self.rpo.clone(),
             lag: self.lag.clone(),

@@ -30,7 +30,7 @@ pub use brokers::BROKER_SETTINGS;
 pub(crate) use configs::{DECISIVE, config_gaps};
 pub use earlier::{Earlier, LastCompared};
 pub(crate) use grants::arguments as acl_arguments;
-pub(crate) use groups::{active_groups, groups_in_the_way};
+pub(crate) use groups::{active_groups, groups_in_the_way, out_of_the_way};
 use part::Part;
 use sides::Sides;
 pub(crate) use sides::{application_topics, probes};

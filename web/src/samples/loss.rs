@@ -103,7 +103,7 @@ pub(super) fn bounded(pair: &Pair) -> Loss {
 }
 
 /// The same where eu-west answers again and two partitions have no leader yet. One of them did not answer when the others were last read.
-fn waiting(pair: &Pair) -> Loss {
+pub(super) fn waiting(pair: &Pair) -> Loss {
     let mut loss = Loss { waits_for_leaders: 2, ..bounded(pair) };
     loss.topics[0].partitions[1].end_read = EndRead::Before { at: ago(262) };
     let refunds = &mut loss.topics[1];

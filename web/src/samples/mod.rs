@@ -110,6 +110,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("pair", html(&PairPage::sample())),
         ("pair-dark", html(&PairPage::sample_unknown())),
         ("pair-dead", html(&PairPage::sample_dead())),
+        ("pair-waiting", html(&PairPage::sample_waiting())),
         ("pair-back", html(&PairPage::sample_back())),
         ("pair-reader", html(&PairPage::sample_reader())),
         ("pair-braked", html(&PairPage::sample_braked())),

@@ -44,6 +44,7 @@ fn facts(seen: &Seen) -> PairFacts<'_> {
         losses: &[],
         pair: &seen.pair,
         active: seen.active,
+        both: false,
         checks: &seen.checks,
         rpo: rpo(&seen.lag),
         lag: seen.lag.clone(),
@@ -224,7 +225,9 @@ fn page_of(
 ) -> PairPage {
     let (mut seen, asked, drill, runs) = (pairs::payments(), runs::asked(), runs::drill(), runs::history());
     seen.history = pairs::history(24, 4200, 21_900, Some((240, 216)));
-    let (survey, lag) = (survey::payments(dark), survey::lag());
+    // Of a loss that waits for some leaders only the source is read again.
+    let away = loss.is_some_and(|loss| loss.truth.is_none() && loss.waits_for_leaders == 0);
+    let (survey, lag) = (survey::payments(dark || away), survey::lag());
     let mut behind = Reading::new(8020, ReadingClass::Tight, ago(2), "");
     if dark {
         seen.active = None;
@@ -277,6 +280,13 @@ impl PairPage {
         let pair = pairs::payments().pair;
         let open = [0, 9].map(|days| loss::brief(loss::bounded(&pair), days));
         pair_page(false, Some(&loss::bounded(&pair)), &open)
+    }
+
+    /// Payments with eu-west read again, but for partitions without a leader.
+    #[must_use]
+    pub fn sample_waiting() -> Self {
+        let pair = pairs::payments().pair;
+        pair_page(false, Some(&loss::waiting(&pair)), &[loss::brief(loss::waiting(&pair), 0)])
     }
 
     /// Payments with eu-west back, and nothing lost.

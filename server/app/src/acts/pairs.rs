@@ -157,7 +157,7 @@ pub async fn create(conn: &mut PgConnection, new: NewPair, actor: &Actor) -> Ans
         version: 0,
         updated_at: chrono::DateTime::UNIX_EPOCH,
     };
-    rules::check(&pair)?;
+    rules::check(&pair, None)?;
     addresses::hold_no_credentials(&pair, None)?;
     approvers::are_enough(conn, &pair).await?;
     stays_apart(conn, &pair, None, actor).await?;

@@ -3,7 +3,8 @@
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
-    pair::{Direction, Side},
+    lag::Rpo,
+    pair::{BySide, Direction, Side},
     reading::Reading,
 };
 
@@ -60,15 +61,29 @@ impl Judgement {
         if let Some(from) = self.active {
             return Ok(vec![Direction { from }]);
         }
-        let both = self
-            .copying
-            .as_ref()
-            .is_some_and(|copying| Side::BOTH.into_iter().all(|side| *copying.get(side) == Some(true)));
-        if both {
+        if self.both_copy() {
             return Ok(Side::BOTH.into_iter().map(|from| Direction { from }).collect());
         }
         let why = self.active_unknown.as_deref().unwrap_or("nothing says so");
         Err(format!("which side is active cannot be told: {why}"))
+    }
+
+    /// Whether both flows copy and neither side alone is the active one. Both sides are active then, if names keep the flows apart.
+    #[must_use]
+    pub fn both_copy(&self) -> bool {
+        let copies = |copying: &BySide<Option<bool>>| {
+            Side::BOTH.into_iter().all(|side| *copying.get(side) == Some(true))
+        };
+        self.active.is_none() && self.copying.as_ref().is_some_and(copies)
+    }
+
+    /// The worst that a bound of what would be lost is in the flows whose figures are the pair's; `None`, which is worst, where it is not
+    /// known of one of them, or of which flow to tell it.
+    #[must_use]
+    pub fn worst_bound(&self, bound: impl Fn(&Rpo) -> Option<i64>) -> Option<i64> {
+        let of = |way: Direction| bound(&self.lag.iter().find(|lag| lag.direction == way)?.rpo);
+        let bounds: Option<Vec<i64>> = self.ways().ok()?.into_iter().map(of).collect();
+        bounds?.into_iter().max()
     }
 
     /// The figures of the pair, of a survey that began then.
@@ -96,11 +111,7 @@ impl Judgement {
 mod tests {
     use std::collections::BTreeMap;
 
-    use muster_domain::{
-        lag::{FlowLag, Rpo},
-        pair::BySide,
-        reading::ReadingClass,
-    };
+    use muster_domain::{lag::FlowLag, reading::ReadingClass};
 
     use super::*;
 
@@ -177,5 +188,19 @@ mod tests {
             assert_eq!(reading.reason, "its source does not answer");
         }
         assert_eq!(of.in_open_transactions, None);
+    }
+
+    #[test]
+    fn what_would_be_lost_of_the_pair_is_the_worst_of_its_flows() {
+        let bound = |judgement: Judgement| judgement.worst_bound(|rpo| rpo.ms_at_most);
+        let (both, one) = ([Some(true); 2], [Some(true), Some(false)]);
+        assert_eq!(bound(judgement(None, both, Some(70))), Some(5_070));
+        assert_eq!(bound(judgement(None, both, None)), None, "what is not known is worst");
+        assert_eq!(
+            bound(judgement(Some(Side::A), one, None)),
+            Some(5_000),
+            "the other flow is not the pair's"
+        );
+        assert_eq!(bound(judgement(None, one, Some(70))), None, "of which flow is not known");
     }
 }

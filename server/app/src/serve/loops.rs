@@ -29,6 +29,9 @@ pub(super) fn spawn_loops(app: &App, config: &Config, shutdown: &CancellationTok
     let (pool, worker) = (&app.pool, worker_name());
     let clients: Arc<dyn ClientSource> = Arc::clone(&app.hands) as Arc<dyn ClientSource>;
     let period = config.survey.period();
+    if let Some(why) = config.survey.shortened() {
+        tracing::warn!("{why}");
+    }
     loops.spawn(LoopName::Surveys, period, |beat, shutdown| {
         let (pool, clients, worker) = (pool.clone(), Arc::clone(&clients), worker.clone());
         SurveyLoop { pool, clients, period, worker, beat }.run(shutdown)

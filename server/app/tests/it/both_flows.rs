@@ -11,7 +11,7 @@ use muster_replication::Replication as _;
 use muster_store::pairs;
 use serde_json::{Value, json};
 
-use crate::test_app::TestApp;
+use crate::{metrics::Scrape, test_app::TestApp};
 
 /// A topic of applications on either side.
 const TOPIC: &str = "clicks.page";
@@ -141,4 +141,29 @@ async fn readiness_says_of_either_direction_what_can_be_said() {
     let told = check(&vera.get("/api/v1/pairs/clicks/readiness").await.done(), "flow-connectors");
     assert_eq!(told["status"], "critical", "{told:#}");
     assert!(told["reason"].as_str().unwrap().starts_with("eu-central → eu-west: "), "{told:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_would_be_lost_is_told_to_monitoring_as_to_people() {
+    let app = with_both_flows().await;
+    app.observe("clicks").await;
+    let scrape = Scrape::of(&app.app).await;
+    assert_eq!(scrape.value(r#"muster_rpo_known{pair="clicks"}"#), 1.0);
+    let told = scrape.value(r#"muster_rpo_at_most_seconds{pair="clicks"}"#);
+    // Read a moment later it is no less: it grows while nobody looks.
+    let lag = app.as_user("vera").await.get("/api/v1/pairs/clicks/lag").await.done();
+    let flows = lag["items"].as_array().unwrap();
+    let worst =
+        flows.iter().map(|flow| flow["rpo"]["ms_at_most"].as_f64().unwrap() / 1000.0).fold(0.0, f64::max);
+    assert!(flows.len() == 2 && told > 0.0 && told <= worst, "{told} of {worst}: {lag:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_says_that_both_are_active_and_sends_nobody_to_move_by_hand() {
+    let app = with_both_flows().await;
+    let page = app.as_browser_of("vera").await.get("/pairs/clicks").await.text;
+    assert!(page.contains("Both sides are active"), "{page}");
+    for wrong in ["Which side is active cannot be told", "The active side is not known", "moved by hand"] {
+        assert!(!page.contains(wrong), "{wrong}: {page}");
+    }
 }

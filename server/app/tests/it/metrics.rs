@@ -48,7 +48,7 @@ impl Scrape {
         Self::read(&telemetry::scrape(app).await)
     }
 
-    fn value(&self, series: &str) -> f64 {
+    pub(crate) fn value(&self, series: &str) -> f64 {
         *self.0.get(series).unwrap_or_else(|| panic!("no {series} in {:#?}", self.named(series)))
     }
 

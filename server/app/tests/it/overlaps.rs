@@ -97,6 +97,29 @@ async fn of_two_that_are_made_at_the_same_time_one_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_objective_that_was_let_in_before_keeps_nobody_from_other_edits() {
+    let app = TestApp::with_pair().await;
+    let olga = app.as_user("olga").await;
+    // As one that was made before this was asked.
+    sqlx::query(
+        "update pair set body = jsonb_set(body, '{objectives,rpo_seconds}', '0') where name = 'orders'",
+    )
+    .execute(&app.app.pool)
+    .await
+    .unwrap();
+    let edit = |edit: Value| olga.patch("/api/v1/pairs/orders", edit);
+    let objectives = |rpo: i64, rto: i64| json!({"objectives": {"rpo_seconds": rpo, "rto_seconds": rto, "verify_within_days": 30}});
+    let kept = edit(json!({"canary_seconds": 7})).await.done();
+    assert_eq!((&kept["canary_seconds"], &kept["objectives"]["rpo_seconds"]), (&json!(7), &json!(0)));
+    edit(objectives(0, 600)).await.done();
+    for other in [objectives(-1, 600), objectives(0, 0)] {
+        assert_eq!(edit(other.clone()).await.problem(), ("invalid-request".to_owned(), 422), "{other}");
+    }
+    edit(objectives(30, 600)).await.done();
+    assert_eq!(edit(objectives(0, 600)).await.problem().0, "invalid-request", "it is not set again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pairs_that_overlap_already_are_edited_and_taken_apart_but_never_grow_together() {
     let app = with_groups(&["billing"]).await;
     let olga = app.as_user("olga").await;

@@ -218,11 +218,12 @@ fn lost_before_copied(view: &View<'_>, memory: &mut Memory, row: &Row<'_>) -> Op
         _ => (jumped_from(view, row, start, through)?, Gone::Records),
     };
     let from = from.max(judged);
+    // Before it counts as judged: nobody looks again at what was judged and not told.
+    let surely_copied = row.proven_through(view.mode)?.saturating_add(1).max(judged).min(from);
     match kind {
         Gone::NotKnownYet => return None,
         Gone::Records | Gone::Markers => memory.judged(side, (row.topic, row.id), row.number, start),
     }
-    let surely_copied = row.proven_through(view.mode)?.saturating_add(1).max(judged).min(from);
     (kind == Gone::Records && start > from).then(|| gone(row, surely_copied, from, start))
 }
 

@@ -30,6 +30,15 @@ pub(crate) fn groups_in_the_way(
     active_groups(Some(here), there).into_iter().filter(in_the_way).collect()
 }
 
+/// What to do about them: where both sides are active they may stay, if they read what is copied to them.
+pub(crate) fn out_of_the_way(standby: &str, both: bool) -> String {
+    if both {
+        format!("Let them read the copies on {standby}, too, or stop them there.")
+    } else {
+        format!("Stop these consumers on {standby}.")
+    }
+}
+
 /// Groups that are busy on the standby. Those that have nothing to be synced do not count, where that is known.
 pub(super) fn busy<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a str> {
     let there = sides.there.groups.as_result()?;
@@ -55,11 +64,7 @@ pub(super) fn busy<'a>(sides: &Sides<'a>) -> Result<Vec<Difference>, &'a str> {
             "MirrorMaker 2 silently skips their offsets, so they would read from wherever they stand there."
                 .to_owned(),
         affected: of_groups(busy),
-        next_step: if sides.both {
-            format!("Let them read the copies on {standby}, too, or stop them there.")
-        } else {
-            format!("Stop these consumers on {standby}.")
-        },
+        next_step: out_of_the_way(standby.as_str(), sides.both),
         commands: Vec::new(),
     }])
 }

@@ -51,14 +51,14 @@ impl LastEnds {
     /// As a loss has it that was stated of the source: what is left of one that died longer ago than anybody looks back.
     #[must_use]
     pub fn stated(loss: &Loss) -> Self {
-        let last = |lost: &PartitionLoss| {
+        let last = |lost: &PartitionLoss, topic_id: Option<Uuid>| {
             let at = lost.end_read.at(loss.seen_at)?;
             let (end, start, leader_epoch) = (lost.end, lost.counts_from, lost.leader_epoch);
-            Some(LastEnd { at, end, start, leader_epoch, topic_id: None })
+            Some(LastEnd { at, end, start, leader_epoch, topic_id })
         };
         let of_topic = |topic: &TopicLoss| -> Vec<(TopicPartition, Option<LastEnd>)> {
             let key = |lost: &PartitionLoss| TopicPartition::new(topic.topic.clone(), lost.partition);
-            topic.partitions.iter().map(|lost| (key(lost), last(lost))).collect()
+            topic.partitions.iter().map(|lost| (key(lost), last(lost, topic.topic_id))).collect()
         };
         Self { at: loss.seen_at, ends: loss.topics.iter().flat_map(of_topic).collect() }
     }

@@ -1,11 +1,14 @@
 //! A process that takes a pair over after the death knows less of the source than the one that stated the loss. It says the same again.
 
+use std::collections::BTreeSet;
+
 use super::{
     tests::{Story, ends, large, pace, seen, story},
     *,
 };
 use crate::{
     pair::Side,
+    patterns::Scope,
     reading::Observed,
     samples::{self, at, known, topics},
     survey::SideObservation,
@@ -132,4 +135,18 @@ fn what_was_stated_tells_how_each_partition_was_last_read() {
     assert_eq!(read, [Some((at(30), 300)), Some((at(25), 250))]);
     let never = story.silent(1, 0..60).statement(33, 35);
     assert_eq!(LastEnds::stated(&never).ends.values().filter(|last| last.is_none()).count(), 1);
+}
+
+#[test]
+fn what_was_stated_tells_a_topic_that_is_made_anew_while_nobody_looked() {
+    let mut said = story().statement(33, 35);
+    let id = |number| Some(Uuid::from_u128(number));
+    said.topics[0].topic_id = id(1);
+    let over = |now: Option<Uuid>| {
+        let mut back = story().survey(40, false);
+        topics(&mut back, Side::A).get_mut("orders").expect("there").id = now;
+        LastEnds::stated(&said).see(&Scope::of(&samples::pair()), Side::A, &back)
+    };
+    assert_eq!([over(id(1)), over(None)], [BTreeSet::new(), BTreeSet::new()], "it goes on");
+    assert_eq!(over(id(2)), BTreeSet::from(["orders".to_owned()]));
 }

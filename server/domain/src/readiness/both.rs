@@ -13,7 +13,7 @@ pub(super) fn together((there, of_there): OfWay, (back, of_back): OfWay) -> Vec<
 }
 
 fn worse((there, one): (&str, CheckResult), (back, other): (&str, CheckResult)) -> CheckResult {
-    if (one.status, &one.reason) == (other.status, &other.reason) {
+    if (one.status, &one.reason, &one.next_step) == (other.status, &other.reason, &other.next_step) {
         return one;
     }
     if one.status != other.status {

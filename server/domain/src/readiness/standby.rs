@@ -124,10 +124,16 @@ impl View<'_> {
     }
 
     fn durability(&self) -> CheckResult {
-        let (mut troubles, mut unread) = (Vec::new(), Vec::new());
+        let (mut troubles, mut unread, mut untold) = (Vec::new(), Vec::new(), Vec::new());
         for (topic, replica) in self.scope() {
             let Some(found) = self.of(self.active.to()).get(&replica) else { continue };
-            let min = min_in_sync(&replica, found).map_err(|reason| unread.push(reason)).ok();
+            let min = min_in_sync(&replica, found);
+            match &min {
+                Ok(Some(_)) => {}
+                Ok(None) => untold.push(format!("min.insync.replicas of `{replica}` was not told")),
+                Err(reason) => unread.push(reason.clone()),
+            }
+            let min = min.ok().flatten();
             let here = self.of(self.active.from).get(&topic);
             troubles.extend(found.partitions.iter().enumerate().find_map(|(number, there)| {
                 let here = here.and_then(|topic| topic.partitions.get(number)).map_or(0, |p| p.replicas);
@@ -140,13 +146,19 @@ impl View<'_> {
         {
             return CheckResult::unknown(Code::StandbyDurability, reason);
         }
-        troubles.extend(unread);
+        let next_step = if troubles.is_empty() {
+            "See how many replicas have to be in sync for a write on the standby: its brokers do not tell Muster. How many there are, and \
+             are in sync, is as it should be."
+        } else {
+            "Raise the replication factor on the standby, or look why replicas are out of sync."
+        };
+        troubles.extend(unread.into_iter().chain(untold));
         CheckResult::from_troubles(
             Code::StandbyDurability,
             CheckStatus::Warning,
             &troubles,
             "the replication factor there is no lower than here, and all replicas are in sync",
-            "Raise the replication factor on the standby, or look why replicas are out of sync.",
+            next_step,
         )
     }
 
@@ -244,7 +256,7 @@ impl View<'_> {
             CheckStatus::Critical,
             &troubles,
             "no group of the pair has members there",
-            "Stop these consumers on the standby.",
+            &difference::out_of_the_way(self.scene.name(self.active.to()), self.scene.both),
         )
     }
 
@@ -297,14 +309,14 @@ fn configs_unread(topic: &str, reason: &str) -> CheckResult {
     CheckResult::unknown(Code::StandbyConfigs, format!("configs of `{topic}`: {reason}"))
 }
 
-/// How many replicas have to be in sync for a write that is acknowledged by all.
+/// How many replicas have to be in sync for a write that is acknowledged by all. `None` where the brokers tell configs and not that: what
+/// is said of replicas does not rest on it, so no plan waits for it.
 ///
 /// # Errors
-/// Why that is not known of a copy.
-fn min_in_sync(replica: &str, found: &TopicObservation) -> Result<i32, String> {
+/// Why the configs of a copy are not known.
+fn min_in_sync(replica: &str, found: &TopicObservation) -> Result<Option<i32>, String> {
     let configs = found.configs.as_result().map_err(|reason| format!("configs of `{replica}`: {reason}"))?;
-    let min = configs.get("min.insync.replicas").and_then(|entry| entry.value.as_deref()?.parse().ok());
-    min.ok_or_else(|| format!("min.insync.replicas of `{replica}` was not told"))
+    Ok(configs.get("min.insync.replicas").and_then(|entry| entry.value.as_deref()?.parse().ok()))
 }
 
 /// What of a copy's partition keeps less than the `here` replicas of its source do. One that is behind its leader now keeps nothing more

@@ -361,7 +361,7 @@ fn of_orders(survey: &mut Survey, side: Side) -> &mut crate::survey::PartitionOb
 #[test]
 fn what_was_not_read_of_a_partition_makes_the_checks_that_need_it_unknown() {
     type Case = (&'static str, fn(&mut World), &'static [Code], &'static str);
-    let cases: [Case; 6] = [
+    let cases: [Case; 5] = [
         (
             "configs of a copy",
             |w| {
@@ -370,17 +370,6 @@ fn what_was_not_read_of_a_partition_makes_the_checks_that_need_it_unknown() {
             },
             &[Code::StandbyConfigs, Code::StandbyDurability],
             "configs of `orders`: TOPIC_AUTHORIZATION_FAILED",
-        ),
-        (
-            "how many have to be in sync",
-            |w| {
-                for side in Side::BOTH {
-                    let topic = topics(&mut w.survey, side).get_mut("orders").expect("in the sample");
-                    Arc::make_mut(known(&mut topic.configs)).remove("min.insync.replicas");
-                }
-            },
-            &[Code::StandbyDurability],
-            "min.insync.replicas of `orders` was not told",
         ),
         (
             "the end a group stands on",
@@ -467,6 +456,28 @@ fn a_copy_with_a_replica_behind_is_worse_than_its_source_though_enough_are_in_sy
     let also_unread = with(2, false);
     let both = "`orders`-0 has 2 of 3 replicas in sync there; configs of `orders`: refused";
     assert_eq!((also_unread.status, also_unread.reason.as_str()), (Status::Warning, both));
+}
+
+#[test]
+fn brokers_that_do_not_tell_how_many_have_to_be_in_sync_block_no_plan() {
+    let with = |in_sync| {
+        let results = World::with(|w| {
+            for side in Side::BOTH {
+                let topic = topics(&mut w.survey, side).get_mut("orders").expect("in the sample");
+                Arc::make_mut(known(&mut topic.configs)).remove("min.insync.replicas");
+            }
+            of_orders(&mut w.survey, Side::B).in_sync = in_sync;
+        });
+        assert_eq!(not_ok(&results), [(Code::StandbyDurability, Status::Warning)]);
+        results[&Code::StandbyDurability].clone()
+    };
+    let untold = "min.insync.replicas of `orders` was not told";
+    let well = with(3);
+    assert_eq!(well.reason, untold);
+    assert!(well.next_step.contains("do not tell"), "{}", well.next_step);
+    let behind = with(1);
+    assert_eq!(behind.reason, format!("`orders`-0 has 1 of 3 replicas in sync there; {untold}"));
+    assert!(behind.next_step.contains("out of sync"), "{}", behind.next_step);
 }
 
 #[test]
@@ -577,6 +588,28 @@ fn what_is_wrong_with_one_of_two_directions_is_told_with_it() {
     assert_eq!(connectors.status, Status::Critical);
     assert!(connectors.reason.starts_with("dr → primary: "), "{connectors:?}");
     assert_eq!(results[&Code::ActiveSideKnown].status, Status::Warning, "the pair is active_passive");
+}
+
+#[test]
+fn a_group_at_work_on_both_sides_is_told_what_would_let_it_stay() {
+    let at_work = |w: &mut World| {
+        for side in Side::BOTH {
+            known(&mut w.side(side).groups).insert("billing".to_owned(), group(1, 80));
+        }
+    };
+    let next_step = |change: &dyn Fn(&mut World)| {
+        let told = World::with(change).remove(&Code::StandbyGroupsActive).expect("answered");
+        assert_eq!(told.status, Status::Critical, "{told:?}");
+        told.next_step
+    };
+    let both = next_step(&|w: &mut World| {
+        both_active(w);
+        at_work(w);
+    });
+    let sides = ["dr", "primary"];
+    let stay = sides.map(|side| format!("Let them read the copies on {side}, too, or stop them there."));
+    assert_eq!(both, stay.join(" "), "as the differences say");
+    assert_eq!(next_step(&at_work), "Stop these consumers on dr.");
 }
 
 #[test]

@@ -17,6 +17,8 @@ use crate::records::{Deadline, keep_timestamps};
 
 /// Offsets of targets that are read in this way for one question, over all its positions.
 const MOST: i64 = 10_000_000;
+/// For so long at most it is read on for one question, in milliseconds: a switchover that asks holds its consumers fenced meanwhile.
+const LONGEST_MS: u64 = 60_000;
 /// Offsets that are read at a time.
 const PIECE: i64 = 30_000;
 
@@ -51,9 +53,10 @@ pub(super) enum Reached {
 }
 
 impl BehindMarkers {
-    /// For a question that has to be answered by then: half of the time is for reading on.
+    /// For a question that has to be answered by then: half of the time is for reading on, a minute at most.
     pub(super) fn within(deadline: Deadline) -> Self {
-        Self { until: Deadline::after(deadline.left_ms() / 2), left: MOST, known: ByPartition::new() }
+        let ms = (deadline.left_ms() / 2).min(LONGEST_MS);
+        Self { until: Deadline::after(ms), left: MOST, known: ByPartition::new() }
     }
 
     /// Where a stretch of the target first has a record that is not older than `oldest`, in milliseconds since the epoch. All of the
@@ -122,6 +125,14 @@ mod tests {
 
     fn older(from: i64, until: i64, newest: Option<i64>) -> Older {
         Older { stretch: Stretch { from, until }, newest }
+    }
+
+    #[test]
+    fn reading_on_takes_half_of_the_time_there_is_and_a_minute_at_most() {
+        for (question_ms, longest_ms) in [(20_000, 10_000), (120_000, 60_000), (600_000, 60_000)] {
+            let left_ms = BehindMarkers::within(Deadline::after(question_ms)).until.left_ms();
+            assert!(left_ms <= longest_ms, "{left_ms} of {question_ms}");
+        }
     }
 
     #[test]

@@ -122,7 +122,7 @@ pub async fn change(
         needs_role(actor, Role::Owner, team)?;
     }
     let pair = edited(before.clone(), edit)?;
-    check(&pair)?;
+    check(&pair, Some(&before))?;
     hold_no_credentials(&pair, Some(&before))?;
     // A rule that people left behind is shown, and does not keep owners from other edits.
     if pair.approval.most() > before.approval.most() || pair.team != before.team {

@@ -3,7 +3,7 @@
 use muster_domain::{
     canary,
     overlap::{Overlap, Shared, claims_no_more, overlaps},
-    pair::{Mechanism, Pair, RoutingTarget, Side},
+    pair::{Mechanism, Objectives, Pair, RoutingTarget, Side},
     patterns::is_internal_topic,
     people::Actor,
 };
@@ -12,8 +12,9 @@ use sqlx::PgConnection;
 
 use crate::http::{Answer, Failure};
 
-/// What does not hold together in a pair, as one sentence.
-pub(super) fn check(pair: &Pair) -> Answer<()> {
+/// What does not hold together in a pair, as one sentence. `before` is the pair as it was before an edit: objectives that were let in
+/// before this was asked keep nobody from editing something else.
+pub(super) fn check(pair: &Pair, before: Option<&Pair>) -> Answer<()> {
     let patterns = [&pair.topics, &pair.topics_exclude, &pair.groups, &pair.groups_exclude];
     for pattern in patterns.into_iter().flatten() {
         if let Err(bad) = muster_domain::patterns::check(pattern) {
@@ -49,15 +50,21 @@ pub(super) fn check(pair: &Pair) -> Answer<()> {
         "A canary is written to 1 to 32 partitions."
     } else if !canary::SECONDS.contains(&pair.canary_seconds) {
         "Between two canary records lie 2 to 300 seconds."
-    } else if pair.objectives.rpo_seconds < 1
-        || pair.objectives.rto_seconds < 1
-        || pair.objectives.verify_within_days < 1
-    {
+    } else if sets_bad_objective(pair, before) {
         "Objectives are whole seconds and days, each at least 1."
     } else {
         return Ok(());
     };
     Err(Failure::invalid(broken))
+}
+
+/// Whether an objective is none that could be kept, and was not so before.
+fn sets_bad_objective(pair: &Pair, before: Option<&Pair>) -> bool {
+    let each = |Objectives { rpo_seconds, rto_seconds, verify_within_days }: &Objectives| {
+        [*rpo_seconds, *rto_seconds, *verify_within_days]
+    };
+    let was = before.map_or([1; 3], |before| each(&before.objectives));
+    each(&pair.objectives).into_iter().zip(was).any(|(now, was)| now < 1 && now != was)
 }
 
 /// What Kafka takes as a name that is not internal; whatever else Muster would try to make in vain every few seconds.

@@ -2,8 +2,7 @@
 
 use chrono::TimeDelta;
 use muster_domain::{
-    lag::FlowLag,
-    pair::Direction,
+    lag::{self, FlowLag},
     readiness::{CheckStatus, overall},
     reading::{Reading, ReadingClass},
 };
@@ -112,7 +111,8 @@ impl Readiness {
     }
 }
 
-/// What would be lost if the active side died now. Known only while the survey is fresh and the active side is told.
+/// What would be lost if the active side died now; where both sides are active, the worst of both. Known only while the survey is fresh
+/// and it is told which are active.
 struct Rpo {
     active: Figure,
     known: Figure,
@@ -150,19 +150,16 @@ impl Rpo {
 
     fn tell(&self, pair: &PairFigures<Judgement>, fresh: Option<&Judgement>) {
         let labels = [("pair", pair.pair.as_str())];
-        let active = fresh.and_then(|judgement| Some((judgement, judgement.active?)));
-        if let Some((_, side)) = active {
+        if let Some(side) = fresh.and_then(|judgement| judgement.active) {
             let [pair_label] = labels;
             set(&self.active, [pair_label, ("cluster", pair.clusters.get(side).as_str())], 1.0);
         }
-        let rpo = active.and_then(|(judgement, from)| {
-            judgement.lag.iter().find(|lag| lag.direction == Direction { from }).map(|lag| &lag.rpo)
-        });
-        let known = rpo.and_then(|rpo| rpo.ms_at_most);
+        let worst = |bound: fn(&lag::Rpo) -> Option<i64>| fresh?.worst_bound(bound);
+        let known = worst(|rpo| rpo.ms_at_most);
         set(&self.known, labels, if known.is_some() { 1.0 } else { 0.0 });
         set_known(&self.seconds, labels, known.map(seconds));
-        set_known(&self.at_least, labels, rpo.and_then(|rpo| rpo.records_at_least).map(|n| n as f64));
-        set_known(&self.at_most, labels, rpo.and_then(|rpo| rpo.records_at_most).map(|n| n as f64));
+        set_known(&self.at_least, labels, worst(|rpo| rpo.records_at_least).map(|n| n as f64));
+        set_known(&self.at_most, labels, worst(|rpo| rpo.records_at_most).map(|n| n as f64));
     }
 }
 
