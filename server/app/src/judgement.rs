@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use muster_domain::{
     canary::Standing,
-    difference::LastCompared,
     direction::{ActiveSide, active_side, copying},
     lag::{Clock, FlowLag, PartitionLag, RpoLook, judge_flow},
     notification::{Told, news_of_readiness},
@@ -31,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 pub use self::{
-    compared::{last_compared, read_last},
+    compared::{Remembered, last_compared},
     glance::{Causes, Glance, count_causes, worst},
     of_pair::OfPair,
     read::{by_topic, latest, latest_of_all},
@@ -62,9 +61,6 @@ pub struct Judgement {
     /// before it is not known.
     #[serde(default)]
     rpo_stands_ms: Option<i64>,
-    /// What earlier surveys found different of what this one cannot compare; `None` where it can compare all.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "compared::if_readable")]
-    last_compared: Option<LastCompared>,
 }
 
 impl Judgement {
@@ -103,7 +99,6 @@ impl Judgement {
             lag,
             copying: Some(copying(pair, survey)),
             rpo_stands_ms: Some((clock.period * 3).num_milliseconds().saturating_add(survey.took_ms)),
-            last_compared: None,
         };
         (judgement, partitions)
     }
@@ -113,8 +108,8 @@ impl Judgement {
         self.checks.iter().chain(&self.people)
     }
 
-    /// What pages of many pairs need of it: no lag topic by topic, no evidence, no differences, and no words about what is well. That
-    /// is most of it, and is read for each look at the fleet.
+    /// What pages of many pairs need of it: no lag topic by topic, no evidence, and no words about what is well. That is most of
+    /// it, and is read for each look at the fleet.
     fn brief(&self) -> Self {
         let brief = |check: &CheckResult| {
             let (reason, next_step) = match check.status {
@@ -136,7 +131,6 @@ impl Judgement {
             lag: self.lag.iter().map(lag).collect(),
             copying: self.copying.clone(),
             rpo_stands_ms: self.rpo_stands_ms,
-            last_compared: None,
         }
     }
 
@@ -227,7 +221,6 @@ mod tests {
             lag: Vec::new(),
             copying: None,
             rpo_stands_ms: None,
-            last_compared: None,
         };
         let brief = judgement.brief();
         let said = |check: &CheckResult| {

@@ -34,7 +34,7 @@ use crate::{
     canary_standing,
     each_pair::each_pair,
     http::failure::chain,
-    judgement::{self, Judgement},
+    judgement::{Judgement, Remembered},
     memory::Memory,
     telemetry::Beat,
 };
@@ -222,8 +222,9 @@ impl SurveyLoop {
         let canaries = (canaries.as_slice(), just_taken);
         let (judgement, lags) =
             Judgement::of(&clients, &approvers, &survey, previous_survey, history, canaries, clock);
-        let last = judgement::read_last(&mut conn, &clients, &survey, previous_survey).await?;
-        let judged = (judgement.remembering(last), lags);
+        let in_step = memory.in_step();
+        let compared = Remembered::after(&mut conn, &clients, &survey, previous_survey, in_step).await?;
+        let judged = (judgement, lags, compared);
         let alarms = alarm_watch::watch(&mut conn, &clients, &survey, previous.as_ref(), moved).await?;
         drop(conn);
         // Of very many partitions this takes a while: no transaction is open yet.
@@ -246,7 +247,7 @@ impl SurveyLoop {
         &self,
         pair: &Pair,
         (survey, losses): (&Survey, &[Loss]),
-        (judgement, lags): &(Judgement, Vec<Vec<PartitionLag>>),
+        (judgement, lags, compared): &(Judgement, Vec<Vec<PartitionLag>>, Remembered),
         alarms: Watched,
         epoch: i64,
         memory: &mut Memory,
@@ -255,6 +256,7 @@ impl SurveyLoop {
         let mut tx = muster_store::begin(&self.pool).await.map_err(failed)?;
         surveys::keep(&mut tx, survey, epoch).await?;
         judgement.keep(&mut tx, survey, epoch).await?;
+        compared.keep(&mut tx, survey).await?;
         memory.record(&mut tx, pair, survey, lags).await?;
         Memory::keep_losses(&mut tx, pair, losses).await?;
         alarms.keep(&mut tx, survey, epoch).await?;

@@ -139,7 +139,6 @@ mod tests {
             ],
             copying: Some(BySide { a, b }),
             rpo_stands_ms: None,
-            last_compared: None,
         }
     }
 

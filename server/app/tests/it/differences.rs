@@ -1,6 +1,7 @@
 //! What would be different on the other side: in the API, on its page, by command.
 
 use axum::http::Method;
+use chrono::{DateTime, Utc};
 use muster_domain::quota::ClientQuota;
 use muster_kafka::double::Health;
 use serde_json::{Value, json};
@@ -116,10 +117,15 @@ async fn while_the_active_side_is_dead_it_is_told_what_differed_when_both_were_r
     let path = "/api/v1/pairs/orders/differences";
     let before = vera.get(path).await.done();
     assert_eq!(before["earlier"], json!([]));
+    assert_eq!(written(&app).await, None);
     app.small.world.set_health("eu-west", Health::Dead);
-    // The second time it is remembered, not compared.
+    let mut since = None;
+    // The second time it is remembered, not compared, and not written again.
     for _ in 0..2 {
         app.observe("orders").await;
+        let at = written(&app).await;
+        assert!(at.is_some() && (since.is_none() || at == since), "{at:?}, at first {since:?}");
+        since = at;
         let reply = vera.get(path).await.done();
         let part = |what: &str| {
             let earlier = reply["earlier"].as_array().unwrap();
@@ -153,6 +159,40 @@ async fn while_the_active_side_is_dead_it_is_told_what_differed_when_both_were_r
     app.small.world.set_health("eu-west", Health::Up);
     app.observe("orders").await;
     assert_eq!(vera.get(path).await.done()["earlier"], json!([]));
+    assert_eq!(written(&app).await, None);
+}
+
+/// With which survey it was last written what is remembered of the pair; `None` where nothing is.
+async fn written(app: &TestApp) -> Option<DateTime<Utc>> {
+    sqlx::query_scalar("select at from differences_compared where pair = 'orders'")
+        .fetch_optional(&app.app.pool)
+        .await
+        .unwrap()
+}
+
+/// A process of the version before writes its judgements over the one there is, and nothing of what was compared last.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_compared_last_outlives_a_survey_of_an_older_process_and_is_in_no_judgement() {
+    let app = unlike().await;
+    let vera = app.as_user("vera").await;
+    app.small.world.set_health("eu-west", Health::Dead);
+    app.observe("orders").await;
+    let path = "/api/v1/pairs/orders/differences";
+    let told = vera.get(path).await.done()["earlier"].clone();
+    assert_ne!(told, json!([]));
+    let with: i64 = sqlx::query_scalar("select count(*) from readiness where results ? 'last_compared'")
+        .fetch_one(&app.app.pool)
+        .await
+        .unwrap();
+    assert_eq!(with, 0, "pages read judgements whole");
+    sqlx::query("update readiness set results = results - 'last_compared', brief_of = null")
+        .execute(&app.app.pool)
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        assert_eq!(vera.get(path).await.done()["earlier"], told);
+        app.observe("orders").await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
