@@ -16,7 +16,7 @@ use muster_domain::{
     survey::Survey,
 };
 use muster_operations::{
-    ClientSource, OperationError, broker_settings::read_broker_settings, leader_ends::ask_leader_ends,
+    ClientSource, OperationError, broker_settings::ask_brokers, leader_ends::ask_leader_ends,
     survey::take_survey, tails::read_tails, writers::read_writers,
 };
 use muster_store::{
@@ -208,8 +208,9 @@ impl SurveyLoop {
         let mut survey = take_survey(&clients, number, Utc::now().trunc_subsecs(3)).await;
         memory.history.tell_logs_apart(&clients.pair, &mut survey, previous.as_ref());
         read_tails(&clients, &mut survey, previous.as_ref(), &mut memory.tails).await;
-        read_writers(&clients, &mut survey, previous.as_ref()).await;
-        read_broker_settings(&clients, &mut survey, previous.as_ref()).await;
+        let brokers = ask_brokers(&clients, &survey, previous.as_ref());
+        let ((), brokers) = tokio::join!(read_writers(&clients, &mut survey, previous.as_ref()), brokers);
+        brokers.add_to(&mut survey);
         let unsettled = ask_leader_ends(&clients, &survey, unsettled).await;
         let clock =
             Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };

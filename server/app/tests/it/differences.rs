@@ -1,9 +1,14 @@
 //! What would be different on the other side: in the API, on its page, by command.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
 use axum::http::Method;
 use chrono::{DateTime, Utc};
 use muster_domain::quota::ClientQuota;
-use muster_kafka::double::Health;
+use muster_kafka::double::{Fault, Health, When};
 use serde_json::{Value, json};
 
 use crate::{cli::Shell, test_app::TestApp};
@@ -97,6 +102,64 @@ async fn a_setting_of_the_brokers_that_clients_feel_is_told_once_it_is_read_agai
     let cause = &reply["items"][0];
     assert_eq!(cause["weight"], "breaks");
     assert_eq!(cause["actual"], "1 min (from the brokers' file), as broker 1 has it");
+}
+
+/// Surveys until the next that asks brokers what they are set to, with that one.
+async fn observe_a_turn(app: &TestApp) {
+    for _ in 0..12 {
+        app.observe("orders").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_does_not_tell_is_left_alone_until_the_next_turn_and_then_another_is_asked() {
+    let app = unlike().await;
+    let vera = app.as_user("vera").await;
+    let setting = ("transaction.max.timeout.ms".to_owned(), "60000".to_owned());
+    app.small.world.lock().cluster_mut("eu-central").settings.extend([setting]);
+    let number = || async {
+        sqlx::query_scalar::<_, i64>("select number from survey where pair = 'orders'")
+            .fetch_one(&app.app.pool)
+            .await
+            .unwrap()
+    };
+    while number().await % 12 != 0 {
+        app.observe("orders").await;
+    }
+    let told = async || {
+        let reply = vera.get("/api/v1/pairs/orders/differences?kind=broker").await.done();
+        reply["items"][0]["actual"].as_str().map(str::to_owned)
+    };
+    let of = |broker: i32| Some(format!("1 min (from the brokers' file), as broker {broker} has it"));
+    assert_eq!(told().await, of(1));
+
+    let (asked, silent) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(true)));
+    let (count, is_silent) = (Arc::clone(&asked), Arc::clone(&silent));
+    app.small.world.on_call(move |call, when| {
+        let is_it = call.verb == "broker_configs" && call.place == "eu-central" && when == When::Before;
+        if is_it {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+        (is_it && is_silent.load(Ordering::SeqCst)).then_some(Fault::Timeout)
+    });
+    // It is asked once, and what it told stands.
+    observe_a_turn(&app).await;
+    assert_eq!((told().await, asked.load(Ordering::SeqCst)), (of(1), 1));
+    silent.store(false, Ordering::SeqCst);
+    observe_a_turn(&app).await;
+    assert_eq!((told().await, asked.load(Ordering::SeqCst)), (of(2), 2));
+    // And where nothing was ever told.
+    silent.store(true, Ordering::SeqCst);
+    sqlx::query("truncate survey, readiness").execute(&app.app.pool).await.unwrap();
+    for _ in 0..5 {
+        app.observe("orders").await;
+    }
+    let reply = vera.get("/api/v1/pairs/orders/differences").await.done();
+    let not: Vec<_> = reply["not_compared"].as_array().unwrap().iter().map(|part| &part["what"]).collect();
+    assert_eq!((not, asked.load(Ordering::SeqCst)), (vec![&json!("settings of brokers")], 3), "{reply:#}");
+    silent.store(false, Ordering::SeqCst);
+    observe_a_turn(&app).await;
+    assert_eq!((told().await, asked.load(Ordering::SeqCst)), (of(2), 4));
 }
 
 #[tokio::test(flavor = "multi_thread")]
