@@ -57,8 +57,8 @@ pub struct Judgement {
     /// Whether the flow from a side copies records; unknown where that was not observed. Read by `store::canaries`.
     #[serde(default)]
     copying: Option<BySide<Option<bool>>>,
-    /// For how long what it says of now stands, in milliseconds: three survey periods and the survey itself. Of a process of the version
-    /// before it is not known.
+    /// For how long from the survey's beginning what it says of now stands, in milliseconds: three survey periods, and as long as it took
+    /// until it was judged. Of a process of the version before it is not known.
     #[serde(default)]
     rpo_stands_ms: Option<i64>,
 }
@@ -98,7 +98,7 @@ impl Judgement {
             active_unknown,
             lag,
             copying: Some(copying(pair, survey)),
-            rpo_stands_ms: Some((clock.period * 3).num_milliseconds().saturating_add(survey.took_ms)),
+            rpo_stands_ms: Some(stands_ms(clock, survey.began_at, survey.took_ms)),
         };
         (judgement, partitions)
     }
@@ -177,6 +177,14 @@ impl Judgement {
     }
 }
 
+/// See [`Judgement::rpo_stands_ms`]. Tails, writers and settings are read after what `took_ms` counts, and where they are slow the next
+/// survey is later by as much.
+fn stands_ms(clock: Clock, began_at: DateTime<Utc>, took_ms: i64) -> i64 {
+    let until_judged = (clock.now - began_at).num_milliseconds();
+    // The clock may have been set back meanwhile.
+    (clock.period * 3).num_milliseconds().saturating_add(until_judged.max(took_ms))
+}
+
 /// A flow's lag as charts keep it; a figure that is not there has the class `unknown`, whatever its reading says.
 fn sample(flow: &FlowLag, at: DateTime<Utc>) -> LagSample {
     let records_class =
@@ -194,7 +202,23 @@ fn sample(flow: &FlowLag, at: DateTime<Utc>) -> LagSample {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
+
+    #[test]
+    fn where_what_is_read_after_the_survey_is_slow_what_it_says_stands_for_as_much_longer() {
+        let began_at = DateTime::UNIX_EPOCH;
+        let of = |after: i64| {
+            let clock = Clock { now: began_at + TimeDelta::seconds(after), period: TimeDelta::seconds(5) };
+            stands_ms(clock, began_at, 2_000)
+        };
+        assert_eq!(
+            [2, 22, -60].map(of),
+            [17_000, 37_000, 17_000],
+            "at once, late, and with a clock set back"
+        );
+    }
 
     #[test]
     fn in_brief_a_judgement_says_what_is_wrong_and_nothing_of_what_is_well() {
