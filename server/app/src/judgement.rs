@@ -134,7 +134,7 @@ impl Judgement {
         }
     }
 
-    /// Keeps it, in the transaction that keeps the survey.
+    /// Keeps it, in the transaction that has kept the survey.
     ///
     /// # Errors
     /// When the lease is lost or the database refuses.
@@ -152,10 +152,9 @@ impl Judgement {
         self.tell(conn, survey).await?;
         for flow in &self.lag {
             lag::keep(conn, &survey.pair, epoch, flow.direction, &sample(flow, survey.began_at)).await?;
-            let look = RpoLook::of(flow, survey.began_at);
-            rpo_hours::keep(conn, &survey.pair, epoch, flow.direction, look).await?;
         }
-        Ok(())
+        let look = |flow: &FlowLag| (flow.direction, RpoLook::of(flow, survey.began_at));
+        rpo_hours::keep(conn, &survey.pair, &self.lag.iter().map(look).collect::<Vec<_>>()).await
     }
 
     /// Writes what the team is told of it. While a run moves the pair its readiness is not news: everybody who asked to be
