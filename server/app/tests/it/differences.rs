@@ -7,8 +7,10 @@ use std::sync::{
 
 use axum::http::Method;
 use chrono::{DateTime, Utc};
-use muster_domain::quota::ClientQuota;
+use muster_app::memory::Memory;
+use muster_domain::{ids::PairName, quota::ClientQuota};
 use muster_kafka::double::{Fault, Health, When};
+use muster_store::leases;
 use serde_json::{Value, json};
 
 use crate::{cli::Shell, test_app::TestApp};
@@ -256,6 +258,34 @@ async fn what_was_compared_last_outlives_a_survey_of_an_older_process_and_is_in_
         assert_eq!(vera.get(path).await.done()["earlier"], told);
         app.observe("orders").await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_surveys_compare_no_more_and_no_less_what_was_compared_last_is_neither_read_nor_written() {
+    let app = unlike().await;
+    let name = PairName::new("orders").unwrap();
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    let lease = leases::survey_lease(&name);
+    let epoch = leases::claim(&mut conn, &lease, "test", 60.0).await.unwrap().unwrap().epoch;
+    drop(conn);
+    let mut memory = Memory::default();
+    app.small.world.set_health("eu-west", Health::Dead);
+    app.surveys.observe(&name, epoch, &mut memory).await.unwrap();
+    let at = written(&app).await;
+    assert!(at.is_some());
+    let rename = async |from: &'static str, to: &'static str| {
+        let sql = sqlx::AssertSqlSafe(format!("alter table {from} rename to {to}"));
+        sqlx::query(sql).execute(&app.app.pool).await.unwrap();
+    };
+    rename("differences_compared", "elsewhere").await;
+    app.surveys.observe(&name, epoch, &mut memory).await.unwrap();
+    // Whoever takes the pair over has to look.
+    app.surveys.observe(&name, epoch, &mut Memory::default()).await.unwrap_err();
+    rename("elsewhere", "differences_compared").await;
+    assert_eq!(written(&app).await, at);
+    app.small.world.set_health("eu-west", Health::Up);
+    app.surveys.observe(&name, epoch, &mut memory).await.unwrap();
+    assert_eq!(written(&app).await, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
