@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use muster_domain::{
     canary::Standing,
-    difference::LastCompared,
     direction::{ActiveSide, active_side, copying},
     lag::{Clock, FlowLag, PartitionLag, RpoLook, judge_flow},
     notification::{Told, news_of_readiness},
@@ -31,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 pub use self::{
-    compared::{last_compared, read_last},
+    compared::{Remembered, last_compared},
     glance::{Causes, Glance, count_causes, worst},
     of_pair::OfPair,
     read::{by_topic, latest, latest_of_all},
@@ -58,13 +57,10 @@ pub struct Judgement {
     /// Whether the flow from a side copies records; unknown where that was not observed. Read by `store::canaries`.
     #[serde(default)]
     copying: Option<BySide<Option<bool>>>,
-    /// For how long what it says of now stands, in milliseconds: three survey periods and the survey itself. Of a process of the version
-    /// before it is not known.
+    /// For how long from the survey's beginning what it says of now stands, in milliseconds: three survey periods, and as long as it took
+    /// until it was judged. Of a process of the version before it is not known.
     #[serde(default)]
     rpo_stands_ms: Option<i64>,
-    /// What earlier surveys found different of what this one cannot compare; `None` where it can compare all.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "compared::if_readable")]
-    last_compared: Option<LastCompared>,
 }
 
 impl Judgement {
@@ -102,8 +98,7 @@ impl Judgement {
             active_unknown,
             lag,
             copying: Some(copying(pair, survey)),
-            rpo_stands_ms: Some((clock.period * 3).num_milliseconds().saturating_add(survey.took_ms)),
-            last_compared: None,
+            rpo_stands_ms: Some(stands_ms(clock, survey.began_at, survey.took_ms)),
         };
         (judgement, partitions)
     }
@@ -113,8 +108,8 @@ impl Judgement {
         self.checks.iter().chain(&self.people)
     }
 
-    /// What pages of many pairs need of it: no lag topic by topic, no evidence, no differences, and no words about what is well. That
-    /// is most of it, and is read for each look at the fleet.
+    /// What pages of many pairs need of it: no lag topic by topic, no evidence, and no words about what is well. That is most of
+    /// it, and is read for each look at the fleet.
     fn brief(&self) -> Self {
         let brief = |check: &CheckResult| {
             let (reason, next_step) = match check.status {
@@ -136,11 +131,10 @@ impl Judgement {
             lag: self.lag.iter().map(lag).collect(),
             copying: self.copying.clone(),
             rpo_stands_ms: self.rpo_stands_ms,
-            last_compared: None,
         }
     }
 
-    /// Keeps it, in the transaction that keeps the survey.
+    /// Keeps it, in the transaction that has kept the survey.
     ///
     /// # Errors
     /// When the lease is lost or the database refuses.
@@ -158,10 +152,9 @@ impl Judgement {
         self.tell(conn, survey).await?;
         for flow in &self.lag {
             lag::keep(conn, &survey.pair, epoch, flow.direction, &sample(flow, survey.began_at)).await?;
-            let look = RpoLook::of(flow, survey.began_at);
-            rpo_hours::keep(conn, &survey.pair, epoch, flow.direction, look).await?;
         }
-        Ok(())
+        let look = |flow: &FlowLag| (flow.direction, RpoLook::of(flow, survey.began_at));
+        rpo_hours::keep(conn, &survey.pair, &self.lag.iter().map(look).collect::<Vec<_>>()).await
     }
 
     /// Writes what the team is told of it. While a run moves the pair its readiness is not news: everybody who asked to be
@@ -183,6 +176,14 @@ impl Judgement {
     }
 }
 
+/// See [`Judgement::rpo_stands_ms`]. Tails, writers and settings are read after what `took_ms` counts, and where they are slow the next
+/// survey is later by as much.
+fn stands_ms(clock: Clock, began_at: DateTime<Utc>, took_ms: i64) -> i64 {
+    let until_judged = (clock.now - began_at).num_milliseconds();
+    // The clock may have been set back meanwhile.
+    (clock.period * 3).num_milliseconds().saturating_add(until_judged.max(took_ms))
+}
+
 /// A flow's lag as charts keep it; a figure that is not there has the class `unknown`, whatever its reading says.
 fn sample(flow: &FlowLag, at: DateTime<Utc>) -> LagSample {
     let records_class =
@@ -200,7 +201,23 @@ fn sample(flow: &FlowLag, at: DateTime<Utc>) -> LagSample {
 
 #[cfg(test)]
 mod tests {
+    use chrono::TimeDelta;
+
     use super::*;
+
+    #[test]
+    fn where_what_is_read_after_the_survey_is_slow_what_it_says_stands_for_as_much_longer() {
+        let began_at = DateTime::UNIX_EPOCH;
+        let of = |after: i64| {
+            let clock = Clock { now: began_at + TimeDelta::seconds(after), period: TimeDelta::seconds(5) };
+            stands_ms(clock, began_at, 2_000)
+        };
+        assert_eq!(
+            [2, 22, -60].map(of),
+            [17_000, 37_000, 17_000],
+            "at once, late, and with a clock set back"
+        );
+    }
 
     #[test]
     fn in_brief_a_judgement_says_what_is_wrong_and_nothing_of_what_is_well() {
@@ -227,7 +244,6 @@ mod tests {
             lag: Vec::new(),
             copying: None,
             rpo_stands_ms: None,
-            last_compared: None,
         };
         let brief = judgement.brief();
         let said = |check: &CheckResult| {

@@ -45,6 +45,8 @@ pub struct Memory {
     facts: BTreeMap<(Side, &'static str), String>,
     /// Losses whose last word is not said, each with when it was written last.
     unsettled: Vec<(DateTime<Utc>, Loss)>,
+    /// Whether the newest survey that is kept is one this goes along with: what was written with it is as it was left.
+    in_step: bool,
 }
 
 impl Memory {
@@ -85,6 +87,11 @@ impl Memory {
     /// Whether it began less than so long ago: its process has just taken the pair over.
     pub(crate) fn younger_than(&self, age: TimeDelta, now: DateTime<Utc>) -> bool {
         self.recalled.is_none_or(|since| now - since < age)
+    }
+
+    /// Whether nobody else can have kept a survey of the pair since this remembered one, and that one was kept for certain.
+    pub(crate) fn in_step(&self) -> bool {
+        self.in_step
     }
 
     /// Records a survey, in the transaction that keeps it. `lags` are those of the pair's flows in their order.
@@ -151,12 +158,14 @@ impl Memory {
             recording.committed();
         }
         self.history.remember(pair, survey);
+        self.in_step = true;
     }
 
     /// Forgets what was on its way: the next survey begins with rows that stand alone, whatever came of the last.
     pub(crate) fn doubt(&mut self) {
         self.recordings.clear();
         self.facts.clear();
+        self.in_step = false;
     }
 
     /// Seals what is over, each block in a transaction of its own. One stream that cannot be sealed keeps no other from it.

@@ -21,8 +21,8 @@ use muster_domain::{
 };
 use muster_kafka::Closings;
 use muster_operations::{
-    ClientSource, OperationError, PairClients, broker_settings::read_broker_settings,
-    leader_ends::ask_leader_ends, survey::take_survey, tails::read_tails, writers::read_writers,
+    ClientSource, OperationError, PairClients, broker_settings::ask_brokers, leader_ends::ask_leader_ends,
+    survey::take_survey, tails::read_tails, writers::read_writers,
 };
 use muster_store::{
     StoreError, grants,
@@ -40,7 +40,7 @@ use crate::{
     canary_standing,
     each_pair::each_pair,
     http::failure::chain,
-    judgement::{self, Judgement},
+    judgement::{Judgement, Remembered},
     memory::Memory,
     telemetry::Beat,
 };
@@ -242,8 +242,9 @@ impl SurveyLoop {
         survey.brought_forward = occasion == Occasion::BroughtForward;
         memory.history.tell_logs_apart(&clients.pair, &mut survey, previous.as_ref());
         read_tails(clients, &mut survey, previous.as_ref(), &mut memory.tails).await;
-        read_writers(clients, &mut survey, previous.as_ref()).await;
-        read_broker_settings(clients, &mut survey, previous.as_ref()).await;
+        let brokers = ask_brokers(clients, &survey, previous.as_ref());
+        let ((), brokers) = tokio::join!(read_writers(clients, &mut survey, previous.as_ref()), brokers);
+        brokers.add_to(&mut survey);
         let unsettled = ask_leader_ends(clients, &survey, unsettled).await;
         let clock =
             Clock { now: Utc::now(), period: TimeDelta::from_std(self.period).unwrap_or(TimeDelta::MAX) };
@@ -256,8 +257,9 @@ impl SurveyLoop {
         let canaries = (canaries.as_slice(), just_taken);
         let (judgement, lags) =
             Judgement::of(clients, &approvers, &survey, previous_survey, history, canaries, clock);
-        let last = judgement::read_last(&mut conn, clients, &survey, previous_survey).await?;
-        let judged = (judgement.remembering(last), lags);
+        let in_step = memory.in_step();
+        let compared = Remembered::after(&mut conn, clients, &survey, previous_survey, in_step).await?;
+        let judged = (judgement, lags, compared);
         let alarms = alarm_watch::watch(&mut conn, clients, &survey, previous.as_ref(), moved).await?;
         drop(conn);
         // Of very many partitions this takes a while: no transaction is open yet.
@@ -280,7 +282,7 @@ impl SurveyLoop {
         &self,
         pair: &Pair,
         (survey, losses): (&Survey, &[Loss]),
-        (judgement, lags): &(Judgement, Vec<Vec<PartitionLag>>),
+        (judgement, lags, compared): &(Judgement, Vec<Vec<PartitionLag>>, Remembered),
         alarms: Watched,
         epoch: i64,
         memory: &mut Memory,
@@ -289,6 +291,7 @@ impl SurveyLoop {
         let mut tx = muster_store::begin(&self.pool).await.map_err(failed)?;
         surveys::keep(&mut tx, survey, epoch).await?;
         judgement.keep(&mut tx, survey, epoch).await?;
+        compared.keep(&mut tx, survey).await?;
         memory.record(&mut tx, pair, survey, lags).await?;
         Memory::keep_losses(&mut tx, pair, losses).await?;
         alarms.keep(&mut tx, survey, epoch).await?;

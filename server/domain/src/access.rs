@@ -42,22 +42,21 @@ pub fn fence_bindings(topics: &[String]) -> Vec<AclBinding> {
     deny(AclOperation::Write, ResourceType::Topic, topics)
 }
 
+/// Whether a binding keeps everybody from anything at all.
+pub(crate) fn denies_to_all(binding: &AclBinding) -> bool {
+    binding.permission == AclPermission::Deny && binding.principal == EVERYBODY
+}
+
 /// Whether a binding alone keeps everybody from writing a topic, as [`fence_bindings`] do.
 #[must_use]
 pub fn denies_writes_to_all(binding: &AclBinding, topic: &str) -> bool {
-    binding.permission == AclPermission::Deny
-        && binding.principal == EVERYBODY
-        && writes(binding)
-        && binding.covers(ResourceType::Topic, topic)
+    denies_to_all(binding) && writes(binding) && binding.covers(ResourceType::Topic, topic)
 }
 
 /// Whether a binding alone keeps everybody from reading a topic or for a group, as [`consumer_fence_bindings`] do.
 #[must_use]
 pub fn denies_reads_to_all(binding: &AclBinding, resource: ResourceType, name: &str) -> bool {
-    binding.permission == AclPermission::Deny
-        && binding.principal == EVERYBODY
-        && reads(binding)
-        && binding.covers(resource, name)
+    denies_to_all(binding) && reads(binding) && binding.covers(resource, name)
 }
 
 /// Nobody may read these topics or commit for these groups. Topics first: a consumer kicked out of its group goes on

@@ -172,7 +172,7 @@ fn brokers() -> BrokerSettings {
     ];
     let entry = |value: &str| ConfigEntry { value: Some(value.to_owned()), source: ConfigSource::Default };
     let settings = settings.into_iter().map(|(key, value)| (key.to_owned(), entry(value))).collect();
-    BrokerSettings { broker: 1, settings }
+    BrokerSettings { broker: 1, settings, unanswered: None }
 }
 
 pub(crate) fn connector(role: ConnectorRole, state: ConnectState) -> ConnectorObservation {

@@ -93,6 +93,9 @@ pub struct BrokerSettings {
     pub broker: i32,
     /// Those of [`BROKER_SETTINGS`](crate::difference::BROKER_SETTINGS) that it tells.
     pub settings: Configs,
+    /// The broker that was asked last, where that one did not tell: this was told before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unanswered: Option<i32>,
 }
 
 /// Surveys that an earlier version took have less in them.

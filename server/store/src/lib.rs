@@ -22,6 +22,7 @@ pub mod happenings;
 pub mod idempotency;
 pub mod identities;
 pub mod lag;
+pub mod last_compared;
 pub mod leases;
 pub mod login_failures;
 pub mod losses;

@@ -4,29 +4,38 @@ use chrono::{DateTime, Utc};
 use muster_domain::{
     ids::PairName,
     lag::{RpoHour, RpoLook},
-    pair::Direction,
+    pair::{Direction, Side},
 };
 use sqlx::PgConnection;
 
-use crate::{
-    error::{StoreError, failed},
-    leases::{self, survey_lease},
-};
+use crate::error::{StoreError, failed};
 
-/// Adds what a survey says to its hour, once.
+/// Adds what a survey says of each flow to its hour, once. Whoever asks keeps the survey in the same transaction
+/// ([`crate::surveys::keep`]), which holds its lease until the end of it: this does not ask for it again.
 ///
 /// # Errors
-/// `LeaseLost` when another process observes the pair now.
+/// When the database refuses or a row does not read back.
 pub async fn keep(
     conn: &mut PgConnection,
     pair: &PairName,
-    epoch: i64,
-    direction: Direction,
-    look: RpoLook,
+    looks: &[(Direction, RpoLook)],
 ) -> Result<(), StoreError> {
-    leases::hold(conn, &survey_lease(pair), epoch).await?;
-    let newest = newest(conn, pair, direction).await?;
-    let Some(hour) = RpoHour::with(newest.as_ref(), look) else { return Ok(()) };
+    let newest = newest(conn, pair).await?;
+    for (direction, look) in looks {
+        let newest = newest.iter().find(|(of, _)| of == direction).map(|(_, hour)| hour);
+        if let Some(hour) = RpoHour::with(newest, *look) {
+            write(conn, pair, *direction, &hour).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn write(
+    conn: &mut PgConnection,
+    pair: &PairName,
+    direction: Direction,
+    hour: &RpoHour,
+) -> Result<(), StoreError> {
     sqlx::query!(
         "insert into flow_rpo_hour (pair, from_side, at, since, ms_at_most, last_at, last_ms)
         values ($1, $2, $3, $4, $5, $6, $7)
@@ -49,25 +58,33 @@ pub async fn keep(
     Ok(())
 }
 
-async fn newest(
-    conn: &mut PgConnection,
-    pair: &PairName,
-    direction: Direction,
-) -> Result<Option<RpoHour>, StoreError> {
-    sqlx::query_as!(
-        RpoHour,
-        "select at, since, ms_at_most, last_at, last_ms
-        from flow_rpo_hour
-        where pair = $1
-            and from_side = $2
-        order by at desc
-        limit 1",
-        pair.as_str(),
-        direction.from.as_str()
+/// The newest hour of each flow that has one.
+async fn newest(conn: &mut PgConnection, pair: &PairName) -> Result<Vec<(Direction, RpoHour)>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select newest.from_side as "from_side!", newest.at as "at!", newest.since as "since!",
+            newest.ms_at_most as "ms_at_most?", newest.last_at as "last_at!", newest.last_ms as "last_ms?"
+        from unnest(array['a', 'b']) as flow (from_side)
+        cross join lateral (
+            select *
+            from flow_rpo_hour
+            where pair = $1
+                and from_side = flow.from_side
+            order by at desc
+            limit 1
+        ) as newest"#,
+        pair.as_str()
     )
-    .fetch_optional(conn)
+    .fetch_all(conn)
     .await
-    .map_err(failed("read the newest RPO of an hour"))
+    .map_err(failed("read the newest RPO of hours"))?;
+    let hours = rows.into_iter().map(|row| {
+        let from = Side::parse(&row.from_side)
+            .ok_or_else(|| StoreError::unreadable("flow_rpo_hour", "from_side", pair.to_string()))?;
+        let (at, since, last_at) = (row.at, row.since, row.last_at);
+        let hour = RpoHour { at, since, ms_at_most: row.ms_at_most, last_at, last_ms: row.last_ms };
+        Ok((Direction { from }, hour))
+    });
+    hours.collect()
 }
 
 /// The hours of a flow that begin in a time, oldest first. `to` is not part of it.

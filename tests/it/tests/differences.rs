@@ -18,7 +18,7 @@ use muster_domain::{
 use muster_it::{CENTRAL, LabClients, WEST, pair};
 use muster_kafka::{admin::NewTopic, mover::NewRecord};
 use muster_lab::{Lab, LabOptions, WaitBound, address_book_path, wait_until};
-use muster_operations::{broker_settings::read_broker_settings, survey::take_survey};
+use muster_operations::{broker_settings::ask_brokers, survey::take_survey};
 
 /// An application that only the west knows.
 const NEWCOMER: &str = "newcomer";
@@ -91,7 +91,7 @@ impl Scene {
 
 async fn survey(clients: &LabClients) -> Survey {
     let mut survey = take_survey(&clients.0, 1, Utc::now()).await;
-    read_broker_settings(&clients.0, &mut survey, None).await;
+    ask_brokers(&clients.0, &survey, None).await.add_to(&mut survey);
     survey
 }
 

@@ -144,7 +144,7 @@ fn brokers(here: bool) -> BrokerSettings {
     let entry =
         |value: &str| ConfigEntry { value: Some(value.to_owned()), source: ConfigSource::StaticBroker };
     let settings = settings.into_iter().map(|(key, value)| (key.to_owned(), entry(value))).collect();
-    BrokerSettings { broker: 1, settings }
+    BrokerSettings { broker: 1, settings, unanswered: None }
 }
 
 /// The batch loader is slowed down on eu-west only.

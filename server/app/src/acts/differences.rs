@@ -37,7 +37,7 @@ pub async fn of_pair(
     let b = clusters::get(conn, &pair.clusters.b).await?;
     let mut found = differences(&pair, &BySide { a, b }, &survey);
     if found.each().any(|found| !found.not_compared.is_empty())
-        && let Some(last) = judgement::last_compared(conn, name, survey.number).await?
+        && let Some(last) = judgement::last_compared(conn, name).await?
     {
         found = found.with_earlier(&pair, &last);
     }

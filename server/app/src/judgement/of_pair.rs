@@ -150,7 +150,6 @@ mod tests {
             ],
             copying: Some(BySide { a, b }),
             rpo_stands_ms: None,
-            last_compared: None,
         }
     }
 

@@ -219,7 +219,6 @@ mod tests {
             }],
             copying: None,
             rpo_stands_ms,
-            last_compared: None,
         }
     }
 

@@ -1,8 +1,16 @@
 //! What would be different on the other side: in the API, on its page, by command.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
 use axum::http::Method;
-use muster_domain::quota::ClientQuota;
-use muster_kafka::double::Health;
+use chrono::{DateTime, Utc};
+use muster_app::memory::Memory;
+use muster_domain::{ids::PairName, quota::ClientQuota};
+use muster_kafka::double::{Fault, Health, When};
+use muster_store::leases;
 use serde_json::{Value, json};
 
 use crate::{cli::Shell, test_app::TestApp};
@@ -98,6 +106,64 @@ async fn a_setting_of_the_brokers_that_clients_feel_is_told_once_it_is_read_agai
     assert_eq!(cause["actual"], "1 min (from the brokers' file), as broker 1 has it");
 }
 
+/// Surveys until the next that asks brokers what they are set to, with that one.
+async fn observe_a_turn(app: &TestApp) {
+    for _ in 0..12 {
+        app.observe("orders").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_does_not_tell_is_left_alone_until_the_next_turn_and_then_another_is_asked() {
+    let app = unlike().await;
+    let vera = app.as_user("vera").await;
+    let setting = ("transaction.max.timeout.ms".to_owned(), "60000".to_owned());
+    app.small.world.lock().cluster_mut("eu-central").settings.extend([setting]);
+    let number = || async {
+        sqlx::query_scalar::<_, i64>("select number from survey where pair = 'orders'")
+            .fetch_one(&app.app.pool)
+            .await
+            .unwrap()
+    };
+    while number().await % 12 != 0 {
+        app.observe("orders").await;
+    }
+    let told = async || {
+        let reply = vera.get("/api/v1/pairs/orders/differences?kind=broker").await.done();
+        reply["items"][0]["actual"].as_str().map(str::to_owned)
+    };
+    let of = |broker: i32| Some(format!("1 min (from the brokers' file), as broker {broker} has it"));
+    assert_eq!(told().await, of(1));
+
+    let (asked, silent) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(true)));
+    let (count, is_silent) = (Arc::clone(&asked), Arc::clone(&silent));
+    app.small.world.on_call(move |call, when| {
+        let is_it = call.verb == "broker_configs" && call.place == "eu-central" && when == When::Before;
+        if is_it {
+            count.fetch_add(1, Ordering::SeqCst);
+        }
+        (is_it && is_silent.load(Ordering::SeqCst)).then_some(Fault::Timeout)
+    });
+    // It is asked once, and what it told stands.
+    observe_a_turn(&app).await;
+    assert_eq!((told().await, asked.load(Ordering::SeqCst)), (of(1), 1));
+    silent.store(false, Ordering::SeqCst);
+    observe_a_turn(&app).await;
+    assert_eq!((told().await, asked.load(Ordering::SeqCst)), (of(2), 2));
+    // And where nothing was ever told.
+    silent.store(true, Ordering::SeqCst);
+    sqlx::query("truncate survey, readiness").execute(&app.app.pool).await.unwrap();
+    for _ in 0..5 {
+        app.observe("orders").await;
+    }
+    let reply = vera.get("/api/v1/pairs/orders/differences").await.done();
+    let not: Vec<_> = reply["not_compared"].as_array().unwrap().iter().map(|part| &part["what"]).collect();
+    assert_eq!((not, asked.load(Ordering::SeqCst)), (vec![&json!("settings of brokers")], 3), "{reply:#}");
+    silent.store(false, Ordering::SeqCst);
+    observe_a_turn(&app).await;
+    assert_eq!((told().await, asked.load(Ordering::SeqCst)), (of(2), 4));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn readiness_says_the_same_of_the_same_facts() {
     let app = unlike().await;
@@ -116,10 +182,15 @@ async fn while_the_active_side_is_dead_it_is_told_what_differed_when_both_were_r
     let path = "/api/v1/pairs/orders/differences";
     let before = vera.get(path).await.done();
     assert_eq!(before["earlier"], json!([]));
+    assert_eq!(written(&app).await, None);
     app.small.world.set_health("eu-west", Health::Dead);
-    // The second time it is remembered, not compared.
+    let mut since = None;
+    // The second time it is remembered, not compared, and not written again.
     for _ in 0..2 {
         app.observe("orders").await;
+        let at = written(&app).await;
+        assert!(at.is_some() && (since.is_none() || at == since), "{at:?}, at first {since:?}");
+        since = at;
         let reply = vera.get(path).await.done();
         let part = |what: &str| {
             let earlier = reply["earlier"].as_array().unwrap();
@@ -153,6 +224,68 @@ async fn while_the_active_side_is_dead_it_is_told_what_differed_when_both_were_r
     app.small.world.set_health("eu-west", Health::Up);
     app.observe("orders").await;
     assert_eq!(vera.get(path).await.done()["earlier"], json!([]));
+    assert_eq!(written(&app).await, None);
+}
+
+/// With which survey it was last written what is remembered of the pair; `None` where nothing is.
+async fn written(app: &TestApp) -> Option<DateTime<Utc>> {
+    sqlx::query_scalar("select at from differences_compared where pair = 'orders'")
+        .fetch_optional(&app.app.pool)
+        .await
+        .unwrap()
+}
+
+/// A process of the version before writes its judgements over the one there is, and nothing of what was compared last.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_compared_last_outlives_a_survey_of_an_older_process_and_is_in_no_judgement() {
+    let app = unlike().await;
+    let vera = app.as_user("vera").await;
+    app.small.world.set_health("eu-west", Health::Dead);
+    app.observe("orders").await;
+    let path = "/api/v1/pairs/orders/differences";
+    let told = vera.get(path).await.done()["earlier"].clone();
+    assert_ne!(told, json!([]));
+    let with: i64 = sqlx::query_scalar("select count(*) from readiness where results ? 'last_compared'")
+        .fetch_one(&app.app.pool)
+        .await
+        .unwrap();
+    assert_eq!(with, 0, "pages read judgements whole");
+    sqlx::query("update readiness set results = results - 'last_compared', brief_of = null")
+        .execute(&app.app.pool)
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        assert_eq!(vera.get(path).await.done()["earlier"], told);
+        app.observe("orders").await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_surveys_compare_no_more_and_no_less_what_was_compared_last_is_neither_read_nor_written() {
+    let app = unlike().await;
+    let name = PairName::new("orders").unwrap();
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    let lease = leases::survey_lease(&name);
+    let epoch = leases::claim(&mut conn, &lease, "test", 60.0).await.unwrap().unwrap().epoch;
+    drop(conn);
+    let mut memory = Memory::default();
+    app.small.world.set_health("eu-west", Health::Dead);
+    app.surveys.observe(&name, epoch, &mut memory).await.unwrap();
+    let at = written(&app).await;
+    assert!(at.is_some());
+    let rename = async |from: &'static str, to: &'static str| {
+        let sql = sqlx::AssertSqlSafe(format!("alter table {from} rename to {to}"));
+        sqlx::query(sql).execute(&app.app.pool).await.unwrap();
+    };
+    rename("differences_compared", "elsewhere").await;
+    app.surveys.observe(&name, epoch, &mut memory).await.unwrap();
+    // Whoever takes the pair over has to look.
+    app.surveys.observe(&name, epoch, &mut Memory::default()).await.unwrap_err();
+    rename("elsewhere", "differences_compared").await;
+    assert_eq!(written(&app).await, at);
+    app.small.world.set_health("eu-west", Health::Up);
+    app.surveys.observe(&name, epoch, &mut memory).await.unwrap();
+    assert_eq!(written(&app).await, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -286,7 +286,8 @@ async fn what_happened_is_marked_beside_the_course() {
     assert!(html.contains("replication-hole: orders.placed"), "{html}");
     let alarms = app.as_browser_of("vera").await.get("/alarms").await.text;
     assert!(
-        alarms.contains("/pairs/orders/lag?source=eu-west&#38;from=") && alarms.contains("see the course around it"),
+        alarms.contains("/pairs/orders/lag?source=eu-west&#38;from=")
+            && alarms.contains("see the course around it"),
         "{alarms}"
     );
 }

@@ -40,6 +40,15 @@ impl LastCompared {
         ways.is_empty() || ways.into_iter().any(|way| !lacking(survey, Some(way)).is_empty())
     }
 
+    /// Whether what is kept with the survey before this one stays as it is: applications are on the same side in both, as far as they
+    /// tell, and neither can compare what the other cannot.
+    #[must_use]
+    pub fn stands(pair: &Pair, survey: &Survey, previous: &Survey) -> bool {
+        let ways = ways_of(pair, survey);
+        let alike = |way: &Direction| lacking(survey, Some(*way)) == lacking(previous, Some(*way));
+        ways == ways_of(pair, previous) && ways.iter().all(alike)
+    }
+
     fn each(&self) -> impl Iterator<Item = &Self> {
         std::iter::once(self).chain(self.back.as_deref())
     }
@@ -257,6 +266,36 @@ mod tests {
             ConnectState::Running;
         assert_eq!(told(&moved, &later), []);
         assert_eq!(after(&moved, Some(&stopped), Some(&later)), None);
+    }
+
+    #[test]
+    fn what_is_kept_stands_exactly_while_no_survey_can_compare_more_or_less() {
+        let pair = samples::pair();
+        let stopped = |number: i64| {
+            let mut survey = dead(number);
+            stop_flows(&mut survey);
+            survey
+        };
+        let mut half = unlike(2);
+        half.sides.a.acls = Observed::unknown("timed out", samples::at(10));
+        let stands = |survey: &Survey, previous: &Survey| LastCompared::stands(&pair, survey, previous);
+        for (survey, previous, wanted) in [
+            (unlike(2), unlike(1), true),
+            (dead(2), unlike(1), false),
+            (dead(3), dead(2), true),
+            (dead(3), half.clone(), false),
+            (half.clone(), half, true),
+            (stopped(3), dead(2), false),
+            (stopped(4), stopped(3), true),
+            (unlike(4), stopped(3), false),
+        ] {
+            assert_eq!(stands(&survey, &previous), wanted, "{} after {}", survey.number, previous.number);
+            if wanted {
+                // Nothing could be kept otherwise if it were worked out again.
+                let kept = after(&previous, Some(&unlike(1)), None);
+                assert_eq!(after(&survey, Some(&previous), kept.as_ref()), kept);
+            }
+        }
     }
 
     #[test]

@@ -197,7 +197,9 @@ fn writes_open(scene: &Scene<'_>) -> CheckResult {
                 return CheckResult::unknown(Code::WritesOpen, reason);
             }
         };
-    let by_any = |denies: &dyn Fn(&AclBinding) -> bool| acls.bindings.iter().any(denies);
+    // Of very many bindings few are for everybody: each topic and group is held against those only.
+    let to_all: Vec<&AclBinding> = acls.bindings.iter().filter(|one| access::denies_to_all(one)).collect();
+    let by_any = |denies: &dyn Fn(&AclBinding) -> bool| to_all.iter().copied().any(denies);
     let scope = Scope::of(scene.pair);
     let mut troubles = Vec::new();
     for topic in topics.keys().filter(|topic| scope.application_topic(active, topic)) {

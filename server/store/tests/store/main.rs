@@ -8,6 +8,7 @@ mod clusters;
 mod explorer;
 mod idempotency;
 mod identities;
+mod last_compared;
 mod leases;
 mod lists;
 mod login;

@@ -5,15 +5,10 @@ use muster_domain::{
     lag::{RpoHour, RpoLook},
     pair::{Direction, Side},
 };
-use muster_store::{
-    StoreError,
-    leases::{self, survey_lease},
-    pairs, rpo_hours,
-    testing::TestDatabase,
-};
+use muster_store::{pairs, rpo_hours, testing::TestDatabase};
 use sqlx::PgConnection;
 
-use crate::sample::{keep_pair, pair_name};
+use crate::sample::{keep_pair, pair, pair_name};
 
 const FORWARD: Direction = Direction { from: Side::A };
 
@@ -24,11 +19,6 @@ fn at(seconds: i64) -> DateTime<Utc> {
 
 fn look(seconds: i64, behind_ms: Option<i64>) -> RpoLook {
     RpoLook { at: at(seconds), ms_at_most: behind_ms.map(|ms| ms + 5_000), ms_then: behind_ms }
-}
-
-async fn lease(conn: &mut PgConnection, owner: &str) -> i64 {
-    let name = survey_lease(&pair_name("payments"));
-    leases::claim(conn, &name, owner, -1.0).await.expect("a claim").expect("a free lease").epoch
 }
 
 async fn all(conn: &mut PgConnection, direction: Direction) -> Vec<RpoHour> {
@@ -42,7 +32,6 @@ async fn each_hour_has_its_worst_and_a_survey_counts_once() {
     let conn = &mut *database.conn().await;
     keep_pair(conn, "payments").await.unwrap();
     let name = pair_name("payments");
-    let epoch = lease(conn, "one").await;
     let looks = [
         look(3_585, Some(0)),
         look(3_590, Some(9_000)),
@@ -52,7 +41,7 @@ async fn each_hour_has_its_worst_and_a_survey_counts_once() {
         look(7_200, Some(0)),
     ];
     for look in looks.iter().flat_map(|look| [look, look]) {
-        rpo_hours::keep(conn, &name, epoch, FORWARD, *look).await.unwrap();
+        rpo_hours::keep(conn, &name, &[(FORWARD, *look)]).await.unwrap();
     }
     let hour = |begin, since, ms_at_most, last_at| RpoHour {
         at: at(begin),
@@ -76,18 +65,30 @@ async fn each_hour_has_its_worst_and_a_survey_counts_once() {
 }
 
 #[tokio::test]
-async fn who_lost_the_lease_adds_nothing_and_hours_go_with_their_pair() {
+async fn each_flow_goes_on_from_its_own_newest_hour_and_hours_go_with_their_pair() {
     let database = TestDatabase::new().await;
     let conn = &mut *database.conn().await;
     keep_pair(conn, "payments").await.unwrap();
-    let name = pair_name("payments");
-    let old = lease(conn, "one").await;
-    let new = lease(conn, "two").await;
-    let late = rpo_hours::keep(conn, &name, old, FORWARD, look(0, Some(0))).await;
-    assert!(matches!(late, Err(StoreError::LeaseLost { .. })), "{late:?}");
-    assert_eq!(all(conn, FORWARD).await, []);
-    rpo_hours::keep(conn, &name, new, FORWARD, look(0, Some(0))).await.unwrap();
-    assert_eq!(all(conn, FORWARD).await.len(), 1);
+    pairs::insert(conn, &pair("orders")).await.unwrap();
+    let (name, back) = (pair_name("payments"), FORWARD.reverse());
+    // Another pair's hours, later ones, are not in the way.
+    rpo_hours::keep(conn, &pair_name("orders"), &[(FORWARD, look(9_000, None))]).await.unwrap();
+    for looks in [
+        vec![(FORWARD, look(0, Some(0)))],
+        vec![(FORWARD, look(3_600, Some(1_000))), (back, look(3_600, Some(2_000)))],
+        vec![(back, look(3_605, None)), (FORWARD, look(3_605, Some(0)))],
+    ] {
+        rpo_hours::keep(conn, &name, &looks).await.unwrap();
+    }
+    let hour = |begin, since, ms_at_most, last_ms| {
+        let last_at = if begin == 0 { at(0) } else { at(3_605) };
+        RpoHour { at: at(begin), since: at(since), ms_at_most, last_at, last_ms }
+    };
+    assert_eq!(
+        all(conn, FORWARD).await,
+        [hour(0, 0, Some(5_000), Some(0)), hour(3_600, 0, Some(3_600_000), Some(0))]
+    );
+    assert_eq!(all(conn, back).await, [hour(3_600, 3_600, None, None)]);
     pairs::delete(conn, &name, 1).await.unwrap();
-    assert_eq!(all(conn, FORWARD).await, []);
+    assert_eq!((all(conn, FORWARD).await, all(conn, back).await), (vec![], vec![]));
 }
