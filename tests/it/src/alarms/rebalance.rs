@@ -68,36 +68,36 @@ impl TwoWorkers {
         Ok(two)
     }
 
+    /// It says of its tasks that they are UNASSIGNED while it ends. Connect takes that for older than the RUNNING of the same generation and
+    /// goes on saying RUNNING (`KafkaStatusBackingStore`, Kafka 4.3).
     pub(super) async fn one_is_ended_in_order(&mut self) -> Result<()> {
-        self.stage.look().await?;
-        self.stage.lab.stop(&WAY.second_worker()).await?;
-        // It says so of its tasks while it ends; nobody else says anything of them before the delay has passed.
-        let left = wait_until("the tasks of the worker that ended to be UNASSIGNED", GIVEN_OUT, || async {
-            let tasks = self.running().await?;
-            let left: Vec<_> = tasks.iter().filter(|task| task.state == "UNASSIGNED").collect();
-            let theirs = left.len() == HALF && left.iter().all(|task| task.worker == self.second);
-            ensure!(theirs, "{tasks:?}");
-            Ok(Some(left.iter().map(|task| task.id).collect::<Vec<_>>()))
-        })
-        .await?;
-        let alarm = self.stage.alarmed(Code::TaskMissing, &self.connector).await?;
-        let told: Vec<_> = alarm.alarm.places.iter().map(|place| (&*place.name, &*place.said)).collect();
-        let names: Vec<_> = left.iter().map(|id| format!("{}, task {id}", self.connector)).collect();
-        let expected: Vec<_> = names.iter().map(|name| (name.as_str(), "is UNASSIGNED")).collect();
-        ensure!(told == expected, "{told:?}, and of the worker that ended were {names:?}");
-        self.the_first_has_all().await?;
-        self.stage.over().await
+        let left = self.what_goes_is_missed(async |lab| lab.stop(&WAY.second_worker()).await).await?;
+        self.over_for_all(&left).await
     }
 
     pub(super) async fn one_is_killed(&mut self) -> Result<()> {
         self.the_second_joins().await?;
+        let killed = Instant::now();
+        let left = self.what_goes_is_missed(async |lab| lab.kill(&WAY.second_worker()).await).await?;
+        // What the alarm says to do if nobody wants to wait for the delay.
+        self.stage.flow().stop(ConnectorRole::Source, BOUND_MS).await?;
+        self.stage.flow().resume(ConnectorRole::Source, BOUND_MS).await?;
+        self.the_first_has_all().await?;
+        ensure!(killed.elapsed() < DELAY, "it may have been the delay that gave the tasks out");
+        self.over_for_all(&left).await
+    }
+
+    /// The second worker goes: what it carried is alarmed, while Connect calls its tasks RUNNING. Answers what it carried.
+    async fn what_goes_is_missed(
+        &mut self,
+        go: impl AsyncFnOnce(&Lab) -> Result<()>,
+    ) -> Result<Vec<&'static str>> {
         let (stay, left) = (self.topics_of(&self.first).await?, self.topics_of(&self.second).await?);
         // Two surveys behind the last record: the end of its transaction is not taken for something that arrived later.
         for _ in 0..2 {
             self.stage.look().await?;
         }
-        let killed = Instant::now();
-        self.stage.lab.kill(&WAY.second_worker()).await?;
+        go(&self.stage.lab).await?;
         let alarm = self
             .stage
             .alarmed_while(Code::TaskMissing, &self.connector, async |stage: &Stage| {
@@ -106,19 +106,20 @@ impl TwoWorkers {
             .await?;
         let told: BTreeSet<_> = alarm.alarm.places.iter().map(|place| place.name.clone()).collect();
         let expected: BTreeSet<_> = left.iter().map(|name| at(name).to_string()).collect();
-        ensure!(told == expected, "{told:?}, and the worker that was killed carried {expected:?}");
+        ensure!(told == expected, "{told:?}, and the worker that went carried {expected:?}");
         let waiting = i64::try_from(left.len() * SOME)?;
         ensure!(alarm.alarm.lost.at_most.is_some_and(|most| most >= waiting), "{:?}", alarm.alarm.lost);
         let tasks = self.running().await?;
-        let dead = tasks.iter().filter(|task| task.worker == self.second).count();
-        let silent = dead == HALF && tasks.iter().all(|task| task.state == "RUNNING");
-        ensure!(silent, "Connect was to call the tasks of a dead worker RUNNING: {tasks:?}");
-        // What the alarm says to do if nobody wants to wait for the delay.
-        self.stage.flow().stop(ConnectorRole::Source, BOUND_MS).await?;
-        self.stage.flow().resume(ConnectorRole::Source, BOUND_MS).await?;
+        let gone = tasks.iter().filter(|task| task.worker == self.second).count();
+        let silent = gone == HALF && tasks.iter().all(|task| task.state == "RUNNING");
+        ensure!(silent, "Connect was to call the tasks of a worker that went RUNNING: {tasks:?}");
+        Ok(left)
+    }
+
+    /// The first worker carries all, what waited arrives, and nothing is alarmed any more.
+    async fn over_for_all(&mut self, waited: &[&str]) -> Result<()> {
         self.the_first_has_all().await?;
-        ensure!(killed.elapsed() < DELAY, "it may have been the delay that gave the tasks out");
-        for name in left {
+        for name in waited {
             let end = self.stage.end(Side::A, name).await?;
             self.stage.copied(name, end - 1).await?;
         }

@@ -66,6 +66,11 @@ impl Real {
         self.flow().change_config(ConnectorRole::Source, &changes, BOUND_MS).await?;
         let topic = self.on(name, &[]).await?;
         topic.write(WEST, 0, 0, 50).await?;
+        let absent = topic.proven(&topic.clients).await?;
+        let told = (absent.summary.verdict, absent.summary.unreadable, absent.summary.found.matched);
+        assert_eq!(told, (ContentVerdict::CannotSay, 1, 0), "there is no copy: {absent:#?}");
+        // Somebody made it, and nothing comes.
+        self.lab.create_topic(CENTRAL, &topic.topic, crate::PARTITIONS).await?;
         let proof = topic.proven(&topic.clients).await?;
         let found = &proof.summary.found;
         assert_eq!(proof.summary.verdict, ContentVerdict::CannotSay, "{proof:#?}");
