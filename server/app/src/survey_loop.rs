@@ -33,8 +33,7 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-pub use self::rhythm::Occasion;
-use self::rhythm::Rhythm;
+pub use self::rhythm::{Occasion, Rhythm};
 use crate::{
     alarm_watch::{self, Watched},
     canary_standing,
@@ -75,6 +74,19 @@ pub struct Held {
     memory: Memory,
     /// Of the clients that took the last survey, since before it began; they may be others by the next one.
     closings: Option<BySide<Closings>>,
+}
+
+impl Held {
+    /// A lease that was just claimed, by its epoch: nothing is remembered.
+    #[must_use]
+    pub fn by(epoch: i64) -> Self {
+        Self { epoch, memory: Memory::default(), closings: None }
+    }
+
+    /// Of the clients that took the last survey; `None` before the first.
+    pub fn closings(&mut self) -> Option<&mut BySide<Closings>> {
+        self.closings.as_mut()
+    }
 }
 
 /// What came of a turn.
@@ -119,7 +131,7 @@ impl SurveyLoop {
         let mut rhythm = Rhythm::new(begin_in, self.period);
         let mut held: Option<Held> = None;
         loop {
-            let closings = held.as_mut().and_then(|held| held.closings.as_mut());
+            let closings = held.as_mut().and_then(Held::closings);
             let occasion = tokio::select! {
                 () = shutdown.cancelled() => break,
                 occasion = rhythm.next(closings) => occasion,
@@ -186,7 +198,7 @@ impl SurveyLoop {
         }
         *held = None;
         let claimed = leases::claim(conn, &name, &self.worker, self.lease_seconds()).await?;
-        *held = claimed.map(|lease| Held { epoch: lease.epoch, memory: Memory::default(), closings: None });
+        *held = claimed.map(|lease| Held::by(lease.epoch));
         Ok(())
     }
 
@@ -209,7 +221,10 @@ impl SurveyLoop {
     }
 
     /// The same, and listens for connections that are closed from its beginning on: what was read before that happened is not news of it.
-    async fn observe_listening(
+    ///
+    /// # Errors
+    /// As [`SurveyLoop::observe`].
+    pub async fn observe_listening(
         &self,
         pair: &PairName,
         held: &mut Held,

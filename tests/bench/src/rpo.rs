@@ -32,9 +32,9 @@ use crate::{
 /// Of each kind of connectors.
 const KILLS: usize = 10;
 /// The same; half of them between two surveys and half while one is taken.
-const FREEZES: usize = 6;
+const FREEZES: usize = 4;
 /// Of each kind, between one period and two after the last survey.
-const LATE_KILLS: usize = 4;
+const LATE_KILLS: usize = 2;
 /// As in production.
 const PERIOD: Duration = Duration::from_secs(5);
 /// Surveys of a living source before each death.
@@ -97,7 +97,7 @@ async fn have_it_die(exactly_once: bool, with: &str) -> Result<Deaths> {
 fn how() -> String {
     format!(
         "The pair `{PAIR}` on the real lab (identity naming, three topics, seven partitions) under the workload: {} records a second \
-         in all, one producer transactional. Muster surveys it every {} s. {KILLS} times on a lab whose connectors copy exactly once \
+         in all, one producer transactional. Muster surveys it every {} s, and at once where a connection is closed. {KILLS} times on a lab whose connectors copy exactly once \
          and {KILLS} times on one whose connectors copy at least once, after at \
          least {SURVEYS} surveys of a living source and at a random moment of a period, the source broker is killed with -9. \
          {LATE_KILLS} times more on each it is killed between one period and two after the last survey, while nobody looks. \
@@ -180,14 +180,14 @@ async fn strike(
             Ok((told, None))
         }
         Way::FrozenUnderSurvey => {
-            watch.ticks.tick().await;
+            let occasion = watch.when_due().await;
             let freeze = async {
                 tokio::time::sleep(took * part / 256).await;
                 let told = teller.foretells().await?;
                 lab.freeze(WEST).await?;
                 anyhow::Ok(told)
             };
-            let (observed, told) = tokio::join!(watch.observe_now(since), freeze);
+            let (observed, told) = tokio::join!(watch.observe_now(occasion, since), freeze);
             Ok((told?, observed?.loss))
         }
     }

@@ -26,7 +26,7 @@ pub enum Occasion {
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Rhythm {
+pub struct Rhythm {
     ticks: Interval,
     /// How long this pair waits while others that share its clusters are looked at: so they begin apart, as they did at first.
     place: Duration,
@@ -36,7 +36,8 @@ pub(super) struct Rhythm {
 
 impl Rhythm {
     /// Begins in a while.
-    pub(super) fn new(begin_in: Duration, period: Duration) -> Self {
+    #[must_use]
+    pub fn new(begin_in: Duration, period: Duration) -> Self {
         let mut ticks = interval_at(Instant::now() + begin_in, period);
         // A slow survey is followed by a full pause less its own time, never by a burst.
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -44,7 +45,7 @@ impl Rhythm {
     }
 
     /// Waits until a survey is to be taken. `closings` are of the clients that took the last one; `None` where this process took none.
-    pub(super) async fn next(&mut self, closings: Option<&mut BySide<Closings>>) -> Occasion {
+    pub async fn next(&mut self, closings: Option<&mut BySide<Closings>>) -> Occasion {
         let (not_before, place) = (self.not_before(), self.place);
         let early = async {
             let (Some(not_before), Some(closings)) = (not_before, closings) else {
@@ -65,7 +66,7 @@ impl Rhythm {
     }
 
     /// That survey is taken, or failed.
-    pub(super) fn taken(&mut self, occasion: Occasion) {
+    pub fn taken(&mut self, occasion: Occasion) {
         self.last = Some((occasion, Instant::now()));
     }
 

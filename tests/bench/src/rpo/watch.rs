@@ -7,7 +7,11 @@ use std::{
 
 use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_app::{judgement, memory::Memory, survey_loop::SurveyLoop, telemetry::Beat};
+use muster_app::{
+    judgement,
+    survey_loop::{Held, Occasion, Rhythm, SurveyLoop},
+    telemetry::Beat,
+};
 use muster_domain::{ids::PairName, lag::Rpo, loss::Loss};
 use muster_it::{LabClients, pair};
 use muster_lab::{Lab, address_book_path};
@@ -22,9 +26,8 @@ pub(super) struct Watch {
     database: TestDatabase,
     surveys: SurveyLoop,
     pair: PairName,
-    epoch: i64,
-    memory: Memory,
-    pub(super) ticks: tokio::time::Interval,
+    held: Held,
+    rhythm: Rhythm,
 }
 
 impl Watch {
@@ -42,22 +45,28 @@ impl Watch {
             worker: "bench".to_owned(),
             beat: Beat::default(),
         };
-        let mut ticks = tokio::time::interval(PERIOD);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let epoch = lease.map_or(0, |lease| lease.epoch);
-        Ok(Self { database, surveys, pair, epoch, memory: Memory::default(), ticks })
+        let rhythm = Rhythm::new(Duration::ZERO, PERIOD);
+        Ok(Self { database, surveys, pair, held: Held::by(epoch), rhythm })
     }
 
-    /// One survey when it is due.
+    /// One survey when its time has come, as the product takes them.
     pub(super) async fn observe(&mut self, since: DateTime<Utc>) -> Result<Observed> {
-        self.ticks.tick().await;
-        self.observe_now(since).await
+        let occasion = self.when_due().await;
+        self.observe_now(occasion, since).await
+    }
+
+    /// Waits for the time of the next survey.
+    pub(super) async fn when_due(&mut self) -> Occasion {
+        self.rhythm.next(self.held.closings()).await
     }
 
     /// One survey, and the newest loss since a time.
-    pub(super) async fn observe_now(&mut self, since: DateTime<Utc>) -> Result<Observed> {
+    pub(super) async fn observe_now(&mut self, occasion: Occasion, since: DateTime<Utc>) -> Result<Observed> {
         let began = Instant::now();
-        let survey = self.surveys.observe(&self.pair, self.epoch, &mut self.memory).await?;
+        let survey = self.surveys.observe_listening(&self.pair, &mut self.held, occasion).await;
+        self.rhythm.taken(occasion);
+        let survey = survey?;
         let took = began.elapsed();
         let mut conn = self.database.pool().acquire().await?;
         let loss = losses::at(&mut conn, &self.pair, None, Utc::now() + TimeDelta::hours(1)).await?;
