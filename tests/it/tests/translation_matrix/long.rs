@@ -24,6 +24,8 @@ const RECORDS: i64 = 330_000;
 /// What is compared from the first record of a time on. Positions further than that behind the first marker of their time are found only
 /// by reading on from there.
 const COMPARED: i64 = 300_000;
+/// Records that are behind every sync that is known.
+const BEHIND: i64 = 1_000;
 /// Syncs that are known.
 const KNOWN: usize = 2;
 
@@ -37,6 +39,8 @@ pub(crate) async fn cell(flow: &Copied, exactly_once: bool) -> Result<()> {
     flow.all_copied(std::slice::from_ref(&at)).await?;
     let (here, there) = (flow.log(Side::A, &at).await?, flow.log(Side::B, &at).await?);
     let pairs = flow.flow().offset_pairs(std::slice::from_ref(&at)).await?.remove(&at).unwrap_or_default();
+    // Where the log ends too few records stand behind a position to know its copy by.
+    let pairs: Vec<OffsetPair> = pairs.into_iter().filter(|pair| pair.upstream < RECORDS - BEHIND).collect();
     let known: Vec<OffsetPair> = pairs[pairs.len().saturating_sub(KNOWN)..].to_vec();
     let oldest = known.first().context("the flow made syncs")?.upstream;
     ensure!(oldest > RECORDS / 2, "of {} syncs the newest are {known:?}", pairs.len());
