@@ -139,20 +139,20 @@ impl Far<'_> {
         };
         let from = first.max(within.start.saturating_sub(MARGIN)).max(bounds.target_start);
         if !translator.exactly_once {
-            return Ok(self.from_there(from, THERE));
+            return Ok(self.stretch_from(from, THERE));
         }
         // All up to the last record that can be seen is decided: what is in open transactions is behind it.
         let seen_until = bounds.target_tail.as_ref().map_or(0, |tail| tail.offset.saturating_add(1));
         let stretch = Stretch { from, until: within.end.min(seen_until) };
         let mover = translator.records.target;
         Ok(match behind_markers.first_since(mover, &bounds.target, stretch, oldest, deadline).await? {
-            Reached::First(from) => self.from_there(from, THERE_BEHIND_MARKERS),
+            Reached::First(from) => self.stretch_from(from, THERE_BEHIND_MARKERS),
             Reached::Nowhere => Place::Nowhere,
             Reached::NotYet { read } => Place::NotReached { read },
         })
     }
 
-    fn from_there(&self, from: i64, most: i64) -> Place {
+    fn stretch_from(&self, from: i64, most: i64) -> Place {
         let until = from.saturating_add(most).min(self.search.bounds.target_end);
         if from < until { Place::Stretch(Stretch { from, until }) } else { Place::Nowhere }
     }

@@ -45,7 +45,7 @@ async fn killed_in_the_middle_it_has_done_nothing_and_once_more_does_it_all() {
     let before = picture(&restored).await;
 
     // It puts the brake on, and then comes to the run, which somebody holds.
-    let mut held = restored.pool().begin().await.unwrap();
+    let mut held = muster_store::begin(restored.pool()).await.unwrap();
     sqlx::query("select from run where id = $1 for update").bind(run).execute(&mut *held).await.unwrap();
     let mut process = muster(&words(&documented("restored")), &url, &dir.0).spawn().unwrap();
     let mut session = None;
