@@ -10,7 +10,7 @@ import { chromium } from "playwright-core";
 const STATIC = path.resolve(import.meta.dirname, "../../static");
 const FILES = { "/lag.js": "lag.js", "/uplot.js": "vendor/uplot/uplot.iife.min.js", "/uplot.css": "vendor/uplot/uplot.min.css" };
 const TYPES = { ".js": "text/javascript", ".css": "text/css" };
-const PAGE = `<!doctype html><html lang="en"><head><title>Lag</title><link rel="stylesheet" href="/uplot.css">
+const PAGE = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Lag</title><link rel="stylesheet" href="/uplot.css">
   <script src="/uplot.js" defer></script><script src="/lag.js" defer></script></head>
   <body><main id="lag" data-lag="/data"><div class="course-chart" data-draw="time"><svg class="plot"><title>Lag</title></svg></div></main></body></html>`;
 
