@@ -399,9 +399,9 @@ test("a source that stops answering is a statement with the way on, and the true
     await lookPrinted(olga, "loss-while-away");
     const statement = new URL(olga.url()).pathname;
     await olga.goto("/");
-    const problem = olga.locator("#problems a[href='/pairs/orders/losses']");
+    const problem = olga.locator(`#problems a[href='${statement}']`);
     await reloadUntil(olga, problem, 60_000);
-    await olga.goto(statement);
+    await press(olga, problem, `**${statement}`);
   } finally {
     process.kill(broker, "SIGCONT");
   }
