@@ -13,12 +13,10 @@ use sqlx::PgPool;
 use crate::{
     acts::installation::DatabaseSize,
     auth::{oidc, passwords::Hashing, tokens::TokenKey},
-    courier::Courier,
-    judgement::Causes,
-    lag_hours::LagHours,
-    run_watch::RunWatch,
-    settings::Setting,
-    telemetry::Telemetry,
+    following::run_watch::RunWatch,
+    loops::courier::Courier,
+    process::{settings::Setting, telemetry::Telemetry},
+    standing::{judgement::Causes, lag_hours::LagHours},
 };
 
 /// Hands on clusters: those of pairs for runs and surveys, and of a single cluster for its check.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use muster_app::{
     cli::{self, Cli},
-    logs,
+    process::logs,
 };
 
 #[tokio::main]

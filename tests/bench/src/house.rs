@@ -12,14 +12,11 @@ use muster_app::{
         reader::LOOK_AGAIN,
         tokens::{Audience, TokenKey},
     },
-    config::NotifyConfig,
-    courier::Courier,
+    following::run_watch::RunWatch,
     http::layers,
-    memory::Memory,
+    loops::{courier::Courier, memory::Memory, survey::SurveyLoop},
+    process::{config::NotifyConfig, telemetry::Beat},
     routes,
-    run_watch::RunWatch,
-    survey_loop::SurveyLoop,
-    telemetry::Beat,
 };
 use muster_domain::{
     hash::sha256_hex,

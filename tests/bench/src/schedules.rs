@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, Utc};
 use chrono_tz::Tz;
-use muster_app::drill_loop::record_one;
+use muster_app::loops::drill::record_one;
 use muster_domain::{
     ids::PairName,
     schedule::{Blackout, Cadence, Drill, Schedule},

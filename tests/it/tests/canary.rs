@@ -7,7 +7,9 @@ use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 use chrono::Utc;
 use muster_app::{
-    canary_loop::CanaryLoop, canary_standing, judgement::Judgement, survey_loop::SurveyLoop, telemetry::Beat,
+    loops::{canary::CanaryLoop, survey::SurveyLoop},
+    process::telemetry::Beat,
+    standing::{canaries, judgement::Judgement},
 };
 use muster_domain::{
     canary::{CanaryState, Standing},
@@ -97,7 +99,7 @@ impl Muster {
     /// How the canaries of a pair stand now.
     async fn canaries(&self, name: &str) -> Result<Vec<Standing>> {
         let conn = &mut *self.database.conn().await;
-        Ok(canary_standing::of_pair(conn, self.pair(name)?, Utc::now()).await?)
+        Ok(canaries::of_pair(conn, self.pair(name)?, Utc::now()).await?)
     }
 
     /// Those of the flow from west.

@@ -24,9 +24,9 @@ use super::{
 };
 use crate::{
     app::App,
-    canary_loop::written_where,
-    canary_standing,
     http::{Answer, Failure},
+    loops::canary::written_where,
+    standing,
 };
 
 /// How long is waited for records that somebody asked for; the answer to a browser must begin within 30 s, and writing takes
@@ -116,7 +116,7 @@ impl CanaryItem {
 pub async fn view(conn: &mut PgConnection, name: &PairName) -> Answer<CanaryView> {
     let pair = pairs::get(conn, name).await?;
     let now = Utc::now();
-    let standings = canary_standing::of_pair(conn, &pair, now).await?;
+    let standings = standing::canaries::of_pair(conn, &pair, now).await?;
     Ok(CanaryView {
         pair: name.clone(),
         topic: pair.canary_topic.clone(),

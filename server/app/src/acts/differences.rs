@@ -11,7 +11,7 @@ use muster_store::surveys;
 use sqlx::PgConnection;
 
 use super::{clusters, pairs};
-use crate::{http::Answer, judgement};
+use crate::{http::Answer, standing::judgement};
 
 /// Which differences are wanted.
 #[derive(Debug, Clone, Default)]

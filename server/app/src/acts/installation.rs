@@ -15,9 +15,9 @@ use crate::{
     acts::tokens::LONGEST_DAYS,
     app::App,
     auth::{IDLE_SECONDS, passwords, tokens::SESSION_HOURS},
-    housekeeping::{LAG_DAYS, MESSAGE_DAYS, RPO_DAYS},
     http::Answer,
-    settings::Setting,
+    loops::housekeeping::{LAG_DAYS, MESSAGE_DAYS, RPO_DAYS},
+    process::settings::Setting,
 };
 
 /// How long the size of the database may be old.

@@ -27,7 +27,7 @@ use sqlx::PgConnection;
 
 use crate::{
     http::{Answer, Failure},
-    judgement::{self, FRESH, Judgement},
+    standing::judgement::{self, FRESH, Judgement},
 };
 
 /// The longest time that is looked at.

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use super::audit_trail::{self, Entry};
 use crate::{
     http::{Answer, Failure},
-    judgement,
+    standing::judgement,
 };
 
 /// What is to be planned.

@@ -25,9 +25,11 @@ use crate::{
         SessionRef,
         reader::{Reader, ReadsOn},
     },
+    following::{
+        run_feed::{self, Found, Written},
+        run_watch::Watch,
+    },
     http::{Answer, Json, Path, Query},
-    run_feed::{self, Found, Written},
-    run_watch::Watch,
 };
 
 /// How the events are wanted.

@@ -28,7 +28,7 @@ use crate::{
     },
     app::App,
     http::{Answer, Failure, Json, Path, Query},
-    judgement,
+    standing::judgement,
 };
 
 /// What cursors of changes of readiness are known by.

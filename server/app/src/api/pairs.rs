@@ -17,7 +17,7 @@ use crate::{
     },
     app::App,
     http::{Acting, Answer, Creating, IfMatch, Json, Path, Query, SinceShown, Start, etag},
-    judgement::{self, Glance},
+    standing::judgement::{self, Glance},
 };
 
 /// A pair in a list, with how ready it is.

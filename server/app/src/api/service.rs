@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 use crate::{
     app::App,
     http::{Answer, Failure, Json, openapi},
-    routes, telemetry,
+    process::telemetry,
+    routes,
 };
 
 /// Whether this process can do its work.

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::{IDLE_SECONDS, SessionRef, narrowed};
-use crate::{acts::runs, app::App, http::Answer, turns::Turn};
+use crate::{acts::runs, app::App, following::turns::Turn, http::Answer};
 
 /// Longest time a stream goes on without looking again.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(15);

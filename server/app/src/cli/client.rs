@@ -16,7 +16,7 @@ use super::{
     refused::{Refused, Unexplained, may_have_been_done, may_pass},
     terminal,
 };
-use crate::config::ClientConfig;
+use crate::process::config::ClientConfig;
 
 /// Longest page of a list the API answers with.
 const LONGEST_PAGE: usize = 200;

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
-use crate::config::{ClientConfig, Config, LogConfig};
+use crate::process::config::{ClientConfig, Config, LogConfig};
 pub(super) use alarms::Alarms;
 pub(super) use audit::{Audit, Brake, Entries};
 pub(super) use channels::Channels;

@@ -41,7 +41,11 @@ use clap::CommandFactory as _;
 pub use commands::{Cli, Command};
 use muster_web::document::Document;
 
-use crate::{config::Config, doctor, http::openapi, routes as table, serve};
+use crate::{
+    http::openapi,
+    process::{config::Config, doctor, serve},
+    routes as table,
+};
 use client::Client;
 
 /// Carries a command out.

@@ -4,7 +4,7 @@ use anyhow::Context as _;
 use serde_json::json;
 
 use super::{client::Client, kept, people, print, refused::Refused, terminal};
-use crate::config::ClientConfig;
+use crate::process::config::ClientConfig;
 
 const SESSION: &str = "/api/v1/session";
 

@@ -27,8 +27,9 @@ use crate::{
     acts::audit_trail,
     app::App,
     auth::{Made, identify},
-    pages, routes,
-    telemetry::{self, Telemetry},
+    pages,
+    process::telemetry::{self, Telemetry},
+    routes,
 };
 
 /// Largest body taken.

@@ -19,7 +19,7 @@ use crate::{
     },
     app::App,
     http::{Answer, Failure, Form, Path},
-    judgement,
+    standing::judgement,
 };
 
 /// `GET /runs/{run}/approval`.

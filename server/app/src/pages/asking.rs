@@ -18,7 +18,8 @@ use crate::{
     app::App,
     auth::cookie,
     http::{Acting, Answer, Failure, SinceShown},
-    judgement, routes,
+    routes,
+    standing::judgement,
 };
 
 /// Who asks for which page.

@@ -4,7 +4,7 @@ use axum::{extract::State, response::Response};
 use muster_web::fleet::FleetPage;
 
 use super::{asking::Asking, html, see};
-use crate::{acts::pairs, app::App, http::Answer, standing::Standing};
+use crate::{acts::pairs, app::App, http::Answer, standing::pairs::Standing};
 
 /// `GET /`.
 pub async fn show(State(app): State<App>, asking: Asking) -> Answer {

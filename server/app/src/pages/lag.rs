@@ -18,7 +18,7 @@ use crate::{
     },
     app::App,
     http::{Answer, Path, Query},
-    judgement,
+    standing::judgement,
 };
 
 /// Stretches of a chart.

@@ -23,9 +23,8 @@ use crate::{
     },
     api::runs::teams,
     app::App,
-    canary_standing,
     http::{Answer, Failure, Path, Query},
-    standing::Standing,
+    standing::{self, pairs::Standing},
 };
 
 /// Runs of the pair's history on its page.
@@ -82,7 +81,7 @@ pub(super) async fn page(
     let runs = runs::list(&mut conn, &of_pair, None, RUNS).await?;
     let loss = losses::at(&mut conn, name, None, chrome.now()).await?;
     let loss = loss.filter(|loss| chrome.now() - loss.noticed_at < LOSS_SHOWN);
-    let canaries = canary_standing::of_pair(&mut conn, standing.facts().pair, chrome.now()).await?;
+    let canaries = standing::canaries::of_pair(&mut conn, standing.facts().pair, chrome.now()).await?;
     let failed = tried.as_ref().and_then(|tried| tried.as_ref().err()).cloned();
     let detail = PairDetail {
         facts: standing.facts(),

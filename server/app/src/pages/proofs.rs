@@ -24,7 +24,7 @@ use crate::{
     },
     app::App,
     http::{Answer, Failure, Form, Path, Query},
-    judgement,
+    standing::judgement,
 };
 
 /// Proofs in the history.

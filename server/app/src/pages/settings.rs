@@ -23,7 +23,7 @@ pub async fn show(State(app): State<App>, asking: Asking) -> Answer {
         pairs: held.pairs,
         runs: held.runs,
     };
-    let setting = |setting: &crate::settings::Setting| SettingSeen {
+    let setting = |setting: &crate::process::settings::Setting| SettingSeen {
         name: setting.name.clone(),
         value: setting.value.clone(),
         set_by: setting.set_by.clone(),

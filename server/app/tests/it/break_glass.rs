@@ -2,7 +2,7 @@
 
 use axum::http::{Method, header};
 use chrono::Utc;
-use muster_app::{auth::tokens::Audience, housekeeping};
+use muster_app::{auth::tokens::Audience, loops::housekeeping};
 use muster_domain::{hash::sha256_hex, people::Role};
 use muster_store::{
     audit::{self, AuditFilter},

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
-use muster_app::{lag_history::LagHistory, survey_loop::SurveyLoop};
+use muster_app::{loops::survey::SurveyLoop, standing::lag_history::LagHistory};
 use muster_domain::{ids::PairName, pair::Side, survey::Survey};
 use muster_kafka::double::Health;
 use muster_operations::survey::take_survey;

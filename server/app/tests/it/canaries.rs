@@ -8,8 +8,8 @@ mod seen;
 use std::time::Duration;
 
 use muster_app::{
-    canary_loop::{CanaryLoop, CanaryMemory, Turned},
-    telemetry::Beat,
+    loops::canary::{CanaryLoop, CanaryMemory, Turned},
+    process::telemetry::Beat,
 };
 use muster_domain::{ids::PairName, survey::ConnectorRole};
 use muster_kafka::double::Fault;

@@ -10,7 +10,7 @@ use axum::{
     response::IntoResponse as _,
 };
 use chrono::Utc;
-use muster_app::client_source::StoredClients;
+use muster_app::process::client_source::StoredClients;
 use muster_domain::{
     ids::PairName,
     pair::{Direction, Side},

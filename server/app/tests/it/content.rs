@@ -1,7 +1,7 @@
 //! Content proofs on the doubles: asked for by API and page, carried out, kept as evidence and shown.
 
 use bytes::Bytes;
-use muster_app::proof_loop::carry_out_one;
+use muster_app::loops::proof::carry_out_one;
 use muster_domain::{evidence::check_proof, topic::TopicPartition};
 use muster_kafka::double::Payload;
 use serde_json::{Value, json};

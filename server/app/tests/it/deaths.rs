@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use muster_app::memory::Memory;
+use muster_app::loops::memory::Memory;
 use muster_domain::survey::{ConnectState, ConnectorRole};
 use muster_kafka::{Isolation, double::Health};
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@ use std::sync::{
 
 use axum::http::Method;
 use chrono::{DateTime, Utc};
-use muster_app::memory::Memory;
+use muster_app::loops::memory::Memory;
 use muster_domain::{ids::PairName, quota::ClientQuota};
 use muster_kafka::double::{Fault, Health, When};
 use muster_store::leases;

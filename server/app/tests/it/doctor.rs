@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use muster_app::{
     app::Hands,
-    doctor::{Line, Verdict, check_hands},
+    process::doctor::{Line, Verdict, check_hands},
 };
 use muster_domain::{
     ids::{ClusterName, PairName},

@@ -20,7 +20,7 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
-use muster_app::config::OidcConfig;
+use muster_app::process::config::OidcConfig;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{Json, Router, routing::get};
 use bytes::Bytes;
-use muster_app::kept_offset_pairs::KeptOffsetPairs;
+use muster_app::process::kept_offset_pairs::KeptOffsetPairs;
 use muster_domain::{
     ids::PairName,
     pair::{Direction, Flow, Mechanism, NamingPolicy, Side},

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, DurationRound as _, TimeDelta, Utc};
-use muster_app::lag_hours::LagHours;
+use muster_app::standing::lag_hours::LagHours;
 use muster_domain::{
     ids::PairName,
     pair::{Direction, Pair, Side},

@@ -5,7 +5,7 @@ use axum::{
     http::Request,
 };
 use chrono::{TimeDelta, Utc};
-use muster_app::drill_loop::record_one;
+use muster_app::loops::drill::record_one;
 use serde_json::{Value, json};
 
 use crate::test_app::TestApp;

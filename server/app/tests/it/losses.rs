@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use axum::http::Method;
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_app::memory::Memory;
+use muster_app::loops::memory::Memory;
 use muster_domain::{
     ids::{PairName, TeamName},
     loss::{EndRead, Interval, Loss, PartitionLoss, TopicLoss},

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::TimeDelta;
-use muster_app::{config::NotifyConfig, courier::Courier};
+use muster_app::{loops::courier::Courier, process::config::NotifyConfig};
 use serde_json::{Value, json};
 use tracing::Level;
 use uuid::Uuid;

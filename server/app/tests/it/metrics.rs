@@ -10,9 +10,9 @@ use axum::{
 use chrono::{TimeDelta, Utc};
 use muster_app::{
     app::{App, Hands},
-    drill_loop::record_one,
-    routes, telemetry,
-    telemetry::{Caps, LoopName, Telemetry},
+    loops::drill::record_one,
+    process::telemetry::{self, Caps, LoopName, Telemetry},
+    routes,
 };
 use muster_domain::{
     ids::{ClusterName, PairName},

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::http::{Method, StatusCode};
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_app::drill_loop::{record_one, tell_one};
+use muster_app::loops::drill::{record_one, tell_one};
 use muster_domain::people::Actor;
 use muster_kafka::double::Health;
 use muster_operations::decisions;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_app::{config::NotifyConfig, courier::Courier};
+use muster_app::{loops::courier::Courier, process::config::NotifyConfig};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

@@ -3,8 +3,8 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use muster_app::{
-    memory::Memory,
-    telemetry::{self, LoopName},
+    loops::memory::Memory,
+    process::telemetry::{self, LoopName},
 };
 use muster_domain::{alarm::AlarmCode, ids::PairName, notification::Severity};
 use muster_store::leases;

@@ -3,7 +3,7 @@
 
 use muster_app::{
     auth::oidc::{self, Purpose, Settings},
-    config::OidcConfig,
+    process::config::OidcConfig,
 };
 use muster_store::audit::{self, AuditFilter};
 use serde_json::{Value, json};

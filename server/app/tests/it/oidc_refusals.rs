@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use jsonwebtoken::{EncodingKey, Header};
-use muster_app::config::OidcConfig;
+use muster_app::process::config::OidcConfig;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 

@@ -13,7 +13,7 @@ use muster_app::{
     acts::pairs::{default_approval, default_objectives},
     app::Hands,
     cli::{Cli, Command},
-    doctor::{Verdict, check_hands},
+    process::doctor::{Verdict, check_hands},
     routes,
 };
 use muster_domain::{

@@ -4,7 +4,7 @@
 use axum::http::header;
 use bytes::Bytes;
 use chrono::Utc;
-use muster_app::{auth::tokens::Audience, proof_loop::carry_out_one};
+use muster_app::{auth::tokens::Audience, loops::proof::carry_out_one};
 use muster_domain::{audit::AuditEntry, hash::sha256_hex, topic::TopicPartition};
 use muster_kafka::double::{EntryKind, Fault, Health, Log, Payload};
 use muster_store::{audit, people, sessions, tokens};

@@ -1,6 +1,6 @@
 //! Proofs: asked for by people, carried out by whichever process takes them, kept as evidence.
 
-use muster_app::proof_loop::carry_out_one;
+use muster_app::loops::proof::carry_out_one;
 use muster_domain::{evidence::check_proof, survey::ConnectorRole};
 use muster_kafka::double::Health;
 use muster_replication::Replication as _;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use muster_app::memory::Memory;
+use muster_app::loops::memory::Memory;
 use muster_domain::{ids::PairName, survey::ConnectorRole, topic::TopicPartition};
 use muster_kafka::{
     ClusterAdmin as _,

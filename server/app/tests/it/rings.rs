@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use chrono::Utc;
 use muster_app::{
-    proof_loop::carry_out_one,
-    ring_loop::{PairMemory, RingLoop, Turned},
-    telemetry::Beat,
+    loops::{
+        proof::carry_out_one,
+        ring::{PairMemory, RingLoop, Turned},
+    },
+    process::telemetry::Beat,
 };
 use muster_domain::{
     evidence::check_proof,

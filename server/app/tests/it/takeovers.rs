@@ -1,7 +1,7 @@
 //! A process that loses a pair's lease and gets it back goes on from what is kept by then, not from what it remembers.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_app::survey_loop::{Held, Occasion, SurveyLoop, Turned};
+use muster_app::loops::survey::{Held, Occasion, SurveyLoop, Turned};
 use muster_domain::{
     ids::PairName,
     lag::{EndsAt, ends_of},

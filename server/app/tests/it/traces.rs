@@ -1,6 +1,6 @@
 //! Spans of a run and its steps, as a collector gets them. Those of whole processes are in the tests of the binary.
 
-use muster_app::{config::LogConfig, logs};
+use muster_app::process::{config::LogConfig, logs};
 use serde_json::json;
 
 use crate::{

@@ -8,9 +8,9 @@ use std::{
 use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_app::{
-    judgement,
-    survey_loop::{Held, Occasion, Rhythm, SurveyLoop},
-    telemetry::Beat,
+    loops::survey::{Held, Occasion, Rhythm, SurveyLoop},
+    process::telemetry::Beat,
+    standing::judgement,
 };
 use muster_domain::{ids::PairName, lag::Rpo, loss::Loss};
 use muster_it::{LabClients, pair};

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
-use muster_app::proof_loop::carry_out_one;
+use muster_app::loops::proof::carry_out_one;
 use muster_domain::{
     cluster::Sasl,
     proof::content::{ContentAsk, ContentVerdict},

@@ -9,8 +9,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use anyhow::{Context as _, Result};
 use chrono::Utc;
 use muster_app::{
-    proof_loop::{self, carry_out_one},
-    telemetry::Beat,
+    loops::proof::{self, carry_out_one},
+    process::telemetry::Beat,
 };
 use muster_domain::{
     evidence::check_proof,
@@ -147,7 +147,7 @@ impl Real {
         runtime.spawn(async move {
             let pool = PgPoolOptions::new().max_connections(4).connect_lazy_with(database);
             let never = CancellationToken::new();
-            proof_loop::run(pool, Arc::new(clients), name.to_owned(), Beat::default(), never).await;
+            proof::run(pool, Arc::new(clients), name.to_owned(), Beat::default(), never).await;
         });
         Ok(runtime)
     }

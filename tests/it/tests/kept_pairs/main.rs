@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result, ensure};
 use chrono::Utc;
-use muster_app::kept_offset_pairs::KeptOffsetPairs;
+use muster_app::process::kept_offset_pairs::KeptOffsetPairs;
 use muster_domain::{
     pair::{Direction, Flow, Side},
     renaming::Renaming,

@@ -5,10 +5,9 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use muster_app::{
-    judgement::{self, Judgement},
-    memory::Memory,
-    survey_loop::SurveyLoop,
-    telemetry::Beat,
+    loops::{memory::Memory, survey::SurveyLoop},
+    process::telemetry::Beat,
+    standing::judgement::{self, Judgement},
 };
 use muster_domain::{
     ids::PairName,

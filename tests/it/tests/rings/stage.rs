@@ -9,12 +9,13 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 use chrono::Utc;
 use muster_app::{
-    kept_offset_pairs::KeptOffsetPairs,
-    memory::Memory,
-    proof_loop::carry_out_one,
-    ring_loop::{PairMemory, RingLoop, Turned},
-    survey_loop::SurveyLoop,
-    telemetry::Beat,
+    loops::{
+        memory::Memory,
+        proof::carry_out_one,
+        ring::{PairMemory, RingLoop, Turned},
+        survey::SurveyLoop,
+    },
+    process::{kept_offset_pairs::KeptOffsetPairs, telemetry::Beat},
 };
 use muster_domain::{
     evidence::check_proof,

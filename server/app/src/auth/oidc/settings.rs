@@ -7,7 +7,7 @@ use reqwest::Url;
 use secrecy::ExposeSecret as _;
 
 use super::fetch::is_safe;
-use crate::config::OidcConfig;
+use crate::process::config::OidcConfig;
 
 /// See the module. Secrets print as `[redacted]`.
 #[derive(Debug, Clone)]

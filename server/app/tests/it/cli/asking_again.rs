@@ -18,7 +18,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use futures_util::stream;
-use muster_app::serve::serve_http;
+use muster_app::process::serve::serve_http;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 

@@ -1,6 +1,6 @@
 //! A run is watched on while the server is away.
 
-use muster_app::serve::serve_http;
+use muster_app::process::serve::serve_http;
 use muster_operations::decisions;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -1,7 +1,7 @@
 //! The calendar of drills, for calendar programs.
 
 use chrono::TimeDelta;
-use muster_app::drill_loop::{prepare_one, record_one};
+use muster_app::loops::drill::{prepare_one, record_one};
 use serde_json::json;
 
 use super::{time, weekly};

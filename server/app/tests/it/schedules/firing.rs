@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_app::drill_loop::{prepare_one, record_one};
+use muster_app::loops::drill::{prepare_one, record_one};
 use muster_domain::schedule::Schedule;
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! Schedules on pages: made and changed by form, and what the fleet says of them.
 
 use chrono::{TimeDelta, Utc};
-use muster_app::drill_loop::record_one;
+use muster_app::loops::drill::record_one;
 use serde_json::json;
 
 use super::{make_due, time, weekly};

@@ -1,7 +1,7 @@
 //! Readiness drills: they only look, so they begin by themselves and need no approval, and prove less.
 
 use chrono::TimeDelta;
-use muster_app::drill_loop::{prepare_one, record_one};
+use muster_app::loops::drill::{prepare_one, record_one};
 use serde_json::json;
 
 use super::{time, weekly};

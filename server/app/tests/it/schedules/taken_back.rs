@@ -1,7 +1,7 @@
 //! What a schedule asked for is taken back with it, unless it has begun.
 
 use chrono::{TimeDelta, Utc};
-use muster_app::drill_loop::{prepare_one, record_one, tell_one};
+use muster_app::loops::drill::{prepare_one, record_one, tell_one};
 use muster_domain::schedule::Schedule;
 use serde_json::{Value, json};
 
