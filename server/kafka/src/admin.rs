@@ -15,7 +15,7 @@ use muster_domain::{
     topic::{ByPartition, Configs, TopicDescription, TopicPartition},
 };
 
-use crate::{closings::Closings, error::KafkaError};
+use crate::{connecting::closings::Closings, error::KafkaError};
 
 /// Which end of a partition to ask for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

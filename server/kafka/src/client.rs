@@ -16,20 +16,18 @@ use muster_domain::{
 };
 
 use crate::{
-    acls,
     admin::{
         ClusterAdmin, EpochEnds, FenceVerdict, NewTopic, OffsetSpec, PartitionOffsets, PartitionProducers,
         TopicConfigs,
     },
-    client_limits,
-    closings::Closings,
-    configs, epochs,
+    asking::routing::Router,
+    connecting::closings::Closings,
     error::KafkaError,
-    group_members, group_offsets, groups, offsets,
     options::ClientOptions,
-    probe, producers, rights,
-    routing::Router,
-    topics, transactions,
+    verbs::{
+        acls, client_limits, configs, epochs, group_members, group_offsets, groups, offsets, probe,
+        producers, rights, topics, transactions,
+    },
 };
 
 /// Muster's hands on one real cluster. Cheap to clone; all clones share their connections.

@@ -8,7 +8,7 @@ use muster_domain::topic::TopicPartition;
 
 use crate::{
     error::KafkaError,
-    prints::{PrintRange, RecordPrint},
+    records::prints::{PrintRange, RecordPrint},
     share::WorkShare,
 };
 

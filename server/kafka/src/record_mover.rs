@@ -12,17 +12,19 @@ use rdkafka::producer::{DeliveryFuture, FutureRecord, Producer as _};
 use tokio::{runtime::Handle, sync::OnceCell};
 
 use crate::{
+    asking::routing::{Call, Router},
+    connecting::pool::lock,
     error::{KafkaError, KafkaErrorKind},
-    fetch::{self, Cursor, Found},
-    group_share::GroupShare,
-    librdkafka::{self, Producer, Trouble, kind_of},
     mover::{Isolation, NewRecord, Piece, ReadRange, Record, RecordMover, Tails},
     options::ClientOptions,
-    pool::lock,
-    prints::PrintRange,
-    routing::{Call, Router},
+    records::{
+        fetch::{self, Cursor, Found},
+        group_share::GroupShare,
+        librdkafka::{self, Producer, Trouble, kind_of},
+        prints::PrintRange,
+        tails,
+    },
     share::WorkShare,
-    tails,
 };
 
 /// Muster's record reader and writer on one real cluster. Cheap to clone; all clones share their connections.

@@ -43,7 +43,7 @@ const README: &str = include_str!("../../../../README.md");
 const API: &str = include_str!("../../../../docs/API.md");
 const TRUTH: &str = include_str!("../../../../docs/TRUTH.md");
 const DEV: &str = include_str!("../../../../dev");
-const RIGHTS: &str = include_str!("../../../kafka/src/rights.rs");
+const RIGHTS: &str = include_str!("../../../kafka/src/verbs/rights.rs");
 
 fn documents(text: &str) -> Vec<Value> {
     let all = serde_yaml_ng::Deserializer::from_str(text);

@@ -21,7 +21,7 @@ use crate::{
         ClusterAdmin, EpochEnds, FenceVerdict, NewTopic, OffsetSpec, PartitionOffsets, PartitionProducers,
         TopicConfigs,
     },
-    closings::Closings,
+    connecting::closings::Closings,
     error::{KafkaError, KafkaErrorKind},
 };
 

@@ -17,7 +17,7 @@ use super::{
     log::{Log, Payload},
 };
 use crate::{
-    closings::{Closer, Closings},
+    connecting::closings::{Closer, Closings},
     error::KafkaErrorKind,
     mover::ReadRange,
 };

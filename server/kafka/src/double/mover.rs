@@ -9,7 +9,7 @@ use super::{caller::Caller, log::Payload, shares::MemoryShare, world::World};
 use crate::{
     error::KafkaError,
     mover::{Isolation, NewRecord, ReadRange, Record, RecordMover, TailRecord, Tails, read_step},
-    prints::PrintRange,
+    records::prints::PrintRange,
     share::WorkShare,
 };
 

@@ -8,7 +8,7 @@ use super::{eventually, fresh_topic, records};
 use crate::{
     admin::{ClusterAdmin, OffsetSpec},
     mover::{Isolation, ReadRange, Record, RecordMover},
-    prints::PrintRange,
+    records::prints::PrintRange,
     share::{Dealt, WorkShare},
 };
 
