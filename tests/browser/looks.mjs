@@ -21,7 +21,7 @@ export async function look(page, name) {
       await page.emulateMedia({ colorScheme });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(wide <= width, `${name} is ${wide} px wide on a screen of ${width} px`);
-      await page.screenshot({ path: path.join(KEPT, `${name}-${colorScheme}-${width}.png`), fullPage: true });
+      await picture(page, `${name}-${colorScheme}-${width}`);
     }
   }
   // On a phone, where most can be in the way: as it was left in the dark, then whole.
@@ -31,6 +31,11 @@ export async function look(page, name) {
   await assertAccessible(page, `${name}, light`);
   await page.emulateMedia({ colorScheme: null });
   await page.setViewportSize({ width: WIDTHS[0], height: 800 });
+}
+
+/** Keeps a picture of the whole page. How long a busy machine takes to draw it says nothing of the page. */
+async function picture(page, name) {
+  await page.screenshot({ path: path.join(KEPT, `${name}.png`), fullPage: true, timeout: 180_000 });
 }
 
 /** Wherever a table is scrolled to, what each of its rows is of stays in sight, and leaves room for the others. */
@@ -79,7 +84,7 @@ export async function lookPrinted(page, name) {
   assert.deepEqual(printed.cut, [], `${name} cuts something off on paper`);
   assert.ok(printed.wide <= PAPER.width, `${name} is ${printed.wide} px wide on a paper of ${PAPER.width} px`);
   await assertReadable(page, `${name}, printed`);
-  await page.screenshot({ path: path.join(KEPT, `${name}-printed.png`), fullPage: true });
+  await picture(page, `${name}-printed`);
   await page.emulateMedia({ media: null, colorScheme: null });
   await page.setViewportSize({ width: WIDTHS[0], height: 800 });
 }

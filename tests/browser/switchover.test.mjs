@@ -238,7 +238,7 @@ test("every page there is looks right on every screen, in both schemes", { timeo
     if (who === "anyone") page = nobody;
     else if (who.startsWith("owner")) page = oscar;
     else if (who.startsWith("admin") || who === "who may read everything") page = admin;
-    await lookAt(page, path, who, address).catch((error) => wrong.push(error.message));
+    await lookAt(page, path, who, address).catch((error) => wrong.push(`${path}: ${error.message}`));
   }
   assert.deepEqual(wrong, []);
   for (const page of [olga, oscar, admin]) assert.deepEqual(page.errors, []);
