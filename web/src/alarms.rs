@@ -12,7 +12,7 @@ use crate::{
     chrome::Chrome,
     format,
     forms::AlarmFilter,
-    lag::{around, around_partition},
+    lag_address::{around, around_partition},
     lag_marks::while_it_was,
     parts::{Action, Choice, Field, Link, Mark, Notice, Tone, When},
     readiness::{Check, CheckState},

@@ -9,7 +9,7 @@ use muster_domain::{
 
 use crate::{
     format,
-    lag::{LagFilter, over, part_of},
+    lag_address::{LagFilter, over, part_of},
     parts::{moment, percent, ticks},
     words,
 };

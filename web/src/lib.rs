@@ -38,6 +38,7 @@ pub mod format;
 pub mod forms;
 pub mod import;
 pub mod lag;
+mod lag_address;
 mod lag_charts;
 mod lag_facts;
 mod lag_marks;

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::{
     chrome::Chrome,
     format,
-    lag::around,
+    lag_address::around,
     lag_marks::while_it_was,
     loss_stated::{Stated, Verdict},
     loss_steps::{NextStep, next_steps},

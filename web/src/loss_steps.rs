@@ -4,8 +4,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{loss::Loss, pair::Pair};
 
 use crate::{
-    lag::around, lag_marks::while_it_was, loss_words::waits_for, parts::Link, recorded::RecordedFilter,
-    runs::query_string,
+    lag_address::around, lag_marks::while_it_was, loss_words::waits_for, parts::Link,
+    recorded::RecordedFilter, runs::query_string,
 };
 
 /// How long before a source died changes of ACLs, configs and topic ids are looked at.

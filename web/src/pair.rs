@@ -24,7 +24,7 @@ use crate::{
     fleet::PairFacts,
     format,
     forms::PlanForm,
-    lag::lag_of,
+    lag_address::lag_of,
     pair_canary::{CanaryPanel, CanaryTried, tried, worst},
     pair_facts::measured_rto,
     pair_flows::{FlowRow, flow_rows},

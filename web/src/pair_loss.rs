@@ -8,7 +8,7 @@ use muster_domain::{
 };
 
 use crate::{
-    lag::around,
+    lag_address::around,
     lag_marks::while_it_was,
     loss_stated::{Stated, Verdict},
     loss_steps::by_hand,

@@ -11,7 +11,7 @@ use muster_domain::{
 
 use crate::{
     format,
-    lag::lag_of,
+    lag_address::lag_of,
     pair::PairDetail,
     parts::{Mark, ReadingView, Tone, Unit},
     survey_age::is_old,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::{
     format,
-    lag::around,
+    lag_address::around,
     parts::{Mark, Tone},
     recorded::{RecordedDetail, RecordedFilter},
     runs::query_string,

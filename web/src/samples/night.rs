@@ -28,6 +28,10 @@ pub(super) fn team(name: &str) -> TeamName {
     TeamName::new(name).expect("sample names are valid")
 }
 
+pub(super) fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
 /// People are told apart by a number.
 pub(super) fn person(id: u128, name: &str) -> Person {
     Person { id: Uuid::from_u128(id), name: name.to_owned() }

@@ -6,7 +6,7 @@ use muster_domain::{people::Role, problem::Problem};
 use super::{
     ago,
     night::{actor, adaeze, chrome, chrome_of},
-    pages::pair_page_of,
+    pair::pair_page_of,
 };
 use crate::{chrome::Brake, forms::PlanForm, pair::PairPage};
 

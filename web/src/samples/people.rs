@@ -10,8 +10,7 @@ use serde_json::json;
 use super::{
     account::{sessions, tokens},
     ago,
-    night::{adaeze, chrome_of, team, wei},
-    pages::names,
+    night::{adaeze, chrome_of, names, team, wei},
 };
 use crate::{
     chrome::{Brake, Chrome},

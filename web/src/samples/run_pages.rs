@@ -13,9 +13,8 @@ use muster_domain::{
 
 use super::{
     ago,
-    night::{actor, adaeze, chrome, chrome_of, everybody, ines, wei},
+    night::{actor, adaeze, chrome, chrome_of, everybody, ines, names, wei},
     outcome,
-    pages::names,
     pairs::{self},
     runs, steps,
 };

@@ -1,11 +1,15 @@
-//! The lag over time: the API, its CSV and the page show what the flight recorder has, name what is missing, and say how old it is.
+//! The lag over time: the API and the page show what the flight recorder has, name what is missing, and say how old it is; tables and what
+//! is large stand below.
+
+mod large;
+mod tables;
 
 use axum::http::Method;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use muster_kafka::double::Health;
 use serde_json::{Value, json};
 
-use crate::{cli::Shell, test_app::TestApp};
+use crate::test_app::TestApp;
 
 const API: &str = "/api/v1/pairs/orders/lag/explorer";
 const HTML: [(&str, &str); 1] = [("accept", "text/html")];
@@ -131,83 +135,6 @@ async fn a_source_that_died_is_a_gap_with_its_name_and_never_zero() {
         loss.contains("See the course around it") && loss.contains("/pairs/orders/lag?source=eu-west"),
         "{loss}"
     );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_table_has_a_line_a_stretch_and_an_empty_cell_for_what_is_not_known() {
-    let app = TestApp::with_pair().await;
-    app.small.world.set_health("eu-west", Health::Dead);
-    app.observe("orders").await;
-    let vera = app.as_user("vera").await;
-    let to = (Utc::now() + TimeDelta::seconds(1)).to_rfc3339_opts(SecondsFormat::Secs, true);
-    let from = (Utc::now() - TimeDelta::minutes(2)).to_rfc3339_opts(SecondsFormat::Secs, true);
-    let path = format!("{API}?topic=orders.placed&points=1&from={from}&to={to}");
-    let csv = vera.request(Method::GET, &path, None, &[("accept", "text/csv")]).await;
-    assert_eq!(csv.header("content-type"), "text/csv; charset=utf-8");
-    assert_eq!(csv.header("content-disposition"), "attachment; filename=\"lag-orders.csv\"");
-    let partitions = vera.get(&path).await.done()["items"][0]["partitions"].clone();
-    // The one stretch may reach beyond what has been: its line does not.
-    let expected = |csv: &str| {
-        let exported = column(csv, "exported_at").remove(0);
-        let end = |text: &str| DateTime::parse_from_rfc3339(text).unwrap().to_utc();
-        let until = end(&to).min(end(&exported)).to_rfc3339_opts(SecondsFormat::AutoSi, true);
-        format!(
-            "at,until,partitions,unknown,why,records_p50,records_p90,records_p99,records_worst,records_class,records_total,\
-             ms_p50,ms_p90,ms_p99,ms_worst,ms_class,rpo_records_at_least,rpo_records_at_most,rpo_ms_at_least,rpo_ms_at_most,\
-             rpo_class,objective_ms,age_ms,exported_at,pair,source,target,topic,partition\n\
-             {from},{until},{partitions},{partitions},source_not_read,,,,,unknown,,,,,,unknown,,,,,unknown,"
-        )
-    };
-    let expected_here = expected(&csv.text);
-    assert!(csv.text.starts_with(&expected_here), "{} does not begin with {expected_here}", csv.text);
-    assert!(csv.text.ends_with("Z,orders,eu-west,eu-central,orders.placed,\n"), "{}", csv.text);
-    let again = vera.get(&format!("{path}&format=csv")).await.text;
-    assert!(again.starts_with(&expected(&again)), "the address says it as well: {again}");
-}
-
-/// A column of a table, line by line.
-fn column(csv: &str, name: &str) -> Vec<String> {
-    let mut lines = csv.lines();
-    let number = lines.next().unwrap().split(',').position(|head| head == name).unwrap();
-    lines.map(|line| line.split(',').nth(number).unwrap().to_owned()).collect()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_table_has_a_line_for_each_time_in_which_nothing_was_recorded_and_none_beyond_the_present() {
-    let app = TestApp::with_pair().await;
-    let to = Utc::now() + TimeDelta::minutes(10);
-    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
-    let from = text(to - TimeDelta::minutes(40));
-    let query = format!("points=20&from={from}&to={}", text(to));
-    let csv = app.as_user("vera").await.get(&format!("{API}?{query}&format=csv")).await.text;
-    let found = explored(&app, &query).await;
-    let gaps: Vec<&Value> = found["gaps"].as_array().unwrap().iter().collect();
-    assert_eq!(gaps[0]["why"], "not_recorded", "{found:#}");
-    let rows = |name| column(&csv, name);
-    let gap = rows("why").iter().position(|why| why == "not_recorded").unwrap_or_else(|| panic!("{csv}"));
-    let at = |text: &String| DateTime::parse_from_rfc3339(text).unwrap().to_utc();
-    assert_eq!(at(&rows("at")[gap]), at(&from), "{csv}");
-    assert_eq!(rows("until")[gap], gaps[0]["to"].as_str().unwrap(), "{csv}");
-    for (name, nothing) in [
-        ("partitions", "0"),
-        ("unknown", "0"),
-        ("records_worst", ""),
-        ("records_class", "unknown"),
-        ("ms_class", "unknown"),
-        ("rpo_ms_at_most", ""),
-        ("rpo_class", "unknown"),
-        ("source", "eu-west"),
-    ] {
-        assert_eq!(rows(name)[gap], nothing, "{name}: {csv}");
-    }
-    let stretches = rows("why").iter().filter(|why| *why != "not_recorded").count();
-    assert_eq!(stretches, found["items"].as_array().unwrap().len(), "{csv}");
-    for (until, exported) in rows("until").iter().zip(rows("exported_at")) {
-        assert!(at(until) <= at(&exported), "{csv}");
-    }
-    let mut sorted = rows("at");
-    sorted.sort_by_key(at);
-    assert_eq!(sorted, rows("at"), "in the order of time");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -348,100 +275,4 @@ async fn without_anything_recorded_the_page_teaches_what_will_be_there() {
     let html = page(&app, "").await;
     assert!(html.contains("Nothing is recorded yet from eu-west to eu-central"), "{html}");
     assert!(html.contains("No run, no death of the source and no alarm touches this time."), "{html}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_topic_with_ten_thousand_partitions_is_observed_and_each_of_them_can_be_looked_at() {
-    let app = TestApp::with_pair().await;
-    for cluster in ["eu-west", "eu-central"] {
-        app.small.world.lock().cluster_mut(cluster).create_topic("orders.wide", 10_000).unwrap();
-    }
-    app.observe("orders").await;
-    let lag = app.as_user("vera").await.get("/api/v1/pairs/orders/lag").await.done();
-    assert_eq!(lag["items"][0]["topics"]["orders.wide"]["records"]["value"], 0, "{:#}", lag["items"][0]);
-    let strip = explored(&app, "topic=orders.wide&points=1&skip=9990&limit=500").await["strip"].clone();
-    assert_eq!(
-        (&strip["of"], &strip["total"], strip["rows"].as_array().map(Vec::len)),
-        (&json!("partitions"), &json!(10_000), Some(10))
-    );
-    let alarms = app.as_user("vera").await.get("/api/v1/pairs/orders/alarms").await.done();
-    assert_eq!(alarms["items"], json!([]), "{alarms:#}");
-    let html = page(&app, "topic=orders.wide").await;
-    assert!(html.contains("1 to 40 of 10,000 partitions"), "{html}");
-    let pair = app.as_browser_of("vera").await.get("/pairs/orders").await;
-    assert_eq!(pair.status, 200);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_topic_is_shown_by_its_name_whatever_legal_characters_it_has_and_however_long_it_is() {
-    let app = TestApp::with_pair().await;
-    let legal = ('a'..='z').chain('A'..='Z').chain('0'..='9').chain(['.', '_', '-']).cycle();
-    let topic: String = "orders.".chars().chain(legal).take(249).collect();
-    for cluster in ["eu-west", "eu-central"] {
-        app.small.world.lock().cluster_mut(cluster).create_topic(&topic, 1).unwrap();
-    }
-    app.observe("orders").await;
-    let lag = app.as_user("vera").await.get("/api/v1/pairs/orders/lag").await.done();
-    assert_eq!(lag["items"][0]["topics"][&topic]["records"]["value"], 0, "{:#}", lag["items"][0]);
-    let row = explored(&app, &format!("topic={topic}&points=1")).await["strip"]["rows"][0].clone();
-    assert_eq!((&row["topic"], &row["partition"]), (&json!(topic), &json!(0)));
-    let html = page(&app, &format!("topic={topic}")).await;
-    assert!(html.contains(&format!("{topic}, partition 0:")), "{html}");
-    let csv = app.as_user("vera").await.get(&format!("{API}?topic={topic}&points=1&format=csv")).await.text;
-    assert!(csv.ends_with(&format!(",orders,eu-west,eu-central,{topic},\n")), "{csv}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn where_there_are_too_many_partitions_for_a_time_it_is_said_why_and_what_can_be_looked_at() {
-    let app = TestApp::with_pair().await;
-    // As if a topic made it three thousand.
-    let more = "insert into recorder_track (stream, number, group_id, topic, topic_id, partition, seen_at)
-        select id, n, '', 'orders.many', '00000000-0000-0000-0000-000000000001'::uuid, n, now()
-        from recorder_stream, generate_series(
-            (select max(number) + 1 from recorder_track where stream = id), 2999
-        ) as n
-        where kind = 'partitions' and from_side = 'a'";
-    sqlx::query(more).execute(&app.app.pool).await.unwrap();
-    let to = Utc::now();
-    let over = |time: TimeDelta| {
-        let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
-        format!("from={}&to={}", text(to - time), text(to))
-    };
-    let found = explored(&app, &over(TimeDelta::days(365))).await;
-    let longest = found["longest_ms"].as_i64().unwrap();
-    assert_eq!((&found["too_many"], longest), (&json!(true), 7_999 * 3_600_000), "{found:#}");
-    assert_eq!((&found["items"], &found["strip"]["total"]), (&json!([]), &json!(0)));
-    let fits = explored(&app, &over(TimeDelta::milliseconds(longest))).await;
-    assert_eq!((&fits["too_many"], &fits["longest_ms"]), (&json!(false), &Value::Null));
-
-    let html = page(&app, "range=1y").await;
-    assert!(html.contains("3,000 partitions are too many for this time."), "{html}");
-    let why = "Topics one by one would be put together from every hour of 3,000 partitions, for nothing coarser is kept of a partition; \
-        of so many that is done for 333 d at a time.";
-    assert!(html.contains(why), "{html}");
-    assert!(html.contains(">Show the last 333 d of this time</a>"), "{html}");
-    assert!(html.contains("&#38;topic=orders.placed\">orders.placed</a></li>"), "{html}");
-    let html = page(&app, "range=1y&topic=orders.placed").await;
-    assert!(!html.contains("are too many for this time"), "one topic is not: {html}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_command_line_shows_lag_now_and_over_time() {
-    let app = TestApp::with_pair().await;
-    let url = app.serve().await;
-    let vera = Shell::of(&app, &url, "vera").await;
-    let now = vera.muster("pairs lag orders").await.done();
-    assert!(now.contains("  orders.placed") && now.contains("WOULD BE LOST"), "{now}");
-    let open = now.split_once("all from a, offsets in or behind open transactions: ").expect("it is told").1;
-    assert!(open.lines().next().is_some_and(|offsets| offsets.parse::<u64>().is_ok()), "{now}");
-    let over = vera.muster("pairs lag orders --history --topic orders.placed").await.done();
-    assert!(
-        over.starts_with("eu-west → eu-central, orders.placed:\n") && over.contains("WORST, RECORDS"),
-        "{over}"
-    );
-    let csv = vera.muster("pairs lag orders --history --csv").await.done();
-    assert!(csv.starts_with("at,until,partitions,") && csv.lines().count() > 1, "{csv}");
-    let json = vera.muster("pairs lag orders --history --json").await.done();
-    let json: Value = serde_json::from_str(&json).unwrap();
-    assert_eq!(json["pair"], "orders");
 }
