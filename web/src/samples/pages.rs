@@ -6,8 +6,9 @@ use chrono::Duration;
 use muster_domain::{
     cluster::Cluster,
     difference::{Differences, LastCompared, differences},
+    direction::ActiveSides,
     loss::{BriefLoss, Loss},
-    pair::{BySide, Mechanism},
+    pair::{BySide, Direction, Mechanism, Side},
     people::Role,
     problem::Problem,
     reading::{Reading, ReadingClass},
@@ -31,20 +32,19 @@ use crate::{
     fleet::{DrillDuty, Duties, FleetPage, PairFacts, Verification},
     forms::{ClusterForm, DifferenceFilter, ImportForm, PairForm, PlanForm},
     import::{BadLine, ImportPage, ImportResult, ImportedSetting},
-    pair::{PairDetail, PairPage},
+    pair::{FlowFigures, PairDetail, PairPage},
     pair_form::PairFormPage,
     parts::Link,
     reauthenticate::{ReauthenticatePage, Ways},
     sign_in::{Provider, SetupPage, SignInPage, SignedOutPage},
 };
 
-fn facts(seen: &Seen) -> PairFacts<'_> {
+pub(super) fn facts(seen: &Seen) -> PairFacts<'_> {
     PairFacts {
         alarms: &[],
         losses: &[],
         pair: &seen.pair,
         active: seen.active,
-        both: false,
         checks: &seen.checks,
         rpo: rpo(&seen.lag),
         lag: seen.lag.clone(),
@@ -58,7 +58,7 @@ fn facts(seen: &Seen) -> PairFacts<'_> {
 }
 
 /// A survey every five seconds: writes of as long may be lost on top.
-fn rpo(lag: &Reading) -> Reading {
+pub(super) fn rpo(lag: &Reading) -> Reading {
     match lag.value {
         Some(ms) => {
             Reading::new(ms + 5_000, lag.class.max(ReadingClass::LowerBound), lag.at, lag.reason.clone())
@@ -227,14 +227,23 @@ fn page_of(
     seen.history = pairs::history(24, 4200, 21_900, Some((240, 216)));
     // Of a loss that waits for some leaders only the source is read again.
     let away = loss.is_some_and(|loss| loss.truth.is_none() && loss.waits_for_leaders == 0);
-    let (survey, lag) = (survey::payments(dark || away), survey::lag());
+    let survey = survey::payments(dark || away);
     let mut behind = Reading::new(8020, ReadingClass::Tight, ago(2), "");
     if dark {
-        seen.active = None;
+        seen.active = ActiveSides::NotKnown;
         seen.checks.clear();
         seen.lag = Reading::new(4200, ReadingClass::Stale, ago(252), "eu-west does not answer");
         behind = Reading::unknown(ago(2), "eu-west does not answer");
     }
+    let flows = [FlowFigures {
+        direction: Direction { from: Side::A },
+        rpo: rpo(&seen.lag),
+        lag: seen.lag.clone(),
+        behind,
+        first_missing: (!dark).then(|| ago(7)),
+        in_open_transactions: (!dark).then_some(1_204),
+        topics: survey::lag(),
+    }];
     let canaries = canary::of(&seen.pair, dark);
     let alarms = super::alarms::alarms();
     let facts = PairFacts {
@@ -247,10 +256,7 @@ fn page_of(
     let detail = PairDetail {
         facts,
         survey: Some(&survey),
-        lag: &lag,
-        behind,
-        first_missing: (!dark).then(|| ago(7)),
-        in_open_transactions: (!dark).then_some(1_204),
+        flows: &flows,
         canaries: &canaries,
         tried: None,
         hours: 24,
@@ -302,17 +308,22 @@ impl PairPage {
         for flow in &mut seen.pair.flows {
             flow.mechanism = Mechanism::Unattached;
         }
-        seen.active = None;
+        seen.active = ActiveSides::NotKnown;
         seen.checks.clear();
         let facts = facts(&seen);
-        let lag = BTreeMap::new();
+        let flows = [FlowFigures {
+            direction: Direction { from: Side::A },
+            rpo: Reading::unknown(ago(2), "never surveyed"),
+            lag: Reading::unknown(ago(2), "never surveyed"),
+            behind: Reading::unknown(ago(2), "never surveyed"),
+            first_missing: None,
+            in_open_transactions: None,
+            topics: BTreeMap::new(),
+        }];
         let detail = PairDetail {
             facts,
             survey: None,
-            lag: &lag,
-            behind: Reading::unknown(ago(2), "never surveyed"),
-            in_open_transactions: None,
-            first_missing: None,
+            flows: &flows,
             canaries: &[],
             tried: None,
             hours: 24,
