@@ -113,7 +113,7 @@ impl ContentPage {
             chrome: proofs.of_chrome(chrome),
             proofs,
             refused: None,
-            asked_from: from_field(pair, &form.from),
+            asked_from: from_field(pair, &form.from, &course),
             fields: fields(form),
             payload,
             shown: shown.map(|shown| Shown::new(shown, now)),

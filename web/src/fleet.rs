@@ -4,7 +4,7 @@ pub use crate::pair_facts::{DrillDuty, Duties, PairFacts, Verification};
 
 use askama::Template;
 use chrono::{DateTime, Duration, Utc};
-use muster_domain::{people::Role, record::Run, run::RunState};
+use muster_domain::{direction::ActiveSides, people::Role, record::Run, run::RunState};
 
 use crate::{
     chrome::Chrome,
@@ -214,7 +214,11 @@ fn row(facts: &PairFacts<'_>, now: DateTime<Utc>) -> Row {
             )
         }
         (None, None) => {
-            (Link::new(format!("/pairs/{name}#plan"), format!("Plan moving {name}")), "no run".to_owned())
+            let (label, note) = match facts.active {
+                ActiveSides::Both => (format!("See what can be done with {name}"), "both sides are active"),
+                ActiveSides::One(_) | ActiveSides::NotKnown => (format!("Plan moving {name}"), "no run"),
+            };
+            (Link::new(format!("/pairs/{name}#plan"), label), note.to_owned())
         }
     };
     Row {

@@ -57,7 +57,13 @@ impl LagFilter {
 
 /// Where a time until now is shown, of a topic or of all.
 pub(crate) fn lag_of(pair: &str, topic: &str, range: &str) -> String {
-    let filter = LagFilter { range: range.to_owned(), topic: topic.to_owned(), ..LagFilter::default() };
+    lag_from(pair, "", topic, range)
+}
+
+/// The same of the flow from a cluster; without one, of the side that is active.
+pub(crate) fn lag_from(pair: &str, source: &str, topic: &str, range: &str) -> String {
+    let (source, range, topic) = (source.to_owned(), range.to_owned(), topic.to_owned());
+    let filter = LagFilter { source, range, topic, ..LagFilter::default() };
     format!("/pairs/{pair}/lag{}", filter.query())
 }
 

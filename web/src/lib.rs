@@ -57,6 +57,7 @@ mod pair_flows;
 pub mod pair_form;
 mod pair_loss;
 mod pair_plan;
+mod pair_sides;
 mod pair_tables;
 mod pair_topology;
 pub mod parts;

@@ -1,14 +1,13 @@
 //! A pair: how it stands, what would go wrong, and the way to a plan.
 
-use std::collections::BTreeMap;
-
 use askama::Template;
 use chrono::{DateTime, Duration, Utc};
 use muster_domain::{
     canary::Standing,
+    direction::ActiveSides,
     lag::Rpo,
     loss::Loss,
-    pair::{Direction, Pair, Side},
+    pair::{Direction, Pair},
     people::Role,
     problem::Problem,
     reading::{Reading, ReadingClass},
@@ -25,18 +24,20 @@ use crate::{
     format,
     forms::PlanForm,
     lag_address::lag_of,
-    pair_canary::{CanaryPanel, CanaryTried, tried, worst},
+    pair_canary::{CanaryPanel, CanaryTried, tried},
     pair_facts::measured_rto,
     pair_flows::{FlowRow, flow_rows},
     pair_loss::LossPanel,
     pair_plan::{Planning, plan_fields, planning, settings},
-    pair_tables::{GroupRow, TopicRow, group_rows, topic_rows},
+    pair_sides::{SidePart, side_parts},
     pair_topology::Topology,
-    parts::{Action, Course, Field, LagChart, Notice, Pill, ReadingView, RtoTrend, Stamp, Tone, Unit, When},
+    parts::{Action, Course, Field, LagChart, Notice, Pill, ReadingView, RtoTrend, Stamp, Tone, When},
     runs::RunRow,
     sign_in::notice,
     survey_age, words,
 };
+
+pub use crate::pair_sides::FlowFigures;
 
 /// How far one topic's copy is behind, worst partition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,14 +57,9 @@ pub struct PairDetail<'a> {
     pub facts: PairFacts<'a>,
     /// Newest survey, if there ever was one.
     pub survey: Option<&'a Survey>,
-    /// By source topic.
-    pub lag: &'a BTreeMap<String, TopicLag>,
-    /// Records that exist on the active side only, worst reading.
-    pub behind: Reading,
-    /// When the oldest record that was found to be missing was written by its own timestamp, if one was read.
-    pub first_missing: Option<DateTime<Utc>>,
-    /// Offsets on the active side in open transactions, or behind such; `None` when that is not known.
-    pub in_open_transactions: Option<i64>,
+    /// Of the flow away from each side that is active, the one on the left first; where that cannot be told, of the one away from side A,
+    /// with nothing known of the pair.
+    pub flows: &'a [FlowFigures],
     /// The canaries of the pair; none when it has none.
     pub canaries: &'a [Standing],
     /// What came of records somebody has just asked for.
@@ -93,13 +89,9 @@ pub struct PairPage {
     alarms: Vec<AlarmView>,
     rpo: ReadingView,
     rpo_note: String,
-    behind: ReadingView,
-    behind_note: String,
-    open_note: String,
-    canary: Option<ReadingView>,
+    /// Of each side that is active.
+    sides: Vec<SidePart>,
     canaries: Option<CanaryPanel>,
-    groups_now: String,
-    groups_note: String,
     rto: String,
     rto_note: String,
     loss: Option<LossPanel>,
@@ -111,8 +103,6 @@ pub struct PairPage {
     checks: ChecksPanel,
     here: String,
     there: String,
-    topics: Result<Vec<TopicRow>, String>,
-    groups: Result<Vec<GroupRow>, String>,
     flows: Vec<FlowRow>,
     rows: Vec<RunRow>,
     trend: Option<RtoTrend>,
@@ -129,11 +119,14 @@ impl PairPage {
     pub fn new(chrome: Chrome, detail: &PairDetail<'_>, refused: Option<(&PlanForm, &Problem)>) -> Self {
         let (facts, pair, now) = (&detail.facts, detail.facts.pair, chrome.now());
         let name = pair.name.to_string();
-        let from = facts.active.unwrap_or(Side::A);
+        let from = facts.active.first();
         let direction = Direction { from };
         let (stamp, stamp_ground) = facts.stamp(now);
-        let (groups_now, groups_note) = groups_now(detail, from, now);
         let (rto, rto_note) = rto(facts, now);
+        let of_which = match facts.active {
+            ActiveSides::Both => "; whichever side died, the worse of both flows",
+            ActiveSides::One(_) | ActiveSides::NotKnown => "",
+        };
         let since = now - Duration::hours(detail.hours);
         let spans = [(1, "1 h"), (24, "24 h"), (168, "7 d")];
         Self {
@@ -160,22 +153,16 @@ impl PairPage {
             rpo: facts.rpo_view(now).large(),
             rpo_note: reading_note(
                 &facts.rpo,
-                &format!("objective {}", format::duration(facts.objective_ms())),
+                &format!("objective {}{of_which}", format::duration(facts.objective_ms())),
             ),
-            behind: ReadingView::new(&detail.behind, Unit::Records, now).large(),
-            behind_note: behind_note(detail, now),
-            open_note: open_note(detail.in_open_transactions),
-            canary: worst(pair, detail.canaries, from, now)
-                .map(|reading| ReadingView::new(&reading, Unit::Milliseconds, now).large()),
+            sides: side_parts(detail, now),
             canaries: CanaryPanel::new(&chrome, facts, detail.canaries),
-            groups_now,
-            groups_note,
             rto,
             rto_note,
             loss: detail.loss.map(|loss| LossPanel::new(pair, loss, facts.losses, now)),
             topology: detail
                 .survey
-                .map(|survey| Topology::new(pair, facts.active, survey, &facts.lag, &detail.behind, now)),
+                .map(|survey| Topology::new(pair, facts.active, survey, detail.flows, now)),
             read: detail.survey.map(|survey| When::ago(now, survey.began_at)),
             chart: LagChart::new(&name, facts.history, since, now, facts.objective_ms()),
             spans: spans.map(|(hours, label)| (hours, label, hours == detail.hours)).to_vec(),
@@ -183,8 +170,6 @@ impl PairPage {
             checks: ChecksPanel::new(facts.checks, now),
             here: pair.cluster(from).to_string(),
             there: pair.cluster(direction.to()).to_string(),
-            topics: topic_rows(detail, direction, now),
-            groups: group_rows(detail, direction, now),
             flows: flow_rows(pair, detail.survey, now),
             trend: RtoTrend::new(&name, detail.runs, pair.objectives.rto_seconds),
             rows: detail.runs.iter().map(|run| RunRow::new(run, now)).collect(),
@@ -222,30 +207,6 @@ fn reading_note(reading: &Reading, otherwise: &str) -> String {
     }
 }
 
-/// Lag by Muster's clock, and by the record's own beside it, which is as good as the clock of whoever wrote it.
-fn behind_note(detail: &PairDetail<'_>, now: DateTime<Utc>) -> String {
-    let lag = ReadingView::new(&detail.facts.lag, Unit::Milliseconds, now).phrase();
-    let note = format!("records that would be lost with it; lag of the worst partition {lag}");
-    match detail.first_missing {
-        None => note,
-        Some(at) => format!(
-            "{note}; the oldest record that is missing was written {} by its own timestamp",
-            format::ago(now, at)
-        ),
-    }
-}
-
-/// A flow of committed records cannot copy these yet, so they are not among those behind; any other can.
-fn open_note(offsets: Option<i64>) -> String {
-    let said = match offsets {
-        None => "unknown".to_owned(),
-        Some(0) => "none".to_owned(),
-        Some(1) => "1 offset".to_owned(),
-        Some(offsets) => format!("{} offsets", format::number(offsets)),
-    };
-    format!("in or behind open transactions: {said}")
-}
-
 fn notices(chrome: &Chrome, facts: &PairFacts<'_>, now: DateTime<Utc>) -> Vec<Notice> {
     let mut notices = Vec::new();
     if let Some((run, steps)) = facts.active_run {
@@ -281,18 +242,20 @@ fn notices(chrome: &Chrome, facts: &PairFacts<'_>, now: DateTime<Utc>) -> Vec<No
     }
     if let Some(way) = facts.pair.unattached().next() {
         notices.push(attach(chrome, facts.pair, way));
-    } else if facts.both {
-        notices.push(Notice::new(
+        return notices;
+    }
+    match facts.active {
+        ActiveSides::Both => notices.push(Notice::new(
             Tone::Idle,
             "Both sides are active.",
-            "Records flow both ways, and no side stands by.",
-        ));
-    } else if facts.active.is_none() {
-        notices.push(Notice::new(
+            "Records flow both ways, and no side stands by. Each flow has its own figures below; those of the pair are the worse of both.",
+        )),
+        ActiveSides::NotKnown => notices.push(Notice::new(
             Tone::Unk,
             "Which side is active cannot be told.",
             "It is read from what both sides and the flows show, never assumed. Readiness says what is missing.",
-        ));
+        )),
+        ActiveSides::One(_) => {}
     }
     notices
 }
@@ -322,26 +285,6 @@ fn not_edited(chrome: &Chrome, pair: &Pair) -> Vec<Action> {
             Action::refused(format!("{act} {}", pair.name), rule)
         })
         .to_vec()
-}
-
-fn groups_now(detail: &PairDetail<'_>, from: Side, now: DateTime<Utc>) -> (String, String) {
-    let Some(survey) = detail.survey else { return ("unknown".to_owned(), "never surveyed".to_owned()) };
-    match survey.sides.get(from).groups.as_result() {
-        Err(reason) => ("unknown".to_owned(), reason.to_owned()),
-        Ok(groups) => {
-            let members: usize = groups.values().map(|group| group.members.len()).sum();
-            let empty = groups.values().filter(|group| group.members.is_empty()).count();
-            (
-                groups.len().to_string(),
-                format!(
-                    "{}, {} without any; read {}",
-                    format::count(members, "member"),
-                    format::count(empty, "group"),
-                    format::ago(now, survey.began_at)
-                ),
-            )
-        }
-    }
 }
 
 fn rto(facts: &PairFacts<'_>, now: DateTime<Utc>) -> (String, String) {

@@ -3,8 +3,9 @@
 use chrono::{DateTime, Duration, Utc};
 use muster_domain::{
     alarm::StandingAlarm,
+    direction::ActiveSides,
     loss::BriefLoss,
-    pair::{Pair, Side},
+    pair::Pair,
     reading::Reading,
     record::{Run, RunStep},
 };
@@ -70,13 +71,11 @@ pub struct Duties {
 pub struct PairFacts<'a> {
     /// The pair.
     pub pair: &'a Pair,
-    /// Active side as observed; `None` when it cannot be told, and when both are.
-    pub active: Option<Side>,
-    /// Whether both sides are active: both flows copy, under names that keep them apart.
-    pub both: bool,
+    /// Active sides as observed.
+    pub active: ActiveSides,
     /// Readiness checks of the newest survey; empty when there is none.
     pub checks: &'a [Check],
-    /// Writes of at most so many milliseconds would be lost if the active side died now: what the objective is compared with.
+    /// Writes of at most so many milliseconds would be lost if the active side died now, of two the one that would lose more: what the objective is compared with.
     pub rpo: Reading,
     /// Worst partition: how long the standby is behind, in milliseconds.
     pub lag: Reading,

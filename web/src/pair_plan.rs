@@ -1,7 +1,9 @@
 //! What a pair's page says about planning, and its settings in words.
 
 use muster_domain::{
-    pair::{Direction, Mechanism, NamingPolicy, Pair, PairMode, RoutingTarget},
+    both_active,
+    direction::{ActiveSide, ActiveSides, active_side},
+    pair::{Direction, Mechanism, NamingPolicy, Pair, PairMode, RoutingTarget, Side},
     people::Role,
     run::Operation,
     survey::{SideObservation, Survey},
@@ -29,12 +31,12 @@ pub(crate) enum Planning {
 /// Whether a plan can be made of the pair as its newest survey shows it.
 pub(crate) fn planning(chrome: &Chrome, facts: &PairFacts<'_>, survey: Option<&Survey>) -> Planning {
     let pair = facts.pair;
-    if let Some(rule) = no_side_stands_by(facts) {
+    if let Some(rule) = no_side_stands_by(facts, survey) {
         let died = facts.losses.iter().any(|loss| loss.truth.is_none());
         let label = format!("Plan switching {} over", pair.name);
-        return Planning::Refused(label, rule.to_owned(), died.then(by_hand));
+        return Planning::Refused(label, rule, Some(if died { by_hand() } else { both_active_by_hand() }));
     }
-    let Some(from) = facts.active else {
+    let Some(from) = facts.active.one() else {
         let (why, link) = match pair.unattached().next() {
             Some(way) => (
                 format!(
@@ -74,14 +76,42 @@ pub(crate) fn planning(chrome: &Chrome, facts: &PairFacts<'_>, survey: Option<&S
 }
 
 /// Why there is no direction to plan where applications are on both sides, or are meant to be.
-fn no_side_stands_by(facts: &PairFacts<'_>) -> Option<&'static str> {
-    match facts.pair.mode {
-        PairMode::ActiveActive => Some("An active-active pair is evacuated, which cannot be planned yet."),
-        PairMode::ActivePassive if facts.both => Some(
-            "Both sides are active, so there is no direction to plan. Its readiness says what to do about it.",
+fn no_side_stands_by(facts: &PairFacts<'_>, survey: Option<&Survey>) -> Option<String> {
+    let pair = facts.pair;
+    match (facts.active, pair.mode) {
+        (ActiveSides::Both, _) => Some(refused_of_both(pair, survey)),
+        (ActiveSides::One(_) | ActiveSides::NotKnown, PairMode::ActiveActive) => Some(
+            "The mode of the pair is active_active: applications are on both sides or meant to be, so no side stands by. Moving those of \
+             one side (an evacuation) and failing over cannot be planned yet. A pair whose applications are on one side only is \
+             active_passive; its owners set that."
+                .to_owned(),
         ),
-        PairMode::ActivePassive => None,
+        (ActiveSides::One(_) | ActiveSides::NotKnown, PairMode::ActivePassive) => None,
     }
+}
+
+/// Why it is refused, and what leads to a pair that can be moved: of one direction, as that of the other is alike.
+fn refused_of_both(pair: &Pair, survey: Option<&Survey>) -> String {
+    let seen = match survey.map(|survey| active_side(pair, survey)) {
+        Some(ActiveSide::Both { reason }) => reason,
+        // It was judged of an older survey.
+        Some(ActiveSide::Active(_) | ActiveSide::NeitherKnown { .. } | ActiveSide::Contested { .. })
+        | None => {
+            format!("both flows of pair `{}` copied records when that was judged last", pair.name)
+        }
+    };
+    let way = Direction { from: Side::A };
+    format!(
+        "{} {} The other way, {}, names are exchanged.",
+        both_active::why_not_moved(&seen),
+        both_active::what_now(pair, way),
+        pair.course(way.reverse())
+    )
+}
+
+/// Where a person reads what can be done with a pair whose both sides are active.
+fn both_active_by_hand() -> Link {
+    Link::new("/runbooks#both-sides-are-active", "What works, and what is done by hand when one side dies")
 }
 
 /// Whether a side answered with what a plan is made of.

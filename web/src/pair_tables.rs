@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
+    direction::ActiveSides,
     group::GroupState,
     lag::Rpo,
     pair::{Direction, Flow, NamingPolicy, Pair},
@@ -11,8 +12,8 @@ use muster_domain::{
 
 use crate::{
     format,
-    lag_address::lag_of,
-    pair::PairDetail,
+    lag_address::lag_from,
+    pair::{FlowFigures, PairDetail},
     parts::{Mark, ReadingView, Tone, Unit},
     survey_age::is_old,
 };
@@ -35,15 +36,18 @@ pub(crate) struct TopicRow {
 /// Topics in scope, those furthest behind first. `Err` says why they are not known.
 pub(crate) fn topic_rows(
     detail: &PairDetail<'_>,
-    direction: Direction,
+    figures: &FlowFigures,
     now: DateTime<Utc>,
 ) -> Result<Vec<TopicRow>, String> {
+    let direction = figures.direction;
     let survey = detail.survey.ok_or("The pair was never surveyed.")?;
     let here = survey.sides.get(direction.from).topics.as_result()?;
     let there = survey.sides.get(direction.to()).topics.as_result();
     let pair = detail.facts.pair;
     let old = is_old(now, survey.began_at);
     let flow = pair.flow(direction);
+    // Where one side is active its flow is the one that is shown unasked.
+    let source = if detail.flows.len() > 1 { pair.cluster(direction.from).as_str() } else { "" };
     let mut rows: Vec<(i64, TopicRow)> = here
         .iter()
         .filter(|(name, _)| !is_copy(pair, direction, name) && pair.canary_topic.as_ref() != Some(*name))
@@ -51,7 +55,7 @@ pub(crate) fn topic_rows(
             let replica =
                 flow.map_or_else(|| name.clone(), |flow| flow.naming.target_name(&flow.source_alias, name));
             let copy = there.map(|topics| topics.get(&replica));
-            let lag = detail.lag.get(name);
+            let lag = figures.topics.get(name);
             let worst = lag.and_then(|lag| lag.ms.value).unwrap_or(i64::MAX);
             let row = TopicRow {
                 partitions: format::number(i64::try_from(topic.partitions.len()).unwrap_or(0)),
@@ -61,7 +65,7 @@ pub(crate) fn topic_rows(
                 ms: lag.map(|lag| ReadingView::new(&lag.ms, Unit::Milliseconds, now).inline()),
                 lost: lag.map(|lag| lost(&lag.lost)).unwrap_or_default(),
                 replica: if replica == *name { String::new() } else { replica },
-                href: lag_of(pair.name.as_str(), name, ""),
+                href: lag_from(pair.name.as_str(), source, name, ""),
                 name: name.clone(),
             };
             (worst, row)
@@ -176,7 +180,7 @@ pub(crate) fn group_rows(
         .iter()
         .map(|(name, group)| {
             let copy = there.map(|groups| groups.get(name));
-            let (tone, words) = there_words(&copy);
+            let (tone, words) = there_words(&copy, detail.facts.active);
             let positions = match copy {
                 Err(_) => "not read".to_owned(),
                 Ok(None) => format!("0 of {}", group.offsets.len()),
@@ -207,10 +211,18 @@ fn state_mark(group: &GroupObservation) -> Mark {
     }
 }
 
-fn there_words(copy: &Result<Option<&GroupObservation>, &str>) -> (Tone, String) {
+/// Where both sides are active consumers may be on both, if they read the copies as well.
+fn there_words(copy: &Result<Option<&GroupObservation>, &str>, active: ActiveSides) -> (Tone, String) {
     match copy {
         Err(_) => (Tone::Unk, "not read".to_owned()),
         Ok(None) => (Tone::Warn, "no position there".to_owned()),
+        Ok(Some(group)) if !group.members.is_empty() && active == ActiveSides::Both => (
+            Tone::Idle,
+            format!(
+                "{} there, too; readiness says whether that stops offset sync",
+                format::count(group.members.len(), "member")
+            ),
+        ),
         Ok(Some(group)) if !group.members.is_empty() => (
             Tone::Bad,
             format!("{} reads there, which stops offset sync", format::count(group.members.len(), "member")),

@@ -3,14 +3,16 @@
 use askama::{Template, filters::HtmlSafe};
 use chrono::{DateTime, Utc};
 use muster_domain::{
+    direction::ActiveSides,
     pair::{Direction, Pair, Side},
     patterns::Scope,
-    reading::{Observed, Reading},
+    reading::Observed,
     survey::{ConnectState, ConnectorRole, FlowObservation, SideObservation, Survey},
 };
 
 use crate::{
     format,
+    pair::FlowFigures,
     pair_plan::mechanism_words,
     parts::{ReadingView, Spoken, Unit},
 };
@@ -39,6 +41,16 @@ struct Arrow {
     runs: bool,
     pill: String,
     below: String,
+    /// How far its target is behind; `None` of a flow whose figures nobody is told as the pair's.
+    behind: Option<Behind>,
+}
+
+/// How far a flow's target is behind.
+#[derive(Debug)]
+struct Behind {
+    short: String,
+    note: String,
+    spoken: String,
 }
 
 /// See the module.
@@ -50,51 +62,76 @@ pub(crate) struct Topology {
     spoken_narrow: Spoken,
     nodes: [Node; 2],
     forward: Arrow,
-    behind: String,
-    behind_note: String,
     reverse: Arrow,
 }
 impl HtmlSafe for Topology {}
 
 impl Topology {
-    /// The active side on the left; side A when it is not known.
+    /// The active side on the left; side A when that is not known, and when both are.
     pub(crate) fn new(
         pair: &Pair,
-        active: Option<Side>,
+        active: ActiveSides,
         survey: &Survey,
-        lag: &Reading,
-        behind: &Reading,
+        flows: &[FlowFigures],
         now: DateTime<Utc>,
     ) -> Self {
-        let from = active.unwrap_or(Side::A);
-        let direction = Direction { from };
-        let roles = if active.is_some() { ["active", "standby"] } else { ["role unknown", "role unknown"] };
-        let left = node(pair, from, roles[0], active.is_some(), survey.sides.get(from));
-        let right = node(pair, direction.to(), roles[1], false, survey.sides.get(direction.to()));
-        let forward = arrow(pair, direction, survey);
-        let reverse = arrow(pair, direction.reverse(), survey);
-        let lag = ReadingView::new(lag, Unit::Milliseconds, now);
-        let behind_text = ReadingView::new(behind, Unit::Records, now).phrase();
-        let figures = format!(
-            "{} is {}. {} to {}: {}, {} behind, records behind {behind_text}. The way back: {}.",
-            left.name,
-            left.role,
-            forward.pill,
-            right.name,
-            forward.below,
-            lag.phrase(),
-            reverse.below
-        );
+        let direction = Direction { from: active.first() };
+        let drawn =
+            |side: Side| node(pair, side, role(active, side), active.includes(side), survey.sides.get(side));
+        let (left, right) = (drawn(direction.from), drawn(direction.to()));
+        let [forward, reverse] =
+            [direction, direction.reverse()].map(|way| arrow(pair, way, survey, flows, now));
+        let figures = match active {
+            ActiveSides::Both => format!(
+                "{} and {} are both active. {} {}",
+                left.name,
+                right.name,
+                forward.spoken(&right.name),
+                reverse.spoken(&left.name)
+            ),
+            ActiveSides::One(_) | ActiveSides::NotKnown => format!(
+                "{} is {}. {} The way back: {}.",
+                left.name,
+                left.role,
+                forward.spoken(&right.name),
+                reverse.below
+            ),
+        };
         let spoken = Spoken::new("topology", format!("Topology of {} as observed", pair.name), figures);
         Self {
             spoken_narrow: spoken.again("topology-narrow"),
             spoken,
-            behind: short_phrase(&lag),
-            behind_note: format!("records behind {behind_text}"),
             nodes: [left, right],
             forward,
             reverse,
         }
+    }
+}
+
+impl Arrow {
+    fn spoken(&self, to: &str) -> String {
+        let behind = self.behind.as_ref().map_or("", |behind| behind.spoken.as_str());
+        format!("{} to {to}: {}{behind}.", self.pill, self.below)
+    }
+}
+
+impl Behind {
+    fn new(figures: &FlowFigures, now: DateTime<Utc>) -> Self {
+        let lag = ReadingView::new(&figures.lag, Unit::Milliseconds, now);
+        let records = ReadingView::new(&figures.behind, Unit::Records, now).phrase();
+        Self {
+            short: short_phrase(&lag),
+            spoken: format!(", {} behind, records behind {records}", lag.phrase()),
+            note: format!("records behind {records}"),
+        }
+    }
+}
+
+fn role(active: ActiveSides, side: Side) -> &'static str {
+    match active {
+        ActiveSides::NotKnown => "role unknown",
+        ActiveSides::One(_) | ActiveSides::Both if active.includes(side) => "active",
+        ActiveSides::One(_) | ActiveSides::Both => "standby",
     }
 }
 
@@ -190,17 +227,26 @@ fn authorizer(seen: &SideObservation) -> String {
     }
 }
 
-fn arrow(pair: &Pair, direction: Direction, survey: &Survey) -> Arrow {
+fn arrow(
+    pair: &Pair,
+    direction: Direction,
+    survey: &Survey,
+    flows: &[FlowFigures],
+    now: DateTime<Utc>,
+) -> Arrow {
+    let figures = flows.iter().find(|figures| figures.direction == direction);
+    let behind = figures.map(|figures| Behind::new(figures, now));
     let Some(flow) = pair.flow(direction) else {
         return Arrow {
             runs: false,
             pill: "no flow".to_owned(),
             below: "the pair has no flow this way".to_owned(),
+            behind,
         };
     };
     let seen = survey.flows.iter().find(|seen| seen.direction == direction);
     let (runs, below) = seen.map_or((false, "never seen".to_owned()), flow_words);
-    Arrow { runs, pill: mechanism_words(&flow.mechanism).to_owned(), below }
+    Arrow { runs, pill: mechanism_words(&flow.mechanism).to_owned(), below, behind }
 }
 
 fn flow_words(seen: &FlowObservation) -> (bool, String) {

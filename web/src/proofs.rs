@@ -119,17 +119,21 @@ fn href(proof: &Proof) -> String {
     format!("/pairs/{}/{}?proof={}", proof.pair, proof.kind.as_str(), proof.id)
 }
 
-/// From which cluster a proof is asked for: `chosen`, by its name. While no cluster of the pair is, somebody has to say which.
-pub(crate) fn from_field(pair: &Pair, chosen: &str) -> Field {
+/// From which cluster a proof is asked for: `chosen`, by its name. While no cluster of the pair is, somebody has to say which; `course`
+/// is the pair as it is now.
+pub(crate) fn from_field(pair: &Pair, chosen: &str, course: &Course) -> Field {
     let clusters = Side::BOTH.map(|side| pair.cluster(side).as_str());
     let mut choices = clusters.map(|cluster| Choice::new(cluster, cluster)).to_vec();
     if clusters.contains(&chosen) {
         return Field::select("from", "From", choices, chosen);
     }
     choices.insert(0, Choice::new("", "say which cluster"));
-    Field::select("from", "From", choices, "")
-        .required()
-        .help("Which side is active cannot be told, so it is not proposed.")
+    let why = if course.both_active() {
+        "Both sides are active, so neither is proposed. A proof is of one direction; ask for one from each."
+    } else {
+        "Which side is active cannot be told, so it is not proposed."
+    };
+    Field::select("from", "From", choices, "").required().help(why)
 }
 
 /// The same with why what was sent does not do.

@@ -122,7 +122,7 @@ impl TranslationPage {
         Self {
             chrome: proofs.of_chrome(chrome),
             proofs,
-            asked_from: from_field(pair, &filter.from),
+            asked_from: from_field(pair, &filter.from, &course),
             shown: shown.map(|shown| Shown::new(shown, filter, now)),
             filters: filters(filter),
             filtered: !filter.verdict.is_empty() || !filter.group.is_empty(),

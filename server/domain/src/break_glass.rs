@@ -143,6 +143,7 @@ mod tests {
             "direction-interlock",
             "cluster-identity",
             "active-side-contested",
+            crate::both_active::BLOCKER,
             "wrong-direction",
             "old-side-stays-open",
             "flow-not-attached",

@@ -4,7 +4,7 @@ use crate::{
     access,
     pair::{BySide, Direction, Pair, Side},
     patterns::Scope,
-    survey::{ConnectState, ConnectorRole, Survey},
+    survey::{ConnectState, ConnectorRole, FlowObservation, Survey},
 };
 
 /// Which side applications are on.
@@ -27,6 +27,53 @@ pub enum ActiveSide {
         /// How, as a sentence.
         reason: String,
     },
+}
+
+/// Which sides applications are on, as it is told: [`ActiveSide`] without its reasons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ActiveSides {
+    /// One; the other stands by.
+    One(Side),
+    /// Both, and no side stands by.
+    Both,
+    /// It cannot be told.
+    NotKnown,
+}
+
+impl ActiveSides {
+    /// The side that is active while the other stands by; `None` where both are, and where it cannot be told.
+    #[must_use]
+    pub fn one(self) -> Option<Side> {
+        match self {
+            Self::One(side) => Some(side),
+            Self::Both | Self::NotKnown => None,
+        }
+    }
+
+    /// Whether a side is known to be active.
+    #[must_use]
+    pub fn includes(self, side: Side) -> bool {
+        match self {
+            Self::One(one) => one == side,
+            Self::Both => true,
+            Self::NotKnown => false,
+        }
+    }
+
+    /// The side that is drawn first: the one that is active, else A.
+    #[must_use]
+    pub fn first(self) -> Side {
+        self.one().unwrap_or(Side::A)
+    }
+
+    /// The sides whose flows are told of: each that is active, and where that is not known the one that is drawn first.
+    #[must_use]
+    pub fn sources(self) -> Vec<Side> {
+        match self {
+            Self::Both => Side::BOTH.to_vec(),
+            Self::One(_) | Self::NotKnown => vec![self.first()],
+        }
+    }
 }
 
 /// Derives the active side from the flows (which source connector copies, which is STOPPED) and, where the ACLs of both
@@ -53,11 +100,12 @@ pub fn active_side(pair: &Pair, survey: &Survey) -> ActiveSide {
             };
         }
         _ => {
-            let reason = format!("both flows of pair `{}` copy records", pair.name);
             if pair.has_distinct_names() {
-                return ActiveSide::Both { reason };
+                return ActiveSide::Both { reason: both_copy(pair, survey) };
             }
-            return ActiveSide::Contested { reason };
+            return ActiveSide::Contested {
+                reason: format!("both flows of pair `{}` copy records", pair.name),
+            };
         }
     };
     let writable: Vec<Side> =
@@ -75,6 +123,20 @@ pub fn active_side(pair: &Pair, survey: &Survey) -> ActiveSide {
         // Without grants to tell them apart (prefixed names keep own topics on both sides) the flow decides.
         _ => ActiveSide::Active(by_flow),
     }
+}
+
+/// That both flows copy, with what was looked at.
+fn both_copy(pair: &Pair, survey: &Survey) -> String {
+    let source = |flow: &FlowObservation| {
+        let found = flow.connectors.get(&ConnectorRole::Source)?.value()?;
+        Some(format!("`{}` {} is {}", found.name, pair.course(flow.direction), found.state))
+    };
+    let seen: Vec<String> = survey.flows.iter().filter_map(source).collect();
+    format!(
+        "both flows of pair `{}` copy records, under names that keep them apart: source connector {}",
+        pair.name,
+        seen.join(", source connector ")
+    )
 }
 
 /// Why nothing is known of a flow that is not attached, as a sentence.

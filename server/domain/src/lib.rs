@@ -9,6 +9,7 @@ pub mod address;
 pub mod alarm;
 pub mod another_log;
 pub mod audit;
+pub mod both_active;
 pub mod break_glass;
 pub mod canary;
 pub mod cluster;

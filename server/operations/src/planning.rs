@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
+    both_active,
     cluster::Cluster,
     direction::{self, ActiveSide},
     pair::{BySide, Direction, Mechanism, Pair},
@@ -217,7 +218,12 @@ fn elsewhere(pair: &Pair, survey: &Survey, direction: Direction) -> Option<Conce
         ActiveSide::NeitherKnown { reason } => {
             Some(concern("active-side-unknown", reason, "Make both clusters and the flow readable first."))
         }
-        ActiveSide::Both { reason } | ActiveSide::Contested { reason } => {
+        ActiveSide::Both { reason } => Some(concern(
+            both_active::BLOCKER,
+            both_active::why_not_moved(&reason),
+            &both_active::what_now(pair, direction),
+        )),
+        ActiveSide::Contested { reason } => {
             Some(concern("active-side-contested", reason, "Settle which side is active first."))
         }
     }

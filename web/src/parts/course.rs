@@ -1,7 +1,18 @@
 //! The direction of a pair: the active side solid, the standby hollow, the arrow the flow of records.
 
 use askama::{Template, filters::HtmlSafe};
-use muster_domain::pair::{Direction, Pair, Side};
+use muster_domain::{
+    direction::ActiveSides,
+    pair::{Direction, Pair},
+};
+
+/// What is drawn between both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Arrow {
+    There,
+    BothWays,
+    NotKnown,
+}
 
 /// See the module.
 #[derive(Debug, Clone, Template)]
@@ -11,7 +22,7 @@ pub struct Course {
     right: String,
     left_role: &'static str,
     right_role: &'static str,
-    arrow: bool,
+    arrow: Arrow,
     way: &'static str,
     big: bool,
     moving: bool,
@@ -27,7 +38,7 @@ impl Course {
             right: to.to_owned(),
             left_role: "active",
             right_role: "standby",
-            arrow: true,
+            arrow: Arrow::There,
             way: " replicates to ",
             big: false,
             moving: false,
@@ -40,23 +51,38 @@ impl Course {
         Self { left_role: "source", right_role: "target", ..Self::flowing(from, to) }
     }
 
-    /// Of a pair as observed; without an observed active side neither is drawn solid.
+    /// Of a pair as observed; without an observed active side neither is drawn solid, and where both are active both are.
     #[must_use]
-    pub fn of_pair(pair: &Pair, active: Option<Side>) -> Self {
-        let from = active.unwrap_or(Side::A);
-        let direction = Direction { from };
-        let mut course = Self::flowing(pair.cluster(from).as_str(), pair.cluster(direction.to()).as_str());
-        if active.is_none() {
-            (course.left_role, course.right_role) = ("role unknown", "role unknown");
-            course.way = " and ";
-            course.arrow = false;
+    pub fn of_pair(pair: &Pair, active: ActiveSides) -> Self {
+        let direction = Direction { from: active.first() };
+        let [left, right] = [direction.from, direction.to()].map(|side| pair.cluster(side).as_str());
+        let course = Self::flowing(left, right);
+        match active {
+            ActiveSides::One(_) => course,
+            ActiveSides::Both => Self {
+                right_role: "active",
+                way: " replicates both ways with ",
+                arrow: Arrow::BothWays,
+                ..course
+            },
+            ActiveSides::NotKnown => Self {
+                left_role: "role unknown",
+                right_role: "role unknown",
+                way: " and ",
+                arrow: Arrow::NotKnown,
+                ..course
+            },
         }
-        course
     }
 
-    /// The side that is drawn solid: the active one, where it is known which that is.
+    /// The side that is active while the other stands by, where it is known which that is.
     pub(crate) fn active(&self) -> Option<&str> {
-        (self.left_role == "active").then_some(self.left.as_str())
+        (self.left_role == "active" && !self.both_active()).then_some(self.left.as_str())
+    }
+
+    /// Whether both sides are active.
+    pub(crate) fn both_active(&self) -> bool {
+        self.right_role == "active"
     }
 
     /// From `eu-west → eu-central`, as a run keeps it.

@@ -7,6 +7,26 @@ use muster_domain::{
 
 use super::{ago, now};
 
+/// Of a night on which both sides are active.
+pub(super) fn both_ways(pair: &Pair) -> Vec<Standing> {
+    let Some(settings) = CanarySettings::of(pair) else { return Vec::new() };
+    let standing = |from: Side| {
+        let direction = Direction { from };
+        let mut track = Track::new(direction, 0, &settings.topic, ago(2));
+        let hour = arrives(&mut track);
+        judge(pair, &settings, (direction, 0), Some(&track), Some(hour), now())
+    };
+    Side::BOTH.into_iter().map(standing).collect()
+}
+
+/// What was written a moment ago was seen.
+fn arrives(track: &mut Track) -> Hour {
+    track.seen = Some(Seen { written_at: ago(4), seen_at: ago(3), ms: 380 });
+    track.turned(Turn::Wrote, ago(2));
+    track.since = Some(ago(86_400));
+    Hour { seen: 718, p50_ms: 410, p99_ms: 1_840, max_ms: 2_905 }
+}
+
 /// Of a night on which all is well, or of one on which eu-west is gone.
 pub(super) fn of(pair: &Pair, dark: bool) -> Vec<Standing> {
     let Some(settings) = CanarySettings::of(pair) else { return Vec::new() };
@@ -16,12 +36,7 @@ pub(super) fn of(pair: &Pair, dark: bool) -> Vec<Standing> {
         let mut track = Track::new(direction, 0, &settings.topic, ago(2));
         let mut hour = None;
         match (from, dark) {
-            (Side::A, false) => {
-                track.seen = Some(Seen { written_at: ago(4), seen_at: ago(3), ms: 380 });
-                track.turned(Turn::Wrote, ago(2));
-                track.since = Some(ago(86_400));
-                hour = Some(Hour { seen: 718, p50_ms: 410, p99_ms: 1_840, max_ms: 2_905 });
-            }
+            (Side::A, false) => hour = Some(arrives(&mut track)),
             (Side::A, true) => {
                 track.seen = Some(Seen { written_at: ago(258), seen_at: ago(257), ms: 402 });
                 track.outstanding = Some(Outstanding { records: 2, since: ago(254) });

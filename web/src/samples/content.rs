@@ -2,6 +2,7 @@
 
 use muster_domain::{
     content::{Compacted, Difference, DifferenceKind, Found},
+    direction::ActiveSides,
     pair::Pair,
     payload::{RawRecord, ShownRecord, TimestampType},
     proof::{
@@ -133,7 +134,8 @@ impl ContentPage {
     #[must_use]
     pub fn sample_side_not_known() -> Self {
         let pair = pair("payments", "mira.holt", ("eu-west", "eu-central"), (30, 300));
-        let (chrome, course) = (chrome("/pairs/payments/content"), Course::of_pair(&pair, None));
+        let (chrome, course) =
+            (chrome("/pairs/payments/content"), Course::of_pair(&pair, ActiveSides::NotKnown));
         Self::new(chrome, &pair, course, &[], None, &ContentFilter::default(), &ContentForm::default())
     }
 

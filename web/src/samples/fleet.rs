@@ -20,7 +20,6 @@ pub(super) fn facts(seen: &Seen) -> PairFacts<'_> {
         losses: &[],
         pair: &seen.pair,
         active: seen.active,
-        both: false,
         checks: &seen.checks,
         rpo: rpo(&seen.lag),
         lag: seen.lag.clone(),
@@ -34,7 +33,7 @@ pub(super) fn facts(seen: &Seen) -> PairFacts<'_> {
 }
 
 /// A survey every five seconds: writes of as long may be lost on top.
-fn rpo(lag: &Reading) -> Reading {
+pub(super) fn rpo(lag: &Reading) -> Reading {
     match lag.value {
         Some(ms) => {
             Reading::new(ms + 5_000, lag.class.max(ReadingClass::LowerBound), lag.at, lag.reason.clone())

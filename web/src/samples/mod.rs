@@ -3,6 +3,7 @@
 mod account;
 mod alarms;
 mod api;
+mod both_active;
 mod canary;
 mod clusters;
 mod connect;
@@ -111,6 +112,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("error", html(&ErrorPage::sample())),
         ("fleet", html(&FleetPage::sample())),
         ("fleet-problems", html(&FleetPage::sample_problems())),
+        ("fleet-both-active", html(&FleetPage::sample_both_active())),
         ("fleet-empty", html(&FleetPage::sample_empty())),
         ("pair", html(&PairPage::sample())),
         ("pair-dark", html(&PairPage::sample_unknown())),
@@ -122,6 +124,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("pair-old", html(&PairPage::sample_old())),
         ("pair-plan-refused", html(&PairPage::sample_plan_refused())),
         ("pair-imported", html(&PairPage::sample_imported())),
+        ("pair-both-active", html(&PairPage::sample_both_active())),
         ("lag", html(&LagPage::sample())),
         ("lag-topic", html(&LagPage::sample_topic())),
         ("lag-empty", html(&LagPage::sample_empty())),
@@ -225,6 +228,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("translation-dead-source", html(&TranslationPage::sample_dead_source())),
         ("translation-empty", html(&TranslationPage::sample_empty())),
         ("translation-side-not-known", html(&TranslationPage::sample_side_not_known())),
+        ("translation-both-active", html(&TranslationPage::sample_both_active())),
         ("account", html(&AccountPage::sample())),
         ("account-empty", html(&AccountPage::sample_empty())),
         ("account-refused", html(&AccountPage::sample_refused())),

@@ -3,18 +3,25 @@
 use std::collections::BTreeMap;
 
 use muster_domain::{
+    direction::ActiveSides,
     loss::{BriefLoss, Loss},
-    pair::Mechanism,
+    pair::{Direction, Mechanism, Side},
     problem::Problem,
     reading::{Reading, ReadingClass},
 };
 
-use super::{ago, canary, fleet::facts, loss, night::chrome, pairs, runs, survey};
+use super::{
+    ago, canary,
+    fleet::{facts, rpo},
+    loss,
+    night::chrome,
+    pairs, runs, survey,
+};
 use crate::{
     chrome::Chrome,
     fleet::PairFacts,
     forms::PlanForm,
-    pair::{PairDetail, PairPage},
+    pair::{FlowFigures, PairDetail, PairPage},
 };
 
 /// The page with a loss, if there was one, and those of it that are open.
@@ -37,14 +44,23 @@ fn page_of(
     seen.history = pairs::history(24, 4200, 21_900, Some((240, 216)));
     // Of a loss that waits for some leaders only the source is read again.
     let away = loss.is_some_and(|loss| loss.truth.is_none() && loss.waits_for_leaders == 0);
-    let (survey, lag) = (survey::payments(dark || away), survey::lag());
+    let survey = survey::payments(dark || away);
     let mut behind = Reading::new(8020, ReadingClass::Tight, ago(2), "");
     if dark {
-        seen.active = None;
+        seen.active = ActiveSides::NotKnown;
         seen.checks.clear();
         seen.lag = Reading::new(4200, ReadingClass::Stale, ago(252), "eu-west does not answer");
         behind = Reading::unknown(ago(2), "eu-west does not answer");
     }
+    let flows = [FlowFigures {
+        direction: Direction { from: Side::A },
+        rpo: rpo(&seen.lag),
+        lag: seen.lag.clone(),
+        behind,
+        first_missing: (!dark).then(|| ago(7)),
+        in_open_transactions: (!dark).then_some(1_204),
+        topics: survey::lag(),
+    }];
     let canaries = canary::of(&seen.pair, dark);
     let alarms = super::alarms::alarms();
     let facts = PairFacts {
@@ -57,10 +73,7 @@ fn page_of(
     let detail = PairDetail {
         facts,
         survey: Some(&survey),
-        lag: &lag,
-        behind,
-        first_missing: (!dark).then(|| ago(7)),
-        in_open_transactions: (!dark).then_some(1_204),
+        flows: &flows,
         canaries: &canaries,
         tried: None,
         hours: 24,
@@ -112,17 +125,22 @@ impl PairPage {
         for flow in &mut seen.pair.flows {
             flow.mechanism = Mechanism::Unattached;
         }
-        seen.active = None;
+        seen.active = ActiveSides::NotKnown;
         seen.checks.clear();
         let facts = facts(&seen);
-        let lag = BTreeMap::new();
+        let flows = [FlowFigures {
+            direction: Direction { from: Side::A },
+            rpo: Reading::unknown(ago(2), "never surveyed"),
+            lag: Reading::unknown(ago(2), "never surveyed"),
+            behind: Reading::unknown(ago(2), "never surveyed"),
+            first_missing: None,
+            in_open_transactions: None,
+            topics: BTreeMap::new(),
+        }];
         let detail = PairDetail {
             facts,
             survey: None,
-            lag: &lag,
-            behind: Reading::unknown(ago(2), "never surveyed"),
-            in_open_transactions: None,
-            first_missing: None,
+            flows: &flows,
             canaries: &[],
             tried: None,
             hours: 24,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 use muster_domain::{
+    direction::ActiveSides,
     pair::{
         ApprovalRule, BySide, Direction, Flow, Mechanism, NamingPolicy, Objectives, Pair, PairMode,
         RoutingTarget, Side,
@@ -66,7 +67,7 @@ pub(super) fn pair(name: &str, owner: &str, (a, b): (&str, &str), (rpo, rto): (i
 /// One pair as the fleet sees it, owned.
 pub(super) struct Seen {
     pub(super) pair: Pair,
-    pub(super) active: Option<Side>,
+    pub(super) active: ActiveSides,
     pub(super) checks: Vec<Check>,
     pub(super) lag: Reading,
     pub(super) history: Vec<LagPoint>,
@@ -129,7 +130,7 @@ pub(super) fn fleet() -> Vec<Seen> {
     let needs = |reason: &str| Verification::NeedsVerification { reason: reason.to_owned() };
     let seen = |pair, checks, lag, history, verification| Seen {
         pair,
-        active: Some(Side::A),
+        active: ActiveSides::One(Side::A),
         checks,
         lag,
         history,
@@ -218,7 +219,7 @@ pub(super) fn fleet() -> Vec<Seen> {
         ),
     ];
     if let Some(clickstream) = fleet.get_mut(4) {
-        clickstream.active = None;
+        clickstream.active = ActiveSides::NotKnown;
     }
     fleet
 }
@@ -250,7 +251,7 @@ pub(super) fn payments() -> Seen {
     ];
     Seen {
         pair: pair("payments", "payments-core", ("eu-west", "eu-central"), (30, 900)),
-        active: Some(Side::A),
+        active: ActiveSides::One(Side::A),
         checks: and(warnings),
         lag: Reading::new(4200, ReadingClass::Tight, ago(2), ""),
         history: history(1, 4200, 17_000, None),

@@ -168,7 +168,7 @@ fn flow(from: Side, running: bool) -> FlowObservation {
         let task = |id| TaskObservation { id, state, trace: None };
         let given_tasks = Some(if running { tasks } else { 0 });
         let tasks = if running { (0..tasks).map(task).collect() } else { Vec::new() };
-        let name = format!("payments-{}-{what}", if running { "eu-west" } else { "eu-central" });
+        let name = format!("payments-{}-{what}", if from == Side::A { "eu-west" } else { "eu-central" });
         let config = BTreeMap::new();
         Observed::known(ConnectorObservation { name, state, tasks, given_tasks, config }, ago(2))
     };
@@ -212,4 +212,20 @@ pub(super) fn payments(dark: bool) -> Survey {
         },
         flows: vec![flow(Side::A, true), flow(Side::B, false)],
     }
+}
+
+/// Both flows of payments copy, under prefixed names: each side has topics of its own, and the copies of the other's.
+pub(super) fn both_active() -> Survey {
+    let mut survey = payments(false);
+    survey.sides.b = side("eu-central", "ec-core-1", true);
+    for (seen, alias) in [(&mut survey.sides.a, "eu-central"), (&mut survey.sides.b, "eu-west")] {
+        if let Observed::Known { value, .. } = &mut seen.topics {
+            let copy =
+                |(name, topic): (&String, &TopicObservation)| (format!("{alias}.{name}"), topic.clone());
+            let copies: Vec<(String, TopicObservation)> = value.iter().map(copy).collect();
+            value.extend(copies);
+        }
+    }
+    survey.flows = vec![flow(Side::A, true), flow(Side::B, true)];
+    survey
 }

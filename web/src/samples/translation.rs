@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use muster_domain::{
+    direction::ActiveSides,
     proof::{
         Progress, Proof, ProofKind, ProofState,
         looks::{Looks, Trouble, UnreadPartition},
@@ -225,10 +226,24 @@ impl TranslationPage {
     #[must_use]
     pub fn sample_side_not_known() -> Self {
         let pair = pair("payments", "mira.holt", ("eu-west", "eu-central"), (30, 300));
-        let (chrome, course) = (chrome("/pairs/payments/translation"), Course::of_pair(&pair, None));
+        let (chrome, course) =
+            (chrome("/pairs/payments/translation"), Course::of_pair(&pair, ActiveSides::NotKnown));
         Self::new(chrome, &pair, course, &[], None, &TranslationFilter::default(), &[]).refused_from(
             "It cannot be told which side is active: no flow of pair `payments` copies records now. Say from which cluster.",
         )
+    }
+
+    /// Both sides are active, so somebody says from which.
+    #[must_use]
+    pub fn sample_both_active() -> Self {
+        let pair = pair("payments", "mira.holt", ("eu-west", "eu-central"), (30, 300));
+        let (chrome, course) =
+            (chrome("/pairs/payments/translation"), Course::of_pair(&pair, ActiveSides::Both));
+        let result = TranslationProof::new(ago(500), 420, BTreeMap::new());
+        let done = proof(43, ProofState::Done, &result.sentence(), "", 500);
+        let shown =
+            ProvenTranslation { proof: done.clone(), result, hash: "c0ffee".repeat(11)[..64].to_owned() };
+        Self::new(chrome, &pair, course, &[done], Some(&shown), &TranslationFilter::default(), &[looks()])
     }
 
     fn page(history: &[Proof], shown: Option<&ProvenTranslation>, looks: &Looks) -> Self {

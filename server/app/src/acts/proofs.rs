@@ -114,7 +114,7 @@ pub async fn cancel(conn: &mut PgConnection, id: Uuid, actor: &Actor) -> Answer<
 /// From the cluster that is named, or from the side that is active.
 ///
 /// # Errors
-/// `invalid-request` when it is no cluster of the pair, or none is named and the active side cannot be told; `not-surveyed-yet`.
+/// `invalid-request` when it is no cluster of the pair, or none is named and not one side alone is known to be active; `not-surveyed-yet`.
 pub async fn direction(
     conn: &mut PgConnection,
     pair: &Pair,
@@ -129,11 +129,12 @@ pub async fn direction(
     let survey = surveys::latest(conn, &pair.name).await?.ok_or_else(|| plans::not_surveyed(pair))?;
     match active_side(pair, &survey) {
         ActiveSide::Active(direction) => Ok(direction),
-        ActiveSide::NeitherKnown { reason }
-        | ActiveSide::Both { reason }
-        | ActiveSide::Contested { reason } => Err(Failure::invalid(format!(
-            "It cannot be told which side is active: {reason}. Say from which cluster."
-        ))),
+        ActiveSide::Both { reason } => {
+            Err(Failure::invalid(format!("Both sides are active: {reason}. Say from which cluster.")))
+        }
+        ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => Err(Failure::invalid(
+            format!("It cannot be told which side is active: {reason}. Say from which cluster."),
+        )),
     }
 }
 

@@ -4,6 +4,7 @@ use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     difference::{Difference, DifferenceKind, Differences, Earlier, NotCompared},
+    direction::ActiveSides,
     ids::{ClusterName, PairName},
     pair::{Direction, Pair, Side},
     patterns::Scope,
@@ -43,8 +44,10 @@ pub struct Readiness {
     pub at: DateTime<Utc>,
     /// Number of that survey.
     pub survey: i64,
-    /// Cluster applications are on; null when it cannot be told, and then `active_unknown` says why.
+    /// Cluster applications are on; null when they are on both, and when it cannot be told: then `active_unknown` says why.
     pub active: Option<ClusterName>,
+    /// Whether both clusters are active: both flows copy, under names that keep them apart, and neither cluster stands by.
+    pub both_active: bool,
     /// Why it cannot be told.
     pub active_unknown: Option<String>,
     /// Each with code, status, reason and next step.
@@ -102,7 +105,8 @@ pub async fn readiness(State(app): State<App>, Path(name): Path<PairName>) -> An
         worst: judgement::worst(&kept.results.checks).to_owned(),
         at: kept.at,
         survey: kept.survey_number,
-        active: kept.results.active.map(|side| pair.cluster(side).clone()),
+        active: kept.results.active_sides().one().map(|side| pair.cluster(side).clone()),
+        both_active: kept.results.active_sides() == ActiveSides::Both,
         active_unknown: kept.results.active_unknown,
         items: kept.results.checks,
     }))

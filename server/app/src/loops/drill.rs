@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
+    both_active,
     direction::{ActiveSide, active_side},
     notification::Event,
     people::Actor,
@@ -135,9 +136,14 @@ async fn request(
     let survey = survey.ok_or_else(|| plans::not_surveyed(&pair))?;
     let direction = match active_side(&pair, &survey) {
         ActiveSide::Active(direction) => direction,
-        ActiveSide::NeitherKnown { reason }
-        | ActiveSide::Both { reason }
-        | ActiveSide::Contested { reason } => {
+        ActiveSide::Both { reason } => {
+            return Err(Failure::new(
+                "invalid-request",
+                both_active::why_not_moved(&reason),
+                "The pair's page says what makes it one that can be moved. Until it is, switch the schedule off.",
+            ));
+        }
+        ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => {
             return Err(Failure::new(
                 "invalid-request",
                 format!("It cannot be told which side is active: {reason}."),

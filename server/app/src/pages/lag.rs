@@ -40,7 +40,7 @@ pub async fn show(
     let mut conn = app.pool.acquire().await?;
     let pair = pairs::get(&mut conn, &name).await?;
     let judged = judgement::latest(&mut conn, &name).await?.map(|kept| kept.results);
-    let active = judged.as_ref().and_then(|judged| judged.active);
+    let active = judged.as_ref().and_then(|judged| judged.active_sides().one());
     let (asked, filter, errors) = understood(&pair, active, filter, now);
     let found = explore(&mut conn, &pair, &asked, now).await?;
     let mut topics = recorder::topics(&mut conn, &name, asked.direction, TOPICS + 1).await?;

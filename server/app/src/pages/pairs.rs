@@ -86,10 +86,7 @@ pub(super) async fn page(
     let detail = PairDetail {
         facts: standing.facts(),
         survey: survey.as_ref(),
-        lag: &standing.topic_lag,
-        behind: standing.behind.clone(),
-        first_missing: standing.first_missing,
-        in_open_transactions: standing.in_open_transactions,
+        flows: &standing.flows,
         canaries: &canaries,
         tried: tried.map(|tried| tried.map(in_words).map_err(|failure| failure.problem)),
         hours,

@@ -2,8 +2,9 @@
 
 use axum::extract::State;
 use muster_domain::{
+    direction::ActiveSides,
     ids::{ClusterName, PairName},
-    pair::{Pair, Side},
+    pair::Pair,
     proof::{Proof, ProofKind, ProofState, translation::TranslationProof},
 };
 use muster_store::proofs as stored;
@@ -102,15 +103,16 @@ async fn proven(conn: &mut PgConnection, pair: &Pair, id: Uuid) -> Answer<Proven
     Ok(ProvenTranslation { proof: evidence.proof, result, hash: evidence.hash })
 }
 
-/// The side that is active, as last judged.
-pub(super) async fn active(conn: &mut PgConnection, pair: &Pair) -> Answer<Option<Side>> {
+/// Which sides are active, as last judged.
+pub(super) async fn active(conn: &mut PgConnection, pair: &Pair) -> Answer<ActiveSides> {
     let judged = judgement::latest(conn, &pair.name).await?;
-    Ok(judged.and_then(|kept| kept.results.active))
+    Ok(judged.map_or(ActiveSides::NotKnown, |kept| kept.results.active_sides()))
 }
 
-/// The cluster a form proposes to prove from: the one that was named, or the active side; none while that cannot be told.
-pub(super) fn proposed(pair: &Pair, named: &str, active: Option<Side>) -> String {
-    match (named.trim(), active) {
+/// The cluster a form proposes to prove from: the one that was named, or the active side; none while that cannot be told,
+/// or both are.
+pub(super) fn proposed(pair: &Pair, named: &str, active: ActiveSides) -> String {
+    match (named.trim(), active.one()) {
         ("", Some(side)) => pair.cluster(side).to_string(),
         ("", None) => String::new(),
         (named, _) => named.to_owned(),

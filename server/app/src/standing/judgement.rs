@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use muster_domain::{
     canary::Standing,
-    direction::{ActiveSide, active_side, copying},
+    direction::{ActiveSide, ActiveSides, active_side, copying},
     lag::{Clock, FlowLag, PartitionLag, RpoLook, judge_flow},
     notification::{Told, news_of_readiness},
     pair::{BySide, Flow, Side},
@@ -48,8 +48,11 @@ pub struct Judgement {
     /// pages over the same rows during an upgrade, reads `checks` and knows no such code.
     #[serde(default)]
     people: Vec<CheckResult>,
-    /// Side applications are on; `None` when it cannot be told.
-    pub active: Option<Side>,
+    /// Side applications are on; `None` when it cannot be told, and when they are on both.
+    active: Option<Side>,
+    /// Whether both sides are active. A process of the version before says nothing of it, and that both are in `active_unknown`.
+    #[serde(default)]
+    both: bool,
     /// Why it cannot be told.
     pub active_unknown: Option<String>,
     /// How far each flow's target is behind.
@@ -79,11 +82,12 @@ impl Judgement {
         clock: Clock,
     ) -> (Self, Vec<Vec<PartitionLag>>) {
         let (pair, clusters) = (&clients.pair, &clients.clusters);
-        let (active, active_unknown) = match active_side(pair, survey) {
-            ActiveSide::Active(direction) => (Some(direction.from), None),
-            ActiveSide::NeitherKnown { reason }
-            | ActiveSide::Both { reason }
-            | ActiveSide::Contested { reason } => (None, Some(reason)),
+        let (active, both, active_unknown) = match active_side(pair, survey) {
+            ActiveSide::Active(direction) => (Some(direction.from), false, None),
+            ActiveSide::Both { .. } => (None, true, None),
+            ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => {
+                (None, false, Some(reason))
+            }
         };
         let judge = |flow: &Flow| judge_flow(pair, flow, survey, history.past(flow.direction.from), clock);
         let (lag, partitions) = pair.flows.iter().map(judge).unzip();
@@ -95,12 +99,23 @@ impl Judgement {
             checks,
             people: vec![judge_approvers(pair, approvers)],
             active,
+            both,
             active_unknown,
             lag,
             copying: Some(copying(pair, survey)),
             rpo_stands_ms: Some(stands_ms(clock, survey.began_at, survey.took_ms)),
         };
         (judgement, partitions)
+    }
+
+    /// Which sides applications are on.
+    #[must_use]
+    pub fn active_sides(&self) -> ActiveSides {
+        match self.active {
+            Some(side) => ActiveSides::One(side),
+            None if self.both => ActiveSides::Both,
+            None => ActiveSides::NotKnown,
+        }
     }
 
     /// Every check, those about people at the end.
@@ -127,6 +142,7 @@ impl Judgement {
             checks: checks(&self.checks),
             people: checks(&self.people),
             active: self.active,
+            both: self.both,
             active_unknown: self.active_unknown.clone(),
             lag: self.lag.iter().map(lag).collect(),
             copying: self.copying.clone(),
@@ -240,6 +256,7 @@ mod tests {
             checks: all.to_vec(),
             people,
             active: Some(Side::B),
+            both: false,
             active_unknown: None,
             lag: Vec::new(),
             copying: None,
@@ -256,6 +273,8 @@ mod tests {
         assert_eq!(brief.people.iter().map(said).collect::<Vec<_>>(), [of(&judgement.people[0], false)]);
         assert!(brief.all().all(|check| check.evidence.is_null()));
         assert_eq!(worst(&brief.checks), worst(&judgement.checks), "its verdict is the same");
-        assert_eq!(brief.active, Some(Side::B));
+        assert_eq!(brief.active_sides(), ActiveSides::One(Side::B));
+        let both = Judgement { active: None, both: true, ..judgement };
+        assert_eq!(both.brief().active_sides(), ActiveSides::Both);
     }
 }

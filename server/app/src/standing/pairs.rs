@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     alarm::StandingAlarm,
+    direction::ActiveSides,
     ids::PairName,
     loss::BriefLoss,
-    pair::{Direction, Pair, Side},
+    pair::{Direction, Pair},
     readiness::{CheckResult, CheckStatus},
     reading::Reading,
     record::{Run, RunStep},
@@ -18,7 +19,7 @@ use muster_domain::{
 use muster_store::{alarms, losses, plans, readiness::Kept, run_steps, runs, waiting};
 use muster_web::{
     fleet::{DrillDuty, Duties, PairFacts, Verification},
-    pair::TopicLag,
+    pair::FlowFigures,
     parts::LagPoint,
     readiness::{Check, CheckState},
 };
@@ -31,29 +32,24 @@ use crate::{
     standing::judgement::{self, Judgement, OfPair},
 };
 
+/// Why nothing is known of a pair before its first survey.
+const NOT_OBSERVED: &str = "the pair has not been observed yet";
+
 /// How one pair stands. Figures are of the flow away from the side that is active, the worst of both where both copy; where the active
 /// side cannot be told, or without any survey, they are unknown, never zero and never those of one of two flows.
 #[derive(Debug)]
 pub struct Standing {
     pair: Pair,
-    /// Side applications are on; `None` when it cannot be told, and when they are on both.
-    active: Option<Side>,
-    /// Whether both sides are active.
-    both: bool,
+    /// Sides applications are on.
+    active: ActiveSides,
     /// The readiness checks of the newest survey, by what of them still stands at its age; empty when there was none.
     checks: Vec<Check>,
     /// Writes of at most so many milliseconds would be lost if the side that is left died now.
     rpo: Reading,
     /// How long the worst partition is behind, in milliseconds.
     lag: Reading,
-    /// When the oldest record that was found to be missing was written by its own timestamp.
-    pub first_missing: Option<DateTime<Utc>>,
-    /// Offsets on the active side in open transactions, or behind such.
-    pub in_open_transactions: Option<i64>,
-    /// Records on the active side only.
-    pub behind: Reading,
-    /// By source topic; empty where all pairs are shown.
-    pub topic_lag: BTreeMap<String, TopicLag>,
+    /// Of the flow away from each side that is active; where all pairs are shown, of none.
+    pub flows: Vec<FlowFigures>,
     /// Lag in time, oldest first: of as many hours as were asked for, of the last one where all pairs are shown.
     history: Vec<LagPoint>,
     /// Whether its newest ended drill shows that the pair, as it is now, can be moved.
@@ -80,18 +76,11 @@ impl Standing {
     pub async fn read(conn: &mut PgConnection, pair: Pair, hours: i64, now: DateTime<Utc>) -> Answer<Self> {
         let kept = judgement::latest(conn, &pair.name).await?;
         let history = history::read(conn, &pair, kept.as_ref(), hours, now).await?;
-        // Each with its topic's name on the side that is on the left of the page.
-        let left = Direction { from: kept.as_ref().and_then(|kept| kept.results.active).unwrap_or(Side::A) };
-        let topic_lag = kept
-            .iter()
-            .flat_map(|kept| &kept.results.lag)
-            .find(|lag| lag.direction == left)
-            .map(judgement::by_topic)
-            .unwrap_or_default();
+        let flows = flow_figures(kept.as_ref(), now);
         let runs = TellingRuns::read(conn, std::slice::from_ref(&pair.name)).await?;
         let alarms = alarms::open_of(conn, std::slice::from_ref(&pair.name)).await?;
         let losses = losses::open_of(conn, std::slice::from_ref(&pair.name)).await?;
-        Ok(Self { topic_lag, alarms, losses, ..Self::new(pair, kept, history, &runs, now) })
+        Ok(Self { flows, alarms, losses, ..Self::new(pair, kept, history, &runs, now) })
     }
 
     /// Gathers how pairs stand, with their lag of the last hour; asks as many questions for hundreds of pairs as for two.
@@ -135,23 +124,18 @@ impl Standing {
         runs: &TellingRuns,
         now: DateTime<Utc>,
     ) -> Self {
-        let OfPair { rpo, lag, behind, first_missing, in_open_transactions } = match &kept {
+        let OfPair { rpo, lag, .. } = match &kept {
             Some(kept) => kept.results.of_pair(kept.at),
-            None => OfPair::unknown(now, "the pair has not been observed yet"),
+            None => OfPair::unknown(now, NOT_OBSERVED),
         };
         let of_pair = || runs.of(&pair.name).iter();
         let active_run = of_pair().find(|run| run.state.holds_pair());
         Self {
-            active: kept.as_ref().and_then(|kept| kept.results.active),
-            // Under one name on both sides two flows that copy contradict each other.
-            both: pair.has_distinct_names() && kept.as_ref().is_some_and(|kept| kept.results.both_copy()),
-            first_missing,
-            in_open_transactions,
+            active: active_sides(kept.as_ref()),
             checks: kept.map(|kept| shown(kept.results.checks, kept.at)).unwrap_or_default(),
             rpo,
             lag,
-            behind,
-            topic_lag: BTreeMap::new(),
+            flows: Vec::new(),
             history,
             verification: runs.verification(&pair, now),
             passed: of_pair().find(|run| is_passed(run)).cloned(),
@@ -173,7 +157,6 @@ impl Standing {
         PairFacts {
             pair: &self.pair,
             active: self.active,
-            both: self.both,
             checks: &self.checks,
             rpo: self.rpo.clone(),
             lag: self.lag.clone(),
@@ -187,6 +170,28 @@ impl Standing {
             duties: self.duties,
         }
     }
+}
+
+fn active_sides(kept: Option<&Kept<Judgement>>) -> ActiveSides {
+    kept.map_or(ActiveSides::NotKnown, |kept| kept.results.active_sides())
+}
+
+/// Figures of the flow away from each side that is active. Where it cannot be told which is, those of a pair are not known, and topics are
+/// told of the flow away from the side that is drawn first.
+fn flow_figures(kept: Option<&Kept<Judgement>>, now: DateTime<Utc>) -> Vec<FlowFigures> {
+    let active = active_sides(kept);
+    let of = |direction: Direction| {
+        let found = match (kept, active) {
+            (None, _) => OfPair::unknown(now, NOT_OBSERVED),
+            (Some(kept), ActiveSides::NotKnown) => kept.results.of_pair(kept.at),
+            (Some(kept), ActiveSides::One(_) | ActiveSides::Both) => kept.results.of_flow_away(direction),
+        };
+        let OfPair { rpo, lag, behind, first_missing, in_open_transactions } = found;
+        let of_topics = kept.iter().flat_map(|kept| &kept.results.lag).find(|lag| lag.direction == direction);
+        let topics = of_topics.map(judgement::by_topic).unwrap_or_default();
+        FlowFigures { direction, rpo, lag, behind, first_missing, in_open_transactions, topics }
+    };
+    active.sources().into_iter().map(|from| of(Direction { from })).collect()
 }
 
 /// What waits for somebody, by pair. Of several schedules what is most pressing counts: what is overdue, and longest, then what is

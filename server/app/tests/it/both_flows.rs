@@ -167,3 +167,71 @@ async fn the_page_says_that_both_are_active_and_sends_nobody_to_move_by_hand() {
         assert!(!page.contains(wrong), "{wrong}: {page}");
     }
 }
+
+/// What blocks a plan from eu-west, by code.
+async fn blockers(app: &TestApp) -> Vec<Value> {
+    let asked = json!({"to": "eu-central"});
+    let plan = app.as_user("otto").await.post("/api/v1/pairs/clicks/plans", asked).await.done();
+    plan["blockers"].as_array().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_says_why_it_is_refused_and_what_it_names_leads_to_a_pair_with_one_active_side() {
+    let app = with_both_flows().await;
+    let found = blockers(&app).await;
+    let refused = found.iter().find(|blocker| blocker["code"] == "both-sides-active").unwrap();
+    let (reason, next) = (refused["reason"].as_str().unwrap(), refused["next_step"].as_str().unwrap());
+    for course in ["eu-west → eu-central is RUNNING", "eu-central → eu-west is RUNNING"] {
+        assert!(reason.contains(course), "what was looked at: {reason}");
+    }
+    assert!(next.contains("moved from eu-west to eu-central") && next.contains("on Connect"), "{next}");
+    for role in [ConnectorRole::Checkpoint, ConnectorRole::Heartbeat, ConnectorRole::Source] {
+        app.small.clicks.b.stop(role, 60_000).await.unwrap();
+    }
+    app.observe("clicks").await;
+    app.observe("clicks").await;
+    let codes = ["both-sides-active", "active-side-contested", "active-side-unknown", "wrong-direction"];
+    let found = blockers(&app).await;
+    assert!(found.iter().all(|blocker| codes.iter().all(|code| blocker["code"] != *code)), "{found:#?}");
+    let readiness = app.as_user("vera").await.get("/api/v1/pairs/clicks/readiness").await.done();
+    assert_eq!((&readiness["active"], &readiness["both_active"]), (&json!("eu-west"), &json!(false)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn machines_are_told_that_both_are_active_and_not_that_it_is_unknown() {
+    let app = with_both_flows().await;
+    let vera = app.as_user("vera").await;
+    let readiness = vera.get("/api/v1/pairs/clicks/readiness").await.done();
+    assert_eq!((&readiness["active"], &readiness["both_active"]), (&Value::Null, &json!(true)));
+    assert_eq!(readiness["active_unknown"], Value::Null, "{readiness:#}");
+    let pairs = vera.get("/api/v1/pairs").await.done();
+    let pairs = pairs["items"].as_array().unwrap();
+    let told = |name: &str| pairs.iter().find(|pair| pair["name"] == name).unwrap()["both_active"].clone();
+    assert_eq!((told("clicks"), told("orders")), (json!(true), json!(false)));
+    let scrape = Scrape::of(&app.app).await;
+    for cluster in ["eu-west", "eu-central"] {
+        let series = format!(r#"muster_active_side{{pair="clicks",cluster="{cluster}"}}"#);
+        assert_eq!(scrape.value(&series), 1.0);
+    }
+    let fleet = app.as_browser_of("vera").await.get("/").await.text;
+    assert!(fleet.contains(" replicates both ways with "), "{fleet}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_flow_has_its_own_figures_on_the_page_and_a_proof_is_asked_for_from_either() {
+    let app = with_both_flows().await;
+    let browser = app.as_browser_of("otto").await;
+    let page = browser.get("/pairs/clicks").await.text;
+    for cluster in ["eu-west", "eu-central"] {
+        assert!(page.contains(&format!("<dt>If {cluster} died now</dt>")), "{page}");
+        assert!(page.contains(&format!("<th scope=\"col\">Topic on {cluster}</th>")), "{page}");
+    }
+    for form in ["/pairs/clicks/translation", "/pairs/clicks/content"] {
+        let refused = browser.form(form, &[("from", "")]).await;
+        assert_eq!(refused.status, 422);
+        assert!(refused.text.contains("Both sides are active: both flows"), "{}", refused.text);
+        assert!(!refused.text.contains("cannot be told which"), "{}", refused.text);
+        let asked = browser.form(form, &[("from", "eu-central")]).await;
+        assert_eq!(asked.status, 303, "{}", asked.text);
+    }
+}

@@ -21,7 +21,7 @@ pub enum Proofs {
     Translation {
         /// The pair.
         pair: String,
-        /// Cluster whose groups are taken as they stand; the active side when not given.
+        /// Cluster whose groups are taken as they stand; the active side when not given. Where both are active it has to be given.
         #[arg(long)]
         from: Option<String>,
         /// Wait for the result.
@@ -32,7 +32,7 @@ pub enum Proofs {
     Content {
         /// The pair.
         pair: String,
-        /// Cluster whose records are looked for on the other; the active side when not given.
+        /// Cluster whose records are looked for on the other; the active side when not given. Where both are active it has to be given.
         #[arg(long)]
         from: Option<String>,
         /// Only this topic, by the source's name; may be given several times.

@@ -8,6 +8,7 @@ use std::{
 use chrono::{DateTime, Utc};
 use muster_domain::{
     alarm::StandingAlarm,
+    direction::ActiveSides,
     ids::{PairName, TeamName},
     loss::BriefLoss,
     pair::Pair,
@@ -33,8 +34,10 @@ const CAUSES_WITHIN: Duration = Duration::from_secs(2);
 pub struct Glance {
     /// The worst status of its checks; `unknown` when it was never observed.
     pub readiness: String,
-    /// Cluster applications are on, as observed; null when it cannot be told.
+    /// Cluster applications are on, as observed; null when it cannot be told, and when they are on both.
     pub active: Option<String>,
+    /// Whether both clusters are active: both flows copy, under names that keep them apart.
+    pub both_active: bool,
     /// When it was last observed.
     pub observed_at: Option<DateTime<Utc>>,
 }
@@ -43,11 +46,15 @@ impl Glance {
     /// From the newest judgement of a pair, if it was ever observed.
     #[must_use]
     pub fn of(pair: &Pair, kept: Option<&Kept<Judgement>>) -> Self {
+        let active = kept.map_or(ActiveSides::NotKnown, |kept| kept.results.active_sides());
         match kept {
-            None => Self { readiness: "unknown".to_owned(), active: None, observed_at: None },
+            None => {
+                Self { readiness: "unknown".to_owned(), active: None, both_active: false, observed_at: None }
+            }
             Some(kept) => Self {
                 readiness: worst(&kept.results.checks).to_owned(),
-                active: kept.results.active.map(|side| pair.cluster(side).to_string()),
+                active: active.one().map(|side| pair.cluster(side).to_string()),
+                both_active: active == ActiveSides::Both,
                 observed_at: Some(kept.at),
             },
         }

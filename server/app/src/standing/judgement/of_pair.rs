@@ -68,9 +68,10 @@ impl Judgement {
         Err(format!("which side is active cannot be told: {why}"))
     }
 
-    /// Whether both flows copy and neither side alone is the active one. Both sides are active then, if names keep the flows apart.
+    /// Whether both flows copy and neither side alone is the active one. Under one name on both sides they contradict each other: both
+    /// sides are active only as [`Judgement::active_sides`] says it.
     #[must_use]
-    pub fn both_copy(&self) -> bool {
+    fn both_copy(&self) -> bool {
         let copies = |copying: &BySide<Option<bool>>| {
             Side::BOTH.into_iter().all(|side| *copying.get(side) == Some(true))
         };
@@ -86,21 +87,26 @@ impl Judgement {
         bounds?.into_iter().max()
     }
 
-    /// The figures of the pair, of a survey that began then.
+    /// The figures of one flow.
     #[must_use]
-    pub fn of_pair(&self, at: DateTime<Utc>) -> OfPair {
-        let of = |way| OfPair {
+    pub fn of_flow_away(&self, way: Direction) -> OfPair {
+        OfPair {
             rpo: self.rpo(way),
             lag: self.lag(way),
             behind: self.behind(way),
             first_missing: self.first_missing(way),
             in_open_transactions: self.in_open_transactions(way),
-        };
+        }
+    }
+
+    /// The figures of the pair, of a survey that began then.
+    #[must_use]
+    pub fn of_pair(&self, at: DateTime<Utc>) -> OfPair {
         match self.ways() {
             Err(reason) => OfPair::unknown(at, &reason),
             Ok(ways) => ways
                 .into_iter()
-                .map(of)
+                .map(|way| self.of_flow_away(way))
                 .reduce(OfPair::worse)
                 .unwrap_or_else(|| OfPair::unknown(at, "no flow carries records")),
         }
@@ -143,6 +149,7 @@ mod tests {
             checks: Vec::new(),
             people: Vec::new(),
             active,
+            both: false,
             active_unknown: active.is_none().then(|| "nobody says so".to_owned()),
             lag: vec![
                 flow(Side::A, Some(0), ReadingClass::Exact),

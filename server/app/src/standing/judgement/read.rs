@@ -204,6 +204,7 @@ mod tests {
             checks: Vec::new(),
             people: Vec::new(),
             active: Some(Side::A),
+            both: false,
             active_unknown: None,
             lag: vec![FlowLag {
                 direction: FORWARD,

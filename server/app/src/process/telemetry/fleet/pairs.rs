@@ -2,7 +2,9 @@
 
 use chrono::TimeDelta;
 use muster_domain::{
+    direction::ActiveSides,
     lag::{self, FlowLag},
+    pair::Side,
     readiness::{CheckStatus, overall},
     reading::{Reading, ReadingClass},
 };
@@ -127,7 +129,7 @@ impl Rpo {
             active: figure(
                 registry,
                 "muster_active_side",
-                "Always 1: the cluster applications are on, as observed; absent when it cannot be told",
+                "Always 1: the cluster applications are on, as observed, each of both where both are active; absent when it cannot be told",
             ),
             known: figure(
                 registry,
@@ -150,7 +152,8 @@ impl Rpo {
 
     fn tell(&self, pair: &PairFigures<Judgement>, fresh: Option<&Judgement>) {
         let labels = [("pair", pair.pair.as_str())];
-        if let Some(side) = fresh.and_then(|judgement| judgement.active) {
+        let active = fresh.map_or(ActiveSides::NotKnown, Judgement::active_sides);
+        for side in Side::BOTH.into_iter().filter(|side| active.includes(*side)) {
             let [pair_label] = labels;
             set(&self.active, [pair_label, ("cluster", pair.clusters.get(side).as_str())], 1.0);
         }
