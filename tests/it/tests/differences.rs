@@ -1,5 +1,6 @@
 //! What differs between two real clusters beyond the records is named with its cause, and the commands it comes with put
-//! it right. Of a cluster that was killed it is told as it was when both could be compared last.
+//! it right. Of a cluster that was killed it is told as it was when both could be compared last, and of one that comes back without its
+//! authorizer that nobody holds a grant there to compare.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::{collections::BTreeMap, process::Command, time::Duration};
@@ -12,6 +13,7 @@ use muster_domain::{
     difference::{Difference, DifferenceKind as Kind, Differences, LastCompared, Weight, differences},
     group::CommittedOffset,
     pair::Side,
+    readiness::{CheckCode, CheckStatus, evaluate},
     survey::Survey,
     topic::TopicPartition,
 };
@@ -189,7 +191,8 @@ async fn each_difference_of_two_real_clusters_is_named_and_put_right_by_its_comm
     .await?;
 
     own_topics_are_compared_beside_their_copies(&scene).await?;
-    a_killed_side_is_told_of_as_it_was(&scene).await
+    a_killed_side_is_told_of_as_it_was(&scene).await?;
+    an_active_side_without_authorizer_has_no_grants_to_compare(&scene).await
 }
 
 /// Under prefixed names, where applications write a topic that no flow knows.
@@ -233,6 +236,54 @@ async fn a_killed_side_is_told_of_as_it_was(scene: &Scene) -> Result<()> {
     for what in ["topics and partitions", "configs", "grants", "SCRAM users", "positions of groups"] {
         assert!(told.earlier.iter().any(|earlier| earlier.what == what), "{what}: {:#?}", told.earlier);
     }
+    Ok(())
+}
+
+/// That it has no grants is not said, nor that the standby has all it needs.
+async fn an_active_side_without_authorizer_has_no_grants_to_compare(scene: &Scene) -> Result<()> {
+    scene.lab.restart_without_authorizer(WEST).await?;
+    let (pair, clusters) = (&scene.clients.0.pair, &scene.clients.0.clusters);
+    let survey = wait_until("records to flow from there again", SETTLES, || async {
+        let survey = survey(&scene.clients).await;
+        let active = compare(&scene.clients, &survey).active;
+        let side = &survey.sides.a;
+        let read = side.groups.value().is_some() && side.rights.value().is_some();
+        Ok((read && active.as_ref() == Some(&clusters.a.name)).then_some(survey))
+    })
+    .await?;
+    let acls = survey.sides.a.acls.value().context("that there are none to ask for is known")?;
+    assert!(!acls.authorizer && acls.bindings.is_empty(), "{acls:#?}");
+
+    let found = compare(&scene.clients, &survey);
+    let grants: Vec<_> = found.differences.iter().filter(|one| one.kind == Kind::Grant).collect();
+    let told: Vec<_> = grants.iter().map(|one| (one.says.as_str(), one.weight)).collect();
+    let said = "eu-central asks for grants and eu-west has none to compare: it has no authorizer";
+    assert_eq!(told, [(said, Weight::Breaks)], "{found:#?}");
+    assert!(
+        grants.iter().all(|one| one.affected.topics.names.contains(&"orders.placed".to_owned())),
+        "{grants:#?}"
+    );
+
+    let checks = evaluate(pair, clusters, &survey, None, Utc::now());
+    for (code, status, reason) in [
+        (
+            CheckCode::Authorizer,
+            CheckStatus::Critical,
+            "`eu-west` has no authorizer, so nothing can be fenced there",
+        ),
+        (
+            CheckCode::StandbyGrants,
+            CheckStatus::Unknown,
+            "`eu-west` has no authorizer, so nobody holds a grant there",
+        ),
+    ] {
+        let check = checks.iter().find(|check| check.code == code).context("every check is answered")?;
+        assert_eq!(check.status, status, "{check:#?}");
+        assert!(check.reason.contains(reason), "{check:#?}");
+    }
+    let rights =
+        checks.iter().find(|check| check.code == CheckCode::Rights).context("every check is answered")?;
+    assert!(rights.reason.contains("the cluster has no authorizer"), "{rights:#?}");
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use base64::Engine;
 
 use crate::java::Java;
@@ -16,6 +16,8 @@ pub(crate) const MAIN: &str = "kafka.Kafka";
 /// JVM flags of a broker: 190 MB resident when idle.
 pub(crate) const HEAP: [&str; 2] = ["-Xms192m", "-Xmx320m"];
 
+/// How the line of a property file that names the authorizer begins.
+const AUTHORIZER: &str = "authorizer.class.name=";
 const COMPACTED: &[(&str, &str)] = &[("cleanup.policy", "compact")];
 const INTERNAL_CONNECT_TOPICS: [&str; 3] = ["connect-configs", "connect-offsets", "connect-status"];
 
@@ -37,7 +39,7 @@ impl BrokerPlan<'_> {
 
     /// The property file of this cluster's broker.
     pub(crate) fn properties_path(&self) -> PathBuf {
-        self.dir.join(format!("{}.properties", self.name))
+        properties_path(self.dir, self.name)
     }
 
     /// Writes the property file and formats the storage with every user in it; takes about 2 s of JVM.
@@ -97,7 +99,7 @@ listener.security.protocol.map=CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEX
 sasl.enabled.mechanisms=SCRAM-SHA-512
 sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
 listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config={scram} username=\"{ADMIN}\" password=\"{admin_password}\";
-authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+{AUTHORIZER}org.apache.kafka.metadata.authorizer.StandardAuthorizer
 # ANONYMOUS is the controller talking to itself on the PLAINTEXT controller listener; no client listener is PLAINTEXT.
 super.users=User:{ADMIN};User:{MUSTER};User:ANONYMOUS
 log.dirs={data}
@@ -106,6 +108,20 @@ log.dirs={data}
             data = data.display(),
         ))
     }
+}
+
+fn properties_path(dir: &Path, name: &str) -> PathBuf {
+    dir.join(format!("{name}.properties"))
+}
+
+/// Takes the authorizer out of the property file of a cluster's broker, which shows once that is started again.
+pub(crate) fn leave_out_authorizer(dir: &Path, name: &str) -> Result<()> {
+    let path = properties_path(dir, name);
+    let file = path.display();
+    let all = std::fs::read_to_string(&path).with_context(|| format!("read {file}"))?;
+    let (named, kept): (Vec<&str>, Vec<&str>) = all.lines().partition(|line| line.starts_with(AUTHORIZER));
+    ensure!(!named.is_empty(), "{file} names no authorizer");
+    std::fs::write(&path, kept.join("\n") + "\n").with_context(|| format!("write {file}"))
 }
 
 /// A cluster id as `org.apache.kafka.common.Uuid.randomUuid` makes one: never with a dash in front, which tools would take

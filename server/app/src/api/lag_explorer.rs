@@ -113,7 +113,8 @@ const HEAD: &str = "at,until,partitions,unknown,why,records_p50,records_p90,reco
 
 /// One line a stretch, and one for each time in which nothing was recorded. What is not known is an empty cell, and the class beside it
 /// says so. Each says how old it is and of what, so that it can be read beside others.
-fn table(found: &LagExplorer) -> String {
+#[must_use]
+pub fn table(found: &LagExplorer) -> String {
     let of_stretch = |item: &Stretch| {
         let until = end(found, item.at, item.at + TimeDelta::milliseconds(found.width_ms));
         (item.at, cells(found, line(item, &found.rpo_course, until), until))

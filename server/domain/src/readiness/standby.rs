@@ -176,6 +176,14 @@ impl View<'_> {
             Ok(acls) => acls,
             Err(reason) => return CheckResult::unknown(Code::StandbyGrants, reason),
         };
+        if !there.authorizer {
+            let reason =
+                format!("`{}` has no authorizer: whoever asks may do everything there", self.standby());
+            return CheckResult::not_applicable(Code::StandbyGrants, reason);
+        }
+        if !here.authorizer {
+            return self.no_grants_to_compare();
+        }
         let groups: Vec<String> = match self.scene.survey.sides.get(self.active.from).groups.as_result() {
             Ok(groups) => groups.keys().cloned().collect(),
             Err(reason) => return CheckResult::unknown(Code::StandbyGrants, reason),
@@ -200,6 +208,24 @@ impl View<'_> {
         )
     }
 
+    /// The active side never asked for grants: what applications need on the standby nobody can tell.
+    fn no_grants_to_compare(&self) -> CheckResult {
+        let (active, standby) = (self.scene.name(self.active.from), self.standby());
+        CheckResult::new(
+            Code::StandbyGrants,
+            CheckStatus::Unknown,
+            format!(
+                "`{active}` has no authorizer, so nobody holds a grant there that could be compared with those on `{standby}`"
+            ),
+            "Grant every application on the standby what it does, or give the active side the same authorizer and grants: a switchover \
+             has no grants to copy.",
+        )
+    }
+
+    fn standby(&self) -> &str {
+        self.scene.name(self.active.to())
+    }
+
     fn fenced(&self) -> CheckResult {
         let [_, there] = match self.acls() {
             Ok(acls) => acls,
@@ -212,6 +238,14 @@ impl View<'_> {
                 "with prefixed names applications own topics on both sides",
             );
         }
+        if !there.authorizer {
+            return CheckResult::new(
+                Code::StandbyFenced,
+                CheckStatus::Warning,
+                format!("whoever asks may write to `{}` now: it has no authorizer", self.standby()),
+                "Turn the authorizer on there and grant no application WRITE: an early write on the standby is a fork of the data.",
+            );
+        }
         let names: Vec<String> = scope.into_iter().map(|(topic, _)| topic).collect();
         let denied = access::fence_bindings(&names).iter().all(|deny| there.bindings.contains(deny));
         let open = access::unfenced_by(&there.bindings, &names, &self.probes());
@@ -221,7 +255,7 @@ impl View<'_> {
         CheckResult::new(
             Code::StandbyFenced,
             CheckStatus::Warning,
-            format!("{} may write to `{}` now", open.join(", "), self.scene.name(self.active.to())),
+            format!("{} may write to `{}` now", open.join(", "), self.standby()),
             "Remove their WRITE there: an early write on the standby is a fork of the data.",
         )
     }

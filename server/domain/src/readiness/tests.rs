@@ -88,19 +88,13 @@ fn all_is_well_where_all_is_well() {
 #[test]
 fn each_trouble_shows_in_its_own_check() {
     type Case = (fn(&mut World), Code, Status, &'static str);
-    let cases: [Case; 21] = [
+    let cases: [Case; 20] = [
         (|w| w.age = 61, Code::SurveyFresh, Status::Unknown, "the last survey is 61 s old"),
         (
             |w| known(&mut w.side(Side::B).rights)[0].held = RightHeld::No { error: "no".to_owned() },
             Code::Rights,
             Status::Critical,
             "DESCRIBE on topics on `dr` is refused (no): without it no everything",
-        ),
-        (
-            |w| known(&mut w.side(Side::B).acls).authorizer = false,
-            Code::Authorizer,
-            Status::Critical,
-            "`dr` has no authorizer, so nothing can be fenced there",
         ),
         (|w| w.clusters.b.probe = None, Code::ProbePrincipal, Status::Warning, "`dr` has no probe principal"),
         (

@@ -1,11 +1,14 @@
 //! Causes that take a process away while Connect goes on saying RUNNING.
 
 use anyhow::{Result, ensure};
-use muster_domain::{alarm::AlarmCode as Code, pair::Side};
+use muster_domain::{alarm::AlarmCode as Code, pair::Side, survey::ConnectorRole};
 use muster_lab::{Connect, Direction, WaitBound, wait_until};
 
 use super::stage::Stage;
 use crate::WEST;
+
+/// For a connector to stop while its source is dead, or to come back with it.
+const STOPS_MS: u64 = 180_000;
 
 impl Stage {
     pub(super) async fn the_worker_gone(&mut self) -> Result<()> {
@@ -43,7 +46,20 @@ impl Stage {
         // The source is still gone, and still alarmed.
         self.alarmed_beside(&[Code::SourceUnreachable], Code::TaskMissing, &checkpoint, async |_| Ok(()))
             .await?;
+        self.is_stopped_in_the_dark().await?;
         self.lab.restart(WEST).await?;
+        for role in [ConnectorRole::Source, ConnectorRole::Checkpoint] {
+            self.flow().resume(role, STOPS_MS).await?;
+        }
         self.over().await
+    }
+
+    /// Whoever moves applications by hand stops the flow for good, the checkpoint connector first: with its source dead that takes a while,
+    /// and gets there.
+    async fn is_stopped_in_the_dark(&self) -> Result<()> {
+        let flow = self.flow();
+        let (checkpoint, source) = (ConnectorRole::Checkpoint, ConnectorRole::Source);
+        tokio::try_join!(flow.stop(checkpoint, STOPS_MS), flow.stop(source, STOPS_MS))?;
+        Ok(())
     }
 }

@@ -1,8 +1,9 @@
 //! Content proofs on the real lab: dealt out by Kafka's group protocol, gone on with after a death, and finding what a hole
-//! and a foreign writer leave.
+//! and a foreign writer leave. Where retention overtakes them, or two sides have nothing in common, they say so.
 
 mod kinds;
 mod one_sided;
+mod places;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -64,6 +65,8 @@ async fn content_is_compared_by_those_who_live_and_what_differs_is_found() -> Re
     real.what_was_aborted_is_not_missed().await?;
     real.what_compaction_removed_is_not_lost().await?;
     real.what_only_one_side_has_is_never_the_same().await?;
+    real.what_retention_overtakes_is_neither_missing_nor_foreign().await?;
+    real.where_nothing_is_in_common_for_long_the_place_is_told().await?;
     real.what_the_connector_leaves_out_is_not_on_its_way().await?;
     real.what_a_hole_and_a_foreign_writer_leave_is_found().await
 }

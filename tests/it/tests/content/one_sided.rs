@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
-use muster_domain::{proof::content::ContentVerdict, survey::ConnectorRole};
+use muster_domain::{proof::content::ContentVerdict, survey::ConnectorRole, topic::TopicPartition};
 use muster_it::{CENTRAL, WEST};
 use muster_kafka::OffsetSpec;
 use rdkafka::{
-    Offset, TopicPartitionList,
+    ClientConfig, Offset, TopicPartitionList,
     admin::{AdminClient, AdminOptions},
     client::DefaultClientContext,
 };
@@ -44,18 +44,11 @@ impl Real {
         Ok(())
     }
 
-    /// What `deleteRecords` and retention come to.
     async fn empty_the_copy(&self, partition: i32) -> Result<()> {
         let at = self.at(partition);
         let ends = self.clients.0.admin.b.offsets(std::slice::from_ref(&at), OffsetSpec::End).await?;
         let end = *ends[&at].as_ref().map_err(|e| anyhow::anyhow!("{e}"))?;
-        let client: AdminClient<DefaultClientContext> = self.client(CENTRAL)?.create()?;
-        let mut upto = TopicPartitionList::new();
-        upto.add_partition_offset(&at.topic, partition, Offset::Offset(end))?;
-        for deleted in client.delete_records(&upto, &AdminOptions::new()).await?.elements() {
-            deleted.error()?;
-        }
-        Ok(())
+        delete_below(&self.client(CENTRAL)?, &at, end).await
     }
 
     /// It is in scope of the pair, and nobody copies it.
@@ -78,4 +71,15 @@ impl Real {
         assert!(proof.sentence().ends_with("; 50 not known to be copied yet"), "{}", proof.sentence());
         Ok(())
     }
+}
+
+/// What `deleteRecords` and retention come to: the partition begins at that offset.
+pub(crate) async fn delete_below(client: &ClientConfig, at: &TopicPartition, offset: i64) -> Result<()> {
+    let client: AdminClient<DefaultClientContext> = client.create()?;
+    let mut upto = TopicPartitionList::new();
+    upto.add_partition_offset(&at.topic, at.partition, Offset::Offset(offset))?;
+    for deleted in client.delete_records(&upto, &AdminOptions::new()).await?.elements() {
+        deleted.error()?;
+    }
+    Ok(())
 }

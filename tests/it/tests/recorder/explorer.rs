@@ -1,5 +1,5 @@
 //! The explorer on the real lab: under load its figures are those of the recorder's series, and a source that was killed leaves a
-//! gap that is named, not a zero.
+//! gap that is named, not a zero. So it is with what a death would have cost, by the hour.
 
 use chrono::{TimeDelta, Utc};
 use muster_app::acts::lag_explorer::{Asked, ROWS, explore, rows_of};
@@ -13,6 +13,7 @@ use muster_store::{
 
 use crate::{
     ONE_AT_A_TIME, SOON,
+    hours::Hours,
     observer::{FORWARD, Observer, PERIOD},
 };
 
@@ -54,11 +55,14 @@ async fn the_explorer_shows_what_was_recorded_and_a_death_as_a_gap() -> anyhow::
     let _workload = Workload::start(lab.describe(), &lab.describe().dir, WorkloadOptions::default()).await?;
     let observer = Observer::start(&lab).await?;
     let from = Utc::now() - TimeDelta::seconds(1);
+    let hours = Hours::default();
     let mut ticks = tokio::time::interval(PERIOD);
     for _ in 0..SURVEYS {
         ticks.tick().await;
         assert_eq!(observer.observe().await?, None, "nobody died");
+        hours.see(&observer).await?;
     }
+    hours.hold_what_surveys_told(&observer).await?;
     let alive = explored(&observer, Some(TOPIC), from).await?;
     assert_eq!(alive.resolution, Resolution::Survey);
     let mut conn = observer.database.pool().acquire().await?;
@@ -86,12 +90,19 @@ async fn the_explorer_shows_what_was_recorded_and_a_death_as_a_gap() -> anyhow::
     }));
 
     lab.kill(WEST).await?;
-    wait_until("the death to be stated", SOON, || observer.observe()).await?;
+    wait_until("the death to be stated", SOON, || async {
+        let stated = observer.observe().await?;
+        hours.see(&observer).await?;
+        Ok(stated)
+    })
+    .await?;
     let killed = alive.items.last().expect("it has samples").at;
     for _ in 0..3 {
         ticks.tick().await;
         observer.observe().await?;
+        hours.see(&observer).await?;
     }
+    hours.hold_what_surveys_told(&observer).await?;
     let all = explored(&observer, None, from).await?;
     let dead: Vec<_> = all.items.iter().filter(|item| item.why == Some(Why::SourceNotRead)).collect();
     assert!(dead.len() >= 2, "{:#?}", all.items);
@@ -113,5 +124,6 @@ async fn the_explorer_shows_what_was_recorded_and_a_death_as_a_gap() -> anyhow::
     // What was before it is as it was.
     let again = explored(&observer, Some(TOPIC), from).await?;
     assert!(again.items.iter().any(|item| item.records.worst.is_some()));
-    Ok(())
+    drop(conn);
+    hours.are_shown_a_day_later(&observer).await
 }

@@ -1,10 +1,11 @@
 //! The flight recorder on the real lab: what dies with a source under load lies in the interval that is stated, however it dies, and
-//! the true figure comes after its return. What the explorer shows of it is what was recorded. So it is where transactions were open,
+//! the true figure comes after its return. That it died is looked for long before the next survey is due. What the explorer shows of it is what was recorded. So it is where transactions were open,
 //! where the source died several times in a row, and where a connector drops or renames what it copies.
 
 mod elections;
 mod explorer;
 mod frozen;
+mod hours;
 mod observer;
 mod open_transactions;
 mod transforms;
@@ -21,6 +22,8 @@ use crate::observer::{Observer, PERIOD};
 /// Surveys before the death.
 const SURVEYS: u32 = 15;
 const SOON: WaitBound = WaitBound { within: Duration::from_secs(90), every: PERIOD };
+/// Between two surveys that are due: longer than anything is waited for here.
+const NOT_DUE: Duration = Duration::from_secs(3_600);
 /// A lab needs the machine to itself.
 static ONE_AT_A_TIME: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
@@ -49,6 +52,31 @@ async fn lost_within(said: &Loss, workload: &Workload) -> anyhow::Result<i64> {
     Ok(truth)
 }
 
+/// Only that its connections are closed tells that it died: the next survey is due in an hour. What is stated then.
+async fn killed_with_no_survey_due(lab: &Lab, observer: &Observer) -> anyhow::Result<Loss> {
+    let before = observer.survey().await?.number;
+    let until_stated = async {
+        let alive = wait_until("the loop's first survey", SOON, || async {
+            Ok(Some(observer.survey().await?).filter(|survey| survey.number > before))
+        })
+        .await?;
+        // Some time after it, however long the bytes of a fresh id make that.
+        let part = u32::from(uuid::Uuid::new_v4().as_bytes()[0]);
+        println!("killed {part}/256 of {PERIOD:?} after a survey");
+        tokio::time::sleep(PERIOD * part / 256).await;
+        lab.kill(WEST).await?;
+        let said = wait_until("the death to be stated", SOON, || observer.newest_loss()).await?;
+        anyhow::Ok((alive, said))
+    };
+    let (alive, said) = observer.left_alone(NOT_DUE, until_stated).await?;
+    assert!(!alive.brought_forward && alive.sides.a.cluster.value().is_some(), "{alive:#?}");
+    let dead = observer.survey().await?;
+    assert_eq!(dead.number, alive.number + 1, "one look was enough");
+    assert!(dead.brought_forward && dead.sides.a.cluster.value().is_none(), "{dead:#?}");
+    assert!(said.noticed_at > alive.began_at, "{said:#?}");
+    Ok(said)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_dies_with_the_source_is_in_the_interval_and_its_return_tells_the_true_figure()
 -> anyhow::Result<()> {
@@ -62,17 +90,10 @@ async fn what_dies_with_the_source_is_in_the_interval_and_its_return_tells_the_t
         ticks.tick().await;
         assert_eq!(observer.observe().await?, None, "nobody died");
     }
-    // Somewhere between two surveys, wherever the bytes of a fresh id put it.
-    let part = u32::from(uuid::Uuid::new_v4().as_bytes()[0]);
-    println!("killed {part}/256 of the way to the next survey");
-    tokio::select! {
-        _ = ticks.tick() => {}
-        () = tokio::time::sleep(PERIOD * part / 256) => {}
-    }
-    lab.kill(WEST).await?;
-    let said = wait_until("the death to be stated", SOON, || observer.observe()).await?;
+    let said = killed_with_no_survey_due(&lab, &observer).await?;
     println!("{:#?}", said.total);
     // What was on its way to the target still arrives.
+    ticks.reset();
     ticks.tick().await;
     let said = observer.observe().await?.unwrap_or(said);
     workload.finish(Duration::from_secs(1)).await?;

@@ -5,12 +5,13 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use muster_app::{
-    loops::{memory::Memory, survey::SurveyLoop},
+    loops::survey::{Held, Occasion, SurveyLoop},
     process::telemetry::Beat,
     standing::judgement::{self, Judgement},
 };
 use muster_domain::{
     ids::PairName,
+    lag::RpoLook,
     loss::Loss,
     pair::{Direction, Pair, Side},
     survey::Survey,
@@ -20,7 +21,9 @@ use muster_it::{LabClients, pair};
 use muster_kafka::{OffsetSpec, mover::NewRecord};
 use muster_lab::{Lab, address_book_path, wait_until};
 use muster_operations::PairClients;
-use muster_store::{leases, losses, surveys, testing::TestDatabase};
+use muster_store::{leases, losses, readiness, surveys, testing::TestDatabase};
+use sqlx::PgConnection;
+use tokio_util::sync::CancellationToken;
 
 use crate::SOON;
 
@@ -28,6 +31,8 @@ use crate::SOON;
 pub(crate) const PERIOD: Duration = Duration::from_secs(2);
 pub(crate) const FORWARD: Direction = Direction { from: Side::A };
 const WITHIN_MS: u64 = 30_000;
+/// Who observes, in leases.
+const WORKER: &str = "test";
 
 /// A Muster that observes one pair of the lab.
 pub(crate) struct Observer {
@@ -35,8 +40,7 @@ pub(crate) struct Observer {
     pub(crate) clients: PairClients,
     surveys: SurveyLoop,
     pub(crate) pair: PairName,
-    epoch: i64,
-    memory: tokio::sync::Mutex<Memory>,
+    held: tokio::sync::Mutex<Held>,
 }
 
 impl Observer {
@@ -50,23 +54,48 @@ impl Observer {
         let (clients, database) = LabClients::registered(lab.describe(), described).await?;
         let mut conn = database.pool().acquire().await?;
         let pair = clients.0.pair.name.clone();
-        let lease = leases::claim(&mut conn, &leases::survey_lease(&pair), "test", 3600.0).await?;
+        let held = tokio::sync::Mutex::new(hold(&mut conn, &pair).await?);
         drop(conn);
         let surveys = SurveyLoop {
             pool: database.pool().clone(),
             clients: Arc::new(clients.clone()),
             period: PERIOD,
-            worker: "test".to_owned(),
+            worker: WORKER.to_owned(),
             beat: Beat::default(),
         };
-        let epoch = lease.map_or(0, |lease| lease.epoch);
-        Ok(Self { database, clients: clients.0, surveys, pair, epoch, memory: tokio::sync::Mutex::default() })
+        Ok(Self { database, clients: clients.0, surveys, pair, held })
     }
 
     pub(crate) async fn observe(&self) -> anyhow::Result<Option<Loss>> {
-        self.surveys.observe(&self.pair, self.epoch, &mut *self.memory.lock().await).await?;
+        let mut held = self.held.lock().await;
+        self.surveys.observe_listening(&self.pair, &mut held, Occasion::Due).await?;
+        drop(held);
+        self.newest_loss().await
+    }
+
+    /// What is stated now.
+    pub(crate) async fn newest_loss(&self) -> anyhow::Result<Option<Loss>> {
         let mut conn = self.database.pool().acquire().await?;
         Ok(losses::at(&mut conn, &self.pair, None, Utc::now()).await?)
+    }
+
+    /// Has the product's own loop observe the pair until something has happened, with so long between two surveys. Nothing else may
+    /// observe it meanwhile.
+    pub(crate) async fn left_alone<T>(
+        &self,
+        period: Duration,
+        until: impl Future<Output = anyhow::Result<T>>,
+    ) -> anyhow::Result<T> {
+        let mut held = self.held.lock().await;
+        let shutdown = CancellationToken::new();
+        let surveys = SurveyLoop { period, ..self.surveys.clone() };
+        let running = tokio::spawn(surveys.run(shutdown.clone()));
+        let happened = until.await;
+        shutdown.cancel();
+        running.await?;
+        // Somebody else had the lease: what was remembered under it is over.
+        *held = hold(&mut *self.database.pool().acquire().await?, &self.pair).await?;
+        happened
     }
 
     /// Observes until a death is stated that came after a time.
@@ -101,6 +130,15 @@ impl Observer {
         }
     }
 
+    /// What the newest survey says of a death, as it was judged and however old it is.
+    pub(crate) async fn look(&self) -> anyhow::Result<RpoLook> {
+        let mut conn = self.database.pool().acquire().await?;
+        let kept = readiness::latest::<Judgement>(&mut conn, &self.pair).await?.context("it was observed")?;
+        let lag =
+            kept.results.lag.iter().find(|lag| lag.direction == FORWARD).context("the flow is judged")?;
+        Ok(RpoLook::of(lag, kept.at))
+    }
+
     pub(crate) async fn end(&self, side: Side, at: &TopicPartition) -> anyhow::Result<i64> {
         let admin = self.clients.admin.get(side);
         let ends = admin.offsets(std::slice::from_ref(at), OffsetSpec::End).await?;
@@ -132,4 +170,10 @@ impl Observer {
         })
         .await
     }
+}
+
+/// Takes the lease of a pair, under which nothing is remembered yet.
+async fn hold(conn: &mut PgConnection, pair: &PairName) -> anyhow::Result<Held> {
+    let lease = leases::claim(conn, &leases::survey_lease(pair), WORKER, 3600.0).await?;
+    Ok(Held::by(lease.context("nobody else observes the pair")?.epoch))
 }

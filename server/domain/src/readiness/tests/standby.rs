@@ -93,3 +93,38 @@ fn a_grant_for_reading_that_the_standby_lacks_is_named() {
     let grants = &results[&Code::StandbyGrants];
     assert_eq!((grants.status, grants.reason.as_str()), (Status::Warning, read.to_string().as_str()));
 }
+
+/// Bindings that are not there say nothing where nobody can ask for any.
+#[test]
+fn where_a_side_has_no_authorizer_no_check_of_who_may_do_what_is_ok() {
+    let without = |side: Side| World::with(|w| known(&mut w.side(side).acls).authorizer = false);
+    let told = |results: &BTreeMap<Code, CheckResult>, code: Code| {
+        let result = &results[&code];
+        (result.status, result.reason.clone())
+    };
+    let standby = without(FORWARD.to());
+    assert_eq!(
+        told(&standby, Code::Authorizer),
+        (Status::Critical, "`dr` has no authorizer, so nothing can be fenced there".to_owned())
+    );
+    assert_eq!(
+        told(&standby, Code::StandbyFenced),
+        (Status::Warning, "whoever asks may write to `dr` now: it has no authorizer".to_owned())
+    );
+    let (status, reason) = told(&standby, Code::StandbyGrants);
+    assert_eq!(status, Status::NotApplicable, "{reason}");
+    let active = without(FORWARD.from);
+    assert_eq!(
+        told(&active, Code::Authorizer),
+        (Status::Critical, "`primary` has no authorizer, so nothing can be fenced there".to_owned())
+    );
+    assert_eq!(
+        told(&active, Code::StandbyGrants),
+        (
+            Status::Unknown,
+            "`primary` has no authorizer, so nobody holds a grant there that could be compared with those on `dr`"
+                .to_owned()
+        )
+    );
+    assert_eq!(active[&Code::StandbyFenced].status, Status::Ok, "the standby has one");
+}
