@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     reading::Observed,
+    shell::quoted,
     survey::{ConnectState, ConnectorRole, Rewind},
     topic::TopicPartition,
 };
@@ -294,7 +295,7 @@ fn hole(view: &View<'_>, topic: &str, places: Vec<Place>) -> Alarm {
     .next(
         "Look whether what wrote these records can write them again. Then keep records longer than replication may be \
          behind, and acknowledge this.",
-        Some(view.tool(way.from, "kafka-configs", &format!("--describe --all --entity-type topics --entity-name {topic}"))),
+        Some(view.tool(way.from, "kafka-configs", &format!("--describe --all --entity-type topics --entity-name {}", quoted(topic)))),
     )
 }
 
@@ -316,7 +317,7 @@ fn foreign(view: &View<'_>, topic: &str, places: Vec<Place>) -> Alarm {
         "Find who writes there and take their WRITE away: the two sides have parted. Decide which records count, then \
          acknowledge this.",
         partition.map(|number| {
-            let arguments = format!("describe-producers --topic {replica} --partition {number}");
+            let arguments = format!("describe-producers --topic {} --partition {number}", quoted(&replica));
             view.tool(way.to(), "kafka-transactions", &arguments)
         }),
     )
@@ -370,7 +371,7 @@ fn backwards(view: &View<'_>, judged: &mut Judged) {
             .next(
                 "Consumers on the standby would see these records twice; those that cannot bear that have to know. With \
                  exactly-once support this only happens when somebody sets offsets back.",
-                view.connect().map(|(url, connector)| format!("curl {url}/connectors/{connector}/offsets")),
+                view.connect().map(|(url, connector)| format!("curl {}", quoted(&format!("{url}/connectors/{connector}/offsets")))),
             ),
         );
     }
