@@ -1,6 +1,7 @@
 //! The API for people who write programs: every address, made from the same OpenAPI document that programs read.
 
 use askama::{Template, filters::HtmlSafe};
+use muster_domain::shell::quoted;
 use serde_json::{Map, Value};
 
 use crate::{
@@ -240,7 +241,7 @@ fn curl(path: &str, method: &str, operation: &Value, schemas: &Value, url: &str)
     let body = &operation["requestBody"]["content"]["application/json"]["schema"]["$ref"];
     if let Some(name) = body.as_str().and_then(|name| name.rsplit('/').next()) {
         let example = schemas[name].get("example").map(Value::to_string).unwrap_or_else(|| "{}".to_owned());
-        words.push(format!("--json '{}'", example.replace('\'', "'\\''")));
+        words.push(format!("--json {}", quoted(&example)));
     }
     words.join(" \\\n  ")
 }

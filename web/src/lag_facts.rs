@@ -82,7 +82,10 @@ fn why(found: &LagExplorer, gap: &Gap) -> String {
                 {
                     Some(reason)
                 }
-                MarkKind::Loss { .. } | MarkKind::Run { .. } | MarkKind::Alarm { .. } => None,
+                MarkKind::Loss { .. }
+                | MarkKind::Run { .. }
+                | MarkKind::Alarm { .. }
+                | MarkKind::Recreated { .. } => None,
             });
             match died {
                 Some(reason) => format!("{} did not answer: {reason}", found.source),

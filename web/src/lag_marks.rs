@@ -1,4 +1,4 @@
-//! What happened while the lag was as it was: runs, deaths of the source and alarms, on one axis with the charts.
+//! What happened while the lag was as it was: runs, deaths of the source, alarms and topics that were made anew, on one axis with the charts.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
@@ -9,6 +9,7 @@ use muster_domain::{
 use crate::{
     format,
     parts::{When, percent, ticks},
+    recorded::RecordedFilter,
     words,
 };
 
@@ -84,6 +85,7 @@ fn class(mark: &Happening) -> &'static str {
         MarkKind::Run { .. } => "run",
         MarkKind::Loss { .. } => "loss",
         MarkKind::Alarm { .. } => "alarm",
+        MarkKind::Recreated { .. } => "recreated",
     }
 }
 
@@ -95,6 +97,7 @@ fn draw(found: &LagExplorer, mark: &Happening, lane: usize, now: DateTime<Utc>) 
         MarkKind::Run { number, .. } => format!("run {number}"),
         MarkKind::Loss { .. } => format!("{} away", found.source),
         MarkKind::Alarm { number, .. } => format!("alarm {number}"),
+        MarkKind::Recreated { .. } => "topic made anew".to_owned(),
     };
     Drawn { x, width: (end - x).max(0.5), top: lane * 2, class: class(mark), label }
 }
@@ -132,6 +135,19 @@ fn row(found: &LagExplorer, mark: &Happening) -> MarkRow {
         MarkKind::Alarm { number, code, subject, .. } => {
             let href = format!("/alarms?state=all&pair={}#alarm-{number}", found.pair);
             ("Alarm", href, format!("Alarm {number}"), format!("{code}: {subject}"))
+        }
+        MarkKind::Recreated { side, topic, id_before, id } => {
+            let cluster = if *side == found.direction.from { &found.source } else { &found.target };
+            let filter = RecordedFilter {
+                kind: "topics".to_owned(),
+                cluster: cluster.to_string(),
+                name: topic.clone(),
+                ..RecordedFilter::default()
+            };
+            let href = format!("{}#topics", filter.href(found.pair.as_str()));
+            let said =
+                format!("deleted on {cluster} and made again: its id was {id_before} and is {id} since then");
+            ("Topic", href, topic.clone(), said)
         }
     };
     MarkRow { kind, href, link, from: When::full(mark.from), to: mark.to.map(When::full), said }

@@ -145,16 +145,25 @@ fn value(entry: Option<&ConfigEntry>) -> String {
     }
 }
 
+/// When surveys saw an id: it began before the first of them and was over after the last, and before the next id was seen.
+fn by_surveys(first: DateTime<Utc>, last: Option<DateTime<Utc>>) -> String {
+    let first = format::date_time(first);
+    match last {
+        Some(last) => format!("from {first} to {} UTC", format::date_time(last)),
+        None => format!("since {first} UTC"),
+    }
+}
+
 /// A topic with each of its ids.
 pub(crate) fn recreated_row(pair: &Pair, topic: &RecreatedTopic) -> RecreatedRow {
     let newest = topic.ids.len().saturating_sub(1);
     let id = |(number, seen): (usize, &TopicIdSeen)| {
         let id = if seen.id == Uuid::nil() { "no id".to_owned() } else { seen.id.to_string() };
         let day = format::date(seen.seen_at);
-        let when = if number == newest {
-            format!("since then; seen on {day}")
-        } else {
-            format!("until some time on {day}, the last day on which it was seen")
+        let when = match seen.surveys {
+            Some((first, last)) => by_surveys(first, last),
+            None if number == newest => format!("since then; seen on {day}"),
+            None => format!("until some time on {day}, the last day on which it was seen"),
         };
         (id, when)
     };

@@ -180,7 +180,7 @@ impl Acts<'_> {
             self.no_return().map_or(0, |step| step.position)
         );
         let rule = format!(
-            "The point of no return is passed: {to} has taken writes. Going back is a new switchover, {to} → {from}."
+            "The point of no return is passed: {to} may have taken writes. Going back is a new switchover, {to} → {from}."
         );
         self.driven(
             RunAct::Abort,

@@ -9,6 +9,11 @@ use muster_domain::{
 
 use crate::{format, parts::Bar, run::RunRecord};
 
+/// The step after which applications may write on the side they move to.
+const LETS_IN: &str = "unfence_standby";
+/// The step that looks for the first of their writes there.
+const FIRST_WRITE: &str = "watch_first_write";
+
 /// See the module.
 #[derive(Debug, Clone, Template)]
 #[template(path = "parts/run_stats.html")]
@@ -168,8 +173,7 @@ fn stopped_since(
     since: DateTime<Utc>,
     end: DateTime<Utc>,
 ) -> (String, String) {
-    let (from, so_far) = (record.from(), format::clock((end - since).num_milliseconds()));
-    let at = format::time(since);
+    let (from, at, so_far) = (record.from(), format::time(since), stopped_for(since, end));
     match (fence.state, record.run.no_return_at) {
         (StepState::UndoFailed, _) => {
             ("not known".to_owned(), format!("undoing the fence failed, so {from} may not take writes"))
@@ -177,11 +181,41 @@ fn stopped_since(
         (StepState::Undoing, _) => (so_far, format!("since {at}; being given back to {from} now")),
         (_, None) if passed_over(record, fence) => not_stopped(record),
         (_, None) => (so_far, format!("since {at}; no side takes writes")),
-        (_, Some(open)) => {
-            let note = format!("until {}; {} takes writes", format::time(open), record.to());
-            (format::duration((open - since).num_milliseconds()), note)
+        (_, Some(_)) => past_no_return(record, since, end),
+    }
+}
+
+/// The point of no return lets nobody in: the step behind it does, and may fail.
+fn past_no_return(record: &RunRecord<'_>, since: DateTime<Utc>, end: DateTime<Utc>) -> (String, String) {
+    let to = record.to();
+    let step = |name: &str| record.steps.iter().find(|step| step.name == name);
+    let took = |until: DateTime<Utc>| format::duration((until - since).num_milliseconds());
+    let seen = step(FIRST_WRITE)
+        .filter(|step| step.state == StepState::Succeeded && step.evidence["seen"] == true)
+        .and_then(|step| step.ended_at);
+    if let Some(seen) = seen {
+        let note = format!("until {}, when a first write on {to} had been seen", format::time(seen));
+        return (took(seen), note);
+    }
+    match step(LETS_IN).map(|step| (step.state, step.ended_at)) {
+        Some((StepState::Succeeded, Some(open))) => {
+            let note =
+                format!("until {}, when {to} was opened; no write there is seen yet", format::time(open));
+            (format!("at least {}", took(open)), note)
+        }
+        None | Some((StepState::Skipped, _)) => {
+            let why = "past the point of no return; only the clusters can tell which side takes writes";
+            ("not known".to_owned(), why.to_owned())
+        }
+        Some(_) => {
+            let note = format!("since {}; {to} is not known to take writes yet", format::time(since));
+            (stopped_for(since, end), note)
         }
     }
+}
+
+fn stopped_for(since: DateTime<Utc>, end: DateTime<Utc>) -> String {
+    format::clock((end - since).num_milliseconds())
 }
 
 /// Whether the way back did not need the fence: it is undone before anything else, unless it failed before it kept what its

@@ -7,7 +7,7 @@ fn sample(name: &str) -> String {
 }
 
 #[test]
-fn a_run_on_its_way_back_says_which_side_takes_writes_by_how_far_the_undo_of_the_fence_is() {
+fn a_run_says_which_side_takes_writes_by_how_far_its_fence_its_undo_and_the_opening_of_the_other_side_are() {
     for (name, stopped, note) in [
         ("run", "0:07", "since 03:12:32; no side takes writes"),
         ("run-rolling-back", "0:07", "since 03:12:32; being given back to eu-west now"),
@@ -15,6 +15,12 @@ fn a_run_on_its_way_back_says_which_side_takes_writes_by_how_far_the_undo_of_the
         ("run-never-fenced", "not stopped", "eu-west takes writes"),
         ("run-stuck", "not known", "undoing the fence failed, so eu-west may not take writes"),
         ("run-closed", "not known", "closed by hand: only the clusters can tell"),
+        ("run-not-let-in", "0:39", "since 03:12:00; eu-central is not known to take writes yet"),
+        (
+            "run-let-in",
+            "at least 38 s",
+            "until 03:12:39, when eu-central was opened; no write there is seen yet",
+        ),
     ] {
         let html = sample(name);
         let stat =

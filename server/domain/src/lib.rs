@@ -52,6 +52,7 @@ pub mod run;
 mod samples;
 pub mod schedule;
 pub mod selection;
+pub mod shell;
 pub mod survey;
 pub mod topic;
 pub mod translation;

@@ -10,6 +10,7 @@ pub mod explorer;
 mod positions;
 #[cfg(test)]
 mod tests;
+mod topic_ids;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -21,6 +22,7 @@ pub use self::{
     block::{Block, GroupHours, Hours, Point, hours_of, join_hours, stretch},
     changes::{Changed, FactChange, FactKind, RecreatedTopic, TopicIdSeen, WhatChanged},
     positions::{GroupHour, GroupThen, InHour, KeptHour, PositionThen, group_hours},
+    topic_ids::{IdsChanged, LastId, LastIds, join_recreated},
 };
 use crate::{
     lag::{PartitionLag, copyable_ends},

@@ -1,11 +1,11 @@
-//! What happened to a pair in a time: runs, deaths of a flow's source, alarms.
+//! What happened to a pair in a time: runs, deaths of a flow's source, alarms, topics that were made anew.
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
     alarm::Since,
     ids::PairName,
     loss::{Interval, Truth},
-    pair::Direction,
+    pair::{Direction, Side},
     recorder::explorer::{Mark, MarkKind},
     run::{Operation, RunState},
 };
@@ -14,7 +14,8 @@ use sqlx::{PgConnection, types::Json};
 use crate::error::{StoreError, failed};
 
 /// What touches a time, in the order of begins; of each kind at most so many, the newest. Alarms of `other`, the course of the other
-/// direction, are left out; those that say no direction, since nobody could tell which side was active, are of both.
+/// direction, are left out; those that say no direction, since nobody could tell which side was active, are of both. Topics that were made
+/// anew are told of both sides: each is a flow's source or its target.
 ///
 /// # Errors
 /// When the database refuses or a row does not read back.
@@ -27,6 +28,7 @@ pub async fn between(
     let mut marks = runs(conn, pair, (from, to), most).await?;
     marks.extend(losses(conn, (pair, direction), (from, to), most).await?);
     marks.extend(alarms(conn, (pair, other), (from, to), most).await?);
+    marks.extend(recreated(conn, pair, (from, to), most).await?);
     marks.sort_by_key(|mark| mark.from);
     Ok(marks)
 }
@@ -138,4 +140,53 @@ async fn alarms(
         what: MarkKind::Alarm { id: row.id, number: row.number, code: row.code, subject: row.subject },
     });
     Ok(marks.collect())
+}
+
+/// Each id that was over, with the one its topic had next.
+async fn recreated(
+    conn: &mut PgConnection,
+    pair: &PairName,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    most: i64,
+) -> Result<Vec<Mark>, StoreError> {
+    let rows = sqlx::query!(
+        r#"select
+            before.side,
+            before.topic,
+            before.topic_id as id_before,
+            before.seen_until as "seen_until!",
+            anew.topic_id as "id!",
+            anew.seen_from as "seen_from!"
+        from recorder_topic before
+        join lateral (
+            select later.topic_id, later.seen_from
+            from recorder_topic later
+            where later.pair = before.pair
+                and later.side = before.side
+                and later.topic = before.topic
+                and later.seen_from > before.seen_until
+            order by later.seen_from
+            limit 1
+        ) anew on true
+        where before.pair = $1
+            and before.seen_until < $3
+            and anew.seen_from >= $2
+        order by anew.seen_from desc
+        limit $4"#,
+        pair.as_str(),
+        from,
+        to,
+        most
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(failed("read which topics were made anew in a time"))?;
+    rows.into_iter()
+        .map(|row| {
+            let side = Side::parse(&row.side)
+                .ok_or_else(|| StoreError::unreadable("recorder_topic", "side", row.topic.clone()))?;
+            let what = MarkKind::Recreated { side, topic: row.topic, id_before: row.id_before, id: row.id };
+            Ok(Mark { from: row.seen_until, to: Some(row.seen_from), what })
+        })
+        .collect()
 }

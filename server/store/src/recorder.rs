@@ -38,7 +38,7 @@ pub use self::{
     retention::{cover, retire, size},
     seal::seal,
     series::{Selection, series},
-    topic_ids::recreated,
+    topic_ids::{keep_ids, last_ids, recreated, recreated_by_surveys},
 };
 use crate::error::{StoreError, failed};
 

@@ -69,7 +69,7 @@ pub(super) fn alarms() -> Vec<StandingAlarm> {
         vec!["The first offset on the source is past the last one that was copied.".to_owned()];
     hole.alarm.command = Some(
         "kafka-configs.sh --bootstrap-server eu-west-1.kafka:9092 --command-config admin.properties --describe --all \
-         --entity-type topics --entity-name payments.captured"
+         --entity-type topics --entity-name 'payments.captured'"
             .to_owned(),
     );
     let mut gone = kept(

@@ -1,4 +1,5 @@
-//! Orders on its way back: the run after its eighth step failed, with the undo of the fence in each of its states.
+//! Orders on its way back: the run after its eighth step failed, with the undo of the fence in each of its states. And where there
+//! is no way back any more.
 
 use muster_domain::{
     record::{Run, RunStep},
@@ -44,6 +45,30 @@ impl RunPage {
         let reason = "The denies were taken away by hand.";
         ended(RunState::ClosedManually, reason, &undone(StepState::UndoFailed))
     }
+
+    /// The point of no return is passed, and the step that opens the other side failed.
+    #[must_use]
+    pub fn sample_not_let_in() -> Self {
+        past_no_return(RunState::PausedByFailure, "eu-central did not answer.", StepState::Failed)
+    }
+
+    /// The same, opened.
+    #[must_use]
+    pub fn sample_let_in() -> Self {
+        past_no_return(RunState::Running, "", StepState::Succeeded)
+    }
+}
+
+/// With the step that opens the other side in this state.
+fn past_no_return(state: RunState, reason: &str, opens: StepState) -> RunPage {
+    let mut steps = steps::steps(11, ago(90), 48_000);
+    for step in steps.iter_mut().filter(|step| step.name == "unfence_standby") {
+        (step.state, step.attempt) = (opens, 1);
+        (step.started_at, step.ended_at) = (Some(ago(3)), Some(ago(1)));
+        reason.clone_into(&mut step.sentence);
+    }
+    let run = Run { started_at: Some(ago(90)), no_return_at: Some(ago(4)), ..runs::under_way(state, reason) };
+    with(&run, &steps, |record| RunPage::new(of_ines(), record, false))
 }
 
 fn ended(state: RunState, reason: &str, steps: &[RunStep]) -> RunPage {

@@ -87,6 +87,16 @@ fn marks() -> Vec<Mark> {
             },
         },
         Mark {
+            from: ago(1_205),
+            to: Some(ago(1_200)),
+            what: MarkKind::Recreated {
+                side: Side::B,
+                topic: "payments.refunded".to_owned(),
+                id_before: Uuid::from_u128(0x70),
+                id: Uuid::from_u128(0x71),
+            },
+        },
+        Mark {
             from: ago(405),
             to: Some(ago(150)),
             what: MarkKind::Loss {

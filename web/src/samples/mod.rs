@@ -169,6 +169,8 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("run-never-fenced", html(&RunPage::sample_never_fenced())),
         ("run-stuck", html(&RunPage::sample_stuck())),
         ("run-closed", html(&RunPage::sample_closed())),
+        ("run-not-let-in", html(&RunPage::sample_not_let_in())),
+        ("run-let-in", html(&RunPage::sample_let_in())),
         ("run-live", html(&RunLive::sample())),
         ("confirm-start", html(&ConfirmPage::sample(ConfirmAct::Start))),
         ("confirm-abort", html(&ConfirmPage::sample(ConfirmAct::Abort))),

@@ -68,12 +68,20 @@ fn changes() -> Vec<FactChange> {
 }
 
 fn recreated() -> Vec<RecreatedTopic> {
-    let seen = |id: u128, days: i64| TopicIdSeen { id: Uuid::from_u128(id), seen_at: ago(days * 86_400) };
-    vec![RecreatedTopic {
-        side: Side::A,
-        topic: "payments.captured".to_owned(),
-        ids: vec![seen(0x50, 12), seen(0x51, 0)],
-    }]
+    let seen = |id: u128, days: i64| TopicIdSeen {
+        id: Uuid::from_u128(id),
+        seen_at: ago(days * 86_400),
+        surveys: None,
+    };
+    let by_surveys = |id: u128, from: i64, until: Option<i64>| TopicIdSeen {
+        surveys: Some((ago(from), until.map(ago))),
+        ..seen(id, 0)
+    };
+    let topic = |side, ids| RecreatedTopic { side, topic: "payments.captured".to_owned(), ids };
+    vec![
+        topic(Side::A, vec![seen(0x50, 12), seen(0x51, 0)]),
+        topic(Side::B, vec![by_surveys(0x60, 90_000, Some(2_705)), by_surveys(0x61, 2_700, None)]),
+    ]
 }
 
 /// Nothing asked, nothing kept.

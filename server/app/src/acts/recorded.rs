@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     ids::PairName,
     pair::{Direction, Pair, Side},
-    recorder::{FactChange, GroupHour, GroupThen, RecreatedTopic, group_hours},
+    recorder::{FactChange, GroupHour, GroupThen, RecreatedTopic, group_hours, join_recreated},
 };
 use muster_store::recorder::{self, FactFilter, FactPlace};
 use sqlx::PgConnection;
@@ -80,7 +80,8 @@ pub async fn changes(
     Ok(changes)
 }
 
-/// Topics that were recreated on a side, or on both, with this text in their names.
+/// Topics that were recreated on a side, or on both, with this text in their names; of each side at most a hundred that tracks tell and as many
+/// that surveys told.
 ///
 /// # Errors
 /// When the database refuses.
@@ -90,9 +91,11 @@ pub async fn recreated(
     side: Option<Side>,
     text: &str,
 ) -> Answer<Vec<RecreatedTopic>> {
-    let mut found = Vec::new();
+    let (mut by_tracks, mut by_surveys) = (Vec::new(), Vec::new());
     for from in Side::BOTH.into_iter().filter(|from| side.is_none_or(|side| side == *from)) {
-        found.extend(recorder::recreated(conn, &pair.name, Direction { from }, text, RECREATED).await?);
+        by_tracks.extend(recorder::recreated(conn, &pair.name, Direction { from }, text, RECREATED).await?);
+        let of = (&pair.name, from);
+        by_surveys.extend(recorder::recreated_by_surveys(conn, of, text, RECREATED).await?);
     }
-    Ok(found)
+    Ok(join_recreated(by_tracks, by_surveys))
 }

@@ -14,7 +14,8 @@ use muster_domain::{
     lag::{PartitionLag, Past},
     loss::{Evidence, Loss, settle, state_loss},
     pair::{Direction, Flow, Pair, Side},
-    recorder::{Kind, facts_of, group_samples, partition_samples},
+    patterns::Scope,
+    recorder::{Kind, LastIds, facts_of, group_samples, partition_samples},
     survey::Survey,
 };
 use muster_operations::{leader_ends::Unsettled, tails::TailMemory};
@@ -43,6 +44,8 @@ pub struct Memory {
     recordings: BTreeMap<(Side, Kind), Recording>,
     /// Hash of the ACLs and configs that were kept last.
     facts: BTreeMap<(Side, &'static str), String>,
+    /// Ids of each side's topics, as they are kept.
+    ids: BTreeMap<Side, LastIds>,
     /// Losses whose last word is not said, each with when it was written last.
     unsettled: Vec<(DateTime<Utc>, Loss)>,
     /// Whether the newest survey that is kept is one this goes along with: what was written with it is as it was left.
@@ -94,7 +97,8 @@ impl Memory {
         self.in_step
     }
 
-    /// Records a survey, in the transaction that keeps it. `lags` are those of the pair's flows in their order.
+    /// Records a survey, in the transaction that keeps it. `lags` are those of the pair's flows in their order, `previous` is the survey that
+    /// was kept before it, by whichever process.
     ///
     /// # Errors
     /// When the pair was deleted, or the database refuses.
@@ -102,7 +106,7 @@ impl Memory {
         &mut self,
         conn: &mut PgConnection,
         pair: &Pair,
-        survey: &Survey,
+        (survey, previous): (&Survey, Option<&Survey>),
         lags: &[Vec<PartitionLag>],
     ) -> Result<(), StoreError> {
         for (flow, lags) in pair.flows.iter().zip(lags) {
@@ -118,7 +122,8 @@ impl Memory {
                 recording.append(conn, survey.began_at, samples).await?;
             }
         }
-        self.record_facts(conn, survey).await
+        self.record_facts(conn, survey).await?;
+        self.record_ids(conn, pair, (survey, previous)).await
     }
 
     async fn recording(
@@ -152,6 +157,29 @@ impl Memory {
         Ok(())
     }
 
+    async fn record_ids(
+        &mut self,
+        conn: &mut PgConnection,
+        pair: &Pair,
+        (survey, previous): (&Survey, Option<&Survey>),
+    ) -> Result<(), StoreError> {
+        let scope = Scope::of(pair);
+        for side in Side::BOTH {
+            let of = (&pair.name, side);
+            // Until when an id was seen is kept once it is over: the survey of another process says how long it was there at least.
+            let (mut ids, unseen) = match self.ids.remove(&side) {
+                Some(ids) => (ids, None),
+                None => (recorder::last_ids(conn, &pair.name, side).await?, previous),
+            };
+            for survey in unseen.into_iter().chain([survey]) {
+                let changed = ids.see(&scope, side, survey);
+                recorder::keep_ids(conn, of, survey.began_at, &changed).await?;
+            }
+            self.ids.insert(side, ids);
+        }
+        Ok(())
+    }
+
     /// The transaction of [`Memory::record`] is committed: the survey is remembered and the next builds on it.
     pub(crate) fn committed(&mut self, pair: &Pair, survey: &Survey) {
         for recording in self.recordings.values_mut() {
@@ -165,6 +193,7 @@ impl Memory {
     pub(crate) fn doubt(&mut self) {
         self.recordings.clear();
         self.facts.clear();
+        self.ids.clear();
         self.in_step = false;
     }
 

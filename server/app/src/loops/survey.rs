@@ -284,7 +284,7 @@ impl SurveyLoop {
         // Of very many partitions this takes a while: no transaction is open yet.
         let active = |asked| alarms.active(asked);
         let losses = memory.losses(&clients.pair, &survey, previous.as_ref(), &unsettled, active);
-        let found = (&survey, losses.as_slice());
+        let found = (&survey, previous.as_ref(), losses.as_slice());
         if let Err(e) = self.keep(&clients.pair, found, &judged, alarms, epoch, memory).await {
             memory.doubt();
             return Err(e.into());
@@ -300,7 +300,7 @@ impl SurveyLoop {
     async fn keep(
         &self,
         pair: &Pair,
-        (survey, losses): (&Survey, &[Loss]),
+        (survey, previous, losses): (&Survey, Option<&Survey>, &[Loss]),
         (judgement, lags, compared): &(Judgement, Vec<Vec<PartitionLag>>, Remembered),
         alarms: Watched,
         epoch: i64,
@@ -311,7 +311,7 @@ impl SurveyLoop {
         surveys::keep(&mut tx, survey, epoch).await?;
         judgement.keep(&mut tx, survey, epoch).await?;
         compared.keep(&mut tx, survey).await?;
-        memory.record(&mut tx, pair, survey, lags).await?;
+        memory.record(&mut tx, pair, (survey, previous), lags).await?;
         Memory::keep_losses(&mut tx, pair, losses).await?;
         alarms.keep(&mut tx, survey, epoch).await?;
         tx.commit().await.map_err(failed)

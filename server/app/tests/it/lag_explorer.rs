@@ -14,11 +14,11 @@ use crate::test_app::TestApp;
 const API: &str = "/api/v1/pairs/orders/lag/explorer";
 const HTML: [(&str, &str); 1] = [("accept", "text/html")];
 
-async fn explored(app: &TestApp, query: &str) -> Value {
+pub(crate) async fn explored(app: &TestApp, query: &str) -> Value {
     app.as_user("vera").await.get(&format!("{API}?{query}")).await.done()
 }
 
-async fn page(app: &TestApp, query: &str) -> String {
+pub(crate) async fn page(app: &TestApp, query: &str) -> String {
     let reply = app
         .as_browser_of("vera")
         .await
@@ -274,5 +274,10 @@ async fn without_anything_recorded_the_page_teaches_what_will_be_there() {
     sqlx::query("delete from recorder_stream").execute(&app.app.pool).await.unwrap();
     let html = page(&app, "").await;
     assert!(html.contains("Nothing is recorded yet from eu-west to eu-central"), "{html}");
-    assert!(html.contains("No run, no death of the source and no alarm touches this time."), "{html}");
+    assert!(
+        html.contains(
+            "No run, no death of the source, no alarm and no topic that was made anew touches this time."
+        ),
+        "{html}"
+    );
 }

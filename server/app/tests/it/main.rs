@@ -44,6 +44,7 @@ mod list_pages;
 mod lists;
 mod log_lines;
 mod losses;
+mod made_anew;
 mod mail;
 mod mail_sink;
 mod metrics;

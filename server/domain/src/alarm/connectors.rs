@@ -5,6 +5,7 @@ use super::{
 };
 use crate::{
     reading::Observed,
+    shell::quoted,
     survey::{ConnectState, ConnectorObservation, ConnectorRole, TaskObservation},
 };
 
@@ -101,14 +102,26 @@ fn get_back(view: &View<'_>, found: &ConnectorObservation) -> (&'static str, Opt
             "No worker has these tasks, and a restart does not reach them. When one went, its group gives them to the others after \
              `scheduled.rebalance.max.delay.ms` (5 minutes unless set). Not to wait for that, stop the connector, and resume it \
              once its status is STOPPED without a task.",
-            worker
-                .map(|at| format!("curl -X PUT '{at}/stop'\ncurl '{at}/status'\ncurl -X PUT '{at}/resume'")),
+            worker.map(|at| {
+                let at = |what: &str| quoted(&format!("{at}/{what}"));
+                format!("curl -X PUT {}\ncurl {}\ncurl -X PUT {}", at("stop"), at("status"), at("resume"))
+            }),
         );
     }
     (
         "Restart the connector with its tasks; look in the worker's log why they are gone.",
-        worker.map(|at| format!("curl -X POST '{at}/restart?includeTasks=true&onlyFailed=false'")),
+        worker.map(|at| restart(&at)),
     )
+}
+
+/// What starts a connector with all its tasks; `at` is its address.
+pub(super) fn restart(at: &str) -> String {
+    format!("curl -X POST {}", quoted(&format!("{at}/restart?includeTasks=true&onlyFailed=false")))
+}
+
+/// What stops a connector.
+pub(super) fn stop(url: &str, connector: &str) -> String {
+    format!("curl -X PUT {}", quoted(&format!("{url}/connectors/{connector}/stop")))
 }
 
 /// The worker's REST does not answer: who carried the flow is gone or frozen. What it wrote as status stays RUNNING.
@@ -141,7 +154,10 @@ fn worker(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
             .since(since(&streak))
             .lost(behind(view))
             .fact("The status that Connect keeps of its tasks stays RUNNING while the worker is gone.")
-            .next("Start the worker again, or look why it does not answer.", Some(format!("curl -i {url}/"))),
+            .next(
+                "Start the worker again, or look why it does not answer.",
+                Some(format!("curl -i {}", quoted(&format!("{url}/")))),
+            ),
     );
 }
 

@@ -12,7 +12,7 @@ use super::{
     view::{Row, View},
     writers,
 };
-use crate::{survey::Rewind, topic::TopicPartition};
+use crate::{shell::quoted, survey::Rewind, topic::TopicPartition};
 
 /// What is judged here; `worker-gone` in part.
 pub(super) const CODES: &[Code] =
@@ -216,7 +216,7 @@ fn foreign(view: &View<'_>, topic: &str, places: Vec<Place>) -> Alarm {
         "Find who writes there and take their WRITE away: the two sides have parted. Decide which records count, then \
          acknowledge this.",
         partition.map(|number| {
-            let arguments = format!("describe-producers --topic {replica} --partition {number}");
+            let arguments = format!("describe-producers --topic {} --partition {number}", quoted(&replica));
             view.tool(way.to(), "kafka-transactions", &arguments)
         }),
     )
@@ -270,7 +270,7 @@ fn backwards(view: &View<'_>, judged: &mut Judged) {
             .next(
                 "Consumers on the standby would see these records twice; those that cannot bear that have to know. With \
                  exactly-once support this only happens when somebody sets offsets back.",
-                view.connect().map(|(url, connector)| format!("curl {url}/connectors/{connector}/offsets")),
+                view.connect().map(|(url, connector)| format!("curl {}", quoted(&format!("{url}/connectors/{connector}/offsets")))),
             ),
         );
     }

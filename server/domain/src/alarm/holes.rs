@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     reading::Observed,
+    shell::quoted,
     survey::{ConnectState, ConnectorRole},
 };
 
@@ -103,6 +104,6 @@ pub(super) fn hole(view: &View<'_>, topic: &str, places: Vec<Place>) -> Alarm {
     .next(
         "Look whether what wrote these records can write them again. Then keep records longer than replication may be \
          behind, and acknowledge this.",
-        Some(view.tool(way.from, "kafka-configs", &format!("--describe --all --entity-type topics --entity-name {topic}"))),
+        Some(view.tool(way.from, "kafka-configs", &format!("--describe --all --entity-type topics --entity-name {}", quoted(topic)))),
     )
 }

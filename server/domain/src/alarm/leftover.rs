@@ -6,6 +6,7 @@ use crate::{
     group::GroupState,
     pair::Side,
     reading::Observed,
+    shell::quoted,
     survey::{ConnectorRole, OffsetPair, PartitionObservation, TopicObservation},
     topic::TopicPartition,
 };
@@ -148,7 +149,7 @@ fn blocking(view: &View<'_>, group: &str, places: Vec<Place>, certain: bool) -> 
     let to = view.name(view.way().to());
     let first = places.first().map(|place| place.name.clone()).unwrap_or_default();
     let delete = first.rsplit_once('-').map(|(topic, _)| {
-        let arguments = format!("--delete-offsets --group {group} --topic {topic}");
+        let arguments = format!("--delete-offsets --group {} --topic {}", quoted(group), quoted(topic));
         view.tool(view.way().to(), "kafka-consumer-groups", &arguments)
     });
     let stands = if certain { "stands" } else { "seems to stand" };

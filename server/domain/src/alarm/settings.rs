@@ -1,10 +1,11 @@
 //! Settings that spoil every record: converters that rewrite, two directions live at once. Readiness tells the same by
 //! the same rules; it needs no active side.
 
-use super::{Alarm, AlarmCode as Code, Judged, Place, view::View};
+use super::{Alarm, AlarmCode as Code, Judged, Place, connectors::stop, view::View};
 use crate::{
     pair::{Flow, Mechanism, NamingPolicy},
     reading::Observed,
+    shell::quoted,
     survey::{ConnectState, ConnectorObservation, ConnectorRole},
 };
 
@@ -114,8 +115,9 @@ fn converters(view: &View<'_>, judged: &mut Judged) {
 
 fn put_converters(flow: &Flow, connector: &str) -> Option<String> {
     let Mechanism::Mm2OnConnect { connect_url, .. } = &flow.mechanism else { return None };
+    let at = quoted(&format!("{connect_url}/connectors/{connector}/config"));
     Some(format!(
-        "curl -X PATCH -H 'Content-Type: application/json' {connect_url}/connectors/{connector}/config -d \
+        "curl -X PATCH -H 'Content-Type: application/json' {at} -d \
          '{{\"key.converter\":\"{BYTES}\",\"value.converter\":\"{BYTES}\",\"header.converter\":\"{BYTES}\"}}'"
     ))
 }
@@ -143,7 +145,7 @@ fn identity_loop(view: &View<'_>, judged: &mut Judged) {
     let back = view.pair.flows.iter().find(|flow| !flow.enabled).or(view.pair.flows.last());
     let stop = back.and_then(|flow| match &flow.mechanism {
         Mechanism::Mm2OnConnect { connect_url, source_connector, .. } => {
-            Some(format!("curl -X PUT {connect_url}/connectors/{source_connector}/stop"))
+            Some(stop(connect_url, source_connector))
         }
         Mechanism::Unattached => None,
     });

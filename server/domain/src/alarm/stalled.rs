@@ -7,13 +7,14 @@ use chrono::TimeDelta;
 
 use super::{
     Alarm, AlarmCode as Code, Judged, Lost, Memory, Place, Since,
-    connectors::since,
+    connectors::{restart, since},
     copying::Pass,
     memory::Streak,
     view::{Row, View},
 };
 use crate::{
     reading::Observed,
+    shell::quoted,
     survey::{ConnectState, ConnectorObservation, ConnectorRole, OpenTransaction},
     topic::TopicPartition,
 };
@@ -100,12 +101,12 @@ fn hung(view: &View<'_>, subject: &str, held: Held<'_>) -> Alarm {
             .to_owned()
     };
     let (partition, stable) = held.first;
-    let at = format!("--topic {} --partition {}", partition.topic, partition.partition);
+    let at = format!("--topic {} --partition {}", quoted(&partition.topic), partition.partition);
     let find = view.tool(way.from, "kafka-transactions", &format!("find-hanging {at}"));
     let abort = view.tool(way.from, "kafka-transactions", &format!("abort {at} --start-offset {stable}"));
     let (look, step) = match held.holder {
         Some(holder) => {
-            let id = &holder.transactional_id;
+            let id = quoted(&holder.transactional_id);
             let describe =
                 view.tool(way.from, "kafka-transactions", &format!("describe --transactional-id {id}"));
             let step = format!(
@@ -173,9 +174,7 @@ pub(super) fn still(view: &View<'_>, judged: &mut Judged, memory: &mut Memory, p
         .fact(format!("{} offsets were written since the survey before and none arrived; so it was {} surveys in a row.", pass.written, streak.surveys))
         .next(
             "Do not believe RUNNING: look at the worker's log, then restart the connector with all its tasks.",
-            view.connect().map(|(url, connector)| {
-                format!("curl -X POST '{url}/connectors/{connector}/restart?includeTasks=true&onlyFailed=false'")
-            }),
+            view.connect().map(|(url, connector)| restart(&format!("{url}/connectors/{connector}"))),
         ),
     );
 }
@@ -260,9 +259,7 @@ pub(super) fn beside_others(view: &View<'_>, judged: &mut Judged, memory: &mut M
             "Look in the worker's log for the task that copies them (a topic the connector's `topics` leaves out looks the \
              same), then restart the connector with its tasks. That reaches no task whose worker is gone (`worker_id` in its \
              status): then stop the connector, and resume it once its status is STOPPED without a task.",
-            view.connect().map(|(url, connector)| {
-                format!("curl -X POST '{url}/connectors/{connector}/restart?includeTasks=true&onlyFailed=false'")
-            }),
+            view.connect().map(|(url, connector)| restart(&format!("{url}/connectors/{connector}"))),
         );
     judged.raise(match doubt(view, source, pass) {
         Some(doubt) => alarm.unless(doubt),

@@ -8,6 +8,7 @@ use crate::{
     difference::acl_arguments,
     pair::Direction,
     patterns::Scope,
+    shell::quoted,
     survey::GroupObservation,
     topic::{ConfigEntry, ConfigSource, Configs},
 };
@@ -111,8 +112,9 @@ fn retention(view: &View<'_>, judged: &mut Judged) {
             format!("`{replica}` on `{to}` deletes history earlier than `{name}` on `{from}`.")
         };
         let set = value.map(|value| {
+            let (topic, config) = (quoted(&replica), quoted(&format!("{key}={value}")));
             let arguments =
-                format!("--alter --entity-type topics --entity-name {replica} --add-config {key}={value}");
+                format!("--alter --entity-type topics --entity-name {topic} --add-config {config}");
             view.tool(way.to(), "kafka-configs", &arguments)
         });
         judged.raise(
@@ -233,7 +235,7 @@ fn groups_active(view: &View<'_>, judged: &mut Judged) {
             .fact("MirrorMaker 2 writes offsets of empty groups only, and logs a warning for the others.")
             .next(
                 "Stop these consumers on the standby; its offsets are synced again once the group is empty.",
-                Some(view.tool(way.to(), "kafka-consumer-groups", &format!("--describe --members --group {name}"))),
+                Some(view.tool(way.to(), "kafka-consumer-groups", &format!("--describe --members --group {}", quoted(name)))),
             ),
         );
     }

@@ -138,12 +138,12 @@ fn an_open_transaction_names_what_finds_and_what_ends_it() {
     };
     let tool = "kafka-transactions.sh --bootstrap-server primary:9092 --command-config admin.properties";
     let hanging = stuck(true, false);
-    let find = format!("{tool} find-hanging --topic orders --partition 0");
+    let find = format!("{tool} find-hanging --topic 'orders' --partition 0");
     assert_eq!(hanging.command.as_deref(), Some(find.as_str()));
-    let abort = format!("`{tool} abort --topic orders --partition 0 --start-offset 100`");
+    let abort = format!("`{tool} abort --topic 'orders' --partition 0 --start-offset 100`");
     assert!(hanging.next_step.contains(&abort), "{}", hanging.next_step);
     let held = stuck(true, true);
-    let describe = format!("{tool} describe --transactional-id settlement-1\n{find}");
+    let describe = format!("{tool} describe --transactional-id 'settlement-1'\n{find}");
     assert_eq!(held.command, Some(describe));
     assert!(
         held.said.ends_with("read committed, or copied.") && held.next_step.contains(&abort),
@@ -163,7 +163,7 @@ fn the_command_against_a_foreign_writer_asks_about_the_partition_that_grew() {
     story.judge(survey.clone());
     let judged = story.judge(survey);
     let command = one(&judged).command.clone().unwrap();
-    assert!(command.ends_with("describe-producers --topic orders --partition 1"), "{command}");
+    assert!(command.ends_with("describe-producers --topic 'orders' --partition 1"), "{command}");
 }
 
 #[test]

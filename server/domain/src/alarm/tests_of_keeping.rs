@@ -53,7 +53,10 @@ fn a_standby_that_compacts_what_its_source_does_not_loses_the_older_records_of_e
         assert_eq!(places, [("cleanup.policy", said.as_str())]);
         assert_eq!(alarm.lost, Lost { at_least: None, at_most: None }, "how much nobody knows");
         let command = alarm.command.as_deref().unwrap_or_default();
-        assert!(command.ends_with("--entity-name orders --add-config cleanup.policy=delete"), "{command}");
+        assert!(
+            command.ends_with("--entity-name 'orders' --add-config 'cleanup.policy=delete'"),
+            "{command}"
+        );
         // Its cause is gone.
         set(&mut survey, Side::B, "cleanup.policy", "delete", ConfigSource::Topic);
         assert_eq!(story.judge(survey), Judged::default());

@@ -1,7 +1,9 @@
 //! Topics that are not what they were: made anew under the same name, or grown on one side only.
 
-use super::{Alarm, AlarmCode as Code, Judged, Lost, Place, Since, memory::LastTopic, view::View};
-use crate::{pair::Side, survey::TopicObservation, topic::TopicPartition};
+use super::{
+    Alarm, AlarmCode as Code, Judged, Lost, Place, Since, connectors::stop, memory::LastTopic, view::View,
+};
+use crate::{pair::Side, shell::quoted, survey::TopicObservation, topic::TopicPartition};
 
 /// What is judged here.
 pub(super) const CODES: &[Code] = &[Code::TopicRecreated, Code::PartitionsMissing];
@@ -62,16 +64,19 @@ fn recreated(view: &View<'_>, side: Side, name: &str, topic: &TopicObservation, 
             "If the new topic is meant, stop the source connector, remove its offsets of this topic and resume it, so \
              that it begins at the beginning.",
             connect.map(|(url, connector)| {
+                // As JSON has them, whatever is in them.
                 let alias = view.flow().map_or("", |flow| flow.source_alias.as_str());
+                let (alias, named) = (serde_json::Value::from(alias), serde_json::Value::from(name));
                 let partitions = (0..topic.partitions.len()).map(|number| {
                     format!(
-                        "{{\"partition\":{{\"cluster\":\"{alias}\",\"topic\":\"{name}\",\"partition\":{number}}},\"offset\":null}}"
+                        "{{\"partition\":{{\"cluster\":{alias},\"topic\":{named},\"partition\":{number}}},\"offset\":null}}"
                     )
                 });
+                let offsets = format!("{{\"offsets\":[{}]}}", partitions.collect::<Vec<_>>().join(","));
                 format!(
-                    "curl -X PATCH -H 'Content-Type: application/json' {url}/connectors/{connector}/offsets -d \
-                     '{{\"offsets\":[{}]}}'",
-                    partitions.collect::<Vec<_>>().join(",")
+                    "curl -X PATCH -H 'Content-Type: application/json' {} -d {}",
+                    quoted(&format!("{url}/connectors/{connector}/offsets")),
+                    quoted(&offsets)
                 )
             }),
         )
@@ -79,7 +84,7 @@ fn recreated(view: &View<'_>, side: Side, name: &str, topic: &TopicObservation, 
         alarm.fact("What it held is gone there; replication does not copy again what it has copied once.").next(
             "While the source still has the records: stop the source connector, set its offsets of this topic back and \
              resume it. Group offsets on the standby are of the old topic: delete them.",
-            connect.map(|(url, connector)| format!("curl -X PUT {url}/connectors/{connector}/stop")),
+            connect.map(|(url, connector)| stop(url, connector)),
         )
     }
 }
@@ -146,7 +151,7 @@ fn partitions(view: &View<'_>, judged: &mut Judged) {
             .fact("MirrorMaker 2 adds partitions when it refreshes topics, every 10 minutes unless set otherwise.")
             .next(
                 "Add them there, or find out why the refresh does not: its rights on the standby, refresh.topics.enabled.",
-                Some(view.tool(way.to(), "kafka-topics", &format!("--alter --topic {replica} --partitions {here}"))),
+                Some(view.tool(way.to(), "kafka-topics", &format!("--alter --topic {} --partitions {here}", quoted(&replica)))),
             ),
         );
     }

@@ -14,6 +14,7 @@ use super::{
     view::{Row, View},
 };
 use crate::{
+    shell::quoted,
     survey::{WriterSeen, WritersObservation},
     topic::TopicPartition,
 };
@@ -194,6 +195,6 @@ const NEXT: &str = "Find who writes there and take their WRITE away: the two sid
 
 fn describe_producers(view: &View<'_>, replica: &str, places: &[Place]) -> Option<String> {
     let (_, number) = places.first()?.name.rsplit_once('-')?;
-    let arguments = format!("describe-producers --topic {replica} --partition {number}");
+    let arguments = format!("describe-producers --topic {} --partition {number}", quoted(replica));
     Some(view.tool(view.way().to(), "kafka-transactions", &arguments))
 }

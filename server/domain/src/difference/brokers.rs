@@ -3,9 +3,8 @@
 use super::{
     Affected, Difference, DifferenceKind as Kind, Names, NotCompared, Sides, Weight,
     configs::{shown, source},
-    sides::quoted,
 };
-use crate::topic::ConfigEntry;
+use crate::{shell::quoted, topic::ConfigEntry};
 
 /// All that are compared. What topics inherit is compared topic by topic.
 pub const BROKER_SETTINGS: [&str; 6] = [

@@ -2,11 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Affected, Difference, DifferenceKind as Kind, Names, Sides, Weight,
-    sides::{counted, quoted},
-};
-use crate::quota::ClientQuota;
+use super::{Affected, Difference, DifferenceKind as Kind, Names, Sides, Weight, sides::counted};
+use crate::{quota::ClientQuota, shell::quoted};
 
 /// Users that can sign in on the active side and not on the standby. Passwords cannot be compared: Kafka tells names and
 /// mechanisms only.

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Difference, DifferenceKind as Kind, NotCompared, Sides, Weight,
-    sides::{Role, counted, quoted},
+    sides::{Role, counted},
 };
 use crate::{
+    shell::quoted,
     survey::SideObservation,
     topic::{ConfigEntry, ConfigSource, Configs},
 };

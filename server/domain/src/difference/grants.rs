@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Affected, Difference, DifferenceKind as Kind, Names, Sides, Weight, affected::covers_some, probes,
-    sides::quoted,
 };
 use crate::{
     access::{self, EVERYBODY},
     acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
+    shell::quoted,
 };
 
 /// Grants that applications hold on the active side and lack on the standby. Those for writing are left out: that they

@@ -148,8 +148,3 @@ pub(super) fn counted(names: &[String], one: &str) -> String {
         n => format!("{n} {one}s ({list})"),
     }
 }
-
-/// A name as a shell takes it, whatever is in it.
-pub(super) fn quoted(name: &str) -> String {
-    format!("'{}'", name.replace('\'', r"'\''"))
-}

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Affected, Difference, DifferenceKind as Kind, Names, Sides, Weight,
-    sides::{Counterpart, Role, Topics, counted, quoted},
+    sides::{Counterpart, Role, Topics, counted},
 };
-use crate::patterns::Scope;
+use crate::{patterns::Scope, shell::quoted};
 
 /// What a topic of the active side lacks on the standby.
 #[derive(Debug, PartialEq, Eq)]

@@ -244,13 +244,16 @@ pub struct RecreatedTopic {
     pub ids: Vec<TopicIdSeen>,
 }
 
-/// An id of a topic, as far as it is kept when it was seen: that it was is noted once a day.
+/// An id of a topic, as far as it is kept when it was seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TopicIdSeen {
     /// The id; all zero where the cluster had none.
     pub id: Uuid,
-    /// When it was first seen on the last day on which it was: it was there until that day.
+    /// When it was seen: by tracks first on the last day on which it was, for they note that once a day; by surveys last, or first while
+    /// it is there.
     pub seen_at: DateTime<Utc>,
+    /// The first survey that saw it and the last, that one `None` while it is there. `None` where only tracks tell of it.
+    pub surveys: Option<(DateTime<Utc>, Option<DateTime<Utc>>)>,
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ pub async fn cover(
 }
 
 /// Makes the partitions of the next time, copies aside what lies around incidents (a source that died, a run, a critical
-/// alarm), drops what is older than so many hours, and forgets facts and tracks that nothing refers to any more. Answers how many partitions went. In a transaction: what is to stay is copied before it
+/// alarm), drops what is older than so many hours, and forgets facts, ids and tracks that nothing refers to any more. Answers how many partitions went. In a transaction: what is to stay is copied before it
 /// is dropped, or neither.
 ///
 /// # Errors
@@ -51,6 +51,7 @@ pub async fn retire(conn: &mut PgConnection, now: DateTime<Utc>, keep_hours: i64
             .map_err(failed("drop old partitions of the recorder's"))?;
     }
     forget_facts(conn, now - HOURS_FOR).await?;
+    forget_ids(conn, now - HOURS_FOR).await?;
     forget_tracks(conn, now - HOURS_FOR).await?;
     Ok(dropped)
 }
@@ -118,6 +119,15 @@ async fn forget_facts(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<
     .execute(conn)
     .await
     .map_err(failed("forget old ACLs and configs"))?;
+    Ok(())
+}
+
+/// Ids that topics had until so long ago go.
+async fn forget_ids(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!("delete from recorder_topic where seen_until < $1", before)
+        .execute(conn)
+        .await
+        .map_err(failed("forget ids of topics that are long over"))?;
     Ok(())
 }
 

@@ -4,10 +4,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     loss::{Interval, Loss, Truth},
     pair::{Direction, Side},
-    recorder::explorer::MarkKind,
+    recorder::{IdsChanged, LastId, explorer::MarkKind},
 };
-use muster_store::{losses, marks, testing::TestDatabase};
+use muster_store::{losses, marks, recorder, testing::TestDatabase};
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::sample::{keep_pair, pair_name, team};
 
@@ -59,7 +60,7 @@ async fn alarm(conn: &mut PgConnection, number: u128, course: &str, from: i64, u
         "insert into alarm (id, pair, team, code, subject, body, opened_survey, opened_at, last_seen_at, ended_at)
         values ($1, 'payments', 'payments', 'task-gone', $2, $3, 1, $4, $4, $5)",
     )
-    .bind(uuid::Uuid::from_u128(number))
+    .bind(Uuid::from_u128(number))
     .bind(format!("source-{number}"))
     .bind(body)
     .bind(at(from))
@@ -84,6 +85,7 @@ async fn between(
         MarkKind::Run { .. } => "run",
         MarkKind::Loss { .. } => "loss",
         MarkKind::Alarm { .. } => "alarm",
+        MarkKind::Recreated { .. } => "recreated",
     };
     found.iter().map(|mark| (minutes(mark.from), mark.to.map(minutes), kind(&mark.what))).collect()
 }
@@ -116,4 +118,56 @@ async fn what_touches_a_time_is_found_in_the_order_of_begins() {
     let of_both = (30, Some(32), "alarm");
     assert_eq!(between(conn, 30, 40, FORWARD).await, [of_both]);
     assert_eq!(between(conn, 30, 40, back).await, [of_both, (34, Some(36), "alarm")]);
+}
+
+/// `orders` on a side has another id from a survey on, or is gone; `before` is the one it had, with when it was seen last.
+async fn topic(
+    conn: &mut PgConnection,
+    side: Side,
+    minutes: i64,
+    before: Option<(u128, i64)>,
+    now: Option<u128>,
+) {
+    let name = "orders".to_owned();
+    let last = |(id, seen)| LastId { id: Uuid::from_u128(id), seen_at: at(seen) };
+    let changed = IdsChanged {
+        begun: now.map(|id| (name.clone(), Uuid::from_u128(id))).into_iter().collect(),
+        over: before.map(|before| (name, last(before))).into_iter().collect(),
+    };
+    recorder::keep_ids(conn, (&pair_name("payments"), side), at(minutes), &changed).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_topic_that_was_made_anew_on_either_side_is_marked_between_the_surveys_around_it() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    topic(conn, Side::A, 0, None, Some(1)).await;
+    topic(conn, Side::B, 0, None, Some(1)).await;
+    assert_eq!(between(conn, -10, 100, FORWARD).await, [], "the first id is none that changed");
+    topic(conn, Side::B, 20, Some((1, 19)), Some(2)).await;
+    // Gone for a while, and made anew twice.
+    topic(conn, Side::A, 40, Some((1, 39)), None).await;
+    assert_eq!(between(conn, 30, 100, FORWARD).await, [], "gone is not made anew");
+    topic(conn, Side::A, 50, None, Some(3)).await;
+    topic(conn, Side::A, 60, Some((3, 59)), Some(4)).await;
+    let [target, source, again] =
+        [(19, Some(20), "recreated"), (39, Some(50), "recreated"), (59, Some(60), "recreated")];
+    for direction in [FORWARD, FORWARD.reverse()] {
+        assert_eq!(between(conn, -10, 100, direction).await, [target, source, again]);
+    }
+    assert_eq!(between(conn, -10, 19, FORWARD).await, []);
+    assert_eq!(between(conn, 20, 39, FORWARD).await, [target], "the survey that saw it is in the time");
+    assert_eq!(between(conn, 45, 46, FORWARD).await, [source], "in between");
+    assert_eq!(between(conn, 61, 100, FORWARD).await, []);
+    let name = pair_name("payments");
+    let of = (&name, FORWARD, course(FORWARD.reverse()));
+    let newest = marks::between(conn, of, (at(-10), at(100)), 1).await.unwrap();
+    let expected = MarkKind::Recreated {
+        side: Side::A,
+        topic: "orders".to_owned(),
+        id_before: Uuid::from_u128(3),
+        id: Uuid::from_u128(4),
+    };
+    assert_eq!(newest.iter().map(|mark| &mark.what).collect::<Vec<_>>(), [&expected]);
 }

@@ -2,8 +2,12 @@
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
+    ids::PairName,
     pair::{Direction, Side},
-    recorder::{Cells, Changed, Column, FactChange, FactKind, InHour, Kind, TopicSample, WhatChanged},
+    recorder::{
+        Cells, Changed, Column, FactChange, FactKind, IdsChanged, InHour, Kind, LastId, LastIds, TopicSample,
+        WhatChanged,
+    },
 };
 use muster_store::{
     recorder::{self, FactFilter, FactPlace, Recording},
@@ -203,4 +207,63 @@ async fn a_topic_with_more_than_one_id_was_recreated() {
     let found = recorder::recreated(conn, &pair_name("payments"), FORWARD, "orders", 10).await.unwrap();
     let seen: Vec<DateTime<Utc>> = found[0].ids.iter().map(|seen| seen.seen_at).collect();
     assert_eq!(seen, [at(50, 0), at(2, 0)], "noted once a day");
+}
+
+fn kept_ids(ids: &[(&str, u128, DateTime<Utc>)]) -> LastIds {
+    let last = |id, seen_at| LastId { id: Uuid::from_u128(id), seen_at };
+    LastIds::new(ids.iter().map(|(topic, id, at)| ((*topic).to_owned(), last(*id, *at))).collect())
+}
+
+fn ids_changed(begun: &[(&str, u128)], over: &[(&str, u128, DateTime<Utc>)]) -> IdsChanged {
+    let last = |id, seen_at| LastId { id: Uuid::from_u128(id), seen_at };
+    IdsChanged {
+        begun: begun.iter().map(|(topic, id)| ((*topic).to_owned(), Uuid::from_u128(*id))).collect(),
+        over: over.iter().map(|(topic, id, at)| ((*topic).to_owned(), last(*id, *at))).collect(),
+    }
+}
+
+#[tokio::test]
+async fn ids_of_topics_of_each_side_are_kept_from_the_survey_that_saw_them_first_to_the_last() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let name = pair_name("payments");
+    let (source, target) = ((&name, Side::A), (&name, Side::B));
+    let first = ids_changed(&[("orders", 1), ("refunds", 2)], &[]);
+    recorder::keep_ids(conn, target, at(9, 0), &first).await.unwrap();
+    recorder::keep_ids(conn, source, at(9, 0), &ids_changed(&[("orders", 7)], &[])).await.unwrap();
+    let (orders, refunds) = (("orders", 1, at(9, 0)), ("refunds", 2, at(9, 0)));
+    assert_eq!(recorder::last_ids(conn, &name, Side::B).await.unwrap(), kept_ids(&[orders, refunds]));
+
+    let anew = ids_changed(&[("orders", 3)], &[("orders", 1, at(8, 0))]);
+    recorder::keep_ids(conn, target, at(8, 5), &anew).await.unwrap();
+    let gone = ids_changed(&[], &[("refunds", 2, at(7, 0))]);
+    recorder::keep_ids(conn, target, at(7, 5), &gone).await.unwrap();
+    assert_eq!(recorder::last_ids(conn, &name, Side::B).await.unwrap(), kept_ids(&[("orders", 3, at(8, 5))]));
+    assert_eq!(recorder::last_ids(conn, &name, Side::A).await.unwrap(), kept_ids(&[("orders", 7, at(9, 0))]));
+
+    let seen = async |conn: &mut PgConnection, of: (&PairName, Side), text: &str| {
+        let found = recorder::recreated_by_surveys(conn, of, text, 10).await.unwrap();
+        let ids = found.into_iter().flat_map(|topic| {
+            topic.ids.into_iter().map(move |seen| (topic.topic.clone(), seen.id.as_u128(), seen.surveys))
+        });
+        ids.collect::<Vec<_>>()
+    };
+    let of_orders = [
+        ("orders".to_owned(), 1, Some((at(9, 0), Some(at(8, 0))))),
+        ("orders".to_owned(), 3, Some((at(8, 5), None))),
+    ];
+    assert_eq!(seen(conn, target, "").await, of_orders, "one that is only gone was not recreated");
+    assert_eq!(seen(conn, target, "fund").await, []);
+    assert_eq!(seen(conn, source, "").await, []);
+
+    // It was out of scope for a while: the same topic.
+    recorder::keep_ids(conn, target, at(6, 0), &ids_changed(&[("refunds", 2)], &[])).await.unwrap();
+    assert_eq!(
+        recorder::last_ids(conn, &name, Side::B).await.unwrap(),
+        kept_ids(&[("orders", 3, at(8, 5)), refunds])
+    );
+    // Whoever knows ids as they were before somebody else kept some is refused.
+    let behind = ids_changed(&[("orders", 4)], &[("orders", 1, at(5, 0))]);
+    assert!(recorder::keep_ids(conn, target, at(4, 0), &behind).await.is_err());
 }

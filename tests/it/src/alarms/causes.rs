@@ -54,6 +54,7 @@ impl Stage {
         self.clients.admin.a.create_topic(&anew).await?;
         let alarm = self.alarmed(Code::TopicRecreated, &format!("{name} on {WEST}")).await?;
         ensure!(alarm.alarm.places[0].name == "orders.alarm-anew-0");
+        self.marked_anew(Side::A, &name).await?;
         self.acknowledged(&alarm).await
     }
 
@@ -69,7 +70,18 @@ impl Stage {
         // A hundred records and the markers of their transactions.
         let lost = alarm.alarm.lost.at_most.unwrap_or_default();
         ensure!((101..200).contains(&lost), "{lost}");
+        self.marked_anew(Side::B, &name).await?;
         self.acknowledged(&alarm).await
+    }
+
+    /// The lag explorer marks it once, between the surveys around it.
+    async fn marked_anew(&self, side: Side, name: &str) -> Result<()> {
+        let marks = self.made_anew(side, name).await?;
+        ensure!(marks.len() == 1, "{marks:#?}");
+        ensure!(marks.iter().all(|mark| mark.to.is_some_and(|to| mark.from < to)), "{marks:#?}");
+        let other = self.made_anew(side.other(), name).await?;
+        ensure!(other.is_empty(), "it is what it was on the other side: {other:#?}");
+        Ok(())
     }
 
     pub(super) async fn a_partition_on_the_source_only(&mut self) -> Result<()> {

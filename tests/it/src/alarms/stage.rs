@@ -8,11 +8,16 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use chrono::Utc;
+use chrono::{TimeDelta, Utc};
 use muster_domain::{
     alarm::{AlarmCode, Inputs, StandingAlarm, judge},
     group::CommittedOffset,
     pair::{Direction, Pair, Side},
+    patterns::Scope,
+    recorder::{
+        LastIds,
+        explorer::{Mark, MarkKind},
+    },
     survey::{ConnectorRole, Survey},
     topic::TopicPartition,
 };
@@ -22,7 +27,7 @@ use muster_operations::{PairClients, survey::take_survey, writers::read_writers}
 use muster_replication::Replication;
 use muster_store::{
     alarms::{self, AlarmFilter},
-    leases, surveys,
+    leases, marks, recorder, surveys,
     testing::TestDatabase,
 };
 use rdkafka::ClientConfig;
@@ -46,6 +51,8 @@ pub(super) struct Stage {
     pub(super) clients: PairClients,
     epoch: i64,
     previous: Option<Survey>,
+    /// Ids of each side's topics.
+    ids: BTreeMap<Side, LastIds>,
     began: Option<Instant>,
 }
 
@@ -62,8 +69,8 @@ impl Stage {
         let lease = leases::survey_lease(&clients.pair.name);
         let epoch = leases::claim(&mut conn, &lease, "stage", 3_600.0).await?.context("a free lease")?.epoch;
         drop(conn);
-        let stage =
-            Self { lab, raised: Vec::new(), period, database, clients, epoch, previous: None, began: None };
+        let (raised, previous, ids, began) = (Vec::new(), None, BTreeMap::new(), None);
+        let stage = Self { lab, raised, period, database, clients, epoch, previous, ids, began };
         stage.furnish(topics).await?;
         Ok(stage)
     }
@@ -170,6 +177,11 @@ impl Stage {
         surveys::keep(&mut tx, &survey, self.epoch).await?;
         let of = (number, survey.began_at);
         alarms::keep(&mut tx, (&pair.name, &pair.team), self.epoch, of, judged, &memory).await?;
+        let scope = Scope::of(pair);
+        for side in Side::BOTH {
+            let changed = self.ids.entry(side).or_default().see(&scope, side, &survey);
+            recorder::keep_ids(&mut tx, (&pair.name, side), survey.began_at, &changed).await?;
+        }
         tx.commit().await?;
         self.previous = Some(survey);
         Ok(number)
@@ -238,6 +250,21 @@ impl Stage {
             }
         }
         anyhow::bail!("still open: {open:#?}")
+    }
+
+    /// Marks of the lag explorer that say that this topic was made anew on a side.
+    pub(super) async fn made_anew(&self, side: Side, name: &str) -> Result<Vec<Mark>> {
+        let now = Utc::now();
+        let pair = &self.clients.pair;
+        let other = pair.course(FORWARD.reverse());
+        let of = (&pair.name, FORWARD, other.as_str());
+        let within = (now - TimeDelta::hours(1), now);
+        let found = marks::between(&mut *self.database.conn().await, of, within, 100).await?;
+        let wanted = |mark: &Mark| match &mark.what {
+            MarkKind::Recreated { side: on, topic, .. } => *on == side && topic == name,
+            MarkKind::Run { .. } | MarkKind::Loss { .. } | MarkKind::Alarm { .. } => false,
+        };
+        Ok(found.into_iter().filter(wanted).collect())
     }
 
     /// What happened stays open, survey by survey, until somebody acknowledges it.

@@ -52,6 +52,29 @@ fn a_group_with_members_on_the_standby_is_not_synced() {
 }
 
 #[test]
+fn a_group_is_one_word_of_its_command_whatever_its_name_has_in_it() {
+    let name = "team's $(billing) group";
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    known(&mut survey.sides.a.groups).insert(name.to_owned(), group(1, 80));
+    known(&mut survey.sides.b.groups).insert(name.to_owned(), group(1, 60));
+    let judged = story.judge(survey);
+    let command = one(&judged).command.clone().unwrap_or_default();
+    assert!(command.ends_with(r"--members --group 'team'\''s $(billing) group'"), "{command}");
+
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    known(&mut survey.sides.a.groups).insert(name.to_owned(), group(0, 80));
+    known(&mut survey.sides.b.groups).insert(name.to_owned(), group(0, 140));
+    story.judge(survey.clone());
+    let judged = story.judge(survey);
+    assert_eq!(one(&judged).code, Code::OffsetsBlocking);
+    let command = one(&judged).command.clone().unwrap_or_default();
+    assert!(
+        command.ends_with(r"--delete-offsets --group 'team'\''s $(billing) group' --topic 'orders'"),
+        "{command}"
+    );
+}
+
+#[test]
 fn offsets_left_over_on_the_standby_block_syncing_and_would_skip_records() {
     let (mut story, mut survey) = (Story::new(), Story::survey());
     known(&mut survey.sides.a.groups).insert("billing".to_owned(), group(1, 80));

@@ -108,7 +108,7 @@ pub struct LagExplorer {
     /// was kept; empty when a topic is asked about, or every survey was looked at.
     #[serde(default)]
     pub rpo_course: Vec<RpoStretch>,
-    /// Runs, deaths of the source and alarms that touch the time, in the order of their begins.
+    /// Runs, deaths of the source, alarms and topics that were made anew that touch the time, in the order of their begins.
     pub marks: Vec<Mark>,
     /// How old each series is.
     pub freshness: Vec<Freshness>,

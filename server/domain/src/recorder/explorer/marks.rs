@@ -1,11 +1,14 @@
-//! What happened in a time: runs, deaths of a source, alarms.
+//! What happened in a time: runs, deaths of a source, alarms, topics that were made anew.
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::run::{Operation, RunState};
+use crate::{
+    pair::Side,
+    run::{Operation, RunState},
+};
 
 /// What a mark is of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -47,6 +50,18 @@ pub enum MarkKind {
         code: String,
         /// What it is about.
         subject: String,
+    },
+    /// A topic was deleted and made again under its name, on the source or on the target: after the survey that saw the old one last, and
+    /// before the one that saw the new one first.
+    Recreated {
+        /// On which side of the pair.
+        side: Side,
+        /// Its name there.
+        topic: String,
+        /// Its id before.
+        id_before: Uuid,
+        /// Its id since.
+        id: Uuid,
     },
 }
 

@@ -1,6 +1,9 @@
 //! What is old goes, and what lies around incidents is frozen.
 
-use muster_domain::alarm::AlarmCode;
+use muster_domain::{
+    alarm::AlarmCode,
+    recorder::{IdsChanged, LastId},
+};
 
 use super::*;
 
@@ -135,6 +138,29 @@ async fn facts_of_more_than_a_year_ago_go_except_what_was_so_then() {
     }
     assert_eq!(seen, [None, None, Some(400), Some(100), Some(1)]);
     assert!(recorder::fact_at(conn, other, Utc::now()).await.unwrap().is_some(), "it is so to this day");
+}
+
+#[tokio::test]
+async fn ids_that_topics_had_more_than_a_year_ago_go_and_those_they_have_stay() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let (name, orders) = (pair_name("payments"), || "orders".to_owned());
+    // From one day to the next, each in days ago; the last has not ended.
+    for (id, from, until) in [(1, 900, Some(500)), (2, 500, Some(300)), (3, 300, None)] {
+        let id = Uuid::from_u128(id);
+        let begun = IdsChanged { begun: vec![(orders(), id)], over: Vec::new() };
+        recorder::keep_ids(conn, (&name, Side::B), at(from * 24, 0), &begun).await.unwrap();
+        if let Some(until) = until {
+            let last = LastId { id, seen_at: at(until * 24, -5) };
+            let over = IdsChanged { begun: Vec::new(), over: vec![(orders(), last)] };
+            recorder::keep_ids(conn, (&name, Side::B), at(until * 24, 0), &over).await.unwrap();
+        }
+    }
+    retire(&database).await;
+    let found = recorder::recreated_by_surveys(conn, (&name, Side::B), "", 10).await.unwrap();
+    let ids: Vec<u128> = found.iter().flat_map(|topic| &topic.ids).map(|seen| seen.id.as_u128()).collect();
+    assert_eq!(ids, [2, 3]);
 }
 
 #[tokio::test]
