@@ -134,7 +134,7 @@ async fn topic(
         begun: now.map(|id| (name.clone(), Uuid::from_u128(id))).into_iter().collect(),
         over: before.map(|before| (name, last(before))).into_iter().collect(),
     };
-    recorder::keep_ids(conn, (&pair_name("payments"), side), at(minutes), &changed).await.unwrap();
+    recorder::keep_ids(conn, (&pair_name("payments"), side), at(minutes), &changed).await.expect("kept");
 }
 
 #[tokio::test]
