@@ -5,7 +5,10 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use muster_app::{
-    loops::{memory::Memory, survey::SurveyLoop},
+    loops::{
+        memory::Memory,
+        survey::{RENEW_EVERY, SurveyLoop},
+    },
     process::telemetry::Beat,
     standing::judgement::{self, Judgement},
 };
@@ -56,6 +59,7 @@ impl Observer {
             pool: database.pool().clone(),
             clients: Arc::new(clients.clone()),
             period: PERIOD,
+            renew_every: RENEW_EVERY,
             worker: "test".to_owned(),
             beat: Beat::default(),
         };
