@@ -247,6 +247,7 @@ impl SurveyLoop {
             return Err(e.into());
         }
         memory.committed(&clients.pair, &survey);
+        self.keep_looks(&survey).await;
         if let Err(e) = memory.seal(&self.pool, survey.began_at).await {
             tracing::warn!(pair.name = %pair, cause = %chain(&e), "could not seal what was recorded of pair `{pair}`; it stays unsealed and is tried again");
         }
@@ -272,6 +273,20 @@ impl SurveyLoop {
         Memory::keep_losses(&mut tx, pair, losses).await?;
         alarms.keep(&mut tx, survey, epoch).await?;
         tx.commit().await.map_err(failed)
+    }
+
+    /// Keeps what was seen of both clusters, for their pages: in a statement of its own after the survey is kept, since pairs that share a
+    /// cluster would else wait for each other's surveys to be kept. Who dies before it leaves what an earlier survey saw, with its time, until the
+    /// next one.
+    async fn keep_looks(&self, survey: &Survey) {
+        let kept = async {
+            let mut conn = muster_store::acquire(&self.pool).await?;
+            surveys::keep_looks(&mut conn, survey, self.period.as_secs_f64() / 2.0).await
+        };
+        if let Err(e) = kept.await {
+            let pair = &survey.pair;
+            tracing::warn!(pair.name = %pair, cause = %chain(&e), "could not keep what the survey of pair `{pair}` saw of its clusters; their pages show what an earlier one saw");
+        }
     }
 }
 
