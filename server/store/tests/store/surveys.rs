@@ -113,6 +113,30 @@ async fn changes_of_readiness_are_logged_once() {
 }
 
 #[tokio::test]
+async fn changes_of_readiness_go_after_some_days_however_many_there_are() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let name = pair_name("payments");
+    let epoch = lease(conn, "one").await;
+    let long_ago =
+        "insert into readiness_change (pair, check_name, from_status, to_status, reason, at, survey_number)
+        select 'payments', 'lag', 'ok', 'critical', '', clock_timestamp() - interval '91 days', n
+        from generate_series(1, 12000) as n";
+    sqlx::query(long_ago).execute(&mut *conn).await.unwrap();
+    for (number, (ago, status)) in (12_001..).zip([(89, "ok"), (0, "critical")]) {
+        let lag = [CheckStatus { check: "lag", status, reason: "" }];
+        let survey = (number, Utc::now() - Duration::days(ago));
+        assert_eq!(readiness::keep(conn, &name, epoch, survey, (&(), &()), &lag).await.unwrap(), 1);
+    }
+    assert_eq!(readiness::delete_changes_older_than(conn, 90).await.unwrap(), 12_000);
+    let left = readiness::changes(conn, &name, None, 10).await.unwrap();
+    let numbers: Vec<i64> = left.iter().map(|change| change.survey_number).collect();
+    assert_eq!(numbers, [12_002, 12_001]);
+    assert_eq!(readiness::delete_changes_older_than(conn, 90).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn a_look_at_many_pairs_is_given_what_is_brief_and_never_shows_an_older_survey() {
     let database = TestDatabase::new().await;
     let conn = &mut *database.conn().await;
