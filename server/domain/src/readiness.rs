@@ -14,6 +14,7 @@ mod tests;
 
 pub use approvers::{TooFewApprovers, enough_approvers, judge_approvers};
 pub use canary::judge_canary;
+pub use moving::is_not_yet_told;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

@@ -12,6 +12,9 @@ use crate::{
     leases::{self, survey_lease},
 };
 
+/// Most changes that one statement removes.
+const CHANGES_AT_ONCE: i64 = 5_000;
+
 /// The status of one check, to find what changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckStatus<'a> {
@@ -287,6 +290,36 @@ pub async fn keep_told(
     .await
     .map_err(failed(OP))?;
     StoreError::expect_rows(OP, done.rows_affected(), 1)
+}
+
+/// Removes changes that surveys showed more than so many days ago; says how many. They are looked for in the order they were written in, some
+/// thousand at a time: however many there are, no statement takes long and none reads those that stay.
+///
+/// # Errors
+/// When the database refuses; those removed by then are gone.
+pub async fn delete_changes_older_than(conn: &mut PgConnection, days: i32) -> Result<u64, StoreError> {
+    let mut removed: u64 = 0;
+    loop {
+        let done = sqlx::query!(
+            "delete from readiness_change
+            where at < clock_timestamp() - make_interval(days => $1)
+                and id in (
+                    select id
+                    from readiness_change
+                    order by id
+                    limit $2
+                )",
+            days,
+            CHANGES_AT_ONCE
+        )
+        .execute(&mut *conn)
+        .await
+        .map_err(failed("remove old changes of readiness"))?;
+        removed = removed.saturating_add(done.rows_affected());
+        if done.rows_affected() == 0 {
+            return Ok(removed);
+        }
+    }
 }
 
 /// Changes of a pair, newest first, at most `limit`, older than `before` if given.

@@ -1,5 +1,5 @@
-//! The latest survey of each pair, and what was last seen of each cluster. Written only by the process that holds the pair's lease; pages and the API read
-//! what is here and never wait for Kafka.
+//! The latest survey of each pair, written only by the process that holds the pair's lease, and what was last seen of each cluster, by whichever
+//! pair's survey looked last. Pages and the API read what is here and never wait for Kafka.
 
 use chrono::{DateTime, Utc};
 use muster_domain::{
@@ -60,7 +60,6 @@ pub async fn keep(conn: &mut PgConnection, survey: &Survey, epoch: i64) -> Resul
     .await
     .map_err(failed("keep survey"))?;
     StoreError::expect_rows("keep survey", done.rows_affected(), 1)?;
-    keep_looks(conn, survey).await?;
     sqlx::query_scalar!("select pg_notify($1, $2)", CHANNEL, survey.pair.as_str())
         .fetch_one(conn)
         .await
@@ -68,19 +67,34 @@ pub async fn keep(conn: &mut PgConnection, survey: &Survey, epoch: i64) -> Resul
     Ok(())
 }
 
-/// Keeps what was seen of both clusters, unless another pair's survey looked later.
-async fn keep_looks(conn: &mut PgConnection, survey: &Survey) -> Result<(), StoreError> {
+/// Keeps what was seen of both clusters, unless another pair's survey looked later, or has seen the same less than so many seconds before: then
+/// no row is locked. Not for the transaction that keeps a survey: rows of clusters are shared by pairs, and would be locked until its end.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn keep_looks(conn: &mut PgConnection, survey: &Survey, seconds: f64) -> Result<(), StoreError> {
     let BySide { a, b } = &survey.sides;
     // In the order of names, so that surveys of pairs that share clusters never wait for each other in a circle.
     sqlx::query!(
         "insert into cluster_look (cluster, at, description, rights)
-        select cluster, $2, description, rights
+        select seen.cluster, $2::timestamptz, seen.description, seen.rights
         from (
             select cluster_a as cluster, $3::jsonb as description, $4::jsonb as rights from pair where name = $1
             union all
             select cluster_b, $5, $6 from pair where name = $1
         ) as seen
-        order by cluster
+        left join cluster_look as kept on kept.cluster = seen.cluster
+        where kept.cluster is null
+            or kept.at < $2::timestamptz - make_interval(secs => $7)
+            or (
+                kept.at < $2::timestamptz
+                -- But for when it was seen.
+                and (
+                    kept.description - 'at' is distinct from seen.description - 'at'
+                    or kept.rights - 'at' is distinct from seen.rights - 'at'
+                )
+            )
+        order by seen.cluster
         on conflict (cluster) do update
         set at = excluded.at,
             description = excluded.description,
@@ -91,7 +105,8 @@ async fn keep_looks(conn: &mut PgConnection, survey: &Survey) -> Result<(), Stor
         Json(&a.cluster) as _,
         Json(&a.rights) as _,
         Json(&b.cluster) as _,
-        Json(&b.rights) as _
+        Json(&b.rights) as _,
+        seconds
     )
     .execute(conn)
     .await

@@ -14,7 +14,11 @@ use muster_app::{
     },
     following::run_watch::RunWatch,
     http::layers,
-    loops::{courier::Courier, memory::Memory, survey::SurveyLoop},
+    loops::{
+        courier::Courier,
+        memory::Memory,
+        survey::{RENEW_EVERY, SurveyLoop},
+    },
     process::{config::NotifyConfig, telemetry::Beat},
     routes,
 };
@@ -148,6 +152,7 @@ impl House {
             pool: app.pool.clone(),
             clients: hands,
             period: Duration::from_secs(5),
+            renew_every: RENEW_EVERY,
             worker: "bench".to_owned(),
             beat: Beat::default(),
         };

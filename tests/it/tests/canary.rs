@@ -7,7 +7,10 @@ use anyhow::{Context, Result, ensure};
 use async_trait::async_trait;
 use chrono::Utc;
 use muster_app::{
-    loops::{canary::CanaryLoop, survey::SurveyLoop},
+    loops::{
+        canary::CanaryLoop,
+        survey::{RENEW_EVERY, SurveyLoop},
+    },
     process::telemetry::Beat,
     standing::{canaries, judgement::Judgement},
 };
@@ -85,8 +88,14 @@ impl Muster {
             worker: worker.clone(),
             beat: Beat::default(),
         };
-        let surveys =
-            SurveyLoop { pool, clients: source, period: SURVEY_EVERY, worker, beat: Beat::default() };
+        let surveys = SurveyLoop {
+            pool,
+            clients: source,
+            period: SURVEY_EVERY,
+            renew_every: RENEW_EVERY,
+            worker,
+            beat: Beat::default(),
+        };
         let loops =
             vec![tokio::spawn(surveys.run(shutdown.clone())), tokio::spawn(canaries.run(shutdown.clone()))];
         Ok(Self { database, clients, shutdown, loops })

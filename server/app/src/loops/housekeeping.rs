@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::Utc;
 use muster_operations::decisions;
 use muster_store::{
-    canaries, happenings, idempotency, identities, lag, login_failures, outbox, proof_stretches, recorder,
-    rpo_hours, sessions,
+    canaries, happenings, idempotency, identities, lag, login_failures, outbox, proof_stretches, readiness,
+    recorder, rpo_hours, sessions,
 };
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,8 @@ const SWEEP_EVERY: u32 = 60;
 pub const LAG_DAYS: i32 = 30;
 /// Days of what a death would have cost, by the hour: as long as hours of partitions.
 pub const RPO_DAYS: i32 = 366;
+/// Days of how readiness checks changed: as long as a new pair may go without being moved.
+pub const CHANGE_DAYS: i32 = 90;
 /// Hours of what canaries measured.
 pub const CANARY_HOURS: i32 = 24;
 /// Days messages are shown after they were written.
@@ -69,7 +71,11 @@ pub async fn expire(pool: &PgPool) -> Answer<usize> {
     Ok(expired.len())
 }
 
-async fn sweep(pool: &PgPool, recorder_hours: i64) -> Answer<()> {
+/// Removes what is kept for a time only and older than that; `recorder_hours` of every survey's numbers stay.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn sweep(pool: &PgPool, recorder_hours: i64) -> Answer<()> {
     let mut conn = pool.acquire().await?;
     idempotency::delete_old(&mut conn).await?;
     login_failures::delete_old(&mut conn).await?;
@@ -78,6 +84,7 @@ async fn sweep(pool: &PgPool, recorder_hours: i64) -> Answer<()> {
     identities::delete_old_attempts(&mut conn).await?;
     lag::delete_older_than(&mut conn, LAG_DAYS).await?;
     rpo_hours::delete_older_than(&mut conn, RPO_DAYS).await?;
+    readiness::delete_changes_older_than(&mut conn, CHANGE_DAYS).await?;
     canaries::delete_older_than(&mut conn, CANARY_HOURS).await?;
     outbox::delete_older_than(&mut conn, MESSAGE_DAYS).await?;
     proof_stretches::forget_ended(&mut conn).await?;

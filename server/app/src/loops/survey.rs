@@ -1,11 +1,12 @@
 //! The survey loop: every pair is observed every few seconds by exactly one process.
 //!
 //! One task a pair, so that a slow or dead cluster delays nobody else; one lease a pair, so that of several processes
-//! one observes it. What is told of connections that were closed ([`Occasion::BroughtForward`]) wakes only that one.
+//! one observes it, however long that takes. What is told of connections that were closed ([`Occasion::BroughtForward`]) wakes only that one.
 //!
-//! A survey that outlives its lease is thrown away by the store, not kept beside a newer one. Readiness
+//! A survey whose lease was lost is thrown away by the store, not kept beside a newer one. Readiness
 //! and lag are judged here, once, and stored with the survey: pages and API only read.
 
+mod lease;
 mod rhythm;
 
 use std::{sync::Arc, time::Duration};
@@ -19,21 +20,19 @@ use muster_domain::{
     pair::{BySide, Pair},
     survey::Survey,
 };
-use muster_kafka::Closings;
 use muster_operations::{
     ClientSource, OperationError, PairClients, broker_settings::ask_brokers, leader_ends::ask_leader_ends,
     survey::take_survey, tails::read_tails, writers::read_writers,
 };
-use muster_store::{
-    StoreError, grants,
-    leases::{self, survey_lease},
-    pairs, surveys,
-};
+use muster_store::{StoreError, grants, pairs, surveys};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
-pub use self::rhythm::{Occasion, Rhythm};
+pub use self::{
+    lease::{Held, RENEW_EVERY},
+    rhythm::{Occasion, Rhythm},
+};
 use crate::{
     http::failure::chain,
     loops::{
@@ -48,10 +47,6 @@ use crate::{
     },
 };
 
-/// How long a silent process keeps a pair at least: longer than any survey, whose calls are bounded by 10 s each.
-const LEASE_SECONDS: f64 = 30.0;
-/// What of it is left at least when the next survey is due, for what goes along with surveys: canaries.
-const BEYOND_PERIOD_SECONDS: f64 = 20.0;
 /// Between the beginnings of two pairs, unless there are too many for that.
 const APART: Duration = Duration::from_millis(25);
 
@@ -64,33 +59,12 @@ pub struct SurveyLoop {
     pub clients: Arc<dyn ClientSource>,
     /// Time between two surveys of a pair.
     pub period: Duration,
+    /// Time between two renewals of a pair's lease while a survey of it is taken: [`RENEW_EVERY`].
+    pub renew_every: Duration,
     /// Name of this process in leases.
     pub worker: String,
     /// What it tells its turns to.
     pub beat: Beat,
-}
-
-/// The lease of a pair, and what is remembered of the pair under it. Whoever had the lease in between has written rows and seen
-/// ends that this process did not: what was remembered before goes on from nothing that is kept, so it ends with the lease.
-#[derive(Debug)]
-pub struct Held {
-    epoch: i64,
-    memory: Memory,
-    /// Of the clients that took the last survey, since before it began; they may be others by the next one.
-    closings: Option<BySide<Closings>>,
-}
-
-impl Held {
-    /// A lease that was just claimed, by its epoch: nothing is remembered.
-    #[must_use]
-    pub fn by(epoch: i64) -> Self {
-        Self { epoch, memory: Memory::default(), closings: None }
-    }
-
-    /// Of the clients that took the last survey; `None` before the first.
-    pub fn closings(&mut self) -> Option<&mut BySide<Closings>> {
-        self.closings.as_mut()
-    }
 }
 
 /// What came of a turn.
@@ -172,42 +146,25 @@ impl SurveyLoop {
         }
         self.hold(&mut conn, pair, held).await?;
         drop(conn);
-        let Some(held) = held else { return Ok(Turned::SomebodyElse) };
-        // Only this is cut off: a claim that was, might come to the database after everything was given back.
+        let Some(mine) = held.as_mut() else { return Ok(Turned::SomebodyElse) };
+        let epoch = mine.epoch;
+        // Only this is cut off: a claim that was, might come to the database after everything was given back. What was under way is then kept
+        // whole or not at all, and what is remembered goes with the lease.
         let observed = tokio::select! {
             () = shutdown.cancelled() => return Ok(Turned::CutShort),
-            observed = self.observe_listening(pair, held, occasion) => observed,
+            observed = self.observe_listening(pair, mine, occasion) => observed,
+            lost = self.renew_until_lost(pair, epoch) => Err(OperationError::Store(lost)),
         };
         match observed {
-            Err(OperationError::Store(StoreError::LeaseLost { .. })) => Ok(Turned::SomebodyElse),
+            Err(OperationError::Store(StoreError::LeaseLost { .. })) => {
+                *held = None;
+                Ok(Turned::SomebodyElse)
+            }
             // Deleted while it was observed.
             Err(OperationError::Store(e)) if e.constraint() == Some("survey_of_pair") => Ok(Turned::PairGone),
             Err(e) => Err(e),
             Ok(_) => Ok(Turned::Observed),
         }
-    }
-
-    /// Renews the lease that is held, or claims it: then nothing is remembered. Nothing is held while somebody else has it.
-    async fn hold(
-        &self,
-        conn: &mut sqlx::PgConnection,
-        pair: &PairName,
-        held: &mut Option<Held>,
-    ) -> Result<(), StoreError> {
-        let name = survey_lease(pair);
-        if let Some(Held { epoch, .. }) = held
-            && leases::renew(conn, &name, *epoch, self.lease_seconds()).await?
-        {
-            return Ok(());
-        }
-        *held = None;
-        let claimed = leases::claim(conn, &name, &self.worker, self.lease_seconds()).await?;
-        *held = claimed.map(|lease| Held::by(lease.epoch));
-        Ok(())
-    }
-
-    fn lease_seconds(&self) -> f64 {
-        LEASE_SECONDS.max(self.period.as_secs_f64() + BEYOND_PERIOD_SECONDS)
     }
 
     /// Takes one survey of a pair and keeps it with what it means. No transaction is open while Kafka is asked.
@@ -290,6 +247,7 @@ impl SurveyLoop {
             return Err(e.into());
         }
         memory.committed(&clients.pair, &survey);
+        self.keep_looks(&survey).await;
         if let Err(e) = memory.seal(&self.pool, survey.began_at).await {
             tracing::warn!(pair.name = %pair, cause = %chain(&e), "could not seal what was recorded of pair `{pair}`; it stays unsealed and is tried again");
         }
@@ -317,17 +275,17 @@ impl SurveyLoop {
         tx.commit().await.map_err(failed)
     }
 
-    /// Gives all pairs to whoever is next, at once.
-    async fn let_go(&self) {
-        let released = async {
+    /// Keeps what was seen of both clusters, for their pages: in a statement of its own after the survey is kept, since pairs that share a
+    /// cluster would else wait for each other's surveys to be kept. Who dies before it leaves what an earlier survey saw, with its time, until the
+    /// next one.
+    async fn keep_looks(&self, survey: &Survey) {
+        let kept = async {
             let mut conn = muster_store::acquire(&self.pool).await?;
-            leases::release_all(&mut conn, &self.worker).await
+            surveys::keep_looks(&mut conn, survey, self.period.as_secs_f64() / 2.0).await
         };
-        match released.await {
-            Ok(names) => tracing::info!("gave {} pairs back to be observed by others", names.len()),
-            Err(e) => {
-                tracing::warn!(cause = %chain(&e), "could not give pairs back; others wait for the leases");
-            }
+        if let Err(e) = kept.await {
+            let pair = &survey.pair;
+            tracing::warn!(pair.name = %pair, cause = %chain(&e), "could not keep what the survey of pair `{pair}` saw of its clusters; their pages show what an earlier one saw");
         }
     }
 }

@@ -181,7 +181,7 @@ impl Judgement {
         let told = told
             .and_then(|(word, better_since)| Some(Told { status: CheckStatus::parse(&word)?, better_since }));
         let all: Vec<CheckResult> = self.all().cloned().collect();
-        let (now, event) = news_of_readiness(told, &pair.name, &all, survey.began_at);
+        let (now, event) = news_of_readiness(told, survey, &all);
         if told == Some(now) || (told.is_some() && runs::active_for_pair(conn, &pair.name).await?.is_some()) {
             return Ok(());
         }

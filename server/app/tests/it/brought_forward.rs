@@ -4,14 +4,20 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta};
 use muster_app::{loops::survey::SurveyLoop, standing::lag_history::LagHistory};
-use muster_domain::{ids::PairName, pair::Side, survey::Survey};
+use muster_domain::{ids::PairName, pair::Side, readiness::CheckStatus, survey::Survey};
 use muster_kafka::double::Health;
 use muster_operations::survey::take_survey;
 use muster_store::surveys;
+use serde_json::Value;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{processes::until, recorder::loss, test_app::TestApp};
+use crate::{
+    notifications::{webhook, written},
+    processes::until,
+    recorder::loss,
+    test_app::TestApp,
+};
 
 /// The pair is observed by the loop until this is stopped.
 struct Observed<'a> {
@@ -76,6 +82,42 @@ async fn a_connection_that_a_living_cluster_closes_brings_a_look_and_nothing_els
     assert!(after.sides.b.cluster.value().is_some());
     let said = loss(&app).await;
     assert!(said["loss"].is_null(), "{said:#}");
+}
+
+/// Nothing is copied any more, but that takes a survey that is due to say.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_may_be_on_its_way_in_the_moment_before_it_is_told_nobody() {
+    let app = TestApp::with_pair().await;
+    webhook(&app, "bot", "https://a.example").await;
+    app.small.world.ticks(20);
+    app.small.west_to_central.flow().batch = 0;
+    // It sees what was copied until now, and after it nothing is.
+    let observed = Observed::every(&app, HOUR).await;
+    let before = newest(&app).await.number;
+    let states: Value = sqlx::query_scalar("select states from readiness where pair = 'orders'")
+        .fetch_one(&app.app.pool)
+        .await
+        .unwrap();
+    let worst =
+        states.as_object().unwrap().values().filter_map(|word| CheckStatus::parse(word.as_str()?)).max();
+    assert!(worst < Some(CheckStatus::Unknown), "else nothing would be worse: {states:#}");
+    // Not what the first survey of all could not tell.
+    let told = "update readiness set told_status = $1, better_since = null where pair = 'orders'";
+    sqlx::query(told).bind(worst.unwrap().as_str()).execute(&app.app.pool).await.unwrap();
+    app.small.world.ticks(20);
+    app.small.world.lock().cluster_mut("eu-central").close_connections();
+    observed.reaches(before + 1).await;
+    observed.stop().await;
+    let sql = "select states ->> 'flow-moving' from readiness where pair = 'orders'";
+    let moving = async || -> String { sqlx::query_scalar(sql).fetch_one(&app.app.pool).await.unwrap() };
+    assert!(newest(&app).await.brought_forward);
+    assert_eq!(moving().await, "unknown");
+    assert!(!written(&app).await.contains(&"readiness_worse".to_owned()), "{:?}", written(&app).await);
+
+    app.small.world.ticks(20);
+    app.observe("orders").await;
+    assert_eq!(moving().await, "critical");
+    assert!(written(&app).await.contains(&"readiness_worse".to_owned()), "{:?}", written(&app).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]

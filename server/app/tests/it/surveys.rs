@@ -1,5 +1,6 @@
 //! What is stored of an observation, and that reading it never waits for a cluster.
 
+use muster_app::loops::housekeeping::{CHANGE_DAYS, sweep};
 use muster_domain::ids::PairName;
 use muster_kafka::double::Health;
 use muster_store::leases;
@@ -24,6 +25,26 @@ async fn a_survey_is_kept_with_what_it_means() {
     assert_eq!(history["items"].as_array().unwrap().len(), 1, "both surveys are in one stretch: {history:#}");
     let listed = vera.get("/api/v1/pairs").await.done();
     assert_eq!(listed["items"][0]["active"], "eu-west");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn how_a_check_changed_is_known_for_some_months_and_then_removed() {
+    let app = TestApp::with_pair().await;
+    let vera = app.as_user("vera").await;
+    let checks = async || -> Vec<String> {
+        let changes = vera.get("/api/v1/pairs/orders/readiness/changes").await.done();
+        let check = |change: &serde_json::Value| change["check"].as_str().unwrap().to_owned();
+        changes["items"].as_array().unwrap().iter().map(check).collect()
+    };
+    let older = "update readiness_change set at = at - make_interval(days => $1) where check_name = $2";
+    for (days, check) in [(CHANGE_DAYS, "flow-moving"), (CHANGE_DAYS - 1, "rights")] {
+        let moved = sqlx::query(older).bind(days).bind(check).execute(&app.app.pool).await.unwrap();
+        assert!(moved.rows_affected() > 0, "{check}");
+    }
+    sweep(&app.app.pool, 24).await.unwrap();
+    let left = checks().await;
+    assert!(left.iter().any(|check| check == "rights"), "{left:?}");
+    assert!(!left.iter().any(|check| check == "flow-moving"), "{left:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

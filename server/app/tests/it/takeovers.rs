@@ -1,5 +1,9 @@
-//! A process that loses a pair's lease and gets it back goes on from what is kept by then, not from what it remembers.
+//! A process that loses a pair's lease and gets it back goes on from what is kept by then, not from what it remembers; and it does not lose it
+//! to another one for being slow.
 
+use std::{sync::Arc, time::Duration};
+
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_app::loops::survey::{Held, Occasion, SurveyLoop, Turned};
 use muster_domain::{
@@ -8,11 +12,13 @@ use muster_domain::{
     pair::{Direction, Side},
     recorder::Kind,
 };
-use muster_kafka::double::Health;
+use muster_kafka::double::{Fault, Health, When};
+use muster_operations::{ClientSource, OperationError, PairClients};
 use muster_store::{leases, recorder, surveys};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use crate::test_app::TestApp;
+use crate::{processes::until, test_app::TestApp};
 
 const FORWARD: Direction = Direction { from: Side::A };
 
@@ -281,4 +287,70 @@ async fn a_turn_that_failed_keeps_the_lease_and_what_is_remembered() {
     let lag = app.as_user("vera").await.get("/api/v1/pairs/orders/lag").await.done();
     let rpo = &lag["items"][0]["rpo"];
     assert!(rpo["records_at_most"].is_number(), "told from ends it saw before: {lag:#}");
+}
+
+/// Hands that are slow: whoever asks for clients waits until somebody lets them go on.
+struct Slow {
+    clients: Arc<dyn ClientSource>,
+    asked: Notify,
+    goes_on: Notify,
+}
+
+#[async_trait]
+impl ClientSource for Slow {
+    async fn pair_clients(&self, pair: &PairName) -> Result<PairClients, OperationError> {
+        self.asked.notify_one();
+        self.goes_on.notified().await;
+        self.clients.pair_clients(pair).await
+    }
+}
+
+/// Often enough that no test waits for it long.
+const OFTEN: Duration = Duration::from_millis(5);
+
+async fn is_held(app: &TestApp) -> bool {
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    leases::get(&mut conn, &leases::survey_lease(&name())).await.unwrap().is_some()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_survey_that_takes_longer_than_its_lease_is_kept_and_nobody_else_takes_one_meanwhile() {
+    let app = nobody_observes().await;
+    let (mut one, mut two) = (Process::of(&app, "one"), Process::of(&app, "two"));
+    let clients = Arc::clone(&app.surveys.clients);
+    let slow = Arc::new(Slow { clients, asked: Notify::new(), goes_on: Notify::new() });
+    one.surveys.clients = Arc::clone(&slow) as Arc<dyn ClientSource>;
+    one.surveys.renew_every = OFTEN;
+    let meanwhile = async {
+        slow.asked.notified().await;
+        for _ in 0..3 {
+            lease_runs_out(&app).await;
+            until("its lease is renewed", async || is_held(&app).await).await;
+            assert_eq!(two.turn().await, Turned::SomebodyElse);
+        }
+        slow.goes_on.notify_one();
+    };
+    let (turned, ()) = tokio::join!(one.turn(), meanwhile);
+    assert_eq!(turned, Turned::Observed);
+    assert!(one.held.is_some() && two.held.is_none());
+}
+
+/// It may be the only one whose survey hangs.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_loses_the_lease_while_a_survey_is_taken_ends_it_and_remembers_nothing() {
+    let app = nobody_observes().await;
+    let (mut one, mut two) = (Process::of(&app, "one"), Process::of(&app, "two"));
+    one.observe(&app).await.unwrap();
+    one.surveys.renew_every = OFTEN;
+    app.small.world.faults(|faults| faults.fail("describe_cluster", 1, When::Before, Fault::Hang));
+    let meanwhile = async {
+        app.small.world.hung().await;
+        let mut conn = app.app.pool.acquire().await.unwrap();
+        assert_eq!(leases::release_all(&mut conn, "one").await.unwrap(), ["survey:orders"]);
+        drop(conn);
+        assert_eq!(two.turn().await, Turned::Observed);
+    };
+    let (turned, ()) = tokio::join!(tokio::time::timeout(Duration::from_secs(60), one.turn()), meanwhile);
+    assert_eq!(turned.expect("its survey never ends by itself"), Turned::SomebodyElse);
+    assert!(one.held.is_none() && two.held.is_some());
 }

@@ -17,7 +17,11 @@ use muster_app::{
     },
     following::run_watch::RunWatch,
     http::layers,
-    loops::{courier::Courier, memory::Memory, survey::SurveyLoop},
+    loops::{
+        courier::Courier,
+        memory::Memory,
+        survey::{RENEW_EVERY, SurveyLoop},
+    },
     process::{
         config::{NotifyConfig, OidcConfig},
         serve::serve_http,
@@ -137,6 +141,7 @@ impl TestApp {
             pool: pool.clone(),
             clients: Arc::clone(&hands) as Arc<dyn ClientSource>,
             period: std::time::Duration::from_secs(5),
+            renew_every: RENEW_EVERY,
             worker: "test".to_owned(),
             beat: Beat::default(),
         };

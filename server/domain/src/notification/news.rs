@@ -1,12 +1,12 @@
 //! When a change of readiness is worth telling. Worse is told at once; better only once it has lasted, so that a pair
-//! whose checks flap is one message and not hundreds.
+//! whose checks flap is one message and not hundreds. What only a survey that was brought forward does not know yet is neither.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
 use super::Event;
 use crate::{
-    ids::PairName,
-    readiness::{CheckResult, CheckStatus, overall},
+    readiness::{CheckResult, CheckStatus, is_not_yet_told, overall},
+    survey::Survey,
 };
 
 /// How long a pair must be better before that is told.
@@ -28,19 +28,25 @@ pub struct Told {
 #[must_use]
 pub fn news_of_readiness(
     told: Option<Told>,
-    pair: &PairName,
+    survey: &Survey,
     results: &[CheckResult],
-    at: DateTime<Utc>,
 ) -> (Told, Option<Event>) {
-    let status = overall(results).max(CheckStatus::Ok);
+    let (pair, at) = (&survey.pair, survey.began_at);
+    let known: Vec<CheckResult> =
+        results.iter().filter(|result| !is_not_yet_told(result, survey)).cloned().collect();
+    let status = overall(&known).max(CheckStatus::Ok);
     let now = Told { status, better_since: None };
     let Some(Told { status: from, better_since }) = told else { return (now, None) };
-    let checks = || worst(results, status);
+    let checks = || worst(&known, status);
     if status > from {
         return (now, Some(Event::ReadinessWorse { pair: pair.clone(), from, to: status, checks: checks() }));
     }
     if status == from {
         return (now, None);
+    }
+    if known.len() < results.len() {
+        // Without what it does not know nobody can say that the pair is better.
+        return (Told { status: from, better_since }, None);
     }
     let since = better_since.unwrap_or(at);
     if at - since < BETTER_AFTER {

@@ -13,6 +13,8 @@ use crate::{
     readiness::{CheckCode, CheckResult, CheckStatus},
     record::{Person, Run},
     run::{Operation, RunState},
+    samples,
+    survey::Survey,
 };
 
 /// What a topic, a reason or a question could be named to get out of its place.
@@ -259,15 +261,22 @@ fn a_message_of_an_alarm_leads_to_it_open_or_ended() {
     assert_eq!(message(&old).link, "https://muster.example/alarms?state=all&pair=payments");
 }
 
-fn checks(status: CheckStatus) -> Vec<CheckResult> {
-    let result = |status| CheckResult {
-        code: CheckCode::FlowMoving,
+fn result(code: CheckCode, status: CheckStatus) -> CheckResult {
+    CheckResult {
+        code,
         status,
         reason: "no record for 90 s".to_owned(),
         evidence: Value::Null,
         next_step: String::new(),
-    };
-    vec![result(CheckStatus::NotApplicable), result(status)]
+    }
+}
+
+fn checks(status: CheckStatus) -> Vec<CheckResult> {
+    [CheckStatus::NotApplicable, status].map(|status| result(CheckCode::FlowMoving, status)).into()
+}
+
+fn survey(second: i64) -> Survey {
+    Survey { pair: pair(), began_at: at() + TimeDelta::seconds(second), ..samples::survey() }
 }
 
 #[test]
@@ -275,8 +284,7 @@ fn worse_is_told_at_once_and_better_once_it_lasts() {
     use CheckStatus::{Critical, Ok as Well, Warning};
     let mut told = None;
     let mut look = |second: i64, status| {
-        let (now, event) =
-            news_of_readiness(told, &pair(), &checks(status), at() + TimeDelta::seconds(second));
+        let (now, event) = news_of_readiness(told, &survey(second), &checks(status));
         told = Some(now);
         event.map(|event| event.kind())
     };
@@ -289,6 +297,40 @@ fn worse_is_told_at_once_and_better_once_it_lasts() {
     assert_eq!(look(80, Warning), Some(EventKind::ReadinessBetter));
     assert_eq!(look(85, Warning), None);
     assert_eq!(look(90, Critical), Some(EventKind::ReadinessWorse));
+}
+
+#[test]
+fn what_only_a_survey_that_was_brought_forward_cannot_tell_is_no_news() {
+    use CheckStatus::{Critical, Ok as Well, Unknown, Warning};
+    let told = |status, better_since| Some(Told { status, better_since });
+    let early = Survey { brought_forward: true, ..survey(50) };
+    let moving = |status| result(CheckCode::FlowMoving, status);
+    let with = |other, status| vec![result(CheckCode::Rights, other), moving(status)];
+    let since = Some(at());
+    let untouched = [told(Well, None), told(Unknown, None), told(Critical, None), told(Critical, since)];
+    for before in untouched {
+        let (now, event) = news_of_readiness(before, &early, &with(Well, Unknown));
+        assert_eq!((Some(now), event), (before, None), "neither worse nor better");
+    }
+    let kinds = |before, survey: &Survey, results: &[CheckResult]| {
+        let (now, event) = news_of_readiness(before, survey, results);
+        (now.status, event.map(|event| event.kind()))
+    };
+    let worse = Some(EventKind::ReadinessWorse);
+    assert_eq!(
+        kinds(told(Well, None), &survey(50), &with(Well, Unknown)),
+        (Unknown, worse),
+        "one that was due"
+    );
+    assert_eq!(kinds(told(Well, None), &early, &with(Well, Critical)), (Critical, worse));
+    let elsewhere = vec![result(CheckCode::Canary, Unknown), moving(Well)];
+    assert_eq!(kinds(told(Well, None), &early, &elsewhere), (Unknown, worse), "another check");
+
+    let (now, event) = news_of_readiness(told(Well, None), &early, &with(Warning, Unknown));
+    assert_eq!(now.status, Warning, "what else is worse is told as bad as it is");
+    let Some(Event::ReadinessWorse { to: Warning, checks, .. }) = &event else { panic!("{event:?}") };
+    assert_eq!(checks.len(), 1, "{checks:?}");
+    assert!(checks[0].starts_with(CheckCode::Rights.title()), "{checks:?}");
 }
 
 #[test]

@@ -48,6 +48,13 @@ pub(super) fn moving(scene: &Scene<'_>) -> CheckResult {
     )
 }
 
+/// Whether that a check is not known is no news yet: it says whether records move, of a survey that was brought forward. The next one is due a
+/// period later and says it, whatever the reason.
+#[must_use]
+pub fn is_not_yet_told(check: &CheckResult, survey: &Survey) -> bool {
+    survey.brought_forward && check.code == Code::FlowMoving && check.status == CheckStatus::Unknown
+}
+
 /// By how much the topics of a side have grown.
 #[derive(Default)]
 struct Grown {

@@ -15,10 +15,14 @@ use muster_store::{
 };
 use sqlx::{PgConnection, postgres::PgListener};
 
-use crate::sample::{broken, keep_pair, pair_name, survey};
+use crate::sample::{broken, keep_pair, pair, pair_name, survey};
 
 async fn lease(conn: &mut PgConnection, owner: &str) -> i64 {
-    let name = survey_lease(&pair_name("payments"));
+    lease_of(conn, "payments", owner).await
+}
+
+async fn lease_of(conn: &mut PgConnection, pair: &str, owner: &str) -> i64 {
+    let name = survey_lease(&pair_name(pair));
     leases::claim(conn, &name, owner, -1.0).await.expect("a claim").expect("a free lease").epoch
 }
 
@@ -106,6 +110,30 @@ async fn changes_of_readiness_are_logged_once() {
     );
     let oldest = readiness::changes(conn, &name, Some(3), 10).await.unwrap();
     assert_eq!(oldest.len(), 2);
+}
+
+#[tokio::test]
+async fn changes_of_readiness_go_after_some_days_however_many_there_are() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let name = pair_name("payments");
+    let epoch = lease(conn, "one").await;
+    let long_ago =
+        "insert into readiness_change (pair, check_name, from_status, to_status, reason, at, survey_number)
+        select 'payments', 'lag', 'ok', 'critical', '', clock_timestamp() - interval '91 days', n
+        from generate_series(1, 12000) as n";
+    sqlx::query(long_ago).execute(&mut *conn).await.unwrap();
+    for (number, (ago, status)) in (12_001..).zip([(89, "ok"), (0, "critical")]) {
+        let lag = [CheckStatus { check: "lag", status, reason: "" }];
+        let survey = (number, Utc::now() - Duration::days(ago));
+        assert_eq!(readiness::keep(conn, &name, epoch, survey, (&(), &()), &lag).await.unwrap(), 1);
+    }
+    assert_eq!(readiness::delete_changes_older_than(conn, 90).await.unwrap(), 12_000);
+    let left = readiness::changes(conn, &name, None, 10).await.unwrap();
+    let numbers: Vec<i64> = left.iter().map(|change| change.survey_number).collect();
+    assert_eq!(numbers, [12_002, 12_001]);
+    assert_eq!(readiness::delete_changes_older_than(conn, 90).await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -233,26 +261,73 @@ async fn long_stretches_are_made_of_minutes_and_one_unknown_makes_a_minute_unkno
     assert!(lag::minutes_of_all(conn, &other).await.unwrap().is_empty());
 }
 
+/// Seconds for which a look that says the same stands.
+const STANDS: f64 = 2.5;
+
 #[tokio::test]
 async fn the_survey_that_looked_last_says_what_a_cluster_is() {
     let database = TestDatabase::new().await;
     let conn = &mut *database.conn().await;
     keep_pair(conn, "payments").await.unwrap();
-    let epoch = lease(conn, "one").await;
     assert!(surveys::looks(conn, None).await.unwrap().is_empty());
     let first = survey("payments", 1);
-    surveys::keep(conn, &first, epoch).await.unwrap();
+    surveys::keep_looks(conn, &first, STANDS).await.unwrap();
     let looks = surveys::looks(conn, None).await.unwrap();
     assert_eq!(looks.len(), 2, "one of each side");
     let mut later = survey("payments", 2);
-    later.began_at = first.began_at + Duration::seconds(5);
     later.sides.a = SideObservation::unreachable("nobody answers", later.began_at);
-    surveys::keep(conn, &later, epoch).await.unwrap();
-    let mut delayed = survey("payments", 3);
-    delayed.began_at = first.began_at;
-    surveys::keep(conn, &delayed, epoch).await.unwrap();
+    surveys::keep_looks(conn, &later, STANDS).await.unwrap();
+    surveys::keep_looks(conn, &first, STANDS).await.unwrap();
     let a = pairs::get(conn, &pair_name("payments")).await.unwrap().unwrap().clusters.a;
     let look = surveys::looks(conn, Some(&a)).await.unwrap().pop().unwrap();
     assert_eq!(look.description, later.sides.a.cluster, "an older look does not replace it");
     assert_eq!(look.rights, later.sides.a.rights);
+}
+
+/// Whoever would wait for a row fails.
+async fn never_waits(conn: &mut PgConnection) {
+    sqlx::query("set lock_timeout = '50ms'").execute(conn).await.unwrap();
+}
+
+#[tokio::test]
+async fn pairs_that_share_clusters_do_not_wait_for_each_others_surveys() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    pairs::insert(conn, &pair("refunds")).await.unwrap();
+    let epochs = (lease(conn, "one").await, lease_of(conn, "refunds", "one").await);
+    never_waits(conn).await;
+    let mut long = muster_store::begin(database.pool()).await.unwrap();
+    surveys::keep(&mut long, &survey("payments", 1), epochs.0).await.unwrap();
+    // It is still under way: of very many partitions that takes seconds.
+    surveys::keep(conn, &survey("refunds", 1), epochs.1).await.unwrap();
+    surveys::keep_looks(conn, &survey("refunds", 1), STANDS).await.unwrap();
+    long.commit().await.unwrap();
+    for name in ["payments", "refunds"] {
+        assert_eq!(surveys::head(conn, &pair_name(name)).await.unwrap().unwrap().number, 1, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_that_says_the_same_a_moment_later_touches_no_row() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    never_waits(conn).await;
+    surveys::keep_looks(conn, &survey("payments", 1), STANDS).await.unwrap();
+    let mut other = muster_store::begin(database.pool()).await.unwrap();
+    sqlx::query("select 1 from cluster_look for update").execute(&mut *other).await.unwrap();
+    surveys::keep_looks(conn, &survey("payments", 2), STANDS).await.unwrap();
+    let mut news = survey("payments", 2);
+    news.sides.a = SideObservation::unreachable("nobody answers", news.began_at);
+    assert!(surveys::keep_looks(conn, &news, STANDS).await.is_err(), "the rows are locked");
+    other.rollback().await.unwrap();
+
+    let seen = async |conn: &mut PgConnection| -> Vec<DateTime<Utc>> {
+        surveys::looks(conn, None).await.unwrap().iter().map(|look| look.description.at()).collect()
+    };
+    let at = |number| survey("payments", number).began_at;
+    assert_eq!(seen(conn).await, [at(1), at(1)]);
+    surveys::keep_looks(conn, &survey("payments", 4), STANDS).await.unwrap();
+    assert_eq!(seen(conn).await, [at(4), at(4)], "it does not seem older than it is for long");
 }

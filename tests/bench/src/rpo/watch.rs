@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_app::{
-    loops::survey::{Held, Occasion, Rhythm, SurveyLoop},
+    loops::survey::{Held, Occasion, RENEW_EVERY, Rhythm, SurveyLoop},
     process::telemetry::Beat,
     standing::judgement,
 };
@@ -42,6 +42,7 @@ impl Watch {
             pool: database.pool().clone(),
             clients: Arc::new(clients),
             period: PERIOD,
+            renew_every: RENEW_EVERY,
             worker: "bench".to_owned(),
             beat: Beat::default(),
         };

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context as _;
 use chrono::{DateTime, Utc};
 use muster_app::{
-    loops::survey::{Held, Occasion, SurveyLoop},
+    loops::survey::{Held, Occasion, RENEW_EVERY, SurveyLoop},
     process::telemetry::Beat,
     standing::judgement::{self, Judgement},
 };
@@ -60,6 +60,7 @@ impl Observer {
             pool: database.pool().clone(),
             clients: Arc::new(clients.clone()),
             period: PERIOD,
+            renew_every: RENEW_EVERY,
             worker: WORKER.to_owned(),
             beat: Beat::default(),
         };

@@ -13,7 +13,7 @@ use muster_app::{
         memory::Memory,
         proof::carry_out_one,
         ring::{PairMemory, RingLoop, Turned},
-        survey::SurveyLoop,
+        survey::{RENEW_EVERY, SurveyLoop},
     },
     process::{kept_offset_pairs::KeptOffsetPairs, telemetry::Beat},
 };
@@ -95,6 +95,7 @@ impl Real {
             pool: pool.clone(),
             clients: Arc::new(clients.clone()),
             period: EVERY,
+            renew_every: RENEW_EVERY,
             worker: worker.clone(),
             beat: Beat::default(),
         };

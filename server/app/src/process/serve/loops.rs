@@ -13,7 +13,7 @@ use crate::{
         canary::{self, CanaryLoop},
         courier, drill, housekeeping, proof,
         ring::{self, RingLoop},
-        survey::SurveyLoop,
+        survey::{RENEW_EVERY, SurveyLoop},
     },
     process::{
         config::Config,
@@ -38,7 +38,7 @@ pub(super) fn spawn_loops(app: &App, config: &Config, shutdown: &CancellationTok
     }
     loops.spawn(LoopName::Surveys, period, |beat, shutdown| {
         let (pool, clients, worker) = (pool.clone(), Arc::clone(&clients), worker.clone());
-        SurveyLoop { pool, clients, period, worker, beat }.run(shutdown)
+        SurveyLoop { pool, clients, period, renew_every: RENEW_EVERY, worker, beat }.run(shutdown)
     });
     loops.spawn(LoopName::Canaries, canary::LOOK_EVERY, |beat, shutdown| {
         let (pool, clients, worker) = (pool.clone(), Arc::clone(&clients), worker.clone());
