@@ -16,6 +16,7 @@ mod summary;
 mod tests;
 #[cfg(test)]
 mod tests_of_rpo;
+mod unproven;
 
 use std::collections::BTreeMap;
 
@@ -32,6 +33,7 @@ pub use self::{
     partition::{Hole, PartitionLag, partition_lags},
     rpo::{Missing, Rate, Unseen},
     rpo_hour::{RpoHour, RpoLook},
+    unproven::UnprovenCopies,
 };
 use crate::{
     loss::LastEnds,

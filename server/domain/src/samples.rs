@@ -230,6 +230,7 @@ fn flow(from: Side, target: &str, state: ConnectState, copied: i64) -> FlowObser
         last_pairs: None,
         rewinds: BTreeMap::new(),
         of_another_log: BTreeMap::new(),
+        unproven: BTreeMap::new(),
         beyond: Observed::known(Beyond::default(), now),
         unreadable_syncs: UnreadableSyncs::default(),
         // Looked at, and nobody has a producer id there: tasks that write without transactions have none.

@@ -218,6 +218,8 @@ impl SurveyLoop {
         survey.brought_forward = occasion == Occasion::BroughtForward;
         memory.history.tell_logs_apart(&clients.pair, &mut survey, previous.as_ref());
         read_tails(clients, &mut survey, previous.as_ref(), &mut memory.tails).await;
+        // Behind the tails: what is known to be no record is not waited for.
+        memory.history.tell_unproven(&clients.pair, &mut survey, previous.as_ref());
         let brokers = ask_brokers(clients, &survey, previous.as_ref());
         let ((), brokers) = tokio::join!(read_writers(clients, &mut survey, previous.as_ref()), brokers);
         brokers.add_to(&mut survey);

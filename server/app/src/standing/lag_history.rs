@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use muster_domain::{
     another_log::{GoneTopics, mark_old_positions},
-    lag::{EndsAt, Pace, Past, ends_of, high_watermarks},
+    lag::{EndsAt, Pace, Past, UnprovenCopies, ends_of, high_watermarks},
     loss::{LastEnds, Loss},
     pair::{Flow, Pair, Side},
     patterns::Scope,
@@ -33,6 +33,8 @@ pub struct LagHistory {
     paces: BTreeMap<Side, Pace>,
     /// Topics that cannot be seen now.
     gone: BTreeMap<Side, GoneTopics>,
+    /// What of the copies no position has proven yet.
+    unproven: BTreeMap<Side, UnprovenCopies>,
 }
 
 impl LagHistory {
@@ -94,6 +96,13 @@ impl LagHistory {
                 high.ends.retain(|key, _| !anew.contains(&key.topic));
             }
             self.forget(from, &anew);
+        }
+    }
+
+    /// Says in a survey of which copies more would be counted as arrived than the flow has proven in time.
+    pub fn tell_unproven(&mut self, pair: &Pair, survey: &mut Survey, previous: Option<&Survey>) {
+        for flow in &pair.flows {
+            self.unproven.entry(flow.direction.from).or_default().mark(pair, flow, survey, previous);
         }
     }
 

@@ -135,7 +135,8 @@ impl Pass {
             return;
         };
         let moved = row.committed.zip(row.was_committed).map_or(0, |(now, was)| now.saturating_sub(was));
-        let arrived = row.grown().unwrap_or(0).max(moved);
+        let grown = row.grown().filter(|_| growth_counts(view, row)).unwrap_or(0);
+        let arrived = grown.max(moved);
         self.written = self.written.saturating_add(written.max(0));
         self.arrived = self.arrived.saturating_add(arrived.max(0));
         if arrived <= 0 {
@@ -159,6 +160,12 @@ impl Pass {
     }
 }
 
+/// Whether what the replica grew by counts as arrived: no longer than the flow takes to prove that it was the flow that wrote it. Of one
+/// whose committed offsets cannot be read nobody knows: offset syncs alone may not come while little is written.
+fn growth_counts(view: &View<'_>, row: &Row<'_>) -> bool {
+    row.unproven.is_none() || view.observed().is_none_or(|flow| flow.committed.value().is_none())
+}
+
 /// Whether replication brought nothing to the replica between the survey before and this one.
 fn is_quiet(view: &View<'_>, row: &Row<'_>) -> bool {
     let same = |now: Option<i64>, was: Option<i64>| now.is_some() && now == was;
@@ -169,7 +176,7 @@ fn is_quiet(view: &View<'_>, row: &Row<'_>) -> bool {
     let all_there = view.mode.exactly_once
         || view.stopped()
         || row
-            .through(view.mode)
+            .through_if_all_is_ours(view.mode)
             .zip(row.copyable(view.mode))
             .is_some_and(|(through, end)| through >= end.saturating_sub(1));
     never_had_any || (position_stands && (nothing_new || view.stopped()) && all_there)

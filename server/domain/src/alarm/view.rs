@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{Inputs, Since, memory::LastTopic};
@@ -99,14 +100,7 @@ impl<'a> View<'a> {
     /// Whether the source connector was asked to stand still: nothing it does not copy is lost silently.
     pub(super) fn stopped(&self) -> bool {
         let source = self.connector(ConnectorRole::Source).and_then(Observed::value);
-        source.is_some_and(|source| match source.state {
-            ConnectState::Stopped | ConnectState::Paused => true,
-            ConnectState::Unassigned
-            | ConnectState::Running
-            | ConnectState::Failed
-            | ConnectState::Destroyed
-            | ConnectState::Restarting => false,
-        })
+        source.is_some_and(ConnectorObservation::stands_on_purpose)
     }
 
     pub(super) fn topics(&self, side: Side) -> Result<&'a Topics, &'a str> {
@@ -192,6 +186,8 @@ impl<'a> View<'a> {
                 Column::of(was_committed, name),
                 Column::of(was_pairs, name),
             );
+            let unproven = Column::of(flow.map(|flow| &flow.unproven), name);
+            let was_unproven = Column::of(before.map(|flow| &flow.unproven), name);
             for (number, partition) in (0..).zip(&topic.partitions) {
                 let at = usize::try_from(number).unwrap_or(usize::MAX);
                 look(Row {
@@ -208,6 +204,8 @@ impl<'a> View<'a> {
                     pair: columns.1.get(number),
                     was_committed: columns.2.get(number),
                     was_pair: columns.3.get(number),
+                    unproven: unproven.get(number),
+                    was_unproven: was_unproven.get(number),
                 });
             }
         }
@@ -251,6 +249,9 @@ pub(super) struct Row<'a> {
     pub(super) pair: Option<OffsetPair>,
     pub(super) was_committed: Option<i64>,
     pub(super) was_pair: Option<OffsetPair>,
+    /// Since when the replica holds more than any position proves, where that is too long: it may be somebody else's.
+    pub(super) unproven: Option<DateTime<Utc>>,
+    pub(super) was_unproven: Option<DateTime<Utc>>,
 }
 
 impl Row<'_> {
@@ -275,6 +276,14 @@ impl Row<'_> {
 
     /// Last source offset on the target, inclusive, where that is sure enough to conclude from.
     pub(super) fn through(&self, mode: CopyMode) -> Option<i64> {
+        if self.unproven.is_some() && !self.committed_is_exact(mode) {
+            return by_positions(self.committed, self.pair);
+        }
+        self.through_if_all_is_ours(mode)
+    }
+
+    /// The same where whatever the replica holds counts as replication's.
+    pub(super) fn through_if_all_is_ours(&self, mode: CopyMode) -> Option<i64> {
         through(self.committed, self.pair, self.target, self.committed_is_exact(mode))
     }
 
@@ -283,7 +292,7 @@ impl Row<'_> {
         if self.committed_is_exact(mode) || self.records_only {
             return self.through(mode);
         }
-        Some(self.pair?.upstream.max(self.committed.unwrap_or(-1)))
+        by_positions(self.committed, self.pair)
     }
 
     fn committed_is_exact(&self, mode: CopyMode) -> bool {
@@ -292,6 +301,9 @@ impl Row<'_> {
 
     /// The same at the survey before.
     pub(super) fn was_through(&self, mode: CopyMode) -> Option<i64> {
+        if self.was_unproven.is_some() && !self.committed_is_exact(mode) {
+            return by_positions(self.was_committed, self.was_pair);
+        }
         through(self.was_committed, self.was_pair, self.was_target, self.committed_is_exact(mode))
     }
 
@@ -299,6 +311,10 @@ impl Row<'_> {
     pub(super) fn grown(&self) -> Option<i64> {
         Some(self.target?.end?.saturating_sub(self.was_target?.end?))
     }
+}
+
+fn by_positions(committed: Option<i64>, pair: Option<OffsetPair>) -> Option<i64> {
+    Some(pair?.upstream.max(committed.unwrap_or(-1)))
 }
 
 fn through(

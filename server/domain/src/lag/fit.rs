@@ -4,6 +4,8 @@
 //! leaves a marker behind each of them, which has an offset, too: taken for a record it would hide one that is missing. Tasks of Connect
 //! write in transactions wherever their worker has `exactly.once.source.support` enabled, whatever the connector asks for, and no
 //! worker tells. The target's leaders do.
+//!
+//! Records of others look like the flow's own. So it is believed no longer than the flow takes to prove it ([`super::UnprovenCopies`]).
 
 use std::collections::{BTreeMap, BTreeSet};
 

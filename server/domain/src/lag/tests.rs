@@ -4,6 +4,7 @@ mod arrived;
 mod at_risk;
 mod dead_source;
 mod unknown;
+mod unproven;
 
 use super::*;
 use crate::{

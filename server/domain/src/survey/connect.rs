@@ -80,6 +80,19 @@ pub struct ConnectorObservation {
 }
 
 impl ConnectorObservation {
+    /// Whether somebody stopped or paused it.
+    #[must_use]
+    pub fn stands_on_purpose(&self) -> bool {
+        match self.state {
+            ConnectState::Stopped | ConnectState::Paused => true,
+            ConnectState::Unassigned
+            | ConnectState::Running
+            | ConnectState::Failed
+            | ConnectState::Destroyed
+            | ConnectState::Restarting => false,
+        }
+    }
+
     /// Numbers of tasks that Connect keeps configs of and its status does not have.
     #[must_use]
     pub fn tasks_without_status(&self) -> Vec<i32> {

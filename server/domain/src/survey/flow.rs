@@ -39,6 +39,10 @@ pub struct FlowObservation {
     /// Positions on source topics that were made anew, as they were then: until they move they are of the log before.
     #[serde(default, with = "by_partition", skip_serializing_if = "BTreeMap::is_empty")]
     pub of_another_log: ByPartition<OldPosition>,
+    /// Source partitions of whose copy no position proves all that the newest offset sync and the copy's end say has arrived, each with
+    /// since when: those of which that is so for longer than a flow that runs takes to prove it. What is there may be somebody else's.
+    #[serde(default, with = "by_partition", skip_serializing_if = "BTreeMap::is_empty")]
+    pub unproven: ByPartition<DateTime<Utc>>,
     /// Topics outside of the pair that its source connector copies, too.
     #[serde(default = "not_looked")]
     pub beyond: Observed<Beyond>,
@@ -61,6 +65,16 @@ impl FlowObservation {
     #[must_use]
     pub fn newest_pair(&self, key: &TopicPartition) -> Option<OffsetPair> {
         self.of_this_log(key, None, self.newest_pairs.value()?.0.get(key).copied()).1
+    }
+
+    /// The newest offset syncs that count. Of a source that does not answer the last that were read: what they say had arrived is there
+    /// still, and all that is told of such a source is stale. One that answers may have written others since.
+    ///
+    /// # Errors
+    /// Why there are none.
+    pub(crate) fn syncs(&self, source_answers: bool) -> Result<&NewestPairs, &str> {
+        let last = self.last_pairs.as_ref().filter(|_| !source_answers);
+        self.newest_pairs.as_result().or_else(|reason| last.map(|last| &last.newest).ok_or(reason))
     }
 
     /// What is left of a partition's committed offset and offset sync without those that are of a log before.

@@ -66,8 +66,8 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
     let beyond = Observed::unknown("not compared with the pair", now);
     // And who writes on the target, by who sees that.
     let writers = Observed::unknown("not looked at", now);
-    // And which positions are of topics before, by who knows the survey before.
-    let of_another_log = ByPartition::new();
+    // And which positions are of topics before, and which have stood for how long, by who knows the surveys before.
+    let (of_another_log, unproven) = (ByPartition::new(), ByPartition::new());
     FlowObservation {
         direction: flow.flow.direction,
         worker,
@@ -78,6 +78,7 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
         last_pairs,
         rewinds,
         of_another_log,
+        unproven,
         beyond,
         unreadable_syncs,
         writers,

@@ -87,6 +87,41 @@ fn a_source_that_takes_writes_of_which_none_arrive_says_that_running_is_not_so()
     assert_eq!(codes(&story.judge(survey)), []);
 }
 
+/// Somebody else writes as much into the copy as the source takes, and the task is dead.
+#[test]
+fn growth_that_nothing_proves_to_be_replications_is_no_arrival() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    for key in ["exactly.once.support", "source.consumer.isolation.level"] {
+        source(&mut survey).config.remove(key);
+    }
+    let hides = |survey: &mut Survey| {
+        written(survey, 10);
+        let copy = orders(survey, Side::B);
+        copy.end = copy.end.map(|end| end + 10);
+        copy.stable = copy.end;
+    };
+    story.judge(survey.clone());
+    for _ in 0..3 {
+        hides(&mut survey);
+        assert_eq!(codes(&story.judge(survey.clone())), [], "it may be on its way to be committed");
+    }
+    survey.flows[0].unproven.insert(TopicPartition::new("orders", 0), at(10));
+    hides(&mut survey);
+    assert_eq!(codes(&story.judge(survey.clone())), []);
+    hides(&mut survey);
+    let judged = story.judge(survey.clone());
+    assert_eq!((one(&judged).code, one(&judged).lost), (Code::WorkerGone, Lost::up_to(50)));
+    // Without committed offsets nobody knows.
+    hides(&mut survey);
+    let mut unread = survey.clone();
+    unread.flows[0].committed = Observed::unknown("refused", at(0));
+    assert_eq!(codes(&story.judge(unread)), []);
+    // It copies again.
+    survey.flows[0].unproven.clear();
+    copied(&mut survey, 60);
+    assert_eq!(codes(&story.judge(survey)), []);
+}
+
 #[test]
 fn a_worker_that_does_not_answer_is_gone_and_the_active_side_stays_known() {
     let (mut story, mut survey) = (Story::new(), Story::survey());

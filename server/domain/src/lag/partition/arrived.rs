@@ -6,7 +6,7 @@ use super::Judge;
 use crate::{
     lag::{fit::fit, replica::There},
     reading::ReadingClass,
-    survey::{FlowObservation, NewestPairs, Survey},
+    survey::Survey,
     topic::TopicPartition,
 };
 
@@ -15,6 +15,12 @@ const SHORTEST_SURVEY_MS: i64 = 1_000;
 /// Of a topic that was made anew, until its positions move.
 const NOTHING_OF_THIS_LOG: &str =
     "nothing is known to have been copied: the topic was made anew, its position is of the log before";
+
+/// What the positions say where that is all that counts.
+const BY_POSITIONS: &str = "proven as far as the last committed offset or offset sync";
+/// The same where the target has more, and nothing has proven that it is the flow's.
+const NOTHING_PROVES_THE_REST: &str = "proven as far as the last committed offset or offset sync: neither moved for minutes while the copy held \
+     more, which may be somebody else's";
 
 /// What a partition of the source has.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +41,7 @@ pub(super) struct Arrived {
     pub(super) at: DateTime<Utc>,
 }
 
-impl<'a> Judge<'a> {
+impl Judge<'_> {
     /// The last source offset that is proven or fitted to be on the target. `unseen` is for how long the end was not looked at when
     /// the positions were read.
     pub(super) fn arrived(
@@ -57,7 +63,7 @@ impl<'a> Judge<'a> {
             return Ok(Arrived { through: start.saturating_sub(1), class: ReadingClass::Tight, reason, at });
         }
         let observed = self.observed.ok_or("Muster cannot see this flow")?;
-        let (committed, pair) = (observed.committed.as_result(), self.newest_pairs(observed));
+        let (committed, pair) = (observed.committed.as_result(), observed.syncs(self.source_answers()));
         if let (Err(committed), Err(pair)) = (committed, pair) {
             return Err(format!(
                 "neither committed offsets ({committed}) nor offset syncs ({pair}) could be read"
@@ -85,8 +91,9 @@ impl<'a> Judge<'a> {
         if low == last || (self.mode.exactly_once && offset.is_some()) {
             return Ok(new(low, ReadingClass::Exact, ""));
         }
-        let fitted =
-            pair.zip(target.end()).and_then(fit).filter(|_| self.advance_alike(target, key.partition));
+        let alike = self.advance_alike(target, key.partition);
+        let unproven = observed.unproven.contains_key(key);
+        let fitted = pair.zip(target.end()).and_then(fit).filter(|_| alike && !unproven);
         Ok(match fitted {
             Some(fitted) => new(
                 fitted.clamp(low, last),
@@ -96,17 +103,13 @@ impl<'a> Judge<'a> {
             None => new(
                 low,
                 ReadingClass::LowerBound,
-                "proven as far as the last committed offset or offset sync",
+                if alike && unproven { NOTHING_PROVES_THE_REST } else { BY_POSITIONS },
             ),
         })
     }
 
-    /// The newest offset syncs. Of a source that does not answer the last that were read: what they say had arrived is there still, and
-    /// all that is told of such a source is stale. One that answers may have written others since.
-    fn newest_pairs(&self, observed: &'a FlowObservation) -> Result<&'a NewestPairs, &'a str> {
-        let answers = self.survey.sides.get(self.flow.direction.from).topics.value().is_some();
-        let last = observed.last_pairs.as_ref().filter(|_| !answers);
-        observed.newest_pairs.as_result().or_else(|reason| last.map(|last| &last.newest).ok_or(reason))
+    fn source_answers(&self) -> bool {
+        self.survey.sides.get(self.flow.direction.from).topics.value().is_some()
     }
 
     /// Whether each offset behind the newest offset sync on the target is a record of the source. Where transforms leave records out, the
