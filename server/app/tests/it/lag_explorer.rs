@@ -154,7 +154,8 @@ async fn a_table_has_a_line_a_stretch_and_an_empty_cell_for_what_is_not_known() 
         format!(
             "at,until,partitions,unknown,why,records_p50,records_p90,records_p99,records_worst,records_class,records_total,\
              ms_p50,ms_p90,ms_p99,ms_worst,ms_class,rpo_records_at_least,rpo_records_at_most,rpo_ms_at_least,rpo_ms_at_most,\
-             rpo_class,objective_ms,age_ms,exported_at,pair,source,target,topic,partition\n\
+             rpo_class,surveys,surveys_unknown,partitions_exact,partitions_tight,partitions_lower_bound,partitions_stale,\
+             partitions_unknown,objective_ms,age_ms,exported_at,pair,source,target,topic,partition\n\
              {from},{until},{partitions},{partitions},source_not_read,,,,,unknown,,,,,,unknown,,,,,unknown,"
         )
     };
@@ -250,10 +251,12 @@ async fn beyond_a_day_the_worst_rpo_of_each_hour_is_shown_and_what_was_not_kept_
     let fresh = found["freshness"].as_array().unwrap().iter().find(|fresh| fresh["series"] == "rpo").unwrap();
     assert!(fresh["newest"].is_string() && fresh["class"] == "lower_bound", "{fresh}");
     let html = page(&app, "range=7d").await;
-    assert!(html.contains("RPO at most of ") && html.contains("data-draw=\"rpo_hour\""), "{html}");
+    assert!(html.contains("RPO interval of ") && html.contains("data-draw=\"rpo_hour\""), "{html}");
     assert!(!html.contains("from before the RPO was kept by the hour"), "{html}");
 
-    // Of a topic it is not kept; up to a day it is told from every survey.
+    // Of a topic it is not kept, which the page says; up to a day it is told from every survey.
+    let html = page(&app, "range=7d&topic=orders.placed").await;
+    assert!(html.contains("Of one topic no RPO is kept by the hour, only of the whole flow"), "{html}");
     let topic = explored(&app, &format!("{}&topic=orders.placed", over(48))).await;
     assert_eq!(topic["rpo_course"], json!([]), "{topic:#}");
     assert_eq!(explored(&app, &over(2)).await["rpo_course"], json!([]));
@@ -265,6 +268,66 @@ async fn beyond_a_day_the_worst_rpo_of_each_hour_is_shown_and_what_was_not_kept_
         unknown["rpo_course"].as_array().unwrap().iter().map(|stretch| &stretch["why"]).collect();
     assert!(whys.contains(&&json!("in_the_hour")), "{unknown:#}");
     assert!(unknown["rpo_course"].as_array().unwrap().iter().all(|one| one["ms_at_most"].is_null()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_a_day_a_whole_flow_has_its_band_and_both_ends_of_the_rpo_from_what_surveys_said() {
+    let app = TestApp::with_pair().await;
+    sqlx::query("delete from flow_rpo_hour").execute(&app.app.pool).await.unwrap();
+    app.observe("orders").await;
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let now = Utc::now();
+    let week = format!("from={}&to={}&points=500", text(now - TimeDelta::days(7)), text(now));
+    let found = explored(&app, &week).await;
+    let items = found["items"].as_array().unwrap();
+    let item = items.last().unwrap_or_else(|| panic!("{found:#}"));
+    let surveys = item["of_surveys"]["surveys"].as_u64().unwrap_or_else(|| panic!("{found:#}"));
+    assert!(surveys >= 1 && item["of_surveys"]["unknown"] == 0, "{item:#}");
+    let classes = item["of_surveys"]["partitions"].as_object().unwrap();
+    let counted: u64 = classes.values().map(|count| count.as_u64().unwrap()).sum();
+    assert_eq!(Some(counted), item["partitions"].as_u64(), "{item:#}");
+    let judged = app.as_user("vera").await.get("/api/v1/pairs/orders/lag").await.done();
+    let judged = &judged["items"][0];
+    let at_least = |figure: &Value, judged: &Value| {
+        let (figure, judged) = (figure.as_i64(), judged.as_i64());
+        assert!(judged.is_some() && figure >= judged, "{figure:?}, {judged:?}: {found:#}");
+    };
+    at_least(&item["records"]["worst"], &judged["worst_records"]["value"]);
+    at_least(&item["ms"]["worst"], &judged["worst_ms"]["value"]);
+    at_least(&item["total_records"], &judged["total_records"]["value"]);
+    assert!(item["records"]["p50"].is_i64() && item["ms"]["p99"].is_i64(), "{item:#}");
+    let last = found["rpo_course"].as_array().unwrap().last().unwrap();
+    let proven = &judged["rpo"]["records_at_least"];
+    assert_eq!(&last["records_at_least"], proven, "{last:#}");
+    assert!(last["ms_at_least"].is_i64(), "{last:#}");
+
+    let csv = app.as_user("vera").await.get(&format!("{API}?{week}&format=csv")).await.text;
+    let line =
+        column(&csv, "surveys").iter().rposition(|cell| !cell.is_empty()).unwrap_or_else(|| panic!("{csv}"));
+    assert_eq!(column(&csv, "surveys")[line], surveys.to_string(), "{csv}");
+    assert_eq!(column(&csv, "rpo_records_at_least")[line], proven.to_string(), "{csv}");
+    assert_eq!(column(&csv, "ms_worst")[line], item["ms"]["worst"].to_string(), "{csv}");
+    let html = page(&app, "range=7d").await;
+    assert!(html.contains("at the worst survey of each stretch"), "{html}");
+
+    // A survey that cannot tell is counted, and its hour is a gap.
+    app.small.world.set_health("eu-west", Health::Dead);
+    app.observe("orders").await;
+    let found = explored(&app, &format!("from={}&points=500", text(now - TimeDelta::days(7)))).await;
+    let item = found["items"].as_array().unwrap().last().unwrap();
+    assert_eq!((&item["records"]["worst"], &item["why"]), (&Value::Null, &json!("in_the_hour")), "{item:#}");
+    assert!(item["of_surveys"]["unknown"].as_u64() >= Some(1), "{item:#}");
+    let html = page(&app, "range=7d").await;
+    assert!(html.contains("It was not known in 1 survey of "), "{html}");
+
+    // Rows of the version before: not known, never zero.
+    sqlx::query("update flow_rpo_hour set band = null").execute(&app.app.pool).await.unwrap();
+    let found = explored(&app, &week).await;
+    let of_surveys = found["items"].as_array().unwrap().iter().filter(|item| !item["of_surveys"].is_null());
+    assert_eq!(of_surveys.count(), 0, "{found:#}");
+    assert_eq!(found["gaps"].as_array().unwrap().last().unwrap()["why"], "not_recorded", "{found:#}");
+    let course = found["rpo_course"].as_array().unwrap();
+    assert!(course.iter().all(|stretch| stretch["records_at_most"].is_null()), "{found:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -410,19 +473,28 @@ async fn where_there_are_too_many_partitions_for_a_time_it_is_said_why_and_what_
     let found = explored(&app, &over(TimeDelta::days(365))).await;
     let longest = found["longest_ms"].as_i64().unwrap();
     assert_eq!((&found["too_many"], longest), (&json!(true), 7_999 * 3_600_000), "{found:#}");
-    assert_eq!((&found["items"], &found["strip"]["total"]), (&json!([]), &json!(0)));
-    let fits = explored(&app, &over(TimeDelta::milliseconds(longest))).await;
+    assert_eq!(found["strip"]["total"], 0);
+    let items = found["items"].as_array().unwrap();
+    assert!(!items.is_empty(), "the flow as a whole is told: {found:#}");
+    assert!(items.iter().all(|item| item["of_surveys"].is_object()), "{found:#}");
+    let month = explored(&app, &over(TimeDelta::days(30))).await;
+    assert_eq!(month["too_many"], true, "rows that nobody asked for are left out: {month:#}");
+    let asked = explored(&app, &format!("{}&rows=topics", over(TimeDelta::days(30)))).await;
+    assert_eq!(asked["too_many"], false, "{asked:#}");
+    let fits = explored(&app, &format!("{}&rows=topics", over(TimeDelta::milliseconds(longest)))).await;
     assert_eq!((&fits["too_many"], &fits["longest_ms"]), (&json!(false), &Value::Null));
 
     let html = page(&app, "range=1y").await;
-    assert!(html.contains("3,000 partitions are too many for this time."), "{html}");
+    assert!(html.contains("3,000 partitions are shown together."), "{html}");
     let why = "Topics one by one would be put together from every hour of 3,000 partitions, for nothing coarser is kept of a partition; \
         of so many that is done for 333 d at a time.";
     assert!(html.contains(why), "{html}");
     assert!(html.contains(">Show the last 333 d of this time</a>"), "{html}");
     assert!(html.contains("&#38;topic=orders.placed\">orders.placed</a></li>"), "{html}");
+    let html = page(&app, "range=30d").await;
+    assert!(html.contains("&#38;rows=topics\">Show topics one by one over this time;"), "{html}");
     let html = page(&app, "range=1y&topic=orders.placed").await;
-    assert!(!html.contains("are too many for this time"), "one topic is not: {html}");
+    assert!(!html.contains("are shown together"), "one topic is not: {html}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
