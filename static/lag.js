@@ -28,9 +28,13 @@
     },
     rpo_hour: {
       of: (d) => d.rpo_course,
-      at: (item) => [null, null, item.ms_at_most, item.ms_at_most === null ? "unknown" : "lower_bound"],
+      at: (item) => {
+        const known = item.ms_at_most !== null;
+        const low = known ? (item.ms_at_least ?? null) : null;
+        return [low, low === null ? null : item.ms_at_most, item.ms_at_most, known ? "lower_bound" : "unknown"];
+      },
       said: duration,
-      names: ["", "", "at most"],
+      names: ["at least", "", "at most"],
     },
   };
 

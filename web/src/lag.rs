@@ -210,7 +210,13 @@ fn filters(detail: &LagDetail<'_>) -> Vec<Field> {
 
 fn notices(found: &LagExplorer) -> Vec<Notice> {
     let mut notices = Vec::new();
-    if found.too_many {
+    if found.too_many && !found.items.is_empty() {
+        notices.push(Notice::new(
+            Tone::Idle,
+            format!("{} are shown together.", format::count(found.partitions, "partition")),
+            "So many are not shown one by one over this time unless that is asked for: choose a topic, or see below.",
+        ));
+    } else if found.too_many {
         notices.push(Notice::new(
             Tone::Unk,
             format!("{} are too many for this time.", format::count(found.partitions, "partition")),
@@ -222,6 +228,15 @@ fn notices(found: &LagExplorer) -> Vec<Notice> {
             "Shown by the hour.",
             "Not every survey of this time is kept any more, or there are too many partitions to look at all of them: choose a \
              topic to see it finer.",
+        ));
+    }
+    let told = |from_surveys: bool| found.items.iter().any(|item| item.of_surveys.is_some() == from_surveys);
+    if told(true) && told(false) {
+        notices.push(Notice::new(
+            Tone::Idle,
+            "Percentiles are of two kinds.",
+            "Of earlier hours each partition counts at its own worst of the hour; from when on it was kept, all of them at the worst survey, \
+             which is at most that. The worst is the same in both.",
         ));
     }
     notices

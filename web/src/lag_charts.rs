@@ -51,7 +51,7 @@ pub(crate) fn charts(found: &LagExplorer, happened: &Happened) -> Charts {
     };
     let time = bands(|item| item.ms);
     let in_time = and_too_long_ago(&gaps, found);
-    let time = if !time.is_empty() {
+    let time = if !time.is_empty() && bands_reach_back(found) {
         Ok(draw("Lag in time", "time", Amount::Ms, heads, &time, &in_time, objective))
     } else if !found.flow.is_empty() {
         let dots: Vec<Dot> = found.flow.iter().map(|at| of_flow(at.at, at.worst_ms, at.ms_class)).collect();
@@ -60,12 +60,18 @@ pub(crate) fn charts(found: &LagExplorer, happened: &Happened) -> Charts {
     } else if found.items.is_empty() {
         Err("No reading of this time.".to_owned())
     } else {
-        Err("By the hour, lag in time is kept of the whole flow only. Choose 24 hours or less, or all topics.".to_owned())
+        Err("Of one topic lag in time is not kept by the hour, only of the whole flow: choose 24 hours or less, or all topics."
+            .to_owned())
     };
     let records = bands(|item| Some(item.records));
     let rpo: Vec<Dot> = found.items.iter().filter_map(at_stake).collect();
-    let told = found.rpo_course.iter().filter(|stretch| stretch.why != Some(Why::NotRecorded));
-    let by_the_hour: Vec<Dot> = told.map(of_hour).collect();
+    let told = || found.rpo_course.iter().filter(|stretch| stretch.why != Some(Why::NotRecorded));
+    let by_the_hour: Vec<Dot> = told().map(of_hour).collect();
+    let (of_hours, hour_heads) = if told().any(|stretch| stretch.ms_at_least.is_some()) {
+        ("RPO interval", ["At least", "At most", "Drawn"])
+    } else {
+        ("RPO at most", ["", "", "At most"])
+    };
     Charts {
         time,
         records: (!records.is_empty())
@@ -75,23 +81,34 @@ pub(crate) fn charts(found: &LagExplorer, happened: &Happened) -> Charts {
             Ok(draw("RPO interval", "rpo", Amount::Ms, heads, &rpo, &in_time, objective))
         } else if !by_the_hour.is_empty() {
             let gaps = gaps_of_hours(found);
-            Ok(draw(
-                "RPO at most",
-                "rpo_hour",
-                Amount::Ms,
-                ["", "", "At most"],
-                &by_the_hour,
-                &gaps,
-                objective,
-            ))
+            Ok(draw(of_hours, "rpo_hour", Amount::Ms, hour_heads, &by_the_hour, &gaps, objective))
         } else {
             Err(why_no_rpo(found).to_owned())
         },
-        of: match (found.partition, found.strip.partitions) {
-            (Some(_), _) => "one partition".to_owned(),
-            (None, partitions) => format!("over {}", crate::format::count(partitions, "partition")),
-        },
+        of: drawn_of(found),
     }
+}
+
+/// What percentiles are over, and what is drawn of each stretch.
+fn drawn_of(found: &LagExplorer) -> String {
+    if found.partition.is_some() {
+        return "one partition, at its worst".to_owned();
+    }
+    let over = |partitions: usize| format!("over {}", crate::format::count(partitions, "partition"));
+    if found.items.iter().any(|item| item.of_surveys.is_some()) {
+        let most = found.items.iter().map(|item| item.partitions).max().unwrap_or_default();
+        return format!("{}, at the worst survey of each stretch", over(most));
+    }
+    format!("{}, each at its worst", over(found.strip.partitions))
+}
+
+/// Whether lag in time over partitions is known from as early on as that of the whole flow, which is kept by the minute: where it is kept since
+/// a while only, the whole flow is drawn.
+fn bands_reach_back(found: &LagExplorer) -> bool {
+    let band = found.items.iter().find(|item| item.ms.is_some()).map(|item| item.at);
+    let flow = found.flow.first().map(|first| first.at);
+    let width = TimeDelta::milliseconds(found.width_ms);
+    band.zip(flow).is_none_or(|(band, flow)| band <= flow + width)
 }
 
 /// What a death at that time would have cost.
@@ -112,7 +129,7 @@ fn why_no_rpo(found: &LagExplorer) -> &'static str {
     match found.resolution {
         Resolution::Survey => "No reading of this time.",
         Resolution::Hour if found.rpo_course.is_empty() => {
-            "By the hour, it is kept of the whole flow only. Choose 24 hours or less, or all topics."
+            "Of one topic no RPO is kept by the hour, only of the whole flow: choose 24 hours or less to see it of this topic, or all topics."
         }
         Resolution::Hour => {
             "Nothing is recorded of the hours of this time: nobody looked, or it is from before the RPO was kept by the hour. \
@@ -121,10 +138,12 @@ fn why_no_rpo(found: &LagExplorer) -> &'static str {
     }
 }
 
-/// The same at the worst moment of some hours.
+/// The same at the worst moment of some hours. Without a lower end, which is kept since a while only, there is no interval to draw.
 fn of_hour(stretch: &RpoStretch) -> Dot {
     let class = stretch.ms_at_most.map_or(ReadingClass::Unknown, |_| ReadingClass::LowerBound);
-    of_flow(stretch.at, stretch.ms_at_most, class)
+    let low = stretch.ms_at_least.filter(|_| stretch.ms_at_most.is_some());
+    let high = stretch.ms_at_most.filter(|_| low.is_some());
+    Dot { low, high, ..of_flow(stretch.at, stretch.ms_at_most, class) }
 }
 
 /// Where what a death would have cost is not known of hours.

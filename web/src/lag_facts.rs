@@ -69,7 +69,16 @@ fn why(found: &LagExplorer, gap: &Gap) -> String {
             Resolution::Hour => "No hour is kept of it, or it is not added up yet.".to_owned(),
         },
         Why::InTheHour => {
-            "It was not known at some time of the hour; a shorter time says more while it is kept.".to_owned()
+            let within = found.items.iter().filter(|item| item.at >= gap.from && item.at < gap.to);
+            let of = within.filter_map(|item| item.of_surveys);
+            let (unknown, all) =
+                of.fold((0, 0), |(unknown, all), of| (unknown + of.unknown, all + of.surveys));
+            let when = if all == 0 {
+                "at some time of the hour".to_owned()
+            } else {
+                format!("in {} of {all}", format::count(unknown, "survey"))
+            };
+            format!("It was not known {when}; a shorter time says more while it is kept.")
         }
         Why::TargetNotKnown => format!(
             "The ends on {} were read, but neither committed offsets nor offset syncs said how far {} had come.",
@@ -119,9 +128,10 @@ fn fresh_row(found: &LagExplorer, fresh: &Freshness, now: DateTime<Utc>) -> Fres
         (Series::Rpo, Resolution::Hour) => "RPO of the whole flow, by the hour",
         (Series::FlowCourse, _) => "Lag of the whole flow over the time",
     };
+    let told_from_surveys = found.items.last().is_some_and(|item| item.of_surveys.is_some());
     let source = match (fresh.survey, fresh.newest, found.resolution, fresh.series) {
         (Some(number), ..) => format!("survey {number}"),
-        (None, Some(_), Resolution::Hour, Series::Partitions) => {
+        (None, Some(_), Resolution::Hour, Series::Partitions) if !told_from_surveys => {
             "the hour's roll-up, added up every five minutes".to_owned()
         }
         (None, Some(_), _, Series::FlowCourse) => "the last stretch that surveys judged".to_owned(),

@@ -92,7 +92,7 @@ impl StripView {
 pub(crate) struct NoStrip {
     pub(crate) title: &'static str,
     pub(crate) why: String,
-    /// The longest time with a strip that ends when this one does, in words; `None` where every time is too long.
+    /// The same time with a strip, or the longest that has one and ends when this one does, in words; `None` where every time is too long.
     pub(crate) shorter: Option<(String, String)>,
     /// Topics to choose, each over the same time; none where a topic is chosen.
     pub(crate) topics: Vec<(String, String)>,
@@ -101,40 +101,50 @@ pub(crate) struct NoStrip {
 impl NoStrip {
     /// Of what was found; `topics` are offered.
     pub(crate) fn new(found: &LagExplorer, topics: &[String]) -> Self {
-        let longest = TimeDelta::milliseconds(found.longest_ms.unwrap_or_default());
-        // As it is said: of some days the hours are left out.
-        let longest = if longest.num_days() > 1 { TimeDelta::days(longest.num_days()) } else { longest };
-        let said = format::duration(longest.num_milliseconds());
         let all = format::count(found.partitions, "partition");
         let (title, of) = if found.topic.is_none() {
             ("Topics, worst first", "Topics one by one")
         } else {
             ("Partitions, worst first", "Partitions one by one")
         };
-        let known = longest >= TimeDelta::hours(1);
-        let most = if known {
-            format!("of so many that is done for {said} at a time.")
+        let (limit, shorter) = on_demand(found);
+        let whole = if found.items.is_empty() && found.flow.is_empty() {
+            ""
         } else {
-            "of so many that is not done.".to_owned()
+            " What is drawn above is of the flow as a whole."
         };
-        let whole =
-            if found.flow.is_empty() { "" } else { " What is drawn above is of the flow as a whole." };
-        let from = found.to - longest;
         Self {
             title,
             why: format!(
-                "{of} would be put together from every hour of {all}, for nothing coarser is kept of a partition; {most}{whole}"
+                "{of} would be put together from every hour of {all}, for nothing coarser is kept of a partition; {limit}{whole}"
             ),
-            shorter: known.then(|| {
-                let topic = found.topic.as_deref().unwrap_or_default();
-                (
-                    over(found, (from, found.to), topic, found.partition),
-                    format!("Show the last {said} of this time"),
-                )
-            }),
+            shorter,
             topics: topics.iter().map(|topic| (part_of(found, topic, None), topic.clone())).collect(),
         }
     }
+}
+
+/// For how long a time they are put together when somebody asks, and where.
+fn on_demand(found: &LagExplorer) -> (String, Option<(String, String)>) {
+    let longest = TimeDelta::milliseconds(found.longest_ms.unwrap_or_default());
+    // As it is said: of some days the hours are left out.
+    let longest = if longest.num_days() > 1 { TimeDelta::days(longest.num_days()) } else { longest };
+    if longest < TimeDelta::hours(1) {
+        return ("of so many that is not done.".to_owned(), None);
+    }
+    let topic = found.topic.as_deref().unwrap_or_default();
+    let link = |from: DateTime<Utc>| {
+        let href = over(found, (from, found.to), topic, found.partition);
+        // Of a whole flow they have to be asked for.
+        if found.topic.is_none() { format!("{href}&rows=topics") } else { href }
+    };
+    if found.to - found.from <= longest {
+        let text = "Show topics one by one over this time; that may take some seconds".to_owned();
+        return ("of so many that is done when it is asked for.".to_owned(), Some((link(found.from), text)));
+    }
+    let said = format::duration(longest.num_milliseconds());
+    let text = format!("Show the last {said} of this time");
+    (format!("of so many that is done for {said} at a time."), Some((link(found.to - longest), text)))
 }
 
 /// Which of how many are here, and in what order.

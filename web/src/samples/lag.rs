@@ -7,8 +7,8 @@ use muster_domain::{
     recorder::{
         Block, Cells, Column, class_number,
         explorer::{
-            Course, Explorer, FlowStretch, Frame, Freshness, LagExplorer, Mark, MarkKind, Resolution, RowsOf,
-            RpoStretch, Series, Strip, Track, Wanted, Why,
+            Band, ByClass, Course, Explorer, FlowStretch, Frame, Freshness, Gap, LagExplorer, Mark, MarkKind,
+            OfSurveys, Resolution, RowsOf, RpoStretch, Series, Stretch, Strip, Track, Wanted, Why,
         },
     },
     run::{Operation, RunState},
@@ -158,6 +158,31 @@ fn found(resolution: Resolution) -> LagExplorer {
     }
 }
 
+/// Of 100,000 partitions what surveys said of the later half of the hour.
+fn together() -> Vec<Stretch> {
+    let band = |most: i64, class| Band {
+        p50: Some(0),
+        p90: Some(most / 20),
+        p99: Some(most / 4),
+        worst: Some(most),
+        class,
+        known_class: Some(class),
+    };
+    let partitions = ByClass { tight: 20_000, exact: 80_000, ..ByClass::default() };
+    let stretch = |minute: i64| Stretch {
+        at: ago(3_600 - minute * 60),
+        partitions: 100_000,
+        unknown: 0,
+        why: None,
+        records: band(minute * 10, ReadingClass::LowerBound),
+        ms: Some(band(minute * 120, ReadingClass::Tight)),
+        total_records: Some(minute * 400),
+        rpo: None,
+        of_surveys: Some(OfSurveys { surveys: 12, unknown: 0, partitions }),
+    };
+    (31..60).map(stretch).collect()
+}
+
 fn page(found: &LagExplorer, filter: &LagFilter, errors: &[(String, String)]) -> LagPage {
     let pair = pairs::payments().pair;
     let topics = ["payments.captured".to_owned(), "payments.refunded".to_owned()];
@@ -225,7 +250,8 @@ impl LagPage {
     #[must_use]
     pub fn sample_too_many() -> Self {
         let mut many = found(Resolution::Hour);
-        (many.items, many.gaps) = (Vec::new(), Vec::new());
+        let (from, to, why) = (ago(3_600), ago(3_600 - 31 * 60), Why::NotRecorded);
+        (many.items, many.gaps) = (together(), vec![Gap { from, to, why, unknown: 0, partitions: 0 }]);
         many.strip = Strip::empty(Wanted::worst(RowsOf::Topics, 40));
         (many.partitions, many.too_many, many.longest_ms) = (100_000, true, Some(239 * 3_600_000));
         many.flow = (0..60)
@@ -241,6 +267,10 @@ impl LagPage {
         many.rpo_course = (0..60)
             .map(|minute| RpoStretch {
                 at: ago(3_600 - minute * 60),
+                // What was proven to be missing for a while, and was kept of the later half only.
+                ms_at_least: (minute > 30).then_some((minute - 40).clamp(0, 10) * 120),
+                records_at_least: (minute > 30).then_some((minute - 40).clamp(0, 10) * 4),
+                records_at_most: (minute > 30).then_some(minute * 400),
                 ms_at_most: (minute >= 10 && minute != 30).then_some(5_000 + minute * 120),
                 why: match minute {
                     ..10 => Some(Why::NotRecorded),

@@ -4,12 +4,12 @@
 use chrono::{DateTime, Datelike as _, TimeDelta, Utc};
 use muster_domain::{
     ids::PairName,
-    lag::{RpoHour, leaves_nothing_out},
+    lag::leaves_nothing_out,
     pair::{Direction, Pair},
     reading::{Reading, ReadingClass},
     recorder::{
         explorer::{
-            FlowStretch, Frame, Freshness, LagExplorer, Mark, Resolution, RowsOf, Series, Strip, Wanted,
+            FlowHour, FlowStretch, Freshness, LagExplorer, Mark, Resolution, RowsOf, Series, Strip, Wanted,
             rpo_course,
         },
         keeps_all_records,
@@ -20,7 +20,7 @@ use muster_store::{
     marks,
     readiness::Kept,
     recorder::{self, Explored, Question},
-    rpo_hours, surveys,
+    surveys,
 };
 use serde_json::Value;
 use sqlx::PgConnection;
@@ -60,6 +60,8 @@ pub struct Asked {
     pub points: usize,
     /// Topics or partitions one by one.
     pub rows: Wanted,
+    /// Whether these were asked for. Else they are left out of a whole flow over more than a day where they would take long.
+    pub rows_asked: bool,
 }
 
 /// What rows are of when nobody says: the topics of a flow, the partitions of a topic.
@@ -115,6 +117,7 @@ pub async fn explore(
         to: asked.to,
         points: asked.points,
         rows: asked.rows,
+        rows_asked: asked.rows_asked,
         now,
     };
     let keeping = keeping_topics(conn, &pair.name, asked.direction, asked.to).await?;
@@ -124,15 +127,14 @@ pub async fn explore(
     .await?;
     let whole = asked.topic.is_none() && explored.frame.resolution == Resolution::Hour;
     let flow = if whole { of_flow(conn, pair, asked).await? } else { Vec::new() };
-    let hours = if whole { hours_of(conn, of, &explored.frame).await? } else { Vec::new() };
-    let rpo_course = if whole { rpo_course(&explored.frame, &hours, now) } else { Vec::new() };
+    let rpo_course = if whole { rpo_course(&explored.frame, &explored.hours, now) } else { Vec::new() };
     let marks = marks_of(conn, pair, asked).await?;
     let kept = judgement::latest(conn, &pair.name).await?;
     let mut freshness = freshness(&explored, kept.as_ref(), asked.direction, now);
     freshness.extend(whole.then(|| of_course(&flow, kept.as_ref(), asked, now)));
-    freshness.extend(hours.last().map(|hour| of_rpo(hour, kept.as_ref(), now)));
+    freshness.extend(explored.hours.last().map(|hour| of_rpo(hour, kept.as_ref(), now)));
     let course = explored.course;
-    let too_many = course.is_none();
+    let too_many = explored.rows_left_out;
     let longest_ms = too_many.then(|| explored.longest.num_milliseconds());
     let (items, gaps, strip) = match course {
         Some(course) => (course.items, course.gaps, course.strip),
@@ -185,14 +187,6 @@ async fn marks_of(conn: &mut PgConnection, pair: &Pair, asked: &Asked) -> Answer
     Ok(marks::between(conn, of, (asked.from, asked.to), MARKS).await?)
 }
 
-async fn hours_of(
-    conn: &mut PgConnection,
-    of: (&PairName, Direction),
-    frame: &Frame,
-) -> Answer<Vec<RpoHour>> {
-    Ok(rpo_hours::between(conn, of, (frame.begin(0), frame.begin(frame.count))).await?)
-}
-
 async fn of_flow(conn: &mut PgConnection, pair: &Pair, asked: &Asked) -> Answer<Vec<FlowStretch>> {
     let points = i32::try_from(asked.points).unwrap_or(i32::MAX);
     let samples = lag::history(conn, &pair.name, asked.direction, asked.from, asked.to, points).await?;
@@ -227,7 +221,10 @@ fn freshness(
     let class = explored.course.as_ref().map_or(ReadingClass::Unknown, |course| course.newest_class);
     let hourly = explored.frame.resolution == Resolution::Hour;
     let stands = kept.map_or(FRESH, |kept| kept.results.stands());
-    let late = if hourly { HOUR_LATE } else { stands };
+    // What is told from surveys is as old as the last of them; a roll-up is added up later.
+    let last = explored.hours.last().map(|hour| hour.rpo.last_at);
+    let of_survey = last.zip(newest).is_some_and(|(last, newest)| same_moment(last, newest));
+    let late = if hourly && !of_survey { HOUR_LATE } else { stands };
     let recorded = |series| Freshness {
         series,
         newest,
@@ -271,9 +268,9 @@ fn of_course(
 }
 
 /// Of the hours of a whole flow: the last survey of the last of them.
-fn of_rpo(hour: &RpoHour, kept: Option<&Kept<Judgement>>, now: DateTime<Utc>) -> Freshness {
-    let at = hour.last_at;
-    let class = if hour.last_ms.is_some() { ReadingClass::LowerBound } else { ReadingClass::Unknown };
+fn of_rpo(hour: &FlowHour, kept: Option<&Kept<Judgement>>, now: DateTime<Utc>) -> Freshness {
+    let at = hour.rpo.last_at;
+    let class = if hour.rpo.last_ms.is_some() { ReadingClass::LowerBound } else { ReadingClass::Unknown };
     Freshness {
         series: Series::Rpo,
         newest: Some(at),

@@ -9,7 +9,9 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use muster_domain::{
     ids::{ClusterName, PairName},
     reading::ReadingClass,
-    recorder::explorer::{Band, Gap, LagExplorer, RowsOf, RpoSpan, RpoStretch, Stretch, Wanted, Why},
+    recorder::explorer::{
+        Band, ByClass, Gap, LagExplorer, RowsOf, RpoSpan, RpoStretch, Stretch, Wanted, Why,
+    },
 };
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -43,7 +45,8 @@ pub struct ExplorerQuery {
     partition: Option<i32>,
     /// At most so many stretches, 1 to 500; 240. By the hour, stretches are whole hours.
     points: Option<usize>,
-    /// What rows of `strip` are of; the topics of a flow, the partitions of a topic when not given.
+    /// What rows of `strip` are of; the topics of a flow, the partitions of a topic when not given. Of a large flow over more than a day
+    /// there are none unless this, `skip` or `limit` is given: they take seconds then.
     #[param(inline)]
     rows: Option<RowsOf>,
     /// So many rows are left out before the first; 0. At most 20,000.
@@ -74,6 +77,7 @@ pub async fn show(
             skip: query.skip.unwrap_or_default(),
             most: query.limit.unwrap_or(ROWS).clamp(1, MOST_ROWS),
         },
+        rows_asked: query.rows.is_some() || query.skip.is_some() || query.limit.is_some(),
         topic: query.topic,
         partition: query.partition,
         from: query.from.unwrap_or_else(hour_before),
@@ -108,7 +112,8 @@ pub(super) fn wants_csv(format: Option<&str>, headers: &HeaderMap) -> Answer<boo
 
 const HEAD: &str = "at,until,partitions,unknown,why,records_p50,records_p90,records_p99,records_worst,records_class,\
                     records_total,ms_p50,ms_p90,ms_p99,ms_worst,ms_class,rpo_records_at_least,rpo_records_at_most,\
-                    rpo_ms_at_least,rpo_ms_at_most,rpo_class,objective_ms,age_ms,exported_at,pair,source,\
+                    rpo_ms_at_least,rpo_ms_at_most,rpo_class,surveys,surveys_unknown,partitions_exact,partitions_tight,\
+                    partitions_lower_bound,partitions_stale,partitions_unknown,objective_ms,age_ms,exported_at,pair,source,\
                     target,topic,partition\n";
 
 /// One line a stretch, and one for each time in which nothing was recorded. What is not known is an empty cell, and the class beside it
@@ -159,6 +164,7 @@ fn nothing(at: DateTime<Utc>) -> Stretch {
         ms: None,
         total_records: None,
         rpo: None,
+        of_surveys: None,
     }
 }
 
@@ -198,19 +204,30 @@ fn line(item: &Stretch, course: &[RpoStretch], until: DateTime<Utc>) -> Vec<Stri
     let spans = [rpo.records_at_least, rpo.records_at_most, rpo.ms_at_least, rpo.ms_at_most];
     cells.extend(spans.map(number));
     cells.push(class.as_str().to_owned());
+    let counts = item.of_surveys.map(|of| {
+        let ByClass { exact, tight, lower_bound, stale, unknown } = of.partitions;
+        [of.surveys, of.unknown, exact, tight, lower_bound, stale, unknown].map(|count| count.to_string())
+    });
+    cells.extend(counts.unwrap_or_default());
     cells
 }
 
 /// What a death would have cost, and how sure that is: from every survey by the class of lag in time, from which its end is told; by the
-/// hour at most so much, of the whole flow.
+/// hour of the whole flow, at least and at most so much.
 fn at_stake(item: &Stretch, course: &[RpoStretch]) -> (RpoSpan, ReadingClass) {
     if let Some(rpo) = item.rpo {
         let of_ms = item.ms.filter(|_| rpo.ms_at_most.is_some());
         return (rpo, of_ms.map_or(ReadingClass::Unknown, |ms| ms.class));
     }
-    let ms_at_most = course.iter().find(|one| one.at == item.at).and_then(|one| one.ms_at_most);
-    let class = if ms_at_most.is_some() { ReadingClass::LowerBound } else { ReadingClass::Unknown };
-    (RpoSpan { ms_at_most, ..RpoSpan::default() }, class)
+    let hour = course.iter().find(|one| one.at == item.at);
+    let span = hour.map_or_else(RpoSpan::default, |hour| RpoSpan {
+        records_at_least: hour.records_at_least,
+        records_at_most: hour.records_at_most,
+        ms_at_least: hour.ms_at_least,
+        ms_at_most: hour.ms_at_most,
+    });
+    let class = if span.ms_at_most.is_some() { ReadingClass::LowerBound } else { ReadingClass::Unknown };
+    (span, class)
 }
 
 /// Percentiles, the worst, and its class; without a band it is not kept, so unknown.
@@ -235,6 +252,8 @@ fn why_word(why: Why) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use muster_domain::recorder::explorer::OfSurveys;
+
     use super::*;
 
     #[test]
@@ -257,24 +276,34 @@ mod tests {
             ms: None,
             total_records: None,
             rpo: Some(RpoSpan { ms_at_most: Some(0), ..RpoSpan::default() }),
+            of_surveys: None,
         };
         let until = at + TimeDelta::seconds(15);
         assert_eq!(
             line(&item, &[], until).join(","),
-            "2026-11-19T03:00:00Z,2026-11-19T03:00:15Z,12,1,source_not_read,1,2,,,unknown,,,,,,unknown,,,,0,unknown"
+            "2026-11-19T03:00:00Z,2026-11-19T03:00:15Z,12,1,source_not_read,1,2,,,unknown,,,,,,unknown,,,,0,unknown,,,,,,,"
         );
         assert_eq!(HEAD.matches(',').count(), line(&item, &[], until).len() + 8 - 1);
         // By the hour it is told of the whole flow.
         let hour = Stretch { rpo: None, ..item };
-        let told = |ms_at_most| {
-            let course =
-                [RpoStretch { at, ms_at_most, why: ms_at_most.is_none().then_some(Why::NotRecorded) }];
-            line(&hour, &course, until).split_off(16).join(",")
+        let told = |hour: &Stretch, ms_at_most: Option<i64>| {
+            let stretch = RpoStretch {
+                at,
+                ms_at_least: ms_at_most.map(|_| 0),
+                ms_at_most,
+                records_at_least: ms_at_most.map(|_| 3),
+                records_at_most: None,
+                why: ms_at_most.is_none().then_some(Why::NotRecorded),
+            };
+            line(hour, &[stretch], until).split_off(16).join(",")
         };
         assert_eq!(
-            (told(Some(7_000)), told(None)),
-            (",,,7000,lower_bound".to_owned(), ",,,,unknown".to_owned())
+            (told(&hour, Some(7_000)), told(&hour, None)),
+            ("3,,0,7000,lower_bound,,,,,,,".to_owned(), ",,,,unknown,,,,,,,".to_owned())
         );
+        let partitions = ByClass { exact: 7, tight: 3, lower_bound: 1, stale: 0, unknown: 1 };
+        let of_surveys = Some(OfSurveys { surveys: 720, unknown: 2, partitions });
+        assert_eq!(told(&Stretch { of_surveys, ..hour }, None), ",,,,unknown,720,2,7,3,1,0,1");
     }
 
     #[test]

@@ -81,7 +81,8 @@ fn row(name: &str, records: &Value, ms: &Value, rpo: &Value) -> Vec<String> {
 fn over_time(reply: &Value) {
     let of = reply["topic"].as_str().map_or_else(|| "all topics".to_owned(), |_| print::word(reply, "topic"));
     println!("{} → {}, {of}:", print::word(reply, "source"), print::word(reply, "target"));
-    if reply["too_many"] == true {
+    // A whole flow is told all the same; what is left out of it is not in this table.
+    if reply["too_many"] == true && print::items(reply).is_empty() {
         println!(
             "{} partitions are too many for this time: choose a topic, or a time of at most {}.",
             reply["partitions"],
@@ -91,7 +92,11 @@ fn over_time(reply: &Value) {
     let rows: Vec<Vec<String>> = print::items(reply)
         .iter()
         .map(|item| {
-            let (records, ms, rpo) = (&item["records"], &item["ms"], &item["rpo"]);
+            let (records, ms) = (&item["records"], &item["ms"]);
+            // By the hour it is told of the whole flow, beside its items.
+            let mut hours = reply["rpo_course"].as_array().into_iter().flatten();
+            let hour = hours.find(|hour| hour["at"] == item["at"]);
+            let rpo = hour.unwrap_or(&item["rpo"]);
             let unknown = item["unknown"].as_u64().unwrap_or_default();
             let missing =
                 if unknown == 0 { String::new() } else { format!("{unknown} of {}", item["partitions"]) };

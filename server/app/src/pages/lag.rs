@@ -104,6 +104,7 @@ fn understood(
     let asked = Asked {
         direction: Direction { from },
         rows,
+        rows_asked: !filter.rows.is_empty(),
         topic,
         partition,
         from: begin.unwrap_or(to - length),

@@ -11,11 +11,12 @@ use chrono::{DateTime, Utc};
 use muster_domain::{
     canary::Standing,
     direction::{ActiveSide, ActiveSides, active_side, copying},
-    lag::{Clock, FlowLag, PartitionLag, RpoLook, judge_flow},
+    lag::{Clock, FlowLag, PartitionLag, judge_flow},
     notification::{Told, news_of_readiness},
-    pair::{BySide, Flow, Side},
+    pair::{BySide, Direction, Flow, Side},
     readiness::{CheckCode, CheckResult, CheckStatus, evaluate, judge_approvers, judge_canary},
     reading::ReadingClass,
+    recorder::explorer::FlowLook,
     survey::Survey,
 };
 use muster_operations::PairClients;
@@ -64,6 +65,9 @@ pub struct Judgement {
     /// until it was judged. Of a process of the version before it is not known.
     #[serde(default)]
     rpo_stands_ms: Option<i64>,
+    /// What it says of the hour of each flow, which is kept for longer than it; empty when read.
+    #[serde(skip)]
+    looks: Vec<(Direction, FlowLook)>,
 }
 
 impl Judgement {
@@ -90,7 +94,11 @@ impl Judgement {
             }
         };
         let judge = |flow: &Flow| judge_flow(pair, flow, survey, history.past(flow.direction.from), clock);
-        let (lag, partitions) = pair.flows.iter().map(judge).unzip();
+        let (lag, partitions): (Vec<FlowLag>, Vec<Vec<PartitionLag>>) = pair.flows.iter().map(judge).unzip();
+        let look = |(flow, partitions): (&FlowLag, &Vec<PartitionLag>)| {
+            (flow.direction, FlowLook::of(flow, partitions, survey.began_at))
+        };
+        let looks = lag.iter().zip(&partitions).map(look).collect();
         let mut checks = evaluate(pair, clusters, survey, previous, clock.now);
         for check in checks.iter_mut().filter(|check| check.code == CheckCode::Canary) {
             *check = judge_canary(check.clone(), pair, canaries, just_taken);
@@ -104,6 +112,7 @@ impl Judgement {
             lag,
             copying: Some(copying(pair, survey)),
             rpo_stands_ms: Some(stands_ms(clock, survey.began_at, survey.took_ms)),
+            looks,
         };
         (judgement, partitions)
     }
@@ -147,6 +156,7 @@ impl Judgement {
             lag: self.lag.iter().map(lag).collect(),
             copying: self.copying.clone(),
             rpo_stands_ms: self.rpo_stands_ms,
+            looks: Vec::new(),
         }
     }
 
@@ -169,8 +179,7 @@ impl Judgement {
         for flow in &self.lag {
             lag::keep(conn, &survey.pair, epoch, flow.direction, &sample(flow, survey.began_at)).await?;
         }
-        let look = |flow: &FlowLag| (flow.direction, RpoLook::of(flow, survey.began_at));
-        rpo_hours::keep(conn, &survey.pair, &self.lag.iter().map(look).collect::<Vec<_>>()).await
+        rpo_hours::keep(conn, &survey.pair, &self.looks).await
     }
 
     /// Writes what the team is told of it. While a run moves the pair its readiness is not news: everybody who asked to be
@@ -261,6 +270,7 @@ mod tests {
             lag: Vec::new(),
             copying: None,
             rpo_stands_ms: None,
+            looks: Vec::new(),
         };
         let brief = judgement.brief();
         let said = |check: &CheckResult| {

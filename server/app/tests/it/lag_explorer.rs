@@ -9,6 +9,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use muster_kafka::double::Health;
 use serde_json::{Value, json};
 
+use self::tables::column;
 use crate::test_app::TestApp;
 
 const API: &str = "/api/v1/pairs/orders/lag/explorer";
@@ -177,10 +178,12 @@ async fn beyond_a_day_the_worst_rpo_of_each_hour_is_shown_and_what_was_not_kept_
     let fresh = found["freshness"].as_array().unwrap().iter().find(|fresh| fresh["series"] == "rpo").unwrap();
     assert!(fresh["newest"].is_string() && fresh["class"] == "lower_bound", "{fresh}");
     let html = page(&app, "range=7d").await;
-    assert!(html.contains("RPO at most of ") && html.contains("data-draw=\"rpo_hour\""), "{html}");
+    assert!(html.contains("RPO interval of ") && html.contains("data-draw=\"rpo_hour\""), "{html}");
     assert!(!html.contains("from before the RPO was kept by the hour"), "{html}");
 
-    // Of a topic it is not kept; up to a day it is told from every survey.
+    // Of a topic it is not kept, which the page says; up to a day it is told from every survey.
+    let html = page(&app, "range=7d&topic=orders.placed").await;
+    assert!(html.contains("Of one topic no RPO is kept by the hour, only of the whole flow"), "{html}");
     let topic = explored(&app, &format!("{}&topic=orders.placed", over(48))).await;
     assert_eq!(topic["rpo_course"], json!([]), "{topic:#}");
     assert_eq!(explored(&app, &over(2)).await["rpo_course"], json!([]));
@@ -192,6 +195,66 @@ async fn beyond_a_day_the_worst_rpo_of_each_hour_is_shown_and_what_was_not_kept_
         unknown["rpo_course"].as_array().unwrap().iter().map(|stretch| &stretch["why"]).collect();
     assert!(whys.contains(&&json!("in_the_hour")), "{unknown:#}");
     assert!(unknown["rpo_course"].as_array().unwrap().iter().all(|one| one["ms_at_most"].is_null()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn beyond_a_day_a_whole_flow_has_its_band_and_both_ends_of_the_rpo_from_what_surveys_said() {
+    let app = TestApp::with_pair().await;
+    sqlx::query("delete from flow_rpo_hour").execute(&app.app.pool).await.unwrap();
+    app.observe("orders").await;
+    let text = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let now = Utc::now();
+    let week = format!("from={}&to={}&points=500", text(now - TimeDelta::days(7)), text(now));
+    let found = explored(&app, &week).await;
+    let items = found["items"].as_array().unwrap();
+    let item = items.last().unwrap_or_else(|| panic!("{found:#}"));
+    let surveys = item["of_surveys"]["surveys"].as_u64().unwrap_or_else(|| panic!("{found:#}"));
+    assert!(surveys >= 1 && item["of_surveys"]["unknown"] == 0, "{item:#}");
+    let classes = item["of_surveys"]["partitions"].as_object().unwrap();
+    let counted: u64 = classes.values().map(|count| count.as_u64().unwrap()).sum();
+    assert_eq!(Some(counted), item["partitions"].as_u64(), "{item:#}");
+    let judged = app.as_user("vera").await.get("/api/v1/pairs/orders/lag").await.done();
+    let judged = &judged["items"][0];
+    let at_least = |figure: &Value, judged: &Value| {
+        let (figure, judged) = (figure.as_i64(), judged.as_i64());
+        assert!(judged.is_some() && figure >= judged, "{figure:?}, {judged:?}: {found:#}");
+    };
+    at_least(&item["records"]["worst"], &judged["worst_records"]["value"]);
+    at_least(&item["ms"]["worst"], &judged["worst_ms"]["value"]);
+    at_least(&item["total_records"], &judged["total_records"]["value"]);
+    assert!(item["records"]["p50"].is_i64() && item["ms"]["p99"].is_i64(), "{item:#}");
+    let last = found["rpo_course"].as_array().unwrap().last().unwrap();
+    let proven = &judged["rpo"]["records_at_least"];
+    assert_eq!(&last["records_at_least"], proven, "{last:#}");
+    assert!(last["ms_at_least"].is_i64(), "{last:#}");
+
+    let csv = app.as_user("vera").await.get(&format!("{API}?{week}&format=csv")).await.text;
+    let line =
+        column(&csv, "surveys").iter().rposition(|cell| !cell.is_empty()).unwrap_or_else(|| panic!("{csv}"));
+    assert_eq!(column(&csv, "surveys")[line], surveys.to_string(), "{csv}");
+    assert_eq!(column(&csv, "rpo_records_at_least")[line], proven.to_string(), "{csv}");
+    assert_eq!(column(&csv, "ms_worst")[line], item["ms"]["worst"].to_string(), "{csv}");
+    let html = page(&app, "range=7d").await;
+    assert!(html.contains("at the worst survey of each stretch"), "{html}");
+
+    // A survey that cannot tell is counted, and its hour is a gap.
+    app.small.world.set_health("eu-west", Health::Dead);
+    app.observe("orders").await;
+    let found = explored(&app, &format!("from={}&points=500", text(now - TimeDelta::days(7)))).await;
+    let item = found["items"].as_array().unwrap().last().unwrap();
+    assert_eq!((&item["records"]["worst"], &item["why"]), (&Value::Null, &json!("in_the_hour")), "{item:#}");
+    assert!(item["of_surveys"]["unknown"].as_u64() >= Some(1), "{item:#}");
+    let html = page(&app, "range=7d").await;
+    assert!(html.contains("It was not known in 1 survey of "), "{html}");
+
+    // Rows of the version before: not known, never zero.
+    sqlx::query("update flow_rpo_hour set band = null").execute(&app.app.pool).await.unwrap();
+    let found = explored(&app, &week).await;
+    let of_surveys = found["items"].as_array().unwrap().iter().filter(|item| !item["of_surveys"].is_null());
+    assert_eq!(of_surveys.count(), 0, "{found:#}");
+    assert_eq!(found["gaps"].as_array().unwrap().last().unwrap()["why"], "not_recorded", "{found:#}");
+    let course = found["rpo_course"].as_array().unwrap();
+    assert!(course.iter().all(|stretch| stretch["records_at_most"].is_null()), "{found:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,6 +45,9 @@ pub struct PartitionLag {
     /// Of the records behind, those that are proven to be missing and that nothing copies while the flow stands.
     #[serde(default)]
     pub surely_missing: i64,
+    /// For so many milliseconds at least the oldest of the records behind has been on the source; 0 where none is surely missing.
+    #[serde(default)]
+    pub surely_missing_ms: i64,
     /// When the oldest record that was found to be missing was written by its own timestamp, in milliseconds since 1970.
     #[serde(default)]
     pub first_missing_timestamp: Option<i64>,
@@ -155,6 +158,7 @@ impl<'a> Judge<'a> {
             in_open_transactions: open,
             hole: None,
             surely_missing: 0,
+            surely_missing_ms: 0,
             first_missing_timestamp: None,
         };
         let (Some(start), Some(end)) = (source.start, copyable_end(source, self.mode)) else {
@@ -195,8 +199,14 @@ impl<'a> Judge<'a> {
         } else {
             (class, arrived.reason.clone())
         };
+        let surely_missing = self.surely_missing(key, (start, end), arrived.through, target, keeps_all);
         PartitionLag {
-            surely_missing: self.surely_missing(key, (start, end), arrived.through, target, keeps_all),
+            surely_missing,
+            surely_missing_ms: if surely_missing > 0 {
+                self.surely_behind_for(key, arrived.through)
+            } else {
+                0
+            },
             first_missing_timestamp: source
                 .first_missing
                 .filter(|missing| records > 0 && missing.offset > arrived.through)
@@ -277,6 +287,16 @@ impl<'a> Judge<'a> {
             }
             (None, None) => Reading::unknown(at, "there is no history of the source's ends yet"),
         }
+    }
+
+    /// For how many milliseconds, at least, the first record that is missing on the target has been there: since the first of the surveys
+    /// that all saw an end behind it.
+    fn surely_behind_for(&self, key: &TopicPartition, through: i64) -> i64 {
+        let behind_it =
+            |(_, ends): &&EndsAt| ends.get(key).is_none_or(|end| *end > through.saturating_add(1));
+        let saw_it =
+            self.history.iter().rev().take_while(behind_it).filter(|(_, ends)| ends.contains_key(key));
+        saw_it.last().map_or(0, |(at, _)| (self.clock.now - *at).num_milliseconds().max(0))
     }
 
     fn aged(&self, class: ReadingClass, at: DateTime<Utc>) -> ReadingClass {

@@ -6,6 +6,8 @@
 
 mod answer;
 mod ends;
+mod flow_course;
+mod flow_hour;
 mod gaps;
 mod grid;
 mod marks;
@@ -17,7 +19,10 @@ mod strip;
 #[cfg(test)]
 mod tests;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -25,6 +30,7 @@ use utoipa::ToSchema;
 
 pub use self::{
     answer::{FlowStretch, Freshness, LagExplorer, Series},
+    flow_hour::{ByClass, FlowHour, FlowLook, HourBand},
     gaps::{Gap, Why},
     grid::OfChunk,
     marks::{Mark, MarkKind, lanes},
@@ -33,6 +39,7 @@ pub use self::{
     strip::{Level, RowsOf, Strip, StripRow, StripRun, Wanted},
 };
 use self::{
+    flow_course::FlowCourse,
     gaps::{gaps, quiet},
     grid::StretchSketch,
     moments::Moment,
@@ -46,7 +53,7 @@ use crate::reading::ReadingClass;
 pub enum Resolution {
     /// Every survey.
     Survey,
-    /// The worst of each hour: records only. The last minutes may not be added up yet.
+    /// The worst of each hour. Of single topics and partitions that is records only, and the last minutes may not be added up yet.
     Hour,
 }
 
@@ -137,25 +144,41 @@ pub struct Band {
     pub known_class: Option<ReadingClass>,
 }
 
-/// What the chosen partitions were like in one stretch of time, each at its worst.
+/// The surveys that a stretch of a whole flow is told from, by the hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OfSurveys {
+    /// How many there were.
+    pub surveys: usize,
+    /// In so many of them it was unknown of some partition how far it was behind.
+    pub unknown: usize,
+    /// How sure the records of each partition were, at the one survey that was least sure: the one with most that were unknown, then most
+    /// that were stale, and so on.
+    pub partitions: ByClass,
+}
+
+/// What the chosen partitions were like in one stretch of time, each at its worst. Where it has surveys that it is told from (`of_surveys`),
+/// all of them at the worst survey: of each figure that one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Stretch {
     /// Its begin.
     pub at: DateTime<Utc>,
     /// Partitions there were.
     pub partitions: usize,
-    /// How many of them were unknown at any time of it.
+    /// How many of them were unknown at any time of it; told from surveys, most at one of them.
     pub unknown: usize,
     /// Why, when any was.
     pub why: Option<Why>,
     /// Records behind.
     pub records: Band,
-    /// Milliseconds behind; null where it is not kept (by the hour, for single topics).
+    /// Milliseconds behind; null where it is not kept (by the hour, for single topics, and for hours from before it was).
     pub ms: Option<Band>,
     /// Records all of them together were behind at the worst moment; null when any was unknown.
     pub total_records: Option<i64>,
-    /// What would have been lost if the source had died; null where it is not kept (by the hour, which is told of the whole flow only).
+    /// What would have been lost if the source had died; null by the hour, where it is told of the whole flow only (`rpo_course`).
     pub rpo: Option<RpoSpan>,
+    /// Where it is told from what each survey said of the whole flow, by the hour; null where it is put together from partitions.
+    #[serde(default)]
+    pub of_surveys: Option<OfSurveys>,
 }
 
 /// What came of a time.
@@ -179,6 +202,7 @@ pub struct Explorer {
     frame: Frame,
     stretches: Vec<StretchSketch>,
     moments: BTreeMap<i64, Moment>,
+    flow: FlowCourse,
     rows: Rows,
 }
 
@@ -187,7 +211,18 @@ impl Explorer {
     #[must_use]
     pub fn new(frame: Frame, rows: Wanted) -> Self {
         let stretches = vec![StretchSketch::default(); frame.count];
-        Self { frame, stretches, moments: BTreeMap::new(), rows: Rows::new(rows) }
+        Self {
+            frame,
+            stretches,
+            moments: BTreeMap::new(),
+            flow: FlowCourse::default(),
+            rows: Rows::new(rows),
+        }
+    }
+
+    /// Takes in what is kept of the whole flow by the hour, oldest first: stretches of which anything is are told from it.
+    pub fn add_flow_hours(&mut self, hours: &[FlowHour]) {
+        self.flow = FlowCourse::of(&self.frame, hours);
     }
 
     /// Begins a chunk; its blocks come oldest first.
@@ -200,23 +235,41 @@ impl Explorer {
     pub fn finish(self, now: DateTime<Utc>) -> Course {
         let frame = self.frame;
         let figures = moments::by_stretch(&frame, &self.moments);
+        let from_partitions = |index: usize, sketch: &StretchSketch| {
+            let of_all = figures.get(&index).copied().unwrap_or_default();
+            (sketch.partitions() > 0).then(|| sketch.stretch(frame.begin(index), frame.resolution, of_all))
+        };
+        // Where some hour is known by its partitions only, the whole stretch is told from them: nothing of it is left out.
+        let from_both: BTreeSet<usize> =
+            self.moments.keys().filter(|at| !self.flow.has(**at)).filter_map(|at| frame.index(*at)).collect();
         let items: Vec<Stretch> = self
             .stretches
             .iter()
             .enumerate()
-            .filter(|(_, sketch)| sketch.partitions() > 0)
-            .map(|(index, sketch)| {
-                let of_all = figures.get(&index).copied().unwrap_or_default();
-                sketch.stretch(frame.begin(index), frame.resolution, of_all)
+            .filter_map(|(index, sketch)| {
+                let of_flow = self.flow.stretch(index, frame.begin(index));
+                let of_flow = of_flow.filter(|_| !from_both.contains(&index));
+                of_flow.or_else(|| from_partitions(index, sketch))
             })
             .collect();
-        let newest = self.moments.last_key_value();
+        let told = |at: &i64| frame.index(*at).is_some_and(|index| !from_both.contains(&index));
+        let mut times: Vec<i64> =
+            self.moments.keys().copied().chain(self.flow.hours().filter(told)).collect();
+        times.sort_unstable();
+        times.dedup();
+        let of_partitions = self.moments.last_key_value().map(|(at, moment)| (*at, moment.class()));
+        let newest = [of_partitions, self.flow.newest()].into_iter().flatten().max_by_key(|(at, _)| *at);
         Course {
-            gaps: gaps(&frame, &self.moments, &items, now),
-            strip: self.rows.strip(&frame, quiet(&frame, &self.moments)),
-            newest: newest.map(|(at, _)| time(*at)),
-            newest_class: newest.map_or(ReadingClass::Unknown, |(_, moment)| moment.class()),
+            gaps: gaps(&frame, &times, &items, now),
+            strip: self.rows.strip(&frame, quiet(&frame, &times)),
+            newest: newest.map(|(at, _)| time(at)),
+            newest_class: newest.map_or(ReadingClass::Unknown, |(_, class)| class),
             items,
         }
     }
+}
+
+/// The worst of both, and unknown is worst.
+fn worse(a: Option<i64>, b: Option<i64>) -> Option<i64> {
+    a.zip(b).map(|(a, b)| a.max(b))
 }

@@ -1,7 +1,7 @@
 //! The course of any number of partitions: chunk by chunk and a few blocks at a time, so that what is held at once does not
 //! grow with the pair or the time.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod chosen;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
@@ -9,30 +9,32 @@ use muster_domain::{
     pair::Direction,
     recorder::{
         Hours, Kind,
-        explorer::{Course, Explorer, Frame, OfChunk, Resolution, RowsOf, Track, Wanted},
+        explorer::{Course, Explorer, FlowHour, Frame, OfChunk, Resolution, Wanted},
     },
 };
 use sqlx::PgConnection;
 
+use self::chosen::{Chosen, count_tracks};
 use super::{
-    BLOCK_MS, MOST_TRACKS,
+    BLOCK_MS,
     codec::{self, Chain},
     find_stream,
     history::open_blocks,
     unreadable,
 };
-use crate::error::{StoreError, failed};
+use crate::{
+    error::{StoreError, failed},
+    rpo_hours,
+};
 
 /// Times longer than this are shown by the hour.
 const FINE_FOR: TimeDelta = TimeDelta::hours(24);
 /// So far before the time asked about samples say since when something is behind.
 const LOOK_BACK: TimeDelta = TimeDelta::minutes(30);
-/// Samples of partitions that are unpacked for one answer in full resolution; beyond it is shown by the hour.
-const MOST_FINE: i64 = 8_000_000;
-/// The same of hours; beyond it no course over partitions is made.
+/// Hours of partitions that are unpacked for one answer; beyond it they are not looked at one by one.
 const MOST_HOURS: i64 = 24_000_000;
-/// Of more topics than this no row each is made: what they were like is held until all of them are read.
-const MOST_TOPICS: usize = 10_000;
+/// The same where nobody asked for rows and the whole flow is told without them: about as much as nobody waits for.
+const MOST_UNASKED: i64 = 1_800_000;
 /// Rows that are held at once.
 const AT_ONCE: i64 = 8;
 
@@ -51,6 +53,8 @@ pub struct Question<'a> {
     pub points: usize,
     /// Topics or partitions one by one. Where there are too many topics it is partitions.
     pub rows: Wanted,
+    /// Whether somebody waits for these. Else they are left out of a whole flow over more than a day where they would take long.
+    pub rows_asked: bool,
     /// When it is asked.
     pub now: DateTime<Utc>,
 }
@@ -62,44 +66,73 @@ pub struct Explored {
     pub frame: Frame,
     /// Partitions that were ever recorded of what is asked about; a recreated topic counts again.
     pub partitions: usize,
-    /// `None` when that would be too much to unpack: a topic or a shorter time has to be chosen.
+    /// `None` when that would be too much to unpack of a topic: a shorter time has to be chosen.
     pub course: Option<Course>,
-    /// The longest time of which there is a course of all that is asked about.
+    /// Whether its partitions were not looked at one by one: then there is no row, and a course of the whole flow only.
+    pub rows_left_out: bool,
+    /// What is kept of the whole flow by the hour, oldest first, where that is what it is told from.
+    pub hours: Vec<FlowHour>,
+    /// The longest time of which partitions are looked at one by one where that is asked for.
     pub longest: TimeDelta,
 }
 
 /// The course of a flow, a topic or a partition. Up to a day every survey, as long as that is kept and not too much; else by the
-/// hour. `keeps_all` says of which topics every record is copied and kept.
+/// hour: a whole flow from what is kept of it, a topic or a partition from its roll-ups. `keeps_all` says of which topics every record is
+/// copied and kept.
 ///
 /// # Errors
 /// When the database refuses or bytes do not read back.
 pub async fn explore(
     conn: &mut PgConnection,
-    (pair, direction): (&PairName, Direction),
+    of: (&PairName, Direction),
     asked: Question<'_>,
     keeps_all: impl Fn(&str) -> bool,
 ) -> Result<Explored, StoreError> {
-    let of = |resolution| Frame::new(asked.from, asked.to, asked.points, resolution);
-    let fine = asked.to - asked.from <= FINE_FOR;
-    let Some(stream) = find_stream(conn, pair, direction, Kind::Partitions).await? else {
-        let frame = of(if fine { Resolution::Survey } else { Resolution::Hour });
-        let course = Some(Explorer::new(frame, asked.rows).finish(asked.now));
-        return Ok(Explored { frame, partitions: 0, course, longest: TimeDelta::MAX });
+    let short = asked.to - asked.from <= FINE_FOR;
+    let Some(stream) = find_stream(conn, of.0, of.1, Kind::Partitions).await? else {
+        let frame = asked.frame(if short { Resolution::Survey } else { Resolution::Hour });
+        return Ok(Explored {
+            frame,
+            partitions: 0,
+            course: Some(Explorer::new(frame, asked.rows).finish(asked.now)),
+            rows_left_out: false,
+            hours: Vec::new(),
+            longest: TimeDelta::MAX,
+        });
     };
+    let flow = asked.topic.is_none();
+    if flow && !short {
+        // To name all tracks of a large flow takes longer than to tell it by the hour.
+        let (partitions, all) = count_tracks(conn, stream).await?;
+        let most = if asked.rows_asked { MOST_HOURS } else { MOST_UNASKED };
+        if asked.hours_of(all) > most {
+            return without_rows(conn, of, asked, (partitions, longest_of(all))).await;
+        }
+    }
     let chosen = Chosen::read(conn, stream, asked, keeps_all).await?;
-    let fine = fine && chosen.fine_is_kept(conn, asked).await?;
+    let fine = short && chosen.fine_is_kept(conn, asked).await?;
+    let (partitions, longest) = (chosen.partitions, longest_of(chosen.of_an_hour()));
+    let too_many = !fine && asked.hours_of(chosen.of_an_hour()) > MOST_HOURS;
+    if too_many && flow {
+        return without_rows(conn, of, asked, (partitions, longest)).await;
+    }
     let resolution = if fine { Resolution::Survey } else { Resolution::Hour };
-    let (partitions, longest) = (chosen.partitions, chosen.longest());
-    let mut explored = Explored { frame: of(resolution), partitions, course: None, longest };
-    if !fine && chosen.hours(asked) > MOST_HOURS {
+    let frame = asked.frame(resolution);
+    let mut explored =
+        Explored { frame, partitions, course: None, rows_left_out: too_many, hours: Vec::new(), longest };
+    if too_many {
         return Ok(explored);
     }
-    let mut explorer = Explorer::new(explored.frame, chosen.rows(asked.rows));
+    let mut explorer = Explorer::new(frame, chosen.rows(asked.rows));
+    if flow && !fine {
+        explored.hours = hours_in(conn, of, &frame).await?;
+        explorer.add_flow_hours(&explored.hours);
+    }
     for (chunk, tracks) in &chosen.tracks {
         let mut of_chunk = explorer.chunk(tracks.clone());
         match resolution {
             Resolution::Survey => read_blocks(conn, (stream, *chunk), asked, &mut of_chunk).await?,
-            Resolution::Hour => read_hours(conn, (stream, *chunk), &explored.frame, &mut of_chunk).await?,
+            Resolution::Hour => read_hours(conn, (stream, *chunk), &frame, &mut of_chunk).await?,
         }
         of_chunk.done();
     }
@@ -107,140 +140,43 @@ pub async fn explore(
     Ok(explored)
 }
 
-/// The tracks asked about, by chunk.
-struct Chosen {
-    stream: i64,
-    tracks: BTreeMap<i32, Vec<Track>>,
-    partitions: usize,
-    topics: usize,
-    /// Tracks of the whole stream.
-    all: i64,
+impl Question<'_> {
+    fn frame(&self, resolution: Resolution) -> Frame {
+        Frame::new(self.from, self.to, self.points, resolution)
+    }
+
+    /// Hours of so many tracks that would be unpacked.
+    fn hours_of(&self, tracks: i64) -> i64 {
+        tracks.saturating_mul((self.to - self.from).num_hours() + 1)
+    }
 }
 
-impl Chosen {
-    async fn read(
-        conn: &mut PgConnection,
-        stream: i64,
-        asked: Question<'_>,
-        keeps_all: impl Fn(&str) -> bool,
-    ) -> Result<Self, StoreError> {
-        let rows = sqlx::query!(
-            "select number, topic, partition
-            from recorder_track
-            where stream = $1
-                and ($2::text is null or topic = $2)
-                and ($3::integer is null or partition = $3)
-            order by number",
-            stream,
-            asked.topic,
-            asked.partition
-        )
-        .fetch_all(&mut *conn)
-        .await
-        .map_err(failed("read the recorder's tracks"))?;
-        let all = sqlx::query_scalar!(
-            r#"select coalesce(max(number) + 1, 0)::bigint as "all!" from recorder_track where stream = $1"#,
-            stream
-        )
-        .fetch_one(conn)
-        .await
-        .map_err(failed("count the recorder's tracks"))?;
-        let mut tracks: BTreeMap<i32, Vec<Track>> = BTreeMap::new();
-        let partitions = rows.len();
-        let mut topics: BTreeMap<Arc<str>, bool> = BTreeMap::new();
-        for row in rows {
-            let Ok(number) = usize::try_from(row.number) else { continue };
-            let known = topics.get_key_value(row.topic.as_str());
-            let (topic, keeps_all) = match known.map(|(topic, keeps_all)| (Arc::clone(topic), *keeps_all)) {
-                Some(known) => known,
-                None => {
-                    let (topic, keeps_all) = (Arc::<str>::from(row.topic.as_str()), keeps_all(&row.topic));
-                    topics.insert(Arc::clone(&topic), keeps_all);
-                    (topic, keeps_all)
-                }
-            };
-            let chunk = i32::try_from(number / MOST_TRACKS).unwrap_or(i32::MAX);
-            let track = Track { slot: number % MOST_TRACKS, topic, partition: row.partition, keeps_all };
-            tracks.entry(chunk).or_default().push(track);
-        }
-        Ok(Self { stream, tracks, partitions, topics: topics.len(), all })
-    }
+/// The longest time of so many tracks that is not too much: so many whole hours, and those at its ends are in part in it.
+fn longest_of(tracks: i64) -> TimeDelta {
+    TimeDelta::hours((MOST_HOURS / tracks.max(1) - 1).max(0))
+}
 
-    fn rows(&self, wanted: Wanted) -> Wanted {
-        let of = if self.topics > MOST_TOPICS { RowsOf::Partitions } else { wanted.of };
-        Wanted { of, ..wanted }
-    }
+/// A whole flow as it is kept by the hour, however many partitions there are.
+async fn without_rows(
+    conn: &mut PgConnection,
+    of: (&PairName, Direction),
+    asked: Question<'_>,
+    (partitions, longest): (usize, TimeDelta),
+) -> Result<Explored, StoreError> {
+    let frame = asked.frame(Resolution::Hour);
+    let hours = hours_in(conn, of, &frame).await?;
+    let mut explorer = Explorer::new(frame, asked.rows);
+    explorer.add_flow_hours(&hours);
+    let course = Some(explorer.finish(asked.now));
+    Ok(Explored { frame, partitions, course, rows_left_out: true, hours, longest })
+}
 
-    /// Tracks that are unpacked with those of a chunk.
-    fn width(&self, chunk: i32) -> i64 {
-        let whole = i64::try_from(MOST_TRACKS).unwrap_or(i64::MAX);
-        (self.all - i64::from(chunk) * whole).clamp(0, whole)
-    }
-
-    /// Tracks that are unpacked of each hour.
-    fn of_an_hour(&self) -> i64 {
-        self.tracks.keys().map(|chunk| self.width(*chunk)).sum()
-    }
-
-    /// Hours of tracks that would be unpacked.
-    fn hours(&self, asked: Question<'_>) -> i64 {
-        self.of_an_hour().saturating_mul((asked.to - asked.from).num_hours() + 1)
-    }
-
-    /// The longest time of which that is not too much: so many whole hours, and those at its ends are in part in it.
-    fn longest(&self) -> TimeDelta {
-        TimeDelta::hours((MOST_HOURS / self.of_an_hour().max(1) - 1).max(0))
-    }
-
-    /// Whether every survey of the time is still there, and not too much to unpack.
-    async fn fine_is_kept(&self, conn: &mut PgConnection, asked: Question<'_>) -> Result<bool, StoreError> {
-        let chunks: Vec<i32> = self.tracks.keys().copied().collect();
-        let sealed = sqlx::query!(
-            r#"select chunk as "chunk!", sum(samples)::bigint as "samples!", min(from_at) as "first!"
-            from (
-                select stream, chunk, from_at, to_at, samples from recorder_block
-                union all
-                select stream, chunk, from_at, to_at, samples from recorder_frozen
-            ) as kept
-            where stream = $1
-                and chunk = any($2)
-                and from_at >= $3::timestamptz - $5::interval
-                and from_at < $4
-                and to_at >= $3
-            group by chunk"#,
-            self.stream,
-            &chunks,
-            asked.from - LOOK_BACK,
-            asked.to,
-            TimeDelta::milliseconds(BLOCK_MS) as _
-        )
-        .fetch_all(&mut *conn)
-        .await
-        .map_err(failed("count samples of a time"))?;
-        let work: i64 = sealed.iter().map(|row| row.samples.saturating_mul(self.width(row.chunk))).sum();
-        if work > MOST_FINE {
-            return Ok(false);
-        }
-        let first_hour = sqlx::query_scalar!(
-            "select min(at)
-            from recorder_hour
-            where stream = $1
-                and chunk = any($2)
-                and at >= $3::timestamptz - interval '1 hour'
-                and at < $4",
-            self.stream,
-            &chunks,
-            asked.from,
-            asked.to
-        )
-        .fetch_one(conn)
-        .await
-        .map_err(failed("find the first hour of a time"))?;
-        let begins = |hour: DateTime<Utc>| (hour + TimeDelta::hours(1)).max(asked.from);
-        let first = sealed.iter().map(|row| row.first).min();
-        // Hours that reach further back than the surveys do: these were dropped.
-        Ok(first_hour.is_none_or(|hour| first.is_some_and(|first| first <= begins(hour))))
-    }
+async fn hours_in(
+    conn: &mut PgConnection,
+    of: (&PairName, Direction),
+    frame: &Frame,
+) -> Result<Vec<FlowHour>, StoreError> {
+    rpo_hours::between(conn, of, (frame.begin(0), frame.begin(frame.count))).await
 }
 
 /// A few blocks at a time, then what is not sealed yet.

@@ -12,13 +12,14 @@ use muster_domain::{
 };
 use muster_store::{
     recorder::{self, Explored, Question, Recording, Selection},
+    rpo_hours,
     testing::TestDatabase,
 };
 use proptest::prelude::*;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::sample::{keep_pair, pair_name};
+use crate::sample::{keep_pair, look_at, pair_name};
 
 const FORWARD: Direction = Direction { from: Side::A };
 /// Stretches of the questions.
@@ -57,6 +58,7 @@ fn question(from: DateTime<Utc>, to: DateTime<Utc>) -> Question<'static> {
         to,
         points: POINTS,
         rows: Wanted::worst(RowsOf::Partitions, 5),
+        rows_asked: true,
         now: Utc::now(),
     }
 }
@@ -238,15 +240,55 @@ async fn what_is_too_much_to_look_at_names_the_longest_time_that_is_not() {
     let recording = record(conn, [(at(2, 0), vec![topic("orders", &behind)])]).await;
     seal_all(conn, &recording).await;
     let to = at(1, 0);
-    let asked = question(to - TimeDelta::days(400), to);
+    let of_all = question(to - TimeDelta::days(400), to);
+    let asked = Question { topic: Some("orders"), ..of_all };
     let found = explore(conn, asked).await;
-    assert_eq!((found.course.is_none(), found.partitions), (true, 2_700));
+    assert_eq!((found.course.is_none(), found.rows_left_out, found.partitions), (true, true, 2_700));
     // So many hours and those at both ends are 24,000,000 of partitions at most.
     assert_eq!(found.longest, TimeDelta::hours(8_887));
     let fits = explore(conn, Question { from: to - found.longest, ..asked }).await;
     assert_eq!(fits.course.map(|course| course.items.len()), Some(1), "the hour that was recorded");
     let longer = Question { from: to - found.longest - TimeDelta::hours(1), ..asked };
     assert_eq!(explore(conn, longer).await.course, None);
+    // A whole flow is told without its rows, from what is kept of it by the hour; here nothing is.
+    let whole = explore(conn, of_all).await;
+    assert_eq!((whole.rows_left_out, whole.partitions, whole.longest), (true, 2_700, found.longest));
+    let course = whole.course.expect("a course of the flow");
+    assert_eq!((course.items.len(), course.strip.total), (0, 0));
+    assert_eq!(course.gaps.len(), 1, "and that is not recorded: {:?}", course.gaps);
+}
+
+#[tokio::test]
+async fn a_large_flow_is_told_by_the_hour_and_its_rows_come_where_somebody_asks_for_them() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let behind = vec![Some(1); 2_700];
+    let recording = record(conn, [(at(2, 0), vec![topic("orders", &behind)])]).await;
+    seal_all(conn, &recording).await;
+    for (hours, records) in [(50, Some(30)), (2, Some(1)), (1, None)] {
+        let look = look_at(at(hours, 60), &[records, Some(0)]);
+        rpo_hours::keep(conn, &pair_name("payments"), &[(FORWARD, look)]).await.unwrap();
+    }
+    let month = Question { points: 1_000, ..question(at(0, 0) - TimeDelta::days(30), at(0, 0)) };
+    let worst = |found: &Explored| -> Vec<_> {
+        let items = &found.course.as_ref().expect("a course").items;
+        items.iter().map(|item| (item.at, item.records.worst, item.ms.and_then(|ms| ms.worst))).collect()
+    };
+    let expected = [(at(50, 0), Some(30), Some(300)), (at(2, 0), Some(1), Some(10)), (at(1, 0), None, None)];
+    let together = explore(conn, Question { rows_asked: false, ..month }).await;
+    assert_eq!((together.rows_left_out, together.partitions, together.hours.len()), (true, 2_700, 3));
+    assert_eq!(worst(&together), expected);
+    let course = together.course.as_ref().expect("a course");
+    assert_eq!((course.strip.rows.len(), course.newest), (0, Some(at(1, 60))));
+    let last = course.items[2].of_surveys.expect("it is told from surveys");
+    assert_eq!((last.surveys, last.unknown, last.partitions.unknown, last.partitions.exact), (1, 1, 1, 1));
+    let asked_for = explore(conn, month).await;
+    assert_eq!((asked_for.rows_left_out, worst(&asked_for)), (false, expected.to_vec()));
+    assert_eq!(asked_for.course.expect("a course").strip.total, 2_700);
+    // Of one topic nothing but its partitions is kept.
+    let of_topic = explore(conn, Question { topic: Some("orders"), ..month }).await;
+    assert_eq!((worst(&of_topic), of_topic.hours.len()), (vec![(at(2, 0), Some(1), None)], 0));
 }
 
 #[tokio::test]

@@ -6,14 +6,17 @@ use chrono::{DateTime, Utc};
 use muster_domain::{
     cluster::{Cluster, ProbePrincipal, Sasl, Security, Tls},
     ids::{ClusterName, PairName, TeamName},
+    lag::RpoLook,
     pair::{
         ApprovalRule, BySide, Direction, Flow, Mechanism, NamingPolicy, Objectives, Pair, PairMode,
         RoutingTarget, Side,
     },
     people::Grant,
+    recorder::explorer::FlowLook,
     survey::{SideObservation, Survey},
 };
 use muster_store::{StoreError, clusters, pairs, people, teams, teams::Team};
+use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -27,6 +30,38 @@ pub(crate) fn cluster_name(name: &str) -> ClusterName {
 
 pub(crate) fn pair_name(name: &str) -> PairName {
     PairName::new(name).expect("a usable name")
+}
+
+/// What a survey says of a flow of which each partition is so many records and ten times as many milliseconds behind; unknown is `None`.
+pub(crate) fn look_at(at: DateTime<Utc>, behind: &[Option<i64>]) -> FlowLook {
+    let unknown = behind.iter().filter(|records| records.is_none()).count();
+    let worst = behind.iter().copied().max().flatten().filter(|_| unknown == 0);
+    let band = |worst: Option<i64>| {
+        let class = if worst.is_some() { "exact" } else { "unknown" };
+        json!({"p50": worst, "p90": worst, "p99": worst, "worst": worst, "class": class, "known_class": "exact"})
+    };
+    let ms = worst.map(|records| records * 10);
+    let said = json!({
+        "until": at,
+        "surveys": 1,
+        "unknown_surveys": usize::from(unknown > 0),
+        "partitions": behind.len(),
+        "by_class": {"unknown": unknown, "stale": 0, "lower_bound": 0, "tight": 0, "exact": behind.len() - unknown},
+        "records": band(worst),
+        "ms": band(ms),
+        "total_records": worst,
+        "records_at_least": worst.map(|_| 0),
+        "records_at_most": worst.map(|records| records + 65),
+        "ms_at_least": worst.map(|_| 0),
+        "last": worst.map(|records| json!({
+            "records_at_most": records + 65,
+            "unseen": {"since": at, "ms": 5_000, "written": {"records": 50, "ms": 5_000}},
+        })),
+    });
+    FlowLook {
+        rpo: RpoLook { at, ms_at_most: ms.map(|ms| ms + 5_000), ms_then: ms },
+        band: serde_json::from_value(said).expect("a band"),
+    }
 }
 
 pub(crate) fn cluster(name: &str) -> Cluster {

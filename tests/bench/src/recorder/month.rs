@@ -8,14 +8,16 @@ use muster_domain::{
     pair::Pair,
     recorder::{
         Hours, Kind,
-        explorer::{RowsOf, Wanted},
+        explorer::{FlowLook, RowsOf, Wanted, rpo_course},
     },
 };
 use muster_store::{
+    lag,
     recorder::{
         self, Explored, Question, Selection,
         codec::{self, Chain},
     },
+    rpo_hours,
     testing::TestDatabase,
 };
 use sqlx::PgConnection;
@@ -34,9 +36,9 @@ pub(super) struct Month {
     pub(super) topic_ms: f64,
     /// The same as the page shows it.
     pub(super) explored_topic_ms: f64,
-    /// All partitions, of which that is too much.
-    pub(super) too_much_ms: f64,
-    /// The longest time of all partitions that is not.
+    /// All partitions together, and the lag of the flow by the minute beside them, as the page draws both.
+    pub(super) together_ms: f64,
+    /// The longest time in which all partitions are looked at one by one when somebody asks.
     pub(super) longest: TimeDelta,
     pub(super) longest_ms: f64,
     /// Bytes of one hour of all partitions.
@@ -44,9 +46,11 @@ pub(super) struct Month {
 }
 
 impl Month {
-    pub(super) async fn read(database: &TestDatabase, pair: &Pair) -> Result<Self> {
+    /// `look` is what a survey says of all partitions.
+    pub(super) async fn read(database: &TestDatabase, pair: &Pair, look: &FlowLook) -> Result<Self> {
         let conn = &mut *database.conn().await;
         let bytes = repeat_hour(conn, pair).await?;
+        keep_flow(conn, pair, look).await?;
         let topic = model::name(TOPICS / 2);
         let (from, to) = (Utc::now() - TimeDelta::days(30), Utc::now());
         let of = (&pair.name, pair.flows[0].direction);
@@ -61,14 +65,17 @@ impl Month {
         let (of_topic, explored_topic_ms) = explore(conn, pair, Some(&topic), (from, to)).await?;
         let course = of_topic.course.context("a month of one topic")?;
         ensure!(course.strip.rows.len() == 10, "{} partitions of a topic", course.strip.rows.len());
-        let (too_much, too_much_ms) = explore(conn, pair, None, (from, to)).await?;
-        ensure!(too_much.course.is_none(), "a month of all partitions was looked at");
-        let longest = too_much.longest;
+        let (whole, together_ms) = together(conn, pair, (from, to)).await?;
+        let course = whole.course.context("a month of all partitions")?;
+        // The month begins in the middle of an hour, and the one that goes on has no row yet.
+        ensure!(whole.rows_left_out && course.items.len() >= 239, "{} stretches", course.items.len());
+        ensure!(course.items.iter().all(|item| item.partitions == TOPICS * 10), "not of all partitions");
+        let longest = whole.longest;
         let (all, longest_ms) = explore(conn, pair, None, (to - longest, to)).await?;
         let course = all.course.context("the longest time that is looked at")?;
         ensure!(course.strip.rows.len() == ROWS, "{} topics of a page", course.strip.rows.len());
         let (topic_ms, bytes_of_hour) = (median(&times), bytes as f64 / HOURS as f64);
-        Ok(Self { topic_ms, explored_topic_ms, too_much_ms, longest, longest_ms, bytes_of_hour })
+        Ok(Self { topic_ms, explored_topic_ms, together_ms, longest, longest_ms, bytes_of_hour })
     }
 }
 
@@ -81,7 +88,7 @@ async fn explore(
 ) -> Result<(Explored, f64)> {
     let of = if topic.is_some() { RowsOf::Partitions } else { RowsOf::Topics };
     let rows = Wanted::worst(of, ROWS);
-    let asked = Question { topic, partition: None, from, to, points: 240, rows, now: to };
+    let asked = Question { topic, partition: None, from, to, points: 240, rows, rows_asked: true, now: to };
     let (mut found, mut times) = (None, Vec::new());
     for _ in 0..ROUNDS {
         let began = Instant::now();
@@ -90,6 +97,50 @@ async fn explore(
         times.push(began.elapsed().as_secs_f64() * 1e3);
     }
     Ok((found.context("a round")?, median(&times)))
+}
+
+/// A month of all partitions as the page shows it when nobody asked for rows, and how long that takes, the middle of some rounds.
+async fn together(
+    conn: &mut PgConnection,
+    pair: &Pair,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+) -> Result<(Explored, f64)> {
+    let (rows, of) = (Wanted::worst(RowsOf::Topics, ROWS), (&pair.name, pair.flows[0].direction));
+    let asked =
+        Question { topic: None, partition: None, from, to, points: 240, rows, rows_asked: false, now: to };
+    let (mut found, mut times) = (None, Vec::new());
+    for _ in 0..ROUNDS {
+        let began = Instant::now();
+        let explored = recorder::explore(conn, of, asked, |_| true).await?;
+        let course = rpo_course(&explored.frame, &explored.hours, to);
+        let minutes = lag::history(conn, of.0, of.1, from, to, 240).await?;
+        times.push(began.elapsed().as_secs_f64() * 1e3);
+        ensure!(minutes.len() >= 239 && !course.is_empty(), "{} stretches of the flow", minutes.len());
+        found = Some(explored);
+    }
+    Ok((found.context("a round")?, median(&times)))
+}
+
+/// A month of what is kept of the whole flow: an hour of each of its hours, and each of its minutes.
+async fn keep_flow(conn: &mut PgConnection, pair: &Pair, look: &FlowLook) -> Result<()> {
+    let direction = pair.flows[0].direction;
+    let last = super::hour_begin(Utc::now()) - TimeDelta::seconds(5);
+    for hours in (0..=HOURS).rev() {
+        let mut look = look.clone();
+        let at = last - TimeDelta::hours(hours);
+        (look.rpo.at, look.band.until) = (at, at);
+        rpo_hours::keep(conn, &pair.name, &[(direction, look)]).await?;
+    }
+    let sql = "insert into flow_lag_minute (
+            pair, from_side, at, worst_lag_records, total_lag_records, records_class, lag_ms, ms_class
+        )
+        select $1, $2, minute, 7, 700, 'tight', 1000, 'tight'
+        from generate_series(
+            date_trunc('minute', now()) - interval '30 days', date_trunc('minute', now()), interval '1 minute'
+        ) as minute";
+    sqlx::query(sql).bind(pair.name.as_str()).bind(direction.from.as_str()).execute(&mut *conn).await?;
+    sqlx::query("analyze flow_lag_minute, flow_rpo_hour, recorder_track").execute(conn).await?;
+    Ok(())
 }
 
 /// Keeps the hour that was just recorded 720 times, each with other figures; answers the bytes of all of them.

@@ -41,6 +41,7 @@ async fn explored(
         to,
         points,
         rows: Wanted::worst(rows_of(topic), ROWS),
+        rows_asked: false,
     };
     match explore(&mut conn, &pair, &asked, to).await {
         Ok(found) => Ok(found),

@@ -29,7 +29,8 @@ async fn a_table_has_a_line_a_stretch_and_an_empty_cell_for_what_is_not_known() 
         format!(
             "at,until,partitions,unknown,why,records_p50,records_p90,records_p99,records_worst,records_class,records_total,\
              ms_p50,ms_p90,ms_p99,ms_worst,ms_class,rpo_records_at_least,rpo_records_at_most,rpo_ms_at_least,rpo_ms_at_most,\
-             rpo_class,objective_ms,age_ms,exported_at,pair,source,target,topic,partition\n\
+             rpo_class,surveys,surveys_unknown,partitions_exact,partitions_tight,partitions_lower_bound,partitions_stale,\
+             partitions_unknown,objective_ms,age_ms,exported_at,pair,source,target,topic,partition\n\
              {from},{until},{partitions},{partitions},source_not_read,,,,,unknown,,,,,,unknown,,,,,unknown,"
         )
     };
@@ -41,7 +42,7 @@ async fn a_table_has_a_line_a_stretch_and_an_empty_cell_for_what_is_not_known() 
 }
 
 /// A column of a table, line by line.
-fn column(csv: &str, name: &str) -> Vec<String> {
+pub(super) fn column(csv: &str, name: &str) -> Vec<String> {
     let mut lines = csv.lines();
     let number = lines.next().unwrap().split(',').position(|head| head == name).unwrap();
     lines.map(|line| line.split(',').nth(number).unwrap().to_owned()).collect()

@@ -69,6 +69,7 @@ impl Judge<'_> {
             in_open_transactions: None,
             hole: None,
             surely_missing: 0,
+            surely_missing_ms: 0,
             first_missing_timestamp: None,
         }
     }

@@ -93,6 +93,25 @@ fn lost_at_least_is_what_nothing_copies_any_more() {
 }
 
 #[test]
+fn what_is_proven_to_be_missing_was_there_since_the_first_survey_that_saw_an_end_behind_it() {
+    let mut stopped = far_behind();
+    let source = stopped.flows[0].connectors.get_mut(&ConnectorRole::Source).expect("there");
+    known(source).state = ConnectState::Stopped;
+    let missing_ms = |survey: &Survey, history: &[EndsAt]| partition(survey, history, 0).surely_missing_ms;
+    let grew = [ends(-90, 3_000), ends(-60, 5_000), ends(-30, 12_000), ends(-10, 20_000)];
+    assert_eq!(missing_ms(&stopped, &grew), 30_000, "5,000 had arrived");
+    assert_eq!(missing_ms(&stopped, &grew[..2]), 0, "nobody saw it before");
+    // A log that was cut has nothing of before.
+    let cut = [ends(-90, 30_000), ends(-60, 4_000), ends(-10, 20_000)];
+    assert_eq!(missing_ms(&stopped, &cut), 10_000);
+    assert_eq!(
+        missing_ms(&far_behind(), &grew),
+        0,
+        "while the connector runs nothing is proven to be missing"
+    );
+}
+
+#[test]
 fn where_markers_or_compacted_records_may_be_all_there_is_none_is_proven_to_be_missing() {
     let stopped = || {
         let mut survey = far_behind();

@@ -91,10 +91,11 @@ pub struct LagExplorer {
     pub objective_ms: i64,
     /// Partitions that were ever recorded of what is asked about; a recreated topic counts again.
     pub partitions: usize,
-    /// True when these are too many for this time: then nothing is said of single partitions, and a topic or a shorter time has
-    /// to be chosen.
+    /// True when these are too many for this time: then nothing is said of single partitions, and `strip` is empty. Of a topic there are no
+    /// `items` either; of the whole flow they are told from what is kept of it by the hour, and rows that were not asked for are left out
+    /// where they would take long.
     pub too_many: bool,
-    /// The longest time, in milliseconds, in which these are not too many; null where they are not.
+    /// The longest time, in milliseconds, in which these are not too many where rows are asked for; null where they are not.
     pub longest_ms: Option<i64>,
     /// Stretches with samples, oldest first.
     pub items: Vec<Stretch>,
@@ -104,8 +105,8 @@ pub struct LagExplorer {
     pub strip: Strip,
     /// The whole flow as surveys judged it; empty when a topic is asked about, or every survey was looked at.
     pub flow: Vec<FlowStretch>,
-    /// What a death of the source would have cost at the worst moment of each stretch, by the hour: told of the whole flow, from when on it
-    /// was kept; empty when a topic is asked about, or every survey was looked at.
+    /// What a death of the source would have cost at the worst moment of each stretch, by the hour, as an interval: told of the whole flow,
+    /// from when on it was kept; empty when a topic is asked about, or every survey was looked at.
     #[serde(default)]
     pub rpo_course: Vec<RpoStretch>,
     /// Runs, deaths of the source, alarms and topics that were made anew that touch the time, in the order of their begins.

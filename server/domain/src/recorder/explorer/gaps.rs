@@ -1,12 +1,10 @@
 //! Where the worst is not known, and why. A gap has a name; it is never drawn as zero and never drawn across.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{Frame, HOUR_MS, Resolution, Stretch, moments::Moment, time};
+use super::{Frame, HOUR_MS, Resolution, Stretch, time};
 
 /// Why something is not known, from the least to what says most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
@@ -38,27 +36,22 @@ pub struct Gap {
 }
 
 /// So many milliseconds without a sample are no gap yet: three times what usually lies between two. By the hour, each hour is
-/// there or missing.
-pub(super) fn quiet(frame: &Frame, moments: &BTreeMap<i64, Moment>) -> i64 {
+/// there or missing. `times` are those of the samples, in order.
+pub(super) fn quiet(frame: &Frame, times: &[i64]) -> i64 {
     if frame.resolution == Resolution::Hour {
         return 0;
     }
-    let mut apart: Vec<i64> = moments.keys().zip(moments.keys().skip(1)).map(|(a, b)| b - a).collect();
+    let mut apart: Vec<i64> = times.windows(2).map(|two| two[1] - two[0]).collect();
     apart.sort_unstable();
     3 * apart.get(apart.len() / 2).copied().unwrap_or(5_000).max(1_000)
 }
 
 /// Where samples are missing or unknown, oldest first.
-pub(super) fn gaps(
-    frame: &Frame,
-    moments: &BTreeMap<i64, Moment>,
-    items: &[Stretch],
-    now: DateTime<Utc>,
-) -> Vec<Gap> {
-    let mut found = not_recorded(frame, moments, now);
+pub(super) fn gaps(frame: &Frame, times: &[i64], items: &[Stretch], now: DateTime<Utc>) -> Vec<Gap> {
+    let mut found = not_recorded(frame, times, now);
     let end = time(frame.to).min(now);
     // What was seen stands until the next sample.
-    let stands = TimeDelta::milliseconds(quiet(frame, moments).max(frame.width));
+    let stands = TimeDelta::milliseconds(quiet(frame, times).max(frame.width));
     for (number, item) in items.iter().enumerate() {
         let Some(why) = item.why else { continue };
         let next = items.get(number + 1).map_or(end, |next| next.at);
@@ -81,9 +74,9 @@ pub(super) fn gaps(
 }
 
 /// Times without samples.
-fn not_recorded(frame: &Frame, moments: &BTreeMap<i64, Moment>, now: DateTime<Utc>) -> Vec<Gap> {
+fn not_recorded(frame: &Frame, times: &[i64], now: DateTime<Utc>) -> Vec<Gap> {
     let end = frame.to.min(now.timestamp_millis());
-    let quiet = quiet(frame, moments);
+    let quiet = quiet(frame, times);
     // What an hour holds reaches to its end; the present one is added up after some minutes.
     let (reach, late) = match frame.resolution {
         Resolution::Hour => (HOUR_MS, HOUR_MS / 4),
@@ -91,7 +84,7 @@ fn not_recorded(frame: &Frame, moments: &BTreeMap<i64, Moment>, now: DateTime<Ut
     };
     let mut found = Vec::new();
     let mut seen_until: Option<i64> = None;
-    for at in moments.keys().copied().filter(|at| *at < end).chain([end]) {
+    for at in times.iter().copied().filter(|at| *at < end).chain([end]) {
         let from = seen_until.unwrap_or(frame.from).max(frame.from);
         let allowed = if at == end { late } else { quiet };
         if at - from > allowed || (at == end && seen_until.is_none()) {

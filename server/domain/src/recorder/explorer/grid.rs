@@ -286,6 +286,7 @@ impl StretchSketch {
             ms: fine.then(|| band(&self.ms, self.ms_class)),
             total_records: of_all.total,
             rpo: of_all.rpo.filter(|_| fine),
+            of_surveys: None,
         }
     }
 }
