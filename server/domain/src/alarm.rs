@@ -5,11 +5,13 @@
 //! Positions of groups and offset syncs are whatever somebody wrote: sums and differences of them saturate, for one that wraps
 //! round would prove what is not so.
 
+mod behind;
 mod book;
 mod code;
 mod connectors;
 mod copying;
 mod holes;
+mod keeping;
 mod leftover;
 mod memory;
 mod raised;
@@ -33,6 +35,8 @@ mod ways;
 mod writers;
 
 use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
 
 pub use self::{
     book::{Change, Ending, StandingAlarm, settle},
@@ -78,13 +82,18 @@ impl Judged {
     }
 
     /// Of two rules that say the same of one subject the second only adds what it is concluded from, unless it proves what
-    /// the first takes for likely.
+    /// the first takes for likely. It also says where, if it names partitions and the first does not: then no more is lost at most than
+    /// both can bound.
     fn raise(&mut self, mut alarm: Alarm) {
         let same = |one: &&mut Alarm| one.is_same_as(&alarm);
         match self.standing.iter_mut().find(same) {
             Some(first) => {
                 if first.likely && !alarm.likely {
                     std::mem::swap(first, &mut alarm);
+                }
+                if !first.names_partitions() && alarm.names_partitions() {
+                    first.lost = first.lost.worse(alarm.lost);
+                    (first.places, first.more_places) = (alarm.places, alarm.more_places);
                 }
                 first.facts.extend(alarm.facts);
             }
@@ -123,6 +132,8 @@ pub struct Inputs<'a> {
     pub previous: Option<&'a Survey>,
     /// What was remembered after that one.
     pub memory: &'a Memory,
+    /// How often surveys are due.
+    pub period: TimeDelta,
     /// The run that moves the pair now, by its number. What it does on purpose is no alarm, so nothing is judged.
     pub moved_by: Option<i64>,
 }

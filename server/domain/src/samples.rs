@@ -205,6 +205,7 @@ pub(crate) fn connector(role: ConnectorRole, state: ConnectState) -> ConnectorOb
         state,
         tasks: if running { vec![task] } else { Vec::new() },
         given_tasks: Some(i32::from(running)),
+        assigned: Vec::new(),
         config: config.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
     }
 }

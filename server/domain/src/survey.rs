@@ -10,7 +10,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 pub use self::{
-    connect::{ConnectState, ConnectorObservation, ConnectorRole, TaskObservation, WorkerObservation},
+    connect::{
+        AssignedPartitions, ConnectState, ConnectorObservation, ConnectorRole, TaskObservation,
+        WorkerObservation,
+    },
     flow::{
         CommittedSourceOffsets, FlowObservation, LastPairs, NewestPairs, OffsetPair, OldPosition, Rewind,
         UnreadableSyncs, WriterSeen, WritersObservation,

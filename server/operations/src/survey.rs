@@ -1,11 +1,15 @@
 //! Taking one survey of a pair: both clusters and all flows at the same time, each part known or unknown on its own.
 
+mod answering;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::FutureExt as _;
 use muster_domain::{
     acl::AclFilter,
     group::{GroupListing, GroupType},
@@ -21,15 +25,31 @@ use muster_domain::{
 };
 use muster_kafka::{ClusterAdmin, KafkaError, OffsetSpec, admin::TopicConfigs};
 
+use self::answering::{Waits, identity, silence, unless};
 use crate::clients::PairClients;
 
-/// Observes a pair. Never fails and never waits longer than the clients' own bounds: what could not be read is
+/// Observes a pair once. Never fails and never waits longer than the clients' own bounds: what could not be read is
 /// unknown, with the reason. `began_at` is Muster's clock at the start; later times are offsets from it.
 pub async fn take_survey(clients: &PairClients, number: i64, began_at: DateTime<Utc>) -> Survey {
+    observe(clients, number, began_at, Waits::of(None)).await
+}
+
+/// The same as one of surveys that are due a period apart. It waits for a silent cluster no longer than that what is concluded from the
+/// silence is told within three periods, where a period is three seconds or more.
+pub async fn take_due_survey(
+    clients: &PairClients,
+    number: i64,
+    began_at: DateTime<Utc>,
+    period: Duration,
+) -> Survey {
+    observe(clients, number, began_at, Waits::of(Some(period))).await
+}
+
+async fn observe(clients: &PairClients, number: i64, began_at: DateTime<Utc>, waits: Waits) -> Survey {
     let started = std::time::Instant::now();
     let ((a, others_a), (b, others_b), mut flows) = tokio::join!(
-        observe_side(clients, Side::A, began_at),
-        observe_side(clients, Side::B, began_at),
+        observe_side(clients, Side::A, began_at, waits),
+        observe_side(clients, Side::B, began_at, waits),
         observe_flows(clients, began_at),
     );
     let others = BySide { a: others_a, b: others_b };
@@ -73,16 +93,23 @@ fn beyond(pair: &Pair, seen: &FlowObservation, others: &Others, now: DateTime<Ut
     }
 }
 
-/// One side. The identity comes first: nothing else is believed of a cluster that is not the expected one.
-async fn observe_side(clients: &PairClients, side: Side, now: DateTime<Utc>) -> (SideObservation, Others) {
-    let admin = clients.admin.get(side).as_ref();
+/// One side. The identity comes first: nothing else is believed of a cluster that is not the expected one. One that falls silent while it
+/// is read is unknown as a cluster that never answered is; what was read before that stays.
+async fn observe_side(
+    clients: &PairClients,
+    side: Side,
+    now: DateTime<Utc>,
+    waits: Waits,
+) -> (SideObservation, Others) {
+    let admin = clients.admin.get(side);
     let started = std::time::Instant::now();
-    let cluster = match admin.describe_cluster().await {
+    // When it was known: until then it may have answered others.
+    let time = || now + TimeDelta::from_std(started.elapsed()).unwrap_or_default();
+    let cluster = match identity(admin, waits).await {
         Ok(cluster) => cluster,
-        Err(e) => {
-            // When it was known: until then it may have answered others.
-            let at = now + TimeDelta::from_std(started.elapsed()).unwrap_or_default();
-            return (SideObservation::unreachable(&e.to_string(), at), Err(e.to_string()));
+        Err(unanswered) => {
+            let reason = unanswered.reason;
+            return (SideObservation::unreachable(&reason, time()), Err(reason));
         }
     };
     let expected = clients.clusters.get(side).expected_cluster_id.as_deref();
@@ -98,29 +125,30 @@ async fn observe_side(clients: &PairClients, side: Side, now: DateTime<Utc>) -> 
         return (side, Err(reason));
     }
     let everything = AclFilter::default();
+    let silent = silence(admin, waits).shared();
     let (topics, groups, acls, transactions, rights, quotas, users) = tokio::join!(
-        topics(admin, &clients.pair, side),
-        groups(admin, &clients.pair),
-        admin.acls(&everything),
-        admin.open_transactions(),
-        admin.rights(),
-        admin.client_quotas(),
-        admin.scram_users(),
+        unless(silent.clone(), topics(admin.as_ref(), &clients.pair, side)),
+        unless(silent.clone(), groups(admin.as_ref(), &clients.pair)),
+        unless(silent.clone(), async { acls_or_none(admin.acls(&everything).await) }),
+        unless(silent.clone(), admin.open_transactions()),
+        unless(silent.clone(), admin.rights()),
+        unless(silent.clone(), admin.client_quotas()),
+        unless(silent.clone(), admin.scram_users()),
     );
     let (topics, others) = match topics {
         Ok((topics, others)) => (Ok(topics), Ok(others)),
-        Err(e) => {
-            let reason = e.to_string();
-            (Err(e), Err(reason))
-        }
+        Err(reason) => (Err(reason.clone()), Err(reason)),
     };
     let in_scope: Option<BTreeSet<String>> =
         topics.as_ref().ok().map(|topics| topics.keys().cloned().collect());
     let observation = SideObservation {
-        cluster: Observed::known(cluster, now),
+        cluster: match silent.peek() {
+            Some(unanswered) => Observed::unknown(&unanswered.reason, time()),
+            None => Observed::known(cluster, now),
+        },
         groups: observed(groups.map(|groups| only_in_scope(groups, in_scope.as_ref())), now),
         topics: observed(topics, now),
-        acls: observed(acls_or_none(acls), now),
+        acls: observed(acls, now),
         transactions: observed(transactions.map(|open| touching(open, in_scope.as_ref())), now),
         rights: observed(rights, now),
         quotas: observed(quotas, now),
@@ -130,10 +158,10 @@ async fn observe_side(clients: &PairClients, side: Side, now: DateTime<Utc>) -> 
     (observation, others)
 }
 
-fn observed<T>(read: Result<T, KafkaError>, at: DateTime<Utc>) -> Observed<T> {
+fn observed<T>(read: Result<T, String>, at: DateTime<Utc>) -> Observed<T> {
     match read {
         Ok(value) => Observed::known(value, at),
-        Err(e) => Observed::unknown(e.to_string(), at),
+        Err(reason) => Observed::unknown(reason, at),
     }
 }
 

@@ -75,7 +75,9 @@ pub async fn read_tails(
         let from = flow.direction.from;
         let tails = tails(&clients.pair, flow, survey, previous);
         let unread = memory.choose(from, &tails);
-        if let (false, Some(isolation)) = (unread.is_empty(), isolation(flow, survey)) {
+        // One that fell silent while it was surveyed would only be waited for again.
+        let answers = survey.sides.get(from).cluster.value().is_some();
+        if let (true, Some(isolation)) = (answers && !unread.is_empty(), isolation(flow, survey)) {
             let (read, failed) = read(&**clients.mover.get(from), &unread, isolation).await;
             memory.read.entry(from).or_default().extend(read);
             if let Some(cause) = failed {

@@ -1,4 +1,4 @@
-//! Twenty causes of silent loss on the real lab, for all fifteen alarms: how long until each is alarmed.
+//! Twenty-two causes of silent loss on the real lab, for all fifteen alarms: how long until each is alarmed.
 
 use std::time::Duration;
 
@@ -48,12 +48,12 @@ fn told(raised: &Raised) -> Figure {
 
 fn how() -> String {
     format!(
-        "A pair of seven topics on the real lab, surveyed every {} s as the product does it. Each of twenty causes of the \
+        "A pair of seven topics on the real lab, surveyed every {} s as the product does it. Each of twenty-two causes of the \
          fifteen alarms is really caused, alone (but for a task that goes with its source), and undone or acknowledged before \
          the next; a topic made anew is caused on either side, a \
-         foreign writer where replication rests and where it copies, early deletion by retention and by compaction. The last two have a lab with four topics and two \
+         foreign writer where replication rests and where it copies, early deletion by retention and by compaction, and a worker and a source are each frozen (SIGSTOP), then killed. The last two have a lab with four topics and two \
          workers that share the tasks, of which one is ended in order, then killed with -9. Time runs from the \
-         cause being there (a hole: replication is past it; a worker ended in order: its tasks are UNASSIGNED) to the alarm being kept in PostgreSQL. The goal is at most \
+         cause being there (a hole: replication is past it; a worker of two: its process is gone, while Connect goes on calling its tasks RUNNING there) to the alarm being kept in PostgreSQL. The goal is at most \
          {WITHIN} survey periods. That no other alarm comes, and that each names the right place, is \
          checked on the way.",
         PERIOD.as_secs(),

@@ -1,7 +1,7 @@
 //! Silent loss, really caused on a lab: each alarm, and how soon each is alarmed. For the test that none is missed and for
 //! the benchmark of how long it takes.
 //!
-//! One lab and one story: what disturbs others most (a worker that is gone, a source that is gone) comes last. What only a flow
+//! One lab and one story: what disturbs others most (a worker and a source that are frozen, then gone) comes last. What only a flow
 //! without transactions lets happen has a lab of its own, and so have what takes two workers and what takes two flows that copy.
 
 mod causes;
@@ -56,7 +56,9 @@ pub async fn every_cause(period: Duration) -> Result<Vec<Raised>> {
     stage.leftover_offsets().await?;
     stage.a_converter_that_rewrites().await?;
     stage.both_directions_at_once().await?;
+    stage.the_worker_frozen().await?;
     stage.the_worker_gone().await?;
+    stage.the_source_frozen().await?;
     stage.the_source_gone_and_a_task_with_it().await?;
     Ok(stage.raised)
 }

@@ -21,9 +21,9 @@ async fn every_cause_of_silent_loss_is_alarmed_within_three_surveys() -> Result<
     let codes: BTreeSet<String> = raised.iter().map(|raised| raised.code.to_string()).collect();
     assert_eq!(
         (raised.len(), codes.len()),
-        (18, 15),
+        (20, 15),
         "a topic made anew is caused on either side, a foreign writer where replication rests and where it copies, early deletion by \
-         retention and by compaction: {codes:?}"
+         retention and by compaction, and worker and source are both frozen and killed: {codes:?}"
     );
     Ok(())
 }

@@ -170,7 +170,10 @@ fn flow(from: Side, running: bool) -> FlowObservation {
         let tasks = if running { (0..tasks).map(task).collect() } else { Vec::new() };
         let name = format!("payments-{}-{what}", if from == Side::A { "eu-west" } else { "eu-central" });
         let config = BTreeMap::new();
-        Observed::known(ConnectorObservation { name, state, tasks, given_tasks, config }, ago(2))
+        Observed::known(
+            ConnectorObservation { name, state, tasks, given_tasks, assigned: Vec::new(), config },
+            ago(2),
+        )
     };
     let worker = WorkerObservation { version: "4.1.0".to_owned(), kafka_cluster_id: "ec-core-1".to_owned() };
     FlowObservation {

@@ -1,6 +1,6 @@
 //! Alarms of silent loss in the survey loop: judged with the survey, kept and told in its transaction.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     alarm::{Inputs, Judged, Memory, judge},
     ids::PairName,
@@ -26,23 +26,24 @@ pub async fn moved_by(conn: &mut PgConnection, pair: &PairName) -> Result<Option
     Ok(runs::active_for_pair(conn, pair).await?.map(|run| run.number))
 }
 
-/// Judges the alarms of a survey by what the one before left behind. A run that moves the pair when the survey ends, or
-/// did when it began, does on purpose what would be an alarm otherwise.
+/// Judges the alarms of a survey by what the one before left behind; they are due a period apart. A run that moves the pair when the
+/// survey ends, or did when it began, does on purpose what would be an alarm otherwise.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn watch(
     conn: &mut PgConnection,
     clients: &PairClients,
-    survey: &Survey,
-    previous: Option<&Survey>,
+    (survey, previous): (&Survey, Option<&Survey>),
+    period: TimeDelta,
     moved_before: Option<i64>,
 ) -> Result<Watched, StoreError> {
     let memory = alarms::memory(conn, &survey.pair).await?;
     let moved_by = moved_by(conn, &survey.pair).await?.or(moved_before);
     // Next steps are commands with the address of Connect in them, for whoever reads the alarm.
     let (pair, clusters) = (&clients.pair.clone().without_credentials(), &clients.clusters);
-    let (judged, memory) = judge(Inputs { pair, clusters, survey, previous, memory: &memory, moved_by });
+    let inputs = Inputs { pair, clusters, survey, previous, memory: &memory, period, moved_by };
+    let (judged, memory) = judge(inputs);
     Ok(Watched { judged, memory })
 }
 

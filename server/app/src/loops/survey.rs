@@ -22,7 +22,7 @@ use muster_domain::{
 };
 use muster_operations::{
     ClientSource, OperationError, PairClients, broker_settings::ask_brokers, leader_ends::ask_leader_ends,
-    survey::take_survey, tails::read_tails, writers::read_writers,
+    survey::take_due_survey, tails::read_tails, writers::read_writers,
 };
 use muster_store::{StoreError, grants, pairs, surveys};
 use sqlx::PgPool;
@@ -214,7 +214,8 @@ impl SurveyLoop {
         drop(conn);
         let number = previous.as_ref().map_or(1, |survey| survey.number + 1);
         // The recorder keeps milliseconds: what is remembered and what is read back are one time.
-        let mut survey = take_survey(clients, number, Utc::now().trunc_subsecs(3)).await;
+        let began_at = Utc::now().trunc_subsecs(3);
+        let mut survey = take_due_survey(clients, number, began_at, self.period).await;
         survey.brought_forward = occasion == Occasion::BroughtForward;
         memory.history.tell_logs_apart(&clients.pair, &mut survey, previous.as_ref());
         read_tails(clients, &mut survey, previous.as_ref(), &mut memory.tails).await;
@@ -238,7 +239,8 @@ impl SurveyLoop {
         let in_step = memory.in_step();
         let compared = Remembered::after(&mut conn, clients, &survey, previous_survey, in_step).await?;
         let judged = (judgement, lags, compared);
-        let alarms = alarm_watch::watch(&mut conn, clients, &survey, previous.as_ref(), moved).await?;
+        let surveys = (&survey, previous.as_ref());
+        let alarms = alarm_watch::watch(&mut conn, clients, surveys, clock.period, moved).await?;
         drop(conn);
         // Of very many partitions this takes a while: no transaction is open yet.
         let active = |asked| alarms.active(asked);

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use chrono::TimeDelta;
+
 use super::{
     Alarm, AlarmCode as Code, Judged, Lost, Memory, Place, Since,
     connectors::since,
@@ -18,8 +20,11 @@ use crate::{shell::quoted, survey::Rewind, topic::TopicPartition};
 pub(super) const CODES: &[Code] =
     &[Code::ReplicationHole, Code::PairsBackwards, Code::ForeignWriter, Code::HungTransaction];
 
-/// Surveys in a row with the same last stable offset before a transaction is said to hang.
-const FROZEN_FOR: u32 = 3;
+/// Surveys in a row with the same last stable offset before a transaction is said to hang. The third would come three periods after a
+/// transaction that began right after a survey, and end later than that.
+const FROZEN_FOR: u32 = 2;
+/// Between the first and the last of them, at least: where surveys follow one another faster a transaction is no longer than others.
+const FROZEN_WITHIN: TimeDelta = TimeDelta::seconds(4);
 
 pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
     let mut pass = Pass::default();
@@ -117,7 +122,10 @@ impl Pass {
         {
             let was = row.was_source.filter(|was| was.stable < was.end).and_then(|was| was.stable);
             let streak = memory.still(view, format!("frozen:{}", row.name()), stable, was);
-            if let Some(streak) = streak.filter(|streak| streak.surveys >= FROZEN_FOR) {
+            let hangs = |streak: &Streak| {
+                streak.surveys >= FROZEN_FOR && view.survey.began_at - streak.by >= FROZEN_WITHIN
+            };
+            if let Some(streak) = streak.filter(hangs) {
                 self.frozen.push((TopicPartition::new(row.topic, row.number), streak, stable, end));
             }
         }

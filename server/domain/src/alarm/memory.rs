@@ -171,6 +171,14 @@ impl Memory {
         streak
     }
 
+    /// The same for what one survey is enough for: it counts as so many, also when the next one is brought forward.
+    pub(super) fn surely(&mut self, view: &View<'_>, key: &str, surveys: u32) -> Streak {
+        let streak = self.again(view, key.to_owned(), 0);
+        let streak = Streak { surveys: streak.surveys.max(surveys), ..streak };
+        self.streaks.insert(key.to_owned(), streak.clone());
+        streak
+    }
+
     /// The same for what the survey before showed too. Only from the second on it is remembered, so that what is different
     /// in every survey (a transaction that is under way just now) takes no place.
     pub(super) fn still(

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-use super::{AlarmCode, MOST_PLACES, view::View};
+use super::{AlarmCode, MOST_PLACES, behind::Behind, view::View};
 use crate::{notification::Severity, topic::TopicPartition};
 
 /// When it began, by Muster's clock: after one survey and by another.
@@ -39,6 +39,8 @@ pub struct Lost {
 impl Lost {
     /// Nothing is lost by it.
     pub const NOTHING: Self = Self { at_least: Some(0), at_most: Some(0) };
+    /// Nobody knows how many are lost by it, if any.
+    pub const UNKNOWN: Self = Self { at_least: None, at_most: None };
 
     /// Between none and so many: offsets also count what is no record (markers, compacted records).
     #[must_use]
@@ -62,6 +64,13 @@ impl Lost {
     /// At all of some places.
     pub(super) fn at_all(places: &[Place]) -> Self {
         places.iter().map(|place| place.lost).reduce(Self::and).unwrap_or(Self::NOTHING)
+    }
+
+    /// The wider of two intervals about the same records.
+    pub(super) fn worse(self, other: Self) -> Self {
+        let at_least = self.at_least.zip(other.at_least).map(|(one, another)| one.min(another));
+        let at_most = self.at_most.zip(other.at_most).map(|(one, another)| one.max(another));
+        Self { at_least, at_most }
     }
 
     /// Both together; what is not known of one is not known of both.
@@ -189,12 +198,19 @@ impl Alarm {
         self
     }
 
-    pub(super) fn since(self, since: Since) -> Self {
-        Self { since, ..self }
+    /// With the worst of its places, and what is lost at all of them.
+    pub(super) fn at_worst_of(self, behind: Behind) -> Self {
+        let Behind { places, more, lost } = behind;
+        Self { places, more_places: more, lost, ..self }
     }
 
-    pub(super) fn lost(self, lost: Lost) -> Self {
-        Self { lost, ..self }
+    /// Whether its places say which partitions of the source it is about.
+    pub(super) fn names_partitions(&self) -> bool {
+        self.places.iter().any(|place| place.partition.is_some())
+    }
+
+    pub(super) fn since(self, since: Since) -> Self {
+        Self { since, ..self }
     }
 
     /// What would have to be so for nothing to be wrong.

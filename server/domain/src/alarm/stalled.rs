@@ -251,7 +251,7 @@ pub(super) fn beside_others(view: &View<'_>, judged: &mut Judged, memory: &mut M
         .at(stalled.iter().map(|(place, _)| place.clone()).collect())
         .since(since(first))
         .fact(format!(
-            "{} partitions took writes in {} surveys or more; neither their positions nor the ends of their replicas moved.",
+            "{} partitions took writes in {} surveys or more; no position of theirs moved, and nothing came to their replicas that is known to be replication's.",
             stalled.len(),
             after
         ))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Alarm, AlarmCode as Code, Judged, Lost, Memory, Place, leftover, view::View};
+use super::{Alarm, AlarmCode as Code, Judged, Memory, Place, keeping, leftover, view::View};
 use crate::{
     acl::{AclBinding, AclOperation, AclPermission, ResourceType},
     difference::acl_arguments,
@@ -10,7 +10,6 @@ use crate::{
     patterns::Scope,
     shell::quoted,
     survey::GroupObservation,
-    topic::{ConfigEntry, ConfigSource, Configs},
 };
 
 /// What is judged here.
@@ -19,7 +18,7 @@ pub(super) const CODES: &[Code] =
 
 pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
     denies(view, judged);
-    retention(view, judged);
+    keeping::judge(view, judged);
     groups_active(view, judged);
     leftover::judge(view, judged, memory);
 }
@@ -75,102 +74,6 @@ fn denies(view: &View<'_>, judged: &mut Judged) {
                 Some(view.tool(way.to(), "kafka-acls", &remove)),
             ),
         );
-    }
-}
-
-fn retention(view: &View<'_>, judged: &mut Judged) {
-    let way = view.way();
-    let (source, target) = match view.both_topics() {
-        Ok(both) => both,
-        Err(reason) => return judged.unknown(Code::EarlyDeletion, reason),
-    };
-    for (name, topic) in source {
-        let replica = view.scope.replica(way, name);
-        let Some(there) = target.get(&replica) else { continue };
-        if !view.scope.application_topic(way.from, name) {
-            continue;
-        }
-        let (here, configs) = match (topic.configs.as_result(), there.configs.as_result()) {
-            (Ok(here), Ok(there)) => (here, there),
-            (Err(reason), _) | (_, Err(reason)) => {
-                judged.unknown(Code::EarlyDeletion, reason);
-                continue;
-            }
-        };
-        let earlier = deletes_earlier(here, configs);
-        if earlier.is_empty() {
-            continue;
-        }
-        let (key, value) =
-            (earlier[0].name.clone(), here.get(&earlier[0].name).and_then(|c| c.value.clone()));
-        let (from, to) = (view.name(way.from), view.name(way.to()));
-        let said = if compacts_alone(here, configs) {
-            format!(
-                "`{replica}` on `{to}` is compacted and `{name}` on `{from}` is not: of each key only the newest record stays there."
-            )
-        } else {
-            format!("`{replica}` on `{to}` deletes history earlier than `{name}` on `{from}`.")
-        };
-        let set = value.map(|value| {
-            let (topic, config) = (quoted(&replica), quoted(&format!("{key}={value}")));
-            let arguments =
-                format!("--alter --entity-type topics --entity-name {topic} --add-config {config}");
-            view.tool(way.to(), "kafka-configs", &arguments)
-        });
-        judged.raise(
-            Alarm::of(Code::EarlyDeletion, name, view, said)
-                .at(earlier)
-                .lost(Lost { at_least: None, at_most: None })
-                .fact("MirrorMaker 2 copies what is set on a topic, never a broker's default: those of the two sides differ.")
-                .next("Set it on the topic of the standby; what was deleted there already has to be copied again.", set),
-        );
-    }
-}
-
-/// Configs by which the replica keeps less.
-fn deletes_earlier(here: &Configs, there: &Configs) -> Vec<Place> {
-    // Without a limit (-1) everything is kept.
-    let limit = |configs: &Configs, key: &str| -> Option<i64> {
-        let value: i64 = configs.get(key)?.value.as_ref()?.parse().ok()?;
-        Some(if value < 0 { i64::MAX } else { value })
-    };
-    let deletes = |configs: &Configs| policy(configs).is_some_and(|policy| policy.contains("delete"));
-    let mut earlier = Vec::new();
-    let said = |key: &str| {
-        let shown = |entry: Option<&ConfigEntry>| {
-            let value = entry.and_then(|entry| entry.value.clone()).unwrap_or_else(|| "unset".to_owned());
-            format!("{value} ({})", entry.map_or("unknown", |entry| origin(entry.source)))
-        };
-        format!("is {} there and {} here", shown(there.get(key)), shown(here.get(key)))
-    };
-    if deletes(there) && !deletes(here) || compacts_alone(here, there) {
-        earlier.push(Place::new("cleanup.policy", said("cleanup.policy")));
-    }
-    for key in ["retention.ms", "retention.bytes"] {
-        let less = limit(here, key).zip(limit(there, key)).is_some_and(|(here, there)| there < here);
-        if deletes(there) && deletes(here) && less {
-            earlier.push(Place::new(key, said(key)));
-        }
-    }
-    earlier
-}
-
-/// Whether the replica is compacted, and what it is a copy of is not.
-fn compacts_alone(here: &Configs, there: &Configs) -> bool {
-    let compacts = |configs| Some(policy(configs)?.contains("compact"));
-    (compacts(here), compacts(there)) == (Some(false), Some(true))
-}
-
-fn policy(configs: &Configs) -> Option<&str> {
-    configs.get("cleanup.policy")?.value.as_deref()
-}
-
-fn origin(source: ConfigSource) -> &'static str {
-    match source {
-        ConfigSource::Topic => "set on the topic",
-        ConfigSource::DynamicBroker | ConfigSource::StaticBroker => "the broker's default",
-        ConfigSource::Default => "Kafka's default",
-        ConfigSource::Other => "set elsewhere",
     }
 }
 

@@ -7,7 +7,7 @@ mod settling;
 mod standby;
 mod writes;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{AlarmCode as Code, *};
@@ -58,6 +58,7 @@ impl Story {
             survey: &survey,
             previous: self.previous.as_ref(),
             memory: &self.memory,
+            period: TimeDelta::seconds(5),
             moved_by: self.moved_by,
         });
         // What is remembered goes through the database.

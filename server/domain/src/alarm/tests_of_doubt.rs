@@ -13,7 +13,9 @@ use crate::{
     notification::Severity,
     pair::Side,
     samples::{self, group, known},
-    survey::{ConnectState, OffsetPair, OpenTransaction, PartitionObservation, TaskObservation},
+    survey::{
+        AssignedPartitions, ConnectState, OffsetPair, OpenTransaction, PartitionObservation, TaskObservation,
+    },
     topic::TopicPartition,
 };
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     AlarmCode as Code,
-    tests::{Story, one},
+    tests::{Story, flow_on, one, orders},
     *,
 };
 use crate::{
@@ -32,6 +32,32 @@ fn a_standby_that_keeps_history_shorter_says_by_whose_default() {
         alarm.places[0].said,
         "is 3600000 (the broker's default) there and 604800000 (Kafka's default) here"
     );
+    // The copy begins at 0: it has deleted nothing yet.
+    assert_eq!((alarm.places.len(), alarm.lost), (1, Lost::NOTHING));
+}
+
+#[test]
+fn what_the_copy_deleted_is_lost_at_most_as_far_as_the_source_still_has_it() {
+    let lost = |here: i64, there: i64, records_only: bool| {
+        let (mut story, mut survey) = (Story::new(), Story::survey());
+        flow_on(&mut survey, 400);
+        if !records_only {
+            known(&mut survey.flows[0].writers).partitions.clear();
+        }
+        set(&mut survey, Side::B, "retention.ms", "3600000", ConfigSource::Topic);
+        orders(&mut survey, Side::A).start = Some(here);
+        orders(&mut survey, Side::B).start = Some(there);
+        let judged = story.judge(survey);
+        let place = one(&judged).places.get(1).map(|place| (place.name.clone(), place.said.clone()));
+        (one(&judged).lost.at_most, place)
+    };
+    let said = "begins at 300 there: it has at most 300 records no more that the source has";
+    assert_eq!(lost(0, 300, true), (Some(300), Some(("orders-0".to_owned(), said.to_owned()))));
+    assert_eq!(lost(250, 300, true).0, Some(50), "what the source has no more either is not missing");
+    assert_eq!(lost(300, 300, true), (Some(0), None));
+    assert_eq!(lost(400, 300, true), (Some(0), None));
+    // Markers among the copies: where the source's first record has come to is not known.
+    assert_eq!(lost(250, 300, false).0, Some(250), "no more than the source has of what was copied");
 }
 
 #[test]
@@ -50,8 +76,13 @@ fn a_standby_that_compacts_what_its_source_does_not_loses_the_older_records_of_e
         let places: Vec<_> =
             alarm.places.iter().map(|place| (place.name.as_str(), place.said.as_str())).collect();
         let said = format!("is {policy} (the broker's default) there and delete (Kafka's default) here");
-        assert_eq!(places, [("cleanup.policy", said.as_str())]);
-        assert_eq!(alarm.lost, Lost { at_least: None, at_most: None }, "how much nobody knows");
+        let gone = "begins at 0 there: it has at most 100 records no more that the source has";
+        assert_eq!(places, [("cleanup.policy", said.as_str()), ("orders-0", gone)]);
+        assert_eq!(
+            alarm.lost,
+            Lost { at_least: Some(0), at_most: Some(100) },
+            "any of them but the last of a key"
+        );
         let command = alarm.command.as_deref().unwrap_or_default();
         assert!(
             command.ends_with("--entity-name 'orders' --add-config 'cleanup.policy=delete'"),

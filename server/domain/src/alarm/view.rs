@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
 use super::{Inputs, Since, memory::LastTopic};
@@ -20,6 +20,9 @@ use crate::{
     topic::{ByPartition, TopicPartition},
 };
 
+/// Shorter than this nothing is silent, however short a period is: a broker or a worker may be busy with itself for seconds.
+const SILENT: TimeDelta = TimeDelta::seconds(5);
+
 /// Topics by name.
 pub(super) type Topics = BTreeMap<String, TopicObservation>;
 
@@ -29,6 +32,7 @@ pub(super) struct View<'a> {
     pub(super) survey: &'a Survey,
     pub(super) previous: Option<&'a Survey>,
     pub(super) memory: &'a super::Memory,
+    pub(super) period: TimeDelta,
     pub(super) scope: Scope,
     /// The way records flow, or why it is not known.
     pub(super) active: Result<Direction, String>,
@@ -42,10 +46,11 @@ pub(super) struct View<'a> {
 impl<'a> View<'a> {
     /// Of the flow that way, or of none where it is not known.
     pub(super) fn new(inputs: Inputs<'a>, active: Result<Direction, String>, both: bool) -> Self {
-        let Inputs { pair, clusters, survey, previous, memory, .. } = inputs;
+        let Inputs { pair, clusters, survey, previous, memory, period, moved_by: _ } = inputs;
         let way = active.clone().unwrap_or(Direction { from: Side::A });
         let (mode, renamed) = (CopyMode::of(survey, way), renamed(survey, way));
-        Self { pair, clusters, survey, previous, memory, scope: Scope::of(pair), active, both, mode, renamed }
+        let scope = Scope::of(pair);
+        Self { pair, clusters, survey, previous, memory, period, scope, active, both, mode, renamed }
     }
 
     /// Where records come from; rules that ask have made sure that it is known.
@@ -71,6 +76,13 @@ impl<'a> View<'a> {
     /// Between the survey before and this one.
     pub(super) fn just_now(&self) -> Since {
         Since { after: self.previous.map(|previous| previous.began_at), by: self.survey.began_at }
+    }
+
+    /// How long this survey waited in vain for somebody it gave up then, where that says enough by itself: a whole period, and five seconds
+    /// at least. What refuses answers sooner, and is looked at twice.
+    pub(super) fn silent_for(&self, gave_up: DateTime<Utc>) -> Option<TimeDelta> {
+        let waited = gave_up - self.survey.began_at;
+        (waited >= self.period.max(SILENT)).then_some(waited)
     }
 
     pub(super) fn observed(&self) -> Option<&'a FlowObservation> {
@@ -305,6 +317,17 @@ impl Row<'_> {
             return by_positions(self.was_committed, self.was_pair);
         }
         through(self.was_committed, self.was_pair, self.was_target, self.committed_is_exact(mode))
+    }
+
+    /// Offsets on the source that are not known to be on the target, by the flow's committed offset; `None` where that is not known, as with
+    /// one that is of another log.
+    pub(super) fn waiting(&self, mode: CopyMode) -> Option<i64> {
+        let empty = self.source.end.is_some() && self.source.start == self.source.end;
+        let known = self
+            .copyable(mode)
+            .zip(self.committed.or(self.was_committed))
+            .map(|(end, through)| end.saturating_sub(1).saturating_sub(through));
+        known.filter(|waiting| *waiting >= 0).or(empty.then_some(0))
     }
 
     /// Offsets the replica has grown by since the survey before.

@@ -296,6 +296,7 @@ fn all_that_is_said(pair: &Pair, previous: &Survey, survey: &Survey) -> Vec<Stri
         survey,
         previous,
         memory: &memory,
+        period: TimeDelta::seconds(5),
         moved_by: None,
     };
     let (judged, _) = alarm::judge(inputs(survey, Some(previous)));

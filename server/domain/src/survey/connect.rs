@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::topic::TopicPartition;
+
 /// The Connect worker that answered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerObservation {
@@ -49,6 +51,17 @@ pub enum ConnectState {
     Stopped,
 }
 
+impl ConnectState {
+    /// Whether a task that is so is nobody's.
+    #[must_use]
+    pub fn has_no_worker(self) -> bool {
+        match self {
+            Self::Unassigned | Self::Destroyed => true,
+            Self::Running | Self::Paused | Self::Failed | Self::Restarting | Self::Stopped => false,
+        }
+    }
+}
+
 impl std::fmt::Display for ConnectState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -75,6 +88,9 @@ pub struct ConnectorObservation {
     /// Tasks Connect keeps configs of, so many it has to have (`GET /connectors/{name}/tasks`); `None` where that was not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub given_tasks: Option<i32>,
+    /// Source partitions of those of these tasks that no worker has, as their configs name them. Of tasks that a worker has nothing is kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub assigned: Vec<AssignedPartitions>,
     /// Its config with every credential replaced by `[redacted]`.
     pub config: BTreeMap<String, String>,
 }
@@ -105,6 +121,18 @@ impl ConnectorObservation {
     pub fn tasks_to_run(&self) -> usize {
         self.tasks.len() + self.tasks_without_status().len()
     }
+}
+
+/// Partitions that a task was given to copy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AssignedPartitions {
+    /// The task's number.
+    pub task: i32,
+    /// Of the source.
+    pub named: Vec<TopicPartition>,
+    /// Those beyond the first thousand of a connector, or whose names cannot be read.
+    #[serde(default)]
+    pub more: usize,
 }
 
 /// A task as Connect reports it.

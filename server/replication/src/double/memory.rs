@@ -143,6 +143,7 @@ fn observe_connector(connector: &Connector) -> ConnectorObservation {
         name: connector.name.clone(),
         state: connector.state,
         given_tasks: i32::try_from(connector.tasks.len()).ok(),
+        assigned: Vec::new(),
         tasks: (0..)
             .zip(&connector.tasks)
             .map(|(id, state)| TaskObservation { id, state: *state, trace: connector.trace.clone() })

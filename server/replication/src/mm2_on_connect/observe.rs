@@ -8,10 +8,10 @@ use futures_util::future::join_all;
 use muster_domain::{
     reading::Observed,
     survey::{
-        CommittedSourceOffsets, ConnectorObservation, ConnectorRole, FlowObservation, LastPairs, NewestPairs,
-        Rewind, TaskObservation, UnreadableSyncs,
+        AssignedPartitions, CommittedSourceOffsets, ConnectorObservation, ConnectorRole, FlowObservation,
+        LastPairs, NewestPairs, Rewind, TaskObservation, UnreadableSyncs,
     },
-    topic::ByPartition,
+    topic::{ByPartition, TopicPartition},
 };
 use tokio::time::Instant;
 
@@ -22,6 +22,10 @@ use crate::{
     redact::{redact_config, redact_text},
 };
 
+/// Where the config of a source task names its partitions (`MirrorSourceTaskConfig`).
+const TASK_PARTITIONS: &str = "task.assigned.partitions";
+/// Partitions named of a connector whose tasks no worker has.
+const MOST_ASSIGNED: usize = 1_000;
 /// Reading on in the offset-syncs topic. What was read by then is kept for the next survey.
 const OFFSET_PAIRS_WITHIN: Duration = Duration::from_secs(4);
 
@@ -36,14 +40,12 @@ pub(super) async fn observe(flow: &Mm2OnConnect, now: DateTime<Utc>) -> FlowObse
             flow.connect.config(name),
             flow.connect.task_configs(name)
         );
-        // The status lacks tasks that nobody started; only Connect's own list says that they are missing.
-        let given = given.ok().and_then(|given| i32::try_from(given.len()).ok());
         let pairs = match (role, &config) {
             (ConnectorRole::Source, Ok(config)) => Some(look_at_offset_pairs(flow, config, &clock).await),
             (ConnectorRole::Source, Err(error)) => Some(last_offset_pairs(flow, clock.unknown(error)).await),
             (ConnectorRole::Checkpoint | ConnectorRole::Heartbeat, _) => None,
         };
-        (*role, clock.observed(connector(name, status, config, given)), pairs)
+        (*role, clock.observed(connector(name, status, config, given.ok())), pairs)
     };
     let ((shut_out, worker), looks, committed) = tokio::join!(
         async {
@@ -104,7 +106,7 @@ fn connector(
     name: &str,
     status: Result<ConnectorStatus, ReplicationError>,
     config: Result<Config, ReplicationError>,
-    given_tasks: Option<i32>,
+    given: Option<Vec<Config>>,
 ) -> Result<ConnectorObservation, ReplicationError> {
     let (status, config) = (status?, config?);
     let clean = |task: TaskObservation| TaskObservation {
@@ -114,10 +116,33 @@ fn connector(
     Ok(ConnectorObservation {
         name: name.to_owned(),
         state: status.state,
+        // The status lacks tasks that nobody started; only Connect's own list says that they are missing.
+        given_tasks: given.as_ref().and_then(|given| i32::try_from(given.len()).ok()),
+        assigned: given.map_or_else(Vec::new, |given| assigned(&status.tasks, &given)),
         tasks: status.tasks.into_iter().map(clean).collect(),
-        given_tasks,
         config: redact_config(&config),
     })
+}
+
+/// Partitions of tasks that no worker has. Those of all tasks would make every survey larger for nothing.
+fn assigned(tasks: &[TaskObservation], given: &[Config]) -> Vec<AssignedPartitions> {
+    let has_worker = |number: i32| tasks.iter().any(|task| task.id == number && !task.state.has_no_worker());
+    let mut room = MOST_ASSIGNED;
+    let of_task = |(task, config): (i32, &Config)| {
+        let names: Vec<&str> =
+            config.get(TASK_PARTITIONS)?.split(',').filter(|name| !name.is_empty()).collect();
+        let named: Vec<TopicPartition> =
+            names.iter().take(room).filter_map(|name| partition(name.trim())).collect();
+        room = room.saturating_sub(named.len());
+        Some(AssignedPartitions { task, more: names.len().saturating_sub(named.len()), named })
+    };
+    (0..).zip(given).filter(|(number, _)| !has_worker(*number)).filter_map(of_task).collect()
+}
+
+/// As Kafka writes one: `orders-0`.
+fn partition(name: &str) -> Option<TopicPartition> {
+    let (topic, number) = name.rsplit_once('-')?;
+    Some(TopicPartition::new(topic, number.parse().ok()?))
 }
 
 async fn committed(flow: &Mm2OnConnect) -> Result<CommittedSourceOffsets, ReplicationError> {

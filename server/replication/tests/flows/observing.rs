@@ -8,7 +8,7 @@ use std::sync::{
 use bytes::Bytes;
 use chrono::DateTime;
 use muster_domain::{
-    survey::{ConnectorRole, OffsetPair},
+    survey::{AssignedPartitions, ConnectorRole, FlowObservation, OffsetPair},
     topic::TopicPartition,
 };
 use muster_kafka::double::{Fault, Payload, When, World};
@@ -140,14 +140,21 @@ async fn a_survey_holds_everything_and_no_credential() {
 #[tokio::test]
 async fn a_task_without_a_status_is_known_from_the_list_of_configs() {
     let (connect, world) = (FakeConnect::start().await, world());
+    let named = ("task.assigned.partitions".to_owned(), "orders-0,pay-ments-11".to_owned());
     connect.source(|connector| {
         connector.tasks = vec!["RUNNING"];
         connector.never_started = 1;
+        connector.task_config.extend([named]);
     });
     let seen = mirror(&connect, &world).observe(DateTime::UNIX_EPOCH).await;
     let source = seen.connectors[&ConnectorRole::Source].value().expect("known");
     assert_eq!((source.tasks.len(), source.given_tasks), (1, Some(2)));
     assert_eq!(source.tasks_without_status(), [1]);
+    let named = vec![TopicPartition::new("orders", 0), TopicPartition::new("pay-ments", 11)];
+    let expected = [AssignedPartitions { task: 1, named, more: 0 }];
+    assert_eq!(source.assigned, expected, "of the task that no worker has, and of no other");
+    let kept = serde_json::to_value(&seen).expect("serialisable");
+    assert_eq!(serde_json::from_value::<FlowObservation>(kept).expect("reads back"), seen);
 }
 
 #[tokio::test]

@@ -206,6 +206,7 @@ impl Stage {
             place.name == "retention.ms" && place.said.contains("3600000 (the broker's default)"),
             "{place:?}"
         );
+        ensure!(alarm.alarm.lost == Lost::NOTHING, "nothing is an hour old: {:?}", alarm.alarm.lost);
         self.default_of_brokers("--delete-config", "log.retention.ms").await?;
         self.over().await
     }

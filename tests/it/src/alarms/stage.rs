@@ -23,7 +23,7 @@ use muster_domain::{
 };
 use muster_kafka::{OffsetSpec, admin::NewTopic, mover::NewRecord};
 use muster_lab::{Lab, WaitBound, wait_until};
-use muster_operations::{PairClients, survey::take_survey, writers::read_writers};
+use muster_operations::{PairClients, survey::take_due_survey, writers::read_writers};
 use muster_replication::Replication;
 use muster_store::{
     alarms::{self, AlarmFilter},
@@ -166,14 +166,22 @@ impl Stage {
         }
         self.began = Some(Instant::now());
         let number = self.previous.as_ref().map_or(1, |survey| survey.number + 1);
-        let mut survey = take_survey(&self.clients, number, Utc::now()).await;
+        let mut survey = take_due_survey(&self.clients, number, Utc::now(), self.period).await;
         read_writers(&self.clients, &mut survey, self.previous.as_ref()).await;
         let (pair, clusters) = (&self.clients.pair, &self.clients.clusters);
         let mut tx = muster_store::begin(self.database.pool()).await?;
         let memory = alarms::memory(&mut tx, &pair.name).await?;
         let previous = self.previous.as_ref();
-        let (judged, memory) =
-            judge(Inputs { pair, clusters, survey: &survey, previous, memory: &memory, moved_by: None });
+        let period = TimeDelta::from_std(self.period)?;
+        let (judged, memory) = judge(Inputs {
+            pair,
+            clusters,
+            survey: &survey,
+            previous,
+            memory: &memory,
+            period,
+            moved_by: None,
+        });
         surveys::keep(&mut tx, &survey, self.epoch).await?;
         let of = (number, survey.began_at);
         alarms::keep(&mut tx, (&pair.name, &pair.team), self.epoch, of, judged, &memory).await?;

@@ -4,7 +4,7 @@ use super::*;
 use crate::{reading::Observed, survey::OpenTransaction};
 
 #[test]
-fn a_transaction_that_holds_records_back_is_named_after_three_surveys() {
+fn a_transaction_that_holds_records_back_is_named_by_the_second_survey_that_shows_it() {
     let (mut story, mut survey) = (Story::new(), Story::survey());
     story.judge(survey.clone());
     flow_on(&mut survey, 1);
@@ -17,7 +17,7 @@ fn a_transaction_that_holds_records_back_is_named_after_three_surveys() {
         partitions: vec![TopicPartition::new("orders", 0)],
     };
     known(&mut survey.sides.a.transactions).push(open);
-    assert_eq!(codes(&story.stays(&survey, 2)), []);
+    assert_eq!(codes(&story.judge(survey.clone())), []);
     orders(&mut survey, Side::A).end = Some(140);
     let judged = story.judge(survey.clone());
     let alarm = one(&judged);
@@ -67,8 +67,8 @@ fn a_last_stable_offset_that_stands_for_a_moment_is_no_transaction_that_hangs() 
     let partition = orders(&mut survey, Side::A);
     partition.end = partition.end.map(|end| end + 10);
     story.judge(survey.clone());
-    story.judge(Survey { brought_forward: true, ..survey.clone() });
-    assert_eq!(codes(&story.judge(survey.clone())), [], "it stood so in two surveys that were due");
+    let early = story.judge(Survey { brought_forward: true, ..survey.clone() });
+    assert_eq!(codes(&early), [], "it stood so in one survey that was due");
     assert_eq!(codes(&story.judge(survey)), [Code::HungTransaction]);
 }
 
@@ -173,6 +173,74 @@ fn a_source_that_does_not_answer_while_its_connector_runs() {
     for code in [Code::ReplicationHole, Code::TopicRecreated, Code::PartitionsMissing, Code::EarlyDeletion] {
         assert!(judged.unknown.contains_key(&code), "{code} is not unknown");
     }
+}
+
+#[test]
+fn a_source_that_gives_no_answer_for_a_whole_period_needs_no_second_look() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    written(&mut survey, 20);
+    story.judge(survey.clone());
+    // The survey of which it is begins at ten seconds.
+    let gave_up = |after: i64| SideObservation::unreachable("no answer within 8500 ms", at(10 + after));
+    survey.sides.a = gave_up(4);
+    assert_eq!(codes(&story.judge(survey.clone())), [], "a slow answer");
+    let mut story = Story::new();
+    story.judge({
+        let mut well = Story::survey();
+        written(&mut well, 20);
+        well
+    });
+    survey.sides.a = gave_up(8);
+    let judged = story.judge(survey.clone());
+    let alarm = one(&judged);
+    assert_eq!((alarm.code, alarm.since), (Code::SourceUnreachable, between(5, 10)));
+    let place = &alarm.places[0];
+    assert_eq!(place.partition, Some(TopicPartition::new("orders", 0)));
+    assert_eq!(place.said, "ended at 120 when it was read last: 20 offsets are not known to have arrived");
+    // What was written after that nobody knows.
+    assert_eq!((place.lost, alarm.lost), (Lost::UNKNOWN, Lost::UNKNOWN));
+    assert!(alarm.facts.iter().any(|fact| fact.contains("20 of the offsets")), "{:?}", alarm.facts);
+    // Killed while it was frozen: its connections close, and it refuses at once.
+    survey.sides.a = SideObservation::unreachable("connection refused", at(15));
+    let early = story.judge(Survey { brought_forward: true, ..survey.clone() });
+    assert_eq!(one(&early).places[0].said, place.said, "as it was read last, by whichever survey");
+    assert_eq!(codes(&story.judge(survey)), [Code::SourceUnreachable]);
+}
+
+#[test]
+fn a_source_that_falls_silent_while_it_is_read_is_told_by_what_was_read_of_it() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    written(&mut survey, 7);
+    survey.sides.a.cluster = Observed::unknown("it answered when the survey began", at(10 + 9));
+    let judged = story.judge(survey);
+    let alarm = one(&judged);
+    assert_eq!(alarm.code, Code::SourceUnreachable);
+    assert!(alarm.places[0].said.starts_with("ended at 107 "), "{:?}", alarm.places);
+}
+
+#[test]
+fn a_worker_that_gives_no_answer_for_a_whole_period_needs_no_second_look_unless_it_answered_something() {
+    let silent = |status: bool| {
+        let (mut story, mut survey) = (Story::new(), Story::survey());
+        story.judge(survey.clone());
+        written(&mut survey, 20);
+        let flow = &mut survey.flows[0];
+        flow.worker = Observed::unknown("no answer in time", at(10 + 5));
+        if !status {
+            flow.committed = Observed::unknown("no answer in time", at(10 + 5));
+            for connector in flow.connectors.values_mut() {
+                *connector = Observed::unknown("no answer in time", at(10 + 5));
+            }
+        }
+        story.judge(survey)
+    };
+    assert_eq!(codes(&silent(true)), []);
+    let judged = silent(false);
+    let alarm = one(&judged);
+    assert_eq!((alarm.code, alarm.subject.as_str()), (Code::WorkerGone, "source"));
+    assert_eq!(alarm.places[0].partition, Some(TopicPartition::new("orders", 0)));
+    assert_eq!((alarm.places[0].lost, alarm.lost), (Lost::up_to(20), Lost::up_to(20)));
 }
 
 #[test]

@@ -73,6 +73,61 @@ fn a_task_that_waits_for_the_worker_that_had_it_is_missed_and_no_restart_reaches
 }
 
 #[test]
+fn a_task_that_no_worker_has_is_missed_by_its_partitions() {
+    let (mut story, mut survey) = (Story::new(), two_partitions(Story::survey(), 2));
+    story.judge(survey.clone());
+    source(&mut survey).tasks[1].state = ConnectState::Unassigned;
+    story.judge(survey.clone());
+    second_is_written(&mut survey, 5);
+    let unknown = story.judge(survey.clone());
+    assert_eq!(one(&unknown).lost, Lost::UNKNOWN, "whose they are nobody tells");
+    let theirs = |more| AssignedPartitions { task: 1, named: vec![TopicPartition::new("orders", 1)], more };
+    source(&mut survey).assigned = vec![theirs(0)];
+    let judged = story.judge(survey.clone());
+    let alarm = one(&judged);
+    assert_eq!((alarm.places.len(), alarm.lost), (1, Lost::up_to(5)));
+    assert_eq!(alarm.places[0].name, "orders-1");
+    assert_eq!(alarm.places[0].said, "its task 1 is UNASSIGNED: 5 offsets are not known to have arrived");
+    source(&mut survey).assigned = vec![theirs(3)];
+    let judged = story.judge(survey);
+    let names: Vec<_> = one(&judged).places.iter().map(|place| place.name.as_str()).collect();
+    assert_eq!((names, one(&judged).lost), (vec!["orders-1", "source, task 1"], Lost::UNKNOWN));
+}
+
+#[test]
+fn a_source_connector_without_any_task_is_missed_by_all_partitions_of_its_flow() {
+    let (mut story, mut survey) = (Story::new(), two_partitions(Story::survey(), 2));
+    story.judge(survey.clone());
+    source(&mut survey).tasks.clear();
+    second_is_written(&mut survey, 5);
+    let judged = story.stays(&survey, 2);
+    let names: Vec<_> = one(&judged).places.iter().map(|place| place.name.as_str()).collect();
+    assert_eq!((names, one(&judged).lost), (vec!["orders-1", "orders-0"], Lost::up_to(5)));
+}
+
+#[test]
+fn a_rule_that_names_partitions_says_where_and_none_says_less_than_the_other() {
+    let of = |partition: Option<TopicPartition>, lost: Lost| {
+        let place = partition
+            .map_or_else(|| Place::new("source, task 1", "is not there"), |at| Place::of(at, "waits"));
+        Alarm { lost, places: vec![place.losing(0, lost)], ..alarm(Code::TaskMissing, "source") }
+    };
+    let at = Some(TopicPartition::new("orders", 1));
+    for (first, second, lost) in [
+        (Lost::UNKNOWN, Lost::up_to(5), Lost::UNKNOWN),
+        (Lost::up_to(9), Lost::up_to(5), Lost::up_to(9)),
+        (Lost::up_to(3), Lost::up_to(5), Lost::up_to(5)),
+    ] {
+        let mut judged = Judged::default();
+        judged.raise(of(None, first));
+        judged.raise(of(at.clone(), second));
+        assert_eq!((one(&judged).places[0].name.as_str(), one(&judged).lost), ("orders-1", lost));
+        judged.raise(of(Some(TopicPartition::new("orders", 0)), Lost::up_to(70)));
+        assert_eq!(one(&judged).places[0].name, "orders-1", "what names some already stays");
+    }
+}
+
+#[test]
 fn a_dead_task_beside_one_that_works_is_told_by_its_partitions() {
     let (mut story, mut survey) = (Story::new(), two_partitions(uncommitted(), 2));
     story.judge(survey.clone());

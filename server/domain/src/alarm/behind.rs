@@ -1,0 +1,164 @@
+//! What of a flow's partitions is not known to have arrived: for alarms that are about many of them. The worst are named, all are counted.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+
+use super::{Lost, MOST_PLACES, Place, view::View};
+use crate::{
+    pair::Side,
+    survey::{ConnectorObservation, Survey},
+    topic::{ByPartition, TopicPartition},
+};
+
+/// Some partitions, the worst of them named.
+pub(super) struct Behind {
+    pub(super) places: Vec<Place>,
+    /// Partitions beyond those that are named.
+    pub(super) more: usize,
+    /// At all of them.
+    pub(super) lost: Lost,
+}
+
+/// A partition with the offsets on it that are not known to have arrived; `None` where that is not known.
+type Waits<'a> = (&'a str, i32, Option<i64>);
+
+/// Every partition of the flow, as both sides show them now.
+///
+/// # Errors
+/// Why the topics of a side are not known, or which are copies.
+pub(super) fn of_flow(view: &View<'_>) -> Result<Behind, String> {
+    let mut all: Vec<Waits<'_>> = Vec::new();
+    view.each_row(|row| all.push((row.topic, row.number, row.waiting(view.mode))))?;
+    let (worst, more, most) = worst(all);
+    let places = worst.into_iter().map(|(topic, number, most)| {
+        Place::of(TopicPartition::new(topic, number), waits(most))
+            .losing(0, Lost { at_least: None, at_most: most })
+    });
+    Ok(Behind { places: places.collect(), more, lost: Lost { at_least: None, at_most: most } })
+}
+
+/// The worst of some, how many others there are, and what waits on all of them.
+fn worst(mut all: Vec<Waits<'_>>) -> (Vec<Waits<'_>>, usize, Option<i64>) {
+    let total = all.iter().try_fold(0_i64, |sum, (_, _, most)| Some(sum.saturating_add((*most)?)));
+    // What is not known may be more than anything that is.
+    all.sort_by_key(|(topic, number, most)| (std::cmp::Reverse(most.unwrap_or(i64::MAX)), *topic, *number));
+    let more = all.len().saturating_sub(MOST_PLACES);
+    all.truncate(MOST_PLACES);
+    (all, more, total)
+}
+
+fn waits(most: Option<i64>) -> String {
+    most.map_or_else(
+        || "how many offsets wait there is not known".to_owned(),
+        |most| format!("{most} offsets are not known to have arrived"),
+    )
+}
+
+/// Partitions of a source that does not answer, as they were read last. What was written since nobody has seen, so nothing is lost at most.
+pub(super) struct LastSeen {
+    pub(super) behind: Behind,
+    /// When.
+    pub(super) at: DateTime<Utc>,
+    /// Offsets there were then that are not known to have arrived; `None` where that is not known of a partition.
+    pub(super) waited: Option<i64>,
+}
+
+/// See [`LastSeen`]; `None` where no survey showed them.
+pub(super) fn last_seen(view: &View<'_>) -> Option<LastSeen> {
+    let side = view.way().from;
+    let committed = committed(view);
+    let mut all: Vec<Waits<'_>> = Vec::new();
+    let mut ends = BTreeMap::new();
+    let at = each_last_seen(view, side, |topic, number, end| {
+        let through = committed.and_then(|all| all.get(&TopicPartition::new(topic, number)).copied());
+        // Nothing of it was ever copied as far as is known: all of it waits.
+        let most = end.map(|end| end.saturating_sub(1).saturating_sub(through.unwrap_or(-1)).max(0));
+        ends.insert((topic, number), end);
+        all.push((topic, number, most.filter(|_| committed.is_some())));
+    })?;
+    let (worst, more, waited) = worst(all);
+    let places = worst.into_iter().map(|(topic, number, most)| {
+        let end = ends.get(&(topic, number)).copied().flatten();
+        let end = end.map_or_else(|| "somewhere".to_owned(), |end| format!("at {end}"));
+        let said = format!("ended {end} when it was read last: {}", waits(most));
+        Place::of(TopicPartition::new(topic, number), said).losing(0, Lost::UNKNOWN)
+    });
+    let behind = Behind { places: places.collect(), more, lost: Lost::UNKNOWN };
+    Some(LastSeen { behind, at, waited })
+}
+
+/// Connect's committed offsets, of now or as they were known last.
+fn committed<'a>(view: &View<'a>) -> Option<&'a ByPartition<i64>> {
+    let now = view.observed().and_then(|flow| flow.committed.value());
+    let before = view.previous_flow().and_then(|flow| flow.committed.value());
+    let remembered = view.memory.committed.as_ref().filter(|_| view.memory.active == Some(view.way()));
+    now.or(before).or(remembered).map(|committed| &committed.offsets)
+}
+
+/// Looks at the ends of application partitions of a side by whatever survey read them last; answers when that was.
+fn each_last_seen<'a>(
+    view: &View<'a>,
+    side: Side,
+    mut look: impl FnMut(&'a str, i32, Option<i64>),
+) -> Option<DateTime<Utc>> {
+    let ours = |topic: &str| view.scope.application_topic(side, topic);
+    let of = |survey: &'a Survey| Some((survey.sides.get(side).topics.value()?, survey.began_at));
+    if let Some((topics, at)) = of(view.survey).or_else(|| of(view.previous?)) {
+        for (name, topic) in topics.iter().filter(|(name, _)| ours(name)) {
+            (0..).zip(&topic.partitions).for_each(|(number, partition)| look(name, number, partition.end));
+        }
+        return Some(at);
+    }
+    // Those that were gone before then are remembered, too.
+    let remembered = view.memory.topics.get(&side)?;
+    let at = remembered.values().map(|topic| topic.seen_at).max()?;
+    for (name, topic) in remembered.iter().filter(|(name, topic)| ours(name) && topic.seen_at == at) {
+        (0..).zip(&topic.offsets).for_each(|(number, (_, end))| look(name, number, *end));
+    }
+    Some(at)
+}
+
+/// What is missed of a source connector's tasks, partition by partition where Connect's own list says which are theirs. `missing` has the
+/// number of a task and what is so of it.
+pub(super) fn of_tasks(
+    view: &View<'_>,
+    found: &ConnectorObservation,
+    missing: &[(i32, String)],
+) -> Vec<Place> {
+    let mut theirs: BTreeMap<TopicPartition, (String, Option<i64>)> = BTreeMap::new();
+    let mut places = Vec::new();
+    for (number, said) in missing {
+        let assigned = found.assigned.iter().find(|assigned| assigned.task == *number);
+        let named = assigned.map(|assigned| assigned.named.as_slice()).unwrap_or_default();
+        theirs.extend(named.iter().map(|at| (at.clone(), (format!("its task {number} {said}"), None))));
+        // What waits on partitions that are not named nobody knows.
+        let unnamed = match assigned {
+            None => said.clone(),
+            Some(assigned) if assigned.more > 0 => {
+                format!("{said}, with {} more partitions", assigned.more)
+            }
+            Some(_) => continue,
+        };
+        let name = format!("{}, task {number}", found.name);
+        places.push(Place::new(name, unnamed).losing(0, Lost::UNKNOWN));
+    }
+    if theirs.is_empty() {
+        return places;
+    }
+    // Where the sides cannot be compared nothing is known of any.
+    let _ = view.each_row(|row| {
+        if let Some((_, most)) = theirs.get_mut(&row.key()) {
+            *most = row.waiting(view.mode);
+        }
+    });
+    let mut of_partitions: Vec<Place> = theirs
+        .into_iter()
+        .map(|(at, (said, most))| {
+            let lost = Lost { at_least: None, at_most: most };
+            Place::of(at, format!("{said}: {}", waits(most))).losing(0, lost)
+        })
+        .collect();
+    of_partitions.append(&mut places);
+    of_partitions
+}
