@@ -58,3 +58,25 @@ pub trait ClientSource: Send + Sync {
     /// A pair is gone: nothing of it is kept warm any more.
     fn forget(&self, _pair: &PairName) {}
 }
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use muster_domain::pair::Side;
+    use muster_replication::double::SmallWorld;
+
+    use super::*;
+
+    /// The pair `clicks` with prefixed names. The flow back is not attached: of a dead source it is not asked.
+    pub(crate) fn clicks(small: &SmallWorld) -> PairClients {
+        let (a, b) = (small.pair.cluster(Side::A).as_str(), small.pair.cluster(Side::B).as_str());
+        let forward: Arc<dyn Replication> = Arc::new(small.clicks.a.clone());
+        PairClients {
+            pair: small.prefixed_pair.clone(),
+            clusters: small.clusters.clone(),
+            admin: BySide { a: Arc::new(small.world.admin(a)), b: Arc::new(small.world.admin(b)) },
+            mover: BySide { a: Arc::new(small.world.mover(a)), b: Arc::new(small.world.mover(b)) },
+            flows: BTreeMap::from([(FlowKey(Side::A), forward)]),
+            routing: Vec::new(),
+        }
+    }
+}

@@ -5,10 +5,14 @@
 //! could go on, so whoever is dealt it next loses seconds; two that compare the same stretch find the same, and the first
 //! answer counts.
 
+mod again;
 mod beyond;
 mod bounds;
 mod plan;
 mod record;
+mod standstill;
+#[cfg(test)]
+mod tests;
 mod work;
 
 pub use plan::{PlannedContent, plan_content};

@@ -67,6 +67,29 @@ pub enum ProofError {
     /// What was asked for is more than can be compared as a sample.
     #[error(transparent)]
     TooMany(#[from] TooMany),
+    /// The source lets this process have no part in what is compared; the one that leads compares without it.
+    #[error("the source deals this process no partitions to compare: {reason}")]
+    NoPart {
+        /// What came back.
+        reason: String,
+    },
+    /// Nothing could be dealt or read for too long.
+    #[error(
+        "for {minutes} minutes nothing could be compared: {tried}. What was compared before is not kept; ask again once both clusters \
+         answer. Where a side stays dead, a translation proof says where its groups go on"
+    )]
+    StandsStill {
+        /// How long, in minutes.
+        minutes: u64,
+        /// What was tried, on what.
+        tried: String,
+    },
+    /// The book of what is to be compared could not be read now. The proof is as it was, and another process may go on with it.
+    #[error("look what is to be compared: {reason}")]
+    Book {
+        /// What came back.
+        reason: String,
+    },
     /// Something could not be read.
     #[error("{what}: {reason}")]
     Unreadable {

@@ -108,16 +108,17 @@ pub async fn planned(conn: &mut PgConnection, proof: Uuid) -> Result<Option<Cont
     plan.flatten().map(|plan| parsed(plan, "planned", proof)).transpose()
 }
 
-/// The oldest proof with stretches without an answer that a process works on.
+/// The oldest proof with stretches without an answer that a process works on, some left out.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn to_share(conn: &mut PgConnection) -> Result<Option<Uuid>, StoreError> {
+pub async fn to_share(conn: &mut PgConnection, but: &[Uuid]) -> Result<Option<Uuid>, StoreError> {
     sqlx::query_scalar!(
         "select id
         from proof
         where state = 'running'
             and planned is not null
+            and not id = any($1)
             and exists (
                 select
                 from proof_stretch
@@ -125,7 +126,8 @@ pub async fn to_share(conn: &mut PgConnection) -> Result<Option<Uuid>, StoreErro
                     and outcome is null
             )
         order by asked_at
-        limit 1"
+        limit 1",
+        but
     )
     .fetch_optional(conn)
     .await
@@ -168,6 +170,44 @@ pub async fn open(conn: &mut PgConnection, proof: Uuid) -> Result<Option<Vec<Ope
         })
     });
     Ok(Some(open.collect::<Result<_, StoreError>>()?))
+}
+
+/// Whether any stretch has no answer; false as well when the proof has ended.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn any_open(conn: &mut PgConnection, proof: Uuid) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(
+        r#"select exists (
+            select
+            from proof_stretch
+            join proof on proof.id = proof_stretch.proof
+            where proof_stretch.proof = $1
+                and proof_stretch.outcome is null
+                and proof.ended_at is null
+        ) as "open!""#,
+        proof
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(failed("look whether a proof is over"))
+}
+
+/// Source offsets that were compared; those of stretches that turned out unreadable are none of them.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn compared(conn: &mut PgConnection, proof: Uuid) -> Result<i64, StoreError> {
+    sqlx::query_scalar!(
+        r#"select coalesce(sum(done), 0)::bigint as "compared!"
+        from proof_stretch
+        where proof = $1
+            and (outcome is null or outcome->>'end' = 'compared')"#,
+        proof
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(failed("add up what a proof has compared"))
 }
 
 /// Keeps where a stretch could go on; false when it has an answer, or its proof has ended.

@@ -203,11 +203,15 @@ pub async fn list(
     rows.into_iter().map(Proof::try_from).collect()
 }
 
-/// Takes one that waits, or one whose process was silent for too long, for so many seconds.
+/// Takes one of a kind that waits, or one whose process was silent for too long, for so many seconds.
 ///
 /// # Errors
 /// When the database refuses or the row does not read back.
-pub async fn take(conn: &mut PgConnection, seconds: f64) -> Result<Option<Taken>, StoreError> {
+pub async fn take(
+    conn: &mut PgConnection,
+    kind: ProofKind,
+    seconds: f64,
+) -> Result<Option<Taken>, StoreError> {
     let row = sqlx::query!(
         r#"update proof
         set state = 'running',
@@ -217,13 +221,15 @@ pub async fn take(conn: &mut PgConnection, seconds: f64) -> Result<Option<Taken>
             select id
             from proof
             where ended_at is null
+                and kind = $2
                 and (lease_until is null or lease_until < clock_timestamp())
             order by asked_at
             limit 1
             for update skip locked
         )
         returning id, epoch"#,
-        seconds
+        seconds,
+        kind.as_str()
     )
     .fetch_optional(&mut *conn)
     .await

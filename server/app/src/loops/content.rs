@@ -11,7 +11,7 @@ use muster_domain::{
     },
 };
 use muster_operations::{
-    ClientSource,
+    ClientSource, OperationError,
     content_proof::{OpenStretch, Share, StretchBook, compare_stretches, plan_content},
     translation_proof::ProofError,
 };
@@ -29,20 +29,56 @@ use crate::http::failure::chain;
 pub(crate) enum Stopped {
     /// It cannot be carried out.
     Failed(String),
-    /// It is somebody else's now, or not wanted.
+    /// It is somebody else's now, or not wanted; or the database was away, and whoever takes it once its lease is over goes on with
+    /// what was kept.
     Lost,
+}
+
+impl Stopped {
+    /// Left as it is, for what is away to come back.
+    fn away(cause: &str) -> Self {
+        tracing::warn!(%cause, "a proof is left to whoever takes it next");
+        Self::Lost
+    }
 }
 
 impl From<ProofError> for Stopped {
     fn from(error: ProofError) -> Self {
-        Self::Failed(error.to_string())
+        match error {
+            ProofError::Book { .. } => Self::away(&error.to_string()),
+            ProofError::Stopped => Self::Lost,
+            ProofError::NoFlow { .. }
+            | ProofError::Transforms
+            | ProofError::NoTopic { .. }
+            | ProofError::TooMany(_)
+            | ProofError::NoPart { .. }
+            | ProofError::StandsStill { .. }
+            | ProofError::Unreadable { .. } => Self::Failed(error.to_string()),
+        }
     }
 }
 
 impl From<StoreError> for Stopped {
     fn from(error: StoreError) -> Self {
-        Self::Failed(chain(&error))
+        let cause = chain(&error);
+        if is_away(&error) { Self::away(&cause) } else { Self::Failed(cause) }
     }
+}
+
+impl From<OperationError> for Stopped {
+    fn from(error: OperationError) -> Self {
+        match error {
+            OperationError::Store(error) => error.into(),
+            OperationError::Refused(_) | OperationError::Clients { .. } | OperationError::Stored { .. } => {
+                Self::Failed(error.to_string())
+            }
+        }
+    }
+}
+
+/// Whether the database was not there or refused, and not what is stored is wrong.
+fn is_away(error: &StoreError) -> bool {
+    matches!(error, StoreError::Database { .. })
 }
 
 /// Plans a proof unless an earlier process has, compares what it is dealt, and puts everything together.
@@ -53,7 +89,7 @@ pub(crate) async fn lead(
     process: &str,
 ) -> Result<ContentProof, Stopped> {
     let proof = &taken.proof;
-    let hands = clients.pair_clients(&proof.pair).await.map_err(|e| Stopped::Failed(e.to_string()))?;
+    let hands = clients.pair_clients(&proof.pair).await?;
     let direction = direction(&hands.pair, proof)?;
     let asked = proof.content.clone().unwrap_or_default();
     if planned(pool, proof.id).await?.is_none() {
@@ -76,10 +112,10 @@ pub(crate) async fn lead(
     conclude(pool, proof.id, asked).await
 }
 
-/// Compares stretches of a proof another process leads.
-pub(crate) async fn help(pool: &PgPool, clients: &dyn ClientSource, proof: &Proof, process: &str) {
+/// Compares stretches of a proof another process leads; false when it could not, and would fare no better a moment later.
+pub(crate) async fn help(pool: &PgPool, clients: &dyn ClientSource, proof: &Proof, process: &str) -> bool {
     let helped = async {
-        let hands = clients.pair_clients(&proof.pair).await.map_err(|e| Stopped::Failed(e.to_string()))?;
+        let hands = clients.pair_clients(&proof.pair).await?;
         let direction = direction(&hands.pair, proof)?;
         let asked = proof.content.clone().unwrap_or_default();
         let book = Book { pool: pool.clone(), proof: proof.id, process: process.to_owned() };
@@ -87,15 +123,20 @@ pub(crate) async fn help(pool: &PgPool, clients: &dyn ClientSource, proof: &Proo
         let share = Share { group: &group, leads: false, bytes_per_second: rate(&asked) };
         compare_stretches(&hands, direction, share, &book).await.map_err(Stopped::from)
     };
-    if let Err(Stopped::Failed(reason)) = helped.await {
-        tracing::warn!("could not share in comparing: {reason}");
+    match helped.await {
+        Ok(()) => true,
+        Err(Stopped::Lost) => false,
+        Err(Stopped::Failed(reason)) => {
+            tracing::warn!("could not share in comparing: {reason}");
+            false
+        }
     }
 }
 
-/// A proof to share in that another process leads.
-pub(crate) async fn to_share(pool: &PgPool) -> Result<Option<Proof>, StoreError> {
+/// A proof to share in that another process leads, some left out.
+pub(crate) async fn to_share(pool: &PgPool, but: &[Uuid]) -> Result<Option<Proof>, StoreError> {
     let mut conn = muster_store::acquire(pool).await?;
-    match proof_stretches::to_share(&mut conn).await? {
+    match proof_stretches::to_share(&mut conn, but).await? {
         Some(id) => proofs::get(&mut conn, id).await,
         None => Ok(None),
     }
@@ -145,6 +186,16 @@ async fn conclude(pool: &PgPool, proof: Uuid, asked: ContentAsk) -> Result<Conte
     Ok(ContentProof::new(facts, &ends))
 }
 
+/// Why the book could not be read: it is away, or what stands in it does not read back.
+fn unread(error: &StoreError) -> ProofError {
+    let reason = chain(error);
+    if is_away(error) {
+        ProofError::Book { reason }
+    } else {
+        ProofError::Unreadable { what: "look for stretches to compare", reason }
+    }
+}
+
 /// The stretches of one proof in the database.
 struct Book {
     pool: PgPool,
@@ -164,6 +215,16 @@ impl Book {
         Ok(open.map(|open| open.into_iter().map(stretch).collect()))
     }
 
+    async fn try_any_open(&self) -> Result<bool, StoreError> {
+        let mut conn = muster_store::acquire(&self.pool).await?;
+        proof_stretches::any_open(&mut conn, self.proof).await
+    }
+
+    async fn try_compared(&self) -> Result<i64, StoreError> {
+        let mut conn = muster_store::acquire(&self.pool).await?;
+        proof_stretches::compared(&mut conn, self.proof).await
+    }
+
     async fn try_keep(&self, number: i32, checkpoint: &Checkpoint) -> Result<bool, StoreError> {
         let mut conn = muster_store::acquire(&self.pool).await?;
         proof_stretches::keep(&mut conn, (self.proof, number), checkpoint).await
@@ -178,8 +239,15 @@ impl Book {
 #[async_trait]
 impl StretchBook for Book {
     async fn open(&self) -> Result<Option<Vec<OpenStretch>>, ProofError> {
-        let what = "look for stretches to compare";
-        self.try_open().await.map_err(|e| ProofError::Unreadable { what, reason: chain(&e) })
+        self.try_open().await.map_err(|e| unread(&e))
+    }
+
+    async fn any_open(&self) -> Result<bool, ProofError> {
+        self.try_any_open().await.map_err(|e| unread(&e))
+    }
+
+    async fn compared(&self) -> Result<i64, ProofError> {
+        self.try_compared().await.map_err(|e| unread(&e))
     }
 
     async fn keep(&self, number: i32, checkpoint: &Checkpoint) -> bool {

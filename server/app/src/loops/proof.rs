@@ -1,7 +1,11 @@
-//! Carries out proofs that people asked for: one at a time in each process, taken by a lease that is renewed while it works.
+//! Carries out proofs that people asked for: one of each kind at a time in each process, taken by a lease that is renewed while it
+//! works.
 //!
 //! A proof only reads, so one whose process died is simply begun again by another. Told to stop, a process gives its proof
-//! back at once. A process that has none shares in comparing content for those that have.
+//! back at once. A process that leads no content proof shares in comparing for those that do. Where the database is away a proof is left
+//! as it is: whoever takes it once its lease is over goes on, and one that is taken too often is given up.
+
+mod slots;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -9,10 +13,10 @@ use std::{
 };
 
 use async_trait::async_trait;
-use muster_domain::proof::{Progress, Proof, ProofKind};
+use muster_domain::proof::{Progress, Proof, ProofKind, translation::TranslationProof};
 use muster_operations::{
     ClientSource,
-    translation_proof::{ProofError, Watcher, prove_by_rings, prove_translation},
+    translation_proof::{Watcher, prove_by_rings, prove_translation},
 };
 use muster_store::{
     StoreError, proof_stretches,
@@ -21,10 +25,10 @@ use muster_store::{
 use serde::Serialize;
 use serde_json::Value;
 use sqlx::{PgConnection, PgPool};
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::Instrument as _;
 use uuid::Uuid;
+
+pub use slots::Slots;
 
 use crate::{
     http::failure::chain,
@@ -51,58 +55,27 @@ pub async fn run(
     beat: Beat,
     shutdown: CancellationToken,
 ) {
-    let mut under_way: Option<JoinHandle<()>> = None;
+    let mut slots = Slots::new(pool, clients, process, shutdown.clone());
     while !shutdown.is_cancelled() {
-        let free = under_way.as_ref().is_none_or(JoinHandle::is_finished);
-        let taken = if free { take(&pool).await } else { Ok(None) };
-        beat.turned(taken.is_ok());
-        match taken {
-            Ok(Some(taken)) => {
-                let (pool, clients, shutdown) = (pool.clone(), Arc::clone(&clients), shutdown.clone());
-                let span = span(&taken.proof);
-                let process = process.clone();
-                let work = async move { carry_out(&pool, &*clients, taken, &process, &shutdown).await };
-                under_way = Some(tokio::spawn(work.instrument(span)));
-            }
-            Ok(None) if free => match content::to_share(&pool).await {
-                Ok(Some(proof)) => {
-                    let (pool, clients, process) = (pool.clone(), Arc::clone(&clients), process.clone());
-                    let (shutdown, span) = (shutdown.clone(), span(&proof));
-                    let work = async move {
-                        tokio::select! {
-                            () = shutdown.cancelled() => {}
-                            () = content::help(&pool, &*clients, &proof, &process) => {}
-                        }
-                    };
-                    under_way = Some(tokio::spawn(work.instrument(span)));
-                }
-                Ok(None) => {}
-                Err(e) => tracing::warn!(cause = %chain(&e), "could not look for proofs to share in"),
-            },
-            Ok(None) => {}
-            Err(e) => tracing::warn!(cause = %chain(&e), "could not look for proofs; tried again shortly"),
+        let filled = slots.fill().await;
+        beat.turned(filled.is_ok());
+        if let Err(e) = filled {
+            tracing::warn!(cause = %chain(&e), "could not look for proofs; tried again shortly");
         }
         tokio::select! {
             () = shutdown.cancelled() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
     }
-    if let Some(work) = under_way {
-        // It gives the proof back by itself.
-        let _ = work.await;
-    }
+    slots.ended().await;
 }
 
-fn span(proof: &Proof) -> tracing::Span {
-    tracing::error_span!("proof", proof.id = %proof.id, pair.name = %proof.pair)
-}
-
-async fn take(pool: &PgPool) -> Result<Option<Taken>, StoreError> {
+async fn take(pool: &PgPool, kind: ProofKind) -> Result<Option<Taken>, StoreError> {
     let mut conn = muster_store::acquire(pool).await?;
-    proofs::take(&mut conn, LEASE_SECONDS).await
+    proofs::take(&mut conn, kind, LEASE_SECONDS).await
 }
 
-/// Takes one proof and carries it out; whether there was any.
+/// Takes one proof of any kind and carries it out; whether there was any.
 ///
 /// # Errors
 /// When the database refuses.
@@ -112,9 +85,13 @@ pub async fn carry_out_one(
     process: &str,
     shutdown: &CancellationToken,
 ) -> Result<bool, StoreError> {
-    let Some(taken) = take(pool).await? else { return Ok(false) };
-    carry_out(pool, clients, taken, process, shutdown).await;
-    Ok(true)
+    for kind in ProofKind::ALL {
+        if let Some(taken) = take(pool, kind).await? {
+            carry_out(pool, clients, taken, process, shutdown).await;
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 async fn carry_out(
@@ -143,7 +120,7 @@ async fn carry_out(
 enum Outcome {
     Done(String, Value),
     Failed(String),
-    /// Another process has it, or somebody ended it.
+    /// Another process has it, somebody ended it, or the database was away: it stays as it is until its lease is over.
     Lost,
     /// This process stops.
     GivenBack,
@@ -156,13 +133,18 @@ async fn prove(
     process: &str,
     told: &Told,
 ) -> Outcome {
-    match taken.proof.kind {
-        ProofKind::Translation => translation(pool, clients, &taken.proof, told).await,
-        ProofKind::Content => match content::lead(pool, clients, taken, process).await {
-            Ok(proven) => done(proven.sentence(), &proven),
-            Err(Stopped::Failed(reason)) => Outcome::Failed(reason),
-            Err(Stopped::Lost) => Outcome::Lost,
-        },
+    let proven = match taken.proof.kind {
+        ProofKind::Translation => translation(pool, clients, &taken.proof, told)
+            .await
+            .map(|proven| done(proven.sentence(), &proven)),
+        ProofKind::Content => {
+            content::lead(pool, clients, taken, process).await.map(|proven| done(proven.sentence(), &proven))
+        }
+    };
+    match proven {
+        Ok(done) => done,
+        Err(Stopped::Failed(reason)) => Outcome::Failed(reason),
+        Err(Stopped::Lost) => Outcome::Lost,
     }
 }
 
@@ -173,40 +155,33 @@ fn done(sentence: String, proven: &impl Serialize) -> Outcome {
     }
 }
 
-async fn translation(pool: &PgPool, clients: &dyn ClientSource, proof: &Proof, told: &Told) -> Outcome {
-    let clients = match clients.pair_clients(&proof.pair).await {
-        Ok(clients) => clients,
-        Err(e) => return Outcome::Failed(e.to_string()),
-    };
+async fn translation(
+    pool: &PgPool,
+    clients: &dyn ClientSource,
+    proof: &Proof,
+    told: &Told,
+) -> Result<TranslationProof, Stopped> {
+    let clients = clients.pair_clients(&proof.pair).await?;
     let Some(direction) = clients.pair.direction(&proof.from, &proof.to) else {
-        return Outcome::Failed("the pair has other clusters now".to_owned());
+        return Err(Stopped::Failed("the pair has other clusters now".to_owned()));
     };
     // Whether the source is there is asked first: what takes a dead one for alive fails after a minute, not at once.
-    let proven = match clients.admin.get(direction.from).describe_cluster().await {
-        Ok(_) => prove_translation(&clients, direction, told).await,
-        Err(error) => {
-            let because = format!("read the source: {error}");
-            match kept_source(pool, (&proof.pair, direction), &because).await {
-                Ok(Some(kept)) => prove_by_rings(&clients, direction, kept, told).await,
-                Ok(None) => {
-                    return Outcome::Failed(format!(
-                        "{because}; and nothing is kept from when it could be read: no look at it is recorded with the \
-                         positions of its groups"
-                    ));
-                }
-                Err(e) => {
-                    return Outcome::Failed(format!(
-                        "{because}; what is kept could not be read: {}",
-                        chain(&e)
-                    ));
-                }
-            }
-        }
+    let Err(error) = clients.admin.get(direction.from).describe_cluster().await else {
+        return Ok(prove_translation(&clients, direction, told).await?);
     };
-    match proven {
-        Ok(proven) => done(proven.sentence(), &proven),
-        Err(ProofError::Stopped) => Outcome::Lost,
-        Err(e) => Outcome::Failed(e.to_string()),
+    let because = format!("read the source: {error}");
+    let kept = kept_source(pool, (&proof.pair, direction), &because).await;
+    let kept = kept.map_err(|error| match Stopped::from(error) {
+        Stopped::Failed(cause) => {
+            Stopped::Failed(format!("{because}; what is kept could not be read: {cause}"))
+        }
+        Stopped::Lost => Stopped::Lost,
+    });
+    match kept? {
+        Some(kept) => Ok(prove_by_rings(&clients, direction, kept, told).await?),
+        None => Err(Stopped::Failed(format!(
+            "{because}; and nothing is kept from when it could be read: no look at it is recorded with the positions of its groups"
+        ))),
     }
 }
 

@@ -1,14 +1,20 @@
 //! Content proofs on the doubles: asked for by API and page, carried out, kept as evidence and shown.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
 use bytes::Bytes;
-use muster_app::loops::proof::carry_out_one;
-use muster_domain::{evidence::check_proof, topic::TopicPartition};
-use muster_kafka::double::Payload;
+use muster_app::loops::proof::{Slots, carry_out_one};
+use muster_domain::{evidence::check_proof, proof::content::StretchEnd, topic::TopicPartition};
+use muster_kafka::double::{Fault, Payload, When};
+use muster_store::{proof_stretches, proofs};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::test_app::TestApp;
+use crate::{processes::until, test_app::TestApp};
 
 async fn ask(app: &TestApp, content: Value) -> Uuid {
     let body = json!({"kind": "content", "content": content});
@@ -17,10 +23,22 @@ async fn ask(app: &TestApp, content: Value) -> Uuid {
     asked.json()["id"].as_str().unwrap().parse().unwrap()
 }
 
-async fn carried_out(app: &TestApp, id: Uuid) -> Value {
+async fn work(app: &TestApp) -> bool {
     let clients = &*app.app.hands;
-    assert!(carry_out_one(&app.app.pool, clients, "one", &CancellationToken::new()).await.unwrap());
+    carry_out_one(&app.app.pool, clients, "one", &CancellationToken::new()).await.unwrap()
+}
+
+async fn shown(app: &TestApp, id: Uuid) -> Value {
     app.as_user("vera").await.get(&format!("/api/v1/proofs/{id}")).await.done()
+}
+
+async fn carried_out(app: &TestApp, id: Uuid) -> Value {
+    assert!(work(app).await);
+    shown(app, id).await
+}
+
+fn slots(app: &TestApp, process: &str, told: &CancellationToken) -> Slots {
+    Slots::new(app.app.pool.clone(), app.app.hands.clone(), process.to_owned(), told.clone())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -175,4 +193,83 @@ async fn foreign_records_where_the_source_has_nothing_are_found() {
     }
     let page = app.as_browser_of("vera").await.get("/pairs/orders/content").await.text;
     assert!(page.contains("6 foreign") && page.contains("The source holds nothing there."), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_translation_proof_does_not_stand_behind_a_content_proof() {
+    let app = TestApp::with_pair().await;
+    app.small.world.faults(|faults| faults.always("share", Fault::Hang));
+    let content = ask(&app, json!({})).await;
+    let told = CancellationToken::new();
+    let mut slots = slots(&app, "one", &told);
+    slots.fill().await.unwrap();
+    app.small.world.hung().await;
+    let otto = app.as_user("otto").await;
+    let asked = otto.post("/api/v1/pairs/orders/proofs", json!({"kind": "translation"})).await;
+    let translation: Uuid = asked.json()["id"].as_str().unwrap().parse().unwrap();
+    slots.fill().await.unwrap();
+    until("the translation proof is done", async || shown(&app, translation).await["state"] == "done").await;
+    assert_eq!(shown(&app, content).await["state"], "running");
+    told.cancel();
+    slots.ended().await;
+    assert_eq!(shown(&app, content).await["state"], "waiting", "it is given back");
+}
+
+/// Each look of a helper would join the group, be refused, and be begun again a second later.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_that_lets_a_helper_have_no_part_is_not_asked_again_and_again() {
+    let app = TestApp::with_pair().await;
+    let id = ask(&app, json!({})).await;
+    let joined = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&joined);
+    app.small.world.on_call(move |call, when| {
+        let joins = call.verb == "share" && when == When::Before;
+        joins.then(|| match counted.fetch_add(1, Ordering::SeqCst) {
+            0 => Fault::Hang,
+            _ => Fault::Code(30),
+        })
+    });
+    let told = CancellationToken::new();
+    let (mut leader, mut helper) = (slots(&app, "leader", &told), slots(&app, "helper", &told));
+    leader.fill().await.unwrap();
+    app.small.world.hung().await;
+    for _ in 0..3 {
+        helper.fill().await.unwrap();
+        helper.ended().await;
+    }
+    assert_eq!(joined.load(Ordering::SeqCst), 2, "the leader has joined, and the helper once");
+
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    assert!(proof_stretches::any_open(&mut conn, id).await.unwrap());
+    let unreadable = StretchEnd::Unreadable { because: "nobody leads it".to_owned() };
+    proof_stretches::end(&mut conn, (id, 0), &unreadable, "helper").await.unwrap();
+    assert!(proof_stretches::progress(&mut conn, id).await.unwrap().0 > 0, "it has its answer");
+    assert_eq!(proof_stretches::compared(&mut conn, id).await.unwrap(), 0, "and was compared with nothing");
+    assert!(proofs::cancel(&mut conn, id, "ended by otto").await.unwrap());
+    assert!(!proof_stretches::any_open(&mut conn, id).await.unwrap(), "nobody wants the others");
+    told.cancel();
+    leader.ended().await;
+    assert_eq!(shown(&app, id).await["state"], "cancelled");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moment_without_the_database_does_not_end_a_proof() {
+    let app = TestApp::with_pair().await;
+    let id = ask(&app, json!({})).await;
+    let pool = &app.app.pool;
+    sqlx::raw_sql("alter table proof_stretch rename to away").execute(pool).await.unwrap();
+    assert!(work(&app).await);
+    let left = shown(&app, id).await;
+    assert_eq!((&left["state"], &left["reason"]), (&json!("running"), &json!("")), "{left:#}");
+    sqlx::raw_sql("alter table away rename to proof_stretch").execute(pool).await.unwrap();
+    assert!(!work(&app).await, "its lease is not over");
+    sqlx::raw_sql("update proof set lease_until = clock_timestamp() - interval '1 second'")
+        .execute(pool)
+        .await
+        .unwrap();
+    let done = carried_out(&app, id).await;
+    assert_eq!((&done["state"], &done["result"]["summary"]["verdict"]), (&json!("done"), &json!("same")));
+    let mut conn = pool.acquire().await.unwrap();
+    let (compared, of) = proof_stretches::progress(&mut conn, id).await.unwrap();
+    assert_eq!((proof_stretches::compared(&mut conn, id).await.unwrap(), of), (compared, compared));
 }

@@ -1,7 +1,7 @@
 //! Proofs: asked for by people, carried out by whichever process takes them, kept as evidence.
 
 use muster_app::loops::proof::carry_out_one;
-use muster_domain::{evidence::check_proof, survey::ConnectorRole};
+use muster_domain::{evidence::check_proof, proof::ProofKind, survey::ConnectorRole};
 use muster_kafka::double::Health;
 use muster_replication::Replication as _;
 use muster_store::proofs;
@@ -133,7 +133,7 @@ async fn a_proof_whose_process_died_is_begun_again_and_the_dead_one_writes_nothi
     let app = TestApp::with_pair().await;
     let id = ask(&app).await;
     let mut conn = app.app.pool.acquire().await.unwrap();
-    let dead = proofs::take(&mut conn, 30.0).await.unwrap().unwrap();
+    let dead = proofs::take(&mut conn, ProofKind::Translation, 30.0).await.unwrap().unwrap();
     assert!(!work(&app).await, "it is somebody's");
     sqlx::query("update proof set lease_until = clock_timestamp() - interval '1 second'")
         .execute(&mut *conn)
@@ -150,7 +150,7 @@ async fn a_proof_whose_process_died_is_begun_again_and_the_dead_one_writes_nothi
     // One that kills whoever takes it is given up.
     let id = ask(&app).await;
     for _ in 0..5 {
-        proofs::take(&mut conn, 0.0).await.unwrap().unwrap();
+        proofs::take(&mut conn, ProofKind::Translation, 0.0).await.unwrap().unwrap();
     }
     assert!(work(&app).await);
     let given_up = shown(&app, id).await;
@@ -184,6 +184,28 @@ async fn a_proof_of_a_dead_cluster_fails_and_says_so() {
     let asked = format!("/pairs/orders/translation?proof={id}");
     let page = app.as_browser_of("vera").await.get(&asked).await.text;
     assert!(page.contains("has no result") && !page.contains("Nothing is proven yet"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_moment_without_the_database_does_not_end_a_proof_of_a_dead_cluster() {
+    let app = TestApp::with_pair().await;
+    let id = ask(&app).await;
+    app.small.world.set_health("eu-west", Health::Dead);
+    let pool = &app.app.pool;
+    sqlx::raw_sql("alter table ring_look rename to away").execute(pool).await.unwrap();
+    assert!(work(&app).await);
+    let left = shown(&app, id).await;
+    assert_eq!((&left["state"], &left["reason"]), (&json!("running"), &json!("")), "{left:#}");
+    sqlx::raw_sql(
+        "alter table away rename to ring_look;
+        update proof set lease_until = clock_timestamp() - interval '1 second'",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    assert!(work(&app).await, "whoever takes it next knows what is kept");
+    let told = shown(&app, id).await;
+    assert!(told["reason"].as_str().unwrap().contains("and nothing is kept from when"), "{told:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

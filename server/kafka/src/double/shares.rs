@@ -1,4 +1,5 @@
-//! Groups whose members only share work, in the simulated world: partitions are dealt in turns, at once.
+//! Groups whose members only share work, in the simulated world: partitions are dealt in turns, at once. A cluster that does not
+//! answer takes what it dealt away.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +19,7 @@ pub struct Shares {
 #[derive(Debug)]
 struct Member {
     id: u64,
+    partitions: Vec<TopicPartition>,
     dealer: watch::Sender<Dealt>,
 }
 
@@ -28,18 +30,37 @@ impl Shares {
         self.members.get(&(cluster.to_owned(), group.to_owned())).map_or(0, Vec::len)
     }
 
-    fn join(&mut self, key: &(String, String)) -> (u64, watch::Receiver<Dealt>) {
+    fn join(
+        &mut self,
+        key: &(String, String),
+        partitions: Vec<TopicPartition>,
+    ) -> (u64, watch::Receiver<Dealt>) {
         let (dealer, dealt) = watch::channel(Dealt::Waiting);
         self.next += 1;
-        self.members.entry(key.clone()).or_default().push(Member { id: self.next, dealer });
+        self.members.entry(key.clone()).or_default().push(Member { id: self.next, partitions, dealer });
         (self.next, dealt)
     }
 
-    fn deal(&self, key: &(String, String), partitions: &[TopicPartition]) {
+    fn deal(&self, key: &(String, String)) {
         let members = self.members.get(key).map_or(&[][..], Vec::as_slice);
         for (place, member) in members.iter().enumerate() {
-            let mine = partitions.iter().skip(place).step_by(members.len()).cloned().collect();
+            let mine = member.partitions.iter().skip(place).step_by(members.len()).cloned().collect();
             member.dealer.send_replace(Dealt::Mine(mine));
+        }
+    }
+
+    /// A cluster has died: its members time out.
+    pub(super) fn revoke(&self, cluster: &str) {
+        let groups = self.members.iter().filter(|((of, _), _)| of == cluster);
+        for member in groups.flat_map(|(_, members)| members) {
+            member.dealer.send_replace(Dealt::Waiting);
+        }
+    }
+
+    /// It is back: its members join again.
+    pub(super) fn deal_again(&self, cluster: &str) {
+        for key in self.members.keys().filter(|(of, _)| of == cluster) {
+            self.deal(key);
         }
     }
 }
@@ -49,7 +70,6 @@ pub(super) struct MemoryShare {
     world: World,
     key: (String, String),
     id: u64,
-    partitions: Vec<TopicPartition>,
     dealt: watch::Receiver<Dealt>,
 }
 
@@ -57,7 +77,7 @@ impl MemoryShare {
     /// Joins.
     pub(super) fn join(world: World, cluster: &str, group: &str, topics: &[String]) -> Self {
         let key = (cluster.to_owned(), group.to_owned());
-        let (partitions, id, dealt) = {
+        let (id, dealt) = {
             let mut state = world.lock();
             let known = &state.cluster(cluster).topics;
             let all = topics.iter().filter_map(|name| known.get(name).map(|topic| (name, topic)));
@@ -68,11 +88,11 @@ impl MemoryShare {
                         .map(move |(number, _)| TopicPartition::new(name.as_str(), number))
                 })
                 .collect();
-            let (id, dealt) = state.shares.join(&key);
-            state.shares.deal(&key, &partitions);
-            (partitions, id, dealt)
+            let (id, dealt) = state.shares.join(&key, partitions);
+            state.shares.deal(&key);
+            (id, dealt)
         };
-        Self { world, key, id, partitions, dealt }
+        Self { world, key, id, dealt }
     }
 }
 
@@ -88,6 +108,6 @@ impl Drop for MemoryShare {
         if let Some(members) = state.shares.members.get_mut(&self.key) {
             members.retain(|member| member.id != self.id);
         }
-        state.shares.deal(&self.key, &self.partitions);
+        state.shares.deal(&self.key);
     }
 }

@@ -148,6 +148,12 @@ impl World {
         if health == Health::Dead {
             cluster.close_connections();
         }
+        // Members of its groups notice within their sessions; here at once.
+        let name = cluster.name.clone();
+        match health {
+            Health::Up => state.shares.deal_again(&name),
+            Health::Dead | Health::Frozen => state.shares.revoke(&name),
+        }
     }
 
     /// Points producers that follow the switch at a cluster.

@@ -1,6 +1,10 @@
 //! Comparing the stretches one process was dealt, a few at a time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use futures_util::{StreamExt as _, stream::FuturesUnordered};
@@ -17,6 +21,10 @@ use muster_replication::{
 };
 use tokio::sync::watch;
 
+use super::{
+    again::{GivenUp, Tries},
+    standstill::Standstill,
+};
 use crate::{
     clients::PairClients,
     translation_proof::{ProofError, flow_of, unreadable},
@@ -26,6 +34,8 @@ use crate::{
 const AT_ONCE: usize = 4;
 /// Bound of each single read, in milliseconds.
 const WITHIN_MS: u64 = 60_000;
+/// How often it is looked whether the proof is over.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A stretch that has no answer yet.
 #[derive(Debug, Clone)]
@@ -46,6 +56,18 @@ pub trait StretchBook: Send + Sync {
     /// # Errors
     /// When the book cannot be read now.
     async fn open(&self) -> Result<Option<Vec<OpenStretch>>, ProofError>;
+
+    /// Whether any has no answer; false as well when the proof is not wanted any more. Asked often, so nothing of a stretch is read.
+    ///
+    /// # Errors
+    /// When the book cannot be read now.
+    async fn any_open(&self) -> Result<bool, ProofError>;
+
+    /// Source offsets that were compared so far, by whomever; what turned out unreadable is none of them.
+    ///
+    /// # Errors
+    /// When the book cannot be read now.
+    async fn compared(&self) -> Result<i64, ProofError>;
 
     /// Keeps where one could go on; false when it has an answer or is not wanted any more.
     async fn keep(&self, number: i32, checkpoint: &Checkpoint) -> bool;
@@ -68,7 +90,8 @@ pub struct Share<'a> {
 /// Compares what is dealt to this process until nothing is open, or the proof is not wanted.
 ///
 /// # Errors
-/// When the flow cannot be read. A stretch that cannot be compared is told in the book.
+/// When the flow cannot be read, the source lets this process have no part though it does not lead, or for some minutes nothing could be
+/// dealt or read. A stretch that cannot be compared is told in the book.
 pub async fn compare_stretches(
     clients: &PairClients,
     direction: Direction,
@@ -96,12 +119,13 @@ pub async fn compare_stretches(
         },
         offset_pairs,
         meter: Meter::new(share.bytes_per_second),
+        given_up: GivenUp::default(),
+        standstill: Standstill::default(),
         book,
     };
     let topics: Vec<String> = topics.into_iter().collect();
     let joined = hand.records.source.share(share.group, &topics).await;
-    hand.work(&share, joined).await;
-    Ok(())
+    hand.work(&share, joined).await
 }
 
 /// What one process compares with.
@@ -111,62 +135,100 @@ struct Hand<'a> {
     records: FlowRecords<'a>,
     offset_pairs: BTreeMap<TopicPartition, Vec<OffsetPair>>,
     meter: Meter,
+    given_up: GivenUp,
+    standstill: Standstill,
     book: &'a dyn StretchBook,
 }
 
 impl Hand<'_> {
-    async fn work(&self, share: &Share<'_>, joined: Result<Box<dyn WorkShare>, KafkaError>) {
-        let mut dealt = match &joined {
-            Ok(member) => member.dealt(),
-            Err(error) => watch::channel(Dealt::Refused(error.to_string())).1,
+    async fn work(
+        &self,
+        share: &Share<'_>,
+        joined: Result<Box<dyn WorkShare>, KafkaError>,
+    ) -> Result<(), ProofError> {
+        // Who refuses stays to the end: without anybody to tell of it there would be an end of news, and of work.
+        let (_refuses, mut dealt) = match &joined {
+            Ok(member) => (None, member.dealt()),
+            Err(error) => {
+                let (refuses, dealt) = watch::channel(Dealt::Refused(error.to_string()));
+                (Some(refuses), dealt)
+            }
         };
         loop {
-            let mine = dealt.borrow_and_update().clone();
+            let now = dealt.borrow_and_update().clone();
+            if let (Dealt::Refused(reason), false) = (&now, share.leads) {
+                return Err(ProofError::NoPart { reason: reason.clone() });
+            }
             let open = match self.book.open().await {
                 Ok(Some(open)) if !open.is_empty() => open,
-                Ok(_) => return,
+                Ok(_) => return Ok(()),
                 Err(cause) => {
                     tracing::warn!(%cause, "could not look for stretches to compare; tried again shortly");
                     self.wait(&mut dealt).await;
                     continue;
                 }
             };
-            let all: BTreeSet<TopicPartition> = open.iter().map(|open| open.stretch.source.clone()).collect();
-            let mut mine = match mine {
-                Dealt::Waiting => BTreeSet::new(),
-                Dealt::Mine(mine) => mine,
-                Dealt::Refused(reason) if share.leads => {
-                    tracing::info!("compares alone, no work can be shared: {reason}");
-                    all.clone()
-                }
-                Dealt::Refused(reason) => {
-                    tracing::info!("cannot share in comparing: {reason}");
-                    return;
-                }
-            };
-            if share.leads {
-                // Nobody is dealt a partition that the source does not have.
-                let only_there = open.iter().filter(|open| open.stretch.size() == 0);
-                mine.extend(only_there.map(|open| open.stretch.source.clone()));
-            }
-            let mine: BTreeSet<&TopicPartition> = all.intersection(&mine).collect();
-            self.meter.limit(share.bytes_per_second.map(|limit| part(limit, mine.len(), all.len())));
-            let todo = open.into_iter().filter(|open| mine.contains(&open.stretch.source)).collect();
+            // While nothing of it is mine, others work or nothing is dealt yet: only another dealing changes that.
+            let todo = self.mine(share, &now, open);
+            let (idle, undealt) = (todo.is_empty(), self.undealt(share, &now));
             tokio::select! {
-                () = self.compare_all(todo) => {}
+                () = self.compare_all(todo), if !idle => {}
                 // What is under way is dropped; whoever is dealt it goes on where it was kept.
-                changed = dealt.changed() => if changed.is_err() { return },
+                changed = dealt.changed() => if changed.is_err() { return Ok(()) },
+                over = self.look_after(&undealt) => return over,
             }
-            if mine.is_empty() {
-                // Others work, or nothing is dealt yet.
-                self.wait(&mut dealt).await;
+        }
+    }
+
+    /// Those of the open stretches that this process is to compare; keeps to its part of the rate.
+    fn mine(&self, share: &Share<'_>, dealt: &Dealt, open: Vec<OpenStretch>) -> Vec<OpenStretch> {
+        let all: BTreeSet<TopicPartition> = open.iter().map(|open| open.stretch.source.clone()).collect();
+        let mut mine = match dealt {
+            Dealt::Waiting => BTreeSet::new(),
+            Dealt::Mine(mine) => mine.clone(),
+            Dealt::Refused(reason) => {
+                tracing::info!("compares alone, no work can be shared: {reason}");
+                all.clone()
+            }
+        };
+        if share.leads {
+            // Nobody is dealt a partition that the source does not have.
+            let only_there = open.iter().filter(|open| open.stretch.size() == 0);
+            mine.extend(only_there.map(|open| open.stretch.source.clone()));
+        }
+        let mine: BTreeSet<&TopicPartition> = all.intersection(&mine).collect();
+        self.meter.limit(share.bytes_per_second.map(|limit| part(limit, mine.len(), all.len())));
+        open.into_iter().filter(|open| mine.contains(&open.stretch.source)).collect()
+    }
+
+    /// What deals nothing out; empty when it does.
+    fn undealt(&self, share: &Share<'_>, dealt: &Dealt) -> String {
+        match dealt {
+            Dealt::Waiting => format!(
+                "group `{}` on cluster `{}`, which deals out what to compare, has dealt nothing",
+                share.group,
+                self.records.source.cluster()
+            ),
+            Dealt::Mine(_) | Dealt::Refused(_) => String::new(),
+        }
+    }
+
+    /// Comes back once the proof is over: nothing is open, or it is not wanted any more.
+    async fn look_after(&self, undealt: &str) -> Result<(), ProofError> {
+        loop {
+            tokio::time::sleep(LOOK_EVERY).await;
+            match self.book.any_open().await {
+                Ok(true) => self.standstill.look(self.meter.bytes(), undealt, self.book).await?,
+                Ok(false) => return Ok(()),
+                Err(cause) => {
+                    tracing::warn!(%cause, "could not look whether a proof is over; tried again shortly");
+                }
             }
         }
     }
 
     /// Waits for news, at most as long as the book may be silent about the end.
     async fn wait(&self, dealt: &mut watch::Receiver<Dealt>) {
-        const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(500);
         tokio::select! {
             _ = dealt.changed() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
@@ -192,10 +254,22 @@ impl Hand<'_> {
             stretch: &stretch,
             meter: &self.meter,
         };
-        let end = match compare.run(from, &Page { number, book: self.book }).await {
-            Ok(Some(end)) => end,
-            Ok(None) => return,
-            Err(error) => StretchEnd::Unreadable { because: error.to_string() },
+        let page = Page { number, book: self.book, kept: Mutex::new(from) };
+        let mut tries = Tries::of(&self.given_up, &stretch.source);
+        let end = loop {
+            match compare.run(page.kept(), &page).await {
+                Ok(Some(end)) => {
+                    tries.answered();
+                    break end;
+                }
+                Ok(None) => return,
+                Err(error) => {
+                    self.standstill.hear(&error);
+                    if !tries.again(&error).await {
+                        break StretchEnd::Unreadable { because: tries.because(&error) };
+                    }
+                }
+            }
         };
         self.book.end(number, &end).await;
     }
@@ -205,12 +279,22 @@ impl Hand<'_> {
 struct Page<'a> {
     number: i32,
     book: &'a dyn StretchBook,
+    /// Where it goes on when it is tried once more.
+    kept: Mutex<Option<Checkpoint>>,
+}
+
+impl Page<'_> {
+    fn kept(&self) -> Option<Checkpoint> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 #[async_trait]
 impl Keep for Page<'_> {
     async fn keep(&self, checkpoint: Checkpoint) -> bool {
-        self.book.keep(self.number, &checkpoint).await
+        let wanted = self.book.keep(self.number, &checkpoint).await;
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(checkpoint);
+        wanted
     }
 }
 

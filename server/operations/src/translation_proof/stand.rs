@@ -82,12 +82,10 @@ impl<'a> Stand<'a> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use async_trait::async_trait;
     use chrono::Utc;
     use muster_domain::{
-        pair::{BySide, Side},
+        pair::Side,
         proof::{
             Progress,
             translation::{DeadSource, GroupProof, TranslationProof, Verdict},
@@ -99,7 +97,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        clients::PairClients,
+        clients::tests::clicks,
         translation_proof::{KeptSource, KeptSyncs, Watcher, prove_by_rings},
     };
 
@@ -112,20 +110,6 @@ mod tests {
     impl Watcher for Alone {
         async fn so_far(&self, _: Progress) -> bool {
             true
-        }
-    }
-
-    /// The pair `clicks` with prefixed names. The flow back is not attached: of a dead source it is not asked.
-    fn clients(small: &SmallWorld) -> PairClients {
-        let (a, b) = (small.pair.cluster(Side::A).as_str(), small.pair.cluster(Side::B).as_str());
-        let forward: Arc<dyn muster_replication::Replication> = Arc::new(small.clicks.a.clone());
-        PairClients {
-            pair: small.prefixed_pair.clone(),
-            clusters: small.clusters.clone(),
-            admin: BySide { a: Arc::new(small.world.admin(a)), b: Arc::new(small.world.admin(b)) },
-            mover: BySide { a: Arc::new(small.world.mover(a)), b: Arc::new(small.world.mover(b)) },
-            flows: BTreeMap::from([(FORWARD.into(), forward)]),
-            routing: Vec::new(),
         }
     }
 
@@ -155,7 +139,7 @@ mod tests {
             DeadSource { silent_since: now, because: "dead".to_owned(), positions_at: now, syncs_at: None };
         let (rings, unread) = (ByPartition::new(), ByPartition::new());
         let kept = KeptSource { source, positions, rings, syncs, unread };
-        prove_by_rings(&clients(&small), FORWARD, kept, &Alone).await.expect("the target is there")
+        prove_by_rings(&clicks(&small), FORWARD, kept, &Alone).await.expect("the target is there")
     }
 
     #[tokio::test]
