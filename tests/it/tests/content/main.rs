@@ -63,6 +63,7 @@ async fn content_is_compared_by_those_who_live_and_what_differs_is_found() -> Re
     real.the_work_of_a_process_that_dies_is_gone_on_with().await?;
     real.what_was_aborted_is_not_missed().await?;
     real.what_compaction_removed_is_not_lost().await?;
+    real.what_was_copied_again_is_counted_however_much_it_is().await?;
     real.what_only_one_side_has_is_never_the_same().await?;
     real.what_the_connector_leaves_out_is_not_on_its_way().await?;
     real.what_a_hole_and_a_foreign_writer_leave_is_found().await
