@@ -207,10 +207,12 @@ impl Comparison {
         let (source, target) = (self.source.first(), self.target.first());
         let told = self.source.is_level() && self.target.is_level() && (source.is_none() || target.is_none());
         let nothing_waits = self.missing.is_empty() && self.extra.is_empty();
+        // Whoever goes on does not know that some were forgotten.
+        let forgot = self.missing.forgot() || self.extra.forgot();
         // Whoever goes on does not know where retention overtook the reading.
         let overtaken =
             self.leads != self.leads_anew() || self.source.will_cross() || self.target.will_cross();
-        (told && nothing_waits && !overtaken).then(|| Level {
+        (told && nothing_waits && !forgot && !overtaken).then(|| Level {
             source: source.map(|print| print.offset),
             target: target.map(|print| print.offset),
             found: self.so_far(),
