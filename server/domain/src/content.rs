@@ -25,8 +25,9 @@ pub struct Found {
     /// Records of one side that compaction removed on the other: a newer one of the same key follows there.
     #[serde(default)]
     pub compacted: u64,
-    /// Records that are on one side only and that compaction may have removed on the other: what deletes their key was
-    /// removed, too, or there were more of them than are remembered.
+    /// Records of which nobody can say: on one side only, and compaction may have removed them on the other (what deletes their key was
+    /// removed, too, or there were more of them than are remembered); or the target shows them where earlier records were copied again, and
+    /// the source may have held them before retention, or it is not known whether they were found before.
     #[serde(default)]
     pub undecided: u64,
     /// Records of the source that are not on the target and need not be yet: they were written after what is known to be
@@ -130,6 +131,15 @@ impl Found {
         }
     }
 
+    /// A record of the source that was counted as missing arrived further down.
+    pub fn take_back_missing(&mut self, source_offset: i64) {
+        self.missing = self.missing.saturating_sub(1);
+        let told = |one: &Difference| {
+            one.kind == DifferenceKind::Missing && one.source_offset == Some(source_offset)
+        };
+        self.examples.retain(|one| !told(one));
+    }
+
     /// Adds what was found in another stretch of the same partition. Digests are of single stretches: none is left.
     pub fn add(&mut self, other: Self) {
         self.on_source += other.on_source;
@@ -154,6 +164,22 @@ impl Found {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_arrived_after_all_is_not_missing_and_no_example_says_so() {
+        let missing = |source_offset| Difference {
+            kind: DifferenceKind::Missing,
+            source_offset: Some(source_offset),
+            target_offset: None,
+            key_hash: None,
+            timestamp: None,
+            bytes: None,
+        };
+        let mut found = Found::default();
+        (3..5).for_each(|offset| found.note(missing(offset)));
+        found.take_back_missing(3);
+        assert_eq!((found.missing, found.examples), (1, vec![missing(4)]));
+    }
 
     #[test]
     fn what_two_stretches_found_is_their_sum_and_examples_stay_few() {

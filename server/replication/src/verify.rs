@@ -10,6 +10,7 @@ mod content;
 mod held;
 mod meter;
 mod stretch;
+mod waiting;
 
 use muster_domain::topic::{ByPartition, TopicPartition};
 use muster_kafka::{Isolation, KafkaError, ReadRange, RecordPrint, TailRecord, Tails};

@@ -1,14 +1,23 @@
 //! Comparing two streams of records by their prints, with bounded memory. Pure.
 //!
 //! Streams that are equal cost little more than counting. Where they differ, up to `LOOK_AHEAD` records of both are held to
-//! tell what is missing, extra, out of order or copied twice.
+//! tell what is missing, extra, out of order or copied twice. Whether the source holds a record further up than is remembered, it
+//! asks whoever reads for it.
 
+mod again;
+mod alone;
 mod place;
 
 use muster_domain::content::{Compacted, Difference, DifferenceKind, Found};
 use muster_kafka::RecordPrint;
 
-use super::held::{Held, Newest, Remembered, Waiting};
+pub(crate) use again::{LookBack, SeenBefore};
+
+use self::again::{LookedBack, Missed, Reader};
+use super::{
+    held::{Held, Newest, Remembered},
+    waiting::Waiting,
+};
 
 /// Records of each side held to find one again after a difference.
 pub(crate) const LOOK_AHEAD: usize = 20_000;
@@ -43,12 +52,32 @@ impl Default for Edges {
     }
 }
 
+/// How far a comparison looks ahead, in records of each side.
+#[derive(Debug, Clone, Copy)]
+struct Ahead(usize);
+
+impl Default for Ahead {
+    fn default() -> Self {
+        Self(LOOK_AHEAD)
+    }
+}
+
 /// A comparison under way.
 #[derive(Default)]
 pub(crate) struct Comparison {
+    ahead: Ahead,
     source: Held,
     target: Held,
     matched: Remembered,
+    /// Records of the source that were told to be missing, or not to be there yet: they may arrive further down.
+    missed: Missed,
+    /// Of each source record from this offset on it is known whether it was matched.
+    known_from: i64,
+    /// Whether the source is read once more where that is asked for.
+    reader: Reader,
+    /// Nothing is told until that was done.
+    asking: bool,
+    looked_back: LookedBack,
     /// Of a compacted target: the newest matched record of each key.
     newest: Newest,
     compacted: Compacted,
@@ -83,7 +112,8 @@ pub(crate) struct Level {
 impl Comparison {
     /// Of topics some of which may be compacted.
     pub(crate) fn of(compacted: Compacted, edges: Edges) -> Self {
-        Self { compacted, edges, leads: edges.beginning, ..Self::default() }
+        let (missing, extra) = (Waiting::of(compacted.target), Waiting::of(compacted.source));
+        Self { compacted, edges, leads: edges.beginning, missing, extra, ..Self::default() }
     }
 
     /// Goes on behind what was found before. What was matched before is not remembered: see [`Self::remember`].
@@ -126,12 +156,12 @@ impl Comparison {
 
     /// Whether more of the source is of use now.
     pub(crate) fn wants_source(&self) -> bool {
-        !self.source_done && !self.is_lost() && self.source.len() < LOOK_AHEAD
+        !self.source_done && !self.is_held_up() && self.source.len() < self.ahead.0
     }
 
     /// Whether more of the target is of use now.
     pub(crate) fn wants_target(&self) -> bool {
-        !self.target_done && !self.is_lost() && self.target.len() < LOOK_AHEAD
+        !self.target_done && !self.is_held_up() && self.target.len() < self.ahead.0
     }
 
     /// Nothing more is told.
@@ -139,9 +169,19 @@ impl Comparison {
         self.found.lost_place.is_some()
     }
 
+    /// Nothing more is told, or not now.
+    fn is_held_up(&self) -> bool {
+        self.is_lost() || self.asking
+    }
+
+    /// Neither side keeps only the newest record of each key.
+    fn is_plain(&self) -> bool {
+        self.compacted == Compacted::default()
+    }
+
     /// Compares as far as what was taken allows.
     pub(crate) fn go_on(&mut self) {
-        while !self.is_lost() {
+        while !self.is_held_up() {
             self.cross();
             let can_tell = !self.wants_source() && !self.wants_target();
             match (self.source.first(), self.target.first()) {
@@ -167,10 +207,12 @@ impl Comparison {
         let (source, target) = (self.source.first(), self.target.first());
         let told = self.source.is_level() && self.target.is_level() && (source.is_none() || target.is_none());
         let nothing_waits = self.missing.is_empty() && self.extra.is_empty();
+        // Whoever goes on does not know that some were forgotten.
+        let forgot = self.missing.forgot() || self.extra.forgot();
         // Whoever goes on does not know where retention overtook the reading.
         let overtaken =
             self.leads != self.leads_anew() || self.source.will_cross() || self.target.will_cross();
-        (told && nothing_waits && !overtaken).then(|| Level {
+        (told && nothing_waits && !forgot && !overtaken).then(|| Level {
             source: source.map(|print| print.offset),
             target: target.map(|print| print.offset),
             found: self.so_far(),
@@ -184,12 +226,12 @@ impl Comparison {
         // A newer record of their key may stand behind the end.
         let goes_on = self.edges.target_goes_on || self.is_lost();
         for source in missing {
-            if goes_on { self.found.undecided += 1 } else { self.miss(source) }
+            if goes_on || self.extra.forgot() { self.found.undecided += 1 } else { self.miss(source) }
         }
         let (extra, undecided) = self.extra.end();
         self.found.undecided += undecided;
         for target in extra {
-            if goes_on {
+            if goes_on || self.missing.forgot() {
                 self.found.undecided += 1;
             } else {
                 self.found.note(difference(DifferenceKind::Extra, None, Some(target)));
@@ -213,7 +255,8 @@ impl Comparison {
         self.leads = Beginning::Same;
         self.matched.add(source.fingerprint);
         self.keep_newest(&source);
-        self.found.compacted += self.missing.settle(target.key) + self.extra.settle(source.key);
+        self.found.compacted += self.missing.settle_before(target.key, source.offset)
+            + self.extra.settle_before(source.key, target.offset);
     }
 
     /// The first records differ, and enough of both sides is held to say why.
@@ -228,9 +271,11 @@ impl Comparison {
             Beginning::Either => return self.resume(source, target),
             Beginning::Same | Beginning::SourceEarlier | Beginning::TargetEarlier => {}
         }
-        if self.matched.holds(target.fingerprint) && !self.source.holds(target.fingerprint) {
-            self.surplus(target);
-            return;
+        if self.knows(&target) && !self.source.holds(target.fingerprint) {
+            return self.surplus(target);
+        }
+        if self.extra.holds(&source) && !self.target.holds(source.fingerprint) {
+            return self.shortfall(source);
         }
         match (self.target.holds(source.fingerprint), self.source.holds(target.fingerprint)) {
             (true, true) => {
@@ -242,51 +287,6 @@ impl Comparison {
             (true, false) => self.surplus(target),
             (false, true) => self.shortfall(source),
             (false, false) => self.tell_apart(source, target),
-        }
-    }
-
-    /// A record of the source that nothing on the target answers to.
-    fn shortfall(&mut self, source: RecordPrint) {
-        self.source.pop();
-        if matches!(self.leads, Beginning::SourceEarlier | Beginning::Either) {
-            self.found.before += 1;
-            return;
-        }
-        // A newer record of its key is on the source, whatever became of that on the target.
-        self.found.compacted += self.extra.settle(source.key);
-        match source.key {
-            // Its like, down to the timestamp, is the newest of its key there: of these compaction leaves one, and of what is
-            // between them nothing, whichever it was matched with.
-            Some(key) if self.compacted.target && self.newest.is(key, source.fingerprint) => {
-                self.found.compacted += 1 + self.missing.settle(Some(key));
-            }
-            Some(key) if self.compacted.target => self.found.undecided += self.missing.put(key, source),
-            Some(_) | None => self.miss(source),
-        }
-    }
-
-    /// The target does not hold it, and is to hold it by now or not.
-    fn miss(&mut self, source: RecordPrint) {
-        if source.offset >= self.edges.required_until {
-            self.found.pending += 1;
-        } else {
-            self.found.note(difference(DifferenceKind::Missing, Some(source), None));
-        }
-    }
-
-    /// A record of the target that nothing on the source answers to.
-    fn surplus(&mut self, target: RecordPrint) {
-        self.target.pop();
-        let second = self.matched.holds(target.fingerprint);
-        if matches!(self.leads, Beginning::TargetEarlier | Beginning::Either) && !second {
-            self.found.before += 1;
-            return;
-        }
-        self.found.compacted += self.missing.settle(target.key);
-        match target.key {
-            _ if second => self.found.note(difference(DifferenceKind::Duplicate, None, Some(target))),
-            Some(key) if self.compacted.source => self.found.undecided += self.extra.put(key, target),
-            Some(_) | None => self.found.note(difference(DifferenceKind::Extra, None, Some(target))),
         }
     }
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CutLine,
-    compare::{Comparison, Level},
+    compare::{Comparison, Level, LookBack, SeenBefore},
 };
 use crate::records::{Deadline, FlowRecords, PartitionEnds, keep_timestamps};
 
@@ -206,6 +206,21 @@ impl Comparing {
         self.comparison.source_done = self.source.done;
         self.comparison.target_done |= self.target.done;
         self.comparison.go_on();
+    }
+
+    /// What is to be looked for on the source before it can go on.
+    pub(super) fn asks_back(&mut self) -> Option<LookBack> {
+        self.comparison.asks_back()
+    }
+
+    /// Goes on with what was seen there.
+    pub(super) fn look_back(&mut self, seen: &SeenBefore) {
+        self.comparison.look_back(seen);
+    }
+
+    /// Goes on without.
+    pub(super) fn stop_looking_back(&mut self) {
+        self.comparison.stop_looking_back();
     }
 
     /// Where it could go on, and what was found until there.

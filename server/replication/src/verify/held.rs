@@ -1,4 +1,4 @@
-//! What a comparison remembers: records not told yet, those that were matched, those that wait for a newer one of their key.
+//! What a comparison remembers: records not told yet, and those that were matched.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
@@ -6,10 +6,8 @@ use muster_kafka::RecordPrint;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Matched records remembered to recognise second copies: a killed at-least-once worker was seen to leave 39,000 with a
-/// flush interval of one second.
+/// flush interval of one second. Those of longer stretches are looked for on the source.
 pub(crate) const REMEMBERED: usize = 100_000;
-/// Records of one side held until it is known whether compaction removed them on the other.
-const WAITING: usize = 100_000;
 /// Records of one side that are not told yet.
 #[derive(Default)]
 pub(super) struct Held {
@@ -126,17 +124,28 @@ impl Held {
 }
 
 /// The last matched records.
-#[derive(Default)]
 pub(super) struct Remembered {
     order: VecDeque<u64>,
     counts: Counts,
+    room: usize,
+}
+
+impl Default for Remembered {
+    fn default() -> Self {
+        Self::of(REMEMBERED)
+    }
 }
 
 impl Remembered {
+    /// As many as there is room for.
+    pub(super) fn of(room: usize) -> Self {
+        Self { order: VecDeque::new(), counts: Counts::default(), room }
+    }
+
     pub(super) fn add(&mut self, fingerprint: u64) {
         self.order.push_back(fingerprint);
         self.counts.add(fingerprint);
-        if self.order.len() > REMEMBERED
+        if self.order.len() > self.room
             && let Some(oldest) = self.order.pop_front()
         {
             self.counts.forget(oldest);
@@ -201,53 +210,5 @@ impl Counts {
             known
         };
         self.known.get_or_insert_with(count).contains_key(&fingerprint)
-    }
-}
-
-/// Records of a compacted topic that one side lacks, until a newer record of their key shows there.
-#[derive(Default)]
-pub(super) struct Waiting {
-    by_key: HashMap<u64, Vec<RecordPrint>>,
-    held: usize,
-}
-
-impl Waiting {
-    /// Lets one wait; 1 when there is no room for it.
-    pub(super) fn put(&mut self, key: u64, print: RecordPrint) -> u64 {
-        if self.held == WAITING {
-            return 1;
-        }
-        self.held += 1;
-        self.by_key.entry(key).or_default().push(print);
-        0
-    }
-
-    /// None waits.
-    pub(super) fn is_empty(&self) -> bool {
-        self.held == 0
-    }
-
-    /// A newer record of that key is there: how many waited for it.
-    pub(super) fn settle(&mut self, key: Option<u64>) -> u64 {
-        if self.held == 0 {
-            return 0;
-        }
-        let settled = key.and_then(|key| self.by_key.remove(&key)).map_or(0, |waited| waited.len());
-        self.held -= settled;
-        settled as u64
-    }
-
-    /// Nothing more comes: those that are lost, in order, and how many may have been removed with what deleted their key.
-    pub(super) fn end(&mut self) -> (Vec<RecordPrint>, u64) {
-        let (mut lost, mut undecided) = (Vec::new(), 0);
-        for (_, waited) in self.by_key.drain() {
-            match waited.last() {
-                Some(last) if last.tombstone => undecided += waited.len() as u64,
-                Some(_) | None => lost.extend(waited),
-            }
-        }
-        lost.sort_by_key(|print| print.offset);
-        self.held = 0;
-        (lost, undecided)
     }
 }

@@ -1,6 +1,8 @@
 //! Comparing one stretch of a partition, however long it takes: finding where both sides begin with the same record, going
 //! on where another process was interrupted, and keeping to a rate.
 
+mod look_back;
+
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -10,9 +12,10 @@ use muster_domain::{
     topic::TopicPartition,
 };
 use muster_kafka::{
-    ClusterAdmin, KafkaError, KafkaErrorKind, OffsetSpec, PrintRange, ReadRange, RecordMover,
+    ClusterAdmin, KafkaError, KafkaErrorKind, OffsetSpec, PrintRange, ReadRange, RecordMover, RecordPrint,
 };
 
+use self::look_back::LookedAt;
 use super::{
     compare::{Beginning, Comparison, Edges, LOOK_AHEAD},
     content::{Comparing, ContentWindow, read_round},
@@ -108,7 +111,12 @@ impl CompareStretch<'_> {
             required_until: stretch.required_until,
             target_goes_on: stretch.source_goes_on,
         };
-        let mut comparison = Comparison::of(stretch.compacted, edges).after(from.found.clone());
+        let mut comparison =
+            Comparison::of(stretch.compacted, edges).after(from.found.clone()).looking_back();
+        if from.found.on_source != from.found.matched {
+            // Which of those before were not matched, nobody kept.
+            comparison.know_from(start.source);
+        }
         if remember {
             self.remember(&mut comparison, start.source).await?;
         }
@@ -120,8 +128,14 @@ impl CompareStretch<'_> {
             target_until: stretch.target_until,
         };
         let mut one = [Comparing::new(&window, stretch.timestamps, comparison)];
-        let mut kept = Instant::now();
-        while let Some(read) = read_round(self.records, &mut one, self.records.deadline_ms).await? {
+        let (mut kept, mut looked_at) = (Instant::now(), LookedAt::default());
+        loop {
+            let Some(read) = read_round(self.records, &mut one, self.records.deadline_ms).await? else {
+                if self.look_back(&mut one[0], &mut looked_at).await? {
+                    continue;
+                }
+                break;
+            };
             self.meter.pass(read.bytes, read.records).await;
             if kept.elapsed() >= KEEP_EVERY
                 && let Some(checkpoint) = checkpoint(&one[0], from)
@@ -144,12 +158,28 @@ impl CompareStretch<'_> {
     /// Reads what was matched before once more, so that second copies of it are known for what they are.
     async fn remember(&self, comparison: &mut Comparison, until: i64) -> Result<(), KafkaError> {
         let from = (until - REMEMBERED as i64).max(0);
+        let take = |prints: &[RecordPrint]| {
+            comparison.remember(prints);
+            false
+        };
+        self.read_source(from, until, take).await
+    }
+
+    /// Reads a stretch of the source once more, piece by piece, until that is enough.
+    async fn read_source(
+        &self,
+        from: i64,
+        until: i64,
+        mut is_enough: impl FnMut(&[RecordPrint]) -> bool + Send,
+    ) -> Result<(), KafkaError> {
         let mut range = self.prints(&self.stretch.source, from, until);
         while !range.done {
             let within = self.records.deadline_ms;
             self.records.source.read_on(&mut [&mut range], self.records.isolation, within).await?;
             self.meter.pass(range.take_bytes(), range.prints.len() as u64).await;
-            comparison.remember(&range.prints);
+            if is_enough(&range.prints) {
+                break;
+            }
             range.prints.clear();
         }
         Ok(())

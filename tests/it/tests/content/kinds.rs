@@ -1,5 +1,5 @@
-//! Topics that are not plain: compacted on both sides, and written in transactions of which some were aborted. And a principal
-//! that may not share work.
+//! Topics that are not plain: compacted on both sides, written in transactions of which some were aborted, and copied again in large part.
+//! And a principal that may not share work.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use muster_domain::{
     cluster::Sasl,
     proof::content::{ContentAsk, ContentVerdict},
 };
-use muster_it::{LabClients, WEST, cluster};
+use muster_it::{CENTRAL, LabClients, WEST, cluster};
 use muster_kafka::{ClientOptions, Isolation, KafkaMover, OffsetSpec, admin::NewTopic};
 use muster_lab::wait_until;
 use rdkafka::{
@@ -118,6 +118,24 @@ impl Real {
         assert_eq!(proof.summary.verdict, ContentVerdict::Same, "{proof:#?}");
         assert_eq!((proof.summary.found.on_source, proof.summary.found.matched), (600, 600), "{proof:#?}");
         tokio::task::spawn_blocking(move || producer.abort_transaction(Duration::from_secs(30))).await??;
+        Ok(())
+    }
+
+    /// A worker that is killed with the default commit interval writes so much once more: here somebody writes what it would.
+    pub(crate) async fn what_was_copied_again_is_counted_however_much_it_is(&self) -> Result<()> {
+        const COPIED: i64 = 150_000;
+        const AGAIN: i64 = 10_000;
+        let topic = self.on(format!("{}-again", self.topic), &[]).await?;
+        topic.write(WEST, 0, 0, COPIED).await?;
+        topic.wait_until_copied().await?;
+        topic.write(CENTRAL, 0, AGAIN, COPIED - AGAIN).await?;
+        topic.write(WEST, 0, COPIED, 100).await?;
+        topic.wait_until_copied().await?;
+        let proof = topic.proven(&topic.clients).await?;
+        let found = &proof.summary.found;
+        assert_eq!(proof.summary.verdict, ContentVerdict::SecondCopies, "{proof:#?}");
+        assert_eq!((found.matched, found.duplicates), (150_100, 140_000), "{proof:#?}");
+        assert_eq!((found.missing, found.extra, proof.summary.lost_places), (0, 0, 0), "{proof:#?}");
         Ok(())
     }
 

@@ -64,6 +64,7 @@ async fn content_is_compared_by_those_who_live_and_what_differs_is_found() -> Re
     real.the_work_of_a_process_that_dies_is_gone_on_with().await?;
     real.what_was_aborted_is_not_missed().await?;
     real.what_compaction_removed_is_not_lost().await?;
+    real.what_was_copied_again_is_counted_however_much_it_is().await?;
     real.what_only_one_side_has_is_never_the_same().await?;
     real.what_retention_overtakes_is_neither_missing_nor_foreign().await?;
     real.where_nothing_is_in_common_for_long_the_place_is_told().await?;

@@ -1,6 +1,5 @@
 //! Keeping one's place in both streams: where retention overtook the reading, and where they have nothing in common for long.
 
-use muster_domain::content::{Compacted, LostPlace};
 use muster_kafka::RecordPrint;
 
 use super::{Beginning, Comparison};
@@ -40,21 +39,21 @@ impl Comparison {
 
     /// Neither first record is on the other side as far as is looked ahead. What is left of a side that was read to its end is all there
     /// is of it, so what it does not hold is not there. Of two sides that go on and have nothing at all in common nobody knows which
-    /// has more: records copied again from before what is remembered, a foreign block, a hole. That is not guessed.
+    /// has more: records copied again from before what is remembered, a foreign block, a hole. The first is looked for on the source; the
+    /// others are not guessed.
     pub(super) fn tell_apart(&mut self, source: RecordPrint, target: RecordPrint) {
         match (self.source_done, self.target_done) {
             (true, false) => self.surplus(target),
-            (false, false) if self.have_nothing_in_common(source) => {
-                let (source_offset, target_offset) = (source.offset, target.offset);
-                self.found.lost_place = Some(LostPlace { source_offset, target_offset });
+            (false, false) if !self.is_plain() => self.leave_older(source, target),
+            (false, false) if self.is_among_copies(target) || self.have_nothing_in_common(source) => {
+                self.go_back(source, target);
             }
             (true | false, true) | (false, false) => self.shortfall(source),
         }
     }
 
-    /// Of compacted topics it is no news: a cleaner may have left next to nothing of one side.
     fn have_nothing_in_common(&mut self, first: RecordPrint) -> bool {
-        if self.compacted != Compacted::default() || first.offset < self.common_at {
+        if first.offset < self.common_at {
             return false;
         }
         let Self { source, target, .. } = self;

@@ -2,6 +2,9 @@
 
 mod histories;
 
+mod again;
+mod foreign;
+
 use muster_domain::content::LostPlace;
 
 use super::*;
@@ -39,10 +42,30 @@ fn compare_overtaken(
     compacted: Compacted,
     edges: Edges,
 ) -> Found {
-    let mut comparison = Comparison::of(compacted, edges);
+    let never = |_: &LookBack| -> Option<SeenBefore> { panic!("nobody looks back") };
+    run(Comparison::of(compacted, edges), (source, source_jumps), (target, target_jumps), never)
+}
+
+/// Takes both sides in pieces, and answers what is asked of the source; `None`: it would be too much.
+fn run(
+    mut comparison: Comparison,
+    (source, source_jumps): (&[RecordPrint], &[i64]),
+    (target, target_jumps): (&[RecordPrint], &[i64]),
+    mut look: impl FnMut(&LookBack) -> Option<SeenBefore>,
+) -> Found {
     let (mut source_jumps, mut target_jumps) = (source_jumps.to_vec(), target_jumps.to_vec());
     let (mut source, mut target) = (source.chunks(3), target.chunks(2));
-    while comparison.wants_source() || comparison.wants_target() {
+    loop {
+        if let Some(asked) = comparison.asks_back() {
+            match look(&asked) {
+                Some(seen) => comparison.look_back(&seen),
+                None => comparison.stop_looking_back(),
+            }
+            continue;
+        }
+        if !comparison.wants_source() && !comparison.wants_target() {
+            return comparison.finish();
+        }
         if comparison.wants_source() {
             let piece = source.next();
             comparison.take_source(piece.unwrap_or_default(), &due(&mut source_jumps, piece));
@@ -55,7 +78,6 @@ fn compare_overtaken(
         }
         comparison.go_on();
     }
-    comparison.finish()
 }
 
 /// The jumps that come with a piece, as they do when it is read; the rest with the end.

@@ -40,7 +40,7 @@ impl ContentProof {
                 format!("in {lost_places} partitions the two sides had nothing in common any more and the rest is not told")
             }),
             (found.undecided > 0)
-                .then(|| format!("of {} nobody can say whether they are missing", found.undecided)),
+                .then(|| format!("of {} nobody can say whether they are missing or foreign", found.undecided)),
             (*uncompared > 0)
                 .then(|| format!("of {uncompared} partitions not one record was found on both sides")),
         ];
@@ -83,7 +83,7 @@ impl std::fmt::Display for LostPlace {
         write!(
             f,
             "from {source_offset} of the source and {target_offset} of the target on they have nothing in common for as far as is \
-             looked ahead: very many records were copied again, or are foreign or missing there"
+             looked ahead: very many records are foreign or missing there, or were copied again and the source holds them no more"
         )
     }
 }

@@ -1,0 +1,213 @@
+//! Records that were copied again from before what is remembered: whether the source holds them is found by reading it once more, for
+//! as many records at a time as are held. So memory stays flat however much was copied again.
+
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+
+use muster_domain::content::LostPlace;
+use muster_kafka::RecordPrint;
+
+use super::Comparison;
+
+/// Missing records remembered to recognise them when they arrive late.
+const MISSED: usize = 100_000;
+
+/// What a comparison asks of the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LookBack {
+    /// Fingerprints of records the target shows, and that are neither remembered nor come to yet.
+    pub(crate) wanted: HashSet<u64>,
+    /// The earliest of their timestamps; -1 where one has none.
+    pub(crate) since: i64,
+    /// First source offset that was not told yet: what stands before it is asked for.
+    pub(crate) below: i64,
+}
+
+/// What reading the source once more showed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SeenBefore {
+    /// Source offsets of those that are there.
+    pub(crate) at: HashMap<u64, i64>,
+    /// The source still has its first record, or older ones than any that was asked for: what was not seen was never there.
+    pub(crate) whole: bool,
+}
+
+/// Who reads the source once more.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// Nobody: what is neither remembered nor ahead counts as foreign.
+    #[default]
+    None,
+    /// Somebody does.
+    Reads,
+    /// Nobody any more: it would be too much.
+    Stopped,
+}
+
+/// What is known by it, until it is asked for again.
+#[derive(Default)]
+pub(super) struct LookedBack {
+    /// Target offset of the first record that was looked for.
+    from: Option<i64>,
+    /// One past that of the last one.
+    until: i64,
+    /// Target offset of the last one that was found or is remembered: what stands before it stands among records that were copied again.
+    last: i64,
+    /// Second copies of matched records.
+    again: HashSet<u64>,
+    /// On the source, and not known whether they were matched.
+    unsure: HashSet<u64>,
+    whole: bool,
+}
+
+impl LookedBack {
+    pub(super) fn is_again(&self, fingerprint: u64) -> bool {
+        self.again.contains(&fingerprint)
+    }
+
+    fn found(&self, fingerprint: u64) -> bool {
+        self.again.contains(&fingerprint) || self.unsure.contains(&fingerprint)
+    }
+}
+
+impl Comparison {
+    /// Asks where both sides have nothing in common, and before it calls foreign what is behind the source's end: see
+    /// [`Self::asks_back`].
+    pub(crate) fn looking_back(mut self) -> Self {
+        self.reader = Reader::Reads;
+        self
+    }
+
+    /// Of source records before that offset it is not known whether they were matched.
+    pub(crate) fn know_from(&mut self, offset: i64) {
+        self.known_from = self.known_from.max(offset);
+    }
+
+    /// What is to be looked for on the source before it can go on.
+    pub(crate) fn asks_back(&mut self) -> Option<LookBack> {
+        if !self.asking {
+            return None;
+        }
+        let Self { source, target, matched, .. } = self;
+        let below = source.first().map_or(i64::MAX, |first| first.offset);
+        let mut asked = LookBack { wanted: HashSet::new(), since: i64::MAX, below };
+        for print in target.prints() {
+            if !matched.holds(print.fingerprint) && !source.holds(print.fingerprint) {
+                asked.wanted.insert(print.fingerprint);
+                asked.since = asked.since.min(print.timestamp);
+            }
+        }
+        Some(asked)
+    }
+
+    /// Takes what was seen, and goes on.
+    pub(crate) fn look_back(&mut self, seen: &SeenBefore) {
+        let Self { target, matched, missed, known_from, .. } = self;
+        let mut looked = LookedBack { whole: seen.whole, ..LookedBack::default() };
+        for print in target.prints() {
+            looked.from = looked.from.or(Some(print.offset));
+            looked.until = print.offset.saturating_add(1);
+            if let Some(offset) = seen.at.get(&print.fingerprint) {
+                let known = *offset >= *known_from;
+                let of = if known { &mut looked.again } else { &mut looked.unsure };
+                of.insert(print.fingerprint);
+                looked.last = print.offset;
+            } else if matched.holds(print.fingerprint) || missed.holds(print.fingerprint) {
+                looked.last = print.offset;
+            }
+        }
+        (self.asking, self.looked_back) = (false, looked);
+        self.go_on();
+    }
+
+    /// Nobody looks, now or later. What would be foreign is undecided from here on.
+    pub(crate) fn stop_looking_back(&mut self) {
+        (self.asking, self.reader) = (false, Reader::Stopped);
+        self.go_on();
+    }
+
+    /// Whether a record of the target is one the comparison has come by, so it is no sign that anything on the source is missing.
+    pub(super) fn knows(&mut self, target: &RecordPrint) -> bool {
+        self.matched.holds(target.fingerprint)
+            || self.looked_back.found(target.fingerprint)
+            || self.missed.holds(target.fingerprint)
+            || self.missing.holds(target)
+    }
+
+    /// Whether a record that seems foreign was not looked for on the source yet. One that stands among others in their order is not:
+    /// records that are copied again come without a hole.
+    pub(super) fn is_to_look_back(&mut self, target: RecordPrint) -> bool {
+        let unknown = self.reader == Reader::Reads && target.offset >= self.looked_back.until;
+        unknown && self.is_plain() && !self.comes_to_the_source()
+    }
+
+    /// Whether nothing proves that a record of the target which the source does not show is no copy.
+    pub(super) fn may_be_a_copy(&mut self, target: RecordPrint) -> bool {
+        if self.looked_back.unsure.contains(&target.fingerprint) || self.missing.forgot() {
+            return true;
+        }
+        // Retention may have removed what it is a copy of, or nobody looked.
+        let looked = target.offset < self.looked_back.until;
+        let unknown = if looked { !self.looked_back.whole } else { self.reader == Reader::Stopped };
+        unknown && self.is_plain() && !self.comes_to_the_source()
+    }
+
+    /// Whether the target comes to the first record of the source, as far as is looked ahead.
+    fn comes_to_the_source(&mut self) -> bool {
+        let Self { source, target, .. } = self;
+        source.first().is_some_and(|source| target.holds(source.fingerprint))
+    }
+
+    /// Whether records that were copied again follow it.
+    pub(super) fn is_among_copies(&self, target: RecordPrint) -> bool {
+        target.offset < self.looked_back.last
+    }
+
+    /// Both sides go on and have nothing in common as far as is looked ahead.
+    pub(super) fn go_back(&mut self, source: RecordPrint, target: RecordPrint) {
+        if self.is_among_copies(target) {
+            self.surplus(target);
+        } else if self.reader == Reader::Reads && self.looked_back.from != Some(target.offset) {
+            self.asking = true;
+        } else {
+            let (source_offset, target_offset) = (source.offset, target.offset);
+            self.found.lost_place = Some(LostPlace { source_offset, target_offset });
+        }
+    }
+}
+
+/// Missing records, by fingerprint and source offset.
+#[derive(Default)]
+pub(super) struct Missed {
+    records: BTreeMap<(u64, i64), RecordPrint>,
+    /// In the order of the source, those that arrived among them.
+    order: VecDeque<(u64, i64)>,
+}
+
+impl Missed {
+    /// Remembers one; the offset of another that is forgotten for it.
+    pub(super) fn put(&mut self, print: RecordPrint) -> Option<i64> {
+        let name = (print.fingerprint, print.offset);
+        self.records.insert(name, print);
+        self.order.push_back(name);
+        if self.order.len() <= MISSED {
+            return None;
+        }
+        let oldest = self.order.pop_front()?;
+        self.records.remove(&oldest).map(|forgotten| forgotten.offset)
+    }
+
+    pub(super) fn holds(&self, fingerprint: u64) -> bool {
+        self.first(fingerprint).is_some()
+    }
+
+    /// Takes the first one that looks so.
+    pub(super) fn take(&mut self, fingerprint: u64) -> Option<RecordPrint> {
+        let name = self.first(fingerprint)?;
+        self.records.remove(&name)
+    }
+
+    fn first(&self, fingerprint: u64) -> Option<(u64, i64)> {
+        let alike = self.records.range((fingerprint, i64::MIN)..=(fingerprint, i64::MAX));
+        alike.map(|(name, _)| *name).next()
+    }
+}

@@ -1,0 +1,79 @@
+//! Looking on the source for records that the target shows and that stand further up than is remembered: a worker of an at-least-once
+//! flow that is killed copies everything since its last commit again.
+
+use muster_kafka::{KafkaError, OffsetSpec, RecordPrint};
+
+use super::{CompareStretch, offset};
+use crate::verify::{
+    compare::{LOOK_AHEAD, LookBack, SeenBefore},
+    content::Comparing,
+};
+
+/// How often what lies before a place is read again at most, all times together: foreign records among very many that were copied again
+/// would have it read once for every few thousand of them.
+const READ_AGAIN: i64 = 10;
+
+/// What was looked at before.
+#[derive(Debug, Default)]
+pub(super) struct LookedAt {
+    /// Source offset behind the last record that was found: what was copied again goes on there.
+    next: i64,
+    /// Records read.
+    records: i64,
+}
+
+impl CompareStretch<'_> {
+    /// Answers what a comparison asks of the source, and lets it go on; false when it asks nothing. Where the source would be read too
+    /// often, it goes on without.
+    pub(super) async fn look_back(
+        &self,
+        one: &mut Comparing,
+        looked_at: &mut LookedAt,
+    ) -> Result<bool, KafkaError> {
+        let Some(asked) = one.asks_back() else { return Ok(false) };
+        let below = asked.below.min(self.stretch.source_until);
+        if below <= 0 {
+            // Nothing ever stood before, and the source may not even have the partition.
+            one.look_back(&SeenBefore { whole: true, ..SeenBefore::default() });
+            return Ok(true);
+        }
+        let most = below.saturating_add(LOOK_AHEAD as i64).saturating_mul(READ_AGAIN);
+        if looked_at.records > most {
+            one.stop_looking_back();
+            return Ok(true);
+        }
+        let mut seen = SeenBefore::default();
+        let earliest = self.earliest(&asked).await?.min(below);
+        let near = looked_at.next.clamp(earliest, below);
+        for (from, until) in [(near, below), (earliest, near)] {
+            let is_enough = |prints: &[RecordPrint]| {
+                looked_at.records += prints.len() as i64;
+                let wanted = prints.iter().filter(|print| asked.wanted.contains(&print.fingerprint));
+                for print in wanted {
+                    seen.at.insert(print.fingerprint, print.offset);
+                    looked_at.next = print.offset.saturating_add(1);
+                }
+                seen.at.len() == asked.wanted.len()
+            };
+            self.read_source(from, until, is_enough).await?;
+            if seen.at.len() == asked.wanted.len() {
+                break;
+            }
+        }
+        // Read last: what is there now was there while it was read.
+        let start = offset(self.source, &self.stretch.source, OffsetSpec::Start).await?;
+        seen.whole = start == 0 || earliest > start;
+        one.look_back(&seen);
+        Ok(true)
+    }
+
+    /// The first source offset where one of the records can stand. No record of the source before it is as young as the oldest of them,
+    /// whatever order their timestamps have.
+    async fn earliest(&self, asked: &LookBack) -> Result<i64, KafkaError> {
+        if !self.stretch.timestamps || asked.since < 0 {
+            return Ok(0);
+        }
+        let found = offset(self.source, &self.stretch.source, OffsetSpec::AtTime(asked.since)).await?;
+        Ok(if found < 0 { i64::MAX } else { found })
+    }
+}
