@@ -5,7 +5,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 use muster_domain::{
     pair::{Direction, Pair},
-    recorder::{FactChange, FactKind, GroupHour, GroupThen, RecreatedTopic},
+    recorder::{FactChange, FactKind, FactsLeftOut, GroupHour, GroupThen, RecreatedTopic},
 };
 use serde::Deserialize;
 
@@ -13,7 +13,7 @@ use crate::{
     chrome::Chrome,
     format,
     parts::{Choice, Field, Link},
-    recorded_changes::{ChangeRow, RecreatedRow, change_row, recreated_row},
+    recorded_changes::{ChangeRow, RecreatedRow, change_row, left_out_said, recreated_row},
     recorded_group::{HourRow, Stood, hour_row, positions_json},
     runs::query_string,
 };
@@ -107,6 +107,8 @@ pub struct RecordedDetail<'a> {
     pub next: Option<String>,
     /// Until when changes were looked through for the name, when not all of them were.
     pub looked_until: Option<DateTime<Utc>>,
+    /// Of which times changes were left out that reach into that time, newest first.
+    pub left_out: &'a [FactsLeftOut],
     /// Topics that were recreated.
     pub recreated: &'a [RecreatedTopic],
     /// What could not be understood of the filter: field and sentence.
@@ -137,6 +139,8 @@ pub struct RecordedPage {
     shows_changes: bool,
     ends: Vec<Link>,
     looked: String,
+    /// Of what changes are not known, one sentence each.
+    left_out: Vec<String>,
     recreated: Vec<RecreatedRow>,
     shows_topics: bool,
 }
@@ -183,6 +187,7 @@ impl RecordedPage {
             shows_changes: filter.kind != "topics",
             ends: ends(&name, filter, detail.next.as_deref()),
             looked: detail.looked_until.map(format::date_time).unwrap_or_default(),
+            left_out: detail.left_out.iter().map(|gap| left_out_said(pair, gap)).collect(),
             recreated: detail.recreated.iter().map(|topic| recreated_row(pair, topic)).collect(),
             shows_topics: filter.kind.is_empty() || filter.kind == "topics",
             chrome: chrome

@@ -4,7 +4,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use muster_domain::{
     acl::AclBinding,
     pair::Pair,
-    recorder::{Changed, FactChange, FactKind, RecreatedTopic, TopicIdSeen, WhatChanged},
+    recorder::{Changed, FactChange, FactKind, FactsLeftOut, RecreatedTopic, TopicIdSeen, WhatChanged},
     topic::{ConfigEntry, ConfigSource},
 };
 use uuid::Uuid;
@@ -35,6 +35,8 @@ pub(crate) struct ChangeRow {
     pub(crate) title: String,
     pub(crate) seen: When,
     pub(crate) age: String,
+    /// Stands before the note where something is not known.
+    pub(crate) mark: Option<Mark>,
     pub(crate) note: String,
     pub(crate) lines: Vec<Line>,
     pub(crate) more: usize,
@@ -52,13 +54,25 @@ pub(crate) struct RecreatedRow {
 /// What a survey saw changed.
 pub(crate) fn change_row(pair: &Pair, change: &FactChange, now: DateTime<Utc>) -> ChangeRow {
     let cluster = pair.cluster(change.side);
-    let what = match change.kind {
-        FactKind::Acls => "ACLs",
-        FactKind::Configs => "Configs of topics",
+    let what = kind_said(change.kind);
+    let mark = match &change.what {
+        WhatChanged::CannotBeTold | WhatChanged::LeftOut | WhatChanged::KeptAgain => {
+            Some(Mark::new(Tone::Unk, "not known"))
+        }
+        WhatChanged::FirstKept | WhatChanged::These(_) => None,
     };
     let (note, changes): (&str, &[Changed]) = match &change.what {
         WhatChanged::FirstKept => ("The first that are kept: nothing is known of what was before.", &[]),
         WhatChanged::CannotBeTold => ("What changed cannot be told: what is kept does not read back.", &[]),
+        WhatChanged::LeftOut => (
+            "Something changed that is not kept: changes of that day had taken as much room as they may. What changed from then on is not \
+             known until they are kept whole again.",
+            &[],
+        ),
+        WhatChanged::KeptAgain => (
+            "They are kept whole again after changes were left out: what changed meanwhile is not known.",
+            &[],
+        ),
         WhatChanged::These(changes) if changes.is_empty() => match change.kind {
             FactKind::Acls => ("Only how many brokers knew of bindings changed, none of the bindings.", &[]),
             FactKind::Configs => ("Only how they are kept changed, none of the values.", &[]),
@@ -70,11 +84,33 @@ pub(crate) fn change_row(pair: &Pair, change: &FactChange, now: DateTime<Utc>) -
         title: format!("{what} of {cluster}"),
         seen: When::full(change.at),
         age: format::ago(now, change.at),
+        mark,
         note: note.to_owned(),
         lines: changes.iter().take(LISTED).map(line).collect(),
         more: changes.len().saturating_sub(LISTED),
         json: json(pair, change),
     }
+}
+
+fn kind_said(kind: FactKind) -> &'static str {
+    match kind {
+        FactKind::Acls => "ACLs",
+        FactKind::Configs => "Configs of topics",
+    }
+}
+
+/// Of what and since when nothing is known: no change in the list is not that nothing changed.
+pub(crate) fn left_out_said(pair: &Pair, gap: &FactsLeftOut) -> String {
+    let (what, cluster) = (kind_said(gap.kind), pair.cluster(gap.side));
+    let since = format::date_time(gap.since);
+    let until = match gap.until {
+        Some(until) => format!("to {} UTC", format::date_time(until)),
+        None => "on, until they are kept whole again with the first survey of the next day".to_owned(),
+    };
+    format!(
+        "{what} of {cluster} from {since} UTC {until}: changes of that day had taken as much room as they may, so those after them are \
+         not recorded."
+    )
 }
 
 /// Everything as it was from then on.

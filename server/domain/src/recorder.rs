@@ -7,20 +7,24 @@
 mod block;
 mod changes;
 pub mod explorer;
+mod fact_course;
+mod facts;
 mod positions;
 #[cfg(test)]
 mod tests;
 mod topic_ids;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
 pub use self::{
     block::{Block, GroupHours, Hours, Point, hours_of, join_hours, stretch},
-    changes::{Changed, FactChange, FactKind, RecreatedTopic, TopicIdSeen, WhatChanged},
+    changes::{Changed, FactChange, FactKind, FactsLeftOut, RecreatedTopic, TopicIdSeen, WhatChanged},
+    fact_course::{FactCourse, Keep, MOST_CHANGES_A_DAY},
+    facts::{FactRow, FactStanding, FactState},
     positions::{GroupHour, GroupThen, InHour, KeptHour, PositionThen, group_hours},
     topic_ids::{IdsChanged, LastId, LastIds, join_recreated},
 };
@@ -29,8 +33,8 @@ use crate::{
     pair::{Flow, Pair},
     patterns::Scope,
     reading::ReadingClass,
-    survey::{FlowObservation, PartitionObservation, SideObservation, Survey},
-    topic::{Configs, TopicPartition},
+    survey::{FlowObservation, PartitionObservation, Survey},
+    topic::TopicPartition,
 };
 
 /// What the tracks of a stream are.
@@ -224,32 +228,7 @@ pub fn group_samples(flow: &Flow, survey: &Survey) -> Vec<TopicSample> {
     samples
 }
 
-/// What of a side changes seldom, by its kind (`acls`, `configs`); what was not read is left out. Topics that are configured
-/// alike share one entry.
-#[must_use]
-pub fn facts_of(side: &SideObservation) -> Vec<(&'static str, Value)> {
-    let mut facts = Vec::new();
-    if let Some(acls) = side.acls.value() {
-        facts.push(("acls", json!(acls)));
-    }
-    if let Some(topics) = side.topics.value() {
-        let mut configs: Vec<&Arc<Configs>> = Vec::new();
-        let mut numbers: BTreeMap<*const Configs, usize> = BTreeMap::new();
-        let mut by_topic = serde_json::Map::new();
-        for (name, topic) in topics {
-            let Some(of_topic) = topic.configs.value() else { continue };
-            let number = *numbers.entry(Arc::as_ptr(of_topic)).or_insert_with(|| {
-                configs.push(of_topic);
-                configs.len() - 1
-            });
-            by_topic.insert(name.clone(), json!(number));
-        }
-        facts.push(("configs", json!({"configs": configs, "topics": by_topic})));
-    }
-    facts
-}
-
-/// Of a side's configs as [`facts_of`] gives them: whether nothing is compacted away of a topic. What is not in them is not
+/// Of a side's configs as [`FactState`] has them: whether nothing is compacted away of a topic. What is not in them is not
 /// known, and that is no.
 pub fn keeps_all_records(configs: &Value) -> impl Fn(&str) -> bool + use<'_> {
     move |topic| {

@@ -6,6 +6,7 @@
 
 pub mod codec;
 mod explorer;
+mod fact_recording;
 mod facts;
 mod facts_changed;
 mod group_hours;
@@ -29,8 +30,9 @@ use sqlx::PgConnection;
 use self::{codec::Chain, tracks::Tracks};
 pub use self::{
     explorer::{Explored, Question, explore, topics},
-    facts::{Fact, fact, fact_at, fact_changes, keep_fact},
-    facts_changed::{FactFilter, FactPlace, facts_changed},
+    fact_recording::{FactRecording, FactsWritten, keep_fact, keep_fact_change},
+    facts::{Fact, FactOf, fact, fact_at, fact_changes},
+    facts_changed::{FactFilter, FactPlace, facts_changed, facts_left_out},
     group_hours::{group_hours, groups},
     group_then::group_then,
     history::{RecentEnds, blocks, recent_ends},

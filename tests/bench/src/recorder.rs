@@ -1,8 +1,9 @@
-//! What the flight recorder costs at 100,000 partitions and as many positions of groups: bytes, CPU of Muster and of PostgreSQL, and
-//! reading a month of it.
+//! What the flight recorder costs at 100,000 partitions, as many positions of groups, and the configs and ACLs of both sides: bytes, CPU
+//! of Muster and of PostgreSQL, and reading a month of it.
 
 mod model;
 mod month;
+mod seldom;
 
 use std::time::Instant;
 
@@ -12,12 +13,12 @@ use muster_domain::{
     ids::{ClusterName, PairName, TeamName},
     lag::{Clock, EndsAt, Pace, Past, ends_of, high_watermarks, judge_flow},
     pair::{BySide, Direction, Flow, Mechanism, NamingPolicy, Pair, Side},
-    recorder::{Kind, explorer::FlowLook, group_samples, partition_samples},
+    recorder::{Kind, MOST_CHANGES_A_DAY, explorer::FlowLook, group_samples, partition_samples},
 };
 use muster_kafka::synthetic::{CLUSTER_ID, cluster_at};
 use muster_store::{
     clusters, pairs,
-    recorder::{self, Recording},
+    recorder::{self, FactRecording, Recording},
     teams::{self, Team},
     testing::TestDatabase,
 };
@@ -41,10 +42,13 @@ const HISTORY: usize = 10;
 const HOW: &str = "A pair of 10,000 topics with ten partitions each and a group for each topic, so 100,000 partitions and as many \
      positions of groups, surveyed 120 times, five seconds apart by their times and without a pause. One partition in five is written to, \
      at 1 to 400 records a second that vary as counts do; the target is up to a second behind, Connect's committed offset, the newest \
-     offset sync and the group up to five. What is measured is from the survey to the committed row, and sealing what is over. CPU is \
-     that of this process and, beside it, that of PostgreSQL with all its processes, on the same machine and without waiting for its \
-     disk. Bytes are those of the rows' bodies, per partition and survey with all ten columns, and per position. A month is 720 hours of \
-     all partitions; the topic asked for lies in the middle. Over all partitions a month is what is kept of \
+     offset sync and the group up to five. Both sides have 33 configs to a topic and 5,000 ACLs; each minute one topic is given a \
+     retention that no other has, on both sides, so that each change has all of its configs in it. What is measured is from the survey to \
+     the committed row, and sealing what is over. CPU is that of this process and, beside it, that of PostgreSQL with all its processes, \
+     on the same machine and without waiting for its disk. Bytes are those of the rows' bodies, per partition and survey with all ten \
+     columns, and per position. Those of configs and ACLs are as PostgreSQL keeps them, packed, with 128 for each row. Of a day they are \
+     reckoned from these ten minutes: the whole states once, and the changes of 1,440 minutes; the CPU has the whole states in it. A month \
+     is 720 hours of all partitions; the topic asked for lies in the middle. Over all partitions a month is what is kept of \
      them together by the hour, with the flow by the minute, as the page draws it; one by one they are looked at in the longest time in \
      which that is done when somebody asks. Lag is recomputed with the ends of ten surveys before.";
 
@@ -94,11 +98,25 @@ fn figures(cost: &Cost, month: &Month) -> Vec<Figure> {
             open(groups),
             "bytes",
         ),
-        Figure::new("both: of one core, recording and sealing, Muster and PostgreSQL", ours + theirs, "%")
+        Figure::new("all: of one core, recording and sealing, Muster and PostgreSQL", ours + theirs, "%")
             .under(25.0),
-        Figure::new("both: of one core, Muster alone", ours, "%"),
-        Figure::new("both: of one core, PostgreSQL alone", theirs, "%"),
-        Figure::new("both: of one core, Muster, sealing alone", share(cost.sealing.ours), "%"),
+        Figure::new("all: of one core, Muster alone", ours, "%"),
+        Figure::new("all: of one core, PostgreSQL alone", theirs, "%"),
+        Figure::new("all: of one core, Muster, sealing alone", share(cost.sealing.ours), "%"),
+        Figure::new("all: of one core, Muster, configs and ACLs alone", share(cost.facts.ours), "%"),
+        Figure::new(
+            "configs and ACLs: survey in which none changed, both sides",
+            median(&cost.facts.same_ms),
+            "ms",
+        ),
+        Figure::new("configs and ACLs: kept of one topic's change", cost.facts.of_change(), "bytes"),
+        Figure::new("configs and ACLs: whole, once a day, both sides", cost.facts.whole as f64 / 1e6, "MB"),
+        Figure::new(
+            "configs and ACLs: a day of one topic's change a minute, both sides",
+            cost.facts.a_day() / 1e6,
+            "MB",
+        )
+        .under((MOST_CHANGES_A_DAY as f64 + cost.facts.whole as f64) / 1e6),
         Figure::new("a day of partitions in full", a_day(partitions), "GB"),
         Figure::new("a day of positions in full", a_day(groups), "GB"),
         Figure::new("a year of hours of partitions", month.bytes_of_hour * 8_784.0 / 1e9, "GB"),
@@ -166,6 +184,7 @@ struct Bytes {
 struct Cost {
     recording: Cpu,
     sealing: Cpu,
+    facts: seldom::Facts,
     partitions: Bytes,
     groups: Bytes,
     /// Bytes of one hour of all positions.
@@ -182,6 +201,7 @@ async fn record(database: &TestDatabase, pair: &Pair, load: &mut Load) -> Result
     let mut conn = database.conn().await;
     let mut partitions = Recording::open(&mut conn, of.0, of.1, Kind::Partitions).await?;
     let mut groups = Recording::open(&mut conn, of.0, of.1, Kind::Groups).await?;
+    let mut facts = FactRecording::default();
     let postmaster = postmaster(database).await?;
     let begin = hour_begin(Utc::now() - TimeDelta::hours(1));
     let mut history: Vec<EndsAt> = Vec::new();
@@ -211,6 +231,7 @@ async fn record(database: &TestDatabase, pair: &Pair, load: &mut Load) -> Result
         let samples = partition_samples(pair, flow, &survey, &lags);
         cost.partitions.open += partitions.append(&mut tx, at, samples).await?;
         cost.groups.open += groups.append(&mut tx, at, group_samples(flow, &survey)).await?;
+        cost.facts.record(&mut tx, &mut facts, &survey).await?;
         tx.commit().await?;
         partitions.committed();
         groups.committed();
@@ -238,6 +259,7 @@ async fn record(database: &TestDatabase, pair: &Pair, load: &mut Load) -> Result
     cost.hour_of_groups = sqlx::query_scalar(sql).bind(groups.stream()).fetch_one(&mut *conn).await?;
     let left: i64 = sqlx::query_scalar("select count(*) from recorder_open").fetch_one(&mut *conn).await?;
     ensure!(left == 0, "{left} rows were not sealed");
+    cost.facts.measure(&mut conn, pair, after).await?;
     Ok(cost)
 }
 

@@ -5,8 +5,8 @@ use muster_domain::{
     acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
     pair::{Direction, Pair, Side},
     recorder::{
-        Changed, FactChange, FactKind, GroupHour, GroupThen, PositionThen, RecreatedTopic, TopicIdSeen,
-        WhatChanged, explorer::Resolution,
+        Changed, FactChange, FactKind, FactsLeftOut, GroupHour, GroupThen, PositionThen, RecreatedTopic,
+        TopicIdSeen, WhatChanged, explorer::Resolution,
     },
     topic::{ConfigEntry, ConfigSource},
 };
@@ -63,6 +63,8 @@ fn changes() -> Vec<FactChange> {
             ]),
         ),
         change(Side::B, FactKind::Acls, 200_000, WhatChanged::CannotBeTold),
+        change(Side::A, FactKind::Configs, 250_000, WhatChanged::KeptAgain),
+        change(Side::A, FactKind::Configs, 290_000, WhatChanged::LeftOut),
         change(Side::A, FactKind::Configs, 400_000, WhatChanged::FirstKept),
     ]
 }
@@ -99,6 +101,7 @@ fn empty<'a>(pair: &'a Pair, filter: &'a RecordedFilter, groups: &'a [String]) -
         changes: &[],
         next: None,
         looked_until: None,
+        left_out: &[],
         recreated: &[],
         errors: &[],
     }
@@ -120,6 +123,8 @@ impl RecordedPage {
         };
         let then = GroupThen { resolution: Resolution::Hour, at: ago(4_360), positions: positions() };
         let (hours, changes, recreated) = (hours(), changes(), recreated());
+        let (side, kind) = (Side::A, FactKind::Configs);
+        let left_out = [FactsLeftOut { side, kind, since: ago(290_000), until: Some(ago(250_000)) }];
         let detail = RecordedDetail {
             at: ago(4_360),
             then: Some(&then),
@@ -127,6 +132,7 @@ impl RecordedPage {
             changes: &changes,
             next: Some("fact~1794657160000000~a~configs".to_owned()),
             looked_until: Some(ago(400_000)),
+            left_out: &left_out,
             recreated: &recreated,
             ..empty(&pair, &filter, &groups)
         };

@@ -8,6 +8,7 @@ use muster_domain::{
     pair::{Direction, Pair},
     reading::{Reading, ReadingClass},
     recorder::{
+        FactKind,
         explorer::{
             FlowHour, FlowStretch, Freshness, LagExplorer, Mark, Resolution, RowsOf, Series, Strip, Wanted,
             rpo_course,
@@ -178,7 +179,7 @@ async fn keeping_topics(
     if !source.as_ref().is_some_and(leaves_nothing_out) {
         return Ok(None);
     }
-    Ok(recorder::fact_at(conn, (pair, direction.from, "configs"), at).await?)
+    Ok(recorder::fact_at(conn, (pair, direction.from, FactKind::Configs), at).await?)
 }
 
 async fn marks_of(conn: &mut PgConnection, pair: &Pair, asked: &Asked) -> Answer<Vec<Mark>> {

@@ -5,7 +5,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     ids::PairName,
     pair::{Direction, Pair, Side},
-    recorder::{FactChange, GroupHour, GroupThen, RecreatedTopic, group_hours, join_recreated},
+    recorder::{
+        FactChange, FactsLeftOut, GroupHour, GroupThen, RecreatedTopic, group_hours, join_recreated,
+    },
 };
 use muster_store::recorder::{self, FactFilter, FactPlace};
 use sqlx::PgConnection;
@@ -18,6 +20,8 @@ pub const CHANGES: usize = 10;
 const LOOKED_THROUGH: usize = 50;
 /// Hours shown before a time; of the first only where the group stood at its end is used.
 const HOURS: TimeDelta = TimeDelta::hours(25);
+/// Times that are listed of which changes were left out.
+const LEFT_OUT: i64 = 20;
 /// Topics that are listed as recreated.
 const RECREATED: i64 = 100;
 
@@ -47,6 +51,8 @@ pub struct Changes {
     pub next: Option<FactPlace>,
     /// Until when changes were looked through, when that was not all of them.
     pub looked_until: Option<DateTime<Utc>>,
+    /// Of which times changes were left out that reach into the time asked about, whatever their names: the newest 20.
+    pub left_out: Vec<FactsLeftOut>,
 }
 
 /// What changed of ACLs and configs behind a place, about names with this text in them: a page of it. Where few are about the name only
@@ -61,7 +67,9 @@ pub async fn changes(
     name: &str,
     behind: Option<FactPlace>,
 ) -> Answer<Changes> {
-    let (mut changes, mut behind, mut looked) = (Changes::default(), behind, 0);
+    let left_out = recorder::facts_left_out(conn, pair, wanted, LEFT_OUT).await?;
+    let mut changes = Changes { left_out, ..Changes::default() };
+    let (mut behind, mut looked) = (behind, 0);
     while changes.found.len() < CHANGES && looked < LOOKED_THROUGH {
         let most = CHANGES - changes.found.len();
         let read =

@@ -138,9 +138,13 @@ pub struct FactView {
     pub since: Option<DateTime<Utc>>,
     /// The survey that saw them changed; null while they are so, as far as they could be read.
     pub until: Option<DateTime<Utc>>,
-    /// What they were; null when they were never read by then.
+    /// Whether that is not known since `since` and until `until`: changes of a day had taken as much room as they may, so those after them
+    /// were left out until the state was kept whole again.
+    pub left_out: bool,
+    /// What they were; null when they were never read by then, and where changes were left out.
     pub body: Option<Value>,
-    /// When they were seen to change, newest first; the last 1,000.
+    /// When they were seen to change, newest first; the last 1,000. Where changes were left out from a time on it is the last before the
+    /// one at which they were kept whole again.
     pub changes: Vec<DateTime<Utc>>,
 }
 
@@ -154,13 +158,14 @@ pub async fn facts(
     let pair = pairs::get(&mut conn, &name).await?;
     let side = direction(&pair, query.cluster.as_ref())?.from;
     let (kind, at) = (query.kind.unwrap_or_default(), query.at.unwrap_or_else(Utc::now));
-    let of = (&name, side, kind.as_str());
+    let of = (&name, side, kind);
     let fact = recorder::fact(&mut conn, of, at).await?;
     let changes = recorder::fact_changes(&mut conn, of, CHANGES).await?;
+    let left_out = fact.as_ref().is_some_and(|fact| fact.body.is_none());
     let (since, until, body) = match fact {
-        Some(fact) => (Some(fact.since), fact.until, Some(fact.body)),
+        Some(fact) => (Some(fact.since), fact.until, fact.body),
         None => (None, None, None),
     };
     let cluster = pair.cluster(side).clone();
-    Ok(Json(FactView { pair: name, cluster, kind, at, since, until, body, changes }))
+    Ok(Json(FactView { pair: name, cluster, kind, at, since, until, left_out, body, changes }))
 }

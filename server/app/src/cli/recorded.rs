@@ -59,6 +59,17 @@ pub(super) async fn facts(
         println!("The {kind} of {cluster} had not been read by {}.", print::time(&reply, "at"));
         return Ok(());
     }
+    if reply["left_out"] == true {
+        let until = match reply["until"].is_null() {
+            true => "they are kept whole again with the first survey of tomorrow (UTC)".to_owned(),
+            false => format!("they were kept whole again at {}", print::time(&reply, "until")),
+        };
+        let since = print::time(&reply, "since");
+        println!(
+            "The {kind} of {cluster} are not known of then: from {since} on changes were left out, those of the day had taken too much room; {until}."
+        );
+        return Ok(());
+    }
     let until = match reply["until"].is_null() {
         true => "they are so still, as far as they could be read".to_owned(),
         false => format!("seen to be others at {}", print::time(&reply, "until")),

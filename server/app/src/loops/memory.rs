@@ -9,19 +9,18 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
-    hash::hash_json,
     ids::PairName,
     lag::{PartitionLag, Past},
     loss::{Evidence, Loss, settle, state_loss},
     pair::{Direction, Flow, Pair, Side},
     patterns::Scope,
-    recorder::{Kind, LastIds, facts_of, group_samples, partition_samples},
+    recorder::{FactKind, Kind, LastIds, group_samples, partition_samples},
     survey::Survey,
 };
 use muster_operations::{leader_ends::Unsettled, tails::TailMemory};
 use muster_store::{
     StoreError, losses,
-    recorder::{self, Recording},
+    recorder::{self, FactRecording, Recording},
 };
 use sqlx::{PgConnection, PgPool};
 
@@ -42,8 +41,8 @@ pub struct Memory {
     /// Since when, once what an earlier process saw was read back.
     recalled: Option<DateTime<Utc>>,
     recordings: BTreeMap<(Side, Kind), Recording>,
-    /// Hash of the ACLs and configs that were kept last.
-    facts: BTreeMap<(Side, &'static str), String>,
+    /// How ACLs and configs were kept last.
+    facts: FactRecording,
     /// Ids of each side's topics, as they are kept.
     ids: BTreeMap<Side, LastIds>,
     /// Losses whose last word is not said, each with when it was written last.
@@ -122,7 +121,7 @@ impl Memory {
                 recording.append(conn, survey.began_at, samples).await?;
             }
         }
-        self.record_facts(conn, survey).await?;
+        self.record_facts(conn, pair, survey).await?;
         self.record_ids(conn, pair, (survey, previous)).await
     }
 
@@ -142,16 +141,18 @@ impl Memory {
         }
     }
 
-    async fn record_facts(&mut self, conn: &mut PgConnection, survey: &Survey) -> Result<(), StoreError> {
+    async fn record_facts(
+        &mut self,
+        conn: &mut PgConnection,
+        pair: &Pair,
+        survey: &Survey,
+    ) -> Result<(), StoreError> {
         for side in Side::BOTH {
-            for (kind, body) in facts_of(survey.sides.get(side)) {
-                let hash = hash_json(&body)
-                    .map_err(|_| StoreError::unreadable("recorder_fact", "body", kind.to_owned()))?;
-                if self.facts.get(&(side, kind)) != Some(&hash) {
-                    recorder::keep_fact(conn, (&survey.pair, side, kind), survey.began_at, &hash, &body)
-                        .await?;
-                    self.facts.insert((side, kind), hash);
-                }
+            let (of, seen) = ((&survey.pair, side), survey.sides.get(side));
+            let written = self.facts.record(conn, of, survey.began_at, seen).await?;
+            for kind in written.left_out {
+                let (what, cluster) = (kind_said(kind), pair.cluster(side));
+                tracing::warn!(pair.name = %pair.name, "{what} of `{cluster}` in pair `{}` changed more today than is kept of a day: what changes from now on is not recorded until they are kept whole again tomorrow; find out what changes them over and over", pair.name);
             }
         }
         Ok(())
@@ -192,7 +193,7 @@ impl Memory {
     /// Forgets what was on its way: the next survey begins with rows that stand alone, whatever came of the last.
     pub(crate) fn doubt(&mut self) {
         self.recordings.clear();
-        self.facts.clear();
+        self.facts = FactRecording::default();
         self.ids.clear();
         self.in_step = false;
     }
@@ -269,6 +270,13 @@ impl Memory {
             losses::keep(conn, &pair.name, loss).await?;
         }
         Ok(())
+    }
+}
+
+fn kind_said(kind: FactKind) -> &'static str {
+    match kind {
+        FactKind::Acls => "ACLs",
+        FactKind::Configs => "configs of topics",
     }
 }
 

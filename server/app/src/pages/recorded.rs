@@ -66,6 +66,7 @@ pub async fn show(
         changes: &changes.found,
         next: changes.next.map(write_place),
         looked_until: changes.looked_until,
+        left_out: &changes.left_out,
         recreated: &recreated,
         errors: &asked.errors,
     };

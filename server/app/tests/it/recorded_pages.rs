@@ -5,6 +5,7 @@ use muster_domain::{
     acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
     ids::PairName,
     pair::Side,
+    recorder::FactKind,
 };
 use muster_kafka::ClusterAdmin as _;
 use muster_store::recorder;
@@ -117,6 +118,42 @@ async fn what_changed_is_shown_by_kind_cluster_and_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn that_changes_were_left_out_is_said_wherever_nothing_changed_could_be_read_into_it() {
+    let app = TestApp::with_pair().await;
+    let name = PairName::new("orders").unwrap();
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    let of = (&name, Side::A, FactKind::Acls);
+    // After what the pair's own surveys kept, and before anything that is asked about.
+    let since = chrono::Utc::now() + chrono::TimeDelta::hours(1);
+    recorder::keep_fact_change(&mut conn, of, since, None).await.unwrap();
+    let time =
+        |minutes: i64| (since + chrono::TimeDelta::minutes(minutes)).format("%Y-%m-%dT%H:%M:%S").to_string();
+    let within = format!("?from={}&to={}", time(60), time(120));
+    let said = "ACLs of eu-west from ";
+    let html = fine(&app, &within).await;
+    assert!(html.contains(said) && html.contains("until they are kept whole again"), "{html}");
+    assert!(fine(&app, &format!("{within}&kind=acls&cluster=eu-west")).await.contains(said));
+    for query in ["&kind=configs", "&cluster=eu-central", "&kind=topics"] {
+        assert!(!fine(&app, &format!("{within}{query}")).await.contains(said), "{query}");
+    }
+    let of_then =
+        |minutes: i64| format!("/api/v1/pairs/orders/facts?kind=acls&cluster=eu-west&at={}Z", time(minutes));
+    let vera = app.as_user("vera").await;
+    let unknown = vera.get(&of_then(60)).await.done();
+    assert_eq!((&unknown["left_out"], &unknown["body"]), (&json!(true), &json!(null)), "{unknown:#}");
+    let before = vera.get(&of_then(-30)).await.done();
+    assert_eq!(before["left_out"], false, "{before:#}");
+    assert!(before["until"].is_string() && before["body"].is_object(), "{before:#}");
+
+    let whole = json!({"authorizer": true, "bindings": [], "disputed": []});
+    recorder::keep_fact(&mut conn, of, since + chrono::TimeDelta::minutes(90), &whole).await.unwrap();
+    let html = fine(&app, &within).await;
+    assert!(html.contains(said) && html.contains("They are kept whole again"), "{html}");
+    assert!(!fine(&app, &format!("?from={}&to={}", time(120), time(180))).await.contains(said), "it is over");
+    assert_eq!(vera.get(&of_then(120)).await.done()["body"], whole);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn many_changes_are_read_page_by_page_also_when_few_are_about_the_name() {
     let app = TestApp::with_pair().await;
     let name = PairName::new("orders").unwrap();
@@ -128,9 +165,7 @@ async fn many_changes_are_read_page_by_page_also_when_few_are_about_the_name() {
         let configs = json!([{"retention.ms": {"value": number.to_string(), "source": "topic"}}]);
         let before = json!({"configs": configs, "topics": {(topic): 0}});
         let at = began + chrono::TimeDelta::minutes(number);
-        recorder::keep_fact(&mut conn, (&name, Side::A, "configs"), at, &number.to_string(), &before)
-            .await
-            .unwrap();
+        recorder::keep_fact(&mut conn, (&name, Side::A, FactKind::Configs), at, &before).await.unwrap();
     }
     drop(conn);
     let read = async |query: &str, listed: &str| {

@@ -1,7 +1,7 @@
 //! What changed between two facts of one kind: ACLs or configs of a side as they were kept, one after the other.
 //!
 //! What is kept is read as it was written, whoever wrote it: a fact that does not read back changed in a way nobody can tell, which
-//! is not the same as not at all.
+//! is not the same as not at all. Neither is a change that was left out.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +11,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::fact_course::KeptConfigs;
 use crate::{
     acl::AclBinding,
     pair::Side,
@@ -69,6 +70,11 @@ pub enum WhatChanged {
     FirstKept,
     /// One of both does not read back.
     CannotBeTold,
+    /// Something, and what is not kept: changes of that day had taken as much room as they may. What changed from then on is not known
+    /// until they are kept whole again.
+    LeftOut,
+    /// They are kept whole again after changes were left out: what is so now is known, what changed meanwhile is not.
+    KeptAgain,
     /// This; nothing where only who knew of it or the order of it did.
     These(Vec<Changed>),
 }
@@ -125,22 +131,6 @@ impl Changed {
 }
 
 impl FactChange {
-    /// A fact as it was kept, beside the one before it.
-    #[must_use]
-    pub fn new(
-        (side, kind): (Side, FactKind),
-        at: DateTime<Utc>,
-        before: Option<&Value>,
-        after: &Value,
-    ) -> Self {
-        let what = match (before, kind) {
-            (None, _) => WhatChanged::FirstKept,
-            (Some(before), FactKind::Acls) => told(acl_changes(before, after)),
-            (Some(before), FactKind::Configs) => told(config_changes(before, after)),
-        };
-        Self { side, kind, at, what }
-    }
-
     /// What of it is about names with this text in them; `None` when nothing is. What cannot be told may be about anything.
     #[must_use]
     pub fn about(self, text: &str) -> Option<Self> {
@@ -153,13 +143,22 @@ impl FactChange {
                 }
                 WhatChanged::These(about)
             }
-            what @ (WhatChanged::These(_) | WhatChanged::FirstKept | WhatChanged::CannotBeTold) => what,
+            what @ (WhatChanged::These(_)
+            | WhatChanged::FirstKept
+            | WhatChanged::CannotBeTold
+            | WhatChanged::LeftOut
+            | WhatChanged::KeptAgain) => what,
         };
         Some(Self { what, ..self })
     }
 }
 
-fn told(changes: Option<Vec<Changed>>) -> WhatChanged {
+/// A fact as it was kept, beside the one before it.
+pub(super) fn difference(kind: FactKind, before: &Value, after: &Value) -> WhatChanged {
+    let changes = match kind {
+        FactKind::Acls => acl_changes(before, after),
+        FactKind::Configs => config_changes(before, after),
+    };
     changes.map_or(WhatChanged::CannotBeTold, WhatChanged::These)
 }
 
@@ -175,21 +174,6 @@ fn acl_changes(before: &Value, after: &Value) -> Option<Vec<Changed>> {
     let removed = then.difference(&now).cloned().map(Changed::AclRemoved);
     let added = now.difference(&then).cloned().map(Changed::AclAdded);
     Some(authorizer.into_iter().chain(removed).chain(added).collect())
-}
-
-/// Configs as [`super::facts_of`] keeps them.
-#[derive(Deserialize)]
-struct KeptConfigs {
-    configs: Vec<Configs>,
-    topics: BTreeMap<String, usize>,
-}
-
-impl KeptConfigs {
-    /// `None` when a topic has configs that are not kept.
-    fn read(value: &Value) -> Option<Self> {
-        let kept = Self::deserialize(value).ok()?;
-        kept.topics.values().all(|number| *number < kept.configs.len()).then_some(kept)
-    }
 }
 
 fn config_changes(before: &Value, after: &Value) -> Option<Vec<Changed>> {
@@ -233,6 +217,19 @@ fn differing<'a>(then: &'a Configs, now: &'a Configs) -> Vec<ConfigChange<'a>> {
     both.filter(|(_, before, after)| before != after).collect()
 }
 
+/// A time of which changes of one kind on one side were left out, since those of the day had taken too much room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FactsLeftOut {
+    /// Whose.
+    pub side: Side,
+    /// Of what.
+    pub kind: FactKind,
+    /// The survey that saw the first change that is not kept.
+    pub since: DateTime<Utc>,
+    /// The survey with which they were kept whole again; `None` while they are not.
+    pub until: Option<DateTime<Utc>>,
+}
+
 /// A topic that had more than one id while it was recorded: it was deleted and made anew under its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecreatedTopic {
@@ -267,7 +264,7 @@ mod tests {
     };
 
     fn change(kind: FactKind, before: &Value, after: &Value) -> FactChange {
-        FactChange::new((Side::A, kind), DateTime::UNIX_EPOCH, Some(before), after)
+        FactChange { side: Side::A, kind, at: DateTime::UNIX_EPOCH, what: difference(kind, before, after) }
     }
 
     fn binding(principal: &str, topic: &str) -> AclBinding {
@@ -342,7 +339,5 @@ mod tests {
             assert!(told.about("a").is_some(), "it may be about anything");
         }
         assert_eq!(change(FactKind::Acls, &good, &good).what, WhatChanged::CannotBeTold);
-        let first = FactChange::new((Side::A, FactKind::Acls), DateTime::UNIX_EPOCH, None, &good);
-        assert_eq!(first.what, WhatChanged::FirstKept);
     }
 }

@@ -49,17 +49,6 @@ fn groups_are_recorded_where_they_stand() {
     assert_eq!((samples[0].group.as_str(), &samples[0].tracks), ("billing", &vec![vec![Some(42)]]));
 }
 
-#[test]
-fn topics_that_are_configured_alike_share_one_entry() {
-    let mut survey = samples::survey();
-    let orders = topics(&mut survey, Side::A)["orders"].clone();
-    topics(&mut survey, Side::A).insert("orders.new".to_owned(), orders);
-    let facts = facts_of(&survey.sides.a);
-    assert_eq!(facts.iter().map(|(kind, _)| *kind).collect::<Vec<_>>(), ["acls", "configs"]);
-    assert_eq!(facts[1].1["configs"].as_array().map(Vec::len), Some(1));
-    assert_eq!(facts[1].1["topics"], json!({"orders": 0, "orders.new": 0}));
-}
-
 /// A partition at some moments: the end, what has arrived, and how sure that is.
 fn block(moments: &[(Option<i64>, Option<i64>, ReadingClass)]) -> Block {
     let samples: Vec<(i64, Vec<Cells>)> = (0..)

@@ -104,7 +104,8 @@ async fn freeze(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64, S
     Ok(done.rows_affected())
 }
 
-/// ACLs and configs of more than so long ago go, except the newest of each: it says what was so until the next.
+/// ACLs and configs of more than so long ago go, except the newest whole state of each and what changed since: they say what was so until
+/// the next.
 async fn forget_facts(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query!(
         "delete from recorder_fact old
@@ -119,6 +120,20 @@ async fn forget_facts(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<
     .execute(conn)
     .await
     .map_err(failed("forget old ACLs and configs"))?;
+    sqlx::query!(
+        "delete from recorder_fact_change old
+        using recorder_fact newer
+        where newer.pair = old.pair
+            and newer.side = old.side
+            and newer.kind = old.kind
+            and newer.at > old.at
+            and newer.at <= $1
+            and old.at < $1",
+        before
+    )
+    .execute(conn)
+    .await
+    .map_err(failed("forget old changes of ACLs and configs"))?;
     Ok(())
 }
 

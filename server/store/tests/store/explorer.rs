@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     pair::{Direction, Side},
     recorder::{
-        Cells, Column, Kind, TopicSample,
+        Cells, Column, FactKind, Kind, TopicSample,
         explorer::{Course, Resolution, RowsOf, Wanted, Why},
     },
 };
@@ -321,13 +321,13 @@ async fn configs_are_read_as_they_were() {
     let conn = &mut *database.conn().await;
     keep_pair(conn, "payments").await.unwrap();
     let name = pair_name("payments");
-    let of = (&name, Side::A, "configs");
+    let of = (&name, Side::A, FactKind::Configs);
     let facts = BTreeMap::from([(5, "compact"), (3, "delete")]);
     for (hours, policy) in facts.iter().rev() {
         let body = serde_json::json!({
             "configs": [{"cleanup.policy": {"value": policy, "source": "topic"}}], "topics": {"orders": 0}
         });
-        assert!(recorder::keep_fact(conn, of, at(*hours, 0), policy, &body).await.unwrap());
+        recorder::keep_fact(conn, of, at(*hours, 0), &body).await.unwrap();
     }
     let mut dense = Vec::new();
     for hours in [6, 4, 2] {

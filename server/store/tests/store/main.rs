@@ -6,6 +6,7 @@ mod brake;
 mod canaries;
 mod clusters;
 mod explorer;
+mod facts;
 mod idempotency;
 mod identities;
 mod last_compared;

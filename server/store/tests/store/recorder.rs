@@ -12,7 +12,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     loss::{Interval, Loss},
     pair::{Direction, Side},
-    recorder::{Cells, Column, Kind, Point, TopicSample},
+    recorder::{Cells, Column, FactKind, Kind, Point, TopicSample},
     topic::TopicPartition,
 };
 use muster_store::{
@@ -136,10 +136,9 @@ async fn a_pair_made_anew_begins_without_the_past_of_the_one_before() {
     recording.committed();
     seal_all(conn, &recording, begin + TimeDelta::minutes(5)).await;
     let fact = serde_json::json!({"bindings": []});
-    let kept = (&name, Side::A, "acls");
-    assert!(recorder::keep_fact(conn, kept, begin, "one", &fact).await.unwrap());
-    assert!(!recorder::keep_fact(conn, kept, at(1, 0), "one", &fact).await.unwrap(), "as it was");
-    assert!(recorder::keep_fact(conn, kept, at(1, 0), "two", &fact).await.unwrap());
+    let kept = (&name, Side::A, FactKind::Acls);
+    recorder::keep_fact(conn, kept, begin, &fact).await.unwrap();
+    recorder::keep_fact_change(conn, kept, at(1, 0), None).await.unwrap();
     pairs::delete(conn, &name, 1).await.unwrap();
     let gone =
         Recording::open(conn, &name, FORWARD, Kind::Partitions).await.map(|recording| recording.stream());
@@ -148,4 +147,6 @@ async fn a_pair_made_anew_begins_without_the_past_of_the_one_before() {
     let again = open(conn).await;
     assert_ne!(again.stream(), recording.stream());
     assert_eq!(behind(conn, begin, 1).await, []);
+    let changes = recorder::fact_changes(conn, kept, 10).await.unwrap();
+    assert!(changes.is_empty(), "neither whole states nor changes: {changes:?}");
 }

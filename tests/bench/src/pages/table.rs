@@ -14,6 +14,7 @@ use muster_domain::{
     ids::PairName,
     loss::{EndRead, Interval, Loss, LossId, PartitionLoss, TopicLoss},
     pair::{Direction, Side},
+    recorder::FactKind,
 };
 use muster_store::{losses, recorder, tokens};
 use serde_json::{Value, json};
@@ -231,11 +232,17 @@ async fn facts(house: &House) -> Result<()> {
         (0..1_000).map(|number| (format!("orders.{number}"), json!(number % 2))).collect();
     let (pair, now) = (PairName::new(PAIR)?, Utc::now());
     let mut conn = house.database.pool().acquire().await?;
-    for hours in (0..30).rev() {
-        let retention = |days: i64| json!({"retention.ms": {"value": days.to_string(), "source": "topic"}});
-        let body = json!({"configs": [retention(7), retention(hours)], "topics": topics});
-        let at = now - TimeDelta::minutes(hours * 48);
-        recorder::keep_fact(&mut conn, (&pair, Side::A, "configs"), at, &hours.to_string(), &body).await?;
+    let of = (&pair, Side::A, FactKind::Configs);
+    let retention = |days: i64| json!({"retention.ms": {"value": days.to_string(), "source": "topic"}});
+    let body = json!({"configs": [retention(7), retention(30)], "topics": topics});
+    recorder::keep_fact(&mut conn, of, now - TimeDelta::minutes(30 * 48), &body).await?;
+    // Every other topic each time: each change is one more entry.
+    for number in 2..32 {
+        let changed: serde_json::Map<String, Value> =
+            (0..500).map(|half| (format!("orders.{}", half * 2 + 1), json!(number))).collect();
+        let change = json!({"configs": [retention(30 + number)], "topics": changed});
+        let at = now - TimeDelta::minutes((31 - number) * 48);
+        recorder::keep_fact_change(&mut conn, of, at, Some(&change)).await?;
     }
     Ok(())
 }

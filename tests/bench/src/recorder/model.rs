@@ -1,6 +1,6 @@
 //! A large pair under load, as its surveys would see it.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
@@ -8,12 +8,14 @@ use muster_domain::{
     pair::{BySide, Direction, Pair, Side},
     reading::Observed,
     survey::{
-        CommittedSourceOffsets, FlowObservation, GroupObservation, NewestPairs, OffsetPair,
+        AclObservation, CommittedSourceOffsets, FlowObservation, GroupObservation, NewestPairs, OffsetPair,
         PartitionObservation, SideObservation, Survey, TopicObservation, UnreadableSyncs, WritersObservation,
     },
-    topic::{Configs, TopicPartition},
+    topic::TopicPartition,
 };
 use uuid::Uuid;
+
+use super::seldom;
 
 /// Name of a topic.
 pub(super) fn name(topic: usize) -> String {
@@ -62,6 +64,9 @@ pub(super) struct Load {
     dice: Dice,
     /// Of groups alone, so that partitions are the same with and without them.
     dice_of_groups: Dice,
+    /// Since it began.
+    passed: TimeDelta,
+    acls: AclObservation,
 }
 
 impl Load {
@@ -72,11 +77,19 @@ impl Load {
             let end = whole(dice.share() * 1e8);
             Partition { rate, end, target: end, committed: end - 1, upstream: end - 1, position: end }
         });
-        Self { partitions_of, partitions: partitions.collect(), dice, dice_of_groups: Dice(11) }
+        Self {
+            partitions_of,
+            partitions: partitions.collect(),
+            dice,
+            dice_of_groups: Dice(11),
+            passed: TimeDelta::zero(),
+            acls: seldom::acls(),
+        }
     }
 
     /// Some time passes.
     pub(super) fn advance(&mut self, time: TimeDelta) {
+        self.passed += time;
         let seconds = time.as_seconds_f64();
         for partition in self.partitions.iter_mut().filter(|partition| partition.rate > 0.0) {
             let expected = partition.rate * seconds;
@@ -109,7 +122,9 @@ impl Load {
     }
 
     pub(super) fn survey(&self, pair: &Pair, at: DateTime<Utc>) -> Survey {
-        let configs: Observed<Arc<Configs>> = Observed::known(Arc::default(), at);
+        // One topic's are changed each minute, on both sides.
+        let changed = usize::try_from(self.passed.num_minutes()).unwrap_or(0);
+        let configs = seldom::of_topics(changed);
         let side = |end: fn(&Partition) -> i64| {
             let topics: BTreeMap<String, TopicObservation> = self
                 .partitions
@@ -127,13 +142,14 @@ impl Load {
                     let topic = TopicObservation {
                         id: Some(Uuid::from_u128(number as u128 + 1)),
                         partitions: partitions.iter().map(partition).collect(),
-                        configs: configs.clone(),
+                        configs: Observed::known(configs(number), at),
                     };
                     (name(number), topic)
                 })
                 .collect();
             SideObservation {
                 topics: Observed::known(topics, at),
+                acls: Observed::known(self.acls.clone(), at),
                 ..SideObservation::unreachable("not asked", at)
             }
         };

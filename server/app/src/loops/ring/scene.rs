@@ -1,7 +1,7 @@
 //! What is known of a flow before its source is looked at, from what is stored.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_domain::{ids::PairName, pair::Direction};
+use muster_domain::{ids::PairName, pair::Direction, recorder::FactKind};
 use muster_store::{
     StoreError, canaries,
     recorder::{self, Positions},
@@ -21,7 +21,7 @@ pub(super) struct Scene {
     pub(super) is_known: bool,
     /// Applications are known to be on its target, so nobody's groups go there. A flow that only stands still is looked at.
     pub(super) stands_by: bool,
-    /// Configs of its source's and its target's topics.
+    /// Configs of its source's and its target's topics, where they are known.
     pub(super) configs: [Option<Value>; 2],
 }
 
@@ -36,7 +36,7 @@ impl Scene {
         let active = whereabouts.and_then(|(_, now)| now.active);
         let mut configs = [None, None];
         for (side, configs) in [direction.from, direction.to()].into_iter().zip(&mut configs) {
-            *configs = recorder::fact_at(conn, (pair, side, "configs"), now).await?;
+            *configs = recorder::fact_at(conn, (pair, side, FactKind::Configs), now).await?;
         }
         Ok(Self {
             positions: recorder::positions(conn, of, (now - FRESH, now + TimeDelta::minutes(1))).await?,

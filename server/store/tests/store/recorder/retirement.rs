@@ -122,14 +122,17 @@ async fn facts_of_more_than_a_year_ago_go_except_what_was_so_then() {
     let conn = &mut *database.conn().await;
     keep_pair(conn, "payments").await.unwrap();
     let name = pair_name("payments");
-    let of = (&name, Side::A, "configs");
+    let of = (&name, Side::A, FactKind::Configs);
+    // Whole, and an hour later changed.
     let days = [800, 500, 400, 100, 1];
     for day in days {
-        let body = serde_json::json!({ "day": day });
-        assert!(recorder::keep_fact(conn, of, at(day * 24, 0), &day.to_string(), &body).await.unwrap());
+        let body = serde_json::json!({"configs": [{}], "topics": {"orders": 0}, "day": day});
+        recorder::keep_fact(conn, of, at(day * 24, 0), &body).await.unwrap();
+        let change = serde_json::json!({"topics": {"refunds": 0}});
+        recorder::keep_fact_change(conn, of, at(day * 24 - 1, 0), Some(&change)).await.unwrap();
     }
-    let other = (&name, Side::B, "acls");
-    recorder::keep_fact(conn, other, at(900 * 24, 0), "one", &serde_json::json!({"day": 900})).await.unwrap();
+    let other = (&name, Side::B, FactKind::Acls);
+    recorder::keep_fact(conn, other, at(900 * 24, 0), &serde_json::json!({"day": 900})).await.unwrap();
     retire(&database).await;
     let mut seen = Vec::new();
     for day in days {
@@ -137,6 +140,10 @@ async fn facts_of_more_than_a_year_ago_go_except_what_was_so_then() {
         seen.push(fact.and_then(|fact| fact["day"].as_i64()));
     }
     assert_eq!(seen, [None, None, Some(400), Some(100), Some(1)]);
+    let changed = recorder::fact_at(conn, of, at(300 * 24, 0)).await.unwrap().expect("it is known");
+    assert_eq!(changed["topics"], serde_json::json!({"orders": 0, "refunds": 0}), "so from an hour later on");
+    let changes = recorder::fact_changes(conn, of, 100).await.unwrap();
+    assert_eq!(changes.len(), 6, "what changed since a state goes with it: {changes:?}");
     assert!(recorder::fact_at(conn, other, Utc::now()).await.unwrap().is_some(), "it is so to this day");
 }
 
