@@ -1,7 +1,7 @@
 //! The flight recorder: every survey's numbers in compressed columns, full resolution for hours, hours for a year.
 //!
-//! A survey appends one small row per chunk of tracks; a few minutes later these are sealed into one block, in a transaction
-//! that also removes them and adds them to their hour. So a sample is in one place at any time, whoever dies. Old blocks go
+//! A survey appends one small row per chunk of tracks in which anything has a value; a few minutes later these are sealed into
+//! one block, in a transaction that also removes them and adds them to their hour. So a sample is in one place at any time, whoever dies. Old blocks go
 //! by dropping partitions of the table; what lies around incidents is copied aside before.
 
 pub mod codec;
@@ -17,6 +17,8 @@ mod seal;
 mod series;
 mod topic_ids;
 mod tracks;
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
@@ -36,7 +38,7 @@ pub use self::{
     history::{RecentEnds, blocks, recent_ends},
     positions::{Positions, positions, source_ends},
     retention::{cover, retire, size},
-    seal::seal,
+    seal::{Due, due, seal, seal_one},
     series::{Selection, series},
     topic_ids::{keep_ids, last_ids, recreated, recreated_by_surveys},
 };
@@ -58,7 +60,8 @@ pub struct Recording {
     stream: i64,
     kind: Kind,
     tracks: Tracks,
-    chains: Vec<Chain>,
+    /// By chunk, since the block began.
+    chains: BTreeMap<usize, Chain>,
     /// Which block rows belong to now; each begins with rows that stand alone.
     block: Option<i64>,
     /// False while rows are written and not known to be committed.
@@ -78,7 +81,7 @@ impl Recording {
     ) -> Result<Self, StoreError> {
         let stream = make_stream(conn, pair, direction, kind).await?;
         let tracks = Tracks::read(conn, stream).await?;
-        Ok(Self { stream, kind, tracks, chains: Vec::new(), block: None, sure: true })
+        Ok(Self { stream, kind, tracks, chains: BTreeMap::new(), block: None, sure: true })
     }
 
     /// Number of the stream.
@@ -128,19 +131,16 @@ impl Recording {
         &mut self,
         conn: &mut PgConnection,
         at: DateTime<Utc>,
-        chunks: &[Block],
+        chunks: &BTreeMap<usize, Block>,
     ) -> Result<usize, StoreError> {
         let (mut numbers, mut starts, mut bodies) = (Vec::new(), Vec::new(), Vec::new());
-        for (number, block) in (0_i32..).zip(chunks) {
-            let index = usize::try_from(number).unwrap_or_default();
-            let alone = index >= self.chains.len();
-            if alone {
-                self.chains.push(Chain::default());
-            }
-            let body = codec::encode(block, self.kind.parents(), &mut self.chains[index]);
+        for (number, block) in chunks {
+            let alone = !self.chains.contains_key(number);
+            let chain = self.chains.entry(*number).or_default();
+            let body = codec::encode(block, self.kind.parents(), chain);
             bodies
                 .push(body.map_err(|source| StoreError::Samples { op: "pack a survey's samples", source })?);
-            numbers.push(number);
+            numbers.push(i32::try_from(*number).unwrap_or(i32::MAX));
             starts.push(alone);
         }
         let written = bodies.iter().map(Vec::len).sum();

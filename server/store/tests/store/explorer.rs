@@ -230,6 +230,28 @@ async fn what_is_kept_by_the_hour_only_is_shown_by_the_hour() {
 }
 
 #[tokio::test]
+async fn a_topic_that_was_gone_by_then_reads_the_same_whether_or_not_its_chunk_has_rows() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let (gone, orders) = (vec![Some(0); recorder::MOST_TRACKS], || topic("orders", &[Some(1)]));
+    let samples = [
+        (at(5, 60), vec![topic("gone", &gone), orders()]),
+        (at(5, 2400), vec![orders()]),
+        (at(4, 60), vec![orders()]),
+    ];
+    let recording = record(conn, samples).await;
+    let asked = Question { topic: Some("gone"), ..question(at(5, 3000), at(4, 1800)) };
+    let open = explore(conn, asked).await;
+    seal_all(conn, &recording).await;
+    let sealed = explore(conn, asked).await;
+    for found in [open, sealed] {
+        assert_eq!(found.frame.resolution, Resolution::Survey, "surveys of that time are kept");
+        assert_eq!(found.course.unwrap().items, [], "and it was not there any more");
+    }
+}
+
+#[tokio::test]
 async fn what_is_too_much_to_look_at_names_the_longest_time_that_is_not() {
     let database = TestDatabase::new().await;
     let conn = &mut *database.conn().await;
