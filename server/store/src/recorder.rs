@@ -8,6 +8,7 @@ pub mod codec;
 mod explorer;
 mod facts;
 mod facts_changed;
+mod frozen;
 mod group_hours;
 mod group_then;
 mod history;
@@ -33,11 +34,15 @@ pub use self::{
     explorer::{Explored, Question, explore, topics},
     facts::{Fact, fact, fact_at, fact_changes, keep_fact},
     facts_changed::{FactFilter, FactPlace, facts_changed},
+    frozen::bound_frozen,
     group_hours::{group_hours, groups},
     group_then::group_then,
     history::{RecentEnds, blocks, recent_ends},
     positions::{Positions, positions, source_ends},
-    retention::{cover, retire, size},
+    retention::{
+        HOURS_FOR, cover, cover_next, forget_facts, forget_ids, forget_tracks, retire_blocks, retire_hours,
+        size,
+    },
     seal::{Due, due, seal, seal_one},
     series::{Selection, series},
     topic_ids::{keep_ids, last_ids, recreated, recreated_by_surveys},

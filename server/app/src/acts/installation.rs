@@ -16,7 +16,7 @@ use crate::{
     app::App,
     auth::{IDLE_SECONDS, passwords, tokens::SESSION_HOURS},
     http::Answer,
-    loops::housekeeping::{LAG_DAYS, MESSAGE_DAYS, RPO_DAYS},
+    loops::housekeeping::{INCIDENT_GB, LAG_DAYS, MESSAGE_DAYS, RPO_DAYS},
     process::settings::Setting,
 };
 
@@ -182,6 +182,10 @@ fn retention() -> Vec<Fixed> {
         fixed("Runs, reports and the audit", "for ever"),
         fixed("Lag at full resolution", format!("{LAG_DAYS} days")),
         fixed("RPO by the hour", format!("{RPO_DAYS} days")),
+        fixed(
+            "The flight recorder around incidents",
+            format!("up to {INCIDENT_GB} GB a pair, the oldest go first"),
+        ),
         fixed("Messages to channels", format!("{MESSAGE_DAYS} days")),
         fixed("Sessions that ended", "7 days"),
     ]

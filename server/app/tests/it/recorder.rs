@@ -3,7 +3,13 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use muster_app::loops::memory::{Memory, seal_some};
+use muster_app::{
+    loops::{
+        housekeeping,
+        memory::{Memory, seal_some},
+    },
+    process::telemetry::Beat,
+};
 use muster_domain::{
     ids::PairName,
     pair::{Direction, Side},
@@ -18,6 +24,7 @@ use muster_kafka::{
 use muster_replication::Replication as _;
 use muster_store::{leases, recorder::Recording, surveys};
 use serde_json::Value;
+use sqlx::AssertSqlSafe;
 
 use crate::test_app::TestApp;
 
@@ -108,6 +115,30 @@ async fn the_more_waits_to_be_sealed_the_more_is_sealed_after_a_survey_and_a_sur
     let seal = async |within| seal_some(&app.app.pool, &recording, now, within).await.unwrap();
     assert_eq!(seal(Duration::from_secs(600)).await, 350, "an eighth of it");
     assert_eq!(seal(Duration::ZERO).await, 349, "no time, and one all the same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_surveys_go_though_something_else_cannot_be_removed() {
+    let app = TestApp::with_pair().await;
+    let pool = &app.app.pool;
+    let begun = "select recorder_cover('recorder_block', now() - n * interval '1 hour', 3600)
+        from generate_series(70, 75) as n";
+    sqlx::query(begun).execute(pool).await.unwrap();
+    let old = async || -> i64 {
+        let sql = "select count(*)
+            from pg_inherits
+            join pg_class child on child.oid = inhrelid
+            where inhparent = 'recorder_block'::regclass
+                and to_timestamp(substring(child.relname from '_([0-9]+)$')::bigint) < now() - interval '2 days'";
+        sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
+    };
+    assert_eq!(old().await, 6);
+    for table in ["idempotency_key", "recorder_fact"] {
+        let away = format!("alter table {table} rename to away_{table}");
+        sqlx::query(AssertSqlSafe(away)).execute(pool).await.unwrap();
+    }
+    assert!(!housekeeping::sweep(pool, 24, &Beat::default()).await, "all were dropped");
+    assert_eq!(old().await, 0);
 }
 
 /// A partition to which one transaction was written, on both sides; nobody writes to it afterwards.

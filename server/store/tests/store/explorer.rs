@@ -212,9 +212,7 @@ async fn what_is_kept_by_the_hour_only_is_shown_by_the_hour() {
         .map(|(hours, behind)| (at(hours, 60), vec![topic("orders", &[Some(behind), Some(0)])]));
     let recording = record(conn, samples).await;
     seal_all(conn, &recording).await;
-    let mut tx = muster_store::begin(database.pool()).await.unwrap();
-    recorder::retire(&mut tx, Utc::now(), 24).await.unwrap();
-    tx.commit().await.unwrap();
+    crate::recorder::retire(&database).await;
     let old = explore(conn, question(at(40, 0), at(38, 0))).await;
     assert_eq!(old.frame.resolution, Resolution::Hour, "the surveys are gone");
     let worst: Vec<_> = old.course.unwrap().items.iter().map(|item| item.records.worst).collect();
