@@ -233,7 +233,7 @@ impl Chosen {
             asked.from,
             asked.to
         )
-        .fetch_one(conn)
+        .fetch_one(&mut *conn)
         .await
         .map_err(failed("find the first hour of a time"))?;
         let Some(hour) = first_hour else { return Ok(true) };
