@@ -268,7 +268,7 @@ fn empty(found: &LagExplorer) -> Option<(String, String)> {
         None => (
             format!("Nothing is recorded yet from {} to {}", found.source, found.target),
             "The flight recorder keeps what every survey finds of every partition in scope: in full for a day, by the hour for a \
-             year, and around every loss and run for good. The first survey begins within seconds of creating the pair; if none \
+             year, and around incidents for good. The first survey begins within seconds of creating the pair; if none \
              comes, its readiness says why."
                 .to_owned(),
         ),

@@ -98,6 +98,8 @@ pub struct LossPage {
     filtered: bool,
     topics: Vec<TopicRow>,
     topics_said: String,
+    /// Whether topics are not kept any more.
+    removed: bool,
     partitions: Vec<PartitionRow>,
     partitions_said: String,
     pages: Vec<(String, &'static str)>,
@@ -141,7 +143,12 @@ impl LossPage {
             filters: vec![Field::line("topic", "Topic", "search", &filter.topic, "off").of_filter()],
             filtered: !filter.topic.is_empty(),
             topics: part.topics.iter().take(TOPICS).map(|topic| rows.topic(topic)).collect(),
-            topics_said: part.said_topics(),
+            topics_said: if loss.topics_removed() {
+                "not kept any more".to_owned()
+            } else {
+                part.said_topics()
+            },
+            removed: loss.topics_removed(),
             partitions: part.shown().iter().map(|(topic, lost)| rows.partition(topic, lost)).collect(),
             partitions_said: part.said_partitions(),
             pages: part.pages(&here, filter),

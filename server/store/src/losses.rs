@@ -35,6 +35,36 @@ pub async fn keep(conn: &mut PgConnection, pair: &PairName, loss: &Loss) -> Resu
     Ok(())
 }
 
+/// Removes what was said of each topic from losses that turned out to be none, where that was settled before a time: of very many partitions it
+/// is some megabytes. When it was and that nothing was lost stays. Answers how many they were; of very many some wait
+/// for the next time.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn remove_topics(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "update loss
+        set body = jsonb_set(body, '{topics}', '[]'::jsonb)
+        where (pair, from_side, seen_at) in (
+            -- As the index has it.
+            select pair, from_side, seen_at
+            from loss
+            where settled
+                and truth ->> 'records' = '0'
+                and truth ->> 'exact' = 'true'
+                and body -> 'topics' <> '[]'::jsonb
+                and at < $1
+            order by at
+            limit 100
+        )",
+        before
+    )
+    .execute(conn)
+    .await
+    .map_err(failed("remove the topics of losses that were none"))?;
+    Ok(done.rows_affected())
+}
+
 /// When losses of a pair whose last word is not said yet were written last, in the order of [`unsettled`].
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! The flight recorder: every survey's numbers in compressed columns, full resolution for hours, hours for a year.
 //!
-//! A survey appends one small row per chunk of tracks; a few minutes later these are sealed into one block, in a transaction
-//! that also removes them and adds them to their hour. So a sample is in one place at any time, whoever dies. Old blocks go
+//! A survey appends one small row per chunk of tracks in which anything has a value; a few minutes later these are sealed into
+//! one block, in a transaction that also removes them and adds them to their hour. So a sample is in one place at any time, whoever dies. Old blocks go
 //! by dropping partitions of the table; what lies around incidents is copied aside before.
 
 pub mod codec;
@@ -9,6 +9,7 @@ mod explorer;
 mod fact_recording;
 mod facts;
 mod facts_changed;
+mod frozen;
 mod group_hours;
 mod group_then;
 mod history;
@@ -18,6 +19,8 @@ mod seal;
 mod series;
 mod topic_ids;
 mod tracks;
+
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
@@ -33,12 +36,16 @@ pub use self::{
     fact_recording::{FactRecording, FactsWritten, keep_fact, keep_fact_change},
     facts::{Fact, FactOf, fact, fact_at, fact_changes},
     facts_changed::{FactFilter, FactPlace, facts_changed, facts_left_out},
+    frozen::bound_frozen,
     group_hours::{group_hours, groups},
     group_then::group_then,
     history::{RecentEnds, blocks, recent_ends},
     positions::{Positions, positions, source_ends},
-    retention::{cover, retire, size},
-    seal::seal,
+    retention::{
+        HOURS_FOR, cover, cover_next, forget_facts, forget_ids, forget_tracks, retire_blocks, retire_hours,
+        size,
+    },
+    seal::{Due, due, seal, seal_one},
     series::{Selection, series},
     topic_ids::{keep_ids, last_ids, recreated, recreated_by_surveys},
 };
@@ -60,7 +67,8 @@ pub struct Recording {
     stream: i64,
     kind: Kind,
     tracks: Tracks,
-    chains: Vec<Chain>,
+    /// By chunk, since the block began.
+    chains: BTreeMap<usize, Chain>,
     /// Which block rows belong to now; each begins with rows that stand alone.
     block: Option<i64>,
     /// False while rows are written and not known to be committed.
@@ -80,7 +88,7 @@ impl Recording {
     ) -> Result<Self, StoreError> {
         let stream = make_stream(conn, pair, direction, kind).await?;
         let tracks = Tracks::read(conn, stream).await?;
-        Ok(Self { stream, kind, tracks, chains: Vec::new(), block: None, sure: true })
+        Ok(Self { stream, kind, tracks, chains: BTreeMap::new(), block: None, sure: true })
     }
 
     /// Number of the stream.
@@ -130,19 +138,16 @@ impl Recording {
         &mut self,
         conn: &mut PgConnection,
         at: DateTime<Utc>,
-        chunks: &[Block],
+        chunks: &BTreeMap<usize, Block>,
     ) -> Result<usize, StoreError> {
         let (mut numbers, mut starts, mut bodies) = (Vec::new(), Vec::new(), Vec::new());
-        for (number, block) in (0_i32..).zip(chunks) {
-            let index = usize::try_from(number).unwrap_or_default();
-            let alone = index >= self.chains.len();
-            if alone {
-                self.chains.push(Chain::default());
-            }
-            let body = codec::encode(block, self.kind.parents(), &mut self.chains[index]);
+        for (number, block) in chunks {
+            let alone = !self.chains.contains_key(number);
+            let chain = self.chains.entry(*number).or_default();
+            let body = codec::encode(block, self.kind.parents(), chain);
             bodies
                 .push(body.map_err(|source| StoreError::Samples { op: "pack a survey's samples", source })?);
-            numbers.push(number);
+            numbers.push(i32::try_from(*number).unwrap_or(i32::MAX));
             starts.push(alone);
         }
         let written = bodies.iter().map(Vec::len).sum();

@@ -16,7 +16,7 @@ use crate::{
     app::App,
     auth::{IDLE_SECONDS, passwords, tokens::SESSION_HOURS},
     http::Answer,
-    loops::housekeeping::{CHANGE_DAYS, LAG_DAYS, MESSAGE_DAYS, RPO_DAYS},
+    loops::housekeeping::{CHANGE_DAYS, INCIDENT_GB, LAG_DAYS, MESSAGE_DAYS, RPO_DAYS},
     process::settings::Setting,
 };
 
@@ -183,6 +183,10 @@ fn retention() -> Vec<Fixed> {
         fixed("Lag at full resolution", format!("{LAG_DAYS} days")),
         fixed("RPO by the hour", format!("{RPO_DAYS} days")),
         fixed("Changes of readiness checks", format!("{CHANGE_DAYS} days")),
+        fixed(
+            "The flight recorder around incidents",
+            format!("up to {INCIDENT_GB} GB a pair, the oldest go first"),
+        ),
         fixed("Messages to channels", format!("{MESSAGE_DAYS} days")),
         fixed("Sessions that ended", "7 days"),
     ]

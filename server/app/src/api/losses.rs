@@ -49,6 +49,9 @@ pub struct LossView {
     pub course: Option<String>,
     /// The loss; null when no source was found dead by then.
     pub loss: Option<Loss>,
+    /// Whether what was said of each topic is not kept any more: nothing was lost, and that was settled a week ago. `topics` is empty then,
+    /// and not because there were none.
+    pub topics_removed: bool,
 }
 
 /// `GET /api/v1/pairs/{pair}/loss`.
@@ -65,7 +68,8 @@ pub async fn show(
     let at = query.at.unwrap_or_else(Utc::now);
     let loss = losses::at(&mut conn, &name, asked, at).await?;
     let course = loss.as_ref().map(|loss| pair.course(loss.direction));
-    let view = LossView { pair: name, at, course, loss };
+    let topics_removed = loss.as_ref().is_some_and(Loss::topics_removed);
+    let view = LossView { pair: name, at, course, loss, topics_removed };
     if !wanted {
         return Ok(Json(view).into_response());
     }

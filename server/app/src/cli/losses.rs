@@ -50,6 +50,9 @@ pub(super) async fn show(
         }
     }
     print::table(&HEADS, &rows);
+    if reply["topics_removed"] == true {
+        println!("Nothing was lost. What was said of each topic is not kept any more.");
+    }
     println!("{}", print::word(loss, "method"));
     if !loss["truth"].is_null() {
         println!("{}", print::word(&loss["truth"], "method"));

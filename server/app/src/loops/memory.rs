@@ -5,7 +5,10 @@
 //! that lag in time and what a death would cost are known from the first survey on, unless nobody observed the pair for longer
 //! than is looked back. Of a source that died before that it reads what was stated of the loss: it is the same death.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
@@ -28,8 +31,13 @@ use crate::standing::lag_history::{LagHistory, MOST_ENDS, MOST_SURVEYS};
 
 /// How far a new process looks back.
 const LOOK_BACK: TimeDelta = TimeDelta::minutes(20);
-/// Most blocks sealed after one survey: a few minutes of a large pair are sealed over some surveys, not at once.
-const SEALED_AT_ONCE: usize = 4;
+/// Of what is over and not sealed this part is sealed after one survey, of a large pair over some surveys and not at once: whatever the
+/// period and the number of chunks, it is done in a few minutes and never piles up.
+const SHARE: usize = 8;
+/// And at least so many blocks.
+const SEALED_AT_LEAST: usize = 4;
+/// What is not sealed so long after it was over is told.
+const SEALED_LATE: TimeDelta = TimeDelta::hours(1);
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -198,15 +206,21 @@ impl Memory {
         self.in_step = false;
     }
 
-    /// Seals what is over, each block in a transaction of its own. One stream that cannot be sealed keeps no other from it.
+    /// Seals what is over, for half of a survey's period at most. One stream that cannot be sealed keeps no other from it.
     ///
     /// # Errors
     /// When the database refuses, of the first stream for which it did.
-    pub(crate) async fn seal(&self, pool: &PgPool, now: DateTime<Utc>) -> Result<(), StoreError> {
+    pub(crate) async fn seal(
+        &self,
+        pool: &PgPool,
+        now: DateTime<Utc>,
+        period: Duration,
+    ) -> Result<(), StoreError> {
         let mut all = Ok(());
+        let streams = u32::try_from(self.recordings.len()).unwrap_or(u32::MAX).max(1);
         for recording in self.recordings.values() {
-            let sealed = seal_some(pool, recording, now).await;
-            all = all.and(sealed);
+            let sealed = seal_some(pool, recording, now, period / 2 / streams).await;
+            all = all.and(sealed.map(|_| ()));
         }
         all
     }
@@ -280,15 +294,61 @@ fn kind_said(kind: FactKind) -> &'static str {
     }
 }
 
-async fn seal_some(pool: &PgPool, recording: &Recording, now: DateTime<Utc>) -> Result<(), StoreError> {
-    for _ in 0..SEALED_AT_ONCE {
-        let failed = |source| StoreError::Database { op: "seal a block of samples", source };
-        let mut tx = muster_store::begin(pool).await.map_err(failed)?;
-        let sealed = recorder::seal(&mut tx, recording.stream(), recording.kind(), now).await?;
-        tx.commit().await.map_err(failed)?;
-        if !sealed {
+/// Seals a part of what is over of a stream, the oldest first, each block in a transaction of its own; answers how many blocks are left.
+/// After so long it stops, with one block at least: the next survey is not to wait for it.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn seal_some(
+    pool: &PgPool,
+    recording: &Recording,
+    now: DateTime<Utc>,
+    within: Duration,
+) -> Result<usize, StoreError> {
+    let failed = |source| StoreError::Database { op: "seal a block of samples", source };
+    let (stream, kind, began) = (recording.stream(), recording.kind(), Instant::now());
+    let due = recorder::due(&mut *muster_store::acquire(pool).await?, stream, now).await?;
+    let mut sealed = 0;
+    for block in due.iter().take(share(due.len())) {
+        if sealed > 0 && began.elapsed() >= within {
             break;
         }
+        let mut tx = muster_store::begin(pool).await.map_err(failed)?;
+        recorder::seal_one(&mut tx, (stream, kind), *block).await?;
+        tx.commit().await.map_err(failed)?;
+        sealed += 1;
     }
-    Ok(())
+    let left = due.len() - sealed;
+    if let Some(late) = due.get(sealed).filter(|oldest| now - oldest.begin > SEALED_LATE) {
+        tracing::warn!(stream, left, oldest = %late.begin, "{left} blocks of the flight recorder wait to be sealed, the oldest since {}; they can be read all the same. If that goes on, the database is too slow for so many partitions at this period", late.begin);
+    }
+    Ok(left)
+}
+
+/// How many of so many blocks are sealed after one survey.
+fn share(due: usize) -> usize {
+    due.div_ceil(SHARE).max(SEALED_AT_LEAST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 100,000 partitions with three groups each are 49 and 147 chunks.
+    #[test]
+    fn what_is_over_is_sealed_before_as_much_again_is_over_whatever_the_period() {
+        for chunks in [1, 49, 147, 1_000] {
+            // Periods of 5, 10 and 20 seconds; the last also where surveys take twice as long.
+            for surveys in [60, 30, 15, 8] {
+                let mut left = 0;
+                for _ in 0..1_000 {
+                    left += chunks;
+                    for _ in 0..surveys {
+                        left -= share(left).min(left);
+                    }
+                }
+                assert!(left < chunks, "{left} of {chunks} chunks are left with {surveys} surveys a block");
+            }
+        }
+    }
 }

@@ -252,7 +252,7 @@ impl SurveyLoop {
         }
         memory.committed(&clients.pair, &survey);
         self.keep_looks(&survey).await;
-        if let Err(e) = memory.seal(&self.pool, survey.began_at).await {
+        if let Err(e) = memory.seal(&self.pool, survey.began_at, self.period).await {
             tracing::warn!(pair.name = %pair, cause = %chain(&e), "could not seal what was recorded of pair `{pair}`; it stays unsealed and is tried again");
         }
         tracing::debug!(pair.name = %pair, survey.number = number, survey.brought_forward = survey.brought_forward, took_ms = survey.took_ms, "observed pair `{pair}`");

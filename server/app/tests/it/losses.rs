@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_app::loops::memory::Memory;
 use muster_domain::{
     ids::{PairName, TeamName},
-    loss::{EndRead, Interval, Loss, PartitionLoss, TopicLoss},
+    loss::{EndRead, Interval, Loss, PartitionLoss, TopicLoss, Truth},
     pair::{Direction, Pair, Side},
 };
 use muster_kafka::double::Health;
@@ -300,4 +300,30 @@ async fn exports_of_a_statement_are_of_that_loss_whatever_died_since() {
         .await
         .done();
     assert_eq!(none["items"], serde_json::json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_loss_that_was_none_page_and_api_say_that_its_topics_are_not_kept() {
+    let app = TestApp::with_pair().await;
+    let kept = of_orders(&app, 0);
+    let nothing = Truth {
+        at: kept.noticed_at + TimeDelta::minutes(1),
+        records: Some(0),
+        ms: Some(0),
+        by_logs: true,
+        exact: true,
+        settled: true,
+        method: "By its logs.".to_owned(),
+    };
+    let mut read = Vec::new();
+    for topics in [kept.topics.clone(), Vec::new()] {
+        keep(&app, "orders", &Loss { topics, truth: Some(nothing.clone()), ..kept.clone() }).await;
+        let told = app.as_user("vera").await.get("/api/v1/pairs/orders/loss").await.done();
+        assert_eq!(told["loss"]["truth"]["records"], 0);
+        let html = page(&app, &format!("/pairs/orders/losses/{LOSS}")).await;
+        assert!(html.contains("Nothing was lost"), "{html}");
+        let said = html.contains("What was said of each is removed");
+        read.push((told["topics_removed"].as_bool(), said, html.contains("Of whom")));
+    }
+    assert_eq!(read, [(Some(false), false, true), (Some(true), true, false)]);
 }

@@ -2,15 +2,29 @@
 
 use std::time::Duration;
 
-use muster_app::loops::memory::Memory;
-use muster_domain::{ids::PairName, survey::ConnectorRole, topic::TopicPartition};
+use chrono::{DateTime, Utc};
+use muster_app::{
+    loops::{
+        housekeeping,
+        memory::{Memory, seal_some},
+    },
+    process::telemetry::Beat,
+};
+use muster_domain::{
+    ids::PairName,
+    pair::{Direction, Side},
+    recorder::Kind,
+    survey::ConnectorRole,
+    topic::TopicPartition,
+};
 use muster_kafka::{
     ClusterAdmin as _,
     double::{Health, Log, Payload},
 };
 use muster_replication::Replication as _;
-use muster_store::{leases, surveys};
+use muster_store::{leases, recorder::Recording, surveys};
 use serde_json::Value;
+use sqlx::AssertSqlSafe;
 
 use crate::test_app::TestApp;
 
@@ -77,6 +91,54 @@ async fn a_row_that_does_not_read_back_stops_neither_surveys_nor_the_sealing_of_
     observe(&app, &mut memory).await;
     let lag = app.as_user("vera").await.get("/api/v1/pairs/orders/lag").await.done();
     assert!(lag["items"][0]["rpo"]["records_at_most"].is_number(), "and it is known again: {lag:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_more_waits_to_be_sealed_the_more_is_sealed_after_a_survey_and_a_survey_does_not_wait_for_it() {
+    let app = TestApp::with_pair().await;
+    // Those of a process that had just begun: they stand alone.
+    let sql = [
+        "delete from recorder_open where at < (select max(at) from recorder_open)",
+        "insert into recorder_open (stream, chunk, at, starts, body)
+        select stream, chunk, at - n * interval '5 minutes', starts, body
+        from recorder_open, generate_series(1, 400) as n",
+    ];
+    for sql in sql {
+        sqlx::query(sql).execute(&app.app.pool).await.unwrap();
+    }
+    let now: DateTime<Utc> =
+        sqlx::query_scalar("select max(at) from recorder_open").fetch_one(&app.app.pool).await.unwrap();
+    let mut conn = app.app.pool.acquire().await.unwrap();
+    let (pair, flow) = (PairName::new("orders").unwrap(), Direction { from: Side::A });
+    let recording = Recording::open(&mut conn, &pair, flow, Kind::Partitions).await.unwrap();
+    drop(conn);
+    let seal = async |within| seal_some(&app.app.pool, &recording, now, within).await.unwrap();
+    assert_eq!(seal(Duration::from_secs(600)).await, 350, "an eighth of it");
+    assert_eq!(seal(Duration::ZERO).await, 349, "no time, and one all the same");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_surveys_go_though_something_else_cannot_be_removed() {
+    let app = TestApp::with_pair().await;
+    let pool = &app.app.pool;
+    let begun = "select recorder_cover('recorder_block', now() - n * interval '1 hour', 3600)
+        from generate_series(70, 75) as n";
+    sqlx::query(begun).execute(pool).await.unwrap();
+    let old = async || -> i64 {
+        let sql = "select count(*)
+            from pg_inherits
+            join pg_class child on child.oid = inhrelid
+            where inhparent = 'recorder_block'::regclass
+                and to_timestamp(substring(child.relname from '_([0-9]+)$')::bigint) < now() - interval '2 days'";
+        sqlx::query_scalar(sql).fetch_one(pool).await.unwrap()
+    };
+    assert_eq!(old().await, 6);
+    for table in ["idempotency_key", "recorder_fact"] {
+        let away = format!("alter table {table} rename to away_{table}");
+        sqlx::query(AssertSqlSafe(away)).execute(pool).await.unwrap();
+    }
+    assert!(!housekeeping::sweep(pool, 24, &Beat::default()).await, "all were dropped");
+    assert_eq!(old().await, 0);
 }
 
 /// A partition to which one transaction was written, on both sides; nobody writes to it afterwards.

@@ -113,6 +113,14 @@ impl Loss {
     pub fn is_open(&self) -> bool {
         is_open(self.truth.as_ref())
     }
+
+    /// Whether what was said of each topic is not kept any more: it turned out that nothing was lost, and that is some days ago. Before
+    /// that a loss with a figure names each of its partitions.
+    #[must_use]
+    pub fn topics_removed(&self) -> bool {
+        let nothing = |truth: &Truth| truth.settled && truth.exact && truth.records == Some(0);
+        self.topics.is_empty() && self.truth.as_ref().is_some_and(nothing)
+    }
 }
 
 fn is_open(truth: Option<&Truth>) -> bool {

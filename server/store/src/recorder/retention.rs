@@ -1,16 +1,13 @@
 //! What goes when, and what stays for good.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_domain::{alarm::AlarmCode, notification::Severity};
 use sqlx::PgConnection;
 
-use super::{BLOCKS_OF, HOURS_OF, MOST_TRACKS};
+use super::{BLOCKS_OF, HOURS_OF, MOST_TRACKS, frozen::freeze};
 use crate::error::{StoreError, failed};
 
-/// Roll-ups are kept so long.
-const HOURS_FOR: TimeDelta = TimeDelta::days(366);
-/// Critical alarms of a pair within a day around which everything is kept: one that comes and goes must not keep it all.
-const MOST_ALARMS: i64 = 10;
+/// Roll-ups are kept so long, and what changes seldom, ids and names of tracks as long.
+pub const HOURS_FOR: TimeDelta = TimeDelta::days(366);
 
 /// Makes the partition of a table for a time, if there is none.
 ///
@@ -29,84 +26,99 @@ pub async fn cover(
     Ok(())
 }
 
-/// Makes the partitions of the next time, copies aside what lies around incidents (a source that died, a run, a critical
-/// alarm), drops what is older than so many hours, and forgets facts, ids and tracks that nothing refers to any more. Answers how many partitions went. In a transaction: what is to stay is copied before it
-/// is dropped, or neither.
+/// Makes the partitions of the present and of the next time.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn retire(conn: &mut PgConnection, now: DateTime<Utc>, keep_hours: i64) -> Result<i64, StoreError> {
+pub async fn cover_next(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<(), StoreError> {
     for (table, width) in [("recorder_block", BLOCKS_OF), ("recorder_hour", HOURS_OF)] {
         for at in [now, now + TimeDelta::seconds(width)] {
             cover(conn, table, at, width).await?;
         }
     }
-    let before = now - TimeDelta::hours(keep_hours);
-    freeze(conn, before).await?;
-    let mut dropped = 0;
-    for (table, before) in [("recorder_block", before), ("recorder_hour", now - HOURS_FOR)] {
-        dropped += sqlx::query_scalar!(r#"select recorder_drop($1, $2) as "dropped!""#, table, before)
-            .fetch_one(&mut *conn)
-            .await
-            .map_err(failed("drop old partitions of the recorder's"))?;
-    }
-    forget_facts(conn, now - HOURS_FOR).await?;
-    forget_ids(conn, now - HOURS_FOR).await?;
-    forget_tracks(conn, now - HOURS_FOR).await?;
-    Ok(dropped)
+    Ok(())
 }
 
-/// A quarter of an hour before an incident and after its end shows what led to it and what came of it. Of an alarm it is its
-/// opening: it may stand for weeks.
-async fn freeze(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<u64, StoreError> {
-    let critical = AlarmCode::ALL.into_iter().filter(|code| code.severity() == Severity::Critical);
-    let critical: Vec<String> = critical.map(|code| code.as_str().to_owned()).collect();
-    let done = sqlx::query!(
-        "insert into recorder_frozen (stream, chunk, from_at, to_at, samples, body)
-        select block.stream, block.chunk, block.from_at, block.to_at, block.samples, block.body
-        from recorder_block block
-        join recorder_stream stream on stream.id = block.stream
-        where block.from_at < $1
-            and exists (
-                select from loss
-                where loss.pair = stream.pair
-                    and block.to_at >= loss.seen_at - interval '15 minutes'
-                    and block.from_at <= loss.at + interval '15 minutes'
-                union all
-                select from run
-                where run.pair = stream.pair
-                    and block.to_at >= run.started_at - interval '15 minutes'
-                    and block.from_at <= coalesce(run.ended_at, block.from_at) + interval '15 minutes'
-                union all
-                select from alarm
-                where alarm.pair = stream.pair
-                    and alarm.code = any($2)
-                    and not coalesce((alarm.body ->> 'likely')::boolean, false)
-                    and block.to_at >= alarm.opened_at - interval '15 minutes'
-                    and block.from_at <= alarm.opened_at + interval '15 minutes'
-                    and (
-                        select count(*)
-                        from alarm before
-                        where before.pair = alarm.pair
-                            and before.code = any($2)
-                            and before.number < alarm.number
-                            and before.opened_at > alarm.opened_at - interval '1 day'
-                    ) < $3
-            )
-        on conflict (stream, chunk, from_at) do nothing",
-        before,
-        &critical,
-        MOST_ALARMS
+/// Drops the oldest partition of blocks, if all of it is older than so many hours, and copies aside before what lies around incidents;
+/// answers whether there was one, so that there may be more. In a transaction of its own: what is to stay is copied before it is
+/// dropped, or neither, and whoever writes or reads waits for one partition at most. While another process is at it there is none.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn retire_blocks(
+    conn: &mut PgConnection,
+    now: DateTime<Utc>,
+    keep_hours: i64,
+) -> Result<bool, StoreError> {
+    let before = now - TimeDelta::hours(keep_hours);
+    if !is_alone(conn).await? {
+        return Ok(false);
+    }
+    let Some((from, to)) = oldest_partition(conn).await?.filter(|(_, to)| *to <= before) else {
+        return Ok(false);
+    };
+    freeze(conn, (from, to)).await?;
+    drop_partitions(conn, "recorder_block", to).await?;
+    Ok(true)
+}
+
+/// Drops partitions of roll-ups that are older than [`HOURS_FOR`]; answers how many. In a transaction of its own, as [`retire_blocks`].
+///
+/// # Errors
+/// When the database refuses.
+pub async fn retire_hours(conn: &mut PgConnection, now: DateTime<Utc>) -> Result<i64, StoreError> {
+    if !is_alone(conn).await? {
+        return Ok(0);
+    }
+    drop_partitions(conn, "recorder_hour", now - HOURS_FOR).await
+}
+
+/// Whether no other process drops partitions; none does until this transaction ends.
+async fn is_alone(conn: &mut PgConnection) -> Result<bool, StoreError> {
+    sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock(hashtext('recorder_retire')) as "alone!""#)
+        .fetch_one(conn)
+        .await
+        .map_err(failed("see whether another process drops old partitions of the recorder's"))
+}
+
+/// The time that the oldest partition of blocks holds, as its name says it.
+async fn oldest_partition(
+    conn: &mut PgConnection,
+) -> Result<Option<(DateTime<Utc>, DateTime<Utc>)>, StoreError> {
+    let oldest = sqlx::query!(
+        r#"select
+            to_timestamp((regexp_match(child.relname::text, '_([0-9]+)_([0-9]+)$'))[1]::bigint) as "from_at!",
+            to_timestamp((regexp_match(child.relname::text, '_([0-9]+)_([0-9]+)$'))[2]::bigint) as "to_at!"
+        from pg_inherits
+        join pg_class child on child.oid = pg_inherits.inhrelid
+        where pg_inherits.inhparent = 'recorder_block'::regclass
+            and child.relname::text ~ '_([0-9]+)_([0-9]+)$'
+        order by 2
+        limit 1"#
     )
-    .execute(conn)
+    .fetch_optional(conn)
     .await
-    .map_err(failed("keep what lies around incidents"))?;
-    Ok(done.rows_affected())
+    .map_err(failed("find the oldest partition of the recorder's"))?;
+    Ok(oldest.map(|oldest| (oldest.from_at, oldest.to_at)))
+}
+
+async fn drop_partitions(
+    conn: &mut PgConnection,
+    table: &str,
+    before: DateTime<Utc>,
+) -> Result<i64, StoreError> {
+    sqlx::query_scalar!(r#"select recorder_drop($1, $2) as "dropped!""#, table, before)
+        .fetch_one(conn)
+        .await
+        .map_err(failed("drop old partitions of the recorder's"))
 }
 
 /// ACLs and configs of more than so long ago go, except the newest whole state of each and what changed since: they say what was so until
 /// the next.
-async fn forget_facts(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<(), StoreError> {
+///
+/// # Errors
+/// When the database refuses.
+pub async fn forget_facts(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query!(
         "delete from recorder_fact old
         using recorder_fact newer
@@ -117,7 +129,7 @@ async fn forget_facts(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<
             and newer.at <= $1",
         before
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await
     .map_err(failed("forget old ACLs and configs"))?;
     sqlx::query!(
@@ -138,7 +150,10 @@ async fn forget_facts(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<
 }
 
 /// Ids that topics had until so long ago go.
-async fn forget_ids(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<(), StoreError> {
+///
+/// # Errors
+/// When the database refuses.
+pub async fn forget_ids(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query!("delete from recorder_topic where seen_until < $1", before)
         .execute(conn)
         .await
@@ -149,7 +164,10 @@ async fn forget_ids(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<()
 /// Names of tracks that were not seen for so long go: no hour has values of theirs any more. One that a frozen block may have
 /// values of stays, and the last of a stream, so that no number is given twice. A stream in which nothing at all was seen
 /// lately is left as it is: its source may be silent.
-async fn forget_tracks(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<(), StoreError> {
+///
+/// # Errors
+/// When the database refuses.
+pub async fn forget_tracks(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query!(
         "delete from recorder_track track
         where track.seen_at < $1

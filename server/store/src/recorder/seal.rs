@@ -12,9 +12,37 @@ use super::{
 };
 use crate::error::{StoreError, failed};
 
-/// Seals the oldest block of a stream that is over by `now`; answers whether there was one. To be called in a transaction of
-/// its own: dying in it leaves the rows as they were. A row that does not read back is told in the log and goes, with those that
-/// are told from it: they are a gap, and what was recorded before and after them stays.
+/// Minutes of one chunk of a stream's tracks that are over and not sealed: they become one block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    /// When they begin.
+    pub begin: DateTime<Utc>,
+    chunk: i32,
+}
+
+/// What of a stream is over by `now` and not sealed, the oldest first.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn due(conn: &mut PgConnection, stream: i64, now: DateTime<Utc>) -> Result<Vec<Due>, StoreError> {
+    sqlx::query_as!(
+        Due,
+        r#"select chunk, date_bin($3::interval, at, timestamptz 'epoch') as "begin!"
+        from recorder_open
+        where stream = $1
+            and at < $2
+        group by 1, 2
+        order by 2, 1"#,
+        stream,
+        block_begin(now),
+        TimeDelta::milliseconds(BLOCK_MS) as _
+    )
+    .fetch_all(conn)
+    .await
+    .map_err(failed("find what is to be sealed"))
+}
+
+/// Seals the oldest block of a stream that is over by `now`; answers whether there was one. As [`seal_one`].
 ///
 /// # Errors
 /// When the database refuses.
@@ -24,30 +52,30 @@ pub async fn seal(
     kind: Kind,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let oldest = sqlx::query!(
-        r#"select chunk, min(at) as "at!"
-        from recorder_open
-        where stream = $1
-            and at < $2
-        group by chunk
-        order by 2, chunk
-        limit 1"#,
-        stream,
-        block_begin(now)
-    )
-    .fetch_optional(&mut *conn)
-    .await
-    .map_err(failed("find what is to be sealed"))?;
-    let Some(oldest) = oldest else { return Ok(false) };
-    let begin = block_begin(oldest.at);
-    let rows = take_rows(conn, stream, oldest.chunk, begin).await?;
+    let Some(oldest) = due(conn, stream, now).await?.first().copied() else { return Ok(false) };
+    seal_one(conn, (stream, kind), oldest).await?;
+    Ok(true)
+}
+
+/// Seals a block; does nothing where another process has. To be called in a transaction of its own: dying in it leaves the rows as
+/// they were. A row that does not read back is told in the log and goes, with those that are told from it: they are a gap, and what
+/// was recorded before and after them stays.
+///
+/// # Errors
+/// When the database refuses.
+pub async fn seal_one(
+    conn: &mut PgConnection,
+    (stream, kind): (i64, Kind),
+    Due { begin, chunk }: Due,
+) -> Result<(), StoreError> {
+    let rows = take_rows(conn, stream, chunk, begin).await?;
     let (samples, torn) = unchain_readable(rows, kind);
     for Torn { at, error, lost } in torn {
-        let (chunk, cause) = (oldest.chunk, error.to_string());
+        let cause = error.to_string();
         tracing::error!(stream, chunk, %at, lost, cause, "a row of the flight recorder does not read back; it is dropped with {lost} behind it that are told from it");
     }
     let block = merged(&samples, kind);
-    let (Some(first), Some(last)) = (block.at.first(), block.at.last()) else { return Ok(true) };
+    let (Some(first), Some(last)) = (block.at.first(), block.at.last()) else { return Ok(()) };
     let time = |ms: i64| DateTime::from_timestamp_millis(ms).unwrap_or(begin);
     let body = codec::encode(&block, kind.parents(), &mut Chain::default())
         .map_err(|source| StoreError::Samples { op: "pack a block of samples", source })?;
@@ -56,7 +84,7 @@ pub async fn seal(
         "insert into recorder_block (stream, chunk, from_at, to_at, samples, body)
         values ($1, $2, $3, $4, $5, $6)",
         stream,
-        oldest.chunk,
+        chunk,
         time(*first),
         time(*last),
         i32::try_from(block.at.len()).unwrap_or(i32::MAX),
@@ -65,8 +93,7 @@ pub async fn seal(
     .execute(&mut *conn)
     .await
     .map_err(failed("keep a block of samples"))?;
-    add_to_hour(conn, (stream, kind), oldest.chunk, begin, &block).await?;
-    Ok(true)
+    add_to_hour(conn, (stream, kind), chunk, begin, &block).await
 }
 
 async fn take_rows(

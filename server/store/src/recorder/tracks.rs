@@ -69,13 +69,14 @@ impl Tracks {
         Ok(tracks)
     }
 
-    /// Puts values where their tracks are: one block of one sample for each chunk; and the tracks that are to be kept as seen.
+    /// Puts values where their tracks are: by chunk, one block of one sample each; and the tracks that are to be kept as seen. Of a chunk
+    /// in which nothing has a value there is none: its topics may be gone for months, and it would be written with every survey.
     pub(super) fn place(
         &mut self,
         at_ms: i64,
         columns: usize,
         samples: Vec<TopicSample>,
-    ) -> (Vec<Block>, Vec<SeenTrack>) {
+    ) -> (BTreeMap<usize, Block>, Vec<SeenTrack>) {
         let day = at_ms.div_euclid(DAY_MS);
         let mut seen = Vec::new();
         let mut placed = Vec::with_capacity(self.count);
@@ -101,14 +102,12 @@ impl Tracks {
                 placed.push((number, cells));
             }
         }
-        let mut chunks: Vec<Block> = (0..self.count.div_ceil(MOST_TRACKS))
-            .map(|chunk| {
-                let tracks = (self.count - chunk * MOST_TRACKS).min(MOST_TRACKS);
-                Block { at: vec![at_ms], tracks, columns: vec![vec![None; tracks]; columns] }
-            })
-            .collect();
+        let mut chunks: BTreeMap<usize, Block> = BTreeMap::new();
         for (number, cells) in placed {
-            let block = &mut chunks[number / MOST_TRACKS];
+            let chunk = number / MOST_TRACKS;
+            let tracks = (self.count - chunk * MOST_TRACKS).min(MOST_TRACKS);
+            let empty = || Block { at: vec![at_ms], tracks, columns: vec![vec![None; tracks]; columns] };
+            let block = chunks.entry(chunk).or_insert_with(empty);
             for (column, value) in block.columns.iter_mut().zip(cells) {
                 column[number % MOST_TRACKS] = value;
             }

@@ -214,9 +214,7 @@ async fn what_is_kept_by_the_hour_only_is_shown_by_the_hour() {
         .map(|(hours, behind)| (at(hours, 60), vec![topic("orders", &[Some(behind), Some(0)])]));
     let recording = record(conn, samples).await;
     seal_all(conn, &recording).await;
-    let mut tx = muster_store::begin(database.pool()).await.unwrap();
-    recorder::retire(&mut tx, Utc::now(), 24).await.unwrap();
-    tx.commit().await.unwrap();
+    crate::recorder::retire(&database).await;
     let old = explore(conn, question(at(40, 0), at(38, 0))).await;
     assert_eq!(old.frame.resolution, Resolution::Hour, "the surveys are gone");
     let worst: Vec<_> = old.course.unwrap().items.iter().map(|item| item.records.worst).collect();
@@ -229,6 +227,28 @@ async fn what_is_kept_by_the_hour_only_is_shown_by_the_hour() {
     assert!(course.gaps.iter().all(|gap| gap.why == Why::NotRecorded), "{:?}", course.gaps);
     // Nothing is made up where there is no sample.
     assert_eq!(course.gaps.first().map(|gap| (gap.from, gap.to)), Some((at(41, 0), at(40, 0))));
+}
+
+#[tokio::test]
+async fn a_topic_that_was_gone_by_then_reads_the_same_whether_or_not_its_chunk_has_rows() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let (gone, orders) = (vec![Some(0); recorder::MOST_TRACKS], || topic("orders", &[Some(1)]));
+    let samples = [
+        (at(5, 60), vec![topic("gone", &gone), orders()]),
+        (at(5, 2400), vec![orders()]),
+        (at(4, 60), vec![orders()]),
+    ];
+    let recording = record(conn, samples).await;
+    let asked = Question { topic: Some("gone"), ..question(at(5, 3000), at(4, 1800)) };
+    let open = explore(conn, asked).await;
+    seal_all(conn, &recording).await;
+    let sealed = explore(conn, asked).await;
+    for found in [open, sealed] {
+        assert_eq!(found.frame.resolution, Resolution::Survey, "surveys of that time are kept");
+        assert_eq!(found.course.unwrap().items, [], "and it was not there any more");
+    }
 }
 
 #[tokio::test]

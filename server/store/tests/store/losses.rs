@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     ids::PairName,
-    loss::{BriefLoss, Interval, Loss, LossId, Truth},
+    loss::{BriefLoss, Interval, Loss, LossId, TopicLoss, Truth},
     pair::{Direction, Pair, Side},
 };
 use muster_store::{losses, pairs, testing::TestDatabase};
@@ -124,4 +124,45 @@ async fn losses_of_a_time_are_those_of_one_pair_when_one_is_named() {
     assert_eq!(noticed(None, None).await, 5);
     assert_eq!((noticed(None, Some(&payments)).await, noticed(None, Some(&orders)).await), (4, 1));
     assert_eq!(noticed(Some(&["another".to_owned()]), Some(&orders)).await, 0, "nothing of other teams");
+}
+
+#[tokio::test]
+async fn of_a_loss_that_was_none_the_topics_go_after_some_days_and_the_statement_stays() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let name = pair_name("payments");
+    let topic = TopicLoss {
+        topic: "orders".to_owned(),
+        topic_id: None,
+        owner: team("payments"),
+        lost: Interval::default(),
+        partitions: Vec::new(),
+        truth: Some(0),
+        truth_ms: Some(0),
+    };
+    let kept = |minutes, records, exact, settled| {
+        let mut loss = Loss { topics: vec![topic.clone()], ..loss(Side::A, minutes, Some(settled)) };
+        if let Some(truth) = &mut loss.truth {
+            (truth.records, truth.exact) = (Some(records), exact);
+        }
+        loss
+    };
+    // Nothing lost; at most nothing; something; and nothing, which is not the last word.
+    let all =
+        [kept(0, 0, true, true), kept(1, 0, false, true), kept(2, 7, false, true), kept(3, 0, true, false)];
+    for loss in &all {
+        losses::keep(conn, &name, loss).await.unwrap();
+    }
+    let an_hour = TimeDelta::hours(1);
+    assert_eq!(losses::remove_topics(conn, Utc::now() - an_hour).await.unwrap(), 0, "not some days yet");
+    assert_eq!(losses::remove_topics(conn, Utc::now() + an_hour).await.unwrap(), 1);
+    assert_eq!(losses::remove_topics(conn, Utc::now() + an_hour).await.unwrap(), 0, "once");
+    let mut found = Vec::new();
+    for loss in &all {
+        found.extend(losses::get(conn, &name, loss.id()).await.unwrap());
+    }
+    let bare = Loss { topics: Vec::new(), ..all[0].clone() };
+    assert!(bare.topics_removed() && !all[0].topics_removed());
+    assert_eq!(found, [bare, all[1].clone(), all[2].clone(), all[3].clone()]);
 }

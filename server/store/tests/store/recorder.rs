@@ -77,6 +77,28 @@ async fn seal_all(conn: &mut PgConnection, recording: &Recording, now: DateTime<
     sealed
 }
 
+/// Drops what is older than a day, as housekeeping does; answers how many partitions of surveys went.
+pub(crate) async fn retire(database: &TestDatabase) -> usize {
+    let (now, mut dropped) = (Utc::now(), 0);
+    let conn = &mut *database.conn().await;
+    recorder::cover_next(conn, now).await.expect("partitions");
+    let mut more = true;
+    while more {
+        let mut tx = muster_store::begin(database.pool()).await.expect("a transaction");
+        more = recorder::retire_blocks(&mut tx, now, 24).await.expect("retired");
+        tx.commit().await.expect("committed");
+        dropped += usize::from(more);
+    }
+    let mut tx = muster_store::begin(database.pool()).await.expect("a transaction");
+    recorder::retire_hours(&mut tx, now).await.expect("retired");
+    tx.commit().await.expect("committed");
+    let long_ago = now - recorder::HOURS_FOR;
+    recorder::forget_facts(conn, long_ago).await.expect("forgotten");
+    recorder::forget_ids(conn, long_ago).await.expect("forgotten");
+    recorder::forget_tracks(conn, long_ago).await.expect("forgotten");
+    dropped
+}
+
 fn loss(seen_at: DateTime<Utc>) -> Loss {
     Loss {
         direction: FORWARD,

@@ -151,12 +151,46 @@ impl Chosen {
             asked.from,
             asked.to
         )
-        .fetch_one(conn)
+        .fetch_one(&mut *conn)
         .await
         .map_err(failed("find the first hour of a time"))?;
-        let begins = |hour: DateTime<Utc>| (hour + TimeDelta::hours(1)).max(asked.from);
-        let first = sealed.iter().map(|row| row.first).min();
+        let Some(hour) = first_hour else { return Ok(true) };
         // Hours that reach further back than the surveys do: these were dropped.
-        Ok(first_hour.is_none_or(|hour| first.is_some_and(|first| first <= begins(hour))))
+        let since = (hour + TimeDelta::hours(1)).max(asked.from);
+        if sealed.iter().any(|row| row.first <= since) {
+            return Ok(true);
+        }
+        // Chunks in which nothing was left have no blocks: any other of that time says that it was not dropped.
+        self.is_kept(conn, asked, since).await
+    }
+
+    /// Whether anything of the stream is kept in full of the beginning of a time, until `since`.
+    async fn is_kept(
+        &self,
+        conn: &mut PgConnection,
+        asked: Question<'_>,
+        since: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        sqlx::query_scalar!(
+            r#"select exists (
+                select
+                from (
+                    select stream, from_at, to_at from recorder_block
+                    union all
+                    select stream, from_at, to_at from recorder_frozen
+                ) as kept
+                where stream = $1
+                    and from_at >= $2::timestamptz - $4::interval
+                    and from_at <= $3
+                    and to_at >= $2
+            ) as "kept!""#,
+            self.stream,
+            asked.from - LOOK_BACK,
+            since.min(asked.to),
+            TimeDelta::milliseconds(BLOCK_MS) as _
+        )
+        .fetch_one(conn)
+        .await
+        .map_err(failed("look whether surveys of a time are kept"))
     }
 }

@@ -2,6 +2,7 @@
 
 use muster_domain::{
     alarm::AlarmCode,
+    loss::Truth,
     recorder::{IdsChanged, LastId},
 };
 
@@ -21,18 +22,14 @@ async fn what_is_old_goes_with_its_partition_hours_stay_and_incidents_are_frozen
     seal_all(conn, &recording, Utc::now()).await;
     losses::keep(conn, &pair_name("payments"), &loss(at(30, 120))).await.unwrap();
     sqlx::query("update loss set at = seen_at").execute(&mut *conn).await.unwrap();
-    let mut tx = muster_store::begin(database.pool()).await.unwrap();
-    assert_eq!(recorder::retire(&mut tx, Utc::now(), 24).await.unwrap(), 2);
-    tx.commit().await.unwrap();
+    assert_eq!(retire(&database).await, 2);
     for (hours, expected) in [(40, vec![]), (30, vec![Some(4)]), (2, vec![Some(6)])] {
         assert_eq!(behind(conn, at(hours, 60), 1).await, expected, "{hours} hours ago");
     }
     let days = series(conn, at(48, 0), at(-1, 0), 49).await;
     let seen: Vec<Option<i64>> = days.iter().map(|point| point.total_lag_records).collect();
     assert_eq!(seen, [Some(2), Some(4), Some(6)], "hours are kept for a year");
-    let mut again = muster_store::begin(database.pool()).await.unwrap();
-    assert_eq!(recorder::retire(&mut again, Utc::now(), 24).await.unwrap(), 0);
-    again.commit().await.unwrap();
+    assert_eq!(retire(&database).await, 0);
     assert!(recorder::size(conn).await.unwrap() > 0);
 }
 
@@ -59,61 +56,132 @@ async fn alarmed(
     .expect("an alarm");
 }
 
-async fn retire(database: &TestDatabase) {
-    let mut tx = muster_store::begin(database.pool()).await.expect("a transaction");
-    recorder::retire(&mut tx, Utc::now(), 24).await.expect("retired");
-    tx.commit().await.expect("committed");
+/// Three days ago, so many hours after midnight (UTC), and so many seconds.
+fn that_day(hour: i64, seconds: i64) -> DateTime<Utc> {
+    let midnight = (Utc::now().timestamp() / 86_400 - 3) * 86_400;
+    DateTime::from_timestamp(midnight + hour * 3600 + seconds, 0).expect("a time")
 }
 
-#[tokio::test]
-async fn what_lies_around_the_opening_of_a_critical_alarm_is_frozen() {
-    use AlarmCode::{GroupActive, ReplicationHole};
-    let database = TestDatabase::new().await;
-    let conn = &mut *database.conn().await;
-    keep_pair(conn, "payments").await.unwrap();
+/// One survey in each hour of that day, sealed.
+async fn a_day_of_surveys(conn: &mut PgConnection) {
     let mut recording = open(conn).await;
-    let hours = [60, 50, 45, 40, 35];
-    for hour in hours {
-        recording.append(conn, at(hour, 60), orders(1, 10_000 - hour, 1)).await.unwrap();
+    for hour in 0..24 {
+        recording.append(conn, that_day(hour, 60), orders(1, 10_000 + hour, 1)).await.expect("recorded");
         recording.committed();
     }
     seal_all(conn, &recording, Utc::now()).await;
-    alarmed(conn, 0, ReplicationHole, false, at(60, 600)).await;
-    alarmed(conn, 1, GroupActive, false, at(50, 120)).await;
-    alarmed(conn, 2, ReplicationHole, true, at(45, 120)).await;
-    // Half an hour too late.
-    alarmed(conn, 3, ReplicationHole, false, at(40, 1920)).await;
-    retire(&database).await;
+}
+
+/// Hours of that day of which the survey is kept.
+async fn hours_kept(conn: &mut PgConnection) -> Vec<i64> {
     let mut kept = Vec::new();
-    for hour in hours {
-        kept.push(behind(conn, at(hour, 60), 1).await == [Some(2)]);
+    for hour in 0..24 {
+        if behind(conn, that_day(hour, 60), 1).await == [Some(2)] {
+            kept.push(hour);
+        }
     }
-    assert_eq!(
-        kept,
-        [true, false, false, false, false],
-        "a hole, a warning, what is likely, what is far, nothing"
-    );
+    kept
 }
 
 #[tokio::test]
-async fn an_alarm_that_comes_and_goes_does_not_keep_the_whole_day() {
+async fn what_lies_around_the_opening_of_an_alarm_is_frozen_whatever_its_code() {
+    use AlarmCode::ReplicationHole;
     let database = TestDatabase::new().await;
     let conn = &mut *database.conn().await;
     keep_pair(conn, "payments").await.unwrap();
-    let mut recording = open(conn).await;
-    for hour in (30..50).rev() {
-        recording.append(conn, at(hour, 60), orders(1, 10_000 - hour, 1)).await.unwrap();
-        recording.committed();
+    a_day_of_surveys(conn).await;
+    let warnings = [
+        AlarmCode::PairsBackwards,
+        AlarmCode::HungTransaction,
+        AlarmCode::EarlyDeletion,
+        AlarmCode::GroupActive,
+    ];
+    for (hour, code) in (1..).zip(warnings) {
+        alarmed(conn, hour, code, false, that_day(hour, 120)).await;
     }
-    seal_all(conn, &recording, Utc::now()).await;
-    for hour in (30..50).rev() {
-        alarmed(conn, hour, AlarmCode::SourceUnreachable, false, at(hour, 120)).await;
+    alarmed(conn, 6, ReplicationHole, false, that_day(6, 600)).await;
+    alarmed(conn, 8, ReplicationHole, true, that_day(8, 120)).await;
+    // Half an hour too late.
+    alarmed(conn, 10, ReplicationHole, false, that_day(10, 1920)).await;
+    retire(&database).await;
+    assert_eq!(hours_kept(conn).await, [1, 2, 3, 4, 6, 8]);
+}
+
+#[tokio::test]
+async fn alarms_that_come_and_go_do_not_keep_the_whole_day_and_critical_ones_come_first() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    a_day_of_surveys(conn).await;
+    for hour in 0..24 {
+        let critical = (16..20).contains(&hour);
+        let code = if critical { AlarmCode::SourceUnreachable } else { AlarmCode::GroupActive };
+        alarmed(conn, hour, code, false, that_day(hour, 120)).await;
     }
     retire(&database).await;
-    let frozen: i64 =
-        sqlx::query_scalar("select count(*) from recorder_frozen").fetch_one(&mut *conn).await.unwrap();
-    assert_eq!(frozen, 10);
-    assert_eq!(behind(conn, at(49, 60), 1).await, [Some(2)], "the first of them");
+    assert_eq!(hours_kept(conn).await, [0, 1, 2, 3, 4, 5, 16, 17, 18, 19]);
+}
+
+#[tokio::test]
+async fn a_source_that_comes_and_goes_does_not_keep_the_whole_day_and_what_was_no_loss_keeps_nothing() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    a_day_of_surveys(conn).await;
+    let truth = |hour: i64, exact| Truth {
+        at: that_day(hour, 180),
+        records: Some(0),
+        ms: Some(0),
+        by_logs: true,
+        exact,
+        settled: true,
+        method: String::new(),
+    };
+    for hour in 0..24 {
+        // Of the first it is proven that nothing was lost; of the second it is not.
+        let truth = (hour < 2).then(|| truth(hour, hour == 0));
+        let loss = Loss { truth, ..loss(that_day(hour, 120)) };
+        losses::keep(conn, &pair_name("payments"), &loss).await.unwrap();
+    }
+    sqlx::query("update loss set at = seen_at").execute(&mut *conn).await.unwrap();
+    retire(&database).await;
+    assert_eq!(hours_kept(conn).await, (1..=10).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn partitions_go_one_by_one_the_oldest_first_and_one_process_at_a_time() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    a_day_of_surveys(conn).await;
+    let now = Utc::now();
+    let mut first = muster_store::begin(database.pool()).await.unwrap();
+    assert!(recorder::retire_blocks(&mut first, now, 24).await.unwrap());
+    let mut second = muster_store::begin(database.pool()).await.unwrap();
+    assert!(!recorder::retire_blocks(&mut second, now, 24).await.unwrap(), "the first is at it");
+    second.rollback().await.unwrap();
+    first.commit().await.unwrap();
+    assert_eq!(hours_kept(conn).await, (1..24).collect::<Vec<_>>());
+    assert_eq!(retire(&database).await, 23);
+}
+
+#[tokio::test]
+async fn of_incidents_beyond_the_bound_of_a_pair_the_oldest_are_given_up() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    a_day_of_surveys(conn).await;
+    for hour in [3, 7, 11] {
+        alarmed(conn, hour, AlarmCode::ReplicationHole, false, that_day(hour, 120)).await;
+    }
+    retire(&database).await;
+    let bytes: i64 = sqlx::query_scalar("select sum(length(body))::bigint from recorder_frozen")
+        .fetch_one(&mut *conn)
+        .await
+        .unwrap();
+    assert_eq!(recorder::bound_frozen(conn, bytes).await.unwrap(), 0, "it is not beyond");
+    assert_eq!(recorder::bound_frozen(conn, bytes - 1).await.unwrap(), 1);
+    assert_eq!(hours_kept(conn).await, [7, 11]);
 }
 
 #[tokio::test]

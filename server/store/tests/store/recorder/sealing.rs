@@ -101,3 +101,72 @@ async fn more_tracks_than_one_chunk_holds_read_back() {
     assert_eq!(seal_all(conn, &recording, begin + TimeDelta::minutes(5)).await, 2);
     assert_eq!(behind(conn, begin, 2).await, [Some(all), Some(all)]);
 }
+
+#[tokio::test]
+async fn a_chunk_in_which_nothing_is_left_gets_no_rows_and_goes_on_where_it_was() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let begin = at(2, 0);
+    let mut recording = open(conn).await;
+    let wide = |end: i64| {
+        let mut wide = orders(2, end, 1).remove(0);
+        "wide".clone_into(&mut wide.topic);
+        wide.tracks = vec![wide.tracks[0].clone(); recorder::MOST_TRACKS];
+        wide
+    };
+    // It is there, gone for two surveys, and there again.
+    for (n, end) in [(0, Some(500)), (1, None), (2, None), (3, Some(700))] {
+        let samples = end.map(wide).into_iter().chain(orders(1, 1_000 + n, n)).collect();
+        recording.append(conn, begin + TimeDelta::seconds(n * 5), samples).await.unwrap();
+        recording.committed();
+    }
+    let rows: Vec<(i32, i64)> =
+        sqlx::query_as("select chunk, count(*) from recorder_open group by 1 order by 1")
+            .fetch_all(&mut *conn)
+            .await
+            .unwrap();
+    assert_eq!(rows, [(0, 2), (1, 4)]);
+    let name = pair_name("payments");
+    let ends = async |conn: &mut PgConnection, second: i64| {
+        let within = (begin + TimeDelta::seconds(second), begin + TimeDelta::seconds(second + 5));
+        let found = recorder::source_ends(conn, (&name, FORWARD), within).await.unwrap();
+        (found.get(&TopicPartition::new("wide", 7)).copied(), found.len())
+    };
+    for sealed in [false, true] {
+        if sealed {
+            assert_eq!(seal_all(conn, &recording, begin + TimeDelta::minutes(5)).await, 2);
+        }
+        assert_eq!(behind(conn, begin, 4).await, [Some(0), Some(2), Some(4), Some(6)]);
+        let there = recorder::MOST_TRACKS + 2;
+        assert_eq!(ends(conn, 0).await, (Some(500), there));
+        assert_eq!(ends(conn, 5).await, (None, 2));
+        assert_eq!(ends(conn, 10).await, (None, 2));
+        assert_eq!(ends(conn, 15).await, (Some(700), there), "told from what it was before");
+    }
+}
+
+#[tokio::test]
+async fn what_is_due_is_told_oldest_first_and_sealed_once_whoever_does() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let begin = at(2, 0);
+    let mut recording = open(conn).await;
+    for minutes in [0, 1, 5, 10] {
+        recording.append(conn, begin + TimeDelta::minutes(minutes), orders(1, 100, 1)).await.unwrap();
+        recording.committed();
+    }
+    let now = begin + TimeDelta::minutes(12);
+    let due = recorder::due(conn, recording.stream(), now).await.unwrap();
+    let begins: Vec<i64> = due.iter().map(|due| (due.begin - begin).num_minutes()).collect();
+    assert_eq!(begins, [0, 5], "the last is not over");
+    let of = (recording.stream(), recording.kind());
+    for _ in 0..2 {
+        recorder::seal_one(conn, of, due[0]).await.unwrap();
+    }
+    assert_eq!(recorder::due(conn, recording.stream(), now).await.unwrap(), [due[1]]);
+    let blocks: i64 =
+        sqlx::query_scalar("select count(*) from recorder_block").fetch_one(&mut *conn).await.unwrap();
+    assert_eq!(blocks, 1);
+}
