@@ -189,6 +189,7 @@ fn flow(from: Side, running: bool) -> FlowObservation {
         newest_pairs: Observed::known(NewestPairs::default(), ago(2)),
         last_pairs: None,
         rewinds: BTreeMap::new(),
+        unproven: BTreeMap::new(),
         of_another_log: BTreeMap::new(),
         beyond: Observed::known(Beyond::default(), ago(2)),
         unreadable_syncs: UnreadableSyncs::default(),

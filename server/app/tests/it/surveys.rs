@@ -1,6 +1,9 @@
 //! What is stored of an observation, and that reading it never waits for a cluster.
 
-use muster_app::loops::housekeeping::{CHANGE_DAYS, sweep};
+use muster_app::{
+    loops::housekeeping::{CHANGE_DAYS, sweep},
+    process::telemetry::Beat,
+};
 use muster_domain::ids::PairName;
 use muster_kafka::double::Health;
 use muster_store::leases;
@@ -41,7 +44,7 @@ async fn how_a_check_changed_is_known_for_some_months_and_then_removed() {
         let moved = sqlx::query(older).bind(days).bind(check).execute(&app.app.pool).await.unwrap();
         assert!(moved.rows_affected() > 0, "{check}");
     }
-    sweep(&app.app.pool, 24).await.unwrap();
+    sweep(&app.app.pool, 24, &Beat::default()).await;
     let left = checks().await;
     assert!(left.iter().any(|check| check == "rights"), "{left:?}");
     assert!(!left.iter().any(|check| check == "flow-moving"), "{left:?}");

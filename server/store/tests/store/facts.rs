@@ -92,6 +92,9 @@ async fn changed(conn: &mut PgConnection, wanted: FactFilter) -> Vec<FactChange>
     recorder::facts_changed(conn, &pair_name("payments"), wanted, None, 100).await.expect("changes")
 }
 
+/// Topics, each with the retention it was given.
+type Retentions<'a> = &'a [(&'a str, &'a str)];
+
 const fn all(from: DateTime<Utc>, to: DateTime<Utc>) -> FactFilter {
     FactFilter { side: None, kind: None, from, to }
 }
@@ -101,7 +104,7 @@ async fn what_changed_is_kept_and_whole_once_a_day_whichever_process_records() {
     let database = TestDatabase::new().await;
     let conn = &mut *database.conn().await;
     keep_pair(conn, "payments").await.unwrap();
-    let histories: [(DateTime<Utc>, &[(&str, &str)]); 5] = [
+    let histories: [(DateTime<Utc>, Retentions<'_>); 5] = [
         (at(0, 1), &[("orders", "1"), ("refunds", "1")]),
         (at(0, 2), &[("orders", "1"), ("payouts", "1"), ("refunds", "1")]),
         (at(0, 3), &[("orders", "2"), ("payouts", "1"), ("refunds", "1")]),
@@ -225,7 +228,7 @@ async fn beyond_the_room_of_a_day_changes_are_left_out_and_said_to_be_until_the_
     keep_pair(conn, "payments").await.unwrap();
     // A row is counted with 128 bytes beside its body: there is room for one small change.
     let mut recording = FactRecording::keeping(250);
-    let surveys: [(DateTime<Utc>, &[(&str, &str)]); 6] = [
+    let surveys: [(DateTime<Utc>, Retentions<'_>); 6] = [
         (at(0, 1), &[("orders", "1")]),
         (at(0, 2), &[("orders", "1"), ("refunds", "1")]),
         (at(0, 3), &[("orders", "1")]),

@@ -286,7 +286,7 @@ async fn the_survey_that_looked_last_says_what_a_cluster_is() {
 
 /// Whoever would wait for a row fails.
 async fn never_waits(conn: &mut PgConnection) {
-    sqlx::query("set lock_timeout = '50ms'").execute(conn).await.unwrap();
+    sqlx::query("set lock_timeout = '50ms'").execute(conn).await.expect("set");
 }
 
 #[tokio::test]

@@ -171,6 +171,7 @@ impl Load {
             newest_pairs: Observed::known(newest, at),
             last_pairs: None,
             rewinds: BTreeMap::new(),
+            unproven: BTreeMap::new(),
             of_another_log: BTreeMap::new(),
             beyond: Observed::unknown("not asked", at),
             unreadable_syncs: UnreadableSyncs::default(),

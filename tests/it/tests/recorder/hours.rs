@@ -107,7 +107,8 @@ fn worst(looks: &[RpoLook]) -> Option<i64> {
 async fn kept(observer: &Observer) -> anyhow::Result<Vec<RpoHour>> {
     let mut conn = observer.database.pool().acquire().await?;
     let day = (Utc::now() - TimeDelta::days(1), Utc::now() + TimeDelta::days(1));
-    Ok(rpo_hours::between(&mut conn, (&observer.pair, FORWARD), day).await?)
+    let hours = rpo_hours::between(&mut conn, (&observer.pair, FORWARD), day).await?;
+    Ok(hours.into_iter().map(|hour| hour.rpo).collect())
 }
 
 /// Adds what was recorded to its hours, as whoever observes the pair does after a survey at that time.
@@ -128,7 +129,7 @@ async fn asked_about(
     let mut conn = observer.database.pool().acquire().await?;
     let pair = pairs::get(&mut conn, &observer.pair).await?.context("it was inserted")?;
     let rows = Wanted::worst(rows_of(None), ROWS);
-    let asked = Asked { direction: FORWARD, topic: None, partition: None, from, to, points: 100, rows };
+    let asked = Asked { direction: FORWARD, topic: None, partition: None, from, to, points: 100, rows, rows_asked: false };
     match explore(&mut conn, &pair, &asked, to).await {
         Ok(found) => Ok(found),
         Err(failure) => anyhow::bail!("{}", failure.problem.detail),

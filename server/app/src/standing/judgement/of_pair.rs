@@ -156,6 +156,7 @@ mod tests {
                 flow(Side::B, other, ReadingClass::LowerBound),
             ],
             copying: Some(BySide { a, b }),
+            looks: Vec::new(),
             rpo_stands_ms: None,
         }
     }

@@ -219,6 +219,7 @@ mod tests {
                 rpo,
             }],
             copying: None,
+            looks: Vec::new(),
             rpo_stands_ms,
         }
     }
