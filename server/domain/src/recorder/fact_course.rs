@@ -40,7 +40,26 @@ impl KeptConfigs {
         kept.topics.values().all(|number| *number < kept.configs.len()).then_some(kept)
     }
 
-    /// Takes over what was seen; what changed, `None` when nothing did.
+    /// What was seen. A topic whose configs were not read keeps those of before; `None` when there are topics and nothing is known of any.
+    fn of(seen: &BTreeMap<String, TopicObservation>, before: Option<&Self>) -> Option<Self> {
+        let mut whole = Self::default();
+        // The change from nothing; what is kept is the whole.
+        let _ = whole.follow(seen);
+        if let Some(before) = before {
+            let mut numbers = Numbers::default();
+            for name in seen.keys() {
+                let kept = before.topics.get(name).filter(|_| !whole.topics.contains_key(name));
+                if let Some(configs) = kept.and_then(|number| before.configs.get(*number)) {
+                    let number = numbers.of(&mut whole.configs, configs);
+                    whole.topics.insert(name.clone(), number);
+                }
+            }
+        }
+        (before.is_some() || seen.is_empty() || !whole.topics.is_empty()).then_some(whole)
+    }
+
+    /// Takes over what was seen; what changed, `None` when nothing did. A topic whose configs were not read is there, and as it was: with one
+    /// broker gone those of all topics may not be read, and nothing says that they changed.
     fn follow(&mut self, seen: &BTreeMap<String, TopicObservation>) -> Option<Value> {
         let Self { configs, topics } = self;
         let known = configs.len();
@@ -49,11 +68,11 @@ impl KeptConfigs {
         // Both are in the order of names, so one look at each topic is enough.
         let mut kept = topics.iter().peekable();
         for (name, topic) in seen {
-            let Some(now) = topic.configs.value() else { continue };
             while let Some((missing, _)) = kept.next_if(|(old, _)| *old < name) {
                 gone.push(missing.clone());
             }
             let before = kept.next_if(|(old, _)| *old == name).map(|(_, number)| *number);
+            let Some(now) = topic.configs.value() else { continue };
             if before.is_some_and(|before| numbers.is(configs, now, before)) {
                 continue;
             }
@@ -124,16 +143,17 @@ enum Kept {
 }
 
 impl Kept {
-    /// `None` when they were not read.
-    fn of(kind: FactKind, side: &SideObservation) -> Option<Self> {
+    /// `None` when they were not read. What was kept before stands for what of it was not.
+    fn of(kind: FactKind, side: &SideObservation, before: Option<&Self>) -> Option<Self> {
         match kind {
             FactKind::Acls => side.acls.value().cloned().map(Self::Acls),
-            FactKind::Configs => side.topics.value().map(|topics| {
-                let mut kept = KeptConfigs::default();
-                // The change from nothing; what is kept is the whole.
-                let _ = kept.follow(topics);
-                Self::Configs(kept)
-            }),
+            FactKind::Configs => {
+                let before = match before {
+                    Some(Self::Configs(before)) => Some(before),
+                    Some(Self::Acls(_)) | None => None,
+                };
+                KeptConfigs::of(side.topics.value()?, before).map(Self::Configs)
+            }
         }
     }
 
@@ -235,7 +255,8 @@ impl FactCourse {
     }
 
     fn keep_whole(&mut self, side: &SideObservation, at: DateTime<Utc>) -> Keep {
-        let Some(kept) = Kept::of(self.kind, side) else { return Keep::Nothing };
+        let before = self.last.as_ref().and_then(|last| last.kept.as_ref());
+        let Some(kept) = Kept::of(self.kind, side, before) else { return Keep::Nothing };
         let body = kept.body();
         self.last = Some(Last { whole_at: at, at, kept: Some(kept) });
         Keep::Whole(body)

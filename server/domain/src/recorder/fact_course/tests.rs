@@ -69,13 +69,25 @@ fn meaning(kind: FactKind, body: &Value) -> Meaning {
     }
 }
 
-fn seen_as(kind: FactKind, side: &SideObservation) -> Option<Meaning> {
+/// What is known after a survey; what was known before stands for configs of topics that were not read.
+fn seen_as(kind: FactKind, side: &SideObservation, before: Option<&Meaning>) -> Option<Meaning> {
     Some(match kind {
         FactKind::Acls => Meaning::Acls(side.acls.value()?.clone()),
         FactKind::Configs => {
-            let topics = side.topics.value()?.iter();
-            let told = topics.filter_map(|(name, topic)| Some((name.clone(), topic.configs.value()?)));
-            Meaning::Configs(told.map(|(name, configs)| (name, Configs::clone(configs))).collect())
+            let topics = side.topics.value()?;
+            let stood = |name: &str| match before {
+                Some(Meaning::Configs(before)) => before.get(name).cloned(),
+                Some(Meaning::Acls(_)) | None => None,
+            };
+            let told = topics.iter().filter_map(|(name, topic)| {
+                let read = topic.configs.value().map(|configs| Configs::clone(configs));
+                Some((name.clone(), read.or_else(|| stood(name))?))
+            });
+            let told: BTreeMap<_, _> = told.collect();
+            if told.is_empty() && !topics.is_empty() && before.is_none() {
+                return None;
+            }
+            Meaning::Configs(told)
         }
     })
 }
@@ -176,8 +188,9 @@ proptest! {
             at += TimeDelta::seconds(*seconds);
             let side = side(seen.as_ref(), at);
             let before = recorder.rows.len();
+            let stood = known(kind, recorder.standing(at)).ok();
             recorder.survey(&side, at);
-            let read = seen_as(kind, &side);
+            let read = seen_as(kind, &side, stood.as_ref());
             let left_out = matches!(recorder.rows.last(), Some((_, FactRow::LeftOut)));
             if let Some(read) = read {
                 let whole = recorder.rows_until(at)[0].0;
@@ -259,6 +272,33 @@ fn topics_that_are_configured_alike_share_an_entry_and_a_new_one_is_one_number()
         (at(0, 5), FactRow::Change(json!({"gone": ["orders.3"]}))),
     ];
     assert_eq!(recorder.rows, expected);
+}
+
+#[test]
+fn configs_that_were_not_read_are_as_they_were_and_their_topics_are_not_gone() {
+    let mut recorder = Recorder::new(FactKind::Configs, usize::MAX);
+    let unread = 3;
+    recorder.survey(&side(Some(&topics(&[unread, unread])), at(0, 1)), at(0, 1));
+    assert_eq!(recorder.rows, [], "nothing is known of any topic");
+    recorder.survey(&side(Some(&topics(&[1, 2])), at(0, 2)), at(0, 2));
+    // A broker is gone, and another.
+    recorder.survey(&side(Some(&topics(&[unread, unread])), at(0, 3)), at(0, 3));
+    recorder.survey(&side(Some(&topics(&[unread, 2])), at(0, 4)), at(0, 4));
+    assert_eq!(recorder.rows.len(), 1, "{:?}", recorder.rows);
+    recorder.survey(&side(Some(&topics(&[unread, 0])), at(1, 1)), at(1, 1));
+    let whole = meaning(FactKind::Configs, &known_body(&recorder, at(1, 1)));
+    let both =
+        [("orders.0", "1"), ("orders.1", "0")].map(|(name, value)| (name.to_owned(), retention(value)));
+    assert_eq!(whole, Meaning::Configs(BTreeMap::from(both)), "of the next day, too");
+    recorder.survey(&side(Some(&topics(&[unread])), at(1, 2)), at(1, 2));
+    assert_eq!(recorder.rows.last(), Some(&(at(1, 2), FactRow::Change(json!({"gone": ["orders.1"]})))));
+}
+
+fn known_body(recorder: &Recorder, at: DateTime<Utc>) -> Value {
+    match recorder.standing(at) {
+        FactStanding::Known(state) => state.into_body(),
+        standing => panic!("not known: {standing:?}"),
+    }
 }
 
 #[test]
