@@ -1,9 +1,13 @@
-//! What would be different for applications on the other side, by cause, with filters kept in the address.
+//! What would be different for applications on the other side, by cause or by who is affected, with filters kept in the address.
+
+mod who;
 
 use askama::Template;
 use chrono::{DateTime, Utc};
 use muster_domain::{
-    difference::{Affected, Difference, DifferenceKind as Kind, Differences, Names, NotCompared, Weight},
+    difference::{
+        Affected, ByWho, Difference, DifferenceKind as Kind, Differences, Names, NotCompared, Weight,
+    },
     pair::{BySide, Pair},
 };
 
@@ -14,6 +18,18 @@ use crate::{
     parts::{Choice, Field, Mark, Notice, Tone, When},
     survey_age, words,
 };
+use who::ByWhoView;
+
+/// What was found of a pair, after the filter.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// The differences, shortened already.
+    pub differences: &'a Differences,
+    /// When the survey began that they are of.
+    pub at: DateTime<Utc>,
+    /// A page of them by who is affected where that is asked for, and the cursor behind it if there are more.
+    pub by_who: Option<(&'a ByWho, Option<&'a str>)>,
+}
 
 /// One kind of names that are affected.
 #[derive(Debug)]
@@ -72,7 +88,16 @@ pub struct DifferencesPage {
     notice: Option<Notice>,
     filters: Vec<Field>,
     filtered: bool,
+    /// Where all of them are, in this order.
+    all: String,
+    /// Both orders: where, in words, whether it is this one.
+    orders: [(String, &'static str, bool); 2],
+    is_by_who: bool,
+    /// No cause is left.
+    nothing: bool,
+    /// By cause; none where they are shown by who is affected.
     sections: Vec<Section>,
+    by_who: Option<ByWhoView>,
     not_compared: Vec<UnreadRow>,
 }
 
@@ -96,26 +121,21 @@ pub fn kinds(filter: &DifferenceFilter) -> Vec<Kind> {
 }
 
 impl DifferencesPage {
-    /// Of a pair that was surveyed `at`; without a survey there is nothing to compare. What is left of `found` after the
-    /// filter is shown, shortened already.
+    /// Of a pair; without a survey there is nothing to compare.
     #[must_use]
-    pub fn new(
-        chrome: Chrome,
-        pair: &Pair,
-        filter: &DifferenceFilter,
-        found: Option<(&Differences, DateTime<Utc>)>,
-    ) -> Self {
+    pub fn new(chrome: Chrome, pair: &Pair, filter: &DifferenceFilter, found: Option<Shown<'_>>) -> Self {
         let (name, now) = (pair.name.to_string(), chrome.now());
         let nothing = Differences::default();
-        let differences = found.map_or(&nothing, |(differences, _)| differences);
-        let filtered = *filter != DifferenceFilter::default();
+        let differences = found.map_or(&nothing, |found| found.differences);
+        let by_who = found.and_then(|found| found.by_who);
+        let filtered = filter.is_set();
         Self {
             lead: lead(differences),
-            mark: mark(found.map(|(differences, _)| differences), filtered)
-                .of_then(found.is_some_and(|(_, at)| survey_age::is_old(now, at))),
-            read: found.map(|(_, at)| When::ago(now, at)),
+            mark: mark(found.map(|found| found.differences), filtered)
+                .of_then(found.is_some_and(|found| survey_age::is_old(now, found.at))),
+            read: found.map(|found| When::ago(now, found.at)),
             notice: match found {
-                Some((_, at)) => survey_age::notice(now, at),
+                Some(found) => survey_age::notice(now, found.at),
                 None => Some(Notice::new(
                     Tone::Unk,
                     "Never surveyed.",
@@ -124,7 +144,12 @@ impl DifferencesPage {
             },
             filters: filters(filter),
             filtered,
-            sections: sections(pair, differences, now),
+            all: DifferenceFilter { by: filter.by.clone(), ..DifferenceFilter::default() }.href(&name),
+            orders: orders(&name, filter),
+            is_by_who: filter.is_by_who(),
+            nothing: differences.causes().next().is_none(),
+            sections: if by_who.is_some() { Vec::new() } else { sections(pair, differences, now) },
+            by_who: by_who.map(|by_who| ByWhoView::new(&name, filter, differences, by_who, now)),
             not_compared: unread(differences, now),
             chrome: chrome
                 .titled(format!("Differences of {name}"))
@@ -134,6 +159,15 @@ impl DifferencesPage {
             name,
         }
     }
+}
+
+/// What is asked for in either order.
+fn orders(pair: &str, filter: &DifferenceFilter) -> [(String, &'static str, bool); 2] {
+    let by_who = filter.is_by_who();
+    [("", "By cause", !by_who), ("who", "By who is affected", by_who)].map(|(by, label, current)| {
+        let first = DifferenceFilter { by: by.to_owned(), after: String::new(), ..filter.clone() };
+        (first.href(pair), label, current)
+    })
 }
 
 fn lead(found: &Differences) -> String {
@@ -209,18 +243,13 @@ fn filters(filter: &DifferenceFilter) -> Vec<Field> {
 }
 
 fn sections(pair: &Pair, found: &Differences, now: DateTime<Utc>) -> Vec<Section> {
-    let of_now = found.each().flat_map(|found| &found.differences).map(|one| (None, one));
-    let of_then = found.each().flat_map(|found| &found.earlier).flat_map(|part| {
-        let as_of = When::ago(now, part.at);
-        part.differences.iter().map(move |one| (Some(as_of.clone()), one))
-    });
-    let numbered: Vec<(usize, (Option<When>, &Difference))> = (1..).zip(of_now.chain(of_then)).collect();
+    let numbered: Vec<(usize, (Option<DateTime<Utc>>, &Difference))> = (1..).zip(found.causes()).collect();
     PARTS
         .iter()
         .map(|(id, title, kinds)| {
             let of_part = numbered.iter().filter(|(_, (_, one))| kinds.contains(&one.kind));
             let causes: Vec<CauseRow> =
-                of_part.map(|(no, (as_of, one))| row(pair, *no, as_of.clone(), one)).collect();
+                of_part.map(|(no, (at, one))| row(pair, *no, at.map(|at| When::ago(now, at)), one)).collect();
             Section { id, title, note: format::count(causes.len(), "cause"), causes }
         })
         .filter(|section| !section.causes.is_empty())
@@ -228,7 +257,7 @@ fn sections(pair: &Pair, found: &Differences, now: DateTime<Utc>) -> Vec<Section
 }
 
 fn row(pair: &Pair, no: usize, as_of: Option<When>, found: &Difference) -> CauseRow {
-    let Affected { topics, groups, principals } = &found.affected;
+    let Affected { topics, groups, principals, .. } = &found.affected;
     let affected = [(principals, "principal"), (groups, "group"), (topics, "topic")];
     let BySide { a, b } = &pair.clusters;
     let active = if *a == found.cluster { b } else { a };
@@ -237,11 +266,7 @@ fn row(pair: &Pair, no: usize, as_of: Option<When>, found: &Difference) -> Cause
         as_of,
         active: active.to_string(),
         standby: found.cluster.to_string(),
-        mark: match found.weight {
-            Weight::Breaks => Mark::new(Tone::Bad, "breaks"),
-            Weight::Costs => Mark::new(Tone::Warn, "costs"),
-            Weight::Differs => Mark::new(Tone::Idle, "differs"),
-        },
+        mark: Mark::new(tone(found.weight), found.weight.as_str()),
         says: found.says.clone(),
         consequence: found.consequence.clone(),
         expected: found.expected.clone(),
@@ -250,6 +275,14 @@ fn row(pair: &Pair, no: usize, as_of: Option<When>, found: &Difference) -> Cause
         next_step: found.next_step.clone(),
         commands: found.commands.join("\n"),
         commands_said: format::count(found.commands.len(), "command"),
+    }
+}
+
+fn tone(weight: Weight) -> Tone {
+    match weight {
+        Weight::Breaks => Tone::Bad,
+        Weight::Costs => Tone::Warn,
+        Weight::Differs => Tone::Idle,
     }
 }
 

@@ -45,8 +45,8 @@ use crate::{
         Items, PageQuery, alarms, approvals, audit, brake, calendar, canaries, channels, clusters,
         connect_credentials, decisions,
         decisions::{Attest, Because, BreakingGlass, NewVote, Reviewing, SkipStep},
-        events, findings, installation, lag_explorer, losses, observation, pairs, people, plans, proofs,
-        recorded, rings, runs,
+        differences, events, findings, installation, lag_explorer, losses, observation, pairs, people, plans,
+        proofs, recorded, rings, runs,
         runs::RunView,
         schedules, service, session,
         session::{Again, BearerSession, SignIn, Whoami},
@@ -240,9 +240,9 @@ fn observations() -> Vec<Route> { vec![
         .says("Write one on each partition now, and wait until they are seen, at most 10 s.").answers::<CanaryTold>(200),
     api(GET, "/api/v1/pairs/{pair}/rings", Reader(Of::Pair), Reads, rings::show)
         .says("How looks at a pair's sources go: what is kept for the day one is dead, and what is in the way.").answers::<RingsView>(200),
-    api(GET, "/api/v1/pairs/{pair}/differences", Reader(Of::Pair), Reads, observation::differences)
-        .says("What applications would find different on the other side, by cause, worst first.")
-        .query::<observation::DifferencesQuery>().answers::<observation::SideDifferences>(200),
+    api(GET, "/api/v1/pairs/{pair}/differences", Reader(Of::Pair), Reads, differences::show)
+        .says("What applications would find different on the other side, by cause and by who is affected, worst first.")
+        .query::<differences::DifferencesQuery>().answers::<differences::SideDifferences>(200),
     api(GET, "/api/v1/pairs/{pair}/topics", Reader(Of::Pair), Reads, observation::topics)
         .says("Topics in scope on both sides, as last observed."),
     api(GET, "/api/v1/pairs/{pair}/groups", Reader(Of::Pair), Reads, observation::groups)

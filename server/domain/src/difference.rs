@@ -5,6 +5,7 @@
 
 mod affected;
 mod brokers;
+mod by_who;
 mod clients;
 mod configs;
 mod earlier;
@@ -26,7 +27,9 @@ use crate::{
     pair::{BySide, Direction, Pair, Side},
     survey::Survey,
 };
+pub use affected::{Affected, Names, Others};
 pub use brokers::BROKER_SETTINGS;
+pub use by_who::{ByWho, Concerned, Place, WhoKind};
 pub(crate) use configs::{DECISIVE, config_gaps};
 pub use earlier::{Earlier, LastCompared};
 pub(crate) use grants::arguments as acl_arguments;
@@ -53,6 +56,21 @@ pub enum Weight {
     Costs,
     /// Applications fail.
     Breaks,
+}
+
+impl Weight {
+    /// All of them, from least to worst.
+    pub const ALL: [Self; 3] = [Self::Differs, Self::Costs, Self::Breaks];
+
+    /// The word of the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Differs => "differs",
+            Self::Costs => "costs",
+            Self::Breaks => "breaks",
+        }
+    }
 }
 
 /// What is different.
@@ -128,37 +146,6 @@ impl DifferenceKind {
     }
 }
 
-/// Names that are concerned.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Names {
-    /// How many.
-    pub count: usize,
-    /// The first of them, in order.
-    pub names: Vec<String>,
-}
-
-impl Names {
-    fn all(names: impl IntoIterator<Item = String>) -> Self {
-        let names: Vec<String> = names.into_iter().collect();
-        Self { count: names.len(), names }
-    }
-
-    fn mention(&self, text: &str) -> bool {
-        self.names.iter().any(|name| name.contains(text))
-    }
-}
-
-/// Who is affected.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-pub struct Affected {
-    /// Topics by the name applications use.
-    pub topics: Names,
-    /// Groups.
-    pub groups: Names,
-    /// Principals of applications.
-    pub principals: Names,
-}
-
 /// What is different for one cause.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Difference {
@@ -220,7 +207,7 @@ impl Differences {
     #[must_use]
     pub fn filtered(mut self, kinds: &[DifferenceKind], who: &str) -> Self {
         let asked = |found: &Difference| {
-            let Affected { topics, groups, principals } = &found.affected;
+            let Affected { topics, groups, principals, .. } = &found.affected;
             (kinds.is_empty() || kinds.contains(&found.kind))
                 && (who.is_empty() || [topics, groups, principals].iter().any(|names| names.mention(who)))
         };
@@ -237,7 +224,7 @@ impl Differences {
     pub fn shortened(mut self) -> Self {
         let earlier = self.earlier.iter_mut().flat_map(|part| &mut part.differences);
         for found in self.differences.iter_mut().chain(earlier) {
-            let Affected { topics, groups, principals } = &mut found.affected;
+            let Affected { topics, groups, principals, .. } = &mut found.affected;
             for names in [topics, groups, principals] {
                 names.names.truncate(SHOWN);
             }

@@ -2,6 +2,8 @@
 
 use serde::Deserialize;
 
+use crate::runs::query_string;
+
 /// `GET /pairs/{pair}/translation`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
@@ -76,6 +78,31 @@ pub struct DifferenceFilter {
     pub part: String,
     /// Part of the name of a topic, group or principal.
     pub who: String,
+    /// `who` shows them by who is affected, by cause otherwise.
+    pub by: String,
+    /// Cursor of the list of those who are affected: the last of the page before.
+    pub after: String,
+}
+
+impl DifferenceFilter {
+    /// Whether they are shown by who is affected.
+    #[must_use]
+    pub fn is_by_who(&self) -> bool {
+        self.by == "who"
+    }
+
+    /// Whether some are left out.
+    pub(crate) fn is_set(&self) -> bool {
+        !(self.part.is_empty() && self.who.is_empty())
+    }
+
+    /// Where they are shown of a pair, empty parts left out.
+    pub(crate) fn href(&self, pair: &str) -> String {
+        let by = if self.is_by_who() { "who" } else { "" };
+        let query =
+            query_string(&[("by", by), ("part", &self.part), ("who", &self.who), ("after", &self.after)]);
+        format!("/pairs/{pair}/differences{query}")
+    }
 }
 
 /// `GET /alarms`.

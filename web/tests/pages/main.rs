@@ -1,6 +1,7 @@
 //! What pages say, by their samples: what holds of every page, and what single ones say and offer. What the files beside this one share
 //! is how a page is read.
 
+mod differences;
 mod drawings;
 mod every_page;
 mod known;

@@ -85,7 +85,7 @@ fn is_plain(place: &str) -> bool {
 }
 
 /// Why a cursor is not taken.
-fn foreign() -> Failure {
+pub(crate) fn foreign() -> Failure {
     Failure::invalid("`after` is not the `next` of an earlier page of this list.")
 }
 

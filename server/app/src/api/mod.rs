@@ -11,6 +11,7 @@ pub mod clusters;
 pub mod connect_credentials;
 pub(crate) mod cursor;
 pub mod decisions;
+pub mod differences;
 pub mod events;
 pub mod findings;
 pub mod installation;

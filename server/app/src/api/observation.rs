@@ -3,7 +3,6 @@
 use axum::extract::State;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
-    difference::{Difference, DifferenceKind, Differences, Earlier, NotCompared},
     direction::ActiveSides,
     ids::{ClusterName, PairName},
     pair::{Direction, Pair, Side},
@@ -23,10 +22,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::{Items, cursor, page_size};
 use crate::{
-    acts::{
-        differences::{self, Wanted},
-        pairs,
-    },
+    acts::pairs,
     app::App,
     http::{Answer, Failure, Json, Path, Query},
     standing::judgement,
@@ -210,94 +206,12 @@ pub async fn groups(State(app): State<App>, Path(name): Path<PairName>) -> Answe
     Ok(Json(json!({"at": survey.began_at, "a": survey.sides.a.groups, "b": survey.sides.b.groups})))
 }
 
-/// What would be different for applications on the other side.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct SideDifferences {
-    /// When the survey began that they are about.
-    pub at: DateTime<Utc>,
-    /// Number of that survey.
-    pub survey: i64,
-    /// Cluster applications are on; null when it cannot be told, and then nothing was compared.
-    pub active: Option<ClusterName>,
-    /// Cluster they would move to.
-    pub standby: Option<ClusterName>,
-    /// One for each cause, worst first, each with the first 50 names and 20 commands.
-    pub items: Vec<Difference>,
-    /// What nobody can say anything about: it does not count as alike.
-    pub not_compared: Vec<NotCompared>,
-    /// Of that, what was found when it could be compared last, with when that was: so it is told of a dead cluster what it had. Whether it
-    /// still is so nobody can say.
-    pub earlier: Vec<Earlier>,
-    /// Where both sides are active, the same for those that would move the other way; null otherwise.
-    pub back: Option<DifferencesBack>,
-}
-
-/// What would be different for applications that move the other way, where both sides are active.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct DifferencesBack {
-    /// Cluster these applications are on; null when it cannot be told any more.
-    pub active: Option<ClusterName>,
-    /// Cluster they would move to.
-    pub standby: Option<ClusterName>,
-    /// One for each cause, worst first, each with the first 50 names and 20 commands.
-    pub items: Vec<Difference>,
-    /// What nobody can say anything about: it does not count as alike.
-    pub not_compared: Vec<NotCompared>,
-    /// Of that, what was found when it could be compared last.
-    pub earlier: Vec<Earlier>,
-}
-
-impl From<Differences> for DifferencesBack {
-    fn from(found: Differences) -> Self {
-        Self {
-            active: found.active,
-            standby: found.standby,
-            items: found.differences,
-            not_compared: found.not_compared,
-            earlier: found.earlier,
-        }
-    }
-}
-
-/// Which differences.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[serde(default)]
-pub struct DifferencesQuery {
-    /// Only of this kind.
-    #[param(inline)]
-    kind: Option<DifferenceKind>,
-    /// Only those that concern a topic, group or principal with this in its name.
-    who: String,
-}
-
-/// `GET /api/v1/pairs/{pair}/differences`.
-pub async fn differences(
-    State(app): State<App>,
-    Path(name): Path<PairName>,
-    Query(query): Query<DifferencesQuery>,
-) -> Answer<Json<SideDifferences>> {
-    let mut conn = app.pool.acquire().await?;
-    let wanted = Wanted { kinds: query.kind.into_iter().collect(), who: query.who };
-    let (_, found) = differences::of_pair(&mut conn, &name, &wanted).await?;
-    let (survey, found) = found.ok_or_else(|| not_observed(&name))?;
-    Ok(Json(SideDifferences {
-        at: survey.began_at,
-        survey: survey.number,
-        active: found.active,
-        standby: found.standby,
-        items: found.differences,
-        not_compared: found.not_compared,
-        earlier: found.earlier,
-        back: found.back.map(|back| (*back).into()),
-    }))
-}
-
 async fn latest(app: &App, name: &PairName) -> Answer<Survey> {
     let mut conn = app.pool.acquire().await?;
     surveys::latest(&mut conn, name).await?.ok_or_else(|| not_observed(name))
 }
 
-fn not_observed(name: &PairName) -> Failure {
+pub(super) fn not_observed(name: &PairName) -> Failure {
     Failure::new(
         "not-surveyed-yet",
         format!("Pair `{name}` has not been observed yet."),

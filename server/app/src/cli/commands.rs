@@ -22,7 +22,7 @@ pub(super) use audit::{Audit, Brake, Entries};
 pub(super) use channels::Channels;
 pub(super) use findings::{FindingEdit, Findings};
 pub(super) use lag::Lag;
-pub(super) use pairs::Pairs;
+pub(super) use pairs::{DifferencesBy, Pairs};
 pub(super) use plans::{NewPlan, OfPlan, Plan};
 pub(super) use proofs::Proofs;
 pub(super) use registry::{Clusters, People, Schedules, Sessions, Teams, Tokens};

@@ -12,6 +12,7 @@ pub mod client;
 mod commands;
 mod comparisons;
 mod connect;
+mod differences;
 mod findings;
 mod installation;
 mod kept;

@@ -4,62 +4,6 @@ use serde_json::Value;
 
 use super::{client::Client, print};
 
-/// `muster pairs differences`.
-pub(super) async fn differences(
-    client: &Client,
-    pair: &str,
-    kind: Option<String>,
-    who: Option<String>,
-) -> anyhow::Result<()> {
-    let query = [("kind", kind), ("who", who)];
-    let reply = client.list(&format!("/api/v1/pairs/{pair}/differences"), &query).await?;
-    if client.json {
-        print::json(&reply);
-        return Ok(());
-    }
-    tell_differences(&reply);
-    Ok(())
-}
-
-/// Differences as people read them: each cause with what it does and what to do.
-fn tell_differences(reply: &Value) {
-    tell_direction(reply);
-    // Where both sides are active.
-    if !reply["back"].is_null() {
-        println!();
-        tell_direction(&reply["back"]);
-    }
-}
-
-fn tell_direction(reply: &Value) {
-    println!("From {} to {}:", print::word(reply, "active"), print::word(reply, "standby"));
-    tell_causes(print::items(reply));
-    for part in reply["not_compared"].as_array().into_iter().flatten() {
-        println!("Not compared: {}: {}", print::word(part, "what"), print::word(part, "reason"));
-    }
-    for part in reply["earlier"].as_array().into_iter().flatten() {
-        let (what, at) = (print::word(part, "what"), print::time(part, "at"));
-        match part["differences"].as_array().map_or(&[][..], Vec::as_slice) {
-            [] => println!("As of {at}, when it could be compared last: {what}: nothing to tell."),
-            causes => {
-                println!("As of {at}, when it could be compared last: {what}:");
-                tell_causes(causes);
-            }
-        }
-    }
-}
-
-fn tell_causes(causes: &[Value]) {
-    let mut rows = Vec::new();
-    for cause in causes {
-        rows.push(["weight", "kind", "says"].map(|key| print::word(cause, key)).to_vec());
-        for key in ["consequence", "next_step"] {
-            rows.push(vec![String::new(), String::new(), format!("→ {}", print::word(cause, key))]);
-        }
-    }
-    print::table(&["WEIGHT", "KIND", "DIFFERENCE"], &rows);
-}
-
 /// `muster pairs check`.
 pub(super) async fn check(client: &Client, pair: &str) -> anyhow::Result<()> {
     let reply = client.get(&format!("/api/v1/pairs/{pair}/readiness")).await?;

@@ -8,7 +8,7 @@ use super::{
     canaries,
     client::Client,
     commands::{Named, Pairs},
-    comparisons, connect, lag, losses, observed, print, recorded,
+    comparisons, connect, differences, lag, losses, observed, print, recorded,
     registry::{edit, read, read_json},
     rings,
 };
@@ -53,7 +53,9 @@ pub(super) async fn pairs(client: &Client, command: Pairs) -> anyhow::Result<Exi
             connect::enter(client, &name, &from, user.filter(|_| !bearer)).await?;
         }
         Pairs::ConnectRemove { name, from } => connect::remove(client, &name, &from).await?,
-        Pairs::Differences { name, kind, who } => observed::differences(client, &name, kind, who).await?,
+        Pairs::Differences { name, kind, who, by } => {
+            differences::differences(client, &name, kind, who, by).await?;
+        }
         Pairs::Check(Named { name }) => observed::check(client, &name).await?,
         Pairs::Changes { name, limit } => observed::changes(client, &name, limit).await?,
         Pairs::Survey(Named { name }) => {

@@ -86,6 +86,75 @@ async fn each_difference_is_told_with_its_cause_and_what_to_do() {
     assert!(!told.contains("SCRAM"), "{told}");
 }
 
+/// What causes say of a list.
+fn says(causes: &Value) -> Vec<String> {
+    causes.as_array().unwrap().iter().map(|cause| cause["says"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_who_is_affected_finds_all_causes_in_one_place_page_by_page() {
+    let app = unlike().await;
+    // A limit for a client id: nobody knows who goes by it.
+    app.small.world.lock().cluster_mut("eu-central").quotas.push(ClientQuota {
+        entity: [("client-id".to_owned(), Some("loader".to_owned()))].into(),
+        limits: [("consumer_byte_rate".to_owned(), 1000.0)].into(),
+    });
+    app.observe("orders").await;
+    let vera = app.as_user("vera").await;
+    let path = "/api/v1/pairs/orders/differences";
+    assert_eq!(vera.get(path).await.done()["by_who"], Value::Null);
+    let reply = vera.get(&format!("{path}?by=who")).await.done();
+    let by = &reply["by_who"];
+    let shop = by["items"].as_array().unwrap().iter().find(|one| one["name"] == "User:shop");
+    let shop = shop.unwrap_or_else(|| panic!("{by:#}"));
+    assert_eq!(shop["kind"], "principal");
+    let causes = says(&shop["causes"]);
+    for said in ["SCRAM-SHA-512", "producer_byte_rate"] {
+        assert!(causes.iter().any(|cause| cause.contains(said)), "{said}: {shop:#}");
+    }
+    let not_known = says(&by["not_known"]);
+    assert!(not_known.iter().any(|cause| cause.contains("consumer_byte_rate")), "{by:#}");
+    // No cause is nowhere.
+    let mut told = [says(&by["everybody"]), not_known].concat();
+    told.extend(by["items"].as_array().unwrap().iter().flat_map(|one| says(&one["causes"])));
+    for cause in says(&reply["items"]) {
+        assert!(told.contains(&cause), "{cause}: {by:#}");
+    }
+
+    // Page by page the same, each once.
+    let (mut read, mut query) = (Vec::new(), "?by=who&limit=1".to_owned());
+    loop {
+        let page = vera.get(&format!("{path}{query}")).await.done();
+        let found = page["by_who"]["items"].as_array().unwrap().clone();
+        assert!(found.len() <= 1, "{page:#}");
+        read.extend(found);
+        match page["by_who"]["next"].as_str() {
+            Some(next) => query = format!("?by=who&limit=1&after={next}"),
+            None => break,
+        }
+    }
+    assert_eq!((json!(read), json!(read.len())), (by["items"].clone(), by["count"].clone()));
+    for foreign in ["run~7", "who~costs~1~group", "7"] {
+        let refused = vera.get(&format!("{path}?by=who&after={foreign}")).await;
+        assert_eq!(refused.problem(), ("invalid-request".to_owned(), 422), "{foreign}");
+    }
+
+    let html = [("accept", "text/html")];
+    let browser = app.as_browser_of("vera").await;
+    let page = browser.request(Method::GET, "/pairs/orders/differences?by=who", None, &html).await.text;
+    for said in
+        ["<code>User:shop</code>", "Not known who", "href=\"/pairs/orders/differences?who=User%3Ashop\""]
+    {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    let url = app.serve().await;
+    let shell = Shell::of(&app, &url, "vera").await;
+    let told = shell.muster("pairs differences orders --by who").await.done();
+    for said in ["Not known who:", "User:shop (principal):", "consumer_byte_rate"] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_setting_of_the_brokers_that_clients_feel_is_told_once_it_is_read_again() {
     let app = unlike().await;

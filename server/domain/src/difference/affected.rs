@@ -1,8 +1,10 @@
-//! Who uses a topic: principals with a right on it, groups with a position in it.
+//! Who is affected, and who uses a topic: principals with a right on it, groups with a position in it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Affected, Names, probes};
+use serde::{Deserialize, Serialize};
+
+use super::probes;
 use crate::{
     access::{self, EVERYBODY},
     acl::{AclBinding, AclPermission, PatternType, ResourceType},
@@ -10,6 +12,60 @@ use crate::{
     pair::BySide,
     survey::SideObservation,
 };
+
+/// Names that are concerned.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Names {
+    /// How many.
+    pub count: usize,
+    /// The first of them, in order.
+    pub names: Vec<String>,
+}
+
+impl Names {
+    pub(super) fn all(names: impl IntoIterator<Item = String>) -> Self {
+        let names: Vec<String> = names.into_iter().collect();
+        Self { count: names.len(), names }
+    }
+
+    pub(super) fn mention(&self, text: &str) -> bool {
+        self.names.iter().any(|name| name.contains(text))
+    }
+}
+
+/// Whether principals or groups are affected besides those that are named.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Others {
+    /// Nobody else, as far as grants and positions tell.
+    #[default]
+    None,
+    /// There may be: what would name them was not read, or names nobody.
+    Unknown,
+    /// Whoever uses the cluster.
+    Everybody,
+}
+
+impl Others {
+    /// What was kept by a version that did not ask does not say that there is nobody else.
+    fn not_kept() -> Self {
+        Self::Unknown
+    }
+}
+
+/// Who is affected.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Affected {
+    /// Topics by the name applications use.
+    pub topics: Names,
+    /// Groups.
+    pub groups: Names,
+    /// Principals of applications.
+    pub principals: Names,
+    /// Whether others are, who are not named.
+    #[serde(default = "Others::not_kept")]
+    pub others: Others,
+}
 
 /// Who uses the active side.
 pub(super) struct Users<'a> {
@@ -21,6 +77,8 @@ pub(super) struct Users<'a> {
     open: bool,
     /// Groups by the topics they have positions in.
     readers: BTreeMap<&'a str, BTreeSet<&'a str>>,
+    /// Whether grants and positions were read that name who uses a topic.
+    told: bool,
 }
 
 impl<'a> Users<'a> {
@@ -32,6 +90,7 @@ impl<'a> Users<'a> {
             }
         }
         let (mut grants, mut others, mut open) = (Vec::new(), probes(clusters), false);
+        let told = here.groups.value().is_some() && here.acls.value().is_some_and(|acls| acls.authorizer);
         if let Some(acls) = here.acls.value() {
             open = !acls.authorizer;
             others.extend(access::tools(&acls.bindings));
@@ -41,7 +100,7 @@ impl<'a> Users<'a> {
                     && !others.contains(&binding.principal)
             }));
         }
-        Self { grants, others, open, readers }
+        Self { grants, others, open, readers, told }
     }
 
     /// Who is affected by what happens to these topics.
@@ -59,6 +118,7 @@ impl<'a> Users<'a> {
             groups: Names::all(groups.into_iter().map(str::to_owned)),
             principals: Names::all(principals.into_iter().map(str::to_owned)),
             topics: Names::all(topics),
+            others: if self.told { Others::None } else { Others::Unknown },
         }
     }
 

@@ -1,7 +1,7 @@
 //! Settings of the brokers that clients feel, whatever their topics are set to.
 
 use super::{
-    Affected, Difference, DifferenceKind as Kind, Names, NotCompared, Sides, Weight,
+    Affected, Difference, DifferenceKind as Kind, Names, NotCompared, Others, Sides, Weight,
     configs::{shown, source},
 };
 use crate::{shell::quoted, topic::ConfigEntry};
@@ -77,8 +77,6 @@ fn differs(sides: &Sides<'_>, key: &str, entries: [&ConfigEntry; 2], broker: i32
     let [expected, actual] = entries.map(|entry| {
         format!("{} ({})", shown(key, entry.value.as_deref().unwrap_or("unset")), source(entry.source))
     });
-    let groups = sides.here.groups.value().into_iter().flat_map(|groups| groups.keys().cloned());
-    let of_groups = key.starts_with("group.") || key == "offsets.retention.minutes";
     let set = || {
         let change = quoted(&format!("{key}={}", values[0]));
         sides.command(
@@ -96,10 +94,7 @@ fn differs(sides: &Sides<'_>, key: &str, entries: [&ConfigEntry; 2], broker: i32
         expected,
         actual: format!("{actual}, as broker {broker} has it"),
         consequence: consequence.to_owned(),
-        affected: Affected {
-            groups: if of_groups { Names::all(groups) } else { Names::default() },
-            ..Affected::default()
-        },
+        affected: affected(sides, key),
         next_step: if while_running {
             format!("Set it on the brokers of {standby}, or accept it.")
         } else {
@@ -108,5 +103,16 @@ fn differs(sides: &Sides<'_>, key: &str, entries: [&ConfigEntry; 2], broker: i32
             )
         },
         commands: if while_running { vec![set()] } else { Vec::new() },
+    }
+}
+
+/// Who feels it: the groups where it is about groups, else whoever uses the cluster.
+fn affected(sides: &Sides<'_>, key: &str) -> Affected {
+    if !(key.starts_with("group.") || key == "offsets.retention.minutes") {
+        return Affected { others: Others::Everybody, ..Affected::default() };
+    }
+    match sides.here.groups.value() {
+        Some(groups) => Affected { groups: Names::all(groups.keys().cloned()), ..Affected::default() },
+        None => Affected { others: Others::Unknown, ..Affected::default() },
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Affected, Difference, DifferenceKind as Kind, Names, Sides, Weight, sides::counted};
+use super::{Affected, Difference, DifferenceKind as Kind, Names, Others, Sides, Weight, sides::counted};
 use crate::{quota::ClientQuota, shell::quoted};
 
 /// Users that can sign in on the active side and not on the standby. Passwords cannot be compared: Kafka tells names and
@@ -130,8 +130,6 @@ fn limited(sides: &Sides<'_>, way: Way, key: &str, limits: &[Limit]) -> Differen
         };
         sides.command("kafka-configs.sh", &format!("--alter {} {change}", entity(&limit.entity)))
     };
-    let of_user = |limit: &Limit| limit.entity.get("user")?.as_ref().map(|user| format!("User:{user}"));
-    let users: BTreeSet<String> = limits.iter().filter_map(of_user).collect();
     Difference {
         kind: Kind::Quota,
         weight: match way {
@@ -146,12 +144,28 @@ fn limited(sides: &Sides<'_>, way: Way, key: &str, limits: &[Limit]) -> Differen
             Way::Tighter => "Their clients are slowed down there below what they have now.".to_owned(),
             Way::Looser => "One of them may take there what others need.".to_owned(),
         },
-        affected: Affected { principals: Names::all(users), ..Affected::default() },
+        affected: limited_are(limits),
         next_step: format!(
             "Set the limits of {active} on {standby} too; nothing copies quotas between clusters."
         ),
         commands: limits.iter().map(set).collect(),
     }
+}
+
+/// Whose limits these are. Of a client id or an address nobody knows who goes by it; a default is for all who have none of their own.
+fn limited_are(limits: &[Limit]) -> Affected {
+    let user = |limit: &Limit| limit.entity.get("user").cloned().flatten();
+    let users: BTreeSet<String> =
+        limits.iter().filter_map(|limit| Some(format!("User:{}", user(limit)?))).collect();
+    let is_default = |limit: &Limit| limit.entity.values().all(Option::is_none);
+    let others = if limits.iter().any(is_default) {
+        Others::Everybody
+    } else if limits.iter().any(|limit| user(limit).is_none()) {
+        Others::Unknown
+    } else {
+        Others::None
+    };
+    Affected { principals: Names::all(users), others, ..Affected::default() }
 }
 
 /// No limit is not zero.

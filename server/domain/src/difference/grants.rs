@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Affected, Difference, DifferenceKind as Kind, Names, Sides, Weight, affected::covers_some, probes,
+    Affected, Difference, DifferenceKind as Kind, Names, Others, Sides, Weight, affected::covers_some, probes,
 };
 use crate::{
     access::{self, EVERYBODY},
@@ -49,6 +49,7 @@ fn none_to_compare(sides: &Sides<'_>) -> Difference {
             topics: Names::all(sides.scope.iter().map(|(topic, _)| topic.clone())),
             groups: Names::all(groups),
             principals: Names::default(),
+            others: Others::Everybody,
         },
         next_step: format!(
             "Grant every application on {standby} what it does; a switchover by Muster has no grants to copy either. Or give {active} the same authorizer and grants."
@@ -167,14 +168,14 @@ fn of(sides: &Sides<'_>, principal: &str, bindings: &[AclBinding]) -> Affected {
     let groups = Names::all(groups.filter(|group| covered(ResourceType::Group, group)).cloned());
     if principal == EVERYBODY {
         // Everybody are those who use what is denied.
-        let mut users: BTreeSet<String> =
-            sides.users.of(topics.names.iter().cloned()).principals.names.into_iter().collect();
+        let found = sides.users.of(topics.names.iter().cloned());
+        let mut users: BTreeSet<String> = found.principals.names.into_iter().collect();
         for deny in bindings.iter().filter(|binding| is_for_producers(binding)) {
             users.extend(takes_from(sides, deny).into_iter().map(str::to_owned));
         }
-        return Affected { principals: Names::all(users), topics, groups };
+        return Affected { principals: Names::all(users), topics, groups, others: found.others };
     }
-    Affected { topics, groups, principals: Names::all([principal.to_owned()]) }
+    Affected { topics, groups, principals: Names::all([principal.to_owned()]), others: Others::None }
 }
 
 /// Whether a DENY is about what producers need beside topics.

@@ -1,6 +1,7 @@
 mod access;
 mod both;
 mod brokers;
+mod by_who;
 mod own_topics;
 mod positions;
 

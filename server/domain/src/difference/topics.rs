@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Affected, Difference, DifferenceKind as Kind, Names, Sides, Weight,
+    Affected, Difference, DifferenceKind as Kind, Names, Others, Sides, Weight,
     sides::{Counterpart, Role, Topics, counted},
 };
 use crate::{patterns::Scope, shell::quoted};
@@ -215,7 +215,7 @@ fn extra(sides: &Sides<'_>, here: &Topics, there: &Topics) -> Option<Difference>
         expected: "not there".to_owned(),
         actual: "there".to_owned(),
         consequence: "They are no copies. If they are of an earlier life, whoever creates the topic finds old records in it.".to_owned(),
-        affected: Affected { topics: Names::all(names), ..Affected::default() },
+        affected: Affected { topics: Names::all(names), others: Others::Unknown, ..Affected::default() },
         next_step: "Delete what nobody needs, or leave them out of the pair's topics.".to_owned(),
         commands: Vec::new(),
     })

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chrono::{DateTime, Utc};
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 
 use super::{Change, Named, lag::Lag};
 
@@ -68,7 +68,7 @@ pub enum Pairs {
         #[arg(long, value_name = "CLUSTER")]
         from: String,
     },
-    /// What applications would find different on the other side of a pair, by cause, worst first.
+    /// What applications would find different on the other side of a pair, by cause or by who is affected, worst first.
     Differences {
         /// Its name.
         name: String,
@@ -78,6 +78,9 @@ pub enum Pairs {
         /// Only those that concern a topic, group or principal with this in its name.
         #[arg(long)]
         who: Option<String>,
+        /// Each cause once, or under each whom it affects.
+        #[arg(long, value_enum, default_value = "cause")]
+        by: DifferencesBy,
     },
     /// The readiness checks of a pair.
     Check(Named),
@@ -163,4 +166,13 @@ pub enum Pairs {
     },
     /// What runs of a pair measured, newest first, beside its RTO objective.
     Rto(Named),
+}
+
+/// The order of differences.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DifferencesBy {
+    /// Each cause once.
+    Cause,
+    /// Each cause under each whom it affects.
+    Who,
 }
