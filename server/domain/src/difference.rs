@@ -203,13 +203,15 @@ impl Differences {
         std::iter::once(self).chain(self.back.as_deref())
     }
 
-    /// Only those of some kinds that concern whoever's name contains a text. Empty lets all through.
+    /// Only those of some kinds that concern whoever's name contains a text, or everybody. Empty lets all through.
     #[must_use]
     pub fn filtered(mut self, kinds: &[DifferenceKind], who: &str) -> Self {
         let asked = |found: &Difference| {
             let Affected { topics, groups, principals, .. } = &found.affected;
             (kinds.is_empty() || kinds.contains(&found.kind))
-                && (who.is_empty() || [topics, groups, principals].iter().any(|names| names.mention(who)))
+                && (who.is_empty()
+                    || found.affected.are_everybody()
+                    || [topics, groups, principals].iter().any(|names| names.mention(who)))
         };
         self.differences.retain(asked);
         for part in &mut self.earlier {

@@ -97,7 +97,7 @@ impl ByWho {
 }
 
 impl Affected {
-    fn are_everybody(&self) -> bool {
+    pub(super) fn are_everybody(&self) -> bool {
         self.others == Others::Everybody || self.principals.names.iter().any(|name| name == EVERYBODY)
     }
 

@@ -117,6 +117,8 @@ fn what_everybody_meets_is_under_everybody_and_under_those_who_are_named() {
     });
     let by = granted.by_who("");
     assert_eq!((by.everybody.len(), by.not_known.len(), by.count), (1, 0, 0), "{by:?}");
+    let of_one = granted.filtered(&[], "an-application");
+    assert_eq!(of_one.causes().count(), 1, "who asks for one is among everybody");
 }
 
 #[test]
