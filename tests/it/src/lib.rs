@@ -29,6 +29,7 @@ use muster_store::{
     teams::{self, Team},
     testing::TestDatabase,
 };
+use rdkafka::ClientConfig;
 
 /// Side A of every pair of the lab.
 pub const WEST: &str = "eu-west";
@@ -57,6 +58,21 @@ pub fn cluster(lab: &LabDescription, name: &str) -> Result<(Cluster, ClusterSecr
         probe_password: Some(lab.password("muster-probe")?.into()),
     };
     Ok((cluster, secrets))
+}
+
+/// How librdkafka connects to a cluster of the lab, as Muster.
+///
+/// # Errors
+/// When the lab does not describe it.
+pub fn librdkafka(lab: &LabDescription, name: &str) -> Result<ClientConfig> {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", &lab.cluster(name)?.bootstrap)
+        .set("security.protocol", &lab.security_protocol)
+        .set("sasl.mechanisms", &lab.sasl_mechanism)
+        .set("sasl.username", "muster")
+        .set("sasl.password", lab.password("muster")?);
+    Ok(config)
 }
 
 /// A pair of the lab (`orders` or `clicks`) as people would configure it. Applications follow the address book.

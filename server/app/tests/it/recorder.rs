@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use muster_app::{
     loops::{
         housekeeping,
@@ -13,7 +13,7 @@ use muster_app::{
 use muster_domain::{
     ids::PairName,
     pair::{Direction, Side},
-    recorder::Kind,
+    recorder::{Kind, TopicSample},
     survey::ConnectorRole,
     topic::TopicPartition,
 };
@@ -96,21 +96,22 @@ async fn a_row_that_does_not_read_back_stops_neither_surveys_nor_the_sealing_of_
 #[tokio::test(flavor = "multi_thread")]
 async fn the_more_waits_to_be_sealed_the_more_is_sealed_after_a_survey_and_a_survey_does_not_wait_for_it() {
     let app = TestApp::with_pair().await;
-    // Those of a process that had just begun: they stand alone.
-    let sql = [
-        "delete from recorder_open where at < (select max(at) from recorder_open)",
-        "insert into recorder_open (stream, chunk, at, starts, body)
-        select stream, chunk, at - n * interval '5 minutes', starts, body
-        from recorder_open, generate_series(1, 400) as n",
-    ];
-    for sql in sql {
-        sqlx::query(sql).execute(&app.app.pool).await.unwrap();
-    }
     let now: DateTime<Utc> =
-        sqlx::query_scalar("select max(at) from recorder_open").fetch_one(&app.app.pool).await.unwrap();
+        sqlx::query_scalar("select min(at) from recorder_open").fetch_one(&app.app.pool).await.unwrap();
     let mut conn = app.app.pool.acquire().await.unwrap();
     let (pair, flow) = (PairName::new("orders").unwrap(), Direction { from: Side::A });
-    let recording = Recording::open(&mut conn, &pair, flow, Kind::Partitions).await.unwrap();
+    let mut recording = Recording::open(&mut conn, &pair, flow, Kind::Partitions).await.unwrap();
+    for before in (1..=400).rev() {
+        let topic = TopicSample {
+            group: String::new(),
+            topic: "orders.placed".to_owned(),
+            id: None,
+            tracks: vec![vec![Some(before); Kind::Partitions.parents().len()]],
+        };
+        let at = now - TimeDelta::minutes(5 * before);
+        recording.append(&mut conn, at, vec![topic]).await.unwrap();
+        recording.committed();
+    }
     drop(conn);
     let seal = async |within| seal_some(&app.app.pool, &recording, now, within).await.unwrap();
     assert_eq!(seal(Duration::from_secs(600)).await, 350, "an eighth of it");

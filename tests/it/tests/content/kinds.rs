@@ -9,7 +9,7 @@ use muster_domain::{
     cluster::Sasl,
     proof::content::{ContentAsk, ContentVerdict},
 };
-use muster_it::{CENTRAL, LabClients, WEST, cluster};
+use muster_it::{CENTRAL, LabClients, WEST, cluster, librdkafka};
 use muster_kafka::{ClientOptions, Isolation, KafkaMover, OffsetSpec, admin::NewTopic};
 use muster_lab::wait_until;
 use rdkafka::{
@@ -160,15 +160,7 @@ impl Real {
 
     /// How librdkafka connects to a side.
     pub(crate) fn client(&self, side: &str) -> Result<ClientConfig> {
-        let lab = self.lab.describe();
-        let mut config = ClientConfig::new();
-        config
-            .set("bootstrap.servers", &lab.cluster(side)?.bootstrap)
-            .set("security.protocol", &lab.security_protocol)
-            .set("sasl.mechanisms", &lab.sasl_mechanism)
-            .set("sasl.username", "muster")
-            .set("sasl.password", lab.password("muster")?);
-        Ok(config)
+        librdkafka(self.lab.describe(), side)
     }
 }
 

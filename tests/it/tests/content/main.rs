@@ -1,25 +1,24 @@
 //! Content proofs on the real lab: dealt out by Kafka's group protocol, gone on with after a death, and finding what a hole
-//! and a foreign writer leave. Where retention overtakes them, or two sides have nothing in common, they say so.
+//! and a foreign writer leave. A sample says what it leaves open, and reads no faster than it may. Where retention overtakes them, or two
+//! sides have nothing in common, they say so.
 
 mod kinds;
 mod one_sided;
 mod places;
+mod samples;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use anyhow::{Context as _, Result};
 use chrono::Utc;
-use muster_app::{
-    loops::proof::{self, carry_out_one},
-    process::telemetry::Beat,
-};
+use muster_app::{loops::proof, process::telemetry::Beat};
 use muster_domain::{
     evidence::check_proof,
     pair::{Direction, Side},
     payload::{TimestampType, Written},
     proof::{
         ProofKind, ProofState,
-        content::{ContentAsk, ContentProof, ContentVerdict, Look, Place, ProofSide, SampleAsk},
+        content::{ContentAsk, ContentProof, ContentVerdict, Look, Place, ProofSide},
     },
     record::Person,
     survey::ConnectorRole,
@@ -62,6 +61,7 @@ async fn content_is_compared_by_those_who_live_and_what_differs_is_found() -> Re
     real.wait_until_copied().await?;
     real.who_may_not_share_compares_alone().await?;
     real.the_work_of_a_process_that_dies_is_gone_on_with().await?;
+    real.a_sample_says_what_it_leaves_open_and_keeps_to_its_rate().await?;
     real.what_was_aborted_is_not_missed().await?;
     real.what_compaction_removed_is_not_lost().await?;
     real.what_was_copied_again_is_counted_however_much_it_is().await?;
@@ -223,11 +223,7 @@ impl Real {
         self.write(WEST, 2, RECORDS, 50).await?;
         self.wait_until_copied().await?;
 
-        let (pool, clients) = (self.database.pool(), &self.clients);
-        let carry_out = async || carry_out_one(pool, clients, "one", &CancellationToken::new()).await;
-        let id = self.ask(ContentAsk::default()).await?;
-        assert!(carry_out().await?);
-        let all = self.result(id).await?;
+        let (_, all) = self.compared(ContentAsk::default()).await?;
         assert_eq!(all.summary.verdict, ContentVerdict::Differs);
         let told: Vec<_> = all
             .partitions
@@ -240,22 +236,8 @@ impl Real {
         assert!(!serde_json::to_string(&all)?.contains("xxxxx"), "no payload is kept");
         self.what_is_in_cited_records_is_read_when_it_is_asked_for(&all, behind + 1).await?;
 
-        // A sample that has to find one stretch in ten of eight takes all of them, and says so.
-        let sample = SampleAsk { differing: 0.1, confidence: 0.99 };
-        let id = self.ask(ContentAsk { sample: Some(sample), ..ContentAsk::default() }).await?;
-        assert!(carry_out().await?);
-        let sampled = self.result(id).await?;
-        let drawn = sampled.sampling.context("it is a sample")?;
-        assert_eq!((drawn.of, drawn.taken), (10, 10));
-        assert_eq!((sampled.summary.found.missing, sampled.summary.found.extra), (10, 1), "{sampled:#?}");
-
-        // Since a time: only the last records, which the timestamps of both sides align.
-        let since = chrono::DateTime::from_timestamp_millis(1_790_000_000_000 + RECORDS - 100);
-        let id = self.ask(ContentAsk { since, ..ContentAsk::default() }).await?;
-        assert!(carry_out().await?);
-        let late = self.result(id).await?;
-        assert_eq!(late.summary.found.missing, 10, "{late:#?}");
-        assert!(late.summary.found.on_source < 2_000, "{late:#?}");
+        self.samples_tell_what_they_drew().await?;
+        self.a_window_ends_where_it_is_asked_to().await?;
         self.what_is_gone_is_said_to_be_gone(&all, behind + 1).await
     }
 

@@ -54,7 +54,7 @@ impl Hours {
     /// A day later, when nobody has looked since: the hours that were looked at are told, each with the time up to its end, and no other.
     pub(crate) async fn are_shown_a_day_later(&self, observer: &Observer) -> anyhow::Result<()> {
         let (now, later) = (Utc::now(), Utc::now() + TimeDelta::hours(26));
-        roll_up(observer, later).await?;
+        roll_up(observer, Kind::Partitions, later).await?;
         let found = asked_about(observer, now - TimeDelta::hours(24), later).await?;
         assert_eq!(found.resolution, Resolution::Hour);
         let not_recorded = |found: &LagExplorer| {
@@ -112,16 +112,16 @@ async fn kept(observer: &Observer) -> anyhow::Result<Vec<RpoHour>> {
 }
 
 /// Adds what was recorded to its hours, as whoever observes the pair does after a survey at that time.
-async fn roll_up(observer: &Observer, at: DateTime<Utc>) -> anyhow::Result<()> {
+pub(crate) async fn roll_up(observer: &Observer, kind: Kind, at: DateTime<Utc>) -> anyhow::Result<()> {
     let mut conn = observer.database.pool().acquire().await?;
-    let stream = recorder::find_stream(&mut conn, &observer.pair, FORWARD, Kind::Partitions).await?;
+    let stream = recorder::find_stream(&mut conn, &observer.pair, FORWARD, kind).await?;
     let stream = stream.context("it was observed")?;
-    while recorder::seal(&mut conn, stream, Kind::Partitions, at).await? {}
+    while recorder::seal(&mut conn, stream, kind, at).await? {}
     Ok(())
 }
 
-/// What the API answers of the whole flow at the end of that time, hour by hour.
-async fn asked_about(
+/// What the API answers of the whole flow at the end of that time: hour by hour, or by surveys where it is no longer than a day.
+pub(crate) async fn asked_about(
     observer: &Observer,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
@@ -137,7 +137,7 @@ async fn asked_about(
 }
 
 /// What stands in a column of the line that begins at a time.
-fn cell(csv: &str, at: DateTime<Utc>, name: &str) -> anyhow::Result<String> {
+pub(crate) fn cell(csv: &str, at: DateTime<Utc>, name: &str) -> anyhow::Result<String> {
     let mut lines = csv.lines();
     let head: Vec<&str> = lines.next().context("a table has a head")?.split(',').collect();
     let number = head.iter().position(|head| *head == name).with_context(|| format!("no column {name}"))?;

@@ -1,13 +1,18 @@
 //! The flight recorder on the real lab: what dies with a source under load lies in the interval that is stated, however it dies, and
 //! the true figure comes after its return. That it died is looked for long before the next survey is due. What the explorer shows of it is what was recorded. So it is where transactions were open,
-//! where the source died several times in a row, and where a connector drops or renames what it copies.
+//! where the source died several times in a row, and where a connector drops or renames what it copies. How things stood before it died is
+//! told after it, and kept longer than the rest.
 
+mod behind;
 mod elections;
 mod explorer;
 mod frozen;
 mod hours;
+mod incident;
 mod observer;
 mod open_transactions;
+mod raw;
+mod served;
 mod transforms;
 
 use std::time::Duration;
@@ -16,11 +21,14 @@ use anyhow::Context as _;
 use muster_domain::loss::Loss;
 use muster_it::{CENTRAL, WEST};
 use muster_lab::{Lab, LabOptions, WaitBound, Workload, WorkloadOptions, wait_until};
+use tokio::time::Interval;
 
 use crate::observer::{Observer, PERIOD};
 
 /// Surveys before the death.
 const SURVEYS: u32 = 15;
+/// So many of them before an application and an administrator change something.
+const SURVEYS_BEFORE: u32 = 5;
 const SOON: WaitBound = WaitBound { within: Duration::from_secs(90), every: PERIOD };
 /// Between two surveys that are due: longer than anything is waited for here.
 const NOT_DUE: Duration = Duration::from_secs(3_600);
@@ -77,6 +85,15 @@ async fn killed_with_no_survey_due(lab: &Lab, observer: &Observer) -> anyhow::Re
     Ok(said)
 }
 
+/// Surveys of a living source.
+async fn look(observer: &Observer, ticks: &mut Interval, surveys: u32) -> anyhow::Result<()> {
+    for _ in 0..surveys {
+        ticks.tick().await;
+        assert_eq!(observer.observe().await?, None, "nobody died");
+    }
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_dies_with_the_source_is_in_the_interval_and_its_return_tells_the_true_figure()
 -> anyhow::Result<()> {
@@ -84,14 +101,14 @@ async fn what_dies_with_the_source_is_in_the_interval_and_its_return_tells_the_t
     let lab = Lab::start(LabOptions::default()).await?;
     let mut workload =
         Workload::start(lab.describe(), &lab.describe().dir, WorkloadOptions::default()).await?;
-    let observer = Observer::start(&lab).await?;
+    let observer = incident::observer(&lab).await?;
     let mut ticks = tokio::time::interval(PERIOD);
-    for _ in 0..SURVEYS {
-        ticks.tick().await;
-        assert_eq!(observer.observe().await?, None, "nobody died");
-    }
+    look(&observer, &mut ticks, SURVEYS_BEFORE).await?;
+    let before = incident::change(&observer).await?;
+    look(&observer, &mut ticks, SURVEYS - SURVEYS_BEFORE).await?;
     let said = killed_with_no_survey_due(&lab, &observer).await?;
     println!("{:#?}", said.total);
+    incident::is_told_after_the_death(&observer, before, said.seen_at).await?;
     // What was on its way to the target still arrives.
     ticks.reset();
     ticks.tick().await;
@@ -113,5 +130,5 @@ async fn what_dies_with_the_source_is_in_the_interval_and_its_return_tells_the_t
     assert!(told.method.contains("What was written since is not in it"), "{told:#?}");
     assert!(told.records <= settled.total.records_at_most, "{told:#?}, {:?}", settled.total);
     assert_eq!(settled.total, said.total, "what was said stays beside it");
-    Ok(())
+    incident::outlives_what_is_not_kept(&observer, before, said.seen_at).await
 }

@@ -6,13 +6,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use chrono::Utc;
 use muster_domain::{pair::Side, topic::TopicPartition};
-use muster_it::{WEST, pair};
+use muster_it::{WEST, librdkafka, pair};
 use muster_kafka::{Isolation, ReadRange};
 use muster_lab::{Lab, LabOptions};
-use rdkafka::{
-    ClientConfig,
-    producer::{BaseProducer, BaseRecord, Producer as _},
-};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 
 use crate::{
     ONE_AT_A_TIME,
@@ -109,13 +106,7 @@ impl Stage {
 
     /// An application writes in a transaction and is gone. Until its time is up, minutes later, nobody ends that.
     async fn leave_open(&self, topic: &'static str) -> Result<()> {
-        let described = self.lab.describe();
-        let producer: BaseProducer = ClientConfig::new()
-            .set("bootstrap.servers", &described.cluster(WEST)?.bootstrap)
-            .set("security.protocol", &described.security_protocol)
-            .set("sasl.mechanisms", &described.sasl_mechanism)
-            .set("sasl.username", "muster")
-            .set("sasl.password", described.password("muster")?)
+        let producer: BaseProducer = librdkafka(self.lab.describe(), WEST)?
             .set("transactional.id", topic)
             .set("transaction.timeout.ms", "600000")
             .create()?;

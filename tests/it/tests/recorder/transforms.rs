@@ -15,7 +15,7 @@ use muster_it::{CENTRAL, WEST, connectors::start_connector, pair};
 use muster_lab::{Lab, LabOptions};
 
 use crate::{
-    ONE_AT_A_TIME,
+    ONE_AT_A_TIME, behind,
     observer::{FORWARD, Observer, PERIOD},
 };
 
@@ -38,10 +38,10 @@ const ROUTER: [(&str, &str); 4] = [
     ("transforms.move.replacement", "moved.$1"),
 ];
 
-/// A flow with transforms, and a Muster that observes it.
-struct Watched {
-    observer: Observer,
-    at: TopicPartition,
+/// A flow of its own, with transforms or without, and a Muster that observes it.
+pub(crate) struct Watched {
+    pub(crate) observer: Observer,
+    pub(crate) at: TopicPartition,
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -51,8 +51,8 @@ async fn nothing_is_proven_missing_behind_a_filter_and_nothing_is_known_behind_a
     let lab = Lab::start(LabOptions { exactly_once: false, ..LabOptions::default() }).await?;
     // MirrorMaker 2 makes the topic that its policy names, and nobody makes this one.
     lab.create_topic(CENTRAL, "moved.placed", 1).await?;
-    let filtered = Watched::start(&lab, "recorder-filtered", &FILTER).await?;
-    let routed = Watched::start(&lab, "recorder-routed", &ROUTER).await?;
+    let filtered = Watched::start(&lab, "recorder-filtered", 1, &FILTER).await?;
+    let routed = Watched::start(&lab, "recorder-routed", 1, &ROUTER).await?;
     filtered.observer.write(&filtered.at, PASSING, |_| true).await?;
     filtered.observer.copied(&filtered.at, PASSING - 1).await?;
     filtered.observer.write(&filtered.at, DROPPED, |_| false).await?;
@@ -92,7 +92,8 @@ async fn nothing_is_proven_missing_behind_a_filter_and_nothing_is_known_behind_a
     let truth = routed.observer.settled(died).await?.truth.context("it is settled")?;
     assert_eq!((truth.records, truth.ms, truth.exact), (None, None, false), "{truth:#?}");
     assert!(truth.method.contains("What had reached the target was not known"), "{}", truth.method);
-    Ok(())
+    // One without any, in the same lab.
+    behind::tells_how_far_it_is_behind(&lab).await
 }
 
 /// Three surveys of each: what is written is known from the two before. Nothing is any more.
@@ -108,9 +109,15 @@ async fn look(all: [&Watched; 2]) -> Result<()> {
 }
 
 impl Watched {
-    async fn start(lab: &Lab, name: &str, settings: &[(&str, &str)]) -> Result<Self> {
+    /// With a topic of so many partitions, of which this is the first.
+    pub(crate) async fn start(
+        lab: &Lab,
+        name: &str,
+        partitions: i32,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
         let at = TopicPartition::new(format!("{name}.placed"), 0);
-        lab.create_topic(WEST, &at.topic, 1).await?;
+        lab.create_topic(WEST, &at.topic, partitions).await?;
         let topics = format!(r"{name}\..*");
         let flow = start_connector(lab.describe(), name, &topics, NamingPolicy::Identity, settings).await?;
         let mut described = pair(lab.describe(), "orders", &lab.describe().dir.join("unused.json"))?;
@@ -121,7 +128,7 @@ impl Watched {
     }
 
     /// Stops its connector, or has it run again.
-    async fn steer(&self, stop: bool) -> Result<()> {
+    pub(crate) async fn steer(&self, stop: bool) -> Result<()> {
         let flow = self.observer.clients.flow(FORWARD).context("Muster steers it")?;
         match stop {
             true => flow.stop(ConnectorRole::Source, BOUND_MS).await?,

@@ -1,8 +1,9 @@
 //! Groups of a dead source on the real lab: it dies under load, and every group goes on by what was kept of it, never past a
 //! record it had not read. What is true is read from both logs: the target's before anybody comes back, the source's after it
-//! was started again.
+//! was started again. Keys of a megabyte are among what is read.
 
 mod copies;
+mod long_keys;
 mod stage;
 mod truth;
 
@@ -28,11 +29,13 @@ const ENOUGH_SYNCED: i64 = 300;
 async fn when_the_source_is_dead_groups_go_on_by_rings_and_never_past_the_truth() -> Result<()> {
     let _alone = ONE_AT_A_TIME.lock().await;
     let began = Utc::now();
-    let real = Real::start().await?;
+    let mut real = Real::start().await?;
+    real.bring_long_keys().await?;
     real.look_until_it_dies(ENOUGH).await?;
     real.notice_silence().await?;
     let proof = real.prove().await?;
     println!("{}", proof.sentence());
+    long_keys::are_told(&proof)?;
     println!("{:?}", proof.dead_source);
     let source = proof.dead_source.as_ref().context("it says that the source is dead")?;
     assert!(source.silent_since >= source.positions_at, "{source:?}");

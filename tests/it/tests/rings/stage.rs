@@ -21,7 +21,7 @@ use muster_domain::{
     evidence::check_proof,
     group::CommittedOffset,
     pair::{Direction, Side},
-    proof::{ProofKind, ProofState, translation::TranslationProof},
+    proof::{ProofKind, ProofState, content::ContentAsk, translation::TranslationProof},
     record::Person,
     survey::{ConnectorRole, Survey},
     topic::{ByPartition, TopicPartition},
@@ -34,6 +34,7 @@ use muster_lab::{
 use muster_operations::{PairClients, clients::FlowKey};
 use muster_replication::{ClusterHands, Mm2OnConnect};
 use muster_store::{leases, proofs, rings, testing::TestDatabase};
+use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -41,7 +42,8 @@ use crate::truth::{Logs, Told};
 
 pub(crate) const A_TO_B: Direction = Direction { from: Side::A };
 const B_TO_A: Direction = Direction { from: Side::B };
-const SOON: WaitBound = WaitBound { within: Duration::from_secs(90), every: Duration::from_millis(300) };
+pub(crate) const SOON: WaitBound =
+    WaitBound { within: Duration::from_secs(90), every: Duration::from_millis(300) };
 const WITHIN_MS: u64 = 30_000;
 /// Time between two looks: shorter than usual, so that the test is.
 const EVERY: Duration = Duration::from_secs(2);
@@ -56,7 +58,7 @@ const WRITE_AND_CREATE: [i8; 2] = [4, 5];
 /// A Muster that observes the pair `orders` of the lab.
 pub(crate) struct Real {
     pub(crate) lab: Lab,
-    clients: LabClients,
+    pub(crate) clients: LabClients,
     database: TestDatabase,
     surveys: SurveyLoop,
     keeper: RingLoop,
@@ -298,16 +300,21 @@ impl Real {
 
     /// A translation proof as people ask for it, carried out by this process.
     pub(crate) async fn prove(&self) -> Result<TranslationProof> {
+        Ok(serde_json::from_value(self.proven(ProofKind::Translation, None).await?)?)
+    }
+
+    /// What a proof says that people asked for, carried out by this process.
+    pub(crate) async fn proven(&self, kind: ProofKind, content: Option<&ContentAsk>) -> Result<Value> {
         let mut conn = self.database.pool().acquire().await?;
         let pair = &self.clients.0.pair;
         let new = proofs::NewProof {
             pair: &pair.name,
             team: &pair.team,
-            kind: ProofKind::Translation,
+            kind,
             from: &pair.clusters.a,
             to: &pair.clusters.b,
             asked_by: &Person { id: Uuid::nil(), name: "olga".to_owned() },
-            content: None,
+            content,
         };
         let id = proofs::insert(&mut conn, &new).await?;
         carry_out_one(self.database.pool(), &self.clients, "test", &CancellationToken::new()).await?;
@@ -317,7 +324,7 @@ impl Real {
         for checked in check_proof(&serde_json::to_value(&evidence)?) {
             ensure!(checked.holds, "{checked:?}");
         }
-        Ok(serde_json::from_value(evidence.result.context("it is done")?)?)
+        evidence.result.context("it is done")
     }
 
     /// Prints are gone; when they were read last is still known.

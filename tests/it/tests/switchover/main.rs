@@ -12,6 +12,7 @@ use muster_domain::{
     plan::PlanRules,
     readiness,
     record::Run,
+    recorder::explorer::{Mark, MarkKind},
     run::{Operation, RunState},
 };
 use muster_it::{LabClients, pair};
@@ -22,7 +23,7 @@ use muster_operations::{
     planning::{PlanRequest, make_plan},
     survey::take_survey,
 };
-use muster_store::{run_steps, runs, testing::TestDatabase};
+use muster_store::{marks, run_steps, runs, testing::TestDatabase};
 use uuid::Uuid;
 
 /// A lab needs the machine to itself.
@@ -73,12 +74,29 @@ impl Bench {
         let (run, story) = self.story(run.id).await?;
         println!("{story}");
         assert_eq!(run.state, RunState::AwaitingAttestation, "{story}");
+        self.is_marked(&run).await?;
         assert!(
             run.outcome.expect("it ended").checks.iter().all(|check| check.passed == Some(true)),
             "{story}"
         );
         let after = acls().await?;
         assert_eq!((before.0.bindings, before.1.bindings), (after.0.bindings, after.1.bindings));
+        Ok(())
+    }
+
+    /// The lag explorer shows it beside the course of the flow.
+    async fn is_marked(&self, run: &Run) -> anyhow::Result<()> {
+        let pair = &self.clients.0.pair;
+        let other = pair.course(run.direction.reverse());
+        let mut conn = self.database.pool().acquire().await?;
+        let of = (&pair.name, run.direction, other.as_str());
+        let marks = marks::between(&mut conn, of, (run.created_at, Utc::now()), 10).await?;
+        let Run { id, number, operation, drill, state, .. } = run;
+        let (id, number, operation, drill, state) = (*id, *number, *operation, *drill, *state);
+        let from = run.started_at.expect("it was started");
+        let expected =
+            Mark { from, to: run.ended_at, what: MarkKind::Run { id, number, operation, drill, state } };
+        assert!(drill && marks.contains(&expected), "{marks:#?}");
         Ok(())
     }
 
