@@ -243,7 +243,7 @@ fn filters(filter: &DifferenceFilter) -> Vec<Field> {
 }
 
 fn sections(pair: &Pair, found: &Differences, now: DateTime<Utc>) -> Vec<Section> {
-    let numbered: Vec<(usize, (Option<DateTime<Utc>>, &Difference))> = (1..).zip(found.causes()).collect();
+    let numbered: Vec<_> = (1_usize..).zip(found.causes()).collect();
     PARTS
         .iter()
         .map(|(id, title, kinds)| {

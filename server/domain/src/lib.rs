@@ -9,6 +9,8 @@ pub mod address;
 pub mod alarm;
 pub mod another_log;
 pub mod audit;
+#[cfg(any(test, feature = "testing"))]
+pub mod bent;
 pub mod both_active;
 pub mod break_glass;
 pub mod canary;

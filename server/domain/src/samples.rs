@@ -37,6 +37,13 @@ pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
     DateTime::from_timestamp(1_760_000_000, 0).expect("in range") + TimeDelta::seconds(seconds)
 }
 
+/// How many random cases the properties of translation are tried on: a few seconds' worth, other ones each time. After a change
+/// of the rules run many more, optimised: `PROPTEST_CASES=2000000 cargo test --release -p muster-domain translation`.
+pub(crate) fn cases() -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    asked.map_or(20_000, |cases| cases.parse().expect("PROPTEST_CASES is a number"))
+}
+
 /// Offsets that others may write: small ones, the highest there are, and what lies around the limits of decoders.
 pub(crate) fn extreme() -> impl Strategy<Value = i64> {
     prop_oneof![

@@ -130,6 +130,8 @@ impl<'a> Cursor<'a> {
 
 #[cfg(test)]
 mod tests {
+    use muster_domain::bent::{Bend, bend};
+
     use super::*;
 
     fn bytes(hex: &str) -> Vec<u8> {
@@ -202,11 +204,40 @@ mod tests {
         );
     }
 
+    /// Whatever is read can be reckoned with.
+    fn read_both(key: &[u8], value: &[u8]) {
+        let good = |at: &TopicPartition, offsets: [i64; 2]| {
+            at.partition >= 0 && offsets.iter().all(|offset| (0..=HIGHEST_OFFSET).contains(offset))
+        };
+        if let Ok((at, OffsetPair { upstream, downstream })) = decode_offset_sync(key, value) {
+            assert!(good(&at, [upstream, downstream]), "{at}: {upstream} → {downstream}");
+        }
+        if let Ok(read) = decode_checkpoint(key, value) {
+            assert!(good(&read.target, [read.upstream, read.downstream]), "{read:?}");
+        }
+    }
+
     proptest::proptest! {
         #[test]
         fn fuzz_no_bytes_make_it_panic(key: Vec<u8>, value: Vec<u8>) {
-            let _ = decode_offset_sync(&key, &value);
-            let _ = decode_checkpoint(&key, &value);
+            read_both(&key, &value);
+        }
+
+        #[test]
+        fn fuzz_no_change_to_what_mirror_maker_wrote_makes_it_panic(keys: [Bend; 2], values: [Bend; 2]) {
+            let written = [
+                ("000966342e6f726465727300000003", "00000000000003e700000000000003e8"),
+                (
+                    "000667342e6f6e65000966342e6f726465727300000003",
+                    "0000 00000000000003e8 00000000000003e9 0006 6d6574612100",
+                ),
+            ];
+            for (key, value) in written.map(|(key, value)| (bytes(key), bytes(value))) {
+                read_both(&key, &value);
+                read_both(&bend(&key, &keys), &value);
+                read_both(&key, &bend(&value, &values));
+                read_both(&bend(&key, &keys), &bend(&value, &values));
+            }
         }
     }
 }

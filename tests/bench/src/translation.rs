@@ -99,7 +99,9 @@ fn how() -> String {
          while they are written; one partition. Four groups without members stand {LAGS:?} records before the end. \"peer\" is what \
          MirrorMaker 2's `sync.group.offsets` wrote on the target by the time it stood still; the figures of its checkpoints, which \
          `RemoteClusterUtils.translateOffsets` answers with, stand for themselves. The truth is read from both sides whole: the \
-         record each group would read next, found by its content. Records read again are counted, not offsets."
+         record each group would read next, found by its content. Records read again are counted, not offsets. That nothing is skipped is tried \
+         on more than this: every `./dev test` makes 20,000 random histories for each property of translation, there and back, with \
+         restarts, lost offset pairs, compaction and retention, and compares with the plain truth of who copied what."
     )
 }
 

@@ -2,6 +2,7 @@ use secrecy::ExposeSecret;
 
 use super::*;
 use crate::{
+    bent::{Bend, bend},
     cluster::Sasl,
     pair::{Direction, Mechanism, NamingPolicy, Side},
     samples::strings,
@@ -254,4 +255,17 @@ fn bad_lines_do_not_show_credentials() {
     ))
     .expect_err("bad");
     assert!(refused.len() >= 2 && !format!("{refused:?}").contains("hunter2"), "{refused:?}");
+}
+
+proptest::proptest! {
+    /// Files of people, from anywhere: one that is refused is refused with a reason.
+    #[test]
+    fn fuzz_no_file_makes_it_panic(text: String, bends: [Bend; 3]) {
+        let bent = bend(seed_and("dr->primary.enabled = true\nsasl.jaas.config = \\u0041\n").as_bytes(), &bends);
+        for text in [text, String::from_utf8_lossy(&bent).into_owned()] {
+            if let Err(lines) = import(&text) {
+                assert!(!lines.is_empty(), "refused without a reason");
+            }
+        }
+    }
 }

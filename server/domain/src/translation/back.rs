@@ -3,7 +3,7 @@
 //! The target only grows, so between two offset syncs of one life of a task it holds the source's records one by one. A
 //! group has read every record that has a copy before its position; where a task began again, the furthest of all copies
 //! counts, not the last. Records are compared one by one, and where they do not agree the furthest sync before the position
-//! is believed, which is early and never late.
+//! is believed, which is early and never late. So it is where retention took some of them from either side.
 
 use super::{Mapping, Method, Untranslatable, Visible};
 use crate::survey::OffsetPair;
@@ -60,11 +60,11 @@ pub fn translate_back(
         return Err(Untranslatable::BadOffset { offset: position });
     }
     let named = pairs.iter().filter(|pair| pair.downstream < position).map(|pair| pair.upstream).max();
-    let Some(furthest_named) = named else { return Err(Untranslatable::NoPair) };
-    let (mut furthest, mut perhaps) = (furthest_named, furthest_named);
-    let mut doubtful = 0;
+    let Some(named) = named else { return Err(Untranslatable::NoPair) };
+    let (mut furthest, mut perhaps) = (named, named);
+    let mut doubtful = 0_i64;
     for stretch in copies_before(position, pairs) {
-        match last_original(stretch, copies, originals)? {
+        match last_original(stretch, copies, originals, compacted)? {
             Ok(last) => {
                 furthest = furthest.max(last.seen);
                 perhaps = perhaps.max(last.perhaps);
@@ -77,7 +77,8 @@ pub fn translate_back(
     Ok(match doubtful {
         0 if compacted => Mapping::early(next, Method::Rank, i64::try_from(between).unwrap_or(i64::MAX)),
         0 => Mapping::exact(next, Method::Rank),
-        unread => Mapping::early(furthest_named.saturating_add(1), Method::PairFloor, unread),
+        // What is known of the others is read, too: behind it no more than these few can have been.
+        unread => Mapping::early(next, Method::PairFloor, unread),
     })
 }
 
@@ -94,6 +95,7 @@ fn last_original(
     stretch: Copies,
     copies: &[Visible],
     originals: &[Visible],
+    compacted: bool,
 ) -> Result<Result<LastOriginal, i64>, Untranslatable> {
     let OffsetPair { upstream, downstream } = stretch.pair;
     let at = |records: &[Visible], offset| {
@@ -105,13 +107,21 @@ fn last_original(
     {
         return Err(Untranslatable::PairContradicted { upstream, downstream });
     }
+    // Retention took the beginning: what is left would be counted from the wrong record, and records that repeat would agree.
+    let begins_late =
+        |records: &[Visible], offset| !compacted && records.first().is_none_or(|first| first.offset > offset);
+    let between = stretch.until.saturating_sub(1).saturating_sub(downstream);
+    if between > 0 && begins_late(copies, downstream) {
+        return Ok(Err(between));
+    }
+    let originals_gone = begins_late(originals, upstream);
     let from = copies.partition_point(|copy| copy.offset <= downstream);
     let until = copies.partition_point(|copy| copy.offset < stretch.until);
     let copies = copies.get(from..until).unwrap_or_default();
     let from = originals.partition_point(|original| original.offset <= upstream);
     let originals = originals.get(from..).unwrap_or_default();
     let same = copies.iter().zip(originals).all(|(copy, original)| copy.fingerprint == original.fingerprint);
-    if !same || originals.len() < copies.len() {
+    if !same || originals.len() < copies.len() || (originals_gone && !copies.is_empty()) {
         return Ok(Err(i64::try_from(copies.len()).unwrap_or(i64::MAX)));
     }
     let (seen, following) = originals.split_at(copies.len());
@@ -129,7 +139,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::reading::ReadingClass;
+    use crate::{reading::ReadingClass, samples::cases};
 
     fn visible(offset: i64, fingerprint: u64) -> Visible {
         Visible { offset, fingerprint }
@@ -202,6 +212,21 @@ mod tests {
         );
     }
 
+    #[test]
+    fn what_retention_took_from_either_side_is_not_counted_over() {
+        // All records alike: whatever is left agrees with whatever is left.
+        let originals: Vec<Visible> = (1..10).map(|n| visible(n * 10, 7)).collect();
+        let copies: Vec<Visible> = (0..6).map(|n| visible(n, 7)).collect();
+        let back = |copies: &[Visible], originals: &[Visible]| {
+            translate_back(5, &[pair(10, 0)], copies, originals, false).unwrap()
+        };
+        assert_eq!(back(&copies, &originals), Mapping::exact(51, Method::Rank));
+        let early = Mapping::early(11, Method::PairFloor, 4);
+        assert_eq!(back(&copies, &originals[2..]), early, "counted from 30 on it would be 70");
+        assert_eq!(back(&copies[3..], &originals), early, "one copy of four is left");
+        assert_eq!(back(&[], &[]), early);
+    }
+
     /// A source with holes, a task that dies and begins again some way back, syncs at each beginning and now and then.
     #[derive(Debug, Clone)]
     struct History {
@@ -210,12 +235,29 @@ mod tests {
         /// Place among originals by place among copies.
         of: Vec<usize>,
         pairs: Vec<OffsetPair>,
+        /// Of each pair whether a life of the task begins there.
+        begins: Vec<bool>,
+    }
+
+    impl History {
+        /// One past the last record that was read before a position on the target: no group may be put further.
+        fn truth(&self, position: i64) -> i64 {
+            let read = self.copies.iter().zip(&self.of).filter(|(copy, _)| copy.offset < position);
+            read.map(|(_, place)| self.originals[*place].offset + 1).max().unwrap_or(0)
+        }
+
+        /// Makes all records different, each like its copies.
+        fn tell_apart(&mut self) {
+            (1_000..).zip(&mut self.originals).for_each(|(unlike, original)| original.fingerprint = unlike);
+            let copies = self.copies.iter_mut().zip(&self.of);
+            copies.for_each(|(copy, place)| copy.fingerprint = self.originals[*place].fingerprint);
+        }
     }
 
     fn history() -> impl Strategy<Value = History> {
         let lives = prop::collection::vec((0usize..12, 1usize..20, 1usize..6), 1..4);
         let gaps = prop::collection::vec((1i64..4, 0u64..4), 60);
-        let holes = prop::collection::vec(1i64..3, 120);
+        let holes = prop::collection::vec(1i64..3, 20);
         (lives, gaps, holes).prop_map(|(lives, gaps, holes)| {
             let mut offset = 0;
             let originals: Vec<Visible> = gaps
@@ -225,14 +267,15 @@ mod tests {
                     visible(offset, *fingerprint)
                 })
                 .collect();
-            let (mut copies, mut of, mut pairs): (Vec<Visible>, Vec<usize>, Vec<OffsetPair>) =
-                (vec![], vec![], vec![]);
+            let (mut copies, mut of): (Vec<Visible>, Vec<usize>) = (vec![], vec![]);
+            let (mut pairs, mut begins): (Vec<OffsetPair>, Vec<bool>) = (vec![], vec![]);
             let (mut reached, mut end) = (0usize, 0);
             for (back, length, every) in lives {
                 let from = reached.saturating_sub(back);
                 for (place, original) in originals.iter().enumerate().skip(from).take(length) {
                     if place == from || place % every == 0 {
                         pairs.push(pair(original.offset, end));
+                        begins.push(place == from);
                     }
                     copies.push(visible(end, original.fingerprint));
                     of.push(place);
@@ -240,8 +283,43 @@ mod tests {
                     reached = reached.max(place + 1);
                 }
             }
-            History { originals, copies, of, pairs }
+            History { originals, copies, of, pairs, begins }
         })
+    }
+
+    /// What nobody has any more: offset syncs, and the beginnings of both logs.
+    #[derive(Debug, Clone)]
+    struct Lost {
+        /// Which syncs, round and round.
+        syncs: Vec<bool>,
+        /// Those at which the task began (again) among them.
+        begins: bool,
+        /// Parts, in 16ths, that retention took from the source and from the target.
+        expired: [usize; 2],
+    }
+
+    impl Lost {
+        fn pairs_of(&self, history: &History) -> Vec<OffsetPair> {
+            let lost = self.syncs.iter().cycle();
+            let all = history.pairs.iter().zip(&history.begins).zip(lost);
+            let kept = all.filter(|((_, begins), lost)| !**lost || (**begins && !self.begins));
+            kept.map(|((pair, _), _)| *pair).collect()
+        }
+    }
+
+    fn lost() -> impl Strategy<Value = Lost> {
+        let syncs = prop::collection::vec(prop::bool::weighted(0.4), 1..20);
+        let part = || prop_oneof![1 => Just(0_usize), 1 => 1_usize..17];
+        (syncs, any::<bool>(), [part(), part()]).prop_map(|(syncs, begins, expired)| Lost {
+            syncs,
+            begins,
+            expired,
+        })
+    }
+
+    /// What retention left of a log.
+    fn left_of(log: &[Visible], sixteenths: usize) -> &[Visible] {
+        &log[log.len() * sixteenths / 16..]
     }
 
     /// At or right behind some copy.
@@ -250,17 +328,16 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn never_past_the_truth_and_exact_wherever_it_says_so(
             history in history(),
             at in (any::<prop::sample::Index>(), 0i64..2),
         ) {
-            let History { originals, copies, of, pairs } = &history;
+            let History { originals, copies, pairs, .. } = &history;
             let position = place(copies, at);
-            let read = copies.iter().zip(of).filter(|(copy, _)| copy.offset < position).map(|(_, place)| *place);
-            let truth = read.max().map_or(0, |last| originals[last].offset + 1);
+            let truth = history.truth(position);
             match translate_back(position, pairs, copies, originals, false) {
                 Ok(found) => {
                     prop_assert!(found.target_offset <= truth, "{found:?} is past {truth}");
@@ -274,36 +351,65 @@ mod tests {
             }
         }
 
-        /// Records that compaction removed on either side, and foreign ones, make it early at most.
+        /// Offset syncs that were lost and the beginnings that retention took from both logs make it early at most. Where even the
+        /// sync of a restart is lost, only records that all differ are sure to show it; and what was copied before the first sync
+        /// that is known nobody knows.
+        #[test]
+        fn lost_syncs_and_retention_make_it_early_at_most(
+            mut history in history(),
+            at in (any::<prop::sample::Index>(), 0i64..2),
+            lost in lost(),
+        ) {
+            if lost.begins {
+                history.tell_apart();
+            }
+            let History { originals, copies, .. } = &history;
+            let position = place(copies, at);
+            let truth = history.truth(position);
+            let (still, there) = (left_of(originals, lost.expired[0]), left_of(copies, lost.expired[1]));
+            match translate_back(position, &lost.pairs_of(&history), there, still, false) {
+                Ok(found) => {
+                    prop_assert!(found.target_offset <= truth, "{found:?} is past {truth}");
+                    let again = originals.iter().filter(|one| (found.target_offset..truth).contains(&one.offset));
+                    let again = i64::try_from(again.count()).expect("small");
+                    prop_assert!(lost.begins || again <= found.reprocessed_at_most,
+                        "{found:?} but {again} are read again, truth {truth}");
+                }
+                Err(error) => prop_assert_eq!(error, Untranslatable::NoPair),
+            }
+        }
+
+        /// Records that compaction removed on either side, and foreign ones, make it early at most, whatever syncs and beginnings of
+        /// the logs were lost besides.
         #[test]
         fn holes_and_foreign_records_make_it_early_at_most(
-            history in history(),
+            mut history in history(),
             at in (any::<prop::sample::Index>(), 0i64..2),
             gone in prop::collection::btree_set(0usize..60, 0..6),
             gone_there in prop::collection::btree_set(0usize..60, 0..6),
             foreign in prop::collection::vec((0usize..60, 100u64..104), 0..3),
+            lost in lost(),
         ) {
-            let History { mut originals, mut copies, of, pairs } = history;
-            let position = place(&copies, at);
             // No two records are alike: what is taken away must not be replaced by its like.
-            (1_000..).zip(&mut originals).for_each(|(unlike, original)| original.fingerprint = unlike);
-            copies.iter_mut().zip(&of).for_each(|(copy, place)| copy.fingerprint = originals[*place].fingerprint);
-            let read = copies.iter().zip(&of).filter(|(copy, _)| copy.offset < position).map(|(_, place)| *place);
-            let truth = read.max().map_or(0, |last| originals[last].offset + 1);
+            history.tell_apart();
+            let History { originals, copies, .. } = &history;
+            let position = place(copies, at);
+            let truth = history.truth(position);
             let kept = |gone: &std::collections::BTreeSet<usize>, all: &[Visible]| -> Vec<Visible> {
                 all.iter().enumerate().filter(|(place, _)| !gone.contains(place)).map(|(_, one)| *one).collect()
             };
-            let mut copies = kept(&gone_there, &copies);
+            let mut copies = kept(&gone_there, left_of(copies, lost.expired[1]));
             for (place, fingerprint) in foreign {
                 if let Some(copy) = copies.get_mut(place) {
                     copy.fingerprint = fingerprint;
                 }
             }
-            let still = kept(&gone, &originals);
-            if let Ok(found) = translate_back(position, &pairs, &copies, &still, true) {
+            let still = kept(&gone, left_of(originals, lost.expired[0]));
+            if let Ok(found) = translate_back(position, &lost.pairs_of(&history), &copies, &still, true) {
                 prop_assert!(found.target_offset <= truth, "{found:?} is past {truth}");
+                let whole = lost.pairs_of(&history).len() == history.pairs.len() && lost.expired == [0; 2];
                 let again = still.iter().filter(|one| (found.target_offset..truth).contains(&one.offset)).count();
-                if found.class == ReadingClass::Exact {
+                if whole && found.class == ReadingClass::Exact {
                     prop_assert_eq!(again, 0, "{:?} says exact and is not {}", found, truth);
                 }
             }

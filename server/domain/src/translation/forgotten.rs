@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     offset_pairs::{BOUNDS, Bounds, PartitionPairs, ReadPairs},
+    samples::cases,
     topic::TopicPartition,
 };
 
@@ -51,7 +52,7 @@ fn pairs_before_a_gap_are_not_joined_to_those_behind_it() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     /// From some pair on is what somebody knows who began to read there, or who read on behind a gap.
     #[test]

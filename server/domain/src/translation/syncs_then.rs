@@ -113,7 +113,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::translation::histories::{History, scripts};
+    use crate::{
+        samples::cases,
+        translation::histories::{History, scripts},
+    };
 
     fn pair(upstream: i64, downstream: i64) -> OffsetPair {
         OffsetPair { upstream, downstream }
@@ -194,7 +197,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
         /// Whatever the flow did after the last sync that was read, and whatever is gone from both sides since.
         #[test]

@@ -23,7 +23,7 @@ use crate::{
     connecting::{
         closings::Closer,
         frames,
-        guarded::Guarded,
+        guarded::{self, Guarded},
         pool::Address,
         transport::{Deadline, Stream},
         versions::Versions,
@@ -289,11 +289,11 @@ fn encode<R: Request>(version: i16, request: &R) -> Result<BytesMut, KafkaErrorK
 }
 
 /// Decodes a response body.
-pub(crate) fn decode<T: Decodable>(body: Bytes, version: i16) -> Result<T, KafkaErrorKind> {
-    T::decode(&mut Guarded::new(body), version).map_err(|e| unreadable(&e))
+pub(crate) fn decode<T: Decodable + HeaderVersion>(body: Bytes, version: i16) -> Result<T, KafkaErrorKind> {
+    guarded::read(body, version).map_err(|e| unreadable(&e))
 }
 
 /// A response that is not what its header says.
-pub(crate) fn unreadable(why: &dyn std::fmt::Display) -> KafkaErrorKind {
+fn unreadable(why: &dyn std::fmt::Display) -> KafkaErrorKind {
     KafkaErrorKind::Protocol(format!("unreadable response: {why}"))
 }

@@ -118,3 +118,51 @@ fn explain_end(kind: KafkaErrorKind, answered: u32, encrypted: bool) -> KafkaErr
     }
     kind
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+    use proptest::{prelude::*, sample::Index};
+
+    use super::*;
+
+    const CAP: u32 = 300;
+
+    /// What is there is there at once.
+    fn read(peer: &mut &[u8]) -> Result<Bytes, KafkaErrorKind> {
+        read_frame(peer, CAP).now_or_never().expect("nothing is waited for")
+    }
+
+    proptest! {
+        #[test]
+        fn fuzz_no_bytes_of_a_peer_make_it_panic(
+            bytes in any::<Vec<u8>>(),
+            small in prop::collection::vec(0_u8..12, 0..100),
+        ) {
+            // Three zeros before a byte are the head of a frame.
+            let heads: Vec<u8> = small.iter().flat_map(|size| [0, 0, 0, *size]).collect();
+            for mut peer in [bytes.as_slice(), heads.as_slice()] {
+                while let Ok(frame) = read(&mut peer) {
+                    assert!((4..=300).contains(&frame.len()));
+                    assert!(WaitingRoom::default().answer(frame).is_err(), "nobody had asked");
+                }
+            }
+        }
+
+        #[test]
+        fn fuzz_a_frame_is_read_whole_or_not_at_all(
+            body in prop::collection::vec(any::<u8>(), 0..400),
+            behind in any::<Vec<u8>>(),
+            cut in any::<Index>(),
+        ) {
+            let size = u32::try_from(body.len()).expect("short");
+            let all = [size.to_be_bytes().as_slice(), &body, &behind].concat();
+            let end = 4 + body.len();
+            let cut = cut.index(end + 1);
+            let read_of = |bytes: &[u8]| read(&mut &*bytes);
+            prop_assert!(cut == end || read_of(&all[..cut]).is_err());
+            let fits = (4..=CAP).contains(&size);
+            prop_assert_eq!(read_of(&all).ok(), fits.then(|| Bytes::from(body.clone())));
+        }
+    }
+}

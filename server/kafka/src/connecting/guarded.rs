@@ -3,11 +3,15 @@
 //! The codec reserves memory for as many elements as a message claims to hold. A few bytes of garbage behind the right
 //! correlation id could claim four billion and end the process (allocation failure aborts). In the compact encoding
 //! every length and count is a variable-length integer, and only those and booleans are read byte by byte, so they can
-//! be checked here. Counts of the older encoding cannot be told from numbers; what is read in it before the peer has
-//! proven who it is (ApiVersions 0, SaslHandshake) is checked by [`expect_count`].
+//! be checked here. Counts of the older encoding cannot be told from other numbers. So a message in it that has a large number which
+//! would be too much for a count is read twice: first with that number lowered to one more than there are bytes left. Had it been a
+//! count, so many elements are not there, and reading ends with an error; where it does not, none was.
 
 use bytes::{Buf, Bytes, TryGetError};
-use kafka_protocol::protocol::buf::ByteBuf;
+use kafka_protocol::protocol::{Decodable, HeaderVersion, buf::ByteBuf};
+
+/// So many elements are made room for whoever claims them: some megabytes.
+const FEW: usize = 1 << 16;
 
 /// See the module's text.
 #[derive(Debug)]
@@ -15,11 +19,14 @@ pub(crate) struct Guarded {
     bytes: Bytes,
     /// Value and width of the variable-length integer that is being read.
     partial: (u64, u32),
+    /// Whether large numbers of four bytes are lowered, and whether one was.
+    lowers: bool,
+    lowered: bool,
 }
 
 impl Guarded {
     pub(crate) fn new(bytes: Bytes) -> Self {
-        Self { bytes, partial: (0, 0) }
+        Self { bytes, partial: (0, 0), lowers: false, lowered: false }
     }
 }
 
@@ -58,6 +65,18 @@ impl Buf for Guarded {
         }
         Ok(byte)
     }
+
+    fn try_get_i32(&mut self) -> Result<i32, TryGetError> {
+        let number = self.bytes.try_get_i32()?;
+        let available = self.bytes.remaining();
+        // Below zero is no count but null, or an error.
+        let claimed = usize::try_from(number).unwrap_or(0);
+        if !self.lowers || claimed <= available.max(FEW) {
+            return Ok(number);
+        }
+        self.lowered = true;
+        Ok(i32::try_from(available + 1).unwrap_or(i32::MAX))
+    }
 }
 
 impl ByteBuf for Guarded {
@@ -70,42 +89,14 @@ impl ByteBuf for Guarded {
     }
 }
 
-/// Whether a count of the older encoding at that place can be true, each element taking at least `element` bytes.
-pub(crate) fn expect_count(body: &Bytes, at: usize, element: usize) -> Result<(), String> {
-    let Some(mut count) = body.get(at..at + 4) else { return Err("it ends too soon".to_owned()) };
-    let count = count.get_i32();
-    let possible = (body.len() - at - 4) / element;
-    if usize::try_from(count).is_ok_and(|count| count <= possible) {
-        return Ok(());
-    }
-    Err(format!("it claims {count} elements in {} bytes", body.len()))
+/// Reads a message, whose counts are checked before anything is made room for. See the module's text.
+pub(crate) fn read<T: Decodable + HeaderVersion>(body: Bytes, version: i16) -> anyhow::Result<T> {
+    // Messages of the compact encoding have a header of their own. All but one: that is only looked at twice.
+    let lowers = T::header_version(version) == 0;
+    let mut first = Guarded { lowers, ..Guarded::new(body.clone()) };
+    let read = T::decode(&mut first, version)?;
+    if first.lowered { T::decode(&mut Guarded::new(body), version) } else { Ok(read) }
 }
 
 #[cfg(test)]
-mod tests {
-    use kafka_protocol::{messages::MetadataResponse, protocol::Decodable};
-
-    use super::*;
-
-    #[test]
-    fn a_claim_beyond_what_is_there_is_an_error() {
-        // Throttle time, then a compact array that claims 2^28 - 2 brokers.
-        let claim = Bytes::from_static(&[0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0x7F, 1, 2, 3]);
-        assert!(MetadataResponse::decode(&mut Guarded::new(claim), 12).is_err());
-        // The same with a fifth byte that claims to go on.
-        let claim = Bytes::from_static(&[0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1, 2, 3]);
-        assert!(MetadataResponse::decode(&mut Guarded::new(claim), 12).is_err());
-        let honest = Bytes::from_static(&[0, 0, 0, 0, 1, 0, 0, 0, 0, 5, 1, 0]);
-        let decoded = MetadataResponse::decode(&mut Guarded::new(honest), 12);
-        assert_eq!(decoded.map(|answer| answer.controller_id.0).ok(), Some(5));
-    }
-
-    #[test]
-    fn counts_of_the_older_encoding_are_checked_where_asked() {
-        let body = Bytes::from_static(&[0, 0, 0, 0, 0, 2, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2]);
-        assert_eq!(expect_count(&body, 2, 6), Ok(()));
-        assert!(expect_count(&body, 2, 7).is_err());
-        assert!(expect_count(&Bytes::from_static(&[0, 0, 0xFF, 0xFF, 0xFF, 0xFF]), 2, 1).is_err());
-        assert!(expect_count(&Bytes::from_static(&[0, 0]), 2, 1).is_err());
-    }
-}
+mod tests;

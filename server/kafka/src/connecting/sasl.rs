@@ -4,9 +4,7 @@ use std::{collections::BTreeMap, io::Cursor, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use kafka_protocol::{
-    messages::{
-        SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
-    },
+    messages::{SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest},
     protocol::StrBytes,
 };
 use muster_domain::cluster::{ClusterSecrets, Sasl};
@@ -16,14 +14,14 @@ use tokio::time::Instant;
 
 use crate::{
     broker_error::broker_error,
-    connecting::{
-        connection::{Connection, decode, unreadable},
-        guarded::expect_count,
-        token::TokenSource,
-        transport::Deadline,
-    },
+    connecting::{connection::Connection, token::TokenSource, transport::Deadline},
     error::KafkaErrorKind,
 };
+
+/// Most iterations of SCRAM that are gone along with, a fraction of a second's worth.
+const MOST_ITERATIONS: u64 = 200_000;
+/// Most that Kafka lets a user's password be made with.
+const KAFKAS_MOST: u64 = 16_384;
 
 /// What to sign in with.
 #[derive(Debug, Clone)]
@@ -101,9 +99,7 @@ async fn shake_hands(
     deadline: Deadline,
 ) -> Result<(), KafkaErrorKind> {
     let request = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str(mechanism));
-    let body = connection.exchange(1, &request, deadline).await?;
-    expect_count(&body, 2, 2).map_err(|e| unreadable(&e))?;
-    let answer: SaslHandshakeResponse = decode(body, 1)?;
+    let answer = connection.call(1, &request, deadline).await?;
     if answer.error_code == 0 {
         return Ok(());
     }
@@ -143,7 +139,22 @@ async fn exchange_password(
         if !state.is_running() {
             return Ok(lifetime_ms);
         }
+        expect_few_iterations(&answer.auth_bytes).map_err(|e| broken(&e))?;
         received = Some(answer.auth_bytes);
+    }
+}
+
+/// Who has not proven anything yet chooses how often SCRAM hashes the password (`i=4096` in its first message): two billion times would
+/// take this thread an hour.
+fn expect_few_iterations(said: &[u8]) -> Result<(), String> {
+    let counts = said.split(|byte| *byte == b',').filter_map(|part| part.strip_prefix(b"i="));
+    let mut counts = counts.filter_map(|count| std::str::from_utf8(count).ok()?.parse::<u64>().ok());
+    match counts.find(|count| *count > MOST_ITERATIONS) {
+        None => Ok(()),
+        Some(count) => Err(format!(
+            "the broker asks for {count} iterations, and Kafka sets {KAFKAS_MOST} at most: Muster does not hash a password more than \
+             {MOST_ITERATIONS} times. Look whether this is the broker it should be"
+        )),
     }
 }
 
@@ -183,5 +194,27 @@ async fn authenticate(
             Some(message) if !message.is_empty() => message.to_string(),
             _ => broker_error(code, None).to_string(),
         })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_makes_muster_hash_for_an_hour() {
+        let said = |count: &str| expect_few_iterations(format!("r=abc,s=c2FsdA==,i={count}").as_bytes());
+        assert_eq!((said("4096"), said("16384"), said("200000")), (Ok(()), Ok(()), Ok(())));
+        for many in ["200001", "+2000000000", "4294967295", "18446744073709551615"] {
+            let refused = said(many).expect_err(many);
+            assert!(refused.contains("iterations"), "{refused}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn fuzz_no_bytes_of_a_server_make_it_panic(said: Vec<u8>) {
+            let _ = expect_few_iterations(&said);
+        }
     }
 }

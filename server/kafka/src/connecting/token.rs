@@ -9,6 +9,9 @@ use tokio::sync::Mutex;
 
 use crate::{connecting::transport::Deadline, error::KafkaErrorKind};
 
+/// Longest answer of an endpoint that is read, in bytes.
+const LONGEST_ANSWER: usize = 1 << 20;
+
 /// A bearer token. Prints no content.
 #[derive(Debug, Clone)]
 pub(crate) struct Token {
@@ -91,10 +94,29 @@ impl TokenSource {
             // The body may repeat what was sent: only the status is told.
             return Err(refused(format!("answered {status}")));
         }
-        let answer: TokenAnswer = answer.json().await.map_err(|_| refused("answered no token".to_owned()))?;
-        let lives_ms = answer.expires_in.saturating_mul(1000);
-        Ok((Token { value: answer.access_token, expires_at_ms: asked_at + lives_ms }, lives_ms))
+        let body = read_body(answer).await.map_err(refused)?;
+        read_token(&body, asked_at).ok_or_else(|| refused("answered no token".to_owned()))
     }
+}
+
+/// No longer than a token can be, whoever answers.
+async fn read_body(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
+    let mut body = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|e| chain(&e))? {
+        if body.len() + chunk.len() > LONGEST_ANSWER {
+            return Err(format!("answered more than {LONGEST_ANSWER} bytes"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The token in an answer to what was asked at that time, and how many milliseconds it lives; whatever number that is.
+fn read_token(body: &[u8], asked_at: i64) -> Option<(Token, i64)> {
+    let answer: TokenAnswer = serde_json::from_slice(body).ok()?;
+    let lives_ms = answer.expires_in.max(0).saturating_mul(1000);
+    let expires_at_ms = asked_at.saturating_add(lives_ms);
+    Some((Token { value: answer.access_token, expires_at_ms }, lives_ms))
 }
 
 /// Tokens are where the cluster's settings say, or nowhere: whoever answers there sends Muster on to nobody else.
@@ -112,4 +134,37 @@ fn chain(error: &reqwest::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_domain::bent::{Bend, bend};
+
+    use super::*;
+
+    const ANSWER: &[u8] = br#"{"token_type": "Bearer", "expires_in": 3600, "access_token": "e.y.J"}"#;
+
+    #[test]
+    fn a_token_lives_as_long_as_it_says_whatever_that_is() {
+        let lives = |seconds: &str| {
+            let body = format!(r#"{{"access_token": "e.y.J", "expires_in": {seconds}}}"#);
+            read_token(body.as_bytes(), 5).map(|(token, lives_ms)| (token.expires_at_ms, lives_ms))
+        };
+        assert_eq!(lives("60"), Some((60_005, 60_000)));
+        assert_eq!(lives("9223372036854775807"), Some((i64::MAX, i64::MAX)));
+        assert_eq!(lives("-9223372036854775808"), Some((5, 0)));
+        assert_eq!(lives("9223372036854775808"), None);
+        let (token, lives_ms) = read_token(br#"{"access_token": "t"}"#, 0).expect("a token");
+        assert_eq!((token.value.expose_secret(), lives_ms), ("t", 300_000));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn fuzz_no_answer_makes_it_panic(bytes: Vec<u8>, bends: [Bend; 3], asked_at: i64) {
+            for body in [bytes, bend(ANSWER, &bends)] {
+                let lives = read_token(&body, asked_at).map(|(_, lives_ms)| lives_ms);
+                assert!(lives.is_none_or(|lives_ms| lives_ms >= 0), "{lives:?}");
+            }
+        }
+    }
 }

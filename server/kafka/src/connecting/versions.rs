@@ -10,8 +10,7 @@ use kafka_protocol::{
 use crate::{
     broker_error::{self, UNSUPPORTED_VERSION},
     connecting::{
-        connection::{Connection, decode, unreadable},
-        guarded::expect_count,
+        connection::{Connection, decode},
         transport::Deadline,
     },
     error::KafkaErrorKind,
@@ -55,7 +54,6 @@ pub(crate) async fn negotiate(connection: &Connection, deadline: Deadline) -> Re
     // A broker that does not know the version answers in version 0, whatever was asked.
     let answer: ApiVersionsResponse = if body.get(..2) == Some(&UNSUPPORTED_VERSION.to_be_bytes()[..]) {
         let body = connection.exchange(0, &ApiVersionsRequest::default(), deadline).await?;
-        expect_count(&body, 2, 6).map_err(|e| unreadable(&e))?;
         decode(body, 0)?
     } else {
         decode(body, OURS)?

@@ -94,8 +94,8 @@ impl Batch {
     pub(crate) fn records(&self) -> Result<Vec<Record>, String> {
         let mut data = self.unpack()?;
         // What a batch claims is no reason to allocate.
-        let mut records =
-            Vec::with_capacity(usize::try_from(self.count).unwrap_or_default().min(data.len() / 7 + 1));
+        let claimed = usize::try_from(self.count).unwrap_or_default();
+        let mut records = Vec::with_capacity(claimed.min(data.len() / 7 + 1).min(MOST_PARTS));
         let mut room = MOST_PARTS;
         for _ in 0..self.count {
             let record = self.read_record(&mut data, room).ok_or("a record that ends too soon")?;
@@ -206,16 +206,31 @@ fn read_bytes(data: &mut Bytes) -> Option<Option<Bytes>> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
+    use kafka_protocol::{
+        protocol::StrBytes,
+        records::{Compression, Record as Written, RecordBatchEncoder, RecordEncodeOptions, TimestampType},
+    };
+    use muster_domain::bent::{Bend, bend};
     use proptest::prelude::*;
 
     use super::*;
 
-    /// All batches of some bytes, and how many records came of them.
+    const COMPRESSIONS: [Compression; 5] =
+        [Compression::None, Compression::Gzip, Compression::Snappy, Compression::Lz4, Compression::Zstd];
+
+    /// All batches of some bytes, and how many records came of them. What is read as records is read as prints.
     fn read_all(mut data: Bytes) -> usize {
         let mut records = 0;
         while let Ok(Some(batch)) = next_batch(&mut data) {
             let _ = batch.is_abort_marker();
-            records += batch.records().map_or(0, |records| records.len());
+            let mut prints = Vec::new();
+            let printed = batch.each_print(|print| prints.push(print.offset));
+            if let Ok(read) = batch.records() {
+                assert_eq!(printed, Ok(()));
+                assert!(read.iter().map(|record| record.offset).eq(prints));
+                records += read.len();
+            }
         }
         records
     }
@@ -232,6 +247,38 @@ mod tests {
         data.extend_from_slice(&count.to_be_bytes());
         data.extend_from_slice(records);
         data.into()
+    }
+
+    /// Three records as a producer writes them.
+    fn written(compression: Compression) -> Vec<u8> {
+        let record = |number: i32| Written {
+            transactional: false,
+            control: false,
+            delete_horizon: false,
+            partition_leader_epoch: 0,
+            producer_id: 7,
+            producer_epoch: 0,
+            timestamp_type: TimestampType::Creation,
+            offset: i64::from(number),
+            sequence: number,
+            timestamp: 1_800_000_000_000 + i64::from(number),
+            key: (number > 0).then(|| Bytes::from_static(b"order-1")),
+            value: (number < 2).then(|| Bytes::from_static(b"placed, placed, placed, placed")),
+            headers: [(StrBytes::from_static_str("by"), Some(Bytes::from_static(b"web")))]
+                .into_iter()
+                .collect(),
+        };
+        let mut data = BytesMut::new();
+        let options = RecordEncodeOptions { version: 2, compression };
+        RecordBatchEncoder::encode(&mut data, &[0, 1, 2].map(record), &options).expect("they are small");
+        data.to_vec()
+    }
+
+    #[test]
+    fn records_are_read_whatever_packed_them() {
+        for compression in COMPRESSIONS {
+            assert_eq!(read_all(written(compression).into()), 3, "{compression:?}");
+        }
     }
 
     #[test]
@@ -252,6 +299,21 @@ mod tests {
         #[test]
         fn fuzz_no_records_of_a_batch_make_it_panic(attributes: i16, count: i32, records: Vec<u8>) {
             read_all(batch(attributes, count, &records));
+        }
+
+        #[test]
+        fn fuzz_no_change_to_a_batch_makes_it_panic(
+            compression in prop::sample::select(COMPRESSIONS.to_vec()),
+            bends in any::<[Bend; 3]>(),
+            inside in any::<bool>(),
+        ) {
+            let whole = written(compression);
+            // Where its head stays as it is, what was packed is come to.
+            let bent = match inside {
+                true => batch(compression as i16, 3, &bend(&whole[HEADER..], &bends)),
+                false => bend(&whole, &bends).into(),
+            };
+            read_all(bent);
         }
     }
 }

@@ -13,6 +13,7 @@ use kafka_protocol::{
 };
 use muster_domain::{
     group::{GroupDescription, GroupMember, GroupType},
+    offset_pairs::can_be_a_topic,
     topic::TopicPartition,
 };
 
@@ -97,6 +98,10 @@ fn try_read_assignment(mut bytes: Bytes) -> Option<Vec<TopicPartition>> {
         let length = usize::try_from(bytes.try_get_i16().ok()?).ok()?;
         let name = (bytes.len() >= length).then(|| bytes.split_to(length))?;
         let topic = std::str::from_utf8(&name).ok()?;
+        // It is kept once for each partition of four bytes: a longer name than a topic can have would fill the memory.
+        if !can_be_a_topic(&TopicPartition::new(topic, 0)) {
+            return None;
+        }
         for _ in 0..bytes.try_get_i32().ok()? {
             assigned.push(TopicPartition::new(topic, bytes.try_get_i32().ok()?));
         }
@@ -273,6 +278,7 @@ mod tests {
         },
         protocol::Encodable as _,
     };
+    use muster_domain::bent::{Bend, bend};
 
     use super::*;
 
@@ -308,11 +314,26 @@ mod tests {
         assert_eq!(claims(&[0, 0, 0xFF, 0xFF, 0xFF, 0xFF]), [], "fewer than none");
     }
 
+    #[test]
+    fn a_name_longer_than_any_topic_has_is_not_kept_for_each_partition() {
+        let longest = "t".repeat(249);
+        assert_eq!(read_assignment(written(&[(&longest, &[0; 10])])).len(), 10);
+        assert_eq!(read_assignment(written(&[(&"t".repeat(30_000), &[0; 10])])), []);
+    }
+
     proptest::proptest! {
         #[test]
         fn fuzz_no_bytes_of_a_client_make_it_panic(bytes: Vec<u8>) {
             let most = bytes.len();
             assert!(read_assignment(bytes.into()).len() <= most);
+        }
+
+        #[test]
+        fn fuzz_no_change_to_an_assignment_makes_it_panic(partitions: Vec<i32>, bends: [Bend; 3]) {
+            let bent = bend(&written(&[("orders.placed", &partitions), ("payments", &[1])]), &bends);
+            let most = bent.len();
+            let read = read_assignment(bent.into());
+            assert!(read.len() <= most && read.iter().all(can_be_a_topic));
         }
     }
 }

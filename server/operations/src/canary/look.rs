@@ -12,6 +12,7 @@ use muster_domain::{
     topic::{ByPartition, TopicPartition},
 };
 use muster_kafka::{Isolation, OffsetSpec, ReadRange, RecordMover, mover::Record};
+use uuid::Uuid;
 
 use super::{Arrival, FlowCanary, call_ms, topic::partitions_of, within};
 use crate::clients::PairClients;
@@ -91,7 +92,7 @@ impl FlowCanary {
             for (at, records) in read {
                 let Some(track) = tracks.get_mut(&at.partition) else { continue };
                 if let Some(last) = records.last() {
-                    self.positions.insert(at.partition, last.offset + 1);
+                    self.positions.insert(at.partition, last.offset.saturating_add(1));
                 }
                 arrivals.extend(self.take(&clients.pair.name, track, &records, (instant, now)));
             }
@@ -127,10 +128,8 @@ impl FlowCanary {
     ) -> Vec<Arrival> {
         let mut arrivals = Vec::new();
         let sent = self.sent.entry(track.partition).or_default();
-        let ours = records.iter().filter_map(|record| {
-            let read: CanaryRecord = serde_json::from_slice(record.value.as_ref()?).ok()?;
-            (read.process == self.process && read.canary_of == *pair).then_some(read.sequence)
-        });
+        let process = self.process;
+        let ours = records.iter().filter_map(|record| sequence_of(record.value.as_ref()?, process, pair));
         for sequence in ours {
             // Replication keeps the order of a partition: what was before it has arrived, or never will.
             while sent.front().is_some_and(|first| first.sequence < sequence) {
@@ -152,6 +151,13 @@ impl FlowCanary {
     }
 }
 
+/// The number of a record that this process wrote for that pair. Anybody who may write to the topic can put anything there: what is no
+/// such record is nobody's, and nothing is seen by it.
+fn sequence_of(value: &[u8], process: Uuid, pair: &PairName) -> Option<i64> {
+    let read: CanaryRecord = serde_json::from_slice(value).ok()?;
+    (read.process == process && read.canary_of == *pair).then_some(read.sequence)
+}
+
 /// `None` when a topic is not there.
 async fn read(
     mover: &dyn RecordMover,
@@ -163,3 +169,6 @@ async fn read(
         Err(e) => Err(e.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests;

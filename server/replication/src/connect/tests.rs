@@ -1,6 +1,7 @@
 //! Answers of Connect that it never gave: bytes, JSON of any shape, and its own answers with something in them changed.
 
 use muster_domain::{
+    bent::{Bend, bend},
     pair::{Direction, Flow, Mechanism, NamingPolicy, Side},
     topic::TopicPartition,
 };
@@ -197,4 +198,42 @@ proptest! {
         let until = cut.map_or(body.len(), |cut| cut.index(body.len() + 1));
         read_all(&body.as_bytes()[..until]);
     }
+
+    #[test]
+    fn fuzz_no_change_to_the_bytes_of_an_answer_makes_it_panic(
+        which in any::<prop::sample::Index>(),
+        bends in any::<[Bend; 3]>(),
+    ) {
+        let mut answers = answers();
+        let body = which.get_mut(&mut answers).to_string();
+        read_all(&bend(body.as_bytes(), &bends));
+    }
+
+    #[test]
+    fn the_order_of_keys_changes_nothing(
+        fields in Just(vec![
+            r#""name": "s""#,
+            r#""connector": {"worker_id": "w", "trace": null, "state": "RUNNING"}"#,
+            r#""tasks": [{"trace": "E: x", "state": "FAILED", "id": 1}, {"id": 0, "state": "RUNNING"}]"#,
+            r#""type": "source""#,
+        ])
+        .prop_shuffle(),
+    ) {
+        let status = decode::<Status>(format!("{{{}}}", fields.join(", ")).as_bytes());
+        let status = ConnectorStatus::from(status.expect("a status"));
+        prop_assert_eq!(status.tasks.iter().map(|task| task.id).collect::<Vec<_>>(), [0, 1]);
+        prop_assert_eq!(status.tasks[1].trace.as_deref(), Some("E: x"));
+    }
+}
+
+/// A broken proxy, or somebody else on its port.
+#[test]
+fn what_is_nested_or_long_beyond_measure_is_refused() {
+    let deep = [b"[".repeat(1_000_000), b"]".repeat(1_000_000)].concat();
+    read_all(&deep);
+    let long = format!(r#"{{"message": "{}"}}"#, "x".repeat(1 << 20));
+    read_all(long.as_bytes());
+    let many = format!(r#"{{"offsets": [{}{{}}]}}"#, "{},".repeat(100_000));
+    read_all(many.as_bytes());
+    assert!(decode::<Offsets>(&deep).is_err() && decode::<Offsets>(many.as_bytes()).is_err());
 }

@@ -91,7 +91,10 @@ pub(crate) async fn is_told_after_the_death(
     let changes = recorder::facts_changed(&mut conn, &observer.pair, wanted, None, 100).await?;
     let told = changes.into_iter().filter_map(|change| match change.what {
         WhatChanged::These(these) => Some(these),
-        WhatChanged::FirstKept | WhatChanged::CannotBeTold => None,
+        WhatChanged::FirstKept
+        | WhatChanged::CannotBeTold
+        | WhatChanged::LeftOut
+        | WhatChanged::KeptAgain => None,
     });
     let told: Vec<Changed> = told.flatten().collect();
     assert!(told.contains(&Changed::AclAdded(binding())), "{told:#?}");

@@ -295,10 +295,8 @@ fn configs_that_were_not_read_are_as_they_were_and_their_topics_are_not_gone() {
 }
 
 fn known_body(recorder: &Recorder, at: DateTime<Utc>) -> Value {
-    match recorder.standing(at) {
-        FactStanding::Known(state) => state.into_body(),
-        standing => panic!("not known: {standing:?}"),
-    }
+    let FactStanding::Known(state) = recorder.standing(at) else { panic!("not known at {at}") };
+    state.into_body()
 }
 
 #[test]

@@ -12,6 +12,7 @@ use proptest::{
 use super::*;
 use crate::{
     reading::ReadingClass,
+    samples::cases,
     translation::AllSyncs,
     translation::histories::{History, Record, Script, scripts, visible},
 };
@@ -268,13 +269,6 @@ impl Seen {
         };
         i64::try_from(self.target.iter().filter(again).count()).expect("small")
     }
-}
-
-/// Some seconds' worth, other ones each time. After a change of the rules run many more, optimised:
-/// `PROPTEST_CASES=2000000 cargo test --release -p muster-domain translation`.
-fn cases() -> u32 {
-    let asked = std::env::var("PROPTEST_CASES").ok();
-    asked.map_or(20_000, |cases| cases.parse().expect("PROPTEST_CASES is a number"))
 }
 
 #[test]

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    samples::extreme,
+    samples::{cases, extreme},
     translation::histories::{History, Record, scripts, visible},
 };
 
@@ -32,13 +32,6 @@ fn in_doubt(history: &History) -> bool {
     let lifetimes = Lifetimes::of(history.syncs(), history.target_end);
     let restarted = lifetimes.around(next.offset).is_some_and(|bracket| bracket.restarted);
     restarted && i64::try_from(history.source.len()).expect("small") < history.source_end
-}
-
-/// A few seconds' worth, other ones each time. After a change of the rules run many more, optimised:
-/// `PROPTEST_CASES=2000000 cargo test --release -p muster-domain translation`.
-fn cases() -> u32 {
-    let asked = std::env::var("PROPTEST_CASES").ok();
-    asked.map_or(20_000, |cases| cases.parse().expect("PROPTEST_CASES is a number"))
 }
 
 proptest! {

@@ -5,6 +5,7 @@ use proptest::{prelude::*, sample::Index};
 use super::*;
 use crate::{
     reading::ReadingClass,
+    samples::cases,
     survey::OffsetPair,
     translation::{
         AllSyncs,
@@ -196,11 +197,6 @@ fn caught_up(history: &History, next: i64, behind: OffsetPair) -> bool {
     let copies = history.written.iter().filter(|copy| copy.id == next && copy.offset < behind.downstream);
     let copy = copies.map(|copy| copy.offset).max().unwrap_or_default();
     newest.iter().all(|(id, newest)| *id < next || *newest >= copy)
-}
-
-fn cases() -> u32 {
-    let asked = std::env::var("PROPTEST_CASES").ok();
-    asked.map_or(20_000, |cases| cases.parse().expect("PROPTEST_CASES is a number"))
 }
 
 proptest! {

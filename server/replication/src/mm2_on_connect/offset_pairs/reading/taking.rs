@@ -90,14 +90,19 @@ impl Reading {
     }
 
     fn keep(&mut self, record: &Record) {
-        let (Some(key), Some(value)) = (&record.key, &record.value) else { return };
-        let refused = match decode_offset_sync(key, value) {
+        let decoded = match (&record.key, &record.value) {
+            (Some(key), Some(value)) => decode_offset_sync(key, value).map_err(|error| error.to_string()),
+            // MirrorMaker 2 writes neither, and takes no sync back.
+            (None, _) => Err("without a key, which no offset sync is".to_owned()),
+            (Some(_), None) => Err("without a value, which no offset sync is".to_owned()),
+        };
+        let refused = match decoded {
             Ok((partition, _)) if !can_be_a_topic(&partition) => "of a topic that cannot be".to_owned(),
             Ok((partition, _)) if self.is_one_too_many(&partition) => {
                 format!("of one partition more than the {} that are kept", BOUNDS.partitions)
             }
             Ok((partition, pair)) => return self.push(record.offset, partition, pair),
-            Err(error) => error.to_string(),
+            Err(refused) => refused,
         };
         self.known.unreadable.add(1, format!("the record at offset {} is {refused}", record.offset));
     }

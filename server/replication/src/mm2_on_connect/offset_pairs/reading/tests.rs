@@ -290,6 +290,22 @@ fn records_that_could_not_be_read_are_spoken_of_for_a_day_after_the_last() {
 }
 
 #[test]
+fn records_without_a_key_or_a_value_are_no_syncs_and_said_to_be() {
+    let mut topic = Topic::default();
+    (1..4).for_each(|upstream| topic.write(0, upstream));
+    topic.records[0].key = None;
+    topic.records[2].value = None;
+    let reading = read_on(None, &topic, &mut Shared::default(), None, true);
+    let known = &reading.known().partitions[&TopicPartition::new("orders", 0)];
+    assert_eq!(known.pairs, [OffsetPair { upstream: 2, downstream: 2 }]);
+    let UnreadableSyncs { count, last } = &reading.known().unreadable;
+    assert_eq!(
+        (*count, last.as_str()),
+        (2, "the record at offset 2 is without a value, which no offset sync is")
+    );
+}
+
+#[test]
 fn partitions_that_cannot_be_are_refused_and_said() {
     let mut topic = Topic::default();
     let long = [[0_u8, 250].as_slice(), "a".repeat(250).as_bytes(), &0_i32.to_be_bytes()].concat();
