@@ -196,6 +196,7 @@ impl Comparison {
                     self.target_done = true;
                     return;
                 }
+                (None, Some(target)) if self.source_done && self.waits_to_look_back(target) => return,
                 (None, Some(target)) if self.source_done => self.surplus(target),
                 (Some(_), Some(_)) | (Some(_), None) | (None, Some(_)) | (None, None) => return,
             }

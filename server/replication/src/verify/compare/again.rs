@@ -140,6 +140,11 @@ impl Comparison {
         unknown && self.is_plain() && !self.comes_to_the_source()
     }
 
+    /// Whether more of the target is read before one that seems foreign is looked for: the source is read once for as many as can be held.
+    pub(super) fn waits_to_look_back(&mut self, target: RecordPrint) -> bool {
+        self.wants_target() && !self.knows(&target) && self.is_to_look_back(target)
+    }
+
     /// Whether nothing proves that a record of the target which the source does not show is no copy.
     pub(super) fn may_be_a_copy(&mut self, target: RecordPrint) -> bool {
         if self.looked_back.unsure.contains(&target.fingerprint) || self.missing.forgot() {

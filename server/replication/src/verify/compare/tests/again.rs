@@ -20,11 +20,15 @@ fn seen(source: &[RecordPrint], asked: &LookBack, whole: bool) -> SeenBefore {
 }
 
 fn look_back(comparison: Comparison, source: &[RecordPrint], target: &[u64]) -> Found {
-    let target = records(target);
-    run(comparison.looking_back(), (source, &[]), (&target, &[]), |asked| {
+    let (target, held) = (records(target), comparison.ahead.0);
+    let mut looks = 0;
+    let found = run(comparison.looking_back(), (source, &[]), (&target, &[]), |asked| {
         assert!(asked.wanted.len() <= LOOK_AHEAD + 2, "no more than is held");
+        looks += 1;
         Some(seen(source, asked, true))
-    })
+    });
+    assert!(looks <= target.len() / held + 2, "the source was read {looks} times");
+    found
 }
 
 #[test]
