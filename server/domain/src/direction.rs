@@ -108,21 +108,22 @@ pub fn active_side(pair: &Pair, survey: &Survey) -> ActiveSide {
             };
         }
     };
-    let writable: Vec<Side> =
-        Side::BOTH.into_iter().filter(|side| applications_may_write(pair, survey, *side)).collect();
-    match writable.as_slice() {
-        [] => ActiveSide::Active(by_flow),
-        [side] if *side == by_flow.from => ActiveSide::Active(by_flow),
-        [side] => ActiveSide::Contested {
-            reason: format!(
-                "records flow {} but applications may write on {} only",
-                pair.course(by_flow),
-                pair.cluster(*side)
-            ),
-        },
+    let (here, there) = (by_flow.from, by_flow.to());
+    let course = pair.course(by_flow);
+    let said = match [here, there].map(|side| applications_may_write(pair, survey, side)) {
+        [Some(false), Some(true)] => {
+            format!("records flow {course} but applications may write on {} only", pair.cluster(there))
+        }
+        // As after somebody moved them by hand when the source had died.
+        [None, Some(true)] if !has_no_authorizer(survey, here) => format!(
+            "records flow {course} but applications may write on {}, and whether they may on {} was not read",
+            pair.cluster(there),
+            pair.cluster(here)
+        ),
         // Without grants to tell them apart (prefixed names keep own topics on both sides) the flow decides.
-        _ => ActiveSide::Active(by_flow),
-    }
+        [None | Some(true), _] | [_, Some(false) | None] => return ActiveSide::Active(by_flow),
+    };
+    ActiveSide::Contested { reason: said }
 }
 
 /// That both flows copy, with what was looked at.
@@ -180,19 +181,66 @@ pub(crate) fn source_state(survey: &Survey, direction: Direction) -> Result<Conn
     }
 }
 
-/// Whether some application holds WRITE on an application topic of that side and no DENY for everybody stands there.
-/// False also where it is not known.
-fn applications_may_write(pair: &Pair, survey: &Survey, side: Side) -> bool {
+fn has_no_authorizer(survey: &Survey, side: Side) -> bool {
+    survey.sides.get(side).acls.value().is_some_and(|acls| !acls.authorizer)
+}
+
+/// Whether some application holds WRITE on an application topic of that side and no DENY for everybody stands there; `None` where that was
+/// not read, and where it says nothing: without an authorizer nobody has to be let in.
+fn applications_may_write(pair: &Pair, survey: &Survey, side: Side) -> Option<bool> {
     let observation = survey.sides.get(side);
-    let (Some(topics), Some(acls)) = (observation.topics.value(), observation.acls.value()) else {
-        return false;
-    };
+    let (topics, acls) = (observation.topics.value()?, observation.acls.value()?);
+    if !acls.authorizer {
+        return None;
+    }
     let scope = Scope::of(pair);
     let names: Vec<String> =
         topics.keys().filter(|topic| scope.application_topic(side, topic)).cloned().collect();
     let fenced = access::fence_bindings(&names);
     if !names.is_empty() && fenced.iter().all(|deny| acls.bindings.contains(deny)) {
-        return false;
+        return Some(false);
     }
-    !access::unfenced_by(&acls.bindings, &names, &std::collections::BTreeSet::new()).is_empty()
+    Some(!access::unfenced_by(&acls.bindings, &names, &std::collections::BTreeSet::new()).is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        acl::{AclOperation, ResourceType},
+        reading::Observed,
+        samples::{self, FORWARD, allow},
+        survey::AclObservation,
+    };
+
+    /// What is told where `dr` lets an application write, and this is what was read of `primary`.
+    fn told(here: Observed<AclObservation>) -> ActiveSide {
+        let mut survey = samples::survey();
+        survey.sides.a.acls = here;
+        survey.sides.b.acls = acls(true, true);
+        active_side(&samples::pair(), &survey)
+    }
+
+    fn acls(authorizer: bool, granted: bool) -> Observed<AclObservation> {
+        let grant = granted.then(|| allow(AclOperation::Write, ResourceType::Topic, "orders", "User:shop"));
+        let bindings = grant.into_iter().collect();
+        Observed::known(AclObservation { authorizer, bindings, ..AclObservation::default() }, samples::at(0))
+    }
+
+    #[test]
+    fn who_may_write_is_a_sign_only_where_it_was_read() {
+        let contested = |reason: &str| ActiveSide::Contested { reason: reason.to_owned() };
+        assert_eq!(told(acls(true, true)), ActiveSide::Active(FORWARD));
+        assert_eq!(
+            told(acls(true, false)),
+            contested("records flow primary → dr but applications may write on dr only")
+        );
+        assert_eq!(
+            told(Observed::unknown("no answer", samples::at(0))),
+            contested(
+                "records flow primary → dr but applications may write on dr, and whether they may on primary was not read"
+            )
+        );
+        assert_eq!(told(acls(false, false)), ActiveSide::Active(FORWARD), "without an authorizer all may");
+    }
 }

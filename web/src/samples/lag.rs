@@ -231,6 +231,17 @@ impl LagPage {
         page(&found, &LagFilter { topic, ..filter() }, &[])
     }
 
+    /// The same over so long that only hours are left.
+    #[must_use]
+    pub fn sample_topic_by_hour() -> Self {
+        let topic = "payments.captured".to_owned();
+        let mut found = LagExplorer { topic: Some(topic.clone()), ..found(Resolution::Hour) };
+        for item in &mut found.items {
+            (item.ms, item.rpo) = (None, None);
+        }
+        page(&found, &LagFilter { topic, ..filter() }, &[])
+    }
+
     /// A pair that was just made.
     #[must_use]
     pub fn sample_empty() -> Self {

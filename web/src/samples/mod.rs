@@ -127,6 +127,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("pair-both-active", html(&PairPage::sample_both_active())),
         ("lag", html(&LagPage::sample())),
         ("lag-topic", html(&LagPage::sample_topic())),
+        ("lag-topic-by-hour", html(&LagPage::sample_topic_by_hour())),
         ("lag-empty", html(&LagPage::sample_empty())),
         ("lag-partitions", html(&LagPage::sample_partitions())),
         ("lag-too-many", html(&LagPage::sample_too_many())),

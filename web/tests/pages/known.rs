@@ -30,6 +30,17 @@ fn what_was_recorded_is_told_from_what_is_not_known() {
 }
 
 #[test]
+fn what_is_not_kept_of_one_topic_by_the_hour_is_said() {
+    let said = text(&sample("lag-topic-by-hour"));
+    for words in [
+        "Of one topic no RPO is kept by the hour, only of the whole flow: choose 24 hours or less",
+        "Of one topic lag in time is not kept by the hour, only of the whole flow: choose 24 hours or less",
+    ] {
+        assert!(said.contains(words), "{words}: {said}");
+    }
+}
+
+#[test]
 fn what_is_in_open_transactions_is_said_apart_and_unknown_is_not_none() {
     let said = |name: &str| {
         let page = sample(name);

@@ -66,10 +66,12 @@ fn who_may_do_what_is_not_known_where_it_was_not_read() {
     let found = after(|_, survey| {
         of_two(survey);
         survey.sides.a.acls = Observed::unknown("refused", samples::at(0));
+        // Nobody was moved there by hand.
+        known(&mut survey.sides.b.acls).bindings.clear();
     });
     let by = found.by_who("");
     // The group is known, whoever writes is not.
-    assert_eq!(by.named.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["billing"]);
+    assert_eq!(by.named.iter().map(|one| one.name.as_str()).collect::<Vec<_>>(), ["billing"], "{found:#?}");
     assert_eq!(by.not_known.len(), 2, "{by:?}");
     let open = after(|_, survey| {
         of_two(survey);
