@@ -13,7 +13,10 @@ use muster_kafka::RecordPrint;
 
 pub(crate) use again::{LookBack, SeenBefore};
 
-use self::again::{LookedBack, Missed, Reader};
+use self::{
+    again::{LookedBack, Missed, Reader},
+    place::Apart,
+};
 use super::{
     held::{Held, Newest, Remembered},
     waiting::Waiting,
@@ -44,11 +47,13 @@ pub(crate) struct Edges {
     pub(crate) required_until: i64,
     /// The target goes on behind the last record of the source: what stands there is not looked at.
     pub(crate) target_goes_on: bool,
+    /// Both sides keep the producer's timestamps, so they tell which record is older.
+    pub(crate) timestamps: bool,
 }
 
 impl Default for Edges {
     fn default() -> Self {
-        Self { beginning: Beginning::Same, required_until: i64::MAX, target_goes_on: false }
+        Self { beginning: Beginning::Same, required_until: i64::MAX, target_goes_on: false, timestamps: true }
     }
 }
 
@@ -87,6 +92,8 @@ pub(crate) struct Comparison {
     leads: Beginning,
     /// Before this source offset both sides are known to have a record in common.
     common_at: i64,
+    /// What the target shows while the end of the source is not there.
+    apart: Apart,
     /// On the source only, so far.
     missing: Waiting,
     /// On the target only, so far.
@@ -267,7 +274,10 @@ impl Comparison {
                 return self.shortfall(source);
             }
             Beginning::TargetEarlier if !self.source.holds(target.fingerprint) => {
-                return self.surplus(target);
+                if !self.ends_apart(source, target) {
+                    self.surplus(target);
+                }
+                return;
             }
             Beginning::Either => return self.resume(source, target),
             Beginning::Same | Beginning::SourceEarlier | Beginning::TargetEarlier => {}

@@ -110,6 +110,7 @@ impl CompareStretch<'_> {
             beginning: start.beginning,
             required_until: stretch.required_until,
             target_goes_on: stretch.source_goes_on,
+            timestamps: stretch.timestamps,
         };
         let mut comparison =
             Comparison::of(stretch.compacted, edges).after(from.found.clone()).looking_back();

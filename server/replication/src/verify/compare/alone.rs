@@ -27,7 +27,7 @@ impl Comparison {
     }
 
     /// `doubtful`: the target may come to it.
-    fn leave_source(&mut self, source: RecordPrint, doubtful: bool) {
+    pub(super) fn leave_source(&mut self, source: RecordPrint, doubtful: bool) {
         self.source.pop();
         if let Some(waited) = self.extra.take(&source) {
             return self.meet(source, waited.print, waited.doubtful);
@@ -68,7 +68,7 @@ impl Comparison {
     }
 
     /// `doubtful`: the source may come to it.
-    fn leave_target(&mut self, target: RecordPrint, doubtful: bool) {
+    pub(super) fn leave_target(&mut self, target: RecordPrint, doubtful: bool) {
         if let Some(waited) = self.missing.take(&target) {
             self.target.pop();
             return self.meet(waited.print, target, waited.doubtful);

@@ -3,6 +3,7 @@
 mod histories;
 
 mod again;
+mod ends;
 mod foreign;
 
 use muster_domain::content::LostPlace;
