@@ -1,6 +1,6 @@
 //! Records that one side shows and the other does not, as far as is known.
 
-use muster_domain::content::DifferenceKind;
+use muster_domain::{content::DifferenceKind, proof::content::MissedRecord};
 use muster_kafka::RecordPrint;
 
 use super::{Beginning, Comparison, difference};
@@ -62,9 +62,7 @@ impl Comparison {
         } else {
             self.found.note(difference(DifferenceKind::Missing, Some(source), None));
         }
-        if let Some(forgotten) = self.missed.put(source) {
-            self.know_from(forgotten.saturating_add(1));
-        }
+        self.put_missed(MissedRecord { fingerprint: source.fingerprint, offset: source.offset });
     }
 
     /// `doubtful`: the source may come to it.
@@ -73,8 +71,10 @@ impl Comparison {
             self.target.pop();
             return self.meet(waited.print, target, waited.doubtful);
         }
-        if let Some(source) = self.missed.take(target.fingerprint) {
+        if let Some(offset) = self.missed.take(target.fingerprint) {
             self.target.pop();
+            // All that was compared is alike.
+            let source = RecordPrint { offset, ..target };
             return self.arrive_late(source, target);
         }
         let second = self.matched.holds(target.fingerprint) || self.looked_back.is_again(target.fingerprint);

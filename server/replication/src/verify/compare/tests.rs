@@ -5,6 +5,7 @@ mod histories;
 mod again;
 mod ends;
 mod foreign;
+mod resume;
 
 use muster_domain::content::LostPlace;
 
