@@ -153,11 +153,12 @@ impl Comparison {
             || self.missing.holds(target)
     }
 
-    /// Whether a record that seems foreign was not looked for on the source yet. One that stands among others in their order is not:
-    /// records that are copied again come without a hole.
+    /// Whether a record that seems foreign was not looked for on the source yet. One that stands among others in their order is not, unless
+    /// it is older than they are: records that are copied again come without a hole, but a task that was given up for dead may write
+    /// what it had read among those of the one that follows it.
     pub(super) fn is_to_look_back(&mut self, target: RecordPrint) -> bool {
         let looked = target.offset < self.looked_back.until || self.unsure.contains(&target.fingerprint);
-        self.reader == Reader::Reads && !looked && self.is_plain() && !self.comes_to_the_source()
+        self.reader == Reader::Reads && !looked && self.is_plain() && !self.is_in_its_place(target)
     }
 
     /// Whether more of the target is read before one that seems foreign is looked for: the source is read once for as many as can be held.
@@ -179,7 +180,19 @@ impl Comparison {
             Reader::Stopped if !looked => true,
             Reader::None | Reader::Reads | Reader::Stopped => !self.looked_back.whole,
         };
-        unknown && self.is_plain() && !self.comes_to_the_source()
+        if !self.is_plain() {
+            return false;
+        }
+        // Without timestamps nothing tells whose place it is.
+        let unplaced = !self.edges.timestamps && !looked && self.reader == Reader::Reads;
+        if self.is_in_its_place(target) { unplaced || (unknown && !self.edges.timestamps) } else { unknown }
+    }
+
+    /// Whether a record stands among others of the source in their order, and is not older than they are.
+    fn is_in_its_place(&mut self, target: RecordPrint) -> bool {
+        let first = self.source.first().map_or(i64::MIN, |first| first.timestamp);
+        let older = self.edges.timestamps && target.timestamp < first;
+        !older && self.comes_to_the_source()
     }
 
     /// Whether the target comes to the first record of the source, as far as is looked ahead.

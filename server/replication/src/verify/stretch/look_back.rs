@@ -5,7 +5,7 @@ use muster_kafka::{KafkaError, OffsetSpec, RecordPrint};
 
 use super::{CompareStretch, offset};
 use crate::verify::{
-    compare::{LOOK_AHEAD, LookBack, SeenBefore},
+    compare::{LOOK_AHEAD, SeenBefore},
     content::Comparing,
 };
 
@@ -13,6 +13,9 @@ use crate::verify::{
 /// foreign records among very many that were copied again would have it read once for every few thousand of them, and a sample would have
 /// whole logs read for pieces of them.
 const READ_AGAIN: i64 = 10;
+
+/// How far out of order timestamps that producers wrote are taken to be at most, in milliseconds: a day.
+const DISORDER_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// What was looked at before.
 #[derive(Debug, Default)]
@@ -46,7 +49,7 @@ impl CompareStretch<'_> {
         }
         let mut seen = SeenBefore::default();
         let mut cut = false;
-        let earliest = self.earliest(&asked).await?.max(log_start).min(below);
+        let earliest = self.earliest(asked.since).await?.max(log_start).min(below);
         let near = looked_at.next.clamp(earliest, below);
         for (from, until) in [(near, below), (earliest, near)] {
             let is_enough = |prints: &[RecordPrint]| {
@@ -65,20 +68,26 @@ impl CompareStretch<'_> {
             }
         }
         seen.cut = cut;
+        // What retention removed may be younger than what is left, by what timestamps are out of order.
+        let older = if log_start == 0 || cut {
+            0
+        } else {
+            self.earliest(asked.since.saturating_sub(DISORDER_MS)).await?
+        };
         // Read last: what is there now was there while it was read.
         let start = offset(self.source, &self.stretch.source, OffsetSpec::Start).await?;
-        seen.whole = !cut && (start == 0 || earliest > start);
+        seen.whole = !cut && (start == 0 || older > start);
         one.look_back(&seen);
         Ok(true)
     }
 
-    /// The first source offset where one of the records can stand. No record of the source before it is as young as the oldest of them,
-    /// whatever order their timestamps have.
-    async fn earliest(&self, asked: &LookBack) -> Result<i64, KafkaError> {
-        if !self.stretch.timestamps || asked.since < 0 {
+    /// The first source offset where a record can stand that is as young. None that the source has before it is, whatever order their
+    /// timestamps have. 0 where timestamps do not tell.
+    async fn earliest(&self, since: i64) -> Result<i64, KafkaError> {
+        if !self.stretch.timestamps || since < 0 {
             return Ok(0);
         }
-        let found = offset(self.source, &self.stretch.source, OffsetSpec::AtTime(asked.since)).await?;
+        let found = offset(self.source, &self.stretch.source, OffsetSpec::AtTime(since)).await?;
         Ok(if found < 0 { i64::MAX } else { found })
     }
 }
