@@ -93,6 +93,22 @@ pub struct Checkpoint {
     pub source_gone: i64,
     /// The same of the target.
     pub target_gone: i64,
+    /// The last records that were told to be missing, or not to be there yet, in the order of the source: they may arrive further down.
+    #[serde(default)]
+    pub missed: Vec<MissedRecord>,
+    /// Of each source record from this offset on it is known whether it was found: it was, or it is among [`Self::missed`]. `None`: it
+    /// is not known of those before [`Self::source_next`], as in checkpoints from before this was kept.
+    #[serde(default)]
+    pub known_from: Option<i64>,
+}
+
+/// A record of the source that was not found on the target so far, without what is in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MissedRecord {
+    /// What tells it from others: XXH3-64.
+    pub fingerprint: u64,
+    /// Offset on the source.
+    pub offset: i64,
 }
 
 /// What came of one stretch.
@@ -113,4 +129,30 @@ pub enum StretchEnd {
         /// Why.
         because: String,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_checkpoint_from_before_missing_records_were_kept_says_that_they_are_not_known() {
+        let missed = vec![MissedRecord { fingerprint: u64::MAX, offset: 7 }];
+        let found = Found::default();
+        let checkpoint = Checkpoint {
+            source_next: 8,
+            target_next: 9,
+            found,
+            source_gone: 0,
+            target_gone: 0,
+            missed,
+            known_from: Some(0),
+        };
+        let mut kept = serde_json::to_value(&checkpoint).unwrap();
+        assert_eq!(serde_json::from_value::<Checkpoint>(kept.clone()).unwrap(), checkpoint);
+        let fields = kept.as_object_mut().unwrap();
+        assert!(fields.remove("missed").is_some() && fields.remove("known_from").is_some());
+        let before = Checkpoint { missed: vec![], known_from: None, ..checkpoint };
+        assert_eq!(serde_json::from_value::<Checkpoint>(kept).unwrap(), before);
+    }
 }

@@ -7,13 +7,22 @@
 mod again;
 mod alone;
 mod place;
+mod resume;
 
-use muster_domain::content::{Compacted, Difference, DifferenceKind, Found};
+use std::collections::HashSet;
+
+use muster_domain::{
+    content::{Compacted, Difference, DifferenceKind, Found},
+    proof::content::MissedRecord,
+};
 use muster_kafka::RecordPrint;
 
 pub(crate) use again::{LookBack, SeenBefore};
 
-use self::again::{LookedBack, Missed, Reader};
+use self::{
+    again::{LookedBack, Missed, Reader},
+    place::Apart,
+};
 use super::{
     held::{Held, Newest, Remembered},
     waiting::Waiting,
@@ -44,11 +53,13 @@ pub(crate) struct Edges {
     pub(crate) required_until: i64,
     /// The target goes on behind the last record of the source: what stands there is not looked at.
     pub(crate) target_goes_on: bool,
+    /// Both sides keep the producer's timestamps, so they tell which record is older.
+    pub(crate) timestamps: bool,
 }
 
 impl Default for Edges {
     fn default() -> Self {
-        Self { beginning: Beginning::Same, required_until: i64::MAX, target_goes_on: false }
+        Self { beginning: Beginning::Same, required_until: i64::MAX, target_goes_on: false, timestamps: true }
     }
 }
 
@@ -73,6 +84,8 @@ pub(crate) struct Comparison {
     missed: Missed,
     /// Of each source record from this offset on it is known whether it was matched.
     known_from: i64,
+    /// Records of the source before its beginning of which that is not known.
+    unsure: HashSet<u64>,
     /// Whether the source is read once more where that is asked for.
     reader: Reader,
     /// Nothing is told until that was done.
@@ -87,6 +100,8 @@ pub(crate) struct Comparison {
     leads: Beginning,
     /// Before this source offset both sides are known to have a record in common.
     common_at: i64,
+    /// What the target shows while the end of the source is not there.
+    apart: Apart,
     /// On the source only, so far.
     missing: Waiting,
     /// On the target only, so far.
@@ -107,6 +122,10 @@ pub(crate) struct Level {
     pub(crate) target: Option<i64>,
     /// What was found before.
     pub(crate) found: Found,
+    /// The last records of the source that were not found.
+    pub(crate) missed: Vec<MissedRecord>,
+    /// Of each source record from this offset on it is known whether it was found.
+    pub(crate) known_from: i64,
 }
 
 impl Comparison {
@@ -124,14 +143,6 @@ impl Comparison {
         self.found = found;
         self.leads = self.leads_anew();
         self
-    }
-
-    /// Takes records of the source before its beginning, to recognise second copies of them.
-    pub(crate) fn remember(&mut self, records: &[RecordPrint]) {
-        for print in records {
-            self.matched.add(print.fingerprint);
-            self.keep_newest(print);
-        }
     }
 
     fn keep_newest(&mut self, print: &RecordPrint) {
@@ -213,10 +224,10 @@ impl Comparison {
         // Whoever goes on does not know where retention overtook the reading.
         let overtaken =
             self.leads != self.leads_anew() || self.source.will_cross() || self.target.will_cross();
-        (told && nothing_waits && !forgot && !overtaken).then(|| Level {
-            source: source.map(|print| print.offset),
-            target: target.map(|print| print.offset),
-            found: self.so_far(),
+        (told && nothing_waits && !forgot && !overtaken).then(|| {
+            let (missed, known_from) = self.missed_so_far();
+            let [source, target] = [source, target].map(|first| first.map(|print| print.offset));
+            Level { source, target, found: self.so_far(), missed, known_from }
         })
     }
 
@@ -267,7 +278,10 @@ impl Comparison {
                 return self.shortfall(source);
             }
             Beginning::TargetEarlier if !self.source.holds(target.fingerprint) => {
-                return self.surplus(target);
+                if !self.ends_apart(source, target) {
+                    self.surplus(target);
+                }
+                return;
             }
             Beginning::Either => return self.resume(source, target),
             Beginning::Same | Beginning::SourceEarlier | Beginning::TargetEarlier => {}

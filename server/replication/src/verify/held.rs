@@ -102,6 +102,12 @@ impl Held {
         self.queue.iter().filter(|print| !self.gone.contains(&print.offset))
     }
 
+    /// The earliest and the latest of their timestamps.
+    pub(super) fn times(&self) -> Option<(i64, i64)> {
+        let times = || self.prints().map(|print| print.timestamp);
+        Some((times().min()?, times().max()?))
+    }
+
     pub(super) fn holds(&mut self, fingerprint: u64) -> bool {
         let here = self.queue.iter().filter(|print| !self.gone.contains(&print.offset));
         self.counts.hold(fingerprint, here.map(|print| print.fingerprint))

@@ -82,6 +82,8 @@ impl CompareStretch<'_> {
                     found: muster_domain::content::Found::default(),
                     source_gone: 0,
                     target_gone: 0,
+                    missed: vec![],
+                    known_from: Some(0),
                 };
                 (start, from)
             }
@@ -110,13 +112,14 @@ impl CompareStretch<'_> {
             beginning: start.beginning,
             required_until: stretch.required_until,
             target_goes_on: stretch.source_goes_on,
+            timestamps: stretch.timestamps,
         };
         let mut comparison =
             Comparison::of(stretch.compacted, edges).after(from.found.clone()).looking_back();
-        if from.found.on_source != from.found.matched {
-            // Which of those before were not matched, nobody kept.
-            comparison.know_from(start.source);
-        }
+        let all_found = from.found.on_source == from.found.matched;
+        // Which of those before were not matched, nobody kept.
+        let known_from = from.known_from.unwrap_or(if all_found { 0 } else { start.source });
+        comparison.recall(&from.missed, known_from);
         if remember {
             self.remember(&mut comparison, start.source).await?;
         }
@@ -252,6 +255,8 @@ fn checkpoint(one: &Comparing, from: &Checkpoint) -> Option<Checkpoint> {
         found: level.found,
         source_gone: from.source_gone + source_gone,
         target_gone: from.target_gone + target_gone,
+        missed: level.missed,
+        known_from: Some(level.known_from),
     })
 }
 

@@ -11,6 +11,8 @@ const WAITING: usize = 100_000;
 #[derive(Default)]
 pub(super) struct Waiting {
     by_key: HashMap<u64, OfKey>,
+    /// How many of each fingerprint wait: of a key that is written all the time too many do to look at each.
+    alike: HashMap<u64, u32>,
     held: usize,
     /// The other side is compacted, so a newer record of their key there explains them.
     explained: bool,
@@ -49,6 +51,7 @@ impl Waiting {
             return 1;
         }
         self.held += 1;
+        *self.alike.entry(print.fingerprint).or_default() += 1;
         let of_key = self.by_key.entry(key_of(&print)).or_default();
         of_key.certain += usize::from(!doubtful);
         if maybe {
@@ -70,11 +73,7 @@ impl Waiting {
 
     /// Whether this very record waits.
     pub(super) fn holds(&self, print: &RecordPrint) -> bool {
-        let of_key = || self.by_key.get(&key_of(print));
-        self.held > 0
-            && of_key().is_some_and(|of_key| {
-                of_key.waited.iter().any(|one| one.print.fingerprint == print.fingerprint)
-            })
+        self.alike.contains_key(&print.fingerprint)
     }
 
     /// Whether the other side may still come to one of that key.
@@ -87,7 +86,7 @@ impl Waiting {
 
     /// The other side came to it.
     pub(super) fn take(&mut self, print: &RecordPrint) -> Option<Waited> {
-        if self.held == 0 {
+        if !self.holds(print) {
             return None;
         }
         let key = key_of(print);
@@ -96,6 +95,7 @@ impl Waiting {
         let one = of_key.waited.remove(place)?;
         of_key.certain -= usize::from(!one.doubtful);
         self.held -= 1;
+        forget(&mut self.alike, one.print.fingerprint);
         self.drop_if_empty(key);
         Some(one)
     }
@@ -111,7 +111,13 @@ impl Waiting {
         of_key.maybe_until = of_key.waited.back().map(|last| last.print.offset);
         let settled = std::mem::take(&mut of_key.certain);
         if settled > 0 {
-            of_key.waited.retain(|one| one.doubtful);
+            let alike = &mut self.alike;
+            of_key.waited.retain(|one| {
+                if !one.doubtful {
+                    forget(alike, one.print.fingerprint);
+                }
+                one.doubtful
+            });
             self.held -= settled;
             self.drop_if_empty(key);
         }
@@ -130,6 +136,7 @@ impl Waiting {
             && let Some(one) = of_key.waited.pop_front()
         {
             of_key.certain -= usize::from(!one.doubtful);
+            forget(&mut self.alike, one.print.fingerprint);
             settled += 1;
         }
         self.held -= settled;
@@ -159,7 +166,18 @@ impl Waiting {
         }
         lost.sort_by_key(|print| print.offset);
         self.held = 0;
+        self.alike.clear();
         (lost, undecided)
+    }
+}
+
+/// One of that fingerprint less.
+fn forget(alike: &mut HashMap<u64, u32>, fingerprint: u64) {
+    if let Some(count) = alike.get_mut(&fingerprint) {
+        *count -= 1;
+        if *count == 0 {
+            alike.remove(&fingerprint);
+        }
     }
 }
 
@@ -167,3 +185,6 @@ impl Waiting {
 fn key_of(print: &RecordPrint) -> u64 {
     print.key.unwrap_or(print.fingerprint)
 }
+
+#[cfg(test)]
+mod tests;

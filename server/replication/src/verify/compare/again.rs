@@ -1,9 +1,9 @@
 //! Records that were copied again from before what is remembered: whether the source holds them is found by reading it once more, for
 //! as many records at a time as are held. So memory stays flat however much was copied again.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
-use muster_domain::content::LostPlace;
+use muster_domain::{content::LostPlace, proof::content::MissedRecord};
 use muster_kafka::RecordPrint;
 
 use super::Comparison;
@@ -29,7 +29,12 @@ pub(crate) struct SeenBefore {
     pub(crate) at: HashMap<u64, i64>,
     /// The source still has its first record, or older ones than any that was asked for: what was not seen was never there.
     pub(crate) whole: bool,
+    /// Reading ended before all that may be there was read: it would be too much.
+    pub(crate) cut: bool,
 }
+
+/// Looks in a row that found nothing, behind the end of the source, after which no more are made in a stretch.
+const IN_VAIN: u32 = 2;
 
 /// Who reads the source once more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,6 +46,8 @@ pub(super) enum Reader {
     Reads,
     /// Nobody any more: it would be too much.
     Stopped,
+    /// Nobody any more: behind the end of the source nothing was found for long, so what follows is judged as that was.
+    InVain,
 }
 
 /// What is known by it, until it is asked for again.
@@ -57,6 +64,8 @@ pub(super) struct LookedBack {
     /// On the source, and not known whether they were matched.
     unsure: HashSet<u64>,
     whole: bool,
+    /// So many looks in a row found nothing, behind the end of the source.
+    in_vain: u32,
 }
 
 impl LookedBack {
@@ -87,11 +96,12 @@ impl Comparison {
         if !self.asking {
             return None;
         }
-        let Self { source, target, matched, .. } = self;
+        let Self { source, target, matched, unsure, .. } = self;
         let below = source.first().map_or(i64::MAX, |first| first.offset);
         let mut asked = LookBack { wanted: HashSet::new(), since: i64::MAX, below };
         for print in target.prints() {
-            if !matched.holds(print.fingerprint) && !source.holds(print.fingerprint) {
+            let known = matched.holds(print.fingerprint) || unsure.contains(&print.fingerprint);
+            if !known && !source.holds(print.fingerprint) {
                 asked.wanted.insert(print.fingerprint);
                 asked.since = asked.since.min(print.timestamp);
             }
@@ -101,19 +111,28 @@ impl Comparison {
 
     /// Takes what was seen, and goes on.
     pub(crate) fn look_back(&mut self, seen: &SeenBefore) {
-        let Self { target, matched, missed, known_from, .. } = self;
+        let behind_the_end = self.source_done && self.source.first().is_none();
+        let Self { target, matched, missed, known_from, looked_back, unsure, .. } = self;
         let mut looked = LookedBack { whole: seen.whole, ..LookedBack::default() };
+        let mut in_vain = behind_the_end && !seen.cut;
         for print in target.prints() {
             looked.from = looked.from.or(Some(print.offset));
             looked.until = print.offset.saturating_add(1);
-            if let Some(offset) = seen.at.get(&print.fingerprint) {
+            let at = seen.at.get(&print.fingerprint);
+            if let Some(offset) = at {
                 let known = *offset >= *known_from;
                 let of = if known { &mut looked.again } else { &mut looked.unsure };
                 of.insert(print.fingerprint);
-                looked.last = print.offset;
-            } else if matched.holds(print.fingerprint) || missed.holds(print.fingerprint) {
-                looked.last = print.offset;
             }
+            let came_by = matched.holds(print.fingerprint) || missed.holds(print.fingerprint);
+            if at.is_some() || came_by || unsure.contains(&print.fingerprint) {
+                looked.last = print.offset;
+                in_vain = false;
+            }
+        }
+        looked.in_vain = if in_vain { looked_back.in_vain.saturating_add(1) } else { 0 };
+        if looked.in_vain >= IN_VAIN {
+            self.reader = Reader::InVain;
         }
         (self.asking, self.looked_back) = (false, looked);
         self.go_on();
@@ -129,15 +148,17 @@ impl Comparison {
     pub(super) fn knows(&mut self, target: &RecordPrint) -> bool {
         self.matched.holds(target.fingerprint)
             || self.looked_back.found(target.fingerprint)
+            || self.unsure.contains(&target.fingerprint)
             || self.missed.holds(target.fingerprint)
             || self.missing.holds(target)
     }
 
-    /// Whether a record that seems foreign was not looked for on the source yet. One that stands among others in their order is not:
-    /// records that are copied again come without a hole.
+    /// Whether a record that seems foreign was not looked for on the source yet. One that stands among others in their order is not, unless
+    /// it is older than they are: records that are copied again come without a hole, but a task that was given up for dead may write
+    /// what it had read among those of the one that follows it.
     pub(super) fn is_to_look_back(&mut self, target: RecordPrint) -> bool {
-        let unknown = self.reader == Reader::Reads && target.offset >= self.looked_back.until;
-        unknown && self.is_plain() && !self.comes_to_the_source()
+        let looked = target.offset < self.looked_back.until || self.unsure.contains(&target.fingerprint);
+        self.reader == Reader::Reads && !looked && self.is_plain() && !self.is_in_its_place(target)
     }
 
     /// Whether more of the target is read before one that seems foreign is looked for: the source is read once for as many as can be held.
@@ -147,13 +168,31 @@ impl Comparison {
 
     /// Whether nothing proves that a record of the target which the source does not show is no copy.
     pub(super) fn may_be_a_copy(&mut self, target: RecordPrint) -> bool {
-        if self.looked_back.unsure.contains(&target.fingerprint) || self.missing.forgot() {
+        let unsure = |of: &HashSet<u64>| of.contains(&target.fingerprint);
+        if unsure(&self.looked_back.unsure) || unsure(&self.unsure) || self.missing.forgot() {
             return true;
         }
         // Retention may have removed what it is a copy of, or nobody looked.
         let looked = target.offset < self.looked_back.until;
-        let unknown = if looked { !self.looked_back.whole } else { self.reader == Reader::Stopped };
-        unknown && self.is_plain() && !self.comes_to_the_source()
+        let unknown = match self.reader {
+            Reader::InVain => !self.looked_back.whole,
+            Reader::None | Reader::Reads if !looked => false,
+            Reader::Stopped if !looked => true,
+            Reader::None | Reader::Reads | Reader::Stopped => !self.looked_back.whole,
+        };
+        if !self.is_plain() {
+            return false;
+        }
+        // Without timestamps nothing tells whose place it is.
+        let unplaced = !self.edges.timestamps && !looked && self.reader == Reader::Reads;
+        if self.is_in_its_place(target) { unplaced || (unknown && !self.edges.timestamps) } else { unknown }
+    }
+
+    /// Whether a record stands among others of the source in their order, and is not older than they are.
+    fn is_in_its_place(&mut self, target: RecordPrint) -> bool {
+        let first = self.source.first().map_or(i64::MIN, |first| first.timestamp);
+        let older = self.edges.timestamps && target.timestamp < first;
+        !older && self.comes_to_the_source()
     }
 
     /// Whether the target comes to the first record of the source, as far as is looked ahead.
@@ -183,36 +222,51 @@ impl Comparison {
 /// Missing records, by fingerprint and source offset.
 #[derive(Default)]
 pub(super) struct Missed {
-    records: BTreeMap<(u64, i64), RecordPrint>,
+    records: BTreeSet<(u64, i64)>,
     /// In the order of the source, those that arrived among them.
     order: VecDeque<(u64, i64)>,
 }
 
 impl Missed {
     /// Remembers one; the offset of another that is forgotten for it.
-    pub(super) fn put(&mut self, print: RecordPrint) -> Option<i64> {
-        let name = (print.fingerprint, print.offset);
-        self.records.insert(name, print);
+    pub(super) fn put(&mut self, record: MissedRecord) -> Option<i64> {
+        let name = (record.fingerprint, record.offset);
+        self.records.insert(name);
         self.order.push_back(name);
         if self.order.len() <= MISSED {
             return None;
         }
         let oldest = self.order.pop_front()?;
-        self.records.remove(&oldest).map(|forgotten| forgotten.offset)
+        self.records.remove(&oldest).then_some(oldest.1)
     }
 
     pub(super) fn holds(&self, fingerprint: u64) -> bool {
         self.first(fingerprint).is_some()
     }
 
-    /// Takes the first one that looks so.
-    pub(super) fn take(&mut self, fingerprint: u64) -> Option<RecordPrint> {
+    /// Whether this very record of the source is one.
+    pub(super) fn is(&self, print: &RecordPrint) -> bool {
+        self.records.contains(&(print.fingerprint, print.offset))
+    }
+
+    /// Takes the first one that looks so; its offset.
+    pub(super) fn take(&mut self, fingerprint: u64) -> Option<i64> {
         let name = self.first(fingerprint)?;
-        self.records.remove(&name)
+        self.records.remove(&name).then_some(name.1)
+    }
+
+    /// The last ones, so many at most, in the order of the source, and the offset of the last one before them.
+    pub(super) fn last(&self, most: usize) -> (Vec<MissedRecord>, Option<i64>) {
+        let mut left = self.order.iter().rev().filter(|name| self.records.contains(*name));
+        let told = left.by_ref().take(most);
+        let mut told: Vec<_> = told
+            .map(|(fingerprint, offset)| MissedRecord { fingerprint: *fingerprint, offset: *offset })
+            .collect();
+        told.reverse();
+        (told, left.next().map(|(_, offset)| *offset))
     }
 
     fn first(&self, fingerprint: u64) -> Option<(u64, i64)> {
-        let alike = self.records.range((fingerprint, i64::MIN)..=(fingerprint, i64::MAX));
-        alike.map(|(name, _)| *name).next()
+        self.records.range((fingerprint, i64::MIN)..=(fingerprint, i64::MAX)).next().copied()
     }
 }

@@ -1,6 +1,6 @@
 //! Records that one side shows and the other does not, as far as is known.
 
-use muster_domain::content::DifferenceKind;
+use muster_domain::{content::DifferenceKind, proof::content::MissedRecord};
 use muster_kafka::RecordPrint;
 
 use super::{Beginning, Comparison, difference};
@@ -27,7 +27,7 @@ impl Comparison {
     }
 
     /// `doubtful`: the target may come to it.
-    fn leave_source(&mut self, source: RecordPrint, doubtful: bool) {
+    pub(super) fn leave_source(&mut self, source: RecordPrint, doubtful: bool) {
         self.source.pop();
         if let Some(waited) = self.extra.take(&source) {
             return self.meet(source, waited.print, waited.doubtful);
@@ -62,19 +62,19 @@ impl Comparison {
         } else {
             self.found.note(difference(DifferenceKind::Missing, Some(source), None));
         }
-        if let Some(forgotten) = self.missed.put(source) {
-            self.know_from(forgotten.saturating_add(1));
-        }
+        self.put_missed(MissedRecord { fingerprint: source.fingerprint, offset: source.offset });
     }
 
     /// `doubtful`: the source may come to it.
-    fn leave_target(&mut self, target: RecordPrint, doubtful: bool) {
+    pub(super) fn leave_target(&mut self, target: RecordPrint, doubtful: bool) {
         if let Some(waited) = self.missing.take(&target) {
             self.target.pop();
             return self.meet(waited.print, target, waited.doubtful);
         }
-        if let Some(source) = self.missed.take(target.fingerprint) {
+        if let Some(offset) = self.missed.take(target.fingerprint) {
             self.target.pop();
+            // All that was compared is alike.
+            let source = RecordPrint { offset, ..target };
             return self.arrive_late(source, target);
         }
         let second = self.matched.holds(target.fingerprint) || self.looked_back.is_again(target.fingerprint);

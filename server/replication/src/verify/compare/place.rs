@@ -4,6 +4,31 @@ use muster_kafka::RecordPrint;
 
 use super::{Beginning, Comparison};
 
+/// How often as many records of the target as are held are passed over to come to the end of the source.
+const PASSED_OVER: usize = 10;
+
+/// Records of the target with which the end of the source has nothing in common.
+#[derive(Debug, Default)]
+pub(super) struct Apart {
+    /// Target offset behind them.
+    until: i64,
+    age: Age,
+    /// How often there were such.
+    times: usize,
+}
+
+/// How old records of the target are beside all that is left of the source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Age {
+    /// Neither, or timestamps do not tell.
+    #[default]
+    Unknown,
+    /// All of them are older.
+    Older,
+    /// All of them are younger.
+    Younger,
+}
+
 impl Comparison {
     /// Where retention overtook the reading of one side, the other shows records from before until one is found on both.
     pub(super) fn cross(&mut self) {
@@ -42,6 +67,9 @@ impl Comparison {
     /// has more: records copied again from before what is remembered, a foreign block, a hole. The first is looked for on the source; the
     /// others are not guessed.
     pub(super) fn tell_apart(&mut self, source: RecordPrint, target: RecordPrint) {
+        if self.ends_apart(source, target) {
+            return;
+        }
         match (self.source_done, self.target_done) {
             (true, false) => self.surplus(target),
             (false, false) if !self.is_plain() => self.leave_older(source, target),
@@ -49,6 +77,63 @@ impl Comparison {
                 self.go_back(source, target);
             }
             (true | false, true) | (false, false) => self.shortfall(source),
+        }
+    }
+
+    /// The source was read to its end, the target goes on behind that, and nothing that is left of the source is among what is held of the
+    /// target. That may be what follows the end, which is no part of what is compared, so it is not read on for long, and none of it is called
+    /// foreign. Of older records the target may be before the end; of younger ones it is behind. False where this is not so.
+    pub(super) fn ends_apart(&mut self, source: RecordPrint, target: RecordPrint) -> bool {
+        let leads = self.leads == Beginning::TargetEarlier;
+        if !self.source_done || self.target_done || !self.edges.target_goes_on {
+            return false;
+        }
+        if leads && !self.edges.timestamps {
+            // It begins where the log does, however far that is from the source's beginning.
+            return false;
+        }
+        let Some(age) = self.age_apart(source, target) else { return false };
+        let may_come = age == Age::Older || (leads && age == Age::Unknown);
+        if may_come && self.apart.times <= PASSED_OVER {
+            self.leave_target(target, !self.is_plain());
+        } else if !self.is_plain() {
+            // Where only the source is cleaned, its records stand far apart on the target.
+            self.leave_source(source, !self.compacted.target);
+        } else if age == Age::Younger {
+            self.shortfall(source);
+        } else {
+            self.go_back(source, target);
+        }
+        true
+    }
+
+    /// How old what is held of the target is beside what is left of the source; `None` where they have a record in common. Looked at
+    /// once for as many records as are held: the source has no more to come.
+    fn age_apart(&mut self, source: RecordPrint, target: RecordPrint) -> Option<Age> {
+        if target.offset < self.apart.until {
+            return Some(self.apart.age);
+        }
+        if !self.have_nothing_in_common(source) {
+            return None;
+        }
+        self.apart.until = self.target.prints().last().map_or(0, |last| last.offset.saturating_add(1));
+        self.apart.age = self.age_of_target();
+        self.apart.times += 1;
+        Some(self.apart.age)
+    }
+
+    fn age_of_target(&self) -> Age {
+        let (Some(source), Some(target)) = (self.source.times(), self.target.times()) else {
+            return Age::Unknown;
+        };
+        if !self.edges.timestamps || source.0 < 0 || target.0 < 0 {
+            Age::Unknown
+        } else if target.1 < source.0 {
+            Age::Older
+        } else if target.0 > source.1 {
+            Age::Younger
+        } else {
+            Age::Unknown
         }
     }
 

@@ -3,7 +3,9 @@
 mod histories;
 
 mod again;
+mod ends;
 mod foreign;
+mod resume;
 
 use muster_domain::content::LostPlace;
 

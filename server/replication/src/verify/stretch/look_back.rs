@@ -5,13 +5,17 @@ use muster_kafka::{KafkaError, OffsetSpec, RecordPrint};
 
 use super::{CompareStretch, offset};
 use crate::verify::{
-    compare::{LOOK_AHEAD, LookBack, SeenBefore},
+    compare::{LOOK_AHEAD, SeenBefore},
     content::Comparing,
 };
 
-/// How often what lies before a place is read again at most, all times together: foreign records among very many that were copied again
-/// would have it read once for every few thousand of them.
+/// How often what lies before a place is read again at most, all times together, or as much as the stretch is long where that is less:
+/// foreign records among very many that were copied again would have it read once for every few thousand of them, and a sample would have
+/// whole logs read for pieces of them.
 const READ_AGAIN: i64 = 10;
+
+/// How far out of order timestamps that producers wrote are taken to be at most, in milliseconds: a day.
+const DISORDER_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// What was looked at before.
 #[derive(Debug, Default)]
@@ -37,13 +41,15 @@ impl CompareStretch<'_> {
             one.look_back(&SeenBefore { whole: true, ..SeenBefore::default() });
             return Ok(true);
         }
-        let most = below.saturating_add(LOOK_AHEAD as i64).saturating_mul(READ_AGAIN);
+        let log_start = offset(self.source, &self.stretch.source, OffsetSpec::Start).await?;
+        let most = most_read(log_start, below, self.stretch.size());
         if looked_at.records > most {
             one.stop_looking_back();
             return Ok(true);
         }
         let mut seen = SeenBefore::default();
-        let earliest = self.earliest(&asked).await?.min(below);
+        let mut cut = false;
+        let earliest = self.earliest(asked.since).await?.max(log_start).min(below);
         let near = looked_at.next.clamp(earliest, below);
         for (from, until) in [(near, below), (earliest, near)] {
             let is_enough = |prints: &[RecordPrint]| {
@@ -53,27 +59,60 @@ impl CompareStretch<'_> {
                     seen.at.insert(print.fingerprint, print.offset);
                     looked_at.next = print.offset.saturating_add(1);
                 }
-                seen.at.len() == asked.wanted.len()
+                cut = looked_at.records > most;
+                cut || seen.at.len() == asked.wanted.len()
             };
             self.read_source(from, until, is_enough).await?;
-            if seen.at.len() == asked.wanted.len() {
+            if cut || seen.at.len() == asked.wanted.len() {
                 break;
             }
         }
+        seen.cut = cut;
+        // What retention removed may be younger than what is left, by what timestamps are out of order.
+        let older = if log_start == 0 || cut {
+            0
+        } else {
+            self.earliest(asked.since.saturating_sub(DISORDER_MS)).await?
+        };
         // Read last: what is there now was there while it was read.
         let start = offset(self.source, &self.stretch.source, OffsetSpec::Start).await?;
-        seen.whole = start == 0 || earliest > start;
+        seen.whole = !cut && (start == 0 || older > start);
         one.look_back(&seen);
         Ok(true)
     }
 
-    /// The first source offset where one of the records can stand. No record of the source before it is as young as the oldest of them,
-    /// whatever order their timestamps have.
-    async fn earliest(&self, asked: &LookBack) -> Result<i64, KafkaError> {
-        if !self.stretch.timestamps || asked.since < 0 {
+    /// The first source offset where a record can stand that is as young. None that the source has before it is, whatever order their
+    /// timestamps have. 0 where timestamps do not tell.
+    async fn earliest(&self, since: i64) -> Result<i64, KafkaError> {
+        if !self.stretch.timestamps || since < 0 {
             return Ok(0);
         }
-        let found = offset(self.source, &self.stretch.source, OffsetSpec::AtTime(asked.since)).await?;
+        let found = offset(self.source, &self.stretch.source, OffsetSpec::AtTime(since)).await?;
         Ok(if found < 0 { i64::MAX } else { found })
+    }
+}
+
+/// How many records are read once more at most before a place of a log that begins there, for a stretch of so many offsets.
+fn most_read(log_start: i64, below: i64, size: i64) -> i64 {
+    let before = below.saturating_sub(log_start).max(0);
+    before.min(size).saturating_add(LOOK_AHEAD as i64).saturating_mul(READ_AGAIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_read_again_is_bound_by_what_is_left_of_the_log_and_by_the_stretch() {
+        const DAY: i64 = 1_000_000;
+        let ahead = LOOK_AHEAD as i64;
+        assert_eq!(most_read(0, DAY, DAY), 10 * (DAY + ahead));
+        // After a year, with a day of retention.
+        assert_eq!(most_read(365 * DAY, 366 * DAY, DAY), 10 * (DAY + ahead));
+        assert_eq!(most_read(365 * DAY, 365 * DAY + 5, DAY), 10 * (5 + ahead));
+        // A piece of a sample.
+        assert_eq!(most_read(0, DAY, 10_000), 10 * (10_000 + ahead));
+        // Retention is behind the place.
+        assert_eq!(most_read(DAY, 5, 10_000), 10 * ahead);
     }
 }

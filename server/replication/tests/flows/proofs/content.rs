@@ -150,3 +150,28 @@ async fn what_was_copied_again_from_before_a_stretch_is_not_foreign() {
     assert_eq!((found.missing, found.extra, found.undecided, found.lost_place), (0, 0, 0, None), "{found:?}");
     assert_eq!(found.duplicates, 130_000, "{found:?}");
 }
+
+/// What producers wrote is not in the order of its times, so what retention removed may be younger than what is left.
+#[tokio::test]
+async fn what_retention_may_have_removed_out_of_the_order_of_time_is_not_foreign() {
+    const HOUR: i64 = 60 * 60 * 1_000;
+    let at_hour = |number: i64, hour: i64| Payload { timestamp: hour * HOUR, ..payload(number) };
+    for (number, hour, told) in [(3, 50, (1, 0)), (777, 90, (0, 1))] {
+        let logs = Logs::new();
+        {
+            let mut world = logs.world.lock();
+            for cluster in ["A", "B"] {
+                let log = world.cluster_mut(cluster).log_mut(&at(0)).expect("the topic");
+                for number in 0..100 {
+                    log.append(at_hour(number, if number == 3 { 50 } else { number }), 0, false);
+                }
+            }
+            let log = world.cluster_mut("B").log_mut(&at(0)).expect("the topic");
+            log.append(at_hour(number, hour), 0, false);
+            world.cluster_mut("A").log_mut(&at(0)).expect("the topic").delete_below(40);
+        }
+        let found = compared(logs.compare(&logs.stretch(40), &Meter::new(None), None, &Forever).await);
+        assert_eq!((found.undecided, found.extra), told, "{number}: {found:?}");
+        assert_eq!((found.matched, found.missing), (60, 0), "{number}: {found:?}");
+    }
+}

@@ -77,6 +77,8 @@ async fn what_retention_removed_before_it_was_read_is_neither_missing_nor_foreig
             found: Found { on_source: 50, on_target: 50, matched: 50, ..Found::default() },
             source_gone: 0,
             target_gone: 0,
+            missed: vec![],
+            known_from: Some(0),
         };
         let end = logs.compare(&logs.stretch(0), &Meter::new(None), Some(from), &Forever).await;
         let proof = said(logs.stretch(0), end);

@@ -16,7 +16,8 @@ impl Comparison {
 fn seen(source: &[RecordPrint], asked: &LookBack, whole: bool) -> SeenBefore {
     let before = source.iter().filter(|print| print.offset < asked.below);
     let wanted = before.filter(|print| asked.wanted.contains(&print.fingerprint));
-    SeenBefore { at: wanted.map(|print| (print.fingerprint, print.offset)).collect(), whole }
+    let at = wanted.map(|print| (print.fingerprint, print.offset)).collect();
+    SeenBefore { at, whole, cut: false }
 }
 
 fn look_back(comparison: Comparison, source: &[RecordPrint], target: &[u64]) -> Found {
@@ -97,6 +98,50 @@ fn what_cannot_be_looked_for_is_not_called_foreign() {
         let answer = |asked: &LookBack| Some(seen(&all[30..], asked, whole));
         let found = run(comparison(), (&all[30..], &[]), (&records(&target), &[]), answer);
         assert_eq!(counts(found), told);
+    }
+}
+
+/// Connect gave its worker up for dead and had its tasks run elsewhere, and then it writes what it had read.
+#[test]
+fn what_is_copied_again_among_records_that_are_copied_is_looked_for() {
+    let aged = |print: &mut RecordPrint| print.timestamp = print.fingerprint.cast_signed();
+    let all: Vec<u64> = (0..400).collect();
+    let mut all = records(&all);
+    let live = (200..300).flat_map(|n| [n, n - 150]);
+    let target: Vec<u64> = (0..200).chain(live).chain([1_000_000]).chain(300..400).collect();
+    let mut target = records(&target);
+    all.iter_mut().chain(&mut target).for_each(aged);
+    for (timestamps, told) in [(true, (400, 100, 1, 0)), (false, (400, 0, 0, 101))] {
+        let edges = Edges { timestamps, ..Edges::default() };
+        let comparison = Comparison::of(Compacted::default(), edges).looking_back().reaching(8, 16);
+        let answer = |asked: &LookBack| Some(seen(&all, asked, true));
+        let found = run(comparison, (&all, &[]), (&target, &[]), answer);
+        assert_eq!((found.matched, found.duplicates, found.extra, found.undecided), told, "{found:?}");
+        assert_eq!((found.missing, found.lost_place), (0, None), "{found:?}");
+    }
+}
+
+/// Behind the end of the source somebody wrote for long, or retention removed what it is a copy of.
+#[test]
+fn what_is_never_found_behind_the_end_is_not_looked_for_again_and_again() {
+    let all: Vec<u64> = (0..100).collect();
+    let all = records(&all);
+    let target: Vec<u64> = (0..100).chain(1_000..1_200).collect();
+    for (whole, cut, told) in
+        [(true, false, (0, 200, 2)), (false, false, (200, 0, 2)), (false, true, (200, 0, 25))]
+    {
+        let mut looks = 0;
+        let found = run(
+            Comparison::default().looking_back().reaching(8, 16),
+            (&all, &[]),
+            (&records(&target), &[]),
+            |asked| {
+                looks += 1;
+                Some(SeenBefore { cut, ..seen(&all, asked, whole) })
+            },
+        );
+        assert_eq!((found.undecided, found.extra, looks), told, "{found:?}");
+        assert_eq!(found.matched, 100);
     }
 }
 

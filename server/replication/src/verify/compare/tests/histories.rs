@@ -81,6 +81,7 @@ proptest::proptest! {
                 taken = level.source.map_or(taken.min(source.len()), |at| at as usize);
                 given = level.target.map_or(given.min(target.len()), |at| at as usize);
                 comparison = Comparison::default().after(level.found);
+                comparison.recall(&level.missed, level.known_from);
                 comparison.remember(&source[..taken]);
                 comparison.source_done = taken >= source.len();
                 comparison.target_done = given >= target.len();
