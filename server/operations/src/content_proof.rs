@@ -8,11 +8,14 @@
 mod again;
 mod beyond;
 mod bounds;
+mod heard;
+mod look_after;
 mod plan;
 mod record;
 mod standstill;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod work;
 
 pub use plan::{PlannedContent, plan_content};

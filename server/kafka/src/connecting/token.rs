@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::Utc;
+use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use tokio::sync::Mutex;
@@ -79,36 +80,40 @@ impl TokenSource {
             .await
     }
 
+    /// Of an endpoint that is away or overloaded nothing is known of the credentials: that may pass, as a broken connection may.
     async fn fetch(&self, timeout: Duration) -> Result<(Token, i64), KafkaErrorKind> {
-        let refused = |text: String| {
-            KafkaErrorKind::Authentication(format!("token endpoint {}: {text}", self.token_url))
-        };
+        let told = |text: String| format!("token endpoint {}: {text}", self.token_url);
+        let refused = |text: &str| KafkaErrorKind::Authentication(told(text.to_owned()));
         let mut form = vec![("grant_type", "client_credentials")];
         form.extend(self.scope.as_deref().map(|scope| ("scope", scope)));
         let asked_at = Utc::now().timestamp_millis();
         let request = self.http.post(&self.token_url).timeout(timeout).form(&form);
         let request = request.basic_auth(&self.client_id, Some(self.client_secret.expose_secret()));
-        let answer = request.send().await.map_err(|e| refused(chain(&e)))?;
+        let answer = request.send().await.map_err(|e| kind_of(&e, told(chain(&e))))?;
         let status = answer.status();
+        if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+            return Err(KafkaErrorKind::Connection(told(format!("answered {status}"))));
+        }
         if !status.is_success() {
             // The body may repeat what was sent: only the status is told.
-            return Err(refused(format!("answered {status}")));
+            return Err(refused(&format!("answered {status}")));
         }
-        let body = read_body(answer).await.map_err(refused)?;
-        read_token(&body, asked_at).ok_or_else(|| refused("answered no token".to_owned()))
+        let body = read_body(answer).await.map_err(|e| kind_of(&e, told(chain(&e))))?;
+        let body = body.ok_or_else(|| refused(&format!("answered more than {LONGEST_ANSWER} bytes")))?;
+        read_token(&body, asked_at).ok_or_else(|| refused("answered no token"))
     }
 }
 
-/// No longer than a token can be, whoever answers.
-async fn read_body(mut answer: reqwest::Response) -> Result<Vec<u8>, String> {
+/// No longer than a token can be, whoever answers: `None` of one that is.
+async fn read_body(mut answer: reqwest::Response) -> Result<Option<Vec<u8>>, reqwest::Error> {
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|e| chain(&e))? {
+    while let Some(chunk) = answer.chunk().await? {
         if body.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(format!("answered more than {LONGEST_ANSWER} bytes"));
+            return Ok(None);
         }
         body.extend_from_slice(&chunk);
     }
-    Ok(body)
+    Ok(Some(body))
 }
 
 /// The token in an answer to what was asked at that time, and how many milliseconds it lives; whatever number that is.
@@ -125,6 +130,25 @@ fn client() -> reqwest::Client {
     builder.build().expect("a client of HTTP can be made wherever one by default can")
 }
 
+/// An address that is none and a certificate that is not trusted do not heal by waiting; whatever else ends a request may.
+fn kind_of(error: &reqwest::Error, text: String) -> KafkaErrorKind {
+    if error.is_builder() {
+        KafkaErrorKind::Authentication(text)
+    } else if is_of_tls(error) {
+        KafkaErrorKind::Tls(text)
+    } else {
+        KafkaErrorKind::Connection(text)
+    }
+}
+
+/// Errors of TLS come within errors of reading and writing, which do not name them as their source.
+fn is_of_tls(error: &(dyn std::error::Error + 'static)) -> bool {
+    let within = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    error.is::<rustls::Error>()
+        || within.is_some_and(|inner| is_of_tls(inner))
+        || error.source().is_some_and(is_of_tls)
+}
+
 /// reqwest's own text leaves out the cause (connection refused, unknown authority).
 fn chain(error: &reqwest::Error) -> String {
     let mut text = error.to_string();
@@ -139,6 +163,10 @@ fn chain(error: &reqwest::Error) -> String {
 #[cfg(test)]
 mod tests {
     use muster_domain::bent::{Bend, bend};
+    use tokio::{
+        io::{AsyncReadExt as _, AsyncWriteExt as _},
+        net::{TcpListener, TcpStream},
+    };
 
     use super::*;
 
@@ -166,5 +194,73 @@ mod tests {
                 assert!(lives.is_none_or(|lives_ms| lives_ms >= 0), "{lives:?}");
             }
         }
+    }
+
+    async fn ask(url: &str) -> KafkaErrorKind {
+        let source = TokenSource::new("muster", SecretString::from("s3cret"), url, None);
+        source.token(Deadline::after(Duration::from_secs(10))).await.expect_err("no token is there")
+    }
+
+    async fn read_request(peer: &mut TcpStream) {
+        let mut seen = Vec::new();
+        while !seen.ends_with(b"client_credentials") {
+            assert!(peer.read_buf(&mut seen).await.expect("the request") > 0, "it ended early");
+        }
+    }
+
+    /// What comes of an endpoint that answers a request with this.
+    async fn told_by(answer: &str) -> KafkaErrorKind {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let url = format!("http://{}/token", listener.local_addr().expect("it is bound"));
+        let serve = async {
+            let (mut peer, _) = listener.accept().await.expect("somebody asks");
+            read_request(&mut peer).await;
+            peer.write_all(answer.as_bytes()).await.expect("it is heard");
+        };
+        tokio::join!(ask(&url), serve).0
+    }
+
+    /// What may pass is tried again; a refusal is told at once, and counts as a right that is missing.
+    #[tokio::test]
+    async fn an_endpoint_that_is_away_or_overloaded_refuses_nobody() {
+        for status in ["500 Internal Server Error", "503 Service Unavailable", "429 Too Many Requests"] {
+            let told = told_by(&format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n")).await;
+            assert!(
+                matches!(&told, KafkaErrorKind::Connection(text) if text.ends_with(&format!("answered {status}"))),
+                "{told}"
+            );
+        }
+        let broken = told_by("HTTP/1.1 200 OK\r\ncontent-length: 90\r\n\r\n{").await;
+        assert!(matches!(broken, KafkaErrorKind::Connection(_)), "{broken}");
+        let gone = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let url = format!("http://{}/token", gone.local_addr().expect("it is bound"));
+        drop(gone);
+        let unreachable = ask(&url).await;
+        assert!(
+            matches!(&unreachable, KafkaErrorKind::Connection(text) if text.starts_with("token endpoint http://127.0.0.1:")),
+            "{unreachable}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_refusal_stays_a_refusal() {
+        for answer in [
+            "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n",
+            "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n",
+            "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+        ] {
+            let told = told_by(answer).await;
+            assert!(matches!(told, KafkaErrorKind::Authentication(_)), "{told}");
+        }
+        let nowhere = ask("no address").await;
+        assert!(matches!(nowhere, KafkaErrorKind::Authentication(_)), "{nowhere}");
+    }
+
+    #[test]
+    fn errors_of_tls_are_found_within_others() {
+        let tls = || std::io::Error::other(rustls::Error::DecryptError);
+        assert!(is_of_tls(&tls()) && is_of_tls(&std::io::Error::other(tls())));
+        assert!(!is_of_tls(&std::io::Error::other("connection reset")));
     }
 }

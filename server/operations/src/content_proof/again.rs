@@ -8,7 +8,6 @@ use std::{
 
 use muster_domain::topic::TopicPartition;
 use muster_kafka::KafkaError;
-use tokio::time::sleep;
 
 /// Times a stretch is tried whose brokers say "not now": with the pauses between, for a minute.
 const TRIES_NOT_NOW: u32 = 6;
@@ -26,44 +25,54 @@ impl GivenUp {
     fn lock(&self) -> MutexGuard<'_, BTreeSet<TopicPartition>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Nobody waits for these any longer: who tries one of their stretches now does so for the last time.
+    pub(super) fn add(&self, partitions: impl IntoIterator<Item = TopicPartition>) {
+        self.lock().extend(partitions);
+    }
 }
 
-/// How often one stretch was tried.
+/// How often one stretch was tried since it last got on.
 pub(super) struct Tries<'a> {
     given_up: &'a GivenUp,
-    at: &'a TopicPartition,
+    at: TopicPartition,
     made: u32,
     pause: Duration,
 }
 
 impl<'a> Tries<'a> {
     /// Not yet.
-    pub(super) fn of(given_up: &'a GivenUp, at: &'a TopicPartition) -> Self {
-        Self { given_up, at, made: 0, pause: FIRST_PAUSE }
+    pub(super) fn of(given_up: &'a GivenUp, at: &TopicPartition) -> Self {
+        Self { given_up, at: at.clone(), made: 0, pause: FIRST_PAUSE }
     }
 
-    /// Whether to try again after an error. Waits before it answers yes.
-    pub(super) async fn again(&mut self, error: &KafkaError) -> bool {
+    /// The last try got on: what ended it has nothing to do with what ended those before.
+    pub(super) fn got_on(&mut self) {
+        (self.made, self.pause) = (0, FIRST_PAUSE);
+    }
+
+    /// How long to wait before it is tried again after an error; `None` when it is not.
+    pub(super) fn again_after(&mut self, error: &KafkaError) -> Option<Duration> {
         self.made += 1;
         if !error.may_pass() {
-            return false;
+            return None;
         }
         let most = if error.code().is_some() { TRIES_NOT_NOW } else { TRIES_SILENT };
         if self.made >= most {
             self.given_up.lock().insert(self.at.clone());
         }
-        if self.given_up.lock().contains(self.at) {
-            return false;
+        if self.given_up.lock().contains(&self.at) {
+            return None;
         }
         tracing::info!(partition = %self.at, cause = %error, "a stretch could not be compared; tried again shortly");
-        sleep(self.pause).await;
-        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
-        true
+        let pause = self.pause;
+        self.pause = (pause * 2).min(LONGEST_PAUSE);
+        Some(pause)
     }
 
     /// The partition answers.
     pub(super) fn answered(&self) {
-        self.given_up.lock().remove(self.at);
+        self.given_up.lock().remove(&self.at);
     }
 
     /// Why it was given up.

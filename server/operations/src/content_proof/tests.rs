@@ -1,5 +1,7 @@
 //! Comparing while clusters die, elect and refuse. Time stands still but for waiting, so minutes take none.
 
+mod parts;
+
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard},
@@ -33,6 +35,8 @@ struct Written {
     wanted: bool,
     stretches: Vec<Stretch>,
     ends: BTreeMap<i32, StretchEnd>,
+    /// Where stretches go on.
+    kept: BTreeMap<i32, Checkpoint>,
     /// How often all open stretches were read.
     read: usize,
 }
@@ -52,7 +56,10 @@ impl Book {
 impl Written {
     fn open(&self) -> Vec<OpenStretch> {
         let numbered = (0..).zip(&self.stretches).filter(|(number, _)| !self.ends.contains_key(number));
-        numbered.map(|(number, one)| OpenStretch { number, stretch: one.clone(), from: None }).collect()
+        let from = |number: i32| self.kept.get(&number).cloned();
+        numbered
+            .map(|(number, one)| OpenStretch { number, stretch: one.clone(), from: from(number) })
+            .collect()
     }
 }
 
@@ -96,12 +103,16 @@ struct Bench {
 impl Bench {
     /// All partitions of the pair are to be compared, each so many times.
     async fn with(times: usize) -> Self {
-        let small = small_world();
+        Self::of(small_world(), times).await
+    }
+
+    async fn of(small: SmallWorld, times: usize) -> Self {
         let clients = clicks(&small);
         let plan = plan_content(&clients, FORWARD, &ContentAsk::default(), 1).await.unwrap();
         assert_eq!(plan.stretches.len(), 3, "{plan:?}");
         let stretches = plan.stretches.iter().flat_map(|one| vec![one.clone(); times]).collect();
-        let written = Written { wanted: true, stretches, ends: BTreeMap::new(), read: 0 };
+        let (ends, kept) = (BTreeMap::new(), BTreeMap::new());
+        let written = Written { wanted: true, stretches, ends, kept, read: 0 };
         Self { small, clients, book: Book(Mutex::new(written)) }
     }
 
@@ -167,6 +178,7 @@ async fn a_source_that_comes_back_within_minutes_is_compared() {
 async fn a_side_nobody_answers_from_ends_the_proof_and_makes_nothing_unreadable() {
     let bench = Bench::with(1).await;
     bench.always("offsets", Fault::Connection);
+    bench.always("describe_cluster", Fault::Connection);
     let reason = bench.compare(true).await.unwrap_err().to_string();
     assert!(
         reason.contains("the last error was: offsets") && reason.contains("connection reset"),

@@ -2,12 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
 use async_trait::async_trait;
-use futures_util::{StreamExt as _, stream::FuturesUnordered};
 use muster_domain::{
     pair::Direction,
     proof::content::{Checkpoint, Stretch, StretchEnd},
@@ -15,14 +13,12 @@ use muster_domain::{
     topic::TopicPartition,
 };
 use muster_kafka::{Dealt, KafkaError, WorkShare};
-use muster_replication::{
-    FlowRecords, FlowSettings,
-    verify::{CompareStretch, Keep, Meter},
-};
+use muster_replication::{FlowRecords, FlowSettings, verify::Meter};
 use tokio::sync::watch;
 
 use super::{
-    again::{GivenUp, Tries},
+    again::GivenUp,
+    look_after::{Over, Undealt},
     standstill::Standstill,
 };
 use crate::{
@@ -30,12 +26,10 @@ use crate::{
     translation_proof::{ProofError, flow_of, unreadable},
 };
 
-/// Stretches compared at the same time; each holds some tens of megabytes when both sides differ a lot.
-const AT_ONCE: usize = 4;
 /// Bound of each single read, in milliseconds.
-const WITHIN_MS: u64 = 60_000;
+pub(super) const WITHIN_MS: u64 = 60_000;
 /// How often it is looked whether the proof is over.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 /// A stretch that has no answer yet.
 #[derive(Debug, Clone)]
@@ -91,7 +85,7 @@ pub struct Share<'a> {
 ///
 /// # Errors
 /// When the flow cannot be read, the source lets this process have no part though it does not lead, or for some minutes nothing could be
-/// dealt or read. A stretch that cannot be compared is told in the book.
+/// dealt or read and a side does not answer at all. A stretch that cannot be compared is told in the book.
 pub async fn compare_stretches(
     clients: &PairClients,
     direction: Direction,
@@ -129,15 +123,15 @@ pub async fn compare_stretches(
 }
 
 /// What one process compares with.
-struct Hand<'a> {
-    clients: &'a PairClients,
-    direction: Direction,
-    records: FlowRecords<'a>,
-    offset_pairs: BTreeMap<TopicPartition, Vec<OffsetPair>>,
-    meter: Meter,
-    given_up: GivenUp,
-    standstill: Standstill,
-    book: &'a dyn StretchBook,
+pub(super) struct Hand<'a> {
+    pub(super) clients: &'a PairClients,
+    pub(super) direction: Direction,
+    pub(super) records: FlowRecords<'a>,
+    pub(super) offset_pairs: BTreeMap<TopicPartition, Vec<OffsetPair>>,
+    pub(super) meter: Meter,
+    pub(super) given_up: GivenUp,
+    pub(super) standstill: Standstill,
+    pub(super) book: &'a dyn StretchBook,
 }
 
 impl Hand<'_> {
@@ -154,6 +148,7 @@ impl Hand<'_> {
                 (Some(refuses), dealt)
             }
         };
+        let mut takes_all = false;
         loop {
             let now = dealt.borrow_and_update().clone();
             if let (Dealt::Refused(reason), false) = (&now, share.leads) {
@@ -168,22 +163,39 @@ impl Hand<'_> {
                     continue;
                 }
             };
-            // While nothing of it is mine, others work or nothing is dealt yet: only another dealing changes that.
-            let todo = self.mine(share, &now, open);
-            let (idle, undealt) = (todo.is_empty(), self.undealt(share, &now));
+            // While nothing of it is mine, others work or nothing is dealt yet: another dealing changes that, or the wait for it is over.
+            let todo = self.mine(share, &now, takes_all, open);
+            self.standstill.keep_only(&todo.iter().map(|open| open.number).collect());
+            let idle = todo.is_empty();
+            let undealt = if takes_all { Undealt::No } else { Undealt::of(share, &now, idle) };
             tokio::select! {
                 () = self.compare_all(todo), if !idle => {}
                 // What is under way is dropped; whoever is dealt it goes on where it was kept.
-                changed = dealt.changed() => if changed.is_err() { return Ok(()) },
-                over = self.look_after(&undealt) => return over,
+                changed = dealt.changed() => {
+                    if changed.is_err() {
+                        return Ok(());
+                    }
+                    takes_all = false;
+                }
+                over = self.look_after(share, undealt) => match over? {
+                    Over::Proof => return Ok(()),
+                    Over::Dealing => takes_all = true,
+                },
             }
         }
     }
 
     /// Those of the open stretches that this process is to compare; keeps to its part of the rate.
-    fn mine(&self, share: &Share<'_>, dealt: &Dealt, open: Vec<OpenStretch>) -> Vec<OpenStretch> {
+    fn mine(
+        &self,
+        share: &Share<'_>,
+        dealt: &Dealt,
+        takes_all: bool,
+        open: Vec<OpenStretch>,
+    ) -> Vec<OpenStretch> {
         let all: BTreeSet<TopicPartition> = open.iter().map(|open| open.stretch.source.clone()).collect();
         let mut mine = match dealt {
+            Dealt::Waiting | Dealt::Mine(_) if takes_all => all.clone(),
             Dealt::Waiting => BTreeSet::new(),
             Dealt::Mine(mine) => mine.clone(),
             Dealt::Refused(reason) => {
@@ -201,100 +213,12 @@ impl Hand<'_> {
         open.into_iter().filter(|open| mine.contains(&open.stretch.source)).collect()
     }
 
-    /// What deals nothing out; empty when it does.
-    fn undealt(&self, share: &Share<'_>, dealt: &Dealt) -> String {
-        match dealt {
-            Dealt::Waiting => format!(
-                "group `{}` on cluster `{}`, which deals out what to compare, has dealt nothing",
-                share.group,
-                self.records.source.cluster()
-            ),
-            Dealt::Mine(_) | Dealt::Refused(_) => String::new(),
-        }
-    }
-
-    /// Comes back once the proof is over: nothing is open, or it is not wanted any more.
-    async fn look_after(&self, undealt: &str) -> Result<(), ProofError> {
-        loop {
-            tokio::time::sleep(LOOK_EVERY).await;
-            match self.book.any_open().await {
-                Ok(true) => self.standstill.look(self.meter.bytes(), undealt, self.book).await?,
-                Ok(false) => return Ok(()),
-                Err(cause) => {
-                    tracing::warn!(%cause, "could not look whether a proof is over; tried again shortly");
-                }
-            }
-        }
-    }
-
     /// Waits for news, at most as long as the book may be silent about the end.
     async fn wait(&self, dealt: &mut watch::Receiver<Dealt>) {
         tokio::select! {
             _ = dealt.changed() => {}
             () = tokio::time::sleep(LOOK_EVERY) => {}
         }
-    }
-
-    async fn compare_all(&self, todo: Vec<OpenStretch>) {
-        let mut todo = todo.into_iter();
-        let mut under_way: FuturesUnordered<_> =
-            todo.by_ref().take(AT_ONCE).map(|one| self.compare(one)).collect();
-        while under_way.next().await.is_some() {
-            under_way.extend(todo.next().map(|one| self.compare(one)));
-        }
-    }
-
-    async fn compare(&self, open: OpenStretch) {
-        let OpenStretch { number, stretch, from } = open;
-        let compare = CompareStretch {
-            records: &self.records,
-            source: &**self.clients.admin.get(self.direction.from),
-            target: &**self.clients.admin.get(self.direction.to()),
-            pairs: self.offset_pairs.get(&stretch.source).map_or(&[][..], Vec::as_slice),
-            stretch: &stretch,
-            meter: &self.meter,
-        };
-        let page = Page { number, book: self.book, kept: Mutex::new(from) };
-        let mut tries = Tries::of(&self.given_up, &stretch.source);
-        let end = loop {
-            match compare.run(page.kept(), &page).await {
-                Ok(Some(end)) => {
-                    tries.answered();
-                    break end;
-                }
-                Ok(None) => return,
-                Err(error) => {
-                    self.standstill.hear(&error);
-                    if !tries.again(&error).await {
-                        break StretchEnd::Unreadable { because: tries.because(&error) };
-                    }
-                }
-            }
-        };
-        self.book.end(number, &end).await;
-    }
-}
-
-/// One stretch's page of the book.
-struct Page<'a> {
-    number: i32,
-    book: &'a dyn StretchBook,
-    /// Where it goes on when it is tried once more.
-    kept: Mutex<Option<Checkpoint>>,
-}
-
-impl Page<'_> {
-    fn kept(&self) -> Option<Checkpoint> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-#[async_trait]
-impl Keep for Page<'_> {
-    async fn keep(&self, checkpoint: Checkpoint) -> bool {
-        let wanted = self.book.keep(self.number, &checkpoint).await;
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(checkpoint);
-        wanted
     }
 }
 
