@@ -230,6 +230,28 @@ async fn what_is_kept_by_the_hour_only_is_shown_by_the_hour() {
 }
 
 #[tokio::test]
+async fn what_is_frozen_around_an_incident_hides_no_hour_beside_it() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let samples = [(40, 3), (39, 7), (38, 5)]
+        .map(|(hours, behind)| (at(hours, 60), vec![topic("orders", &[Some(behind), Some(0)])]));
+    let recording = record(conn, samples).await;
+    seal_all(conn, &recording).await;
+    let frozen = "insert into recorder_frozen select * from recorder_block where from_at < $1";
+    sqlx::query(frozen).bind(at(39, 0)).execute(&mut *conn).await.expect("frozen");
+    crate::recorder::retire(&database).await;
+    let around = explore(conn, question(at(40, 0), at(40, 1800))).await;
+    assert_eq!(around.frame.resolution, Resolution::Survey, "the surveys around it are kept");
+    for (from, to) in [(at(40, 0), at(37, 0)), (at(40, 1800), at(37, 0))] {
+        let beyond = explore(conn, question(from, to)).await;
+        assert_eq!(beyond.frame.resolution, Resolution::Hour, "from {from}");
+        let worst: Vec<_> = beyond.course.unwrap().items.iter().map(|item| item.records.worst).collect();
+        assert_eq!(worst, [Some(3), Some(7), Some(5)], "from {from}");
+    }
+}
+
+#[tokio::test]
 async fn a_topic_that_was_gone_by_then_reads_the_same_whether_or_not_its_chunk_has_rows() {
     let database = TestDatabase::new().await;
     let conn = &mut *database.conn().await;
