@@ -13,6 +13,7 @@ mod frozen;
 mod group_hours;
 mod group_then;
 mod history;
+mod policies;
 mod positions;
 mod retention;
 mod seal;
@@ -40,6 +41,7 @@ pub use self::{
     group_hours::{group_hours, groups},
     group_then::group_then,
     history::{RecentEnds, blocks, recent_ends},
+    policies::cleanup_policies,
     positions::{Positions, positions, source_ends},
     retention::{
         HOURS_FOR, cover, cover_next, forget_facts, forget_ids, forget_tracks, retire_blocks, retire_hours,
