@@ -149,15 +149,31 @@ pub async fn forget_facts(conn: &mut PgConnection, before: DateTime<Utc>) -> Res
     Ok(())
 }
 
-/// Ids that topics had until so long ago go.
+/// Ids that topics had until so long ago go, except where the next is not that old: nobody may have looked in between, and each next one is
+/// told with the one before it.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn forget_ids(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<(), StoreError> {
-    sqlx::query!("delete from recorder_topic where seen_until < $1", before)
-        .execute(conn)
-        .await
-        .map_err(failed("forget ids of topics that are long over"))?;
+    sqlx::query!(
+        "delete from recorder_topic old
+        where old.seen_until < $1
+            and coalesce(
+                (
+                    select min(later.seen_from)
+                    from recorder_topic later
+                    where later.pair = old.pair
+                        and later.side = old.side
+                        and later.topic = old.topic
+                        and later.seen_from > old.seen_until
+                ) < $1,
+                true
+            )",
+        before
+    )
+    .execute(conn)
+    .await
+    .map_err(failed("forget ids of topics that are long over"))?;
     Ok(())
 }
 

@@ -221,21 +221,29 @@ async fn ids_that_topics_had_more_than_a_year_ago_go_and_those_they_have_stay() 
     let conn = &mut *database.conn().await;
     keep_pair(conn, "payments").await.unwrap();
     let (name, orders) = (pair_name("payments"), || "orders".to_owned());
+    // One was not there, or nobody looked, for longer than ids are kept: with it the one before it stays.
+    let refunds = |id| (String::from("refunds"), Uuid::from_u128(id));
+    let first = IdsChanged { begun: vec![refunds(7)], ..IdsChanged::default() };
+    recorder::keep_ids(conn, (&name, Side::B), at(900 * 24, 0), &first).await.unwrap();
+    let (topic, id) = refunds(7);
+    let over = vec![(topic, LastId { id, seen_at: at(500 * 24, 0) })];
+    let anew = IdsChanged { begun: vec![refunds(8)], over, ..IdsChanged::default() };
+    recorder::keep_ids(conn, (&name, Side::B), at(10 * 24, 0), &anew).await.unwrap();
     // From one day to the next, each in days ago; the last has not ended.
     for (id, from, until) in [(1, 900, Some(500)), (2, 500, Some(300)), (3, 300, None)] {
         let id = Uuid::from_u128(id);
-        let begun = IdsChanged { begun: vec![(orders(), id)], over: Vec::new() };
+        let begun = IdsChanged { begun: vec![(orders(), id)], ..IdsChanged::default() };
         recorder::keep_ids(conn, (&name, Side::B), at(from * 24, 0), &begun).await.unwrap();
         if let Some(until) = until {
             let last = LastId { id, seen_at: at(until * 24, -5) };
-            let over = IdsChanged { begun: Vec::new(), over: vec![(orders(), last)] };
+            let over = IdsChanged { over: vec![(orders(), last)], ..IdsChanged::default() };
             recorder::keep_ids(conn, (&name, Side::B), at(until * 24, 0), &over).await.unwrap();
         }
     }
     retire(&database).await;
     let found = recorder::recreated_by_surveys(conn, (&name, Side::B), "", 10).await.unwrap();
     let ids: Vec<u128> = found.iter().flat_map(|topic| &topic.ids).map(|seen| seen.id.as_u128()).collect();
-    assert_eq!(ids, [2, 3]);
+    assert_eq!(ids, [2, 3, 7, 8], "orders, and refunds");
 }
 
 #[tokio::test]
