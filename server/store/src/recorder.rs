@@ -37,7 +37,7 @@ pub use self::{
     fact_recording::{FactRecording, FactsWritten, keep_fact, keep_fact_change},
     facts::{Fact, FactOf, fact, fact_at, fact_changes},
     facts_changed::{FactFilter, FactPlace, facts_changed, facts_left_out},
-    frozen::bound_frozen,
+    frozen::{GivenUp, bound_frozen},
     group_hours::{group_hours, groups},
     group_then::group_then,
     history::{RecentEnds, blocks, recent_ends},

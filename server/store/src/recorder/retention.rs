@@ -73,8 +73,8 @@ pub async fn retire_hours(conn: &mut PgConnection, now: DateTime<Utc>) -> Result
     drop_partitions(conn, "recorder_hour", now - HOURS_FOR).await
 }
 
-/// Whether no other process drops partitions; none does until this transaction ends.
-async fn is_alone(conn: &mut PgConnection) -> Result<bool, StoreError> {
+/// Whether no other process drops partitions or what is frozen; none does until this transaction ends.
+pub(super) async fn is_alone(conn: &mut PgConnection) -> Result<bool, StoreError> {
     sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock(hashtext('recorder_retire')) as "alone!""#)
         .fetch_one(conn)
         .await

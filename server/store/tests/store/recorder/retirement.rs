@@ -5,6 +5,7 @@ use muster_domain::{
     loss::Truth,
     recorder::{IdsChanged, LastId},
 };
+use muster_store::recorder::GivenUp;
 
 use super::*;
 
@@ -179,8 +180,15 @@ async fn of_incidents_beyond_the_bound_of_a_pair_the_oldest_are_given_up() {
         .fetch_one(&mut *conn)
         .await
         .unwrap();
-    assert_eq!(recorder::bound_frozen(conn, bytes).await.unwrap(), 0, "it is not beyond");
-    assert_eq!(recorder::bound_frozen(conn, bytes - 1).await.unwrap(), 1);
+    let nothing = GivenUp::default();
+    assert_eq!(recorder::bound_frozen(conn, bytes).await.unwrap(), nothing, "it is not beyond");
+    // Who drops or freezes does it alone.
+    let mut other = muster_store::begin(database.pool()).await.unwrap();
+    recorder::retire_hours(&mut other, Utc::now()).await.unwrap();
+    assert_eq!(recorder::bound_frozen(conn, bytes - 1).await.unwrap(), nothing, "another is at it");
+    other.rollback().await.unwrap();
+    let one = GivenUp { blocks: [("payments".to_owned(), 1)].into(), more: false };
+    assert_eq!(recorder::bound_frozen(conn, bytes - 1).await.unwrap(), one);
     assert_eq!(hours_kept(conn).await, [7, 11]);
 }
 
