@@ -334,6 +334,34 @@ async fn a_large_flow_is_told_by_the_hour_and_its_rows_come_where_somebody_asks_
 }
 
 #[tokio::test]
+async fn hours_of_a_large_flow_that_only_its_partitions_know_are_told_from_them() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    // The first before bands were kept.
+    let samples = [(3, 7), (2, 1)]
+        .map(|(hours, behind)| (at(hours, 60), vec![topic("orders", &vec![Some(behind); 2_700])]));
+    let recording = record(conn, samples).await;
+    seal_all(conn, &recording).await;
+    let look = look_at(at(2, 60), &[Some(1), Some(0)]);
+    rpo_hours::keep(conn, &pair_name("payments"), &[(FORWARD, look)]).await.unwrap();
+    let of_days = |days| Question {
+        points: 1_000,
+        rows_asked: false,
+        ..question(at(0, 0) - TimeDelta::days(days), at(0, 0))
+    };
+    let worst = |found: &Explored| -> Vec<_> {
+        let items = &found.course.as_ref().expect("a course").items;
+        items.iter().map(|item| (item.at, item.records.worst)).collect()
+    };
+    let month = explore(conn, of_days(30)).await;
+    assert_eq!(worst(&month), [(at(3, 0), Some(7)), (at(2, 0), Some(1))]);
+    assert!(!month.rows_left_out, "its partitions were looked at");
+    let too_long = explore(conn, Question { points: 10_000, ..of_days(399) }).await;
+    assert_eq!((too_long.rows_left_out, worst(&too_long)), (true, vec![(at(2, 0), Some(1))]));
+}
+
+#[tokio::test]
 async fn a_flow_of_which_nothing_was_recorded_has_an_empty_course() {
     let database = TestDatabase::new().await;
     let conn = &mut *database.conn().await;

@@ -2,11 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use chrono::TimeDelta;
-use muster_domain::recorder::explorer::{RowsOf, Track, Wanted};
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_domain::{
+    ids::PairName,
+    pair::Direction,
+    recorder::explorer::{Resolution, RowsOf, Track, Wanted},
+};
 use sqlx::PgConnection;
 
-use super::{LOOK_BACK, Question};
+use super::{LOOK_BACK, Question, hours_in};
 use crate::{
     error::{StoreError, failed},
     recorder::{BLOCK_MS, MOST_TRACKS},
@@ -25,6 +29,37 @@ pub(super) async fn count_tracks(conn: &mut PgConnection, stream: i64) -> Result
             .await
             .map_err(failed("count recorded partitions"))?;
     Ok((usize::try_from(partitions).unwrap_or_default(), all_tracks(conn, stream).await?))
+}
+
+/// Whether each hour of a time that was rolled up has a band of the whole flow. Those from before bands were kept have none, nor those in
+/// which a process of the version before took part.
+pub(super) async fn bands_tell_all(
+    conn: &mut PgConnection,
+    of: (&PairName, Direction),
+    stream: i64,
+    asked: Question<'_>,
+) -> Result<bool, StoreError> {
+    let frame = asked.frame(Resolution::Hour);
+    let hours = hours_in(conn, of, &frame).await?;
+    let told: Vec<DateTime<Utc>> =
+        hours.iter().filter(|hour| hour.whole_band().is_some()).map(|hour| hour.rpo.at).collect();
+    sqlx::query_scalar!(
+        r#"select not exists (
+            select
+            from recorder_hour
+            where stream = $1
+                and at >= $2
+                and at < $3
+                and at <> all($4)
+        ) as "told!""#,
+        stream,
+        frame.begin(0),
+        asked.to,
+        &told
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(failed("look whether each hour of a flow is told of the whole"))
 }
 
 async fn all_tracks(conn: &mut PgConnection, stream: i64) -> Result<i64, StoreError> {
