@@ -145,8 +145,8 @@ pub async fn last_ids(conn: &mut PgConnection, pair: &PairName, side: Side) -> R
 /// Keeps what a survey says otherwise than those before, in the transaction that keeps the survey. Nothing is written where nothing changed.
 ///
 /// # Errors
-/// `Conflict` with `recorder_topic_of_pair` or `recorder_silent_side_of_pair` when the pair was deleted; when an id that is over is not kept as one that is there; when the
-/// database refuses.
+/// `Conflict` with `recorder_topic_of_pair` or `recorder_silent_side_of_pair` when the pair was deleted; when an id that is over is not kept
+/// as one that is there; when the database refuses.
 pub async fn keep_ids(
     conn: &mut PgConnection,
     of: (&PairName, Side),
