@@ -66,6 +66,8 @@ fn why(found: &LagExplorer, gap: &Gap) -> String {
             Resolution::Survey => {
                 "No survey was recorded: no Muster process looked at the pair, or it is not kept.".to_owned()
             }
+            // Of hours from before that was kept, and of those in which a process of the version before took part.
+            Resolution::Hour if found.too_many && found.topic.is_none() => "No hour of the whole flow is kept of it, or it is not added up yet. Its partitions may be kept by the hour: choose a topic or a shorter time.".to_owned(),
             Resolution::Hour => "No hour is kept of it, or it is not added up yet.".to_owned(),
         },
         Why::InTheHour => {

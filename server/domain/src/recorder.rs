@@ -9,6 +9,7 @@ mod changes;
 pub mod explorer;
 mod fact_course;
 mod facts;
+mod policies;
 mod positions;
 #[cfg(test)]
 mod tests;
@@ -17,7 +18,6 @@ mod topic_ids;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use uuid::Uuid;
 
 pub use self::{
@@ -25,6 +25,7 @@ pub use self::{
     changes::{Changed, FactChange, FactKind, FactsLeftOut, RecreatedTopic, TopicIdSeen, WhatChanged},
     fact_course::{FactCourse, Keep, MOST_CHANGES_A_DAY},
     facts::{FactRow, FactStanding, FactState},
+    policies::{CleanupPolicies, keeps_all_records},
     positions::{GroupHour, GroupThen, InHour, KeptHour, PositionThen, group_hours},
     topic_ids::{IdsChanged, LastId, LastIds, join_recreated},
 };
@@ -226,16 +227,6 @@ pub fn group_samples(flow: &Flow, survey: &Survey) -> Vec<TopicSample> {
         }));
     }
     samples
-}
-
-/// Of a side's configs as [`FactState`] has them: whether nothing is compacted away of a topic. What is not in them is not
-/// known, and that is no.
-pub fn keeps_all_records(configs: &Value) -> impl Fn(&str) -> bool + use<'_> {
-    move |topic| {
-        let number = configs["topics"][topic].as_u64().and_then(|number| usize::try_from(number).ok());
-        let policy = number.and_then(|number| configs["configs"][number]["cleanup.policy"]["value"].as_str());
-        policy.is_some_and(|policy| !policy.contains("compact"))
-    }
 }
 
 /// A class as it is kept.

@@ -46,7 +46,7 @@ pub async fn remove_topics(conn: &mut PgConnection, before: DateTime<Utc>) -> Re
         "update loss
         set body = jsonb_set(body, '{topics}', '[]'::jsonb)
         where (pair, from_side, seen_at) in (
-            -- As the index has it.
+            -- The index knows all but whether it is bare already, and those that are are small.
             select pair, from_side, seen_at
             from loss
             where settled

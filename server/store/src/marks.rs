@@ -142,7 +142,7 @@ async fn alarms(
     Ok(marks.collect())
 }
 
-/// Each id that was over, with the one its topic had next.
+/// Each id that a topic had after another, with the last one before it. From the new ones on: of a pair whose topics come and go more are over.
 async fn recreated(
     conn: &mut PgConnection,
     pair: &PairName,
@@ -151,26 +151,26 @@ async fn recreated(
 ) -> Result<Vec<Mark>, StoreError> {
     let rows = sqlx::query!(
         r#"select
-            before.side,
-            before.topic,
-            before.topic_id as id_before,
+            anew.side as "side!",
+            anew.topic as "topic!",
+            before.topic_id as "id_before!",
             before.seen_until as "seen_until!",
             anew.topic_id as "id!",
             anew.seen_from as "seen_from!"
-        from recorder_topic before
+        from recorder_topic anew
         join lateral (
-            select later.topic_id, later.seen_from
-            from recorder_topic later
-            where later.pair = before.pair
-                and later.side = before.side
-                and later.topic = before.topic
-                and later.seen_from > before.seen_until
-            order by later.seen_from
+            select earlier.topic_id, earlier.seen_until
+            from recorder_topic earlier
+            where earlier.pair = anew.pair
+                and earlier.side = anew.side
+                and earlier.topic = anew.topic
+                and earlier.seen_until < anew.seen_from
+            order by earlier.seen_until desc
             limit 1
-        ) anew on true
-        where before.pair = $1
-            and before.seen_until < $3
+        ) before on true
+        where anew.pair = $1
             and anew.seen_from >= $2
+            and before.seen_until < $3
         order by anew.seen_from desc
         limit $4"#,
         pair.as_str(),

@@ -13,6 +13,7 @@ mod frozen;
 mod group_hours;
 mod group_then;
 mod history;
+mod policies;
 mod positions;
 mod retention;
 mod seal;
@@ -36,10 +37,11 @@ pub use self::{
     fact_recording::{FactRecording, FactsWritten, keep_fact, keep_fact_change},
     facts::{Fact, FactOf, fact, fact_at, fact_changes},
     facts_changed::{FactFilter, FactPlace, facts_changed, facts_left_out},
-    frozen::bound_frozen,
+    frozen::{GivenUp, bound_frozen},
     group_hours::{group_hours, groups},
     group_then::group_then,
     history::{RecentEnds, blocks, recent_ends},
+    policies::cleanup_policies,
     positions::{Positions, positions, source_ends},
     retention::{
         HOURS_FOR, cover, cover_next, forget_facts, forget_ids, forget_tracks, retire_blocks, retire_hours,

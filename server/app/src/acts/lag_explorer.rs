@@ -8,12 +8,11 @@ use muster_domain::{
     pair::{Direction, Pair},
     reading::{Reading, ReadingClass},
     recorder::{
-        FactKind,
+        CleanupPolicies,
         explorer::{
             FlowHour, FlowStretch, Freshness, LagExplorer, Mark, Resolution, RowsOf, Series, Strip, Wanted,
             rpo_course,
         },
-        keeps_all_records,
     },
 };
 use muster_store::{
@@ -23,7 +22,6 @@ use muster_store::{
     recorder::{self, Explored, Question},
     surveys,
 };
-use serde_json::Value;
 use sqlx::PgConnection;
 
 use crate::{
@@ -123,7 +121,7 @@ pub async fn explore(
     };
     let keeping = keeping_topics(conn, &pair.name, asked.direction, asked.to).await?;
     let explored = recorder::explore(conn, of, question, |topic| {
-        keeping.as_ref().is_some_and(|kept| keeps_all_records(kept)(topic))
+        keeping.as_ref().is_some_and(|policies| policies.keep_all_records(topic))
     })
     .await?;
     let whole = asked.topic.is_none() && explored.frame.resolution == Resolution::Hour;
@@ -167,19 +165,19 @@ pub async fn explore(
     })
 }
 
-/// The configs by which topics keep every record; `None` when the flow leaves out what transactions give up or what its transforms
+/// The policies by which topics keep every record; `None` when the flow leaves out what transactions give up or what its transforms
 /// do, or that is not known: then nothing is taken for proven to be missing.
 async fn keeping_topics(
     conn: &mut PgConnection,
     pair: &PairName,
     direction: Direction,
     at: DateTime<Utc>,
-) -> Answer<Option<Value>> {
+) -> Answer<Option<CleanupPolicies>> {
     let source = surveys::source_connector(conn, pair, direction).await?;
     if !source.as_ref().is_some_and(leaves_nothing_out) {
         return Ok(None);
     }
-    Ok(recorder::fact_at(conn, (pair, direction.from, FactKind::Configs), at).await?)
+    Ok(Some(recorder::cleanup_policies(conn, (pair, direction.from), at).await?))
 }
 
 async fn marks_of(conn: &mut PgConnection, pair: &Pair, asked: &Asked) -> Answer<Vec<Mark>> {

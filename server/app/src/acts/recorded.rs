@@ -69,21 +69,19 @@ pub async fn changes(
 ) -> Answer<Changes> {
     let left_out = recorder::facts_left_out(conn, pair, wanted, LEFT_OUT).await?;
     let mut changes = Changes { left_out, ..Changes::default() };
-    let (mut behind, mut looked) = (behind, 0);
-    while changes.found.len() < CHANGES && looked < LOOKED_THROUGH {
-        let most = CHANGES - changes.found.len();
-        let read =
-            recorder::facts_changed(conn, pair, wanted, behind, i64::try_from(most).unwrap_or(1)).await?;
-        let (all, last) = (read.len() < most, read.last().map(FactPlace::of));
-        looked += read.len();
-        behind = last.or(behind);
-        changes.found.extend(read.into_iter().filter_map(|change| change.about(name)));
-        if all {
-            return Ok(changes);
+    // All at once: each is told from the one before it, from the last whole state on. One more says whether there are more.
+    let most = if name.is_empty() { CHANGES } else { LOOKED_THROUGH };
+    let with_next = i64::try_from(most).map_or(i64::MAX, |most| most.saturating_add(1));
+    let mut read = recorder::facts_changed(conn, pair, wanted, behind, with_next).await?.into_iter();
+    let mut last = None;
+    for change in read.by_ref().take(most) {
+        last = Some(FactPlace::of(&change));
+        changes.found.extend(change.about(name));
+        if changes.found.len() >= CHANGES {
+            break;
         }
     }
-    let more = !recorder::facts_changed(conn, pair, wanted, behind, 1).await?.is_empty();
-    changes.next = behind.filter(|_| more);
+    changes.next = last.filter(|_| read.next().is_some());
     changes.looked_until = changes.next.filter(|_| !name.is_empty()).map(|place| place.at);
     Ok(changes)
 }

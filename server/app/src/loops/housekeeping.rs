@@ -1,6 +1,9 @@
 //! What is done from time to time whatever people do: requests and approvals run out, old rows go.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_operations::decisions;
@@ -49,9 +52,11 @@ pub async fn run(pool: PgPool, recorder_hours: i64, beat: Beat, shutdown: Cancel
         if let Err(failure) = expired {
             tracing::warn!(cause = %failure.problem.detail, "could not end overdue requests; tried again shortly");
         }
-        if more || round.is_multiple_of(SWEEP_EVERY) {
-            more = sweep(&pool, recorder_hours, &beat).await;
-        }
+        more = if round.is_multiple_of(SWEEP_EVERY) {
+            sweep(&pool, recorder_hours, &beat).await
+        } else {
+            more && drop_old(&pool, recorder_hours, Utc::now(), &beat).await
+        };
         round = round.wrapping_add(1);
         tokio::select! {
             () = shutdown.cancelled() => return,
@@ -93,6 +98,13 @@ pub async fn sweep(pool: &PgPool, recorder_hours: i64, beat: &Beat) -> bool {
         }
     }
     tell(beat, "old hours of the flight recorder", retire_hours(pool, now).await);
+    let most = INCIDENT_GB.saturating_mul(1_000_000_000);
+    tell(beat, "what lies around the oldest incidents", bound_frozen(pool, most).await);
+    drop_old(pool, recorder_hours, now, beat).await
+}
+
+/// Drops what is old of the recorder, for a while; answers whether more is. Where it is, the next round does this and nothing else.
+async fn drop_old(pool: &PgPool, recorder_hours: i64, now: DateTime<Utc>, beat: &Beat) -> bool {
     tell(beat, "old surveys of the flight recorder", retire_blocks(pool, now, recorder_hours).await)
         .unwrap_or(false)
 }
@@ -123,8 +135,6 @@ async fn sweep_recorded(conn: &mut PgConnection, now: DateTime<Utc>, beat: &Beat
     tell(beat, "old ACLs and configs", recorder::forget_facts(conn, long_ago).await);
     tell(beat, "old ids of topics", recorder::forget_ids(conn, long_ago).await);
     tell(beat, "names of old tracks", recorder::forget_tracks(conn, long_ago).await);
-    let most = INCIDENT_GB.saturating_mul(1_000_000_000);
-    tell(beat, "what lies around the oldest incidents", recorder::bound_frozen(conn, most).await);
 }
 
 async fn retire_hours(pool: &PgPool, now: DateTime<Utc>) -> Result<i64, StoreError> {
@@ -133,6 +143,28 @@ async fn retire_hours(pool: &PgPool, now: DateTime<Utc>) -> Result<i64, StoreErr
     let dropped = recorder::retire_hours(&mut tx, now).await?;
     tx.commit().await.map_err(failed)?;
     Ok(dropped)
+}
+
+/// Some blocks a transaction, the oldest first, until no pair has more than so many bytes or time is up.
+async fn bound_frozen(pool: &PgPool, most_bytes: i64) -> Result<(), StoreError> {
+    let failed =
+        |source| StoreError::Database { op: "give up what lies around the oldest incidents", source };
+    let (began, mut given_up) = (Instant::now(), BTreeMap::<String, i64>::new());
+    while began.elapsed() < RETIRE_FOR {
+        let mut tx = muster_store::begin(pool).await.map_err(failed)?;
+        let gone = recorder::bound_frozen(&mut tx, most_bytes).await?;
+        tx.commit().await.map_err(failed)?;
+        for (pair, blocks) in gone.blocks {
+            *given_up.entry(pair).or_default() += blocks;
+        }
+        if !gone.more {
+            break;
+        }
+    }
+    for (pair, blocks) in given_up {
+        tracing::info!(pair.name = %pair, blocks, "gave up {blocks} blocks of the flight recorder around the oldest incidents of pair `{pair}`: more than {most_bytes} bytes of incidents are not kept; of their times the hours stay");
+    }
+    Ok(())
 }
 
 /// One partition a transaction, the oldest first; answers whether time was up before all were dropped.

@@ -60,8 +60,8 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Reads back what an earlier process saw, once. What does not read back is not remembered: less is known for a while, and
-    /// surveys go on.
+    /// Reads back what an earlier process saw, once, and how ACLs and configs are kept, where that was forgotten. What does not read back is not
+    /// remembered: less is known for a while, and surveys go on.
     ///
     /// # Errors
     /// When the database refuses.
@@ -71,6 +71,7 @@ impl Memory {
         pair: &Pair,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
+        self.facts.recall(conn, &pair.name).await?;
         if self.recalled.is_some() {
             return Ok(());
         }

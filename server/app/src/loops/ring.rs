@@ -15,7 +15,6 @@ use muster_domain::{
     ids::PairName,
     pair::{Direction, Flow, Side},
     patterns::Scope,
-    recorder::keeps_all_records,
 };
 use muster_kafka::KafkaError;
 use muster_operations::{
@@ -211,10 +210,9 @@ impl RingLoop {
             return Ok((0, 0));
         }
         let scope = Scope::of(&clients.pair);
-        let [source, target] = scene.configs.map(Option::unwrap_or_default);
+        let [source, target] = scene.policies;
         let keeps_all = |topic: &str| {
-            keeps_all_records(&source)(topic)
-                && keeps_all_records(&target)(&scope.replica(flow.direction, topic))
+            source.keep_all_records(topic) && target.keep_all_records(&scope.replica(flow.direction, topic))
         };
         let looked_at = Utc::now();
         match look(clients, flow, &positions, keeps_all, memory).await {

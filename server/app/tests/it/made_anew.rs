@@ -108,6 +108,26 @@ async fn what_was_made_anew_while_its_cluster_did_not_answer_is_marked_and_what_
     assert_eq!(from, seen_last, "since then nobody saw it");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_takes_a_pair_over_while_a_cluster_does_not_answer_knows_until_when_it_did() {
+    let app = TestApp::with_pair().await;
+    copied(&app, "orders.quiet").await;
+    app.observe("orders").await;
+    let seen_last = last_survey(&app).await;
+    app.small.world.set_health("eu-central", Health::Dead);
+    // Another process each time: the first knows the survey before it, the others do not.
+    for _ in 0..3 {
+        app.observe("orders").await;
+    }
+    app.small.world.set_health("eu-central", Health::Up);
+    made_anew(&app, "eu-central", "orders.quiet").await;
+    app.observe("orders").await;
+    let marks = recreated(&app, "").await;
+    assert_eq!(marks.len(), 1, "{marks:#?}");
+    let from = marks[0]["from"].as_str().unwrap().parse::<DateTime<Utc>>().unwrap();
+    assert_eq!(from, seen_last, "and not when it was seen first");
+}
+
 /// When the newest survey began.
 async fn last_survey(app: &TestApp) -> DateTime<Utc> {
     let mut conn = app.app.pool.acquire().await.unwrap();

@@ -1,7 +1,7 @@
 //! Which id the topics of a side had, and until when. A topic that is deleted and made anew under its name has another one.
 //!
 //! What is not read changes nothing: a side that does not answer has the topics it had, and a topic whose id is not told (brokers before
-//! 2.8) is neither the one that was there nor another.
+//! 2.8) is neither the one that was there nor another. When a side falls silent it is told until when its ids were seen.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,11 @@ pub struct LastId {
 
 /// The ids of the topics that are there on a side, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LastIds(BTreeMap<String, LastId>);
+pub struct LastIds {
+    ids: BTreeMap<String, LastId>,
+    /// That the side does not answer was told.
+    silent: bool,
+}
 
 /// What a survey says otherwise than those before. Mostly nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -31,20 +35,29 @@ pub struct IdsChanged {
     pub begun: Vec<(String, Uuid)>,
     /// Topics that are gone, or have another id, with the one they had, in the order of names.
     pub over: Vec<(String, LastId)>,
+    /// Where the side has fallen silent: the last survey that is known to have seen the ids of all its topics.
+    pub seen_until: Option<DateTime<Utc>>,
 }
 
 impl LastIds {
     /// As they are kept.
     #[must_use]
     pub fn new(kept: BTreeMap<String, LastId>) -> Self {
-        Self(kept)
+        Self { ids: kept, silent: false }
     }
 
     /// Takes the next survey; says what it changes. The canary is nobody's topic.
     pub fn see(&mut self, scope: &Scope, side: Side, survey: &Survey) -> IdsChanged {
         let mut changed = IdsChanged::default();
-        let Some(topics) = survey.sides.get(side).topics.value() else { return changed };
-        self.0.retain(|name, last| {
+        let Some(topics) = survey.sides.get(side).topics.value() else {
+            if !self.silent {
+                changed.seen_until = self.ids.values().map(|last| last.seen_at).min();
+            }
+            self.silent = true;
+            return changed;
+        };
+        self.silent = false;
+        self.ids.retain(|name, last| {
             let there = topics.get(name);
             let is_over = there.is_none_or(|topic| topic.id.is_some_and(|id| id != last.id));
             if is_over {
@@ -55,7 +68,7 @@ impl LastIds {
         let seen_at = survey.began_at;
         for (name, topic) in topics {
             let Some(id) = topic.id.filter(|_| !scope.canary(side, name)) else { continue };
-            if self.0.insert(name.clone(), LastId { id, seen_at }).is_none() {
+            if self.ids.insert(name.clone(), LastId { id, seen_at }).is_none() {
                 changed.begun.push((name.clone(), id));
             }
         }
@@ -119,7 +132,7 @@ mod tests {
     fn told(surveys: &[Survey]) -> Vec<Told> {
         let (mut last, scope) = (LastIds::default(), Scope::of(&samples::pair()));
         let changes = surveys.iter().map(|survey| {
-            let IdsChanged { begun, over } = last.see(&scope, Side::B, survey);
+            let IdsChanged { begun, over, .. } = last.see(&scope, Side::B, survey);
             let over = over.iter().map(|(_, last)| (last.id.as_u128(), last.seen_at));
             (begun.iter().map(|(_, id)| id.as_u128()).collect(), over.collect())
         });
@@ -154,6 +167,25 @@ mod tests {
         let anew = [survey(0, Some(1)), without_target(5), survey(10, None), survey(15, Some(2))];
         assert_eq!(told(&anew)[3], (vec![2], vec![(1, at(0))]), "it was not seen since");
         assert_eq!(told(&[survey(0, None), survey(5, Some(1))]), [nothing, (vec![1], vec![])]);
+    }
+
+    #[test]
+    fn until_when_ids_were_seen_is_told_once_when_a_side_falls_silent() {
+        let (mut last, scope) = (LastIds::default(), Scope::of(&samples::pair()));
+        let mut seen_until = |survey: &Survey| last.see(&scope, Side::B, survey).seen_until;
+        assert_eq!(seen_until(&without_target(0)), None, "nothing was seen");
+        let surveys = [
+            survey(5, Some(1)),
+            survey(10, Some(1)),
+            without_target(15),
+            without_target(20),
+            survey(25, Some(1)),
+            // An id that is not told is not seen.
+            survey(30, None),
+            without_target(35),
+        ];
+        let told: Vec<_> = surveys.iter().map(seen_until).collect();
+        assert_eq!(told, [None, None, Some(at(10)), None, None, None, Some(at(25))]);
     }
 
     #[test]

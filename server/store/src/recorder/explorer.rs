@@ -14,7 +14,7 @@ use muster_domain::{
 };
 use sqlx::PgConnection;
 
-use self::chosen::{Chosen, count_tracks};
+use self::chosen::{Chosen, bands_tell_all, count_tracks};
 use super::{
     BLOCK_MS,
     codec::{self, Chain},
@@ -105,7 +105,9 @@ pub async fn explore(
         // To name all tracks of a large flow takes longer than to tell it by the hour.
         let (partitions, all) = count_tracks(conn, stream).await?;
         let most = if asked.rows_asked { MOST_HOURS } else { MOST_UNASKED };
-        if asked.hours_of(all) > most {
+        let hours = asked.hours_of(all);
+        // What only the roll-ups know is waited for, as long as anybody can.
+        if hours > MOST_HOURS || (hours > most && bands_tell_all(conn, of, stream, asked).await?) {
             return without_rows(conn, of, asked, (partitions, longest_of(all))).await;
         }
     }

@@ -45,10 +45,36 @@ pub struct FactsWritten {
 }
 
 impl FactRecording {
-    /// One that keeps at most so many bytes of changes a day.
+    /// One that keeps at most so many bytes of changes of each kind a day.
     #[must_use]
     pub fn keeping(most_a_day: i64) -> Self {
         Self { courses: BTreeMap::new(), most_a_day }
+    }
+
+    /// Reads how what is kept of a pair stands, where that is not known yet: of ten thousand topics it is some megabytes, which the transaction
+    /// that keeps a survey is not to wait for.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub async fn recall(&mut self, conn: &mut PgConnection, pair: &PairName) -> Result<(), StoreError> {
+        for side in Side::BOTH {
+            for kind in FactKind::ALL {
+                self.course(conn, (pair, side, kind)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn course(
+        &mut self,
+        conn: &mut PgConnection,
+        of: FactOf<'_>,
+    ) -> Result<&mut FactCourse, StoreError> {
+        let (_, side, kind) = of;
+        Ok(match self.courses.entry((side, kind)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(place) => place.insert(newest(conn, of).await?),
+        })
     }
 
     /// Keeps what a survey saw of a side, where it is otherwise than it was. In the transaction that keeps the survey, under its lease;
@@ -63,13 +89,10 @@ impl FactRecording {
         at: DateTime<Utc>,
         seen: &SideObservation,
     ) -> Result<FactsWritten, StoreError> {
-        let mut written = FactsWritten::default();
+        let (mut written, most_a_day) = (FactsWritten::default(), self.most_a_day);
         for kind in FactKind::ALL {
             let of = (pair, side, kind);
-            let course = match self.courses.entry((side, kind)) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(place) => place.insert(newest(conn, of).await?),
-            };
+            let course = self.course(conn, of).await?;
             match course.follow(seen, at) {
                 Keep::Nothing => {}
                 Keep::Whole(body) => {
@@ -77,16 +100,14 @@ impl FactRecording {
                     keep_fact(conn, of, at, &body).await?;
                 }
                 Keep::Change(change) => {
-                    let bytes = change.to_string().len();
-                    let spent = spent(conn, pair, at).await? + BYTES_OF_ROW;
-                    let most = self.most_a_day.saturating_sub(spent);
-                    if i64::try_from(bytes).is_ok_and(|bytes| bytes <= most) {
-                        written.bytes += bytes;
-                        keep_fact_change(conn, of, at, Some(&change)).await?;
+                    // Kept first: so it is measured as PostgreSQL packs it, like those before.
+                    keep_fact_change(conn, of, at, Some(&change)).await?;
+                    if spent(conn, (pair, kind), at).await? <= most_a_day {
+                        written.bytes += change.to_string().len();
                     } else {
                         course.leave_out();
                         written.left_out.push(kind);
-                        keep_fact_change(conn, of, at, None).await?;
+                        leave_out_change(conn, of, at).await?;
                     }
                 }
             }
@@ -122,16 +143,18 @@ pub async fn keep_fact(
     Ok(())
 }
 
-/// Keeps what changed of a side's ACLs or configs since what was kept last; without it, that changes are left out from then on.
+/// Keeps what changed of a side's ACLs or configs since what was kept last; without it, that changes are left out from then on. A whole state
+/// that a process of the version before wrote is marked as followed by changes: it would take what it knows for what was kept last.
 ///
 /// # Errors
 /// `Conflict` with `recorder_fact_change_of_pair` when the pair was deleted; when the database refuses.
 pub async fn keep_fact_change(
     conn: &mut PgConnection,
-    (pair, side, kind): FactOf<'_>,
+    of: FactOf<'_>,
     at: DateTime<Utc>,
     change: Option<&Value>,
 ) -> Result<(), StoreError> {
+    let (pair, side, kind) = of;
     sqlx::query!(
         "insert into recorder_fact_change (pair, side, kind, at, body)
         values ($1, $2, $3, $4, $5)",
@@ -141,25 +164,81 @@ pub async fn keep_fact_change(
         at,
         change
     )
-    .execute(conn)
+    .execute(&mut *conn)
     .await
     .map_err(failed("keep what changed of ACLs or configs"))?;
+    mark_followed(conn, of).await
+}
+
+/// The newest whole state is followed by changes. Nothing is written where that is said already.
+async fn mark_followed(conn: &mut PgConnection, (pair, side, kind): FactOf<'_>) -> Result<(), StoreError> {
+    sqlx::query!(
+        "update recorder_fact
+        set hash = $4
+        where pair = $1
+            and side = $2
+            and kind = $3
+            and at = (
+                select max(at)
+                from recorder_fact
+                where pair = $1
+                    and side = $2
+                    and kind = $3
+            )
+            and hash <> $4",
+        pair.as_str(),
+        side.as_str(),
+        kind.as_str(),
+        FOLLOWED_BY_CHANGES
+    )
+    .execute(conn)
+    .await
+    .map_err(failed("mark ACLs or configs as followed by changes"))?;
     Ok(())
 }
 
-/// Bytes that changes of a pair took on the day of a time, as they are stored.
-async fn spent(conn: &mut PgConnection, pair: &PairName, at: DateTime<Utc>) -> Result<i64, StoreError> {
+/// The change that was kept at a time is none any more: from then on changes are left out.
+async fn leave_out_change(
+    conn: &mut PgConnection,
+    (pair, side, kind): FactOf<'_>,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let done = sqlx::query!(
+        "update recorder_fact_change
+        set body = null
+        where pair = $1
+            and side = $2
+            and kind = $3
+            and at = $4",
+        pair.as_str(),
+        side.as_str(),
+        kind.as_str(),
+        at
+    )
+    .execute(conn)
+    .await
+    .map_err(failed("leave out what changed of ACLs or configs"))?;
+    StoreError::expect_rows("leave out what changed of ACLs or configs", done.rows_affected(), 1)
+}
+
+/// Bytes that changes of one kind of a pair took on the day of a time, as they are stored.
+async fn spent(
+    conn: &mut PgConnection,
+    (pair, kind): (&PairName, FactKind),
+    at: DateTime<Utc>,
+) -> Result<i64, StoreError> {
     sqlx::query_scalar!(
         r#"select coalesce(sum(pg_column_size(body)), 0)::bigint + count(*) * $3::bigint as "bytes!"
         from recorder_fact_change
         where pair = $1
             -- Named, so that the index leads to the day and not through the year.
             and side in ('a', 'b')
-            and kind in ('acls', 'configs')
+            and kind = $4
             and at >= $2"#,
         pair.as_str(),
         at.date_naive().and_time(NaiveTime::MIN).and_utc(),
-        BYTES_OF_ROW
+        BYTES_OF_ROW,
+        kind.as_str()
     )
     .fetch_one(conn)
     .await

@@ -110,7 +110,8 @@ async fn tell(
     Ok(told)
 }
 
-/// Where changes are, newest first.
+/// Where changes are, newest first. Behind a place nothing is looked at that is after it, and of either table no more than is asked for: a year
+/// of a pair that changes all the time is long.
 async fn places(
     conn: &mut PgConnection,
     pair: &PairName,
@@ -119,34 +120,49 @@ async fn places(
     most: i64,
 ) -> Result<Vec<FactPlace>, StoreError> {
     let (sides, kinds) = wanted.words();
+    let to = behind.map_or(wanted.to, |place| place.at.min(wanted.to));
     let rows = sqlx::query!(
         r#"select kept.side as "side!", kept.kind as "kind!", kept.at as "at!"
         from (
-            select fact.side, fact.kind, fact.at
-            from recorder_fact fact
-            where fact.pair = $1
-                and fact.side = any($2)
-                and fact.kind = any($3)
-                and fact.at >= $4
-                and fact.at <= $5
+            (
+                select fact.side, fact.kind, fact.at
+                from recorder_fact fact
+                where fact.pair = $1
+                    and fact.side = any($2)
+                    and fact.kind = any($3)
+                    and fact.at >= $4
+                    and fact.at <= $5
+                    and (
+                        $6::timestamptz is null
+                        or (fact.at, fact.side, fact.kind) < ($6, $7::text, $8::text)
+                    )
+                order by fact.at desc, fact.side desc, fact.kind desc
+                limit $9
+            )
             union all
-            select change.side, change.kind, change.at
-            from recorder_fact_change change
-            where change.pair = $1
-                and change.side = any($2)
-                and change.kind = any($3)
-                and change.at >= $4
-                and change.at <= $5
+            (
+                select change.side, change.kind, change.at
+                from recorder_fact_change change
+                where change.pair = $1
+                    and change.side = any($2)
+                    and change.kind = any($3)
+                    and change.at >= $4
+                    and change.at <= $5
+                    and (
+                        $6::timestamptz is null
+                        or (change.at, change.side, change.kind) < ($6, $7::text, $8::text)
+                    )
+                order by change.at desc, change.side desc, change.kind desc
+                limit $9
+            )
         ) kept
-        where $6::timestamptz is null
-            or (kept.at, kept.side, kept.kind) < ($6, $7::text, $8::text)
         order by kept.at desc, kept.side desc, kept.kind desc
         limit $9"#,
         pair.as_str(),
         &sides,
         &kinds,
         wanted.from,
-        wanted.to,
+        to,
         behind.map(|place| place.at),
         behind.map(|place| place.side.as_str()),
         behind.map(|place| place.kind.as_str()),

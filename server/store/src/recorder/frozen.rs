@@ -1,15 +1,18 @@
 //! What lies around incidents, copied aside before its partition is dropped; and how much of that is kept.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use muster_domain::{alarm::AlarmCode, notification::Severity};
 use sqlx::PgConnection;
 
+use super::retention::is_alone;
 use crate::error::{StoreError, failed};
 
 /// Losses of a pair within a day around which everything is kept, and as many alarms: what comes and goes must not keep it all.
 const MOST_A_DAY: i64 = 10;
 /// Blocks that are given up by one statement.
-const GIVEN_UP_AT_ONCE: i64 = 10_000;
+const GIVEN_UP_AT_ONCE: i64 = 500;
 
 /// Copies aside what lies around incidents in a time: a quarter of an hour before one and after its end shows what led to it and what
 /// came of it. Of an alarm it is its opening: it may stand for weeks. Of a day (UTC) the first losses count, without those of which it
@@ -106,18 +109,37 @@ pub(super) async fn freeze(
     Ok(done.rows_affected())
 }
 
-/// Gives up what lies around the oldest incidents of each pair that has more than so many bytes of them; answers how many blocks went.
-/// Of very many only some go at once.
+/// What was given up of that.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct GivenUp {
+    /// Blocks by pair.
+    pub blocks: BTreeMap<String, i64>,
+    /// Whether there may be more.
+    pub more: bool,
+}
+
+/// Gives up what lies around the oldest incidents of each pair that has more than so many bytes of them. In a transaction of its own, as
+/// [`super::retire_blocks`]: of very many only some go at once, and while another process drops or freezes none does.
 ///
 /// # Errors
 /// When the database refuses.
-pub async fn bound_frozen(conn: &mut PgConnection, most_bytes: i64) -> Result<u64, StoreError> {
-    let done = sqlx::query!(
-        "delete from recorder_frozen gone
-        using (
-            select stream, chunk, from_at
+pub async fn bound_frozen(conn: &mut PgConnection, most_bytes: i64) -> Result<GivenUp, StoreError> {
+    if !is_alone(conn).await? {
+        return Ok(GivenUp::default());
+    }
+    let rows = sqlx::query!(
+        r#"with beyond as (
+            -- Most pairs are not, and theirs are not put in order.
+            select stream.pair
+            from recorder_frozen frozen
+            join recorder_stream stream on stream.id = frozen.stream
+            group by stream.pair
+            having sum(octet_length(frozen.body)) > $1
+        ), oldest as (
+            select pair, stream, chunk, from_at
             from (
                 select
+                    stream.pair,
                     frozen.stream,
                     frozen.chunk,
                     frozen.from_at,
@@ -128,19 +150,29 @@ pub async fn bound_frozen(conn: &mut PgConnection, most_bytes: i64) -> Result<u6
                     ) as bytes
                 from recorder_frozen frozen
                 join recorder_stream stream on stream.id = frozen.stream
+                join beyond on beyond.pair = stream.pair
             ) as of_pair
             where bytes > $1
             order by from_at
             limit $2
-        ) as oldest
-        where gone.stream = oldest.stream
-            and gone.chunk = oldest.chunk
-            and gone.from_at = oldest.from_at",
+        ), gone as (
+            delete from recorder_frozen frozen
+            using oldest
+            where frozen.stream = oldest.stream
+                and frozen.chunk = oldest.chunk
+                and frozen.from_at = oldest.from_at
+            returning oldest.pair
+        )
+        select pair as "pair!", count(*) as "blocks!"
+        from gone
+        group by pair"#,
         most_bytes,
         GIVEN_UP_AT_ONCE
     )
-    .execute(conn)
+    .fetch_all(conn)
     .await
     .map_err(failed("give up what lies around the oldest incidents"))?;
-    Ok(done.rows_affected())
+    let blocks: BTreeMap<String, i64> = rows.into_iter().map(|row| (row.pair, row.blocks)).collect();
+    let more = blocks.values().sum::<i64>() >= GIVEN_UP_AT_ONCE;
+    Ok(GivenUp { blocks, more })
 }

@@ -73,8 +73,8 @@ pub async fn retire_hours(conn: &mut PgConnection, now: DateTime<Utc>) -> Result
     drop_partitions(conn, "recorder_hour", now - HOURS_FOR).await
 }
 
-/// Whether no other process drops partitions; none does until this transaction ends.
-async fn is_alone(conn: &mut PgConnection) -> Result<bool, StoreError> {
+/// Whether no other process drops partitions or what is frozen; none does until this transaction ends.
+pub(super) async fn is_alone(conn: &mut PgConnection) -> Result<bool, StoreError> {
     sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock(hashtext('recorder_retire')) as "alone!""#)
         .fetch_one(conn)
         .await
@@ -149,15 +149,31 @@ pub async fn forget_facts(conn: &mut PgConnection, before: DateTime<Utc>) -> Res
     Ok(())
 }
 
-/// Ids that topics had until so long ago go.
+/// Ids that topics had until so long ago go, except where the next is not that old: nobody may have looked in between, and each next one is
+/// told with the one before it.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn forget_ids(conn: &mut PgConnection, before: DateTime<Utc>) -> Result<(), StoreError> {
-    sqlx::query!("delete from recorder_topic where seen_until < $1", before)
-        .execute(conn)
-        .await
-        .map_err(failed("forget ids of topics that are long over"))?;
+    sqlx::query!(
+        "delete from recorder_topic old
+        where old.seen_until < $1
+            and coalesce(
+                (
+                    select min(later.seen_from)
+                    from recorder_topic later
+                    where later.pair = old.pair
+                        and later.side = old.side
+                        and later.topic = old.topic
+                        and later.seen_from > old.seen_until
+                ) < $1,
+                true
+            )",
+        before
+    )
+    .execute(conn)
+    .await
+    .map_err(failed("forget ids of topics that are long over"))?;
     Ok(())
 }
 

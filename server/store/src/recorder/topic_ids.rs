@@ -117,18 +117,19 @@ fn by_topic(side: Side, rows: impl Iterator<Item = (String, TopicIdSeen)>) -> Ve
     found
 }
 
-/// The ids of a side's topics that are there, as they are kept. That a survey saw them since is not: of each it is known that the first did
-/// that saw it.
+/// The ids of a side's topics that are there, as they are kept. That surveys saw them is not, until the side falls silent: of each it is known
+/// that the first did that saw it, and the last before the side fell silent last.
 ///
 /// # Errors
 /// When the database refuses.
 pub async fn last_ids(conn: &mut PgConnection, pair: &PairName, side: Side) -> Result<LastIds, StoreError> {
     let rows = sqlx::query!(
-        "select topic, topic_id, seen_from
-        from recorder_topic
-        where pair = $1
-            and side = $2
-            and seen_until is null",
+        r#"select topic.topic, topic.topic_id, greatest(topic.seen_from, silent.seen_at) as "seen_at!"
+        from recorder_topic topic
+        left join recorder_silent_side silent on silent.pair = topic.pair and silent.side = topic.side
+        where topic.pair = $1
+            and topic.side = $2
+            and topic.seen_until is null"#,
         pair.as_str(),
         side.as_str()
     )
@@ -137,15 +138,15 @@ pub async fn last_ids(conn: &mut PgConnection, pair: &PairName, side: Side) -> R
     .map_err(failed("read which ids topics had last"))?;
     let last = |id, seen_at| LastId { id, seen_at };
     let ids: BTreeMap<String, LastId> =
-        rows.into_iter().map(|row| (row.topic, last(row.topic_id, row.seen_from))).collect();
+        rows.into_iter().map(|row| (row.topic, last(row.topic_id, row.seen_at))).collect();
     Ok(LastIds::new(ids))
 }
 
 /// Keeps what a survey says otherwise than those before, in the transaction that keeps the survey. Nothing is written where nothing changed.
 ///
 /// # Errors
-/// `Conflict` with `recorder_topic_of_pair` when the pair was deleted; when an id that is over is not kept as one that is there; when the
-/// database refuses.
+/// `Conflict` with `recorder_topic_of_pair` or `recorder_silent_side_of_pair` when the pair was deleted; when an id that is over is not kept
+/// as one that is there; when the database refuses.
 pub async fn keep_ids(
     conn: &mut PgConnection,
     of: (&PairName, Side),
@@ -158,6 +159,31 @@ pub async fn keep_ids(
     if !changed.begun.is_empty() {
         begin_ids(conn, of, at, &changed.begun).await?;
     }
+    if let Some(seen_until) = changed.seen_until {
+        keep_silence(conn, of, seen_until).await?;
+    }
+    Ok(())
+}
+
+/// A side fell silent; what is known of a later time stays.
+async fn keep_silence(
+    conn: &mut PgConnection,
+    (pair, side): (&PairName, Side),
+    seen_until: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "insert into recorder_silent_side (pair, side, seen_at)
+        values ($1, $2, $3)
+        on conflict (pair, side) do update
+        set seen_at = excluded.seen_at
+        where recorder_silent_side.seen_at < excluded.seen_at",
+        pair.as_str(),
+        side.as_str(),
+        seen_until
+    )
+    .execute(conn)
+    .await
+    .map_err(failed("keep until when ids of topics were seen"))?;
     Ok(())
 }
 

@@ -230,6 +230,28 @@ async fn what_is_kept_by_the_hour_only_is_shown_by_the_hour() {
 }
 
 #[tokio::test]
+async fn what_is_frozen_around_an_incident_hides_no_hour_beside_it() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let samples = [(40, 3), (39, 7), (38, 5)]
+        .map(|(hours, behind)| (at(hours, 60), vec![topic("orders", &[Some(behind), Some(0)])]));
+    let recording = record(conn, samples).await;
+    seal_all(conn, &recording).await;
+    let frozen = "insert into recorder_frozen select * from recorder_block where from_at < $1";
+    sqlx::query(frozen).bind(at(39, 0)).execute(&mut *conn).await.expect("frozen");
+    crate::recorder::retire(&database).await;
+    let around = explore(conn, question(at(40, 0), at(40, 1800))).await;
+    assert_eq!(around.frame.resolution, Resolution::Survey, "the surveys around it are kept");
+    for (from, to) in [(at(40, 0), at(37, 0)), (at(40, 1800), at(37, 0))] {
+        let beyond = explore(conn, question(from, to)).await;
+        assert_eq!(beyond.frame.resolution, Resolution::Hour, "from {from}");
+        let worst: Vec<_> = beyond.course.unwrap().items.iter().map(|item| item.records.worst).collect();
+        assert_eq!(worst, [Some(3), Some(7), Some(5)], "from {from}");
+    }
+}
+
+#[tokio::test]
 async fn a_topic_that_was_gone_by_then_reads_the_same_whether_or_not_its_chunk_has_rows() {
     let database = TestDatabase::new().await;
     let conn = &mut *database.conn().await;
@@ -309,6 +331,34 @@ async fn a_large_flow_is_told_by_the_hour_and_its_rows_come_where_somebody_asks_
     // Of one topic nothing but its partitions is kept.
     let of_topic = explore(conn, Question { topic: Some("orders"), ..month }).await;
     assert_eq!((worst(&of_topic), of_topic.hours.len()), (vec![(at(2, 0), Some(1), None)], 0));
+}
+
+#[tokio::test]
+async fn hours_of_a_large_flow_that_only_its_partitions_know_are_told_from_them() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    // The first before bands were kept.
+    let samples = [(3, 7), (2, 1)]
+        .map(|(hours, behind)| (at(hours, 60), vec![topic("orders", &vec![Some(behind); 2_700])]));
+    let recording = record(conn, samples).await;
+    seal_all(conn, &recording).await;
+    let look = look_at(at(2, 60), &[Some(1), Some(0)]);
+    rpo_hours::keep(conn, &pair_name("payments"), &[(FORWARD, look)]).await.unwrap();
+    let of_days = |days| Question {
+        points: 1_000,
+        rows_asked: false,
+        ..question(at(0, 0) - TimeDelta::days(days), at(0, 0))
+    };
+    let worst = |found: &Explored| -> Vec<_> {
+        let items = &found.course.as_ref().expect("a course").items;
+        items.iter().map(|item| (item.at, item.records.worst)).collect()
+    };
+    let month = explore(conn, of_days(30)).await;
+    assert_eq!(worst(&month), [(at(3, 0), Some(7)), (at(2, 0), Some(1))]);
+    assert!(!month.rows_left_out, "its partitions were looked at");
+    let too_long = explore(conn, Question { points: 10_000, ..of_days(399) }).await;
+    assert_eq!((too_long.rows_left_out, worst(&too_long)), (true, vec![(at(2, 0), Some(1))]));
 }
 
 #[tokio::test]

@@ -166,3 +166,12 @@ async fn of_a_loss_that_was_none_the_topics_go_after_some_days_and_the_statement
     assert!(bare.topics_removed() && !all[0].topics_removed());
     assert_eq!(found, [bare, all[1].clone(), all[2].clone(), all[3].clone()]);
 }
+
+#[tokio::test]
+async fn no_index_unpacks_what_was_said_of_each_topic() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    let sql = "select indexdef from pg_indexes where tablename = 'loss' and indexname = 'loss_of_nothing'";
+    let index: String = sqlx::query_scalar(sql).fetch_one(&mut *conn).await.unwrap();
+    assert!(index.contains("truth") && !index.contains("body"), "{index}");
+}

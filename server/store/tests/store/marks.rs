@@ -133,6 +133,7 @@ async fn topic(
     let changed = IdsChanged {
         begun: now.map(|id| (name.clone(), Uuid::from_u128(id))).into_iter().collect(),
         over: before.map(|before| (name, last(before))).into_iter().collect(),
+        seen_until: None,
     };
     recorder::keep_ids(conn, (&pair_name("payments"), side), at(minutes), &changed).await.expect("kept");
 }
@@ -170,4 +171,27 @@ async fn a_topic_that_was_made_anew_on_either_side_is_marked_between_the_surveys
         id: Uuid::from_u128(4),
     };
     assert_eq!(newest.iter().map(|mark| &mark.what).collect::<Vec<_>>(), [&expected]);
+}
+
+#[tokio::test]
+async fn a_topic_that_was_made_anew_is_told_with_the_id_it_had_last() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    topic(conn, Side::B, 0, None, Some(1)).await;
+    // Another cluster for a while, and the first again.
+    topic(conn, Side::B, 20, Some((1, 19)), Some(2)).await;
+    topic(conn, Side::B, 30, Some((2, 29)), Some(1)).await;
+    topic(conn, Side::B, 50, Some((1, 49)), Some(3)).await;
+    let name = pair_name("payments");
+    let of = (&name, FORWARD, course(FORWARD.reverse()));
+    let found = marks::between(conn, of, (at(-10), at(100)), 10).await.unwrap();
+    let expected = MarkKind::Recreated {
+        side: Side::B,
+        topic: "orders".to_owned(),
+        id_before: Uuid::from_u128(1),
+        id: Uuid::from_u128(3),
+    };
+    assert_eq!(found.iter().map(|mark| &mark.what).collect::<Vec<_>>(), [&expected]);
+    assert_eq!((found[0].from, found[0].to), (at(49), Some(at(50))));
 }

@@ -222,6 +222,7 @@ fn ids_changed(begun: &[(&str, u128)], over: &[(&str, u128, DateTime<Utc>)]) -> 
     IdsChanged {
         begun: begun.iter().map(|(topic, id)| ((*topic).to_owned(), Uuid::from_u128(*id))).collect(),
         over: over.iter().map(|(topic, id, at)| ((*topic).to_owned(), last(*id, *at))).collect(),
+        seen_until: None,
     }
 }
 
@@ -266,6 +267,15 @@ async fn ids_of_topics_of_each_side_are_kept_from_the_survey_that_saw_them_first
         recorder::last_ids(conn, &name, Side::B).await.unwrap(),
         kept_ids(&[("orders", 3, at(8, 5)), refunds])
     );
+    // It fell silent; what is begun since was not seen by then.
+    let silent = IdsChanged { seen_until: Some(at(7, 0)), ..IdsChanged::default() };
+    recorder::keep_ids(conn, target, at(6, 55), &silent).await.unwrap();
+    recorder::keep_ids(conn, target, at(6, 0), &ids_changed(&[("payouts", 5)], &[])).await.unwrap();
+    let earlier = IdsChanged { seen_until: Some(at(8, 0)), ..IdsChanged::default() };
+    recorder::keep_ids(conn, target, at(6, 0), &earlier).await.unwrap();
+    let seen_last = [("orders", 3, at(7, 0)), ("payouts", 5, at(6, 0)), ("refunds", 2, at(7, 0))];
+    assert_eq!(recorder::last_ids(conn, &name, Side::B).await.unwrap(), kept_ids(&seen_last));
+    assert_eq!(recorder::last_ids(conn, &name, Side::A).await.unwrap(), kept_ids(&[("orders", 7, at(9, 0))]));
     // Whoever knows ids as they were before somebody else kept some is refused.
     let behind = ids_changed(&[("orders", 4)], &[("orders", 1, at(5, 0))]);
     assert!(recorder::keep_ids(conn, target, at(4, 0), &behind).await.is_err());

@@ -1,13 +1,12 @@
 //! What is known of a flow before its source is looked at, from what is stored.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_domain::{ids::PairName, pair::Direction, recorder::FactKind};
+use muster_domain::{ids::PairName, pair::Direction, recorder::CleanupPolicies};
 use muster_store::{
     StoreError, canaries,
     recorder::{self, Positions},
     rings,
 };
-use serde_json::Value;
 use sqlx::PgConnection;
 
 /// Positions older than that are no positions of now: nobody could read the source.
@@ -21,8 +20,8 @@ pub(super) struct Scene {
     pub(super) is_known: bool,
     /// Applications are known to be on its target, so nobody's groups go there. A flow that only stands still is looked at.
     pub(super) stands_by: bool,
-    /// Configs of its source's and its target's topics, where they are known.
-    pub(super) configs: [Option<Value>; 2],
+    /// Cleanup policies of its source's and its target's topics, where they are known.
+    pub(super) policies: [CleanupPolicies; 2],
 }
 
 impl Scene {
@@ -34,15 +33,13 @@ impl Scene {
         let now = Utc::now();
         let whereabouts = canaries::whereabouts(conn, pair).await?;
         let active = whereabouts.and_then(|(_, now)| now.active);
-        let mut configs = [None, None];
-        for (side, configs) in [direction.from, direction.to()].into_iter().zip(&mut configs) {
-            *configs = recorder::fact_at(conn, (pair, side, FactKind::Configs), now).await?;
-        }
+        let source = recorder::cleanup_policies(conn, (pair, direction.from), now).await?;
+        let target = recorder::cleanup_policies(conn, (pair, direction.to()), now).await?;
         Ok(Self {
             positions: recorder::positions(conn, of, (now - FRESH, now + TimeDelta::minutes(1))).await?,
             is_known: rings::look(conn, of).await?.is_some(),
             stands_by: active == Some(direction.to()),
-            configs,
+            policies: [source, target],
         })
     }
 }

@@ -3,10 +3,14 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_domain::recorder::explorer::{RowsOf, Track, Wanted};
+use muster_domain::{
+    ids::PairName,
+    pair::Direction,
+    recorder::explorer::{Resolution, RowsOf, Track, Wanted},
+};
 use sqlx::PgConnection;
 
-use super::{LOOK_BACK, Question};
+use super::{LOOK_BACK, Question, hours_in};
 use crate::{
     error::{StoreError, failed},
     recorder::{BLOCK_MS, MOST_TRACKS},
@@ -25,6 +29,37 @@ pub(super) async fn count_tracks(conn: &mut PgConnection, stream: i64) -> Result
             .await
             .map_err(failed("count recorded partitions"))?;
     Ok((usize::try_from(partitions).unwrap_or_default(), all_tracks(conn, stream).await?))
+}
+
+/// Whether each hour of a time that was rolled up has a band of the whole flow. Those from before bands were kept have none, nor those in
+/// which a process of the version before took part.
+pub(super) async fn bands_tell_all(
+    conn: &mut PgConnection,
+    of: (&PairName, Direction),
+    stream: i64,
+    asked: Question<'_>,
+) -> Result<bool, StoreError> {
+    let frame = asked.frame(Resolution::Hour);
+    let hours = hours_in(conn, of, &frame).await?;
+    let told: Vec<DateTime<Utc>> =
+        hours.iter().filter(|hour| hour.whole_band().is_some()).map(|hour| hour.rpo.at).collect();
+    sqlx::query_scalar!(
+        r#"select not exists (
+            select
+            from recorder_hour
+            where stream = $1
+                and at >= $2
+                and at < $3
+                and at <> all($4)
+        ) as "told!""#,
+        stream,
+        frame.begin(0),
+        asked.to,
+        &told
+    )
+    .fetch_one(conn)
+    .await
+    .map_err(failed("look whether each hour of a flow is told of the whole"))
 }
 
 async fn all_tracks(conn: &mut PgConnection, stream: i64) -> Result<i64, StoreError> {
@@ -106,7 +141,7 @@ impl Chosen {
         self.tracks.keys().map(|chunk| self.width(*chunk)).sum()
     }
 
-    /// Whether every survey of the time is still there, and not too much to unpack.
+    /// Whether surveys of every hour of the time are still there, and not too much to unpack.
     pub(super) async fn fine_is_kept(
         &self,
         conn: &mut PgConnection,
@@ -114,7 +149,7 @@ impl Chosen {
     ) -> Result<bool, StoreError> {
         let chunks: Vec<i32> = self.tracks.keys().copied().collect();
         let sealed = sqlx::query!(
-            r#"select chunk as "chunk!", sum(samples)::bigint as "samples!", min(from_at) as "first!"
+            r#"select chunk as "chunk!", sum(samples)::bigint as "samples!"
             from (
                 select stream, chunk, from_at, to_at, samples from recorder_block
                 union all
@@ -139,55 +174,46 @@ impl Chosen {
         if work > MOST_FINE {
             return Ok(false);
         }
-        let first_hour = sqlx::query_scalar!(
-            "select min(at)
-            from recorder_hour
-            where stream = $1
-                and chunk = any($2)
-                and at >= $3::timestamptz - interval '1 hour'
-                and at < $4",
+        self.hides_no_hour(conn, asked).await
+    }
+
+    /// Whether of each hour of a time that was rolled up its surveys are still there, or those of them around incidents: what is frozen around
+    /// one says nothing of the hours beside it.
+    async fn hides_no_hour(&self, conn: &mut PgConnection, asked: Question<'_>) -> Result<bool, StoreError> {
+        let chunks: Vec<i32> = self.tracks.keys().copied().collect();
+        sqlx::query_scalar!(
+            r#"select not exists (
+                select
+                from recorder_hour hour
+                where hour.stream = $1
+                    and hour.chunk = any($2)
+                    and hour.at > $3::timestamptz - interval '1 hour'
+                    and hour.at < $4
+                    -- A block is of one hour: who seals it adds it to that.
+                    and not exists (
+                        select
+                        from recorder_block block
+                        where block.stream = hour.stream
+                            and block.chunk = hour.chunk
+                            and block.from_at >= hour.at
+                            and block.from_at < hour.at + interval '1 hour'
+                            -- Said once more, so that only the partitions of the time are looked at.
+                            and block.from_at >= $3::timestamptz - interval '1 hour'
+                            and block.from_at < $4::timestamptz + interval '1 hour'
+                    )
+                    and not exists (
+                        select
+                        from recorder_frozen frozen
+                        where frozen.stream = hour.stream
+                            and frozen.chunk = hour.chunk
+                            and frozen.from_at >= hour.at
+                            and frozen.from_at < hour.at + interval '1 hour'
+                    )
+            ) as "kept!""#,
             self.stream,
             &chunks,
             asked.from,
             asked.to
-        )
-        .fetch_one(&mut *conn)
-        .await
-        .map_err(failed("find the first hour of a time"))?;
-        let Some(hour) = first_hour else { return Ok(true) };
-        // Hours that reach further back than the surveys do: these were dropped.
-        let since = (hour + TimeDelta::hours(1)).max(asked.from);
-        if sealed.iter().any(|row| row.first <= since) {
-            return Ok(true);
-        }
-        // Chunks in which nothing was left have no blocks: any other of that time says that it was not dropped.
-        self.is_kept(conn, asked, since).await
-    }
-
-    /// Whether anything of the stream is kept in full of the beginning of a time, until `since`.
-    async fn is_kept(
-        &self,
-        conn: &mut PgConnection,
-        asked: Question<'_>,
-        since: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
-        sqlx::query_scalar!(
-            r#"select exists (
-                select
-                from (
-                    select stream, from_at, to_at from recorder_block
-                    union all
-                    select stream, from_at, to_at from recorder_frozen
-                ) as kept
-                where stream = $1
-                    and from_at >= $2::timestamptz - $4::interval
-                    and from_at <= $3
-                    and to_at >= $2
-            ) as "kept!""#,
-            self.stream,
-            asked.from - LOOK_BACK,
-            since.min(asked.to),
-            TimeDelta::milliseconds(BLOCK_MS) as _
         )
         .fetch_one(conn)
         .await

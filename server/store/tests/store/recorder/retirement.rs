@@ -5,6 +5,7 @@ use muster_domain::{
     loss::Truth,
     recorder::{IdsChanged, LastId},
 };
+use muster_store::recorder::GivenUp;
 
 use super::*;
 
@@ -179,8 +180,15 @@ async fn of_incidents_beyond_the_bound_of_a_pair_the_oldest_are_given_up() {
         .fetch_one(&mut *conn)
         .await
         .unwrap();
-    assert_eq!(recorder::bound_frozen(conn, bytes).await.unwrap(), 0, "it is not beyond");
-    assert_eq!(recorder::bound_frozen(conn, bytes - 1).await.unwrap(), 1);
+    let nothing = GivenUp::default();
+    assert_eq!(recorder::bound_frozen(conn, bytes).await.unwrap(), nothing, "it is not beyond");
+    // Who drops or freezes does it alone.
+    let mut other = muster_store::begin(database.pool()).await.unwrap();
+    recorder::retire_hours(&mut other, Utc::now()).await.unwrap();
+    assert_eq!(recorder::bound_frozen(conn, bytes - 1).await.unwrap(), nothing, "another is at it");
+    other.rollback().await.unwrap();
+    let one = GivenUp { blocks: [("payments".to_owned(), 1)].into(), more: false };
+    assert_eq!(recorder::bound_frozen(conn, bytes - 1).await.unwrap(), one);
     assert_eq!(hours_kept(conn).await, [7, 11]);
 }
 
@@ -221,21 +229,29 @@ async fn ids_that_topics_had_more_than_a_year_ago_go_and_those_they_have_stay() 
     let conn = &mut *database.conn().await;
     keep_pair(conn, "payments").await.unwrap();
     let (name, orders) = (pair_name("payments"), || "orders".to_owned());
+    // One was not there, or nobody looked, for longer than ids are kept: with it the one before it stays.
+    let refunds = |id| (String::from("refunds"), Uuid::from_u128(id));
+    let first = IdsChanged { begun: vec![refunds(7)], ..IdsChanged::default() };
+    recorder::keep_ids(conn, (&name, Side::B), at(900 * 24, 0), &first).await.unwrap();
+    let (topic, id) = refunds(7);
+    let over = vec![(topic, LastId { id, seen_at: at(500 * 24, 0) })];
+    let anew = IdsChanged { begun: vec![refunds(8)], over, ..IdsChanged::default() };
+    recorder::keep_ids(conn, (&name, Side::B), at(10 * 24, 0), &anew).await.unwrap();
     // From one day to the next, each in days ago; the last has not ended.
     for (id, from, until) in [(1, 900, Some(500)), (2, 500, Some(300)), (3, 300, None)] {
         let id = Uuid::from_u128(id);
-        let begun = IdsChanged { begun: vec![(orders(), id)], over: Vec::new() };
+        let begun = IdsChanged { begun: vec![(orders(), id)], ..IdsChanged::default() };
         recorder::keep_ids(conn, (&name, Side::B), at(from * 24, 0), &begun).await.unwrap();
         if let Some(until) = until {
             let last = LastId { id, seen_at: at(until * 24, -5) };
-            let over = IdsChanged { begun: Vec::new(), over: vec![(orders(), last)] };
+            let over = IdsChanged { over: vec![(orders(), last)], ..IdsChanged::default() };
             recorder::keep_ids(conn, (&name, Side::B), at(until * 24, 0), &over).await.unwrap();
         }
     }
     retire(&database).await;
     let found = recorder::recreated_by_surveys(conn, (&name, Side::B), "", 10).await.unwrap();
     let ids: Vec<u128> = found.iter().flat_map(|topic| &topic.ids).map(|seen| seen.id.as_u128()).collect();
-    assert_eq!(ids, [2, 3]);
+    assert_eq!(ids, [2, 3, 7, 8], "orders, and refunds");
 }
 
 #[tokio::test]
