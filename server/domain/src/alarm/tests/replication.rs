@@ -126,13 +126,7 @@ fn growth_that_nothing_proves_to_be_replications_is_no_arrival() {
 fn a_worker_that_does_not_answer_is_gone_and_the_active_side_stays_known() {
     let (mut story, mut survey) = (Story::new(), Story::survey());
     story.judge(survey.clone());
-    let refused = "connection refused";
-    let flow = &mut survey.flows[0];
-    flow.worker = Observed::unknown(refused, at(0));
-    flow.committed = Observed::unknown(refused, at(0));
-    for connector in flow.connectors.values_mut() {
-        *connector = Observed::unknown(refused, at(0));
-    }
+    without_connect(&mut survey);
     story.judge(survey.clone());
     written(&mut survey, 25);
     let judged = story.judge(survey);
@@ -140,6 +134,36 @@ fn a_worker_that_does_not_answer_is_gone_and_the_active_side_stays_known() {
     assert_eq!((alarm.code, alarm.subject.as_str()), (Code::WorkerGone, "source"));
     assert_eq!(alarm.since, between(5, 10));
     assert!(judged.unknown.contains_key(&Code::TaskMissing), "{:?}", judged.unknown);
+}
+
+/// Nothing of Connect answers.
+fn without_connect(survey: &mut Survey) {
+    let refused = "connection refused";
+    let flow = &mut survey.flows[0];
+    flow.worker = Observed::unknown(refused, at(0));
+    flow.committed = Observed::unknown(refused, at(0));
+    for connector in flow.connectors.values_mut() {
+        *connector = Observed::unknown(refused, at(0));
+    }
+}
+
+#[test]
+fn a_worker_that_goes_away_while_its_flow_stands_on_purpose_is_no_alarm_until_the_flow_runs_again() {
+    for state in [ConnectState::Stopped, ConnectState::Paused] {
+        let (mut story, mut survey) = (Story::new(), Story::survey());
+        story.judge(survey.clone());
+        let running = survey.clone();
+        source(&mut survey).state = state;
+        story.judge(survey.clone());
+        without_connect(&mut survey);
+        for _ in 0..5 {
+            assert_eq!(codes(&story.judge(survey.clone())), [], "{state}");
+        }
+        // It came back running, and went again.
+        assert_eq!(codes(&story.judge(running)), [], "{state}");
+        assert_eq!(codes(&story.judge(survey.clone())), [], "{state}");
+        assert_eq!(codes(&story.judge(survey)), [Code::WorkerGone], "{state}");
+    }
 }
 
 #[test]
