@@ -14,6 +14,7 @@ mod holes;
 mod keeping;
 mod leftover;
 mod memory;
+mod positions;
 mod raised;
 mod settings;
 mod stalled;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Lost, MOST_PLACES, Place, view::View};
+use super::{Lost, MOST_PLACES, Place, positions::waiting, view::View};
 use crate::{
     pair::Side,
-    survey::{ConnectorObservation, Survey},
+    survey::{ConnectorObservation, OldPosition, Survey},
     topic::{ByPartition, TopicPartition},
 };
 
@@ -70,10 +70,14 @@ pub(super) fn last_seen(view: &View<'_>) -> Option<LastSeen> {
     let committed = committed(view);
     let mut all: Vec<Waits<'_>> = Vec::new();
     let mut ends = BTreeMap::new();
-    let at = each_last_seen(view, side, |topic, number, end| {
-        let through = committed.and_then(|all| all.get(&TopicPartition::new(topic, number)).copied());
-        // Nothing of it was ever copied as far as is known: all of it waits.
-        let most = end.map(|end| end.saturating_sub(1).saturating_sub(through.unwrap_or(-1)).max(0));
+    let flow = view.observed().or_else(|| view.previous_flow());
+    let at = each_last_seen(view, side, |topic, number, (start, end)| {
+        let key = TopicPartition::new(topic, number);
+        let of_another_log =
+            flow.and_then(|flow| flow.of_another_log.get(&key)).is_some_and(OldPosition::covers_committed);
+        let through = committed.and_then(|all| all.get(&key).copied()).filter(|_| !of_another_log);
+        // Where nothing of it was ever copied as far as is known all of it waits.
+        let most = end.map(|end| waiting(start, end, through));
         ends.insert((topic, number), end);
         all.push((topic, number, most.filter(|_| committed.is_some())));
     })?;
@@ -96,17 +100,21 @@ fn committed<'a>(view: &View<'a>) -> Option<&'a ByPartition<i64>> {
     now.or(before).or(remembered).map(|committed| &committed.offsets)
 }
 
+/// First offset and end of a partition.
+type Ends = (Option<i64>, Option<i64>);
+
 /// Looks at the ends of application partitions of a side by whatever survey read them last; answers when that was.
 fn each_last_seen<'a>(
     view: &View<'a>,
     side: Side,
-    mut look: impl FnMut(&'a str, i32, Option<i64>),
+    mut look: impl FnMut(&'a str, i32, Ends),
 ) -> Option<DateTime<Utc>> {
     let ours = |topic: &str| view.scope.application_topic(side, topic);
     let of = |survey: &'a Survey| Some((survey.sides.get(side).topics.value()?, survey.began_at));
     if let Some((topics, at)) = of(view.survey).or_else(|| of(view.previous?)) {
         for (name, topic) in topics.iter().filter(|(name, _)| ours(name)) {
-            (0..).zip(&topic.partitions).for_each(|(number, partition)| look(name, number, partition.end));
+            let ends = topic.partitions.iter().map(|partition| (partition.start, partition.end));
+            (0..).zip(ends).for_each(|(number, ends)| look(name, number, ends));
         }
         return Some(at);
     }
@@ -114,7 +122,7 @@ fn each_last_seen<'a>(
     let remembered = view.memory.topics.get(&side)?;
     let at = remembered.values().map(|topic| topic.seen_at).max()?;
     for (name, topic) in remembered.iter().filter(|(name, topic)| ours(name) && topic.seen_at == at) {
-        (0..).zip(&topic.offsets).for_each(|(number, (_, end))| look(name, number, *end));
+        (0..).zip(&topic.offsets).for_each(|(number, ends)| look(name, number, *ends));
     }
     Some(at)
 }

@@ -10,6 +10,7 @@ use super::{
     connectors::{restart, since},
     copying::Pass,
     memory::Streak,
+    positions::waiting as waiting_past,
     view::{Row, View},
 };
 use crate::{
@@ -182,7 +183,7 @@ pub(super) fn still(view: &View<'_>, judged: &mut Judged, memory: &mut Memory, p
 /// Offsets of a partition that are not known to have arrived.
 pub(super) fn behind(view: &View<'_>, row: &Row<'_>) -> Option<i64> {
     let through = row.through(view.mode).max(row.committed)?;
-    Some(row.copyable(view.mode)?.saturating_sub(1).saturating_sub(through).max(0))
+    Some(waiting_past(row.source.start, row.copyable(view.mode)?, Some(through)))
 }
 
 /// Whether a partition was written on in two surveys and nothing of it has arrived since.
@@ -203,7 +204,7 @@ pub(super) fn waiting(
     written: i64,
 ) -> Option<(Place, Streak)> {
     // What was never copied may be new, and not known to the connector yet.
-    if !view.running() || row.committed.is_none() && row.pair.is_none() {
+    if !view.running() || !row.was_ever_copied {
         return None;
     }
     let key = key(row);

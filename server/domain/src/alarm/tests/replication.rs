@@ -1,7 +1,7 @@
 //! Replication that does not run as it should, and a run that moves it.
 
 use super::*;
-use crate::{reading::Observed, survey::OpenTransaction};
+use crate::survey::OpenTransaction;
 
 #[test]
 fn a_transaction_that_holds_records_back_is_named_by_the_second_survey_that_shows_it() {
@@ -134,17 +134,6 @@ fn a_worker_that_does_not_answer_is_gone_and_the_active_side_stays_known() {
     assert_eq!((alarm.code, alarm.subject.as_str()), (Code::WorkerGone, "source"));
     assert_eq!(alarm.since, between(5, 10));
     assert!(judged.unknown.contains_key(&Code::TaskMissing), "{:?}", judged.unknown);
-}
-
-/// Nothing of Connect answers.
-fn without_connect(survey: &mut Survey) {
-    let refused = "connection refused";
-    let flow = &mut survey.flows[0];
-    flow.worker = Observed::unknown(refused, at(0));
-    flow.committed = Observed::unknown(refused, at(0));
-    for connector in flow.connectors.values_mut() {
-        *connector = Observed::unknown(refused, at(0));
-    }
 }
 
 #[test]
