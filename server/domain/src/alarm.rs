@@ -31,6 +31,7 @@ mod tests_of_numbers;
 #[cfg(test)]
 mod tests_of_writers;
 mod topics;
+mod transactions;
 mod view;
 mod ways;
 mod writers;

@@ -10,7 +10,7 @@ use super::{
     connectors::since,
     holes,
     memory::Streak,
-    stalled,
+    stalled, transactions,
     view::{Row, View},
     writers,
 };
@@ -35,6 +35,7 @@ pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
             judged.unknown(code, reason.as_str());
         }
         memory.keep_streaks(view, "frozen:");
+        memory.keep_streaks(view, transactions::HELD);
         memory.keep_streaks(view, "foreign:");
         memory.keep_streaks(view, "still");
         memory.keep_streaks(view, stalled::STALLED);
@@ -64,7 +65,7 @@ pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
     }
     std::mem::take(&mut pass.writers).raise(view, judged);
     backwards(view, judged);
-    stalled::frozen(view, judged, &pass);
+    transactions::frozen(view, judged, memory, &pass);
     stalled::still(view, judged, memory, &pass);
     stalled::beside_others(view, judged, memory, &pass);
 }

@@ -21,13 +21,65 @@ fn a_transaction_that_holds_records_back_is_named_by_the_second_survey_that_show
     orders(&mut survey, Side::A).end = Some(140);
     let judged = story.judge(survey.clone());
     let alarm = one(&judged);
-    assert_eq!((alarm.code, alarm.subject.as_str()), (Code::HungTransaction, "settlement-1"));
+    assert_eq!((alarm.code, alarm.subject.as_str()), (Code::HungTransaction, "orders"));
+    assert!(alarm.said.starts_with("Transaction `settlement-1` is open"), "{}", alarm.said);
     assert_eq!(alarm.places[0].said, "stands at offset 101 and ends at 140");
     assert_eq!((alarm.lost, alarm.since), (Lost::NOTHING, between(5, 10)), "what waits is not lost");
     let partition = orders(&mut survey, Side::A);
     partition.stable = partition.end;
     copied(&mut survey, 39);
-    assert_eq!(codes(&story.judge(survey)), []);
+    for _ in 0..5 {
+        let judged = story.judge(survey.clone());
+        assert!(one(&judged).said.ends_with("the newest survey found none that does."), "{judged:#?}");
+        assert_eq!((one(&judged).since, one(&judged).places.len()), (between(5, 10), 0));
+    }
+    assert_eq!(codes(&story.judge(survey)), [], "six surveys in a row found none");
+}
+
+/// A sink that commits with each checkpoint, a minute apart: the next transaction begins with the next record, under another id.
+#[test]
+fn transactions_that_follow_one_another_are_one_alarm() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    let (mut open, mut opened) = (Vec::new(), 0);
+    for checkpoint in 0..4_i64 {
+        let holder = OpenTransaction {
+            transactional_id: format!("sink-{checkpoint}"),
+            producer_id: checkpoint,
+            state: "Ongoing".to_owned(),
+            began_at: None,
+            partitions: vec![TopicPartition::new("orders", 0)],
+        };
+        *known(&mut survey.sides.a.transactions) = vec![holder];
+        for _ in 0..12 {
+            let partition = orders(&mut survey, Side::A);
+            partition.end = partition.end.map(|end| end + 10);
+            for change in settle(&open, story.judge(survey.clone())) {
+                match change.clone() {
+                    Change::Open(alarm) => {
+                        opened += 1;
+                        open = vec![kept(alarm)];
+                    }
+                    Change::Seen { grown, alarm, .. } => {
+                        assert!(!grown, "{alarm:#?}");
+                        open = vec![kept(alarm)];
+                    }
+                    Change::NotSeen { .. } | Change::Stays { .. } | Change::End { .. } => {
+                        panic!("it neither ends nor is out of sight: {change:?}")
+                    }
+                }
+            }
+        }
+        assert_eq!(opened, 1);
+        let said = &open[0].alarm.said;
+        assert!(said.starts_with(&format!("Transaction `sink-{checkpoint}` is open")), "{said}");
+        // It commits, and has written on by the next survey.
+        let partition = orders(&mut survey, Side::A);
+        let came = partition.end.unwrap() - partition.stable.unwrap();
+        partition.stable = partition.end;
+        copied(&mut survey, came);
+    }
+    assert_eq!(open[0].alarm.since, between(5, 10));
 }
 
 #[test]
