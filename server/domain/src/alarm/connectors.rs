@@ -71,7 +71,7 @@ fn tasks(
     let alarm = Alarm::of(Code::TaskMissing, &found.name, view, said);
     let alarm = match role {
         ConnectorRole::Source if none => without_any(view, found, alarm),
-        ConnectorRole::Source => alarm.at(behind::of_tasks(view, found, &missing)),
+        ConnectorRole::Source => alarm.at_worst_of(behind::of_tasks(view, found, &missing)),
         // No record hangs on these.
         ConnectorRole::Checkpoint | ConnectorRole::Heartbeat if none => alarm.at(vec![no_task(found)]),
         ConnectorRole::Checkpoint | ConnectorRole::Heartbeat => {
