@@ -170,7 +170,7 @@ fn worker(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
     }
     // One question that took too long says little as long as another was answered.
     let others = observed.connectors.values().any(|connector| connector.value().is_some());
-    let silent = view.silent_for(observed.worker.at()).filter(|_| !others);
+    let silent = view.worker_silent_for(observed.worker.at()).filter(|_| !others);
     let Some((streak, how_long)) = lasts(view, memory, KEY, silent) else { return };
     let said =
         format!("The Connect worker of `{name}` does not answer: nothing says that records are copied.");

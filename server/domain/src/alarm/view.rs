@@ -27,6 +27,10 @@ use crate::{
 /// Shorter than this nothing is silent, however short a period is: a broker or a worker may be busy with itself for seconds.
 const SILENT: TimeDelta = TimeDelta::seconds(5);
 
+/// A survey waits as long for a worker (`muster_replication::connect`), and may notice as much later that it did.
+const WORKER_WAITS: TimeDelta = TimeDelta::seconds(5);
+const LATE: TimeDelta = TimeDelta::seconds(1);
+
 /// Topics by name.
 pub(super) type Topics = BTreeMap<String, TopicObservation>;
 
@@ -82,11 +86,17 @@ impl<'a> View<'a> {
         Since { after: self.previous.map(|previous| previous.began_at), by: self.survey.began_at }
     }
 
-    /// How long this survey waited in vain for somebody it gave up then, where that says enough by itself: a whole period, and five seconds
-    /// at least. What refuses answers sooner, and is looked at twice.
+    /// How long this survey waited in vain for a cluster it gave up then, where that says enough by itself: a whole period, and five seconds
+    /// at least. What refuses answers sooner, and is looked at twice. A survey that stood still itself has begun to wait anew.
     pub(super) fn silent_for(&self, gave_up: DateTime<Utc>) -> Option<TimeDelta> {
         let waited = gave_up - self.survey.began_at;
         (waited >= self.period.max(SILENT)).then_some(waited)
+    }
+
+    /// The same of a Connect worker, which is waited for once. Where that took longer it was Muster that stood still (a snapshot of its
+    /// machine): it says no more than a refusal.
+    pub(super) fn worker_silent_for(&self, gave_up: DateTime<Utc>) -> Option<TimeDelta> {
+        self.silent_for(gave_up).filter(|waited| *waited <= WORKER_WAITS + LATE)
     }
 
     pub(super) fn observed(&self) -> Option<&'a FlowObservation> {

@@ -308,6 +308,25 @@ fn a_worker_that_gives_no_answer_for_a_whole_period_needs_no_second_look_unless_
     assert_eq!((alarm.places[0].lost, alarm.lost), (Lost::up_to(20), Lost::up_to(20)));
 }
 
+/// Its machine was stopped for a snapshot while it waited.
+#[test]
+fn that_muster_stood_still_itself_is_no_silence_of_a_worker() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    without_connect(&mut survey);
+    let waited = |seconds: i64| {
+        let mut survey = survey.clone();
+        survey.flows[0].worker = Observed::unknown("no answer in time", at(seconds));
+        survey
+    };
+    // The surveys begin at 10 and 15 seconds.
+    assert_eq!(codes(&story.judge(waited(10 + 31))), []);
+    assert_eq!(codes(&story.judge(waited(15 + 31))), [Code::WorkerGone]);
+    let mut story = Story::new();
+    story.judge(Story::survey());
+    assert_eq!(codes(&story.judge(waited(10 + 6))), [Code::WorkerGone]);
+}
+
 #[test]
 fn converters_that_rewrite_and_directions_that_chase_one_another_need_no_active_side() {
     let (mut story, mut survey) = (Story::new(), Story::survey());
