@@ -14,6 +14,7 @@ mod holes;
 mod keeping;
 mod leftover;
 mod memory;
+mod positions;
 mod raised;
 mod settings;
 mod stalled;
@@ -30,6 +31,7 @@ mod tests_of_numbers;
 #[cfg(test)]
 mod tests_of_writers;
 mod topics;
+mod transactions;
 mod view;
 mod ways;
 mod writers;

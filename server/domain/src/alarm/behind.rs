@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 
-use super::{Lost, MOST_PLACES, Place, view::View};
+use super::{Lost, MOST_PLACES, Place, positions::waiting, view::View};
 use crate::{
     pair::Side,
-    survey::{ConnectorObservation, Survey},
+    survey::{ConnectorObservation, OldPosition, Survey},
     topic::{ByPartition, TopicPartition},
 };
 
@@ -70,10 +70,14 @@ pub(super) fn last_seen(view: &View<'_>) -> Option<LastSeen> {
     let committed = committed(view);
     let mut all: Vec<Waits<'_>> = Vec::new();
     let mut ends = BTreeMap::new();
-    let at = each_last_seen(view, side, |topic, number, end| {
-        let through = committed.and_then(|all| all.get(&TopicPartition::new(topic, number)).copied());
-        // Nothing of it was ever copied as far as is known: all of it waits.
-        let most = end.map(|end| end.saturating_sub(1).saturating_sub(through.unwrap_or(-1)).max(0));
+    let flow = view.observed().or_else(|| view.previous_flow());
+    let at = each_last_seen(view, side, |topic, number, (start, end)| {
+        let key = TopicPartition::new(topic, number);
+        let of_another_log =
+            flow.and_then(|flow| flow.of_another_log.get(&key)).is_some_and(OldPosition::covers_committed);
+        let through = committed.and_then(|all| all.get(&key).copied()).filter(|_| !of_another_log);
+        // Where nothing of it was ever copied as far as is known all of it waits.
+        let most = end.map(|end| waiting(start, end, through));
         ends.insert((topic, number), end);
         all.push((topic, number, most.filter(|_| committed.is_some())));
     })?;
@@ -96,17 +100,21 @@ fn committed<'a>(view: &View<'a>) -> Option<&'a ByPartition<i64>> {
     now.or(before).or(remembered).map(|committed| &committed.offsets)
 }
 
+/// First offset and end of a partition.
+type Ends = (Option<i64>, Option<i64>);
+
 /// Looks at the ends of application partitions of a side by whatever survey read them last; answers when that was.
 fn each_last_seen<'a>(
     view: &View<'a>,
     side: Side,
-    mut look: impl FnMut(&'a str, i32, Option<i64>),
+    mut look: impl FnMut(&'a str, i32, Ends),
 ) -> Option<DateTime<Utc>> {
     let ours = |topic: &str| view.scope.application_topic(side, topic);
     let of = |survey: &'a Survey| Some((survey.sides.get(side).topics.value()?, survey.began_at));
     if let Some((topics, at)) = of(view.survey).or_else(|| of(view.previous?)) {
         for (name, topic) in topics.iter().filter(|(name, _)| ours(name)) {
-            (0..).zip(&topic.partitions).for_each(|(number, partition)| look(name, number, partition.end));
+            let ends = topic.partitions.iter().map(|partition| (partition.start, partition.end));
+            (0..).zip(ends).for_each(|(number, ends)| look(name, number, ends));
         }
         return Some(at);
     }
@@ -114,51 +122,60 @@ fn each_last_seen<'a>(
     let remembered = view.memory.topics.get(&side)?;
     let at = remembered.values().map(|topic| topic.seen_at).max()?;
     for (name, topic) in remembered.iter().filter(|(name, topic)| ours(name) && topic.seen_at == at) {
-        (0..).zip(&topic.offsets).for_each(|(number, (_, end))| look(name, number, *end));
+        (0..).zip(&topic.offsets).for_each(|(number, ends)| look(name, number, *ends));
     }
     Some(at)
 }
 
 /// What is missed of a source connector's tasks, partition by partition where Connect's own list says which are theirs. `missing` has the
-/// number of a task and what is so of it.
-pub(super) fn of_tasks(
-    view: &View<'_>,
-    found: &ConnectorObservation,
-    missing: &[(i32, String)],
-) -> Vec<Place> {
+/// number of a task and what is so of it. What else they copy (the canary, heartbeats, topics beyond the pair) is no loss to the pair.
+pub(super) fn of_tasks(view: &View<'_>, found: &ConnectorObservation, missing: &[(i32, String)]) -> Behind {
+    let side = view.way().from;
     let mut theirs: BTreeMap<TopicPartition, (String, Option<i64>)> = BTreeMap::new();
-    let mut places = Vec::new();
+    let (mut tasks, mut all_known) = (Vec::new(), true);
     for (number, said) in missing {
         let assigned = found.assigned.iter().find(|assigned| assigned.task == *number);
         let named = assigned.map(|assigned| assigned.named.as_slice()).unwrap_or_default();
-        theirs.extend(named.iter().map(|at| (at.clone(), (format!("its task {number} {said}"), None))));
+        let before = theirs.len();
+        let ours = named.iter().filter(|at| view.scope.application_topic(side, &at.topic));
+        theirs.extend(ours.map(|at| (at.clone(), (format!("its task {number} {said}"), None))));
         // What waits on partitions that are not named nobody knows.
-        let unnamed = match assigned {
-            None => said.clone(),
+        let (unnamed, lost) = match assigned {
+            None => (said.clone(), Lost::UNKNOWN),
             Some(assigned) if assigned.more > 0 => {
-                format!("{said}, with {} more partitions", assigned.more)
+                (format!("{said}, with {} more partitions", assigned.more), Lost::UNKNOWN)
+            }
+            Some(_) if theirs.len() == before => {
+                (format!("{said}, and copied no topic of the pair"), Lost::NOTHING)
             }
             Some(_) => continue,
         };
-        let name = format!("{}, task {number}", found.name);
-        places.push(Place::new(name, unnamed).losing(0, Lost::UNKNOWN));
+        all_known &= lost == Lost::NOTHING;
+        tasks.push(Place::new(format!("{}, task {number}", found.name), unnamed).losing(0, lost));
     }
-    if theirs.is_empty() {
-        return places;
+    if !theirs.is_empty() {
+        // Where the sides cannot be compared nothing is known of any.
+        let _ = view.each_row(|row| {
+            if let Some((_, most)) = theirs.get_mut(&row.key()) {
+                *most = row.waiting(view.mode);
+            }
+        });
     }
-    // Where the sides cannot be compared nothing is known of any.
-    let _ = view.each_row(|row| {
-        if let Some((_, most)) = theirs.get_mut(&row.key()) {
-            *most = row.waiting(view.mode);
-        }
-    });
-    let mut of_partitions: Vec<Place> = theirs
-        .into_iter()
-        .map(|(at, (said, most))| {
-            let lost = Lost { at_least: None, at_most: most };
-            Place::of(at, format!("{said}: {}", waits(most))).losing(0, lost)
-        })
-        .collect();
-    of_partitions.append(&mut places);
-    of_partitions
+    let all = theirs.iter().map(|(at, (_, most))| (at.topic.as_str(), at.partition, *most)).collect();
+    let (worst, mut more, most) = worst(all);
+    let of_partition = |(topic, number, most): Waits<'_>| {
+        let at = TopicPartition::new(topic, number);
+        let said = theirs.get(&at).map_or_else(String::new, |(said, _)| format!("{said}: {}", waits(most)));
+        Place::of(at, said).losing(0, Lost { at_least: None, at_most: most })
+    };
+    let mut places: Vec<Place> = worst.into_iter().map(of_partition).collect();
+    // Tasks whose partitions are not named keep a place, too.
+    let room = MOST_PLACES.saturating_sub(tasks.len().min(MOST_PLACES / 2));
+    more = more.saturating_add(places.len().saturating_sub(room));
+    places.truncate(room);
+    places.append(&mut tasks);
+    more = more.saturating_add(places.len().saturating_sub(MOST_PLACES));
+    places.truncate(MOST_PLACES);
+    let lost = if all_known { Lost { at_least: None, at_most: most } } else { Lost::UNKNOWN };
+    Behind { places, more, lost }
 }

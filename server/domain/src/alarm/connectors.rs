@@ -71,7 +71,7 @@ fn tasks(
     let alarm = Alarm::of(Code::TaskMissing, &found.name, view, said);
     let alarm = match role {
         ConnectorRole::Source if none => without_any(view, found, alarm),
-        ConnectorRole::Source => alarm.at(behind::of_tasks(view, found, &missing)),
+        ConnectorRole::Source => alarm.at_worst_of(behind::of_tasks(view, found, &missing)),
         // No record hangs on these.
         ConnectorRole::Checkpoint | ConnectorRole::Heartbeat if none => alarm.at(vec![no_task(found)]),
         ConnectorRole::Checkpoint | ConnectorRole::Heartbeat => {
@@ -154,6 +154,7 @@ pub(super) fn stop(url: &str, connector: &str) -> String {
 /// The worker's REST does not answer: who carried the flow is gone or frozen. What it wrote as status stays RUNNING.
 fn worker(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
     const KEY: &str = "connector:worker";
+    let stood = stood_on_purpose(view, memory);
     let (Some(observed), Some((url, name))) = (view.observed(), view.connect()) else {
         judged.unknown(Code::WorkerGone, "Muster cannot see this flow");
         return memory.keep_streaks(view, KEY);
@@ -164,14 +165,12 @@ fn worker(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
         judged.unknown(Code::WorkerGone, reason);
         return memory.keep_streaks(view, KEY);
     }
-    // Without the status nobody can say that it was stopped on purpose, unless the last one said so.
-    let was = view.previous_flow().and_then(|flow| flow.connectors.get(&ConnectorRole::Source));
-    if was.and_then(Observed::value).is_some_and(|source| source.state == ConnectState::Stopped) {
+    if stood {
         return;
     }
     // One question that took too long says little as long as another was answered.
     let others = observed.connectors.values().any(|connector| connector.value().is_some());
-    let silent = view.silent_for(observed.worker.at()).filter(|_| !others);
+    let silent = view.worker_silent_for(observed.worker.at()).filter(|_| !others);
     let Some((streak, how_long)) = lasts(view, memory, KEY, silent) else { return };
     let said =
         format!("The Connect worker of `{name}` does not answer: nothing says that records are copied.");
@@ -190,6 +189,22 @@ fn worker(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
                 Some(format!("curl -i {}", quoted(&format!("{url}/")))),
             ),
     );
+}
+
+/// Whether the source connector was stopped or paused on purpose when its status was read last. Without Connect nobody can say so, and it
+/// keeps what it was asked for over any restart: so that is remembered until a status is read again.
+fn stood_on_purpose(view: &View<'_>, memory: &mut Memory) -> bool {
+    const KEY: &str = "connector:stood";
+    if view.connector(ConnectorRole::Source).is_some_and(|source| source.value().is_some()) {
+        return false;
+    }
+    let was = view.previous_flow().and_then(|flow| flow.connectors.get(&ConnectorRole::Source)?.value());
+    let remembered = view.memory.active == Some(view.way()) && view.memory.streaks.contains_key(KEY);
+    let stood = remembered || was.is_some_and(ConnectorObservation::stands_on_purpose);
+    if stood {
+        memory.again(view, KEY.to_owned(), 0);
+    }
+    stood
 }
 
 /// Counts one more survey to which somebody did not answer. Once that says enough: since when, and what was looked at. One survey does where

@@ -10,7 +10,7 @@ use super::{
     connectors::since,
     holes,
     memory::Streak,
-    stalled,
+    stalled, transactions,
     view::{Row, View},
     writers,
 };
@@ -35,6 +35,7 @@ pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
             judged.unknown(code, reason.as_str());
         }
         memory.keep_streaks(view, "frozen:");
+        memory.keep_streaks(view, transactions::HELD);
         memory.keep_streaks(view, "foreign:");
         memory.keep_streaks(view, "still");
         memory.keep_streaks(view, stalled::STALLED);
@@ -64,7 +65,7 @@ pub(super) fn judge(view: &View<'_>, judged: &mut Judged, memory: &mut Memory) {
     }
     std::mem::take(&mut pass.writers).raise(view, judged);
     backwards(view, judged);
-    stalled::frozen(view, judged, &pass);
+    transactions::frozen(view, judged, memory, &pass);
     stalled::still(view, judged, memory, &pass);
     stalled::beside_others(view, judged, memory, &pass);
 }
@@ -143,7 +144,8 @@ impl Pass {
             return;
         };
         let moved = row.committed.zip(row.was_committed).map_or(0, |(now, was)| now.saturating_sub(was));
-        let grown = row.grown().filter(|_| growth_counts(view, row)).unwrap_or(0);
+        // What the replica grew by counts no longer than the flow takes to prove that it was the flow that wrote it.
+        let grown = row.grown().filter(|_| row.unproven.is_none()).unwrap_or(0);
         let arrived = grown.max(moved);
         self.written = self.written.saturating_add(written.max(0));
         self.arrived = self.arrived.saturating_add(arrived.max(0));
@@ -154,24 +156,12 @@ impl Pass {
                 stalled::behind(view, row).is_some_and(|n| n.saturating_sub(written) > stalled::AT_ONCE);
         }
         if written > 0 && arrived <= 0 {
-            // A position beyond the end is of another log: how much waits is not known then.
-            let behind = row
-                .copyable(view.mode)
-                .zip(row.committed)
-                .map(|(end, committed)| end.saturating_sub(1).saturating_sub(committed))
-                .filter(|behind| *behind >= 0);
             self.waiting.push(
                 Place::of(row.key(), format!("{written} offsets were written since the survey before"))
-                    .losing(0, Lost { at_least: None, at_most: behind }),
+                    .losing(0, Lost { at_least: None, at_most: row.waiting(view.mode) }),
             );
         }
     }
-}
-
-/// Whether what the replica grew by counts as arrived: no longer than the flow takes to prove that it was the flow that wrote it. Of one
-/// whose committed offsets cannot be read nobody knows: offset syncs alone may not come while little is written.
-fn growth_counts(view: &View<'_>, row: &Row<'_>) -> bool {
-    row.unproven.is_none() || view.observed().is_none_or(|flow| flow.committed.value().is_none())
 }
 
 /// Whether replication brought nothing to the replica between the survey before and this one.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Alarm, AlarmCode as Code, Judged, Lost, Place,
+    positions::waiting,
     view::{Row, View},
 };
 use crate::{
@@ -104,11 +105,8 @@ fn missing_there(view: &View<'_>, row: &Row<'_>, compacted: bool) -> Option<Plac
 }
 
 fn at_most_gone(view: &View<'_>, row: &Row<'_>, compacted: bool) -> Option<i64> {
-    // Of what the source still has no more can be gone there than was copied.
-    let there_now = row
-        .through(view.mode)
-        .zip(row.source.start)
-        .map(|(through, start)| through.saturating_add(1).saturating_sub(start).max(0));
+    // No more can be gone there than the source still has. What has arrived bounds nothing: positions say that so much has at least.
+    let there_now = row.copyable(view.mode).map(|end| waiting(row.source.start, end, None));
     if compacted {
         return there_now;
     }

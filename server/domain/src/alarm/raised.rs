@@ -122,7 +122,7 @@ impl Place {
 pub struct Alarm {
     /// Which.
     pub code: AlarmCode,
-    /// The topic, group, connector or transaction it is about: one alarm of a code and subject is open at a time. Where both flows are
+    /// The topic, group or connector it is about: one alarm of a code and subject is open at a time. Where both flows are
     /// judged, or an alarm about the same of the other flow is open, the course stands behind it: `orders (eu-west → eu-central)`.
     pub subject: String,
     /// The flow it concerns: `eu-west → eu-central`.

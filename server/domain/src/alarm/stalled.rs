@@ -1,22 +1,18 @@
-//! What a pass over the offsets says of standing still: transactions that hold records back, a flow that copies nothing, and
-//! a task that copies nothing beside others that do.
-
-use std::collections::BTreeMap;
+//! What a pass over the offsets says of standing still: a flow that copies nothing, and a task that copies nothing beside others that do.
 
 use chrono::TimeDelta;
 
 use super::{
-    Alarm, AlarmCode as Code, Judged, Lost, Memory, Place, Since,
+    Alarm, AlarmCode as Code, Judged, Lost, Memory, Place,
     connectors::{restart, since},
     copying::Pass,
     memory::Streak,
+    positions::waiting as waiting_past,
     view::{Row, View},
 };
 use crate::{
     reading::Observed,
-    shell::quoted,
-    survey::{ConnectState, ConnectorObservation, ConnectorRole, OpenTransaction},
-    topic::TopicPartition,
+    survey::{ConnectState, ConnectorObservation, ConnectorRole},
 };
 
 /// Surveys in a row in which records were written and none arrived.
@@ -34,110 +30,6 @@ const STALLED_LONG: u32 = 12;
 const STALLED_WITHIN: TimeDelta = TimeDelta::minutes(10);
 /// Records a task takes at once (`max.poll.records` unless set).
 pub(super) const AT_ONCE: i64 = 500;
-
-/// Transactions that hold the last stable offset, by transactional id; partitions nobody is known to hold by themselves.
-pub(super) fn frozen(view: &View<'_>, judged: &mut Judged, pass: &Pass) {
-    let way = view.way();
-    let open = match view.survey.sides.get(way.from).transactions.as_result() {
-        Ok(open) => open.as_slice(),
-        Err(reason) => {
-            judged.unknown(Code::HungTransaction, reason);
-            &[]
-        }
-    };
-    let mut by_holder: BTreeMap<String, Held<'_>> = BTreeMap::new();
-    for (key, streak, stable, end) in &pass.frozen {
-        let holder = open.iter().find(|transaction| transaction.partitions.contains(key));
-        let subject = holder.map_or_else(|| key.to_string(), |holder| holder.transactional_id.clone());
-        let place = Place::of(key.clone(), format!("stands at offset {stable} and ends at {end}"));
-        let held = by_holder.entry(subject).or_insert_with(|| Held {
-            holder,
-            first: (key, *stable),
-            places: Vec::new(),
-            waiting: 0,
-            since: since(streak),
-        });
-        held.places.push(place);
-        held.waiting = held.waiting.saturating_add(end.saturating_sub(*stable));
-        if streak.by < held.since.by {
-            held.since = since(streak);
-        }
-    }
-    for (subject, held) in by_holder {
-        judged.raise(hung(view, &subject, held));
-    }
-}
-
-/// What one transaction holds.
-struct Held<'a> {
-    holder: Option<&'a OpenTransaction>,
-    /// The first of its partitions, and where that stands.
-    first: (&'a TopicPartition, i64),
-    places: Vec<Place>,
-    /// Offsets behind it.
-    waiting: i64,
-    since: Since,
-}
-
-fn hung(view: &View<'_>, subject: &str, held: Held<'_>) -> Alarm {
-    let way = view.way();
-    let from = view.name(way.from);
-    let waits = if view.mode.read_committed { "read committed, or copied" } else { "read committed" };
-    let said = match held.holder {
-        Some(_) => format!(
-            "Transaction `{subject}` is open on `{from}`: nothing behind its first record can be {waits}."
-        ),
-        None => format!(
-            "The last stable offset of `{subject}` on `{from}` does not move: an open transaction holds it, and nothing behind it can be {waits}."
-        ),
-    };
-    let behind = if view.mode.read_committed {
-        format!(
-            "{} offsets wait behind it. None is lost while the source lives; none of them is on the standby.",
-            held.waiting
-        )
-    } else {
-        "This flow copies what is not committed, too: nothing waits for it, and what is aborted is on the standby as well."
-            .to_owned()
-    };
-    let (partition, stable) = held.first;
-    let at = format!("--topic {} --partition {}", quoted(&partition.topic), partition.partition);
-    let find = view.tool(way.from, "kafka-transactions", &format!("find-hanging {at}"));
-    let abort = view.tool(way.from, "kafka-transactions", &format!("abort {at} --start-offset {stable}"));
-    let (look, step) = match held.holder {
-        Some(holder) => {
-            let id = quoted(&holder.transactional_id);
-            let describe =
-                view.tool(way.from, "kafka-transactions", &format!("describe --transactional-id {id}"));
-            let step = format!(
-                "Ask its owner to end it: a producer that begins with the same transactional.id aborts it, and so does its \
-                 coordinator after the timeout. If it outlives that, abort it on each partition: `{abort}`."
-            );
-            (format!("{describe}\n{find}"), step)
-        }
-        None => {
-            let step = format!(
-                "If `find-hanging` names it (open for more than 15 minutes, and no coordinator knows it), it will never end \
-                 by itself: abort it: `{abort}`."
-            );
-            (find, step)
-        }
-    };
-    let alarm = Alarm::of(Code::HungTransaction, subject, view, said)
-        .at(held.places)
-        .since(held.since)
-        .fact(behind)
-        .next(step, Some(look));
-    match held.holder.and_then(|holder| Some((holder, holder.began_at?))) {
-        Some((holder, began)) => alarm.fact(format!(
-            "The coordinator says it is {} since {} UTC, producer id {}.",
-            holder.state,
-            began.format("%-d %b %Y %H:%M:%S"),
-            holder.producer_id
-        )),
-        None => alarm,
-    }
-}
 
 /// The source takes writes, nothing arrives anywhere, and Connect says RUNNING.
 pub(super) fn still(view: &View<'_>, judged: &mut Judged, memory: &mut Memory, pass: &Pass) {
@@ -182,7 +74,7 @@ pub(super) fn still(view: &View<'_>, judged: &mut Judged, memory: &mut Memory, p
 /// Offsets of a partition that are not known to have arrived.
 pub(super) fn behind(view: &View<'_>, row: &Row<'_>) -> Option<i64> {
     let through = row.through(view.mode).max(row.committed)?;
-    Some(row.copyable(view.mode)?.saturating_sub(1).saturating_sub(through).max(0))
+    Some(waiting_past(row.source.start, row.copyable(view.mode)?, Some(through)))
 }
 
 /// Whether a partition was written on in two surveys and nothing of it has arrived since.
@@ -203,7 +95,7 @@ pub(super) fn waiting(
     written: i64,
 ) -> Option<(Place, Streak)> {
     // What was never copied may be new, and not known to the connector yet.
-    if !view.running() || row.committed.is_none() && row.pair.is_none() {
+    if !view.running() || !row.was_ever_copied {
         return None;
     }
     let key = key(row);

@@ -14,6 +14,7 @@ use super::{AlarmCode as Code, *};
 use crate::{
     ids::{PairName, TeamName},
     pair::Side,
+    reading::Observed,
     samples::{self, FORWARD, at, known},
     survey::{
         ConnectState, ConnectorObservation, ConnectorRole, OffsetPair, PartitionObservation, SideObservation,
@@ -107,6 +108,17 @@ pub(super) fn copied(survey: &mut Survey, count: i64) {
     *known(&mut survey.flows[0].committed).offsets.get_mut(&key).unwrap() += count;
     let pair = known(&mut survey.flows[0].newest_pairs).0.get_mut(&key).unwrap();
     *pair = OffsetPair { upstream: pair.upstream + count, downstream: pair.downstream + count };
+}
+
+/// Nothing of Connect answers any more.
+pub(super) fn without_connect(survey: &mut Survey) {
+    let refused = "connection refused";
+    let flow = &mut survey.flows[0];
+    flow.worker = Observed::unknown(refused, at(0));
+    flow.committed = Observed::unknown(refused, at(0));
+    for connector in flow.connectors.values_mut() {
+        *connector = Observed::unknown(refused, at(0));
+    }
 }
 
 pub(super) fn one(judged: &Judged) -> &Alarm {

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::{
     AlarmCode as Code,
-    tests::{Story, flow_on, one, orders},
+    tests::{Story, flow_on, one, orders, source},
     *,
 };
 use crate::{
     pair::Side,
-    samples::{self, known},
-    topic::{ConfigEntry, ConfigSource},
+    samples::{self, at, known},
+    topic::{ConfigEntry, ConfigSource, TopicPartition},
 };
 
 /// Sets a config of `orders` on a side.
@@ -58,6 +58,31 @@ fn what_the_copy_deleted_is_lost_at_most_as_far_as_the_source_still_has_it() {
     assert_eq!(lost(400, 300, true), (Some(0), None));
     // Markers among the copies: where the source's first record has come to is not known.
     assert_eq!(lost(250, 300, false).0, Some(250), "no more than the source has of what was copied");
+}
+
+#[test]
+fn positions_that_prove_less_than_has_arrived_bound_nothing_that_is_gone() {
+    let lost = |policy: &str, there: i64| {
+        let (mut story, mut survey) = (Story::new(), Story::survey());
+        for key in ["exactly.once.support", "source.consumer.isolation.level"] {
+            source(&mut survey).config.remove(key);
+        }
+        // Positions stand at 100 of 500, and nothing proves what the copy holds beyond.
+        for side in Side::BOTH {
+            let partition = orders(&mut survey, side);
+            (partition.end, partition.stable) = (Some(500), Some(500));
+        }
+        survey.flows[0].unproven.insert(TopicPartition::new("orders", 0), at(0));
+        known(&mut survey.flows[0].writers).partitions.clear();
+        set(&mut survey, Side::B, "retention.ms", "3600000", ConfigSource::Topic);
+        set(&mut survey, Side::B, "cleanup.policy", policy, ConfigSource::Topic);
+        orders(&mut survey, Side::B).start = Some(there);
+        let judged = story.judge(survey);
+        let early = judged.standing.iter().find(|alarm| alarm.code == Code::EarlyDeletion);
+        early.and_then(|alarm| alarm.lost.at_most)
+    };
+    assert_eq!(lost("delete", 300), Some(300));
+    assert_eq!(lost("compact", 0), Some(500));
 }
 
 #[test]

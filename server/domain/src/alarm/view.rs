@@ -6,7 +6,11 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use super::{Inputs, Since, memory::LastTopic};
+use super::{
+    Inputs, Since,
+    memory::LastTopic,
+    positions::{Column, Logs, waiting},
+};
 use crate::{
     cluster::Cluster,
     lag::{CopyMode, RecordsOnly, renamed},
@@ -17,11 +21,15 @@ use crate::{
         ConnectState, ConnectorObservation, ConnectorRole, FlowObservation, OffsetPair, PartitionObservation,
         Survey, TopicObservation,
     },
-    topic::{ByPartition, TopicPartition},
+    topic::TopicPartition,
 };
 
 /// Shorter than this nothing is silent, however short a period is: a broker or a worker may be busy with itself for seconds.
 const SILENT: TimeDelta = TimeDelta::seconds(5);
+
+/// A survey waits as long for a worker (`muster_replication::connect`), and may notice as much later that it did.
+const WORKER_WAITS: TimeDelta = TimeDelta::seconds(5);
+const LATE: TimeDelta = TimeDelta::seconds(1);
 
 /// Topics by name.
 pub(super) type Topics = BTreeMap<String, TopicObservation>;
@@ -78,11 +86,17 @@ impl<'a> View<'a> {
         Since { after: self.previous.map(|previous| previous.began_at), by: self.survey.began_at }
     }
 
-    /// How long this survey waited in vain for somebody it gave up then, where that says enough by itself: a whole period, and five seconds
-    /// at least. What refuses answers sooner, and is looked at twice.
+    /// How long this survey waited in vain for a cluster it gave up then, where that says enough by itself: a whole period, and five seconds
+    /// at least. What refuses answers sooner, and is looked at twice. A survey that stood still itself has begun to wait anew.
     pub(super) fn silent_for(&self, gave_up: DateTime<Utc>) -> Option<TimeDelta> {
         let waited = gave_up - self.survey.began_at;
         (waited >= self.period.max(SILENT)).then_some(waited)
+    }
+
+    /// The same of a Connect worker, which is waited for once. Where that took longer it was Muster that stood still (a snapshot of its
+    /// machine): it says no more than a refusal.
+    pub(super) fn worker_silent_for(&self, gave_up: DateTime<Utc>) -> Option<TimeDelta> {
+        self.silent_for(gave_up).filter(|waited| *waited <= WORKER_WAITS + LATE)
     }
 
     pub(super) fn observed(&self) -> Option<&'a FlowObservation> {
@@ -173,6 +187,10 @@ impl<'a> View<'a> {
         let writers = flow.and_then(|flow| flow.writers.value());
         let in_transactions = writers.is_some_and(|writers| !writers.own.is_empty());
         let remembered = self.memory.active == Some(way);
+        // Without Connect's own positions nobody knows what they would have proven.
+        let reads = |flow: &&FlowObservation| flow.committed.value().is_some();
+        let proves = flow.filter(reads);
+        let proved = before.filter(reads).filter(|_| proves.is_some());
         let was_committed = before
             .and_then(|flow| flow.committed.value())
             .or(self.memory.committed.as_ref().filter(|_| remembered))
@@ -198,10 +216,18 @@ impl<'a> View<'a> {
                 Column::of(was_committed, name),
                 Column::of(was_pairs, name),
             );
-            let unproven = Column::of(flow.map(|flow| &flow.unproven), name);
-            let was_unproven = Column::of(before.map(|flow| &flow.unproven), name);
+            let unproven = Column::of(proves.map(|flow| &flow.unproven), name);
+            let was_unproven = Column::of(proved.map(|flow| &flow.unproven), name);
+            let anew = self.id_before(way.from, name).zip(topic.id).is_some_and(|(old, new)| old != new);
+            let logs = Logs { flow, before, anew };
             for (number, partition) in (0..).zip(&topic.partitions) {
                 let at = usize::try_from(number).unwrap_or(usize::MAX);
+                let (shown, shown_before) = (
+                    (columns.0.get(number), columns.1.get(number)),
+                    (columns.2.get(number), columns.3.get(number)),
+                );
+                let (committed, pair) = logs.of_now(name, number, shown);
+                let (was_committed, was_pair) = logs.of_before(name, number, shown_before);
                 look(Row {
                     topic: name,
                     number,
@@ -212,10 +238,11 @@ impl<'a> View<'a> {
                     records_only: records_only.on(&replica_name, number),
                     was_source: old_source.and_then(|old| old.partitions.get(at)),
                     was_target: old_replica.and_then(|old| old.partitions.get(at)),
-                    committed: columns.0.get(number),
-                    pair: columns.1.get(number),
-                    was_committed: columns.2.get(number),
-                    was_pair: columns.3.get(number),
+                    was_ever_copied: shown.0.is_some() || shown.1.is_some(),
+                    committed,
+                    pair,
+                    was_committed,
+                    was_pair,
                     unproven: unproven.get(number),
                     was_unproven: was_unproven.get(number),
                 });
@@ -257,11 +284,15 @@ pub(super) struct Row<'a> {
     pub(super) records_only: bool,
     pub(super) was_source: Option<&'a PartitionObservation>,
     pub(super) was_target: Option<&'a PartitionObservation>,
+    /// Whether the flow has a position on it, be it one of a log before.
+    pub(super) was_ever_copied: bool,
+    /// Positions are those of this log: what is of the one before the topic was made anew is none.
     pub(super) committed: Option<i64>,
     pub(super) pair: Option<OffsetPair>,
     pub(super) was_committed: Option<i64>,
     pub(super) was_pair: Option<OffsetPair>,
-    /// Since when the replica holds more than any position proves, where that is too long: it may be somebody else's.
+    /// Since when the replica holds more than any position proves, where that is too long: it may be somebody else's. `None` where
+    /// committed offsets cannot be read, too.
     pub(super) unproven: Option<DateTime<Utc>>,
     pub(super) was_unproven: Option<DateTime<Utc>>,
 }
@@ -289,7 +320,7 @@ impl Row<'_> {
     /// Last source offset on the target, inclusive, where that is sure enough to conclude from.
     pub(super) fn through(&self, mode: CopyMode) -> Option<i64> {
         if self.unproven.is_some() && !self.committed_is_exact(mode) {
-            return by_positions(self.committed, self.pair);
+            return by_positions(self.known_committed(), self.pair);
         }
         self.through_if_all_is_ours(mode)
     }
@@ -304,7 +335,12 @@ impl Row<'_> {
         if self.committed_is_exact(mode) || self.records_only {
             return self.through(mode);
         }
-        by_positions(self.committed, self.pair)
+        by_positions(self.known_committed(), self.pair)
+    }
+
+    /// The committed offset of now or, where it is not known, of before: what had arrived then is there still.
+    fn known_committed(&self) -> Option<i64> {
+        self.committed.or(self.was_committed)
     }
 
     fn committed_is_exact(&self, mode: CopyMode) -> bool {
@@ -323,11 +359,8 @@ impl Row<'_> {
     /// one that is of another log.
     pub(super) fn waiting(&self, mode: CopyMode) -> Option<i64> {
         let empty = self.source.end.is_some() && self.source.start == self.source.end;
-        let known = self
-            .copyable(mode)
-            .zip(self.committed.or(self.was_committed))
-            .map(|(end, through)| end.saturating_sub(1).saturating_sub(through));
-        known.filter(|waiting| *waiting >= 0).or(empty.then_some(0))
+        let known = self.copyable(mode).zip(self.known_committed()).filter(|(end, through)| through < end);
+        known.map(|(end, through)| waiting(self.source.start, end, Some(through))).or(empty.then_some(0))
     }
 
     /// Offsets the replica has grown by since the survey before.
@@ -352,21 +385,4 @@ fn through(
     let pair = pair?;
     let ahead = target?.end?.saturating_sub(1).saturating_sub(pair.downstream);
     (ahead >= 0).then(|| pair.upstream.saturating_add(ahead).max(committed.unwrap_or(-1)))
-}
-
-/// The values of one topic's partitions: a name is compared once a topic and not once a partition.
-struct Column<'a, T>(Vec<(i32, &'a T)>);
-
-impl<'a, T: Copy> Column<'a, T> {
-    fn of(map: Option<&'a ByPartition<T>>, topic: &str) -> Self {
-        let Some(map) = map else { return Self(Vec::new()) };
-        let from = TopicPartition::new(topic, 0);
-        let values = map.range(from..).take_while(|(key, _)| key.topic == topic);
-        Self(values.map(|(key, value)| (key.partition, value)).collect())
-    }
-
-    fn get(&self, number: i32) -> Option<T> {
-        let found = self.0.binary_search_by_key(&number, |(number, _)| *number).ok()?;
-        Some(*self.0[found].1)
-    }
 }

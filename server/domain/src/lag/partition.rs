@@ -289,14 +289,15 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// For how many milliseconds, at least, the first record that is missing on the target has been there: since the first of the surveys
-    /// that all saw an end behind it.
+    /// For how many milliseconds, at least, the first record that is missing on the target has been there. Of the surveys that all saw an end
+    /// behind it the first read that end some time after it began: only when the second began the record was surely there.
     fn surely_behind_for(&self, key: &TopicPartition, through: i64) -> i64 {
         let behind_it =
             |(_, ends): &&EndsAt| ends.get(key).is_none_or(|end| *end > through.saturating_add(1));
         let saw_it =
             self.history.iter().rev().take_while(behind_it).filter(|(_, ends)| ends.contains_key(key));
-        saw_it.last().map_or(0, |(at, _)| (self.clock.now - *at).num_milliseconds().max(0))
+        let (second, _) = saw_it.fold((None, None), |(_, first), (at, _)| (first, Some(*at)));
+        second.map_or(0, |at: DateTime<Utc>| (self.clock.now - at).num_milliseconds().max(0))
     }
 
     fn aged(&self, class: ReadingClass, at: DateTime<Utc>) -> ReadingClass {

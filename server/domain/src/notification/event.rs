@@ -167,7 +167,7 @@ pub enum Event {
         /// Whether it is likely and not proven.
         #[serde(default)]
         likely: bool,
-        /// The topic, group, connector or transaction it is about.
+        /// The topic, group or connector it is about.
         about: String,
         /// What is so, in a sentence.
         said: String,

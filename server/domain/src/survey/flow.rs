@@ -109,6 +109,20 @@ pub struct OldPosition {
     pub unseen: bool,
 }
 
+impl OldPosition {
+    /// Whether every committed offset that is known by then is of the log before.
+    #[must_use]
+    pub fn covers_committed(&self) -> bool {
+        self.unseen || self.committed.is_some()
+    }
+
+    /// The same of the newest offset sync.
+    #[must_use]
+    pub fn covers_pair(&self) -> bool {
+        self.unseen || self.pair.is_some()
+    }
+}
+
 /// Who writes where a flow copies to, as the leaders there remember producers that have an id (DescribeProducers).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WritersObservation {

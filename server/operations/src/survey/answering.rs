@@ -11,10 +11,15 @@ use futures_util::{
 };
 use muster_domain::cluster::ClusterDescription;
 use muster_kafka::{ClusterAdmin, KafkaError};
-use tokio::time::{Instant, interval_at, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
 /// Between two questions.
 const AGAIN: Duration = Duration::from_secs(1);
+/// The next question may be as much late. Where it is later this process stood still (a snapshot of its machine), and heard nobody: then it
+/// begins to wait anew.
+const LATE: Duration = Duration::from_secs(1);
+/// As often as this; a process that always stands still would wait for ever.
+const MOST_ANEW: u32 = 3;
 /// A survey waits as long for a cluster at most, as for any call to it.
 const LONGEST: Duration = Duration::from_secs(10);
 /// And as long at least: alarms take nothing shorter for silence (`muster_domain::alarm`).
@@ -59,24 +64,40 @@ pub(super) async fn identity(
     let began = Instant::now();
     let mut asked = FuturesUnordered::new();
     asked.push(ask(admin));
+    let mut questions = 1_u32;
     let mut again = interval_at(began + AGAIN, AGAIN);
+    again.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut enough = pin!(sleep(waits.patience));
+    let (mut woke, mut anew) = (began, 0);
     let outcome = loop {
-        tokio::select! {
+        let turn = tokio::select! {
             biased;
-            Some(answer) = asked.next() => match answer {
-                Ok(cluster) => break Ok(cluster),
-                Err(error) if asked.is_empty() => break Err(error.to_string()),
-                // Another question is under way.
-                Err(_) => {}
-            },
-            () = &mut enough => break Err(format!(
-                "cluster `{}` was asked {} times within {} ms and did not answer",
-                admin.cluster(),
-                asked.len(),
-                waits.patience.as_millis()
-            )),
-            _ = again.tick() => asked.push(ask(admin)),
+            Some(answer) = asked.next() => Turn::Answered(answer),
+            () = &mut enough => Turn::Enough,
+            _ = again.tick() => Turn::Again,
+        };
+        let slept = woke.elapsed() > AGAIN + LATE && anew < MOST_ANEW;
+        woke = Instant::now();
+        if slept {
+            anew += 1;
+            enough.as_mut().reset(woke + waits.patience);
+        }
+        match turn {
+            Turn::Answered(Ok(cluster)) => break Ok(cluster),
+            Turn::Answered(Err(error)) if asked.is_empty() && !slept => break Err(error.to_string()),
+            // Another question is under way.
+            Turn::Answered(Err(_)) if !slept => {}
+            Turn::Enough if !slept => {
+                break Err(format!(
+                    "cluster `{}` was asked {questions} times within {} ms and did not answer",
+                    admin.cluster(),
+                    began.elapsed().as_millis()
+                ));
+            }
+            Turn::Answered(Err(_)) | Turn::Enough | Turn::Again => {
+                asked.push(ask(admin));
+                questions = questions.saturating_add(1);
+            }
         }
     };
     if !asked.is_empty() {
@@ -85,6 +106,13 @@ pub(super) async fn identity(
         tokio::spawn(async move { while asked.next().await.is_some() {} });
     }
     outcome.map_err(|reason| Unanswered { reason, waited: began.elapsed() })
+}
+
+/// What a question is waited for with.
+enum Turn {
+    Answered(Result<ClusterDescription, KafkaError>),
+    Enough,
+    Again,
 }
 
 fn ask(admin: &Arc<dyn ClusterAdmin>) -> BoxFuture<'static, Result<ClusterDescription, KafkaError>> {
@@ -125,6 +153,8 @@ pub(super) async fn unless<T>(
 
 #[cfg(test)]
 mod tests {
+    use muster_kafka::double::{Call, Fault, When, World};
+
     use super::*;
 
     #[test]
@@ -140,5 +170,34 @@ mod tests {
         assert_eq!(Waits::of(Some(Duration::from_secs(5))).patience, Duration::from_millis(8_500));
         assert_eq!(Waits::of(Some(Duration::from_secs(1))).patience, SHORTEST);
         assert_eq!(Waits::of(None).patience, LONGEST);
+    }
+
+    /// Five seconds of surveys a second apart, of a cluster whose calls end as the hook says.
+    async fn unanswered(hook: impl FnMut(&Call, When) -> Option<Fault> + Send + 'static) -> Unanswered {
+        let world = World::new(&["west"]);
+        world.on_call(hook);
+        let admin: Arc<dyn ClusterAdmin> = Arc::new(world.admin("west"));
+        identity(&admin, Waits::of(Some(Duration::from_secs(1)))).await.expect_err("nobody answers")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn all_questions_are_counted_and_not_only_those_that_are_open() {
+        let mut asked = 0;
+        let told = unanswered(move |_, when| {
+            asked += u32::from(when == When::Before);
+            Some(if asked == 2 { Fault::Timeout } else { Fault::Hang })
+        });
+        let said = told.await.reason;
+        assert!(said.starts_with("cluster `west` was asked 5 times within 50"), "{said}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_process_that_stood_still_itself_begins_to_wait_anew() {
+        let waiting = tokio::spawn(unanswered(|_, _| Some(Fault::Hang)));
+        sleep(Duration::from_millis(1_500)).await;
+        // Its machine is stopped, and goes on.
+        tokio::time::advance(Duration::from_secs(30)).await;
+        let told = waiting.await.expect("it ends");
+        assert!(told.waited >= Duration::from_secs(31) + SHORTEST, "{told:?}");
     }
 }

@@ -166,12 +166,13 @@ impl Stage {
         })
         .await??;
         let alarm = self
-            .alarmed_while(Code::HungTransaction, "alarm-hangs", async |stage: &Self| {
+            .alarmed_while(Code::HungTransaction, &topic("quiet"), async |stage: &Self| {
                 stage.write(Side::A, "quiet", 5).await
             })
             .await?;
         let place = &alarm.alarm.places[0];
         ensure!(place.said.starts_with(&format!("stands at offset {stable} ")), "{place:?}");
+        ensure!(alarm.alarm.said.starts_with("Transaction `alarm-hangs` is open"), "{:?}", alarm.alarm);
         tokio::task::spawn_blocking(move || producer.abort_transaction(Duration::from_secs(10))).await??;
         self.over().await
     }

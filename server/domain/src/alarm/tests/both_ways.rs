@@ -3,7 +3,6 @@
 use super::*;
 use crate::{
     pair::{Direction, NamingPolicy, PairMode},
-    reading::Observed,
     samples::group,
     survey::FlowObservation,
 };

@@ -1,7 +1,7 @@
 //! Logs that lost records before they were copied, or were made anew.
 
 use super::*;
-use crate::survey::WritersObservation;
+use crate::survey::{OldPosition, WritersObservation};
 
 #[test]
 fn records_removed_before_they_were_copied_are_a_hole_while_replication_stands() {
@@ -158,4 +158,70 @@ fn partitions_of_the_source_only_are_missing_until_they_are_there() {
     };
     samples::topics(&mut survey, Side::B).get_mut("orders").unwrap().partitions.push(empty);
     assert_eq!(codes(&story.judge(survey)), []);
+}
+
+fn loses(judged: &Judged, code: Code) -> Option<Lost> {
+    judged.standing.iter().find(|alarm| alarm.code == code).map(|alarm| alarm.lost)
+}
+
+#[test]
+fn no_more_waits_on_a_log_than_it_still_has() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    written(&mut survey, 60);
+    orders(&mut survey, Side::A).start = Some(150);
+    story.judge(survey.clone());
+    let mut dark = survey.clone();
+    without_connect(&mut survey);
+    let judged = story.stays(&survey, 2);
+    assert_eq!(loses(&judged, Code::WorkerGone), Some(Lost::up_to(10)), "the other fifty are a hole");
+    dark.sides.a = SideObservation::unreachable("connection refused", at(0));
+    let judged = story.stays(&dark, 2);
+    let said = "ended at 160 when it was read last: 10 offsets are not known to have arrived";
+    assert_eq!(one(&judged).places[0].said, said);
+}
+
+#[test]
+fn nothing_of_a_topic_made_anew_has_arrived_by_a_position_on_the_one_before() {
+    for end in [20, 150] {
+        let mut anew = Story::survey();
+        let made = samples::topics(&mut anew, Side::A).get_mut("orders").unwrap();
+        made.id = Some(Uuid::from_u128(2));
+        (made.partitions[0].end, made.partitions[0].stable) = (Some(end), Some(end));
+        let pair = OffsetPair { upstream: 99, downstream: 99 };
+        let old = OldPosition { committed: Some(99), pair: Some(pair), unseen: false };
+        anew.flows[0].of_another_log.insert(TopicPartition::new("orders", 0), old);
+        let mut story = Story::new();
+        story.judge(Story::survey());
+        story.judge(anew.clone());
+        let mut dark = anew.clone();
+        without_connect(&mut anew);
+        let judged = story.stays(&anew, 2);
+        assert_eq!(loses(&judged, Code::WorkerGone), Some(Lost::UNKNOWN), "{end}");
+        dark.sides.a = SideObservation::unreachable("connection refused", at(0));
+        let judged = story.stays(&dark, 2);
+        let said =
+            format!("ended at {end} when it was read last: {end} offsets are not known to have arrived");
+        assert_eq!(one(&judged).places[0].said, said);
+    }
+}
+
+#[test]
+fn what_connect_had_committed_is_no_hole_while_it_cannot_be_asked() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    source(&mut survey).config.remove("exactly.once.support");
+    source(&mut survey).config.remove("source.consumer.isolation.level");
+    story.judge(survey.clone());
+    // No sync came with what was copied since, and the copy holds it.
+    written(&mut survey, 60);
+    let target = orders(&mut survey, Side::B);
+    (target.end, target.stable) = (Some(150), Some(150));
+    let key = TopicPartition::new("orders", 0);
+    known(&mut survey.flows[0].committed).offsets.insert(key.clone(), 149);
+    survey.flows[0].unproven.insert(key, at(0));
+    story.judge(survey.clone());
+    orders(&mut survey, Side::A).start = Some(120);
+    survey.flows[0].committed = Observed::unknown("connection refused", at(0));
+    let judged = story.judge(survey);
+    assert_eq!(loses(&judged, Code::ReplicationHole), None, "{judged:#?}");
 }

@@ -1,7 +1,7 @@
 //! Replication that does not run as it should, and a run that moves it.
 
 use super::*;
-use crate::{reading::Observed, survey::OpenTransaction};
+use crate::survey::OpenTransaction;
 
 #[test]
 fn a_transaction_that_holds_records_back_is_named_by_the_second_survey_that_shows_it() {
@@ -21,13 +21,65 @@ fn a_transaction_that_holds_records_back_is_named_by_the_second_survey_that_show
     orders(&mut survey, Side::A).end = Some(140);
     let judged = story.judge(survey.clone());
     let alarm = one(&judged);
-    assert_eq!((alarm.code, alarm.subject.as_str()), (Code::HungTransaction, "settlement-1"));
+    assert_eq!((alarm.code, alarm.subject.as_str()), (Code::HungTransaction, "orders"));
+    assert!(alarm.said.starts_with("Transaction `settlement-1` is open"), "{}", alarm.said);
     assert_eq!(alarm.places[0].said, "stands at offset 101 and ends at 140");
     assert_eq!((alarm.lost, alarm.since), (Lost::NOTHING, between(5, 10)), "what waits is not lost");
     let partition = orders(&mut survey, Side::A);
     partition.stable = partition.end;
     copied(&mut survey, 39);
-    assert_eq!(codes(&story.judge(survey)), []);
+    for _ in 0..5 {
+        let judged = story.judge(survey.clone());
+        assert!(one(&judged).said.ends_with("the newest survey found none that does."), "{judged:#?}");
+        assert_eq!((one(&judged).since, one(&judged).places.len()), (between(5, 10), 0));
+    }
+    assert_eq!(codes(&story.judge(survey)), [], "six surveys in a row found none");
+}
+
+/// A sink that commits with each checkpoint, a minute apart: the next transaction begins with the next record, under another id.
+#[test]
+fn transactions_that_follow_one_another_are_one_alarm() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    let (mut open, mut opened) = (Vec::new(), 0);
+    for checkpoint in 0..4_i64 {
+        let holder = OpenTransaction {
+            transactional_id: format!("sink-{checkpoint}"),
+            producer_id: checkpoint,
+            state: "Ongoing".to_owned(),
+            began_at: None,
+            partitions: vec![TopicPartition::new("orders", 0)],
+        };
+        *known(&mut survey.sides.a.transactions) = vec![holder];
+        for _ in 0..12 {
+            let partition = orders(&mut survey, Side::A);
+            partition.end = partition.end.map(|end| end + 10);
+            for change in settle(&open, story.judge(survey.clone())) {
+                match change.clone() {
+                    Change::Open(alarm) => {
+                        opened += 1;
+                        open = vec![kept(alarm)];
+                    }
+                    Change::Seen { grown, alarm, .. } => {
+                        assert!(!grown, "{alarm:#?}");
+                        open = vec![kept(alarm)];
+                    }
+                    Change::NotSeen { .. } | Change::Stays { .. } | Change::End { .. } => {
+                        panic!("it neither ends nor is out of sight: {change:?}")
+                    }
+                }
+            }
+        }
+        assert_eq!(opened, 1);
+        let said = &open[0].alarm.said;
+        assert!(said.starts_with(&format!("Transaction `sink-{checkpoint}` is open")), "{said}");
+        // It commits, and has written on by the next survey.
+        let partition = orders(&mut survey, Side::A);
+        let came = partition.end.unwrap() - partition.stable.unwrap();
+        partition.stable = partition.end;
+        copied(&mut survey, came);
+    }
+    assert_eq!(open[0].alarm.since, between(5, 10));
 }
 
 #[test]
@@ -126,13 +178,7 @@ fn growth_that_nothing_proves_to_be_replications_is_no_arrival() {
 fn a_worker_that_does_not_answer_is_gone_and_the_active_side_stays_known() {
     let (mut story, mut survey) = (Story::new(), Story::survey());
     story.judge(survey.clone());
-    let refused = "connection refused";
-    let flow = &mut survey.flows[0];
-    flow.worker = Observed::unknown(refused, at(0));
-    flow.committed = Observed::unknown(refused, at(0));
-    for connector in flow.connectors.values_mut() {
-        *connector = Observed::unknown(refused, at(0));
-    }
+    without_connect(&mut survey);
     story.judge(survey.clone());
     written(&mut survey, 25);
     let judged = story.judge(survey);
@@ -140,6 +186,25 @@ fn a_worker_that_does_not_answer_is_gone_and_the_active_side_stays_known() {
     assert_eq!((alarm.code, alarm.subject.as_str()), (Code::WorkerGone, "source"));
     assert_eq!(alarm.since, between(5, 10));
     assert!(judged.unknown.contains_key(&Code::TaskMissing), "{:?}", judged.unknown);
+}
+
+#[test]
+fn a_worker_that_goes_away_while_its_flow_stands_on_purpose_is_no_alarm_until_the_flow_runs_again() {
+    for state in [ConnectState::Stopped, ConnectState::Paused] {
+        let (mut story, mut survey) = (Story::new(), Story::survey());
+        story.judge(survey.clone());
+        let running = survey.clone();
+        source(&mut survey).state = state;
+        story.judge(survey.clone());
+        without_connect(&mut survey);
+        for _ in 0..5 {
+            assert_eq!(codes(&story.judge(survey.clone())), [], "{state}");
+        }
+        // It came back running, and went again.
+        assert_eq!(codes(&story.judge(running)), [], "{state}");
+        assert_eq!(codes(&story.judge(survey.clone())), [], "{state}");
+        assert_eq!(codes(&story.judge(survey)), [Code::WorkerGone], "{state}");
+    }
 }
 
 #[test]
@@ -241,6 +306,25 @@ fn a_worker_that_gives_no_answer_for_a_whole_period_needs_no_second_look_unless_
     assert_eq!((alarm.code, alarm.subject.as_str()), (Code::WorkerGone, "source"));
     assert_eq!(alarm.places[0].partition, Some(TopicPartition::new("orders", 0)));
     assert_eq!((alarm.places[0].lost, alarm.lost), (Lost::up_to(20), Lost::up_to(20)));
+}
+
+/// Its machine was stopped for a snapshot while it waited.
+#[test]
+fn that_muster_stood_still_itself_is_no_silence_of_a_worker() {
+    let (mut story, mut survey) = (Story::new(), Story::survey());
+    story.judge(survey.clone());
+    without_connect(&mut survey);
+    let waited = |seconds: i64| {
+        let mut survey = survey.clone();
+        survey.flows[0].worker = Observed::unknown("no answer in time", at(seconds));
+        survey
+    };
+    // The surveys begin at 10 and 15 seconds.
+    assert_eq!(codes(&story.judge(waited(10 + 31))), []);
+    assert_eq!(codes(&story.judge(waited(15 + 31))), [Code::WorkerGone]);
+    let mut story = Story::new();
+    story.judge(Story::survey());
+    assert_eq!(codes(&story.judge(waited(10 + 6))), [Code::WorkerGone]);
 }
 
 #[test]

@@ -94,6 +94,45 @@ fn a_task_that_no_worker_has_is_missed_by_its_partitions() {
     assert_eq!((names, one(&judged).lost), (vec!["orders-1", "source, task 1"], Lost::UNKNOWN));
 }
 
+/// Its second task is UNASSIGNED and had these partitions: what is told of it.
+fn unassigned(mut survey: Survey, named: Vec<TopicPartition>) -> Alarm {
+    let mut story = Story::new();
+    story.judge(survey.clone());
+    let source = source(&mut survey);
+    source.tasks[1].state = ConnectState::Unassigned;
+    source.assigned = vec![AssignedPartitions { task: 1, named, more: 0 }];
+    one(&story.stays(&survey, 2)).clone()
+}
+
+#[test]
+fn what_a_task_copied_beside_the_pairs_topics_makes_no_loss_unknown() {
+    let mut survey = two_partitions(Story::survey(), 2);
+    second_is_written(&mut survey, 5);
+    let beside = TopicPartition::new("heartbeats", 0);
+    let alarm = unassigned(survey.clone(), vec![beside.clone(), TopicPartition::new("orders", 1)]);
+    assert_eq!((alarm.places.len(), alarm.lost), (1, Lost::up_to(5)));
+    assert_eq!(alarm.places[0].name, "orders-1");
+    let alarm = unassigned(survey, vec![beside]);
+    assert_eq!(alarm.places[0].said, "is UNASSIGNED, and copied no topic of the pair");
+    assert_eq!((alarm.places.len(), alarm.lost), (1, Lost::up_to(0)));
+}
+
+#[test]
+fn of_many_partitions_of_a_task_the_worst_are_named_and_all_are_counted() {
+    let mut survey = two_partitions(Story::survey(), 2);
+    for number in 2..27 {
+        let (here, there) = (partition(100 + i64::from(number)), partition(100));
+        samples::topics(&mut survey, Side::A).get_mut("orders").unwrap().partitions.push(here);
+        samples::topics(&mut survey, Side::B).get_mut("orders").unwrap().partitions.push(there);
+        let key = TopicPartition::new("orders", number);
+        known(&mut survey.flows[0].committed).offsets.insert(key, 99);
+    }
+    let alarm = unassigned(survey, (2..27).map(|number| TopicPartition::new("orders", number)).collect());
+    assert_eq!((alarm.places.len(), alarm.more_places), (20, 5));
+    assert_eq!((alarm.places[0].name.as_str(), alarm.places[0].lost), ("orders-26", Lost::up_to(26)));
+    assert_eq!(alarm.lost, Lost::up_to((2..27).sum()));
+}
+
 #[test]
 fn a_source_connector_without_any_task_is_missed_by_all_partitions_of_its_flow() {
     let (mut story, mut survey) = (Story::new(), two_partitions(Story::survey(), 2));
