@@ -29,12 +29,7 @@ pub(crate) struct SeenBefore {
     pub(crate) at: HashMap<u64, i64>,
     /// The source still has its first record, or older ones than any that was asked for: what was not seen was never there.
     pub(crate) whole: bool,
-    /// Reading ended before all that may be there was read: it would be too much.
-    pub(crate) cut: bool,
 }
-
-/// Looks in a row that found nothing, behind the end of the source, after which no more are made in a stretch.
-const IN_VAIN: u32 = 2;
 
 /// Who reads the source once more.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -46,8 +41,6 @@ pub(super) enum Reader {
     Reads,
     /// Nobody any more: it would be too much.
     Stopped,
-    /// Nobody any more: behind the end of the source nothing was found for long, so what follows is judged as that was.
-    InVain,
 }
 
 /// What is known by it, until it is asked for again.
@@ -64,8 +57,6 @@ pub(super) struct LookedBack {
     /// On the source, and not known whether they were matched.
     unsure: HashSet<u64>,
     whole: bool,
-    /// So many looks in a row found nothing, behind the end of the source.
-    in_vain: u32,
 }
 
 impl LookedBack {
@@ -111,10 +102,8 @@ impl Comparison {
 
     /// Takes what was seen, and goes on.
     pub(crate) fn look_back(&mut self, seen: &SeenBefore) {
-        let behind_the_end = self.source_done && self.source.first().is_none();
-        let Self { target, matched, missed, known_from, looked_back, unsure, .. } = self;
+        let Self { target, matched, missed, known_from, unsure, .. } = self;
         let mut looked = LookedBack { whole: seen.whole, ..LookedBack::default() };
-        let mut in_vain = behind_the_end && !seen.cut;
         for print in target.prints() {
             looked.from = looked.from.or(Some(print.offset));
             looked.until = print.offset.saturating_add(1);
@@ -127,12 +116,7 @@ impl Comparison {
             let came_by = matched.holds(print.fingerprint) || missed.holds(print.fingerprint);
             if at.is_some() || came_by || unsure.contains(&print.fingerprint) {
                 looked.last = print.offset;
-                in_vain = false;
             }
-        }
-        looked.in_vain = if in_vain { looked_back.in_vain.saturating_add(1) } else { 0 };
-        if looked.in_vain >= IN_VAIN {
-            self.reader = Reader::InVain;
         }
         (self.asking, self.looked_back) = (false, looked);
         self.go_on();
@@ -175,7 +159,6 @@ impl Comparison {
         // Retention may have removed what it is a copy of, or nobody looked.
         let looked = target.offset < self.looked_back.until;
         let unknown = match self.reader {
-            Reader::InVain => !self.looked_back.whole,
             Reader::None | Reader::Reads if !looked => false,
             Reader::Stopped if !looked => true,
             Reader::None | Reader::Reads | Reader::Stopped => !self.looked_back.whole,

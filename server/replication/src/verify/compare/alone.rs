@@ -78,7 +78,11 @@ impl Comparison {
             return self.arrive_late(source, target);
         }
         let second = self.matched.holds(target.fingerprint) || self.looked_back.is_again(target.fingerprint);
-        let reaches_back = matches!(self.leads, Beginning::TargetEarlier | Beginning::Either) && !second;
+        // A beginning that was found by time has those of the same millisecond before it.
+        let beside = self.edges.timestamps
+            && self.source.first().is_some_and(|first| first.timestamp == target.timestamp);
+        let reaches_back =
+            matches!(self.leads, Beginning::TargetEarlier | Beginning::Either) && (!second || beside);
         if !second && !reaches_back && self.is_to_look_back(target) {
             self.asking = true;
             return;

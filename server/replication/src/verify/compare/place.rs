@@ -76,6 +76,8 @@ impl Comparison {
             (false, false) if self.is_among_copies(target) || self.have_nothing_in_common(source) => {
                 self.go_back(source, target);
             }
+            // Nobody knows which of the records left of a key is newer: it may be explained by one that is still to come.
+            (true | false, true) if !self.is_plain() => self.leave_source(source, true),
             (true | false, true) | (false, false) => self.shortfall(source),
         }
     }

@@ -67,7 +67,6 @@ impl CompareStretch<'_> {
                 break;
             }
         }
-        seen.cut = cut;
         // What retention removed may be younger than what is left, by what timestamps are out of order.
         let older = if log_start == 0 || cut {
             0

@@ -17,7 +17,7 @@ fn seen(source: &[RecordPrint], asked: &LookBack, whole: bool) -> SeenBefore {
     let before = source.iter().filter(|print| print.offset < asked.below);
     let wanted = before.filter(|print| asked.wanted.contains(&print.fingerprint));
     let at = wanted.map(|print| (print.fingerprint, print.offset)).collect();
-    SeenBefore { at, whole, cut: false }
+    SeenBefore { at, whole }
 }
 
 fn look_back(comparison: Comparison, source: &[RecordPrint], target: &[u64]) -> Found {
@@ -118,30 +118,6 @@ fn what_is_copied_again_among_records_that_are_copied_is_looked_for() {
         let found = run(comparison, (&all, &[]), (&target, &[]), answer);
         assert_eq!((found.matched, found.duplicates, found.extra, found.undecided), told, "{found:?}");
         assert_eq!((found.missing, found.lost_place), (0, None), "{found:?}");
-    }
-}
-
-/// Behind the end of the source somebody wrote for long, or retention removed what it is a copy of.
-#[test]
-fn what_is_never_found_behind_the_end_is_not_looked_for_again_and_again() {
-    let all: Vec<u64> = (0..100).collect();
-    let all = records(&all);
-    let target: Vec<u64> = (0..100).chain(1_000..1_200).collect();
-    for (whole, cut, told) in
-        [(true, false, (0, 200, 2)), (false, false, (200, 0, 2)), (false, true, (200, 0, 25))]
-    {
-        let mut looks = 0;
-        let found = run(
-            Comparison::default().looking_back().reaching(8, 16),
-            (&all, &[]),
-            (&records(&target), &[]),
-            |asked| {
-                looks += 1;
-                Some(SeenBefore { cut, ..seen(&all, asked, whole) })
-            },
-        );
-        assert_eq!((found.undecided, found.extra, looks), told, "{found:?}");
-        assert_eq!(found.matched, 100);
     }
 }
 
