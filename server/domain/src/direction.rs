@@ -110,20 +110,16 @@ pub fn active_side(pair: &Pair, survey: &Survey) -> ActiveSide {
     };
     let (here, there) = (by_flow.from, by_flow.to());
     let course = pair.course(by_flow);
-    let said = match [here, there].map(|side| applications_may_write(pair, survey, side)) {
-        [Some(false), Some(true)] => {
-            format!("records flow {course} but applications may write on {} only", pair.cluster(there))
-        }
-        // As after somebody moved them by hand when the source had died.
-        [None, Some(true)] if !has_no_authorizer(survey, here) => format!(
-            "records flow {course} but applications may write on {}, and whether they may on {} was not read",
-            pair.cluster(there),
-            pair.cluster(here)
-        ),
-        // Without grants to tell them apart (prefixed names keep own topics on both sides) the flow decides.
-        [None | Some(true), _] | [_, Some(false) | None] => return ActiveSide::Active(by_flow),
-    };
-    ActiveSide::Contested { reason: said }
+    let may_write = |side| applications_may_write(pair, survey, side);
+    if (may_write(here), may_write(there)) == (Some(false), Some(true)) {
+        let cluster = pair.cluster(there);
+        return ActiveSide::Contested {
+            reason: format!("records flow {course} but applications may write on {cluster} only"),
+        };
+    }
+    // Grants on both sides (prefixed names keep own topics there, and nobody has fenced the standby yet) tell nothing apart, nor do those
+    // of one side alone: a source that died must not make unknown what is said of its flow.
+    ActiveSide::Active(by_flow)
 }
 
 /// That both flows copy, with what was looked at.
@@ -181,10 +177,6 @@ pub(crate) fn source_state(survey: &Survey, direction: Direction) -> Result<Conn
     }
 }
 
-fn has_no_authorizer(survey: &Survey, side: Side) -> bool {
-    survey.sides.get(side).acls.value().is_some_and(|acls| !acls.authorizer)
-}
-
 /// Whether some application holds WRITE on an application topic of that side and no DENY for everybody stands there; `None` where that was
 /// not read, and where it says nothing: without an authorizer nobody has to be let in.
 fn applications_may_write(pair: &Pair, survey: &Survey, side: Side) -> Option<bool> {
@@ -235,12 +227,8 @@ mod tests {
             told(acls(true, false)),
             contested("records flow primary → dr but applications may write on dr only")
         );
-        assert_eq!(
-            told(Observed::unknown("no answer", samples::at(0))),
-            contested(
-                "records flow primary → dr but applications may write on dr, and whether they may on primary was not read"
-            )
-        );
+        let unread = told(Observed::unknown("no answer", samples::at(0)));
+        assert_eq!(unread, ActiveSide::Active(FORWARD), "a source that died");
         assert_eq!(told(acls(false, false)), ActiveSide::Active(FORWARD), "without an authorizer all may");
     }
 }
