@@ -5,9 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     ids::PairName,
     pair::{Direction, Pair, Side},
-    recorder::{
-        FactChange, FactsLeftOut, GroupHour, GroupThen, RecreatedTopic, group_hours, join_recreated,
-    },
+    recorder::{FactChange, FactsLeftOut, GroupHour, GroupThen, RecreatedTopic, group_hours, join_recreated},
 };
 use muster_store::recorder::{self, FactFilter, FactPlace};
 use sqlx::PgConnection;

@@ -117,7 +117,11 @@ async fn sweep_rows(conn: &mut PgConnection, beat: &Beat) {
     tell(beat, "attempts to sign in", identities::delete_old_attempts(conn).await);
     tell(beat, "old lag", lag::delete_older_than(conn, LAG_DAYS).await);
     tell(beat, "old hours of RPO", rpo_hours::delete_older_than(conn, RPO_DAYS).await);
-    tell(beat, "old changes of readiness checks", readiness::delete_changes_older_than(conn, CHANGE_DAYS).await);
+    tell(
+        beat,
+        "old changes of readiness checks",
+        readiness::delete_changes_older_than(conn, CHANGE_DAYS).await,
+    );
     tell(beat, "old minutes of canaries", canaries::delete_older_than(conn, CANARY_HOURS).await);
     tell(beat, "old messages", outbox::delete_older_than(conn, MESSAGE_DAYS).await);
     tell(beat, "stretches of ended proofs", proof_stretches::forget_ended(conn).await);

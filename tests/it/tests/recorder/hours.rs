@@ -129,7 +129,16 @@ pub(crate) async fn asked_about(
     let mut conn = observer.database.pool().acquire().await?;
     let pair = pairs::get(&mut conn, &observer.pair).await?.context("it was inserted")?;
     let rows = Wanted::worst(rows_of(None), ROWS);
-    let asked = Asked { direction: FORWARD, topic: None, partition: None, from, to, points: 100, rows, rows_asked: false };
+    let asked = Asked {
+        direction: FORWARD,
+        topic: None,
+        partition: None,
+        from,
+        to,
+        points: 100,
+        rows,
+        rows_asked: false,
+    };
     match explore(&mut conn, &pair, &asked, to).await {
         Ok(found) => Ok(found),
         Err(failure) => anyhow::bail!("{}", failure.problem.detail),

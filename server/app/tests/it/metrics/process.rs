@@ -9,8 +9,8 @@ use axum::{
 };
 use muster_app::{
     app::{App, Hands},
-    routes,
     process::telemetry::LoopName,
+    routes,
 };
 use muster_domain::ids::{ClusterName, PairName};
 use muster_kafka::ClusterAdmin;
