@@ -25,6 +25,11 @@ export async function assertReadable(page, where) {
 async function assertNoViolation(page, where, runOnly) {
   // Past the page's own content security policy, which would refuse an inline script.
   if (!(await page.evaluate(() => "axe" in globalThis))) await page.evaluate(axe);
+  // What is under the mouse takes a moment from one scheme to the other, and axe would measure what is between them.
+  await page.evaluate(() => {
+    const moving = document.getAnimations().filter((one) => one instanceof CSSTransition);
+    return Promise.allSettled(moving.map((one) => one.finished)).then(() => {});
+  });
   const violations = await page.evaluate(async (runOnly) => {
     // What is well is not listed element by element.
     const found = await globalThis.axe.run(document, { runOnly, resultTypes: ["violations"] });
