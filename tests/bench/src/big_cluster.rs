@@ -14,6 +14,8 @@ use kafka_protocol::messages::{RequestKind, ResponseKind};
 use muster_kafka::synthetic::{Brokers, Reply, World};
 use tokio::io::AsyncReadExt;
 
+pub(crate) use self::topics::CONFIGS;
+
 /// Brokers of the cluster; replicas of a partition are on three of them.
 const BROKERS: i32 = 6;
 /// Partitions of each topic, and positions of each group.

@@ -90,7 +90,7 @@ pub(super) fn offsets(request: &ListOffsetsRequest) -> ListOffsetsResponse {
 }
 
 /// The configs a broker of Kafka 4 tells of a topic.
-const CONFIGS: [(&str, &str); 33] = [
+pub(crate) const CONFIGS: [(&str, &str); 33] = [
     ("cleanup.policy", "delete"),
     ("compression.gzip.level", "-1"),
     ("compression.lz4.level", "9"),

@@ -15,46 +15,10 @@ use muster_store::recorder::{self, FactRecording};
 use sqlx::PgConnection;
 
 use super::{TOPICS, model};
-use crate::machine;
+use crate::{big_cluster::CONFIGS, machine};
 
 /// Bindings of a side.
 pub(super) const ACLS: usize = 5_000;
-
-const CONFIGS: [(&str, &str); 33] = [
-    ("cleanup.policy", "delete"),
-    ("compression.gzip.level", "-1"),
-    ("compression.lz4.level", "9"),
-    ("compression.type", "producer"),
-    ("compression.zstd.level", "3"),
-    ("delete.retention.ms", "86400000"),
-    ("errors.deadletterqueue.group.enable", "false"),
-    ("file.delete.delay.ms", "60000"),
-    ("flush.messages", "9223372036854775807"),
-    ("flush.ms", "9223372036854775807"),
-    ("follower.replication.throttled.replicas", ""),
-    ("index.interval.bytes", "4096"),
-    ("internal.segment.bytes", ""),
-    ("leader.replication.throttled.replicas", ""),
-    ("local.retention.bytes", "-2"),
-    ("local.retention.ms", "-2"),
-    ("max.compaction.lag.ms", "9223372036854775807"),
-    ("max.message.bytes", "1048588"),
-    ("message.timestamp.after.max.ms", "3600000"),
-    ("message.timestamp.before.max.ms", "9223372036854775807"),
-    ("message.timestamp.type", "CreateTime"),
-    ("min.cleanable.dirty.ratio", "0.5"),
-    ("min.compaction.lag.ms", "0"),
-    ("min.insync.replicas", "2"),
-    ("preallocate", "false"),
-    ("remote.log.copy.disable", "false"),
-    ("remote.log.delete.on.disable", "false"),
-    ("remote.storage.enable", "false"),
-    ("retention.bytes", "-1"),
-    ("retention.ms", "604800000"),
-    ("segment.bytes", "1073741824"),
-    ("segment.index.bytes", "10485760"),
-    ("segment.ms", "604800000"),
-];
 
 /// The configs of a topic; one that was changed has a retention that no other has.
 fn configs(changed: Option<usize>) -> Configs {
