@@ -113,7 +113,12 @@ impl Comparison {
                 let of = if known { &mut looked.again } else { &mut looked.unsure };
                 of.insert(print.fingerprint);
             }
-            let came_by = matched.holds(print.fingerprint) || missed.holds(print.fingerprint);
+            let matched = matched.holds(print.fingerprint);
+            if matched {
+                // It may be forgotten before it is told: what comes late among these takes its room.
+                looked.again.insert(print.fingerprint);
+            }
+            let came_by = matched || missed.holds(print.fingerprint);
             if at.is_some() || came_by || unsure.contains(&print.fingerprint) {
                 looked.last = print.offset;
             }
