@@ -88,9 +88,11 @@ test("two people switch the pair back to eu-west", { timeout: 900_000 }, async (
   await look(olga, "walk-2-pair");
   await plan.click();
   await olga.waitForURL("**/plans/*");
+  const request = olga.locator("form[action$='/request'] button.primary");
+  assert.ok(await request.isVisible(), `nothing is in the way of the plan: ${await olga.innerText("main")}`);
   await look(olga, "walk-3-plan");
   await olga.getByLabel(/^Why/).fill("Back home after the drill");
-  await olga.locator("form[action$='/request'] button.primary").click();
+  await request.click();
   await olga.waitForURL("**/runs/*");
   const run = new URL(olga.url()).pathname;
 

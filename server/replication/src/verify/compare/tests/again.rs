@@ -65,6 +65,17 @@ fn what_is_lost_late_or_foreign_among_records_that_were_copied_again_is_told() {
     assert_eq!(missing.map(|one| one.source_offset).collect::<Vec<_>>(), [Some(150_000)]);
 }
 
+/// Of sixteen that are remembered, the two oldest make room for what comes late right before their second copies.
+#[test]
+fn what_was_remembered_when_it_was_looked_for_is_no_foreign_record_once_it_is_forgotten() {
+    let first = (0..50).filter(|n| ![31, 32].contains(n));
+    let target: Vec<u64> = first.chain(28..100).collect();
+    let source: Vec<u64> = (0..100).collect();
+    let found = look_back(Comparison::default().reaching(8, 16), &records(&source), &target);
+    assert_eq!((found.extra, found.undecided, found.missing), (0, 0, 0), "{found:?}");
+    assert_eq!((found.duplicates, found.out_of_order, found.matched), (20, 2, 100), "{found:?}");
+}
+
 #[test]
 fn what_was_not_matched_for_sure_has_no_second_copy() {
     let all: Vec<u64> = (0..400).collect();
