@@ -32,6 +32,9 @@ impl Comparison {
         if let Some(waited) = self.extra.take(&source) {
             return self.meet(source, waited.print, waited.doubtful);
         }
+        if self.came_early(source) {
+            return;
+        }
         if matches!(self.leads, Beginning::SourceEarlier | Beginning::Either) {
             self.found.before += 1;
             self.know_from(source.offset.saturating_add(1));
@@ -102,7 +105,7 @@ impl Comparison {
         } else if waits {
             self.found.undecided += self.extra.put(target, doubtful, maybe);
         } else {
-            self.found.note(difference(DifferenceKind::Extra, None, Some(target)));
+            self.tell_foreign(target);
         }
     }
 
@@ -121,7 +124,7 @@ impl Comparison {
         } else {
             self.found.take_back_missing(source.offset);
         }
-        self.match_one(source, target);
+        self.match_elsewhere(source, target);
         self.found.note(difference(DifferenceKind::OutOfOrder, Some(source), Some(target)));
     }
 }

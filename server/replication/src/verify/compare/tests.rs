@@ -3,6 +3,7 @@
 mod histories;
 
 mod again;
+mod early;
 mod ends;
 mod foreign;
 mod resume;
