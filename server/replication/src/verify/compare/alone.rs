@@ -96,9 +96,15 @@ impl Comparison {
             return;
         }
         let maybe = self.compacted.source && self.missing.doubts(target.key);
-        self.found.compacted += self.missing.settle(target.key);
+        if second {
+            self.missing.doubt(target.key);
+        } else {
+            self.found.compacted += self.missing.settle(target.key);
+        }
         let waits = doubtful || (target.key.is_some() && self.compacted.source);
         if second {
+            // What stands before it is older than its like on the source, as before the first copy.
+            self.found.compacted += self.extra.settle_before(target.key, target.offset);
             self.found.note(difference(DifferenceKind::Duplicate, None, Some(target)));
         } else if self.may_be_a_copy(target) {
             self.found.undecided += 1;
