@@ -140,6 +140,14 @@ impl Found {
         self.examples.retain(|one| !told(one));
     }
 
+    /// The source came to a record of the target that was counted as foreign.
+    pub fn take_back_extra(&mut self, target_offset: i64) {
+        self.extra = self.extra.saturating_sub(1);
+        let told =
+            |one: &Difference| one.kind == DifferenceKind::Extra && one.target_offset == Some(target_offset);
+        self.examples.retain(|one| !told(one));
+    }
+
     /// Adds what was found in another stretch of the same partition. Digests are of single stretches: none is left.
     pub fn add(&mut self, other: Self) {
         self.on_source += other.on_source;
@@ -179,6 +187,16 @@ mod tests {
         (3..5).for_each(|offset| found.note(missing(offset)));
         found.take_back_missing(3);
         assert_eq!((found.missing, found.examples), (1, vec![missing(4)]));
+        let extra = |target_offset| Difference {
+            kind: DifferenceKind::Extra,
+            source_offset: None,
+            target_offset: Some(target_offset),
+            ..missing(0)
+        };
+        let mut found = Found::default();
+        (3..5).for_each(|offset| found.note(extra(offset)));
+        found.take_back_extra(4);
+        assert_eq!((found.extra, found.examples), (1, vec![extra(3)]));
     }
 
     #[test]

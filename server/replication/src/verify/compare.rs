@@ -6,6 +6,7 @@
 
 mod again;
 mod alone;
+mod early;
 mod place;
 mod resume;
 
@@ -82,6 +83,8 @@ pub(crate) struct Comparison {
     matched: Remembered,
     /// Records of the source that were told to be missing, or not to be there yet: they may arrive further down.
     missed: Missed,
+    /// Records of the target that were told to be foreign: the source may come to them further down.
+    early: Missed,
     /// Of each source record from this offset on it is known whether it was matched.
     known_from: i64,
     /// Records of the source before its beginning of which that is not known.
@@ -262,9 +265,16 @@ impl Comparison {
         }
     }
 
+    /// Both sides come to the same record, so they have one in common again.
     fn match_one(&mut self, source: RecordPrint, target: RecordPrint) {
-        self.found.matched += 1;
         self.leads = Beginning::Same;
+        self.match_elsewhere(source, target);
+    }
+
+    /// The same record, and one side passed it before: that says nothing of where the sides are now.
+    fn match_elsewhere(&mut self, source: RecordPrint, target: RecordPrint) {
+        self.tell_early_copy(source);
+        self.found.matched += 1;
         self.matched.add(source.fingerprint);
         self.keep_newest(&source);
         self.found.compacted += self.missing.settle_before(target.key, source.offset)

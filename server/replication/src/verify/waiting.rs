@@ -124,6 +124,15 @@ impl Waiting {
         settled as u64
     }
 
+    /// The other side shows an older record of that key once more. What waits is lost, or a cleaner removed it for this one: nobody
+    /// knows, unless a newer one is on both sides.
+    pub(super) fn doubt(&mut self, key: Option<u64>) {
+        let of_key = key.filter(|_| self.explained).and_then(|key| self.by_key.get_mut(&key));
+        if let Some(of_key) = of_key {
+            of_key.maybe_until = of_key.waited.back().map(|last| last.print.offset);
+        }
+    }
+
     /// A record of that key which stands at this offset is on both sides: how many before it are explained by it.
     pub(super) fn settle_before(&mut self, key: Option<u64>, offset: i64) -> u64 {
         if self.held == 0 || !self.explained {

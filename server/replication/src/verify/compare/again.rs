@@ -8,7 +8,7 @@ use muster_kafka::RecordPrint;
 
 use super::Comparison;
 
-/// Missing records remembered to recognise them when they arrive late.
+/// Missing records remembered to recognise them when they arrive late, and as many foreign ones that may have come early.
 const MISSED: usize = 100_000;
 
 /// What a comparison asks of the source.
@@ -207,11 +207,11 @@ impl Comparison {
     }
 }
 
-/// Missing records, by fingerprint and source offset.
+/// Records of one side that the other did not show so far, by fingerprint and offset.
 #[derive(Default)]
 pub(super) struct Missed {
     records: BTreeSet<(u64, i64)>,
-    /// In the order of the source, those that arrived among them.
+    /// In the order of their side, those that the other came to among them.
     order: VecDeque<(u64, i64)>,
 }
 
@@ -232,7 +232,7 @@ impl Missed {
         self.first(fingerprint).is_some()
     }
 
-    /// Whether this very record of the source is one.
+    /// Whether this very record is one.
     pub(super) fn is(&self, print: &RecordPrint) -> bool {
         self.records.contains(&(print.fingerprint, print.offset))
     }
@@ -243,7 +243,7 @@ impl Missed {
         self.records.remove(&name).then_some(name.1)
     }
 
-    /// The last ones, so many at most, in the order of the source, and the offset of the last one before them.
+    /// The last ones, so many at most, in the order of their side, and the offset of the last one before them.
     pub(super) fn last(&self, most: usize) -> (Vec<MissedRecord>, Option<i64>) {
         let mut left = self.order.iter().rev().filter(|name| self.records.contains(*name));
         let told = left.by_ref().take(most);

@@ -32,6 +32,9 @@ impl Comparison {
         if let Some(waited) = self.extra.take(&source) {
             return self.meet(source, waited.print, waited.doubtful);
         }
+        if self.came_early(source) {
+            return;
+        }
         if matches!(self.leads, Beginning::SourceEarlier | Beginning::Either) {
             self.found.before += 1;
             self.know_from(source.offset.saturating_add(1));
@@ -93,16 +96,22 @@ impl Comparison {
             return;
         }
         let maybe = self.compacted.source && self.missing.doubts(target.key);
-        self.found.compacted += self.missing.settle(target.key);
+        if second {
+            self.missing.doubt(target.key);
+        } else {
+            self.found.compacted += self.missing.settle(target.key);
+        }
         let waits = doubtful || (target.key.is_some() && self.compacted.source);
         if second {
+            // What stands before it is older than its like on the source, as before the first copy.
+            self.found.compacted += self.extra.settle_before(target.key, target.offset);
             self.found.note(difference(DifferenceKind::Duplicate, None, Some(target)));
         } else if self.may_be_a_copy(target) {
             self.found.undecided += 1;
         } else if waits {
             self.found.undecided += self.extra.put(target, doubtful, maybe);
         } else {
-            self.found.note(difference(DifferenceKind::Extra, None, Some(target)));
+            self.tell_foreign(target);
         }
     }
 
@@ -121,7 +130,7 @@ impl Comparison {
         } else {
             self.found.take_back_missing(source.offset);
         }
-        self.match_one(source, target);
+        self.match_elsewhere(source, target);
         self.found.note(difference(DifferenceKind::OutOfOrder, Some(source), Some(target)));
     }
 }

@@ -3,6 +3,7 @@
 mod histories;
 
 mod again;
+mod early;
 mod ends;
 mod foreign;
 mod resume;
@@ -315,4 +316,47 @@ fn of_records_that_are_alike_compaction_leaves_one_and_the_last_may_still_be_los
     assert_eq!((found.matched, found.missing), (2, 1), "the key's last record is another one there");
     let found = compare_prints(&alike(&[7, 8, 7]), &alike(&[7]), both);
     assert_eq!((found.missing, found.nothing_lost()), (0, true), "{found:?}");
+}
+
+/// A worker was killed and copied them again; the source's cleaner has run since.
+#[test]
+fn second_copies_of_what_the_sources_cleaner_removed_are_not_foreign() {
+    let log = |fingerprints: &[u64]| -> Vec<RecordPrint> {
+        (0..).zip(fingerprints).map(|(offset, one)| print(offset, *one, Some(1))).collect()
+    };
+    let source = [print(1, 101, Some(1))];
+    for target in [false, true] {
+        let compacted = Compacted { source: true, target };
+        let told = |fingerprints: &[u64]| {
+            let found = compare_prints(&source, &log(fingerprints), compacted);
+            assert_eq!((found.missing, found.undecided), (0, 0), "{found:?}");
+            (found.matched, found.duplicates, found.compacted, found.extra)
+        };
+        assert_eq!(told(&[100, 101, 100, 101]), (1, 1, 2, 0));
+        assert_eq!(
+            told(&[100, 101, 100, 101, 999]),
+            (1, 1, 2, 1),
+            "nothing newer of its key is on the source"
+        );
+    }
+}
+
+/// 102 is lost, and a second copy of 101, which is older, does not explain it.
+#[test]
+fn a_second_copy_is_no_newer_record_of_its_key() {
+    let source =
+        [print(0, 101, Some(1)), print(1, 102, Some(1)), print(2, 103, Some(2)), print(3, 104, Some(1))];
+    let told = |source: &[RecordPrint], copies: &[usize], compacted| {
+        let of = |(offset, at): (i64, &usize)| RecordPrint { offset, ..source[*at] };
+        let target: Vec<RecordPrint> = (0..).zip(copies).map(of).collect();
+        let found = compare_prints(source, &target, compacted);
+        assert_eq!((found.missing, found.extra, found.duplicates), (0, 0, 1), "{found:?}");
+        (found.matched, found.compacted, found.undecided, found.out_of_order)
+    };
+    for from_source in [false, true] {
+        let compacted = Compacted { source: from_source, target: true };
+        assert_eq!(told(&source[..3], &[0, 2, 0], compacted), (2, 0, 1, 0));
+        assert_eq!(told(&source[..3], &[0, 2, 0, 1], compacted), (3, 0, 0, 1), "it comes late");
+        assert_eq!(told(&source, &[0, 2, 0, 3], compacted), (3, 1, 0, 0), "a newer one is on both sides");
+    }
 }
