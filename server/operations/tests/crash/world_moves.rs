@@ -185,7 +185,7 @@ async fn records_that_cannot_be_read_yet_are_waited_for() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), stands).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(120), stands).await.unwrap();
     assert!(waits_unread(&sim), "nothing was written that waits for a replica");
     replicas_follow(&sim);
     carrying.await.unwrap().unwrap();
