@@ -34,7 +34,7 @@ export async function assertSaysThatItIsOld(page, whileItDoes = async () => {}) 
   const shown = await page.locator("main h1").innerText();
   await context.setOffline(true);
   await says(page, /Not refreshed since \d\d:\d\d:\d\d UTC: Muster did not answer/);
-  await page.locator("#freshness .age", { hasText: /^\d+ s old$/ }).waitFor();
+  await page.locator("#freshness .age", { hasText: /^(\d+ [hm] )*\d+ s old$/ }).waitFor();
   await whileItDoes();
   await context.setOffline(false);
   await saysNothing(page);

@@ -19,7 +19,7 @@ async function tabTo(page, wanted) {
 
 /** Goes to a link or button, once it is there, and uses it. */
 export async function press(page, wanted, leadsTo) {
-  await wanted.waitFor({ timeout: 120_000 });
+  await wanted.waitFor({ timeout: 300_000 });
   await tabTo(page, wanted);
   await page.keyboard.press("Enter");
   await page.waitForURL(leadsTo);

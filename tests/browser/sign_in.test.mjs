@@ -52,7 +52,7 @@ async function open(options = {}) {
       page.errors.push(message.text());
     }
   });
-  page.setDefaultTimeout(30_000);
+  page.setDefaultTimeout(120_000);
   return page;
 }
 

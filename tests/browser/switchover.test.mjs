@@ -17,6 +17,10 @@ import { look, lookPrinted } from "./looks.mjs";
 import { Muster } from "./muster.mjs";
 
 const PASSWORD = "muster-demo-only";
+/** For a page, or what the next turn of a loop brings: longer than any machine takes on which it comes at all. */
+const PATIENCE_MS = 120_000;
+/** For what comes of several surveys, or of a whole run. */
+const LONG_MS = 300_000;
 
 let demo;
 let browser;
@@ -37,6 +41,7 @@ after(async () => {
 /** A browser of one person, who has still to sign in. */
 async function open(options = {}) {
   const context = await browser.newContext({ baseURL: demo.url, ...options });
+  context.setDefaultTimeout(PATIENCE_MS);
   const page = await context.newPage();
   page.errors = [];
   page.on("pageerror", (error) => page.errors.push(String(error)));
@@ -50,7 +55,6 @@ async function open(options = {}) {
     if (page.leaving && message.text().includes("Failed to fetch")) return;
     page.errors.push(message.text());
   });
-  page.setDefaultTimeout(30_000);
   await page.goto("/");
   return page;
 }
@@ -75,16 +79,16 @@ async function reloadUntil(page, locator, withinMs) {
   }
 }
 
-test("two people switch the pair back to eu-west", { timeout: 900_000 }, async () => {
+test("two people switch the pair back to eu-west", { timeout: 2_400_000 }, async () => {
   const olga = await signIn("olga");
   await look(olga, "walk-1-fleet");
   await olga.locator("a[href='/pairs/orders']").first().click();
   await olga.waitForURL("**/pairs/orders");
 
   const plan = olga.locator("#plan button.primary");
-  await reloadUntil(olga, plan, 120_000);
+  await reloadUntil(olga, plan, LONG_MS);
   // Right after a move a canary was not measured yet, which is in the way of a plan.
-  await reloadUntil(olga, olga.getByText(/^Ready/).first(), 120_000);
+  await reloadUntil(olga, olga.getByText(/^Ready/).first(), LONG_MS);
   await look(olga, "walk-2-pair");
   await plan.click();
   await olga.waitForURL("**/plans/*");
@@ -118,17 +122,17 @@ test("two people switch the pair back to eu-west", { timeout: 900_000 }, async (
 
   // The final go stands before the fence; the page shows it without a reload.
   const go = olga.locator(`form[action='${run}/confirm'] button`);
-  await go.waitFor({ timeout: 120_000 });
+  await go.waitFor({ timeout: LONG_MS });
   await look(olga, "walk-7-run-that-waits");
   await go.click();
 
   // Somebody without JavaScript follows by reloading.
   const vera = await signIn("vera", { javaScriptEnabled: false });
   await vera.goto(run);
-  await reloadUntil(vera, vera.getByText("Succeeded.", { exact: true }), 180_000);
+  await reloadUntil(vera, vera.getByText("Succeeded.", { exact: true }), LONG_MS);
 
   // The watcher's page came to the same end by itself.
-  await olga.getByText("Succeeded.", { exact: true }).waitFor({ timeout: 60_000 });
+  await olga.getByText("Succeeded.", { exact: true }).waitFor();
   // An ended run's page asks for nothing any more.
   await olga.waitForLoadState("networkidle");
   await look(olga, "walk-8-ended-run");
@@ -220,9 +224,10 @@ async function lookAt(page, path, who, address) {
   await look(page, path.replaceAll(/[{}]/g, "").slice(1).replaceAll("/", "-") || "fleet");
 }
 
-test("every page there is looks right on every screen, in both schemes", { timeout: 1_800_000 }, async () => {
+test("every page there is looks right on every screen, in both schemes", { timeout: 3_600_000 }, async () => {
   const [olga, oscar, admin] = [await signIn("olga"), await signIn("oscar"), await signIn("admin")];
   const nobody = await (await browser.newContext({ baseURL: demo.url })).newPage();
+  nobody.setDefaultTimeout(PATIENCE_MS);
   const named = await things(olga, oscar);
   const routes = pages();
   for (const known of Object.keys(NO_PAGE)) {
@@ -248,11 +253,12 @@ test("every page there is looks right on every screen, in both schemes", { timeo
   for (const page of [olga, oscar, admin]) assert.deepEqual(page.errors, []);
 });
 
-test("the first page of a Muster nobody has set up looks right", { timeout: 120_000 }, async () => {
+test("the first page of a Muster nobody has set up looks right", { timeout: 600_000 }, async () => {
   const listen = `127.0.0.1:${await freePort()}`;
   const muster = await Muster.start(listen, {});
   try {
     const page = await (await browser.newContext({ baseURL: `http://${listen}` })).newPage();
+    page.setDefaultTimeout(PATIENCE_MS);
     assert.equal((await page.goto("/setup")).status(), 200);
     await look(page, "setup");
   } finally {
@@ -260,7 +266,7 @@ test("the first page of a Muster nobody has set up looks right", { timeout: 120_
   }
 });
 
-test("lag over time is drawn by the server, and anew by a script that zooms", { timeout: 180_000 }, async () => {
+test("lag over time is drawn by the server, and anew by a script that zooms", { timeout: 600_000 }, async () => {
   const olga = await signIn("olga");
   await olga.goto("/pairs/orders/lag?range=1h");
   const drawn = olga.locator(".drawn canvas");
@@ -301,7 +307,7 @@ test("lag over time is drawn by the server, and anew by a script that zooms", { 
   assert.ok((await vera.locator("svg.cells rect").count()) > 0, "the partitions are drawn");
 });
 
-test("fleet and pair follow by themselves, and say when they cannot", { timeout: 240_000 }, async () => {
+test("fleet and pair follow by themselves, and say when they cannot", { timeout: 900_000 }, async () => {
   const olga = await signIn("olga");
   await assertFollows(olga, "/");
   await assertFollows(olga, "/pairs/orders");
@@ -317,7 +323,7 @@ test("fleet and pair follow by themselves, and say when they cannot", { timeout:
 /** Plans a drill that only looks, and asks for its run, which nobody has to approve. The address of the run. */
 async function askForReadinessDrill(page) {
   await page.goto("/pairs/orders");
-  await page.getByRole("button", { name: "Plan a readiness drill of orders" }).click({ timeout: 120_000 });
+  await page.getByRole("button", { name: "Plan a readiness drill of orders" }).click({ timeout: LONG_MS });
   await page.waitForURL("**/plans/*");
   await page.getByLabel(/^Why/).fill("To see it followed");
   await page.locator("form[action$='/request'] button.primary").click();
@@ -325,7 +331,7 @@ async function askForReadinessDrill(page) {
   return new URL(page.url()).pathname;
 }
 
-test("a run whose stream is cut is followed by asking, and its page says so", { timeout: 300_000 }, async () => {
+test("a run whose stream is cut is followed by asking, and its page says so", { timeout: 1_200_000 }, async () => {
   const olga = await signIn("olga");
   const run = await askForReadinessDrill(olga);
   const line = await Line.open(demo.url);
@@ -339,7 +345,7 @@ test("a run whose stream is cut is followed by asking, and its page says so", { 
     await far.getByRole("status").filter({ hasText: "the stream is cut. They are asked for every 5 s" }).waitFor();
     assert.equal(await far.locator("#run-live .step.done").count(), 0);
     await post(olga, `${run}/start`);
-    await far.locator("#run-live .step.done").first().waitFor({ timeout: 60_000 });
+    await far.locator("#run-live .step.done").first().waitFor();
     await assertNotLoadedAgain(far);
     await far.close();
   } finally {
@@ -350,7 +356,7 @@ test("a run whose stream is cut is followed by asking, and its page says so", { 
   assert.deepEqual(olga.errors, []);
 });
 
-test("somebody without a mouse signs in, plans a drill, confirms it and starts it", { timeout: 300_000 }, async () => {
+test("somebody without a mouse signs in, plans a drill, confirms it and starts it", { timeout: 1_200_000 }, async () => {
   const olga = await open();
   await write(olga, olga.getByLabel("Name"), "olga");
   await write(olga, olga.getByLabel("Password"), PASSWORD);
@@ -372,7 +378,7 @@ test("somebody without a mouse signs in, plans a drill, confirms it and starts i
   assert.deepEqual(olga.errors, []);
 });
 
-test("a report and a plan print only what they say, and all of it", { timeout: 120_000 }, async () => {
+test("a report and a plan print only what they say, and all of it", { timeout: 600_000 }, async () => {
   const olga = await signIn("olga");
   const { items } = await (await olga.request.get("/api/v1/runs?pair=orders")).json();
   const run = items.find((run) => run.state === "succeeded");
@@ -384,7 +390,7 @@ test("a report and a plan print only what they say, and all of it", { timeout: 1
   await lookPrinted(olga, "plan");
 });
 
-test("a source that stops answering is a statement with the way on, and the true figure comes beside it", { timeout: 600_000 }, async () => {
+test("a source that stops answering is a statement with the way on, and the true figure comes beside it", { timeout: 2_400_000 }, async () => {
   const olga = await signIn("olga");
   await olga.goto("/pairs/orders/losses");
   const statements = olga.locator("tbody th a[href^='/pairs/orders/losses/']");
@@ -393,7 +399,7 @@ test("a source that stops answering is a statement with the way on, and the true
   const broker = await demo.pid("eu-west");
   process.kill(broker, "SIGSTOP");
   try {
-    await reloadUntil(olga, statements.nth(before), 120_000);
+    await reloadUntil(olga, statements.nth(before), LONG_MS);
     await look(olga, "losses-while-away");
     await statements.first().click();
     await olga.waitForURL("**/pairs/orders/losses/*");
@@ -404,12 +410,12 @@ test("a source that stops answering is a statement with the way on, and the true
     const statement = new URL(olga.url()).pathname;
     await olga.goto("/");
     const problem = olga.locator(`#problems a[href='${statement}']`);
-    await reloadUntil(olga, problem, 60_000);
+    await reloadUntil(olga, problem, LONG_MS);
     await press(olga, problem, `**${statement}`);
   } finally {
     process.kill(broker, "SIGCONT");
   }
-  await reloadUntil(olga, olga.getByText("Said: nothing is looked at again."), 120_000);
+  await reloadUntil(olga, olga.getByText("Said: nothing is looked at again."), LONG_MS);
   assert.equal(await olga.getByText("not known yet", { exact: true }).count(), 0);
   await look(olga, "loss-with-the-true-figure");
   await lookPrinted(olga, "loss-with-the-true-figure");

@@ -21,9 +21,9 @@ use sqlx::{Connection, PgConnection, PgPool};
 const HELPER: &str = "MUSTER_TEST_PRIVATE_POSTGRES";
 
 async fn wait_until(what: &str, mut met: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(120);
     while !met().await {
-        assert!(Instant::now() < deadline, "not within 30 s: {what}");
+        assert!(Instant::now() < deadline, "not within 120 s: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
@@ -79,10 +79,12 @@ async fn what_is_committed_survives_a_stop_and_a_new_start() {
     let pid = postgres.pid().unwrap();
     let mut conn = PgConnection::connect_with(&postgres.connect_options()).await.unwrap();
     sqlx::raw_sql("create table kept as select 7 as n").execute(&mut conn).await.unwrap();
-    let began = Instant::now();
     postgres.stop().await.unwrap();
     assert!(!lives(pid));
-    assert!(began.elapsed() < Duration::from_secs(10), "a connected client does not hold it up");
+    // One that does not stop for that is told to stop at once, and recovers at its next start.
+    let log = std::fs::read_to_string(server.data_dir.join("postgres.log")).unwrap();
+    assert!(log.contains("received fast shutdown request"), "{log}");
+    assert!(!log.contains("received immediate shutdown request"), "a connected client holds it up: {log}");
 
     let postgres = PrivatePostgres::start(PrivatePostgresOptions::new(&server.data_dir)).await.unwrap();
     let mut conn = PgConnection::connect_with(&postgres.connect_options()).await.unwrap();

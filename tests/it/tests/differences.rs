@@ -24,7 +24,7 @@ use muster_operations::{broker_settings::ask_brokers, survey::take_survey};
 
 /// An application that only the west knows.
 const NEWCOMER: &str = "newcomer";
-const SETTLES: WaitBound = WaitBound { within: Duration::from_secs(60), every: Duration::from_millis(500) };
+const SETTLES: WaitBound = WaitBound { within: Duration::from_secs(180), every: Duration::from_millis(500) };
 
 /// Topics of the pair that no flow copies: name, side, partitions. What differs in them stays.
 const LOOSE: [(&str, Side, i32); 4] = [

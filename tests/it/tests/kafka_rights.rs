@@ -18,7 +18,7 @@ use muster_kafka::{
 };
 use muster_lab::{Lab, LabOptions, WaitBound, wait_until};
 
-const SOON: WaitBound = WaitBound { within: Duration::from_secs(30), every: Duration::from_millis(100) };
+const SOON: WaitBound = WaitBound { within: Duration::from_secs(120), every: Duration::from_millis(100) };
 const WITHIN_MS: u64 = 10_000;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

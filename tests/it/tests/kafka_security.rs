@@ -199,8 +199,9 @@ async fn errors_of(way: &Way, lab: &SecurityDescription) -> (KafkaErrorKind, Kaf
     let began = Instant::now();
     let admin = way.admin(None).describe_cluster().await.unwrap_err().kind;
     let range = ReadRange { partition: TopicPartition::new(&lab.topic, 0), from: 0, until: 1 };
-    let mover = way.mover(None).read(&[range], Isolation::ReadCommitted, 5_000).await.unwrap_err().kind;
-    assert!(began.elapsed().as_secs() < 5, "it took {:?}", began.elapsed());
+    let mover = way.mover(None).read(&[range], Isolation::ReadCommitted, 300_000).await.unwrap_err().kind;
+    // A refusal is not waited for until the bound.
+    assert!(began.elapsed().as_secs() < 60, "it took {:?}", began.elapsed());
     (admin, mover)
 }
 

@@ -50,7 +50,7 @@ async fn running_workload_is_replicated_and_redirected(lab: &Lab) -> Result<()> 
     let west = AddressBook::all_on(lab.describe(), "orders", EU_WEST)?;
     let central = AddressBook::all_on(lab.describe(), "orders", EU_CENTRAL)?;
     AddressBook { producers: central.producers, ..west.clone() }.write(&book)?;
-    wait_until("the standby to refuse writes", WaitBound::seconds(20), || async {
+    wait_until("the standby to refuse writes", WaitBound::seconds(120), || async {
         let refused =
             |topic: &muster_lab::TopicSummary| topic.cluster == EU_CENTRAL && topic.last_error.is_some();
         let ledger = workload.ledger();
@@ -59,7 +59,7 @@ async fn running_workload_is_replicated_and_redirected(lab: &Lab) -> Result<()> 
     })
     .await?;
     west.write(&book)?;
-    let redirects = wait_until("writes on the active side again", WaitBound::seconds(20), || async {
+    let redirects = wait_until("writes on the active side again", WaitBound::seconds(120), || async {
         let redirects = workload.ledger().redirects;
         Ok(redirects.get(1).is_some_and(|back| back.first_ack_new_ms.is_some()).then_some(redirects))
     })
@@ -90,7 +90,7 @@ fn surplus(check: &FinalCheck) -> u64 {
 }
 
 async fn wait_for_acks(workload: &Workload, cluster: &str, count: u64) -> Result<()> {
-    wait_until("records to be acknowledged and processed", WaitBound::seconds(30), || async {
+    wait_until("records to be acknowledged and processed", WaitBound::seconds(120), || async {
         let ledger = workload.ledger();
         let acked: u64 = ledger.topics.values().map(|topic| topic.acked).sum();
         let all_read = ledger.groups.values().all(|group| group.processed > 0 && group.cluster == cluster);

@@ -39,12 +39,12 @@ async fn it_brings_its_own_postgres_and_takes_it_down_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_does_not_wait_for_connections_left_open() {
     let dir = Dir::new();
-    let serving = Running::serve(unattended(&dir));
-    // A connection somebody keeps open without asking anything.
+    let mut command = unattended(&dir);
+    command.env("MUSTER_CLIENT_SECONDS", "600");
+    let serving = Running::serve(command);
+    // A connection somebody keeps open without asking anything: Muster has more patience with it than this test with the stop.
     let idle = std::net::TcpStream::connect(serving.url.trim_start_matches("http://")).unwrap();
-    let began = Instant::now();
     serving.stop();
-    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
     drop(idle);
 }
 

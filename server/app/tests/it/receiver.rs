@@ -85,7 +85,7 @@ impl Receiver {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), come).await.expect("the request never came");
+        tokio::time::timeout(Duration::from_secs(60), come).await.expect("the request never came");
     }
 }
 

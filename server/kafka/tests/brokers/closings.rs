@@ -12,7 +12,7 @@ use muster_kafka::{
 
 /// Whether it is told within the time it may take on a slow machine.
 async fn is_told(closings: &mut Closings) -> bool {
-    tokio::time::timeout(Duration::from_secs(10), closings.next()).await.is_ok()
+    tokio::time::timeout(Duration::from_secs(60), closings.next()).await.is_ok()
 }
 
 #[cfg(feature = "double")]

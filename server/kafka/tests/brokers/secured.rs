@@ -170,7 +170,7 @@ async fn a_session_is_renewed_before_it_ends_and_no_call_notices() {
     let began = std::time::Instant::now();
     while brokers.seen(ApiKey::SaslAuthenticate).len() < 3 {
         admin.topics(None).await.unwrap();
-        assert!(began.elapsed() < Duration::from_secs(5), "the session was never renewed");
+        assert!(began.elapsed() < Duration::from_secs(60), "the session was never renewed");
     }
     // Renewed at 80 % of 250 ms, twice.
     assert!(began.elapsed() > Duration::from_millis(390), "{:?}", began.elapsed());

@@ -94,7 +94,7 @@ async fn postgres_gone_in_the_middle_loses_nothing() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), ended)
+    tokio::time::timeout(Duration::from_secs(120), ended)
         .await
         .expect("the run goes on once Postgres is back");
     stop.cancel();

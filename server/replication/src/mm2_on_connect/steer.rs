@@ -370,3 +370,24 @@ fn describe(status: &ConnectorStatus) -> String {
 async fn within<T>(bound_ms: u64, work: impl Future<Output = T>) -> Option<T> {
     timeout(Duration::from_millis(bound_ms), work).await.ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// During a switchover nobody can write while a stop runs, so what takes a moment must not be noticed much later; what takes a
+    /// minute is not asked for all the time.
+    #[tokio::test(start_paused = true)]
+    async fn looks_are_close_at_first_and_never_far_apart() {
+        let (mut looks, mut before, mut pause) = (Looks::new(), tokio::time::Instant::now(), Duration::ZERO);
+        let began = before;
+        for _ in 0..40 {
+            looks.next().await;
+            let now = tokio::time::Instant::now();
+            pause = now - before;
+            assert!(pause <= Duration::from_millis(25) + (before - began) / 4, "{pause:?}");
+            before = now;
+        }
+        assert!((SLOWEST_LOOK..=SLOWEST_LOOK + Duration::from_millis(1)).contains(&pause), "{pause:?}");
+    }
+}

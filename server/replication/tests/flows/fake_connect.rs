@@ -2,14 +2,15 @@
 //! offsets nobody will read, calls tasks RUNNING that are not there, and has good and bad days on demand.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use axum::{
     Json, Router,
-    extract::{Path, Query, Request, State},
+    extract::{ConnectInfo, Path, Query, Request, State},
     http::StatusCode,
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
@@ -69,6 +70,10 @@ pub(crate) struct Worker {
     pub(crate) log: Vec<String>,
     /// What each request signed in with.
     pub(crate) signed: Vec<Option<String>>,
+    /// The other ends of the connections that requests came on.
+    pub(crate) peers: BTreeSet<SocketAddr>,
+    /// How many requests had come when the first that hangs was given up.
+    pub(crate) first_given_up: Option<usize>,
 }
 
 #[derive(Clone)]
@@ -115,10 +120,17 @@ impl FakeConnect {
             authorization: None,
         };
         let connectors = [(SOURCE.to_owned(), connector)].into();
-        let worker = Arc::new(Mutex::new(Worker { connectors, day, log: vec![], signed: vec![] }));
+        let worker = Arc::new(Mutex::new(Worker {
+            connectors,
+            day,
+            log: vec![],
+            signed: vec![],
+            peers: BTreeSet::new(),
+            first_given_up: None,
+        }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("bound"));
-        let app = routes(Arc::clone(&worker));
+        let app = routes(Arc::clone(&worker)).into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, app).await });
         Self { worker, url }
     }
@@ -130,6 +142,11 @@ impl FakeConnect {
     /// Changes the source connector.
     pub(crate) fn source<T>(&self, change: impl FnOnce(&mut Connector) -> T) -> T {
         change(self.lock().connectors.get_mut(SOURCE).expect("the source connector"))
+    }
+
+    /// How often somebody looked at the state of a connector.
+    pub(crate) fn looks(&self) -> usize {
+        self.lock().log.iter().filter(|line| line.starts_with("GET") && line.ends_with("/status")).count()
     }
 
     /// Requests that were not GETs.
@@ -205,12 +222,24 @@ fn lock(worker: &Shared) -> MutexGuard<'_, Worker> {
     worker.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// A request that hangs; dropped when whoever asked has gone.
+struct Hanging(Shared);
+
+impl Drop for Hanging {
+    fn drop(&mut self) {
+        let mut worker = lock(&self.0);
+        let asked = worker.log.len();
+        worker.first_given_up.get_or_insert(asked);
+    }
+}
+
 /// The day's moods, before any handler.
 async fn day(State(worker): State<Shared>, request: Request, next: Next) -> Response {
     let mood = {
         let mut worker = lock(&worker);
         let line = format!("{} {}", request.method(), request.uri());
         worker.log.push(line);
+        worker.peers.extend(request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0));
         let asked =
             request.headers().get("authorization").and_then(|value| value.to_str().ok().map(str::to_owned));
         worker.signed.push(asked.clone());
@@ -226,7 +255,10 @@ async fn day(State(worker): State<Shared>, request: Request, next: Next) -> Resp
         }
     };
     match mood {
-        None => std::future::pending().await,
+        None => {
+            let _until_given_up = Hanging(worker);
+            std::future::pending().await
+        }
         Some(Some(refusal)) => refusal,
         Some(None) => next.run(request).await,
     }

@@ -21,7 +21,7 @@ fn asked(entries: &[(i32, Option<i64>)]) -> ByPartition<Option<i64>> {
 async fn exactly_the_asked_offsets_are_stored_and_leftovers_go() {
     let connect = FakeConnect::start().await;
     let flow = mirror(&connect, &world());
-    flow.stop(Source, 5_000).await.expect("stopped");
+    flow.stop(Source, 60_000).await.expect("stopped");
     connect.source(|connector| {
         connector.offsets = vec![
             (stored("A", "orders", 0), json!({"offset": 5})),
@@ -45,7 +45,7 @@ async fn exactly_the_asked_offsets_are_stored_and_leftovers_go() {
 async fn what_connect_answers_is_not_believed() {
     let connect = FakeConnect::start().await;
     let flow = mirror(&connect, &world());
-    flow.stop(Source, 5_000).await.expect("stopped");
+    flow.stop(Source, 60_000).await.expect("stopped");
     connect.lock().day.loses_offsets = true;
     let error = flow.set_committed_offsets(&asked(&[(0, Some(41))])).await.expect_err("it was lost");
     let expected = "orders-0 holds nothing, asked was 41".to_owned();
@@ -57,7 +57,7 @@ async fn what_connect_answers_is_not_believed() {
 async fn a_500_that_was_carried_out_all_the_same_is_success() {
     let connect = FakeConnect::start().await;
     let flow = mirror(&connect, &world());
-    flow.stop(Source, 5_000).await.expect("stopped");
+    flow.stop(Source, 60_000).await.expect("stopped");
     connect.lock().day.answers_late = true;
     flow.set_committed_offsets(&asked(&[(0, Some(41))])).await.expect("it was carried out");
     connect.lock().day.answers_late = false;
@@ -70,7 +70,7 @@ async fn a_500_that_was_carried_out_all_the_same_is_success() {
 async fn a_partition_nobody_asked_for_is_told() {
     let connect = FakeConnect::start().await;
     let flow = mirror(&connect, &world());
-    flow.stop(Source, 5_000).await.expect("stopped");
+    flow.stop(Source, 60_000).await.expect("stopped");
     connect.source(|connector| connector.offsets = vec![(stored("A", "stock", 0), json!({"offset": 7}))]);
     let error = flow.set_committed_offsets(&asked(&[(0, Some(41))])).await.expect_err("one more is stored");
     let expected = "stock-0 holds 7 and was not asked for".to_owned();
@@ -81,7 +81,7 @@ async fn a_partition_nobody_asked_for_is_told() {
 async fn another_alias_than_the_pairs_is_refused_before_anything_is_changed() {
     let connect = FakeConnect::start().await;
     let flow = mirror(&connect, &world());
-    flow.stop(Source, 5_000).await.expect("stopped");
+    flow.stop(Source, 60_000).await.expect("stopped");
     connect.source(|connector| connector.config.insert("source.cluster.alias".to_owned(), "west".to_owned()));
     let before = connect.mutations().len();
     let error = flow.set_committed_offsets(&asked(&[(0, Some(41))])).await.expect_err("a silent re-copy");

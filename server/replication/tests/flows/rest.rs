@@ -1,6 +1,6 @@
 //! The REST client itself.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::collections::BTreeMap;
 
 use muster_replication::{ReplicationErrorKind, connect::ConnectClient};
 
@@ -77,10 +77,10 @@ async fn connections_are_kept_between_calls() {
     let connect = FakeConnect::start().await;
     let client = ConnectClient::new(&connect.url).expect("an address");
     client.root().await.expect("there");
-    let began = std::time::Instant::now();
     for _ in 0..50 {
         client.status(SOURCE).await.expect("there");
     }
-    let each = began.elapsed() / 50;
-    assert!(each < Duration::from_millis(20), "{each:?} per call");
+    // One that is not back yet when the next call begins is not waited for.
+    let peers = connect.lock().peers.len();
+    assert!((1..10).contains(&peers), "{peers} connections");
 }

@@ -54,8 +54,8 @@ async fn what_is_kept_is_sent_on_every_request_and_never_shown() {
         let flow = signing_in(&connect, credentials(&connect.url));
         let seen = observe(&flow).await;
         assert!(seen.worker.value().is_some() && seen.connectors[&Source].value().is_some(), "{seen:?}");
-        flow.stop(Source, 5_000).await.expect("it stops");
-        flow.resume(Source, 5_000).await.expect("it runs again");
+        flow.stop(Source, 60_000).await.expect("it stops");
+        flow.resume(Source, 60_000).await.expect("it runs again");
         let worker = connect.lock();
         assert!(worker.log.iter().any(|line| line.starts_with("PUT")), "{:?}", worker.log);
         assert!(worker.signed.iter().all(|signed| signed.as_deref() == Some(header)), "{:?}", worker.signed);
@@ -135,7 +135,7 @@ async fn a_refused_password_is_tried_once_and_a_survey_says_what_to_do() {
             assert!(said.ends_with(&format!("and did nothing: {meaning}")), "{said}");
         }
     }
-    let refused = flow.stop(Source, 5_000).await.expect_err("not let in");
+    let refused = flow.stop(Source, 60_000).await.expect_err("not let in");
     assert!(!refused.may_pass() && refused.to_string().ends_with(meaning), "{refused}");
     assert_eq!(connect.lock().log.len(), 1, "{:?}", connect.lock().log);
     // What is entered anew is tried at once.

@@ -19,17 +19,11 @@ use proptest::prelude::*;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::sample::{keep_pair, look_at, pair_name};
+use crate::sample::{at, keep_pair, look_at, now, pair_name};
 
 const FORWARD: Direction = Direction { from: Side::A };
 /// Stretches of the questions.
 const POINTS: usize = 4;
-
-/// The full hour `hours` ago, and so many seconds after it.
-fn at(hours: i64, seconds: i64) -> DateTime<Utc> {
-    let hour = Utc::now().timestamp() / 3600 - hours;
-    DateTime::from_timestamp(hour * 3600 + seconds, 0).expect("a time")
-}
 
 /// Partitions of a topic of which so much is missing; `None` is not known.
 fn topic(name: &str, behind: &[Option<i64>]) -> TopicSample {
@@ -59,7 +53,7 @@ fn question(from: DateTime<Utc>, to: DateTime<Utc>) -> Question<'static> {
         points: POINTS,
         rows: Wanted::worst(RowsOf::Partitions, 5),
         rows_asked: true,
-        now: Utc::now(),
+        now: now(),
     }
 }
 
@@ -85,7 +79,7 @@ async fn record(
 }
 
 async fn seal_all(conn: &mut PgConnection, recording: &Recording) {
-    while recorder::seal(conn, recording.stream(), recording.kind(), Utc::now()).await.expect("sealing") {}
+    while recorder::seal(conn, recording.stream(), recording.kind(), now()).await.expect("sealing") {}
 }
 
 /// All values sorted, unknown last: the value so many of a hundred are at or below.

@@ -23,16 +23,10 @@ use muster_store::{
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::sample::{broken, keep_pair, pair_name, team};
+use crate::sample::{at, broken, keep_pair, now, pair_name, team};
 
 const FORWARD: Direction = Direction { from: Side::A };
 const ORDERS: Selection<'static> = Selection { topic: "orders", partition: None };
-
-/// The full hour `hours` ago, and so many seconds after it.
-fn at(hours: i64, seconds: i64) -> DateTime<Utc> {
-    let hour = Utc::now().timestamp() / 3600 - hours;
-    DateTime::from_timestamp(hour * 3600 + seconds, 0).expect("a time")
-}
 
 /// `orders` with two partitions of which so much was written and `behind` is missing.
 fn orders(id: u128, end: i64, behind: i64) -> Vec<TopicSample> {
@@ -79,7 +73,7 @@ async fn seal_all(conn: &mut PgConnection, recording: &Recording, now: DateTime<
 
 /// Drops what is older than a day, as housekeeping does; answers how many partitions of surveys went.
 pub(crate) async fn retire(database: &TestDatabase) -> usize {
-    let (now, mut dropped) = (Utc::now(), 0);
+    let (now, mut dropped) = (now(), 0);
     let conn = &mut *database.conn().await;
     recorder::cover_next(conn, now).await.expect("partitions");
     let mut more = true;
@@ -132,12 +126,12 @@ async fn losses_are_found_by_when_they_stood() {
     losses::keep(conn, &name, &old).await.unwrap();
     let again = losses::unsettled_at(conn, &name).await.unwrap();
     assert!(again[0] == written[0] && again[1] > written[1], "{again:?}, {written:?}");
-    assert_eq!(losses::at(conn, &name, None, Utc::now()).await.unwrap(), Some(new));
+    assert_eq!(losses::at(conn, &name, None, now()).await.unwrap(), Some(new));
     assert_eq!(losses::at(conn, &name, Some(FORWARD), at(4, 0)).await.unwrap(), Some(old));
     assert_eq!(losses::at(conn, &name, None, at(31, 0)).await.unwrap(), None);
-    assert_eq!(losses::at(conn, &name, Some(FORWARD.reverse()), Utc::now()).await.unwrap(), None);
+    assert_eq!(losses::at(conn, &name, Some(FORWARD.reverse()), now()).await.unwrap(), None);
     let mut noticed = async |teams: Option<&[String]>, from: DateTime<Utc>| {
-        let found = losses::between(conn, teams, None, (from, Utc::now()), 10).await.unwrap();
+        let found = losses::between(conn, teams, None, (from, now()), 10).await.unwrap();
         found.iter().map(|loss| (loss.seen_at, loss.total.records_at_most)).collect::<Vec<_>>()
     };
     let (first, second) = ((at(30, 0), Some(70)), (at(3, 0), Some(70)));

@@ -20,6 +20,22 @@ use serde_json::json;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+thread_local! {
+    /// Each test has a thread of its own.
+    static BEGAN: DateTime<Utc> = Utc::now();
+}
+
+/// When this test began. Its hours and days are counted from there: between two looks at the clock another may begin.
+pub(crate) fn now() -> DateTime<Utc> {
+    BEGAN.with(|began| *began)
+}
+
+/// The full hour `hours` ago, and so many seconds after it.
+pub(crate) fn at(hours: i64, seconds: i64) -> DateTime<Utc> {
+    let hour = now().timestamp() / 3600 - hours;
+    DateTime::from_timestamp(hour * 3600 + seconds, 0).expect("a time")
+}
+
 pub(crate) fn team(name: &str) -> TeamName {
     TeamName::new(name).expect("a usable name")
 }

@@ -7,7 +7,7 @@ use futures_util::FutureExt as _;
 use crate::admin::ClusterAdmin;
 
 /// How long it may take until a connection that was closed is told.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A cluster that goes down closes the connections that had served, and that is told though nobody asks anything. `goes_down` ends once
 /// it refuses connections. Dials that fail are not told.

@@ -7,7 +7,7 @@ fn print(offset: i64, fingerprint: u64, key: u64) -> RecordPrint {
     RecordPrint { offset, timestamp: 0, log_append_time: false, fingerprint, key, bytes: 9, tombstone: false }
 }
 
-/// One by one these are 20,000,000,000 comparisons.
+/// One by one these are more than 100,000,000,000 comparisons, which no machine does in a minute.
 #[test]
 fn of_a_key_with_very_many_nobody_looks_at_each_to_say_that_another_does_not_wait() {
     let mut waiting = Waiting::of(true);
@@ -15,11 +15,11 @@ fn of_a_key_with_very_many_nobody_looks_at_each_to_say_that_another_does_not_wai
     for n in 0..100_000_u32 {
         assert_eq!(waiting.put(print(n.into(), n.into(), 1), false, false), 0);
     }
-    for n in 0..100_000_u32 {
+    for n in 0..1_000_000_u32 {
         let other = print(n.into(), 1_000_000 + u64::from(n), 1);
         assert!(!waiting.holds(&other) && waiting.take(&other).is_none());
     }
-    assert!(before.elapsed() < Duration::from_secs(10), "{:?}", before.elapsed());
+    assert!(before.elapsed() < Duration::from_secs(60), "{:?}", before.elapsed());
     assert!(waiting.holds(&print(7, 7, 1)) && waiting.take(&print(7, 7, 1)).is_some());
     assert!(!waiting.holds(&print(7, 7, 1)));
 }

@@ -20,7 +20,7 @@ async fn what_is_old_goes_with_its_partition_hours_stay_and_incidents_are_frozen
         recording.append(conn, at(hours, 60), orders(1, 10_000 - hours, behind)).await.unwrap();
         recording.committed();
     }
-    seal_all(conn, &recording, Utc::now()).await;
+    seal_all(conn, &recording, now()).await;
     losses::keep(conn, &pair_name("payments"), &loss(at(30, 120))).await.unwrap();
     sqlx::query("update loss set at = seen_at").execute(&mut *conn).await.unwrap();
     assert_eq!(retire(&database).await, 2);
@@ -59,7 +59,7 @@ async fn alarmed(
 
 /// Three days ago, so many hours after midnight (UTC), and so many seconds.
 fn that_day(hour: i64, seconds: i64) -> DateTime<Utc> {
-    let midnight = (Utc::now().timestamp() / 86_400 - 3) * 86_400;
+    let midnight = (now().timestamp() / 86_400 - 3) * 86_400;
     DateTime::from_timestamp(midnight + hour * 3600 + seconds, 0).expect("a time")
 }
 
@@ -70,7 +70,7 @@ async fn a_day_of_surveys(conn: &mut PgConnection) {
         recording.append(conn, that_day(hour, 60), orders(1, 10_000 + hour, 1)).await.expect("recorded");
         recording.committed();
     }
-    seal_all(conn, &recording, Utc::now()).await;
+    seal_all(conn, &recording, now()).await;
 }
 
 /// Hours of that day of which the survey is kept.
@@ -155,7 +155,7 @@ async fn partitions_go_one_by_one_the_oldest_first_and_one_process_at_a_time() {
     let conn = &mut *database.conn().await;
     keep_pair(conn, "payments").await.unwrap();
     a_day_of_surveys(conn).await;
-    let now = Utc::now();
+    let now = now();
     let mut first = muster_store::begin(database.pool()).await.unwrap();
     assert!(recorder::retire_blocks(&mut first, now, 24).await.unwrap());
     let mut second = muster_store::begin(database.pool()).await.unwrap();
@@ -184,7 +184,7 @@ async fn of_incidents_beyond_the_bound_of_a_pair_the_oldest_are_given_up() {
     assert_eq!(recorder::bound_frozen(conn, bytes).await.unwrap(), nothing, "it is not beyond");
     // Who drops or freezes does it alone.
     let mut other = muster_store::begin(database.pool()).await.unwrap();
-    recorder::retire_hours(&mut other, Utc::now()).await.unwrap();
+    recorder::retire_hours(&mut other, now()).await.unwrap();
     assert_eq!(recorder::bound_frozen(conn, bytes - 1).await.unwrap(), nothing, "another is at it");
     other.rollback().await.unwrap();
     let one = GivenUp { blocks: [("payments".to_owned(), 1)].into(), more: false };
@@ -220,7 +220,7 @@ async fn facts_of_more_than_a_year_ago_go_except_what_was_so_then() {
     assert_eq!(changed["topics"], serde_json::json!({"orders": 0, "refunds": 0}), "so from an hour later on");
     let changes = recorder::fact_changes(conn, of, 100).await.unwrap();
     assert_eq!(changes.len(), 6, "what changed since a state goes with it: {changes:?}");
-    assert!(recorder::fact_at(conn, other, Utc::now()).await.unwrap().is_some(), "it is so to this day");
+    assert!(recorder::fact_at(conn, other, now()).await.unwrap().is_some(), "it is so to this day");
 }
 
 #[tokio::test]

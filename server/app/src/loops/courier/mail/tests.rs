@@ -1,6 +1,6 @@
 //! A server that takes the connection and says nothing; the others are in the tests through the front.
 
-use std::{net::TcpListener, time::Instant};
+use std::net::TcpListener;
 
 use chrono::Utc;
 use muster_domain::{
@@ -43,10 +43,10 @@ async fn a_server_that_says_nothing_is_waited_for_no_longer_than_it_may_take() {
         let server = Server::read(&SecretString::from(url.as_str()), None).unwrap();
         let from = "muster@muster.test".parse().unwrap();
         let mail = Mail { server, from, within: Duration::from_millis(300) };
-        let began = Instant::now();
-        let not = mail.send(&message(), &["oncall@orders.example".to_owned()]).await.unwrap_err();
+        let (message, recipients) = (message(), ["oncall@orders.example".to_owned()]);
+        let sent = tokio::time::timeout(Duration::from_secs(60), mail.send(&message, &recipients));
+        let not = sent.await.expect("it is not waited for longer").unwrap_err();
         assert!(not.why.starts_with("the mail server did not answer within 0.3 s"), "{}", not.why);
         assert_eq!(not.then, Then::Later);
-        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     }
 }
