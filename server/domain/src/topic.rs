@@ -108,7 +108,7 @@ pub struct PartitionDescription {
 }
 
 /// Where an effective config value comes from (`DescribeConfigsResponse.config_source`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConfigSource {
     /// Set on the topic itself.
@@ -124,7 +124,7 @@ pub enum ConfigSource {
 }
 
 /// An effective config value.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ConfigEntry {
     /// The value as text; `None` when sensitive or unset.
     pub value: Option<String>,

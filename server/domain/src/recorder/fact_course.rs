@@ -1,7 +1,10 @@
 //! How ACLs and configs of a side are kept survey by survey: whole at first and then at most once a day, and between only what changed.
 //!
-//! A survey is held against what was kept last as it is, without making JSON of either: it is looked at every few seconds, and mostly
-//! nothing changed.
+//! It is looked at every few seconds, and mostly nothing changed: so a process holds, of each side, a fingerprint of what the last survey saw
+//! and not what is kept, which of many pairs would be a large part of its memory. Where a survey saw anything else, what is kept is read
+//! once more, held against it as it is, without making JSON of either, and let go.
+
+mod fingerprint;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,6 +15,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use self::fingerprint::fingerprint;
 use super::{
     changes::FactKind,
     facts::{AclsChange, ConfigsChange, FactStanding, Moved},
@@ -185,13 +189,17 @@ impl Kept {
 pub enum Keep {
     /// Nothing: it is as it was, or was not read.
     Nothing,
+    /// Not known yet: it is not as the last survey saw it, and what is kept was let go. Ask the course that [`FactCourse::read`] makes of it,
+    /// which never answers this the first time it is asked.
+    ReadFirst,
     /// All of it.
     Whole(Value),
     /// What changed. Where the day has no room for it, [`FactCourse::leave_out`] is to be called instead of keeping it.
     Change(Value),
 }
 
-/// How ACLs or configs of one side are kept from survey to survey.
+/// How ACLs or configs of one side are kept from survey to survey. It holds what is kept until the first survey it follows, and is small from then
+/// on, however many there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FactCourse {
     kind: FactKind,
@@ -204,8 +212,30 @@ struct Last {
     whole_at: DateTime<Utc>,
     /// When anything was.
     at: DateTime<Utc>,
-    /// `None` when changes are left out since then.
-    kept: Option<Kept>,
+    known: Known,
+}
+
+/// What is known of what was kept last.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Known {
+    /// All of it: it was read, and no survey was held against it yet.
+    All(Kept),
+    /// It was let go. A survey of this fingerprint has nothing that is to be kept: another that saw the same was held against it. Without
+    /// one, none that could be read was.
+    LetGo(Option<u128>),
+    /// Nothing: changes are left out since then.
+    LeftOut,
+}
+
+impl Last {
+    fn let_go(&mut self, seen: Option<u128>) {
+        let seen = match &self.known {
+            Known::LeftOut => return,
+            Known::All(_) => seen,
+            Known::LetGo(before) => seen.or(*before),
+        };
+        self.known = Known::LetGo(seen);
+    }
 }
 
 impl FactCourse {
@@ -222,10 +252,12 @@ impl FactCourse {
         (whole_at, at): (DateTime<Utc>, DateTime<Utc>),
         standing: FactStanding,
     ) -> Self {
-        let last = |kept| Last { whole_at, at, kept };
+        let last = |known| Last { whole_at, at, known };
         let last = match standing {
-            FactStanding::Known(state) => Kept::read(kind, &state.into_body()).map(|kept| last(Some(kept))),
-            FactStanding::LeftOut => Some(last(None)),
+            FactStanding::Known(state) => {
+                Kept::read(kind, &state.into_body()).map(|kept| last(Known::All(kept)))
+            }
+            FactStanding::LeftOut => Some(last(Known::LeftOut)),
             FactStanding::Nothing | FactStanding::Unreadable => None,
         };
         Self { kind, last }
@@ -235,37 +267,49 @@ impl FactCourse {
     /// clock was set back, waits: the next that is tells what changed.
     pub fn follow(&mut self, side: &SideObservation, at: DateTime<Utc>) -> Keep {
         let Some(last) = &mut self.last else { return self.keep_whole(side, at) };
-        if at <= last.at {
+        let seen = fingerprint(self.kind, side).filter(|_| at > last.at);
+        let Some(seen) = seen else {
+            last.let_go(None);
             return Keep::Nothing;
-        }
+        };
         let new_day = at.date_naive() > last.whole_at.date_naive();
-        let change = match &mut last.kept {
-            Some(kept) => kept.follow(side),
-            None if new_day => return self.keep_whole(side, at),
-            None => None,
+        let change = match &mut last.known {
+            Known::All(kept) => kept.follow(side),
+            Known::LetGo(before) if *before == Some(seen) => None,
+            Known::LetGo(_) => return Keep::ReadFirst,
+            Known::LeftOut if new_day => return self.keep_whole(side, at),
+            Known::LeftOut => None,
         };
         match change {
-            None => Keep::Nothing,
+            None => {
+                last.let_go(Some(seen));
+                Keep::Nothing
+            }
             Some(_) if new_day => self.keep_whole(side, at),
             Some(change) => {
                 last.at = at;
+                last.let_go(Some(seen));
                 Keep::Change(change)
             }
         }
     }
 
     fn keep_whole(&mut self, side: &SideObservation, at: DateTime<Utc>) -> Keep {
-        let before = self.last.as_ref().and_then(|last| last.kept.as_ref());
+        let before = match self.last.as_ref().map(|last| &last.known) {
+            Some(Known::All(kept)) => Some(kept),
+            Some(Known::LetGo(_) | Known::LeftOut) | None => None,
+        };
         let Some(kept) = Kept::of(self.kind, side, before) else { return Keep::Nothing };
         let body = kept.body();
-        self.last = Some(Last { whole_at: at, at, kept: Some(kept) });
+        let known = Known::LetGo(fingerprint(self.kind, side));
+        self.last = Some(Last { whole_at: at, at, known });
         Keep::Whole(body)
     }
 
     /// The change that was told last is not kept, nor are those after it until the next day's whole state.
     pub fn leave_out(&mut self) {
         if let Some(last) = &mut self.last {
-            last.kept = None;
+            last.known = Known::LeftOut;
         }
     }
 }

@@ -141,7 +141,7 @@ pub struct GroupObservation {
 }
 
 /// ACLs of a cluster as its brokers answer, each for itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AclObservation {
     /// False when the cluster has no authorizer (`SECURITY_DISABLED`): nothing can be fenced there.
     pub authorizer: bool,

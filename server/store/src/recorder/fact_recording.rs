@@ -52,7 +52,7 @@ impl FactRecording {
     }
 
     /// Reads how what is kept of a pair stands, where that is not known yet: of ten thousand topics it is some megabytes, which the transaction
-    /// that keeps a survey is not to wait for.
+    /// that keeps the first survey is not to wait for. Later ones read it only where something changed, that of which it did.
     ///
     /// # Errors
     /// When the database refuses.
@@ -93,8 +93,14 @@ impl FactRecording {
         for kind in FactKind::ALL {
             let of = (pair, side, kind);
             let course = self.course(conn, of).await?;
-            match course.follow(seen, at) {
-                Keep::Nothing => {}
+            let mut keep = course.follow(seen, at);
+            if keep == Keep::ReadFirst {
+                *course = newest(conn, of).await?;
+                keep = course.follow(seen, at);
+            }
+            match keep {
+                // What was read just now is not to be read first.
+                Keep::Nothing | Keep::ReadFirst => {}
                 Keep::Whole(body) => {
                     written.bytes += body.to_string().len();
                     keep_fact(conn, of, at, &body).await?;

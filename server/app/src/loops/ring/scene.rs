@@ -20,7 +20,7 @@ pub(super) struct Scene {
     pub(super) is_known: bool,
     /// Applications are known to be on its target, so nobody's groups go there. A flow that only stands still is looked at.
     pub(super) stands_by: bool,
-    /// Cleanup policies of its source's and its target's topics, where they are known.
+    /// Cleanup policies of its source's and its target's topics, where they are known. Not read where the source is not to be looked at.
     pub(super) policies: [CleanupPolicies; 2],
 }
 
@@ -33,13 +33,14 @@ impl Scene {
         let now = Utc::now();
         let whereabouts = canaries::whereabouts(conn, pair).await?;
         let active = whereabouts.and_then(|(_, now)| now.active);
-        let source = recorder::cleanup_policies(conn, (pair, direction.from), now).await?;
-        let target = recorder::cleanup_policies(conn, (pair, direction.to()), now).await?;
-        Ok(Self {
-            positions: recorder::positions(conn, of, (now - FRESH, now + TimeDelta::minutes(1))).await?,
-            is_known: rings::look(conn, of).await?.is_some(),
-            stands_by: active == Some(direction.to()),
-            policies: [source, target],
-        })
+        let stands_by = active == Some(direction.to());
+        let positions = recorder::positions(conn, of, (now - FRESH, now + TimeDelta::minutes(1))).await?;
+        let policies = if positions.is_some() && !stands_by {
+            let source = recorder::cleanup_policies(conn, (pair, direction.from), now).await?;
+            [source, recorder::cleanup_policies(conn, (pair, direction.to()), now).await?]
+        } else {
+            <[CleanupPolicies; 2]>::default()
+        };
+        Ok(Self { positions, is_known: rings::look(conn, of).await?.is_some(), stands_by, policies })
     }
 }

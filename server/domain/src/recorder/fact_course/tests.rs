@@ -99,16 +99,27 @@ struct Recorder {
     rows: Vec<(DateTime<Utc>, FactRow)>,
     /// Longest change that is kept.
     most: usize,
+    /// How often what is kept was read once more.
+    reads: usize,
 }
 
 impl Recorder {
     fn new(kind: FactKind, most: usize) -> Self {
-        Self { kind, course: FactCourse::new(kind), rows: Vec::new(), most }
+        Self { kind, course: FactCourse::new(kind), rows: Vec::new(), most, reads: 0 }
     }
 
     fn survey(&mut self, side: &SideObservation, at: DateTime<Utc>) {
-        let row = match self.course.follow(side, at) {
+        let mut keep = self.course.follow(side, at);
+        if keep == Keep::ReadFirst {
+            self.reads += 1;
+            self.hand_over();
+            keep = self.course.follow(side, at);
+        }
+        let held = self.course.last.as_ref().map(|last| &last.known);
+        assert!(!matches!(held, Some(Known::All(_))), "what is kept is let go");
+        let row = match keep {
             Keep::Nothing => return,
+            Keep::ReadFirst => panic!("it was read just now"),
             Keep::Whole(body) => FactRow::Whole(body),
             Keep::Change(change) if change.to_string().len() > self.most => {
                 self.course.leave_out();
@@ -313,6 +324,73 @@ fn entries_that_say_the_same_twice_are_no_change() {
         }
     }
     assert_eq!(course.follow(&seen, at(0, 2)), Keep::Nothing);
+}
+
+#[test]
+fn what_is_kept_is_read_once_more_only_where_a_survey_saw_something_else() {
+    for kind in FactKind::ALL {
+        let mut recorder = Recorder::new(kind, usize::MAX);
+        let before = Seen { topics: vec![Some(1), Some(2)], bindings: vec![1, 2], authorizer: true };
+        let after = Seen { topics: vec![Some(1), Some(0)], bindings: vec![1, 1], authorizer: true };
+        let unread = Seen { topics: vec![Some(1), Some(3)], ..after.clone() };
+        recorder.survey(&side(Some(&before), at(0, 1)), at(0, 1));
+        recorder.survey(&side(Some(&before), at(0, 2)), at(0, 2));
+        recorder.survey(&side(None, at(0, 3)), at(0, 3));
+        recorder.survey(&side(Some(&before), at(1, 1)), at(1, 1));
+        assert_eq!((recorder.reads, recorder.rows.len()), (0, 1), "as it was, on the next day, too");
+        recorder.survey(&side(Some(&after), at(1, 2)), at(1, 2));
+        recorder.survey(&side(Some(&after), at(1, 3)), at(1, 3));
+        assert_eq!((recorder.reads, recorder.rows.len()), (1, 2), "it changed once");
+        // Another process, which sees nothing at first.
+        recorder.hand_over();
+        recorder.survey(&side(None, at(1, 4)), at(1, 4));
+        assert_eq!(recorder.reads, 1);
+        recorder.survey(&side(Some(&after), at(1, 5)), at(1, 5));
+        assert_eq!((recorder.reads, recorder.rows.len()), (2, 2), "read, and as it was");
+        // What a broker does not tell for a while is no change of it.
+        recorder.survey(&side(Some(&unread), at(1, 6)), at(1, 6));
+        recorder.survey(&side(Some(&unread), at(1, 7)), at(1, 7));
+        let reads = if kind == FactKind::Configs { 3 } else { 2 };
+        assert_eq!((recorder.reads, recorder.rows.len()), (reads, 2), "once, not with each survey");
+    }
+}
+
+#[test]
+fn surveys_that_saw_something_else_have_other_fingerprints_and_others_the_same() {
+    let seen = |topics: &[Option<u8>], bindings: &[u8], authorizer| Seen {
+        topics: topics.to_vec(),
+        bindings: bindings.to_vec(),
+        authorizer,
+    };
+    let acls = [
+        seen(&[], &[], true),
+        seen(&[], &[], false),
+        seen(&[], &[1], true),
+        seen(&[], &[2], true),
+        seen(&[], &[0, 1], true),
+        seen(&[], &[1, 1], true),
+        seen(&[], &[1, 2], true),
+        seen(&[], &[2, 1], true),
+    ];
+    let configs = [
+        seen(&[], &[], true),
+        seen(&[Some(1)], &[], true),
+        seen(&[Some(2)], &[], true),
+        seen(&[Some(3)], &[], true),
+        seen(&[None, Some(1)], &[], true),
+        seen(&[Some(1), Some(1)], &[], true),
+        seen(&[Some(1), Some(2)], &[], true),
+        seen(&[Some(2), Some(1)], &[], true),
+        seen(&[Some(1), Some(3)], &[], true),
+    ];
+    for (kind, all) in [(FactKind::Acls, acls.as_slice()), (FactKind::Configs, configs.as_slice())] {
+        let of = |seen: &Seen, at| fingerprint(kind, &side(Some(seen), at)).expect("it was read");
+        let told_apart: BTreeSet<u128> = all.iter().map(|seen| of(seen, at(0, 1))).collect();
+        assert_eq!(told_apart.len(), all.len(), "{kind:?}");
+        // When it was read is nothing of it.
+        assert_eq!(told_apart, all.iter().map(|seen| of(seen, at(0, 2))).collect::<BTreeSet<_>>());
+        assert_eq!(fingerprint(kind, &side(None, at(0, 1))), None);
+    }
 }
 
 #[test]

@@ -119,3 +119,37 @@ async fn policies_of_now_are_what_the_newest_survey_read_whatever_became_of_the_
     assert_eq!(keeping(conn, Side::B, at(0, 6)).await, [true, false, false, false]);
     assert_eq!(keeping(conn, Side::A, at(0, 4)).await, [false, true, false, false], "before that survey");
 }
+
+#[tokio::test]
+async fn policies_of_now_are_told_from_what_is_kept_and_the_survey_is_unpacked_only_where_that_is_of_another_time()
+ {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let name = pair_name("payments");
+    let lease = leases::claim(conn, &survey_lease(&name), "one", 60.0).await.unwrap().expect("it is free");
+    let keeping = async |conn: &mut PgConnection, at| {
+        let policies = recorder::cleanup_policies(conn, (&name, Side::A), at).await.expect("policies");
+        ["orders", "refunds"].map(|topic| policies.keep_all_records(topic))
+    };
+    // The survey and what is kept say the opposite, so that it shows which of them was read.
+    let (by_survey, by_kept) = ([true, false], [false, true]);
+    let mut newest = survey("payments", 1);
+    newest.began_at = at(0, 2);
+    newest.sides.a = with_policies(&[("orders", Some("delete")), ("refunds", Some("compact"))], at(0, 2));
+    surveys::keep(conn, &newest, lease.epoch).await.unwrap();
+    assert_eq!(keeping(conn, at(0, 9)).await, by_survey, "nothing is kept");
+    let mut recording = FactRecording::default();
+    let mut topics = vec![("orders", Some("compact")), ("refunds", Some("delete"))];
+    record(&mut recording, conn, at(0, 1), &with_policies(&topics, at(0, 1))).await;
+    assert_eq!(keeping(conn, at(0, 9)).await, by_kept);
+    // A clock was set back after that: what a survey sees change by it waits to be kept.
+    topics.push(("payouts", Some("delete")));
+    record(&mut recording, conn, at(0, 5), &with_policies(&topics, at(0, 5))).await;
+    assert_eq!(keeping(conn, at(0, 3)).await, by_survey, "not what was kept before it");
+    assert_eq!(keeping(conn, at(0, 9)).await, by_survey, "nor by the clock that was ahead");
+    newest.number = 2;
+    newest.began_at = at(0, 6);
+    surveys::keep(conn, &newest, lease.epoch).await.unwrap();
+    assert_eq!(keeping(conn, at(0, 9)).await, by_kept, "again");
+}
