@@ -19,7 +19,7 @@ use crate::{
     parts::{Choice, Field, Link},
 };
 
-/// Whether a plan can be made here.
+/// Whether a switchover can be planned here.
 #[derive(Debug)]
 pub(crate) enum Planning {
     /// What the button says and the side applications leave.
@@ -28,7 +28,7 @@ pub(crate) enum Planning {
     Refused(String, String, Option<Link>),
 }
 
-/// Whether a plan can be made of the pair as its newest survey shows it.
+/// Whether a switchover can be planned of the pair as its newest survey shows it.
 pub(crate) fn planning(chrome: &Chrome, facts: &PairFacts<'_>, survey: Option<&Survey>) -> Planning {
     let pair = facts.pair;
     if let Some(rule) = no_side_stands_by(facts, survey) {
@@ -57,8 +57,7 @@ pub(crate) fn planning(chrome: &Chrome, facts: &PairFacts<'_>, survey: Option<&S
     let label = format!("Plan switching {} over, {}", pair.name, pair.course(Direction { from }));
     // Connect may well call its connectors RUNNING still, and the side active with them. A loss alone refuses nothing: it waits for the
     // last partition that has no leader, and a plan says what of the side stops it.
-    let lost = facts.losses.iter().any(|loss| loss.direction.from == from && loss.truth.is_none());
-    if lost && survey.is_none_or(|survey| !is_read(survey.sides.get(from))) {
+    if is_gone(facts, survey, from) {
         let rule = format!(
             "{} does not answer: a switchover has to drain it, and failing over is done by hand.",
             pair.cluster(from)
@@ -73,6 +72,38 @@ pub(crate) fn planning(chrome: &Chrome, facts: &PairFacts<'_>, survey: Option<&S
         return Planning::Refused(label, rule, None);
     }
     Planning::Offered(label, from.as_str())
+}
+
+/// What plans a readiness drill, which only looks.
+#[derive(Debug)]
+pub(crate) struct DrillButton {
+    pub(crate) label: String,
+    /// The side applications would leave.
+    pub(crate) from: &'static str,
+}
+
+/// The readiness drills that can be planned of the pair as its newest survey shows it: of either direction where both sides are active.
+pub(crate) fn drills(chrome: &Chrome, facts: &PairFacts<'_>, survey: Option<&Survey>) -> Vec<DrillButton> {
+    let pair = facts.pair;
+    if !chrome.may(Role::Operator, &pair.team) || facts.active_run.is_some() {
+        return Vec::new();
+    }
+    let button = |from: Side| {
+        let label = format!("Plan a readiness drill of {}", pair.name);
+        let label = match facts.active {
+            ActiveSides::Both => format!("{label}, {}", pair.course(Direction { from })),
+            ActiveSides::One(_) | ActiveSides::NotKnown => label,
+        };
+        DrillButton { label, from: from.as_str() }
+    };
+    let leaves = |from: &Side| facts.active.includes(*from) && !is_gone(facts, survey, *from);
+    Side::BOTH.into_iter().filter(leaves).map(button).collect()
+}
+
+/// Whether what was on a side is told to be lost, and it does not answer.
+fn is_gone(facts: &PairFacts<'_>, survey: Option<&Survey>, from: Side) -> bool {
+    let lost = facts.losses.iter().any(|loss| loss.direction.from == from && loss.truth.is_none());
+    lost && survey.is_none_or(|survey| !is_read(survey.sides.get(from)))
 }
 
 /// Why there is no direction to plan where applications are on both sides, or are meant to be.

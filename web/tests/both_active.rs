@@ -70,7 +70,7 @@ fn what_is_refused_says_what_was_looked_at_and_what_leads_on() {
     let html = sample("pair-both-active");
     let plan = html.split("id=\"plan\"").nth(1).and_then(|rest| rest.split("</section>").next());
     let plan = plan.expect("the panel is there");
-    assert!(plan.contains("aria-disabled=\"true\"") && !plan.contains("<form"), "{plan}");
+    assert!(plan.contains("aria-disabled=\"true\"") && !plan.contains("value=\"switchover\""), "{plan}");
     for said in [
         "eu-west → eu-central is RUNNING",
         "eu-central → eu-west is RUNNING",
@@ -85,6 +85,30 @@ fn what_is_refused_says_what_was_looked_at_and_what_leads_on() {
     }
     assert!(sample("runbooks").contains("id=\"both-sides-are-active\""), "the link has its target");
     assert!(!sample("fleet-both-active").contains("Plan moving payments"), "it cannot be");
+}
+
+#[test]
+fn a_drill_that_only_looks_is_offered_in_either_direction() {
+    let panel = |page: &str| {
+        let html = sample(page);
+        let plan = html.split("id=\"plan\"").nth(1).and_then(|rest| rest.split("</section>").next());
+        plan.expect("the panel is there").to_owned()
+    };
+    let plan = panel("pair-both-active");
+    assert_eq!(plan.matches("<form").count(), 2, "{plan}");
+    for (from, course) in [("a", "eu-west → eu-central"), ("b", "eu-central → eu-west")] {
+        let form = format!(
+            "name=\"operation\" value=\"readiness_drill\"><input type=\"hidden\" name=\"from\" value=\"{from}\">\
+             <button class=\"btn wide\">Plan a readiness drill of payments, {course}</button>"
+        );
+        assert_eq!(plan.matches(&form).count(), 1, "{form}: {plan}");
+    }
+    assert_eq!(plan.matches("nobody has to approve it").count(), 1, "it is said once: {plan}");
+    let one = panel("pair");
+    for operation in ["switchover", "readiness_drill"] {
+        let named = format!("name=\"operation\" value=\"{operation}\"");
+        assert_eq!(one.matches(&named).count(), 1, "{operation}: {one}");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! What is said of a pair whose both sides are active to whoever wants to move it: why nothing is switched over, what makes it a pair
-//! that can be moved, and what is known of it meanwhile.
+//! that can be moved, and what is known of it meanwhile; and to whoever has it looked at, which direction that is about.
 
 use crate::pair::{Direction, Mechanism, Pair, PairMode};
 
@@ -31,6 +31,34 @@ pub fn what_now(pair: &Pair, way: Direction) -> String {
          taken from the cluster one names, and of a side that dies Muster says what was lost and where its groups would go on.",
         back = pair.course(way.reverse()),
         connectors = connectors(pair, way.reverse()),
+    )
+}
+
+/// What a drill that only looks is about there: it changes nothing, so it takes the direction it is asked for.
+#[must_use]
+pub fn what_is_looked_at(pair: &Pair, way: Direction, seen: &str) -> String {
+    format!(
+        "Both sides are active: {seen}. This drill looks at what moving applications {course} would rest on, and at nothing that leads {back}.",
+        course = pair.course(way),
+        back = pair.course(way.reverse())
+    )
+}
+
+/// What remains to be done when such a drill has looked.
+#[must_use]
+pub fn what_is_not_looked_at(pair: &Pair, way: Direction) -> String {
+    format!(
+        "Plan another one {} to have that looked at, too. However well they end, nothing is switched over while both sides are active.",
+        pair.course(way.reverse())
+    )
+}
+
+/// Why a schedule has nothing looked at there: people name the direction of a drill, a schedule takes it from the active side.
+#[must_use]
+pub fn why_no_direction(seen: &str) -> String {
+    format!(
+        "Both sides are active: {seen}. A schedule leaves the one that is active, so here it has no direction to look in. A readiness \
+         drill in either direction can be planned by hand, on the pair's page too."
     )
 }
 
@@ -82,6 +110,23 @@ mod tests {
             let seen = format!("{} is RUNNING", pair.course(flow.direction));
             assert!(why.contains(&seen), "{why}");
         }
+    }
+
+    #[test]
+    fn a_drill_that_only_looks_says_which_way_it_looks_and_which_it_does_not() {
+        let (pair, survey) = both();
+        let ActiveSide::Both { reason } = active_side(&pair, &survey) else { panic!("both copy") };
+        for from in Side::BOTH {
+            let way = Direction { from };
+            let (there, back) = (pair.course(way), pair.course(way.reverse()));
+            let told = what_is_looked_at(&pair, way, &reason);
+            assert!(told.contains(&reason), "{told}");
+            assert!(told.contains(&format!("moving applications {there} would")), "{told}");
+            assert!(told.ends_with(&format!("nothing that leads {back}.")), "{told}");
+            let next = what_is_not_looked_at(&pair, way);
+            assert!(next.starts_with(&format!("Plan another one {back} ")), "{next}");
+        }
+        assert!(why_no_direction(&reason).contains(&reason));
     }
 
     #[test]

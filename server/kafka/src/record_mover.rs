@@ -13,16 +13,16 @@ use tokio::{runtime::Handle, sync::OnceCell};
 
 use crate::{
     asking::routing::{Call, Router},
-    connecting::pool::lock,
     error::{KafkaError, KafkaErrorKind},
     mover::{Isolation, NewRecord, Piece, ReadRange, Record, RecordMover, Tails},
     options::ClientOptions,
     records::{
         fetch::{self, Cursor, Found},
         group_share::GroupShare,
-        librdkafka::{self, Producer, Trouble, kind_of},
+        librdkafka::{self, Producer, kind_of},
         prints::PrintRange,
         tails,
+        trouble::Trouble,
     },
     share::WorkShare,
 };
@@ -45,7 +45,7 @@ struct Inner {
 /// The long-lived producer: starting one costs far more than a write.
 struct Writer {
     producer: Producer,
-    trouble: Trouble,
+    trouble: Arc<Trouble>,
 }
 
 impl std::fmt::Debug for Writer {
@@ -148,7 +148,7 @@ impl RecordMover for KafkaMover {
         writer.check_identity(&self.inner.cluster, &call).await.map_err(|kind| call.fail(None, kind))?;
         let sent = writer.send_all(partition, &records).map_err(|kind| call.fail(None, kind))?;
         let delivered = call.deadline().bound(async { Ok(join_all(sent).await) }).await;
-        let delivered = delivered.map_err(|kind| call.fail(None, writer.explain(kind)))?;
+        let delivered = delivered.map_err(|kind| call.fail(None, writer.trouble.explain(kind)))?;
         let mut offsets = Vec::with_capacity(delivered.len());
         for delivery in delivered {
             let kind = match delivery {
@@ -156,7 +156,7 @@ impl RecordMover for KafkaMover {
                     offsets.push(delivery.offset);
                     continue;
                 }
-                Ok(Err((error, _))) => writer.explain(kind_of(&error, "")),
+                Ok(Err((error, _))) => writer.trouble.explain(kind_of(&error, "")),
                 Err(_) => KafkaErrorKind::Connection("the producer was closed".to_owned()),
             };
             return Err(call.fail(None, kind));
@@ -224,7 +224,7 @@ impl Writer {
 
     async fn ask_identity(&self, call: &Call<'_>) -> Result<String, KafkaErrorKind> {
         const ROUND: Duration = Duration::from_millis(250);
-        *lock(&self.trouble) = None;
+        self.trouble.forget_complaint();
         loop {
             let producer = self.producer.clone();
             let round = ROUND.min(call.left());
@@ -233,12 +233,11 @@ impl Writer {
                 return Ok(id);
             }
             // Wrong credentials or certificates do not heal by waiting.
-            let trouble = lock(&self.trouble).clone();
-            match trouble {
+            match self.trouble.told() {
                 Some(kind @ (KafkaErrorKind::Authentication(_) | KafkaErrorKind::Tls(_))) => {
                     return Err(kind);
                 }
-                _ if call.left().is_zero() => return Err(self.explain(call.timed_out().kind)),
+                _ if call.left().is_zero() => return Err(self.trouble.explain(call.timed_out().kind)),
                 _ => {}
             }
         }
@@ -256,16 +255,11 @@ impl Writer {
             message.key = record.key.as_deref();
             message.payload = record.value.as_deref();
             sent.push(
-                self.producer.send_result(message).map_err(|(error, _)| self.explain(kind_of(&error, "")))?,
+                self.producer
+                    .send_result(message)
+                    .map_err(|(error, _)| self.trouble.explain(kind_of(&error, "")))?,
             );
         }
         Ok(sent)
-    }
-
-    /// A timeout says nothing; what librdkafka complained about before says why.
-    fn explain(&self, kind: KafkaErrorKind) -> KafkaErrorKind {
-        let vague = matches!(kind, KafkaErrorKind::Timeout(_) | KafkaErrorKind::Connection(_));
-        let trouble = lock(&self.trouble).clone();
-        trouble.filter(|_| vague).unwrap_or(kind)
     }
 }

@@ -82,7 +82,8 @@ pub async fn make_plan(
     };
     let steps: Vec<PlannedStep> = table.iter().map(|step| planned(step, &scene, &durations)).collect();
     let blockers = blockers(&scene, survey, checks);
-    let warnings = warnings(checks, &blockers);
+    let mut warnings = warnings(checks, &blockers);
+    warnings.extend(looked_at_one_way(&scene, survey));
     let loss = PredictedLoss::of(request.operation, at_stake);
     let prediction = Prediction { loss, ..predict(&table, &durations, runs) };
     content.steps = steps;
@@ -191,7 +192,7 @@ fn blockers(scene: &Scene<'_>, survey: &Survey, checks: &[CheckResult]) -> Vec<C
     if !looks && let Some(why) = scene.closing.and_then(stays_open) {
         found.push(concern("old-side-stays-open", format!("{why}."), &format!("{}.", switchover::CLOSE_IT)));
     }
-    found.extend(elsewhere(pair, survey, direction));
+    found.extend(elsewhere(pair, survey, content));
     let serious = checks.iter().filter(|check| match check.status {
         CheckStatus::Critical | CheckStatus::Unknown => {
             !looks && !NOT_BLOCKING.contains(&check.code.as_str())
@@ -202,8 +203,9 @@ fn blockers(scene: &Scene<'_>, survey: &Survey, checks: &[CheckResult]) -> Vec<C
     found
 }
 
-/// What is wrong with applications leaving in this direction.
-fn elsewhere(pair: &Pair, survey: &Survey, direction: Direction) -> Option<Concern> {
+/// What is wrong with applications leaving in the direction of the plan.
+fn elsewhere(pair: &Pair, survey: &Survey, content: &PlanContent) -> Option<Concern> {
+    let direction = content.direction;
     match direction::active_side(pair, survey) {
         ActiveSide::Active(active) if active == direction => None,
         ActiveSide::Active(active) => Some(concern(
@@ -218,6 +220,8 @@ fn elsewhere(pair: &Pair, survey: &Survey, direction: Direction) -> Option<Conce
         ActiveSide::NeitherKnown { reason } => {
             Some(concern("active-side-unknown", reason, "Make both clusters and the flow readable first."))
         }
+        // Either side has applications that could leave it, and what they would need on the other is there to be looked at.
+        ActiveSide::Both { .. } if content.operation.only_looks() => None,
         ActiveSide::Both { reason } => Some(concern(
             both_active::BLOCKER,
             both_active::why_not_moved(&reason),
@@ -226,6 +230,22 @@ fn elsewhere(pair: &Pair, survey: &Survey, direction: Direction) -> Option<Conce
         ActiveSide::Contested { reason } => {
             Some(concern("active-side-contested", reason, "Settle which side is active first."))
         }
+    }
+}
+
+/// Of a drill that only looks where both sides are active: which half of the pair it is about.
+fn looked_at_one_way(scene: &Scene<'_>, survey: &Survey) -> Option<Concern> {
+    let (pair, direction) = (scene.pair, scene.content.direction);
+    match direction::active_side(pair, survey) {
+        ActiveSide::Both { reason } if scene.content.operation.only_looks() => Some(concern(
+            both_active::BLOCKER,
+            both_active::what_is_looked_at(pair, direction, &reason),
+            &both_active::what_is_not_looked_at(pair, direction),
+        )),
+        ActiveSide::Both { .. }
+        | ActiveSide::Active(_)
+        | ActiveSide::NeitherKnown { .. }
+        | ActiveSide::Contested { .. } => None,
     }
 }
 

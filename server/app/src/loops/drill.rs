@@ -137,11 +137,12 @@ async fn request(
     let direction = match active_side(&pair, &survey) {
         ActiveSide::Active(direction) => direction,
         ActiveSide::Both { reason } => {
-            return Err(Failure::new(
-                "invalid-request",
-                both_active::why_not_moved(&reason),
-                "The pair's page says what makes it one that can be moved. Until it is, switch the schedule off.",
-            ));
+            let why = match schedule.drill {
+                Drill::Switchover => both_active::why_not_moved(&reason),
+                Drill::ReadinessDrill => both_active::why_no_direction(&reason),
+            };
+            let next = "The pair's page says what makes it one that can be moved. Until it is, switch the schedule off.";
+            return Err(Failure::new("invalid-request", why, next));
         }
         ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => {
             return Err(Failure::new(

@@ -198,6 +198,33 @@ async fn a_plan_says_why_it_is_refused_and_what_it_names_leads_to_a_pair_with_on
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_drill_that_only_looks_is_planned_and_run_in_the_direction_it_is_asked_for() {
+    let app = with_both_flows().await;
+    let otto = app.as_user("otto").await;
+    for (to, course) in [("eu-central", "eu-west → eu-central"), ("eu-west", "eu-central → eu-west")] {
+        let asked = json!({"operation": "readiness_drill", "to": to});
+        let plan = otto.post("/api/v1/pairs/clicks/plans", asked).await.done();
+        assert_eq!(plan["blockers"], json!([]), "{plan:#}");
+        let warnings = plan["warnings"].as_array().unwrap();
+        let told = warnings.iter().find(|warning| warning["code"] == "both-sides-active").unwrap();
+        assert!(told["reason"].as_str().unwrap().contains(course), "{told:#}");
+        let run = otto.post("/api/v1/runs", json!({"plan": plan["id"], "reason": "weekly"})).await.done();
+        let path = format!("/api/v1/runs/{}", run["id"].as_str().unwrap());
+        otto.post(&format!("{path}/start"), json!({})).await.done();
+        app.engine.run_pending().await.unwrap();
+        let ran = otto.get(&path).await.done();
+        assert_eq!(ran["state"], "awaiting_attestation", "{ran:#}");
+        let looks = ran["outcome"]["checks"].as_array().unwrap();
+        let surveyed = looks.iter().find(|look| look["name"] == "survey_again").unwrap();
+        assert_eq!(surveyed["passed"], json!(true), "{surveyed:#}");
+        let sentence = surveyed["sentence"].as_str().unwrap();
+        assert!(sentence.contains(&format!("looked at is what leads {course}")), "{sentence}");
+        let attest = json!({"verdict": "passed", "comment": "read"});
+        app.as_user("abel").await.post(&format!("{path}/attest"), attest).await.done();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn machines_are_told_that_both_are_active_and_not_that_it_is_unknown() {
     let app = with_both_flows().await;
     let vera = app.as_user("vera").await;

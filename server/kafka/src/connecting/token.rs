@@ -78,29 +78,47 @@ impl TokenSource {
                 Ok(token)
             })
             .await
+            .map_err(|why| {
+                // Whose silence it was.
+                let silent = matches!(why, KafkaErrorKind::Timeout(_));
+                if silent { KafkaErrorKind::Connection(self.told(&why.to_string())) } else { why }
+            })
     }
 
     /// Of an endpoint that is away or overloaded nothing is known of the credentials: that may pass, as a broken connection may.
     async fn fetch(&self, timeout: Duration) -> Result<(Token, i64), KafkaErrorKind> {
-        let told = |text: String| format!("token endpoint {}: {text}", self.token_url);
-        let refused = |text: &str| KafkaErrorKind::Authentication(told(text.to_owned()));
+        let refused = |text: &str| KafkaErrorKind::Authentication(self.told(text));
         let mut form = vec![("grant_type", "client_credentials")];
         form.extend(self.scope.as_deref().map(|scope| ("scope", scope)));
         let asked_at = Utc::now().timestamp_millis();
         let request = self.http.post(&self.token_url).timeout(timeout).form(&form);
         let request = request.basic_auth(&self.client_id, Some(self.client_secret.expose_secret()));
-        let answer = request.send().await.map_err(|e| kind_of(&e, told(chain(&e))))?;
+        let answer = request.send().await.map_err(|e| self.failed(e))?;
         let status = answer.status();
         if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
-            return Err(KafkaErrorKind::Connection(told(format!("answered {status}"))));
+            return Err(KafkaErrorKind::Connection(self.told(&format!("answered {status}"))));
         }
         if !status.is_success() {
             // The body may repeat what was sent: only the status is told.
             return Err(refused(&format!("answered {status}")));
         }
-        let body = read_body(answer).await.map_err(|e| kind_of(&e, told(chain(&e))))?;
+        let body = read_body(answer).await.map_err(|e| self.failed(e))?;
         let body = body.ok_or_else(|| refused(&format!("answered more than {LONGEST_ANSWER} bytes")))?;
         read_token(&body, asked_at).ok_or_else(|| refused("answered no token"))
+    }
+
+    /// Why there is none, with where it was asked for. An address may hold credentials, so neither its user nor its query is told.
+    fn told(&self, why: &str) -> String {
+        let place = match reqwest::Url::parse(&self.token_url) {
+            Ok(url) => format!("{}{}", url.origin().ascii_serialization(), url.path()),
+            Err(_) => "an address that is none".to_owned(),
+        };
+        format!("no token could be fetched from {place}: {why}")
+    }
+
+    fn failed(&self, error: reqwest::Error) -> KafkaErrorKind {
+        let error = error.without_url();
+        kind_of(&error, self.told(&chain(&error)))
     }
 }
 
@@ -237,7 +255,7 @@ mod tests {
         drop(gone);
         let unreachable = ask(&url).await;
         assert!(
-            matches!(&unreachable, KafkaErrorKind::Connection(text) if text.starts_with("token endpoint http://127.0.0.1:")),
+            matches!(&unreachable, KafkaErrorKind::Connection(text) if text.starts_with("no token could be fetched from http://127.0.0.1:")),
             "{unreachable}"
         );
     }

@@ -100,7 +100,8 @@ impl Member {
             RDKafkaErrorCode::SaslAuthenticationFailed,
         ];
         if error.rdkafka_error_code().is_some_and(|code| refused.contains(&code)) {
-            self.dealer.send_replace(Dealt::Refused(kind_of(error, "").to_string()));
+            let why = self.context.trouble.explain(kind_of(error, ""));
+            self.dealer.send_replace(Dealt::Refused(why.to_string()));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! librdkafka for one cluster: its configuration from [`Security`], its tokens, and its errors in our words.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use muster_domain::cluster::{Cluster, ClusterSecrets};
 use rdkafka::{
@@ -15,25 +15,25 @@ use tokio::runtime::Handle;
 
 use crate::{
     broker_error::{UNKNOWN_TOPIC_OR_PARTITION, broker_error},
-    connecting::{pool::lock, sasl::Credentials, token::TokenSource, transport::Deadline},
+    connecting::{sasl::Credentials, token::TokenSource, transport::Deadline},
     error::KafkaErrorKind,
     options::ClientOptions,
-    records::group_share::GroupShare,
+    records::{group_share::GroupShare, trouble::Trouble},
 };
 
 /// A producer with our context.
 pub(crate) type Producer = FutureProducer<Context>;
 
-/// What librdkafka last complained about.
-pub(crate) type Trouble = Arc<Mutex<Option<KafkaErrorKind>>>;
+/// What librdkafka is told where no token could be fetched for it. Why is kept beside, for it repeats this as a failed authentication.
+const NO_TOKEN: &str = "its endpoint gave none";
 
 /// What librdkafka calls back for.
 pub(crate) struct Context {
     cluster: String,
     tokens: Option<(Arc<TokenSource>, Handle)>,
     options: ClientOptions,
-    /// Why it cannot connect: librdkafka tells once, and afterwards only that time is up.
-    pub(crate) trouble: Trouble,
+    /// Why it cannot connect.
+    pub(crate) trouble: Arc<Trouble>,
 }
 
 impl Context {
@@ -68,19 +68,22 @@ impl ClientContext for Context {
     fn error(&self, error: RdError, reason: &str) {
         let kind = kind_of(&error, reason);
         tracing::debug!(cluster = %self.cluster, "librdkafka on `{}`: {kind}", self.cluster);
-        let mut trouble = lock(&self.trouble);
-        // "All brokers are down" follows every other error and says less.
-        let vague = matches!(kind, KafkaErrorKind::Connection(_));
-        if trouble.is_none() || !vague {
-            *trouble = Some(kind);
-        }
+        self.trouble.complain(kind);
     }
 
     fn generate_oauth_token(&self, _: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
         let (source, runtime) = self.tokens.as_ref().ok_or("no token source is configured")?;
         // Called on librdkafka's polling thread, never on a thread of the runtime.
         let deadline = Deadline::after(self.options.connect_deadline());
-        let token = runtime.block_on(source.token(deadline))?;
+        let token = match runtime.block_on(source.token(deadline)) {
+            Ok(token) => token,
+            Err(why) => {
+                tracing::debug!(cluster = %self.cluster, "librdkafka on `{}` gets no token: {why}", self.cluster);
+                self.trouble.has_no_token(why);
+                return Err(NO_TOKEN.into());
+            }
+        };
+        self.trouble.has_token();
         Ok(OAuthToken {
             token: token.value.expose_secret().to_owned(),
             principal_name: source.client_id().to_owned(),
@@ -96,7 +99,7 @@ pub(crate) fn create_producer(
     credentials: &Credentials,
     options: ClientOptions,
     runtime: Handle,
-) -> Result<(Producer, Trouble), KafkaErrorKind> {
+) -> Result<(Producer, Arc<Trouble>), KafkaErrorKind> {
     let mut config = base_config(cluster, secrets, credentials, options);
     config
         .set("enable.idempotence", "true")
@@ -190,5 +193,51 @@ pub(crate) fn kind_of(error: &RdError, reason: &str) -> KafkaErrorKind {
             Ok(code @ 1..) => broker_error(code, None),
             Ok(_) | Err(_) => KafkaErrorKind::Protocol(text),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// What librdkafka says when its callback fails, in words of 2.12.
+    fn refused(why: &dyn std::error::Error) -> String {
+        format!("Failed to acquire SASL OAUTHBEARER token: {why}")
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_token_endpoint_that_is_away_is_named_and_not_called_a_failed_authentication() {
+        let gone = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let address = gone.local_addr().expect("it is bound");
+        drop(gone);
+        let url = format!("http://somebody:hidden@{address}/token?key=hidden");
+        let source = Arc::new(TokenSource::new("muster", SecretString::from("s3cret"), &url, None));
+        let context = Context {
+            cluster: "west".to_owned(),
+            tokens: Some((source, Handle::current())),
+            options: ClientOptions::default(),
+            trouble: Arc::default(),
+        };
+        let trouble = Arc::clone(&context.trouble);
+        // As librdkafka calls it: never on a thread of the runtime.
+        let called = tokio::task::spawn_blocking(move || {
+            let why = context.generate_oauth_token(None).err().expect("no token is there");
+            context.error(RdError::Global(RDKafkaErrorCode::Authentication), &refused(&*why));
+        });
+        called.await.expect("it does not panic");
+        let told = trouble.told().expect("it complained");
+        let text = told.to_string();
+        assert!(matches!(told, KafkaErrorKind::Connection(_)), "it may pass: {text}");
+        assert!(text.contains(&format!("no token could be fetched from http://{address}/token: ")), "{text}");
+        assert!(
+            text.ends_with(
+                "; librdkafka says: Failed to acquire SASL OAUTHBEARER token: its endpoint gave none"
+            ),
+            "{text}"
+        );
+        assert!(!text.contains("hidden") && !text.contains("s3cret"), "{text}");
     }
 }

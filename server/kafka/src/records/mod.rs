@@ -8,4 +8,5 @@ pub(crate) mod group_share;
 pub(crate) mod librdkafka;
 pub(crate) mod prints;
 pub(crate) mod tails;
+pub(crate) mod trouble;
 mod unpack;

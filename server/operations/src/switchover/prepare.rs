@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::Utc;
 use muster_domain::{
     direction::{self, ActiveSide},
+    pair::PairMode,
     patterns::Scope,
     survey::Survey,
 };
@@ -50,6 +51,9 @@ pub(super) struct FoundAgain {
     /// Ids of the topics of the side that is left; runs begun by an earlier version have none.
     #[serde(default)]
     pub(super) topic_ids: BTreeMap<String, Uuid>,
+    /// Whether both sides were active then, which only what looks goes on with.
+    #[serde(default)]
+    pub(super) both_active: bool,
 }
 
 /// Surveys again after taking the lock and compares with what was approved: cluster ids, active side, topics and their
@@ -71,6 +75,7 @@ pub(super) async fn survey_again(ctx: StepCtx) -> Result<Done, StepError> {
         return Err(StepError::Fail(reason));
     }
     check_switches(&ctx).await?;
+    let both = active_as_planned(&ctx, &survey).map_err(StepError::Fail)?;
     let from = survey.sides.get(ctx.direction().from);
     let groups = from.groups.as_result().map_err(StepError::retry)?;
     let active_groups: BTreeSet<String> = groups
@@ -80,14 +85,23 @@ pub(super) async fn survey_again(ctx: StepCtx) -> Result<Done, StepError> {
         .collect();
     let topics = from.topics.as_result().map_err(StepError::retry)?;
     let topic_ids = topics.iter().filter_map(|(name, topic)| Some((name.clone(), topic.id?))).collect();
+    let pair = &ctx.clients.pair;
+    let active = match &both {
+        None => format!("{} is active", pair.cluster(ctx.direction().from)),
+        Some(seen) => {
+            format!(
+                "both sides are active ({seen}), looked at is what leads {}",
+                pair.course(ctx.direction())
+            )
+        }
+    };
     let sentence = format!(
-        "both clusters are the approved ones, {} is active, {} and {} as approved",
-        ctx.clients.pair.cluster(ctx.direction().from),
+        "both clusters are the approved ones, {active}, {} and {} as approved",
         count(ctx.plan.topics.len(), "topic"),
         count(ctx.plan.groups.len(), "group"),
     );
     Done::new(sentence, json!({"survey_ms": survey.took_ms, "active_groups": active_groups}))
-        .with_output(&FoundAgain { active_groups, topic_ids })
+        .with_output(&FoundAgain { active_groups, topic_ids, both_active: both.is_some() })
 }
 
 /// Whether every traffic switch could be used now, as far as that shows without sending anybody anywhere.
@@ -120,15 +134,7 @@ fn differences(ctx: &StepCtx, survey: &Survey) -> Result<Vec<String>, StepError>
             ));
         }
     }
-    match direction::active_side(pair, survey) {
-        ActiveSide::Active(active) if active == ctx.direction() => {}
-        ActiveSide::Active(active) => {
-            found.push(format!("`{}` is the active side now", pair.cluster(active.from)))
-        }
-        ActiveSide::NeitherKnown { reason }
-        | ActiveSide::Both { reason }
-        | ActiveSide::Contested { reason } => found.push(reason),
-    }
+    found.extend(active_as_planned(ctx, survey).err());
     let topics = survey.sides.get(ctx.direction().from).topics.as_result().map_err(StepError::retry)?;
     let replicas = survey.sides.get(ctx.direction().to()).topics.as_result().map_err(StepError::retry)?;
     for scope in &ctx.plan.topics {
@@ -156,4 +162,24 @@ fn differences(ctx: &StepCtx, survey: &Survey) -> Result<Vec<String>, StepError>
     let with_positions = groups.iter().filter(|(_, group)| !group.offsets.is_empty()).map(|(name, _)| name);
     found.extend(with_positions.filter(|name| !ctx.plan.groups.contains(name)).map(|name| new_group(name)));
     Ok(found)
+}
+
+/// Whether applications are where the plan says: on the side it leaves alone, or, of a drill that only looks, on both, with how that
+/// shows. There people say by the pair's mode that they are meant to be. The error is what is so instead.
+fn active_as_planned(ctx: &StepCtx, survey: &Survey) -> Result<Option<String>, String> {
+    let pair = &ctx.clients.pair;
+    match direction::active_side(pair, survey) {
+        ActiveSide::Active(active) if active == ctx.direction() => Ok(None),
+        ActiveSide::Active(active) => Err(format!("`{}` is the active side now", pair.cluster(active.from))),
+        ActiveSide::Both { reason } if ctx.plan.operation.only_looks() => match pair.mode {
+            PairMode::ActiveActive => Ok(Some(reason)),
+            PairMode::ActivePassive => Err(format!(
+                "{reason}, and the pair is active_passive. Stop the flow towards the side applications are on, or set the pair's mode to \
+                 active_active if they are meant to be on both"
+            )),
+        },
+        ActiveSide::NeitherKnown { reason }
+        | ActiveSide::Both { reason }
+        | ActiveSide::Contested { reason } => Err(reason),
+    }
 }

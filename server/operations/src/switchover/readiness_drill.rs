@@ -5,7 +5,9 @@
 
 use std::{future::Future, time::Duration};
 
+use chrono::Utc;
 use muster_domain::{
+    direction::{self, ActiveSide},
     record::{Outcome, OutcomeCheck},
     run::Phase,
     topic::{ByPartition, TopicPartition},
@@ -22,12 +24,13 @@ use serde_json::json;
 use super::{
     drain::{records, shortened, whole},
     fence,
-    prepare::{self, CaughtUp},
+    prepare::{self, CaughtUp, FoundAgain},
     scope::{count, offsets},
 };
 use crate::{
     engine::Runbook,
     step::{Done, Step, StepCtx, StepError, step},
+    survey::take_survey,
 };
 
 /// Records of each partition that are compared, at least.
@@ -126,32 +129,47 @@ fn kept(passed: Option<bool>, done: Done) -> Result<Done, StepError> {
     Ok(Done { output, ..done })
 }
 
-/// Whether each traffic switch could be used and sends applications to the active side. One that cannot tell is no failure: a
-/// switchover would send and not read back.
+/// Whether each traffic switch could be used and sends applications to the active side; where both are active, to either. One that
+/// cannot tell is no failure: a switchover would send and not read back.
 async fn ask_traffic_switches(ctx: StepCtx) -> Result<Done, StepError> {
-    let from = ctx.clients.pair.cluster(ctx.direction().from).as_str();
+    let [from, other] =
+        [ctx.direction().from, ctx.direction().to()].map(|side| ctx.clients.pair.cluster(side).as_str());
     if ctx.clients.routing.is_empty() {
         return Err(StepError::fail("the pair has no traffic switch: applications would be moved by hand"));
     }
     prepare::check_switches(&ctx).await?;
-    let mut told = Vec::new();
+    let (mut told, mut there) = (Vec::new(), Vec::new());
     for switch in &ctx.clients.routing {
         for audience in [Audience::Producers, Audience::Consumers] {
-            match switch.current(audience).await? {
-                Some(to) if to.cluster != from => {
-                    return Err(StepError::fail(format!(
-                        "{} sends {audience} to {}, but {from} is active",
-                        switch.describe(),
-                        to.cluster
-                    )));
+            let Some(to) = switch.current(audience).await? else {
+                told.push(format!("{}: does not tell where {audience} go", switch.describe()));
+                continue;
+            };
+            if to.cluster != from {
+                let sent = format!("{} sends {audience} to {}", switch.describe(), to.cluster);
+                // Looked at once: the other side is active for all of them or for none.
+                if to.cluster != other || (there.is_empty() && !both_are_active(&ctx).await) {
+                    return Err(StepError::fail(format!("{sent}, but {from} is active")));
                 }
-                Some(to) => told.push(format!("{}: {audience} on {}", switch.describe(), to.cluster)),
-                None => told.push(format!("{}: does not tell where {audience} go", switch.describe())),
+                there.push(sent);
             }
+            told.push(format!("{}: {audience} on {}", switch.describe(), to.cluster));
         }
     }
-    let sentence = format!("{} answer", count(ctx.clients.routing.len(), "traffic switch"));
+    let mut sentence = format!("{} answer", count(ctx.clients.routing.len(), "traffic switch"));
+    if !there.is_empty() {
+        sentence = format!("{sentence}; {}, which is active as well as {from}", there.join(", "));
+    }
     Ok(Done::new(sentence, json!({"told": told})))
+}
+
+/// Whether both sides are active now, so that applications may be sent to either. Only looks.
+async fn both_are_active(ctx: &StepCtx) -> bool {
+    let survey = take_survey(&ctx.clients, 0, Utc::now()).await;
+    match direction::active_side(&ctx.clients.pair, &survey) {
+        ActiveSide::Both { .. } => true,
+        ActiveSide::Active(_) | ActiveSide::NeitherKnown { .. } | ActiveSide::Contested { .. } => false,
+    }
 }
 
 /// What a switchover would create on the standby before the fence.
@@ -248,6 +266,7 @@ fn measure(ctx: &StepCtx) -> Outcome {
         .collect();
     let good = checks.iter().filter(|check| check.passed == Some(true)).count();
     let unknown = checks.iter().filter(|check| check.passed.is_none()).count();
+    let both = ctx.output::<FoundAgain>("survey_again").is_ok_and(|found| found.both_active);
     let summary = match (checks.len() - good - unknown, unknown) {
         (0, 0) => format!("nothing was changed; every one of {} looks is fine", checks.len()),
         (bad, unknown) => {
@@ -257,5 +276,7 @@ fn measure(ctx: &StepCtx) -> Outcome {
             )
         }
     };
-    Outcome { checks, summary, ..Outcome::default() }
+    // Looks that are fine are no word on whether applications can be moved now.
+    let so = if both { "; both sides are active, so nothing can be switched over as it is" } else { "" };
+    Outcome { checks, summary: format!("{summary}{so}"), ..Outcome::default() }
 }

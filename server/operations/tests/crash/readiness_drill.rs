@@ -1,18 +1,31 @@
 //! The drill that only looks: it changes nothing, whatever happens, and says what it found.
 
 use muster_domain::{
-    pair::Side,
+    acl::{AclBinding, AclOperation, AclPermission, PatternType, ResourceType},
+    both_active,
+    pair::{Direction, Pair, PairMode, Side},
     record::Run,
     run::{Operation, RunState},
+    survey::ConnectorRole,
 };
-use muster_kafka::double::{Fault, Faults, Payload};
+use muster_kafka::{
+    ClusterAdmin as _,
+    double::{Fault, Faults, Payload},
+};
 use muster_operations::{decisions, engine::Moment, switchover::readiness_drill};
+use muster_replication::{Replication as _, double::small_world};
+use muster_routing::{Audience, Destination};
 use muster_store::findings::{self, FindingFilter};
+use uuid::Uuid;
 
 use crate::sim::{Sim, Trouble, carry_through, person};
 
 async fn begun(sim: &Sim) -> Run {
-    let plan = sim.plan_of(Operation::ReadinessDrill, Side::A, Sim::rules()).await;
+    begun_from(sim, Side::A).await
+}
+
+async fn begun_from(sim: &Sim, from: Side) -> Run {
+    let plan = sim.plan_of(Operation::ReadinessDrill, from, Sim::rules()).await;
     assert_eq!(plan.blockers, [], "the plan is blocked");
     let mut conn = sim.database.pool().acquire().await.unwrap();
     let asked = decisions::request_run(&mut conn, &plan, "a test", &person("mira")).await.unwrap();
@@ -83,6 +96,132 @@ async fn what_gets_no_answer_is_unknown_and_never_passed() {
         assert_ne!(of(name), Some(Some(true)), "{name}: {}", sim.story(run.id).await);
     }
     assert_eq!(of("calibrate_fence_probe"), Some(Some(true)), "{}", sim.story(run.id).await);
+}
+
+/// The pair `clicks` with both flows copying, meant to be so if the mode says so, and a probe that may write.
+async fn with_both_flows(mode: PairMode) -> Sim {
+    let small = small_world();
+    let probe = AclBinding::new(
+        AclPermission::Allow,
+        AclOperation::Write,
+        (ResourceType::Topic, PatternType::Prefixed, "clicks."),
+        "User:muster-probe",
+    );
+    for side in Side::BOTH {
+        let admin = small.world.admin(small.pair.cluster(side).as_str());
+        admin.create_acls(std::slice::from_ref(&probe)).await.unwrap();
+    }
+    for role in [ConnectorRole::Source, ConnectorRole::Checkpoint, ConnectorRole::Heartbeat] {
+        small.clicks.b.resume(role, 60_000).await.unwrap();
+    }
+    {
+        let mut state = small.world.lock();
+        let topic = state.cluster_mut(small.pair.cluster(Side::B).as_str()).topics.get_mut("clicks.page");
+        let own =
+            Payload { timestamp: 1, key: None, value: Some(b"own".to_vec().into()), headers: Vec::new() };
+        topic.unwrap().partitions[0].append(own, 0, false);
+    }
+    small.world.ticks(40);
+    let pair = Pair { mode, ..small.prefixed_pair.clone() };
+    Sim::with(small, pair).await
+}
+
+/// What a look said.
+async fn said(sim: &Sim, run: &Run, name: &str) -> String {
+    let outcome = sim.run(run.id).await.outcome.unwrap();
+    outcome.checks.into_iter().find(|check| check.name == name).unwrap().sentence
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_both_sides_are_active_it_looks_in_the_direction_it_is_asked_for() {
+    for from in Side::BOTH {
+        let sim = with_both_flows(PairMode::ActiveActive).await;
+        let way = Direction { from };
+        let (before, course) = (sim.picture().await, sim.pair.course(way));
+        let run = begun_from(&sim, from).await;
+        sim.worker("one").run_pending().await.unwrap();
+        let checks = passed(&sim, &run).await;
+        let story = sim.story(run.id).await;
+        assert_eq!(checks.len(), readiness_drill::steps().len());
+        assert!(checks.iter().all(|(_, passed)| *passed == Some(true)), "{story}");
+        let surveyed = said(&sim, &run, "survey_again").await;
+        assert!(
+            surveyed.contains("both sides are active (both flows of pair `clicks` copy records"),
+            "{surveyed}"
+        );
+        assert!(surveyed.contains(&format!("looked at is what leads {course}")), "{surveyed}");
+        let summary = sim.run(run.id).await.outcome.unwrap().summary;
+        assert!(
+            summary.ends_with("both sides are active, so nothing can be switched over as it is"),
+            "{summary}"
+        );
+        assert_eq!(sim.picture().await, before);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_both_sides_are_active_its_plan_says_so_and_a_switchover_stays_refused() {
+    let sim = with_both_flows(PairMode::ActiveActive).await;
+    for from in Side::BOTH {
+        let looks = sim.plan_of(Operation::ReadinessDrill, from, Sim::rules()).await;
+        let told = looks.warnings.iter().find(|warning| warning.code == both_active::BLOCKER).unwrap();
+        assert!(told.reason.contains(&sim.pair.course(Direction { from })), "{}", told.reason);
+        let moves = sim.plan(from, Sim::rules()).await;
+        let refused = moves.blockers.iter().find(|blocker| blocker.code == both_active::BLOCKER).unwrap();
+        assert!(refused.reason.contains("Here no side stands by"), "{}", refused.reason);
+        assert!(moves.warnings.iter().all(|warning| warning.code != both_active::BLOCKER), "it is said once");
+    }
+}
+
+/// People say that applications are meant to be on both sides; where they say the opposite that is what the drill finds.
+#[tokio::test(flavor = "multi_thread")]
+async fn both_sides_active_in_a_pair_that_is_said_to_have_one_is_a_look_that_failed() {
+    let sim = with_both_flows(PairMode::ActivePassive).await;
+    let run = begun(&sim).await;
+    sim.worker("one").run_pending().await.unwrap();
+    let checks = passed(&sim, &run).await;
+    for (name, passed) in &checks {
+        assert_eq!(*passed, Some(name != "survey_again"), "{name}: {}", sim.story(run.id).await);
+    }
+    let surveyed = said(&sim, &run, "survey_again").await;
+    assert!(
+        surveyed.contains("both flows of pair `clicks`") && surveyed.contains("is active_passive"),
+        "{surveyed}"
+    );
+}
+
+/// The traffic switch sends everybody to this cluster.
+fn everybody_is_sent_to(sim: &Sim, cluster: &str) {
+    for audience in [Audience::Producers, Audience::Consumers] {
+        let at = Destination {
+            pair: sim.pair.name.to_string(),
+            cluster: cluster.to_owned(),
+            bootstrap: Vec::new(),
+            run: Uuid::nil(),
+            epoch: 0,
+            hold: false,
+        };
+        sim.switch.place(audience, at);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switch_may_send_to_the_other_side_only_where_that_is_active_too() {
+    let (other, third) = ("eu-central", "eu-north");
+    for (both, sent_to, fine) in
+        [(true, other, true), (true, third, false), (false, other, false), (false, third, false)]
+    {
+        let sim = if both { with_both_flows(PairMode::ActiveActive).await } else { Sim::new().await };
+        everybody_is_sent_to(&sim, sent_to);
+        let run = begun(&sim).await;
+        sim.worker("one").run_pending().await.unwrap();
+        let checks = passed(&sim, &run).await;
+        let asked = checks.iter().find(|(name, _)| name == "ask_traffic_switches").unwrap();
+        let sentence = said(&sim, &run, "ask_traffic_switches").await;
+        assert_eq!(asked.1, Some(fine), "{sentence}");
+        assert!(sentence.contains(&format!("sends producers to {sent_to}")), "{sentence}");
+        assert_eq!(sentence.contains("is active as well as eu-west"), fine, "{sentence}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,7 +28,7 @@ use muster_operations::{
 };
 use muster_replication::{
     Replication,
-    double::{SmallWorld, small_world},
+    double::{MemoryReplication, SmallWorld, small_world},
 };
 use muster_routing::{
     Audience, Routing,
@@ -43,6 +43,8 @@ pub(crate) struct Sim {
     pub(crate) database: TestDatabase,
     pub(crate) pair: Pair,
     clients: Arc<SimClients>,
+    /// The traffic switch.
+    pub(crate) switch: MemoryRouting,
     /// What the traffic switch answers to whoever asks it; nothing special while there is none.
     switch_trouble: Arc<Mutex<Option<routing_double::Trouble>>>,
 }
@@ -92,24 +94,24 @@ impl Sim {
             .into_iter()
             .map(|from| {
                 let direction = Direction { from };
-                let flow: Arc<dyn Replication> = Arc::new(small.flow(direction).clone());
+                let flow: Arc<dyn Replication> = Arc::new(flow_of(&small, &pair, direction).clone());
                 (FlowKey::from(direction), flow)
             })
             .collect();
         let world = small.world.clone();
         let switch_trouble: Arc<Mutex<Option<routing_double::Trouble>>> = Arc::default();
         let asked = Arc::clone(&switch_trouble);
-        let routing: Vec<Arc<dyn Routing>> =
-            vec![Arc::new(MemoryRouting::new(move |audience, cluster, moment| {
-                match (moment, audience) {
-                    (routing_double::Moment::Look, _) => return asked.lock().unwrap().clone(),
-                    (routing_double::Moment::Effect, Audience::Producers) => world.point_producers(cluster),
-                    (routing_double::Moment::Effect, Audience::Consumers) => world.point_consumers(cluster),
-                    (routing_double::Moment::Hold, Audience::Consumers) => world.hold_consumers(),
-                    _ => {}
-                }
-                None
-            }))];
+        let switch = MemoryRouting::new(move |audience, cluster, moment| {
+            match (moment, audience) {
+                (routing_double::Moment::Look, _) => return asked.lock().unwrap().clone(),
+                (routing_double::Moment::Effect, Audience::Producers) => world.point_producers(cluster),
+                (routing_double::Moment::Effect, Audience::Consumers) => world.point_consumers(cluster),
+                (routing_double::Moment::Hold, Audience::Consumers) => world.hold_consumers(),
+                _ => {}
+            }
+            None
+        });
+        let routing: Vec<Arc<dyn Routing>> = vec![Arc::new(switch.clone())];
         let clients = PairClients {
             pair: pair.clone(),
             clusters: small.clusters.clone(),
@@ -118,7 +120,7 @@ impl Sim {
             flows,
             routing,
         };
-        Self { small, database, pair, clients: Arc::new(SimClients(clients)), switch_trouble }
+        Self { small, database, pair, clients: Arc::new(SimClients(clients)), switch, switch_trouble }
     }
 
     /// From now on the traffic switch cannot be asked.
@@ -260,7 +262,7 @@ impl Sim {
             let acls =
                 self.clients.0.admin.get(side).acls(&muster_domain::acl::AclFilter::default()).await.unwrap();
             lines.extend(acls.bindings.iter().map(|b| format!("{side:?} {b}")));
-            let flow = self.small.flow(Direction { from: side });
+            let flow = flow_of(&self.small, &self.pair, Direction { from: side });
             for role in [
                 muster_domain::survey::ConnectorRole::Source,
                 muster_domain::survey::ConnectorRole::Checkpoint,
@@ -274,6 +276,15 @@ impl Sim {
             }
         }
         lines.into_iter().collect::<Vec<_>>().join("\n")
+    }
+}
+
+/// The flow of one of the two pairs that copies from a side.
+fn flow_of<'a>(small: &'a SmallWorld, pair: &Pair, direction: Direction) -> &'a MemoryReplication {
+    if pair.name == small.prefixed_pair.name {
+        small.clicks.get(direction.from)
+    } else {
+        small.flow(direction)
     }
 }
 
