@@ -161,6 +161,13 @@
     return gaps;
   }
 
+  /** Why a stretch whose records are known is not known in time, where that is so. */
+  function notInTime(data, item) {
+    if (item.why) return null;
+    if (!item.ms) return data.topic ? "not_in_time" : null;
+    return item.ms.worst === null ? "longer_than_looked_at" : null;
+  }
+
   /** Gaps of a figure: those of all, and where it is not known since when records are missing. */
   function gapsOf(data, figure) {
     if (figure === FIGURES.rpo_hour) return gapsOfHours(data);
@@ -168,22 +175,24 @@
     if (figure.of(data) !== data.items || figure === FIGURES.records) return gaps;
     let last = null;
     data.items.forEach((item, i) => {
-      if (item.why || !item.ms || item.ms.worst !== null) {
+      const why = notInTime(data, item);
+      if (!why) {
         last = null;
         return;
       }
       const to = data.items[i + 1]?.at ?? data.to;
-      if (last) {
+      if (last?.why === why) {
         last.to = to;
         return;
       }
-      last = { from: item.at, to, why: "longer_than_looked_at" };
+      last = { from: item.at, to, why };
       gaps.push(last);
     });
     return gaps;
   }
 
   const WHY = {
+    not_in_time: "not kept of a topic then, or not told yet",
     longer_than_looked_at: "missing for longer than surveys were looked at",
     not_recorded: "nothing recorded",
     in_the_hour: "not known in the hour",

@@ -14,6 +14,12 @@ use crate::{
     words,
 };
 
+/// Of the hours of a topic.
+const NONE_IN_TIME: &str = "Of no hour of this time as a whole is it kept of one topic: they are from before it was, or not over yet. Choose 24 hours or less, \
+                            or all topics.";
+/// The same of some.
+const NOT_IN_TIME: &str = "not kept of a topic then, or not told yet";
+
 /// Each with what it cannot show, when that is so.
 #[derive(Debug)]
 pub(crate) struct Charts {
@@ -50,7 +56,7 @@ pub(crate) fn charts(found: &LagExplorer, happened: &Happened) -> Charts {
         found.items.iter().filter_map(|item| Some(dot(item.at, &band(item)?))).collect()
     };
     let time = bands(|item| item.ms);
-    let in_time = and_too_long_ago(&gaps, found);
+    let in_time = and_not_in_time(&gaps, found);
     let time = if !time.is_empty() && bands_reach_back(found) {
         Ok(draw("Lag in time", "time", Amount::Ms, heads, &time, &in_time, objective))
     } else if !found.flow.is_empty() {
@@ -60,8 +66,7 @@ pub(crate) fn charts(found: &LagExplorer, happened: &Happened) -> Charts {
     } else if found.items.is_empty() {
         Err("No reading of this time.".to_owned())
     } else {
-        Err("Of one topic lag in time is not kept by the hour, only of the whole flow: choose 24 hours or less, or all topics."
-            .to_owned())
+        Err(NONE_IN_TIME.to_owned())
     };
     let records = bands(|item| Some(item.records));
     let rpo: Vec<Dot> = found.items.iter().filter_map(at_stake).collect();
@@ -128,9 +133,7 @@ fn at_stake(item: &Stretch) -> Option<Dot> {
 fn why_no_rpo(found: &LagExplorer) -> &'static str {
     match found.resolution {
         Resolution::Survey => "No reading of this time.",
-        Resolution::Hour if found.rpo_course.is_empty() => {
-            "Of one topic no RPO is kept by the hour, only of the whole flow: choose 24 hours or less to see it of this topic, or all topics."
-        }
+        Resolution::Hour if found.rpo_course.is_empty() => NONE_IN_TIME,
         Resolution::Hour => {
             "Nothing is recorded of the hours of this time: nobody looked, or it is from before the RPO was kept by the hour. \
              Choose 24 hours or less."
@@ -165,26 +168,38 @@ fn gaps_of_hours(found: &LagExplorer) -> Vec<NamedGap> {
     gaps
 }
 
-/// With the times in which records are known, but not since when they are missing: since before the surveys that were looked at.
-fn and_too_long_ago(gaps: &[NamedGap], found: &LagExplorer) -> Vec<NamedGap> {
+/// With the times in which records are known, but not since when they are missing: since before the surveys that were looked at, or in hours
+/// of a topic that are not kept in time.
+fn and_not_in_time(gaps: &[NamedGap], found: &LagExplorer) -> Vec<NamedGap> {
     let mut all = gaps.to_vec();
     let mut last: Option<usize> = None;
     for (number, item) in found.items.iter().enumerate() {
-        if item.why.is_some() || item.ms.is_none_or(|ms| ms.worst.is_some()) {
+        let Some((name, empty)) = why_not_in_time(item, found) else {
             last = None;
             continue;
-        }
+        };
         let to = found.items.get(number + 1).map_or(found.to, |next| next.at);
-        match last {
+        match last.filter(|index| all[*index].name == name) {
             Some(index) => all[index].to = to,
             None => {
                 last = Some(all.len());
-                let name = "missing for longer than surveys were looked at".to_owned();
-                all.push(NamedGap { from: item.at, to, name, empty: false });
+                all.push(NamedGap { from: item.at, to, name: name.to_owned(), empty });
             }
         }
     }
     all
+}
+
+/// Why a stretch whose records are known is not known in time, and whether nothing is drawn of it.
+fn why_not_in_time(item: &Stretch, found: &LagExplorer) -> Option<(&'static str, bool)> {
+    if item.why.is_some() {
+        return None;
+    }
+    match item.ms {
+        Some(ms) if ms.worst.is_none() => Some(("missing for longer than surveys were looked at", false)),
+        Some(_) => None,
+        None => found.topic.as_ref().map(|_| (NOT_IN_TIME, true)),
+    }
 }
 
 fn dot(at: DateTime<Utc>, band: &Band) -> Dot {

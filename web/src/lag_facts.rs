@@ -127,6 +127,9 @@ fn fresh_row(found: &LagExplorer, fresh: &Freshness, now: DateTime<Utc>) -> Fres
         (Series::Partitions, Resolution::Survey) => "Partitions shown here, every survey",
         (Series::Partitions, Resolution::Hour) => "Partitions shown here, by the hour",
         (Series::Rpo, Resolution::Survey) => "RPO interval",
+        (Series::Rpo, Resolution::Hour) if found.topic.is_some() => {
+            "Lag in time and RPO interval, by the hour"
+        }
         (Series::Rpo, Resolution::Hour) => "RPO of the whole flow, by the hour",
         (Series::FlowCourse, _) => "Lag of the whole flow over the time",
     };
@@ -135,6 +138,9 @@ fn fresh_row(found: &LagExplorer, fresh: &Freshness, now: DateTime<Utc>) -> Fres
         (Some(number), ..) => format!("survey {number}"),
         (None, Some(_), Resolution::Hour, Series::Partitions) if !told_from_surveys => {
             "the hour's roll-up, added up every five minutes".to_owned()
+        }
+        (None, Some(_), Resolution::Hour, Series::Rpo) if found.topic.is_some() => {
+            "the hour's roll-up in time, told once the next hour is added up".to_owned()
         }
         (None, Some(_), _, Series::FlowCourse) => "the last stretch that surveys judged".to_owned(),
         (None, Some(at), ..) => {

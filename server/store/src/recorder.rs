@@ -1,7 +1,8 @@
 //! The flight recorder: every survey's numbers in compressed columns, full resolution for hours, hours for a year.
 //!
 //! A survey appends one small row per chunk of tracks in which anything has a value; a few minutes later these are sealed into
-//! one block, in a transaction that also removes them and adds them to their hour. So a sample is in one place at any time, whoever dies. Old blocks go
+//! one block, in a transaction that also removes them and adds them to their hour; once the next hour has begun that one is told in time,
+//! too. So a sample is in one place at any time, whoever dies. Old blocks go
 //! by dropping partitions of the table; what lies around incidents is copied aside before.
 
 pub mod codec;
@@ -13,6 +14,7 @@ mod frozen;
 mod group_hours;
 mod group_then;
 mod history;
+mod hour_times;
 mod policies;
 mod positions;
 mod retention;
@@ -41,6 +43,7 @@ pub use self::{
     group_hours::{group_hours, groups},
     group_then::group_then,
     history::{RecentEnds, blocks, recent_ends},
+    hour_times::pack as pack_hour_times,
     policies::cleanup_policies,
     positions::{Positions, positions, source_ends},
     retention::{

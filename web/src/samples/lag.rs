@@ -8,7 +8,7 @@ use muster_domain::{
         Block, Cells, Column, class_number,
         explorer::{
             Band, ByClass, Course, Explorer, FlowStretch, Frame, Freshness, Gap, LagExplorer, Mark, MarkKind,
-            OfSurveys, Resolution, RowsOf, RpoStretch, Series, Stretch, Strip, Track, Wanted, Why,
+            OfSurveys, Resolution, RowsOf, RpoSpan, RpoStretch, Series, Stretch, Strip, Track, Wanted, Why,
         },
     },
     run::{Operation, RunState},
@@ -238,6 +238,21 @@ impl LagPage {
         let mut found = LagExplorer { topic: Some(topic.clone()), ..found(Resolution::Hour) };
         for item in &mut found.items {
             (item.ms, item.rpo) = (None, None);
+        }
+        page(&found, &LagFilter { topic, ..filter() }, &[])
+    }
+
+    /// Hours of it, of which only the later ones are kept in time.
+    #[must_use]
+    pub fn sample_topic_in_time() -> Self {
+        let topic = "payments.captured".to_owned();
+        let found = found(Resolution::Survey);
+        let mut found = LagExplorer { topic: Some(topic.clone()), resolution: Resolution::Hour, ..found };
+        for (number, item) in found.items.iter_mut().enumerate() {
+            if number < 80 {
+                (item.ms, item.rpo) = (None, None);
+            }
+            item.rpo = item.rpo.map(|rpo| RpoSpan { records_at_least: None, records_at_most: None, ..rpo });
         }
         page(&found, &LagFilter { topic, ..filter() }, &[])
     }

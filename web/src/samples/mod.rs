@@ -128,6 +128,7 @@ pub fn all() -> Vec<(&'static str, String)> {
         ("lag", html(&LagPage::sample())),
         ("lag-topic", html(&LagPage::sample_topic())),
         ("lag-topic-by-hour", html(&LagPage::sample_topic_by_hour())),
+        ("lag-topic-in-time", html(&LagPage::sample_topic_in_time())),
         ("lag-empty", html(&LagPage::sample_empty())),
         ("lag-partitions", html(&LagPage::sample_partitions())),
         ("lag-too-many", html(&LagPage::sample_too_many())),

@@ -132,6 +132,7 @@ pub async fn explore(
     let mut freshness = freshness(&explored, kept.as_ref(), asked.direction, now);
     freshness.extend(whole.then(|| of_course(&flow, kept.as_ref(), asked, now)));
     freshness.extend(explored.hours.last().map(|hour| of_rpo(hour, kept.as_ref(), now)));
+    freshness.extend(of_hours_in_time(&explored, now));
     let course = explored.course;
     let too_many = explored.rows_left_out;
     let longest_ms = too_many.then(|| explored.longest.num_milliseconds());
@@ -278,6 +279,22 @@ fn of_rpo(hour: &FlowHour, kept: Option<&Kept<Judgement>>, now: DateTime<Utc>) -
         survey: kept.filter(|kept| same_moment(kept.at, at)).map(|kept| kept.survey_number),
         reason: String::new(),
     }
+}
+
+/// Of the hours of a topic or partition in time; nothing where none is told. An hour is told with the one after it.
+fn of_hours_in_time(explored: &Explored, now: DateTime<Utc>) -> Option<Freshness> {
+    let course = explored.course.as_ref().filter(|_| explored.frame.resolution == Resolution::Hour)?;
+    let last = course.items.iter().rfind(|item| item.rpo.is_some())?;
+    let class = last.ms.map_or(ReadingClass::Unknown, |ms| ms.class);
+    let late = HOUR_LATE + TimeDelta::milliseconds(explored.frame.width);
+    Some(Freshness {
+        series: Series::Rpo,
+        newest: Some(last.at),
+        age_ms: Some(age(last.at, now)),
+        class: if now - last.at > late { class.max(ReadingClass::Stale) } else { class },
+        survey: None,
+        reason: String::new(),
+    })
 }
 
 fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> i64 {

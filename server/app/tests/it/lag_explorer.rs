@@ -181,7 +181,7 @@ async fn beyond_a_day_the_worst_rpo_of_each_hour_is_shown_and_what_was_not_kept_
     assert!(html.contains("RPO interval of ") && html.contains("data-draw=\"rpo_hour\""), "{html}");
     assert!(!html.contains("from before the RPO was kept by the hour"), "{html}");
 
-    // Of a topic it is not kept; up to a day it is told from every survey.
+    // Of a topic it is in its stretches, and up to a day it is told from every survey.
     let topic = explored(&app, &format!("{}&topic=orders.placed", over(48))).await;
     assert_eq!(topic["rpo_course"], json!([]), "{topic:#}");
     assert_eq!(explored(&app, &over(2)).await["rpo_course"], json!([]));

@@ -10,6 +10,7 @@ mod flow_course;
 mod flow_hour;
 mod gaps;
 mod grid;
+mod hour_times;
 mod marks;
 mod moments;
 mod rows;
@@ -33,6 +34,7 @@ pub use self::{
     flow_hour::{ByClass, FlowHour, FlowLook, HourBand},
     gaps::{Gap, Why},
     grid::OfChunk,
+    hour_times::{HourInTime, HourTimes, Left},
     marks::{Mark, MarkKind, lanes},
     moments::RpoSpan,
     rpo_course::{RpoStretch, rpo_course},
@@ -42,7 +44,8 @@ use self::{
     flow_course::FlowCourse,
     gaps::{gaps, quiet},
     grid::StretchSketch,
-    moments::Moment,
+    hour_times::InTime,
+    moments::{Moment, OfAll},
     rows::Rows,
 };
 use crate::reading::ReadingClass;
@@ -53,7 +56,8 @@ use crate::reading::ReadingClass;
 pub enum Resolution {
     /// Every survey.
     Survey,
-    /// The worst of each hour. Of single topics and partitions that is records only, and the last minutes may not be added up yet.
+    /// The worst of each hour. Of single topics and partitions the last minutes may not be added up yet, and in time an hour is told when the
+    /// next one is.
     Hour,
 }
 
@@ -170,11 +174,12 @@ pub struct Stretch {
     pub why: Option<Why>,
     /// Records behind.
     pub records: Band,
-    /// Milliseconds behind; null where it is not kept (by the hour, for single topics, and for hours from before it was).
+    /// Milliseconds behind; null where it is not kept of every hour in it: of hours from before it was, and of the present one of a topic.
     pub ms: Option<Band>,
     /// Records all of them together were behind at the worst moment; null when any was unknown.
     pub total_records: Option<i64>,
-    /// What would have been lost if the source had died; null by the hour, where it is told of the whole flow only (`rpo_course`).
+    /// What would have been lost if the source had died, at its worst moment. By the hour it is told of a topic or partition, in time only and
+    /// of the partition that is worst, and null where it is not kept of every hour in it; of the whole flow it is in `rpo_course`.
     pub rpo: Option<RpoSpan>,
     /// Where it is told from what each survey said of the whole flow, by the hour; null where it is put together from partitions.
     #[serde(default)]
@@ -203,6 +208,7 @@ pub struct Explorer {
     stretches: Vec<StretchSketch>,
     moments: BTreeMap<i64, Moment>,
     flow: FlowCourse,
+    in_time: InTime,
     rows: Rows,
 }
 
@@ -216,6 +222,7 @@ impl Explorer {
             stretches,
             moments: BTreeMap::new(),
             flow: FlowCourse::default(),
+            in_time: InTime::default(),
             rows: Rows::new(rows),
         }
     }
@@ -237,7 +244,11 @@ impl Explorer {
         let figures = moments::by_stretch(&frame, &self.moments);
         let from_partitions = |index: usize, sketch: &StretchSketch| {
             let of_all = figures.get(&index).copied().unwrap_or_default();
-            (sketch.partitions() > 0).then(|| sketch.stretch(frame.begin(index), frame.resolution, of_all))
+            let rpo = match frame.resolution {
+                Resolution::Survey => of_all.rpo,
+                Resolution::Hour => self.in_time.rpo(index),
+            };
+            (sketch.partitions() > 0).then(|| sketch.stretch(frame.begin(index), OfAll { rpo, ..of_all }))
         };
         // Where some hour is known by its partitions only, the whole stretch is told from them: nothing of it is left out.
         let from_both: BTreeSet<usize> =

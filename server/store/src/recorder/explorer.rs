@@ -3,12 +3,14 @@
 
 mod chosen;
 
+use std::collections::BTreeSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     ids::PairName,
     pair::Direction,
     recorder::{
-        Hours, Kind,
+        Block, Hours, Kind,
         explorer::{Course, Explorer, FlowHour, Frame, OfChunk, Resolution, Wanted},
     },
 };
@@ -20,6 +22,7 @@ use super::{
     codec::{self, Chain},
     find_stream,
     history::open_blocks,
+    hour_times::{Parts, unreadable_times},
     unreadable,
 };
 use crate::{
@@ -30,7 +33,7 @@ use crate::{
 /// Times longer than this are shown by the hour.
 const FINE_FOR: TimeDelta = TimeDelta::hours(24);
 /// So far before the time asked about samples say since when something is behind.
-const LOOK_BACK: TimeDelta = TimeDelta::minutes(30);
+pub(super) const LOOK_BACK: TimeDelta = TimeDelta::minutes(30);
 /// Hours of partitions that are unpacked for one answer; beyond it they are not looked at one by one.
 const MOST_HOURS: i64 = 24_000_000;
 /// The same where nobody asked for rows and the whole flow is told without them: about as much as nobody waits for.
@@ -133,8 +136,17 @@ pub async fn explore(
     for (chunk, tracks) in &chosen.tracks {
         let mut of_chunk = explorer.chunk(tracks.clone());
         match resolution {
-            Resolution::Survey => read_blocks(conn, (stream, *chunk), asked, &mut of_chunk).await?,
-            Resolution::Hour => read_hours(conn, (stream, *chunk), &frame, &mut of_chunk).await?,
+            Resolution::Survey => {
+                let times = (asked.from - LOOK_BACK, asked.to);
+                read_blocks(conn, (stream, *chunk), times, &mut |block: &Block| of_chunk.add_block(block))
+                    .await?;
+            }
+            Resolution::Hour => {
+                // Of a whole flow that is kept by itself, and would be as much again.
+                let slots = tracks.iter().filter(|_| !flow).map(|track| track.slot);
+                let parts = Parts::of(slots);
+                read_hours(conn, (stream, *chunk), (&frame, &parts), &mut of_chunk).await?;
+            }
         }
         of_chunk.done();
     }
@@ -182,13 +194,12 @@ async fn hours_in(
 }
 
 /// A few blocks at a time, then what is not sealed yet.
-async fn read_blocks(
+pub(super) async fn read_blocks(
     conn: &mut PgConnection,
     (stream, chunk): (i64, i32),
-    asked: Question<'_>,
-    into: &mut OfChunk<'_>,
+    (from, to): (DateTime<Utc>, DateTime<Utc>),
+    each: &mut (dyn FnMut(&Block) + Send),
 ) -> Result<(), StoreError> {
-    let from = asked.from - LOOK_BACK;
     let mut after = from - TimeDelta::milliseconds(BLOCK_MS);
     loop {
         let rows = sqlx::query!(
@@ -208,7 +219,7 @@ async fn read_blocks(
             stream,
             chunk,
             after,
-            asked.to,
+            to,
             from,
             AT_ONCE
         )
@@ -218,12 +229,12 @@ async fn read_blocks(
         let Some(last) = rows.last().map(|row| row.from_at) else { break };
         for row in rows {
             let block = codec::decode(&row.body, Kind::Partitions.parents(), &mut Chain::default());
-            into.add_block(&block.map_err(unreadable("recorder_block", chunk, row.from_at))?);
+            each(&block.map_err(unreadable("recorder_block", chunk, row.from_at))?);
         }
         after = last;
     }
-    for (_, block) in open_blocks(conn, (stream, Kind::Partitions), &[chunk], from, asked.to).await? {
-        into.add_block(&block);
+    for (_, block) in open_blocks(conn, (stream, Kind::Partitions), &[chunk], from, to).await? {
+        each(&block);
     }
     Ok(())
 }
@@ -231,26 +242,27 @@ async fn read_blocks(
 async fn read_hours(
     conn: &mut PgConnection,
     (stream, chunk): (i64, i32),
-    frame: &Frame,
+    (frame, parts): (&Frame, &BTreeSet<usize>),
     into: &mut OfChunk<'_>,
 ) -> Result<(), StoreError> {
     let to = DateTime::from_timestamp_millis(frame.to).unwrap_or_default();
     let mut after = frame.begin(0) - TimeDelta::milliseconds(1);
     loop {
         let rows = sqlx::query!(
-            "select at, body
+            r#"select at, body, case when $6 then times end as "times?"
             from recorder_hour
             where stream = $1
                 and chunk = $2
                 and at > $3
                 and at < $4
             order by at
-            limit $5",
+            limit $5"#,
             stream,
             chunk,
             after,
             to,
-            AT_ONCE * 16
+            AT_ONCE * 16,
+            !parts.is_empty()
         )
         .fetch_all(&mut *conn)
         .await
@@ -258,7 +270,16 @@ async fn read_hours(
         let Some(last) = rows.last().map(|row| row.at) else { return Ok(()) };
         for row in rows {
             let hour = codec::decode(&row.body, &Hours::PARENTS, &mut Chain::default());
-            into.add_hour(row.at, &hour.map_err(unreadable("recorder_hour", chunk, row.at))?);
+            let hour = hour.map_err(unreadable("recorder_hour", chunk, row.at))?;
+            let told = row.times.as_deref().map(|times| Parts::unpack(times, parts));
+            let told = told.transpose().map_err(unreadable_times(chunk, row.at))?.flatten();
+            match &told {
+                Some(told) => {
+                    let of = |column: usize, slot: usize| told.value(column, slot);
+                    into.add_hour(row.at, &hour, Some(&of));
+                }
+                None => into.add_hour(row.at, &hour, None),
+            }
         }
         after = last;
     }

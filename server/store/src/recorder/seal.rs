@@ -8,6 +8,7 @@ use super::{
     BLOCK_MS, BLOCKS_OF, HOURS_OF, block_begin,
     codec::{self, Chain},
     history::{OpenRow, Torn, unchain_readable},
+    hour_times,
     retention::cover,
 };
 use crate::error::{StoreError, failed};
@@ -93,7 +94,12 @@ pub async fn seal_one(
     .execute(&mut *conn)
     .await
     .map_err(failed("keep a block of samples"))?;
-    add_to_hour(conn, (stream, kind), chunk, begin, &block).await
+    let hour = begin - TimeDelta::seconds(begin.timestamp().rem_euclid(3600));
+    add_to_hour(conn, (stream, kind), chunk, (hour, time(*first)), &block).await?;
+    match kind {
+        Kind::Partitions => hour_times::tell_before(conn, (stream, chunk), hour, &block).await,
+        Kind::Groups => Ok(()),
+    }
 }
 
 async fn take_rows(
@@ -140,26 +146,39 @@ async fn add_to_hour(
     conn: &mut PgConnection,
     (stream, kind): (i64, Kind),
     chunk: i32,
-    begin: DateTime<Utc>,
+    (hour, first): (DateTime<Utc>, DateTime<Utc>),
     block: &Block,
 ) -> Result<(), StoreError> {
-    let hour = begin - TimeDelta::seconds(begin.timestamp().rem_euclid(3600));
     cover(conn, "recorder_hour", hour, HOURS_OF).await?;
-    let kept = sqlx::query_scalar!(
-        "select body
+    // A block that comes so late that those before it are dropped is not the whole hour: in time that cannot be told any more.
+    let kept = sqlx::query!(
+        r#"select body, (
+            coalesce(length(times) = 0, false)
+            or not exists (
+                select
+                from recorder_block
+                where stream = $1
+                    and chunk = $2
+                    and from_at >= $3
+                    and from_at < $3::timestamptz + interval '1 hour'
+                    and from_at <> $4
+            )
+        ) as "in_part!"
         from recorder_hour
         where stream = $1
             and chunk = $2
-            and at = $3",
+            and at = $3"#,
         stream,
         chunk,
-        hour
+        hour,
+        first
     )
     .fetch_optional(&mut *conn)
     .await
     .map_err(failed("read an hour"))?;
     let added = kind.hours_of(block, hour.timestamp_millis());
-    let before = kept.map(|body| codec::decode(&body, kind.hour_parents(), &mut Chain::default()));
+    let in_part = kept.as_ref().is_some_and(|kept| kept.in_part);
+    let before = kept.map(|kept| codec::decode(&kept.body, kind.hour_parents(), &mut Chain::default()));
     let rolled = match before {
         Some(Ok(before)) => kind.join_hours(&before, &added),
         Some(Err(error)) => {
@@ -171,15 +190,19 @@ async fn add_to_hour(
     };
     let body = codec::encode(&rolled, kind.hour_parents(), &mut Chain::default())
         .map_err(|source| StoreError::Samples { op: "pack an hour", source })?;
+    let times: Option<&[u8]> = in_part.then_some([].as_slice());
     sqlx::query!(
-        "insert into recorder_hour (stream, chunk, at, body)
-        values ($1, $2, $3, $4)
+        "insert into recorder_hour (stream, chunk, at, body, times)
+        values ($1, $2, $3, $4, $5)
         on conflict (stream, chunk, at) do update
-        set body = excluded.body",
+        set body = excluded.body,
+            -- What was told of it is not all of it any more.
+            times = excluded.times",
         stream,
         chunk,
         hour,
-        body
+        body,
+        times
     )
     .execute(conn)
     .await

@@ -1,5 +1,7 @@
 //! The course of many partitions, from the flight recorder on a real PostgreSQL: as the plain way finds it, sealed or not.
 
+mod in_time;
+
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};

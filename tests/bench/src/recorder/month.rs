@@ -7,8 +7,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_domain::{
     pair::Pair,
     recorder::{
-        Hours, Kind,
-        explorer::{FlowLook, RowsOf, Wanted, rpo_course},
+        Block, Cells, Hours, Kind,
+        explorer::{FlowLook, HourTimes, RowsOf, Wanted, rpo_course},
     },
 };
 use muster_store::{
@@ -65,6 +65,9 @@ impl Month {
         let (of_topic, explored_topic_ms) = explore(conn, pair, Some(&topic), (from, to)).await?;
         let course = of_topic.course.context("a month of one topic")?;
         ensure!(course.strip.rows.len() == 10, "{} partitions of a topic", course.strip.rows.len());
+        // The hour that goes on is not told in time yet.
+        let in_time = course.items.iter().filter(|item| item.rpo.is_some()).count();
+        ensure!(in_time >= 238, "{in_time} stretches of a topic in time");
         let (whole, together_ms) = together(conn, pair, (from, to)).await?;
         let course = whole.course.context("a month of all partitions")?;
         // The month begins in the middle of an hour, and the one that goes on has no row yet.
@@ -143,6 +146,20 @@ async fn keep_flow(conn: &mut PgConnection, pair: &Pair, look: &FlowLook) -> Res
     Ok(())
 }
 
+/// What such an hour is in time: ten milliseconds behind for each record, and five seconds between two looks.
+fn in_time(hour: &Block, at: DateTime<Utc>) -> Block {
+    let cells = |track| -> Cells {
+        let ms = hour.value(Hours::BEHIND, track, 0).map(|behind| behind * 10);
+        let mut cells = vec![None; HourTimes::PARENTS.len()];
+        cells[HourTimes::MS] = ms;
+        cells[HourTimes::MS_AT_MOST] = ms.map(|ms| ms + 5_000);
+        cells[HourTimes::MS_AT_LEAST] = ms.map(|_| 0);
+        cells
+    };
+    let tracks = (0..hour.tracks).map(cells).collect();
+    Block::of(HourTimes::PARENTS.len(), &[(at.timestamp_millis(), tracks)])
+}
+
 /// Keeps the hour that was just recorded 720 times, each with other figures; answers the bytes of all of them.
 async fn repeat_hour(conn: &mut PgConnection, pair: &Pair) -> Result<usize> {
     let direction = pair.flows[0].direction;
@@ -164,14 +181,18 @@ async fn repeat_hour(conn: &mut PgConnection, pair: &Pair) -> Result<usize> {
             let then = *at - TimeDelta::hours(hour);
             recorder::cover(conn, "recorder_hour", then, 2_592_000).await?;
             let body = codec::encode(&block, &Hours::PARENTS, &mut Chain::default())?;
-            bytes += body.len();
-            sqlx::query("insert into recorder_hour (stream, chunk, at, body) values ($1, $2, $3, $4)")
-                .bind(stream)
-                .bind(chunk)
-                .bind(then)
-                .bind(body)
-                .execute(&mut *conn)
-                .await?;
+            let times = recorder::pack_hour_times(&in_time(&block, then))?;
+            bytes += body.len() + times.len();
+            sqlx::query(
+                "insert into recorder_hour (stream, chunk, at, body, times) values ($1, $2, $3, $4, $5)",
+            )
+            .bind(stream)
+            .bind(chunk)
+            .bind(then)
+            .bind(body)
+            .bind(times)
+            .execute(&mut *conn)
+            .await?;
         }
     }
     Ok(bytes)

@@ -39,7 +39,7 @@ pub enum Series {
     FlowRecords,
     /// Records of the chosen partitions, from the flight recorder.
     Partitions,
-    /// What a death would have cost, told from the flight recorder; by the hour as surveys judged it.
+    /// What a death would have cost, told from the flight recorder; of a whole flow by the hour as surveys judged it.
     Rpo,
     /// Lag of the whole flow over the time, as surveys judged it: drawn where single surveys are not looked at.
     FlowCourse,
@@ -106,7 +106,7 @@ pub struct LagExplorer {
     /// The whole flow as surveys judged it; empty when a topic is asked about, or every survey was looked at.
     pub flow: Vec<FlowStretch>,
     /// What a death of the source would have cost at the worst moment of each stretch, by the hour, as an interval: told of the whole flow,
-    /// from when on it was kept; empty when a topic is asked about, or every survey was looked at.
+    /// from when on it was kept; empty when a topic is asked about, whose `items` have it, or every survey was looked at.
     #[serde(default)]
     pub rpo_course: Vec<RpoStretch>,
     /// Runs, deaths of the source, alarms and topics that were made anew that touch the time, in the order of their begins.

@@ -45,10 +45,26 @@ impl Ends {
 
     /// Of a partition of which everything up to `through` has arrived, by a sample at `now` whose own end is not pushed yet.
     pub(super) fn behind(&self, through: i64, now: i64) -> Behind {
-        let past = self.0.partition_point(|end| end.reach <= through.saturating_add(1));
         Behind {
-            may_since: past.checked_sub(1).map(|last| self.0[last].last),
-            surely_since: self.0.get(past).map_or(now, |end| end.first),
+            may_since: self.arrived(through).map(|(at, _)| at),
+            surely_since: self.missing(through).map_or(now, |(at, _)| at),
         }
+    }
+
+    /// The newest end of which everything before it has arrived: when it was seen last, and where it was.
+    pub(super) fn arrived(&self, through: i64) -> Option<(i64, i64)> {
+        let last = self.0.get(self.past(through).checked_sub(1)?)?;
+        Some((last.last, last.reach))
+    }
+
+    /// The oldest end that has not arrived: when it was seen first, and where it was.
+    pub(super) fn missing(&self, through: i64) -> Option<(i64, i64)> {
+        let first = self.0.get(self.past(through))?;
+        Some((first.first, first.reach))
+    }
+
+    /// So many ends have arrived.
+    fn past(&self, through: i64) -> usize {
+        self.0.partition_point(|end| end.reach <= through.saturating_add(1))
     }
 }

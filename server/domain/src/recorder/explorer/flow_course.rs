@@ -109,7 +109,7 @@ mod tests {
         for (number, behind) in rolled_up {
             let cells = vec![Some(1_000), Some(*behind), Some(0)];
             let begin = at(number * HOUR);
-            chunk.add_hour(begin, &Block::of(3, &[(begin.timestamp_millis(), vec![cells])]));
+            chunk.add_hour(begin, &Block::of(3, &[(begin.timestamp_millis(), vec![cells])]), None);
         }
         chunk.done();
         explorer.finish(at(3 * HOUR))

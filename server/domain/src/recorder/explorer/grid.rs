@@ -3,9 +3,10 @@
 use chrono::{DateTime, Utc};
 
 use super::{
-    Band, Explorer, Resolution, Stretch, Track, Why,
+    Band, Explorer, RpoSpan, Stretch, Track, Why,
     ends::Ends,
-    moments::{Moment, OfAll},
+    hour_times::HourTimes,
+    moments::{Moment, OfAll, worse_span},
     sketch::Sketch,
 };
 use crate::{
@@ -51,6 +52,11 @@ impl Cell {
         self.why.is_none().then_some(self.records)
     }
 
+    /// Milliseconds behind; `None` when unknown at any time, or since before the kept samples.
+    pub(super) fn known_ms(&self) -> Option<i64> {
+        (!self.ms_unknown).then_some(self.ms)
+    }
+
     fn unknown(&mut self, why: Why) {
         self.why = self.why.max(Some(why));
         self.ms_unknown = true;
@@ -59,11 +65,28 @@ impl Cell {
 
 /// One partition while its chunk is read.
 #[derive(Debug)]
-struct OfTrack {
-    track: Track,
-    ends: Ends,
+pub(super) struct OfTrack {
+    pub(super) track: Track,
+    pub(super) ends: Ends,
     /// The last high watermark, and when it was read.
     last: Option<(i64, i64)>,
+}
+
+impl OfTrack {
+    pub(super) fn new(track: Track) -> Self {
+        Self { track, ends: Ends::default(), last: None }
+    }
+
+    /// What a sample says of it, whose own end is not pushed yet: for its stretch, and as a part of the moment.
+    pub(super) fn look(&self, block: &Block, sample: usize, at: i64) -> (Seen, Moment) {
+        let slot = self.track.slot;
+        let seen = look(self, block, sample, at);
+        let proven = if self.track.keeps_all { proven(block, slot, sample) } else { 0 };
+        let mut moment = Moment::default();
+        moment.add(seen.records, seen.class, seen.why, proven, (seen.ms, seen.ms_at_least));
+        moment.hold_back(block.held_back(slot, sample));
+        (seen, moment)
+    }
 }
 
 /// A chunk on its way in.
@@ -79,8 +102,8 @@ pub struct OfChunk<'a> {
 }
 
 /// What one sample says of one partition.
-struct Seen {
-    records: Option<i64>,
+pub(super) struct Seen {
+    pub(super) records: Option<i64>,
     class: ReadingClass,
     why: Why,
     /// Milliseconds behind; `None` when since before the kept samples.
@@ -91,8 +114,7 @@ struct Seen {
 impl<'a> OfChunk<'a> {
     pub(super) fn new(explorer: &'a mut Explorer, tracks: Vec<Track>) -> Self {
         let cells = vec![Cell::default(); tracks.len() * explorer.frame.count];
-        let column = |track| OfTrack { track, ends: Ends::default(), last: None };
-        let columns = tracks.into_iter().map(column).collect();
+        let columns = tracks.into_iter().map(OfTrack::new).collect();
         Self { explorer, columns, cells, last_at: None, last_read: None }
     }
 
@@ -118,10 +140,8 @@ impl<'a> OfChunk<'a> {
             if !block.has(slot, sample) {
                 continue;
             }
-            let seen = look(column, block, sample, at);
-            let proven = if column.track.keeps_all { proven(block, slot, sample) } else { 0 };
-            moment.add(seen.records, seen.class, seen.why, proven, (seen.ms, seen.ms_at_least));
-            moment.hold_back(block.held_back(slot, sample));
+            let (seen, here) = column.look(block, sample, at);
+            moment.join(&here);
             let reach = block.value(Column::Reach as usize, slot, sample);
             if let Some((reach, written)) = reach.zip(block.written(slot, sample)) {
                 if let Some((_, last)) = column.last.filter(|(last, _)| Some(*last) == before) {
@@ -145,24 +165,40 @@ impl<'a> OfChunk<'a> {
         self.explorer.moments.entry(at).or_default().join(&moment);
     }
 
-    /// Takes in one hour. Of hours only records are kept.
-    pub fn add_hour(&mut self, at: DateTime<Utc>, hour: &Block) {
+    /// Takes in one hour. `times` gives what is kept of it in time, by the column of [`HourTimes`] and the slot; `None` where it is not.
+    pub fn add_hour(
+        &mut self,
+        at: DateTime<Utc>,
+        hour: &Block,
+        times: Option<&dyn Fn(usize, usize) -> Option<i64>>,
+    ) {
         let at = at.timestamp_millis();
         let frame = self.explorer.frame;
         let Some(stretch) = frame.index(at) else { return };
         let mut moment = Moment::default();
+        let mut worst: Option<RpoSpan> = None;
         for (number, column) in self.columns.iter().enumerate() {
             let value = |kind| hour.value(kind, column.track.slot, 0);
             let Some(class) = value(Hours::CLASS) else { continue };
             let records = value(Hours::BEHIND);
             let class = if records.is_some() { class_of(Some(class)) } else { ReadingClass::Unknown };
             let class = counted(class, records, column.track.keeps_all);
-            let seen = Seen { records, class, why: Why::InTheHour, ms: None, ms_at_least: 0 };
+            let time = |kind| times.and_then(|of| of(kind, column.track.slot));
+            let (why, ms) = (Why::InTheHour, time(HourTimes::MS));
+            let seen = Seen { records, class, why, ms, ms_at_least: 0 };
             moment.add(seen.records, seen.class, seen.why, 0, (None, 0));
+            let at_least = time(HourTimes::MS_AT_LEAST);
+            let span = RpoSpan {
+                ms_at_least: at_least.map(|ms| if column.track.keeps_all { ms } else { 0 }),
+                ms_at_most: time(HourTimes::MS_AT_MOST),
+                ..RpoSpan::default()
+            };
+            worst = Some(worst.map_or(span, |worst| worse_span(&worst, &span)));
             self.cells[number * frame.count + stretch].take(&seen);
         }
         if moment.partitions() > 0 {
             self.explorer.moments.entry(at).or_default().join(&moment);
+            self.explorer.in_time.add(stretch, worst.filter(|_| times.is_some()));
         }
     }
 
@@ -179,7 +215,7 @@ impl<'a> OfChunk<'a> {
 }
 
 impl Cell {
-    fn take(&mut self, seen: &Seen) {
+    pub(super) fn take(&mut self, seen: &Seen) {
         self.seen = true;
         self.class = self.class.max(seen.class);
         match seen.records {
@@ -260,7 +296,7 @@ impl StretchSketch {
             return;
         }
         self.records.add(cell.known());
-        self.ms.add((!cell.ms_unknown).then_some(cell.ms));
+        self.ms.add(cell.known_ms());
         if cell.why.is_none() {
             self.class = self.class.max(cell.class);
         }
@@ -274,18 +310,18 @@ impl StretchSketch {
         self.records.count()
     }
 
-    pub(super) fn stretch(&self, at: DateTime<Utc>, resolution: Resolution, of_all: OfAll) -> Stretch {
+    /// Where what a death would have cost is not kept, the time is not either.
+    pub(super) fn stretch(&self, at: DateTime<Utc>, of_all: OfAll) -> Stretch {
         let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-        let fine = resolution == Resolution::Survey;
         Stretch {
             at,
             partitions: count(self.records.count()),
             unknown: count(self.records.unknown()),
             why: self.why,
             records: band(&self.records, self.class),
-            ms: fine.then(|| band(&self.ms, self.ms_class)),
+            ms: of_all.rpo.map(|_| band(&self.ms, self.ms_class)),
             total_records: of_all.total,
-            rpo: of_all.rpo.filter(|_| fine),
+            rpo: of_all.rpo,
             of_surveys: None,
         }
     }

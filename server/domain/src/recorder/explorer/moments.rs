@@ -128,6 +128,11 @@ impl Moment {
         (self.unknown == 0).then_some(self.total)
     }
 
+    /// By itself in its stretch.
+    pub(super) fn told(&self, written: Option<Rate>, unseen_ms: Option<i64>) -> OfAll {
+        OfAll { total: self.total(), rpo: Some(self.rpo(written, unseen_ms)) }
+    }
+
     /// By the rule that gives today's figure. `written` is the fastest of late, `unseen_ms` until it was looked again.
     fn rpo(&self, written: Option<Rate>, unseen_ms: Option<i64>) -> RpoSpan {
         let missing = Missing {
@@ -171,7 +176,7 @@ pub(super) fn by_stretch(frame: &Frame, moments: &BTreeMap<i64, Moment>) -> BTre
         }
         let written = late.fastest(*at);
         if let Some(index) = frame.index(*at) {
-            let here = OfAll { total: moment.total(), rpo: Some(moment.rpo(written, unseen_ms)) };
+            let here = moment.told(written, unseen_ms);
             let joined = found.get(&index).map_or(here, |kept| worse(kept, &here));
             found.insert(index, joined);
         }
@@ -202,13 +207,17 @@ impl Late {
     }
 }
 
-fn worse(a: &OfAll, b: &OfAll) -> OfAll {
-    let most = |a: Option<i64>, b: Option<i64>| a.zip(b).map(|(a, b)| a.max(b));
-    let rpo = a.rpo.zip(b.rpo).map(|(a, b)| RpoSpan {
-        records_at_least: most(a.records_at_least, b.records_at_least),
-        records_at_most: most(a.records_at_most, b.records_at_most),
-        ms_at_least: most(a.ms_at_least, b.ms_at_least),
-        ms_at_most: most(a.ms_at_most, b.ms_at_most),
-    });
-    OfAll { total: most(a.total, b.total), rpo }
+pub(super) fn worse(a: &OfAll, b: &OfAll) -> OfAll {
+    let rpo = a.rpo.zip(b.rpo).map(|(a, b)| worse_span(&a, &b));
+    OfAll { total: super::worse(a.total, b.total), rpo }
+}
+
+/// Of each end the worse, and unknown is worst.
+pub(super) fn worse_span(a: &RpoSpan, b: &RpoSpan) -> RpoSpan {
+    RpoSpan {
+        records_at_least: super::worse(a.records_at_least, b.records_at_least),
+        records_at_most: super::worse(a.records_at_most, b.records_at_most),
+        ms_at_least: super::worse(a.ms_at_least, b.ms_at_least),
+        ms_at_most: super::worse(a.ms_at_most, b.ms_at_most),
+    }
 }

@@ -1,5 +1,6 @@
 //! The course of some partitions at some moments: percentiles, gaps, classes, hours, frames; what the files beside this one share.
 
+mod in_time;
 mod kept;
 mod rpo;
 mod strips;
@@ -178,7 +179,7 @@ fn hours_have_their_worst_and_the_one_that_is_missing_is_a_gap() {
     let mut chunk = explorer.chunk(tracks(2));
     for (hour, seen) in [(0, [behind(3), behind(9)]), (1, [behind(4), DEAD]), (3, [behind(0), behind(0)])] {
         let block = block(BEGIN + hour * 3_600_000, 5, &[Vec::from(seen)]);
-        chunk.add_hour(after(hour * 3600), &hours_of(&block, 0));
+        chunk.add_hour(after(hour * 3600), &hours_of(&block, 0), None);
     }
     chunk.done();
     let found = explorer.finish(after(5 * 3600));
