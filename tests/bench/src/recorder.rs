@@ -40,6 +40,9 @@ const SURVEYS: usize = 120;
 /// Ends that are remembered of so many surveys when there are 100,000 partitions.
 const HISTORY: usize = 10;
 
+/// So many times the surveys of this benchmark are read to tell an hour in time: those of the hour and of half an hour before.
+const HOUR_OF_SURVEYS: f64 = 9.0;
+
 const HOW: &str = "A pair of 10,000 topics with ten partitions each and a group for each topic, so 100,000 partitions and as many \
      positions of groups, surveyed 120 times, five seconds apart by their times and without a pause. One partition in five is written to, \
      at 1 to 400 records a second that vary as counts do; the target is up to a second behind, Connect's committed offset, the newest \
@@ -47,7 +50,9 @@ const HOW: &str = "A pair of 10,000 topics with ten partitions each and a group 
      retention that no other has, on both sides, so that each change has all of its configs in it. What is measured is from the survey to \
      the committed row, and sealing what is over. CPU is that of this process and, beside it, that of PostgreSQL with all its processes, \
      on the same machine and without waiting for its disk. After each survey a part of what is over is sealed, as observing does it; what \
-     of the first five minutes is still to be sealed at the end of the ten is told, and after how many more surveys all is sealed. Bytes \
+     of the first five minutes is still to be sealed at the end of the ten is told, and after how many more surveys all is sealed. Once an \
+     hour partitions are told in time from all of its surveys and half an hour's before: the CPU of that is measured of these ten minutes, \
+     taken nine times, and part of Muster's. Bytes \
      are those of the rows' bodies, per partition and survey with all ten columns, and per position. Those of configs and ACLs are as PostgreSQL keeps them, packed, with 128 for each row. Of a day they are \
      reckoned from these ten minutes: the whole states once, and the changes of 1,440 minutes; the CPU has the whole states in it. A month \
      is 720 hours of all partitions; the topic asked for lies in the middle. Over all partitions a month is what is kept of \
@@ -83,7 +88,8 @@ fn figures(cost: &Cost, month: &Month) -> Vec<Figure> {
     let a_day = |bytes: &Bytes| sealed(bytes) * 100_000.0 * 17_280.0 / 1e9;
     // Of one core, in the time the surveys would have taken.
     let share = |seconds: f64| seconds / SURVEYS as f64 / PERIOD.as_seconds_f64() * 100.0;
-    let (ours, theirs) = (share(cost.recording + cost.sealing), share(cost.postgres));
+    let telling = cost.telling * HOUR_OF_SURVEYS / 3_600.0 * 100.0;
+    let (ours, theirs) = (share(cost.recording + cost.sealing) + telling, share(cost.postgres));
     vec![
         Figure::new(format!("{what}: kept per partition and survey"), sealed(partitions), "bytes").under(3.0),
         Figure::new(
@@ -102,6 +108,7 @@ fn figures(cost: &Cost, month: &Month) -> Vec<Figure> {
         Figure::new("all: of one core, Muster alone", ours, "%"),
         Figure::new("all: of one core, PostgreSQL alone", theirs, "%"),
         Figure::new("all: of one core, Muster, sealing alone", share(cost.sealing), "%"),
+        Figure::new("all: of one core, Muster, telling hours of partitions in time alone", telling, "%"),
         Figure::new("all: of one core, Muster, configs and ACLs alone", share(cost.facts.ours), "%"),
         Figure::new(
             "configs and ACLs: survey in which none changed, both sides",
@@ -115,7 +122,7 @@ fn figures(cost: &Cost, month: &Month) -> Vec<Figure> {
             cost.facts.a_day() / 1e6,
             "MB",
         )
-        .under((MOST_CHANGES_A_DAY as f64 + cost.facts.whole as f64) / 1e6),
+        .under(((MOST_CHANGES_A_DAY as f64 + cost.facts.whole as f64) / 1e4).ceil() / 1e2),
         Figure::new("all: blocks of the first five minutes not sealed after ten", cost.left as f64, "")
             .under(1.0),
         Figure::new("all: surveys until all is sealed", f64::from(cost.rounds), "").under(60.0),
@@ -180,7 +187,9 @@ struct Cost {
     /// Seconds of this process's CPU.
     recording: f64,
     sealing: f64,
-    /// Seconds of PostgreSQL's, for both.
+    /// The same, for telling these ten minutes in time.
+    telling: f64,
+    /// Seconds of PostgreSQL's, for recording and sealing.
     postgres: f64,
     facts: seldom::Facts,
     /// Blocks that were over at the last survey and not sealed.
@@ -265,7 +274,42 @@ async fn record(database: &TestDatabase, pair: &Pair, load: &mut Load) -> Result
     let left: i64 = sqlx::query_scalar("select count(*) from recorder_open").fetch_one(&mut *conn).await?;
     ensure!(left == 0, "{left} rows were not sealed");
     cost.facts.measure(&mut conn, pair, after).await?;
+    cost.telling = tell(database, (pair, &mut partitions), load, begin).await?;
     Ok(cost)
+}
+
+/// One survey of the hour after `hour`, which has what was recorded of that one told in time; nothing else is left of it. Seconds of this
+/// process's CPU.
+async fn tell(
+    database: &TestDatabase,
+    (pair, recording): (&Pair, &mut Recording),
+    load: &mut Load,
+    hour: DateTime<Utc>,
+) -> Result<f64> {
+    let (flow, next) = (&pair.flows[0], hour + TimeDelta::hours(1));
+    let survey = load.survey(pair, next);
+    let past = Past { ends: &[], high: None, last: None, pace: &Pace::new() };
+    let (_, lags) = judge_flow(pair, flow, &survey, past, Clock { now: next, period: PERIOD });
+    let mut tx = muster_store::begin(database.pool()).await?;
+    recording.append(&mut tx, next, partition_samples(pair, flow, &survey, &lags)).await?;
+    tx.commit().await?;
+    recording.committed();
+    let cpu = machine::own_cpu();
+    while seal_some(database.pool(), recording, next + TimeDelta::hours(1), PERIOD.to_std()?).await? > 0 {}
+    let took = machine::own_cpu().saturating_sub(cpu).as_secs_f64();
+    let conn = &mut *database.conn().await;
+    let sql =
+        "select count(*) from recorder_hour where stream = $1 and at = $2 and coalesce(length(times), 0) = 0";
+    let untold: i64 =
+        sqlx::query_scalar(sql).bind(recording.stream()).bind(hour).fetch_one(&mut *conn).await?;
+    ensure!(untold == 0, "{untold} chunks were not told in time");
+    for sql in [
+        "delete from recorder_hour where stream = $1 and at >= $2",
+        "delete from recorder_block where stream = $1 and from_at >= $2",
+    ] {
+        sqlx::query(sql).bind(recording.stream()).bind(next).execute(&mut *conn).await?;
+    }
+    Ok(took)
 }
 
 /// After one survey, as long as observing takes for it; answers how many blocks are left.
