@@ -131,8 +131,9 @@ impl Acts<'_> {
     }
 
     fn pause(&self) -> Action {
-        let now = self.step(StepState::Running).map_or(0, |step| step.position);
-        let label = format!("Pause {} after step {now}", self.pair());
+        // Between two steps nobody knows whether the next one begins before the pause is noted.
+        let after = self.step(StepState::Running).map(|step| format!(" after step {}", step.position));
+        let label = format!("Pause {}{}", self.pair(), after.unwrap_or_default());
         let effect = if self.writes_are_held() {
             "Writes are away, and a run does not rest meanwhile: it is taken back, as by aborting it."
         } else if self.record.past_no_return() {

@@ -29,7 +29,9 @@ fn a_run_says_which_side_takes_writes_by_how_far_its_fence_its_undo_and_the_open
         assert!(stat.contains(&format!(">{note}</dd>")), "{name}: {stat}");
         assert!(stat.contains(&format!(">{stopped}</dd>")), "{name}: {stat}");
         assert_eq!(stat.contains("no side takes writes"), name == "run", "{name}: {stat}");
+        assert!(!html.contains("after step 0"), "{name}: no step runs");
     }
+    assert!(sample("run-let-in").contains("Pause orders</span>"), "between two steps");
 }
 
 #[test]
