@@ -143,9 +143,17 @@ impl Found {
     /// The source came to a record of the target that was counted as foreign.
     pub fn take_back_extra(&mut self, target_offset: i64) {
         self.extra = self.extra.saturating_sub(1);
-        let told =
-            |one: &Difference| one.kind == DifferenceKind::Extra && one.target_offset == Some(target_offset);
-        self.examples.retain(|one| !told(one));
+        self.drop_example(DifferenceKind::Extra, target_offset);
+    }
+
+    /// The source came to a record of the target that was counted as a second copy of another which is alike.
+    pub fn take_back_duplicate(&mut self, target_offset: i64) {
+        self.duplicates = self.duplicates.saturating_sub(1);
+        self.drop_example(DifferenceKind::Duplicate, target_offset);
+    }
+
+    fn drop_example(&mut self, kind: DifferenceKind, target_offset: i64) {
+        self.examples.retain(|one| one.kind != kind || one.target_offset != Some(target_offset));
     }
 
     /// Adds what was found in another stretch of the same partition. Digests are of single stretches: none is left.
@@ -187,16 +195,21 @@ mod tests {
         (3..5).for_each(|offset| found.note(missing(offset)));
         found.take_back_missing(3);
         assert_eq!((found.missing, found.examples), (1, vec![missing(4)]));
-        let extra = |target_offset| Difference {
-            kind: DifferenceKind::Extra,
+        let alone = |kind, target_offset| Difference {
+            kind,
             source_offset: None,
             target_offset: Some(target_offset),
             ..missing(0)
         };
+        let [extra, again] =
+            [DifferenceKind::Extra, DifferenceKind::Duplicate].map(|kind| move |at| alone(kind, at));
         let mut found = Found::default();
         (3..5).for_each(|offset| found.note(extra(offset)));
+        (3..5).for_each(|offset| found.note(again(offset)));
         found.take_back_extra(4);
-        assert_eq!((found.extra, found.examples), (1, vec![extra(3)]));
+        found.take_back_duplicate(3);
+        assert_eq!((found.extra, found.duplicates), (1, 1));
+        assert_eq!(found.examples, vec![extra(3), again(4)]);
     }
 
     #[test]

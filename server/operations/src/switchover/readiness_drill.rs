@@ -148,7 +148,7 @@ async fn ask_traffic_switches(ctx: StepCtx) -> Result<Done, StepError> {
             if to.cluster != from {
                 let sent = format!("{} sends {audience} to {}", switch.describe(), to.cluster);
                 // Looked at once: the other side is active for all of them or for none.
-                if to.cluster != other || (there.is_empty() && !both_are_active(&ctx).await) {
+                if to.cluster != other || (there.is_empty() && !both_are_active(&ctx, &sent).await?) {
                     return Err(StepError::fail(format!("{sent}, but {from} is active")));
                 }
                 there.push(sent);
@@ -163,12 +163,20 @@ async fn ask_traffic_switches(ctx: StepCtx) -> Result<Done, StepError> {
     Ok(Done::new(sentence, json!({"told": told})))
 }
 
-/// Whether both sides are active now, so that applications may be sent to either. Only looks.
-async fn both_are_active(ctx: &StepCtx) -> bool {
+/// Whether both sides are active now, so that applications may be sent to either, as `sent` says they are. Only looks. Where that cannot be
+/// told, neither can whether they are sent to the wrong one.
+async fn both_are_active(ctx: &StepCtx, sent: &str) -> Result<bool, StepError> {
     let survey = take_survey(&ctx.clients, 0, Utc::now()).await;
     match direction::active_side(&ctx.clients.pair, &survey) {
-        ActiveSide::Both { .. } => true,
-        ActiveSide::Active(_) | ActiveSide::NeitherKnown { .. } | ActiveSide::Contested { .. } => false,
+        ActiveSide::Both { .. } => Ok(true),
+        ActiveSide::Active(active) if active == ctx.direction() => Ok(false),
+        ActiveSide::Active(active) => {
+            let now = ctx.clients.pair.cluster(active.from);
+            Err(StepError::fail(format!("{sent}, and {now} is the active side now, other than planned")))
+        }
+        ActiveSide::NeitherKnown { reason } | ActiveSide::Contested { reason } => {
+            Err(StepError::retry(format!("{sent}; whether applications are there cannot be told: {reason}")))
+        }
     }
 }
 

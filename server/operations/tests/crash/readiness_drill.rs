@@ -10,7 +10,7 @@ use muster_domain::{
 };
 use muster_kafka::{
     ClusterAdmin as _,
-    double::{Fault, Faults, Payload},
+    double::{Fault, Faults, Payload, When},
 };
 use muster_operations::{decisions, engine::Moment, switchover::readiness_drill};
 use muster_replication::{Replication as _, double::small_world};
@@ -221,6 +221,22 @@ async fn a_switch_may_send_to_the_other_side_only_where_that_is_active_too() {
         assert_eq!(asked.1, Some(fine), "{sentence}");
         assert!(sentence.contains(&format!("sends producers to {sent_to}")), "{sentence}");
         assert_eq!(sentence.contains("is active as well as eu-west"), fine, "{sentence}");
+    }
+}
+
+/// Connect does not answer just then: that is no word on the switch, so it is asked again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_switch_is_not_called_wrong_because_it_was_not_known_which_sides_are_active() {
+    let sim = with_both_flows(PairMode::ActiveActive).await;
+    everybody_is_sent_to(&sim, "eu-central");
+    let run = begun(&sim).await;
+    // Both flows are observed by the survey of the first look; the next is for the switch.
+    sim.small.world.faults(|faults| faults.fail("observe", 3, When::Before, Fault::Timeout));
+    sim.worker("one").run_pending().await.unwrap();
+    let checks = passed(&sim, &run).await;
+    for look in ["survey_again", "ask_traffic_switches"] {
+        let (_, passed) = checks.iter().find(|(name, _)| name == look).unwrap();
+        assert_eq!(*passed, Some(true), "{}", said(&sim, &run, look).await);
     }
 }
 

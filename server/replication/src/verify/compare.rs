@@ -85,6 +85,10 @@ pub(crate) struct Comparison {
     missed: Missed,
     /// Records of the target that were told to be foreign: the source may come to them further down.
     early: Missed,
+    /// The same of those that were told to be undecided.
+    early_unknown: Missed,
+    /// Of both those that were told to be second copies since: another record of the source may be alike.
+    early_copies: Missed,
     /// Of each source record from this offset on it is known whether it was matched.
     known_from: i64,
     /// Records of the source before its beginning of which that is not known.
@@ -273,7 +277,7 @@ impl Comparison {
 
     /// The same record, and one side passed it before: that says nothing of where the sides are now.
     fn match_elsewhere(&mut self, source: RecordPrint, target: RecordPrint) {
-        self.tell_early_copy(source);
+        self.tell_early_copies(source);
         self.found.matched += 1;
         self.matched.add(source.fingerprint);
         self.keep_newest(&source);

@@ -168,9 +168,12 @@ async fn a_survey_of_a_dead_worker_is_unknown_and_not_late() {
     let observed = tokio::time::timeout(Duration::from_secs(60), flow.observe(DateTime::UNIX_EPOCH));
     let seen = observed.await.expect("it is given up");
     // All is asked at once, so it is late by one answer that does not come, and not by several.
-    while connect.lock().first_given_up.is_none() {
-        tokio::task::yield_now().await;
-    }
+    let told = async {
+        while connect.lock().first_given_up.is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), told).await.expect("the worker sees that it is given up");
     let worker = connect.lock();
     assert_eq!(worker.first_given_up, Some(worker.log.len()), "asked afterwards: {:?}", worker.log);
     let reason = seen.worker.as_result().expect_err("unknown");

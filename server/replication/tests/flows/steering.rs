@@ -90,7 +90,8 @@ async fn a_worker_that_hangs_ends_at_the_bound() {
         }
         connect.lock().day.hang = true;
     };
-    let (outcome, ()) = tokio::join!(stopping, hang);
+    let both = tokio::time::timeout(Duration::from_secs(60), async { tokio::join!(stopping, hang) });
+    let (outcome, ()) = both.await.expect("it looks at the state, and ends");
     // A request that was not cut short would be what was seen last.
     let last_seen = "RUNNING with tasks RUNNING".to_owned();
     assert_eq!(kind(outcome), ReplicationErrorKind::NotReached { bound_ms: 3_000, last_seen });

@@ -155,10 +155,14 @@ impl Comparison {
         self.wants_target() && !self.knows(&target) && self.is_to_look_back(target)
     }
 
+    /// Whether the source showed its like before, and nobody knows whether that was matched.
+    pub(super) fn is_unsure(&self, fingerprint: u64) -> bool {
+        self.looked_back.unsure.contains(&fingerprint) || self.unsure.contains(&fingerprint)
+    }
+
     /// Whether nothing proves that a record of the target which the source does not show is no copy.
     pub(super) fn may_be_a_copy(&mut self, target: RecordPrint) -> bool {
-        let unsure = |of: &HashSet<u64>| of.contains(&target.fingerprint);
-        if unsure(&self.looked_back.unsure) || unsure(&self.unsure) || self.missing.forgot() {
+        if self.is_unsure(target.fingerprint) || self.missing.forgot() {
             return true;
         }
         // Retention may have removed what it is a copy of, or nobody looked.

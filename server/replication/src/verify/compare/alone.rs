@@ -107,7 +107,7 @@ impl Comparison {
             self.found.compacted += self.extra.settle_before(target.key, target.offset);
             self.found.note(difference(DifferenceKind::Duplicate, None, Some(target)));
         } else if self.may_be_a_copy(target) {
-            self.found.undecided += 1;
+            self.tell_unknown(target);
         } else if waits {
             self.found.undecided += self.extra.put(target, doubtful, maybe);
         } else {

@@ -29,7 +29,46 @@ fn a_record_that_comes_earlier_than_is_looked_ahead_is_not_foreign() {
     let rest: Vec<u64> = (3..60).filter(|n| *n != 30).collect();
     assert_eq!(told(&[30], &rest), (60, 0, 0, 1), "neither missing nor foreign");
     assert_eq!(told(&[30, 30], &rest), (60, 0, 1, 1));
+    assert_eq!(told(&[30, 30, 30], &rest), (60, 0, 2, 1), "however often it comes");
+    assert_eq!(told(&[30, 30], &source[3..]), (60, 0, 2, 0), "in its turn as well");
     assert_eq!(told(&[30, 1_000], &source[3..]), (60, 1, 1, 0), "another one is foreign");
+}
+
+/// Of records that are alike, down to the timestamp, each has its copy.
+#[test]
+fn of_records_that_are_alike_none_is_missing_when_all_of_them_came_early() {
+    let source: Vec<u64> = (0..30).chain([100]).chain(30..60).chain([100]).chain(60..90).collect();
+    let told = |early: &[u64], rest: &[u64]| {
+        let target: Vec<u64> = (0..3).chain(early.iter().copied()).chain(rest.iter().copied()).collect();
+        let found = reaching((&records(&source), &[]), (&records(&target), &[]));
+        assert_eq!((found.extra, found.on_target), (0, target.len() as u64), "{found:?}");
+        (found.matched, found.missing, found.duplicates, found.out_of_order)
+    };
+    let rest: Vec<u64> = (3..90).collect();
+    assert_eq!(told(&[100, 100], &rest), (92, 0, 0, 2));
+    assert_eq!(told(&[100, 100, 100], &rest), (92, 0, 1, 2), "one more than there are");
+    assert_eq!(told(&[100], &rest), (91, 1, 0, 1), "one less");
+    let first: Vec<u64> = (3..30).chain([100]).chain(30..90).collect();
+    assert_eq!(told(&[100], &first), (92, 0, 0, 1), "one in its turn");
+}
+
+/// Where times do not tell whose place it stands at, nobody knows whether it is foreign until the source comes to it.
+#[test]
+fn a_record_that_comes_early_and_was_undecided_is_not_missing() {
+    let source: Vec<u64> = (0..60).collect();
+    let told = |early: &[u64], rest: &[u64]| {
+        let target: Vec<u64> = (0..3).chain(early.iter().copied()).chain(rest.iter().copied()).collect();
+        let edges = Edges { timestamps: false, ..Edges::default() };
+        let comparison = Comparison::of(Compacted::default(), edges).reaching(4, 16).looking_back();
+        let never = |_: &LookBack| -> Option<SeenBefore> { panic!("nobody looks back") };
+        let found = run(comparison, (&records(&source), &[]), (&records(&target), &[]), never);
+        assert_eq!((found.missing, found.extra), (0, 0), "{found:?}");
+        (found.matched, found.undecided, found.duplicates, found.out_of_order)
+    };
+    let rest: Vec<u64> = (3..60).filter(|n| *n != 30).collect();
+    assert_eq!(told(&[30], &rest), (60, 0, 0, 1));
+    assert_eq!(told(&[30], &source[3..]), (60, 0, 1, 0), "it comes in its turn as well");
+    assert_eq!(told(&[30, 1_000], &rest), (60, 1, 0, 1), "another one stays undecided");
 }
 
 /// That it is on both sides says nothing of what retention removed between them meanwhile.
