@@ -79,22 +79,26 @@ async function reloadUntil(page, locator, withinMs) {
   }
 }
 
+/** Checks that may be unknown for a survey or two: of a canary that was not measured yet since the move, and of what moves between two surveys. */
+const SOON_KNOWN = ["canary", "flow-moving", "survey-fresh"];
+
 /** Plans when the pair is ready; the button that asks for the run. A plan is made from what is so at its moment, which may be less than what the
- * page showed (a canary that was not measured yet, a survey that was brought forward): then people read what is in the way and plan again. */
+ * page showed a survey before: then people read what is in the way and plan again. */
 async function planWhenReady(page, plan) {
   const pair = page.url();
   const request = page.locator("form[action$='/request'] button.primary");
-  const inTheWay = [];
-  while (inTheWay.length < 3) {
+  for (let left = 3; ; left--) {
     await reloadUntil(page, page.getByText(/^Ready/).first(), LONG_MS);
     await plan.click();
     await page.waitForURL("**/plans/*");
     if (await request.isVisible()) return request;
-    inTheWay.push(await page.innerText("main"));
-    process.stderr.write(`# in the way of a plan: ${inTheWay.at(-1)}\n`);
+    const { blockers } = await (await page.request.get(`/api/v1${new URL(page.url()).pathname}`)).json();
+    const inTheWay = JSON.stringify(blockers);
+    process.stderr.write(`# in the way of a plan: ${inTheWay}\n`);
+    const passes = blockers.length > 0 && blockers.every(({ code }) => SOON_KNOWN.includes(code));
+    assert.ok(passes && left > 0, `nothing is in the way of a plan: ${inTheWay}`);
     await page.goto(pair);
   }
-  assert.fail(`nothing is in the way of a plan: ${inTheWay.join("\n\n")}`);
 }
 
 test("two people switch the pair back to eu-west", { timeout: 2_400_000 }, async () => {
