@@ -132,7 +132,12 @@ fn could_rolls(pairs: &[PairFacts<'_>]) -> Vec<Roll> {
             let step = facts
                 .active_run
                 .and_then(|(_, steps)| words::current_step(steps).map(|at| (at, steps.len())));
-            let note = step.map_or_else(String::new, |(at, of)| format!(", step {at} of {of}"));
+            let note = match (step, facts.active) {
+                (Some((at, of)), _) => format!(", step {at} of {of}"),
+                // No run moves such a pair, however ready it is.
+                (None, ActiveSides::Both) => " (by hand: both sides are active)".to_owned(),
+                (None, ActiveSides::One(_) | ActiveSides::NotKnown) => String::new(),
+            };
             (facts.pair.name.to_string(), note)
         });
         let tone = verdict.tone();

@@ -84,7 +84,9 @@ fn what_is_refused_says_what_was_looked_at_and_what_leads_on() {
         assert!(plan.contains(said), "“{said}” is missing: {plan}");
     }
     assert!(sample("runbooks").contains("id=\"both-sides-are-active\""), "the link has its target");
-    assert!(!sample("fleet-both-active").contains("Plan moving payments"), "it cannot be");
+    let fleet = sample("fleet-both-active");
+    assert!(!fleet.contains("Plan moving payments"), "it cannot be");
+    assert!(fleet.contains("payments</a> (by hand: both sides are active)"), "no run does it: {fleet}");
 }
 
 #[test]
