@@ -82,13 +82,12 @@
     return color;
   }
 
-  /** Columns: time, lower edge, upper edge, the line, the line where it is stale. A line breaks where something is missing. */
+  /** Columns: time, lower edge, upper edge, the line, the line where it is stale. A line breaks where something is missing, and where the
+      figure is not kept of a stretch. */
   function columns(data, figure) {
-    const rows = [];
-    for (const item of figure.of(data)) {
-      const found = figure.at(item);
-      if (found) rows.push([seconds(item.at), ...found]);
-    }
+    const found = figure.of(data).map((item) => [item.at, figure.at(item)]);
+    if (!found.some(([, kept]) => kept)) return { table: [[], [], [], [], []], classes: [] };
+    const rows = found.map(([at, kept]) => [seconds(at), ...(kept ?? [null, null, null, "unknown"])]);
     for (const gap of data.gaps.filter((gap) => gap.why === "not_recorded")) {
       rows.push([seconds(gap.from) + 0.001, null, null, null, "unknown"]);
     }

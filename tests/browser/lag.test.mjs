@@ -34,8 +34,8 @@ function lagOver(hours) {
   return { from: iso(to - 60 * width), to: iso(to), width_ms: width, objective_ms: 5000, items, flow: [], gaps: [], marks: [] };
 }
 
-/** The page of that lag, once the script has drawn it; what it writes into drawings is kept in `written`. */
-async function open(hours) {
+/** The page of that lag, or of other, once the script has drawn it; what it writes into drawings is kept in `written`. */
+async function open(hours, data = lagOver(hours)) {
   const page = await browser.newPage({ viewport: { width: 1000, height: 500 } });
   page.setDefaultTimeout(120_000);
   await page.addInitScript(() => {
@@ -50,7 +50,7 @@ async function open(hours) {
   await page.route("http://muster.test/**", (route) => {
     const { pathname } = new URL(route.request().url());
     if (pathname === "/") return route.fulfill({ contentType: "text/html", body: PAGE });
-    if (pathname === "/data") return route.fulfill({ json: lagOver(hours) });
+    if (pathname === "/data") return route.fulfill({ json: data });
     const file = FILES[pathname];
     if (!file) return route.fulfill({ status: 404, body: "" });
     return route.fulfill({ contentType: TYPES[path.extname(file)], body: readFileSync(path.join(STATIC, file), "utf8") });
@@ -90,3 +90,23 @@ for (const [hours, moment, closer] of [
     await page.close();
   });
 }
+
+test("hours of a topic that are not kept in time are not known, and no line goes over them", { timeout: 600_000 }, async () => {
+  const kept = lagOver(168);
+  const items = kept.items.map((item, i) => (i > 20 && i < 40 ? { ...item, ms: null } : item));
+  const page = await open(168, { ...kept, topic: "orders", items });
+  const written = await page.evaluate(() => globalThis.written);
+  assert.ok(
+    written.some((text) => text.endsWith("not kept of a topic then, or not told yet")),
+    `${written}`,
+  );
+  const box = await page.locator(".drawn .u-over").boundingBox();
+  for (const [part, said] of [
+    [0.1, /worst 1\.\d s \(tight\)/],
+    [0.5, /worst not known \(unknown\)/],
+  ]) {
+    await page.mouse.move(box.x + box.width * part, box.y + box.height / 2);
+    await page.locator(".readout", { hasText: said }).waitFor();
+  }
+  await page.close();
+});

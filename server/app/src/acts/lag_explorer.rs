@@ -286,7 +286,7 @@ fn of_hours_in_time(explored: &Explored, now: DateTime<Utc>) -> Option<Freshness
     let course = explored.course.as_ref().filter(|_| explored.frame.resolution == Resolution::Hour)?;
     let last = course.items.iter().rfind(|item| item.rpo.is_some())?;
     let class = last.ms.map_or(ReadingClass::Unknown, |ms| ms.class);
-    let late = HOUR_LATE + TimeDelta::milliseconds(explored.frame.width);
+    let late = told_late(TimeDelta::milliseconds(explored.frame.width));
     Some(Freshness {
         series: Series::Rpo,
         newest: Some(last.at),
@@ -297,6 +297,12 @@ fn of_hours_in_time(explored: &Explored, now: DateTime<Utc>) -> Option<Freshness
     })
 }
 
+/// So old the begin of the newest stretch of so many hours that is told can be while hours are told in time: the one after it is told
+/// once its last hour is over and the hour after that is added up.
+fn told_late(width: TimeDelta) -> TimeDelta {
+    width + width + HOUR_LATE - TimeDelta::hours(1)
+}
+
 fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> i64 {
     (now - at).num_milliseconds().max(0)
 }
@@ -304,4 +310,20 @@ fn age(at: DateTime<Utc>, now: DateTime<Utc>) -> i64 {
 /// The recorder keeps milliseconds.
 fn same_moment(a: DateTime<Utc>, b: DateTime<Utc>) -> bool {
     a.timestamp_millis() == b.timestamp_millis()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hours_that_are_told_with_the_next_are_not_called_stale_however_wide_their_stretches_are() {
+        for hours in [1, 2, 4, 24] {
+            let width = TimeDelta::hours(hours);
+            // Blocks are sealed five minutes after their begin at the earliest.
+            let next_is_told = width * 2 + TimeDelta::minutes(5);
+            assert!(told_late(width) > next_is_told, "{hours} h");
+            assert!(told_late(width) < next_is_told + TimeDelta::minutes(15), "{hours} h");
+        }
+    }
 }

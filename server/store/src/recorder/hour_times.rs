@@ -87,8 +87,15 @@ pub(super) async fn tell_before(
 ) -> Result<(), StoreError> {
     let Some((at, left)) = untold(conn, (stream, chunk), hour).await? else { return Ok(()) };
     let mut told = HourInTime::new(at, left);
-    let times = (at - LOOK_BACK, at + TimeDelta::hours(1));
-    let read = read_blocks(conn, (stream, chunk), times, &mut |block: &Block| told.add_block(block)).await;
+    let of = (stream, chunk);
+    // Those before it say only since when something is behind: where they do not read back less is known, and nothing is wrong.
+    let before = (at - LOOK_BACK, at);
+    match read_blocks(conn, of, before, &mut |block: &Block| told.add_block(block)).await {
+        Ok(()) | Err(StoreError::Unreadable { .. }) => {}
+        Err(error) => return Err(error),
+    }
+    let times = (at, at + TimeDelta::hours(1));
+    let read = read_blocks(conn, of, times, &mut |block: &Block| told.add_block(block)).await;
     let packed = match read {
         Ok(()) => {
             told.add_block(next);

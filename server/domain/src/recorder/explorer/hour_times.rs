@@ -36,16 +36,25 @@ impl HourTimes {
     pub const PARENTS: [Option<usize>; 7] =
         [None, Some(Self::MS), None, None, None, Some(Self::ARRIVED_AT), Some(Self::ARRIVED)];
 
-    /// From where the next hour goes on with a partition: ends and when they were seen, oldest first. `value` gives its columns.
+    /// From where the next hour goes on with a partition. `value` gives its columns.
     #[must_use]
     pub fn left(value: impl Fn(usize) -> Option<i64>) -> Left {
-        let ends = [(Self::ARRIVED_AT, Self::ARRIVED), (Self::MISSING_AT, Self::MISSING)];
-        ends.into_iter().filter_map(|(at, end)| value(at).zip(value(end))).collect()
+        Left {
+            arrived: value(Self::ARRIVED_AT).zip(value(Self::ARRIVED)),
+            missing: value(Self::MISSING_AT).zip(value(Self::MISSING)),
+        }
     }
 }
 
-/// What an hour has left of a partition: when ends were seen, since 1970, and where they were.
-pub type Left = Vec<(i64, i64)>;
+/// What an hour has left of a partition of which something was missing at its end, or that was not known: ends and when they were seen, in
+/// milliseconds since 1970.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Left {
+    /// The newest that had arrived.
+    pub arrived: Option<(i64, i64)>,
+    /// The oldest that had not.
+    pub missing: Option<(i64, i64)>,
+}
 
 /// The partitions of a chunk in one hour, while its surveys come in.
 #[derive(Debug)]
@@ -69,7 +78,7 @@ impl HourInTime {
     /// how long nobody looked.
     pub fn add_block(&mut self, block: &Block) {
         for slot in self.partitions.len()..block.tracks {
-            let left = self.left.get(slot).cloned().unwrap_or_default();
+            let left = self.left.get(slot).copied().unwrap_or_default();
             self.partitions.push(OfPartition::new(&self.name, slot, left));
         }
         // The same block can be kept twice.
@@ -104,7 +113,7 @@ struct OfPartition {
     worst: Option<OfAll>,
     /// Whether nothing was missing then.
     whole: bool,
-    /// How far the target had come, as it was last known.
+    /// How far the target had come at least, as it was last known: where nobody knew it for hours, up to where it had before.
     through: Option<i64>,
 }
 
@@ -113,7 +122,7 @@ impl OfPartition {
         let partition = i32::try_from(slot).unwrap_or(i32::MAX);
         let track = Track { slot, topic: Arc::clone(name), partition, keeps_all: true };
         let mut column = OfTrack::new(track);
-        for (at, end) in left {
+        for (at, end) in [left.arrived, left.missing].into_iter().flatten() {
             column.ends.push(at, end);
         }
         Self {
@@ -123,7 +132,7 @@ impl OfPartition {
             open: None,
             worst: None,
             whole: false,
-            through: None,
+            through: left.arrived.map(|(_, end)| end.saturating_sub(1)),
         }
     }
 

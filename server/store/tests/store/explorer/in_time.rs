@@ -92,6 +92,29 @@ async fn hours_from_before_times_were_kept_have_none_and_their_records_stay() {
 }
 
 #[tokio::test]
+async fn a_block_that_does_not_read_back_takes_its_own_hour_and_not_the_next() {
+    let database = TestDatabase::new().await;
+    let conn = &mut *database.conn().await;
+    keep_pair(conn, "payments").await.unwrap();
+    let survey = |number: i64| (at(40, number * 300), orders(1_000 + number, i64::from(number == 15)));
+    let recording = record(conn, (0..12).map(survey)).await;
+    seal_all(conn, &recording).await;
+    // The last but one of the first hour: the second hour looks back to it.
+    let torn = sqlx::query("update recorder_block set body = substring(body for 20) where from_at = $1")
+        .bind(at(40, 10 * 300))
+        .execute(&mut *conn)
+        .await
+        .unwrap();
+    assert_eq!(torn.rows_affected(), 1);
+    let recording = record(conn, (12..25).map(survey)).await;
+    seal_all(conn, &recording).await;
+    crate::recorder::retire(&database).await;
+    let (_, items) = of_topic(conn, 40, 38).await;
+    assert_eq!(in_time(&items), [None, Some((Some(300_000), Some(0), Some(600_000)))]);
+    assert_eq!(items[0].records.worst, Some(0), "records were added up before");
+}
+
+#[tokio::test]
 async fn an_hour_that_only_a_part_of_is_left_of_is_not_told() {
     let database = TestDatabase::new().await;
     let conn = &mut *database.conn().await;

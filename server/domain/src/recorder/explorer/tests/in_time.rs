@@ -106,11 +106,40 @@ fn an_outage_of_hours_is_told_from_where_it_began() {
         [&first, &second, &third].map(least),
         [2_280, 5_880, 8_880].map(|seconds| Some(seconds * 1_000))
     );
-    assert_eq!(left(&third), [vec![], vec![]], "everything has arrived");
+    assert_eq!(left(&third), [Left::default(); 2], "everything has arrived");
     // Who does not know what was before cannot tell, and it is not zero.
     let alone = told(HOUR, Vec::new(), &[&of(HOUR / 2, HOUR), &of(HOUR, 2 * HOUR)]).unwrap();
     assert_eq!((ms(&alone), alone.value(HourTimes::MS_AT_MOST, 0, 0)), (None, None));
     assert_eq!(alone.value(HourTimes::MS, 1, 0), Some(0), "the other partition is known all the same");
+}
+
+#[test]
+fn an_outage_is_told_from_where_it_began_though_nobody_knew_the_target_for_hours() {
+    // From the twentieth minute of the first hour on the target does not answer; four hours later it does, and all is copied after one more.
+    let seen = |at: i64| {
+        let end = 100_000 + at;
+        let of_first = match at {
+            15_600..19_200 => Some((Some(end), Some(101_199), Tight)),
+            1_200..15_600 => Some((Some(end), None, Unknown)),
+            _ => Some((Some(end), Some(end - 1), Tight)),
+        };
+        vec![of_first, behind(0)]
+    };
+    let of = |from: i64, until: i64| {
+        let moments: Vec<Vec<Seen>> = (from..until).step_by(60).map(seen).collect();
+        block(BEGIN + from * 1_000, 60, &moments)
+    };
+    let mut before = Vec::new();
+    let mut hours = Vec::new();
+    for number in 0..6 {
+        let begin = number * HOUR;
+        let next = begin + HOUR;
+        let hour = told(begin, before, &[&of(begin - HOUR / 2, begin), &of(begin, next)]).unwrap();
+        before = left(&hour);
+        hours.push(hour.value(HourTimes::MS, 0, 0));
+    }
+    // The end that it stands at was seen at the first survey the target did not answer.
+    assert_eq!(hours, [None, None, None, None, None, Some((19_140 - 1_200) * 1_000)]);
 }
 
 #[test]
