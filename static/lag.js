@@ -191,7 +191,7 @@
   }
 
   const WHY = {
-    not_in_time: "not kept of a topic then, or not told yet",
+    not_in_time: "not kept, or not told yet",
     longer_than_looked_at: "missing for longer than surveys were looked at",
     not_recorded: "nothing recorded",
     in_the_hour: "not known in the hour",

@@ -97,7 +97,7 @@ test("hours of a topic that are not kept in time are not known, and no line goes
   const page = await open(168, { ...kept, topic: "orders", items });
   const written = await page.evaluate(() => globalThis.written);
   assert.ok(
-    written.some((text) => text.endsWith("not kept of a topic then, or not told yet")),
+    written.some((text) => text.endsWith("not kept, or not told yet")),
     `${written}`,
   );
   const box = await page.locator(".drawn .u-over").boundingBox();

@@ -18,7 +18,7 @@ use crate::{
 const NONE_IN_TIME: &str = "Of no hour of this time as a whole is it kept of one topic: they are from before it was, or not over yet. Choose 24 hours or less, \
                             or all topics.";
 /// The same of some.
-const NOT_IN_TIME: &str = "not kept of a topic then, or not told yet";
+const NOT_IN_TIME: &str = "not kept, or not told yet";
 
 /// Each with what it cannot show, when that is so.
 #[derive(Debug)]

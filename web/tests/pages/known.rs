@@ -36,7 +36,7 @@ fn what_is_not_kept_of_one_topic_by_the_hour_is_said() {
     assert_eq!(said.matches(none).count(), 2, "of lag in time and of the RPO: {said}");
     let some = sample("lag-topic-in-time");
     assert!(!text(&some).contains(none), "{some}");
-    for drawn in ["data-draw=\"time\"", "data-draw=\"rpo\"", "not kept of a topic then, or not told yet"] {
+    for drawn in ["data-draw=\"time\"", "data-draw=\"rpo\"", "not kept, or not told yet"] {
         assert!(some.contains(drawn), "{drawn}: {some}");
     }
 }
