@@ -27,8 +27,8 @@ pub fn what_now(pair: &Pair, way: Direction) -> String {
     format!(
         "To have it moved from {stays} to {leaves}: have the applications of {leaves} write and read on {stays} only, wait until the lag of \
          {back} is 0, then stop {connectors} on Connect.{mode} The next surveys tell {stays} as the active side, readiness what is still \
-         missing. What works as it is: lag, RPO, alarms and differences are told of either direction, translation and content proofs are \
-         taken from the cluster one names, and of a side that dies Muster says what was lost and where its groups would go on.",
+         missing. What works as it is: lag, RPO, alarms and differences are told of either direction, readiness drills look in the one \
+         that is named, translation and content proofs are taken from the cluster one names, and of a side that dies Muster says what was lost and where its groups would go on.",
         back = pair.course(way.reverse()),
         connectors = connectors(pair, way.reverse()),
     )
